@@ -1,0 +1,86 @@
+"""A sampler whose epoch is a whole number of parameter updates."""
+
+from collections.abc import Iterator, Sized
+
+import torch
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from mixmae.registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class UpdateSampler(Sampler[int]):
+    """Shuffles, then drops the images that would not fill an update.
+
+    MMEngine accumulates gradients across the border of an epoch. ImageNet on
+    8 ranks with batches of 128 has 1,251 micro-iterations; with 2 of them an
+    update, every other epoch would end in the middle of one, and a run
+    resumed there would lose half a gradient. This sampler gives 1,250
+    micro-iterations: 625 updates, as in the official training. Which images
+    are dropped changes with the shuffle.
+
+    The k-th batches of all ranks together are the k-th slice of the shuffled
+    list, so that 2 ranks with batches of b see what 1 rank with batches of
+    2b sees.
+
+    Args:
+        dataset: The data set; only its length is used.
+        batch_size: Images per rank and micro-iteration; must be that of the
+            data loader (``UpdateBorderHook`` compares them).
+        accumulative_counts: Micro-iterations per update, as in the optimizer
+            wrapper.
+        shuffle: Whether to shuffle; the order depends on seed and epoch.
+        seed: The same on all ranks; drawn and synchronised when None.
+
+    Raises:
+        ValueError: If the data set does not fill a single update.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        batch_size: int,
+        accumulative_counts: int = 1,
+        shuffle: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        if batch_size < 1 or accumulative_counts < 1:
+            raise ValueError(
+                'batch_size and accumulative_counts of UpdateSampler must be '
+                f'at least 1, got {batch_size} and {accumulative_counts}'
+            )
+        self.rank, self.world_size = get_dist_info()
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.accumulative_counts = accumulative_counts
+        self.shuffle = shuffle
+        self.seed = sync_random_seed() if seed is None else seed
+        self.epoch = 0
+
+        per_update = self.world_size * batch_size * accumulative_counts
+        self.total_size = len(dataset) // per_update * per_update
+        if self.total_size == 0:
+            raise ValueError(
+                f'{len(dataset)} images do not fill one update of '
+                f'{self.world_size} ranks x batch {batch_size} x '
+                f'{accumulative_counts} accumulated = {per_update}: lower '
+                'batch_size or accumulative_counts, or give more images'
+            )
+
+    def __iter__(self) -> Iterator[int]:
+        if self.shuffle:
+            generator = torch.Generator()
+            generator.manual_seed(self.seed + self.epoch)
+            order = torch.randperm(len(self.dataset), generator=generator)
+        else:
+            order = torch.arange(len(self.dataset))
+        kept = order[: self.total_size]
+        return iter(kept[self.rank :: self.world_size].tolist())
+
+    def __len__(self) -> int:
+        return self.total_size // self.world_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the shuffle of an epoch, counted from 0."""
+        self.epoch = epoch

@@ -1,0 +1,1 @@
+"""What trains a model: hooks, optimizers, launching, pictures."""

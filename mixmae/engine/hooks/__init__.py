@@ -1,0 +1,13 @@
+"""Hooks."""
+
+from mixmae.engine.hooks.mask_seed_hook import MaskSeedHook
+from mixmae.engine.hooks.probe_hook import ProbeHook
+from mixmae.engine.hooks.reconstruction_hook import ReconstructionHook
+from mixmae.engine.hooks.update_border_hook import UpdateBorderHook
+
+__all__ = [
+    'MaskSeedHook',
+    'ProbeHook',
+    'ReconstructionHook',
+    'UpdateBorderHook',
+]

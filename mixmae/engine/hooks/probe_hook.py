@@ -1,0 +1,101 @@
+"""An online probe of what the backbone has learnt."""
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mixmae.engine.random_state import kept_random_state
+from mixmae.evaluation.features import gather_shares, pooled_features
+from mixmae.evaluation.knn import knn_accuracy
+from mixmae.evaluation.linear_probe import linear_probe
+from mixmae.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ProbeHook(Hook):
+    """Every few epochs: kNN and a linear probe on frozen features.
+
+    Features are the globally pooled last output of the backbone on whole
+    images. Labels serve to measure only; nothing of this reaches the model.
+    The figures ``probe/knn`` and ``probe/linear`` (accuracies, 0..1) go to
+    the log, the message hub and the visualizer. Training is not disturbed:
+    modes and random states are restored, so that the loss curve with the
+    probe is the one without.
+
+    Args:
+        train_dataloader: Config of a labelled data loader with a
+            ``DefaultSampler(shuffle=False)``; its images are the kNN
+            candidates and train the linear classifier.
+        val_dataloader: The same, of the images to be classified.
+        interval: Epochs between two probes. The last epoch is always probed.
+        k: Neighbours of the kNN classifier.
+        temperature: Of its votes.
+        linear: Whether to train the linear probe as well.
+    """
+
+    # After the validation's and the timer's, before the checkpoint.
+    priority = 'LOW'
+
+    def __init__(
+        self,
+        train_dataloader: dict,
+        val_dataloader: dict,
+        interval: int = 10,
+        k: int = 20,
+        temperature: float = 0.07,
+        linear: bool = True,
+    ) -> None:
+        if interval < 1:
+            raise ValueError(
+                f'interval of ProbeHook is {interval}: epochs, at least 1'
+            )
+        self.loader_configs = (train_dataloader, val_dataloader)
+        self.interval = interval
+        self.k = k
+        self.temperature = temperature
+        self.linear = linear
+        self._loaders: tuple[DataLoader, ...] | None = None
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Probe if this epoch is one to be probed."""
+        last = runner.epoch + 1 == runner.max_epochs
+        if not last and not self.every_n_epochs(runner, self.interval):
+            return
+        with kept_random_state():
+            figures = self.probe(runner)
+        if is_main_process():
+            text = ', '.join(f'{k} {v:.4f}' for k, v in figures.items())
+            runner.logger.info(f'Epoch(probe) [{runner.epoch + 1}] {text}')
+            for name, value in figures.items():
+                runner.message_hub.update_scalar(name, value)
+            runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
+
+    def probe(self, runner: Runner) -> dict[str, float]:
+        """Accuracies of the runner's model now; empty off the main rank."""
+        if self._loaders is None:
+            self._loaders = tuple(
+                runner.build_dataloader(config, seed=runner.seed)
+                for config in self.loader_configs
+            )
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        tensors: list[Tensor] = []
+        for loader in self._loaders:
+            for share in pooled_features(model, loader):
+                tensors.append(gather_shares(share, len(loader.dataset)))
+        if not is_main_process():
+            return {}
+        train_x, train_y, test_x, test_y = tensors
+        figures = {
+            'probe/knn': knn_accuracy(
+                train_x, train_y, test_x, test_y, self.k, self.temperature
+            )
+        }
+        if self.linear:
+            result = linear_probe(train_x, train_y, test_x, test_y)
+            figures['probe/linear'] = result.accuracy
+        return figures

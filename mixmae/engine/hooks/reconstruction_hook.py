@@ -1,0 +1,68 @@
+"""Pictures of reconstructions while training."""
+
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mixmae.engine.random_state import kept_random_state
+from mixmae.engine.reconstruction_panel import reconstruction_panel
+from mixmae.evaluation.features import evaluating
+from mixmae.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ReconstructionHook(Hook):
+    """Every few epochs: a reconstruction panel to the visualizer.
+
+    The same images with the same masks each time, taken at equal distances
+    from the validation data set. Training is not disturbed.
+
+    Args:
+        interval: Epochs between two panels; there is always a last one.
+        num_images: Images shown.
+        name: Of the picture in the visualizer.
+    """
+
+    priority = 'LOW'
+
+    def __init__(
+        self,
+        interval: int = 10,
+        num_images: int = 8,
+        name: str = 'reconstruction',
+    ) -> None:
+        if interval < 1 or num_images < 1:
+            raise ValueError(
+                'interval and num_images of ReconstructionHook must be at '
+                f'least 1, got {interval} and {num_images}'
+            )
+        self.interval = interval
+        self.num_images = num_images
+        self.name = name
+
+    def before_train(self, runner: Runner) -> None:
+        """Fail now, not after an epoch, if there is nothing to show."""
+        if runner.val_loop is None:
+            raise ValueError(
+                'ReconstructionHook shows images of the val_dataloader, but '
+                'there is none: configure one or take the hook out'
+            )
+
+    @master_only
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Draw if this epoch is one to be shown."""
+        last = runner.epoch + 1 == runner.max_epochs
+        if not last and not self.every_n_epochs(runner, self.interval):
+            return
+        dataset = runner.val_dataloader.dataset
+        count = min(self.num_images, len(dataset))
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        with kept_random_state(), evaluating(model), torch.no_grad():
+            images = [dataset[i * len(dataset) // count] for i in range(count)]
+            samples = model.val_step(runner.val_dataloader.collate_fn(images))
+        panel = reconstruction_panel(samples, max_samples=count)
+        runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)

@@ -1,0 +1,150 @@
+"""Mixed precision on whatever device the parameters live on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mixmae.registry import OPTIM_WRAPPERS
+
+DTYPES = {
+    'bfloat16': torch.bfloat16,
+    'float16': torch.float16,
+    'float32': torch.float32,
+}
+# Flags of a CPU that multiplies bfloat16 matrices itself. Without one of
+# them autocast still works, but slower than float32.
+NATIVE_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
+
+
+def cpu_flags() -> set[str]:
+    """The names of what this CPU can do, as far as can be found out."""
+    query = getattr(torch.cpu, 'get_capabilities', None)
+    if query is not None:
+        return {name for name, has in query().items() if has is True}
+    cpuinfo = Path('/proc/cpuinfo')
+    return set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
+
+
+def native_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it natively, else float32.
+
+    Native are CUDA devices of compute capability 8.0 or more, and CPUs with
+    one of ``NATIVE_BF16_FLAGS``.
+    """
+    if device.type == 'cuda':
+        native = torch.cuda.get_device_capability(device)[0] >= 8
+    else:
+        native = device.type == 'cpu' and bool(NATIVE_BF16_FLAGS & cpu_flags())
+    return torch.bfloat16 if native else torch.float32
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutocastOptimWrapper(OptimWrapper):
+    """An ``OptimWrapper`` whose forward passes run under autocast.
+
+    MMEngine's ``AmpOptimWrapper`` asserts a GPU; this one follows the device
+    of the parameters, the CPU included. Gradients are scaled only where they
+    could underflow: with float16 on CUDA.
+
+    Args:
+        optimizer: The optimizer; its parameters must already be on their
+            device.
+        dtype: ``'bfloat16'``, ``'float16'``, ``'float32'`` (no autocast), or
+            ``'auto'``: bfloat16 where it is native, else float32.
+        loss_scale: ``'dynamic'``; a number: a constant scale; or a dict of
+            arguments of ``torch.amp.GradScaler``.
+        kwargs: Further arguments of ``mmengine.optim.OptimWrapper``
+            (``accumulative_counts``, ``clip_grad``).
+
+    Raises:
+        ValueError: On an unknown ``dtype`` or ``loss_scale``.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        dtype: str = 'auto',
+        loss_scale: str | float | dict = 'dynamic',
+        **kwargs: Any,
+    ) -> None:
+        if dtype != 'auto' and dtype not in DTYPES:
+            raise ValueError(
+                f'dtype of AutocastOptimWrapper is {dtype!r}; allowed are '
+                f"'auto', {', '.join(map(repr, DTYPES))}"
+            )
+        if kwargs.get('clip_grad') is not None:
+            # MMEngine pops keys from the dict it is given.
+            kwargs['clip_grad'] = dict(kwargs['clip_grad'])
+        super().__init__(optimizer=optimizer, **kwargs)
+        self.device = optimizer.param_groups[0]['params'][0].device
+        self.dtype = (
+            native_dtype(self.device) if dtype == 'auto' else DTYPES[dtype]
+        )
+        scaled = self.device.type == 'cuda' and self.dtype == torch.float16
+        self._constant_scale: float | None = None
+        options: dict[str, Any] = {}
+        if isinstance(loss_scale, dict):
+            options.update(loss_scale)
+        elif isinstance(loss_scale, (int, float)):
+            self._constant_scale = float(loss_scale)
+            options['init_scale'] = self._constant_scale
+        elif loss_scale != 'dynamic':
+            raise ValueError(
+                f'loss_scale of AutocastOptimWrapper is {loss_scale!r}; '
+                "allowed are 'dynamic', a number, or a dict of arguments of "
+                'torch.amp.GradScaler'
+            )
+        self.loss_scaler = torch.amp.GradScaler(
+            'cuda', enabled=scaled, **options
+        )
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Autocast, and no gradient exchange between two updates."""
+        with (
+            super().optim_context(model),
+            torch.autocast(
+                self.device.type,
+                dtype=self.dtype,
+                enabled=self.dtype != torch.float32,
+            ),
+        ):
+            yield
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        """Accumulate the gradients of the (scaled) loss."""
+        self.loss_scaler.scale(loss).backward(**kwargs)
+        self._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        """Unscale, clip, and update unless a gradient has overflowed."""
+        if self.clip_grad_kwargs:
+            self.loss_scaler.unscale_(self.optimizer)
+            self._clip_grad()
+        self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update(self._constant_scale)
+
+    def state_dict(self) -> dict:
+        """The optimizer's state, with the scaler's where one is at work."""
+        state = super().state_dict()
+        if self.loss_scaler.is_enabled():
+            state['loss_scaler'] = self.loss_scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Load a state written with this or another dtype, or by MMEngine.
+
+        A scaler's state is used where a scaler is at work and ignored
+        elsewhere; without one the scaler starts afresh.
+        """
+        state = dict(state_dict)
+        scaler_state = state.pop('loss_scaler', None)
+        if scaler_state and self.loss_scaler.is_enabled():
+            self.loss_scaler.load_state_dict(scaler_state)
+        super().load_state_dict(state)

@@ -1,0 +1,159 @@
+"""A picture of what a pretraining model saw and what it made of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+BACKGROUND = (255, 255, 255)
+INK = (34, 34, 34)
+FAINT = (110, 110, 110)
+BORDER = (255, 255, 255)
+TITLES = ('original', 'mixed input', 'reconstruction')
+TARGET_STATISTICS_NOTE = (
+    "un-normalised with the target's own statistics: colours flatter the model"
+)
+GAP = 10
+MARGIN = 14
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Matplotlib brings this font along, so it is the same everywhere.
+    return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)
+
+
+def to_pixels(image: Tensor) -> np.ndarray:
+    """(3, H, W) float 0..255 -> (H, W, 3) uint8, clipped and rounded."""
+    array = image.detach().float().cpu().clamp(0, 255).round()
+    return array.permute(1, 2, 0).numpy().astype(np.uint8)
+
+
+def _enlarge(image: Tensor, zoom: int) -> Image.Image:
+    pixels = to_pixels(image)
+    height, width = pixels.shape[:2]
+    return Image.fromarray(pixels).resize(
+        (width * zoom, height * zoom), Image.Resampling.NEAREST
+    )
+
+
+def _outline(picture: Image.Image, hidden: np.ndarray) -> None:
+    """Draw the borders between hidden and visible cells, in place."""
+    draw = ImageDraw.Draw(picture)
+    rows, columns = hidden.shape
+    high, wide = picture.height / rows, picture.width / columns
+    for y, x in np.argwhere(hidden[:, 1:] != hidden[:, :-1]):
+        line = round((x + 1) * wide)
+        draw.line(
+            [(line, round(y * high)), (line, round((y + 1) * high))],
+            fill=BORDER,
+        )
+    for y, x in np.argwhere(hidden[1:] != hidden[:-1]):
+        line = round((y + 1) * high)
+        draw.line(
+            [(round(x * wide), line), (round((x + 1) * wide), line)],
+            fill=BORDER,
+        )
+
+
+def _paragraph(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """The text with line breaks, so that no line exceeds the width."""
+    lines = ['']
+    for word in text.split():
+        longer = f'{lines[-1]} {word}'.strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return '\n'.join(lines)
+
+
+def reconstruction_panel(
+    samples: Sequence[Any],
+    max_samples: int = 8,
+    columns: int = 2,
+    image_size: int = 160,
+) -> np.ndarray:
+    """Draw original, mixed input and reconstruction of some predictions.
+
+    In the mixed input a fine line parts an image's own cells from those that
+    were hidden; beneath each triple stand its loss and that of filling
+    every hidden cell with its mean colour. With pixel norm a note says that
+    the reconstruction borrows the target's own statistics.
+
+    Args:
+        samples: Predictions with ``original``, ``mixed`` and
+            ``reconstruction`` (3, H, W) in 0..255 RGB, ``hidden``, ``loss``,
+            ``mean_colour_loss`` and ``uses_target_statistics``.
+        max_samples: Only the first ones are drawn.
+        columns: Triples side by side.
+        image_size: Pictures are enlarged by a whole factor to about this
+            many pixels.
+
+    Returns:
+        (H, W, 3) uint8 RGB picture.
+
+    Raises:
+        ValueError: If there are no samples.
+    """
+    shown = list(samples[:max_samples])
+    if not shown:
+        raise ValueError('a reconstruction panel needs at least one sample')
+    height, width = shown[0].original.shape[-2:]
+    zoom = max(1, round(image_size / max(height, width)))
+    columns = min(columns, len(shown))
+    rows = -(-len(shown) // columns)
+    title_font, text_font = _font(14), _font(12)
+
+    cell_width, cell_height = width * zoom, height * zoom
+    triple_width = 3 * cell_width + 2 * GAP
+    triple_height = cell_height + 26
+    total_width = columns * triple_width + (columns - 1) * 3 * GAP
+    note = ''
+    if any(sample.uses_target_statistics for sample in shown):
+        note = _paragraph(
+            f'reconstruction: {TARGET_STATISTICS_NOTE}', text_font, total_width
+        )
+    note_height = 17 * len(note.splitlines()) + 4 if note else 0
+    canvas = Image.new(
+        'RGB',
+        (
+            total_width + 2 * MARGIN,
+            26 + rows * triple_height + note_height + 2 * MARGIN,
+        ),
+        BACKGROUND,
+    )
+    draw = ImageDraw.Draw(canvas)
+    for i, sample in enumerate(shown):
+        row, column = divmod(i, columns)
+        left = MARGIN + column * (triple_width + 3 * GAP)
+        top = MARGIN + 26 + row * triple_height
+        pictures = [
+            _enlarge(getattr(sample, name), zoom)
+            for name in ('original', 'mixed', 'reconstruction')
+        ]
+        _outline(pictures[1], np.asarray(sample.hidden.cpu(), dtype=bool))
+        for j, (picture, title) in enumerate(
+            zip(pictures, TITLES, strict=True)
+        ):
+            x = left + j * (cell_width + GAP)
+            canvas.paste(picture, (x, top))
+            if row == 0:
+                draw.text((x, MARGIN), title, INK, title_font)
+        draw.text(
+            (left, top + cell_height + 4),
+            f'loss {float(sample.loss):.3f}  '
+            f'(mean-colour filling {float(sample.mean_colour_loss):.3f})',
+            FAINT,
+            text_font,
+        )
+    if note:
+        draw.multiline_text(
+            (MARGIN, canvas.height - MARGIN - note_height + 4),
+            note,
+            INK,
+            text_font,
+        )
+    return np.asarray(canvas)

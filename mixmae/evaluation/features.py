@@ -1,0 +1,99 @@
+"""Features of a frozen backbone over a data loader."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.dist import all_gather_object, get_world_size
+from torch import Tensor, nn
+
+Backbone = Callable[[Tensor], tuple[Tensor, ...]]
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[nn.Module]:
+    """Put a module in evaluation mode; restore each part's mode after.
+
+    ``module.train()`` alone would also set frozen parts to training.
+    """
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield module
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def _labels(data_samples: Iterable) -> Tensor:
+    """(B,) class labels of a batch of mmpretrain's data samples."""
+    labels = [sample.gt_label for sample in data_samples]
+    return torch.cat([torch.as_tensor(label).reshape(1) for label in labels])
+
+
+@torch.no_grad()
+def pooled_features(
+    model: nn.Module, dataloader: Iterable[dict]
+) -> tuple[Tensor, Tensor]:
+    """Globally average-pooled features of a model's backbone.
+
+    Args:
+        model: A model with ``data_preprocessor`` and ``backbone``, e.g. a
+            ``MaskedImageModel`` or mmpretrain's ``ImageClassifier``. Nothing
+            is hidden: the backbone sees whole images.
+        dataloader: Yields batches whose data samples carry ``gt_label``.
+
+    Returns:
+        (N, C) float32 features of the last output and (N,) labels, on the
+        CPU. Under several ranks, those of this rank's share.
+    """
+    features, labels = [], []
+    with evaluating(model):
+        for batch in dataloader:
+            data = model.data_preprocessor(batch, False)
+            last = model.backbone(data['inputs'])[-1]
+            features.append(last.float().mean(dim=(2, 3)).cpu())
+            labels.append(_labels(data['data_samples']).cpu())
+    return torch.cat(features), torch.cat(labels)
+
+
+def gather_shares(share: Tensor, size: int) -> Tensor:
+    """Join the ranks' shares of a data set, in its order.
+
+    Undoes the dealing of MMEngine's ``DefaultSampler``, where rank r holds
+    the images r, r + world size, ..., padded to equal length.
+
+    Args:
+        share: (N, ...) this rank's results, on the CPU.
+        size: Number of images in the data set.
+
+    Returns:
+        (size, ...), on every rank.
+    """
+    if get_world_size() == 1:
+        return share[:size]
+    shares = all_gather_object(share)
+    return torch.stack(shares, dim=1).flatten(0, 1)[:size]
+
+
+@torch.no_grad()
+def dense_features(
+    backbone: Backbone, batches: Iterable[Tensor]
+) -> list[Tensor]:
+    """Feature maps of all outputs of a backbone.
+
+    Args:
+        backbone: Gives a tuple of (B, C_i, H_i, W_i) maps.
+        batches: Normalised images (B, 3, H, W).
+
+    Returns:
+        One (N, C_i, H_i, W_i) tensor per output, on the CPU, in half
+        precision (they are the bulk of a dense probe's memory).
+    """
+    outputs: list[list[Tensor]] = []
+    for images in batches:
+        maps = backbone(images)
+        outputs = outputs or [[] for _ in maps]
+        for kept, feature_map in zip(outputs, maps, strict=True):
+            kept.append(feature_map.half().cpu())
+    return [torch.cat(kept) for kept in outputs]

@@ -1,0 +1,60 @@
+"""Classification by the nearest neighbours of a feature."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def knn_predict(
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    k: int = 20,
+    temperature: float = 0.07,
+    chunk: int = 1024,
+) -> Tensor:
+    """Labels of the test features by a weighted vote of k neighbours.
+
+    Neighbours are nearest by cosine similarity s and vote with weight
+    exp(s / temperature), the protocol of Wu et al., "Unsupervised Feature
+    Learning via Non-Parametric Instance Discrimination" (2018).
+
+    Args:
+        train_features: (N, D).
+        train_labels: (N,), classes counted from 0.
+        test_features: (M, D).
+        k: Number of neighbours; all N if there are fewer.
+        temperature: The smaller, the more the nearest one decides.
+        chunk: Test features compared at once; a matter of memory only.
+
+    Returns:
+        (M,) predicted labels.
+    """
+    train = F.normalize(train_features.float(), dim=1)
+    num_classes = int(train_labels.max()) + 1
+    k = min(k, len(train))
+    predicted = []
+    for block in test_features.float().split(chunk):
+        similarity = F.normalize(block, dim=1) @ train.T
+        nearest, index = similarity.topk(k, dim=1)
+        # The largest exponent is 0, so small temperatures cannot overflow.
+        weights = ((nearest - nearest[:, :1]) / temperature).exp()
+        votes = weights.new_zeros(len(block), num_classes)
+        votes.scatter_add_(1, train_labels[index], weights)
+        predicted.append(votes.argmax(dim=1))
+    return torch.cat(predicted)
+
+
+def knn_accuracy(
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    test_labels: Tensor,
+    k: int = 20,
+    temperature: float = 0.07,
+) -> float:
+    """Share of test labels (0..1) that ``knn_predict`` finds."""
+    predicted = knn_predict(
+        train_features, train_labels, test_features, k, temperature
+    )
+    return float((predicted == test_labels).double().mean())

@@ -1,0 +1,132 @@
+"""A linear classifier on frozen features."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Penalties tried, on standardised features: strong to weak.
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+
+
+class LinearProbeResult(NamedTuple):
+    """What a linear probe found."""
+
+    accuracy: float
+    """Share of test labels found, 0..1."""
+    penalty: float
+    """The L2 penalty chosen on the held-out part of the train features."""
+    predicted: Tensor
+    """(M,) predicted labels of the test features."""
+
+
+def fit_logistic(
+    features: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    penalty: float,
+    start: Tensor | None = None,
+    max_iterations: int = 200,
+) -> Tensor:
+    """Weights of the multinomial logistic regression, by L-BFGS.
+
+    Minimises the mean cross-entropy + penalty / 2 * |weights|^2 (biases are
+    not penalised) over the whole batch: deterministic, no learning rate.
+
+    Args:
+        features: (N, D) float64, standardised.
+        labels: (N,).
+        num_classes: Number of classes K.
+        penalty: The L2 penalty.
+        start: Weights to start from; zeros when None.
+        max_iterations: An upper limit; usually fewer suffice.
+
+    Returns:
+        (K, D + 1) weights, the bias last.
+    """
+    if start is None:
+        start = features.new_zeros(num_classes, features.shape[1] + 1)
+    weights = start.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [weights],
+        max_iter=max_iterations,
+        tolerance_grad=1e-6,
+        tolerance_change=1e-10,
+        line_search_fn='strong_wolfe',
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        logits = features @ weights[:, :-1].T + weights[:, -1]
+        loss = F.cross_entropy(logits, labels)
+        loss = loss + penalty / 2 * weights[:, :-1].square().sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    return weights.detach()
+
+
+def _accuracy(weights: Tensor, features: Tensor, labels: Tensor) -> float:
+    predicted = (features @ weights[:, :-1].T + weights[:, -1]).argmax(1)
+    return float((predicted == labels).double().mean())
+
+
+def linear_probe(
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    test_labels: Tensor,
+    penalties: Sequence[float] = PENALTIES,
+    holdout: float = 0.2,
+    seed: int = 0,
+) -> LinearProbeResult:
+    """Train a linear classifier on frozen features and test it.
+
+    Features are standardised by the train features' mean and deviation. The
+    penalty is chosen on a held-out part of the *train* features (the test
+    labels are never looked at), then all of them are fitted.
+
+    Args:
+        train_features: (N, D).
+        train_labels: (N,), classes counted from 0.
+        test_features: (M, D).
+        test_labels: (M,).
+        penalties: L2 penalties to choose from.
+        holdout: Share of the train features held out, 0..1.
+        seed: Chooses which ones.
+
+    Raises:
+        ValueError: If there are too few train features to hold some out.
+    """
+    held = round(len(train_features) * holdout)
+    if not 0 < held < len(train_features):
+        raise ValueError(
+            f'a holdout of {holdout} of {len(train_features)} train features '
+            'leaves no features to fit or none to choose by; give more'
+        )
+    x = train_features.double()
+    mean, deviation = x.mean(0), x.std(0).clamp(min=1e-8)
+    x = (x - mean) / deviation
+    x_test = (test_features.double() - mean) / deviation
+    num_classes = int(max(train_labels.max(), test_labels.max())) + 1
+
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(x), generator=generator).to(x.device)
+    out, kept = order[:held], order[held:]
+    weights, best, chosen = None, -1.0, penalties[0]
+    for penalty in penalties:
+        weights = fit_logistic(
+            x[kept], train_labels[kept], num_classes, penalty, weights
+        )
+        score = _accuracy(weights, x[out], train_labels[out])
+        # On a tie the first, stronger penalty stays.
+        if score > best:
+            best, chosen = score, penalty
+    weights = fit_logistic(x, train_labels, num_classes, chosen)
+    predicted = (x_test @ weights[:, :-1].T + weights[:, -1]).argmax(1)
+    accuracy = float((predicted == test_labels).double().mean())
+    return LinearProbeResult(accuracy, chosen, predicted)
