@@ -1,0 +1,17 @@
+"""The model and its parts; they need torch and MMEngine alone."""
+
+from mixmae.models.backbones import MIMSwin
+from mixmae.models.data_preprocessor import MaskingDataPreprocessor
+from mixmae.models.encoder_input import EncoderInput
+from mixmae.models.heads import DualReconstructionHead
+from mixmae.models.masked_image_model import MaskedImageModel
+from mixmae.models.necks import MixMAENeck
+
+__all__ = [
+    'DualReconstructionHead',
+    'EncoderInput',
+    'MIMSwin',
+    'MaskedImageModel',
+    'MaskingDataPreprocessor',
+    'MixMAENeck',
+]

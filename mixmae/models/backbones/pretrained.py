@@ -1,0 +1,72 @@
+"""Loading a pretrained backbone: everything, or a clear refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+# A pretraining checkpoint holds these beside its backbone.
+_OTHER_PARTS = ('neck.', 'head.', 'data_preprocessor.')
+
+
+def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
+    """Loads the checkpoint that an ``init_cfg`` names into a backbone.
+
+    Takes the file of a pretraining run, of a downstream model with our
+    backbone, or a backbone's own state dict. Bias tables of other windows
+    are resized as they are loaded.
+
+    Args:
+        backbone: one of mixmae's backbones.
+        init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)``.
+
+    Raises:
+        ValueError: another kind of ``init_cfg``, or keys that do not match:
+            only norms of extra outputs may be new.
+    """
+    if init_cfg.get('type') != 'Pretrained' or 'checkpoint' not in init_cfg:
+        raise ValueError(
+            f"init_cfg of a backbone must be dict(type='Pretrained', "
+            f'checkpoint=...), got {dict(init_cfg)}'
+        )
+    path = init_cfg['checkpoint']
+    state = backbone_state(CheckpointLoader.load_checkpoint(path, 'cpu'))
+    extra = getattr(backbone, 'num_stages', 0) - 1
+    new_norms = {
+        key
+        for key in backbone.state_dict()
+        if key.startswith('norm') and not key.startswith(f'norm{extra}.')
+    }
+    missing, unexpected = backbone.load_state_dict(state, strict=False)
+    missing = [key for key in missing if key not in new_norms]
+    if missing or unexpected:
+        raise ValueError(
+            f'{path} does not fit this {type(backbone).__name__}: '
+            f'{len(missing)} keys missing ({_some(missing)}), '
+            f'{len(unexpected)} unexpected ({_some(unexpected)})'
+        )
+    print_log(f'loaded {len(state)} backbone tensors from {path}', 'current')
+
+
+def backbone_state(checkpoint: Mapping) -> dict[str, torch.Tensor]:
+    """The backbone's part of a checkpoint, keys as the backbone has them."""
+    state = checkpoint.get('state_dict', checkpoint)
+    inner = {
+        key.removeprefix('backbone.'): value
+        for key, value in state.items()
+        if key.startswith('backbone.')
+    }
+    return inner or {
+        key: value
+        for key, value in state.items()
+        if not key.startswith(_OTHER_PARTS)
+    }
+
+
+def _some(keys: list[str], most: int = 5) -> str:
+    shown = ', '.join(keys[:most]) or 'none'
+    return shown + (', ...' if len(keys) > most else '')

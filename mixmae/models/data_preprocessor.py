@@ -1,0 +1,149 @@
+"""Batches on their way to the device, and the one door of randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from mixmae.registry import MODELS, TASK_UTILS
+from mixmae.structures import CellMask
+
+
+@MODELS.register_module()
+class MaskingDataPreprocessor(BaseDataPreprocessor):
+    """Normalises images and draws their mask.
+
+    Args:
+        mean, std: per channel, RGB, in units of 0..255.
+        to_rgb: the images that come in are BGR.
+        masking: config of a masking, e.g. ``RandomMasking``. It is drawn on
+            the CPU and copied without blocking.
+        eval_shared: outside training, one mask serves all images, always
+            the same. By default each image has its own, seeded by its
+            ``sample_idx``, so that figures do not depend on the batches.
+        non_blocking: copy batches to the device without waiting.
+
+    Raises:
+        ValueError: ``mean`` or ``std`` is not one number per channel.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        to_rgb: bool = True,
+        masking: Mapping | None = None,
+        eval_shared: bool = False,
+        non_blocking: bool = True,
+    ) -> None:
+        super().__init__(non_blocking)
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(
+                f'mean and std must hold one number per channel, std above '
+                f'0, got {mean} and {std}'
+            )
+        for name, value in (('mean', mean), ('std', std)):
+            tensor = torch.tensor(value, dtype=torch.float32).view(3, 1, 1)
+            self.register_buffer(name, tensor, persistent=False)
+        self.to_rgb = to_rgb
+        self.masking = None if masking is None else TASK_UTILS.build(masking)
+        self.eval_shared = eval_shared
+        self._draw: tuple[int, int, int] | None = None
+
+    def set_draw(self, seed: int, rank: int, iteration: int) -> None:
+        """Fixes the next training mask to a function of three numbers.
+
+        Args:
+            seed: of the run.
+            rank: of this process; each draws masks of its own.
+            iteration: counts batches of this process (micro-iterations).
+        """
+        self._draw = (seed, rank, iteration)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Collates, moves and normalises a batch, and draws its mask.
+
+        Args:
+            data: ``inputs``, uint8 or float (3, H, W) images of one size, a
+                list or stacked; optional ``data_samples``; optional
+                ``mask``, a ``CellMask`` to use instead of drawing one.
+            training: draw as in training, see ``set_draw``.
+
+        Returns:
+            ``inputs`` float (B, 3, H, W), ``data_samples`` and ``mask``, a
+            ``CellMask`` or None without a masking.
+
+        Raises:
+            ValueError: images of different sizes or channels.
+        """
+        inputs = _stacked(data['inputs'])
+        samples = data.get('data_samples')
+        mask = data.get('mask')
+        if mask is None and self.masking is not None:
+            batch, _, *size = inputs.shape
+            mask = (
+                self._training_mask(batch, *size)
+                if training
+                else self._evaluation_mask(batch, *size, samples)
+            )
+        if mask is not None:
+            mask = mask.to(self.device, non_blocking=self._non_blocking)
+        inputs = self.cast_data(inputs).to(self.mean.dtype)
+        if self.to_rgb:
+            inputs = inputs.flip(1)
+        return {
+            'inputs': (inputs - self.mean) / self.std,
+            'data_samples': samples,
+            'mask': mask,
+        }
+
+    def to_pixels(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) as RGB values, clamped to 0..255."""
+        return (images * self.std + self.mean).clamp(0, 255)
+
+    def _training_mask(self, batch: int, height: int, width: int) -> CellMask:
+        generator = None if self._draw is None else _generator(*self._draw)
+        return self.masking(batch, height, width, generator)
+
+    def _evaluation_mask(
+        self, batch: int, height: int, width: int, samples: Sequence | None
+    ) -> CellMask:
+        if self.eval_shared:
+            return self.masking(batch, height, width, _generator(0))
+        numbers = [
+            getattr(sample, 'sample_idx', i)
+            for i, sample in enumerate(samples or range(batch))
+        ]
+        masks = [
+            self.masking(1, height, width, _generator(number))
+            for number in numbers
+        ]
+        secondary = [m.secondary for m in masks if m.secondary is not None]
+        return CellMask(
+            torch.cat([m.hidden for m in masks]),
+            masks[0].cell,
+            torch.cat(secondary) if secondary else None,
+        )
+
+
+def _generator(*numbers: int) -> torch.Generator:
+    """A CPU generator that depends on every one of some numbers."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def _stacked(images: Tensor | Sequence[Tensor]) -> Tensor:
+    sizes = {tuple(image.shape) for image in images}
+    if len(sizes) != 1 or len(*sizes) != 3 or next(iter(sizes))[0] != 3:
+        raise ValueError(
+            f'a batch needs images (3, height, width) of one size, got '
+            f'{sorted(sizes)}; crop or resize them in the pipeline'
+        )
+    return images if isinstance(images, Tensor) else torch.stack([*images])

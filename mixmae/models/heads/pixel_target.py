@@ -1,0 +1,58 @@
+"""Images as sequences of cells, and what is to be predicted of each.
+
+Axes: B images, H and W pixels, L cells, p = side of a cell.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_EPS = 1e-6
+
+
+def to_cells(images: Tensor, cell: int) -> Tensor:
+    """(B, 3, H, W) -> (B, L, p * p * 3), pixels row by row, then channels."""
+    x = images.unflatten(3, (-1, cell)).unflatten(2, (-1, cell))
+    return x.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+
+
+def to_images(cells: Tensor, cell: int, height: int, width: int) -> Tensor:
+    """The reverse of ``to_cells``, for images of height x width pixels."""
+    x = cells.unflatten(1, (height // cell, width // cell))
+    x = x.unflatten(3, (cell, cell, 3))
+    return x.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+
+
+class PixelTarget(NamedTuple):
+    """Cells of images, normalised or not.
+
+    Attributes:
+        values: (B, L, 3 p^2), to be predicted.
+        mean: (B, L, 1), subtracted from each cell; 0 without normalisation.
+        scale: (B, L, 1), each cell was divided by; 1 without.
+    """
+
+    values: Tensor
+    mean: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, images: Tensor, cell: int, norm_pixels: bool) -> PixelTarget:
+        """The target of images (B, 3, H, W) with cells of ``cell`` pixels.
+
+        Args:
+            norm_pixels: bring each cell to zero mean and unit variance, over
+                pixels and channels together (MixMIM
+                models_mixmim.py:408-425).
+        """
+        cells = to_cells(images, cell)
+        if not norm_pixels:
+            zero = cells.new_zeros(*cells.shape[:2], 1)
+            return cls(cells, zero, zero + 1)
+        # QUIRK(MixMIM): the variance is unbiased (N - 1); parity needs it.
+        variance, mean = torch.var_mean(cells, dim=-1, keepdim=True)
+        scale = (variance + _EPS).sqrt()
+        return cls((cells - mean) / scale, mean, scale)

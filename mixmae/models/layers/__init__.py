@@ -1,0 +1,1 @@
+"""Leaf layers; every one needs torch alone."""

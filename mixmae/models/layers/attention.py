@@ -1,0 +1,98 @@
+"""Self-attention: plain, and within the windows of a layout.
+
+Axes: B images, nW windows, N tokens, C channels, h heads, d = C / h.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from mixmae.models.layers.position_bias import RelativePositionBias
+from mixmae.models.layers.windows import Layout
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over the last but one axis.
+
+    Args:
+        embed_dims: channels.
+        num_heads: heads, a divisor of ``embed_dims``.
+
+    Raises:
+        ValueError: the heads do not divide the channels.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int) -> None:
+        super().__init__()
+        if num_heads < 1 or embed_dims % num_heads:
+            raise ValueError(
+                f'embed_dims {embed_dims} cannot be split over num_heads '
+                f'{num_heads}; the heads must divide the dims'
+            )
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
+        self.proj = nn.Linear(embed_dims, embed_dims)
+
+    def heads(self, x: Tensor) -> Tensor:
+        """Queries, keys and values: (..., N, C) -> (..., N, 3, h, d)."""
+        return self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)."""
+        query, key, value = self.heads(x).permute(2, 0, 3, 1, 4)
+        out = scaled_dot_product_attention(query, key, value)
+        return self.proj(out.transpose(1, 2).flatten(2))
+
+
+class WindowAttention(SelfAttention):
+    """Self-attention within windows, with relative position biases.
+
+    Args:
+        embed_dims: channels.
+        num_heads: heads, a divisor of ``embed_dims``.
+        window: side of the full window.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int, window: int) -> None:
+        super().__init__(embed_dims, num_heads)
+        self.position_bias = RelativePositionBias(window, num_heads)
+
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """(B, nW, N, C) -> (B, nW, N, C), tokens as the layout has them."""
+        qkv = self.heads(x)
+        if len(layout.parts) == 1:
+            out = self._attend(qkv, layout.positions, layout.allow)
+        else:
+            assert layout.positions is not None and layout.allow is None
+            parts = zip(
+                qkv.split(layout.parts, dim=2),
+                layout.positions.split(layout.parts),
+                strict=True,
+            )
+            out = torch.cat([self._attend(*part) for part in parts], dim=2)
+        return self.proj(out)
+
+    def _attend(
+        self,
+        qkv: Tensor,
+        positions: Tensor | None,
+        allow: Tensor | None = None,
+    ) -> Tensor:
+        """(B, nW, N, 3, h, d) -> (B, nW, N, C)."""
+        images, windows = qkv.shape[:2]
+        bias = self.position_bias(positions)[None].to(qkv.dtype)
+        qkv = qkv.permute(3, 0, 1, 4, 2, 5)
+        # An additive 4-D term keeps scaled_dot_product_attention off its
+        # slowest path, so windows join the images or the heads: images where
+        # one bias serves all windows, heads where each has its own.
+        if allow is None:
+            query, key, value = qkv.flatten(1, 2)
+        else:
+            query, key, value = qkv.flatten(2, 3)
+            bias = bias[:, None].masked_fill(~allow[:, :, None], -torch.inf)
+            bias = bias.flatten(1, 2)
+        out = scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        out = out.reshape(images, windows, self.num_heads, *out.shape[-2:])
+        return out.transpose(2, 3).flatten(3)

@@ -1,0 +1,68 @@
+"""The light transformer that turns tokens into pixels."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mixmae.models.layers.attention import SelfAttention
+from mixmae.models.layers.sincos import grid_coords, sincos_embedding
+from mixmae.models.layers.transformer_block import TransformerBlock
+
+
+class Decoder(nn.Module):
+    """Positions, plain transformer blocks, and a linear map to pixels.
+
+    MixMIM models_mixmim.py:385-406.
+
+    Args:
+        embed_dims: channels, a multiple of 4.
+        depth: number of blocks.
+        num_heads: heads, a divisor of ``embed_dims``.
+        out_channels: numbers predicted per token.
+        mlp_ratio: hidden channels of the MLPs over ``embed_dims``.
+        norm_eps: epsilon of the layer norms.
+
+    Raises:
+        ValueError: heads or positions do not fit ``embed_dims``.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        depth: int,
+        num_heads: int,
+        out_channels: int,
+        mlp_ratio: float = 4.0,
+        norm_eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        if embed_dims % 4 or depth < 1:
+            raise ValueError(
+                f'a decoder needs embed_dims in multiples of 4 and a depth of '
+                f'at least 1, got embed_dims {embed_dims}, depth {depth}'
+            )
+        self.embed_dims = embed_dims
+        self.blocks = nn.ModuleList(
+            TransformerBlock(
+                embed_dims,
+                SelfAttention(embed_dims, num_heads),
+                mlp_ratio,
+                norm_eps=norm_eps,
+            )
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
+        self.predict = nn.Linear(embed_dims, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens of a full grid, (B, h, w, D) -> (B, h * w, D)."""
+        coords = grid_coords(x.size(1), x.size(2), x.device)
+        x = x + sincos_embedding(coords, self.embed_dims).to(x.dtype)
+        x = x.flatten(1, 2)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """Decoded tokens (B, L, D) -> predictions (B, L, out_channels)."""
+        return self.predict(self.norm(x))

@@ -1,0 +1,191 @@
+"""The two ways in which a stage lays out its tokens for attention.
+
+Axes: B images, H and W the token grid, nW windows, N tokens of a window,
+C channels. A layout partitions tokens (B, H, W, C) into (B, nW, N, C) once
+per stage, says which tokens of a window may meet, and reverses itself.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mixmae.structures import AttentionGroups, GroupOrder
+
+
+class Layout(Protocol):
+    """What window attention asks of a layout.
+
+    Attributes:
+        positions: long (N,), where the tokens of a window stand in the
+            raster of the full, unclamped window; None = all, in order.
+        allow: bool (1 or B, nW, N, N), True where two tokens may meet; None
+            = everywhere within a part.
+        parts: lengths into which N is cut; attention stays within a part.
+    """
+
+    positions: Tensor | None
+    allow: Tensor | None
+    parts: tuple[int, ...]
+
+    def partition(self, x: Tensor) -> Tensor: ...
+
+    def reverse(self, x: Tensor) -> Tensor: ...
+
+
+def clamped_positions(
+    height: int, width: int, window: int, device: torch.device
+) -> Tensor | None:
+    """Raster indices, in a full window, of the clamped one at its corner.
+
+    Offsets between tokens do not change by clamping, so this picks the
+    centre of the bias table.
+    """
+    if (height, width) == (window, window):
+        return None
+    rows = torch.arange(height, device=device)
+    columns = torch.arange(width, device=device)
+    return (rows[:, None] * window + columns).flatten()
+
+
+def cut(x: Tensor, window: tuple[int, int]) -> Tensor:
+    """(B, H, W, C) -> (B, nW, N, C), where the window divides the grid."""
+    x = x.unflatten(2, (-1, window[1])).unflatten(1, (-1, window[0]))
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def join(x: Tensor, window: tuple[int, int], columns: int) -> Tensor:
+    """The reverse of ``cut``; ``columns`` windows stand side by side."""
+    x = x.unflatten(2, window).unflatten(1, (-1, columns))
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+class Windows:
+    """A grid cut into windows, padded at its bottom and right if need be.
+
+    Args:
+        grid: (H, W) of the tokens.
+        window: side of a window; clamped to the grid, each axis for itself
+            (MixMIM models_mixmim.py:105-107).
+        shift: how far the grid is rolled up and left before it is cut; tokens
+            that were no neighbours do not meet. An axis covered by one
+            window is not shifted.
+        groups: tokens of different groups do not meet.
+        mask_padding: padding is seen by nobody; False treats it as tokens of
+            the image, as mmdet's Swin does.
+        device: of the tokens.
+    """
+
+    def __init__(
+        self,
+        grid: tuple[int, int],
+        window: int,
+        shift: int = 0,
+        groups: AttentionGroups | None = None,
+        mask_padding: bool = True,
+        device: torch.device | None = None,
+    ) -> None:
+        height, width = grid
+        self.grid = grid
+        self.window = (min(window, height), min(window, width))
+        self.padding = (-height % self.window[0], -width % self.window[1])
+        self.shift = (
+            shift if height > window else 0,
+            shift if width > window else 0,
+        )
+        self.positions = clamped_positions(*self.window, window, device)
+        self.parts = (self.window[0] * self.window[1],)
+        self.allow = self._allow(groups, mask_padding, device)
+
+    def partition(self, x: Tensor, fill: int = 0) -> Tensor:
+        """(B, H, W, C) -> (B, nW, N, C), padded with ``fill``."""
+        if any(self.padding):
+            pad = (0, 0, 0, self.padding[1], 0, self.padding[0])
+            x = F.pad(x, pad, value=fill)
+        if any(self.shift):
+            x = x.roll((-self.shift[0], -self.shift[1]), dims=(1, 2))
+        return cut(x, self.window)
+
+    def reverse(self, x: Tensor) -> Tensor:
+        """(B, nW, N, C) -> (B, H, W, C), padding cropped."""
+        height, width = self.grid
+        columns = (width + self.padding[1]) // self.window[1]
+        x = join(x, self.window, columns)
+        if any(self.shift):
+            x = x.roll(self.shift, dims=(1, 2))
+        return x[:, :height, :width]
+
+    def _allow(
+        self,
+        groups: AttentionGroups | None,
+        mask_padding: bool,
+        device: torch.device | None,
+    ) -> Tensor | None:
+        """Tokens that bear one label may meet; None if all would."""
+        padded = mask_padding and any(self.padding)
+        if groups is None and not padded and not any(self.shift):
+            return None
+        label = torch.ones(1, *self.grid, dtype=torch.int32, device=device)
+        if groups is not None:
+            label = label + groups.labels(*self.grid)
+        # Padding meets itself, so that no row of the softmax is empty.
+        label = self.partition(label[..., None], fill=0 if mask_padding else 1)
+        if any(self.shift):
+            label = label + 3 * cut(self._regions(device), self.window)
+        return label == label.transpose(2, 3)
+
+    def _regions(self, device: torch.device | None) -> Tensor:
+        """Numbers the up to 3x3 regions that rolling made neighbours.
+
+        Returns:
+            int32 (1, H, W, 1), of the padded, rolled grid.
+        """
+        regions = []
+        for side, pad, window, shift in zip(
+            self.grid, self.padding, self.window, self.shift, strict=True
+        ):
+            place = torch.arange(side + pad, device=device)
+            last, wrapped = side + pad - window, side + pad - shift
+            region = (place >= last).int() + (place >= wrapped).int()
+            regions.append(region if shift else torch.zeros_like(region))
+        rows, columns = regions
+        return (3 * rows[:, None] + columns)[None, ..., None]
+
+
+class SortedTokens:
+    """A grid inside one window, its tokens sorted by group.
+
+    Attention then is dense within each part: no mask, half the work.
+
+    Args:
+        grid: (H, W) of the tokens, at most ``window`` on each side.
+        window: side of the window.
+        order: the tokens sorted by group.
+    """
+
+    allow = None
+
+    def __init__(
+        self, grid: tuple[int, int], window: int, order: GroupOrder
+    ) -> None:
+        self.grid = grid
+        self.parts = order.sizes
+        self._permutation = order.permutation
+        self._inverse = order.inverse
+        clamped = clamped_positions(*grid, window, order.permutation.device)
+        self.positions: Tensor | None = (
+            order.permutation
+            if clamped is None
+            else clamped[order.permutation]
+        )
+
+    def partition(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, 1, N, C), sorted by group."""
+        return x.flatten(1, 2).index_select(1, self._permutation)[:, None]
+
+    def reverse(self, x: Tensor) -> Tensor:
+        """(B, 1, N, C) -> (B, H, W, C), in raster order."""
+        return x[:, 0].index_select(1, self._inverse).unflatten(1, self.grid)

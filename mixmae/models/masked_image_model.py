@@ -1,0 +1,154 @@
+"""The one model of all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mixmae.registry import MODELS
+from mixmae.structures import CellMask
+
+
+@MODELS.register_module()
+class MaskedImageModel(BaseModel):
+    """Hides cells of images, encodes what is left and predicts the rest.
+
+    A method is a config that plugs a masking, a backbone, a neck and a head
+    together, never a subclass.
+
+    Args:
+        data_preprocessor: config of a ``MaskingDataPreprocessor``.
+        backbone: config of an encoder with ``embed`` and ``encode``.
+        neck: config of what hides and reveals.
+        head: config of the loss.
+        init_cfg: MMEngine's.
+
+    Raises:
+        ValueError: the parts disagree on channels or cell size.
+    """
+
+    def __init__(
+        self,
+        data_preprocessor: Mapping,
+        backbone: Mapping,
+        neck: Mapping,
+        head: Mapping,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck)
+        self.head = MODELS.build(head)
+        self._check_parts()
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[BaseDataElement] | None = None,
+        mask: CellMask | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[BaseDataElement] | tuple[Tensor, ...]:
+        """MMEngine's entry: everything as the preprocessor returns it.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: one per image; only ``predict`` uses them.
+            mask: the cells to hide; needed by ``loss`` and ``predict``.
+            mode: 'loss', 'predict', or 'tensor' for the backbone's maps.
+
+        Raises:
+            ValueError: an unknown mode, or no mask where one is needed.
+        """
+        if mode == 'tensor':
+            return self.backbone(inputs)
+        if mode not in ('loss', 'predict'):
+            raise ValueError(
+                f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}"
+            )
+        if mask is None:
+            raise ValueError(
+                f'mode {mode!r} needs a mask; give data_preprocessor a '
+                f'masking, or pass mask='
+            )
+        if mode == 'loss':
+            return self.loss(inputs, mask)
+        return self.predict(inputs, mask, data_samples)
+
+    def loss(self, images: Tensor, mask: CellMask) -> dict[str, Tensor]:
+        """The training losses of a batch (B, 3, H, W)."""
+        prediction = self._predict_cells(images, mask)
+        return self.head.loss(prediction, images, mask)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        images: Tensor,
+        mask: CellMask,
+        data_samples: Sequence[BaseDataElement] | None = None,
+    ) -> list[BaseDataElement]:
+        """What each image showed, what it hid, and its reconstruction.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+            mask: the cells to hide.
+            data_samples: to be filled; new ones if None.
+
+        Returns:
+            One sample per image with ``original``, ``mixed`` (what the
+            encoder saw) and ``reconstruction``, RGB (3, H, W) in 0..255;
+            ``hidden`` bool (rows, columns); ``cell`` in pixels; ``loss``;
+            ``mean_colour_loss``, if each cell were its own mean colour;
+            ``uses_target_statistics``: the picture was un-normalised by the
+            target's own mean and variance.
+        """
+        prediction = self._predict_cells(images, mask).to(images.dtype)
+        head, pixels = self.head, self.data_preprocessor.to_pixels
+        filling = head.mean_colour(images, mask)
+        fields = {
+            'original': pixels(images),
+            'mixed': pixels(self.neck.mixed_images(images, mask)),
+            'reconstruction': pixels(
+                head.reconstruct(prediction, images, mask)
+            ),
+            'hidden': mask.hidden.expand(len(images), -1, -1),
+            'loss': head.errors(prediction, images, mask).tolist(),
+            'mean_colour_loss': head.errors(filling, images, mask).tolist(),
+        }
+        samples = list(data_samples or [BaseDataElement() for _ in images])
+        for i, sample in enumerate(samples):
+            for name, values in fields.items():
+                sample.set_field(values[i], name)
+            sample.set_field(mask.cell, 'cell')
+            statistics = bool(head.norm_pixels)
+            sample.set_field(statistics, 'uses_target_statistics')
+        return samples
+
+    def _predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
+        """The way of an image: (B, 3, H, W) -> predictions (B, L, ...)."""
+        tokens = self.backbone.embed(images)
+        visible = self.neck.hide(tokens, mask)
+        latent = self.backbone.encode(*visible)
+        return self.neck.reveal(latent, mask)
+
+    def _check_parts(self) -> None:
+        channels = self.backbone.num_features[-1]
+        if self.neck.in_channels != channels:
+            raise ValueError(
+                f'the backbone ends in {channels} channels, but the neck has '
+                f'in_channels={self.neck.in_channels}'
+            )
+        cells = {'neck': self.neck.cell}
+        masking = getattr(self.data_preprocessor, 'masking', None)
+        if masking is not None:
+            cells['masking'] = masking.cell
+        for name, cell in cells.items():
+            if cell != self.backbone.stride:
+                raise ValueError(
+                    f'the {name} has cell={cell}, but the backbone has a '
+                    f'total stride of {self.backbone.stride} pixels; they '
+                    f'must be equal'
+                )

@@ -1,0 +1,134 @@
+"""MixMAE's mixer: hides cells behind a partner image and reveals both.
+
+Axes: B images, h and w a token grid, C and D channels, L = cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mixmae.models.encoder_input import EncoderInput
+from mixmae.models.layers.decoder import Decoder
+from mixmae.models.layers.initialisation import init_transformer
+from mixmae.registry import MODELS
+from mixmae.structures import AttentionGroups, CellMask
+
+
+@MODELS.register_module()
+class MixMAENeck(BaseModule):
+    """Mixes tokens of image pairs, and unmixes and decodes their latents.
+
+    2205.13137, sections 3.1 to 3.3; MixMIM models_mixmim.py:363-406. Image i
+    is paired with image B - 1 - i. With one mask for the batch the two mixed
+    images are complementary: each cell of each image is encoded once. With a
+    mask per image there is no partner; an image's own two halves are the
+    groups, and the mathematics is the same.
+
+    Args:
+        in_channels: channels of the latents.
+        decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted.
+        cell: side of a cell in pixels; the backbone's total stride.
+        masked_attention: tokens of two images never meet in the encoder.
+            False is the ablation; it needs a shared mask.
+
+    Raises:
+        ValueError: an argument is out of its range, or they disagree.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        decoder: Mapping,
+        cell: int = 32,
+        masked_attention: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if in_channels < 1 or cell < 1:
+            raise ValueError(
+                f'in_channels and cell must be positive, got {in_channels} '
+                f'and {cell}'
+            )
+        self.in_channels = in_channels
+        self.cell = cell
+        self.masked_attention = masked_attention
+        self.decoder = Decoder(out_channels=3 * cell**2, **decoder)
+        embed_dims = self.decoder.embed_dims
+        self.embed = nn.Linear(in_channels, embed_dims)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
+
+    def hide(self, tokens: Tensor, mask: CellMask) -> EncoderInput:
+        """Replaces the hidden cells of each image by its partner's.
+
+        Args:
+            tokens: (B, h, w, C) of the images.
+            mask: the cells to hide.
+
+        Raises:
+            ValueError: masks per image without masked attention: images
+                could then see what they are to predict.
+        """
+        if not self.masked_attention and not mask.shared:
+            raise ValueError(
+                f'without masked attention all images of a batch must share '
+                f'one mask, got {mask.hidden.size(0)} masks; set shared=True '
+                f'in the masking and eval_shared=True in the preprocessor'
+            )
+        hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
+        mixed = torch.where(hidden, self._partner(tokens, mask), tokens)
+        groups = AttentionGroups(mask) if self.masked_attention else None
+        return EncoderInput(mixed, groups)
+
+    def reveal(self, latent: Tensor, mask: CellMask) -> Tensor:
+        """Predicts every cell of every image from the cells it is not in.
+
+        Args:
+            latent: (B, h, w, C), one token per cell of the mixed images.
+            mask: the cells that were hidden.
+
+        Returns:
+            (B, L, 3 cell^2), unmixed: row i belongs to image i.
+        """
+        own, partners = self._complete(latent, mask).chunk(2)
+        hidden = mask.hidden.flatten(1)[..., None]
+        unmixed = torch.where(hidden, own, self._partner(partners, mask))
+        return self.decoder.pixels(unmixed)
+
+    def completions(self, latent: Tensor, mask: CellMask) -> Tensor:
+        """All predictions, in the official order before unmixing.
+
+        Returns:
+            (2B, L, 3 cell^2): row i completes image i from the visible cells
+            of mixed image i, row B + i completes i's partner from the
+            hidden ones.
+        """
+        return self.decoder.pixels(self._complete(latent, mask))
+
+    def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
+        """What the encoder sees, in pixels: (B, 3, H, W)."""
+        hidden = mask.at_stride(1)[:, None]
+        return torch.where(hidden, self._partner(images, mask), images)
+
+    def init_weights(self) -> None:
+        """Xavier-uniform linear maps; the mask token is normal, std 0.02."""
+        init_transformer(self)
+        nn.init.trunc_normal_(self.mask_token, std=0.02)
+        self._is_init = True
+
+    def _complete(self, latent: Tensor, mask: CellMask) -> Tensor:
+        """Decoded tokens (2B, L, D), the halves as in ``completions``."""
+        x = self.embed(latent)
+        hidden = mask.hidden[..., None]
+        token = self.mask_token[None].to(x.dtype)
+        own = torch.where(hidden, token, x)
+        partners = torch.where(hidden, x, token)
+        return self.decoder(torch.cat([own, partners]))
+
+    @staticmethod
+    def _partner(x: Tensor, mask: CellMask) -> Tensor:
+        """What image i is paired with, for each i."""
+        return x.flip(0) if mask.shared else x
