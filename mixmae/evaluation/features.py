@@ -1,5 +1,6 @@
 """Features of a frozen backbone over a data loader."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -74,6 +75,26 @@ def gather_shares(share: Tensor, size: int) -> Tensor:
         return share[:size]
     shares = all_gather_object(share)
     return torch.stack(shares, dim=1).flatten(0, 1)[:size]
+
+
+def with_all_stages(backbone: nn.Module) -> nn.Module:
+    """A copy of a backbone that returns the maps of all its stages.
+
+    Stages that had no output norm get a fresh one, which standardises each
+    token and has learnt nothing.
+
+    Args:
+        backbone: With ``num_stages``, ``num_features`` and ``out_indices``,
+            e.g. ``MIMSwin``; not changed.
+    """
+    copied = copy.deepcopy(backbone)
+    parameter = next(copied.parameters())
+    for i, channels in enumerate(copied.num_features):
+        if not hasattr(copied, f'norm{i}'):
+            norm = nn.LayerNorm(channels).to(parameter)
+            copied.add_module(f'norm{i}', norm)
+    copied.out_indices = list(range(copied.num_stages))
+    return copied
 
 
 @torch.no_grad()

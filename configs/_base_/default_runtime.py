@@ -1,0 +1,37 @@
+# What every config inherits: scope, hooks, processes, log.
+default_scope = 'mixmae'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Masks depend on (seed, rank, iteration) only: a resumed run draws those
+    # of the uninterrupted one.
+    mask_seed=dict(type='MaskSeedHook'),
+    # Refuses to train where accumulated updates would straddle epochs or
+    # checkpoints.
+    update_border=dict(type='UpdateBorderHook'),
+)
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    # tools/train.py and tools/test.py take gloo where there is no GPU.
+    dist_cfg=dict(backend='nccl'),
+)
+
+# TensorBoard: add dict(type='TensorboardVisBackend') (pip install
+# tensorboard), in a config or by
+#   --cfg-options "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, ...]"
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(
+    type='Visualizer', vis_backends=vis_backends, name='visualizer'
+)
+
+log_processor = dict(type='LogProcessor', window_size=50)
+log_level = 'INFO'
+load_from = None
+resume = False
+randomness = dict(seed=0)

@@ -1,0 +1,139 @@
+"""What the command-line tools share: configs, options, error messages."""
+
+import argparse
+import difflib
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import mmengine.registry
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+import mixmae
+
+EXIT_CONFIG_ERROR = 2
+OUR_FOLDER = Path(mixmae.__file__).parent
+REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
+# Keys of a config that the runner does not name among its arguments.
+EXTRA_KEYS = {
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+}
+
+
+class ConfigError(Exception):
+    """A mistake in a config or on the command line; one line says which."""
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that training and testing have in common."""
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and checkpoints (default: the one named in the '
+        'config, else ./work_dirs/<config name>)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change settings of the config, e.g. '
+        'train_dataloader.batch_size=64 or key="[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes; without a GPU they talk by gloo',
+    )
+    # torchrun sets LOCAL_RANK; older launchers and mim pass one of these.
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help=argparse.SUPPRESS,
+    )
+
+
+def known_keys(cfg: Config) -> set[str]:
+    """Names a top-level key of this config may have."""
+    return set(cfg) | set(inspect.signature(Runner).parameters) | EXTRA_KEYS
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """Read ``args.config`` and apply the common arguments.
+
+    Raises:
+        ConfigError: If the file is missing or cannot be parsed, or an
+            option names no setting.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not Path(args.config).is_file():
+        raise ConfigError(f'there is no config file {args.config}')
+    try:
+        cfg = Config.fromfile(args.config)
+    except (SyntaxError, FileNotFoundError) as error:
+        raise ConfigError(f'{args.config}: {error}') from error
+    options = args.cfg_options or {}
+    for option in options:
+        key = option.split('.')[0]
+        if key not in known_keys(cfg):
+            close = difflib.get_close_matches(key, known_keys(cfg), 1)
+            hint = f'; did you mean {close[0]}?' if close else ''
+            raise ConfigError(
+                f'--cfg-options {option}: {key} is no key of {args.config}'
+                + hint
+            )
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ConfigError(f'--cfg-options {options}: {error}') from error
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    return cfg
+
+
+def is_config_error(error: BaseException) -> bool:
+    """Whether an exception blames the config rather than the program.
+
+    Our parts raise ``ValueError`` and ``FileNotFoundError`` for bad input
+    only; MMEngine's registry raises ``KeyError`` for unknown types and
+    ``TypeError`` where a part is built with arguments it does not have.
+    What is raised further down keeps its traceback.
+    """
+    if isinstance(error, ConfigError):
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return False
+    origin = Path(frames[-1].filename)
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return OUR_FOLDER in origin.parents
+    if isinstance(error, (KeyError, TypeError)):
+        return REGISTRY_FOLDER in origin.parents
+    return False
+
+
+def run_tool(tool: Callable[[], None]) -> None:
+    """Run a tool; report config errors in one line and exit with status 2."""
+    try:
+        tool()
+    except Exception as error:
+        if not is_config_error(error):
+            raise
+        # str() of a KeyError would put the message in quotes.
+        text = error.args[0] if error.args else error
+        print(f'error: {" ".join(str(text).split())}', file=sys.stderr)
+        sys.exit(EXIT_CONFIG_ERROR)

@@ -1,0 +1,182 @@
+import copy
+
+import pytest
+import torch
+from mmengine.registry import OPTIM_WRAPPERS
+from torch import nn
+
+from mixmae.engine.optimizers import AutocastOptimWrapper
+from mixmae.engine.optimizers import autocast_optim_wrapper as module
+
+
+def wrapper(model: nn.Module, **kwargs) -> AutocastOptimWrapper:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return AutocastOptimWrapper(optimizer, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'expected'),
+    [
+        ('float32', torch.float32),
+        ('bfloat16', torch.bfloat16),
+        ('float16', torch.float16),
+    ],
+)
+def test_forward_runs_in_the_dtype(dtype, expected):
+    model = nn.Linear(4, 4)
+    optim = wrapper(model, dtype=dtype)
+    with optim.optim_context(model):
+        assert model(torch.ones(2, 4)).dtype == expected
+    assert model(torch.ones(2, 4)).dtype == torch.float32
+
+
+def test_float32_switches_an_outer_autocast_off():
+    model = nn.Linear(4, 4)
+    optim = wrapper(model, dtype='float32')
+    with torch.autocast('cpu', torch.bfloat16), optim.optim_context(model):
+        assert model(torch.ones(2, 4)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ('flags', 'expected'),
+    [
+        ({'avx512_bf16', 'avx2'}, torch.bfloat16),
+        ({'amx_bf16'}, torch.bfloat16),
+        ({'avx2', 'avx512_f'}, torch.float32),
+        (set(), torch.float32),
+    ],
+)
+def test_auto_is_bfloat16_where_native(monkeypatch, flags, expected):
+    monkeypatch.setattr(module, 'cpu_flags', lambda: flags)
+    assert wrapper(nn.Linear(2, 2), dtype='auto').dtype == expected
+
+
+def test_auto_follows_the_compute_capability(monkeypatch):
+    for capability, expected in (
+        ((7, 5), torch.float32),
+        ((8, 0), torch.bfloat16),
+        ((9, 0), torch.bfloat16),
+    ):
+        monkeypatch.setattr(
+            torch.cuda, 'get_device_capability', lambda _, c=capability: c
+        )
+        assert module.native_dtype(torch.device('cuda')) == expected
+
+
+def test_cpu_flags_are_names():
+    assert all(isinstance(flag, str) for flag in module.cpu_flags())
+
+
+def test_bad_arguments_name_the_allowed_ones():
+    with pytest.raises(ValueError, match="'half'.*'auto'.*'float32'"):
+        wrapper(nn.Linear(2, 2), dtype='half')
+    with pytest.raises(ValueError, match="'static'.*'dynamic'"):
+        wrapper(nn.Linear(2, 2), loss_scale='static')
+
+
+def test_accumulates_and_clips_as_the_whole_batch():
+    torch.manual_seed(0)
+    batch = torch.randn(8, 4)
+    model = nn.Linear(4, 1)
+    whole, halves = copy.deepcopy(model), copy.deepcopy(model)
+    clip = dict(type='norm', max_norm=0.1)
+
+    optim = wrapper(whole, dtype='float32', clip_grad=clip)
+    with optim.optim_context(whole):
+        loss = whole(batch).square().mean()
+    optim.update_params(loss)
+
+    optim = wrapper(
+        halves, dtype='float32', clip_grad=clip, accumulative_counts=2
+    )
+    for part in batch.split(4):
+        with optim.optim_context(halves):
+            loss = halves(part).square().mean()
+        optim.update_params(loss)
+    assert clip == dict(type='norm', max_norm=0.1)
+    assert not torch.equal(whole.weight, model.weight)
+    torch.testing.assert_close(whole.weight, halves.weight)
+
+
+class CountingScaler:
+    """Stands in for a GradScaler, which is at work on CUDA only."""
+
+    def __init__(self, factor: float = 4.0) -> None:
+        self.factor = factor
+        self.calls: list[str] = []
+
+    def is_enabled(self) -> bool:
+        return True
+
+    def scale(self, loss):
+        return loss * self.factor
+
+    def unscale_(self, optimizer):
+        self.calls.append('unscale')
+        for group in optimizer.param_groups:
+            for parameter in group['params']:
+                parameter.grad /= self.factor
+
+    def step(self, optimizer):
+        self.calls.append('step')
+        if 'unscale' not in self.calls:
+            self.unscale_(optimizer)
+        optimizer.step()
+
+    def update(self, scale=None):
+        self.calls.append('update')
+
+    def state_dict(self):
+        return {'scale': self.factor}
+
+    def load_state_dict(self, state):
+        self.factor = state['scale']
+
+
+def test_scaler_unscales_once_an_update_and_before_clipping():
+    torch.manual_seed(0)
+    batch = torch.randn(4, 4)
+    plain = nn.Linear(4, 1)
+    scaled = copy.deepcopy(plain)
+    for model, scaler in ((plain, None), (scaled, CountingScaler())):
+        optim = wrapper(
+            model,
+            dtype='float32',
+            clip_grad=dict(max_norm=0.1),
+            accumulative_counts=2,
+        )
+        if scaler is not None:
+            optim.loss_scaler = scaler
+        for _ in range(2):
+            optim.update_params(model(batch).square().mean())
+        if scaler is not None:
+            assert scaler.calls == ['unscale', 'step', 'update']
+    torch.testing.assert_close(plain.weight, scaled.weight)
+
+
+def test_scaler_state_is_saved_and_loaded():
+    model = nn.Linear(2, 2)
+    source, target = wrapper(model), wrapper(model)
+    source.loss_scaler = CountingScaler(64.0)
+    target.loss_scaler = CountingScaler(2.0)
+    state = source.state_dict()
+    target.load_state_dict(state)
+    assert target.loss_scaler.factor == 64.0
+    assert 'loss_scaler' in state, 'the state given must not be changed'
+    # With another dtype there is no scaler to load it.
+    wrapper(model, dtype='float32').load_state_dict(state)
+    # Nor is one in the state of a float32 run.
+    target.load_state_dict(wrapper(model, dtype='float32').state_dict())
+
+
+def test_is_registered():
+    import mixmae.registry as registry
+
+    optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+    config = dict(
+        type='AutocastOptimWrapper', optimizer=optimizer, dtype='float32'
+    )
+    built = registry.OPTIM_WRAPPERS.build(config)
+    assert isinstance(built, AutocastOptimWrapper)
+    config['type'] = 'mixmae.AutocastOptimWrapper'
+    assert isinstance(OPTIM_WRAPPERS.build(config), AutocastOptimWrapper)

@@ -1,0 +1,56 @@
+import torch
+from mmengine.dataset import pseudo_collate
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mixmae.evaluation import features
+from mixmae.registry import MODELS
+from tests.engine.tiny_run import MODEL, SquaresDataset
+
+
+def test_pooled_features_are_the_mean_of_the_last_map():
+    torch.manual_seed(0)
+    model = MODELS.build(MODEL)
+    model.train()
+    model.neck.eval()
+    loader = DataLoader(SquaresDataset(7), 3, collate_fn=pseudo_collate)
+    pooled, labels = features.pooled_features(model, loader)
+    assert pooled.shape == (7, 16)
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert model.training and not model.neck.training
+    assert not pooled.requires_grad
+    whole = next(iter(DataLoader(SquaresDataset(7), 7, collate_fn=list)))
+    data = model.data_preprocessor(pseudo_collate(whole), False)
+    with torch.no_grad():
+        expected = model.backbone(data['inputs'])[-1].mean((2, 3))
+    torch.testing.assert_close(pooled, expected)
+
+
+def test_shares_are_joined_in_order(monkeypatch):
+    dealt = [torch.tensor([0, 3, 6]), torch.tensor([1, 4, 0])]
+    dealt.append(torch.tensor([2, 5, 1]))
+    monkeypatch.setattr(features, 'get_world_size', lambda: 3)
+    monkeypatch.setattr(features, 'all_gather_object', lambda _: dealt)
+    joined = features.gather_shares(dealt[0], 7)
+    assert joined.tolist() == list(range(7))
+
+
+def test_dense_features_and_all_stages():
+    torch.manual_seed(0)
+    backbone = MODELS.build(MODEL['backbone'])
+    dense = features.with_all_stages(backbone)
+    assert list(backbone.out_indices) == [1]
+    images = torch.randn(5, 3, 32, 32)
+    maps = features.dense_features(dense, images.split(2))
+    assert [tuple(m.shape) for m in maps] == [(5, 8, 8, 8), (5, 16, 4, 4)]
+    with torch.no_grad():
+        expected = backbone(images)[-1]
+    torch.testing.assert_close(maps[-1].float(), expected, atol=2e-3, rtol=0)
+
+
+def test_evaluating_restores_each_part():
+    model = nn.Sequential(nn.Dropout(), nn.Dropout())
+    model[1].eval()
+    with features.evaluating(model):
+        assert not model[0].training
+    assert model[0].training and not model[1].training

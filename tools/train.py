@@ -1,0 +1,114 @@
+"""Train a model: python tools/train.py CONFIG [options].
+
+Several processes: tools/dist_train.sh CONFIG GPUS [options].
+"""
+
+import argparse
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.command_line import (
+    ConfigError,
+    add_common_arguments,
+    read_config,
+    run_tool,
+)
+from mixmae.engine.process_group import prepare_process_group
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Train a model')
+    parser.add_argument('config', help='a config file')
+    add_common_arguments(parser)
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from a checkpoint; without a value (or with "auto") from '
+        'the last one in the work folder, if there is one',
+    )
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: bfloat16 where it is native',
+    )
+    parser.add_argument(
+        '--no-validate',
+        action='store_true',
+        help='do not validate while training',
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by ranks x batch size over '
+        'auto_scale_lr.base_batch_size of the config; accumulated '
+        'micro-iterations count in neither',
+    )
+    parser.add_argument('--seed', type=int, help='random seed')
+    return parser.parse_args()
+
+
+def set_precision(cfg: Config) -> None:
+    """What ``--amp`` does to the optimizer wrapper."""
+    wrapper = cfg.optim_wrapper
+    kind = str(wrapper.get('type', 'OptimWrapper')).split('.')[-1]
+    if kind == 'AutocastOptimWrapper':
+        if wrapper.get('dtype') == 'float32':
+            wrapper.dtype = 'auto'
+    elif kind == 'OptimWrapper':
+        wrapper.type = 'mixmae.AutocastOptimWrapper'
+        wrapper.dtype = 'auto'
+    elif kind != 'AmpOptimWrapper':
+        raise ConfigError(
+            f'--amp does not know the optim_wrapper {kind}; set its precision '
+            'in the config'
+        )
+
+
+def drop_validation(cfg: Config) -> None:
+    """What ``--no-validate`` does, the pictures of the val images too."""
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.custom_hooks = [
+        hook
+        for hook in cfg.get('custom_hooks') or []
+        if not str(hook.get('type')).endswith('ReconstructionHook')
+    ]
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the training's own arguments into the config."""
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.amp:
+        set_precision(cfg)
+    if args.no_validate:
+        drop_validation(cfg)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+            raise ConfigError(
+                '--auto-scale-lr needs auto_scale_lr = '
+                'dict(base_batch_size=...) in the config: ranks x batch size '
+                'that its learning rate was chosen for, without accumulation'
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.seed is not None:
+        cfg.merge_from_dict({'randomness.seed': args.seed})
+
+
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    cfg = read_config(args)
+    apply_arguments(cfg, args)
+    load_only_safely()
+    prepare_process_group(cfg)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    run_tool(main)
