@@ -26,9 +26,9 @@ env_cfg = dict(
 # tensorboard), in a config or by
 #   --cfg-options "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, ...]"
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(
-    type='Visualizer', vis_backends=vis_backends, name='visualizer'
-)
+# No name: MMEngine then takes the experiment's; visualizers of one name are
+# one object, which would write a second run of a process to the first's folder.
+visualizer = dict(type='Visualizer', vis_backends=vis_backends)
 
 log_processor = dict(type='LogProcessor', window_size=50)
 log_level = 'INFO'

@@ -1,0 +1,59 @@
+from types import SimpleNamespace
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.hooks import MaskSeedHook
+from tests.engine.tiny_run import tiny_config
+
+
+def masks_and_losses(config: dict, name: str) -> list[tuple]:
+    """Train and return what each iteration hid and its loss."""
+    config['experiment_name'] = name
+    config['log_level'] = 'ERROR'
+    runner = Runner.from_cfg(Config(config))
+    seen = []
+    model = runner.model
+    original = model.loss
+
+    def loss(images, mask):
+        losses = original(images, mask)
+        seen.append((mask.hidden.clone(), losses['loss'].item()))
+        return losses
+
+    model.loss = loss
+    runner.train()
+    return seen
+
+
+def test_a_resumed_run_repeats_the_uninterrupted_one(tmp_path, request):
+    name = request.node.name
+    whole = masks_and_losses(tiny_config(tmp_path / 'whole'), name + 'a')
+    assert len(whole) == 12
+    assert len({tuple(mask.flatten().tolist()) for mask, _ in whole}) > 6
+
+    load_only_safely()
+    config = tiny_config(tmp_path / 'resumed')
+    config['resume'] = True
+    config['load_from'] = str(tmp_path / 'whole' / 'epoch_2.pth')
+    # Whatever else has been drawn must not matter.
+    torch.rand(17)
+    resumed = masks_and_losses(config, name + 'b')
+    assert len(resumed) == 4
+    for (mask, loss), (again, loss_again) in zip(
+        whole[8:], resumed, strict=True
+    ):
+        assert torch.equal(mask, again)
+        assert loss == loss_again
+
+
+def test_models_without_masks_are_left_alone():
+    runner = SimpleNamespace(
+        model=SimpleNamespace(data_preprocessor=object()),
+        seed=0,
+        rank=0,
+        iter=0,
+    )
+    MaskSeedHook().before_train_iter(runner, 0)
