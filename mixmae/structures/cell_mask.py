@@ -90,9 +90,8 @@ class CellMask:
         """
         rows, columns = self.grid
         tokens = height // rows
-        if (rows * tokens, columns * tokens) != (height, width) or (
-            tokens and self.cell % tokens
-        ):
+        whole = (rows * tokens, columns * tokens) == (height, width)
+        if not tokens or not whole or self.cell % tokens:
             raise ValueError(
                 f'a mask of {rows}x{columns} cells of {self.cell} px does not '
                 f'fit a grid of {height}x{width} tokens'

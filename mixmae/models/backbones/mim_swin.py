@@ -5,15 +5,15 @@ Axes: B images, H and W pixels, h and w a token grid, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import torch
+import numpy as np
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mixmae.checkpoints import load_pretrained
 from mixmae.models.backbones.arch_settings import swin_arch
-from mixmae.models.backbones.pretrained import load_pretrained
 from mixmae.models.layers.initialisation import init_transformer
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
@@ -97,7 +97,7 @@ class MIMSwin(BaseModule):
         self.register_buffer('positions', positions, persistent=False)
 
         self.patch_embed = PatchEmbed(patch_size, embed_dims, norm_eps)
-        rates = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
+        rates = np.linspace(0, drop_path_rate, sum(depths)).tolist()
         self.stages = nn.ModuleList()
         for i, depth in enumerate(depths):
             first = sum(depths[:i])
@@ -155,8 +155,9 @@ class MIMSwin(BaseModule):
                 f'encoding ends in stage {last}, which out_indices '
                 f'{self.out_indices} leave out'
             )
-        for _, x in self._stage_outputs(tokens, groups, coords):
-            pass
+        x = self._with_positions(tokens, coords)
+        for stage in self.stages:
+            x = stage(x, groups)
         return self.get_submodule(f'norm{last}')(x)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -168,11 +169,14 @@ class MIMSwin(BaseModule):
         Returns:
             One normalised (B, C_i, H_i, W_i) per stage of ``out_indices``.
         """
-        return tuple(
-            self.get_submodule(f'norm{i}')(x).permute(0, 3, 1, 2).contiguous()
-            for i, x in self._stage_outputs(self.embed(images))
-            if i in self.out_indices
-        )
+        maps = []
+        x = self._with_positions(self.embed(images))
+        for i, stage in enumerate(self.stages[: self.out_indices[-1] + 1]):
+            x = stage(x)
+            if i in self.out_indices:
+                normed = self.get_submodule(f'norm{i}')(x)
+                maps.append(normed.permute(0, 3, 1, 2).contiguous())
+        return tuple(maps)
 
     def init_weights(self) -> None:
         """Initialises, then loads what ``init_cfg`` names, strictly.
@@ -184,16 +188,10 @@ class MIMSwin(BaseModule):
             load_pretrained(self, self.init_cfg)
         self._is_init = True
 
-    def _stage_outputs(
-        self,
-        tokens: Tensor,
-        groups: AttentionGroups | None = None,
-        coords: Tensor | None = None,
-    ) -> Iterator[tuple[int, Tensor]]:
-        x = tokens + self._positions_of(tokens, coords).to(tokens.dtype)
-        for i, stage in enumerate(self.stages):
-            x = stage(x, groups)
-            yield i, x
+    def _with_positions(
+        self, tokens: Tensor, coords: Tensor | None = None
+    ) -> Tensor:
+        return tokens + self._positions_of(tokens, coords).to(tokens.dtype)
 
     def _positions_of(self, tokens: Tensor, coords: Tensor | None) -> Tensor:
         """The positions of a full grid, or of tokens gathered from one."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from mmengine.logging import print_log
-from mmengine.runner import CheckpointLoader
-from torch import nn
+from torch import Tensor, nn
 
-# A pretraining checkpoint holds these beside its backbone.
+from mixmae.checkpoints.official_mixmim import (
+    from_official_mixmim,
+    is_official_mixmim,
+)
+from mixmae.checkpoints.safe_load import safe_load
+
+# A pretraining or downstream checkpoint holds these beside its backbone.
 _OTHER_PARTS = ('neck.', 'head.', 'data_preprocessor.')
 
 
@@ -17,16 +21,16 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     """Loads the checkpoint that an ``init_cfg`` names into a backbone.
 
     Takes the file of a pretraining run, of a downstream model with our
-    backbone, or a backbone's own state dict. Bias tables of other windows
-    are resized as they are loaded.
+    backbone, of the official MixMIM, or a backbone's own state dict. Bias
+    tables of other windows are resized as they are loaded.
 
     Args:
         backbone: one of mixmae's backbones.
-        init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)``.
+        init_cfg: ``dict(type='Pretrained', checkpoint=path)``.
 
     Raises:
-        ValueError: another kind of ``init_cfg``, or keys that do not match:
-            only norms of extra outputs may be new.
+        ValueError: another kind of ``init_cfg``, an unreadable file, or keys
+            that do not match: only norms of extra outputs may be new.
     """
     if init_cfg.get('type') != 'Pretrained' or 'checkpoint' not in init_cfg:
         raise ValueError(
@@ -34,15 +38,14 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
             f'checkpoint=...), got {dict(init_cfg)}'
         )
     path = init_cfg['checkpoint']
-    state = backbone_state(CheckpointLoader.load_checkpoint(path, 'cpu'))
-    extra = getattr(backbone, 'num_stages', 0) - 1
-    new_norms = {
-        key
-        for key in backbone.state_dict()
-        if key.startswith('norm') and not key.startswith(f'norm{extra}.')
-    }
+    state = backbone_state(safe_load(path))
+    last = getattr(backbone, 'num_stages', 0) - 1
     missing, unexpected = backbone.load_state_dict(state, strict=False)
-    missing = [key for key in missing if key not in new_norms]
+    missing = [
+        key
+        for key in missing
+        if not key.startswith('norm') or key.startswith(f'norm{last}.')
+    ]
     if missing or unexpected:
         raise ValueError(
             f'{path} does not fit this {type(backbone).__name__}: '
@@ -52,9 +55,11 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     print_log(f'loaded {len(state)} backbone tensors from {path}', 'current')
 
 
-def backbone_state(checkpoint: Mapping) -> dict[str, torch.Tensor]:
-    """The backbone's part of a checkpoint, keys as the backbone has them."""
-    state = checkpoint.get('state_dict', checkpoint)
+def backbone_state(checkpoint: Mapping) -> dict[str, Tensor]:
+    """The backbone's part of a checkpoint, in the backbone's own names."""
+    state = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
+    if is_official_mixmim(state):
+        state, _ = from_official_mixmim(state)
     inner = {
         key.removeprefix('backbone.'): value
         for key, value in state.items()

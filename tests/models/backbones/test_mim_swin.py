@@ -1,0 +1,171 @@
+import pytest
+import torch
+
+from mixmae.models.layers.sincos import grid_coords
+from mixmae.registry import MODELS
+from tests.contracts.mixing_contract import MixingContract
+from tests.models.parts import TINY, random_images, tiny_model
+
+
+class TestMixing(MixingContract):
+    def model(self, **changes):
+        return tiny_model(**changes)
+
+
+class TestMixingInSmallWindows(MixingContract):
+    """Windows that cut cells, and grids that need padding."""
+
+    def model(self, backbone=None, **changes):
+        small = {'window_sizes': (5, 3, 7, 2), **(backbone or {})}
+        return tiny_model(backbone=small, **changes)
+
+
+def build(**changes):
+    torch.manual_seed(0)
+    return MODELS.build({**TINY, **changes}).eval()
+
+
+@pytest.mark.parametrize('size', [(64, 64), (33, 70), (16, 16), (1, 5)])
+def test_maps_of_any_size(size):
+    """Each map has its stride, rounded up at every merge."""
+    backbone = build(out_indices=(0, 1, 2, 3))
+    maps = backbone(random_images(1, *size))
+    grid = [-(-side // 2) for side in size]
+    for i, features in enumerate(maps):
+        assert features.shape == (1, 8 << i, *grid)
+        assert features.isfinite().all()
+        grid = [-(-side // 2) for side in grid]
+
+
+def test_last_map_is_the_encoding():
+    backbone = build()
+    images = random_images()
+    (features,) = backbone(images)
+    latent = backbone.encode(backbone.embed(images))
+    assert torch.equal(features, latent.permute(0, 3, 1, 2))
+
+
+def test_extra_outputs_bring_their_norms_and_nothing_else():
+    plain, extra = build().state_dict(), build(out_indices=(1, 3)).state_dict()
+    assert extra.keys() - plain.keys() == {'norm1.weight', 'norm1.bias'}
+    assert not plain.keys() - extra.keys()
+
+
+def test_no_frozen_table_is_saved():
+    names = build().state_dict()
+    assert not [name for name in names if 'positions' in name]
+    assert not [name for name in names if name.endswith('index')]
+
+
+def test_padding_is_seen_by_nobody():
+    """A grid of 5 x 5 in windows of 4: the outer windows are padded."""
+    images = random_images(1, 10, 10)
+    window = {'window_sizes': (4, 4, 4, 4)}
+    masked = build(**window)
+    seen = build(mask_padding=False, **window)
+    assert not torch.allclose(masked(images)[0], seen(images)[0])
+
+
+def test_positions_computed_anew_or_resized():
+    tokens = torch.zeros(1, 48, 32, 8)
+    bicubic = build()._positions_of(tokens, None)
+    anew = build(position_resize='sincos')._positions_of(tokens, None)
+    assert bicubic.shape == anew.shape == (48, 32, 8)
+    assert torch.equal(anew[:32], build().positions)
+    # Bicubic resizing keeps the range of coordinates instead.
+    assert not torch.allclose(bicubic[:32], build().positions, atol=0.1)
+
+
+def test_gathered_tokens_keep_their_positions():
+    backbone = build()
+    coords = grid_coords(32, 32)[None, ::4, 1::3].float()
+    tokens = torch.zeros(*coords.shape[:3], 8)
+    found = backbone._positions_of(tokens, coords)
+    assert torch.equal(found[0], backbone.positions[::4, 1::3])
+
+
+@pytest.mark.parametrize('alias', ['b', 'swin-b', 'mixmim-b', 'Base', 'base'])
+def test_aliases(alias):
+    with torch.device('meta'):
+        backbone = MODELS.build({'type': 'MIMSwin', 'arch': alias})
+    assert backbone.num_features == [128, 256, 512, 1024]
+    assert [len(stage.blocks) for stage in backbone.stages] == [2, 2, 18, 2]
+
+
+def test_drop_path_rises_linearly_over_all_blocks():
+    backbone = build(drop_path_rate=0.4)
+    rates = [b.drop_path.rate for s in backbone.stages for b in s.blocks]
+    assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_shift_lets_windows_meet():
+    """Without it no pixel reaches beyond its window in the first stage."""
+    images = random_images(1, 64, 64)
+    changed = images.clone()
+    changed[..., 0, 0] += 1
+    reach = {}
+    for shift in (False, True):
+        settings = {
+            'arch': {'embed_dims': 8, 'depths': (3,), 'num_heads': (1,)},
+            'window_sizes': (8,),
+        }
+        backbone = build(shift=shift, **settings)
+        change = (backbone(images)[0] - backbone(changed)[0]).abs().sum(1)[0]
+        reach[shift] = change.nonzero().max().item() + 1
+    assert reach[False] == 8
+    assert reach[True] > 8
+
+
+def test_init_weights_is_xavier_and_keeps_the_patch_embedding():
+    backbone = build()
+    patches = backbone.patch_embed.proj.weight.clone()
+    backbone.init_weights()
+    assert torch.equal(backbone.patch_embed.proj.weight, patches)
+    linear = backbone.stages[2].blocks[0].mlp.fc1
+    assert not linear.bias.any()
+    bound = (6 / (linear.in_features + linear.out_features)) ** 0.5
+    assert linear.weight.abs().max() <= bound
+    spread = linear.weight.std().item()
+    assert spread == pytest.approx(bound / 3**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'arch': 'giant'}, "unknown arch 'giant'"),
+        ({'arch': {'embed_dims': 8}}, r"got \['embed_dims'\]"),
+        (
+            {'arch': dict(TINY['arch'], num_heads=(1, 2, 3, 4))},
+            'embed_dims 32 .* num_heads 3',
+        ),
+        (
+            {'arch': dict(TINY['arch'], num_heads=(1, 2))},
+            'one entry per stage',
+        ),
+        ({'arch': dict(TINY['arch'], embed_dims=6)}, 'multiple of 4'),
+        ({'window_sizes': (8, 8, 8, 0)}, r'\(8, 8, 8, 0\)'),
+        ({'window_sizes': (8, 8)}, 'each of the 4 stages'),
+        ({'patch_size': 0}, 'patch_size must be positive'),
+        ({'out_indices': (0, 4)}, r'\(0, 4\) .* 0 to 3'),
+        ({'out_indices': ()}, 'different stages'),
+        ({'position_resize': 'linear'}, 'got linear'),
+        ({'drop_path_rate': 1.0}, r'\[0, 1\), got 1.0'),
+    ],
+)
+def test_bad_arguments(changes, message):
+    with pytest.raises(ValueError, match=message):
+        build(**changes)
+
+
+def test_encoding_needs_the_last_stage():
+    backbone = build(out_indices=(0, 1))
+    with pytest.raises(ValueError, match='ends in stage 3'):
+        backbone.encode(torch.zeros(1, 8, 8, 8))
+
+
+def test_config_is_read_only():
+    arch = {'embed_dims': 8, 'depths': [1, 1], 'num_heads': [1, 2]}
+    config = {'type': 'MIMSwin', 'arch': arch, 'window_sizes': [4, 4]}
+    before = repr(config)
+    MODELS.build(config)
+    assert repr(config) == before

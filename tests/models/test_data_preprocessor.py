@@ -1,0 +1,129 @@
+import pytest
+import torch
+from mmengine.structures import BaseDataElement
+
+from mixmae.models import MaskingDataPreprocessor
+from tests.models.parts import random_mask
+
+MEAN, STD = [123.0, 116.0, 103.0], [58.0, 57.0, 56.0]
+
+
+def preprocessor(**changes) -> MaskingDataPreprocessor:
+    masking = {'type': 'RandomMasking', 'cell': 16}
+    return MaskingDataPreprocessor(
+        **{'mean': MEAN, 'std': STD, 'masking': masking, **changes}
+    )
+
+
+def images(batch=3, height=64, width=64) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, 3, height, width)
+    return [*torch.randint(256, shape, generator=generator).byte()]
+
+
+def samples(*numbers: int) -> list[BaseDataElement]:
+    return [
+        BaseDataElement(metainfo={'sample_idx': number}) for number in numbers
+    ]
+
+
+def test_normalises_bgr_to_rgb():
+    batch = images()
+    out = preprocessor()({'inputs': batch})['inputs']
+    blue_first = batch[0].float()
+    for channel in range(3):
+        wanted = (blue_first[2 - channel] - MEAN[channel]) / STD[channel]
+        torch.testing.assert_close(out[0, channel], wanted)
+
+
+def test_to_pixels_is_the_reverse():
+    batch = images()
+    parts = preprocessor(to_rgb=False)
+    found = parts.to_pixels(parts({'inputs': batch})['inputs'])
+    torch.testing.assert_close(found, torch.stack(batch).float())
+
+
+def test_stacked_batches_are_taken_too():
+    parts = preprocessor()
+    listed = parts({'inputs': images()})['inputs']
+    assert torch.equal(
+        parts({'inputs': torch.stack(images())})['inputs'], listed
+    )
+
+
+def training_mask(parts, seed, rank, iteration):
+    parts.set_draw(seed, rank, iteration)
+    return parts({'inputs': images()}, True)['mask'].hidden
+
+
+def test_masks_are_a_function_of_seed_rank_and_iteration():
+    first, second = preprocessor(), preprocessor()
+    draws = {}
+    for numbers in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 7, 31)]:
+        torch.manual_seed(len(draws))
+        mask = training_mask(first, *numbers)
+        torch.manual_seed(99)
+        assert torch.equal(mask, training_mask(second, *numbers))
+        draws[numbers] = tuple(mask.flatten().tolist())
+    assert len(set(draws.values())) == len(draws)
+
+
+def test_drawing_leaves_the_global_generator_alone():
+    parts = preprocessor()
+    state = torch.get_rng_state()
+    training_mask(parts, 0, 0, 0)
+    parts({'inputs': images()}, False)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_evaluation_masks_depend_on_the_sample_alone():
+    """Not on the batch, its size or its order."""
+    parts = preprocessor()
+    data = {'inputs': images(), 'data_samples': samples(4, 7, 4)}
+    together = parts(data)['mask'].hidden
+    assert torch.equal(together[0], together[2])
+    assert not torch.equal(together[0], together[1])
+    alone = parts({'inputs': images(1), 'data_samples': samples(7)})['mask']
+    assert torch.equal(alone.hidden[0], together[1])
+
+
+def test_evaluation_can_share_one_mask():
+    parts = preprocessor(eval_shared=True)
+    masks = [
+        parts({'inputs': images(n), 'data_samples': samples(*range(n))})
+        for n in (1, 3)
+    ]
+    assert masks[0]['mask'].shared
+    assert torch.equal(masks[0]['mask'].hidden, masks[1]['mask'].hidden)
+
+
+def test_a_given_mask_is_used():
+    mask = random_mask()
+    for training in (False, True):
+        out = preprocessor()({'inputs': images(), 'mask': mask}, training)
+        assert torch.equal(out['mask'].hidden, mask.hidden)
+
+
+def test_without_masking_there_is_no_mask():
+    assert preprocessor(masking=None)({'inputs': images()})['mask'] is None
+
+
+@pytest.mark.parametrize(
+    'batch',
+    [
+        [torch.zeros(3, 8, 8), torch.zeros(3, 8, 9)],
+        [torch.zeros(1, 8, 8)],
+        [torch.zeros(8, 8)],
+    ],
+)
+def test_images_of_different_sizes(batch):
+    with pytest.raises(ValueError, match=r'images \(3, height, width\)'):
+        preprocessor()({'inputs': batch})
+
+
+@pytest.mark.parametrize(
+    'changes', [{'mean': [1.0]}, {'std': [1.0, 1.0, 0.0]}]
+)
+def test_bad_arguments(changes):
+    with pytest.raises(ValueError, match='one number per channel'):
+        preprocessor(**changes)
