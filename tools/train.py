@@ -4,6 +4,7 @@ Several processes: tools/dist_train.sh CONFIG GPUS [options].
 """
 
 import argparse
+import warnings
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -107,6 +108,9 @@ def main() -> None:
     apply_arguments(cfg, args)
     load_only_safely()
     prepare_process_group(cfg)
+    # MMEngine's schedulers step every micro-iteration, which PyTorch's check
+    # mistakes for a scheduler stepping ahead of the optimizer.
+    warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
     Runner.from_cfg(cfg).train()
 
 

@@ -1,0 +1,52 @@
+"""Running the tools as a user would."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.engine.tiny_run import ROOT
+
+
+def load_tool(path: Path) -> ModuleType:
+    """A tool as a module, with everything in it."""
+    spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def call_tool(
+    monkeypatch: pytest.MonkeyPatch, path: Path, *arguments: object
+) -> None:
+    """Call a tool in this process; quicker than ``run_tool``."""
+    module = load_tool(path)
+    monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
+    module.run_tool(module.main)
+
+
+def run_tool(
+    *arguments: object, check: bool = True
+) -> subprocess.CompletedProcess:
+    """Run ``python <arguments>`` from the repository."""
+    environment = dict(os.environ, OMP_NUM_THREADS='1')
+    # So that the tools find tests.engine.tiny_run, too.
+    environment['PYTHONPATH'] = str(ROOT)
+    # As on a machine without a GPU, whatever this one has.
+    environment['CUDA_VISIBLE_DEVICES'] = ''
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if check and done.returncode:
+        raise AssertionError(done.stdout[-4000:] + done.stderr[-4000:])
+    return done

@@ -1,0 +1,47 @@
+import json
+
+import cv2
+import pytest
+
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.tools.running import call_tool
+
+TRAIN, TEST = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
+
+
+def test_figures_do_not_depend_on_the_batch_size(
+    monkeypatch, tmp_path, capsys
+):
+    config = tiny_config(tmp_path)
+    config['log_level'] = 'ERROR'
+    path = write_config(tmp_path / 'tiny.py', config)
+    call_tool(
+        monkeypatch, TRAIN, path, '--cfg-options', 'train_cfg.max_epochs=1'
+    )
+    checkpoint = tmp_path / 'epoch_1.pth'
+    figures = []
+    for batch_size in (3, 7):
+        out = tmp_path / 'results' / f'{batch_size}.json'
+        shown = tmp_path / 'shown'
+        call_tool(
+            monkeypatch,
+            TEST,
+            path,
+            checkpoint,
+            '--out',
+            out,
+            '--show-dir',
+            shown,
+            '--num-panels',
+            1,
+            '--cfg-options',
+            f'test_dataloader.batch_size={batch_size}',
+        )
+        figures.append(json.loads(out.read_text()))
+        assert '"reconstruction/loss"' in capsys.readouterr().out
+    assert figures[0].keys() == figures[1].keys()
+    for name, value in figures[0].items():
+        if name.startswith('reconstruction/'):
+            assert figures[1][name] == pytest.approx(value, rel=1e-6)
+    panel = cv2.imread(str(shown / 'panel_00.png'))
+    assert panel is not None and panel.shape[1] > 300

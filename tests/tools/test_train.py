@@ -1,0 +1,168 @@
+import copy
+import json
+import sys
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.tools.running import call_tool, load_tool, run_tool
+
+TRAIN = ROOT / 'tools' / 'train.py'
+
+
+def configured(monkeypatch, tmp_path, *arguments: str) -> Config:
+    """The config as the tool would run it."""
+    module = load_tool(TRAIN)
+    path = tmp_path / 'tiny.py'
+    config = tiny_config(tmp_path)
+    del config['work_dir']
+    config['custom_hooks'] = [dict(type='ReconstructionHook')]
+    write_config(path, config)
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(path), *arguments])
+    args = module.parse_args()
+    cfg = module.read_config(args)
+    module.apply_arguments(cfg, args)
+    return cfg
+
+
+def test_arguments_reach_the_config(monkeypatch, tmp_path):
+    cfg = configured(monkeypatch, tmp_path)
+    assert cfg.work_dir == 'work_dirs/tiny'
+    assert not cfg.resume and cfg.optim_wrapper.dtype == 'float32'
+    assert cfg.launcher == 'none'
+
+    cfg = configured(
+        monkeypatch,
+        tmp_path,
+        '--work-dir=elsewhere',
+        '--resume',
+        '--amp',
+        '--auto-scale-lr',
+        '--seed=7',
+        '--no-validate',
+        '--local-rank=1',
+        '--cfg-options',
+        'train_cfg.max_epochs=5',
+        'model.backbone.window_sizes=[2,2]',
+    )
+    assert cfg.work_dir == 'elsewhere'
+    assert cfg.resume and cfg.load_from is None
+    assert cfg.optim_wrapper.dtype == 'auto'
+    assert cfg.auto_scale_lr.enable
+    assert cfg.randomness.seed == 7
+    assert cfg.val_cfg is None and not cfg.custom_hooks
+    assert cfg.train_cfg.max_epochs == 5
+    assert cfg.model.backbone.window_sizes == [2, 2]
+
+    cfg = configured(monkeypatch, tmp_path, '--resume', 'some.pth')
+    assert cfg.resume and cfg.load_from == 'some.pth'
+
+
+def test_amp_of_other_wrappers(monkeypatch, tmp_path):
+    module = load_tool(TRAIN)
+    cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=1))))
+    module.set_precision(cfg)
+    assert cfg.optim_wrapper.type == 'mixmae.AutocastOptimWrapper'
+    cfg = Config(dict(optim_wrapper=dict(type='ApexOptimWrapper')))
+    with pytest.raises(module.ConfigError, match='ApexOptimWrapper'):
+        module.set_precision(cfg)
+
+
+def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
+    config = tiny_config(tmp_path / 'none')
+    config['log_level'] = 'ERROR'
+    path = write_config(tmp_path / 'tiny.py', config)
+    work_dir = tmp_path / 'run'
+    arguments = (TRAIN, path, '--work-dir', work_dir)
+    run_tool(*arguments, '--cfg-options', 'train_cfg.max_epochs=1')
+    assert (work_dir / 'epoch_1.pth').is_file()
+    call_tool(monkeypatch, *arguments, '--resume')
+    assert (work_dir / 'epoch_3.pth').is_file()
+    logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    rows = [json.loads(line) for line in logs[-1].read_text().splitlines()]
+    assert min(row['iter'] for row in rows if 'iter' in row) == 5
+    assert any('reconstruction/loss' in row for row in rows)
+
+
+def errors(tmp_path) -> dict[str, tuple[list, str]]:
+    """Mistakes: arguments of the tool, and what the one line must say."""
+    good = tiny_config(tmp_path / 'run')
+    path = write_config(tmp_path / 'good.py', good)
+    small = copy.deepcopy(good)
+    small['train_dataloader']['dataset']['length'] = 3
+    unknown = copy.deepcopy(good)
+    unknown['model']['backbone']['type'] = 'MIMSwim'
+    broken = tmp_path / 'broken.py'
+    broken.write_text('model = dict(\n')
+    pickled = tmp_path / 'pickled.pth'
+    torch.save({'state_dict': {}, 'what': errors}, pickled)
+    return {
+        'no file': ([tmp_path / 'no.py'], 'there is no config file'),
+        'bad key': (
+            [path, '--cfg-options', 'optim_wraper.dtype=float32'],
+            'did you mean optim_wrapper?',
+        ),
+        'bad argument': (
+            [path, '--cfg-options', 'model.backbone.windows=7'],
+            "unexpected keyword argument 'windows'",
+        ),
+        'bad value': (
+            [path, '--cfg-options', 'optim_wrapper.dtype=half'],
+            "'half'; allowed are 'auto'",
+        ),
+        'too few images': (
+            [write_config(tmp_path / 'small.py', small)],
+            '3 images do not fill one update',
+        ),
+        'unknown type': (
+            [write_config(tmp_path / 'unknown.py', unknown)],
+            'MIMSwim is not in the mixmae::model registry',
+        ),
+        'syntax': ([broken], 'broken.py'),
+        'no checkpoint': (
+            [path, '--resume', tmp_path / 'no.pth'],
+            'no checkpoint file at',
+        ),
+        'unsafe checkpoint': (
+            [path, '--resume', pickled],
+            'cannot be loaded safely',
+        ),
+        'not started': (
+            [path, '--launcher', 'pytorch'],
+            '--launcher pytorch needs RANK',
+        ),
+    }
+
+
+def test_config_errors_are_one_line(monkeypatch, tmp_path, capsys):
+    module = load_tool(TRAIN)
+    for name in ('RANK', 'WORLD_SIZE'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    for name, (arguments, expected) in errors(tmp_path).items():
+        argv = ['train.py', *map(str, arguments)]
+        monkeypatch.setattr(sys, 'argv', argv)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            module.run_tool(module.main)
+        last = capsys.readouterr().err.strip().splitlines()[-1]
+        assert caught.value.code == 2, name
+        assert last.startswith('error: ') and expected in last, name
+
+
+def test_real_bugs_keep_their_traceback(monkeypatch):
+    module = load_tool(TRAIN)
+
+    def buggy():
+        return [1, 2, 3].index(4)
+
+    with pytest.raises(ValueError, match='is not in list'):
+        module.run_tool(buggy)
+
+
+def test_exit_status_and_stderr(tmp_path):
+    done = run_tool(TRAIN, tmp_path / 'no.py', check=False)
+    assert done.returncode == 2
+    assert done.stderr.count('\n') == 1 and 'Traceback' not in done.stderr

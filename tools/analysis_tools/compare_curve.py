@@ -1,0 +1,105 @@
+"""Is my loss normal? Compare a run with the reference of its recipe.
+
+    python tools/analysis_tools/compare_curve.py work_dirs/my_run
+    python tools/analysis_tools/compare_curve.py work_dirs/my_run \\
+        configs/mixmae/curves/swin-demo_scenes-64.json --plot compared.png
+
+Without a reference the one named as the run's config is taken.
+"""
+
+import argparse
+from pathlib import Path
+
+from mixmae.engine.command_line import ConfigError, run_tool
+from mixmae.engine.loss_curve import (
+    compare,
+    draw_curves,
+    read_reference,
+    read_run,
+    verdict,
+    warnings_of,
+    write_reference,
+)
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Compare the loss of a run with a reference curve'
+    )
+    parser.add_argument('run', help='work folder of a run, or a scalars.json')
+    parser.add_argument(
+        'reference',
+        nargs='?',
+        help='JSON of a reference curve (default: the one named as the '
+        'config in configs/*/curves/)',
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        help='relative deviation that is normal (default: the one stated in '
+        'the reference, else 0.05)',
+    )
+    parser.add_argument('--bands', type=int, default=5, help='bands of epochs')
+    parser.add_argument('--plot', metavar='PNG', help='draw both curves')
+    parser.add_argument(
+        '--save-reference',
+        metavar='JSON',
+        help='write the curve of the run as a reference, and stop',
+    )
+    parser.add_argument(
+        '--about',
+        nargs='*',
+        default=[],
+        metavar='KEY=TEXT',
+        help='what to say in a saved reference: config, command, hardware, '
+        'seed, grade ...',
+    )
+    return parser.parse_args()
+
+
+def reference_of(run: str) -> Path:
+    """The reference named as the config that the run left in its folder."""
+    names = [path.stem for path in Path(run).glob('*.py')]
+    for name in names:
+        for path in sorted(CONFIGS.glob(f'*/curves/{name}.json')):
+            return path
+    raise ConfigError(
+        f'no reference curve for {" or ".join(names) or run} in '
+        'configs/*/curves; name one as the second argument, or compare with '
+        'another run by --save-reference'
+    )
+
+
+def main() -> None:
+    """Compare, or save a reference."""
+    args = parse_args()
+    run = read_run(args.run)
+    if args.save_reference is not None:
+        about = dict(item.split('=', 1) for item in args.about if '=' in item)
+        about.setdefault('grade', 'reproduced here')
+        write_reference(args.save_reference, run, about)
+        print(f'wrote {len(run.epochs)} epochs to {args.save_reference}')
+        return
+    path = args.reference or reference_of(args.run)
+    reference, about = read_reference(path)
+    tolerance = args.tolerance or float(about.get('tolerance', 0.05))
+    bands = compare(run, reference, args.bands)
+    print(f'reference: {path}')
+    for key, value in about.items():
+        print(f'  {key}: {value}')
+    print('epochs           run / reference')
+    for band in bands:
+        span = f'{band.first:g}-{band.last:g}'
+        print(f'{span:<16} {band.ratio:.3f}')
+    for warning in warnings_of(run):
+        print(f'warning: {warning}')
+    print(verdict(bands, tolerance))
+    if args.plot is not None:
+        draw_curves(args.plot, {'this run': run, 'reference': reference})
+
+
+if __name__ == '__main__':
+    run_tool(main)
