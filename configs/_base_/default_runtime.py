@@ -26,8 +26,8 @@ env_cfg = dict(
 # tensorboard), in a config or by
 #   --cfg-options "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, ...]"
 vis_backends = [dict(type='LocalVisBackend')]
-# No name: MMEngine then takes the experiment's; visualizers of one name are
-# one object, which would write a second run of a process to the first's folder.
+# No name: MMEngine then takes the experiment's. Visualizers of one name are
+# one object, so a second run of a process would write to the first's folder.
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)
 
 log_processor = dict(type='LogProcessor', window_size=50)

@@ -40,8 +40,8 @@ class DenseLinear(nn.Module):
             self.register_buffer(f'mean{i}', mean)
             self.register_buffer(f'deviation{i}', deviation.clamp(min=1e-6))
             layer = nn.Conv2d(feature_map.shape[1], num_classes, 1)
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
             self.layers.append(layer)
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object, get_world_size
@@ -34,7 +35,7 @@ def _labels(data_samples: Iterable) -> Tensor:
 
 @torch.no_grad()
 def pooled_features(
-    model: nn.Module, dataloader: Iterable[dict]
+    model: Any, dataloader: Iterable[dict]
 ) -> tuple[Tensor, Tensor]:
     """Globally average-pooled features of a model's backbone.
 
@@ -77,7 +78,7 @@ def gather_shares(share: Tensor, size: int) -> Tensor:
     return torch.stack(shares, dim=1).flatten(0, 1)[:size]
 
 
-def with_all_stages(backbone: nn.Module) -> nn.Module:
+def with_all_stages(backbone: Any) -> Any:
     """A copy of a backbone that returns the maps of all its stages.
 
     Stages that had no output norm get a fresh one, which standardises each

@@ -60,7 +60,7 @@ def test_crops_keep_the_size_and_the_range():
     images = torch.rand(6, 3, 12, 20)
     crops = random_crops(images, torch.Generator().manual_seed(0))
     assert crops.shape == images.shape
-    assert 0 <= crops.min() and crops.max() <= 1
+    assert crops.min() >= 0 and crops.max() <= 1
     whole = random_crops(
         images, torch.Generator().manual_seed(0), (1.0, 1.0), (1.0, 1.0)
     )

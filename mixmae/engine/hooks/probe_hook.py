@@ -1,5 +1,8 @@
 """An online probe of what the backbone has learnt."""
 
+from collections.abc import Sized
+from typing import cast
+
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -85,8 +88,9 @@ class ProbeHook(Hook):
             model = model.module
         tensors: list[Tensor] = []
         for loader in self._loaders:
+            size = len(cast(Sized, loader.dataset))
             for share in pooled_features(model, loader):
-                tensors.append(gather_shares(share, len(loader.dataset)))
+                tensors.append(gather_shares(share, size))
         if not is_main_process():
             return {}
         train_x, train_y, test_x, test_y = tensors
