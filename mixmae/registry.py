@@ -56,3 +56,39 @@ METRICS = Registry(
     scope='mixmae',
     locations=['mixmae.evaluation'],
 )
+
+# Scopes that hold no part of ours yet: without a child of our scope MMEngine
+# warns at every look-up of a part of its own.
+EVALUATORS = Registry(
+    'evaluator', parent=mmengine_registry.EVALUATOR, scope='mixmae'
+)
+INFERENCERS = Registry(
+    'inferencer', parent=mmengine_registry.INFERENCERS, scope='mixmae'
+)
+LOG_PROCESSORS = Registry(
+    'log processor', parent=mmengine_registry.LOG_PROCESSORS, scope='mixmae'
+)
+LOOPS = Registry('loop', parent=mmengine_registry.LOOPS, scope='mixmae')
+MODEL_WRAPPERS = Registry(
+    'model wrapper', parent=mmengine_registry.MODEL_WRAPPERS, scope='mixmae'
+)
+OPTIMIZERS = Registry(
+    'optimizer', parent=mmengine_registry.OPTIMIZERS, scope='mixmae'
+)
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optim wrapper constructor',
+    parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mixmae',
+)
+PARAM_SCHEDULERS = Registry(
+    'parameter scheduler',
+    parent=mmengine_registry.PARAM_SCHEDULERS,
+    scope='mixmae',
+)
+RUNNERS = Registry('runner', parent=mmengine_registry.RUNNERS, scope='mixmae')
+VISBACKENDS = Registry(
+    'vis backend', parent=mmengine_registry.VISBACKENDS, scope='mixmae'
+)
+VISUALIZERS = Registry(
+    'visualizer', parent=mmengine_registry.VISUALIZERS, scope='mixmae'
+)
