@@ -93,7 +93,7 @@ def shade(surface: Surface, light: Light, pixel: float) -> ndarray:
     colour = surface.albedo * lit[..., None]
     if surface.gloss > 0:
         # Half way between the lamp and the viewer, who looks along z.
-        hx, hy, hz = light.direction + np.float32([0, 0, 1])
+        hx, hy, hz = light.direction + np.array([0, 0, 1], np.float32)
         norm = float(np.sqrt(hx * hx + hy * hy + hz * hz))
         mirror = (normal_x * hx + normal_y * hy + normal_z * hz) / norm
         highlight = surface.gloss * 0.6 * np.maximum(mirror, 0.0) ** 32
@@ -101,9 +101,7 @@ def shade(surface: Surface, light: Light, pixel: float) -> ndarray:
     return colour
 
 
-def shadow(
-    distance: ndarray, light: Light, pixels_per_unit: float
-) -> ndarray:
+def shadow(distance: ndarray, light: Light, pixels_per_unit: float) -> ndarray:
     """Soft shadow on what lies behind, opacity (h, w), 0 to about 0.5."""
     reach = 0.22 * pixels_per_unit
     matrix = np.array(

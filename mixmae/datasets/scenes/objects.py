@@ -53,7 +53,7 @@ Painter = Callable[[ndarray, ndarray, float, np.random.Generator], Surface]
 def _colour(
     rng: np.random.Generator, *palette: tuple[float, float, float]
 ) -> ndarray:
-    """One colour near one of the palette's (hue degrees, saturation, value)."""
+    """One colour near one of a palette of (hue in degrees, s, v)."""
     hue, saturation, value = palette[rng.integers(len(palette))]
     hue += rng.uniform(-14, 14)
     saturation = min(1.0, max(0.0, saturation + rng.uniform(-0.12, 0.12)))
@@ -158,14 +158,18 @@ def fish(x, y, pixel, rng) -> Surface:
     albedo = _paint(
         _fill(x.shape, skin),
         np.clip(y / slim, 0, 0.75),
-        np.float32([0.95, 0.93, 0.86]),
+        np.array([0.95, 0.93, 0.86], np.float32),
     )
     bars = np.abs((x - 0.05) * 2.1 % 1.0 - 0.5) / 2.1 - 0.075
     bars = np.where(x < -0.42, 1.0, bars)
     albedo = _paint(albedo, 0.85 * coverage(bars, pixel), bar)
     eye = circle(x + 0.66, y + 0.1, 0.13)
-    albedo = _paint(albedo, coverage(eye, pixel), np.float32([1, 1, 0.95]))
-    albedo = _paint(albedo, coverage(eye + 0.06, pixel), np.float32([0, 0, 0]))
+    albedo = _paint(
+        albedo, coverage(eye, pixel), np.array([1, 1, 0.95], np.float32)
+    )
+    albedo = _paint(
+        albedo, coverage(eye + 0.06, pixel), np.array([0, 0, 0], np.float32)
+    )
     return Surface(union(body, tail, 0.12), albedo, bevel=0.4, gloss=0.4)
 
 
@@ -191,7 +195,11 @@ def flower(x, y, pixel, rng) -> Surface:
     lobes = int(rng.integers(5, 9))
     body = rosette(x, y, lobes=lobes, inner=0.56, sharp=0.0)
     petal = _colour(
-        rng, (325, 0.55, 0.85), (265, 0.5, 0.75), (50, 0.1, 0.95), (8, 0.7, 0.8)
+        rng,
+        (325, 0.55, 0.85),
+        (265, 0.5, 0.75),
+        (50, 0.1, 0.95),
+        (8, 0.7, 0.8),
     )
     heart = _colour(rng, (48, 0.85, 0.95), (28, 0.6, 0.4))
     radius = np.sqrt(x * x + y * y)
@@ -226,7 +234,11 @@ def doughnut(x, y, pixel, rng) -> Surface:
     body = np.abs(radius - 0.6) - 0.34
     dough = _colour(rng, (32, 0.55, 0.75))
     icing = _colour(
-        rng, (335, 0.45, 0.9), (22, 0.65, 0.35), (48, 0.12, 0.95), (95, 0.35, 0.8)
+        rng,
+        (335, 0.45, 0.9),
+        (22, 0.65, 0.35),
+        (48, 0.12, 0.95),
+        (95, 0.35, 0.8),
     )
     wave = 0.05 * np.sin(7 * turn + rng.uniform(0, 6.3))
     top = np.abs(radius - 0.6) - 0.24 + wave
