@@ -1,0 +1,165 @@
+"""A folder of scenes: written whole or not at all, and known again."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mixmae.datasets.scenes.layouts import LAYOUTS, encode_png, link_or_copy
+from mixmae.datasets.scenes.renderer import SceneRenderer
+
+RECORD = 'scenes.json'
+# Raise it whenever the same settings give other pictures or files.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class SceneSet:
+    """Settings of a folder of scenes.
+
+    Attributes:
+        size: side of the pictures in pixels, at least 16.
+        train: number of training scenes.
+        val: number of validation scenes.
+        seed: of all scenes.
+        formats: layouts to write, out of ``LAYOUTS``.
+
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+
+    size: int = 64
+    train: int = 2048
+    val: int = 512
+    seed: int = 0
+    formats: Sequence[str] = ('imagenet', 'coco', 'ade')
+
+    def __post_init__(self) -> None:
+        SceneRenderer(self.size, self.seed)
+        if min(self.train, self.val) < 0 or self.train + self.val == 0:
+            raise ValueError(
+                f'train and val must be 0 or more and not both 0, got '
+                f'{self.train} and {self.val}'
+            )
+        unknown = sorted(set(self.formats) - set(LAYOUTS))
+        if unknown or not self.formats:
+            raise ValueError(
+                f'formats must be out of {", ".join(LAYOUTS)}, '
+                f'got {", ".join(unknown) or "none"}'
+            )
+        ordered = tuple(name for name in LAYOUTS if name in self.formats)
+        object.__setattr__(self, 'formats', ordered)
+
+    def write(
+        self,
+        folder: str | os.PathLike,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> bool:
+        """Writes the scenes, unless they are there.
+
+        All is written next to ``folder`` and renamed at the end: a run that
+        was cut off leaves nothing that could pass for a data set.
+
+        Args:
+            folder: to write to. It may be missing, empty, or hold scenes
+                written before; those of other settings are replaced.
+            progress: called with scenes done and their total.
+
+        Returns:
+            False if the very scenes were there and nothing was done.
+
+        Raises:
+            ValueError: the folder holds something else.
+        """
+        folder = Path(folder).absolute()
+        if self.is_written(folder):
+            return False
+        _refuse_foreign(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A folder of mkdtemp's is private; data sets are to be read by all.
+        place = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.scenes-'))
+        place.chmod(0o755)
+        try:
+            digest = self._render(place, progress or (lambda *_: None))
+            record = {
+                'settings': self._settings(),
+                'checksum': digest,
+                'files': _count_files(place),
+            }
+            text = json.dumps(record, indent=1) + '\n'
+            (place / RECORD).write_text(text)
+            if folder.exists():
+                shutil.rmtree(folder)
+            place.rename(folder)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        return True
+
+    def is_written(self, folder: str | os.PathLike) -> bool:
+        """Whether the folder holds these scenes, and all of their files."""
+        record = _record(Path(folder))
+        return (
+            record is not None
+            and record.get('settings') == self._settings()
+            and record.get('files') == _count_files(Path(folder)) - 1
+        )
+
+    def _settings(self) -> dict:
+        settings = {'version': VERSION, **asdict(self)}
+        return settings | {'formats': list(self.formats)}
+
+    def _render(
+        self, place: Path, progress: Callable[[int, int], None]
+    ) -> str:
+        """Writes everything; returns the SHA-256 of all pictures."""
+        layouts = [LAYOUTS[name](place / name) for name in self.formats]
+        digest = hashlib.sha256()
+        done, total = 0, self.train + self.val
+        for split, count in (('train', self.train), ('val', self.val)):
+            renderer = SceneRenderer(self.size, self.seed, split)
+            for index in range(count):
+                scene = renderer.render(index)
+                data = encode_png(scene.image)
+                digest.update(data)
+                paths = [x.picture(split, index, scene) for x in layouts]
+                for layout, path in zip(layouts, paths):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    if path is paths[0]:
+                        path.write_bytes(data)
+                    else:
+                        link_or_copy(paths[0], path)
+                    layout.annotate(split, index, scene)
+                done += 1
+                progress(done, total)
+            for layout in layouts:
+                layout.finish(split)
+        return digest.hexdigest()
+
+
+def _count_files(folder: Path) -> int:
+    return sum(len(files) for _, _, files in os.walk(folder))
+
+
+def _record(folder: Path) -> dict | None:
+    try:
+        record = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f'{folder} is a file; name a folder for the scenes')
+    if any(folder.iterdir()) and _record(folder) is None:
+        raise ValueError(
+            f'{folder} is not empty and holds no scenes ({RECORD} is '
+            f'missing); name a new or an empty folder'
+        )

@@ -1,0 +1,92 @@
+"""Write the embedded synthetic scenes as a data set on disk.
+
+    python tools/dataset_converters/make_scenes.py data/scenes
+
+writes the same pictures in three layouts: OUT/imagenet (folders by dominant
+class), OUT/coco (instances JSON) and OUT/ade (label maps). A second call with
+the same settings finds them and returns at once.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from mixmae.datasets.scenes.layouts import LAYOUTS
+from mixmae.datasets.scenes.scene_set import SceneSet
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', type=Path, help='folder to write to')
+    parser.add_argument(
+        '--size', type=int, default=64, help='side in pixels (default 64)'
+    )
+    parser.add_argument(
+        '--train', type=int, default=2048, help='scenes (default 2048)'
+    )
+    parser.add_argument(
+        '--val', type=int, default=512, help='scenes (default 512)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='default 0')
+    parser.add_argument(
+        '--format',
+        nargs='+',
+        default=list(LAYOUTS),
+        choices=list(LAYOUTS),
+        help='layouts (default: all)',
+    )
+    return parser.parse_args(argv)
+
+
+class ProgressBar:
+    """One line on stderr that is redrawn, or a line per tenth in a log."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.shown = 0
+        self.live = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows that ``done`` of ``total`` scenes are written."""
+        part = done * (100 if self.live else 10) // total
+        if part == self.shown:
+            return
+        self.shown = part
+        left = (time.monotonic() - self.started) * (total - done) / done
+        filled = 30 * done // total
+        bar = '#' * filled + '.' * (30 - filled)
+        last = not self.live or done == total
+        print(
+            f'\rscenes [{bar}] {done}/{total}, ETA {left:4.0f} s',
+            end='\n' if last else '',
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; returns the exit status."""
+    args = parse_args(argv)
+    try:
+        scenes = SceneSet(
+            size=args.size,
+            train=args.train,
+            val=args.val,
+            seed=args.seed,
+            formats=args.format,
+        )
+        written = scenes.write(args.out, ProgressBar())
+    except (ValueError, OSError) as error:
+        print(f'make_scenes: {error}', file=sys.stderr)
+        return 2
+    layouts = ', '.join(scenes.formats)
+    state = 'written' if written else 'already there'
+    print(f'{args.out}: {scenes.train} + {scenes.val} scenes of '
+          f'{scenes.size} px {state} ({layouts})')  # fmt: skip
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
