@@ -1,0 +1,106 @@
+# make demo      set up the base tier, pretrain a small MixMAE, show what came of it
+# make test      set up the full tier, run the whole test suite
+# make check     format, lint, types, import contract, spelling, fast tests
+# make evidence  the table and the plots on real images
+#
+# PYTHON=... chooses the interpreter .venv is made with (3.10 to 3.12),
+# OPS=cpu|cuda what mmcv's ops are compiled for (default: auto),
+# JOBS=n how many tests run at once, TESTS=... which ones.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo evidence test check format base full dev ops clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMPS := $(VENV)/.stamps
+OPS ?= auto
+JOBS ?= 2
+TESTS ?= tests
+CONSTRAINTS := requirements/constraints.txt
+PIP := $(PY) -m pip --disable-pip-version-check
+# Conflicts are known and chosen (see full-no-deps.txt); the doctor knows them.
+INSTALL := $(PIP) install --no-build-isolation --no-warn-conflicts \
+	--constraint $(CONSTRAINTS)
+SOURCES := mixmae tests tools configs .dev_scripts setup.py
+# What a foreign environment may carry in would be imported before .venv.
+unexport PYTHONPATH PYTHONHOME
+export PIP_NO_INPUT := 1
+
+# A .venv is bound to its folder: one that was copied along or moved, or whose
+# interpreter is gone, is made anew.
+IGNORED := $(shell [ -e $(VENV) ] || exit 0; \
+	if ! $(PY) -c pass || { [ -e $(STAMPS)/root ] && \
+	    [ "$$(cat $(STAMPS)/root)" != "$(CURDIR)" ]; }; \
+	then rm -rf $(STAMPS) $(BIN); fi 2>/dev/null)
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^SHELL/q' Makefile
+
+demo: base
+	$(PY) tools/demo.py
+
+evidence: base
+	$(PY) tools/evidence.py
+
+# One thread a process: two of them already fill two cores.
+test: full dev
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) $(TESTS)
+
+check: base dev
+	$(BIN)/ruff format --check $(wildcard $(SOURCES))
+	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) -m 'not slow' -q $(TESTS)
+
+format: dev
+	$(BIN)/ruff check --fix $(wildcard $(SOURCES))
+	$(BIN)/ruff format $(wildcard $(SOURCES))
+
+base: $(STAMPS)/base
+full: $(STAMPS)/full
+dev: $(STAMPS)/dev
+
+# Compile the ops again, for example with OPS=cuda on a machine with a GPU.
+ops: base
+	$(PY) .dev_scripts/build_mmcv_ops.py --ops $(OPS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(STAMPS)/venv:
+	@python=$$(PYTHON="$(PYTHON)" .dev_scripts/find_python.sh) || exit 1; \
+	if ! $(PY) -c 'import pip' >/dev/null 2>&1; then \
+	    echo "making $(VENV) with $$python"; \
+	    "$$python" -m venv --clear $(VENV) || exit 1; \
+	fi
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) pip setuptools wheel ninja psutil
+	@mkdir -p $(STAMPS) && echo "$(CURDIR)" > $(STAMPS)/root
+	@touch $@
+
+# mmcv-lite must not be put over an onedl-mmcv that is there already.
+$(STAMPS)/base: $(STAMPS)/venv $(CONSTRAINTS) requirements/runtime.txt \
+		requirements/pretrain.txt requirements/pretrain-no-deps.txt setup.py
+	@echo 'installing the base tier (torch is large: this may take minutes)'
+	$(INSTALL) -r requirements/runtime.txt -r requirements/pretrain.txt
+	@$(PIP) show --quiet onedl-mmcv >/dev/null 2>&1 || \
+	    $(INSTALL) --quiet --no-deps -r requirements/pretrain-no-deps.txt
+	$(INSTALL) --quiet --no-deps --editable .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/base requirements/tests.txt
+	$(INSTALL) --quiet -r requirements/tests.txt
+	@touch $@
+
+# The wheel is built beside the environment and swapped in when it has been
+# seen to import: a failed build leaves the base tier in working order.
+$(STAMPS)/full: $(STAMPS)/base requirements/full.txt \
+		requirements/full-no-deps.txt .dev_scripts/build_mmcv_ops.py
+	@echo 'installing the full tier'
+	$(INSTALL) --quiet -r requirements/full.txt
+	$(INSTALL) --quiet --no-deps -r requirements/full-no-deps.txt
+	$(PY) .dev_scripts/build_mmcv_ops.py --ops $(OPS)
+	@touch $@

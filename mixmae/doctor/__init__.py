@@ -1,0 +1,9 @@
+"""``python -m mixmae.doctor``: what is installed, what is wrong, what to do.
+
+Needs the standard library only, since it is called when nothing else works.
+"""
+
+from mixmae.doctor.diagnoses import Diagnosis, diagnose
+from mixmae.doctor.facts import Facts, Probe, gather
+
+__all__ = ['Diagnosis', 'Facts', 'Probe', 'diagnose', 'gather']

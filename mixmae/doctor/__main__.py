@@ -1,0 +1,35 @@
+"""Print what is installed and what is wrong with it.
+
+Exit status 1 if pretraining would not run, 0 otherwise.
+"""
+
+import sys
+
+from mixmae.doctor.diagnoses import ERROR, UNTESTED, diagnose
+from mixmae.doctor.facts import describe, gather
+from mixmae.version import __version__
+
+
+def main() -> int:
+    """Gather, diagnose, print; return the exit status."""
+    print(f'mixmae {__version__}: importing everything once, a moment ...')
+    facts = gather()
+    for name, state in describe(facts):
+        print(f'  {name:<12} {state}')
+    found = diagnose(facts)
+    for diagnosis in found:
+        print(f'\n{diagnosis.severity}: {diagnosis.cause}  [{diagnosis.name}]')
+        if diagnosis.command:
+            print(f'    {diagnosis.command}')
+    if any(diagnosis.severity == ERROR for diagnosis in found):
+        print('\nPretraining would not run.')
+        return 1
+    if all(diagnosis.severity == UNTESTED for diagnosis in found):
+        print('\nAll of it works.')
+    else:
+        print('\nPretraining runs.')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

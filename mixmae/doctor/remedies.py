@@ -1,0 +1,44 @@
+"""The commands that mend an installation, with the tested versions."""
+
+from mixmae.doctor.tested import tested
+
+PIP = 'python -m pip'
+TORCH = (
+    f'{PIP} install torch=={tested("torch")} '
+    f'torchvision=={tested("torchvision")}'
+)
+MMENGINE = f'{PIP} install onedl-mmengine=={tested("onedl-mmengine")}'
+MMCV_LITE = f'{PIP} install --no-deps mmcv-lite=={tested("mmcv-lite")}'
+# Neither pip's cache nor build isolation knows the torch that is here.
+BUILD = '--no-deps --no-cache-dir --no-build-isolation'
+# An sdist needs a newer setuptools than a fresh venv has.
+BUILD_TOOLS = f"{PIP} install -U 'setuptools>=80,<82' wheel ninja"
+MMPRETRAIN = (
+    f'{BUILD_TOOLS} && {PIP} install --no-build-isolation '
+    f'onedl-mmpretrain=={tested("onedl-mmpretrain")}'
+)
+OPS = (
+    f'{BUILD_TOOLS} && {PIP} uninstall -y mmcv-lite && '
+    f'MAX_JOBS=2 {PIP} install --force-reinstall {BUILD} '
+    f'onedl-mmcv=={tested("onedl-mmcv")}'
+)
+HEADLESS = (
+    f'{PIP} uninstall -y opencv-python opencv-contrib-python '
+    'opencv-contrib-python-headless opencv-python-headless && '
+    f'{PIP} install opencv-python-headless=='
+    f'{tested("opencv-python-headless")}'
+)
+
+# Upstream's distribution, and the fork that owns the same folder.
+FORKS = {
+    'mmengine': 'onedl-mmengine',
+    'mmengine-lite': 'onedl-mmengine',
+    'mmcv': 'onedl-mmcv',
+    'mmcv-full': 'onedl-mmcv',
+    'mmpretrain': 'onedl-mmpretrain',
+    'mmcls': 'onedl-mmpretrain',
+    'mmselfsup': 'onedl-mmpretrain',
+    'mmdet': 'onedl-mmdetection',
+    'mmsegmentation': 'onedl-mmsegmentation',
+    'openmim': 'onedl-mim',
+}

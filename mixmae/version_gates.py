@@ -1,0 +1,98 @@
+"""Refuse an environment in which nothing here could work, and say what to do.
+
+Looks at what is installed and imports none of it: ``import mixmae`` stays
+cheap. ``python -m mixmae.doctor`` looks closer.
+"""
+
+import re
+import sys
+from importlib import metadata
+from importlib.util import find_spec
+
+MINIMUM_TORCH = (2, 4)
+MINIMUM_MMENGINE = (0, 10, 8)
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, or ``None``."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the leading numbers: ``'2.12.1+cu130'`` gives (2, 12, 1)."""
+    match = re.match(r'\d+(\.\d+)*', version)
+    return tuple(map(int, match.group().split('.'))) if match else ()
+
+
+def _text(numbers: tuple[int, ...]) -> str:
+    return '.'.join(map(str, numbers))
+
+
+def check_torch(version: str | None, importable: bool = True) -> None:
+    """Raise ``ImportError`` unless torch is recent enough.
+
+    Args:
+        version: Of the installed distribution; ``None`` if there is none.
+        importable: Whether a module torch is there all the same, as in a
+            source checkout, which is trusted.
+    """
+    wanted = _text(MINIMUM_TORCH)
+    if version is None and not importable:
+        raise ImportError(
+            f'mixmae needs torch>={wanted}, which is not installed; '
+            'run: pip install torch torchvision'
+        )
+    if version is not None and release(version) < MINIMUM_TORCH:
+        raise ImportError(
+            f'mixmae needs torch>={wanted}, found {version}; '
+            'run: pip install -U torch torchvision'
+        )
+
+
+def check_mmengine(
+    fork: str | None, upstream: str | None, importable: bool = True
+) -> None:
+    """Raise ``ImportError`` unless the maintained MMEngine is there, alone.
+
+    Args:
+        fork: Version of the distribution onedl-mmengine, or ``None``.
+        upstream: Version of the distribution mmengine, or ``None``.
+        importable: Whether a module mmengine is there without either.
+    """
+    wanted = f'onedl-mmengine>={_text(MINIMUM_MMENGINE)}'
+    install = f"run: pip install '{wanted}'"
+    if upstream is not None:
+        # Both put files into the folder mmengine/.
+        found = f'mmengine {upstream}'
+        if fork is not None:
+            found += f' and onedl-mmengine {fork}, which overwrite each other'
+        raise ImportError(
+            f'mixmae needs {wanted}, found {found}; run: pip uninstall -y '
+            f"mmengine onedl-mmengine && pip install '{wanted}'"
+        )
+    if fork is None and not importable:
+        raise ImportError(
+            f'mixmae needs {wanted}, which is not installed; {install}'
+        )
+    if fork is not None and release(fork) < MINIMUM_MMENGINE:
+        raise ImportError(f'mixmae needs {wanted}, found {fork}; {install}')
+
+
+def check_versions() -> None:
+    """Check what is installed here.
+
+    Raises:
+        ImportError: One line: what is wanted, what was found, the command.
+    """
+    # The doctor has to speak of the environments refused here.
+    if 'mixmae.doctor' in sys.orig_argv:
+        return
+    check_torch(installed_version('torch'), find_spec('torch') is not None)
+    check_mmengine(
+        installed_version('onedl-mmengine'),
+        installed_version('mmengine'),
+        find_spec('mmengine') is not None,
+    )

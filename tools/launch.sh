@@ -1,0 +1,50 @@
+# Sourced by dist_train.sh and dist_test.sh.
+# launch PROCESSES SCRIPT [ARGUMENTS...]: run SCRIPT by torchrun.
+
+# A positive whole number, or a clear line instead of torchrun's traceback.
+case $GPUS in
+'' | *[!0-9]* | 0)
+    echo "$0: GPUS must be a whole number above 0, got '$GPUS'" >&2
+    exit 2
+    ;;
+esac
+
+# Each process would otherwise start a thread for every core of the node.
+cores_per_process() {
+    local cores
+    cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    cores=$((cores / $1))
+    echo $((cores > 0 ? cores : 1))
+}
+
+# $PYTHON, or that of the active environment, or the one `make` set up here.
+interpreter() {
+    local ours=$TOOLS/../.venv/bin/python
+    if [ -n "$PYTHON" ]; then
+        echo "$PYTHON"
+    elif [ -z "$VIRTUAL_ENV$CONDA_PREFIX" ] && [ -x "$ours" ]; then
+        echo "$ours"
+    else
+        echo python
+    fi
+}
+
+launch() {
+    local processes=$1
+    shift
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(cores_per_process "$processes")}
+    local port=${MASTER_PORT:-$PORT}
+    local rendezvous
+    if [ "${NNODES:-1}" = 1 ] && [ -z "$port" ]; then
+        rendezvous=(--standalone)
+    else
+        rendezvous=(
+            --node-rank "${NODE_RANK:-0}"
+            --master-addr "${MASTER_ADDR:-127.0.0.1}"
+            --master-port "${port:-29500}"
+        )
+    fi
+    exec "$(interpreter)" -m torch.distributed.run \
+        --nnodes "${NNODES:-1}" --nproc-per-node "$processes" \
+        "${rendezvous[@]}" "$@"
+}
