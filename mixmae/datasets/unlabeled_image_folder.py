@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mixmae.datasets.image_listing import cache_beside, list_images
 from mixmae.datasets.transforms import BrokenImageError
-from mixmae.registry import DATASETS
+from mixmae.registry import DATASETS, TRANSFORMS
 
 SUFFIXES = (
     '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff',
@@ -109,7 +109,8 @@ class UnlabeledImageFolder(BaseDataset):
             data_prefix={'img_path': data_prefix},
             indices=indices,
             serialize_data=serialize_data,
-            pipeline=list(pipeline),
+            # By our registry, so that 'LoadImage' is found in any scope.
+            pipeline=[_build(transform) for transform in pipeline],
             test_mode=test_mode,
             lazy_init=lazy_init,
         )
@@ -250,6 +251,10 @@ class UnlabeledImageFolder(BaseDataset):
                 f'from {os.path.abspath(root)}'
             )
         return paths
+
+
+def _build(transform: dict | Callable) -> Callable:
+    return transform if callable(transform) else TRANSFORMS.build(transform)
 
 
 def _flags(count: int) -> Tensor:
