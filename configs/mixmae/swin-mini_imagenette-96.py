@@ -11,8 +11,8 @@ _base_ = ['../_base_/models/mixmae_swin-b.py', '../_base_/default_runtime.py']
 # out as {train,val}/<class>/*.jpg.
 data_root = 'data/imagenette128'
 batch_size = 64
-max_epochs = 16
-warmup_epochs = 2
+max_epochs = 10
+warmup_epochs = 1
 
 model = dict(
     data_preprocessor=dict(masking=dict(cell=24)),

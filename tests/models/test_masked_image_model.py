@@ -16,7 +16,7 @@ def test_predict_describes_each_image():
         for name in ('original', 'mixed', 'reconstruction'):
             picture = sample.get(name)
             assert picture.shape == (3, 64, 96)
-            assert 0 <= picture.min() and picture.max() <= 255
+            assert picture.min() >= 0 and picture.max() <= 255
         other = samples[1 - i].original
         assert torch.equal(sample.mixed[:, hidden], other[:, hidden])
         assert torch.equal(sample.hidden, mask.hidden[0])
