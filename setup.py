@@ -118,6 +118,10 @@ setup(
     ],
     python_requires='>=3.10',
     packages=find_packages(include=['mixmae', 'mixmae.*']),
+    # Said so that an editable install puts this folder on the path. Import
+    # hooks, the default, lose against a checkout named mixmae in the current
+    # folder, which Python takes for a namespace package.
+    package_dir={'': '.'},
     package_data={'mixmae': ['py.typed']},
     install_requires=read_requirements('runtime'),
     extras_require=EXTRAS,
