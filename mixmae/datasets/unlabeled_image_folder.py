@@ -199,7 +199,7 @@ class UnlabeledImageFolder(BaseDataset):
         )
 
     def _list_folder(self) -> list[str]:
-        folder = self.data_prefix['img_path']
+        folder = self.data_prefix['img_path'].rstrip('/') or '/'
         if os.path.isfile(folder):
             raise ValueError(
                 f'{folder} is a file, not a folder of images; a text file of '

@@ -5,7 +5,7 @@ from os import PathLike
 import cv2
 import numpy as np
 from numpy import ndarray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mixmae.registry import TRANSFORMS
 
@@ -101,6 +101,10 @@ class LoadImage:
         except MemoryError:
             # A matter of the machine, not of the file.
             raise
+        except UnidentifiedImageError as error:
+            # Its own text is the path again.
+            cause = 'no image of a format that Pillow knows'
+            raise BrokenImageError(str(path), cause) from error
         except Exception as error:
             # Decoders raise whatever they like on broken data.
             raise BrokenImageError(str(path), error) from error

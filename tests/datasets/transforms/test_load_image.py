@@ -1,0 +1,178 @@
+"""LoadImage: every kind of file becomes uint8 BGR."""
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixmae.datasets.transforms import BrokenImageError, LoadImage
+from mixmae.registry import TRANSFORMS
+
+
+def load(path, **kwargs):
+    results = LoadImage(**kwargs)({'img_path': str(path)})
+    img = results['img']
+    assert img.dtype == np.uint8
+    assert img.ndim == 3 and img.shape[2] == 3
+    assert img.flags['C_CONTIGUOUS']
+    assert results['img_shape'] == results['ori_shape'] == img.shape[:2]
+    return img
+
+
+def save(tmp_path, image, name='a.png', **kwargs):
+    path = tmp_path / name
+    image.save(path, **kwargs)
+    return path
+
+
+def test_colours_are_bgr_and_rows_come_first(tmp_path):
+    image = Image.new('RGB', (5, 3), (250, 20, 7))
+    img = load(save(tmp_path, image))
+    assert img.shape == (3, 5, 3)
+    assert img[0, 0].tolist() == [7, 20, 250]
+
+
+@pytest.mark.parametrize(
+    'suffix, lossless',
+    [
+        ('.png', True),
+        ('.bmp', True),
+        ('.tiff', True),
+        ('.jpg', False),
+        ('.webp', False),
+    ],
+)
+def test_formats(tmp_path, suffix, lossless):
+    image = Image.new('RGB', (16, 8), (200, 100, 50))
+    img = load(save(tmp_path, image, f'a{suffix}'))
+    difference = np.abs(img.astype(int) - [50, 100, 200]).max()
+    assert difference <= (0 if lossless else 6)
+
+
+@pytest.mark.parametrize('mode', ['1', 'L'])
+def test_grey_becomes_three_equal_channels(tmp_path, mode):
+    img = load(save(tmp_path, Image.new(mode, (4, 4), 255)))
+    assert (img == 255).all()
+
+
+def test_cmyk(tmp_path):
+    image = Image.new('CMYK', (8, 8), (0, 255, 255, 0))
+    img = load(save(tmp_path, image, 'a.tif'))
+    assert img[0, 0].tolist() == [0, 0, 255]
+    assert load(save(tmp_path, image, 'a.jpg'))[0, 0, 2] > 180
+
+
+@pytest.mark.parametrize('mode', ['RGBA', 'LA'])
+def test_transparency_is_laid_over_the_background(tmp_path, mode):
+    colour = (10, 20, 30, 0) if mode == 'RGBA' else (10, 0)
+    path = save(tmp_path, Image.new(mode, (4, 4), colour))
+    assert (load(path) == 255).all()
+    img = load(path, background=(200, 100, 0))
+    assert img[0, 0].tolist() == [0, 100, 200]
+
+
+def test_half_transparent(tmp_path):
+    path = save(tmp_path, Image.new('RGBA', (2, 2), (0, 0, 0, 128)))
+    assert abs(int(load(path)[0, 0, 0]) - 127) <= 1
+
+
+def test_palette_with_and_without_transparency(tmp_path):
+    image = Image.new('P', (4, 2), 1)
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    image.putpixel((0, 0), 2)
+    img = load(save(tmp_path, image))
+    assert img[0, 1].tolist() == [0, 0, 255]
+    assert img[0, 0].tolist() == [0, 255, 0]
+    img = load(save(tmp_path, image, 'b.png', transparency=2))
+    assert img[0, 1].tolist() == [0, 0, 255]
+    assert img[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_16_bits_are_scaled(tmp_path, suffix):
+    values = np.array([[0, 257, 32768, 65535]], dtype=np.uint16)
+    img = load(save(tmp_path, Image.fromarray(values), f'a{suffix}'))
+    assert img[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_wide_integers_are_stretched(tmp_path):
+    values = np.array([[-100000, 0, 100000]], dtype=np.int32)
+    img = load(save(tmp_path, Image.fromarray(values), 'a.tif'))
+    assert img[0, :, 0].tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize(
+    'values, expected',
+    [
+        ([0.0, 0.5, 1.0], [0, 128, 255]),
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([-1.0, 0.0, 1.0], [0, 128, 255]),
+        ([float('nan'), 0.0, 1.0], [0, 0, 255]),
+    ],
+)
+def test_floats(tmp_path, values, expected):
+    image = Image.fromarray(np.array([values], dtype=np.float32))
+    img = load(save(tmp_path, image, 'a.tif'))
+    assert img[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.webp', '.png'])
+def test_first_frame_of_an_animation(tmp_path, suffix):
+    frames = [Image.new('RGB', (8, 8), c) for c in ('white', 'black')]
+    path = tmp_path / f'a{suffix}'
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert load(path).min() > 240
+
+
+def test_exif_orientation(tmp_path):
+    image = Image.new('RGB', (16, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path, image, 'a.jpg', exif=exif)
+    assert load(path).shape == (16, 8, 3)
+
+
+def test_draft_stays_above_the_asked_side(tmp_path):
+    path = save(tmp_path, Image.new('RGB', (800, 400)), 'a.jpg')
+    assert load(path, draft_side=90).shape == (100, 200, 3)
+    assert load(path, draft_side=500).shape == (400, 800, 3)
+
+
+def test_broken_files(tmp_path):
+    whole = save(tmp_path, Image.new('RGB', (64, 64)), 'a.jpg').read_bytes()
+    for name, content in {
+        'empty.jpg': b'',
+        'text.png': b'no image',
+        'half.jpg': whole[: len(whole) // 2],
+    }.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(BrokenImageError, match=name):
+            load(path)
+    with pytest.raises(BrokenImageError, match='missing.jpg'):
+        load(tmp_path / 'missing.jpg')
+
+
+def test_decompression_bombs_are_broken(tmp_path, monkeypatch):
+    path = save(tmp_path, Image.new('RGB', (64, 64)))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    with pytest.raises(BrokenImageError, match='DecompressionBomb'):
+        load(path)
+
+
+def test_the_error_survives_a_worker():
+    error = pickle.loads(pickle.dumps(BrokenImageError('a.jpg', 'torn')))
+    assert (error.path, error.cause) == ('a.jpg', 'torn')
+    assert 'a.jpg' in str(error) and 'torn' in str(error)
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match='background'):
+        LoadImage(background=(0, 0, 256))
+    with pytest.raises(ValueError, match='draft_side'):
+        LoadImage(draft_side=0)
+
+
+def test_registered():
+    assert isinstance(TRANSFORMS.build(dict(type='LoadImage')), LoadImage)
