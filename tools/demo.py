@@ -1,0 +1,318 @@
+"""What `make demo` does: pretrain a small MixMAE and show what came of it.
+
+    python tools/demo.py
+
+Writes synthetic scenes, pretrains configs/mixmae/swin-demo_scenes-64.py on
+them without labels, and measures the network against the same one untrained.
+An interrupted call is resumed by the next one; after a finished one the next
+begins anew. Pictures and results.json lie in work_dirs/demo.
+"""
+
+import argparse
+import json
+import shutil
+import time
+import warnings
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mixmae.checkpoints import safe_load
+from mixmae.datasets.scenes import CLASSES
+from mixmae.datasets.scenes.scene_set import SceneSet
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.command_line import run_tool
+from mixmae.engine.loss_curve import draw_curves, read_run
+from mixmae.engine.progress_bar import ProgressBar, ProgressHook, clock
+from mixmae.engine.reconstruction_panel import reconstruction_panel
+from mixmae.evaluation.dense_probe import dense_linear_probe
+from mixmae.evaluation.features import dense_features, with_all_stages
+from mixmae.evaluation.fine_tuning import few_labels, fine_tune
+from mixmae.evaluation.knn import knn_accuracy
+from mixmae.evaluation.linear_probe import linear_probe
+from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
+from mixmae.registry import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
+SCENES = SceneSet(size=64, train=2048, val=512, seed=0)
+SECONDS = 180  # of pretraining, on machines too slow for all epochs
+LEAST_EPOCHS = 4
+LABELS_PER_CLASS = 10
+FINE_TUNING = dict(epochs=30, batch_size=20, lr=1e-3)
+SEEDS = (0, 1)
+DENSE_IMAGES = 512
+
+
+class Split:
+    """Pictures of a split with their labels, in memory.
+
+    ``images`` (N, 3, H, W) uint8 BGR, ``labels`` (N,), ``pixel_labels``
+    (n, H / 2, W / 2): 0 is background, c + 1 is class c.
+    """
+
+    def __init__(self, folder: Path, name: str, ade_name: str) -> None:
+        files = sorted(
+            (folder / 'imagenet' / name).glob('*/*.png'), key=lambda p: p.stem
+        )
+        maps = folder / 'ade' / 'annotations' / ade_name
+        images = np.stack([cv2.imread(str(path)) for path in files])
+        self.images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        classes = [CLASSES.index(path.parent.name) for path in files]
+        self.labels = torch.tensor(classes)
+        # Every second pixel: enough to measure, a quarter of the work.
+        pixels = np.stack(
+            [
+                cv2.imread(str(maps / f'{path.stem}.png'), -1)[::2, ::2]
+                for path in files[:DENSE_IMAGES]
+            ]
+        )
+        self.pixel_labels = torch.from_numpy(pixels.astype(np.int64))
+
+
+def seconds_per_epoch(cfg: Config, device: torch.device) -> float:
+    """Measured on a few steps."""
+    model = build(cfg, device)
+    batch = cfg.train_dataloader.batch_size
+    images = torch.randint(0, 256, (batch, 3, 64, 64), dtype=torch.uint8)
+    times = []
+    for _ in range(4):
+        start = time.monotonic()
+        data = model.data_preprocessor(dict(inputs=images), True)
+        # Fetching the loss waits for a GPU.
+        loss = model(**data, mode='loss')['loss']
+        loss.backward()
+        loss.item()
+        times.append(time.monotonic() - start)
+    return min(times) * 1.1 * (SCENES.train // batch)
+
+
+def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:
+    """Pretrain in a folder, or go on there; returns the checkpoint."""
+    plan = folder / 'plan.json'
+    if (folder / 'last_checkpoint').is_file() and plan.is_file():
+        epochs = json.loads(plan.read_text())['epochs']
+        cfg.resume = True
+        print('resuming the interrupted pretraining')
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        fitting = int(SECONDS / seconds_per_epoch(cfg, device))
+        epochs = min(cfg.train_cfg.max_epochs, max(LEAST_EPOCHS, fitting))
+        plan.write_text(json.dumps({'epochs': epochs}))
+    if epochs < cfg.train_cfg.max_epochs:
+        print(
+            f'{epochs} epochs instead of {cfg.train_cfg.max_epochs}, to fit '
+            f'about {SECONDS // 60} minutes on this machine'
+        )
+    cfg.train_cfg.max_epochs = cfg.param_scheduler[1].end = epochs
+    cfg.work_dir = str(folder)
+    cfg.log_level = 'ERROR'
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(ProgressHook())
+    runner.train()
+    return Path((folder / 'last_checkpoint').read_text().strip())
+
+
+def build(cfg: Config, device: torch.device, seed: int = 0) -> Any:
+    """The untrained model; every call the same weights."""
+    torch.manual_seed(seed)
+    model = MODELS.build(cfg.model)
+    for part in model.children():
+        if hasattr(part, 'init_weights'):
+            part.init_weights()
+    return model.to(device)
+
+
+class Measurement:
+    """Everything that is measured on one network, step by step."""
+
+    def __init__(self, model: Any, train: Split, val: Split) -> None:
+        self.model = model.eval()
+        self.train = train
+        self.val = val
+        self.figures: dict[str, float] = {}
+        self.samples: list[BaseDataElement] = []
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """BGR pixels to the backbone's inputs."""
+        parts = self.model.data_preprocessor
+        pixels = images.to(parts.mean.device).float().flip(1)
+        return (pixels - parts.mean) / parts.std
+
+    def reconstruct(self) -> None:
+        """Error on hidden cells of the val pictures, on fixed masks."""
+        metric = ReconstructionMetric()
+        numbers = torch.arange(len(self.val.images))
+        for part in numbers.split(128):
+            samples = [
+                BaseDataElement(metainfo=dict(sample_idx=i))
+                for i in part.tolist()
+            ]
+            data = dict(inputs=self.val.images[part], data_samples=samples)
+            found = self.model.val_step(data)
+            self.samples = self.samples or found[:8]
+            metric.process(None, [sample.to_dict() for sample in found])
+        for name, value in metric.evaluate(len(numbers)).items():
+            self.figures[name.split('/')[1]] = value
+
+    def probe(self) -> None:
+        """kNN, linear probe and dense linear probe on frozen features."""
+        backbone = with_all_stages(self.model.backbone).eval()
+        maps = {}
+        for name in ('train', 'val'):
+            batches = getattr(self, name).images.split(128)
+            maps[name] = dense_features(
+                backbone, (self.normalise(batch) for batch in batches)
+            )
+        pooled = [
+            maps[name][-1].float().mean((2, 3)) for name in ('train', 'val')
+        ]
+        labelled = (pooled[0], self.train.labels, pooled[1], self.val.labels)
+        self.figures['knn'] = knn_accuracy(*labelled)
+        self.figures['linear'] = linear_probe(*labelled).accuracy
+        dense = dense_linear_probe(
+            [m[:DENSE_IMAGES] for m in maps['train']],
+            self.train.pixel_labels,
+            [m[:DENSE_IMAGES] for m in maps['val']],
+            self.val.pixel_labels,
+            num_classes=len(CLASSES) + 1,
+            epochs=10,
+        )
+        self.figures['dense_miou'] = dense.miou
+
+    def tune(self, seed: int) -> float:
+        """Accuracy after training the whole backbone on a few labels."""
+        chosen = few_labels(self.train.labels, LABELS_PER_CLASS, seed)
+        return fine_tune(
+            self.model.backbone,
+            self.model.backbone.num_features[-1],
+            (self.train.images[chosen], self.train.labels[chosen]),
+            (self.val.images, self.val.labels),
+            len(CLASSES),
+            self.normalise,
+            seed=seed,
+            **FINE_TUNING,
+        )
+
+    def run(self, title: str) -> dict[str, Any]:
+        """All figures."""
+        bar = ProgressBar(title, 2 + len(SEEDS))
+        bar.update(0)
+        self.reconstruct()
+        bar.update(1)
+        self.probe()
+        tuned = []
+        for i, seed in enumerate(SEEDS):
+            bar.update(2 + i)
+            tuned.append(self.tune(seed))
+        bar.update(2 + len(SEEDS))
+        self.figures['fine_tuning'] = mean(tuned)
+        return {**self.figures, 'fine_tuning_seeds': tuned}
+
+
+ROWS = (
+    ('loss', 'reconstruction error of hidden cells', 'lower'),
+    ('mean_colour_loss', '  of filling them with their mean colour', ''),
+    ('psnr', 'reconstruction PSNR, dB *', 'higher'),
+    ('knn', 'kNN accuracy', 'higher'),
+    ('linear', 'linear probe accuracy', 'higher'),
+    ('dense_miou', 'dense linear probe, mIoU', 'higher'),
+    (
+        'fine_tuning',
+        f'fine-tuning on {LABELS_PER_CLASS * len(CLASSES)} labels, accuracy',
+        'higher',
+    ),
+)
+
+
+def table(results: dict[str, dict]) -> str:
+    """The figures of both networks side by side, gains or not."""
+    lines = [f'{"":<42}{"untrained":>10}{"pretrained":>12}   is better']
+    for key, name, wanted in ROWS:
+        before, after = (results[n][key] for n in ('untrained', 'pretrained'))
+        gain = after < before if wanted == 'lower' else after > before
+        word = ('yes' if gain else 'NO') if wanted else ''
+        lines.append(f'{name:<42}{before:>10.3f}{after:>12.3f}   {word}')
+    chance = 1 / len(CLASSES)
+    lines += [
+        f'{len(CLASSES)} classes, chance {chance:.2f}; {SCENES.train} train '
+        f'and {SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} '
+        'choices of labels.',
+        "* un-normalised with the target's own statistics, which flatters.",
+    ]
+    return '\n'.join(lines)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--work-dir', type=Path, default='work_dirs/demo')
+    parser.add_argument('--data', type=Path, default='data/scenes')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write, pretrain, measure, show."""
+    args = parse_args()
+    started = time.monotonic()
+    warnings.filterwarnings('ignore')
+    load_only_safely()
+    cfg = Config.fromfile(CONFIG)
+    init_default_scope('mixmae')
+    device = torch.device(get_device())
+    print(f'MixMAE demo on {device}, results in {args.work_dir}')
+    bar = ProgressBar('scenes', SCENES.train + SCENES.val)
+    SCENES.write(args.data, lambda done, _: bar.update(done))
+    cfg.train_dataloader.dataset.data_root = str(args.data / 'imagenet')
+
+    results_file = args.work_dir / 'results.json'
+    if results_file.is_file():
+        shutil.rmtree(args.work_dir / 'pretraining', ignore_errors=True)
+        results_file.unlink()
+    checkpoint = pretrain(cfg, args.work_dir / 'pretraining', device)
+
+    train = Split(args.data, 'train', 'training')
+    val = Split(args.data, 'val', 'validation')
+    results: dict[str, Any] = {}
+    for name in ('untrained', 'pretrained'):
+        model = build(cfg, device)
+        if name == 'pretrained':
+            model.load_state_dict(safe_load(checkpoint)['state_dict'])
+        measurement = Measurement(model, train, val)
+        results[name] = measurement.run(name)
+
+    curve = read_run(args.work_dir / 'pretraining')
+    draw_curves(
+        args.work_dir / 'loss.png', {'loss': curve}, 'MixMAE on scenes'
+    )
+    panel = reconstruction_panel(measurement.samples)
+    cv2.imwrite(
+        str(args.work_dir / 'reconstruction.png'),
+        cv2.cvtColor(panel, cv2.COLOR_RGB2BGR),
+    )
+    results['epochs'] = len(curve.epochs)
+    results['seconds'] = round(time.monotonic() - started)
+    results_file.write_text(json.dumps(results, indent=2) + '\n')
+    text = table(results)
+    (args.work_dir / 'results.txt').write_text(text + '\n')
+    print(f'\n{text}\n')
+    for name in ('loss.png', 'reconstruction.png', 'results.json'):
+        print(args.work_dir / name)
+    print(f'done in {clock(results["seconds"])}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
