@@ -1,0 +1,52 @@
+"""The interpreter `make` takes when nobody names one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / '.dev_scripts' / 'find_python.sh'
+# Of the present environment, which is one that .venv can be made with.
+REAL = Path(getattr(sys, '_base_executable', sys.executable))
+
+
+def find(*folders: Path, python: str = '') -> subprocess.CompletedProcess:
+    """Run the script where only ``folders`` are on the path."""
+    return subprocess.run(
+        ['/bin/sh', str(SCRIPT)],
+        env={'PATH': os.pathsep.join(map(str, folders)), 'PYTHON': python},
+        capture_output=True,
+        text=True,
+    )
+
+
+def executable(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_a_shim_that_fails_is_passed_over(tmp_path: Path) -> None:
+    executable(tmp_path / 'shims' / 'python3.11', '#!/bin/sh\nexit 127\n')
+    real = executable(
+        tmp_path / 'real' / 'python3.11', f'#!/bin/sh\nexec {REAL} "$@"\n'
+    )
+    done = find(tmp_path / 'shims', tmp_path / 'real')
+    assert done.stdout.strip() == str(real)
+
+
+def test_python_is_taken_at_its_word(tmp_path: Path) -> None:
+    assert find(tmp_path, python=str(REAL)).stdout.strip() == str(REAL)
+
+
+def test_a_python_that_does_not_run_is_an_error(tmp_path: Path) -> None:
+    done = find(tmp_path, python=str(tmp_path / 'nothing'))
+    assert done.returncode == 1
+    assert 'does not run as Python 3.10 to 3.12' in done.stderr
+
+
+def test_none_at_all_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    done = find(tmp_path)
+    assert done.returncode == 1
+    assert 'make PYTHON=' in done.stderr
