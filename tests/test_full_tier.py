@@ -62,6 +62,11 @@ def test_mmdet_mask_rcnn() -> None:
     cfg.model._scope_ = 'mmdet'
     cfg.model.backbone.update(depth=18, init_cfg=None)
     cfg.model.neck.in_channels = [64, 128, 256, 512]
+    # A few regions instead of a thousand: seconds instead of half a minute.
+    cfg.model.train_cfg.rpn_proposal.update(nms_pre=100, max_per_img=20)
+    cfg.model.train_cfg.rcnn.sampler.num = 16
+    cfg.model.test_cfg.rpn.update(nms_pre=100, max_per_img=20)
+    cfg.model.test_cfg.rcnn.max_per_img = 5
     model = MODELS.build(cfg.model)
     data = demo_mm_inputs(2, [[3, 64, 96], [3, 96, 64]], with_mask=True)
     data = model.data_preprocessor(data, True)
