@@ -9,6 +9,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Two of pip at once in one environment get into each other's way.
+.NOTPARALLEL:
 .PHONY: help demo evidence test check format base full dev ops clean
 
 VENV := .venv
