@@ -18,7 +18,6 @@ from statistics import mean
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -41,6 +40,7 @@ from mixmae.evaluation.fine_tuning import few_labels, fine_tune
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
+from mixmae.evaluation.scene_split import SceneSplit
 from mixmae.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,32 +52,6 @@ LABELS_PER_CLASS = 10
 FINE_TUNING = dict(epochs=30, batch_size=20, lr=1e-3)
 SEEDS = (0, 1)
 DENSE_IMAGES = 512
-
-
-class Split:
-    """Pictures of a split with their labels, in memory.
-
-    ``images`` (N, 3, H, W) uint8 BGR, ``labels`` (N,), ``pixel_labels``
-    (n, H / 2, W / 2): 0 is background, c + 1 is class c.
-    """
-
-    def __init__(self, folder: Path, name: str, ade_name: str) -> None:
-        files = sorted(
-            (folder / 'imagenet' / name).glob('*/*.png'), key=lambda p: p.stem
-        )
-        maps = folder / 'ade' / 'annotations' / ade_name
-        images = np.stack([cv2.imread(str(path)) for path in files])
-        self.images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-        classes = [CLASSES.index(path.parent.name) for path in files]
-        self.labels = torch.tensor(classes)
-        # Every second pixel: enough to measure, a quarter of the work.
-        pixels = np.stack(
-            [
-                cv2.imread(str(maps / f'{path.stem}.png'), -1)[::2, ::2]
-                for path in files[:DENSE_IMAGES]
-            ]
-        )
-        self.pixel_labels = torch.from_numpy(pixels.astype(np.int64))
 
 
 def seconds_per_epoch(cfg: Config, device: torch.device) -> float:
@@ -139,7 +113,7 @@ def build(cfg: Config, device: torch.device, seed: int = 0) -> Any:
 class Measurement:
     """Everything that is measured on one network, step by step."""
 
-    def __init__(self, model: Any, train: Split, val: Split) -> None:
+    def __init__(self, model: Any, train: SceneSplit, val: SceneSplit) -> None:
         self.model = model.eval()
         self.train = train
         self.val = val
@@ -284,8 +258,8 @@ def main() -> None:
         results_file.unlink()
     checkpoint = pretrain(cfg, args.work_dir / 'pretraining', device)
 
-    train = Split(args.data, 'train', 'training')
-    val = Split(args.data, 'val', 'validation')
+    train = SceneSplit(args.data, 'train', DENSE_IMAGES)
+    val = SceneSplit(args.data, 'val', DENSE_IMAGES)
     results: dict[str, Any] = {}
     for name in ('untrained', 'pretrained'):
         model = build(cfg, device)
