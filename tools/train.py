@@ -9,7 +9,10 @@ import warnings
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.checkpoint_loader import (
+    last_checkpoint,
+    load_only_safely,
+)
 from mixmae.engine.command_line import (
     ConfigError,
     add_common_arguments,
@@ -84,7 +87,10 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Write the training's own arguments into the config."""
     if args.resume is not None:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        found = args.resume
+        if found == 'auto':
+            found = last_checkpoint(cfg.work_dir)
+        cfg.load_from = None if found is None else str(found)
     if args.amp:
         set_precision(cfg)
     if args.no_validate:

@@ -1,6 +1,7 @@
 """Loading checkpoints without running code that they might carry."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,6 +31,22 @@ def load_url_safely(url: str, map_location: Any = None) -> dict:
         torch.hub.download_url_to_file(url, path)
     barrier()
     return safe_load(path)
+
+
+def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
+    """The checkpoint a run wrote last, or None if it wrote none.
+
+    MMEngine notes its path as seen from where the run was started; a folder
+    that was moved, or is looked at from elsewhere, is understood too.
+    """
+    note = Path(work_dir) / 'last_checkpoint'
+    if not note.is_file():
+        return None
+    noted = Path(note.read_text().strip())
+    for path in (Path(work_dir) / noted.name, noted):
+        if path.is_file():
+            return path
+    return None
 
 
 def load_only_safely() -> None:

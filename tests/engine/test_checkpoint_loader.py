@@ -3,7 +3,11 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint, load_from_local
 
-from mixmae.engine.checkpoint_loader import load_only_safely, load_url_safely
+from mixmae.engine.checkpoint_loader import (
+    last_checkpoint,
+    load_only_safely,
+    load_url_safely,
+)
 
 
 class Trap:
@@ -62,3 +66,12 @@ def test_urls_are_loaded_safely_from_the_cache(tmp_path, monkeypatch):
         assert loaded['state_dict']['a'].tolist() == [1, 1]
     assert fetched == ['https://example.org/a/model.pth?x=1']
     assert (tmp_path / 'checkpoints' / 'model.pth').is_file()
+
+
+def test_last_checkpoint_of_a_moved_folder(tmp_path):
+    assert last_checkpoint(tmp_path) is None
+    note = tmp_path / 'last_checkpoint'
+    note.write_text('somewhere/else/epoch_2.pth')
+    assert last_checkpoint(tmp_path) is None
+    (tmp_path / 'epoch_2.pth').touch()
+    assert last_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
