@@ -36,7 +36,10 @@ from mixmae.engine.checkpoint_loader import (
 from mixmae.engine.command_line import run_tool
 from mixmae.engine.loss_curve import draw_curves, read_run
 from mixmae.engine.progress_bar import ProgressBar, ProgressHook, clock
-from mixmae.engine.reconstruction_panel import reconstruction_panel
+from mixmae.engine.reconstruction_panel import (
+    predict_mixed,
+    reconstruction_panel,
+)
 from mixmae.evaluation.dense_probe import dense_linear_probe
 from mixmae.evaluation.features import dense_features, with_all_stages
 from mixmae.evaluation.fine_tuning import few_labels, fine_tune
@@ -124,7 +127,6 @@ class Measurement:
         self.train = train
         self.val = val
         self.figures: dict[str, float] = {}
-        self.samples: list[BaseDataElement] = []
 
     def normalise(self, images: Tensor) -> Tensor:
         """BGR pixels to the backbone's inputs."""
@@ -143,7 +145,6 @@ class Measurement:
             ]
             data = dict(inputs=self.val.images[part], data_samples=samples)
             found = self.model.val_step(data)
-            self.samples = self.samples or found[:8]
             metric.process(None, [sample.to_dict() for sample in found])
         for name, value in metric.evaluate(len(numbers)).items():
             self.figures[name.split('/')[1]] = value
@@ -271,14 +272,15 @@ def main() -> None:
         model = build(cfg, device)
         if name == 'pretrained':
             model.load_state_dict(safe_load(checkpoint)['state_dict'])
-        measurement = Measurement(model, train, val)
-        results[name] = measurement.run(name)
+        results[name] = Measurement(model, train, val).run(name)
 
     curve = read_run(args.work_dir / 'pretraining')
     draw_curves(
         args.work_dir / 'loss.png', {'loss': curve}, 'MixMAE on scenes'
     )
-    panel = reconstruction_panel(measurement.samples)
+    panel = reconstruction_panel(
+        predict_mixed(model, dict(inputs=val.images[:8]))
+    )
     cv2.imwrite(
         str(args.work_dir / 'reconstruction.png'),
         cv2.cvtColor(panel, cv2.COLOR_RGB2BGR),

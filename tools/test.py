@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 from mmengine.dist import is_main_process
-from mmengine.evaluator import BaseMetric
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.engine.checkpoint_loader import load_only_safely
@@ -20,7 +20,10 @@ from mixmae.engine.command_line import (
     run_tool,
 )
 from mixmae.engine.process_group import prepare_process_group
-from mixmae.engine.reconstruction_panel import reconstruction_panel
+from mixmae.engine.reconstruction_panel import (
+    predict_mixed,
+    reconstruction_panel,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,41 +46,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class PanelWriter(BaseMetric):
-    """Writes panels of the first images seen; measures nothing."""
-
-    def __init__(self, folder: str, num_panels: int, per_panel: int = 8):
-        super().__init__()
-        self.folder = Path(folder)
-        self.remaining = num_panels * per_panel
-        self.per_panel = per_panel
-        self.waiting: list[argparse.Namespace] = []
-        self.written = 0
-
-    def process(self, data_batch, data_samples) -> None:
-        """Draw a panel whenever enough predictions have come in."""
-        self.results.extend([None] * len(data_samples))
-        if not is_main_process():
+def write_panels(runner: Runner, folder: Path, count: int) -> None:
+    """Panels of 8 images each, the first ones of the test data set."""
+    loader = runner.test_dataloader
+    model = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = list(range(len(loader.dataset)))
+    for panel in range(count):
+        chosen = numbers[8 * panel : 8 * panel + 8]
+        if not chosen:
             return
-        taken = data_samples[: self.remaining]
-        self.remaining -= len(taken)
-        self.waiting += [argparse.Namespace(**sample) for sample in taken]
-        while len(self.waiting) >= self.per_panel:
-            self._write()
-
-    def _write(self) -> None:
-        panel = reconstruction_panel(self.waiting[: self.per_panel])
-        del self.waiting[: self.per_panel]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f'panel_{self.written:02d}.png'
-        cv2.imwrite(str(path), cv2.cvtColor(panel, cv2.COLOR_RGB2BGR))
-        self.written += 1
-
-    def compute_metrics(self, results) -> dict:
-        """Draw what is left."""
-        if self.waiting:
-            self._write()
-        return {}
+        data = loader.collate_fn([loader.dataset[i] for i in chosen])
+        picture = reconstruction_panel(predict_mixed(model, data))
+        path = folder / f'panel_{panel:02d}.png'
+        cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def main() -> None:
@@ -91,11 +75,10 @@ def main() -> None:
     load_only_safely()
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)
-    if args.show_dir is not None:
-        writer = PanelWriter(args.show_dir, args.num_panels)
-        runner.test_evaluator.metrics.append(writer)
     figures = runner.test()
     if is_main_process():
+        if args.show_dir is not None:
+            write_panels(runner, Path(args.show_dir), args.num_panels)
         text = json.dumps(figures, indent=2, default=float)
         print(text)
         if args.out is not None:

@@ -12,8 +12,14 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+# A few minutes are few updates: small batches make more of them.
+batch_size = 32
 max_epochs = 20
 warmup_epochs = 2
+
+train_dataloader = dict(
+    batch_size=batch_size, sampler=dict(batch_size=batch_size)
+)
 
 model = dict(
     data_preprocessor=dict(masking=dict(cell=16)),
@@ -39,7 +45,7 @@ optim_wrapper = dict(
     type='AutocastOptimWrapper',
     dtype='auto',
     optimizer=dict(
-        type='AdamW', lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05
+        type='AdamW', lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.05
     ),
     paramwise_cfg=dict(flat_decay_mult=0.0),
 )
@@ -65,6 +71,6 @@ train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(
-    logger=dict(interval=16),
+    logger=dict(interval=32),
     checkpoint=dict(interval=1, max_keep_ckpts=1),
 )

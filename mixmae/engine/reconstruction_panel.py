@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from mixmae.evaluation.features import evaluating
 
 BACKGROUND = (255, 255, 255)
 INK = (34, 34, 34)
@@ -68,6 +71,30 @@ def _paragraph(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
         else:
             lines[-1] = longer
     return '\n'.join(lines)
+
+
+@torch.no_grad()
+def predict_mixed(model: Any, data: dict) -> list:
+    """Predictions for a panel: all images under one mask, always the same.
+
+    Metrics hide other cells of each image, and then there is no partner to
+    mix with; only under a shared mask does a picture show the mixing.
+
+    Args:
+        model: A ``MaskedImageModel``; left as it was.
+        data: A collated batch of a data set.
+
+    Returns:
+        One sample per image, as ``reconstruction_panel`` takes them.
+    """
+    preprocessor = model.data_preprocessor
+    before = preprocessor.eval_shared
+    preprocessor.eval_shared = True
+    try:
+        with evaluating(model):
+            return model.val_step(data)
+    finally:
+        preprocessor.eval_shared = before
 
 
 def reconstruction_panel(

@@ -3,12 +3,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 
 from mixmae.engine.reconstruction_panel import (
     MARGIN,
+    predict_mixed,
     reconstruction_panel,
     to_pixels,
 )
+from mixmae.registry import MODELS
+from tests.engine.tiny_run import MODEL, SquaresDataset
 
 
 def sample(value: float, statistics: bool = False) -> SimpleNamespace:
@@ -55,3 +59,18 @@ def test_shows_only_the_first_ones():
     assert np.array_equal(few, many)
     with pytest.raises(ValueError, match='at least one'):
         reconstruction_panel([])
+
+
+def test_mixes_images_under_one_mask():
+    torch.manual_seed(0)
+    model = MODELS.build(MODEL).train()
+    images = SquaresDataset(4)
+    data = pseudo_collate([images[i] for i in range(4)])
+    samples = predict_mixed(model, data)
+    assert model.training and not model.data_preprocessor.eval_shared
+    for one, partner in zip(samples, samples[::-1], strict=True):
+        assert torch.equal(one.hidden, samples[0].hidden)
+        hidden = one.hidden.repeat_interleave(8, 0).repeat_interleave(8, 1)
+        expected = torch.where(hidden, partner.original, one.original)
+        torch.testing.assert_close(one.mixed, expected)
+        assert not torch.equal(one.mixed, one.original)

@@ -1,14 +1,15 @@
 """Pictures of reconstructions while training."""
 
-import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.engine.random_state import kept_random_state
-from mixmae.engine.reconstruction_panel import reconstruction_panel
-from mixmae.evaluation.features import evaluating
+from mixmae.engine.reconstruction_panel import (
+    predict_mixed,
+    reconstruction_panel,
+)
 from mixmae.registry import HOOKS
 
 
@@ -61,8 +62,9 @@ class ReconstructionHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        with kept_random_state(), evaluating(model), torch.no_grad():
+        with kept_random_state():
             images = [dataset[i * len(dataset) // count] for i in range(count)]
-            samples = model.val_step(runner.val_dataloader.collate_fn(images))
+            data = runner.val_dataloader.collate_fn(images)
+            samples = predict_mixed(model, data)
         panel = reconstruction_panel(samples, max_samples=count)
         runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)
