@@ -3,10 +3,12 @@
 Exit status 1 if pretraining would not run, 0 otherwise.
 """
 
+import shlex
 import sys
 
 from mixmae.doctor.diagnoses import ERROR, UNTESTED, diagnose
 from mixmae.doctor.facts import describe, gather
+from mixmae.doctor.remedies import PIP
 from mixmae.version import __version__
 
 
@@ -20,7 +22,9 @@ def main() -> int:
     for diagnosis in found:
         print(f'\n{diagnosis.severity}: {diagnosis.cause}  [{diagnosis.name}]')
         if diagnosis.command:
-            print(f'    {diagnosis.command}')
+            # Of this very interpreter, whatever `python` is in the shell.
+            pip = f'{shlex.quote(sys.executable)} -m pip'
+            print(f'    {diagnosis.command.replace(PIP, pip)}')
     if any(diagnosis.severity == ERROR for diagnosis in found):
         print('\nPretraining would not run.')
         return 1

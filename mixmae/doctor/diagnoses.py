@@ -163,7 +163,8 @@ def mmengine_import(facts: Facts) -> Diagnosis | None:
     """There is no MMEngine, it does not import, or it is too old."""
     probe = facts.probe('mmengine')
     if probe.works:
-        if release(probe.version) < MINIMUM_MMENGINE:
+        mixed = {'mmengine', 'mmengine-lite'} & set(facts.installed)
+        if release(probe.version) < MINIMUM_MMENGINE and not mixed:
             cause = f'mmengine {probe.version} is older than 0.10.8'
             return Diagnosis('old mmengine', ERROR, cause, MMENGINE)
         return None

@@ -246,6 +246,13 @@ def test_upstream_beside_the_forks(upstream: str, fork: str) -> None:
     assert f'{wanted}==' in install
 
 
+def test_the_age_of_a_mixed_mmengine_is_not_said_too() -> None:
+    facts = with_installed(mmengine='0.10.7')
+    probes = {**facts.probes, 'mmengine': Probe(version='0.10.7')}
+    found = only(dataclasses.replace(facts, probes=probes))
+    assert found.name == 'mixed forks'
+
+
 def test_mmcv_lite_beside_the_forks_is_the_base_tier() -> None:
     facts = with_installed(without=('onedl-mmcv',), mmcv_lite='2.2.0')
     assert diagnose(facts) == []
