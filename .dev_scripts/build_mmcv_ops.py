@@ -379,26 +379,37 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def install(mmcv: str, ops: str, torch: Torch, wheel_only: bool) -> None:
+    """Have ``ops`` in the environment, or only their wheel in the cache."""
+    check = CHECK + CUDA_CHECK if ops == 'cuda' else CHECK
+    if not wheel_only and installed_version() == mmcv:
+        error = run_check(check)
+        if error is None:
+            say(f'onedl-mmcv {mmcv} with {ops} ops is installed')
+            return
+        say(f'the installed onedl-mmcv will not do ({error})')
+    wheel = obtain_wheel(mmcv, ops, torch, check)
+    if not wheel_only:
+        swap_in(wheel, check)
+        say(f'onedl-mmcv {mmcv} with {ops} ops is installed')
+
+
 def main() -> int:
     """Build, check, swap; return the exit status."""
     options = parse_arguments()
     try:
         torch = probe_torch()
         mmcv = pinned('onedl-mmcv')
-        ops = choose_ops(
-            options.ops, torch, nvcc_release(os.environ.get('CUDA_HOME'))
-        )
-        check = CHECK + CUDA_CHECK if ops == 'cuda' else CHECK
-        if not options.wheel_only and installed_version() == mmcv:
-            error = run_check(check)
-            if error is None:
-                say(f'onedl-mmcv {mmcv} with {ops} ops is installed')
-                return 0
-            say(f'the installed onedl-mmcv does not import ({error})')
-        wheel = obtain_wheel(mmcv, ops, torch, check)
-        if not options.wheel_only:
-            swap_in(wheel, check)
-            say(f'onedl-mmcv {mmcv} with {ops} ops is installed')
+        nvcc = nvcc_release(os.environ.get('CUDA_HOME'))
+        ops = choose_ops(options.ops, torch, nvcc)
+        try:
+            install(mmcv, ops, torch, options.wheel_only)
+        except OpsError as error:
+            if ops == options.ops or ops == 'cpu':
+                raise
+            # Nobody asked for CUDA: the CPU's ops serve the tests as well.
+            say(f'no CUDA ops ({error}); building those for the CPU')
+            install(mmcv, 'cpu', torch, options.wheel_only)
     except OpsError as error:
         print(f'[mmcv ops] error: {error}', file=sys.stderr, flush=True)
         return 1

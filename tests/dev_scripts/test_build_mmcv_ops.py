@@ -150,6 +150,29 @@ def test_a_failed_build_leaves_the_environment_alone(
     assert 'the compiler said no' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('wanted', 'tried', 'status'),
+    [('auto', ['cuda', 'cpu'], 0), ('cuda', ['cuda'], 1)],
+)
+def test_auto_falls_back_to_the_cpu(
+    script, monkeypatch, wanted, tried, status
+) -> None:
+    calls = []
+
+    def install(mmcv, ops, torch, wheel_only) -> None:
+        calls.append(ops)
+        if ops == 'cuda':
+            raise script.OpsError('nvcc said no')
+
+    gpu = script.Torch('2.12.1+cu130', '13.0', True, '9.0')
+    monkeypatch.setattr(script, 'probe_torch', lambda: gpu)
+    monkeypatch.setattr(script, 'nvcc_release', lambda home: '13.0')
+    monkeypatch.setattr(script, 'install', install)
+    monkeypatch.setattr(sys, 'argv', ['build_mmcv_ops.py', '--ops', wanted])
+    assert script.main() == status
+    assert calls == tried
+
+
 def test_a_failed_swap_brings_mmcv_lite_back(script, monkeypatch) -> None:
     calls = []
     monkeypatch.setattr(script, 'pip', lambda *a, **k: calls.append(a))
