@@ -10,12 +10,16 @@ begins anew. Pictures and results.json lie in work_dirs/demo.
 
 import argparse
 import json
+import os
 import shutil
 import time
 import warnings
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+# Read as torch loads: spinning threads would starve the data loader.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import cv2
 import torch
@@ -200,8 +204,8 @@ class Measurement:
             bar.update(2 + i)
             tuned.append(self.tune(seed))
         bar.update(2 + len(SEEDS))
-        self.figures['fine_tuning'] = mean(tuned)
-        return {**self.figures, 'fine_tuning_seeds': tuned}
+        runs = {'fine_tuning': mean(tuned), 'fine_tuning_seeds': tuned}
+        return {**self.figures, **runs}
 
 
 ROWS = (
@@ -288,9 +292,7 @@ def main() -> None:
     results['epochs'] = len(curve.epochs)
     results['seconds'] = round(time.monotonic() - started)
     results_file.write_text(json.dumps(results, indent=2) + '\n')
-    text = table(results)
-    (args.work_dir / 'results.txt').write_text(text + '\n')
-    print(f'\n{text}\n')
+    print(f'\n{table(results)}\n')
     for name in ('loss.png', 'reconstruction.png', 'results.json'):
         print(args.work_dir / name)
     print(f'done in {clock(results["seconds"])}')
