@@ -231,11 +231,9 @@ def table(results: dict[str, dict]) -> str:
         gain = after < before if wanted == 'lower' else after > before
         word = ('yes' if gain else 'NO') if wanted else ''
         lines.append(f'{name:<42}{before:>10.3f}{after:>12.3f}   {word}')
-    chance = 1 / len(CLASSES)
     lines += [
-        f'{len(CLASSES)} classes, chance {chance:.2f}; {SCENES.train} train '
-        f'and {SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} '
-        'choices of labels.',
+        f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; {SCENES.val} val '
+        f'scenes; fine-tuning: mean of {len(SEEDS)} choices of labels.',
         "* un-normalised with the target's own statistics, which flatters.",
     ]
     return '\n'.join(lines)
