@@ -14,7 +14,7 @@ _base_ = [
 
 # A few minutes are few updates: small batches make more of them.
 batch_size = 32
-max_epochs = 20
+max_epochs = 30
 warmup_epochs = 2
 
 train_dataloader = dict(

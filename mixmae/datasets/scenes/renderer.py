@@ -193,9 +193,9 @@ def _arrange(
     label: int, rng: np.random.Generator
 ) -> tuple[list[Placement], int]:
     """Placements from back to front, and the number of the dominant one."""
-    main = _place(label, rng, radius=(0.22, 0.33), margin=0.3)
-    behind = [_extra(rng) for _ in range(rng.integers(1, 5))]
-    in_front = [_extra(rng) for _ in range(rng.integers(1, 4))]
+    main = _place(label, rng, radius=(0.28, 0.4), margin=0.36)
+    behind = [_extra(rng) for _ in range(rng.integers(1, 4))]
+    in_front = [_extra(rng) for _ in range(rng.integers(0, 3))]
     return [*behind, main, *in_front], len(behind)
 
 
