@@ -45,7 +45,7 @@ optim_wrapper = dict(
     type='AutocastOptimWrapper',
     dtype='auto',
     optimizer=dict(
-        type='AdamW', lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.05
+        type='AdamW', lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05
     ),
     paramwise_cfg=dict(flat_decay_mult=0.0),
 )
