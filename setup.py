@@ -11,6 +11,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
+from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
 MIM_FILES = ('configs', 'tools', 'model-index.yml')
@@ -85,7 +86,20 @@ class BdistWheelWithMim(bdist_wheel):
     def egg2dist(self, egginfo_path, distinfo_path):
         """Convert the metadata, then copy."""
         super().egg2dist(egginfo_path, distinfo_path)
-        copy_mim_files(Path(distinfo_path) / '.mim')
+        # Where links serve, copies would only go stale.
+        editable = self.distribution.get_command_obj('editable_wheel', False)
+        if editable is None:
+            copy_mim_files(Path(distinfo_path) / '.mim')
+
+
+class EditableWheelWithoutCopies(editable_wheel):
+    """Leave those copies out, whichever step has made the metadata."""
+
+    def run(self):
+        """Drop what the separate metadata step, which cannot know, made."""
+        if self.dist_info_dir:
+            remove(Path(self.dist_info_dir) / '.mim')
+        super().run()
 
 
 EXTRAS = {
@@ -125,6 +139,10 @@ setup(
     package_data={'mixmae': ['py.typed']},
     install_requires=read_requirements('runtime'),
     extras_require=EXTRAS,
-    cmdclass={'build_py': BuildPyWithMim, 'bdist_wheel': BdistWheelWithMim},
+    cmdclass={
+        'build_py': BuildPyWithMim,
+        'bdist_wheel': BdistWheelWithMim,
+        'editable_wheel': EditableWheelWithoutCopies,
+    },
     zip_safe=False,
 )

@@ -122,6 +122,8 @@ def test_editable_install_links_what_mim_looks_for(tmp_path: Path) -> None:
         link = copy / 'mixmae' / '.mim' / name
         assert link.is_symlink()
         assert link.resolve() == (copy / name).resolve()
+    # Copies beside the links would go stale.
+    assert not list((tmp_path / 'venv').rglob(CONFIG))
     done = run([python, '-c', BUILD_CONFIG, CONFIG], tmp_path)
     assert f'{copy / "mixmae"}|MaskedImageModel' in done.stdout
     needs_mim()
