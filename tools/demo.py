@@ -232,8 +232,8 @@ def table(results: dict[str, dict]) -> str:
         word = ('yes' if gain else 'NO') if wanted else ''
         lines.append(f'{name:<42}{before:>10.3f}{after:>12.3f}   {word}')
     lines += [
-        f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; {SCENES.val} val '
-        f'scenes; fine-tuning: mean of {len(SEEDS)} choices of labels.',
+        f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; '
+        f'{SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} choices of labels.',
         "* un-normalised with the target's own statistics, which flatters.",
     ]
     return '\n'.join(lines)
