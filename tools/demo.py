@@ -233,7 +233,7 @@ def table(results: dict[str, dict]) -> str:
         lines.append(f'{name:<42}{before:>10.3f}{after:>12.3f}   {word}')
     lines += [
         f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; '
-        f'{SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} choices of labels.',
+        f'{SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} runs.',
         "* un-normalised with the target's own statistics, which flatters.",
     ]
     return '\n'.join(lines)
