@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from mixmae.registry import MODELS, TASK_UTILS
 from mixmae.structures import CellMask
+
+Masking = Callable[[int, int, int, torch.Generator | None], CellMask]
 
 
 @MODELS.register_module()
@@ -53,7 +55,9 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             tensor = torch.tensor(value, dtype=torch.float32).view(3, 1, 1)
             self.register_buffer(name, tensor, persistent=False)
         self.to_rgb = to_rgb
-        self.masking = None if masking is None else TASK_UTILS.build(masking)
+        self.masking: Masking | None = (
+            None if masking is None else TASK_UTILS.build(masking)
+        )
         self.eval_shared = eval_shared
         self._draw: tuple[int, int, int] | None = None
 
@@ -87,11 +91,12 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         samples = data.get('data_samples')
         mask = data.get('mask')
         if mask is None and self.masking is not None:
-            batch, _, *size = inputs.shape
+            batch, _, height, width = inputs.shape
+            size = (self.masking, batch, height, width)
             mask = (
-                self._training_mask(batch, *size)
+                self._training_mask(*size)
                 if training
-                else self._evaluation_mask(batch, *size, samples)
+                else self._evaluation_mask(*size, samples)
             )
         if mask is not None:
             mask = mask.to(self.device, non_blocking=self._non_blocking)
@@ -108,22 +113,28 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         """Normalised images (B, 3, H, W) as RGB values, clamped to 0..255."""
         return (images * self.std + self.mean).clamp(0, 255)
 
-    def _training_mask(self, batch: int, height: int, width: int) -> CellMask:
+    def _training_mask(
+        self, masking: Masking, batch: int, height: int, width: int
+    ) -> CellMask:
         generator = None if self._draw is None else _generator(*self._draw)
-        return self.masking(batch, height, width, generator)
+        return masking(batch, height, width, generator)
 
     def _evaluation_mask(
-        self, batch: int, height: int, width: int, samples: Sequence | None
+        self,
+        masking: Masking,
+        batch: int,
+        height: int,
+        width: int,
+        samples: Sequence | None,
     ) -> CellMask:
         if self.eval_shared:
-            return self.masking(batch, height, width, _generator(0))
+            return masking(1, height, width, _generator(0))
         numbers = [
             getattr(sample, 'sample_idx', i)
             for i, sample in enumerate(samples or range(batch))
         ]
         masks = [
-            self.masking(1, height, width, _generator(number))
-            for number in numbers
+            masking(1, height, width, _generator(number)) for number in numbers
         ]
         secondary = [m.secondary for m in masks if m.secondary is not None]
         return CellMask(

@@ -102,11 +102,8 @@ class CellMask:
         self, device: torch.device | str, non_blocking: bool = False
     ) -> CellMask:
         """The same mask on another device."""
-        move = {'device': device, 'non_blocking': non_blocking}
         secondary = self.secondary
-        return CellMask(
-            self.hidden.to(**move),
-            self.cell,
-            None if secondary is None else secondary.to(**move),
-            self.num_hidden,
-        )
+        if secondary is not None:
+            secondary = secondary.to(device, non_blocking=non_blocking)
+        hidden = self.hidden.to(device, non_blocking=non_blocking)
+        return CellMask(hidden, self.cell, secondary, self.num_hidden)

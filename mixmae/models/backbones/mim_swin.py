@@ -92,8 +92,8 @@ class MIMSwin(BaseModule):
         self._check(window_sizes, patch_size, position_resize)
 
         size = (img_size,) * 2 if isinstance(img_size, int) else img_size
-        grid = [-(-side // patch_size) for side in size]
-        positions = sincos_embedding(grid_coords(*grid), embed_dims)
+        rows, columns = (-(-side // patch_size) for side in size)
+        positions = sincos_embedding(grid_coords(rows, columns), embed_dims)
         self.register_buffer('positions', positions, persistent=False)
 
         self.patch_embed = PatchEmbed(patch_size, embed_dims, norm_eps)
@@ -197,15 +197,14 @@ class MIMSwin(BaseModule):
         """The positions of a full grid, or of tokens gathered from one."""
         if coords is not None:
             return sincos_embedding(coords, self.embed_dims)
-        grid = tokens.shape[1:3]
-        if grid == self.positions.shape[:2]:
+        rows, columns = tokens.shape[1:3]
+        if (rows, columns) == self.positions.shape[:2]:
             return self.positions
         if self.position_resize == 'sincos':
-            coords = grid_coords(*grid, device=tokens.device)
+            coords = grid_coords(rows, columns, tokens.device)
             return sincos_embedding(coords, self.embed_dims)
-        resized = F.interpolate(
-            self.positions.permute(2, 0, 1)[None], grid, mode='bicubic'
-        )
+        table = self.positions.permute(2, 0, 1)[None]
+        resized = F.interpolate(table, (rows, columns), mode='bicubic')
         return resized[0].permute(1, 2, 0)
 
     def _checked_indices(self, indices: Sequence[int] | None) -> list[int]:

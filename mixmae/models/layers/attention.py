@@ -13,8 +13,8 @@ from mixmae.models.layers.position_bias import RelativePositionBias
 from mixmae.models.layers.windows import Layout
 
 
-class SelfAttention(nn.Module):
-    """Multi-head self-attention over the last but one axis.
+class AttentionHeads(nn.Module):
+    """The projections into and out of the heads of an attention.
 
     Args:
         embed_dims: channels.
@@ -39,6 +39,10 @@ class SelfAttention(nn.Module):
         """Queries, keys and values: (..., N, C) -> (..., N, 3, h, d)."""
         return self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
 
+
+class SelfAttention(AttentionHeads):
+    """Multi-head self-attention of all tokens of a sequence."""
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
         query, key, value = self.heads(x).permute(2, 0, 3, 1, 4)
@@ -46,7 +50,7 @@ class SelfAttention(nn.Module):
         return self.proj(out.transpose(1, 2).flatten(2))
 
 
-class WindowAttention(SelfAttention):
+class WindowAttention(AttentionHeads):
     """Self-attention within windows, with relative position biases.
 
     Args:

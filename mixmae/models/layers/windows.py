@@ -27,9 +27,14 @@ class Layout(Protocol):
         parts: lengths into which N is cut; attention stays within a part.
     """
 
-    positions: Tensor | None
-    allow: Tensor | None
-    parts: tuple[int, ...]
+    @property
+    def positions(self) -> Tensor | None: ...
+
+    @property
+    def allow(self) -> Tensor | None: ...
+
+    @property
+    def parts(self) -> tuple[int, ...]: ...
 
     def partition(self, x: Tensor) -> Tensor: ...
 
@@ -37,7 +42,7 @@ class Layout(Protocol):
 
 
 def clamped_positions(
-    height: int, width: int, window: int, device: torch.device
+    height: int, width: int, window: int, device: torch.device | None
 ) -> Tensor | None:
     """Raster indices, in a full window, of the clamped one at its corner.
 
