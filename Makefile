@@ -1,7 +1,8 @@
 # make demo      set up the base tier, pretrain a small MixMAE, show what came of it
 # make test      set up the full tier, run the whole test suite
 # make check     format, lint, types, import contract, spelling, fast tests
-# make evidence  the table and the plots on real images
+# make evidence  the table and the plots on real images: data/imagenette128/
+#                {train,val}/<class>/*.jpg, or unpacked from ARCHIVE=file.npz
 #
 # PYTHON=... chooses the interpreter .venv is made with (3.10 to 3.12),
 # OPS=cpu|cuda what mmcv's ops are compiled for (default: auto),
@@ -44,7 +45,7 @@ demo: base
 	$(PY) tools/demo.py
 
 evidence: base
-	$(PY) tools/evidence.py
+	$(PY) tools/evidence.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(ARGS)
 
 # One thread a process: two of them already fill two cores.
 test: full dev

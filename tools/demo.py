@@ -103,6 +103,7 @@ def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:
     cfg.train_cfg.max_epochs = cfg.param_scheduler[1].end = epochs
     cfg.work_dir = str(folder)
     cfg.log_level = 'ERROR'
+    cfg.custom_hooks = []
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
     runner = Runner.from_cfg(cfg)

@@ -192,7 +192,10 @@ def pretrain(args: argparse.Namespace) -> Path:
         ]
         tool = [sys.executable, str(ROOT / 'tools' / 'train.py'), str(CONFIG)]
         tool += ['--work-dir', str(work_dir), '--resume', 'auto']
-        subprocess.run([*tool, '--cfg-options', *options], check=True)
+        # Spinning threads would starve the data loader.
+        patient = {'OMP_WAIT_POLICY': 'PASSIVE', **os.environ}
+        command = [*tool, '--cfg-options', *options]
+        subprocess.run(command, check=True, env=patient)
     return checkpoint
 
 

@@ -6,25 +6,9 @@
 # Status: builds; loss and gradients equal the official code (golden figures);
 #   not trained by us
 # Deviations: bfloat16 autocast instead of float16 with a scaler
-_base_ = [
-    '../_base_/models/mixmae_swin-b.py',
-    '../_base_/datasets/imagenet_224_mim.py',
-    '../_base_/schedules/adamw_mixmae_600e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './swin-b_8xb128_600e.py'
 
-# 16 ranks x 128 images x 1 micro-iterations = 2,048 images an update, of which
-# an epoch of ImageNet-1K has 625, with 16 masks each.
-batch_size = 128
-accumulative_counts = 1
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
-    ),
-)
-val_dataloader = dict(batch_size=batch_size)
-test_dataloader = dict(batch_size=batch_size)
-optim_wrapper = dict(accumulative_counts=accumulative_counts)
-# MMEngine counts ranks x batch size, not accumulation.
+# 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
+train_dataloader = dict(sampler=dict(accumulative_counts=1))
+optim_wrapper = dict(accumulative_counts=1)
 auto_scale_lr = dict(base_batch_size=2048)

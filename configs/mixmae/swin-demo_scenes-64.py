@@ -69,8 +69,6 @@ param_scheduler = [
     ),
 ]
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
-val_cfg = dict()
-test_cfg = dict()
 default_hooks = dict(
     logger=dict(interval=32),
     checkpoint=dict(interval=1, max_keep_ckpts=1),

@@ -7,20 +7,15 @@
 #   not trained by us
 # Deviations: settings ours: the official ones of Swin-H are not published, so
 #   those of Swin-B are kept; blocks are recomputed to save memory
-_base_ = [
-    '../_base_/models/mixmae_swin-b.py',
-    '../_base_/datasets/imagenet_224_mim.py',
-    '../_base_/schedules/adamw_mixmae_600e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './swin-b_8xb128_600e.py'
 
 model = dict(
     backbone=dict(arch='huge', with_cp=True),
     neck=dict(in_channels=2816),
 )
 
-# 8 ranks x 32 images x 8 micro-iterations = 2,048 images an update, of which
-# an epoch of ImageNet-1K has 625, with 64 masks each.
+# 8 ranks x 32 images x 8 micro-iterations = 2,048 images an update, with 64
+# masks.
 batch_size = 32
 accumulative_counts = 8
 train_dataloader = dict(
@@ -32,5 +27,4 @@ train_dataloader = dict(
 val_dataloader = dict(batch_size=batch_size)
 test_dataloader = dict(batch_size=batch_size)
 optim_wrapper = dict(accumulative_counts=accumulative_counts)
-# MMEngine counts ranks x batch size, not accumulation.
 auto_scale_lr = dict(base_batch_size=256)

@@ -7,30 +7,9 @@
 #   not trained by us
 # Deviations: settings ours: the official ones of Swin-L are not published, so
 #   those of Swin-B are kept
-_base_ = [
-    '../_base_/models/mixmae_swin-b.py',
-    '../_base_/datasets/imagenet_224_mim.py',
-    '../_base_/schedules/adamw_mixmae_600e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './swin-b_8xb128_600e.py'
 
 model = dict(
     backbone=dict(arch='large'),
     neck=dict(in_channels=1536),
 )
-
-# 8 ranks x 128 images x 2 micro-iterations = 2,048 images an update, of which
-# an epoch of ImageNet-1K has 625, with 16 masks each.
-batch_size = 128
-accumulative_counts = 2
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
-    ),
-)
-val_dataloader = dict(batch_size=batch_size)
-test_dataloader = dict(batch_size=batch_size)
-optim_wrapper = dict(accumulative_counts=accumulative_counts)
-# MMEngine counts ranks x batch size, not accumulation.
-auto_scale_lr = dict(base_batch_size=1024)

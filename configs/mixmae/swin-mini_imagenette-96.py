@@ -120,9 +120,31 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=4)
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()
+# Labels measure what has been learnt; nothing of them reaches the network.
+probe_train = dict(
+    batch_size=batch_size,
+    num_workers=1,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmpretrain.CustomDataset',
+        data_root=data_root,
+        data_prefix='train',
+        pipeline=test_pipeline,
+    ),
+)
+custom_hooks = [
+    dict(
+        type='ProbeHook',
+        train_dataloader=probe_train,
+        val_dataloader=val_dataloader,
+        interval=5,
+    ),
+    dict(type='ReconstructionHook', interval=5),
+]
 default_hooks = dict(
     logger=dict(interval=25),
     checkpoint=dict(interval=2, max_keep_ckpts=2),

@@ -146,3 +146,13 @@ def test_the_600_epoch_runs_are_the_same_run():
         update = ranks * config.train_dataloader.batch_size * accumulation
         assert 1_281_167 // update == 625
         assert ranks * accumulation == 16
+
+
+@every_config
+def test_loops_are_complete(path):
+    """MMEngine's runner wants loader, loop and evaluator together."""
+    config = Config.fromfile(path)
+    assert config.train_cfg.max_epochs % config.train_cfg.val_interval == 0
+    for split in ('val', 'test'):
+        for part in ('dataloader', 'cfg', 'evaluator'):
+            assert config.get(f'{split}_{part}') is not None

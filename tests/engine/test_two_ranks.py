@@ -59,6 +59,7 @@ def train_half(rank: int, folder: str) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_ranks_equal_one_with_the_doubled_batch(tmp_path):
     multiprocessing.spawn(train_half, (str(tmp_path),), nprocs=2)
     found = torch.load(tmp_path / 'gradients.pth')

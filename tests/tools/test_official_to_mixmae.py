@@ -9,6 +9,8 @@ from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.models.test_golden_mixmim import build
 
+# Each starts Python and imports torch.
+pytestmark = pytest.mark.slow
 TOOL = 'tools/model_converters/official_to_mixmae.py'
 ROOT = Path(__file__).parents[2]
 

@@ -70,6 +70,7 @@ def test_amp_of_other_wrappers(monkeypatch, tmp_path):
         module.set_precision(cfg)
 
 
+@pytest.mark.slow
 def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
     config = tiny_config(tmp_path / 'none')
     config['log_level'] = 'ERROR'
@@ -162,6 +163,7 @@ def test_real_bugs_keep_their_traceback(monkeypatch):
         module.run_tool(buggy)
 
 
+@pytest.mark.slow
 def test_exit_status_and_stderr(tmp_path):
     done = run_tool(TRAIN, tmp_path / 'no.py', check=False)
     assert done.returncode == 2

@@ -49,6 +49,7 @@ train_dataloader = dict(
         type='mmpretrain.ImageNet',
         data_root='data/imagenet',
         split='train',
+        with_label=False,
         pipeline=train_pipeline,
     ),
 )
@@ -64,9 +65,15 @@ val_dataloader = dict(
         type='mmpretrain.ImageNet',
         data_root='data/imagenet',
         split='val',
+        with_label=False,
         pipeline=test_pipeline,
     ),
 )
 val_evaluator = dict(type='ReconstructionMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
+val_cfg = dict()
+test_cfg = dict()
+
+# What the network sees and what it makes of it, for the visualizer.
+custom_hooks = [dict(type='ReconstructionHook', interval=20)]

@@ -60,3 +60,8 @@ val_dataloader = dict(
 val_evaluator = dict(type='ReconstructionMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
+val_cfg = dict()
+test_cfg = dict()
+
+# What the network sees and what it makes of it, for the visualizer.
+custom_hooks = [dict(type='ReconstructionHook', interval=20)]

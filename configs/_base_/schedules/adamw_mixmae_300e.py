@@ -1,34 +1,12 @@
 # The pretraining schedule of MixMAE, 300 epochs.
 # Source: mmpretrain's 300-epoch rerun; else as the official 600-epoch script.
-#
-# Learning rate, weight decay and betas hold for 2048 images per update. A
-# config sets batch_size and accumulative_counts so that
-#   ranks x batch_size x accumulative_counts = 2048
-# (8 x 128 x 2 or 16 x 128 x 1), and auto_scale_lr.base_batch_size =
-# ranks x batch_size, because MMEngine does not count accumulation there.
-optim_wrapper = dict(
-    type='AutocastOptimWrapper',
-    dtype='auto',  # bfloat16 where it is native, else float32
-    accumulative_counts=1,
-    optimizer=dict(
-        type='AdamW',
-        lr=1.5e-4 * 2048 / 256,
-        betas=(0.9, 0.95),
-        weight_decay=0.05,
-    ),
-    # QUIRK(MixMIM): what has one axis (norms, biases) is not decayed; the
-    # mask token (3 axes) and the relative position bias tables (2 axes) are.
-    paramwise_cfg=dict(flat_decay_mult=0.0),
-)
+_base_ = './adamw_mixmae_600e.py'
 
-# Linear from 0 over 40 epochs, then cosine to 0, per micro-iteration. MMEngine
-# reaches the peak one step earlier, and steps per micro-iteration where the
-# official code steps per update. For 1,250 micro-iterations an epoch, 2 an
-# update, no update's rate differs by more than 4e-5 of the peak.
+# A list is replaced as a whole: the warm-up is that of 600 epochs.
 param_scheduler = [
     dict(
         type='LinearLR',
-        start_factor=1e-8,  # MMEngine divides by it: 0 is not possible
+        start_factor=1e-8,
         by_epoch=True,
         begin=0,
         end=40,
@@ -44,4 +22,4 @@ param_scheduler = [
     ),
 ]
 
-train_cfg = dict(by_epoch=True, max_epochs=300, val_interval=10)
+train_cfg = dict(max_epochs=300)

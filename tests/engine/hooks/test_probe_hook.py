@@ -21,6 +21,7 @@ def train(config: dict, name: str) -> Runner:
     return runner
 
 
+@pytest.mark.slow
 def test_probes_without_disturbing_the_training(tmp_path, request):
     name = request.node.name
     train(tiny_config(tmp_path / 'plain'), name + 'a')
