@@ -26,7 +26,9 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
 
     Args:
         backbone: one of mixmae's backbones.
-        init_cfg: ``dict(type='Pretrained', checkpoint=path)``.
+        init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)``.
+
+    Norms of outputs that are not asked for are left out.
 
     Raises:
         ValueError: another kind of ``init_cfg``, an unreadable file, or keys
@@ -39,27 +41,51 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         )
     path = init_cfg['checkpoint']
     state = backbone_state(safe_load(path))
+    wanted = backbone.state_dict()
+    # The pretrained final norm is of no use where other stages are asked for.
+    unused = [k for k in state if k.startswith('norm') and k not in wanted]
+    for key in unused:
+        del state[key]
     last = getattr(backbone, 'num_stages', 0) - 1
-    missing, unexpected = backbone.load_state_dict(state, strict=False)
     missing = [
         key
-        for key in missing
-        if not key.startswith('norm') or key.startswith(f'norm{last}.')
+        for key in wanted
+        if key not in state
+        and (not key.startswith('norm') or key.startswith(f'norm{last}.'))
     ]
-    if missing or unexpected:
+    unexpected = [key for key in state if key not in wanted]
+    misshapen = [
+        f'{key} {tuple(state[key].shape)} for {tuple(wanted[key].shape)}'
+        for key in state
+        if key in wanted
+        and not key.endswith('position_bias.table')
+        and state[key].shape != wanted[key].shape
+    ]
+    if missing or unexpected or misshapen:
         raise ValueError(
             f'{path} does not fit this {type(backbone).__name__}: '
             f'{len(missing)} keys missing ({_some(missing)}), '
-            f'{len(unexpected)} unexpected ({_some(unexpected)})'
+            f'{len(unexpected)} unexpected ({_some(unexpected)}), '
+            f'{len(misshapen)} of another shape ({_some(misshapen)})'
         )
-    print_log(f'loaded {len(state)} backbone tensors from {path}', 'current')
+    backbone.load_state_dict(state, strict=False)
+    dropped = f', {_some(unused)} not used' if unused else ''
+    print_log(
+        f'loaded {len(state)} backbone tensors from {path}{dropped}', 'current'
+    )
 
 
 def backbone_state(checkpoint: Mapping) -> dict[str, Tensor]:
     """The backbone's part of a checkpoint, in the backbone's own names."""
     state = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
     if is_official_mixmim(state):
-        state, _ = from_official_mixmim(state)
+        state, report = from_official_mixmim(state)
+        if report.unexpected:
+            raise ValueError(
+                f'an official MixMIM checkpoint with '
+                f'{len(report.unexpected)} unknown keys '
+                f'({_some(report.unexpected)})'
+            )
     inner = {
         key.removeprefix('backbone.'): value
         for key, value in state.items()

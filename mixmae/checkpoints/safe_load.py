@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from pickle import UnpicklingError
+from urllib.parse import urlparse
 
 import torch
+from mmengine.dist import barrier, get_local_rank
 from mmengine.runner.checkpoint import get_torch_safe_globals
+
+
+def download(url: str) -> Path:
+    """Fetches a file into PyTorch's cache, once per machine.
+
+    Returns:
+        Where it lies. Other ranks of the machine wait for the first.
+    """
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    path = folder / Path(urlparse(url).path).name
+    if get_local_rank() == 0 and not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f'{path.name}.partial')
+        torch.hub.download_url_to_file(url, str(partial))
+        os.replace(partial, path)
+    barrier()
+    return path
 
 
 def safe_load(path: str | Path) -> dict:
@@ -18,7 +38,8 @@ def safe_load(path: str | Path) -> dict:
     contrast, falls back to unsafe unpickling.
 
     Args:
-        path: a file written by ``torch.save``.
+        path: a file written by ``torch.save``, or the http(s) address of
+            one, which is kept in PyTorch's cache.
 
     Returns:
         What was saved, a dict.
@@ -27,7 +48,8 @@ def safe_load(path: str | Path) -> dict:
         ValueError: no such file, a damaged one, one that needs more than
             tensors and plain values, or one that holds no dict.
     """
-    path = Path(path).expanduser()
+    remote = urlparse(str(path)).scheme in ('http', 'https')
+    path = download(str(path)) if remote else Path(path).expanduser()
     if not path.is_file():
         raise ValueError(f'no checkpoint file at {path}')
     allowed = [*get_torch_safe_globals(), argparse.Namespace]

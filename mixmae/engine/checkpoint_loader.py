@@ -4,32 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
-from mmengine.dist import barrier, get_rank
 from mmengine.runner import CheckpointLoader
 
 from mixmae.checkpoints import safe_load
 
 
-def load_file_safely(path: str, map_location: Any = None) -> dict:
+def load_safely(path: str, map_location: Any = None) -> dict:
     """``safe_load``, as MMEngine calls a loader; always onto the CPU.
 
     Whoever loads the state copies it to where the parameters are.
     """
-    return safe_load(path)
-
-
-def load_url_safely(url: str, map_location: Any = None) -> dict:
-    """Download a checkpoint into PyTorch's cache and load it safely.
-
-    The main rank downloads, the others wait for it.
-    """
-    folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
-    path = os.path.join(folder, os.path.basename(url.split('?')[0]))
-    if get_rank() == 0 and not os.path.isfile(path):
-        os.makedirs(folder, exist_ok=True)
-        torch.hub.download_url_to_file(url, path)
-    barrier()
     return safe_load(path)
 
 
@@ -53,10 +37,11 @@ def load_only_safely() -> None:
     """Let MMEngine's ``load_from``, ``resume`` and ``init_cfg`` load safely.
 
     On its own MMEngine falls back to unpickling anything, with a warning,
-    when a safe load fails, and never loads URLs safely. This holds for the
-    whole process, so programs call it, not the library.
+    when a safe load fails, and never loads URLs safely. Files and http(s)
+    addresses are covered; other schemes (``s3://``, ``torchvision://``, ...)
+    keep MMEngine's loaders. This holds for the whole process, so programs
+    call it, not the library.
     """
-    CheckpointLoader.register_scheme('', loader=load_file_safely, force=True)
     CheckpointLoader.register_scheme(
-        ('http://', 'https://'), loader=load_url_safely, force=True
+        ('', 'http://', 'https://'), loader=load_safely, force=True
     )

@@ -77,8 +77,8 @@ def _paragraph(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 def predict_mixed(model: Any, data: dict) -> list:
     """Predictions for a panel: all images under one mask, always the same.
 
-    Metrics hide other cells of each image, and then there is no partner to
-    mix with; only under a shared mask does a picture show the mixing.
+    Metrics hide other cells of each image, and then there is no partner in
+    the encoder; under a shared mask the picture is what it really saw.
 
     Args:
         model: A ``MaskedImageModel``; left as it was.
@@ -87,14 +87,11 @@ def predict_mixed(model: Any, data: dict) -> list:
     Returns:
         One sample per image, as ``reconstruction_panel`` takes them.
     """
-    preprocessor = model.data_preprocessor
-    before = preprocessor.eval_shared
-    preprocessor.eval_shared = True
-    try:
-        with evaluating(model):
-            return model.val_step(data)
-    finally:
-        preprocessor.eval_shared = before
+    height, width = data['inputs'][0].shape[-2:]
+    generator = torch.Generator().manual_seed(0)
+    mask = model.data_preprocessor.masking(1, height, width, generator)
+    with evaluating(model):
+        return model.val_step({**data, 'mask': mask})
 
 
 def reconstruction_panel(

@@ -98,8 +98,8 @@ class MaskedImageModel(BaseModel):
             data_samples: to be filled; new ones if None.
 
         Returns:
-            One sample per image with ``original``, ``mixed`` (what the
-            encoder saw) and ``reconstruction``, RGB (3, H, W) in 0..255;
+            One sample per image with ``original``, ``mixed`` (see the
+            neck) and ``reconstruction``, RGB (3, H, W) in 0..255;
             ``hidden`` bool (rows, columns); ``cell`` in pixels; ``loss``;
             ``mean_colour_loss``, if each cell were its own mean colour;
             ``uses_target_statistics``: the picture was un-normalised by the

@@ -47,11 +47,30 @@ def test_norms_of_extra_outputs_may_be_new(tmp_path):
     assert torch.equal(maps[1], model.eval().backbone(random_images(1))[0])
 
 
+def test_norms_that_are_not_asked_for_are_left_out(tmp_path):
+    model = tiny_model()
+    init_cfg = saved(model.state_dict(), tmp_path / 'a.pth')
+    maps = features({**TINY, 'out_indices': (0, 1)}, init_cfg)
+    assert [x.size(1) for x in maps] == [8, 16]
+
+
+def test_unknown_official_keys_are_named(tmp_path):
+    state = formula.weights(formula.figures('mixmim')['parameters'])
+    state['surprise'] = torch.ones(1)
+    init_cfg = saved({'model': state}, tmp_path / 'official.pth')
+    with pytest.raises(ValueError, match=r'unknown keys \(surprise\)'):
+        features(backbone_config(), init_cfg)
+
+
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
         (lambda s: s.pop('norm3.weight'), r'1 keys missing \(norm3.weight\)'),
         (lambda s: s.update(more=torch.ones(1)), r'1 unexpected \(more\)'),
+        (
+            lambda s: s.update({'norm3.bias': torch.ones(5)}),
+            r'1 of another shape \(norm3.bias \(5,\) for \(64,\)\)',
+        ),
     ],
 )
 def test_anything_else_is_refused(tmp_path, spoil, message):

@@ -32,7 +32,6 @@ def build(
     backbone: dict | None = None,
     norm_eps: float = 1e-5,
     norm_pixels: bool = True,
-    masked_attention: bool = True,
 ) -> nn.Module:
     """The pretraining model with the golden weights, float64."""
     model = MODELS.build(
@@ -47,7 +46,6 @@ def build(
             'neck': {
                 'type': 'MixMAENeck',
                 'in_channels': 128,
-                'masked_attention': masked_attention,
                 'decoder': dict(ARCH['decoder'], norm_eps=norm_eps),
             },
             'head': {
@@ -133,12 +131,17 @@ def _swapped_positions(model: nn.Module) -> None:
     backbone.positions = backbone.positions.transpose(0, 1).contiguous()
 
 
+def _everybody_meets(model: nn.Module) -> None:
+    hide = model.neck.hide
+    model.neck.hide = lambda *inputs: hide(*inputs)._replace(groups=None)
+
+
 # The name in the figures, how to build it, how to spoil it.
 MUTANTS = {
     'eps 1e-6': ({'norm_eps': 1e-6}, None),
     'no bias tables': ({}, _without_tables),
     'xy swapped positions': ({}, _swapped_positions),
-    'attention not masked': ({'masked_attention': False}, None),
+    'attention not masked': ({}, _everybody_meets),
     'no pixel norm': ({'norm_pixels': False}, None),
 }
 

@@ -78,7 +78,7 @@ def test_train_step_for_every_ablation(norm_pixels, masked_attention):
         head={'norm_pixels': norm_pixels},
     )
     optimizer = OptimWrapper(torch.optim.AdamW(model.parameters(), 1e-3))
-    inputs = [*torch.randint(256, (3, 3, 64, 64)).byte()]
+    inputs = [*torch.randint(256, (4, 3, 64, 64)).byte()]
     log = model.train_step({'inputs': inputs}, optimizer)
     assert log['loss'].isfinite()
 

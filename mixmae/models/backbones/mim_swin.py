@@ -191,7 +191,7 @@ class MIMSwin(BaseModule):
     def _with_positions(
         self, tokens: Tensor, coords: Tensor | None = None
     ) -> Tensor:
-        return tokens + self._positions_of(tokens, coords).to(tokens.dtype)
+        return tokens + self._positions_of(tokens, coords)
 
     def _positions_of(self, tokens: Tensor, coords: Tensor | None) -> Tensor:
         """The positions of a full grid, or of tokens gathered from one."""

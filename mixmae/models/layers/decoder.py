@@ -57,7 +57,7 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens of a full grid, (B, h, w, D) -> (B, h * w, D)."""
         coords = grid_coords(x.size(1), x.size(2), x.device)
-        x = x + sincos_embedding(coords, self.embed_dims).to(x.dtype)
+        x = x + sincos_embedding(coords, self.embed_dims)
         x = x.flatten(1, 2)
         for block in self.blocks:
             x = block(x)

@@ -33,7 +33,7 @@ class MixMAENeck(BaseModule):
         decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted.
         cell: side of a cell in pixels; the backbone's total stride.
         masked_attention: tokens of two images never meet in the encoder.
-            False is the ablation; it needs a shared mask.
+            False is the ablation; it needs a shared mask and even batches.
 
     Raises:
         ValueError: an argument is out of its range, or they disagree.
@@ -69,14 +69,21 @@ class MixMAENeck(BaseModule):
             mask: the cells to hide.
 
         Raises:
-            ValueError: masks per image without masked attention: images
-                could then see what they are to predict.
+            ValueError: masks per image, or an odd batch, without masked
+                attention: images could then see what they are to predict.
         """
         if not self.masked_attention and not mask.shared:
             raise ValueError(
                 f'without masked attention all images of a batch must share '
                 f'one mask, got {mask.hidden.size(0)} masks; set shared=True '
                 f'in the masking and eval_shared=True in the preprocessor'
+            )
+        if not self.masked_attention and len(tokens) % 2:
+            raise ValueError(
+                f'without masked attention a batch must be even, got '
+                f'{len(tokens)} images: the middle one would be its own '
+                f'partner and see what it is to predict; use an even '
+                f'batch_size and drop_last=True'
             )
         hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
         mixed = torch.where(hidden, self._partner(tokens, mask), tokens)
@@ -109,9 +116,13 @@ class MixMAENeck(BaseModule):
         return self.decoder.pixels(self._complete(latent, mask))
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
-        """What the encoder sees, in pixels: (B, 3, H, W)."""
+        """The mixed pictures, (B, 3, H, W).
+
+        With a mask per image there is no partner, and what one half of an
+        image leaves open is filled by another image for the picture only.
+        """
         hidden = mask.at_stride(1)[:, None]
-        return torch.where(hidden, self._partner(images, mask), images)
+        return torch.where(hidden, images.flip(0), images)
 
     def init_weights(self) -> None:
         """Xavier-uniform linear maps; the mask token is normal, std 0.02."""
@@ -123,7 +134,9 @@ class MixMAENeck(BaseModule):
         """Decoded tokens (2B, L, D), the halves as in ``completions``."""
         x = self.embed(latent)
         hidden = mask.hidden[..., None]
-        token = self.mask_token[None].to(x.dtype)
+        # Under autocast the token makes the decoder's stream float32, as the
+        # official code has it.
+        token = self.mask_token[None]
         own = torch.where(hidden, token, x)
         partners = torch.where(hidden, x, token)
         return self.decoder(torch.cat([own, partners]))

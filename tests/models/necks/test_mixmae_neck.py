@@ -58,6 +58,20 @@ def test_ablation_refuses_a_mask_per_image():
         )
 
 
+def test_ablation_refuses_an_odd_batch():
+    with pytest.raises(ValueError, match='must be even, got 3 images'):
+        neck(masked_attention=False).hide(
+            torch.zeros(3, 4, 4, 8), random_mask()
+        )
+
+
+def test_with_a_mask_per_image_the_picture_still_mixes():
+    masks, images = random_mask(batch=2), random_images(2)
+    mixed = neck().mixed_images(images, masks)
+    hidden = masks.at_stride(1)[1]
+    assert torch.equal(mixed[1][:, hidden], images[0][:, hidden])
+
+
 def test_ablation_lets_everybody_meet():
     ablation = neck(masked_attention=False)
     assert ablation.hide(torch.zeros(2, 4, 4, 8), random_mask()).groups is None
