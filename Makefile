@@ -49,7 +49,8 @@ evidence: base
 
 # One thread a process: two of them already fill two cores.
 test: full dev
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) $(TESTS)
+	OMP_NUM_THREADS=1 MIXMAE_FULL_TIER=1 \
+	    $(PY) -m pytest -n $(JOBS) $(TESTS)
 
 check: base dev
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))

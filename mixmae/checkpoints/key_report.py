@@ -10,15 +10,13 @@ class KeyReport:
     """One line per key of a conversion.
 
     Attributes:
-        taken: keys kept as they are.
-        renamed: old key -> new key.
+        renamed: old key -> new key, of every tensor that is taken.
         resized: new key -> (old shape, new shape).
         dropped: old key -> why it is not needed.
         unexpected: old keys that nothing wants.
         missing: new keys that nothing fills.
     """
 
-    taken: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     resized: dict[str, tuple] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
@@ -37,13 +35,12 @@ class KeyReport:
             for key, (old, new) in self.resized.items()
         }
         counts = (
-            f'{len(self.taken)} taken, {len(self.renamed)} renamed, '
-            f'{len(self.resized)} resized, {len(self.dropped)} dropped, '
+            f'{len(self.renamed)} taken and renamed, {len(self.resized)} of '
+            f'them resized, {len(self.dropped)} dropped, '
             f'{len(self.unexpected)} unexpected, {len(self.missing)} missing'
         )
         return [
-            *(f'taken       {key}' for key in self.taken),
-            *(f'renamed     {a} -> {b}' for a, b in self.renamed.items()),
+            *(f'taken       {a} -> {b}' for a, b in self.renamed.items()),
             *(f'resized     {key} {sizes}' for key, sizes in resized.items()),
             *(
                 f'dropped     {key} ({why})'

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.models.test_golden_mixmim import build
@@ -15,8 +16,9 @@ TOOL = 'tools/model_converters/official_to_mixmae.py'
 ROOT = Path(__file__).parents[2]
 
 
-def run(source, target):
+def run(source, target, *options):
     command = [sys.executable, str(ROOT / TOOL), str(source), str(target)]
+    command += options
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
@@ -39,7 +41,7 @@ def test_converts_a_pretraining_checkpoint(tmp_path, wrapped):
     torch.save({'model': official()} if wrapped else official(), source)
     done = run(source, target)
     assert done.returncode == 0, done.stderr
-    assert 'renamed     mask_token -> neck.mask_token' in done.stdout
+    assert 'taken       mask_token -> neck.mask_token' in done.stdout
     assert 'dropped     absolute_pos_embed (frozen' in done.stdout
     assert '0 unexpected, 0 missing' in done.stdout
     state = torch.load(target, weights_only=True)['state_dict']
@@ -49,6 +51,26 @@ def test_converts_a_pretraining_checkpoint(tmp_path, wrapped):
     }
     wanted = model.state_dict()
     assert all(torch.equal(state[key], wanted[key]) for key in wanted)
+
+
+def test_resizes_for_other_windows(tmp_path):
+    source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
+    torch.save(official(), source)
+    windows = ['--window-sizes', '16', '14', '24', '12']
+    done = run(source, target, *windows)
+    assert done.returncode == 0, done.stderr
+    key = 'backbone.stages.0.blocks.0.attn.position_bias.table'
+    assert f'resized     {key} (729, 1) -> (961, 1)' in done.stdout
+    assert '4 of them resized' in done.stdout
+    state = torch.load(target, weights_only=True)['state_dict']
+    wanted = resize_table(
+        official()['layers.0.blocks.0.attn.relative_position_bias_table'],
+        16,
+    )
+    assert torch.equal(state[key], wanted)
+    refused = run(source, tmp_path / 'other.pth', *windows[:3])
+    assert refused.returncode == 2
+    assert 'each of the 4 stages' in refused.stderr
 
 
 def test_converts_a_finetuning_checkpoint(tmp_path):

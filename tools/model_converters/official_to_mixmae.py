@@ -1,9 +1,11 @@
 """Converts an official MixMIM checkpoint to the names of mixmae.
 
-Reports every key: renamed, dropped on purpose, unexpected, missing. A key
-that is unexpected or missing makes it fail, and nothing is written.
+Reports every key: taken with its new name, resized, dropped on purpose,
+unexpected, missing. A key that is unexpected or missing makes it fail, and
+nothing is written.
 
     python tools/model_converters/official_to_mixmae.py SRC DST
+        [--window-sizes 16 16 24 12]
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mixmae.checkpoints import KeyReport, from_official_mixmim, safe_load
+from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 
 
@@ -85,8 +88,36 @@ def _network_of(state: Mapping[str, Tensor]) -> torch.nn.Module:
         )
 
 
-def convert(source: Path) -> tuple[dict[str, Tensor], KeyReport]:
-    """Reads and converts a file; fills the report's ``missing``.
+def resize_tables(
+    state: dict[str, Tensor], windows: Sequence[int], report: KeyReport
+) -> None:
+    """Resizes the bias tables to other windows, one per stage, in place.
+
+    Raises:
+        ValueError: not one window per stage.
+    """
+    tables = [key for key in state if key.endswith('position_bias.table')]
+    stages = {key.split('.')[2] for key in tables}
+    if len(windows) != len(stages) or min(windows) < 1:
+        raise ValueError(
+            f'--window-sizes {list(windows)} must be one side of at least 1 '
+            f'token for each of the {len(stages)} stages'
+        )
+    for key in tables:
+        resized = resize_table(state[key], windows[int(key.split('.')[2])])
+        if resized.shape != state[key].shape:
+            report.resized[key] = (state[key].shape, resized.shape)
+            state[key] = resized
+
+
+def convert(
+    source: Path, windows: Sequence[int] | None = None
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Reads and converts a file; fills the report's other fields.
+
+    Args:
+        source: an official checkpoint.
+        windows: sides of the windows to resize bias tables to, or None.
 
     Raises:
         ValueError: the file is no official MixMIM checkpoint.
@@ -94,6 +125,8 @@ def convert(source: Path) -> tuple[dict[str, Tensor], KeyReport]:
     checkpoint = safe_load(source)
     state = checkpoint.get('model', checkpoint)
     converted, report = from_official_mixmim(state)
+    if windows is not None:
+        resize_tables(converted, windows, report)
     expected = network_of(converted).state_dict()
     report.missing = sorted(expected.keys() - converted.keys())
     for key in sorted(converted.keys() & expected.keys()):
@@ -111,9 +144,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('src', type=Path, help='official checkpoint')
     parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument(
+        '--window-sizes',
+        type=int,
+        nargs='+',
+        help='resize bias tables bicubically to these windows, one per stage',
+    )
     args = parser.parse_args(argv)
     try:
-        state, report = convert(args.src)
+        state, report = convert(args.src, args.window_sizes)
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
