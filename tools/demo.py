@@ -56,7 +56,7 @@ from mixmae.registry import MODELS
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
 SCENES = SceneSet(size=64, train=2048, val=512, seed=0)
-SECONDS = 180  # of pretraining, on machines too slow for all epochs
+SECONDS = 220  # of pretraining, on machines too slow for all epochs
 LEAST_EPOCHS = 4  # must exceed the warm-up of 2
 LABELS_PER_CLASS = 10
 FINE_TUNING = dict(epochs=30, batch_size=20, lr=1e-3)

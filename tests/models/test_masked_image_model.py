@@ -1,6 +1,7 @@
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from torch._dynamo.testing import CompileCounter
 
 from tests.golden import formula
 from tests.models.parts import random_images, random_mask, tiny_model
@@ -81,6 +82,19 @@ def test_train_step_for_every_ablation(norm_pixels, masked_attention):
     inputs = [*torch.randint(256, (4, 3, 64, 64)).byte()]
     log = model.train_step({'inputs': inputs}, optimizer)
     assert log['loss'].isfinite()
+
+
+def test_compiles_once_and_whole():
+    """A new mask has the same shapes: no recompilation, no graph break."""
+    model = tiny_model()
+    images = random_images(4)
+    counter = CompileCounter()
+    compiled = torch.compile(model.loss, backend=counter, fullgraph=True)
+    for seed in range(3):
+        mask = random_mask(seed=seed)
+        loss = compiled(images, mask)['loss']
+        torch.testing.assert_close(loss, model.loss(images, mask)['loss'])
+    assert counter.frame_count == 1
 
 
 # Recorded with torch 2.12.1 on an x86-64 CPU; grade: reproduced here. A

@@ -57,7 +57,7 @@ def test_no_frozen_table_is_saved():
     assert not [name for name in names if name.endswith('index')]
 
 
-def test_padding_is_seen_by_nobody():
+def test_visible_padding_changes_the_maps():
     """A grid of 5 x 5 in windows of 4: the outer windows are padded."""
     images = random_images(1, 10, 10)
     window = {'window_sizes': (4, 4, 4, 4)}
