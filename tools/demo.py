@@ -211,7 +211,7 @@ class Measurement:
 
 ROWS = (
     ('loss', 'reconstruction error of hidden cells', 'lower'),
-    ('mean_colour_loss', '  of filling them with their mean colour', ''),
+    ('mean_colour_loss', '  of filling each with its own mean colour', ''),
     ('psnr', 'reconstruction PSNR, dB *', 'higher'),
     ('knn', 'kNN accuracy', 'higher'),
     ('linear', 'linear probe accuracy', 'higher'),
@@ -235,6 +235,8 @@ def table(results: dict[str, dict]) -> str:
     lines += [
         f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; '
         f'{SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} runs.',
+        'The filling knows the colour of each hidden cell, which the network '
+        'must guess.',
         "* un-normalised with the target's own statistics, which flatters.",
     ]
     return '\n'.join(lines)
