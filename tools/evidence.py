@@ -27,13 +27,13 @@ import matplotlib
 import numpy as np
 import torch
 from mmengine.config import Config
-from PIL import Image
 from tqdm import tqdm
 
 from mixmae.checkpoints import safe_load
 from mixmae.engine.loss_curve import read_run
 from mixmae.evaluation.fine_tuning import few_labels, fine_tune
 from mixmae.evaluation.knn import knn_accuracy
+from mixmae.evaluation.labelled_folder import read_split
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.registry import MODELS
 
@@ -72,41 +72,6 @@ class Setting(NamedTuple):
     work_dir: Path
     checkpoint: Path
     threads: int
-
-
-def read_split(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images of class folders, resized and cropped to a square.
-
-    Returns:
-        (N, 3, size, size) uint8, RGB, and (N,) labels in the order of the
-        sorted class names.
-
-    Raises:
-        ValueError: there is no image.
-    """
-    classes = sorted(p.name for p in folder.glob('*') if p.is_dir())
-    paths = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in sorted((folder / name).iterdir())
-    ]
-    if not paths:
-        raise ValueError(
-            f'no images in {folder}/<class>/; give --data a folder with '
-            f'train and val, or --archive to unpack one from'
-        )
-    images = np.empty((len(paths), size, size, 3), np.uint8)
-    for i, (path, _) in enumerate(tqdm(paths, desc=f'reading {folder.name}')):
-        with Image.open(path) as picture:
-            rgb = picture.convert('RGB')
-        scale = size / min(rgb.size)
-        width, height = (max(size, round(s * scale)) for s in rgb.size)
-        rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
-        left, top = (width - size) // 2, (height - size) // 2
-        rgb = rgb.crop((left, top, left + size, top + size))
-        images[i] = np.asarray(rgb)
-    labels = torch.tensor([label for _, label in paths])
-    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), labels
 
 
 def cached_split(setting: Setting, split: str, size: int) -> tuple:
