@@ -231,7 +231,7 @@ def report(rows: list[tuple], work_dir: Path) -> str:
     right.set_yticks(place, [row[0] for row in rows])
     right.invert_yaxis()
     right.set(xlabel='accuracy', xlim=(0, 1), title='transfer')
-    right.legend(loc='lower right')
+    right.legend(loc='upper right')
     figure.tight_layout()
     figure.savefig(work_dir / 'evidence.png', dpi=120)
     return text
