@@ -22,13 +22,12 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
 
     Takes the file of a pretraining run, of a downstream model with our
     backbone, of the official MixMIM, or a backbone's own state dict. Bias
-    tables of other windows are resized as they are loaded.
+    tables of other windows are resized as they are loaded; norms of outputs
+    that are not asked for are left out.
 
     Args:
         backbone: one of mixmae's backbones.
         init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)``.
-
-    Norms of outputs that are not asked for are left out.
 
     Raises:
         ValueError: another kind of ``init_cfg``, an unreadable file, or keys
