@@ -1,5 +1,7 @@
-"""Transforms of images."""
+"""Transforms of images, and checks of their annotations."""
 
+from mixmae.datasets.transforms.check_instances import CheckInstances
+from mixmae.datasets.transforms.check_label_map import CheckLabelMap
 from mixmae.datasets.transforms.load_image import BrokenImageError, LoadImage
 
-__all__ = ['BrokenImageError', 'LoadImage']
+__all__ = ['BrokenImageError', 'CheckInstances', 'CheckLabelMap', 'LoadImage']

@@ -1,0 +1,127 @@
+"""What can be wrong with the box and the mask of an annotated object."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from numpy import ndarray
+
+# Coordinates are rounded, here and there to beyond the border; COCO's own
+# boxes leave the picture by less than a pixel.
+TOLERANCE = 1.0
+
+
+def box_fault(
+    box: Sequence[float],
+    width: float,
+    height: float,
+    tolerance: float = TOLERANCE,
+) -> str | None:
+    """What is wrong with a box (x1, y1, x2, y2) in pixels, None if nothing.
+
+    Args:
+        box: the corners; they need not be inside by more than ``tolerance``.
+        width: of the image in pixels.
+        height: of the image in pixels.
+        tolerance: how far outside a box may reach, in pixels.
+    """
+    try:
+        corners = [float(value) for value in box]
+    except (TypeError, ValueError):
+        return f'box {box!r} is no list of four numbers'
+    if len(corners) != 4:
+        return f'box {box!r} is no list of four numbers'
+    shown = '[' + ', '.join(f'{value:g}' for value in corners) + ']'
+    x1, y1, x2, y2 = corners
+    if not all(map(math.isfinite, corners)):
+        return f'box {shown} (x1, y1, x2, y2) is not finite'
+    if x2 <= x1 or y2 <= y1:
+        return f'box {shown} (x1, y1, x2, y2) is empty or inverted'
+    outside = max(-x1, -y1, x2 - width, y2 - height)
+    if outside > tolerance:
+        return (
+            f'box {shown} (x1, y1, x2, y2) reaches {outside:g} px outside '
+            f'the image of {width:g} x {height:g} px'
+        )
+    return None
+
+
+def mask_fault(mask: Any, width: int, height: int) -> str | None:
+    """What is wrong with a mask in COCO's form, None if nothing.
+
+    Polygons that mmdet would leave out (an odd number of coordinates, fewer
+    than three points) are a fault only if none is left without them.
+
+    Args:
+        mask: polygons ``[[x, y, x, y, ...], ...]`` in pixels, run lengths
+            ``{'size': [height, width], 'counts': ...}``, or an array
+            (height, width).
+        width: of the image in pixels.
+        height: of the image in pixels.
+    """
+    if isinstance(mask, dict):
+        return _runs_fault(mask, width, height)
+    if isinstance(mask, ndarray) and mask.ndim == 2:
+        if mask.shape != (height, width):
+            return _size_fault(mask.shape, width, height)
+        return None
+    if not isinstance(mask, (list, tuple)):
+        return (
+            f'mask is a {type(mask).__name__}, neither polygons nor run '
+            f'lengths'
+        )
+    if not mask:
+        return 'mask is empty'
+    if ill_polygons(mask) == len(mask):
+        return (
+            'mask has no polygon of at least three points (an even number '
+            'of coordinates, six or more)'
+        )
+    for polygon in mask:
+        try:
+            finite = all(map(math.isfinite, polygon))
+        except TypeError:
+            return 'mask has a polygon with something else than numbers'
+        if not finite:
+            return 'mask has a polygon with coordinates that are not finite'
+    return None
+
+
+def ill_polygons(mask: Any) -> int:
+    """How many polygons of a mask are none: mmdet leaves them out."""
+    if not isinstance(mask, (list, tuple)):
+        return 0
+    return sum(
+        not hasattr(polygon, '__len__')
+        or len(polygon) < 6
+        or len(polygon) % 2 == 1
+        for polygon in mask
+    )
+
+
+def _runs_fault(mask: dict, width: int, height: int) -> str | None:
+    size, counts = mask.get('size'), mask.get('counts')
+    if not isinstance(counts, (list, tuple, str, bytes)):
+        return 'mask of run lengths has no counts'
+    if not isinstance(size, (list, tuple)) or len(size) != 2:
+        return f'mask of run lengths has size {size!r}, not [height, width]'
+    if tuple(size) != (height, width):
+        return _size_fault(size, width, height)
+    if isinstance(counts, (list, tuple)):
+        try:
+            total = sum(counts)
+        except TypeError:
+            return 'mask has run lengths that are no numbers'
+        if total != width * height or min(counts, default=0) < 0:
+            return (
+                f'mask has run lengths of {total} pixels in all, the image '
+                f'has {width * height}'
+            )
+    return None
+
+
+def _size_fault(size: Sequence[int], width: int, height: int) -> str:
+    return (
+        f'mask is of {size[1]} x {size[0]} px (width x height), the image of '
+        f'{width} x {height} px'
+    )

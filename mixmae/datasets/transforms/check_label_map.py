@@ -1,0 +1,97 @@
+"""Stops at a label map that does not fit its image or its classes."""
+
+import numpy as np
+from numpy import ndarray
+
+from mixmae.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class CheckLabelMap:
+    """Raises at a bad ``results['gt_seg_map']``.
+
+    For mmseg's pipelines, right after ``LoadAnnotations``: the map then holds
+    what the loss will see, after ``reduce_zero_label`` and after mapping to
+    other classes. ``results`` is not changed; the cost is that of looking at
+    each pixel once.
+
+    Args:
+        num_classes: how many classes there are; the values allowed are 0 to
+            ``num_classes`` - 1.
+        ignore_index: the one other value that is allowed.
+
+    Raises:
+        ValueError: when called on a map of another size than the image, or
+            with other values: which, and how many pixels have them.
+    """
+
+    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+        if num_classes < 1:
+            raise ValueError(
+                f'num_classes must be at least 1, got {num_classes}'
+            )
+        self.num_classes = num_classes
+        self.ignore_index = ignore_index
+
+    def __call__(self, results: dict) -> dict:
+        """Returns ``results`` as they came, or raises."""
+        if 'ori_shape' not in results or 'gt_seg_map' not in results:
+            raise ValueError(
+                'CheckLabelMap needs ori_shape and gt_seg_map: it belongs '
+                'right after LoadAnnotations of a segmentation pipeline; '
+                f'got {sorted(results)}'
+            )
+        labels: ndarray = results['gt_seg_map']
+        if labels.shape != tuple(results['ori_shape'][:2]):
+            raise ValueError(self._size_message(results))
+        ill = (labels >= self.num_classes) & (labels != self.ignore_index)
+        if labels.dtype.kind == 'i':
+            ill |= (labels < 0) & (labels != self.ignore_index)
+        if ill.any():
+            raise ValueError(self._value_message(results, labels[ill]))
+        return results
+
+    def _size_message(self, results: dict) -> str:
+        height, width = results['ori_shape'][:2]
+        shape = results['gt_seg_map'].shape
+        if len(shape) == 2:
+            found = f'is of {shape[1]} x {shape[0]} px (width x height)'
+        else:
+            found = f'has shape {shape}, not one value per pixel'
+        return (
+            f'label map {_name(results, "seg_map_path")} {found}, its image '
+            f'{_name(results, "img_path")} is of {width} x {height} px; '
+            f'replace one of them'
+        )
+
+    def _value_message(self, results: dict, ill: ndarray) -> str:
+        """Names the values of the pixels that are not allowed, (n,)."""
+        values, counts = np.unique(ill, return_counts=True)
+        # In the file they were one more; users look there.
+        reduced = bool(results.get('reduce_zero_label'))
+        shown = [
+            f'{value} ({value + 1} in the file) in {count} pixels'
+            if reduced
+            else f'{value} in {count} pixels'
+            for value, count in zip(values.tolist(), counts.tolist())
+        ]
+        more = f' and {len(shown) - 8} more values' if len(shown) > 8 else ''
+        text = (
+            f'label map {_name(results, "seg_map_path")} of image '
+            f'{_name(results, "img_path")} has value '
+            f'{", ".join(shown[:8])}{more}; allowed are 0 to '
+            f'{self.num_classes - 1} and {self.ignore_index} (ignored)'
+        )
+        if reduced:
+            return text + ', after reduce_zero_label took 1 off'
+        return text + '; correct the file, num_classes or reduce_zero_label'
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(num_classes={self.num_classes}, '
+            f'ignore_index={self.ignore_index})'
+        )
+
+
+def _name(results: dict, key: str) -> str:
+    return str(results.get(key, 'without a path'))
