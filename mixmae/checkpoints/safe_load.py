@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 import torch
 from mmengine.dist import barrier, get_local_rank
 from mmengine.runner.checkpoint import get_torch_safe_globals
+from safetensors import SafetensorError, safe_open
 
 
 def download(url: str) -> Path:
@@ -38,11 +39,12 @@ def safe_load(path: str | Path) -> dict:
     contrast, falls back to unsafe unpickling.
 
     Args:
-        path: a file written by ``torch.save``, or the http(s) address of
-            one, which is kept in PyTorch's cache.
+        path: a file written by ``torch.save`` or a safetensors file, or the
+            http(s) address of one, which is kept in PyTorch's cache.
 
     Returns:
-        What was saved, a dict.
+        What was saved, a dict; of a safetensors file its tensors as
+        'state_dict' and its header's strings as 'meta'.
 
     Raises:
         ValueError: no such file, a damaged one, one that needs more than
@@ -52,6 +54,8 @@ def safe_load(path: str | Path) -> dict:
     path = download(str(path)) if remote else Path(path).expanduser()
     if not path.is_file():
         raise ValueError(f'no checkpoint file at {path}')
+    if is_safetensors(path):
+        return _load_safetensors(path)
     allowed = [*get_torch_safe_globals(), argparse.Namespace]
     try:
         with torch.serialization.safe_globals(allowed):
@@ -74,3 +78,23 @@ def safe_load(path: str | Path) -> dict:
             f'{path} holds a {type(content).__name__}, not a checkpoint dict'
         )
     return content
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is one by its name, or begins like one."""
+    if path.suffix == '.safetensors':
+        return True
+    with path.open('rb') as file:
+        # Eight bytes of length, then a JSON object.
+        return file.read(9)[8:] == b'{'
+
+
+def _load_safetensors(path: Path) -> dict:
+    try:
+        with safe_open(path, framework='pt', device='cpu') as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return {'state_dict': state, 'meta': file.metadata() or {}}
+    except SafetensorError as error:
+        raise ValueError(
+            f'{path} is no readable safetensors file: {error}'
+        ) from None

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mixmae.checkpoints.backbone_state import backbone_state
 from mixmae.registry import MODELS
@@ -65,8 +66,14 @@ def test_unknown_official_keys_are_named(tmp_path):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lambda s: s.pop('norm3.weight'), r'1 keys missing \(norm3.weight\)'),
-        (lambda s: s.update(more=torch.ones(1)), r'1 unexpected \(more\)'),
+        (
+            lambda s: s.pop('norm3.weight'),
+            r'1 keys missing \(norm3.weight; nearest .*: norm3.bias, patch',
+        ),
+        (
+            lambda s: s.update(more=torch.ones(1)),
+            r'1 unexpected \(more; nearest',
+        ),
         (
             lambda s: s.update({'norm3.bias': torch.ones(5)}),
             r'1 of another shape \(norm3.bias \(5,\) for \(64,\)\)',
@@ -87,6 +94,79 @@ def test_another_init_cfg_is_refused():
 
 def test_other_parts_are_left_out():
     state = tiny_model().state_dict()
-    names = backbone_state({'state_dict': state})
+    found = backbone_state({'state_dict': state})
+    names = found.state
     assert not [name for name in names if name.startswith(('neck', 'head'))]
     assert len(names) == sum(name.startswith('backbone.') for name in state)
+    assert found.dropped == {'neck': len(state) - len(names)}
+
+
+def test_the_summary_accounts_for_every_tensor(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'mixmae.checkpoints.backbone_state.print_log',
+        lambda text, *_: lines.append(text),
+    )
+    model = tiny_model()
+    init_cfg = saved({'state_dict': model.state_dict()}, tmp_path / 'a.pth')
+    config = {
+        **TINY,
+        'window_sizes': (10, 8, 7, 4),
+        'out_indices': (0, 1, 3),
+    }
+    features(config, init_cfg)
+    inner = len(model.backbone.state_dict())
+    neck = len(model.neck.state_dict())
+    assert lines == [
+        f'backbone from {tmp_path}/a.pth (a pretraining): {inner} tensors '
+        f'taken, 3 of them resized (window 8 -> 10: 1, window 8 -> 7: 2), '
+        f'{neck} dropped (neck: {neck}), 4 new (norm0: 2, norm1: 2)'
+    ]
+    # A last norm that is not asked for is accounted for, too.
+    features({**TINY, 'out_indices': (1,)}, init_cfg)
+    assert f'{neck + 2} dropped (neck: {neck}, norm3: 2)' in lines[1]
+
+
+def test_safetensors_load(tmp_path):
+    model = tiny_model().eval()
+    state = model.backbone.state_dict()
+    save_file(state, tmp_path / 'a.safetensors', {'format': 'pt'})
+    # Recognised by what it holds, too.
+    (tmp_path / 'a.bin').write_bytes((tmp_path / 'a.safetensors').read_bytes())
+    wanted = model.backbone(random_images(1))[0]
+    for name in ('a.safetensors', 'a.bin'):
+        init_cfg = {'type': 'Pretrained', 'checkpoint': str(tmp_path / name)}
+        assert torch.equal(features(TINY, init_cfg)[0], wanted)
+
+
+def test_tables_of_other_heads_are_refused(tmp_path):
+    arch = {**TINY['arch'], 'num_heads': (2, 2, 2, 4)}
+    init_cfg = saved(tiny_model().state_dict(), tmp_path / 'a.pth')
+    message = r'1 of another shape \(stages.0.*table \(225, 1\) for \(225, 2\)'
+    with pytest.raises(ValueError, match=message):
+        features({**TINY, 'arch': arch}, init_cfg)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    state = tiny_model().state_dict()
+    state['backbone.norm3.bias'][0] = torch.nan
+    init_cfg = saved({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=r'1 not finite \(norm3.bias\)'):
+        features(TINY, init_cfg)
+
+
+def test_a_detector_is_refused_unless_it_is_meant(tmp_path):
+    model = tiny_model().eval()
+    state = {
+        f'backbone.{key}': value
+        for key, value in model.backbone.state_dict().items()
+    }
+    state['roi_head.bbox_head.fc_cls.weight'] = torch.ones(2)
+    state['neck.fpn_convs.0.conv.weight'] = torch.ones(2)
+    init_cfg = saved({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='a model with roi_head, neither'):
+        features(TINY, init_cfg)
+    found = features(TINY, {**init_cfg, 'prefix': 'backbone.'})
+    assert torch.equal(found[0], model.backbone(random_images(1))[0])
+    with pytest.raises(ValueError, match='prefix encoder.; the file has back'):
+        features(TINY, {**init_cfg, 'prefix': 'encoder.'})

@@ -128,7 +128,8 @@ def _without_tables(model: nn.Module) -> None:
 
 def _swapped_positions(model: nn.Module) -> None:
     backbone = model.backbone
-    backbone.positions = backbone.positions.transpose(0, 1).contiguous()
+    positions = backbone.positions
+    positions.table = positions.table.transpose(0, 1).contiguous()
 
 
 def _everybody_meets(model: nn.Module) -> None:

@@ -57,11 +57,20 @@ class WindowAttention(AttentionHeads):
         embed_dims: channels.
         num_heads: heads, a divisor of ``embed_dims``.
         window: side of the full window.
+        bias_resize: see ``RelativePositionBias``.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int, window: int) -> None:
+    def __init__(
+        self,
+        embed_dims: int,
+        num_heads: int,
+        window: int,
+        bias_resize: str = 'bicubic',
+    ) -> None:
         super().__init__(embed_dims, num_heads)
-        self.position_bias = RelativePositionBias(window, num_heads)
+        self.position_bias = RelativePositionBias(
+            window, num_heads, bias_resize
+        )
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """(B, nW, N, C) -> (B, nW, N, C), tokens as the layout has them."""

@@ -35,6 +35,7 @@ class SwinStage(nn.Module):
             group instead of masking scores. False is the plain path, for
             debugging: same figures, twice the attention work.
         with_cp: recompute each block in the backward pass, to save memory.
+        bias_resize: see ``RelativePositionBias``.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SwinStage(nn.Module):
         mask_padding: bool = True,
         sort_groups: bool = True,
         with_cp: bool = False,
+        bias_resize: str = 'bicubic',
     ) -> None:
         super().__init__()
         self.window = window
@@ -66,7 +68,7 @@ class SwinStage(nn.Module):
         self.blocks = nn.ModuleList(
             TransformerBlock(
                 embed_dims,
-                WindowAttention(embed_dims, num_heads, window),
+                WindowAttention(embed_dims, num_heads, window, bias_resize),
                 mlp_ratio,
                 drop_path[i] if drop_path else 0.0,
                 norm_eps,

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from mixmae.models.layers.sincos import grid_coords
 from mixmae.registry import MODELS
 from tests.contracts.mixing_contract import MixingContract
 from tests.models.parts import TINY, random_images, tiny_model
@@ -66,24 +65,6 @@ def test_visible_padding_changes_the_maps():
     assert not torch.allclose(masked(images)[0], seen(images)[0])
 
 
-def test_positions_computed_anew_or_resized():
-    tokens = torch.zeros(1, 48, 32, 8)
-    bicubic = build()._positions_of(tokens, None)
-    anew = build(position_resize='sincos')._positions_of(tokens, None)
-    assert bicubic.shape == anew.shape == (48, 32, 8)
-    assert torch.equal(anew[:32], build().positions)
-    # Bicubic resizing keeps the range of coordinates instead.
-    assert not torch.allclose(bicubic[:32], build().positions, atol=0.1)
-
-
-def test_gathered_tokens_keep_their_positions():
-    backbone = build()
-    coords = grid_coords(32, 32)[None, ::4, 1::3].float()
-    tokens = torch.zeros(*coords.shape[:3], 8)
-    found = backbone._positions_of(tokens, coords)
-    assert torch.equal(found[0], backbone.positions[::4, 1::3])
-
-
 @pytest.mark.parametrize('alias', ['b', 'swin-b', 'mixmim-b', 'Base', 'base'])
 def test_aliases(alias):
     with torch.device('meta'):
@@ -114,6 +95,16 @@ def test_shift_lets_windows_meet():
         reach[shift] = change.nonzero().max().item() + 1
     assert reach[False] == 8
     assert reach[True] > 8
+
+
+def test_no_positions_where_none_are_wanted():
+    images = random_images(1)
+    with_positions, without = build(), build(absolute_positions=False)
+    without.load_state_dict(with_positions.state_dict())
+    assert without.positions is None
+    assert not torch.allclose(without(images)[0], with_positions(images)[0])
+    with_positions.positions.table.zero_()
+    assert torch.equal(without(images)[0], with_positions(images)[0])
 
 
 def test_init_weights_is_xavier_and_keeps_the_patch_embedding():

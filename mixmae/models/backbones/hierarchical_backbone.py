@@ -1,0 +1,222 @@
+"""What all our backbones share: how they are called, loaded and trained.
+
+Axes: B images, H and W pixels, h and w a token grid, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mixmae.checkpoints import load_pretrained
+from mixmae.models.layers.initialisation import init_transformer
+from mixmae.structures import AttentionGroups
+
+
+class HierarchicalBackbone(BaseModule):
+    """A patch embedding, positions, and stages at doubling strides.
+
+    A backbone never samples, mixes or knows which method uses it. In
+    pretraining a model calls ``embed`` and ``encode``, downstream a detector
+    calls ``backbone(images)``: same class, same keys. Subclasses build
+    ``patch_embed``, ``positions`` (or None) and ``stages``, then call
+    ``finish``.
+
+    Args:
+        num_features: channels of each stage's map.
+        depths: blocks per stage.
+        stride: pixels per token of the last map.
+        out_indices: stages whose maps ``forward`` returns; None = the last.
+            Each has a final norm of its own; the last stage's is the
+            pretrained one.
+        frozen_stages: how much of the network keeps its weights, counted as
+            in mmdet: -1 nothing, 0 the patch embedding, k that and the first
+            k stages with the norms of their outputs. What is frozen stays in
+            evaluation mode.
+        norm_eval: keep all norms in evaluation mode. Layer norms have no
+            running statistics, so this changes nothing unless batch norms
+            were put into the network.
+        init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)``
+            loads a pretraining or backbone checkpoint strictly, and last.
+
+    Raises:
+        ValueError: ``out_indices`` or ``frozen_stages`` out of range.
+    """
+
+    patch_embed: nn.Module
+    positions: nn.Module | None
+    stages: nn.ModuleList
+
+    def __init__(
+        self,
+        num_features: Sequence[int],
+        depths: Sequence[int],
+        stride: int,
+        out_indices: Sequence[int] | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_features = list(num_features)
+        self.num_stages = len(self.num_features)
+        self.depths = list(depths)
+        self.stride = stride
+        self.out_indices = self._checked_indices(out_indices)
+        if not -1 <= frozen_stages <= self.num_stages:
+            raise ValueError(
+                f'frozen_stages must be from -1 (nothing) to '
+                f'{self.num_stages} (all stages), got {frozen_stages}'
+            )
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+
+    def finish(self, norm_eps: float) -> None:
+        """Adds the norms of the outputs and freezes what is to be frozen."""
+        for i in self.out_indices:
+            norm = nn.LayerNorm(self.num_features[i], eps=norm_eps)
+            self.add_module(f'norm{i}', norm)
+        for module in self._frozen():
+            module.requires_grad_(False)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Patches as tokens, without positions.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+
+        Returns:
+            (B, H / patch, W / patch, C); sides rounded up, zeros padded.
+        """
+        return self.patch_embed(images)
+
+    def encode(
+        self,
+        tokens: Tensor,
+        groups: AttentionGroups | None = None,
+        coords: Tensor | None = None,
+    ) -> Tensor:
+        """Tokens to latents, after the last norm.
+
+        Args:
+            tokens, groups, coords: the fields of ``EncoderInput``.
+
+        Returns:
+            (B, h, w, C) at the total stride.
+
+        Raises:
+            ValueError: ``out_indices`` leaves out the last stage.
+        """
+        last = self.num_stages - 1
+        if last not in self.out_indices:
+            raise ValueError(
+                f'encoding ends in stage {last}, which out_indices '
+                f'{self.out_indices} leave out'
+            )
+        x = self._with_positions(tokens, coords)
+        for stage in self.stages:
+            x = stage(x, groups)
+        return self.get_submodule(f'norm{last}')(x)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of any images, for downstream tasks.
+
+        Args:
+            images: (B, 3, H, W), normalised, any H and W.
+
+        Returns:
+            One normalised (B, C_i, H_i, W_i) per stage of ``out_indices``.
+        """
+        maps = []
+        x = self._with_positions(self.embed(images))
+        for i, stage in enumerate(self.stages[: self.out_indices[-1] + 1]):
+            x = stage(x)
+            if i in self.out_indices:
+                normed = self.get_submodule(f'norm{i}')(x)
+                maps.append(normed.permute(0, 3, 1, 2).contiguous())
+        return tuple(maps)
+
+    def init_weights(self) -> None:
+        """Initialises, then loads what ``init_cfg`` names, strictly.
+
+        MMEngine would load first and loosely.
+        """
+        init_transformer(self)
+        if self.init_cfg is not None:
+            load_pretrained(self, self.init_cfg)
+        self._is_init = True
+
+    def train(self, mode: bool = True) -> HierarchicalBackbone:
+        """Sets the mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        if mode:
+            for module in self._frozen():
+                module.eval()
+            if self.norm_eval:
+                for module in self.modules():
+                    if isinstance(module, (nn.LayerNorm, _BatchNorm)):
+                        module.eval()
+        return self
+
+    def get_layer_depth(
+        self, param_name: str, prefix: str = ''
+    ) -> tuple[int, int]:
+        """How deep a parameter lies, for layer-wise learning rates.
+
+        Layer 0 is the patch embedding, each block is a layer, patch merging
+        belongs to the block that follows it, and what comes after the last
+        block (norms of outputs, necks, heads) is the last layer.
+
+        Args:
+            param_name: name of a parameter in the whole model.
+            prefix: of the backbone's parameters in it, e.g. 'backbone.'.
+
+        Returns:
+            (layer, number of layers), the layer from 0; the interface of
+            mmpretrain's backbones.
+        """
+        layers = sum(self.depths) + 2
+        if not param_name.startswith(prefix):
+            return layers - 1, layers
+        part, *inner = param_name.removeprefix(prefix).split('.')
+        if part in ('patch_embed', 'positions'):
+            return 0, layers
+        if part != 'stages':
+            return layers - 1, layers
+        first = sum(self.depths[: int(inner[0])]) + 1
+        if inner[1] == 'blocks':
+            return first + int(inner[2]), layers
+        return first, layers
+
+    def _with_positions(
+        self, tokens: Tensor, coords: Tensor | None = None
+    ) -> Tensor:
+        if self.positions is None:
+            return tokens
+        return self.positions(tokens, coords)
+
+    def _frozen(self) -> list[nn.Module]:
+        """Modules that keep their weights."""
+        if self.frozen_stages < 0:
+            return []
+        done = range(self.frozen_stages)
+        norms = [f'norm{i}' for i in self.out_indices if i in done]
+        return [
+            self.patch_embed,
+            *self.stages[: self.frozen_stages],
+            *map(self.get_submodule, norms),
+        ]
+
+    def _checked_indices(self, indices: Sequence[int] | None) -> list[int]:
+        if indices is None:
+            return [self.num_stages - 1]
+        wrong = [i for i in indices if not 0 <= i < self.num_stages]
+        if wrong or not indices or len(set(indices)) < len(indices):
+            raise ValueError(
+                f'out_indices {tuple(indices)} must be different stages from '
+                f'0 to {self.num_stages - 1}'
+            )
+        return sorted(indices)
