@@ -50,6 +50,18 @@ OPTIM_WRAPPERS = Registry(
     scope='mixmae',
     locations=['mixmae.engine.optimizers'],
 )
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optim wrapper constructor',
+    parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mixmae',
+    locations=['mixmae.engine.optimizers'],
+)
+LOOPS = Registry(
+    'loop',
+    parent=mmengine_registry.LOOPS,
+    scope='mixmae',
+    locations=['mixmae.engine.loops'],
+)
 METRICS = Registry(
     'metric',
     parent=mmengine_registry.METRICS,
@@ -68,17 +80,11 @@ INFERENCERS = Registry(
 LOG_PROCESSORS = Registry(
     'log processor', parent=mmengine_registry.LOG_PROCESSORS, scope='mixmae'
 )
-LOOPS = Registry('loop', parent=mmengine_registry.LOOPS, scope='mixmae')
 MODEL_WRAPPERS = Registry(
     'model wrapper', parent=mmengine_registry.MODEL_WRAPPERS, scope='mixmae'
 )
 OPTIMIZERS = Registry(
     'optimizer', parent=mmengine_registry.OPTIMIZERS, scope='mixmae'
-)
-OPTIM_WRAPPER_CONSTRUCTORS = Registry(
-    'optim wrapper constructor',
-    parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS,
-    scope='mixmae',
 )
 PARAM_SCHEDULERS = Registry(
     'parameter scheduler',
