@@ -53,7 +53,11 @@ def safe_load(path: str | Path) -> dict:
     remote = urlparse(str(path)).scheme in ('http', 'https')
     path = download(str(path)) if remote else Path(path).expanduser()
     if not path.is_file():
-        raise ValueError(f'no checkpoint file at {path}')
+        raise ValueError(
+            f'no checkpoint file at {path}; where a config names it, '
+            f'--cfg-options model.backbone.init_cfg.checkpoint=... or '
+            f'load_from=... names another'
+        )
     if is_safetensors(path):
         return _load_safetensors(path)
     allowed = [*get_torch_safe_globals(), argparse.Namespace]

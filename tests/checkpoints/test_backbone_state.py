@@ -4,6 +4,7 @@ from safetensors.torch import save_file
 
 from mixmae.checkpoints.backbone_state import backbone_state
 from mixmae.registry import MODELS
+from tests.checkpoints.test_safe_load import Malicious
 from tests.golden import formula
 from tests.models.parts import TINY, random_images, tiny_model
 from tests.models.test_golden_mixmim import backbone_config
@@ -170,3 +171,74 @@ def test_a_detector_is_refused_unless_it_is_meant(tmp_path):
     assert torch.equal(found[0], model.backbone(random_images(1))[0])
     with pytest.raises(ValueError, match='prefix encoder.; the file has back'):
         features(TINY, {**init_cfg, 'prefix': 'encoder.'})
+
+
+def deeper(state):
+    for key in list(state):
+        if key.startswith('backbone.stages.2.blocks.1.'):
+            state[key.replace('blocks.1.', 'blocks.2.')] = state[key]
+
+
+def wider(state):
+    wide = tiny_model(
+        backbone={'arch': {**TINY['arch'], 'embed_dims': 16}},
+        neck={'in_channels': 128},
+    )
+    state.update(wide.state_dict())
+
+
+def renamed(state):
+    for key in list(state):
+        state[key.replace('backbone.', 'encoder.')] = state.pop(key)
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (deeper, r'unexpected \(stages.2.blocks.2.*nearest.*blocks.1'),
+        (wider, r'another shape \(.*\(16, 3, 2, 2\) for \(8, 3, 2, 2\)'),
+        (renamed, r'missing \(patch_embed.*file: encoder.patch_embed.proj'),
+        (
+            lambda s: s.update({'rpn_head.rpn_cls.weight': torch.ones(1)}),
+            'a model with rpn_head, neither a pretraining nor a classifier',
+        ),
+    ],
+)
+def test_what_is_no_such_network_is_refused(tmp_path, spoil, message):
+    """Wrong depth, width or prefix, a detector: all name file and key."""
+    state = dict(tiny_model().state_dict())
+    spoil(state)
+    init_cfg = saved({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=message) as caught:
+        features(TINY, init_cfg)
+    assert str(tmp_path / 'a.pth') in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    init_cfg = saved(tiny_model().state_dict(), tmp_path / 'a.pth')
+    whole = (tmp_path / 'a.pth').read_bytes()
+    (tmp_path / 'a.pth').write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r'a.pth is no readable checkpoint'):
+        features(TINY, init_cfg)
+    save_file({'a': torch.ones(9)}, tmp_path / 'b.safetensors')
+    whole = (tmp_path / 'b.safetensors').read_bytes()
+    (tmp_path / 'b.safetensors').write_bytes(whole[:-4])
+    init_cfg['checkpoint'] = str(tmp_path / 'b.safetensors')
+    with pytest.raises(ValueError, match='no readable safetensors file'):
+        features(TINY, init_cfg)
+
+
+def test_code_in_a_checkpoint_is_never_run(tmp_path):
+    trace = tmp_path / 'trace'
+    state = {**tiny_model().state_dict(), 'code': Malicious(trace)}
+    init_cfg = saved({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='cannot be loaded safely'):
+        features(TINY, init_cfg)
+    assert not trace.exists()
+
+
+def test_a_missing_file_is_named_with_the_way_to_name_another(tmp_path):
+    init_cfg = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'a.pth')}
+    with pytest.raises(ValueError, match=r'a.pth.*init_cfg.checkpoint='):
+        features(TINY, init_cfg)
