@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def knn_predict(
+def knn_votes(
     train_features: Tensor,
     train_labels: Tensor,
     test_features: Tensor,
@@ -13,7 +13,7 @@ def knn_predict(
     temperature: float = 0.07,
     chunk: int = 1024,
 ) -> Tensor:
-    """Labels of the test features by a weighted vote of k neighbours.
+    """The weighted votes of k neighbours of each test feature.
 
     Neighbours are nearest by cosine similarity s and vote with weight
     exp(s / temperature), the protocol of Wu et al., "Unsupervised Feature
@@ -28,12 +28,13 @@ def knn_predict(
         chunk: Test features compared at once; a matter of memory only.
 
     Returns:
-        (M,) predicted labels.
+        (M, K) shares of the votes for each of the K classes up to the
+        greatest train label; a row adds up to 1.
     """
     train = F.normalize(train_features.float(), dim=1)
     num_classes = int(train_labels.max()) + 1
     k = min(k, len(train))
-    predicted = []
+    shares = []
     for block in test_features.float().split(chunk):
         similarity = F.normalize(block, dim=1) @ train.T
         nearest, index = similarity.topk(k, dim=1)
@@ -41,8 +42,23 @@ def knn_predict(
         weights = ((nearest - nearest[:, :1]) / temperature).exp()
         votes = weights.new_zeros(len(block), num_classes)
         votes.scatter_add_(1, train_labels[index], weights)
-        predicted.append(votes.argmax(dim=1))
-    return torch.cat(predicted)
+        shares.append(votes / weights.sum(dim=1, keepdim=True))
+    return torch.cat(shares)
+
+
+def knn_predict(
+    train_features: Tensor,
+    train_labels: Tensor,
+    test_features: Tensor,
+    k: int = 20,
+    temperature: float = 0.07,
+    chunk: int = 1024,
+) -> Tensor:
+    """(M,) labels with the most votes; see ``knn_votes``."""
+    votes = knn_votes(
+        train_features, train_labels, test_features, k, temperature, chunk
+    )
+    return votes.argmax(dim=1)
 
 
 def knn_accuracy(

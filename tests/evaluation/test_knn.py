@@ -1,6 +1,6 @@
 import torch
 
-from mixmae.evaluation.knn import knn_accuracy, knn_predict
+from mixmae.evaluation.knn import knn_accuracy, knn_predict, knn_votes
 
 
 def test_votes_are_weighted_by_similarity():
@@ -20,6 +20,16 @@ def test_cosine_ignores_length_and_chunks_do_not_matter():
     expected = knn_predict(train, labels, query, k=5)
     scaled = knn_predict(train * 7, labels, query * 0.1, k=5, chunk=4)
     assert torch.equal(expected, scaled)
+
+
+def test_votes_are_shares():
+    train = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.6, 0.8]])
+    labels = torch.tensor([0, 2, 2])
+    votes = knn_votes(train, labels, train[:1], k=3, temperature=0.4)
+    # Similarities 1, 0.6 and 0.6: the far ones weigh 1/e each.
+    far = 2 / torch.e
+    expected = torch.tensor([[1.0, 0.0, far]]) / (1 + far)
+    torch.testing.assert_close(votes, expected)
 
 
 def test_small_temperatures_do_not_overflow():

@@ -1,0 +1,127 @@
+"""Testing a pretrained backbone by the neighbours of its features."""
+
+from collections.abc import Sized
+from typing import Any, cast
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, TestLoop
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mixmae.checkpoints import load_pretrained
+from mixmae.evaluation.features import gather_shares, pooled_features
+from mixmae.evaluation.knn import knn_votes
+from mixmae.registry import LOOPS
+
+# Similarities to a million train images at once are a gigabyte.
+CHUNK = 256
+
+
+@LOOPS.register_module()
+class KNNTestLoop(TestLoop):
+    """Classifies test images by their nearest train images; trains nothing.
+
+    Features are the globally pooled last output of the backbone on whole
+    images; see ``knn_votes`` for the vote. Shares of the votes are the
+    scores that the evaluator sees, so mmpretrain's ``Accuracy`` measures
+    them (in per cent). Runs on several ranks, on whatever device the model
+    is; there it keeps the train features: 5 GB for ImageNet-1K and Swin-B.
+
+    The backbone's part of the runner's ``load_from`` is loaded strictly,
+    whatever file it comes from: a pretraining, a fine-tuning, the official
+    code.
+
+    Args:
+        runner: The runner; its model has a ``backbone`` and a
+            ``data_preprocessor``.
+        dataloader: Labelled images to be classified.
+        evaluator: Measures the predictions.
+        train_dataloader: Config of a data loader of the images to find
+            neighbours among, with a ``DefaultSampler(shuffle=False)``.
+        k: Number of neighbours.
+        temperature: Of their votes.
+
+    Raises:
+        ValueError: If ``k`` or ``temperature`` is not positive, or, when
+            run, a checkpoint does not fit the backbone.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        train_dataloader: dict,
+        k: int = 20,
+        temperature: float = 0.07,
+    ) -> None:
+        if k < 1 or temperature <= 0:
+            raise ValueError(
+                'KNNTestLoop needs k of at least 1 and a temperature above '
+                f'0, got k={k} and temperature={temperature}'
+            )
+        super().__init__(runner, dataloader, evaluator)
+        self.train_dataloader = runner.build_dataloader(
+            train_dataloader, seed=runner.seed
+        )
+        self.k = k
+        self.temperature = temperature
+
+    def run(self) -> dict:
+        """Extract features, vote, evaluate."""
+        runner = self.runner
+        runner.call_hook('before_test')
+        runner.call_hook('before_test_epoch')
+        runner.model.eval()
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        if runner._load_from is not None:
+            source = dict(type='Pretrained', checkpoint=runner._load_from)
+            load_pretrained(model.backbone, source)
+        size = len(cast(Sized, self.train_dataloader.dataset))
+        runner.logger.info(f'kNN: features of {size} train images')
+        device = next(model.backbone.parameters()).device
+        features, labels = (
+            gather_shares(share, size).to(device)
+            for share in pooled_features(model, self.train_dataloader)
+        )
+        for index, batch in enumerate(self.dataloader):
+            self._classify(index, batch, model, features, labels)
+        metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+        runner.call_hook('after_test_epoch', metrics=metrics)
+        runner.call_hook('after_test')
+        return metrics
+
+    def _classify(
+        self,
+        index: int,
+        batch: Any,
+        model: Any,
+        train_features: Tensor,
+        train_labels: Tensor,
+    ) -> None:
+        runner = self.runner
+        runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
+        features, _ = pooled_features(model, [batch])
+        votes = knn_votes(
+            train_features,
+            train_labels,
+            features.to(train_features.device),
+            self.k,
+            self.temperature,
+            CHUNK,
+        )
+        predictions = [
+            {'gt_label': torch.as_tensor(sample.gt_label), 'pred_score': score}
+            for sample, score in zip(batch['data_samples'], votes.cpu())
+        ]
+        self.evaluator.process(predictions, batch)
+        runner.call_hook(
+            'after_test_iter',
+            batch_idx=index,
+            data_batch=batch,
+            outputs=predictions,
+        )
