@@ -93,6 +93,24 @@ def test_another_init_cfg_is_refused():
         features(TINY, {'type': 'Xavier', 'layer': 'Linear'})
 
 
+def test_kinds_of_checkpoints_are_told_apart():
+    whole = dict(tiny_model().state_dict())
+    bare = backbone_state(whole).state
+    tuned = {f'backbone.{key}': value for key, value in bare.items()}
+    tuned['head.fc.weight'] = torch.ones(1)
+    official = formula.weights(formula.figures('mixmim')['parameters'])
+    kinds = {
+        'a pretraining': whole,
+        'a classifier': tuned,
+        'a bare backbone': bare,
+        'official MixMIM': official,
+    }
+    for kind, state in kinds.items():
+        assert backbone_state(state).kind == kind
+        assert backbone_state({'state_dict': state}).kind == kind
+        assert backbone_state({'model': state}).kind == kind
+
+
 def test_other_parts_are_left_out():
     state = tiny_model().state_dict()
     found = backbone_state({'state_dict': state})
