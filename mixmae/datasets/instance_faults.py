@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from numpy import ndarray
@@ -25,11 +26,11 @@ def box_fault(
         height: of the image in pixels.
         tolerance: how far outside a box may reach, in pixels.
     """
-    try:
-        corners = [float(value) for value in box]
-    except (TypeError, ValueError):
+    if not isinstance(box, (list, tuple, ndarray)) or len(box) != 4:
         return f'box {box!r} is no list of four numbers'
-    if len(corners) != 4:
+    try:
+        corners = [_number(value) for value in box]
+    except TypeError:
         return f'box {box!r} is no list of four numbers'
     shown = '[' + ', '.join(f'{value:g}' for value in corners) + ']'
     x1, y1, x2, y2 = corners
@@ -82,6 +83,8 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
             finite = all(map(math.isfinite, polygon))
         except TypeError:
             return 'mask has a polygon with something else than numbers'
+        except OverflowError:
+            finite = False
         if not finite:
             return 'mask has a polygon with coordinates that are not finite'
     return None
@@ -97,6 +100,16 @@ def ill_polygons(mask: Any) -> int:
         or len(polygon) % 2 == 1
         for polygon in mask
     )
+
+
+def _number(value: object) -> float:
+    """A number as float; TypeError for anything else, text included."""
+    if not isinstance(value, Real):
+        raise TypeError(f'{value!r} is no number')
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _runs_fault(mask: dict, width: int, height: int) -> str | None:

@@ -1,0 +1,150 @@
+"""Pictures sorted into one folder per class, as ImageNet's are."""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.datasets.verification.findings import Findings
+from mixmae.datasets.verification.image_files import Opening, inspect_images
+from mixmae.datasets.verification.known_sets import KnownSet
+from mixmae.datasets.verification.split_counts import (
+    compare_classes,
+    compare_count,
+)
+
+WORDNET_ID = re.compile(r'n\d{8}$')
+# What mmpretrain's ImageNet takes for an image; others are silently left out.
+READ_BY_MMPRETRAIN = (
+    '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
+)  # fmt: skip
+
+
+def verify_class_folders(
+    root: Path,
+    findings: Findings,
+    opening: Opening,
+    known: KnownSet | None = None,
+    wordnet: bool = False,
+) -> None:
+    """Looks at ``root/{train,val}/<class>/<image>``.
+
+    Args:
+        root: folder of the set.
+        findings: where to report.
+        opening: which files to open.
+        known: published figures to compare with, if any.
+        wordnet: whether classes are named n01440764 and so on.
+    """
+    classes: dict[str, set[str]] = {}
+    for split in ('train', 'val'):
+        folder = root / split
+        if not folder.is_dir():
+            findings.problem(
+                'missing folder',
+                f'{folder}: no such folder; expected are '
+                f'{root}/train/<class>/ and {root}/val/<class>/ with images',
+            )
+            continue
+        classes[split] = _verify_split(
+            folder, split, findings, opening, known, wordnet
+        )
+    if len(classes) == 2:
+        _compare_splits(root, findings, classes['train'], classes['val'])
+
+
+def _verify_split(
+    folder: Path,
+    split: str,
+    findings: Findings,
+    opening: Opening,
+    known: KnownSet | None,
+    wordnet: bool,
+) -> set[str]:
+    """Looks at one split; returns the names of its classes."""
+    with os.scandir(folder) as entries:
+        below = sorted(entries, key=lambda entry: entry.name)
+    names = [e.name for e in below if e.is_dir() and e.name[0] != '.']
+    loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
+    if loose:
+        findings.problem(
+            'images without a class',
+            f'{folder}: {loose:,} images lie in no class folder; move them '
+            f'to {folder}/<class>/ (docs/data.md says how)',
+        )
+    paths: list[Path] = []
+    counts: Counter[str] = Counter()
+    for name in names:
+        found = _images(folder / name, findings)
+        paths += found
+        counts[name] = len(found)
+        if not found:
+            findings.problem(
+                'empty class',
+                f'{folder / name}: no images; unpack this class again, or '
+                f'remove the folder',
+            )
+        if wordnet and not WORDNET_ID.match(name):
+            findings.problem(
+                'name of a class',
+                f'{folder / name}: classes are named like n01440764; rename '
+                f'or remove it',
+            )
+    findings.fact(f'{split}: {len(paths):,} images of {len(names):,} classes')
+    compare_count(findings, known, split, len(paths))
+    compare_classes(findings, known, split, counts)
+    open_pictures(paths, split, findings, opening)
+    return set(names)
+
+
+def _images(folder: Path, findings: Findings) -> list[Path]:
+    found, unread = [], 0
+    for place, below, names in os.walk(folder, followlinks=True):
+        below.sort()
+        for name in sorted(names):
+            if name.startswith('.'):
+                continue
+            if name.lower().endswith(READ_BY_MMPRETRAIN):
+                found.append(Path(place, name))
+            else:
+                unread += 1
+    if unread:
+        findings.note(
+            f'{folder}: {unread:,} files that mmpretrain does not take for '
+            f'images (it reads {", ".join(READ_BY_MMPRETRAIN)})'
+        )
+    return found
+
+
+def open_pictures(
+    paths: list[Path], split: str, findings: Findings, opening: Opening
+) -> None:
+    """Opens the chosen ones and reports those that cannot be read."""
+    opened = 0
+    for index, content in inspect_images(paths, opening, split):
+        opened += 1
+        if content.fault is not None:
+            findings.problem(
+                'broken image',
+                f'{paths[index]}: {content.fault}; unpack or download it '
+                f'again',
+            )
+    if opened:
+        findings.fact(f'{split}: {opened:,} images opened')
+
+
+def _compare_splits(
+    root: Path, findings: Findings, train: set[str], val: set[str]
+) -> None:
+    """Labels are places in the sorted list, so both need the same classes."""
+    for split, missing in (('val', train - val), ('train', val - train)):
+        if missing:
+            names = ', '.join(sorted(missing)[:5])
+            more = f' and {len(missing) - 5} more' if len(missing) > 5 else ''
+            findings.problem(
+                'classes differ',
+                f'{root / split}: lacks class {names}{more}, which the other '
+                f'split has; labels are counted along the folders, so all '
+                f'that follow would be wrong',
+            )

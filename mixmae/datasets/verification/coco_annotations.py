@@ -1,0 +1,201 @@
+"""Annotation files in COCO's format: what in them cannot be true."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mixmae.datasets.instance_faults import (
+    TOLERANCE,
+    box_fault,
+    ill_polygons,
+    mask_fault,
+)
+from mixmae.datasets.verification.safe_path import path_fault
+
+LISTS = ('images', 'annotations', 'categories')
+
+
+class Fault(NamedTuple):
+    """A fault in an annotation file.
+
+    Attributes:
+        kind: a few words that faults of one cause have in common.
+        entry: which entry of the file.
+        text: what is wrong with it.
+    """
+
+    kind: str
+    entry: str
+    text: str
+
+
+def read_coco(path: str | Path) -> dict:
+    """The content of an annotation file.
+
+    Raises:
+        ValueError: it is missing, no JSON (cut off, perhaps), or without
+            the three lists that make a COCO file.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            content = json.load(file)
+    except OSError as error:
+        raise ValueError(f'{path}: {error.strerror or error}') from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f'{path}: no valid JSON ({error}); it may be cut off, get or '
+            f'write it anew'
+        ) from None
+    if not isinstance(content, dict):
+        raise ValueError(
+            f'{path}: holds a {type(content).__name__}, not an object with '
+            f'{", ".join(LISTS)}'
+        )
+    for key in LISTS:
+        entries = content.get(key)
+        if not isinstance(entries, list):
+            raise ValueError(f'{path}: has no list of {key}')
+        if not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError(f'{path}: an entry of {key} is no object')
+    return content
+
+
+def coco_faults(content: dict) -> Iterator[Fault]:
+    """Every fault in the content of an annotation file.
+
+    No file is opened. Objects less than a pixel wide or high are no fault:
+    COCO itself has some, and mmdet leaves them out.
+    """
+    yield from _repeated(content['categories'], 'category', 'id')
+    yield from _repeated(content['categories'], 'category', 'name')
+    yield from _repeated(content['images'], 'image', 'id')
+    yield from _repeated(content['images'], 'image', 'file_name')
+    yield from _repeated(content['annotations'], 'annotation', 'id')
+    for index, image in enumerate(content['images']):
+        yield from _image_faults(image, index)
+    images = {
+        image['id']: image
+        for image in content['images']
+        if _is_id(image.get('id'))
+    }
+    categories = {
+        category['id']
+        for category in content['categories']
+        if _is_id(category.get('id'))
+    }
+    for index, annotation in enumerate(content['annotations']):
+        yield from _annotation_faults(annotation, index, images, categories)
+
+
+def tiny_boxes(content: dict) -> int:
+    """How many objects are less than a pixel wide or high."""
+    return sum(
+        0 <= min(box[2:]) < 1
+        for box in (entry.get('bbox') for entry in content['annotations'])
+        if isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(value, (int, float)) for value in box)
+    )
+
+
+def left_out_polygons(content: dict) -> int:
+    """How many polygons have fewer than three points."""
+    return sum(
+        ill_polygons(entry.get('segmentation'))
+        for entry in content['annotations']
+    )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, (int, str)) and not isinstance(value, bool)
+
+
+def _is_length(value: Any) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and value > 0
+
+
+def _name(kind: str, entry: dict, index: int) -> str:
+    identity = entry.get('id')
+    return f'{kind} {identity}' if _is_id(identity) else f'{kind} [{index}]'
+
+
+def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
+    """Entries whose ``key`` is missing, or is that of another one."""
+    counts = Counter(entry[key] for entry in entries if _is_id(entry.get(key)))
+    for index, entry in enumerate(entries):
+        value, name = entry.get(key), _name(kind, entry, index)
+        if not _is_id(value):
+            if key == 'file_name':
+                # Reported with the other faults of file names.
+                continue
+            text = f'{key} is {value!r}, not a number or a text'
+            yield Fault(f'bad {key}', name, text)
+        elif counts[value] > 1:
+            if key == 'id':
+                name = f'{kind} [{index}]'
+            text = f'{key} {value!r} is that of {counts[value]} entries'
+            yield Fault(f'{kind} {key} used twice', name, text)
+
+
+def _image_faults(image: dict, index: int) -> Iterator[Fault]:
+    name = _name('image', image, index)
+    fault = path_fault(image.get('file_name'))
+    if fault is not None:
+        yield Fault('bad file name', name, fault)
+    sides = (image.get('width'), image.get('height'))
+    if not all(map(_is_length, sides)):
+        text = f'width and height are {sides}, not two positive numbers'
+        yield Fault('bad image size', name, text)
+
+
+def _annotation_faults(
+    annotation: dict, index: int, images: dict, categories: set
+) -> Iterator[Fault]:
+    name = _name('annotation', annotation, index)
+    category = annotation.get('category_id')
+    if not _is_id(category) or category not in categories:
+        text = f'category_id {category!r} is none of the categories'
+        yield Fault('unknown category', name, text + _span(categories))
+    image_id = annotation.get('image_id')
+    if not _is_id(image_id) or image_id not in images:
+        text = f'image_id {image_id!r} is none of the images'
+        yield Fault('unknown image', name, text)
+        return
+    image = images[image_id]
+    name += f' (image {image_id}, {image.get("file_name")})'
+    width, height = image.get('width'), image.get('height')
+    if not (_is_length(width) and _is_length(height)):
+        return
+    if not isinstance(annotation.get('area'), (int, float)):
+        text = f'area is {annotation.get("area")!r}, not a number'
+        yield Fault('bad area', name, text)
+    fault = _coco_box_fault(annotation.get('bbox'), width, height)
+    if fault is not None:
+        yield Fault('bad box', name, fault)
+    mask = annotation.get('segmentation')
+    # Objects without a mask are allowed: there are sets of boxes only.
+    fault = None if mask in (None, [], {}) else mask_fault(mask, width, height)
+    if fault is not None:
+        yield Fault('bad mask', name, fault)
+
+
+def _span(categories: set) -> str:
+    numbers = sorted(c for c in categories if isinstance(c, int))
+    if not numbers:
+        return ''
+    return f' ({len(categories)} with ids {numbers[0]} to {numbers[-1]})'
+
+
+def _coco_box_fault(box: Any, width: int, height: int) -> str | None:
+    """``box_fault`` of [x, y, width, height], which may be tiny."""
+    if not isinstance(box, list) or len(box) != 4:
+        return box_fault(box, width, height)
+    if not all(isinstance(value, (int, float)) for value in box):
+        return box_fault(box, width, height)
+    x, y, wide, high = box
+    if 0 <= wide < 1 or 0 <= high < 1:
+        wide, high = max(wide, TOLERANCE), max(high, TOLERANCE)
+    return box_fault([x, y, x + wide, y + high], width, height)
