@@ -1,0 +1,88 @@
+"""mmdet's COCO data set, which refuses a bad annotation file.
+
+Not part of ``mixmae.datasets``, because it needs mmdet. Name it in a config:
+
+    custom_imports = dict(imports=['mixmae.datasets.checked_coco'])
+    dataset_type = 'mixmae.CheckedCocoDataset'
+"""
+
+from mmdet.datasets import CocoDataset
+from mmdet.datasets.api_wrappers import COCO
+
+from mixmae.datasets.verification.coco_annotations import (
+    coco_faults,
+    read_coco,
+)
+from mixmae.datasets.verification.existing_files import ExistingFiles
+from mixmae.registry import DATASETS
+
+REPORT = 'tools/dataset_converters/check_dataset.py lists them all'
+
+
+class CheckedCoco(COCO):
+    """The index of an annotation file, made only if the file is sound.
+
+    Args:
+        annotation_file: in COCO's format.
+
+    Raises:
+        ValueError: naming the file and the first entry that is at fault.
+    """
+
+    def __init__(self, annotation_file: str) -> None:
+        content = read_coco(annotation_file)
+        faults = list(coco_faults(content))
+        if faults:
+            more = f' ({len(faults) - 1} more faults; {REPORT})'
+            raise ValueError(
+                f'{annotation_file}, {faults[0].entry}: {faults[0].text}; '
+                f'correct or remove it' + (more if len(faults) > 1 else '')
+            )
+        super().__init__()
+        self.dataset = content
+        self.createIndex()
+        self.img_ann_map = self.imgToAnns
+        self.cat_img_map = self.catToImgs
+
+
+@DATASETS.register_module()
+class CheckedCocoDataset(CocoDataset):
+    """``mmdet.CocoDataset`` that raises where that one leaves things out.
+
+    mmdet's silently drops objects of unknown categories and boxes outside
+    the image, whole classes whose names are not in the file, and fails late
+    where an image is missing. Here all of it is an error, before training
+    begins. Arguments are those of ``mmdet.CocoDataset``; images must be local
+    files.
+
+    Raises:
+        ValueError: when loaded: the file has a fault (see ``coco_faults``),
+            lacks a class, or names an image that is not there.
+    """
+
+    COCOAPI = CheckedCoco
+
+    def load_data_list(self) -> list[dict]:
+        """Entries of all images, as mmdet's."""
+        data_list = super().load_data_list()
+        classes = self.metainfo['classes']
+        if len(self.cat_ids) != len(classes):
+            raise ValueError(
+                f'{self.ann_file}: has {len(self.cat_ids)} of the '
+                f'{len(classes)} classes asked for '
+                f'({", ".join(classes[:5])} ...); name its categories in '
+                f'metainfo=dict(classes=(...))'
+            )
+        existing = ExistingFiles()
+        missing = [
+            entry for entry in data_list if entry['img_path'] not in existing
+        ]
+        if missing:
+            first = missing[0]
+            more = f' ({len(missing) - 1} more are missing; {REPORT})'
+            raise ValueError(
+                f'{self.ann_file}, image {first["img_id"]}: there is no file '
+                f'{first["img_path"]}; unpack the images there'
+                + (more if len(missing) > 1 else '')
+            )
+        return data_list

@@ -1,0 +1,39 @@
+"""Write the lists of images and labels of iNaturalist and Places.
+
+    python tools/dataset_converters/make_lists.py inaturalist2018 \\
+        data/inaturalist2018
+
+reads the official annotations in the folder (see docs/data.md) and writes
+meta/train.txt and meta/val.txt, which the configs name.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mixmae.datasets.label_lists import PLACES365_SIZES, READERS, write_lists
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns 0, or 2 after one line on what is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('kind', choices=list(READERS))
+    parser.add_argument('root', type=Path, help='folder of the data set')
+    parser.add_argument(
+        '--size',
+        choices=PLACES365_SIZES,
+        help='places365: which images (default: those that are there)',
+    )
+    args = parser.parse_args(argv)
+    try:
+        counts = write_lists(args.kind, args.root, args.size)
+    except (ValueError, OSError) as error:
+        print(f'make_lists: {error}', file=sys.stderr)
+        return 2
+    for split, count in counts.items():
+        print(f'{args.root}/meta/{split}.txt: {count:,} images')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
