@@ -152,7 +152,9 @@ def test_the_600_epoch_runs_are_the_same_run():
 def test_loops_are_complete(path):
     """MMEngine's runner wants loader, loop and evaluator together."""
     config = Config.fromfile(path)
-    assert config.train_cfg.max_epochs % config.train_cfg.val_interval == 0
+    loop = config.train_cfg
+    length = loop.get('max_epochs') or loop.max_iters
+    assert length % loop.val_interval == 0
     for split in ('val', 'test'):
         for part in ('dataloader', 'cfg', 'evaluator'):
             assert config.get(f'{split}_{part}') is not None

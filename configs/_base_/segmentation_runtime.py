@@ -1,0 +1,41 @@
+# What every segmentation config inherits: mmseg's scope, hooks, processes,
+# log. (`mmseg::` cannot be inherited from: the maintained fork's distribution
+# has another name than its package, and MMEngine looks for the latter.)
+default_scope = 'mmseg'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        by_epoch=False,
+        interval=16000,
+        max_keep_ckpts=2,
+        save_best='mIoU',
+    ),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Draws nothing until it is told to: --show-dir of the test tools does.
+    visualization=dict(type='SegVisualizationHook'),
+)
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    # tools/train.py and tools/test.py take gloo where there is no GPU.
+    dist_cfg=dict(backend='nccl'),
+)
+
+vis_backends = [dict(type='LocalVisBackend')]
+# No name: MMEngine then takes the experiment's. Visualizers of one name are
+# one object, so a second run of a process would write to the first's folder.
+visualizer = dict(
+    type='SegLocalVisualizer', vis_backends=vis_backends, alpha=0.6
+)
+
+log_processor = dict(by_epoch=False)
+log_level = 'INFO'
+load_from = None
+resume = False
+randomness = dict(seed=0)
+tta_model = dict(type='SegTTAModel')
