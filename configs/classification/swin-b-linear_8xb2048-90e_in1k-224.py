@@ -1,0 +1,69 @@
+# Paper: MixMAE, arXiv 2205.13137; linear probe as in MAE, arXiv 2111.06377
+# Command: tools/dist_train.sh
+#   configs/classification/swin-b-linear_8xb2048-90e_in1k-224.py 8
+#   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
+# Cost: not measured by us; 16.3 GMACs forward per image, by arithmetic
+# Expected: unknown: no linear probe of MixMAE is published
+# Status: builds; not trained by us
+# Deviations: settings ours: those that mmpretrain's MAE probe has (LARS, 90
+#   epochs of 16,384 images an update, features standardised by a batch norm
+#   without weights); bfloat16 autocast
+_base_ = [
+    '../_base_/models/mim-swin-b_classifier.py',
+    '../_base_/datasets/imagenet_224_finetune.py',
+    '../_base_/classification_runtime.py',
+]
+
+pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
+# All four stages keep their weights; only the linear layer learns.
+model = dict(
+    backbone=dict(
+        frozen_stages=4,
+        drop_path_rate=0.0,
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    neck=[
+        dict(type='GlobalAveragePooling'),
+        dict(type='ClsBatchNormNeck', input_features=1024),
+    ],
+    head=dict(
+        loss=dict(_delete_=True, type='CrossEntropyLoss'),
+        init_cfg=dict(std=0.01),
+    ),
+    train_cfg=None,
+)
+# Crops and flips only.
+train_pipeline = [*_base_.train_pipeline[:3], dict(type='PackInputs')]
+batch_size = 2048
+train_dataloader = dict(
+    batch_size=batch_size,
+    sampler=dict(batch_size=batch_size),
+    dataset=dict(pipeline=train_pipeline),
+)
+optim_wrapper = dict(
+    type='mixmae.AutocastOptimWrapper',
+    dtype='auto',
+    optimizer=dict(type='LARS', lr=6.4, weight_decay=0.0, momentum=0.9),
+)
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=1e-4,
+        by_epoch=True,
+        begin=0,
+        end=10,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=0.0,
+        by_epoch=True,
+        begin=10,
+        end=90,
+        convert_to_iter_based=True,
+    ),
+]
+train_cfg = dict(by_epoch=True, max_epochs=90, val_interval=10)
+val_cfg = dict()
+test_cfg = dict()
+auto_scale_lr = dict(base_batch_size=16384)
