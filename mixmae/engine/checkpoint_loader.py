@@ -1,12 +1,15 @@
 """Loading checkpoints without running code that they might carry."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
 from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.durable_file import damage
 
 
 def load_safely(path: str, map_location: Any = None) -> dict:
@@ -21,15 +24,29 @@ def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
     """The checkpoint a run wrote last, or None if it wrote none.
 
     MMEngine notes its path as seen from where the run was started; a folder
-    that was moved, or is looked at from elsewhere, is understood too.
+    that was moved, or is looked at from elsewhere, is understood too. Where
+    the noted file is damaged or gone, the log says so and the newest other
+    one that is whole is taken.
     """
-    note = Path(work_dir) / 'last_checkpoint'
-    if not note.is_file():
-        return None
-    noted = Path(note.read_text().strip())
-    for path in (Path(work_dir) / noted.name, noted):
-        if path.is_file():
+    folder = Path(work_dir)
+    others = sorted(
+        (p for p in folder.glob('*.pth') if not p.name.startswith('best_')),
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
+    note = folder / 'last_checkpoint'
+    noted = [Path(note.read_text().strip())] if note.is_file() else []
+    moved = [folder / path.name for path in noted]
+    wanted = [path for path in (*moved, *noted) if path.is_file()][:1]
+    for path in dict.fromkeys([*(wanted or moved), *others]):
+        wrong = damage(path)
+        if wrong is None:
             return path
+        print_log(
+            f'{path} is not used: {wrong}; looking for the one before',
+            'current',
+            logging.WARNING,
+        )
     return None
 
 

@@ -73,5 +73,5 @@ def test_last_checkpoint_of_a_moved_folder(tmp_path):
     note = tmp_path / 'last_checkpoint'
     note.write_text('somewhere/else/epoch_2.pth')
     assert last_checkpoint(tmp_path) is None
-    (tmp_path / 'epoch_2.pth').touch()
+    torch.save({}, tmp_path / 'epoch_2.pth')
     assert last_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'

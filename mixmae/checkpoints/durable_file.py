@@ -1,0 +1,106 @@
+"""Files that are whole, or not there.
+
+A checkpoint is written beside its name, flushed to the disk and renamed, so
+that a kill at any instant leaves the old file or the new one. A sidecar
+``<name>.sha256`` in the format of ``sha256sum`` tells later whether the bytes
+are still those that were written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+SIDECAR = '.sha256'
+PARTIAL = '.partial'
+
+
+def write_durably(path: str | os.PathLike, data: bytes) -> None:
+    """Writes a file and its sidecar, each whole or not at all.
+
+    Raises:
+        OSError: it could not be written; what was there before still is.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Between these steps the file has no sidecar and is asked for its own
+    # checksums; it never has another file's.
+    sidecar(path).unlink(missing_ok=True)
+    _replace(path, data)
+    line = f'{hashlib.sha256(data).hexdigest()}  {path.name}\n'
+    _replace(sidecar(path), line.encode())
+
+
+def write_text_durably(path: str | os.PathLike, text: str) -> None:
+    """Writes a small text file whole or not at all, without a sidecar."""
+    _replace(Path(path), text.encode())
+
+
+def sidecar(path: str | os.PathLike) -> Path:
+    """Where the checksum of a file stands."""
+    path = Path(path)
+    return path.with_name(path.name + SIDECAR)
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Removes a file and its sidecar; neither need be there."""
+    Path(path).unlink(missing_ok=True)
+    sidecar(path).unlink(missing_ok=True)
+
+
+def damage(path: str | os.PathLike) -> str | None:
+    """What is wrong with a checkpoint file, None if nothing is.
+
+    Its bytes are compared with the sidecar. Files without one, such as
+    MMEngine's own, are asked for the checksums that they carry inside.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return 'it is not there'
+    try:
+        noted = sidecar(path).read_text().split()[0]
+    except (OSError, IndexError):
+        noted = None
+    if noted is None:
+        return _damage_inside(path)
+    if noted != _digest(path):
+        return f'its bytes are not those that {sidecar(path).name} notes'
+    return None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(f'.{path.name}.{os.getpid()}{PARTIAL}')
+    try:
+        with partial.open('wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    # The name is in the folder, which is flushed by itself.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _damage_inside(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as file:
+            broken = file.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        return f'it is no whole file ({error})'
+    return f'{broken} in it is damaged' if broken else None

@@ -1,0 +1,91 @@
+"""Writes checkpoints behind the training's back, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from mmengine.fileio import register_backend
+from mmengine.fileio.backends import LocalBackend
+
+from mixmae.checkpoints.durable_file import remove, write_durably
+
+BACKEND = 'durable'
+
+
+class CheckpointWriteError(RuntimeError):
+    """A checkpoint could not be written; the last good one is untouched."""
+
+
+class CheckpointWriter:
+    """A queue of file operations, done in order by one thread.
+
+    An operation that fails is not forgotten: it is raised by the next
+    ``check``, ``put`` or ``finish``, and nothing after it is done, so that no
+    old checkpoint is removed in favour of one that was never written.
+    """
+
+    def __init__(self) -> None:
+        self._thread: ThreadPoolExecutor | None = None
+        self._pending: list[Future] = []
+        self._error: CheckpointWriteError | None = None
+
+    def put(self, operation: Callable[[], None]) -> None:
+        """Queues an operation."""
+        self.check()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, 'checkpoint-writer')
+        self._pending.append(self._thread.submit(self._run, operation))
+
+    def check(self) -> None:
+        """Raises what went wrong in the thread, if something did."""
+        self._pending = [one for one in self._pending if not one.done()]
+        if self._error is not None:
+            raise self._error
+
+    def finish(self) -> None:
+        """Waits for all operations, then checks."""
+        for one in self._pending:
+            one.result()
+        self.check()
+
+    def _run(self, operation: Callable[[], None]) -> None:
+        if self._error is not None:
+            return
+        try:
+            operation()
+        except OSError as error:
+            name = error.filename or 'a checkpoint'
+            self._error = CheckpointWriteError(
+                f'{name} could not be written: {error.strerror or error}. '
+                f'The checkpoints before it are whole; make room, or name '
+                f'another --work-dir, and go on with --resume'
+            )
+
+
+# MMEngine builds its backends by itself and wherever it needs one, so those
+# of a process share the writer.
+WRITER = CheckpointWriter()
+
+
+class DurableBackend(LocalBackend):
+    """MMEngine's local files, written durably by ``WRITER``.
+
+    ``CheckpointHook(backend_args=dict(backend='durable'))`` uses it; so does
+    ``DurableCheckpointHook`` by default.
+    """
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Queues a file to be written; see ``write_durably``."""
+        # At most one checkpoint waits in memory.
+        WRITER.finish()
+        WRITER.put(lambda: write_durably(filepath, obj))
+
+    def remove(self, filepath: str | os.PathLike) -> None:
+        """Queues a file and its sidecar to be removed."""
+        WRITER.put(lambda: remove(filepath))
+
+
+register_backend(BACKEND, DurableBackend, force=True)

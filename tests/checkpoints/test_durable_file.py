@@ -1,0 +1,122 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from mixmae.checkpoints.durable_file import (
+    damage,
+    remove,
+    sidecar,
+    write_durably,
+)
+
+
+def test_a_file_and_its_checksum(tmp_path):
+    path = tmp_path / 'new' / 'a.pth'
+    write_durably(path, b'weights')
+    assert path.read_bytes() == b'weights'
+    assert damage(path) is None
+    done = subprocess.run(
+        ['sha256sum', '--check', sidecar(path).name],
+        cwd=path.parent,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        'a.pth',
+        'a.pth.sha256',
+    ]
+
+
+@pytest.mark.parametrize('spoil', [lambda b: b[:-1], lambda b: b[:-1] + b'x'])
+def test_truncated_or_flipped(tmp_path, spoil):
+    path = tmp_path / 'a.pth'
+    write_durably(path, b'weights')
+    path.write_bytes(spoil(path.read_bytes()))
+    assert 'a.pth.sha256' in damage(path)
+
+
+def test_files_without_a_sidecar_are_asked_themselves(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save({'x': torch.arange(1000)}, path)
+    assert damage(path) is None
+    whole = path.read_bytes()
+    place = whole.index(torch.arange(1000).numpy().tobytes()[:64])
+    flipped = bytearray(whole)
+    flipped[place + 9] ^= 1
+    path.write_bytes(flipped)
+    assert 'damaged' in damage(path)
+    path.write_bytes(whole[:-30])
+    assert 'no whole file' in damage(path)
+    assert damage(tmp_path / 'none.pth') == 'it is not there'
+
+
+@pytest.mark.parametrize('step', ['fsync', 'replace'])
+def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
+    path = tmp_path / 'a.pth'
+    write_durably(path, b'old')
+
+    def fail(*_):
+        raise OSError(28, 'No space left on device', str(path))
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match='No space left'):
+        write_durably(path, b'new')
+    assert path.read_bytes() == b'old'
+    names = {p.name for p in tmp_path.iterdir()}
+    assert names <= {'a.pth', 'a.pth.sha256'}
+
+
+def test_killed_at_every_step(tmp_path):
+    """Each system call is the last one in turn; old or new, never between."""
+    seen = set()
+    for steps in range(12):
+        path = tmp_path / str(steps) / 'a.pth'
+        torch.save({'x': 'old'}, _made(path))
+        child = os.fork()
+        if child == 0:
+            _die_after(steps)
+            write_durably(path, _bytes({'x': 'new'}, tmp_path))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert damage(path) is None, steps
+        seen.add((torch.load(path)['x'], os.waitstatus_to_exitcode(status)))
+    assert seen == {('old', 9), ('new', 9), ('new', 0)}
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir()
+    return path
+
+
+def _bytes(content: dict, folder: Path) -> bytes:
+    torch.save(content, folder / 'new')
+    return (folder / 'new').read_bytes()
+
+
+def _die_after(steps: int) -> None:
+    """Replaces the calls that touch the disk by some that count down."""
+    left = [steps]
+
+    def counted(call):
+        def step(*args, **kwargs):
+            if left[0] == 0:
+                os._exit(9)
+            left[0] -= 1
+            return call(*args, **kwargs)
+
+        return step
+
+    for name in ('fsync', 'replace', 'unlink'):
+        setattr(os, name, counted(getattr(os, name)))
+    Path.unlink = counted(Path.unlink)
+
+
+def test_removing_takes_the_sidecar_along(tmp_path):
+    write_durably(tmp_path / 'a.pth', b'weights')
+    remove(tmp_path / 'a.pth')
+    assert not list(tmp_path.iterdir())
+    remove(tmp_path / 'a.pth')

@@ -1,0 +1,41 @@
+import threading
+
+import pytest
+
+from mixmae.engine.checkpoint_writer import (
+    CheckpointWriteError,
+    CheckpointWriter,
+)
+
+
+def test_operations_are_done_in_order_beside_the_caller():
+    writer, done, gate = CheckpointWriter(), [], threading.Event()
+
+    def slow():
+        gate.wait(10)
+        done.append(1)
+
+    writer.put(slow)
+    writer.put(lambda: done.append(2))
+    assert done == []
+    gate.set()
+    writer.finish()
+    assert done == [1, 2]
+
+
+def test_an_error_surfaces_and_stops_what_comes_after():
+    writer, done, gate = CheckpointWriter(), [], threading.Event()
+
+    def fail():
+        gate.wait(10)
+        raise OSError(28, 'No space left on device', 'run/epoch_3.pth')
+
+    writer.put(fail)
+    writer.put(lambda: done.append('removed the old one'))
+    gate.set()
+    message = 'epoch_3.pth could not be written: No space left.*--resume'
+    with pytest.raises(CheckpointWriteError, match=message):
+        writer.finish()
+    with pytest.raises(CheckpointWriteError):
+        writer.put(lambda: done.append('another'))
+    assert done == []
