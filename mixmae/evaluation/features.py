@@ -33,6 +33,17 @@ def _labels(data_samples: Iterable) -> Tensor:
     return torch.cat([torch.as_tensor(label).reshape(1) for label in labels])
 
 
+def _whole_images(model: Any, batch: dict) -> Tensor:
+    """The images of a batch, normalised, and no mask drawn for them.
+
+    A mask would want whole cells, the backbone takes any size.
+    """
+    preprocessor = model.data_preprocessor
+    if hasattr(preprocessor, 'normalise'):
+        return preprocessor.normalise(batch['inputs'])
+    return preprocessor(batch, False)['inputs']
+
+
 @torch.no_grad()
 def pooled_features(
     model: Any, dataloader: Iterable[dict]
@@ -52,10 +63,9 @@ def pooled_features(
     features, labels = [], []
     with evaluating(model):
         for batch in dataloader:
-            data = model.data_preprocessor(batch, False)
-            last = model.backbone(data['inputs'])[-1]
+            last = model.backbone(_whole_images(model, batch))[-1]
             features.append(last.float().mean(dim=(2, 3)).cpu())
-            labels.append(_labels(data['data_samples']).cpu())
+            labels.append(_labels(batch['data_samples']).cpu())
     return torch.cat(features), torch.cat(labels)
 
 

@@ -100,14 +100,28 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             )
         if mask is not None:
             mask = mask.to(self.device, non_blocking=self._non_blocking)
-        inputs = self.cast_data(inputs).to(self.mean.dtype)
-        if self.to_rgb:
-            inputs = inputs.flip(1)
         return {
-            'inputs': (inputs - self.mean) / self.std,
+            'inputs': self.normalise(inputs),
             'data_samples': samples,
             'mask': mask,
         }
+
+    def normalise(self, images: Tensor | Sequence[Tensor]) -> Tensor:
+        """Moves and normalises images of any one size, without a mask.
+
+        Args:
+            images: uint8 or float (3, H, W), a list or stacked.
+
+        Returns:
+            float (B, 3, H, W).
+
+        Raises:
+            ValueError: images of different sizes or channels.
+        """
+        stacked = self.cast_data(_stacked(images)).to(self.mean.dtype)
+        if self.to_rgb:
+            stacked = stacked.flip(1)
+        return (stacked - self.mean) / self.std
 
     def to_pixels(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) as RGB values, clamped to 0..255."""

@@ -26,6 +26,18 @@ def test_pooled_features_are_the_mean_of_the_last_map():
     torch.testing.assert_close(pooled, expected)
 
 
+def test_pooled_features_of_any_size():
+    torch.manual_seed(0)
+    model = MODELS.build(MODEL)
+    # No whole number of 8-pixel cells.
+    loader = DataLoader(SquaresDataset(3, 30), 2, collate_fn=pseudo_collate)
+    pooled, _ = features.pooled_features(model, loader)
+    image = SquaresDataset(1, 30)[0]['inputs'][None].float()
+    with torch.no_grad():
+        map_ = model.backbone((image.flip(1) - 127.5) / 64)[-1]
+    torch.testing.assert_close(pooled[:1], map_.mean((2, 3)))
+
+
 def test_shares_are_joined_in_order(monkeypatch):
     dealt = [torch.tensor([0, 3, 6]), torch.tensor([1, 4, 0])]
     dealt.append(torch.tensor([2, 5, 1]))
