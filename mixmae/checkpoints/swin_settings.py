@@ -1,0 +1,193 @@
+"""What one must know of a MIMSwin to build it again.
+
+Widths, depths and windows can be read off its tensors; whether it shifts,
+and what its positions are, cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from torch import Tensor
+
+# Settings that leave no trace in the tensors.
+_RECORDED = (
+    'img_size',
+    'shift',
+    'absolute_positions',
+    'mask_padding',
+    'position_resize',
+    'norm_eps',
+)
+_DEFAULT_WINDOWS = (14, 14, 14, 7)
+
+
+@dataclass(frozen=True)
+class SwinSettings:
+    """The arguments of a ``MIMSwin``; defaults are its own."""
+
+    embed_dims: int
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    patch_size: int
+    window_sizes: tuple[int, ...]
+    mlp_ratio: float = 4.0
+    img_size: int | tuple[int, int] = 224
+    shift: bool = False
+    absolute_positions: bool = True
+    mask_padding: bool = True
+    position_resize: str = 'bicubic'
+    norm_eps: float = 1e-5
+
+    @property
+    def grids(self) -> list[tuple[int, int]]:
+        """(rows, columns) of the tokens of each stage at ``img_size``."""
+        size = self.img_size
+        height, width = (size, size) if isinstance(size, int) else size
+        strides = [self.patch_size << i for i in range(len(self.depths))]
+        return [(-(-height // s), -(-width // s)) for s in strides]
+
+    @classmethod
+    def of(
+        cls, state: Mapping[str, Tensor], config: Mapping[str, Any]
+    ) -> SwinSettings:
+        """What the tensors and the config of a MIMSwin say together.
+
+        Args:
+            state: in our names, without prefix.
+            config: of the backbone.
+
+        Raises:
+            ValueError: the config is another network's.
+        """
+        return _settings(state, config)
+
+    def config(self) -> dict[str, Any]:
+        """A config that builds the network."""
+        arguments = {
+            field.name: getattr(self, field.name) for field in fields(self)
+        }
+        arch = {
+            name: arguments.pop(name)
+            for name in ('embed_dims', 'depths', 'num_heads')
+        }
+        # Left out where it is the default, for shorter configs.
+        for field in fields(self):
+            if arguments.get(field.name) == field.default:
+                del arguments[field.name]
+        return {'type': 'mixmae.MIMSwin', 'arch': arch, **arguments}
+
+
+def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
+    """What the shapes of a backbone's tensors say.
+
+    Args:
+        state: in our names, without prefix.
+
+    Raises:
+        ValueError: tensors from which sizes are read are not there.
+    """
+
+    def count(prefix: str) -> int:
+        return len(
+            {
+                key[len(prefix) :].split('.')[0]
+                for key in state
+                if key.startswith(prefix)
+            }
+        )
+
+    try:
+        stages = range(count('stages.'))
+        tables = [
+            state[f'stages.{i}.blocks.0.attn.position_bias.table']
+            for i in stages
+        ]
+        patches = state['patch_embed.proj.weight']
+        hidden = state['stages.0.blocks.0.mlp.fc1.weight'].size(0)
+    except KeyError as error:
+        raise ValueError(
+            f'no tensors of a whole backbone: {error.args[0]} is missing'
+        ) from None
+    return SwinSettings(
+        embed_dims=patches.size(0),
+        depths=tuple(count(f'stages.{i}.blocks.') for i in stages),
+        num_heads=tuple(table.size(1) for table in tables),
+        patch_size=patches.size(-1),
+        window_sizes=tuple((round(t.size(0) ** 0.5) + 1) // 2 for t in tables),
+        mlp_ratio=hidden / patches.size(0),
+    )
+
+
+def _settings(
+    state: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> SwinSettings:
+    name = str(config.get('type', '')).split('.')[-1]
+    if name != 'MIMSwin':
+        raise ValueError(
+            f'the config has a backbone of type {config.get("type")}, and '
+            f'only mixmae.MIMSwin can be converted'
+        )
+    found = settings_from_shapes(state)
+    claims = {
+        'window_sizes': tuple(config.get('window_sizes', _DEFAULT_WINDOWS)),
+        'patch_size': config.get('patch_size', 4),
+    }
+    arch = config.get('arch', 'base')
+    if isinstance(arch, Mapping):
+        for key in ('embed_dims', 'depths', 'num_heads'):
+            value = arch.get(key)
+            claims[key] = tuple(value) if isinstance(value, list) else value
+    for key, claimed in claims.items():
+        if getattr(found, key) != claimed:
+            raise ValueError(
+                f'the config is of another network: its {key} is {claimed}, '
+                f'the tensors say {getattr(found, key)}'
+            )
+    recorded = {key: config[key] for key in _RECORDED if key in config}
+    if isinstance(recorded.get('img_size'), list):
+        recorded['img_size'] = tuple(recorded['img_size'])
+    return replace(found, **recorded)
+
+
+def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:
+    """Why a network cannot be one of the usual Swins; empty if it can.
+
+    Args:
+        settings: of the network.
+        per_stage: the target takes one window per stage rather than one.
+    """
+    objections = []
+    windows = settings.window_sizes
+    if not settings.shift:
+        objections.append(
+            'its windows are never shifted (shift=False), while Swin shifts '
+            'every second block'
+        )
+    if len(set(windows)) > 1 and not per_stage:
+        objections.append(
+            f'its windows {", ".join(map(str, windows))} differ, while Swin '
+            f'has one for all stages'
+        )
+    if settings.absolute_positions:
+        objections.append(
+            'it adds frozen sine-cosine positions to its tokens '
+            '(absolute_positions=True), while Swin has none'
+        )
+    return objections
+
+
+def refuse(target: str, objections: list[str]) -> None:
+    """Raises the objections, if any, and says what to do instead.
+
+    Raises:
+        ValueError: there are objections.
+    """
+    if objections:
+        raise ValueError(
+            f'this network is no {target}: {"; ".join(objections)}. Use it as '
+            f"it is, in any framework: backbone=dict(type='mixmae.MIMSwin', "
+            f"init_cfg=dict(type='Pretrained', checkpoint=...), ...)"
+        )

@@ -1,0 +1,1 @@
+"""Checkpoints of other code bases to ours, and ours to theirs."""

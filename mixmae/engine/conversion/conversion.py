@@ -1,0 +1,115 @@
+"""The outcome of a conversion, and how it is reported and written."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mixmae.checkpoints.key_report import KeyReport
+from mixmae.checkpoints.safetensors_file import write_bare_backbone
+from mixmae.checkpoints.whole_file import whole_file
+from mixmae.engine.conversion.source import Source, read_source
+
+
+@dataclass
+class Conversion:
+    """A converted checkpoint, before it is written.
+
+    Attributes:
+        state: tensors under their new names.
+        report: what became of each key.
+        model: configs of the parts of the model that takes the state.
+        source: where the weights come from.
+        bare: it is a backbone for a safetensors file.
+    """
+
+    state: Mapping[str, Tensor]
+    report: KeyReport
+    model: Mapping[str, Any]
+    source: str
+    bare: bool = False
+
+    def write(self, path: Path) -> None:
+        """Writes it whole, or not at all.
+
+        Raises:
+            ValueError: keys do not fit; another suffix than the format's.
+        """
+        if not self.report.complete:
+            raise ValueError('keys do not fit, nothing written')
+        suffix = '.safetensors'
+        if self.bare != (path.suffix == suffix):
+            wanted = f'on {suffix}' if self.bare else f'not on {suffix}'
+            raise ValueError(f'{path} must end {wanted}, nothing written')
+        name = os.path.basename(self.source)
+        if self.bare:
+            write_bare_backbone(
+                path,
+                self.state,
+                self.model['backbone'],
+                self.model['data_preprocessor'],
+                f'converted from {name}',
+            )
+            return
+        meta = {'source': name, 'grade': 'converted', 'model': self.model}
+        with whole_file(path) as partial:
+            torch.save({'state_dict': dict(self.state), 'meta': meta}, partial)
+
+
+def run_conversion(
+    convert: Callable[..., Conversion],
+    doc: str,
+    options: Mapping[str, dict] | None = None,
+    argv: list[str] | None = None,
+) -> None:
+    """The command line that all converters share.
+
+    Args:
+        convert: takes the source, and the options as keywords.
+        doc: of the tool; its first line is the description.
+        options: flags of this tool -> what ``add_argument`` takes. Their
+            ``dest`` are the keywords.
+        argv: the arguments; None = the process's.
+
+    Raises:
+        ValueError: nothing was written, and why.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument('src', type=Path, help='checkpoint to convert')
+    parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument(
+        '--config',
+        type=Path,
+        help='config file of the run that SRC comes from, where SRC does '
+        'not carry one',
+    )
+    for flag, option in (options or {}).items():
+        parser.add_argument(flag, **option)
+    keywords = vars(parser.parse_args(argv))
+    src, dst = keywords.pop('src'), keywords.pop('dst')
+    if dst.exists() and dst.samefile(src):
+        raise ValueError(f'SRC and DST are one file, {src}')
+    source: Source = read_source(src, keywords.pop('config'))
+    done = convert(source, **keywords)
+    print('\n'.join(done.report.lines()))
+    done.write(dst)
+    print(f'network: {describe(done.model)}')
+    print(f'wrote {dst}')
+
+
+def describe(model: Mapping[str, Any]) -> str:
+    """Configs as Python would write them, on one line."""
+    return ', '.join(f'{name}={_call(part)}' for name, part in model.items())
+
+
+def _call(value: Any) -> str:
+    if isinstance(value, Mapping) and all(k.isidentifier() for k in value):
+        return f'dict({describe(value)})'
+    return repr(value)

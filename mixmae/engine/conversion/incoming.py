@@ -1,0 +1,298 @@
+"""Checkpoints of other code bases become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from mixmae.checkpoints.key_report import KeyReport
+from mixmae.checkpoints.mmpretrain_mixmim import (
+    DECODER_POSITIONS,
+    POSITIONS,
+    from_mmpretrain_mixmim,
+)
+from mixmae.checkpoints.official_mixmim import (
+    from_official_mixmim,
+    is_official_mixmim,
+)
+from mixmae.checkpoints.openmmlab_swin import from_openmmlab_swin
+from mixmae.checkpoints.position_halves import (
+    swap_backbone_halves,
+    swap_neck_halves,
+)
+from mixmae.checkpoints.swin_settings import SwinSettings, settings_from_shapes
+from mixmae.checkpoints.timm_swin import from_timm_swin
+from mixmae.engine.conversion.conversion import Conversion
+from mixmae.engine.conversion.network import (
+    neck_config,
+    parts_of,
+    wanted_state,
+)
+from mixmae.engine.conversion.position_table import identify_positions
+from mixmae.engine.conversion.source import Source
+from mixmae.models.layers.bias_resize import resize_table
+
+# MixMIM util/datasets.py; torchvision's figures in units of 0..255.
+_IMAGENET = {
+    'mean': [123.675, 116.28, 103.53],
+    'std': [58.395, 57.12, 57.375],
+    'channel_order': 'RGB',
+}
+_PRETRAINED_AT = 224
+_NO_PART = 'a part of the model beside its backbone'
+
+
+def from_official(
+    source: Source, windows: Sequence[int] | None = None
+) -> Conversion:
+    """An official MixMIM, pretrained or fine-tuned.
+
+    Args:
+        source: the checkpoint.
+        windows: sides of the windows to resize bias tables to, or None.
+
+    Raises:
+        ValueError: the file is no official MixMIM checkpoint.
+    """
+    if not is_official_mixmim(source.state):
+        raise ValueError(
+            f'not an official MixMIM checkpoint: {source.path} has no '
+            f'layers.0.blocks.0.attn.qkv.weight, or neither '
+            f'absolute_pos_embed nor mask_token'
+        )
+    state, report = from_official_mixmim(source.state)
+    return _mixmim(
+        source,
+        state,
+        report,
+        ('absolute_pos_embed', 'decoder_pos_embed'),
+        windows,
+        dict(num_heads=16),
+        _IMAGENET,
+    )
+
+
+def from_mmpretrain(
+    source: Source, windows: Sequence[int] | None = None
+) -> Conversion:
+    """mmpretrain's MixMIM, pretrained or fine-tuned.
+
+    Args:
+        source: the checkpoint.
+        windows: sides of the windows to resize bias tables to, or None.
+
+    Raises:
+        ValueError: the file is no such checkpoint.
+    """
+    state, report = from_mmpretrain_mixmim(source.state)
+    neck = dict(source.model.get('neck') or {})
+    decoder = dict(
+        num_heads=neck.get('decoder_num_heads', 16),
+        norm_eps=(neck.get('norm_cfg') or {}).get('eps', 1e-6),
+    )
+    names = (POSITIONS, DECODER_POSITIONS)
+    if POSITIONS not in source.state:
+        names = (POSITIONS.removeprefix('backbone.'), DECODER_POSITIONS)
+    if not neck and 'neck.mask_token' in state:
+        report.notes.append(
+            f"the decoder is taken to have mmpretrain's default of "
+            f'{decoder["num_heads"]} heads and norm_eps '
+            f'{decoder["norm_eps"]}, which tensors cannot tell'
+        )
+    return _mixmim(
+        source, state, report, names, windows, decoder, _recorded(source)
+    )
+
+
+def from_swin(source: Source) -> Conversion:
+    """mmdet's or mmseg's Swin, alone or in a detector or segmentor.
+
+    Raises:
+        ValueError: the file has no such backbone.
+    """
+    backbone, others = parts_of(source.state)
+    state, report = from_openmmlab_swin(backbone)
+    _prefix(report)
+    for key in others:
+        report.dropped[key] = _NO_PART
+    settings = replace(
+        settings_from_shapes(state),
+        shift=True,
+        absolute_positions=False,
+        # As near as padding comes to theirs.
+        mask_padding=False,
+        norm_eps=_norm_eps(source),
+    )
+    return _plain(source, state, report, settings, {})
+
+
+def from_timm(source: Source) -> Conversion:
+    """timm's or Microsoft's Swin, with its classifier if it has one.
+
+    Raises:
+        ValueError: the file is no such network.
+    """
+    renamed, report = from_timm_swin(source.state)
+    state = {k: v for k, v in renamed.items() if not k.startswith('head.')}
+    head = {k: v for k, v in renamed.items() if k.startswith('head.')}
+    _prefix(report)
+    settings = replace(
+        settings_from_shapes(state), shift=True, absolute_positions=False
+    )
+    report.notes.append(
+        'equal where each grid is a multiple of its window or lies within '
+        'one; elsewhere timm pads after shifting, without masking'
+    )
+    return _plain(source, state, report, settings, head)
+
+
+def from_bare(source: Source) -> Conversion:
+    """A bare safetensors file of ours.
+
+    Raises:
+        ValueError: it has no header that says what it is.
+    """
+    backbone, others = parts_of(source.state)
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    report = KeyReport(
+        renamed={key: f'backbone.{key}' for key in backbone},
+        unexpected=sorted(others),
+    )
+    model = {
+        'backbone': source.part('backbone'),
+        'data_preprocessor': source.preprocessing(),
+    }
+    settings = SwinSettings.of(backbone, model['backbone'])
+    report.compare(state, wanted_state(state, settings))
+    return Conversion(state, report, model, source.path)
+
+
+def _mixmim(
+    source: Source,
+    state: dict[str, Tensor],
+    report: KeyReport,
+    position_names: tuple[str, str],
+    windows: Sequence[int] | None,
+    decoder: Mapping[str, Any],
+    preprocessing: Mapping[str, Any] | None,
+) -> Conversion:
+    """Positions, windows and settings of a MixMIM in our names."""
+    table, decoder_table = (source.state.get(name) for name in position_names)
+    backbone, others = parts_of(state)
+    settings = replace(settings_from_shapes(backbone), shift=False)
+    if table is not None:
+        base = max(_PRETRAINED_AT // settings.patch_size, 1)
+        found = identify_positions(table, (base,))
+        report.dropped[position_names[0]] = _what(found.deviation)
+        settings = replace(
+            settings,
+            img_size=found.side * settings.patch_size,
+            absolute_positions=found.present,
+        )
+        if found.swapped:
+            backbone = swap_backbone_halves(backbone, settings.embed_dims)
+            report.notes.append(
+                'its positions hold y before x: the two halves of the '
+                'channels of stage 0 were swapped, an equal network'
+            )
+        if not found.present:
+            report.dropped[position_names[0]] = 'all zero'
+            report.notes.append('its positions are zero, so it has none')
+    model: dict[str, Any] = {}
+    if 'neck.mask_token' in state:
+        neck = {
+            key.removeprefix('neck.'): value for key, value in others.items()
+        }
+        model['neck'] = neck_config(neck, **decoder)
+        if decoder_table is not None:
+            found = identify_positions(decoder_table)
+            if not found.present:
+                raise ValueError(
+                    f'{source.path}: the positions of its decoder are zero; '
+                    f'ours always has them'
+                )
+            report.dropped[position_names[1]] = _what(found.deviation)
+            if found.swapped:
+                dims = model['neck']['decoder']['embed_dims']
+                neck = swap_neck_halves(neck, dims)
+                report.notes.append(
+                    'and so were those of the channels of the decoder'
+                )
+        others = {f'neck.{key}': value for key, value in neck.items()}
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    state.update(others)
+    if windows is not None:
+        settings = replace(settings, window_sizes=tuple(windows))
+        _resize_tables(state, windows, report)
+    model = {'backbone': settings.config(), **model}
+    if preprocessing:
+        model['data_preprocessor'] = dict(preprocessing)
+    report.compare(state, wanted_state(state, settings))
+    return Conversion(state, report, model, source.path)
+
+
+def _plain(
+    source: Source,
+    backbone: Mapping[str, Tensor],
+    report: KeyReport,
+    settings: SwinSettings,
+    head: Mapping[str, Tensor],
+) -> Conversion:
+    """The end of a conversion of a Swin."""
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    state.update(head)
+    model: dict[str, Any] = {'backbone': settings.config()}
+    preprocessing = _recorded(source)
+    if preprocessing:
+        model['data_preprocessor'] = preprocessing
+    report.compare(state, wanted_state(state, settings))
+    return Conversion(state, report, model, source.path)
+
+
+def _resize_tables(
+    state: dict[str, Tensor], windows: Sequence[int], report: KeyReport
+) -> None:
+    """Resizes the bias tables to other windows, one per stage, in place.
+
+    Raises:
+        ValueError: not one window per stage.
+    """
+    tables = [key for key in state if key.endswith('position_bias.table')]
+    stages = {key.split('.')[2] for key in tables}
+    if len(windows) != len(stages) or min(windows) < 1:
+        raise ValueError(
+            f'--window-sizes {list(windows)} must be one side of at least 1 '
+            f'token for each of the {len(stages)} stages'
+        )
+    for key in tables:
+        resized = resize_table(state[key], windows[int(key.split('.')[2])])
+        if resized.shape != state[key].shape:
+            report.resized[key] = (state[key].shape, resized.shape)
+            state[key] = resized
+
+
+def _prefix(report: KeyReport) -> None:
+    """Our names in a report get the backbone's prefix."""
+    for old, new in report.renamed.items():
+        if not new.startswith('head.'):
+            report.renamed[old] = f'backbone.{new}'
+
+
+def _what(deviation: float) -> str:
+    near = f', ours is within {deviation:.1g}' if deviation else ''
+    return f'frozen sine-cosine table, recomputed{near}'
+
+
+def _recorded(source: Source) -> dict[str, Any] | None:
+    """The preprocessing, if the source tells."""
+    return (
+        source.preprocessing() if 'data_preprocessor' in source.model else None
+    )
+
+
+def _norm_eps(source: Source) -> float:
+    config = source.model.get('backbone') or {}
+    return (config.get('norm_cfg') or {}).get('eps', SwinSettings.norm_eps)

@@ -1,0 +1,191 @@
+"""Our checkpoints become those of other code bases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from mixmae.checkpoints.key_report import KeyReport
+from mixmae.checkpoints.mmpretrain_mixmim import (
+    mmpretrain_mixmim_config,
+    to_mmpretrain_mixmim,
+)
+from mixmae.checkpoints.openmmlab_swin import (
+    openmmlab_swin_config,
+    to_openmmlab_swin,
+)
+from mixmae.checkpoints.swin_settings import SwinSettings
+from mixmae.checkpoints.timm_swin import timm_swin_config, to_timm_swin
+from mixmae.engine.conversion.conversion import Conversion
+from mixmae.engine.conversion.network import parts_of, wanted_state
+from mixmae.engine.conversion.source import Source
+from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.layers.sincos import grid_coords, sincos_embedding
+
+_NO_PART = 'a part of the model beside its backbone'
+
+
+def to_mmpretrain(source: Source, img_size: int | None = None) -> Conversion:
+    """mmpretrain's MixMIM: a classifier, a backbone, or a pretraining model.
+
+    Args:
+        source: our checkpoint.
+        img_size: side in pixels of the images it is for; None = what the
+            network was made for.
+
+    Raises:
+        ValueError: nothing is known of the network, or MixMIM cannot compute
+            what it computes.
+    """
+    neck = None
+    if str(source.model.get('neck', {}).get('type')).endswith('MixMAENeck'):
+        neck = source.part('neck')
+        if not neck.get('masked_attention', True):
+            raise ValueError(
+                "mmpretrain's MixMIM always masks attention; this network "
+                'was pretrained without (masked_attention=False)'
+            )
+    state, settings, report = _ours(source, {'neck'} if neck else {'head'})
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    target = (
+        settings if img_size is None else replace(settings, img_size=img_size)
+    )
+    positions = _positions(settings, target.grids[0])
+    decoder_positions = None
+    if neck is not None:
+        coords = grid_coords(*target.grids[-1])
+        dims = state['neck.embed.weight'].size(0)
+        decoder_positions = sincos_embedding(coords, dims)
+    converted, mapped = to_mmpretrain_mixmim(
+        state, target, positions, decoder_positions
+    )
+    mapped.dropped.update(report.dropped)
+    return Conversion(
+        converted,
+        mapped,
+        mmpretrain_mixmim_config(target, neck),
+        source.path,
+    )
+
+
+def to_swin(source: Source, scope: str) -> Conversion:
+    """The Swin of mmdet or mmseg.
+
+    Args:
+        source: our checkpoint.
+        scope: 'mmdet' or 'mmseg', for the config that is shown.
+
+    Raises:
+        ValueError: nothing is known of the network, or Swin cannot compute
+            what it computes.
+    """
+    state, settings, report = _ours(source, set())
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    backbone, _ = parts_of(state)
+    converted, mapped = to_openmmlab_swin(backbone, settings)
+    _merge(mapped, report)
+    outputs = sorted({int(k[4]) for k in backbone if k.startswith('norm')})
+    if len(outputs) < len(settings.depths):
+        mapped.notes.append(
+            f'it has norms of outputs {outputs} only; others that '
+            f'out_indices asks for start anew'
+        )
+    # Their init_cfg looks for this prefix, and mmdet for nothing else.
+    converted = {f'backbone.{key}': value for key, value in converted.items()}
+    mapped.renamed = {a: f'backbone.{b}' for a, b in mapped.renamed.items()}
+    mapped.made = {f'backbone.{a}': b for a, b in mapped.made.items()}
+    config = openmmlab_swin_config(settings, scope, outputs)
+    return Conversion(converted, mapped, {'backbone': config}, source.path)
+
+
+def to_timm(source: Source, img_size: int | None = None) -> Conversion:
+    """timm's Swin.
+
+    Args:
+        source: our checkpoint.
+        img_size: as for ``to_mmpretrain``.
+
+    Raises:
+        ValueError: as for ``to_mmpretrain``.
+    """
+    state, settings, report = _ours(source, {'head'})
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    if img_size is not None:
+        settings = replace(settings, img_size=img_size)
+    backbone, head = parts_of(state)
+    converted, mapped = to_timm_swin({**backbone, **head}, settings)
+    _merge(mapped, report)
+    classes = head['head.fc.weight'].size(0) if head else 0
+    config = timm_swin_config(settings, classes)
+    return Conversion(
+        converted, mapped, {'SwinTransformer': config}, source.path
+    )
+
+
+def to_bare(source: Source) -> Conversion:
+    """The backbone alone, for a safetensors file.
+
+    Raises:
+        ValueError: nothing is known of the network or its preprocessing.
+    """
+    state, settings, report = _ours(source, set())
+    backbone, _ = parts_of(state)
+    report.renamed = {f'backbone.{key}': key for key in backbone}
+    model = {
+        'backbone': settings.config(),
+        'data_preprocessor': source.preprocessing(),
+    }
+    return Conversion(backbone, report, model, source.path, bare=True)
+
+
+def _ours(
+    source: Source, parts: set[str]
+) -> tuple[dict[str, Tensor], SwinSettings, KeyReport]:
+    """A backbone and the named parts, checked against the network.
+
+    Returns:
+        The state with prefixes, the settings, and a report of what was
+        dropped and what does not fit.
+    """
+    backbone, others = parts_of(source.state)
+    settings = SwinSettings.of(backbone, source.part('backbone'))
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    report = KeyReport()
+    for key, value in others.items():
+        if key.split('.')[0] in parts and not _foreign(key):
+            state[key] = value
+        else:
+            report.dropped[key] = _NO_PART
+    report.compare(state, wanted_state(state, settings))
+    return state, settings, report
+
+
+def _foreign(key: str) -> bool:
+    """A head that is no classifier's, e.g. of reconstruction."""
+    return key.startswith('head.') and not key.startswith('head.fc.')
+
+
+def _positions(settings: SwinSettings, grid: tuple[int, int]) -> Tensor:
+    """(h, w, C) as the network adds them on a grid."""
+    if not settings.absolute_positions:
+        return torch.zeros(*grid, settings.embed_dims)
+    own = SinCosPositions(
+        *settings.grids[0], settings.embed_dims, settings.position_resize
+    )
+    return own.at(grid)
+
+
+def _merge(mapped: KeyReport, before: KeyReport) -> None:
+    """A report of keys without prefix becomes one of the source's keys."""
+
+    def name(key: str) -> str:
+        return key if key.startswith('head.') else f'backbone.{key}'
+
+    mapped.renamed = {name(a): b for a, b in mapped.renamed.items()}
+    mapped.dropped = {name(a): b for a, b in mapped.dropped.items()}
+    mapped.dropped.update(before.dropped)

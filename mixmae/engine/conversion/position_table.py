@@ -1,0 +1,68 @@
+"""Telling which positions a checkpoint was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mixmae.models.layers.absolute_positions import SinCosPositions
+
+# Tables were computed in float32, or saved in float16; wrong ones differ by 2.
+_TOLERANCE = 1e-3
+
+
+class PositionTable(NamedTuple):
+    """What a table of positions turned out to be.
+
+    Attributes:
+        side: of the grid in tokens that the sine-cosine table was made for,
+            before it was resized to the grid that it has now.
+        present: False if it is all zero.
+        swapped: x and y are the other way round than ours.
+        deviation: largest difference to our own table.
+    """
+
+    side: int
+    present: bool
+    swapped: bool
+    deviation: float
+
+
+def identify_positions(
+    table: Tensor, others: Sequence[int] = ()
+) -> PositionTable:
+    """Recognises a frozen position table.
+
+    Args:
+        table: (1, L, C) of a square grid.
+        others: sides of grids that it may have been resized from.
+
+    Raises:
+        ValueError: it is none of the tables that we could compute.
+    """
+    count, dims = table.shape[-2:]
+    side = round(count**0.5)
+    if side**2 != count:
+        raise ValueError(
+            f'positions of {count} tokens are of no square grid; only square '
+            f'images can be converted'
+        )
+    given = table.view(side, side, dims).float()
+    if not given.any():
+        return PositionTable(side, False, False, 0.0)
+    halves = {False: given, True: given.roll(dims // 2, -1)}
+    nearest = torch.inf
+    for base in dict.fromkeys((side, *others)):
+        ours = SinCosPositions(base, base, dims).at((side, side))
+        for swapped, candidate in halves.items():
+            deviation = float((candidate - ours).abs().max())
+            nearest = min(nearest, deviation)
+            if deviation <= _TOLERANCE:
+                return PositionTable(base, True, swapped, deviation)
+    raise ValueError(
+        f'its positions are no frozen sine-cosine table: the nearest differs '
+        f'by {nearest:.2g}. If they were learned, MIMSwin cannot hold them'
+    )

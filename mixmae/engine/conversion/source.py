@@ -1,0 +1,141 @@
+"""A checkpoint to be converted, and what is known of its network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import Tensor
+
+from mixmae.checkpoints.config_text import parse_config_text
+from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.safetensors_file import read_header
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read of a checkpoint.
+
+    Attributes:
+        path: of the file.
+        state: all its tensors, under their own names.
+        model: what is recorded of the model: configs of its ``backbone``,
+            ``neck``, ``data_preprocessor``; empty if nothing is.
+    """
+
+    path: str
+    state: Mapping[str, Tensor]
+    model: Mapping[str, Any]
+
+    def part(self, name: str) -> dict[str, Any]:
+        """The recorded config of a part of the model.
+
+        Raises:
+            ValueError: nothing is recorded of it.
+        """
+        config = self.model.get(name)
+        if not isinstance(config, Mapping):
+            raise ValueError(
+                f'{self.path} does not say how its {name} was built, and '
+                f'tensors alone cannot tell; give the config of its run: '
+                f'--config CONFIG'
+            )
+        return dict(config)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Mean, std and channel order that the network was trained with.
+
+        Raises:
+            ValueError: nothing is recorded of them.
+        """
+        config = self.part('data_preprocessor')
+        if 'channel_order' in config:
+            return config
+        if config.get('mean') is None or config.get('std') is None:
+            raise ValueError(
+                f'{self.path}: its data_preprocessor has no mean and std; '
+                f'give a config that has: --config CONFIG'
+            )
+        # MaskingDataPreprocessor's default; others say to_rgb or bgr_to_rgb.
+        masking = str(config.get('type', '')).endswith(
+            'MaskingDataPreprocessor'
+        )
+        rgb = config.get('to_rgb', config.get('bgr_to_rgb', masking))
+        return {
+            'mean': [float(x) for x in config['mean']],
+            'std': [float(x) for x in config['std']],
+            'channel_order': 'RGB' if rgb else 'BGR',
+        }
+
+
+def read_source(path: str | Path, config: str | Path | None = None) -> Source:
+    """Reads a checkpoint safely, with what it or a config says of its model.
+
+    Args:
+        path: of a checkpoint or safetensors file.
+        config: the config file of its run, which is executed as any config
+            is; None = what the checkpoint itself carries, which is not.
+
+    Raises:
+        ValueError: an unreadable file, or no state dict in it.
+    """
+    content = safe_load(path)
+    state = content.get('state_dict', content.get('model', content))
+    if not isinstance(state, Mapping) or not state:
+        raise ValueError(f'{path} holds no state dict')
+    odd = [k for k, v in state.items() if not isinstance(v, Tensor)]
+    if odd:
+        raise ValueError(
+            f'{path} holds no state dict: {odd[0]} is a '
+            f'{type(state[odd[0]]).__name__}, not a tensor'
+        )
+    if config is not None:
+        model = _model_of_file(config)
+    else:
+        meta = content.get('meta')
+        meta = meta if isinstance(meta, Mapping) else {}
+        model = _recorded_model(meta, str(path).endswith('.safetensors'))
+    return Source(str(path), state, model)
+
+
+def _model_of_file(path: str | Path) -> Mapping[str, Any]:
+    if not Path(path).is_file():
+        raise ValueError(f'there is no config file {path}')
+    try:
+        cfg = Config.fromfile(path)
+    except (SyntaxError, FileNotFoundError) as error:
+        raise ValueError(f'{path}: {error}') from error
+    return _model_of_settings(cfg.to_dict())
+
+
+def _model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The model of a config; its preprocessor may stand beside it."""
+    model = settings.get('model')
+    if not isinstance(model, Mapping):
+        return {}
+    beside = settings.get('data_preprocessor')
+    inside = model.get('data_preprocessor')
+    if not isinstance(beside, Mapping):
+        return model
+    if isinstance(inside, Mapping):
+        beside = {**beside, **inside}
+    return {**model, 'data_preprocessor': beside}
+
+
+def _recorded_model(meta: Mapping[str, Any], bare: bool) -> Mapping[str, Any]:
+    if bare:
+        header = read_header(meta) if 'format_version' in meta else {}
+        named = {
+            'backbone': header.get('backbone'),
+            'data_preprocessor': header.get('preprocessing'),
+        }
+        return {key: value for key, value in named.items() if value}
+    if isinstance(meta.get('model'), Mapping):
+        return meta['model']
+    text = meta.get('cfg')
+    if not isinstance(text, str):
+        return {}
+    return _model_of_settings(parse_config_text(text))
