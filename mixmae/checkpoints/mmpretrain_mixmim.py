@@ -18,7 +18,11 @@ from mixmae.checkpoints.bias_tables import centre_of_table, offset_index
 from mixmae.checkpoints.key_map import KeyMap, prefixed
 from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.merging_order import from_unfold_order, to_unfold_order
-from mixmae.checkpoints.swin_settings import SwinSettings, refuse
+from mixmae.checkpoints.swin_settings import (
+    SwinSettings,
+    refuse,
+    size_objections,
+)
 
 POSITIONS = 'backbone.absolute_pos_embed'
 DECODER_POSITIONS = 'neck.decoder_pos_embed'
@@ -181,7 +185,7 @@ def mmpretrain_mixmim_config(
 
 def _objections(settings: SwinSettings) -> list[str]:
     """Why a network cannot be a MixMIM; empty if it can."""
-    objections = []
+    objections = size_objections(settings)
     if settings.shift:
         objections.append(
             'its windows are shifted (shift=True), which MixMIM never does'

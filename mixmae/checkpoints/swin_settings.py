@@ -44,10 +44,15 @@ class SwinSettings:
     @property
     def grids(self) -> list[tuple[int, int]]:
         """(rows, columns) of the tokens of each stage at ``img_size``."""
-        size = self.img_size
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = self.size
         strides = [self.patch_size << i for i in range(len(self.depths))]
         return [(-(-height // s), -(-width // s)) for s in strides]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``img_size`` as (height, width)."""
+        size = self.img_size
+        return (size, size) if isinstance(size, int) else size
 
     @classmethod
     def of(
@@ -177,6 +182,16 @@ def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:
             '(absolute_positions=True), while Swin has none'
         )
     return objections
+
+
+def size_objections(settings: SwinSettings) -> list[str]:
+    """Why a network of a fixed image size cannot be one; empty if it can."""
+    if all(side % settings.patch_size == 0 for side in settings.size):
+        return []
+    return [
+        f'image size {settings.img_size} is no multiple of its patches of '
+        f'{settings.patch_size} pixels'
+    ]
 
 
 def refuse(target: str, objections: list[str]) -> None:

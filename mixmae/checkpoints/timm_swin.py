@@ -17,6 +17,7 @@ from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.swin_settings import (
     SwinSettings,
     refuse,
+    size_objections,
     swin_objections,
 )
 
@@ -81,7 +82,10 @@ def to_timm_swin(
         ValueError: timm's Swin cannot compute what this network computes at
             its image size.
     """
-    objections = swin_objections(settings, per_stage=True)
+    objections = [
+        *swin_objections(settings, per_stage=True),
+        *size_objections(settings),
+    ]
     if settings.norm_eps != SwinSettings.norm_eps:
         objections.append(
             f'its norm_eps is {settings.norm_eps}, theirs '
