@@ -1,7 +1,6 @@
 """Annotation files in COCO's format: what in them cannot be true."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,21 +122,21 @@ def _name(kind: str, entry: dict, index: int) -> str:
 
 
 def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
-    """Entries whose ``key`` is missing, or is that of another one."""
-    counts = Counter(entry[key] for entry in entries if _is_id(entry.get(key)))
+    """Entries whose ``key`` is missing, or is that of an earlier one."""
+    first: dict[int | str, int] = {}
     for index, entry in enumerate(entries):
         value, name = entry.get(key), _name(kind, entry, index)
-        if not _is_id(value):
-            if key == 'file_name':
-                # Reported with the other faults of file names.
-                continue
+        if _is_id(value):
+            earlier = first.setdefault(value, index)
+            if earlier != index:
+                if key == 'id':
+                    name = f'{kind} [{index}]'
+                text = f'{key} {value!r} is that of {kind} [{earlier}], too'
+                yield Fault(f'{kind} {key} used twice', name, text)
+        elif key != 'file_name':
+            # Bad file names are reported with their other faults.
             text = f'{key} is {value!r}, not a number or a text'
             yield Fault(f'bad {key}', name, text)
-        elif counts[value] > 1:
-            if key == 'id':
-                name = f'{kind} [{index}]'
-            text = f'{key} {value!r} is that of {counts[value]} entries'
-            yield Fault(f'{kind} {key} used twice', name, text)
 
 
 def _image_faults(image: dict, index: int) -> Iterator[Fault]:
