@@ -1,0 +1,82 @@
+"""The command that looks at data sets."""
+
+import json
+
+import pytest
+
+from mixmae.datasets.scenes.scene_set import SceneSet
+from tests.engine.tiny_run import ROOT
+from tests.tools.running import load_tool, run_tool
+
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'check_dataset.py'
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    SceneSet(size=16, train=12, val=12).write(tmp_path / 'scenes')
+    return tmp_path / 'scenes'
+
+
+def test_a_sound_set(scenes, capsys):
+    assert load_tool(TOOL).main(['scenes', str(scenes)]) == 0
+    said = capsys.readouterr()
+    assert f'{scenes}: no problems' in said.out
+    assert 'values in the label maps: 0 to 10' in said.out
+
+
+def test_problems_are_listed_up_to_a_limit(scenes, capsys):
+    path = scenes / 'coco' / 'annotations' / 'instances_val.json'
+    content = json.loads(path.read_text())
+    for annotation in content['annotations'][:3]:
+        annotation['category_id'] = 99
+    path.write_text(json.dumps(content))
+    arguments = ['coco-format', str(scenes / 'coco'), '--limit', '2']
+    assert load_tool(TOOL).main([*arguments, '--decode', 'none']) == 1
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if 'problem: ' in line]
+    assert len(lines) == 3
+    assert f'{path}, annotation 1: category_id 99' in lines[0]
+    assert '1 more of this kind' in lines[2]
+    assert '3 problems' in said
+    # Images were not opened.
+    assert 'opened' not in said
+
+
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (['imagenet', 'gone'], 'gone: no such folder'),
+        (['image-folder', '.', '--archives', '.'], 'no sums are known'),
+        (['places205', '.', '--archives', '.'], 'no sums'),
+        (['segmentation', '.', '--reduce-zero-label'], '--num-classes'),
+        (['segmentation', '.', '--num-classes', '0'], '1 to 256'),
+        (['coco', '.', '--num-classes', '3'], 'segmentation only'),
+        (['coco-format', '.', '--images', '.'], 'both'),
+        (['scenes', '.'], 'no record of scenes'),
+        (['coco', '.', '--workers', '-1'], 'workers'),
+        (['coco', '.', '--limit', '0'], 'limit'),
+    ],
+)
+def test_bad_calls_are_one_line(
+    tmp_path, monkeypatch, capsys, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    assert load_tool(TOOL).main(arguments) == 2
+    said = capsys.readouterr()
+    assert words in said.err and said.err.count('\n') == 1
+    assert said.out == ''
+
+
+def test_sums_of_archives(scenes, tmp_path, capsys):
+    (tmp_path / 'val2017.zip').write_bytes(b'cut off')
+    root = scenes / 'coco'
+    arguments = ['coco', str(root), '--subset', '--archives', str(tmp_path)]
+    assert load_tool(TOOL).main(arguments) == 1
+    assert f'{tmp_path}/val2017.zip: sha1 is' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_as_a_user_calls_it(scenes):
+    options = ['--workers', '2', '--decode', 'all']
+    done = run_tool(TOOL, 'scenes', scenes, *options)
+    assert 'no problems' in done.stdout
