@@ -7,9 +7,9 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Masks depend on (seed, rank, iteration) only: a resumed run draws those
-    # of the uninterrupted one.
-    mask_seed=dict(type='MaskSeedHook'),
+    # What is random in a step depends on (seed, rank, iteration) only: a
+    # resumed run draws what the uninterrupted one would have drawn.
+    step_seed=dict(type='StepSeedHook'),
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
     update_border=dict(type='UpdateBorderHook'),

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mixmae.datasets.image_listing import cache_beside, list_images
+from mixmae.datasets.samplers.sample_index import SampleIndex
 from mixmae.datasets.transforms import BrokenImageError
 from mixmae.registry import DATASETS, TRANSFORMS
 
@@ -153,10 +154,11 @@ class UnlabeledImageFolder(BaseDataset):
         count = len(self)
         if not -count <= idx < count:
             raise IndexError(f'index {idx}, but there are {count} images')
-        idx %= count
         stride = _stride(count)
         for step in range(count):
             index = (idx + step * stride) % count
+            if isinstance(idx, SampleIndex):
+                index = idx.at(index)
             if self._broken[index]:
                 continue
             try:

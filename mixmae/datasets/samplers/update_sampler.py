@@ -6,6 +6,7 @@ import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mixmae.datasets.samplers.sample_index import SampleIndex
 from mixmae.registry import DATA_SAMPLERS
 
 
@@ -57,6 +58,7 @@ class UpdateSampler(Sampler[int]):
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
+        self._skipped = 0
 
         per_update = self.world_size * batch_size * accumulative_counts
         self.total_size = len(dataset) // per_update * per_update
@@ -69,17 +71,23 @@ class UpdateSampler(Sampler[int]):
             )
 
     def __iter__(self) -> Iterator[int]:
+        first, self._skipped = self._skipped, 0
         if self.shuffle:
             generator = torch.Generator()
             generator.manual_seed(self.seed + self.epoch)
             order = torch.randperm(len(self.dataset), generator=generator)
         else:
             order = torch.arange(len(self.dataset))
-        kept = order[: self.total_size]
-        return iter(kept[self.rank :: self.world_size].tolist())
+        kept = order[: self.total_size][self.rank :: self.world_size]
+        for index in kept[first:].tolist():
+            yield SampleIndex(index, self.seed, self.epoch)
 
     def __len__(self) -> int:
         return self.total_size // self.world_size
+
+    def skip(self, samples: int) -> None:
+        """Leave out the first samples of this rank in the next pass."""
+        self._skipped = samples
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the shuffle of an epoch, counted from 0."""

@@ -3,5 +3,12 @@
 from mixmae.datasets.transforms.check_instances import CheckInstances
 from mixmae.datasets.transforms.check_label_map import CheckLabelMap
 from mixmae.datasets.transforms.load_image import BrokenImageError, LoadImage
+from mixmae.datasets.transforms.seed_sample import SeedSample
 
-__all__ = ['BrokenImageError', 'CheckInstances', 'CheckLabelMap', 'LoadImage']
+__all__ = [
+    'BrokenImageError',
+    'CheckInstances',
+    'CheckLabelMap',
+    'LoadImage',
+    'SeedSample',
+]

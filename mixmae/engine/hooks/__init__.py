@@ -3,15 +3,17 @@
 from mixmae.engine.hooks.durable_checkpoint_hook import (
     DurableCheckpointHook,
 )
-from mixmae.engine.hooks.mask_seed_hook import MaskSeedHook
+from mixmae.engine.hooks.interrupt_hook import InterruptHook
 from mixmae.engine.hooks.probe_hook import ProbeHook
 from mixmae.engine.hooks.reconstruction_hook import ReconstructionHook
+from mixmae.engine.hooks.step_seed_hook import StepSeedHook
 from mixmae.engine.hooks.update_border_hook import UpdateBorderHook
 
 __all__ = [
     'DurableCheckpointHook',
-    'MaskSeedHook',
+    'InterruptHook',
     'ProbeHook',
     'ReconstructionHook',
+    'StepSeedHook',
     'UpdateBorderHook',
 ]

@@ -12,6 +12,9 @@ from mixmae.checkpoints.durable_file import write_text_durably
 from mixmae.engine.checkpoint_writer import BACKEND, WRITER
 from mixmae.registry import HOOKS
 
+# What a run writes when it is told to end.
+INTERRUPTED = 'interrupted.pth'
+
 
 @HOOKS.register_module()
 class DurableCheckpointHook(CheckpointHook):
@@ -54,6 +57,32 @@ class DurableCheckpointHook(CheckpointHook):
         """Waits, also when no training took place."""
         WRITER.finish()
 
+    def save_now(self, runner: Runner) -> str:
+        """Saves after the current iteration, at once, and waits for it.
+
+        Returns:
+            The path, always the same one: it is of use until the next
+            regular checkpoint.
+        """
+        path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
+        meta = dict(epoch=runner.epoch, iter=runner.iter + 1)
+        runner.save_checkpoint(
+            self.out_dir,
+            INTERRUPTED,
+            meta=meta,
+            by_epoch=False,
+            backend_args=self.backend_args,
+        )
+        if is_main_process():
+            self._note(runner, path)
+        WRITER.finish()
+        return path
+
+    def _note(self, runner: Runner, path: str) -> None:
+        """Queues that this is the last checkpoint from now on."""
+        note = f'{runner.work_dir}/last_checkpoint'
+        WRITER.put(lambda: write_text_durably(note, path))
+
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict
     ) -> None:
@@ -83,8 +112,7 @@ class DurableCheckpointHook(CheckpointHook):
         )
         if not is_main_process():
             return
-        note = f'{runner.work_dir}/last_checkpoint'
-        WRITER.put(lambda: write_text_durably(note, path))
+        self._note(runner, path)
         for old in outdated:
             old = self.filename_tmpl.format(old)
             self.file_backend.remove(

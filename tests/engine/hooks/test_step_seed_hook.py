@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.hooks import MaskSeedHook
+from mixmae.engine.hooks import StepSeedHook
 from tests.engine.tiny_run import tiny_config
 
 
@@ -56,4 +56,4 @@ def test_models_without_masks_are_left_alone():
         rank=0,
         iter=0,
     )
-    MaskSeedHook().before_train_iter(runner, 0)
+    StepSeedHook().before_train_iter(runner, 0)

@@ -1,0 +1,112 @@
+"""Runs that are told to end save what they have."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import distributed
+
+from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from mixmae.registry import HOOKS
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on.
+EXIT_INTERRUPTED = 75
+
+
+@HOOKS.register_module()
+class InterruptHook(Hook):
+    """On SIGTERM or SIGINT saves after the next update, and exits with 75.
+
+    Schedulers send SIGTERM some time before they kill, a keyboard SIGINT. One
+    rank that is told is enough: all save together. ``--resume`` then goes on
+    after the very update. A second signal ends the process at once. Needs
+    ``DurableCheckpointHook``.
+
+    Raises:
+        ValueError: there is no such hook.
+    """
+
+    # After the checkpoint hook, which may have saved this iteration already.
+    priority = 'LOWEST'
+
+    def __init__(self) -> None:
+        self._told = 0
+        self._process = os.getpid()
+        self._before: dict[signal.Signals, Any] = {}
+        self._group: Any = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Starts to listen."""
+        self._saver(runner)
+        self._told = 0
+        self._process = os.getpid()
+        self._before = {
+            number: signal.signal(number, self._listen) for number in SIGNALS
+        }
+        if get_world_size() > 1:
+            # Of its own, on the host: no GPU is waited for.
+            self._group = distributed.new_group(backend='gloo')
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Saves and exits if any rank was told to."""
+        counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        if (runner.iter + 1) % counts:
+            return
+        told = self._agreed()
+        if not told:
+            return
+        path = self._saver(runner).save_now(runner)
+        runner.logger.info(
+            f'{signal.Signals(told).name} after iteration {runner.iter + 1}: '
+            f'saved {path}; the same command with --resume goes on'
+        )
+        self.after_train(runner)
+        raise SystemExit(EXIT_INTERRUPTED)
+
+    def after_train(self, runner: Runner) -> None:
+        """Stops to listen."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _listen(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            # A worker of a data loader. Whoever signals the whole group means
+            # the training, which still needs its batches; a worker ends with
+            # its parent.
+            return
+        if self._told:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(self._process, number)
+        self._told = number
+
+    def _agreed(self) -> int:
+        """The signal that this rank or another one got, or 0."""
+        if self._group is None:
+            return self._told
+        told = torch.tensor(self._told)
+        distributed.all_reduce(told, distributed.ReduceOp.MAX, self._group)
+        return int(told)
+
+    def _saver(self, runner: Runner) -> DurableCheckpointHook:
+        for hook in runner.hooks:
+            if isinstance(hook, DurableCheckpointHook):
+                return hook
+        raise ValueError(
+            "InterruptHook needs default_hooks.checkpoint.type='mixmae."
+            "DurableCheckpointHook', which saves for it"
+        )

@@ -1,0 +1,47 @@
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
+from mixmae.datasets.transforms.seed_sample import SeedSample
+
+
+def drawn(index) -> tuple:
+    found = SeedSample()({'sample_idx': index})
+    assert type(found['sample_idx']) is int
+    return random.random(), np.random.random(), torch.rand(1).item()
+
+
+def test_depends_on_seed_epoch_and_sample_alone():
+    first = drawn(SampleIndex(3, 7, 2))
+    random.random(), np.random.random(), torch.rand(9)
+    assert drawn(SampleIndex(3, 7, 2)) == first
+    others = [SampleIndex(4, 7, 2), SampleIndex(3, 8, 2), SampleIndex(3, 7, 1)]
+    for other in others:
+        assert not set(drawn(other)) & set(first)
+
+
+def test_the_index_travels_to_workers_as_it_is():
+    index = pickle.loads(pickle.dumps(SampleIndex(3, 7, 2)))
+    assert (index, index.seed, index.epoch) == (3, 7, 2)
+    moved = index.at(5)
+    assert (moved, moved.seed, moved.epoch) == (5, 7, 2)
+
+
+def test_a_plain_index_is_refused():
+    with pytest.raises(ValueError, match='sample_idx 3.*UpdateSampler'):
+        SeedSample()({'sample_idx': 3})
+
+
+def test_streams_are_unlike_each_other():
+    first = []
+    for step in range(200):
+        seed_generators(0, 0, step)
+        first.append((random.random(), np.random.random(), torch.rand(1)))
+    numbers = np.array([[float(x) for x in row] for row in first])
+    assert len(np.unique(numbers)) == numbers.size
+    assert abs(np.corrcoef(numbers.T) - np.eye(3)).max() < 0.25
+    assert abs(numbers.mean(0) - 0.5).max() < 0.1
