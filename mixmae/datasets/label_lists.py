@@ -63,18 +63,20 @@ def places365(
             None.
     """
     path = _find(root, PLACES365_LISTS[split], 'filelist_places365-standard')
-    stem = 'data' if split == 'train' else 'val'
+    # The archive's own name, and the one that torchvision gives it.
+    forms = ['data_{}', 'data_{}_standard'] if split == 'train' else ['val_{}']
     sizes = [size] if size else list(PLACES365_SIZES)
-    there = [s for s in sizes if (root / f'{stem}_{s}').is_dir()]
+    names = [form.format(s) for s in sizes for form in forms]
+    there = [name for name in names if (root / name).is_dir()]
     if len(there) != 1:
-        folders = ' or '.join(f'{root}/{stem}_{s}' for s in sizes)
+        found = ' and '.join(there) or f'none of {", ".join(names)}'
         raise ValueError(
-            f'{"both" if there else "no"} {folders}: '
+            f'{root}: holds {found}; '
             + ('say which by --size' if there else 'unpack the images there')
         )
     for image, label in _lines(path):
         # The list of training images has paths from the root: /a/airfield/…
-        yield f'{stem}_{there[0]}/{image.removeprefix("/")}', label
+        yield f'{there[0]}/{image.removeprefix("/")}', label
 
 
 READERS: dict[str, Callable[..., Iterator[Entry]]] = {

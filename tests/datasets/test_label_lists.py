@@ -93,6 +93,13 @@ def test_places365(places365):
     assert read(places365)[1] == ['val_large/Places365_val_00000001.jpg 165']
 
 
+def test_places365_as_torchvision_unpacks_it(places365):
+    (places365 / 'data_256').rename(places365 / 'data_256_standard')
+    write_lists('places365', places365)
+    train, _ = read(places365)
+    assert train == ['data_256_standard/a/airfield/00000001.jpg 0']
+
+
 def test_places365_without_images(places365):
     (places365 / 'val_256').rmdir()
     with pytest.raises(ValueError, match='unpack the images'):
