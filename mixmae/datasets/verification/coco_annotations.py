@@ -126,7 +126,7 @@ def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
     first: dict[int | str, int] = {}
     for index, entry in enumerate(entries):
         value, name = entry.get(key), _name(kind, entry, index)
-        if _is_id(value):
+        if value is not None and _is_id(value):
             earlier = first.setdefault(value, index)
             if earlier != index:
                 if key == 'id':
