@@ -29,6 +29,6 @@ model = dict(
     auxiliary_head=dict(num_classes=11),
 )
 default_hooks = dict(
-    logger=dict(interval=20),
-    checkpoint=dict(interval=200, save_best=None),
+    logger=dict(interval=10),
+    checkpoint=dict(interval=150, save_best=None),
 )

@@ -23,6 +23,6 @@ model = dict(
 # Pretraining saw all 4,096 scenes, without labels.
 train_dataloader = dict(dataset=dict(indices=512))
 default_hooks = dict(
-    logger=dict(interval=20),
-    checkpoint=dict(interval=200, save_best=None),
+    logger=dict(interval=10),
+    checkpoint=dict(interval=150, save_best=None),
 )

@@ -138,11 +138,16 @@ def test_the_name_tells_the_run(path: Path) -> None:
 
 @pytest.mark.parametrize('kind', ['camvid', 'scenes-128'])
 def test_from_scratch_is_the_same_run(kind: str) -> None:
-    """The comparison differs in the start and in nothing else."""
+    """The comparison differs in the start and in the layer decay."""
     pretrained, scratch = (
         Config.fromfile(FOLDER / f'upernet_swin-mini{arm}_{kind}.py').to_dict()
         for arm in ('', '-scratch')
     )
     assert pretrained['model']['backbone'].pop('init_cfg')
     assert scratch['model']['backbone'].pop('init_cfg') is None
+    decays = [
+        arm['optim_wrapper']['paramwise_cfg'].pop('layer_decay_rate')
+        for arm in (pretrained, scratch)
+    ]
+    assert decays[0] < decays[1] == 1.0
     assert pretrained == scratch

@@ -1,15 +1,14 @@
 # AdamW for minutes on a CPU core; else as adamw_poly_160k.py.
 _base_ = './adamw_poly_160k.py'
 
-warmup_iters = 20
-max_iters = 200
+warmup_iters = 15
+max_iters = 150
 # float32: convolutions of so few channels were ten times slower in bfloat16
-# on our CPU. One rate for all layers, so that a network from scratch can be
-# trained with the same settings.
+# on our CPU.
 optim_wrapper = dict(
     dtype='float32',
-    optimizer=dict(lr=1e-3),
-    paramwise_cfg=dict(layer_decay_rate=1.0),
+    optimizer=dict(lr=4e-3),
+    paramwise_cfg=dict(layer_decay_rate=0.75),
 )
 param_scheduler = [
     dict(
