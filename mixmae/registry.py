@@ -68,14 +68,17 @@ METRICS = Registry(
     scope='mixmae',
     locations=['mixmae.evaluation'],
 )
+INFERENCERS = Registry(
+    'inferencer',
+    parent=mmengine_registry.INFERENCERS,
+    scope='mixmae',
+    locations=['mixmae.apis'],
+)
 
 # Scopes that hold no part of ours yet: without a child of our scope MMEngine
 # warns at every look-up of a part of its own.
 EVALUATORS = Registry(
     'evaluator', parent=mmengine_registry.EVALUATOR, scope='mixmae'
-)
-INFERENCERS = Registry(
-    'inferencer', parent=mmengine_registry.INFERENCERS, scope='mixmae'
 )
 LOG_PROCESSORS = Registry(
     'log processor', parent=mmengine_registry.LOG_PROCESSORS, scope='mixmae'

@@ -1,0 +1,155 @@
+"""What a trained backbone says about images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from mixmae.apis.image_preparation import ImagePreparation, Resize
+from mixmae.apis.image_source import list_sources
+from mixmae.apis.image_stream import image_stream
+from mixmae.apis.trained_network import (
+    ConfigLike,
+    choose_device,
+    read_config,
+    trained_backbone,
+)
+from mixmae.registry import INFERENCERS
+
+KINDS = ('numpy', 'tensor')
+
+
+@INFERENCERS.register_module()
+class FeatureExtractor:
+    """Pooled features, or feature maps, of images of any size.
+
+        extract = FeatureExtractor(config, 'epoch_600.pth')
+        results = extract('folder/')
+        matrix = np.stack([result['features'][3] for result in results])
+
+    Nothing is hidden, and nothing is resized unless ``resize`` asks for it.
+    Mean, deviation and channel order are those of the config.
+
+    Args:
+        config: of a pretraining, or of a classifier, detector or segmentor
+            with one of our backbones; a file or a read one. None takes the
+            one that the checkpoint carries.
+        checkpoint: of any of these, of the official MixMIM, or of a backbone
+            alone, a path or an http(s) address; loaded strictly. None leaves
+            what the config's backbone loads itself, or an untrained one,
+            with a warning.
+        device: e.g. 'cpu' or 'cuda:1'; None = a GPU if there is one.
+        stages: whose features to give, from 0; None = the config's
+            ``out_indices``, the last stage if it says nothing. Stages that
+            were trained without a norm of their own (all but the last, in
+            pretraining) are standardised per token.
+
+    Raises:
+        ValueError: config and checkpoint do not fit, the backbone is none
+            of ours, or has no such stage.
+    """
+
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        checkpoint: str | os.PathLike | None = None,
+        device: str | torch.device | None = None,
+        stages: Sequence[int] | None = None,
+    ) -> None:
+        self.cfg = read_config(config, checkpoint)
+        self.device = choose_device(device)
+        backbone, self.normalisation = trained_backbone(
+            self.cfg, checkpoint, stages
+        )
+        self.backbone = backbone.to(self.device)
+        self.stages = tuple(backbone.out_indices)
+
+    def __call__(self, inputs: Any, **options: Any) -> list[dict]:
+        """Features of images.
+
+        Args:
+            inputs: a path, folder, pattern, array, tensor, or a list of
+                these; see ``list_sources``.
+            options: those of ``iterate``.
+
+        Returns:
+            The results of ``iterate``, in the order of the inputs.
+        """
+        results = self.iterate(inputs, **options)
+        return sorted(results, key=lambda result: result['index'])
+
+    @torch.no_grad()
+    def iterate(
+        self,
+        inputs: Any,
+        batch_size: int = 8,
+        pool: bool = True,
+        resize: Resize = None,
+        channel_order: str | None = None,
+        return_as: str = 'numpy',
+        skip_broken: bool = False,
+        progress: bool = True,
+    ) -> Iterator[dict]:
+        """Features of images, given as soon as they are there.
+
+        Images of one size go through the network together; none is padded
+        to another's size. The batch changes features by rounding only.
+
+        Args:
+            inputs: see ``__call__``.
+            batch_size: most images at once.
+            pool: average over all places; False gives the maps.
+            resize: None takes images as they are; 'pipeline' does what the
+                config's test pipeline does; or a side, or (height, width),
+                see ``ImagePreparation``.
+            channel_order: of arrays and tensors, 'rgb' or 'bgr'.
+            return_as: 'numpy' or 'tensor' (on the CPU), float32.
+            skip_broken: leave out files that cannot be read, with a warning,
+                instead of raising.
+            progress: show a progress bar on standard error.
+
+        Yields:
+            Per image a dict, not always in the order of the inputs:
+            ``index`` (place in the inputs), ``name`` (path, or
+            'image_<index>'), ``size`` (height, width) as the network saw it,
+            ``features``: stage -> (C,), or (C, h, w) maps.
+
+        Raises:
+            ValueError: an argument or an image that cannot be used.
+        """
+        if return_as not in KINDS:
+            raise ValueError(
+                f'return_as must be one of {KINDS}, got {return_as!r}'
+            )
+        batches = image_stream(
+            list_sources(inputs, channel_order),
+            ImagePreparation(self.cfg, resize),
+            batch_size,
+            skip_broken,
+            'features' if progress else None,
+        )
+        for found, images in batches:
+            maps = self.backbone(self.normalisation(images.to(self.device)))
+            outputs = [
+                (part.mean(dim=(2, 3)) if pool else part).float().cpu()
+                for part in maps
+            ]
+            size = tuple(images.shape[2:])
+            for i, source in enumerate(found):
+                features = {
+                    stage: output[i] if return_as == 'tensor'
+                    # A copy: a slice would keep the whole batch alive.
+                    else output[i].numpy().copy()
+                    for stage, output in zip(
+                        self.stages, outputs, strict=True
+                    )
+                }  # fmt: skip
+                yield {
+                    'index': source.index,
+                    'name': source.name,
+                    'size': size,
+                    'features': features,
+                }

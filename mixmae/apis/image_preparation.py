@@ -1,0 +1,157 @@
+"""From images as they are to images as a network was tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from numpy import ndarray
+from torch import Tensor
+
+from mixmae.datasets.transforms import LoadImage
+from mixmae.registry import TRANSFORMS
+
+Resize = str | int | tuple[int, int] | None
+# What reads files and annotations, checks them, and packs the result: done
+# here, or of no use without annotations.
+_OTHER_STEPS = ('Load', 'Pack', 'Check')
+
+
+class ImagePreparation:
+    """Reads images and brings them to the size that is asked for.
+
+    Args:
+        cfg: a config, for its test pipeline.
+        resize: 'pipeline' = what the config's test pipeline does between
+            reading and packing; None = nothing; an int = the shorter side
+            gets this length, then a square is cut from the middle;
+            (height, width) = exactly this size, whatever becomes of the
+            aspect ratio.
+
+    Raises:
+        ValueError: another ``resize``, or no test pipeline where it is asked
+            for.
+    """
+
+    def __init__(self, cfg: Config, resize: Resize) -> None:
+        self.resize = _checked(resize)
+        steps = test_pipeline(cfg)
+        loader = steps[0] if steps else {}
+        ours = str(loader.get('type')) in ('LoadImage', 'mixmae.LoadImage')
+        options = {k: v for k, v in loader.items() if k != 'type'}
+        self.load = LoadImage(**options if ours else {}).load
+        self.steps: list = []
+        if self.resize != 'pipeline':
+            return
+        if not steps:
+            raise ValueError(
+                'the config has no test pipeline that could resize images; '
+                'choose resize=None, one side, or (height, width)'
+            )
+        with DefaultScope.overwrite_default_scope(scope_of(cfg)):
+            self.steps = [
+                TRANSFORMS.build(dict(step))
+                for step in steps
+                if not _name(step).startswith(_OTHER_STEPS)
+            ]
+
+    def __call__(self, image: ndarray, index: int, name: str) -> Tensor:
+        """uint8 BGR (H, W, 3) -> uint8 BGR (3, H', W').
+
+        Args:
+            image: as ``LoadImage`` reads it.
+            index, name: of the image, for transforms that want to know.
+
+        Raises:
+            ValueError: the pipeline dropped the image.
+        """
+        if self.resize == 'pipeline':
+            image = self._through_pipeline(image, index, name)
+        elif isinstance(self.resize, int):
+            image = _middle_square(image, self.resize)
+        elif self.resize is not None:
+            image = _resized(image, *self.resize)
+        array = np.ascontiguousarray(image.transpose(2, 0, 1))
+        return torch.from_numpy(array)
+
+    def _through_pipeline(
+        self, image: ndarray, index: int, name: str
+    ) -> ndarray:
+        results: dict = {
+            'img': image,
+            'img_path': name,
+            'img_shape': image.shape[:2],
+            'ori_shape': image.shape[:2],
+            'sample_idx': index,
+            'img_id': index,
+        }
+        for step in self.steps:
+            done = step(results)
+            if done is None:
+                raise ValueError(
+                    f'{type(step).__name__} of the test pipeline dropped it'
+                )
+            results = done
+        return results['img']
+
+
+def scope_of(cfg: Config) -> str:
+    """The registry scope in which the parts of a config are named."""
+    return cfg.get('default_scope') or 'mixmae'
+
+
+def test_pipeline(cfg: Config) -> list[Mapping]:
+    """The transforms of a config's test (else validation) data, if any."""
+    for loader in ('test_dataloader', 'val_dataloader'):
+        dataset = (cfg.get(loader) or {}).get('dataset')
+        while dataset is not None:
+            if dataset.get('pipeline'):
+                return list(dataset['pipeline'])
+            # Wrappers such as RepeatDataset hold another data set.
+            dataset = dataset.get('dataset')
+    return []
+
+
+def _name(step: Mapping) -> str:
+    return str(step['type']).split('.')[-1]
+
+
+def _checked(resize: Resize | Sequence[int]) -> Resize:
+    if resize is None or resize == 'pipeline':
+        return resize  # type: ignore[return-value]
+    sides = (resize,) if isinstance(resize, int) else resize
+    if isinstance(sides, Sequence) and all(_is_side(side) for side in sides):
+        if isinstance(resize, int):
+            return resize
+        if len(sides) == 2:
+            return int(sides[0]), int(sides[1])
+    raise ValueError(
+        f"resize must be 'pipeline', None, one side in pixels or (height, "
+        f'width), got {resize!r}'
+    )
+
+
+def _is_side(value: object) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and value > 0  # type: ignore[operator]
+
+
+def _resized(image: ndarray, height: int, width: int) -> ndarray:
+    if image.shape[:2] == (height, width):
+        return image
+    # Shrinking by anything but area would alias.
+    shrinks = height * width < image.shape[0] * image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=how)
+
+
+def _middle_square(image: ndarray, side: int) -> ndarray:
+    scale = side / min(image.shape[:2])
+    height, width = (max(side, round(s * scale)) for s in image.shape[:2])
+    image = _resized(image, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]

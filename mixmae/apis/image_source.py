@@ -1,0 +1,179 @@
+"""What users hand over as images: files, folders, arrays, tensors."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from torch import Tensor
+
+from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.transforms import BrokenImageError
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+
+CHANNEL_ORDERS = ('rgb', 'bgr')
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """One image, not read yet.
+
+    Attributes:
+        index: its place in the inputs, from 0.
+        name: its path, or 'image_<index>' of an array.
+        pixels: uint8 BGR (H, W, 3) of an array; None of a file.
+    """
+
+    index: int
+    name: str
+    pixels: ndarray | None = None
+
+    def read(self, load: Callable[[str], ndarray]) -> ndarray:
+        """The image: uint8 BGR (H, W, 3).
+
+        Args:
+            load: reads a file.
+
+        Raises:
+            ValueError: the file cannot be read.
+        """
+        if self.pixels is not None:
+            return self.pixels
+        try:
+            return load(self.name)
+        except BrokenImageError as error:
+            raise ValueError(str(error)) from error
+
+
+def list_sources(
+    inputs: Any, channel_order: str | None = None
+) -> list[ImageSource]:
+    """Lists images in the order in which they are given.
+
+    Args:
+        inputs: a file; a folder, of which all images below are taken, sorted
+            by name; a pattern such as 'a/*.jpg'; an array (H, W, 3) or
+            (N, H, W, 3); a tensor (3, H, W) or (N, 3, H, W); or a list of
+            any of these. Arrays and tensors are uint8, or floats within
+            0..1, which are rounded to 8 bits.
+        channel_order: of arrays and tensors, 'rgb' (Pillow, torchvision) or
+            'bgr' (OpenCV, mmcv). It cannot be told from the pixels, so
+            there is no default.
+
+    Raises:
+        ValueError: no such file, no image in a folder, an array of another
+            shape or range, no ``channel_order`` for it, or nothing at all.
+    """
+    if channel_order not in (None, *CHANNEL_ORDERS):
+        raise ValueError(
+            f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}"
+        )
+    found: list[str | ndarray] = []
+    items = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    for item in items:
+        if isinstance(item, (str, os.PathLike)):
+            found.extend(_files(os.fspath(item)))
+        elif isinstance(item, (ndarray, Tensor)):
+            found.extend(_arrays(item, channel_order))
+        else:
+            raise ValueError(
+                f'an image must be a path, an array or a tensor, got '
+                f'{type(item).__name__}; a Pillow image is given as '
+                f"np.asarray(image.convert('RGB')) with channel_order='rgb'"
+            )
+    if not found:
+        raise ValueError('no images were given')
+    return [
+        ImageSource(i, one)
+        if isinstance(one, str)
+        else ImageSource(i, f'image_{i}', one)
+        for i, one in enumerate(found)
+    ]
+
+
+def _files(path: str) -> list[str]:
+    path = os.path.expanduser(path)
+    if os.path.isdir(path):
+        names = list_images(path, SUFFIXES)
+        if not names:
+            raise ValueError(
+                f'there is no image in {path}: nothing in it ends in '
+                f'{", ".join(SUFFIXES)}'
+            )
+        return [os.path.join(path, name) for name in names]
+    if os.path.exists(path):
+        return [path]
+    if glob.has_magic(path):
+        matches = sorted(glob.glob(path, recursive=True))
+        matches = [match for match in matches if os.path.isfile(match)]
+        if not matches:
+            raise ValueError(f'no file matches {path}')
+        return matches
+    near = Path(path)
+    while not near.exists() and near != near.parent:
+        near = near.parent
+    raise ValueError(
+        f'there is no file or folder {path} (there is {near.resolve()})'
+    )
+
+
+def _arrays(item: ndarray | Tensor, order: str | None) -> Sequence[ndarray]:
+    """Images of one array or tensor, uint8 BGR (H, W, 3)."""
+    if order is None:
+        raise ValueError(
+            "say the channel order of arrays and tensors: channel_order='rgb' "
+            "for Pillow and torchvision, 'bgr' for OpenCV and mmcv"
+        )
+    if isinstance(item, Tensor):
+        _check_shape(item.shape, 'a tensor', -3, '(3, H, W) or (N, 3, H, W)')
+        pixels = item.detach().cpu().movedim(-3, -1)
+        if pixels.is_floating_point():
+            # NumPy has no bfloat16.
+            pixels = pixels.float()
+        array = pixels.numpy()
+    else:
+        _check_shape(item.shape, 'an array', -1, '(H, W, 3) or (N, H, W, 3)')
+        array = item
+    array = _to_bytes(array)
+    if order == 'rgb':
+        array = array[..., ::-1]
+    images = array if array.ndim == 4 else array[None]
+    return [np.ascontiguousarray(image) for image in images]
+
+
+def _check_shape(
+    shape: Sequence[int], what: str, axis: int, wanted: str
+) -> None:
+    shape = tuple(shape)
+    if len(shape) not in (3, 4) or shape[axis] != 3 or 0 in shape[-3:]:
+        raise ValueError(
+            f'{what} must be {wanted}, got {shape}; arrays have their '
+            f'channels last, tensors before height and width, and there are '
+            f'three of them'
+        )
+
+
+def _to_bytes(array: ndarray) -> ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(
+            f'pixels must be uint8, or floats within 0..1, got {array.dtype}'
+        )
+    low, high = (float(array.min()), float(array.max())) if array.size else (
+        0.0,
+        0.0,
+    )  # fmt: skip
+    # Not a number fails both comparisons.
+    if not (low >= 0.0 and high <= 1.0):
+        raise ValueError(
+            f'floats must be within 0..1, got {low:.4g}..{high:.4g}; give '
+            f'pixels that are not normalised, and those of 0..255 as uint8'
+        )
+    return np.round(array.astype(np.float32) * 255).astype(np.uint8)

@@ -1,0 +1,84 @@
+"""Images on their way into a network: read, prepared, batched, counted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mixmae.apis.image_preparation import ImagePreparation
+from mixmae.apis.image_source import ImageSource
+from mixmae.apis.size_batches import size_batches
+from mixmae.engine.progress_bar import ProgressBar
+
+Batch = tuple[list[ImageSource], Tensor]
+
+
+def image_stream(
+    sources: Sequence[ImageSource],
+    prepare: ImagePreparation,
+    batch_size: int,
+    skip_broken: bool = False,
+    title: str | None = None,
+    check: Callable[[Tensor], object] | None = None,
+) -> Iterator[Batch]:
+    """Batches of equally sized images, read as they are needed.
+
+    Args:
+        sources: the images.
+        prepare: brings them to size.
+        batch_size: most images of a batch.
+        skip_broken: files that cannot be read are named in the log and left
+            out; else the first of them is an error.
+        title: of a progress bar on standard error; None = no bar. An image
+            counts when its batch has been used.
+        check: raises ``ValueError`` for a prepared image (3, H, W) that the
+            network does not take; never skipped.
+
+    Yields:
+        The sources of a batch and their images, uint8 BGR (B, 3, H, W).
+
+    Raises:
+        ValueError: ``batch_size`` below 1, an image that cannot be read or
+            used, by name, or no image left.
+    """
+    if batch_size < 1:
+        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
+    bar = (
+        ProgressBar(title, len(sources), stream=sys.stderr) if title else None
+    )
+    skipped = 0
+
+    def prepared() -> Iterator[tuple[ImageSource, Tensor]]:
+        nonlocal skipped
+        for source in sources:
+            try:
+                pixels = source.read(prepare.load)
+            except ValueError as error:
+                if not skip_broken:
+                    raise
+                print_log(f'skipped: {error}', 'current', level=30)
+                skipped += 1
+                continue
+            try:
+                image = prepare(pixels, source.index, source.name)
+                if check is not None:
+                    check(image)
+            except ValueError as error:
+                raise ValueError(f'{source.name}: {error}') from error
+            yield source, image
+
+    done = 0
+    for batch in size_batches(prepared(), batch_size):
+        found, images = zip(*batch, strict=True)
+        yield list(found), torch.stack(images)
+        done += len(batch)
+        if bar is not None and done + skipped < len(sources):
+            bar.update(done + skipped)
+    if not done:
+        raise ValueError(f'none of the {len(sources)} images could be read')
+    if bar is not None:
+        bar.update(len(sources), f'({skipped} skipped)' if skipped else '')

@@ -1,0 +1,70 @@
+"""Mean, deviation and channel order that a network was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How pixels become what a backbone takes.
+
+    Attributes:
+        mean, std: per channel of the network, in units of 0..255.
+        to_rgb: the network takes RGB; else BGR.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    to_rgb: bool
+
+    @classmethod
+    def of(cls, preprocessor: Mapping | None) -> Normalisation:
+        """That of a config of a data preprocessor.
+
+        Args:
+            preprocessor: of mixmae, mmpretrain, mmdet or mmseg. mmpretrain
+                and mixmae call the flag ``to_rgb``, the others
+                ``bgr_to_rgb``; ours defaults to True, theirs to False. All
+                pipelines load BGR.
+
+        Raises:
+            ValueError: there is none, without mean or std, or its mean and
+                std do not hold one number per channel.
+        """
+        config = preprocessor or {}
+        mean, std = config.get('mean'), config.get('std')
+        if mean is None or std is None:
+            raise ValueError(
+                'the config has no data_preprocessor with mean and std, so '
+                'it does not say how pixels are normalised'
+            )
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(
+                f'mean and std of the data_preprocessor must hold one number '
+                f'per channel, std above 0, got {mean} and {std}'
+            )
+        kind = str(config.get('type', '')).split('.')[-1]
+        flag = config.get('to_rgb', config.get('bgr_to_rgb'))
+        if flag is None:
+            flag = kind == 'MaskingDataPreprocessor'
+        return cls(_floats(mean), _floats(std), bool(flag))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 BGR (B, 3, H, W) -> float32 (B, 3, H, W)."""
+        pixels = images.float()
+        if self.to_rgb:
+            pixels = pixels.flip(1)
+        mean, std = (
+            torch.tensor(values, device=images.device).view(3, 1, 1)
+            for values in (self.mean, self.std)
+        )
+        return (pixels - mean) / std
+
+
+def _floats(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

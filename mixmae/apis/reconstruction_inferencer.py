@@ -1,0 +1,261 @@
+"""What a pretrained network makes of images of which it sees a half."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.structures import BaseDataElement
+from numpy import ndarray
+from torch import Tensor
+
+from mixmae.apis.image_preparation import ImagePreparation, Resize
+from mixmae.apis.image_source import list_sources
+from mixmae.apis.image_stream import image_stream
+from mixmae.apis.trained_network import (
+    ConfigLike,
+    choose_device,
+    pretraining_model,
+    read_config,
+)
+from mixmae.checkpoints.whole_file import whole_file
+from mixmae.engine.reconstruction_panel import reconstruction_panel, to_pixels
+from mixmae.registry import INFERENCERS
+from mixmae.structures import CellMask
+
+PICTURES = ('original', 'mixed', 'reconstruction')
+KINDS = ('numpy', 'tensor', 'sample')
+# What stands for hidden cells that no other image fills.
+GREY = 127.5
+
+
+@INFERENCERS.register_module()
+class ReconstructionInferencer:
+    """Hides half of each image and lets a pretrained network guess it.
+
+        infer = ReconstructionInferencer(config, 'epoch_600.pth')
+        results = infer(['a.jpg', 'folder/'], out_dir='panels')
+
+    Args:
+        config: of the pretraining, a file or a read one; None takes the one
+            that the checkpoint carries.
+        checkpoint: of the pretraining, a path or an http(s) address. None
+            gives an untrained network, with a warning.
+        device: e.g. 'cpu' or 'cuda:1'; None = a GPU if there is one.
+
+    Raises:
+        ValueError: config and checkpoint do not fit, or are no pretraining.
+    """
+
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        checkpoint: str | os.PathLike | None = None,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self.cfg = read_config(config, checkpoint)
+        self.device = choose_device(device)
+        model = pretraining_model(self.cfg, checkpoint)
+        if model.data_preprocessor.masking is None:
+            raise ValueError(
+                "the config's data_preprocessor has no masking, so nothing "
+                'would be hidden'
+            )
+        self.model = model.to(self.device)
+
+    def __call__(self, inputs: Any, **options: Any) -> list[dict]:
+        """Reconstructs images.
+
+        Args:
+            inputs: a path, folder, pattern, array, tensor, or a list of
+                these; see ``list_sources``.
+            options: those of ``iterate``.
+
+        Returns:
+            The results of ``iterate``, in the order of the inputs.
+        """
+        results = self.iterate(inputs, **options)
+        return sorted(results, key=lambda result: result['index'])
+
+    @torch.no_grad()
+    def iterate(
+        self,
+        inputs: Any,
+        batch_size: int = 8,
+        seed: int = 0,
+        resize: Resize = 'pipeline',
+        channel_order: str | None = None,
+        return_as: str = 'numpy',
+        out_dir: str | os.PathLike | None = None,
+        skip_broken: bool = False,
+        progress: bool = True,
+    ) -> Iterator[dict]:
+        """Reconstructs images, giving results as soon as they are there.
+
+        All images of a size are hidden by one mask, which depends on the
+        size and the seed alone, as on the panels of ``tools/test.py``. Its
+        hidden cells are filled by another image of the batch; losses and
+        reconstructions do not depend on which.
+
+        Args:
+            inputs: see ``__call__``.
+            batch_size: most images at once.
+            seed: of the masks.
+            resize: 'pipeline' does what the config's test pipeline does,
+                also to arrays; None takes images as they are, for which
+                sides must be whole numbers of cells; or a side, or (height,
+                width), see ``ImagePreparation``.
+            channel_order: of arrays and tensors, 'rgb' or 'bgr'.
+            return_as: 'numpy', 'tensor' or 'sample', see below.
+            out_dir: folder for a panel of each image,
+                ``<index>_<name>.png``.
+            skip_broken: leave out files that cannot be read, with a warning,
+                instead of raising.
+            progress: show a progress bar on standard error.
+
+        Yields:
+            Per image a dict, not always in the order of the inputs:
+            ``index`` (place in the inputs), ``name`` (path, or
+            'image_<index>'), ``original``, ``mixed`` (what the encoder saw)
+            and ``reconstruction``, RGB, as uint8 (H, W, 3) arrays or, for
+            'tensor', as floats (3, H, W) in 0..255 on the CPU; ``hidden``,
+            bool (rows, columns); ``cell`` in pixels; ``loss``;
+            ``mean_colour_loss``, if each hidden cell were its own mean
+            colour; ``uses_target_statistics``, whether the reconstruction
+            borrows mean and contrast of each cell; ``panel``, the path of
+            the panel or None. For 'sample', ``index``, ``name``, ``panel``
+            and ``sample``, what ``MaskedImageModel.predict`` gives.
+
+        Raises:
+            ValueError: an argument or an image that cannot be used.
+        """
+        if return_as not in KINDS:
+            raise ValueError(
+                f'return_as must be one of {KINDS}, got {return_as!r}'
+            )
+        sources = list_sources(inputs, channel_order)
+        batches = image_stream(
+            sources,
+            ImagePreparation(self.cfg, resize),
+            batch_size,
+            skip_broken,
+            'reconstructing' if progress else None,
+            check=self._mask,
+        )
+        for found, images in batches:
+            data = {'inputs': images, 'mask': self._mask(images[0], seed)}
+            data = self.model.data_preprocessor(data, False)
+            samples = self.model(**data, mode='predict')
+            for source, sample in zip(found, samples, strict=True):
+                result = {'index': source.index, 'name': source.name}
+                if return_as == 'sample':
+                    result['sample'] = sample
+                else:
+                    result.update(_fields(sample, return_as))
+                result['panel'] = None
+                if out_dir is not None:
+                    name = f'{source.index:06d}_{Path(source.name).stem}.png'
+                    panel = Path(out_dir) / name
+                    _write_png(panel, self.visualize([result], columns=1))
+                    result['panel'] = str(panel)
+                yield result
+
+    def visualize(
+        self,
+        results: Sequence[Mapping],
+        columns: int = 2,
+        image_size: int = 160,
+    ) -> ndarray:
+        """One picture of originals, mixed inputs and reconstructions.
+
+        In the mixed input of an image that had no other one in its batch
+        the hidden cells are grey.
+
+        Args:
+            results: what a call returned, of images of one size.
+            columns: triples side by side.
+            image_size: pictures are enlarged by a whole factor to about this
+                many pixels.
+
+        Returns:
+            uint8 RGB (H, W, 3).
+
+        Raises:
+            ValueError: no results, or of images of different sizes.
+        """
+        samples = [_drawable(result) for result in results]
+        sizes = {tuple(sample.original.shape[1:]) for sample in samples}
+        if len(sizes) > 1:
+            raise ValueError(
+                f'a panel shows images of one size, got {sorted(sizes)}; '
+                f'draw them one by one, or give resize='
+            )
+        return reconstruction_panel(samples, len(samples), columns, image_size)
+
+    def _mask(self, image: Tensor, seed: int = 0) -> CellMask:
+        """The mask of images (3, H, W) of one size.
+
+        Raises:
+            ValueError: sides that are no whole number of cells.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        masking = self.model.data_preprocessor.masking
+        return masking(1, image.size(1), image.size(2), generator)
+
+
+def _fields(sample: BaseDataElement, return_as: str) -> dict:
+    """The fields of a prediction, on the CPU."""
+    fields: dict[str, Any] = {}
+    for name in PICTURES:
+        picture = sample.get(name)
+        fields[name] = (
+            picture.cpu() if return_as == 'tensor' else to_pixels(picture)
+        )
+    hidden = sample.get('hidden').cpu()
+    fields['hidden'] = hidden if return_as == 'tensor' else hidden.numpy()
+    for name in (
+        'cell',
+        'loss',
+        'mean_colour_loss',
+        'uses_target_statistics',
+    ):
+        fields[name] = sample.get(name)
+    return fields
+
+
+def _drawable(result: Mapping) -> SimpleNamespace:
+    """A result of any kind as ``reconstruction_panel`` takes it."""
+    fields = result
+    if 'sample' in result:
+        fields = _fields(result['sample'], 'tensor')
+    pictures = {}
+    for name in PICTURES:
+        picture = fields[name]
+        if isinstance(picture, ndarray):
+            picture = torch.from_numpy(picture).permute(2, 0, 1).float()
+        pictures[name] = picture
+    hidden = torch.as_tensor(np.asarray(fields['hidden']))
+    if torch.equal(pictures['mixed'], pictures['original']):
+        cells = hidden.repeat_interleave(fields['cell'], 0)
+        cells = cells.repeat_interleave(fields['cell'], 1)
+        pictures['mixed'] = pictures['original'].masked_fill(cells, GREY)
+    return SimpleNamespace(
+        **pictures,
+        hidden=hidden,
+        **{
+            name: fields[name]
+            for name in ('loss', 'mean_colour_loss', 'uses_target_statistics')
+        },
+    )
+
+
+def _write_png(path: Path, picture: ndarray) -> None:
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    with whole_file(path) as partial:
+        partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())

@@ -1,0 +1,221 @@
+"""Networks out of a config and a checkpoint, ready to be used."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mixmae.apis.image_preparation import scope_of
+from mixmae.apis.normalisation import Normalisation
+from mixmae.checkpoints import from_official_mixmim, safe_load
+from mixmae.checkpoints.config_text import parse_config_text
+from mixmae.checkpoints.official_mixmim import is_official_mixmim
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.models.masked_image_model import MaskedImageModel
+from mixmae.registry import MODELS
+
+ConfigLike: TypeAlias = Config | Mapping | str | os.PathLike | None
+
+
+def read_config(
+    config: ConfigLike, checkpoint: str | os.PathLike | None
+) -> Config:
+    """The config that is given, else the one the checkpoint carries.
+
+    What a checkpoint carries is parsed, never executed.
+
+    Args:
+        config: a file, a config, or None.
+        checkpoint: of a run of MMEngine, which notes its config; only
+            looked at without ``config``.
+
+    Raises:
+        ValueError: no such file, one that cannot be read, a checkpoint
+            without a config, or a config without a model.
+    """
+    if isinstance(config, (str, os.PathLike)):
+        cfg = _config_file(Path(config).expanduser())
+    elif config is not None:
+        cfg = copy.deepcopy(config)
+        cfg = cfg if isinstance(cfg, Config) else Config(dict(cfg))
+    elif checkpoint is not None:
+        meta = safe_load(str(checkpoint)).get('meta')
+        text = meta.get('cfg') if isinstance(meta, Mapping) else None
+        if not isinstance(text, str):
+            raise ValueError(
+                f'{checkpoint} carries no config; give the one it was '
+                f'trained with'
+            )
+        cfg = Config(parse_config_text(text))
+    else:
+        raise ValueError('a config or a checkpoint is needed')
+    if not isinstance(cfg.get('model'), Mapping):
+        raise ValueError(
+            f'{config or checkpoint}: the config has no model; it must be '
+            f'that of a run, not a part of one'
+        )
+    return cfg
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The device that is asked for, else a GPU if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    try:
+        chosen = torch.device(device or get_device())
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        cause = str(error).splitlines()[0]
+        raise ValueError(
+            f'device {device} cannot be used: {cause}; omit it to take what '
+            f'there is'
+        ) from None
+    return chosen
+
+
+def pretraining_model(
+    cfg: Config, checkpoint: str | os.PathLike | None
+) -> MaskedImageModel:
+    """A whole pretraining model, encoder and decoder, on the CPU.
+
+    Args:
+        cfg: of a pretraining.
+        checkpoint: of that run, or the official MixMIM's pretraining. None
+            leaves the weights random, with a warning.
+
+    Raises:
+        ValueError: another kind of config, or weights that do not fit.
+    """
+    kind = str(cfg.model.get('type', '')).split('.')[-1]
+    if kind != 'MaskedImageModel':
+        raise ValueError(
+            f'images are reconstructed by a pretraining config, with a '
+            f'MaskedImageModel; this one has a {kind or "nameless model"}'
+        )
+    with DefaultScope.overwrite_default_scope(scope_of(cfg)):
+        model = MODELS.build(_model_config(cfg))
+    if checkpoint is None:
+        model.init_weights()
+        _warn_untrained()
+    else:
+        _load_whole(model, checkpoint)
+    return model.eval()
+
+
+def trained_backbone(
+    cfg: Config,
+    checkpoint: str | os.PathLike | None,
+    stages: Sequence[int] | None = None,
+) -> tuple[HierarchicalBackbone, Normalisation]:
+    """A backbone alone, on the CPU, and how its images are normalised.
+
+    Args:
+        cfg: of a pretraining, a classifier, a detector or a segmentor.
+        checkpoint: any that ``init_cfg`` of the backbone takes, also that
+            of the whole downstream model. None leaves what the config's
+            own ``init_cfg`` loads, or random weights, with a warning.
+        stages: whose maps ``backbone(images)`` returns; None = the config's
+            choice. Norms of stages that were not trained with one
+            standardise only.
+
+    Raises:
+        ValueError: the config's backbone is none of ours, no such stage, or
+            weights that do not fit.
+    """
+    model = _model_config(cfg)
+    normalisation = Normalisation.of(model.get('data_preprocessor'))
+    config = dict(model.get('backbone') or {})
+    if stages is not None:
+        config['out_indices'] = tuple(stages)
+    if checkpoint is not None:
+        path = str(checkpoint)
+        config['init_cfg'] = {'type': 'Pretrained', 'checkpoint': path}
+        state = safe_load(path)
+        state = state.get('state_dict', state)
+        # A detector's backbone is what is wanted here.
+        if any(str(key).startswith('backbone.') for key in state):
+            config['init_cfg']['prefix'] = 'backbone.'
+    with DefaultScope.overwrite_default_scope(scope_of(cfg)):
+        backbone = MODELS.build(config) if config else None
+    if not isinstance(backbone, HierarchicalBackbone):
+        kind = 'none' if backbone is None else type(backbone).__name__
+        raise ValueError(
+            f'features are extracted by a backbone of mixmae, such as '
+            f'mixmae.MIMSwin; the backbone of this config is {kind}'
+        )
+    if config.get('init_cfg') is None:
+        _warn_untrained()
+    backbone.init_weights()
+    return backbone.eval(), normalisation
+
+
+def _config_file(path: Path) -> Config:
+    if not path.is_file():
+        raise ValueError(f'there is no config file {path}')
+    try:
+        return Config.fromfile(path)
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f'{path} is no readable config: {error}') from None
+
+
+def _model_config(cfg: Config) -> dict:
+    """``model``, with the preprocessor that may stand beside it."""
+    model = dict(copy.deepcopy(cfg.model))
+    if cfg.get('data_preprocessor') is not None:
+        model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    return model
+
+
+def _load_whole(model: nn.Module, path: str | os.PathLike) -> None:
+    checkpoint = safe_load(str(path))
+    state = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
+    if is_official_mixmim(state):
+        state, _ = from_official_mixmim(state)
+    wanted = model.state_dict()
+    if not any(key.startswith('neck.') for key in state):
+        raise ValueError(
+            f'{path} holds no decoder (no tensor named neck...): images are '
+            f'reconstructed by the checkpoint of a pretraining'
+        )
+    missing = [key for key in wanted if key not in state]
+    unexpected = [key for key in state if key not in wanted]
+    misshapen = [
+        f'{key} {tuple(state[key].shape)} for {tuple(wanted[key].shape)}'
+        for key in wanted
+        if key in state and state[key].shape != wanted[key].shape
+    ]
+    problems = [
+        f'{len(keys)} {what} ({", ".join(keys[:3])})'
+        for what, keys in (
+            ('keys missing', missing),
+            ('unexpected', unexpected),
+            ('of another shape', misshapen),
+        )
+        if keys
+    ]
+    if problems:
+        raise ValueError(
+            f'{path} does not fit the config: {"; ".join(problems)}; give '
+            f'the config it was trained with'
+        )
+    model.load_state_dict(state)
+
+
+def _warn_untrained() -> None:
+    print_log(
+        'no checkpoint was given: the network is untrained',
+        'current',
+        level=30,
+    )
