@@ -9,6 +9,7 @@ Not part of ``mixmae.datasets``, because it needs mmdet. Name it in a config:
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
+from mixmae.datasets.bad_annotation_error import BadAnnotationError
 from mixmae.datasets.verification.coco_annotations import (
     coco_faults,
     read_coco,
@@ -26,7 +27,7 @@ class CheckedCoco(COCO):
         annotation_file: in COCO's format.
 
     Raises:
-        ValueError: naming the file and the first entry that is at fault.
+        BadAnnotationError: naming the file and the first entry at fault.
     """
 
     def __init__(self, annotation_file: str) -> None:
@@ -34,7 +35,7 @@ class CheckedCoco(COCO):
         faults = list(coco_faults(content))
         if faults:
             more = f' ({len(faults) - 1} more faults; {REPORT})'
-            raise ValueError(
+            raise BadAnnotationError(
                 f'{annotation_file}, {faults[0].entry}: {faults[0].text}; '
                 f'correct or remove it' + (more if len(faults) > 1 else '')
             )
@@ -56,18 +57,22 @@ class CheckedCocoDataset(CocoDataset):
     files.
 
     Raises:
-        ValueError: when loaded: the file has a fault (see ``coco_faults``),
-            lacks a class, or names an image that is not there.
+        BadAnnotationError: when loaded: the file has a fault (see
+            ``coco_faults``), lacks a class, or names an image that is not
+            there.
     """
 
     COCOAPI = CheckedCoco
 
     def load_data_list(self) -> list[dict]:
-        """Entries of all images, as mmdet's."""
+        """Entries of all images: mmdet's, and the annotation file."""
         data_list = super().load_data_list()
+        for entry in data_list:
+            # For the messages of CheckInstances.
+            entry['ann_file'] = self.ann_file
         classes = self.metainfo['classes']
         if len(self.cat_ids) != len(classes):
-            raise ValueError(
+            raise BadAnnotationError(
                 f'{self.ann_file}: has {len(self.cat_ids)} of the '
                 f'{len(classes)} classes asked for '
                 f'({", ".join(classes[:5])} ...); name its categories in '
@@ -80,7 +85,7 @@ class CheckedCocoDataset(CocoDataset):
         if missing:
             first = missing[0]
             more = f' ({len(missing) - 1} more are missing; {REPORT})'
-            raise ValueError(
+            raise BadAnnotationError(
                 f'{self.ann_file}, image {first["img_id"]}: there is no file '
                 f'{first["img_path"]}; unpack the images there'
                 + (more if len(missing) > 1 else '')

@@ -84,6 +84,7 @@ def test_the_same_objects_as_mmdets_own(scenes):
     ]
     for mmdets, ours in zip(*both):
         assert mmdets['instances'] == ours['instances']
+        assert ours['ann_file'].endswith('annotations/instances_val.json')
 
 
 @pytest.mark.parametrize(
@@ -144,8 +145,9 @@ def test_the_pipeline_names_the_entry(scenes, part, values, words):
     with pytest.raises(ValueError) as raised:
         dataset[0]
     text = str(raised.value)
-    assert words in text and f'{path}: image' in text
+    assert words in text and 'val/000000.png (id 1)' in text
     if part == 'annotations':
+        assert f'{path}: image' in text
         assert 'instance 0 (annotation id 1)' in text
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from mixmae.datasets.bad_annotation_error import BadAnnotationError
 from mixmae.datasets.instance_faults import TOLERANCE, box_fault, mask_fault
 from mixmae.registry import TRANSFORMS
 
@@ -27,15 +28,15 @@ class CheckInstances:
         with_mask: whether every object needs a mask. Masks that are there
             are looked at in any case.
         tolerance: how far a box may reach outside the image, in pixels.
-        ann_file: the annotation file, for messages: they name it and, if it
-            is in COCO's format, the id of the annotation.
+        ann_file: the annotation file, in COCO's format, for messages: they
+            name it and the id of the annotation.
 
     Raises:
-        ValueError: when called on results with a fault: the image is of
-            another size than the annotations say; a box is not finite,
-            empty, inverted or outside the image; a mask is of another size
-            than the image or has no polygon of three points; a label is out
-            of range.
+        BadAnnotationError: a ``ValueError``, when called on results with a
+            fault: the image is of another size than the annotations say; a
+            box is not finite, empty, inverted or outside the image; a mask is
+            of another size than the image or has no polygon of three points;
+            a label is out of range.
     """
 
     def __init__(
@@ -70,8 +71,8 @@ class CheckInstances:
         height, width = results['ori_shape'][:2]
         declared = (results.get('width', width), results.get('height', height))
         if declared != (width, height):
-            raise ValueError(
-                f'{self._image(results)}: the annotations say '
+            raise BadAnnotationError(
+                f'{_image(results)}: the annotations say '
                 f'{declared[0]} x {declared[1]} px, the file is of '
                 f'{width} x {height} px (width x height); correct the '
                 f'annotations, or the EXIF orientation of the file'
@@ -79,8 +80,7 @@ class CheckInstances:
         for index, instance in enumerate(results['instances']):
             fault = self._fault(instance, width, height)
             if fault is not None:
-                raise ValueError(
-                    f'{self._image(results)}, '
+                raise BadAnnotationError(
                     f'{self._entry(results, index)}: {fault}; correct or '
                     f'remove this entry'
                 )
@@ -98,36 +98,18 @@ class CheckInstances:
             return mask_fault(instance['mask'], width, height)
         return 'the mask is missing' if self.with_mask else None
 
-    def _image(self, results: dict) -> str:
-        """Names the image, and the annotation file if it is known."""
-        image = f'image {results.get("img_path", "without a path")}'
-        if results.get('img_id') is not None:
-            image += f' (id {results["img_id"]})'
-        return image if self.ann_file is None else f'{self.ann_file}: {image}'
-
     def _entry(self, results: dict, index: int) -> str:
-        instance = results['instances'][index]
-        number = self._annotation_id(results.get('img_id'), instance['bbox'])
-        text = f'instance {index}'
-        return text if number is None else f'{text} (annotation id {number})'
-
-    def _annotation_id(self, image_id: Any, box: Any) -> Any:
-        """The id in COCO's file, which mmdet does not hand on; or None."""
-        if self.ann_file is None or image_id is None:
-            return None
-        try:
-            with open(self.ann_file, encoding='utf-8') as file:
-                annotations = json.load(file)['annotations']
-            for entry in annotations:
-                x, y, width, height = entry['bbox']
-                corners = [x, y, x + width, y + height]
-                # As text, because NaN is equal to nothing.
-                if entry['image_id'] == image_id and str(corners) == str(box):
-                    return entry['id']
-        except (OSError, ValueError, KeyError, TypeError):
-            # Only a help to find the fault, which is reported in any case.
-            return None
-        return None
+        """Names the object, by its id in the annotation file if possible."""
+        entry = f'{_image(results)}, instance {index}'
+        # Our own data set says which file it read.
+        ann_file = results.get('ann_file', self.ann_file)
+        if ann_file is None:
+            return entry
+        box = results['instances'][index]['bbox']
+        number = _annotation_id(ann_file, results.get('img_id'), box)
+        if number is None:
+            return f'{entry} (not found in {ann_file})'
+        return f'{ann_file}: {entry} (annotation id {number})'
 
     def __repr__(self) -> str:
         return (
@@ -135,3 +117,27 @@ class CheckInstances:
             f'with_mask={self.with_mask}, tolerance={self.tolerance}, '
             f'ann_file={self.ann_file!r})'
         )
+
+
+def _image(results: dict) -> str:
+    image = f'image {results.get("img_path", "without a path")}'
+    if results.get('img_id') is None:
+        return image
+    return f'{image} (id {results["img_id"]})'
+
+
+def _annotation_id(ann_file: str, image_id: Any, box: Any) -> Any:
+    """The id in COCO's file, which mmdet does not hand on; or None."""
+    try:
+        with open(ann_file, encoding='utf-8') as file:
+            annotations = json.load(file)['annotations']
+        for entry in annotations:
+            x, y, width, height = entry['bbox']
+            corners = [x, y, x + width, y + height]
+            # As text, because NaN is equal to nothing.
+            if entry['image_id'] == image_id and str(corners) == str(box):
+                return entry['id']
+    except (OSError, ValueError, KeyError, TypeError):
+        # Only a help to find the fault, which is reported in any case.
+        return None
+    return None

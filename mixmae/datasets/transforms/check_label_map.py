@@ -3,6 +3,7 @@
 import numpy as np
 from numpy import ndarray
 
+from mixmae.datasets.bad_annotation_error import BadAnnotationError
 from mixmae.registry import TRANSFORMS
 
 
@@ -21,8 +22,9 @@ class CheckLabelMap:
         ignore_index: the one other value that is allowed.
 
     Raises:
-        ValueError: when called on a map of another size than the image, or
-            with other values: which, and how many pixels have them.
+        BadAnnotationError: a ``ValueError``, when called on a map of another
+            size than the image, or with other values: which, and how many
+            pixels have them.
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
@@ -43,12 +45,12 @@ class CheckLabelMap:
             )
         labels: ndarray = results['gt_seg_map']
         if labels.shape != tuple(results['ori_shape'][:2]):
-            raise ValueError(self._size_message(results))
+            raise BadAnnotationError(self._size_message(results))
         ill = (labels >= self.num_classes) & (labels != self.ignore_index)
         if labels.dtype.kind == 'i':
             ill |= (labels < 0) & (labels != self.ignore_index)
         if ill.any():
-            raise ValueError(self._value_message(results, labels[ill]))
+            raise BadAnnotationError(self._value_message(results, labels[ill]))
         return results
 
     def _size_message(self, results: dict) -> str:

@@ -4,7 +4,9 @@ import copy
 import json
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
+from mixmae.datasets.bad_annotation_error import BadAnnotationError
 from mixmae.datasets.transforms import CheckInstances
 from mixmae.registry import TRANSFORMS
 
@@ -112,12 +114,47 @@ def test_the_annotation_file_tells_the_id(results, tmp_path, bad):
     assert 'instance 0 (annotation id 9)' in str(raised.value)
 
 
-def test_an_annotation_file_of_another_format_does_no_harm(results, tmp_path):
+def test_another_annotation_file_is_not_blamed(results, tmp_path):
     path = tmp_path / 'lvis.txt'
     path.write_text('no json')
     results['instances'][0]['bbox'] = [1, 2, 99, 6]
-    with pytest.raises(ValueError, match='lvis.txt: image .* outside'):
-        CheckInstances(ann_file=str(path))(results)
+    check = CheckInstances(ann_file=str(path))
+    with pytest.raises(ValueError, match='not found in .*lvis.txt.: box'):
+        check(results)
+    path.write_text('{"annotations": []}')
+    with pytest.raises(ValueError, match='not found in .*lvis.txt.: box'):
+        check(results)
+
+
+def test_the_file_a_data_set_names_comes_first(results, tmp_path):
+    path = tmp_path / 'instances.json'
+    entry = {'id': 3, 'image_id': 7, 'bbox': [1, 2, 98, 4]}
+    path.write_text(json.dumps({'annotations': [entry]}))
+    results['instances'][0]['bbox'] = [1, 2, 99, 6]
+    results['ann_file'] = str(path)
+    with pytest.raises(ValueError, match='instance 0 .annotation id 3.: box'):
+        CheckInstances(ann_file='other.json')(results)
+
+
+class OneBadObject(Dataset):
+    """Checks an object outside its image."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        results = copy.deepcopy(RESULTS)
+        results['instances'][0]['bbox'] = [1, 2, 99, 6]
+        CheckInstances()(results)
+
+
+def test_the_line_comes_whole_out_of_a_worker():
+    loader = DataLoader(OneBadObject(), num_workers=1)
+    with pytest.raises(BadAnnotationError) as raised:
+        next(iter(loader))
+    text = str(raised.value)
+    assert text.startswith('image data/coco/val2017/7.jpg (id 7), instance 0')
+    assert '\n' not in text
 
 
 def test_a_wrong_place_in_the_pipeline_is_told():
