@@ -38,10 +38,10 @@ def parse_config_text(text: str) -> dict[str, Any]:
 
     Returns:
         Name -> value of the assignments made of dicts, lists, tuples and
-        plain values; others are left out.
+        plain values; names that were given anything else are left out.
 
     Raises:
-        ValueError: the text is no Python.
+        ValueError: the text is no list of assignments.
     """
     try:
         body = ast.parse(text).body
@@ -49,13 +49,18 @@ def parse_config_text(text: str) -> dict[str, Any]:
         raise ValueError(
             'the config that the checkpoint carries is not readable'
         ) from None
-    settings = {}
+    settings: dict[str, Any] = {}
     for node in body:
-        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
-            continue
-        target = node.targets[0]
-        if not isinstance(target, ast.Name):
-            continue
+        if not (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(target := node.targets[0], ast.Name)
+        ):
+            raise ValueError(
+                f'the config that the checkpoint carries is not as MMEngine '
+                f'prints it: line {node.lineno} is no "name = value"'
+            )
+        settings.pop(target.id, None)
         try:
             value = ast.literal_eval(_DictCalls().visit(node.value))
         except (ValueError, TypeError, RecursionError):

@@ -1,25 +1,35 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
-from mixmae.models.layers.position_bias import resize_table
+from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.layers.bias_resize import resize_table
 from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.models.test_golden_mixmim import build
+from tests.tools.running import ROOT, call_tool, run_tool
 
-# Each starts Python and imports torch.
-pytestmark = pytest.mark.slow
-TOOL = 'tools/model_converters/official_to_mixmae.py'
-ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'model_converters' / 'official_to_mixmae.py'
 
 
-def run(source, target, *options):
-    command = [sys.executable, str(ROOT / TOOL), str(source), str(target)]
-    command += options
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Calls the tool; returns its exit status, output and errors."""
+
+    def call(*arguments):
+        status = 0
+        try:
+            call_tool(monkeypatch, TOOL, *arguments)
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def table(side: int, dims: int, of: int | None = None) -> torch.Tensor:
+    """A frozen table of positions, perhaps stretched from another side."""
+    positions = SinCosPositions(of or side, of or side, dims).at((side, side))
+    return positions.flatten(0, 1)[None]
 
 
 def official() -> dict:
@@ -28,63 +38,74 @@ def official() -> dict:
         name: value.float()
         for name, value in formula.weights(golden['parameters']).items()
     }
-    state['absolute_pos_embed'] = torch.zeros(1, 3136, 16)
-    state['decoder_pos_embed'] = torch.zeros(1, 49, 64)
+    state['absolute_pos_embed'] = table(56, 16)
+    state['decoder_pos_embed'] = table(7, 64)
     index = 'layers.0.blocks.0.attn.relative_position_index'
     state[index] = torch.zeros(196, 196).long()
     return state
 
 
 @pytest.mark.parametrize('wrapped', [True, False])
-def test_converts_a_pretraining_checkpoint(tmp_path, wrapped):
+def test_converts_a_pretraining_checkpoint(tmp_path, run, wrapped):
+    """The network that has the golden figures gets the same tensors."""
     source, target = tmp_path / 'in.pth', tmp_path / 'deep' / 'out.pth'
     torch.save({'model': official()} if wrapped else official(), source)
-    done = run(source, target)
-    assert done.returncode == 0, done.stderr
-    assert 'taken       mask_token -> neck.mask_token' in done.stdout
-    assert 'dropped     absolute_pos_embed (frozen' in done.stdout
-    assert '0 unexpected, 0 missing' in done.stdout
-    state = torch.load(target, weights_only=True)['state_dict']
-    model = build().float()
-    assert {k: v.shape for k, v in model.state_dict().items()} == {
-        k: v.shape for k, v in state.items()
-    }
-    wanted = model.state_dict()
-    assert all(torch.equal(state[key], wanted[key]) for key in wanted)
+    status, out, errors = run(source, target)
+    assert status == 0, errors
+    assert 'taken       mask_token -> neck.mask_token' in out
+    assert 'dropped     absolute_pos_embed (frozen' in out
+    assert '0 unexpected, 0 missing' in out
+    content = torch.load(target, weights_only=True)
+    wanted = build().float().state_dict()
+    assert content['state_dict'].keys() == wanted.keys()
+    assert all(
+        torch.equal(content['state_dict'][key], wanted[key]) for key in wanted
+    )
+    model = content['meta']['model']
+    assert model['data_preprocessor']['channel_order'] == 'RGB'
+    assert model['neck']['decoder']['num_heads'] == 16
 
 
-def test_resizes_for_other_windows(tmp_path):
+def test_resizes_for_other_windows(tmp_path, run):
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     torch.save(official(), source)
     windows = ['--window-sizes', '16', '14', '24', '12']
-    done = run(source, target, *windows)
-    assert done.returncode == 0, done.stderr
+    status, out, errors = run(source, target, *windows)
+    assert status == 0, errors
     key = 'backbone.stages.0.blocks.0.attn.position_bias.table'
-    assert f'resized     {key} (729, 1) -> (961, 1)' in done.stdout
-    assert '4 of them resized' in done.stdout
-    state = torch.load(target, weights_only=True)['state_dict']
+    assert f'resized     {key} (729, 1) -> (961, 1)' in out
+    assert '4 of them resized' in out
+    content = torch.load(target, weights_only=True)
     wanted = resize_table(
         official()['layers.0.blocks.0.attn.relative_position_bias_table'],
         16,
     )
-    assert torch.equal(state[key], wanted)
-    refused = run(source, tmp_path / 'other.pth', *windows[:3])
-    assert refused.returncode == 2
-    assert 'each of the 4 stages' in refused.stderr
+    assert torch.equal(content['state_dict'][key], wanted)
+    found = content['meta']['model']['backbone']['window_sizes']
+    assert found == (16, 14, 24, 12)
+    status, _, errors = run(source, tmp_path / 'other.pth', *windows[:3])
+    assert status == 2
+    assert 'each of the 4 stages' in errors
 
 
-def test_converts_a_finetuning_checkpoint(tmp_path):
+def test_converts_a_finetuning_checkpoint(tmp_path, run):
+    """With its classifier; positions stretched to 384 were made for 224."""
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     state = {
         key: value
         for key, value in official().items()
         if 'decoder' not in key and key != 'mask_token'
     }
-    state.update({'head.weight': torch.ones(3), 'head.bias': torch.ones(3)})
-    torch.save({'model': state}, source)
-    done = run(source, target)
-    assert done.returncode == 0, done.stderr
-    assert 'dropped     head.weight (ImageNet classifier)' in done.stdout
+    weight = torch.ones(3, state['norm.weight'].numel())
+    state.update({'head.weight': weight, 'head.bias': torch.ones(3)})
+    for positions, size in ((table(96, 16, 56), None), (table(96, 16), 384)):
+        state['absolute_pos_embed'] = positions
+        torch.save({'model': state}, source)
+        status, out, errors = run(source, target)
+        assert status == 0, errors
+        assert 'taken       head.weight -> head.fc.weight' in out
+        model = torch.load(target, weights_only=True)['meta']['model']
+        assert model['backbone'].get('img_size') == size
 
 
 @pytest.mark.parametrize(
@@ -101,26 +122,74 @@ def test_converts_a_finetuning_checkpoint(tmp_path):
         ),
     ],
 )
-def test_keys_that_do_not_fit(tmp_path, spoil, message):
+def test_keys_that_do_not_fit(tmp_path, run, spoil, message):
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     state = official()
     spoil(state)
     torch.save(state, source)
-    done = run(source, target)
-    assert done.returncode == 2
-    assert message in done.stdout
-    assert 'nothing written' in done.stderr
+    status, out, errors = run(source, target)
+    assert status == 2
+    assert message in out
+    assert 'nothing written' in errors
     assert not target.exists()
 
 
-@pytest.mark.parametrize('content', [{'model': {'x': torch.ones(1)}}, {}])
-def test_another_kind_of_file(tmp_path, content):
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (
+            lambda s: s.update(absolute_pos_embed=torch.ones(1, 3136, 16)),
+            'no frozen sine-cosine table: the nearest differs by',
+        ),
+        (
+            lambda s: s.update(absolute_pos_embed=torch.ones(1, 3135, 16)),
+            '3135 tokens are of no square grid',
+        ),
+        (
+            lambda s: s.update(decoder_pos_embed=torch.zeros(1, 49, 64)),
+            'positions of its decoder are zero',
+        ),
+    ],
+)
+def test_positions_that_are_not_ours(tmp_path, run, spoil, message):
     source = tmp_path / 'in.pth'
-    torch.save(content, source)
-    done = run(source, tmp_path / 'out.pth')
+    state = official()
+    spoil(state)
+    torch.save(state, source)
+    status, _, errors = run(source, tmp_path / 'out.pth')
+    assert status == 2 and message in errors
+
+
+def test_a_plain_swin_is_not_taken_for_it(tmp_path, run):
+    """Microsoft's has the same names, but neither mask token nor positions."""
+    source = tmp_path / 'in.pth'
+    state = {
+        key: value
+        for key, value in official().items()
+        if key.startswith(('patch_embed', 'layers', 'norm'))
+    }
+    torch.save({'model': state}, source)
+    status, _, errors = run(source, tmp_path / 'out.pth')
+    assert status == 2 and 'neither absolute_pos_embed nor' in errors
+
+
+def test_another_kind_of_file(tmp_path, run):
+    source = tmp_path / 'in.pth'
+    torch.save({'model': {'x': torch.ones(1)}}, source)
+    status, _, errors = run(source, tmp_path / 'out.pth')
+    assert status == 2
+    assert errors.startswith('error: not an official MixMIM')
+
+
+@pytest.mark.slow
+def test_as_a_program(tmp_path):
+    torch.save({}, tmp_path / 'in.pth')
+    arguments = (TOOL, tmp_path / 'in.pth', tmp_path / 'out.pth')
+    done = run_tool(*arguments, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith('error: not an official MixMIM')
-    assert 'Traceback' not in done.stderr
+    assert done.stderr.splitlines() == [
+        f'error: {tmp_path / "in.pth"} holds no state dict'
+    ]
 
 
 def test_a_converted_base_network_has_the_official_size():

@@ -4,7 +4,7 @@ A pretraining checkpoint keeps its decoder, a classifier its head. Every key is
 reported; if one does not fit, nothing is written.
 
     python tools/model_converters/mixmae_to_mmpretrain.py SRC DST
-        [--config CONFIG] [--img-size 224]
+        [--config CONFIG] [--img-size 224] [--backbone-only]
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ OPTIONS = {
         dest='img_size',
         help='side in pixels of the images that the converted network takes '
         '(default: what the network was made for)',
-    )
+    ),
+    '--backbone-only': dict(
+        action='store_true',
+        dest='backbone_only',
+        help='leave out decoder and classifier',
+    ),
 }
 
 

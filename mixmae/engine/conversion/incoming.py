@@ -139,8 +139,13 @@ def from_timm(source: Source) -> Conversion:
     state = {k: v for k, v in renamed.items() if not k.startswith('head.')}
     head = {k: v for k, v in renamed.items() if k.startswith('head.')}
     _prefix(report)
+    # Without positions it matters only on the way back.
+    recorded = source.model.get('SwinTransformer') or {}
     settings = replace(
-        settings_from_shapes(state), shift=True, absolute_positions=False
+        settings_from_shapes(state),
+        shift=True,
+        absolute_positions=False,
+        img_size=recorded.get('img_size', SwinSettings.img_size),
     )
     report.notes.append(
         'equal where each grid is a multiple of its window or lies within '

@@ -25,29 +25,44 @@ from mixmae.models.layers.absolute_positions import SinCosPositions
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 
 _NO_PART = 'a part of the model beside its backbone'
+# Built into MixMIMPretrainTransformer.
+_THEIR_STRIDE = 32
 
 
-def to_mmpretrain(source: Source, img_size: int | None = None) -> Conversion:
+def to_mmpretrain(
+    source: Source, img_size: int | None = None, backbone_only: bool = False
+) -> Conversion:
     """mmpretrain's MixMIM: a classifier, a backbone, or a pretraining model.
 
     Args:
         source: our checkpoint.
         img_size: side in pixels of the images it is for; None = what the
             network was made for.
+        backbone_only: leave out decoder and classifier.
 
     Raises:
         ValueError: nothing is known of the network, or MixMIM cannot compute
             what it computes.
     """
     neck = None
-    if str(source.model.get('neck', {}).get('type')).endswith('MixMAENeck'):
+    recorded = source.model.get('neck') or {}
+    has_neck = any(key.startswith('neck.') for key in source.state)
+    has_neck = has_neck and not backbone_only
+    if has_neck and str(recorded.get('type')).endswith('MixMAENeck'):
         neck = source.part('neck')
         if not neck.get('masked_attention', True):
             raise ValueError(
                 "mmpretrain's MixMIM always masks attention; this network "
                 'was pretrained without (masked_attention=False)'
             )
-    state, settings, report = _ours(source, {'neck'} if neck else {'head'})
+    parts = {'neck'} if neck else {'head'}
+    state, settings, report = _ours(source, set() if backbone_only else parts)
+    if neck and settings.patch_size << 3 != _THEIR_STRIDE:
+        raise ValueError(
+            f"mmpretrain's MixMIM is pretrained in cells of {_THEIR_STRIDE} "
+            f'pixels, this network in {settings.patch_size << 3}; its '
+            f'backbone alone can be converted: --backbone-only'
+        )
     if not report.complete:
         return Conversion(state, report, {}, source.path)
     target = (
@@ -156,11 +171,14 @@ def _ours(
     settings = SwinSettings.of(backbone, source.part('backbone'))
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     report = KeyReport()
+    names = {key.split('.')[0] for key in others}
     for key, value in others.items():
-        if key.split('.')[0] in parts and not _foreign(key):
-            state[key] = value
-        else:
+        if key.split('.')[0] not in parts or _foreign(key):
             report.dropped[key] = _NO_PART
+        elif parts == {'head'} and 'neck' in names:
+            report.dropped[key] = 'a classifier on a neck with weights'
+        else:
+            state[key] = value
     report.compare(state, wanted_state(state, settings))
     return state, settings, report
 

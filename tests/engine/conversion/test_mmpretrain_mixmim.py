@@ -250,3 +250,31 @@ def test_what_mixmim_cannot_compute(tmp_path, settings, message):
     )
     with pytest.raises(ValueError, match=message):
         to_mmpretrain(file)
+
+
+def test_cells_of_another_size_go_without_the_decoder(tmp_path):
+    config = dict(MIXMIM, patch_size=2, img_size=32)
+    parts = {'backbone': build(config), 'neck': build(dict(NECK, cell=16))}
+    model = dict(backbone=config, neck=dict(NECK, cell=16))
+    file = source_of(tmp_path / 'a.pth', parts, model)
+    with pytest.raises(ValueError, match='this network in 16; .*--backbone'):
+        to_mmpretrain(file)
+    conversion = to_mmpretrain(file, backbone_only=True)
+    assert list(conversion.model) == ['backbone']
+    build(conversion.model['backbone'], inside(conversion, 'backbone'))
+    assert all(key.startswith('backbone.') for key in conversion.state)
+    assert conversion.report.dropped['neck.mask_token'].startswith('a part')
+
+
+def test_a_classifier_on_another_neck_is_left_out(tmp_path):
+    """A linear probe normalises between backbone and head."""
+    parts = {
+        'backbone': build(MIXMIM),
+        'neck': nn.BatchNorm1d(64),
+        'head': nn.ModuleDict({'fc': nn.Linear(64, 5)}),
+    }
+    model = dict(backbone=MIXMIM, neck=dict(type='mmpretrain.X'))
+    conversion = to_mmpretrain(source_of(tmp_path / 'a.pth', parts, model))
+    why = conversion.report.dropped['head.fc.weight']
+    assert why == 'a classifier on a neck with weights'
+    assert conversion.report.complete
