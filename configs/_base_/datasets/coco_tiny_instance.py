@@ -1,0 +1,46 @@
+# A few dozen images laid out as COCO, on a short side of 192 pixels.
+_base_ = 'mmdet::_base_/datasets/coco_instance.py'
+
+data_root = 'data/coco_tiny/'
+batch_size = 4
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='mixmae.CheckInstances',
+        num_classes=80,
+        with_mask=True,
+        ann_file=data_root + 'annotations/instances_train2017.json',
+    ),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=(288, 192), keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(288, 192), keep_ratio=True),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=(
+            'img_id',
+            'img_path',
+            'ori_shape',
+            'img_shape',
+            'scale_factor',
+        ),
+    ),
+]
+train_dataloader = dict(
+    batch_size=batch_size,
+    num_workers=1,
+    dataset=dict(data_root=data_root, pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=batch_size,
+    num_workers=1,
+    dataset=dict(data_root=data_root, pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + 'annotations/instances_val2017.json')
+test_evaluator = val_evaluator

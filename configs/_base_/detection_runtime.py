@@ -1,0 +1,12 @@
+# What every detection config inherits: mmdet's runtime.
+_base_ = 'mmdet::_base_/default_runtime.py'
+
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
+# No name: visualizers of one name are one object, so a second run of a
+# process would write to the first's folder.
+visualizer = dict(
+    _delete_=True,
+    type='DetLocalVisualizer',
+    vis_backends=[dict(type='LocalVisBackend')],
+)
+randomness = dict(seed=0)

@@ -1,0 +1,18 @@
+# Mask R-CNN (1703.06870) with FPN on the Swin-B of MixMAE.
+# Windows of 16 tokens divide the grids of a 1024-pixel crop (256, 128, 64 and
+# 32); the backbone pads other grids and crops them back.
+_base_ = 'mmdet::_base_/models/mask-rcnn_r50_fpn.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mixmae.MIMSwin',
+        arch='base',
+        img_size=224,
+        patch_size=4,
+        window_sizes=(16, 16, 16, 16),
+        drop_path_rate=0.2,
+        out_indices=(0, 1, 2, 3),
+    ),
+    neck=dict(in_channels=[128, 256, 512, 1024]),
+)

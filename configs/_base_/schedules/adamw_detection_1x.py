@@ -1,0 +1,36 @@
+# 12 epochs of AdamW, 16 images an update.
+# Source: mmdet's Mask R-CNN with Swin-T, 1x: rates, steps, warm-up, and no
+# decay of norms and position biases.
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    # mmcv's ops know no bfloat16, so not dtype='auto'. Where there is no GPU
+    # give optim_wrapper.dtype=float32.
+    type='mixmae.AutocastOptimWrapper',
+    dtype='float16',
+    optimizer=dict(
+        type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05
+    ),
+    constructor='mixmae.LayerDecayOptimWrapperConstructor',
+    # The rate is 1 in the sources. Below 1, the lower layers learn more
+    # slowly.
+    paramwise_cfg=dict(
+        layer_decay_rate=1.0, flat_decay_mult=0.0, bias_table_decay_mult=0.0
+    ),
+)
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=1000
+    ),
+    dict(
+        type='MultiStepLR',
+        by_epoch=True,
+        begin=0,
+        end=12,
+        milestones=[8, 11],
+        gamma=0.1,
+    ),
+]
+auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -1,0 +1,21 @@
+# 36 epochs of AdamW, 32 images an update.
+# Source: FastMIM's public recipe for a SimMIM Swin-B: rates, steps, warm-up,
+# 4 images per GPU. How many GPUs is not said; 8 are ours.
+_base_ = './adamw_detection_1x.py'
+
+train_cfg = dict(max_epochs=36, val_interval=3)
+optim_wrapper = dict(optimizer=dict(lr=6e-5))
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=1000
+    ),
+    dict(
+        type='MultiStepLR',
+        by_epoch=True,
+        begin=0,
+        end=36,
+        milestones=[27, 33],
+        gamma=0.1,
+    ),
+]
+auto_scale_lr = dict(base_batch_size=32)
