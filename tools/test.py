@@ -1,6 +1,7 @@
 """Measure a checkpoint: python tools/test.py CONFIG CHECKPOINT [options].
 
-For pretraining configs that is the ReconstructionMetric on fixed masks.
+By the evaluator of the config: mmdet's COCO box and mask AP, mmseg's mIoU,
+mmpretrain's accuracy; for pretraining the ReconstructionMetric on fixed masks.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import json
 from pathlib import Path
 
 import cv2
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -19,6 +21,7 @@ from mixmae.engine.command_line import (
     read_config,
     run_tool,
 )
+from mixmae.engine.prediction_drawing import draw_predictions
 from mixmae.engine.process_group import prepare_process_group
 from mixmae.engine.reconstruction_panel import (
     predict_mixed,
@@ -38,12 +41,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-dir',
         metavar='FOLDER',
-        help='write reconstruction panels (PNG) to this folder',
+        help='write pictures to this folder: reconstruction panels of a '
+        'pretraining, else the prediction of every image, as mmdet, mmseg or '
+        'mmpretrain draws it',
     )
     parser.add_argument(
-        '--num-panels', type=int, default=4, help='how many, of 8 images each'
+        '--num-panels',
+        type=int,
+        default=4,
+        help='how many reconstruction panels, of 8 images each',
     )
     return parser.parse_args()
+
+
+def is_pretraining(cfg: Config) -> bool:
+    """Whether the model reconstructs images."""
+    return str(cfg.model.type).split('.')[-1] == 'MaskedImageModel'
 
 
 def write_panels(runner: Runner, folder: Path, count: int) -> None:
@@ -72,12 +85,15 @@ def main() -> None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     cfg.load_from = args.checkpoint
     cfg.resume = False
+    panels = args.show_dir is not None and is_pretraining(cfg)
+    if args.show_dir is not None and not panels:
+        draw_predictions(cfg, Path(args.show_dir))
     load_only_safely()
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)
     figures = runner.test()
     if is_main_process():
-        if args.show_dir is not None:
+        if panels:
             write_panels(runner, Path(args.show_dir), args.num_panels)
         text = json.dumps(figures, indent=2, default=float)
         print(text)
