@@ -209,7 +209,7 @@ def ops_import(facts: Facts) -> Diagnosis | None:
             'a GPU: detection will fail there'
         )
         mend = f'{OPS.replace("MAX", "FORCE_CUDA=1 MAX", 1)}'
-        mend += '  # or: make ops OPS=cuda'
+        mend += '  # needs nvcc; or: make ops OPS=cuda; see docs/gpu_ops.md'
         return Diagnosis('CPU ops', WARNING, cause, mend)
     return None
 

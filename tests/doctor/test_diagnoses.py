@@ -207,6 +207,14 @@ def test_cuda_ops_beside_a_gpu_are_right() -> None:
     assert diagnose(facts) == []
 
 
+def test_cpu_ops_beside_a_gpu_say_what_a_build_needs() -> None:
+    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
+    command = only(probed(torch=torch)).command
+    assert 'nvcc' in command and 'OPS=cuda' in command
+    document = re.search(r'docs/\w+\.md', command)[0]
+    assert (Path(__file__).parents[2] / document).is_file()
+
+
 def test_missing_mmcv_is_said_once() -> None:
     gone = absent('mmcv')
     facts = probed(
