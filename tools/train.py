@@ -6,6 +6,7 @@ Several processes: tools/dist_train.sh CONFIG GPUS [options].
 import argparse
 import warnings
 
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -38,7 +39,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp',
         action='store_true',
-        help='mixed precision: bfloat16 where it is native',
+        help='mixed precision: bfloat16 where it is native; float16 for '
+        'detectors',
     )
     parser.add_argument(
         '--no-validate',
@@ -59,13 +61,23 @@ def parse_args() -> argparse.Namespace:
 def set_precision(cfg: Config) -> None:
     """What ``--amp`` does to the optimizer wrapper."""
     wrapper = cfg.optim_wrapper
+    dtype = 'auto'
+    if cfg.get('default_scope') == 'mmdet':
+        # mmcv's ops, which detectors call, know no bfloat16, and on a CPU
+        # its NMS knows no float16 either.
+        dtype = 'float16'
+        if not torch.cuda.is_available():
+            raise ConfigError(
+                '--amp: a detector needs a GPU for mixed precision; leave it '
+                'out, or give --cfg-options optim_wrapper.dtype=float32'
+            )
     kind = str(wrapper.get('type', 'OptimWrapper')).split('.')[-1]
     if kind == 'AutocastOptimWrapper':
         if wrapper.get('dtype') == 'float32':
-            wrapper.dtype = 'auto'
+            wrapper.dtype = dtype
     elif kind == 'OptimWrapper':
         wrapper.type = 'mixmae.AutocastOptimWrapper'
-        wrapper.dtype = 'auto'
+        wrapper.dtype = dtype
     elif kind != 'AmpOptimWrapper':
         raise ConfigError(
             f'--amp does not know the optim_wrapper {kind}; set its precision '

@@ -65,6 +65,14 @@ def test_amp_of_other_wrappers(monkeypatch, tmp_path):
     cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=1))))
     module.set_precision(cfg)
     assert cfg.optim_wrapper.type == 'mixmae.AutocastOptimWrapper'
+    detector = Config({**cfg.to_dict(), 'default_scope': 'mmdet'})
+    detector.optim_wrapper.dtype = 'float32'
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    module.set_precision(detector)
+    assert detector.optim_wrapper.dtype == 'float16'
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(module.ConfigError, match='a detector needs a GPU'):
+        module.set_precision(detector)
     cfg = Config(dict(optim_wrapper=dict(type='ApexOptimWrapper')))
     with pytest.raises(module.ConfigError, match='ApexOptimWrapper'):
         module.set_precision(cfg)
