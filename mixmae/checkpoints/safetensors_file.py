@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from mixmae.checkpoints.whole_file import whole_file
@@ -44,9 +44,10 @@ def write_bare_backbone(
     }
     # Views of one storage may not be saved, and the format wants them dense.
     tensors = {key: value.clone().contiguous() for key, value in state.items()}
+    text = {key: json.dumps(value) for key, value in header.items()}
     with whole_file(path) as partial:
-        text = {key: json.dumps(value) for key, value in header.items()}
-        save_file(tensors, partial, metadata={'format': 'pt', **text})
+        # Its save_file would keep the file from all other users.
+        partial.write_bytes(save(tensors, {'format': 'pt', **text}))
 
 
 def read_header(meta: Mapping[str, str]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ def test_header_and_tensors_come_back(tmp_path):
     state = {'a': storage[:4].view(2, 2).T, 'b': storage}
     backbone = {'type': 'mixmae.MIMSwin', 'window_sizes': (14, 14, 14, 7)}
     write_bare_backbone(path, state, backbone, {'mean': [1.0]}, 'a test')
+    plain = tmp_path / 'plain'
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
     content = safe_load(path)
     assert all(torch.equal(content['state_dict'][k], state[k]) for k in state)
     header = read_header(content['meta'])

@@ -138,4 +138,8 @@ def _recorded_model(meta: Mapping[str, Any], bare: bool) -> Mapping[str, Any]:
     text = meta.get('cfg')
     if not isinstance(text, str):
         return {}
-    return _model_of_settings(parse_config_text(text))
+    try:
+        return _model_of_settings(parse_config_text(text))
+    except ValueError:
+        # Of another kind of config; whoever needs it will ask for one.
+        return {}
