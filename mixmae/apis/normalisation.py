@@ -33,8 +33,8 @@ class Normalisation:
                 pipelines load BGR.
 
         Raises:
-            ValueError: there is none, without mean or std, or its mean and
-                std do not hold one number per channel.
+            ValueError: there is none, without mean or std, its mean and std
+                do not hold one number per channel, or it takes RGB files.
         """
         config = preprocessor or {}
         mean, std = config.get('mean'), config.get('std')
@@ -47,6 +47,12 @@ class Normalisation:
             raise ValueError(
                 f'mean and std of the data_preprocessor must hold one number '
                 f'per channel, std above 0, got {mean} and {std}'
+            )
+        if config.get('rgb_to_bgr'):
+            raise ValueError(
+                'a data_preprocessor with rgb_to_bgr wants a pipeline that '
+                'loads RGB, but images are BGR here; write bgr_to_rgb=True '
+                'if the network takes RGB, nothing if BGR'
             )
         kind = str(config.get('type', '')).split('.')[-1]
         flag = config.get('to_rgb', config.get('bgr_to_rgb'))

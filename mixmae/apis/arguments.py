@@ -1,0 +1,62 @@
+"""What the command lines of the inferencers have in common."""
+
+from __future__ import annotations
+
+import argparse
+
+from mixmae.apis.image_preparation import Resize
+
+
+def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
+    """Checkpoint, images, and how they are read."""
+    parser.add_argument('checkpoint', help='a checkpoint file or address')
+    parser.add_argument(
+        'images',
+        nargs='+',
+        metavar='IMAGE',
+        help='files, folders or quoted patterns',
+    )
+    parser.add_argument(
+        '--config',
+        help='default: the one that the checkpoint carries, as those of '
+        'tools/train.py do',
+    )
+    parser.add_argument(
+        '--resize',
+        nargs='+',
+        metavar='SIZE',
+        help="'pipeline' = as the test pipeline of the config, 'none' = as "
+        'they are, one number = the middle square of this side, two numbers '
+        '= this height and width',
+    )
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument(
+        '--device', help='e.g. cpu or cuda:1; default: a GPU if there is one'
+    )
+    parser.add_argument(
+        '--skip-broken',
+        action='store_true',
+        help='leave out files that cannot be read instead of stopping',
+    )
+
+
+def resize_of(args: argparse.Namespace, default: Resize) -> Resize:
+    """``--resize`` as the inferencers take it.
+
+    Raises:
+        ValueError: it is none of the choices.
+    """
+    given = args.resize
+    if given is None:
+        return default
+    if given == ['pipeline']:
+        return 'pipeline'
+    if given == ['none']:
+        return None
+    if len(given) <= 2 and all(text.isdecimal() for text in given):
+        sides = tuple(int(text) for text in given)
+        return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+    raise ValueError(
+        f"--resize must be 'pipeline', 'none', one side or height and width "
+        f'in pixels, got {" ".join(given)}'
+    )

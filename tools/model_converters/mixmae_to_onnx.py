@@ -1,0 +1,268 @@
+"""Write a trained backbone as an ONNX graph of one image size.
+
+    python tools/model_converters/mixmae_to_onnx.py CHECKPOINT FILE.onnx
+        [--config CONFIG] [--size 224] [--stages 0 1 2 3] [--batch-size 1]
+
+The graph takes ``images``, float32 (B, 3, H, W), normalised as its metadata
+say, and gives one ``stage<i>`` (B, C, h, w) per stage: what
+``backbone(images)`` gives. Where onnxruntime is installed both are run and
+compared; beyond --bound nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.trained_network import read_config, trained_backbone
+from mixmae.engine.command_line import ConfigError, run_tool
+
+BOUND = 1e-4
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('checkpoint', help='a checkpoint file or address')
+    parser.add_argument('out', type=Path, help='the .onnx file to write')
+    parser.add_argument(
+        '--config', help='default: the one that the checkpoint carries'
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs='+',
+        metavar='PIXELS',
+        help="side, or height and width; default: the backbone's img_size",
+    )
+    parser.add_argument(
+        '--stages',
+        type=int,
+        nargs='+',
+        metavar='STAGE',
+        help="from 0; default: the config's out_indices, or the last",
+    )
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=1,
+        help='images of a batch; 0 = any number (default: 1)',
+    )
+    parser.add_argument(
+        '--bound',
+        type=float,
+        default=BOUND,
+        help='largest difference to PyTorch that is borne, as a share of the '
+        f'largest value (default: {BOUND})',
+    )
+    return parser.parse_args()
+
+
+def image_size(sides: Sequence[int] | int) -> tuple[int, int]:
+    """Height and width.
+
+    Raises:
+        ConfigError: not one or two positive numbers.
+    """
+    sides = [sides] if isinstance(sides, int) else list(sides)
+    if not 1 <= len(sides) <= 2 or min(sides) < 1:
+        raise ConfigError(
+            f'--size must be one side or height and width, got {sides}'
+        )
+    return sides[0], sides[-1]
+
+
+def export(
+    backbone: nn.Module, size: tuple[int, int], batch_size: int
+) -> torch.onnx.ONNXProgram:
+    """The graph of ``backbone(images)``.
+
+    Args:
+        backbone: in evaluation mode.
+        size: height and width of the images.
+        batch_size: images of a batch; 0 = any number.
+
+    Raises:
+        ConfigError: onnx or onnxscript is not installed.
+    """
+    missing = [
+        name
+        for name in ('onnx', 'onnxscript')
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise ConfigError(
+            f'{" and ".join(missing)} must be installed to export: pip '
+            f'install {" ".join(missing)}'
+        )
+    # One would be taken for a constant where any number is wanted.
+    images = torch.zeros(batch_size or 2, 3, *size)
+    batch = {0: torch.export.Dim('batch')}
+    # Fused attention on a CPU has an output layout of its own, which the
+    # exporter would rely on after having taken attention apart.
+    with (
+        torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter('ignore')
+        program = torch.onnx.export(
+            backbone,
+            (images,),
+            dynamo=True,
+            verbose=False,
+            input_names=['images'],
+            output_names=[f'stage{i}' for i in backbone.out_indices],
+            dynamic_shapes=None if batch_size else (batch,),
+        )
+    assert program is not None
+    return program
+
+
+def largest_difference(
+    backbone: nn.Module, path: Path, images: Tensor
+) -> tuple[float, float]:
+    """How far onnxruntime is from PyTorch.
+
+    Returns:
+        The largest absolute difference over all outputs, and that as a share
+        of the largest absolute value of its output.
+    """
+    onnxruntime = importlib.import_module('onnxruntime')
+    session = onnxruntime.InferenceSession(
+        str(path), providers=['CPUExecutionProvider']
+    )
+    outputs = session.run(None, {'images': images.numpy()})
+    with torch.no_grad():
+        expected = backbone(images)
+    absolute, relative = 0.0, 0.0
+    for output, feature_map in zip(outputs, expected, strict=True):
+        difference = (torch.from_numpy(output) - feature_map).abs().max()
+        absolute = max(absolute, float(difference))
+        share = float(difference / feature_map.abs().max())
+        # max() would lose a NaN.
+        relative = share if not share <= relative else relative
+    return absolute, relative
+
+
+def convert(
+    backbone: nn.Module,
+    size: tuple[int, int],
+    batch_size: int,
+    out: Path,
+    bound: float = BOUND,
+    metadata: dict[str, Any] | None = None,
+) -> str:
+    """Exports, compares and writes, whole or not at all.
+
+    Args:
+        backbone: in evaluation mode, on the CPU.
+        size, batch_size: see ``export``.
+        out: the file; weights above 2 GB go to ``<file>.data`` beside it.
+        bound: see ``--bound``.
+        metadata: kept in the file, values as JSON.
+
+    Returns:
+        What the comparison showed, for the user.
+
+    Raises:
+        ConfigError: the graph differs from the backbone.
+    """
+    program = export(backbone, size, batch_size)
+    for key, value in (metadata or {}).items():
+        program.model.metadata_props[key] = json.dumps(value)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=out.parent, prefix=f'.{out.stem}-'
+    ) as folder:
+        partial = Path(folder) / out.name
+        program.save(partial)
+        if importlib.util.find_spec('onnxruntime') is None:
+            verdict = (
+                'not compared with PyTorch: onnxruntime is not installed '
+                '(pip install onnxruntime)'
+            )
+        else:
+            verdict = _compare(backbone, partial, size, batch_size, bound)
+        # Weights first: the graph names them.
+        for file in sorted(Path(folder).iterdir(), reverse=True):
+            os.replace(file, out.parent / file.name)
+    return verdict
+
+
+def _compare(
+    backbone: nn.Module,
+    path: Path,
+    size: tuple[int, int],
+    batch_size: int,
+    bound: float,
+) -> str:
+    """Raises ConfigError beyond the bound."""
+    generator = torch.Generator().manual_seed(0)
+    worst = (0.0, 0.0)
+    for count in [batch_size] if batch_size else [1, 3]:
+        images = torch.randn(count, 3, *size, generator=generator)
+        found = largest_difference(backbone, path, images)
+        if not found[1] <= bound:
+            raise ConfigError(
+                f'the graph differs from PyTorch by {found[0]:.2e}, '
+                f'{found[1]:.2e} of the largest value, more than --bound '
+                f'{bound:g}; nothing was written'
+            )
+        worst = max(worst, found, key=lambda pair: pair[1])
+    return (
+        f'largest difference to PyTorch {worst[0]:.2e}, {worst[1]:.2e} of '
+        f'the largest value (bound {bound:g})'
+    )
+
+
+def metadata_of(
+    normalisation: Normalisation, size: tuple[int, int]
+) -> dict[str, Any]:
+    """What whoever feeds the graph must know."""
+    return {
+        'size': size,
+        'mean': normalisation.mean,
+        'std': normalisation.std,
+        'channel_order': 'rgb' if normalisation.to_rgb else 'bgr',
+        'pixel_range': [0, 255],
+    }
+
+
+def main() -> None:
+    """Convert."""
+    args = parse_args()
+    if args.batch_size < 0:
+        raise ConfigError(f'--batch-size must not be negative: {args}')
+    cfg = read_config(args.config, args.checkpoint)
+    size = image_size(args.size or cfg.model.backbone.get('img_size', 224))
+    backbone, normalisation = trained_backbone(
+        cfg, args.checkpoint, args.stages
+    )
+    verdict = convert(
+        backbone,
+        size,
+        args.batch_size,
+        args.out,
+        args.bound,
+        metadata_of(normalisation, size),
+    )
+    images = f'{args.batch_size or "B"}x3x{size[0]}x{size[1]}'
+    print(f'wrote {args.out}: images {images}, stages {backbone.out_indices}')
+    print(verdict)
+
+
+if __name__ == '__main__':
+    run_tool(main)
