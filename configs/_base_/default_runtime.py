@@ -5,7 +5,12 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
+    # Whole or not there, with a checksum, and written beside the training.
+    checkpoint=dict(
+        type='DurableCheckpointHook', interval=10, max_keep_ckpts=3
+    ),
+    # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
+    interrupt=dict(type='InterruptHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # What is random in a step depends on (seed, rank, iteration) only: a
     # resumed run draws what the uninterrupted one would have drawn.

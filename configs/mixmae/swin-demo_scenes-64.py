@@ -68,8 +68,11 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
+# A run that was cut off goes on in the middle of an epoch.
+train_cfg = dict(
+    type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=5
+)
 default_hooks = dict(
     logger=dict(interval=32),
-    checkpoint=dict(interval=1, max_keep_ckpts=1),
+    checkpoint=dict(interval=1, max_keep_ckpts=2),
 )

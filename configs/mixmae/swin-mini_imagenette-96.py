@@ -35,6 +35,8 @@ model = dict(
 )
 
 train_pipeline = [
+    # Crops depend on seed, epoch and image alone.
+    dict(type='SeedSample'),
     dict(type='mmpretrain.LoadImageFromFile'),
     dict(
         type='mmpretrain.RandomResizedCrop',
@@ -120,7 +122,10 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
+# A run that was cut off goes on in the middle of an epoch.
+train_cfg = dict(
+    type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=5
+)
 val_cfg = dict()
 test_cfg = dict()
 # Labels measure what has been learnt; nothing of them reaches the network.

@@ -21,6 +21,8 @@ model = dict(
 
 # Objects in scenes are small, so crops keep at least 40 % of the area.
 train_pipeline = [
+    # Crops depend on seed, epoch and image alone.
+    dict(type='SeedSample'),
     dict(type='LoadImage'),
     dict(
         type='mmpretrain.RandomResizedCrop',

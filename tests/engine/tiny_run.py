@@ -105,7 +105,7 @@ def tiny_config(work_dir: Path, batch_size: int = 4, counts: int = 2) -> dict:
         test_dataloader=loader(7, 3),
         val_evaluator=dict(type='ReconstructionMetric'),
         test_evaluator=dict(type='ReconstructionMetric'),
-        train_cfg=dict(by_epoch=True, max_epochs=3),
+        train_cfg=dict(type='ResumableTrainLoop', max_epochs=3),
         val_cfg=dict(),
         test_cfg=dict(),
         optim_wrapper=dict(
@@ -120,9 +120,7 @@ def tiny_config(work_dir: Path, batch_size: int = 4, counts: int = 2) -> dict:
         auto_scale_lr=dict(base_batch_size=batch_size),
     )
     config['default_hooks']['logger']['interval'] = 1
-    config['default_hooks']['checkpoint'] = dict(
-        type='CheckpointHook', interval=1
-    )
+    config['default_hooks']['checkpoint']['interval'] = 1
     return config
 
 

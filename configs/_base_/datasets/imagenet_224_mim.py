@@ -5,6 +5,8 @@
 # Images that do not come from local disks (Petrel, S3) need the latter.
 # Mean and std are with the model.
 train_pipeline = [
+    # Crops depend on seed, epoch and image alone.
+    dict(type='SeedSample'),
     dict(type='LoadImage'),
     dict(
         type='mmpretrain.RandomResizedCrop',

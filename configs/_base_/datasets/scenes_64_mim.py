@@ -3,6 +3,8 @@
 # Scenes are small and objects in them smaller, so crops keep at least 40 % of
 # the area. Mean and std (ImageNet's) are with the model.
 train_pipeline = [
+    # Crops depend on seed, epoch and image alone.
+    dict(type='SeedSample'),
     dict(type='LoadImage'),
     dict(
         type='mmpretrain.RandomResizedCrop',

@@ -44,4 +44,5 @@ param_scheduler = [
     ),
 ]
 
-train_cfg = dict(by_epoch=True, max_epochs=600, val_interval=10)
+# A run that was cut off goes on in the middle of an epoch.
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=600, val_interval=10)

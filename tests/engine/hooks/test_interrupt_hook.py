@@ -33,11 +33,6 @@ class SignalAt(Hook):
 
 def config(work_dir: Path, **signal_at) -> dict:
     found = tiny_config(work_dir)
-    found['train_cfg'] = dict(type='ResumableTrainLoop', max_epochs=3)
-    found['default_hooks']['checkpoint'] = dict(
-        type='DurableCheckpointHook', interval=1
-    )
-    found['default_hooks']['interrupt'] = dict(type='InterruptHook')
     found['train_dataloader']['num_workers'] = 1
     found['experiment_name'] = work_dir.name + str(len(signal_at))
     found['log_level'] = 'ERROR'

@@ -45,7 +45,6 @@ def test_disagreements_stop_the_run_before_it_starts(tmp_path, request):
 def test_an_agreeing_config_trains(tmp_path, request):
     config = tiny_config(tmp_path)
     config['train_cfg']['max_epochs'] = 1
-    checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=2)
-    config['default_hooks']['checkpoint'] = checkpoint
+    config['default_hooks']['checkpoint'].update(by_epoch=False, interval=2)
     train(config, request.node.name)
     assert (tmp_path / 'iter_2.pth').is_file()

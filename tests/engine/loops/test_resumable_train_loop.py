@@ -12,8 +12,9 @@ from tests.engine.tiny_run import tiny_config
 def config(work_dir: Path, load_from: Path | None = None) -> dict:
     """Three epochs of four iterations; a checkpoint every second one."""
     found = tiny_config(work_dir)
-    found['train_cfg'] = dict(type='ResumableTrainLoop', max_epochs=3)
-    found['default_hooks']['checkpoint'].update(by_epoch=False, interval=2)
+    found['default_hooks']['checkpoint'].update(
+        by_epoch=False, interval=2, max_keep_ckpts=-1
+    )
     # Something that draws in every step, beside the masks.
     found['model']['backbone']['drop_path_rate'] = 0.5
     found['log_level'] = 'ERROR'
