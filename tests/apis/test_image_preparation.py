@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mixmae.apis.image_preparation import ImagePreparation, test_pipeline
+from mixmae.registry import DATASETS
+from tests.apis.tiny_setup import (
+    PIPELINE,
+    photo,
+    photo_folder,
+    tiny_config,
+)
+
+# A function of the library, no test.
+test_pipeline.__test__ = False
+
+
+def prepared(resize, image, cfg=None):
+    cfg = tiny_config() if cfg is None else cfg
+    return ImagePreparation(cfg, resize)(image, 0, 'a.png')
+
+
+def test_pipeline_gives_what_the_data_set_gives(tmp_path):
+    photo_folder(tmp_path)
+    dataset = DATASETS.build(
+        dict(
+            type='UnlabeledImageFolder',
+            data_root=str(tmp_path),
+            pipeline=PIPELINE,
+            listing_cache=None,
+        )
+    )
+    prepare = ImagePreparation(tiny_config(), 'pipeline')
+    for i in range(len(dataset)):
+        item = dataset[i]
+        path = item['data_samples'].img_path
+        image = prepare(prepare.load(path), i, path)
+        assert image.shape == (3, 32, 32)
+        assert torch.equal(image, item['inputs'])
+
+
+def test_reads_files_as_the_config_does():
+    loader = dict(type='mixmae.LoadImage', draft_side=16)
+    cfg = Config(
+        dict(val_dataloader=dict(dataset=dict(pipeline=[loader])))
+    )  # fmt: skip
+    assert ImagePreparation(cfg, None).load.__self__.draft_side == 16
+
+
+def test_finds_the_pipeline_inside_wrappers():
+    inner = dict(type='A', pipeline=[dict(type='LoadImage')])
+    wrapped = dict(type='RepeatDataset', times=2, dataset=inner)
+    cfg = Config(dict(test_dataloader=dict(dataset=wrapped)))
+    assert test_pipeline(cfg) == [dict(type='LoadImage')]
+    assert test_pipeline(Config(dict(test_dataloader=None))) == []
+
+
+def test_nothing_is_resized_unless_asked_for():
+    image = photo(37, 51)
+    kept = prepared(None, image)
+    assert np.array_equal(kept.permute(1, 2, 0).numpy(), image)
+
+
+@pytest.mark.parametrize('size', [(37, 51), (90, 20), (32, 32)])
+def test_sizes(size):
+    image = photo(*size)
+    assert prepared(32, image).shape == (3, 32, 32)
+    assert prepared((24, 40), image).shape == (3, 24, 40)
+
+
+def test_middle_square():
+    image = np.zeros((20, 60, 3), np.uint8)
+    image[:, 20:40] = 200
+    assert (prepared(20, image) == 200).all()
+    # A side of the middle is left, whatever the rounding.
+    assert prepared(7, np.zeros((20, 21, 3), np.uint8)).shape == (3, 7, 7)
+
+
+@pytest.mark.parametrize('resize', ['no', 0, -3, (1, 2, 3), 3.5, True, ()])
+def test_refuses_other_sizes(resize):
+    with pytest.raises(ValueError, match='resize must be'):
+        ImagePreparation(tiny_config(), resize)
+
+
+def test_wants_a_pipeline_where_it_is_asked_for():
+    with pytest.raises(ValueError, match='no test pipeline'):
+        ImagePreparation(tiny_config(test_dataloader=None), 'pipeline')
