@@ -1,6 +1,6 @@
 """Names of files as annotation files give them."""
 
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any
 
 
@@ -20,7 +20,8 @@ def path_fault(name: Any) -> str | None:
             f'file name {name!r} is absolute; it must be relative to the '
             f'folder of images'
         )
-    if '..' in PurePosixPath(name).parts or '..' in windows.parts:
+    # Both kinds of slash divide the parts of a Windows path.
+    if '..' in windows.parts:
         return (
             f'file name {name!r} leads out of the folder of images by ..; '
             f'name files below it'

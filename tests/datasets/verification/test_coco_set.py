@@ -57,6 +57,11 @@ def test_sound_scenes(scenes, look):
             'annotation 1:',
             'image_id 99 is none of the images',
         ),
+        (
+            set_in('annotations', 0, image_id=[1]),
+            'annotation 1:',
+            'image_id [1] is none of the images',
+        ),
         (set_in('annotations', 0, area=None), NAME, 'area is None'),
         (
             set_in(

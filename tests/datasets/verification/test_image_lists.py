@@ -37,6 +37,7 @@ def test_sound_lists(root, look):
         ('a/1.jpg 0.5', 'is not a path and a label'),
         ('', 'is not a path and a label'),
         ('../x.jpg 1', 'leads out of the folder'),
+        ('a\\..\\..\\x.jpg 1', 'leads out of the folder'),
         ('/etc/x.jpg 1', 'is absolute'),
         ('C:\\x.jpg 1', 'is absolute'),
     ],
