@@ -32,19 +32,21 @@ def box_fault(
         corners = [_number(value) for value in box]
     except TypeError:
         return f'box {box!r} is no list of four numbers'
-    shown = '[' + ', '.join(f'{value:g}' for value in corners) + ']'
     x1, y1, x2, y2 = corners
-    if not all(map(math.isfinite, corners)):
-        return f'box {shown} (x1, y1, x2, y2) is not finite'
-    if x2 <= x1 or y2 <= y1:
-        return f'box {shown} (x1, y1, x2, y2) is empty or inverted'
     outside = max(-x1, -y1, x2 - width, y2 - height)
-    if outside > tolerance:
-        return (
-            f'box {shown} (x1, y1, x2, y2) reaches {outside:g} px outside '
-            f'the image of {width:g} x {height:g} px'
+    if not all(map(math.isfinite, corners)):
+        fault = 'is not finite'
+    elif x2 <= x1 or y2 <= y1:
+        fault = 'is empty or inverted'
+    elif outside > tolerance:
+        fault = (
+            f'reaches {outside:g} px outside the image of {width:g} x '
+            f'{height:g} px'
         )
-    return None
+    else:
+        return None
+    shown = ', '.join(f'{value:g}' for value in corners)
+    return f'box [{shown}] (x1, y1, x2, y2) {fault}'
 
 
 def mask_fault(mask: Any, width: int, height: int) -> str | None:
@@ -80,7 +82,8 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
         )
     for polygon in mask:
         try:
-            finite = all(map(math.isfinite, polygon))
+            # One number that is not finite makes the sum so.
+            finite = math.isfinite(sum(polygon))
         except TypeError:
             return 'mask has a polygon with something else than numbers'
         except OverflowError:
