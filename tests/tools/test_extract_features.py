@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from mixmae.apis import FeatureExtractor
+from tests.apis.tiny_setup import photo_folder, tiny_checkpoint
+from tests.engine.tiny_run import ROOT
+from tests.tools.running import call_tool
+
+TOOL = ROOT / 'tools/extract_features.py'
+SIZES = ((40, 48), (30, 60), (40, 48))
+
+
+@pytest.fixture
+def setup(tmp_path):
+    checkpoint = tiny_checkpoint(tmp_path / 'epoch_1.pth')
+    return checkpoint, photo_folder(tmp_path / 'in', SIZES)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def run(*arguments):
+        call_tool(monkeypatch, TOOL, *arguments, '--device', 'cpu')
+
+    return run
+
+
+def test_pooled(run, setup, tmp_path, capsys):
+    checkpoint, paths = setup
+    out = tmp_path / 'deep' / 'features.npz'
+    options = ['--stages', 0, 1, '--batch-size', 2]
+    run(checkpoint, tmp_path / 'in', '--out', out, *options)
+    assert "'stage1': (3, 16)" in capsys.readouterr().out
+    extract = FeatureExtractor(None, checkpoint, 'cpu', (0, 1))
+    expected = extract([str(path) for path in paths], progress=False)
+    with np.load(out) as arrays:
+        assert sorted(arrays) == ['names', 'sizes', 'stage0', 'stage1']
+        assert arrays['names'].tolist() == [str(path) for path in paths]
+        assert arrays['sizes'].tolist() == [[40, 48], [40, 48], [30, 60]]
+        for i, result in enumerate(expected):
+            for stage in (0, 1):
+                found = arrays[f'stage{stage}'][i]
+                wanted = result['features'][stage]
+                np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_maps_and_npy(run, setup, tmp_path):
+    checkpoint, paths = setup
+    out = tmp_path / 'maps.npz'
+    run(checkpoint, tmp_path / 'in', '--out', out, '--maps')
+    with np.load(out) as arrays:
+        assert arrays['stage1_000000'].shape == (16, 5, 6)
+        assert arrays['stage1_000002'].shape == (16, 4, 8)
+        mean = arrays['stage1_000000'].mean((1, 2))
+    out = tmp_path / 'vectors.npy'
+    run(checkpoint, tmp_path / 'in', '--out', out)
+    vectors = np.load(out)
+    assert vectors.shape == (3, 16)
+    np.testing.assert_allclose(vectors[0], mean, atol=1e-5)
+    names = (tmp_path / 'vectors.names.txt').read_text().splitlines()
+    assert names == [str(path) for path in paths]
+    run(checkpoint, paths[0], '--out', out, '--resize', 20, 24)
+    run(checkpoint, paths[0], '--out', out, '--resize', 'pipeline')
+
+
+def test_bad_input_is_one_line_and_nothing_is_written(
+    run, setup, tmp_path, capsys
+):
+    checkpoint, paths = setup
+    broken = tmp_path / 'broken.png'
+    broken.write_bytes(b'nothing')
+    for name, arguments, said in (
+        ('a.txt', [paths[0]], '.npz or .npy'),
+        ('a.npy', [paths[0], '--maps'], 'one stage'),
+        ('a.npy', [paths[0], '--stages', 0, 1], 'one stage'),
+        ('in', [paths[0]], '.npz or .npy'),
+        ('a.npz', [paths[0], '--stages', 7], 'from 0 to 1'),
+        ('a.npz', [*paths, broken], 'broken.png'),
+    ):
+        with pytest.raises(SystemExit) as exit_:
+            run(checkpoint, *arguments, '--out', tmp_path / name)
+        assert exit_.value.code == 2
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith('error: ') and said in line
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {'epoch_1.pth', 'in', 'broken.png'}
+    run(
+        checkpoint, broken, paths[0], '--skip-broken',
+        '--out', tmp_path / 'a.npz',
+    )  # fmt: skip
+    with np.load(tmp_path / 'a.npz') as arrays:
+        assert arrays['names'].tolist() == [str(paths[0])]
