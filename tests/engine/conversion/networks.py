@@ -60,6 +60,7 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
 
 def build(config: dict, state: dict[str, Tensor] | None = None) -> nn.Module:
     """Of any scope, in float64; strictly filled if there is a state."""
+    torch.manual_seed(0)
     module = MODELS.build(config)
     module.double()
     module.eval()

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from mixmae.engine.conversion.incoming import from_mmpretrain
 from mixmae.engine.conversion.outgoing import to_mmpretrain
 from mixmae.engine.conversion.source import read_source
+from mixmae.registry import MODELS
 from mixmae.structures import CellMask
 from tests.engine.conversion.networks import (
     MIXMIM,
@@ -179,6 +180,17 @@ def test_classifier_there_and_back(tmp_path):
     )
     target = tmp_path / 'b.pth'
     conversion.write(target)
+    # The way a fine-tuning config of theirs takes a backbone.
+    init_cfg = dict(
+        type='Pretrained', checkpoint=str(target), prefix='backbone.'
+    )
+    backbone = MODELS.build(
+        dict(conversion.model['backbone'], init_cfg=init_cfg)
+    ).double()
+    backbone.init_weights()
+    for key, value in inside(conversion, 'backbone').items():
+        loaded = backbone.state_dict()[key]
+        torch.testing.assert_close(loaded.to(value), value, rtol=0, atol=1e-6)
     back = from_mmpretrain(read_source(target))
     assert not back.report.notes
     assert equal(dict(back.state), ours.state_dict())

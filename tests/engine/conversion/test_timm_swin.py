@@ -1,5 +1,7 @@
 """timm's Swin against ours, on the same weights."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from torch import nn
@@ -22,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 
 @pytest.fixture
 def timm_swin():
+    torch.manual_seed(0)
     name = 'timm.models.swin_transformer'
     return pytest.importorskip(name).SwinTransformer
 
@@ -72,6 +75,11 @@ def test_there_and_back(tmp_path, timm_swin, windows, size):
     assert equal(inside(back, 'head'), head.state_dict())
     again = build(back.model['backbone'], inside(back, 'backbone'))
     assert torch.equal(again(images(size))[0], mine)
+    # By timm's own loader, too.
+    helpers = import_module('timm.models')
+    loaded = timm_swin(**conversion.model['SwinTransformer']).double()
+    helpers.load_checkpoint(loaded, str(target), strict=True)
+    assert equal(loaded.state_dict(), other.state_dict())
 
 
 @torch.no_grad()
