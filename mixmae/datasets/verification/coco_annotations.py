@@ -13,6 +13,8 @@ from mixmae.datasets.instance_faults import (
 )
 from mixmae.datasets.verification.safe_path import path_fault
 
+# No picture that Pillow opens is as wide; larger ones are typing errors.
+LARGEST_SIDE = 1_000_000
 LISTS = ('images', 'annotations', 'categories')
 
 
@@ -113,7 +115,7 @@ def _is_id(value: Any) -> bool:
 
 def _is_length(value: Any) -> bool:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole and value > 0
+    return whole and 0 < value <= LARGEST_SIDE
 
 
 def _name(kind: str, entry: dict, index: int) -> str:
@@ -146,7 +148,10 @@ def _image_faults(image: dict, index: int) -> Iterator[Fault]:
         yield Fault('bad file name', name, fault)
     sides = (image.get('width'), image.get('height'))
     if not all(map(_is_length, sides)):
-        text = f'width and height are {sides}, not two positive numbers'
+        text = (
+            f'width and height are {sides}, not two numbers from 1 to '
+            f'{LARGEST_SIDE:,}'
+        )
         yield Fault('bad image size', name, text)
 
 
@@ -194,7 +199,10 @@ def _coco_box_fault(box: Any, width: int, height: int) -> str | None:
         return box_fault(box, width, height)
     if not all(isinstance(value, (int, float)) for value in box):
         return box_fault(box, width, height)
-    x, y, wide, high = box
+    try:
+        x, y, wide, high = map(float, box)
+    except OverflowError:
+        return 'box has a number beyond all bounds'
     if 0 <= wide < 1 or 0 <= high < 1:
         wide, high = max(wide, TOLERANCE), max(high, TOLERANCE)
     return box_fault([x, y, x + wide, y + high], width, height)

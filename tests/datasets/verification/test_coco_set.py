@@ -40,6 +40,7 @@ def test_sound_scenes(scenes, look):
         (set_box(lambda box: [-9, *box[1:]]), NAME, 'px outside the image'),
         (set_box(lambda box: [*box[:3], -4]), NAME, 'empty or inverted'),
         (set_box(lambda box: [*box[:3], math.nan]), NAME, 'not finite'),
+        (set_box(lambda box: [10**400, *box[1:]]), NAME, 'beyond all bounds'),
         (set_box(lambda box: box[:3]), NAME, 'list of four numbers'),
         (set_box(lambda box: 'x'), NAME, 'list of four numbers'),
         (
@@ -105,7 +106,12 @@ def test_sound_scenes(scenes, look):
         (
             set_in('images', 0, width=0),
             'image 1:',
-            'not two positive numbers',
+            'not two numbers from 1 to 1,000,000',
+        ),
+        (
+            set_in('images', 0, height=10**400),
+            'image 1:',
+            'not two numbers from 1 to 1,000,000',
         ),
         (
             set_in('images', 0, file_name='../train/000000.png'),

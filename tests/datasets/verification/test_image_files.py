@@ -44,6 +44,15 @@ def test_order_is_kept_and_every_fault_found(tmp_path, workers):
     ]
 
 
+def test_a_photograph_that_is_cut_off(tmp_path):
+    """Its head alone would pass."""
+    path = tmp_path / 'a.jpg'
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:-500])
+    [(_, content)] = inspect_images([path], Opening('all'), 'test')
+    assert 'truncated' in content.fault
+
+
 def test_decompression_bombs_are_faults(tmp_path, monkeypatch):
     path = tmp_path / 'a.png'
     Image.new('RGB', (64, 64)).save(path)
