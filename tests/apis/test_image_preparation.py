@@ -73,6 +73,7 @@ def test_middle_square():
     image = np.zeros((20, 60, 3), np.uint8)
     image[:, 20:40] = 200
     assert (prepared(20, image) == 200).all()
+    assert (prepared(20, image.transpose(1, 0, 2)) == 200).all()
     # A side of the middle is left, whatever the rounding.
     assert prepared(7, np.zeros((20, 21, 3), np.uint8)).shape == (3, 7, 7)
 
