@@ -55,8 +55,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def is_pretraining(cfg: Config) -> bool:
-    """Whether the model reconstructs images."""
-    return str(cfg.model.type).split('.')[-1] == 'MaskedImageModel'
+    """Whether the model reconstructs what is hidden from it.
+
+    In a kNN test it is the same model, but nothing is hidden.
+    """
+    if str(cfg.model.type).split('.')[-1] != 'MaskedImageModel':
+        return False
+    return cfg.model.data_preprocessor.get('masking') is not None
 
 
 def write_panels(runner: Runner, folder: Path, count: int) -> None:

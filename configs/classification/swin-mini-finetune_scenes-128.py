@@ -23,3 +23,4 @@ default_hooks = dict(
     logger=dict(interval=5),
     checkpoint=dict(interval=30, max_keep_ckpts=1),
 )
+auto_scale_lr = dict(base_batch_size=32)

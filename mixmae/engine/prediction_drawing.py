@@ -69,8 +69,8 @@ def draw_predictions(cfg: Config, folder: Path) -> None:
     if framework is None:
         raise ValueError(
             f'there is nothing to draw for a model of type '
-            f'{cfg.model.get("type")}: neither a MaskedImageModel nor of '
-            f'{", ".join(ARTISTS)}'
+            f'{cfg.model.get("type")}: it neither reconstructs hidden cells '
+            f'nor belongs to {", ".join(ARTISTS)}'
         )
     artist = ARTISTS[framework]
     path = str(folder.resolve())

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from mixmae.datasets.scenes.scene_set import SceneSet
+from tests.configs.test_configs import read
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool
 
@@ -42,12 +43,15 @@ def loaders(data: Path, names: tuple[str, ...] = LOADERS) -> dict:
     return found
 
 
-def training(data: Path, batch_size: int, epochs: int) -> dict:
+def training(config: Path, data: Path, epochs: int) -> dict:
+    """Eight images at a time, cropped to 64 pixels."""
+    pipeline = read(config).train_dataloader.dataset.pipeline
+    (crop,) = (i for i, step in enumerate(pipeline) if 'Crop' in step['type'])
     return {
         **loaders(data),
-        'train_dataloader.batch_size': batch_size,
-        'train_dataloader.sampler.batch_size': batch_size,
-        'train_dataloader.dataset.pipeline.1.scale': 64,
+        'train_dataloader.batch_size': 8,
+        'train_dataloader.sampler.batch_size': 8,
+        f'train_dataloader.dataset.pipeline.{crop}.scale': 64,
         'train_cfg.max_epochs': epochs,
         'train_cfg.val_interval': epochs,
         'default_hooks.checkpoint.interval': epochs,
@@ -68,9 +72,10 @@ def data(tmp_path_factory) -> Path:
 def pretrained(data, tmp_path_factory) -> Path:
     """What one epoch of the real pretraining config writes."""
     work_dir = tmp_path_factory.mktemp('pretraining')
+    config = ROOT / 'configs' / 'mixmae' / 'swin-mini_scenes-128.py'
     values = {
         **NETWORK,
-        **training(data, 8, 1),
+        **training(config, data, 1),
         'model.neck.in_channels': 64,
         'model.neck.decoder.embed_dims': 16,
         'model.neck.decoder.depth': 1,
@@ -80,7 +85,7 @@ def pretrained(data, tmp_path_factory) -> Path:
         call_tool(
             patch,
             TRAIN,
-            ROOT / 'configs/mixmae/swin-mini_scenes-128.py',
+            config,
             '--work-dir',
             work_dir,
             *options(values),
@@ -94,7 +99,7 @@ def fine_tuned(
     """A trained classifier, and the options to test it with."""
     values = {
         **NETWORK,
-        **training(data, 8, 2),
+        **training(FOLDER / f'{name}.py', data, 2),
         'model.head.in_channels': 64,
         'model.backbone.init_cfg.checkpoint': pretrained,
         'train_dataloader.dataset.indices': 40,
@@ -113,7 +118,7 @@ def fine_tuned(
     return work_dir / 'epoch_2.pth', values
 
 
-def measured(monkeypatch, name, checkpoint, values, out) -> dict:
+def measured(monkeypatch, name, checkpoint, values, out, *more) -> dict:
     values = {**values, 'experiment_name': f'test-{out.parent.name}'}
     call_tool(
         monkeypatch,
@@ -124,6 +129,7 @@ def measured(monkeypatch, name, checkpoint, values, out) -> dict:
         out.parent,
         '--out',
         out,
+        *more,
         *options(values),
     )
     return json.loads(out.read_text())
@@ -197,6 +203,16 @@ def test_knn_of_a_pretraining_checkpoint(
     )
     assert '"knn/top1"' in capsys.readouterr().out
     assert 0 <= figures['knn/top1'] <= figures['knn/top5'] <= 100
+    with pytest.raises(SystemExit):
+        measured(
+            monkeypatch,
+            'swin-mini-knn_scenes-128',
+            pretrained,
+            values,
+            tmp_path / 'knn' / 'out.json',
+            '--show-dir=shown',
+        )
+    assert 'error: there is nothing to draw' in capsys.readouterr().err
 
 
 def test_the_main_recipe_runs(tmp_path):
