@@ -29,11 +29,11 @@ from mixmae.engine.conversion.conversion import Conversion
 from mixmae.engine.conversion.network import (
     neck_config,
     parts_of,
+    resize_tables,
     wanted_state,
 )
 from mixmae.engine.conversion.position_table import identify_positions
 from mixmae.engine.conversion.source import Source
-from mixmae.models.layers.bias_resize import resize_table
 
 # MixMIM util/datasets.py; torchvision's figures in units of 0..255.
 _IMAGENET = {
@@ -231,7 +231,7 @@ def _mixmim(
     state.update(others)
     if windows is not None:
         settings = replace(settings, window_sizes=tuple(windows))
-        _resize_tables(state, windows, report)
+        resize_tables(state, windows, report)
     model = {'backbone': settings.config(), **model}
     if preprocessing:
         model['data_preprocessor'] = dict(preprocessing)
@@ -255,28 +255,6 @@ def _plain(
         model['data_preprocessor'] = preprocessing
     report.compare(state, wanted_state(state, settings))
     return Conversion(state, report, model, source.path)
-
-
-def _resize_tables(
-    state: dict[str, Tensor], windows: Sequence[int], report: KeyReport
-) -> None:
-    """Resizes the bias tables to other windows, one per stage, in place.
-
-    Raises:
-        ValueError: not one window per stage.
-    """
-    tables = [key for key in state if key.endswith('position_bias.table')]
-    stages = {key.split('.')[2] for key in tables}
-    if len(windows) != len(stages) or min(windows) < 1:
-        raise ValueError(
-            f'--window-sizes {list(windows)} must be one side of at least 1 '
-            f'token for each of the {len(stages)} stages'
-        )
-    for key in tables:
-        resized = resize_table(state[key], windows[int(key.split('.')[2])])
-        if resized.shape != state[key].shape:
-            report.resized[key] = (state[key].shape, resized.shape)
-            state[key] = resized
 
 
 def _prefix(report: KeyReport) -> None:

@@ -1,15 +1,17 @@
-"""Our networks that a state dict should fill, without memory for weights."""
+"""Our networks as state dicts: whose keys are whose, and which are wanted."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.swin_settings import SwinSettings
+from mixmae.models.layers.bias_resize import resize_table
 from mixmae.registry import MODELS
 
 
@@ -111,3 +113,25 @@ def wanted_state(
             wanted['head.fc.weight'] = torch.empty(classes, channels)
             wanted['head.fc.bias'] = torch.empty(classes)
     return wanted
+
+
+def resize_tables(
+    state: dict[str, Tensor], windows: Sequence[int], report: KeyReport
+) -> None:
+    """Resizes the bias tables to other windows, one per stage, in place.
+
+    Raises:
+        ValueError: not one window per stage.
+    """
+    tables = [key for key in state if key.endswith('position_bias.table')]
+    stages = {key.split('.')[2] for key in tables}
+    if len(windows) != len(stages) or min(windows) < 1:
+        raise ValueError(
+            f'--window-sizes {list(windows)} must be one side of at least 1 '
+            f'token for each of the {len(stages)} stages'
+        )
+    for key in tables:
+        resized = resize_table(state[key], windows[int(key.split('.')[2])])
+        if resized.shape != state[key].shape:
+            report.resized[key] = (state[key].shape, resized.shape)
+            state[key] = resized
