@@ -245,7 +245,9 @@ def main() -> None:
     """Convert."""
     args = parse_args()
     if args.batch_size < 0:
-        raise ConfigError(f'--batch-size must not be negative: {args}')
+        raise ConfigError(
+            f'--batch-size must be 0 (any) or more, got {args.batch_size}'
+        )
     cfg = read_config(args.config, args.checkpoint)
     size = image_size(args.size or cfg.model.backbone.get('img_size', 224))
     backbone, normalisation = trained_backbone(
