@@ -5,7 +5,7 @@
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
 # Cost: not measured by us
 # Expected: unknown; LOG.md has a like measurement of `make evidence`
-# Status: builds; trained for a few updates by the tests
+# Status: builds; not trained by us
 # Deviations: settings ours, a few minutes long; patches of 3 pixels
 _base_ = './swin-mini-finetune_scenes-128.py'
 
