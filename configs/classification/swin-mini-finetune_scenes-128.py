@@ -3,8 +3,8 @@
 # Command: python tools/train.py
 #   configs/classification/swin-mini-finetune_scenes-128.py
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
-# Cost: see LOG.md
-# Expected: see LOG.md [reproduced here]
+# Cost: see configs/classification/README.md
+# Expected: see configs/classification/README.md [reproduced here]
 # Status: run by us, three seeds
 # Deviations: settings ours, a few minutes long
 _base_ = [

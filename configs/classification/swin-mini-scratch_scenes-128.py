@@ -2,7 +2,7 @@
 # Command: python tools/train.py
 #   configs/classification/swin-mini-scratch_scenes-128.py
 # Cost: as swin-mini-finetune_scenes-128.py
-# Expected: see LOG.md [reproduced here]
+# Expected: see configs/classification/README.md [reproduced here]
 # Status: run by us for comparison, three seeds
 # Deviations: settings ours, equal to those of the pretrained run but for the
 #   layer decay, which would hold back layers that know nothing yet
