@@ -11,8 +11,8 @@ class Artist(NamedTuple):
     """What draws the predictions of one framework.
 
     Attributes:
-        visualizer: its class of visualizers.
-        hook: its hook, which is idle by default.
+        visualizer: type of its visualizers.
+        hook: type of the hook that makes them draw.
         switch: the hook's settings that make it draw into a folder.
     """
 
@@ -24,20 +24,20 @@ class Artist(NamedTuple):
 ARTISTS = {
     # A relative folder would be joined to itself once per batch.
     'mmdet': Artist(
-        'DetLocalVisualizer',
-        'DetVisualizationHook',
+        'mmdet.DetLocalVisualizer',
+        'mmdet.DetVisualizationHook',
         lambda folder: {'draw': True, 'test_out_dir': folder},
     ),
     # Its hook knows no folder: pictures go where the visualizer writes.
     'mmseg': Artist(
-        'SegLocalVisualizer',
-        'SegVisualizationHook',
+        'mmseg.SegLocalVisualizer',
+        'mmseg.SegVisualizationHook',
         lambda folder: {'draw': True},
     ),
     'mmpretrain': Artist(
-        'UniversalVisualizer',
-        'VisualizationHook',
-        lambda folder: {'enable': True, 'interval': 1, 'out_dir': folder},
+        'mmpretrain.UniversalVisualizer',
+        'mixmae.ClassPictureHook',
+        lambda folder: {'folder': folder},
     ),
 }
 
@@ -75,8 +75,8 @@ def draw_predictions(cfg: Config, folder: Path) -> None:
     artist = ARTISTS[framework]
     path = str(folder.resolve())
     visualizer = dict(cfg.get('visualizer') or {})
-    if str(visualizer.get('type')).split('.')[-1] != artist.visualizer:
-        visualizer = {'type': f'{framework}.{artist.visualizer}'}
+    if not _same(visualizer.get('type'), artist.visualizer):
+        visualizer = {'type': artist.visualizer}
     visualizer.setdefault('vis_backends', [{'type': 'LocalVisBackend'}])
     visualizer['save_dir'] = path
     # Visualizers of one name are one object, that of an earlier test too.
@@ -85,7 +85,12 @@ def draw_predictions(cfg: Config, folder: Path) -> None:
 
     hooks = dict(cfg.get('default_hooks') or {})
     hook = dict(hooks.get('visualization') or {})
-    if str(hook.get('type')).split('.')[-1] != artist.hook:
-        hook = {'type': f'{framework}.{artist.hook}'}
+    if not _same(hook.get('type'), artist.hook):
+        hook = {'type': artist.hook}
     hooks['visualization'] = {**hook, **artist.switch(path)}
     cfg.default_hooks = hooks
+
+
+def _same(one: object, other: str) -> bool:
+    """Whether two types are one, but for the scope."""
+    return str(one).split('.')[-1] == other.split('.')[-1]

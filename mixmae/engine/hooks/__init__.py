@@ -1,5 +1,6 @@
 """Hooks."""
 
+from mixmae.engine.hooks.class_picture_hook import ClassPictureHook
 from mixmae.engine.hooks.durable_checkpoint_hook import (
     DurableCheckpointHook,
 )
@@ -10,6 +11,7 @@ from mixmae.engine.hooks.step_seed_hook import StepSeedHook
 from mixmae.engine.hooks.update_border_hook import UpdateBorderHook
 
 __all__ = [
+    'ClassPictureHook',
     'DurableCheckpointHook',
     'InterruptHook',
     'ProbeHook',

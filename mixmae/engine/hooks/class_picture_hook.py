@@ -1,0 +1,67 @@
+"""Pictures of what a classifier said, one per test image."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+
+from mixmae.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassPictureHook(Hook):
+    """Draws label and prediction by mmpretrain's visualizer.
+
+    mmpretrain's own ``VisualizationHook`` hands images on as they were loaded,
+    so red and blue are swapped wherever the preprocessor turns BGR into RGB,
+    and pictures of one file name in several class folders overwrite each
+    other. Of several processes the first one draws its share.
+
+    Args:
+        folder: where the pictures go, ``000012_<file name>.png``.
+        short_side: pictures are resized to it, so that small images leave
+            room for the text.
+    """
+
+    def __init__(self, folder: str, short_side: int = 256) -> None:
+        if short_side < 1:
+            raise ValueError(
+                f'short_side must be at least 1 pixel, got {short_side}'
+            )
+        self.folder = Path(folder)
+        self.short_side = short_side
+        self.drawn = 0
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Count from 0 again."""
+        self.drawn = 0
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @master_only
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[BaseDataElement] | None = None,
+    ) -> None:
+        """Draw the images of a batch, as they entered the preprocessor."""
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        swapped = getattr(model.data_preprocessor, 'to_rgb', False)
+        for image, sample in zip(data_batch['inputs'], outputs or []):
+            pixels = (image.flip(0) if swapped else image).permute(1, 2, 0)
+            stem = Path(str(sample.get('img_path', 'image'))).stem
+            runner.visualizer.visualize_cls(
+                pixels.cpu().numpy(),
+                sample,
+                resize=self.short_side,
+                out_file=str(self.folder / f'{self.drawn:06d}_{stem}.png'),
+            )
+            self.drawn += 1
