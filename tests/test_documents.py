@@ -11,7 +11,11 @@ DOCUMENTS = [
     'LOG.md',
     'CONTRIBUTING.md',
     'CHANGELOG.md',
-    'configs/mixmae/README.md',
+    *(f'docs/{path.name}' for path in sorted((ROOT / 'docs').glob('*.md'))),
+    *(
+        f'configs/{path.parent.name}/README.md'
+        for path in sorted((ROOT / 'configs').glob('*/README.md'))
+    ),
 ]
 
 

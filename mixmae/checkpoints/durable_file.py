@@ -13,8 +13,9 @@ import os
 import zipfile
 from pathlib import Path
 
+from mixmae.checkpoints.whole_file import whole_file
+
 SIDECAR = '.sha256'
-PARTIAL = '.partial'
 
 
 def write_durably(path: str | os.PathLike, data: bytes) -> None:
@@ -24,7 +25,6 @@ def write_durably(path: str | os.PathLike, data: bytes) -> None:
         OSError: it could not be written; what was there before still is.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Between these steps the file has no sidecar and is asked for its own
     # checksums; it never has another file's.
     sidecar(path).unlink(missing_ok=True)
@@ -71,16 +71,10 @@ def damage(path: str | os.PathLike) -> str | None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f'.{path.name}.{os.getpid()}{PARTIAL}')
-    try:
-        with partial.open('wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as partial, partial.open('wb') as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     # The name is in the folder, which is flushed by itself.
     folder = os.open(path.parent, os.O_RDONLY)
     try:

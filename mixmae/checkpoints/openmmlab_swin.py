@@ -129,9 +129,15 @@ def _where_equal(settings: SwinSettings) -> str:
     stages = len(settings.depths)
     window = settings.window_sizes[0]
     total = (settings.patch_size << (stages - 1)) * window
+    if settings.mask_padding:
+        return (
+            f'equal to MIMSwin at image sides of {2 * total}, {3 * total}, '
+            f'... pixels. Elsewhere a grid is padded to the window of '
+            f'{window}, or lies within one window; theirs then lets padding '
+            f'take part in attention and shifts even a single window'
+        )
     return (
-        f'equal to MIMSwin at image sides of {2 * total}, {3 * total}, ... '
-        f'pixels. Elsewhere a grid is padded to the window of {window}, or '
-        f'lies within one window; theirs then lets padding take part in '
-        f'attention and shifts even a single window'
+        f'equal to MIMSwin where every grid has more tokens a side than the '
+        f'window of {window}, image sides above {total} pixels; below, '
+        f'theirs shifts even a single window'
     )

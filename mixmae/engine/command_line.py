@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mixmae
+from mixmae.datasets.bad_annotation_error import BadAnnotationError
 
 EXIT_CONFIG_ERROR = 2
 OUR_FOLDER = Path(mixmae.__file__).parent
@@ -113,7 +114,8 @@ def is_config_error(error: BaseException) -> bool:
     ``TypeError`` where a part is built with arguments it does not have.
     What is raised further down keeps its traceback.
     """
-    if isinstance(error, ConfigError):
+    # Bad annotations may come out of a loader's worker, far from our code.
+    if isinstance(error, (ConfigError, BadAnnotationError)):
         return True
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:

@@ -73,7 +73,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
 def test_killed_at_every_step(tmp_path):
     """Each system call is the last one in turn; old or new, never between."""
     seen = set()
-    for steps in range(12):
+    for steps in range(20):
         path = tmp_path / str(steps) / 'a.pth'
         torch.save({'x': 'old'}, _made(path))
         child = os.fork()

@@ -74,6 +74,8 @@ class WindowAttention(AttentionHeads):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """(B, nW, N, C) -> (B, nW, N, C), tokens as the layout has them."""
+        if layout.real is not None:
+            x = x.masked_fill(~layout.real, 0)
         qkv = self.heads(x)
         if len(layout.parts) == 1:
             out = self._attend(qkv, layout.positions, layout.allow)

@@ -25,6 +25,8 @@ class Layout(Protocol):
         allow: bool (1 or B, nW, N, N), True where two tokens may meet; None
             = everywhere within a part.
         parts: lengths into which N is cut; attention stays within a part.
+        real: bool (1, nW, N, 1), False where a token is padding that is
+            attended to; None = there is none.
     """
 
     @property
@@ -35,6 +37,9 @@ class Layout(Protocol):
 
     @property
     def parts(self) -> tuple[int, ...]: ...
+
+    @property
+    def real(self) -> Tensor | None: ...
 
     def partition(self, x: Tensor) -> Tensor: ...
 
@@ -104,6 +109,11 @@ class Windows:
         self.positions = clamped_positions(*self.window, window, device)
         self.parts = (self.window[0] * self.window[1],)
         self.allow = self._allow(groups, mask_padding, device)
+        # Padding that is attended to is zero behind the norm, as mmdet's.
+        self.real: Tensor | None = None
+        if any(self.padding) and not mask_padding:
+            real = torch.ones(1, *grid, 1, dtype=torch.bool, device=device)
+            self.real = self.partition(real)
 
     def partition(self, x: Tensor, fill: int = 0) -> Tensor:
         """(B, H, W, C) -> (B, nW, N, C), padded with ``fill``."""
@@ -172,6 +182,7 @@ class SortedTokens:
     """
 
     allow = None
+    real = None
 
     def __init__(
         self, grid: tuple[int, int], window: int, order: GroupOrder
