@@ -44,6 +44,8 @@ def shortened(path: Path, work_dir: Path, batch_size: int) -> Config:
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     config.test_cfg = config.test_dataloader = config.test_evaluator = None
     config.train_dataloader.batch_size = batch_size
+    if 'batch_size' in config.train_dataloader.sampler:
+        config.train_dataloader.sampler.batch_size = batch_size
     config.train_dataloader.num_workers = 0
     config.train_dataloader.persistent_workers = False
     return config
@@ -58,7 +60,6 @@ def run(config: Config) -> None:
 def pretrained(scenes, tmp_path_factory) -> Path:
     """What a pretraining run writes."""
     config = shortened(PRETRAINING, tmp_path_factory.mktemp('pretraining'), 2)
-    config.train_dataloader.sampler.batch_size = 2
     config.train_dataloader.dataset.data_root = str(scenes / 'imagenet')
     config.train_cfg.max_epochs = 1
     config.default_hooks.checkpoint.interval = 1

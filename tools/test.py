@@ -93,6 +93,9 @@ def main() -> None:
     panels = args.show_dir is not None and is_pretraining(cfg)
     if args.show_dir is not None and not panels:
         draw_predictions(cfg, Path(args.show_dir))
+    # No figures of a head that was never trained.
+    hooks = cfg.get('custom_hooks') or []
+    cfg.custom_hooks = [*hooks, dict(type='mixmae.WholeModelHook')]
     load_only_safely()
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)

@@ -2,7 +2,9 @@ import json
 
 import cv2
 import pytest
+import torch
 
+from mixmae.registry import MODELS
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool
 
@@ -45,3 +47,18 @@ def test_figures_do_not_depend_on_the_batch_size(
             assert figures[1][name] == pytest.approx(value, rel=1e-6)
     panel = cv2.imread(str(shown / 'panel_00.png'))
     assert panel is not None and panel.shape[1] > 300
+
+
+def test_a_head_that_was_never_trained_is_not_measured(
+    monkeypatch, tmp_path, capsys
+):
+    config = tiny_config(tmp_path)
+    path = write_config(tmp_path / 'tiny.py', config)
+    backbone = MODELS.build(config['model']).backbone.state_dict()
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    torch.save({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, TEST, path, tmp_path / 'a.pth')
+    assert caught.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert 'no weights for' in error and 'neck.mask_token' in error

@@ -9,6 +9,7 @@ from mixmae.engine.hooks.probe_hook import ProbeHook
 from mixmae.engine.hooks.reconstruction_hook import ReconstructionHook
 from mixmae.engine.hooks.step_seed_hook import StepSeedHook
 from mixmae.engine.hooks.update_border_hook import UpdateBorderHook
+from mixmae.engine.hooks.whole_model_hook import WholeModelHook
 
 __all__ = [
     'ClassPictureHook',
@@ -18,4 +19,5 @@ __all__ = [
     'ReconstructionHook',
     'StepSeedHook',
     'UpdateBorderHook',
+    'WholeModelHook',
 ]
