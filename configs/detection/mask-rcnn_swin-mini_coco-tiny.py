@@ -32,7 +32,7 @@ model = dict(
     ),
 )
 # A dozen updates an epoch: more epochs, a shorter warm-up.
-max_epochs = 12
+max_epochs = 24
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=24),
@@ -45,5 +45,5 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=12))
+default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=24))
 auto_scale_lr = dict(enable=False, base_batch_size=4)
