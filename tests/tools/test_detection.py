@@ -148,4 +148,4 @@ def test_a_bad_annotation_is_one_line(run, monkeypatch, capsys):
         )
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith('error: ') and 'bad.json' in last
-    assert f'annotation id {entry["id"]}' in last
+    assert f'annotation {entry["id"]} ' in last

@@ -20,6 +20,7 @@ train_pipeline = [
 ]
 train_dataloader = dict(
     dataset=dict(
+        type='mixmae.CheckedCocoDataset',
         data_root=data_root,
         ann_file=train_ann_file,
         pipeline=train_pipeline,

@@ -34,12 +34,20 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline),
+    dataset=dict(
+        type='mixmae.CheckedCocoDataset',
+        data_root=data_root,
+        pipeline=train_pipeline,
+    ),
 )
 val_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline),
+    dataset=dict(
+        type='mixmae.CheckedCocoDataset',
+        data_root=data_root,
+        pipeline=test_pipeline,
+    ),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/instances_val2017.json')

@@ -65,6 +65,7 @@ train_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
     dataset=dict(
+        type='mixmae.CheckedCocoDataset',
         data_root=data_root,
         ann_file='annotations/instances_train.json',
         data_prefix=dict(img='train/'),
@@ -77,6 +78,7 @@ val_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
     dataset=dict(
+        type='mixmae.CheckedCocoDataset',
         data_root=data_root,
         ann_file='annotations/instances_val.json',
         data_prefix=dict(img='val/'),
