@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 import torch
@@ -20,6 +19,7 @@ from mixmae.apis.normalisation import Normalisation
 from mixmae.checkpoints import from_official_mixmim, safe_load
 from mixmae.checkpoints.config_text import parse_config_text
 from mixmae.checkpoints.official_mixmim import is_official_mixmim
+from mixmae.engine.config_file import read_config_file
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import MODELS
@@ -44,7 +44,7 @@ def read_config(
             without a config, or a config without a model.
     """
     if isinstance(config, (str, os.PathLike)):
-        cfg = _config_file(Path(config).expanduser())
+        cfg = read_config_file(config)
     elif config is not None:
         cfg = copy.deepcopy(config)
         cfg = cfg if isinstance(cfg, Config) else Config(dict(cfg))
@@ -159,15 +159,6 @@ def trained_backbone(
         _warn_untrained()
     backbone.init_weights()
     return backbone.eval(), normalisation
-
-
-def _config_file(path: Path) -> Config:
-    if not path.is_file():
-        raise ValueError(f'there is no config file {path}')
-    try:
-        return Config.fromfile(path)
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise ValueError(f'{path} is no readable config: {error}') from None
 
 
 def _model_config(cfg: Config) -> dict:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from torch import Tensor
 
 from mixmae.checkpoints.config_text import parse_config_text
 from mixmae.checkpoints.safe_load import safe_load
 from mixmae.checkpoints.safetensors_file import read_header
+from mixmae.engine.config_file import read_config_file
 
 
 @dataclass(frozen=True)
@@ -93,22 +93,12 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
             f'{type(state[odd[0]]).__name__}, not a tensor'
         )
     if config is not None:
-        model = _model_of_file(config)
+        model = _model_of_settings(read_config_file(config).to_dict())
     else:
         meta = content.get('meta')
         meta = meta if isinstance(meta, Mapping) else {}
         model = _recorded_model(meta, str(path).endswith('.safetensors'))
     return Source(str(path), state, model)
-
-
-def _model_of_file(path: str | Path) -> Mapping[str, Any]:
-    if not Path(path).is_file():
-        raise ValueError(f'there is no config file {path}')
-    try:
-        cfg = Config.fromfile(path)
-    except (SyntaxError, FileNotFoundError) as error:
-        raise ValueError(f'{path}: {error}') from error
-    return _model_of_settings(cfg.to_dict())
 
 
 def _model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:

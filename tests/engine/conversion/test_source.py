@@ -30,7 +30,7 @@ def test_what_a_runs_checkpoint_tells(tmp_path):
     with pytest.raises(ValueError, match='no config file .*missing.py'):
         read_source(path, tmp_path / 'missing.py')
     other.write_text('model = (')
-    with pytest.raises(ValueError, match='config.py: '):
+    with pytest.raises(ValueError, match='config.py is no readable'):
         read_source(path, other)
 
 

@@ -1,0 +1,30 @@
+"""Reading config files, with one line for whatever is wrong in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+
+
+def read_config_file(path: str | os.PathLike) -> Config:
+    """Reads a config, executing it as MMEngine does.
+
+    Args:
+        path: of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
+
+    Raises:
+        ValueError: there is no such file, or reading it raised anything.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise ValueError(f'there is no config file {path}')
+    try:
+        return Config.fromfile(path)
+    # A config is a program: what it raises is a mistake in the file.
+    except Exception as error:
+        raise ValueError(
+            f'{path} is no readable config: {type(error).__name__}: '
+            f'{" ".join(str(error).split())}'
+        ) from error
