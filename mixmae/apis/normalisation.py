@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mixmae.checkpoints.channel_order import channel_order
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -22,15 +24,18 @@ class Normalisation:
     std: tuple[float, ...]
     to_rgb: bool
 
+    @property
+    def channel_order(self) -> str:
+        """'RGB' or 'BGR', as the network takes images."""
+        return 'RGB' if self.to_rgb else 'BGR'
+
     @classmethod
     def of(cls, preprocessor: Mapping | None) -> Normalisation:
         """That of a config of a data preprocessor.
 
         Args:
-            preprocessor: of mixmae, mmpretrain, mmdet or mmseg. mmpretrain
-                and mixmae call the flag ``to_rgb``, the others
-                ``bgr_to_rgb``; ours defaults to True, theirs to False. All
-                pipelines load BGR.
+            preprocessor: of mixmae, mmpretrain, mmdet or mmseg, or what a
+                converter recorded; see ``channel_order``.
 
         Raises:
             ValueError: there is none, without mean or std, its mean and std
@@ -54,11 +59,8 @@ class Normalisation:
                 'loads RGB, but images are BGR here; write bgr_to_rgb=True '
                 'if the network takes RGB, nothing if BGR'
             )
-        kind = str(config.get('type', '')).split('.')[-1]
-        flag = config.get('to_rgb', config.get('bgr_to_rgb'))
-        if flag is None:
-            flag = kind == 'MaskingDataPreprocessor'
-        return cls(_floats(mean), _floats(std), bool(flag))
+        to_rgb = channel_order(config) == 'RGB'
+        return cls(_floats(mean), _floats(std), to_rgb)
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 BGR (B, 3, H, W) -> float32 (B, 3, H, W)."""

@@ -61,7 +61,7 @@ def test_command_line(monkeypatch, tmp_path, capsys):
         entry.key: json.loads(entry.value) for entry in graph.metadata_props
     }
     assert kept['mean'] == [120.0, 110.0, 90.0]
-    assert kept['channel_order'] == 'rgb' and kept['size'] == [16, 16]
+    assert kept['channel_order'] == 'RGB' and kept['size'] == [16, 16]
 
 
 def test_a_graph_that_differs_is_not_written(monkeypatch, tmp_path, capsys):
@@ -74,12 +74,17 @@ def test_a_graph_that_differs_is_not_written(monkeypatch, tmp_path, capsys):
         ),
         (['--size', '16', '16', '16'], '--size must be'),
         (['--stages', '9'], 'stages from 0 to 1'),
+        (['--config', checkpoint], 'no readable config'),
     ):
         with pytest.raises(SystemExit) as exit_:
             call_tool(monkeypatch, PATH, checkpoint, out, *options)
         assert exit_.value.code == 2
         assert said in capsys.readouterr().err
     assert not out.parent.exists() or not list(out.parent.iterdir())
+    with pytest.raises(SystemExit):
+        call_tool(monkeypatch, PATH, checkpoint, tmp_path / 'y.txt')
+    assert 'must end in .onnx, got ' in capsys.readouterr().err
+    assert not (tmp_path / 'y.txt').exists()
 
 
 def test_says_what_is_not_installed(monkeypatch):

@@ -236,7 +236,7 @@ def metadata_of(
         'size': size,
         'mean': normalisation.mean,
         'std': normalisation.std,
-        'channel_order': 'rgb' if normalisation.to_rgb else 'bgr',
+        'channel_order': normalisation.channel_order,
         'pixel_range': [0, 255],
     }
 
@@ -248,6 +248,8 @@ def main() -> None:
         raise ConfigError(
             f'--batch-size must be 0 (any) or more, got {args.batch_size}'
         )
+    if args.out.suffix != '.onnx':
+        raise ConfigError(f'the file must end in .onnx, got {args.out}')
     cfg = read_config(args.config, args.checkpoint)
     size = image_size(args.size or cfg.model.backbone.get('img_size', 224))
     backbone, normalisation = trained_backbone(

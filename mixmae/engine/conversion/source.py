@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.config_text import parse_config_text
+from mixmae.checkpoints.channel_order import channel_order
+from mixmae.checkpoints.recorded_model import recorded_model
 from mixmae.checkpoints.safe_load import safe_load
-from mixmae.checkpoints.safetensors_file import read_header
 from mixmae.engine.config_file import read_config_file
 
 
@@ -59,15 +59,10 @@ class Source:
                 f'{self.path}: its data_preprocessor has no mean and std; '
                 f'give a config that has: --config CONFIG'
             )
-        # MaskingDataPreprocessor's default; others say to_rgb or bgr_to_rgb.
-        masking = str(config.get('type', '')).endswith(
-            'MaskingDataPreprocessor'
-        )
-        rgb = config.get('to_rgb', config.get('bgr_to_rgb', masking))
         return {
             'mean': [float(x) for x in config['mean']],
             'std': [float(x) for x in config['std']],
-            'channel_order': 'RGB' if rgb else 'BGR',
+            'channel_order': channel_order(config),
         }
 
 
@@ -96,8 +91,7 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
         model = _model_of_settings(read_config_file(config).to_dict())
     else:
         meta = content.get('meta')
-        meta = meta if isinstance(meta, Mapping) else {}
-        model = _recorded_model(meta, str(path).endswith('.safetensors'))
+        model = recorded_model(meta if isinstance(meta, Mapping) else {})
     return Source(str(path), state, model)
 
 
@@ -113,23 +107,3 @@ def _model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(inside, Mapping):
         beside = {**beside, **inside}
     return {**model, 'data_preprocessor': beside}
-
-
-def _recorded_model(meta: Mapping[str, Any], bare: bool) -> Mapping[str, Any]:
-    if bare:
-        header = read_header(meta) if 'format_version' in meta else {}
-        named = {
-            'backbone': header.get('backbone'),
-            'data_preprocessor': header.get('preprocessing'),
-        }
-        return {key: value for key, value in named.items() if value}
-    if isinstance(meta.get('model'), Mapping):
-        return meta['model']
-    text = meta.get('cfg')
-    if not isinstance(text, str):
-        return {}
-    try:
-        return _model_of_settings(parse_config_text(text))
-    except ValueError:
-        # Of another kind of config; whoever needs it will ask for one.
-        return {}
