@@ -3,7 +3,8 @@
 Needs the standard library only, since it is called when nothing else works.
 """
 
-from mixmae.doctor.diagnoses import Diagnosis, diagnose
+from mixmae.doctor.diagnoses import diagnose
+from mixmae.doctor.diagnosis import Diagnosis
 from mixmae.doctor.facts import Facts, Probe, gather
 
 __all__ = ['Diagnosis', 'Facts', 'Probe', 'diagnose', 'gather']

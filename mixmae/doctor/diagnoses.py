@@ -5,9 +5,16 @@ several are wrong, the first one printed is the one to mend first.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from mixmae.doctor.facts import Facts, Probe
+from mixmae.doctor.diagnosis import (
+    ERROR,
+    NOTE,
+    UNTESTED,
+    WARNING,
+    Diagnosis,
+    unless_blamed,
+)
+from mixmae.doctor.facts import Facts
 from mixmae.doctor.remedies import (
     BUILD_TOOLS,
     FORKS,
@@ -21,30 +28,6 @@ from mixmae.doctor.remedies import (
 )
 from mixmae.doctor.tested import PYTHONS, TESTED, tested
 from mixmae.version_gates import MINIMUM_MMENGINE, MINIMUM_TORCH, release
-
-ERROR = 'error'
-WARNING = 'warning'
-NOTE = 'note'
-UNTESTED = 'untested'
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One thing that is wrong.
-
-    Attributes:
-        name: A short name for it.
-        severity: ``error`` if pretraining would not run, ``warning`` if
-            something else would not, ``note``, or ``untested``.
-        cause: One line.
-        command: What mends it.
-    """
-
-    name: str
-    severity: str
-    cause: str
-    command: str = ''
-
 
 Check = Callable[[Facts], Diagnosis | None]
 
@@ -171,7 +154,7 @@ def mmengine_import(facts: Facts) -> Diagnosis | None:
     if probe.absent('mmengine'):
         cause = 'onedl-mmengine is not installed'
         return Diagnosis('no mmengine', ERROR, cause, MMENGINE)
-    return _unless_blamed('mmengine', ERROR, probe, facts, MMENGINE)
+    return unless_blamed('mmengine', ERROR, probe, facts, MMENGINE)
 
 
 def mmcv_import(facts: Facts) -> Diagnosis | None:
@@ -181,7 +164,7 @@ def mmcv_import(facts: Facts) -> Diagnosis | None:
         return None
     if probe.absent('mmcv'):
         return Diagnosis('no mmcv', ERROR, 'mmcv is not installed', MMCV_LITE)
-    return _unless_blamed('mmcv', ERROR, probe, facts, MMCV_LITE)
+    return unless_blamed('mmcv', ERROR, probe, facts, MMCV_LITE)
 
 
 def ops_import(facts: Facts) -> Diagnosis | None:
@@ -229,7 +212,7 @@ def opencv_import(facts: Facts) -> Diagnosis | None:
             'the headless one does not'
         )
         return Diagnosis('no libGL', ERROR, cause, HEADLESS)
-    return _unless_blamed('cv2', ERROR, probe, facts, HEADLESS)
+    return unless_blamed('cv2', ERROR, probe, facts, HEADLESS)
 
 
 def two_opencv(facts: Facts) -> Diagnosis | None:
@@ -249,7 +232,7 @@ def mmpretrain_import(facts: Facts) -> Diagnosis | None:
     if probe.absent('mmpretrain'):
         cause = 'onedl-mmpretrain is not installed'
         return Diagnosis('no mmpretrain', ERROR, cause, MMPRETRAIN)
-    return _unless_blamed('mmpretrain', ERROR, probe, facts, MMPRETRAIN)
+    return unless_blamed('mmpretrain', ERROR, probe, facts, MMPRETRAIN)
 
 
 def downstream(module: str, distribution: str) -> Check:
@@ -271,7 +254,7 @@ def downstream(module: str, distribution: str) -> Check:
         # Without ops it cannot import, and that is said already.
         if not facts.probe('mmcv.ops').works:
             return None
-        return _unless_blamed(module, WARNING, probe, facts, mend)
+        return unless_blamed(module, WARNING, probe, facts, mend)
 
     return check
 
@@ -288,27 +271,6 @@ def untested_versions(facts: Facts) -> Diagnosis | None:
     cause = f'outside the tested set, may work: {"; ".join(other)}'
     mend = f'{PIP} install -c requirements/constraints.txt <the package>'
     return Diagnosis('untested versions', UNTESTED, cause, mend)
-
-
-def _unless_blamed(
-    module: str, severity: str, probe: Probe, facts: Facts, mend: str
-) -> Diagnosis | None:
-    """Report a failed import, unless a package below it fails as well."""
-    below = {
-        'mmengine': ('torch', 'numpy'),
-        'cv2': (),
-        'mmcv': ('torch', 'mmengine', 'cv2'),
-        'mmpretrain': ('torch', 'torchvision', 'mmengine', 'mmcv'),
-        'mmdet': ('torch', 'torchvision', 'mmengine', 'mmcv'),
-        'mmseg': ('torch', 'torchvision', 'mmengine', 'mmcv'),
-    }
-    if any(not facts.probe(name).works for name in below[module]):
-        return None
-    if probe.missing and not probe.absent(module):
-        # Another package's module is what is not there.
-        mend = f'{PIP} install {probe.missing.split(".")[0]}'
-    cause = f'{module} does not import: {probe.error}'
-    return Diagnosis(f'broken {module}', severity, cause, mend)
 
 
 CHECKS: tuple[Check, ...] = (
