@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _METHODS = ('bicubic', 'geometric')
+# Old offsets are no nearer to each other, in tokens of the new window.
+_NEAREST = 1e-6
 
 
 def check_method(method: str) -> None:
@@ -34,7 +36,8 @@ def resize_table(
             offsets where they are and stretches the far ones, as SimMIM does
             (utils.py:126-187): old offsets are placed at 1, 1 + q, 1 + q +
             q^2, ... such that the last meets the new window's last, and a
-            cubic spline runs through them.
+            cubic spline runs through them. Far offsets that would all but
+            coincide are left out: windows of 1 and 2 get the nearest ones.
 
     Returns:
         ((2 window - 1)^2, heads).
@@ -77,10 +80,14 @@ def _geometric_weights(old: int, new: int) -> Tensor:
         reach = sum(ratio**k for k in range(old - 1))
         low, high = (ratio, high) if reach < new - 1 else (low, ratio)
     steps = ratio ** torch.arange(old - 1, dtype=torch.float64)
-    far = steps.cumsum(0)
+    # No spline runs through two values at one place.
+    apart = steps >= _NEAREST
+    far = steps[apart].cumsum(0)
+    far_out = len(steps) - len(far)
     places = torch.cat([-far.flip(0), far.new_zeros(1), far])
     wanted = torch.arange(1 - new, new, dtype=torch.float64)
-    return _spline_weights(places, wanted.clamp(places[0], places[-1]))
+    known = _spline_weights(places, wanted.clamp(places[0], places[-1]))
+    return F.pad(known, (far_out, far_out))
 
 
 def _spline_weights(places: Tensor, wanted: Tensor) -> Tensor:

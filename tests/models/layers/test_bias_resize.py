@@ -42,6 +42,31 @@ def test_geometric_keeps_the_nearest_offsets():
     assert resize_table(table, 16).argmax() // 31 > 16
 
 
+@pytest.mark.parametrize('old', [2, 3, 14, 24])
+@pytest.mark.parametrize('new', [1, 2])
+def test_tiny_windows_get_the_nearest_offsets(old, new):
+    generator = torch.Generator().manual_seed(0)
+    side = 2 * old - 1
+    table = torch.rand(side**2, 3, generator=generator)
+    nearest = slice(old - new, old + new - 1)
+    expected = table.view(side, side, 3)[nearest, nearest]
+    resized = resize_table(table, new, 'geometric')
+    torch.testing.assert_close(resized, expected.reshape(-1, 3))
+
+
+@pytest.mark.parametrize('new', [3, 4])
+def test_far_offsets_may_coincide(new):
+    """64 offsets on 3 tokens: the last ones are 2^-60 apart."""
+    ones = torch.ones(127**2, 1)
+    resized = resize_table(ones, new, 'geometric')
+    torch.testing.assert_close(resized, torch.ones((2 * new - 1) ** 2, 1))
+    inner = torch.zeros(127, 127)
+    inner[62:65, 62:65] = torch.arange(9.0).view(3, 3)
+    resized = resize_table(inner.view(-1, 1), new, 'geometric')
+    found = resized.view(2 * new - 1, -1)[new - 2 : new + 1, new - 2 : new + 1]
+    torch.testing.assert_close(found, inner[62:65, 62:65])
+
+
 @pytest.mark.parametrize('count', [4, 5, 13])
 def test_splines_are_those_of_scipy(count):
     interpolate = pytest.importorskip('scipy.interpolate')
