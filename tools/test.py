@@ -14,6 +14,7 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mixmae.checkpoints.whole_file import whole_file
 from mixmae.engine.checkpoint_loader import load_only_safely
 from mixmae.engine.command_line import (
     ConfigError,
@@ -93,9 +94,11 @@ def main() -> None:
     panels = args.show_dir is not None and is_pretraining(cfg)
     if args.show_dir is not None and not panels:
         draw_predictions(cfg, Path(args.show_dir))
-    # No figures of a head that was never trained.
-    hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [*hooks, dict(type='mixmae.WholeModelHook')]
+    # No figures of a head that was never trained. Neighbours need no head,
+    # and their loop loads the backbone strictly by itself.
+    if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
+        hooks = cfg.get('custom_hooks') or []
+        cfg.custom_hooks = [*hooks, dict(type='mixmae.WholeModelHook')]
     load_only_safely()
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)
@@ -106,8 +109,8 @@ def main() -> None:
         text = json.dumps(figures, indent=2, default=float)
         print(text)
         if args.out is not None:
-            Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-            Path(args.out).write_text(text + '\n')
+            with whole_file(args.out) as partial:
+                partial.write_text(text + '\n')
 
 
 if __name__ == '__main__':

@@ -124,6 +124,13 @@ def main() -> None:
     args = parse_args()
     cfg = read_config(args)
     apply_arguments(cfg, args)
+    if cfg.get('load_from'):
+        # MMEngine would take what fits, nothing at all if need be. A new
+        # training may have another head, a resumed one is the same network.
+        check = dict(type='mixmae.WholeModelHook')
+        if not cfg.get('resume'):
+            check['part'] = 'backbone'
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), check]
     load_only_safely()
     prepare_process_group(cfg)
     # MMEngine's schedulers step every micro-iteration, which PyTorch's check

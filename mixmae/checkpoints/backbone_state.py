@@ -15,6 +15,7 @@ from mixmae.checkpoints.official_mixmim import (
     is_official_mixmim,
 )
 from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.untraced_settings import untraced_changes
 
 # What a pretraining or classification model holds beside its backbone.
 _OTHER_PARTS = ('neck', 'head', 'data_preprocessor')
@@ -52,7 +53,8 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
 
     Raises:
         ValueError: another kind of ``init_cfg``, an unreadable file, that of
-            a detector or segmentor, or anything that does not fit.
+            a detector or segmentor, anything that does not fit, or positions
+            or norms other than those that the checkpoint's config names.
     """
     allowed = {'type', 'checkpoint', 'prefix', 'map_location'}
     if (
@@ -66,7 +68,9 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         )
     path = init_cfg['checkpoint']
     try:
-        found = backbone_state(safe_load(path), init_cfg.get('prefix'))
+        content = safe_load(path)
+        found = backbone_state(content, init_cfg.get('prefix'))
+        changes = untraced_changes(content, backbone)
     except ValueError as error:
         if str(path) in str(error):
             raise
@@ -101,7 +105,7 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         f'backbone from {path} ({found.kind}): {len(state)} tensors taken, '
         f'{sum(resized.values())} of them resized{_listed(resized)}, '
         f'{sum(dropped.values())} dropped{_listed(dropped)}, '
-        f'{len(new)} new{_listed(_by_part(new))}',
+        f'{len(new)} new{_listed(_by_part(new))}{changes}',
         'current',
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
+import hashlib
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from urllib.parse import urlparse
@@ -13,21 +14,37 @@ from mmengine.dist import barrier, get_local_rank
 from mmengine.runner.checkpoint import get_torch_safe_globals
 from safetensors import SafetensorError, safe_open
 
+from mixmae.checkpoints.whole_file import whole_file
+
 
 def download(url: str) -> Path:
     """Fetches a file into PyTorch's cache, once per machine.
 
     Returns:
         Where it lies. Other ranks of the machine wait for the first.
+
+    Raises:
+        ValueError: the address cannot be reached.
     """
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    path = folder / Path(urlparse(url).path).name
+    # Many runs call their files alike: the address belongs to the name.
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    name = Path(urlparse(url).path).name or 'checkpoint'
+    path = folder / f'{digest}-{name}'
+    failure = None
     if get_local_rank() == 0 and not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'{path.name}.partial')
-        torch.hub.download_url_to_file(url, str(partial))
-        os.replace(partial, path)
+        try:
+            with whole_file(path) as partial:
+                torch.hub.download_url_to_file(url, str(partial))
+        # No such host, no answer, no such file there, no room here.
+        except OSError as error:
+            failure = error
     barrier()
+    if failure is not None or not path.is_file():
+        raise ValueError(
+            f'{url} cannot be fetched: {failure or "see the first rank"}; '
+            f'fetch it by other means and give its path'
+        )
     return path
 
 
@@ -54,7 +71,7 @@ def safe_load(path: str | Path) -> dict:
     path = download(str(path)) if remote else Path(path).expanduser()
     if not path.is_file():
         raise ValueError(
-            f'no checkpoint file at {path}; where a config names it, '
+            f'no checkpoint file at {path}; if a config names it, '
             f'--cfg-options model.backbone.init_cfg.checkpoint=... or '
             f'load_from=... names another'
         )
@@ -65,11 +82,13 @@ def safe_load(path: str | Path) -> dict:
         with torch.serialization.safe_globals(allowed):
             content = torch.load(path, map_location='cpu', weights_only=True)
     except UnpicklingError as error:
-        cause = str(error).splitlines()[0]
+        # PyTorch advises to load without the check, which runs the code.
+        found = re.search(r'GLOBAL (\S+)', str(error))
+        cause = f'it wants to run {found[1]}' if found else 'it is damaged'
         raise ValueError(
-            f'{path} cannot be loaded safely: {cause} Save its state dict '
-            f'alone, with torch.save(checkpoint["model"], ...), if you trust '
-            f'where it comes from'
+            f'{path} cannot be loaded safely: {cause}, and nothing in a '
+            f'checkpoint is executed. If you trust where it comes from, save '
+            f'its state dict alone, with torch.save(checkpoint["model"], ...)'
         ) from None
     # Bytes that are no pickle make the unpickler raise almost anything.
     except Exception as error:

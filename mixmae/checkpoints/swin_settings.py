@@ -62,7 +62,8 @@ class SwinSettings:
 
         Args:
             state: in our names, without prefix.
-            config: of the backbone.
+            config: of the backbone. Its ``arch`` is compared if it is a
+                dict; what a name stands for, this room does not know.
 
         Raises:
             ValueError: the config is another network's.
@@ -145,6 +146,13 @@ def _settings(
         for key in ('embed_dims', 'depths', 'num_heads'):
             value = arch.get(key)
             claims[key] = tuple(value) if isinstance(value, list) else value
+    ratio = config.get('mlp_ratio', SwinSettings.mlp_ratio)
+    # The MLPs have whole numbers of channels, whatever the ratio.
+    hidden = round(found.mlp_ratio * found.embed_dims)
+    if int(found.embed_dims * ratio) == hidden:
+        found = replace(found, mlp_ratio=ratio)
+    else:
+        claims['mlp_ratio'] = ratio
     for key, claimed in claims.items():
         if getattr(found, key) != claimed:
             raise ValueError(

@@ -12,7 +12,7 @@ from mixmae.checkpoints import safe_load
 from mixmae.checkpoints.durable_file import damage
 
 
-def load_safely(path: str, map_location: Any = None) -> dict:
+def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
     """``safe_load``, as MMEngine calls a loader; always onto the CPU.
 
     Whoever loads the state copies it to where the parameters are.
@@ -60,5 +60,5 @@ def load_only_safely() -> None:
     call it, not the library.
     """
     CheckpointLoader.register_scheme(
-        ('', 'http://', 'https://'), loader=load_safely, force=True
+        ('', 'http://', 'https://'), loader=load_from_file_or_url, force=True
     )

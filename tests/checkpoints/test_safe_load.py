@@ -1,5 +1,6 @@
 import argparse
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,7 +31,8 @@ def test_tensors_and_arguments(tmp_path):
 def test_code_is_never_run(tmp_path):
     path, trace = tmp_path / 'bad.pth', tmp_path / 'was_run'
     torch.save({'model': Malicious(trace)}, path)
-    with pytest.raises(ValueError, match='cannot be loaded safely'):
+    message = 'cannot be loaded safely: it wants to run .*open, and nothing'
+    with pytest.raises(ValueError, match=message):
         safe_load(path)
     path.write_bytes(pickle.dumps(Malicious(trace)))
     with pytest.raises(ValueError, match='bad.pth'):
@@ -63,3 +65,26 @@ def test_no_dict(tmp_path):
     torch.save(torch.ones(1), tmp_path / 'tensor.pth')
     with pytest.raises(ValueError, match='holds a Tensor'):
         safe_load(tmp_path / 'tensor.pth')
+
+
+def test_files_of_one_name_from_two_addresses(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    for name in 'ab':
+        (tmp_path / name).mkdir()
+        torch.save({'from': name}, tmp_path / name / 'epoch_1.pth')
+
+    def fetch(url, path):
+        source = tmp_path / url.removeprefix('https://example.org/')
+        Path(path).write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fetch)
+    for name in 'aba':
+        found = safe_load(f'https://example.org/{name}/epoch_1.pth')
+        assert found == {'from': name}
+
+
+def test_an_address_that_does_not_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    with pytest.raises(ValueError, match='http://127.0.0.1:1/x.pth cannot be'):
+        safe_load('http://127.0.0.1:1/x.pth')
+    assert not list((tmp_path / 'checkpoints').iterdir())

@@ -57,12 +57,22 @@ def test_named_architectures_and_other_ratios():
     assert settings.grids == [(16, 8), (8, 4), (4, 2), (2, 1)]
 
 
+def test_ratios_of_no_whole_channels():
+    config = dict(MIXMIM, mlp_ratio=2.7)
+    state = build(config).state_dict()
+    assert state['stages.0.blocks.0.mlp.fc1.weight'].size(0) == 21
+    settings = SwinSettings.of(state, config)
+    assert settings.mlp_ratio == 2.7
+    build(settings.config(), state)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
         (dict(type='MIMPVT'), 'backbone of type MIMPVT'),
         (dict(window_sizes=(7, 7, 7, 7)), r'\(7, 7, 7, 7\), the tensors say'),
         (dict(patch_size=8), 'patch_size is 8, the tensors say 4'),
+        (dict(mlp_ratio=3), 'mlp_ratio is 3, the tensors say 4.0'),
         (
             dict(arch=dict(MIXMIM['arch'], num_heads=[1, 1, 1, 1])),
             'its num_heads is',

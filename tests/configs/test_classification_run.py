@@ -203,6 +203,20 @@ def test_knn_of_a_pretraining_checkpoint(
     )
     assert '"knn/top1"' in capsys.readouterr().out
     assert 0 <= figures['knn/top1'] <= figures['knn/top5'] <= 100
+    # A classifier's file has the backbone that neighbours ask for, too.
+    state = weights(pretrained)
+    classifier = tmp_path / 'classifier.pth'
+    torch.save(
+        {'state_dict': state | {'head.fc.bias': torch.ones(2)}}, classifier
+    )
+    again = measured(
+        monkeypatch,
+        'swin-mini-knn_scenes-128',
+        classifier,
+        values,
+        tmp_path / 'knn' / 'out.json',
+    )
+    assert again['knn/top1'] == figures['knn/top1']
     with pytest.raises(SystemExit):
         measured(
             monkeypatch,

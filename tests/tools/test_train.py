@@ -176,3 +176,23 @@ def test_exit_status_and_stderr(tmp_path):
     done = run_tool(TRAIN, tmp_path / 'no.py', check=False)
     assert done.returncode == 2
     assert done.stderr.count('\n') == 1 and 'Traceback' not in done.stderr
+
+
+def test_weights_of_another_network_do_not_start_a_training(
+    monkeypatch, tmp_path, capsys
+):
+    path = write_config(tmp_path / 'tiny.py', tiny_config(tmp_path))
+    torch.save(
+        {'state_dict': {'layer1.weight': torch.ones(1)}}, tmp_path / 'x.pth'
+    )
+    with pytest.raises(SystemExit) as caught:
+        call_tool(
+            monkeypatch,
+            ROOT / 'tools/train.py',
+            path,
+            '--cfg-options',
+            f'load_from={tmp_path / "x.pth"}',
+        )
+    assert caught.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert 'has no weights for' in error and 'backbone.' in error

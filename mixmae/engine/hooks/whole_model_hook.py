@@ -1,4 +1,4 @@
-"""Refuses to measure a model of which only a part was loaded."""
+"""Refuses weights that fill only a part of a model."""
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -10,19 +10,26 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class WholeModelHook(Hook):
-    """Checks that a loaded checkpoint fills the whole model.
+    """Checks that a loaded checkpoint is of the model's network.
 
     MMEngine loads what it finds and warns about the rest, so the accuracy of
-    an untrained head is printed like any other figure. The test tool adds
-    this hook.
+    an untrained head is printed like any other figure, and a training starts
+    from next to nothing. The tools add this hook.
+
+    Args:
+        part: name of the part that must be filled, for instance 'backbone':
+            a training may start from the weights of another task, whose head
+            is another one. Empty for the whole model.
     """
 
-    # Before anything else looks at the checkpoint, but after the EMA's hook,
-    # which swaps its weights in.
+    # After the EMA's hook, which swaps its weights in.
     priority = 'VERY_LOW'
 
+    def __init__(self, part: str = '') -> None:
+        self.prefix = part and f'{part}.'
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Raise ``ValueError`` if a tensor of the model is not filled."""
+        """Raise ``ValueError`` if a tensor is not filled, or left over."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
@@ -35,18 +42,37 @@ class WholeModelHook(Hook):
         unfilled = [
             key
             for key, value in wanted.items()
-            if key not in state or not _fits(key, state[key], value)
+            if key.startswith(self.prefix)
+            and (key not in state or not _fits(key, state[key], value))
         ]
+        # Heads of a training may be left out of a test; blocks may not.
+        surplus = [
+            key
+            for key in state
+            if key.startswith('backbone.') and key not in wanted
+        ]
+        problems = []
         if unfilled:
-            shown = ', '.join(unfilled[:3]) + ', ...' * (len(unfilled) > 3)
-            raise ValueError(
-                f'the checkpoint has no weights for {len(unfilled)} of '
-                f'{len(wanted)} tensors of this {type(model).__name__} '
-                f'({shown}): it is of another task or network. Give the file '
-                f'that training with this config has written; one of a '
-                f'pretraining is where such a training starts '
-                f'(model.backbone.init_cfg)'
+            problems.append(
+                f'has no weights for {len(unfilled)} of {len(wanted)} tensors '
+                f'({_some(unfilled)})'
             )
+        if surplus:
+            problems.append(
+                f'has {len(surplus)} that the backbone does not '
+                f'({_some(surplus)})'
+            )
+        if problems:
+            raise ValueError(
+                f'the checkpoint is not of this {type(model).__name__}: it '
+                f'{" and ".join(problems)}. Give a file that training with '
+                f'this config has written; one of a pretraining is where '
+                f'such a training starts (model.backbone.init_cfg)'
+            )
+
+
+def _some(keys: list[str]) -> str:
+    return ', '.join(keys[:3]) + ', ...' * (len(keys) > 3)
 
 
 def _fits(key: str, given: Tensor, wanted: Tensor) -> bool:

@@ -44,6 +44,10 @@ class HierarchicalBackbone(BaseModule):
 
     Raises:
         ValueError: ``out_indices`` or ``frozen_stages`` out of range.
+
+    Attributes:
+        untraced: settings of the network that no tensor's shape tells, by
+            name; loading compares them with those of the checkpoint.
     """
 
     patch_embed: nn.Module
@@ -73,6 +77,7 @@ class HierarchicalBackbone(BaseModule):
             )
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
+        self.untraced: dict[str, object] = {}
 
     def finish(self, norm_eps: float) -> None:
         """Adds the norms of the outputs and freezes what is to be frozen."""

@@ -99,6 +99,14 @@ class MIMSwin(HierarchicalBackbone):
         )
         self.embed_dims = embed_dims
         self.patch_size = patch_size
+        self.untraced = {
+            'img_size': img_size,
+            'absolute_positions': absolute_positions,
+            'norm_eps': norm_eps,
+            'position_resize': position_resize,
+            'shift': shift,
+            'mask_padding': mask_padding,
+        }
 
         size = (img_size,) * 2 if isinstance(img_size, int) else img_size
         rows, columns = (-(-side // patch_size) for side in size)

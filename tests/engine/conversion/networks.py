@@ -43,6 +43,10 @@ PREPROCESSOR = dict(
     std=[60.0, 55.0, 50.0],
     to_rgb=True,
 )
+SWIN_MODEL = dict(
+    backbone=SWIN, head=dict(type='x'), data_preprocessor=PREPROCESSOR
+)
+PRETRAINING = dict(backbone=MIXMIM, neck=NECK, data_preprocessor=PREPROCESSOR)
 
 
 def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
