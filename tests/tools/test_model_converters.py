@@ -10,58 +10,18 @@ from safetensors import safe_open
 
 from mixmae.registry import MODELS
 from tests.engine.conversion.networks import (
-    MIXMIM,
-    NECK,
     PREPROCESSOR,
+    PRETRAINING,
     SWIN,
+    SWIN_MODEL,
     build,
     equal,
     file_of,
     images,
     randomised,
 )
-from tests.tools.running import ROOT, call_tool
 
-FOLDER = ROOT / 'tools' / 'model_converters'
-MODEL = dict(
-    backbone=SWIN, head=dict(type='x'), data_preprocessor=PREPROCESSOR
-)
-PRETRAINING = dict(backbone=MIXMIM, neck=NECK, data_preprocessor=PREPROCESSOR)
 OUTGOING = ['mmdet', 'mmseg', 'timm', 'mmpretrain', 'safetensors']
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Calls a tool; returns its exit status, output and errors."""
-
-    def call(name, *arguments):
-        status = 0
-        try:
-            call_tool(monkeypatch, FOLDER / f'{name}.py', *arguments)
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
-def swin(tmp_path):
-    """A file of a detector with a network that is a Swin."""
-    parts = {
-        'backbone': randomised(build(SWIN)),
-        'rpn_head': torch.nn.Linear(2, 2),
-    }
-    return file_of(tmp_path / 'swin.pth', parts, MODEL)
-
-
-@pytest.fixture
-def pretraining(tmp_path):
-    parts = {
-        'backbone': randomised(build(MIXMIM)),
-        'neck': randomised(build(NECK)),
-    }
-    return file_of(tmp_path / 'pretraining.pth', parts, PRETRAINING)
 
 
 def state_of(path) -> dict:
@@ -78,9 +38,10 @@ def test_there_and_back(tmp_path, run, swin, pretraining, other):
     """The same bits, and still enough recorded to go there again."""
     source = pretraining if other == 'mmpretrain' else swin
     suffix = '.safetensors' if other == 'safetensors' else '.pth'
+    meant = ['--from-task'] if other == 'safetensors' else []
     first, back = tmp_path / f'first{suffix}', tmp_path / 'back.pth'
     again = tmp_path / f'again{suffix}'
-    status, out, errors = run(f'mixmae_to_{other}', source, first)
+    status, out, errors = run(f'mixmae_to_{other}', source, first, *meant)
     assert status == 0, errors
     assert '0 unexpected, 0 missing' in out and f'wrote {first}' in out
     assert ('rpn_head.weight (a part of' in out) == (source is swin)
@@ -115,7 +76,7 @@ def test_what_no_swin_computes_is_refused(tmp_path, run, pretraining, other):
 @pytest.mark.parametrize('other', OUTGOING)
 def test_what_a_file_does_not_say_is_asked_for(tmp_path, run, other):
     config = tmp_path / 'config.py'
-    model = PRETRAINING if other == 'mmpretrain' else MODEL
+    model = PRETRAINING if other == 'mmpretrain' else SWIN_MODEL
     parts = {'backbone': randomised(build(model['backbone']))}
     source = file_of(tmp_path / 'in.pth', parts)
     target = tmp_path / f'out.{"pth" if other != OUTGOING[-1] else other}'
@@ -154,7 +115,8 @@ def test_keys_that_do_not_fit(
     torch.save(content, source)
     target = tmp_path / 'out.pth'
     target.write_text('what was there')
-    status, out, errors = run(f'mixmae_to_{other}', source, target)
+    meant = ['--from-task'] if other == 'safetensors' else []
+    status, out, errors = run(f'mixmae_to_{other}', source, target, *meant)
     assert status == 2 and message in out
     assert 'nothing written' in errors
     assert target.read_text() == 'what was there'
@@ -219,13 +181,16 @@ def test_no_code_of_a_checkpoint_is_run(tmp_path, run, swin):
 def test_a_bare_file_says_what_it_is(tmp_path, run, swin):
     """Read by safetensors alone, and by the backbone itself."""
     target = tmp_path / 'bare.safetensors'
-    assert run('mixmae_to_safetensors', swin, target)[0] == 0
+    assert run('mixmae_to_safetensors', swin, target, '--from-task')[0] == 0
     with safe_open(target, 'pt') as file:
         header = {k: v for k, v in file.metadata().items() if k != 'format'}
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     header = {key: json.loads(value) for key, value in header.items()}
     assert header['format_version'] == 1
-    assert header['source'] == 'converted from swin.pth'
+    assert header['source'].startswith(
+        'converted from swin.pth, the backbone of a model with rpn_head, '
+        'neither a pretraining nor a classifier'
+    )
     assert header['preprocessing'] == {
         'mean': [120.0, 115.0, 100.0],
         'std': [60.0, 55.0, 50.0],
@@ -244,9 +209,41 @@ def test_a_bare_file_says_what_it_is(tmp_path, run, swin):
         )
 
 
+@pytest.mark.parametrize('outputs', [(0, 1, 2, 3), (1, 2)])
+def test_norms_of_all_outputs_are_recorded(tmp_path, run, outputs):
+    """What is printed and stored builds a network that takes the tensors."""
+    config = dict(SWIN, out_indices=outputs)
+    model = dict(backbone=config, data_preprocessor=PREPROCESSOR)
+    ours = randomised(build(config))
+    source = file_of(tmp_path / 'in.pth', {'backbone': ours}, model)
+    bare = tmp_path / 'bare.safetensors'
+    status, out, errors = run('mixmae_to_safetensors', source, bare)
+    assert status == 0, errors
+    assert f'out_indices={outputs}' in out
+    with safe_open(bare, 'pt') as file:
+        header = json.loads(file.metadata()['backbone'])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    again = build(header, tensors)
+    for found, wanted in zip(again(images()), ours(images()), strict=True):
+        assert torch.equal(found, wanted)
+    for there, back in (
+        ('mixmae_to_mmdet', 'mmdet_to_mixmae'),
+        ('mixmae_to_safetensors', 'safetensors_to_mixmae'),
+    ):
+        suffix = 'safetensors' if 'safe' in there else 'pth'
+        middle, end = tmp_path / f'middle.{suffix}', tmp_path / 'end.pth'
+        assert run(there, source, middle)[0] == 0
+        assert run(back, middle, end)[0] == 0
+        meta = torch.load(end, weights_only=True)['meta']
+        build(
+            meta['model']['backbone'],
+            {k[9:]: v for k, v in backbone_of(end).items()},
+        )
+
+
 def test_a_suffix_that_does_not_belong(tmp_path, run, swin):
     status, _, errors = run(
-        'mixmae_to_safetensors', swin, tmp_path / 'out.pth'
+        'mixmae_to_safetensors', swin, tmp_path / 'out.pth', '--from-task'
     )
     assert status == 2 and 'must end on .safetensors' in errors
     target = tmp_path / 'out.safetensors'

@@ -28,6 +28,8 @@ class Conversion:
         model: configs of the parts of the model that takes the state.
         source: where the weights come from.
         bare: it is a backbone for a safetensors file.
+        remark: what one must know of where the weights of such a file come
+            from; '' = nothing.
     """
 
     state: Mapping[str, Tensor]
@@ -35,6 +37,7 @@ class Conversion:
     model: Mapping[str, Any]
     source: str
     bare: bool = False
+    remark: str = ''
 
     def write(self, path: Path) -> None:
         """Writes it whole, or not at all.
@@ -55,7 +58,8 @@ class Conversion:
                 self.state,
                 self.model['backbone'],
                 self.model['data_preprocessor'],
-                f'converted from {name}',
+                f'converted from {name}'
+                + (self.remark and f', {self.remark}'),
             )
             return
         meta = {'source': name, 'grade': 'converted', 'model': self.model}

@@ -27,9 +27,11 @@ from mixmae.checkpoints.swin_settings import SwinSettings, settings_from_shapes
 from mixmae.checkpoints.timm_swin import from_timm_swin
 from mixmae.engine.conversion.conversion import Conversion
 from mixmae.engine.conversion.network import (
+    backbone_config,
     neck_config,
     parts_of,
     resize_tables,
+    settings_of,
     wanted_state,
 )
 from mixmae.engine.conversion.position_table import identify_positions
@@ -42,6 +44,7 @@ _IMAGENET = {
     'channel_order': 'RGB',
 }
 _PRETRAINED_AT = 224
+_OUR_TABLE = '.attn.position_bias.table'
 _NO_PART = 'a part of the model beside its backbone'
 
 
@@ -57,6 +60,7 @@ def from_official(
     Raises:
         ValueError: the file is no official MixMIM checkpoint.
     """
+    _refuse_ours(source)
     if not is_official_mixmim(source.state):
         raise ValueError(
             f'not an official MixMIM checkpoint: {source.path} has no '
@@ -87,6 +91,7 @@ def from_mmpretrain(
     Raises:
         ValueError: the file is no such checkpoint.
     """
+    _refuse_ours(source)
     state, report = from_mmpretrain_mixmim(source.state)
     neck = dict(source.model.get('neck') or {})
     decoder = dict(
@@ -113,6 +118,7 @@ def from_swin(source: Source) -> Conversion:
     Raises:
         ValueError: the file has no such backbone.
     """
+    _refuse_ours(source)
     backbone, others = parts_of(source.state)
     state, report = from_openmmlab_swin(backbone)
     _prefix(report)
@@ -135,6 +141,7 @@ def from_timm(source: Source) -> Conversion:
     Raises:
         ValueError: the file is no such network.
     """
+    _refuse_ours(source)
     renamed, report = from_timm_swin(source.state)
     state = {k: v for k, v in renamed.items() if not k.startswith('head.')}
     head = {k: v for k, v in renamed.items() if k.startswith('head.')}
@@ -166,13 +173,23 @@ def from_bare(source: Source) -> Conversion:
         renamed={key: f'backbone.{key}' for key in backbone},
         unexpected=sorted(others),
     )
+    settings = settings_of(backbone, source.part('backbone'))
     model = {
-        'backbone': source.part('backbone'),
+        'backbone': backbone_config(state, settings),
         'data_preprocessor': source.preprocessing(),
     }
-    settings = SwinSettings.of(backbone, model['backbone'])
     report.compare(state, wanted_state(state, settings))
     return Conversion(state, report, model, source.path)
+
+
+def _refuse_ours(source: Source) -> None:
+    """Raises ValueError if there is nothing to convert."""
+    ours = [key for key in source.state if key.endswith(_OUR_TABLE)]
+    if ours:
+        raise ValueError(
+            f'{source.path} already is a mixmae checkpoint, it has '
+            f'{ours[0]}; use it as it is'
+        )
 
 
 def _mixmim(
@@ -232,7 +249,7 @@ def _mixmim(
     if windows is not None:
         settings = replace(settings, window_sizes=tuple(windows))
         resize_tables(state, windows, report)
-    model = {'backbone': settings.config(), **model}
+    model = {'backbone': backbone_config(state, settings), **model}
     if preprocessing:
         model['data_preprocessor'] = dict(preprocessing)
     report.compare(state, wanted_state(state, settings))
@@ -249,7 +266,7 @@ def _plain(
     """The end of a conversion of a Swin."""
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     state.update(head)
-    model: dict[str, Any] = {'backbone': settings.config()}
+    model: dict[str, Any] = {'backbone': backbone_config(state, settings)}
     preprocessing = _recorded(source)
     if preprocessing:
         model['data_preprocessor'] = preprocessing

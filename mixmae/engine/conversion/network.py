@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.swin_settings import SwinSettings
+from mixmae.models.backbones.arch_settings import swin_arch
 from mixmae.models.layers.bias_resize import resize_table
 from mixmae.registry import MODELS
 
@@ -34,6 +35,41 @@ def parts_of(
         else:
             others[key] = value
     return backbone, others
+
+
+def settings_of(
+    backbone: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> SwinSettings:
+    """What the tensors and the config of a MIMSwin say together.
+
+    Args:
+        backbone: its tensors, without prefix.
+        config: of the backbone; its ``arch`` may be a name.
+
+    Raises:
+        ValueError: the config is another network's.
+    """
+    if str(config.get('type', '')).endswith('MIMSwin'):
+        arch = swin_arch(config.get('arch', 'base'))
+        config = {**config, 'arch': arch._asdict()}
+    return SwinSettings.of(backbone, config)
+
+
+def backbone_config(
+    state: Mapping[str, Tensor], settings: SwinSettings
+) -> dict[str, Any]:
+    """The config that builds a backbone with all norms of a state.
+
+    Args:
+        state: with prefixes.
+        settings: of the backbone.
+    """
+    config = settings.config()
+    last = len(settings.depths) - 1
+    outputs = _outputs(state, last)
+    if outputs not in ([], [last]):
+        config['out_indices'] = tuple(outputs)
+    return config
 
 
 def neck_config(
@@ -87,16 +123,9 @@ def wanted_state(
     Returns:
         Tensors on the meta device.
     """
-    outputs = {
-        int(found[1])
-        for found in (re.match(r'backbone\.norm(\d+)\.', key) for key in state)
-        if found and int(found[1]) < len(settings.depths)
-    }
     last = len(settings.depths) - 1
     with torch.device('meta'):
-        backbone = MODELS.build(
-            {**settings.config(), 'out_indices': sorted(outputs or {last})}
-        )
+        backbone = MODELS.build(backbone_config(state, settings))
         wanted = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
         neck = {
             key.removeprefix('neck.'): value
@@ -113,6 +142,13 @@ def wanted_state(
             wanted['head.fc.weight'] = torch.empty(classes, channels)
             wanted['head.fc.bias'] = torch.empty(classes)
     return wanted
+
+
+def _outputs(state: Mapping[str, Tensor], last: int) -> list[int]:
+    """Stages, up to the last, for whose output a state has a norm."""
+    found = [re.match(r'backbone\.norm(\d+)\.', key) for key in state]
+    stages = {int(match[1]) for match in found if match}
+    return sorted(stage for stage in stages if stage <= last)
 
 
 def resize_tables(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from mixmae.checkpoints.backbone_state import backbone_state
 from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.mmpretrain_mixmim import (
     mmpretrain_mixmim_config,
@@ -19,7 +20,12 @@ from mixmae.checkpoints.openmmlab_swin import (
 from mixmae.checkpoints.swin_settings import SwinSettings
 from mixmae.checkpoints.timm_swin import timm_swin_config, to_timm_swin
 from mixmae.engine.conversion.conversion import Conversion
-from mixmae.engine.conversion.network import parts_of, wanted_state
+from mixmae.engine.conversion.network import (
+    backbone_config,
+    parts_of,
+    settings_of,
+    wanted_state,
+)
 from mixmae.engine.conversion.source import Source
 from mixmae.models.layers.absolute_positions import SinCosPositions
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
@@ -44,6 +50,7 @@ def to_mmpretrain(
         ValueError: nothing is known of the network, or MixMIM cannot compute
             what it computes.
     """
+    _check_size(img_size)
     neck = None
     recorded = source.model.get('neck') or {}
     has_neck = any(key.startswith('neck.') for key in source.state)
@@ -127,6 +134,7 @@ def to_timm(source: Source, img_size: int | None = None) -> Conversion:
     Raises:
         ValueError: as for ``to_mmpretrain``.
     """
+    _check_size(img_size)
     state, settings, report = _ours(source, {'head'})
     if not report.complete:
         return Conversion(state, report, {}, source.path)
@@ -142,20 +150,55 @@ def to_timm(source: Source, img_size: int | None = None) -> Conversion:
     )
 
 
-def to_bare(source: Source) -> Conversion:
+def to_bare(source: Source, from_task: bool = False) -> Conversion:
     """The backbone alone, for a safetensors file.
 
+    Args:
+        source: our checkpoint.
+        from_task: also of a detector, segmentor or any other model that is
+            neither a pretraining nor a classifier; the file then says so.
+
     Raises:
-        ValueError: nothing is known of the network or its preprocessing.
+        ValueError: nothing is known of the network or its preprocessing, or
+            the model has parts that only ``from_task`` allows.
     """
     state, settings, report = _ours(source, set())
+    remark = _remark(source, from_task)
     backbone, _ = parts_of(state)
     report.renamed = {f'backbone.{key}': key for key in backbone}
     model = {
-        'backbone': settings.config(),
+        'backbone': backbone_config(state, settings),
         'data_preprocessor': source.preprocessing(),
     }
-    return Conversion(backbone, report, model, source.path, bare=True)
+    return Conversion(
+        backbone, report, model, source.path, bare=True, remark=remark
+    )
+
+
+def _remark(source: Source, from_task: bool) -> str:
+    """What shall be remarked of weights of another task; '' of ours.
+
+    Raises:
+        ValueError: weights of another task, and not ``from_task``.
+    """
+    try:
+        backbone_state(source.state)
+    except ValueError as error:
+        # What loading would say of the file, but for what to do there.
+        what = str(error).partition('. If ')[0]
+        if not from_task:
+            raise ValueError(
+                f'{source.path}: {what}. A bare file would not show it, and '
+                f'init_cfg would take it for pretrained; if that is meant: '
+                f'--from-task'
+            ) from None
+        return f'the backbone of {what}'
+    return ''
+
+
+def _check_size(img_size: int | None) -> None:
+    if img_size is not None and img_size < 1:
+        raise ValueError(f'--img-size must be at least 1, got {img_size}')
 
 
 def _ours(
@@ -168,7 +211,7 @@ def _ours(
         dropped and what does not fit.
     """
     backbone, others = parts_of(source.state)
-    settings = SwinSettings.of(backbone, source.part('backbone'))
+    settings = settings_of(backbone, source.part('backbone'))
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     report = KeyReport()
     names = {key.split('.')[0] for key in others}

@@ -1,0 +1,52 @@
+"""What the tests of the converters start from."""
+
+import pytest
+import torch
+
+from tests.engine.conversion.networks import (
+    MIXMIM,
+    NECK,
+    PRETRAINING,
+    SWIN,
+    SWIN_MODEL,
+    build,
+    file_of,
+    randomised,
+)
+from tests.tools.running import ROOT, call_tool
+
+FOLDER = ROOT / 'tools' / 'model_converters'
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Calls a tool; returns its exit status, output and errors."""
+
+    def call(name, *arguments):
+        status = 0
+        try:
+            call_tool(monkeypatch, FOLDER / f'{name}.py', *arguments)
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def swin(tmp_path):
+    """A file of a detector with a network that is a Swin."""
+    parts = {
+        'backbone': randomised(build(SWIN)),
+        'rpn_head': torch.nn.Linear(2, 2),
+    }
+    return file_of(tmp_path / 'swin.pth', parts, SWIN_MODEL)
+
+
+@pytest.fixture
+def pretraining(tmp_path):
+    parts = {
+        'backbone': randomised(build(MIXMIM)),
+        'neck': randomised(build(NECK)),
+    }
+    return file_of(tmp_path / 'pretraining.pth', parts, PRETRAINING)

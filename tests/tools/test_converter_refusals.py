@@ -1,0 +1,70 @@
+"""What the converters refuse, in one line, and leave no file of."""
+
+import json
+
+import pytest
+from safetensors import safe_open
+
+from tests.engine.conversion.networks import (
+    MIXMIM,
+    PREPROCESSOR,
+    SWIN,
+    build,
+    file_of,
+    randomised,
+)
+
+OUTGOING = ['mmdet', 'mmseg', 'timm', 'mmpretrain', 'safetensors']
+
+
+def test_weights_of_another_task_do_not_lose_their_label(
+    tmp_path, run, swin, pretraining
+):
+    target = tmp_path / 'bare.safetensors'
+    status, _, errors = run('mixmae_to_safetensors', swin, target)
+    assert status == 2 and not target.exists()
+    assert 'a model with rpn_head, neither' in errors
+    assert '--from-task' in errors and 'prefix=' not in errors
+    # Of a pretraining nothing has to be said.
+    assert run('mixmae_to_safetensors', pretraining, target)[0] == 0
+    with safe_open(target, 'pt') as file:
+        source = json.loads(file.metadata()['source'])
+    assert source == 'converted from pretraining.pth'
+
+
+@pytest.mark.parametrize('other', ['mmpretrain', 'timm'])
+def test_image_sizes_that_are_none(tmp_path, run, swin, pretraining, other):
+    source = swin if other == 'timm' else pretraining
+    target = tmp_path / 'out.pth'
+    arguments = (source, target, '--img-size', 0)
+    status, _, errors = run(f'mixmae_to_{other}', *arguments)
+    assert status == 2 and not target.exists()
+    assert '--img-size must be at least 1, got 0' in errors
+
+
+@pytest.mark.parametrize('other', ['mmdet', 'mmseg', 'timm', 'mmpretrain'])
+def test_our_own_files_need_no_conversion(tmp_path, run, swin, other):
+    target = tmp_path / 'out.pth'
+    status, _, errors = run(f'{other}_to_mixmae', swin, target)
+    assert status == 2 and not target.exists()
+    assert 'swin.pth already is a mixmae checkpoint' in errors
+
+
+@pytest.mark.parametrize('other', OUTGOING)
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (dict(arch='tiny'), 'its embed_dims is 96, the tensors say 8'),
+        (dict(mlp_ratio=2.0), 'its mlp_ratio is 2.0, the tensors say 4.0'),
+        (dict(arch='giant'), "unknown arch 'giant'"),
+    ],
+)
+def test_configs_of_other_networks(tmp_path, run, other, change, said):
+    base = MIXMIM if other == 'mmpretrain' else SWIN
+    parts = {'backbone': randomised(build(base))}
+    model = dict(backbone={**base, **change}, data_preprocessor=PREPROCESSOR)
+    source = file_of(tmp_path / 'in.pth', parts, model)
+    suffix = 'safetensors' if other == 'safetensors' else 'pth'
+    target = tmp_path / f'out.{suffix}'
+    status, _, errors = run(f'mixmae_to_{other}', source, target)
+    assert status == 2 and said in errors and not target.exists()
