@@ -4,6 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine.config import Config
+
+from mixmae.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -43,3 +47,21 @@ def test_every_named_file_exists(name):
 def test_nothing_is_left_to_be_filled_in(name):
     text = (ROOT / name).read_text()
     assert not re.findall(r'^[A-Z_0-9]+$', text, re.MULTILINE)
+
+
+def test_the_quoted_line_of_loading_counts_rightly():
+    """docs/downstream.md: tensors of Swin-B and of its pretraining's neck."""
+    config = Config.fromfile(ROOT / 'configs/mixmae/swin-b_8xb128_600e.py')
+    with torch.device('meta'):
+        parts = {
+            name: MODELS.build(dict(config.model[name])).state_dict()
+            for name in ('backbone', 'neck')
+        }
+    tables = [k for k in parts['backbone'] if k.endswith('bias.table')]
+    text = ' '.join((ROOT / 'docs/downstream.md').read_text().split())
+    neck = len(parts['neck'])
+    assert (
+        f'{len(parts["backbone"])} tensors taken, {len(tables)} of them '
+        f'resized (window 14 -> 16: {len(tables) - 2}, window 7 -> 16: 2), '
+        f'{neck} dropped (neck: {neck}), 6 new'
+    ) in text

@@ -5,8 +5,8 @@ from mmengine.runner.checkpoint import _load_checkpoint, load_from_local
 
 from mixmae.engine.checkpoint_loader import (
     last_checkpoint,
-    load_only_safely,
     load_from_file_or_url,
+    load_only_safely,
 )
 
 
