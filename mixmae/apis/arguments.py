@@ -18,8 +18,8 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--config',
-        help='default: the one that the checkpoint carries, as those of '
-        'tools/train.py do',
+        help='default: what the checkpoint says of itself, as those of '
+        'tools/train.py and the converters do',
     )
     parser.add_argument(
         '--resize',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 
 import torch
 from mmengine.logging import print_log
@@ -42,11 +43,14 @@ def image_stream(
         The sources of a batch and their images, uint8 BGR (B, 3, H, W).
 
     Raises:
-        ValueError: ``batch_size`` below 1, an image that cannot be read or
-            used, by name, or no image left.
+        ValueError: ``batch_size`` is no whole number from 1, an image that
+            cannot be read or used, by name, or no image left.
     """
-    if batch_size < 1:
-        raise ValueError(f'batch_size must be at least 1, got {batch_size}')
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ValueError(
+            f'batch_size must be at least 1, a whole number, got '
+            f'{batch_size!r}'
+        )
     bar = (
         ProgressBar(title, len(sources), stream=sys.stderr) if title else None
     )

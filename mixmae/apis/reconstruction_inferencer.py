@@ -139,6 +139,7 @@ class ReconstructionInferencer:
             raise ValueError(
                 f'return_as must be one of {KINDS}, got {return_as!r}'
             )
+        _check_folder(out_dir)
         sources = list_sources(inputs, channel_order)
         batches = image_stream(
             sources,
@@ -253,6 +254,17 @@ def _drawable(result: Mapping) -> SimpleNamespace:
             for name in ('loss', 'mean_colour_loss', 'uses_target_statistics')
         },
     )
+
+
+def _check_folder(path: str | os.PathLike | None) -> None:
+    """Raises ValueError if files cannot be put there, before the work."""
+    if path is None:
+        return
+    for folder in (Path(path), *Path(path).parents):
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(
+                f'out_dir must be a folder, and {folder} is a file'
+            )
 
 
 def _write_png(path: Path, picture: ndarray) -> None:

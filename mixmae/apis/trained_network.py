@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TypeAlias
 
 import torch
@@ -19,25 +20,32 @@ from mixmae.apis.normalisation import Normalisation
 from mixmae.checkpoints import from_official_mixmim, safe_load
 from mixmae.checkpoints.config_text import parse_config_text
 from mixmae.checkpoints.official_mixmim import is_official_mixmim
+from mixmae.checkpoints.recorded_model import recorded_model
 from mixmae.engine.config_file import read_config_file
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import MODELS
 
+# Of converted checkpoints.
+_UNSAID = (
+    'model of which not all is said: give the config that it was pretrained '
+    'with'
+)
 ConfigLike: TypeAlias = Config | Mapping | str | os.PathLike | None
 
 
 def read_config(
     config: ConfigLike, checkpoint: str | os.PathLike | None
 ) -> Config:
-    """The config that is given, else the one the checkpoint carries.
+    """The config that is given, else what the checkpoint says of itself.
 
     What a checkpoint carries is parsed, never executed.
 
     Args:
         config: a file, a config, or None.
-        checkpoint: of a run of MMEngine, which notes its config; only
-            looked at without ``config``.
+        checkpoint: of a run of MMEngine, which notes its config, or of a
+            converter, which notes how the network and its images are made;
+            only looked at without ``config``.
 
     Raises:
         ValueError: no such file, one that cannot be read, a checkpoint
@@ -49,14 +57,7 @@ def read_config(
         cfg = copy.deepcopy(config)
         cfg = cfg if isinstance(cfg, Config) else Config(dict(cfg))
     elif checkpoint is not None:
-        meta = safe_load(str(checkpoint)).get('meta')
-        text = meta.get('cfg') if isinstance(meta, Mapping) else None
-        if not isinstance(text, str):
-            raise ValueError(
-                f'{checkpoint} carries no config; give the one it was '
-                f'trained with'
-            )
-        cfg = Config(parse_config_text(text))
+        cfg = _carried_config(checkpoint)
     else:
         raise ValueError('a config or a checkpoint is needed')
     if not isinstance(cfg.get('model'), Mapping):
@@ -102,7 +103,7 @@ def pretraining_model(
     if kind != 'MaskedImageModel':
         raise ValueError(
             f'images are reconstructed by a pretraining config, with a '
-            f'MaskedImageModel; this one has a {kind or "nameless model"}'
+            f'MaskedImageModel; this one has a {kind or _UNSAID}'
         )
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
         model = MODELS.build(_model_config(cfg))
@@ -134,6 +135,7 @@ def trained_backbone(
         ValueError: the config's backbone is none of ours, no such stage, or
             weights that do not fit.
     """
+    _check_stages(stages)
     model = _model_config(cfg)
     normalisation = Normalisation.of(model.get('data_preprocessor'))
     config = dict(model.get('backbone') or {})
@@ -161,12 +163,37 @@ def trained_backbone(
     return backbone.eval(), normalisation
 
 
+def _carried_config(checkpoint: str | os.PathLike) -> Config:
+    meta = safe_load(str(checkpoint)).get('meta')
+    meta = meta if isinstance(meta, Mapping) else {}
+    # Of a run the whole config, for its pipelines.
+    if isinstance(meta.get('cfg'), str):
+        return Config(parse_config_text(meta['cfg']))
+    model = recorded_model(meta)
+    if not model:
+        raise ValueError(
+            f'{checkpoint} carries no config; give the one it was trained with'
+        )
+    return Config({'model': copy.deepcopy(dict(model))})
+
+
 def _model_config(cfg: Config) -> dict:
     """``model``, with the preprocessor that may stand beside it."""
     model = dict(copy.deepcopy(cfg.model))
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
     return model
+
+
+def _check_stages(stages: Sequence[int] | None) -> None:
+    if stages is None:
+        return
+    listed = isinstance(stages, Iterable) and not isinstance(stages, str)
+    if not listed or not all(isinstance(i, Integral) for i in stages):
+        raise ValueError(
+            f'stages must be whole numbers in a list, e.g. (3,), got '
+            f'{stages!r}'
+        )
 
 
 def _load_whole(model: nn.Module, path: str | os.PathLike) -> None:

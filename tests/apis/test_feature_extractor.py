@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from mixmae.apis import FeatureExtractor
+from mixmae.apis import FeatureExtractor, ReconstructionInferencer
+from mixmae.apis.trained_network import read_config
+from mixmae.engine.conversion.incoming import from_bare
+from mixmae.engine.conversion.outgoing import to_bare
+from mixmae.engine.conversion.source import Source, read_source
 from tests.apis.tiny_setup import photo, photo_folder, tiny_checkpoint
 
 QUIET = dict(progress=False)
@@ -97,3 +101,41 @@ def test_iterate_reads_only_what_it_needs(extract, tmp_path):
 def test_refuses(extract):
     with pytest.raises(ValueError, match='return_as must be one of'):
         extract(photo(8, 8), channel_order='rgb', return_as='sample')
+    for size in (0, 2.5, '4', None):
+        with pytest.raises(ValueError, match='batch_size must be at least 1'):
+            extract(photo(8, 8), channel_order='rgb', batch_size=size)
+
+
+@pytest.mark.parametrize('stages', [1, '01', (0.0,), ['1']])
+def test_refuses_stages_that_are_no_list_of_numbers(checkpoint, stages):
+    with pytest.raises(ValueError, match=r'stages must be whole numbers'):
+        FeatureExtractor(None, checkpoint, 'cpu', stages)
+    given = FeatureExtractor(None, checkpoint, 'cpu', np.array([0]))
+    assert given.stages == (0,)
+
+
+@pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
+def test_converted_checkpoints_say_enough(checkpoint, tmp_path, suffix):
+    """Of both formats, BGR networks too, with the outputs they have."""
+    source = read_source(checkpoint)
+    model = source.model
+    model['data_preprocessor']['to_rgb'] = suffix == 'pth'
+    source = Source(source.path, source.state, model)
+    bare, path = tmp_path / 'bare.safetensors', tmp_path / f'a.{suffix}'
+    to_bare(source).write(bare)
+    if suffix == 'pth':
+        from_bare(read_source(bare)).write(path)
+    else:
+        path = bare
+    image = photo(32, 40)
+    options = dict(channel_order='rgb', **QUIET)
+    found = FeatureExtractor(None, path, 'cpu')(image, **options)
+    config = read_config(None, checkpoint)
+    config.model.data_preprocessor.to_rgb = suffix == 'pth'
+    wanted = FeatureExtractor(config, checkpoint, 'cpu')(image, **options)
+    assert found[0]['features'].keys() == wanted[0]['features'].keys() == {1}
+    np.testing.assert_array_equal(
+        found[0]['features'][1], wanted[0]['features'][1]
+    )
+    with pytest.raises(ValueError, match='not all is said: give the config'):
+        ReconstructionInferencer(None, path, 'cpu')

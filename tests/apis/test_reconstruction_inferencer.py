@@ -116,13 +116,20 @@ def test_broken_files_are_named_or_skipped(infer, tmp_path, capsys):
         infer(tmp_path / 'a' / 'broken.png', skip_broken=True, **QUIET)
 
 
-def test_refuses(infer):
+def test_refuses(infer, tmp_path):
     images = photo(33, 32)
     options = dict(channel_order='rgb', **QUIET)
     with pytest.raises(ValueError, match='image_0: image size 33x32 is not'):
         infer(images, resize=None, **options)
     with pytest.raises(ValueError, match='batch_size must be at least 1'):
         infer(images, batch_size=0, **options)
+    with pytest.raises(ValueError, match="at least 1, a whole .*got '4'"):
+        infer(images, batch_size='4', **options)
+    file = tmp_path / 'file'
+    file.touch()
+    for folder in (file, file / 'deeper'):
+        with pytest.raises(ValueError, match='out_dir .* and .*file is a fi'):
+            infer(photo(32, 32), out_dir=folder, **options)
     with pytest.raises(ValueError, match='return_as must be one of'):
         infer(images, return_as='list', **options)
     cfg = tiny_config()

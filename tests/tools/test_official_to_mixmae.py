@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mixmae.apis import FeatureExtractor
 from mixmae.models.layers.absolute_positions import SinCosPositions
 from mixmae.models.layers.bias_resize import resize_table
 from mixmae.registry import MODELS
@@ -43,6 +44,23 @@ def official() -> dict:
     index = 'layers.0.blocks.0.attn.relative_position_index'
     state[index] = torch.zeros(196, 196).long()
     return state
+
+
+def test_features_of_official_files_with_and_without_a_config(tmp_path, run):
+    """As it comes it needs a config, converted it says enough."""
+    source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
+    torch.save({'model': official()}, source)
+    assert run(source, target)[0] == 0
+    with pytest.raises(ValueError, match='in.pth carries no config'):
+        FeatureExtractor(None, source, 'cpu')
+    converted = FeatureExtractor(None, target, 'cpu')
+    given = FeatureExtractor(converted.cfg, source, 'cpu')
+    image = torch.rand(3, 224, 224, generator=torch.manual_seed(0))
+    found, wanted = (
+        extract(image, channel_order='rgb', progress=False)[0]['features'][3]
+        for extract in (converted, given)
+    )
+    assert found.std() > 0 and (found == wanted).all()
 
 
 @pytest.mark.parametrize('wrapped', [True, False])
