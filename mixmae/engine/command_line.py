@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 import mixmae
 from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.engine.data_paths import missing_data
 
 EXIT_CONFIG_ERROR = 2
 OUR_FOLDER = Path(mixmae.__file__).parent
@@ -28,6 +29,9 @@ EXTRA_KEYS = {
     'model_wrapper_cfg',
     'sync_bn',
 }
+# What `read_config` has read in this process, for the message of an error
+# that comes from deep inside a library and does not know its config.
+_configs_read: list[Config] = []
 
 
 class ConfigError(Exception):
@@ -74,16 +78,20 @@ def read_config(args: argparse.Namespace) -> Config:
     """Read ``args.config`` and apply the common arguments.
 
     Raises:
-        ConfigError: If the file is missing or cannot be parsed, or an
-            option names no setting.
+        ConfigError: If the file is missing or cannot be read as a config,
+            for whatever reason, or an option names no setting.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
         raise ConfigError(f'there is no config file {args.config}')
     try:
         cfg = Config.fromfile(args.config)
-    except (SyntaxError, FileNotFoundError) as error:
-        raise ConfigError(f'{args.config}: {error}') from error
+    # A config is a program: it may raise anything.
+    except Exception as error:
+        kind = type(error).__name__
+        raise ConfigError(
+            f'{args.config} cannot be read as a config: {kind}: {error}'
+        ) from error
     options = args.cfg_options or {}
     for option in options:
         key = option.split('.')[0]
@@ -103,6 +111,7 @@ def read_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    _configs_read[:] = [cfg]
     return cfg
 
 
@@ -130,12 +139,16 @@ def is_config_error(error: BaseException) -> bool:
 
 def run_tool(tool: Callable[[], None]) -> None:
     """Run a tool; report config errors in one line and exit with status 2."""
+    _configs_read.clear()
     try:
         tool()
     except Exception as error:
-        if not is_config_error(error):
-            raise
-        # str() of a KeyError would put the message in quotes.
-        text = error.args[0] if error.args else error
+        lines = [missing_data(error, cfg) for cfg in _configs_read]
+        text: object = next(filter(None, lines), None)
+        if text is None:
+            if not is_config_error(error):
+                raise
+            # str() of a KeyError would put the message in quotes.
+            text = error.args[0] if error.args else error
         print(f'error: {" ".join(str(text).split())}', file=sys.stderr)
         sys.exit(EXIT_CONFIG_ERROR)

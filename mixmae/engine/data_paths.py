@@ -1,0 +1,122 @@
+"""The data that a config names, and which of them are not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+MISSING = (FileNotFoundError, NotADirectoryError)
+# A loader's worker hands an error on as text alone.
+IN_TEXT = re.compile(r"(?:No such file or directory|Not a directory): '(.+?)'")
+LOADERS = ('train', 'val', 'test')
+
+
+class DataPath(NamedTuple):
+    """A file or folder of data.
+
+    Attributes:
+        key: of the config, as ``--cfg-options`` takes it.
+        value: what the config says there.
+        path: where that is, roots before it included.
+    """
+
+    key: str
+    value: str
+    path: Path
+
+
+def data_paths(config: Config) -> list[DataPath]:
+    """All data of a config's loaders and evaluators, roots first."""
+    keys = [f'{split}_dataloader' for split in LOADERS]
+    keys += [f'{split}_evaluator' for split in LOADERS]
+    return [
+        found for key in keys for found in _named_below(key, config.get(key))
+    ]
+
+
+def _named_below(key: str, part: Any) -> Iterator[DataPath]:
+    if isinstance(part, (list, tuple)):
+        for index, item in enumerate(part):
+            yield from _named_below(f'{key}.{index}', item)
+    if not isinstance(part, dict):
+        return
+    root = part.get('data_root') or ''
+    if root:
+        yield DataPath(f'{key}.data_root', root, Path(root))
+    prefixes = part.get('data_prefix') or {}
+    if isinstance(prefixes, str):
+        prefixes = {'': prefixes}
+    names = {'ann_file': part.get('ann_file')}
+    for name, prefix in prefixes.items():
+        names[f'data_prefix.{name}'.rstrip('.')] = prefix
+    for name, value in names.items():
+        if value and isinstance(value, str):
+            yield DataPath(f'{key}.{name}', value, Path(root, value))
+    for name, value in part.items():
+        if name != 'pipeline':
+            yield from _named_below(f'{key}.{name}', value)
+
+
+def missing_file(error: BaseException) -> Path | None:
+    """The file for want of which an exception was raised, if for that.
+
+    An exception that was raised on the way from another, as registries do,
+    is about the same file.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MISSING):
+            if cause.filename is not None:
+                return Path(str(cause.filename))
+            found = IN_TEXT.search(str(cause))
+            if found:
+                return Path(found[1])
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def missing_data(error: BaseException, config: Config) -> str | None:
+    """One line on data that are not where the config says.
+
+    Args:
+        error: an exception; those of other kinds than ``FileNotFoundError``,
+            ``NotADirectoryError`` and ``ValueError`` are not looked into.
+        config: of the run that raised it.
+
+    Returns:
+        What is missing and which key names it, or ``None`` if the exception
+        is about anything else.
+    """
+    if not isinstance(error, (*MISSING, ValueError)):
+        return None
+    missing = missing_file(error)
+    if missing is None:
+        return None
+    named = [
+        data
+        for data in data_paths(config)
+        if data.path == missing or data.path in missing.parents
+    ]
+    if not named:
+        return None
+    # The narrowest tells the loader; of that, the widest that is missing is
+    # to blame: with no root, none of its folders can be there.
+    blamed = max(named, key=lambda data: len(data.path.parts))
+    for data in named:
+        same = data.key.split('.')[0] == blamed.key.split('.')[0]
+        if same and not data.path.exists():
+            blamed = data
+            break
+    what = 'is no folder' if _passes_a_file(missing) else 'does not exist'
+    return (
+        f'{missing} {what}; it was looked for because of {blamed.key}='
+        f'{blamed.value} of the config; docs/data.md says how data must lie'
+    )
+
+
+def _passes_a_file(path: Path) -> bool:
+    return any(part.is_file() for part in (path, *path.parents))

@@ -1,0 +1,97 @@
+"""What a user sees of a mistake: one line, exit status 2."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.engine.command_line import ConfigError, read_config, run_tool
+
+
+def arguments(path: Path, **options: object) -> Namespace:
+    return Namespace(
+        config=str(path),
+        cfg_options=options,
+        work_dir=None,
+        launcher='none',
+        local_rank=0,
+    )
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'expected'),
+    [
+        ('README.md', '# Not a config', 'OSError: Only py'),
+        ('name.py', 'model = nothing', "NameError: name 'nothing'"),
+        ('syntax.py', 'model = dict(', 'SyntaxError: '),
+        ('zero.py', 'lr = 1 / 0', 'ZeroDivisionError: division by zero'),
+        ('base.py', "_base_ = './none.py'", 'FileNotFoundError: '),
+        (
+            'import.py',
+            "custom_imports = dict(imports=['no_such_module'])",
+            'ImportError: ',
+        ),
+        ('list.json', '[1', 'JSONDecodeError: '),
+    ],
+)
+def test_files_that_are_no_configs(tmp_path, capsys, name, content, expected):
+    path = written(tmp_path / name, content)
+    with pytest.raises(ConfigError, match='cannot be read as a config'):
+        read_config(arguments(path))
+    with pytest.raises(SystemExit) as caught:
+        run_tool(lambda: read_config(arguments(path)))
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        line.startswith(f'error: {path} cannot be read') and expected in line
+    )
+
+
+def test_missing_data_is_told_in_one_line(tmp_path, capsys):
+    path = written(
+        tmp_path / 'good.py',
+        "train_dataloader = dict(dataset=dict(data_root='here'))",
+    )
+    key = 'train_dataloader.dataset.data_root'
+    root = tmp_path / 'nowhere'
+
+    def tool() -> Config:
+        cfg = read_config(arguments(path, **{key: str(root)}))
+        next((root / 'train').iterdir())
+        return cfg
+
+    with pytest.raises(SystemExit) as caught:
+        run_tool(tool)
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'error: {root}/train does not exist')
+    assert f'{key}={root} ' in line and 'docs/data.md' in line
+
+
+def test_other_missing_files_keep_their_traceback(tmp_path):
+    path = written(
+        tmp_path / 'good.py',
+        f"train_dataloader = dict(dataset=dict(data_root='{tmp_path}/data'))",
+    )
+
+    def tool() -> None:
+        read_config(arguments(path))
+        (tmp_path / 'elsewhere').read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        run_tool(tool)
+
+    def second() -> None:
+        """Without a config; that of the tool before does not count."""
+        (tmp_path / 'data').read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        run_tool(second)
