@@ -5,10 +5,10 @@
 # Cost: not measured by us
 # Expected: unknown
 # Status: builds; not trained by us
-# Deviations: settings ours: schedule and jitter of mask-rcnn_swin-b-lsj, with
-#   the heads of mmdet's Cascade Mask R-CNN as they are. Public recipes start
-#   from the checkpoint fine-tuned on ImageNet-1K, this one from the
-#   pretraining; both load
+# Deviations: settings ours: schedule and jitter of
+#   mask-rcnn_swin-b_8xb4-36e_coco-lsj.py, with the heads of mmdet's Cascade
+#   Mask R-CNN as they are. Public recipes start from the checkpoint fine-tuned
+#   on ImageNet-1K, this one from the pretraining; both load
 _base_ = [
     '../_base_/models/cascade-mask-rcnn_mim-swin.py',
     '../_base_/datasets/coco_instance_lsj-1024.py',

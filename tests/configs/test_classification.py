@@ -81,6 +81,83 @@ def test_an_update_is_official(name):
         assert tuple(optimizer.betas) == (0.9, 0.999)
 
 
+def test_the_recipe_is_official():
+    """base_600ep/finetune.sh and the defaults of main_finetune.py."""
+    config = read(SWIN_B)
+    assert config.model.backbone.drop_path_rate == 0.1
+    assert config.model.train_cfg.augments == [
+        dict(type='Mixup', alpha=0.8),
+        dict(type='CutMix', alpha=1.0),
+    ]
+    assert config.model.train_cfg.probs == [0.5, 0.5]
+    loss = config.model.head.loss
+    assert loss.type == 'LabelSmoothLoss' and loss.mode == 'original'
+    assert loss.label_smooth_val == 0.1
+    assert config.model.head.init_cfg.std == 2e-5
+    assert config.optim_wrapper.paramwise_cfg == dict(
+        layer_decay_rate=0.7, flat_decay_mult=0.0, official_off_by_one=False
+    )
+    assert not config.optim_wrapper.get('clip_grad')
+    warmup, decay = config.param_scheduler
+    assert (warmup.begin, warmup.end) == (0, 5)
+    assert (decay.begin, decay.end) == (5, 100)
+    assert warmup.convert_to_iter_based and decay.convert_to_iter_based
+    assert config.train_cfg.max_epochs == 100
+    steps = {
+        step.type: step for step in config.train_dataloader.dataset.pipeline
+    }
+    assert list(steps) == [
+        'mixmae.LoadImage',
+        'RandomResizedCrop',
+        'RandomFlip',
+        'RandAugment',
+        'RandomErasing',
+        'PackInputs',
+    ]
+    # timm's rand-m9-mstd0.5-inc1.
+    augment = steps['RandAugment']
+    assert augment.policies == 'timm_increasing'
+    assert augment.magnitude_level == 9 and augment.magnitude_std == 0.5
+    assert augment.num_policies == 2 and augment.total_level == 10
+    assert augment.hparams.interpolation == 'bicubic'
+    erasing = steps['RandomErasing']
+    assert erasing.erase_prob == 0.25 and erasing.mode == 'rand'
+    assert erasing.min_area_ratio == 0.02
+    assert erasing.max_area_ratio == pytest.approx(1 / 3)
+    crop = steps['RandomResizedCrop']
+    assert crop.backend == 'pillow' and crop.interpolation == 'bicubic'
+    # (0.08, 1) of the area, as torchvision's and mmpretrain's default.
+    assert 'crop_ratio_range' not in crop
+    assert steps['RandomFlip'].prob == 0.5
+
+
+@pytest.mark.parametrize(
+    'path',
+    [p for p in CONFIGS if '8x' in p.stem and 'linear' not in p.stem],
+    ids=identity,
+)
+def test_what_other_networks_and_data_change(path):
+    """The official recipe, but for drop path and length."""
+    config, official = read(path), read(SWIN_B)
+    rates = {'swin-b': 0.1, 'swin-l': 0.2, 'swin-h': 0.3}
+    rate = config.model.backbone.drop_path_rate
+    assert rate == rates[path.stem.split('_')[0]]
+    assert config.model.train_cfg == official.model.train_cfg
+    assert config.model.head.loss == official.model.head.loss
+    wrapper, given = (
+        {**read.optim_wrapper, 'accumulative_counts': None}
+        for read in (config, official)
+    )
+    assert wrapper == given
+    assert config.param_scheduler[0] == official.param_scheduler[0]
+    for name in ('RandAugment', 'RandomErasing'):
+        found, wanted = (
+            [s for s in c.train_dataloader.dataset.pipeline if s.type == name]
+            for c in (config, official)
+        )
+        assert found == wanted and len(found) == 1
+
+
 def test_rates_keep_their_proportions():
     """From the warm-up to the end; the least is 1e-6, times the share."""
     config = read(SWIN_B)

@@ -93,6 +93,22 @@ def test_header(path):
 
 
 @every_config
+def test_configs_that_a_header_names_exist(path):
+    stems = {config.stem for config in CONFIGS} | {
+        base.stem for base in (ROOT / 'configs/_base_').rglob('*.py')
+    }
+    for value in header(path).values():
+        for word in re.findall(r'[\w./-]+', value):
+            word = word.rstrip('.')
+            if word.startswith('configs/') and Path(word).suffix:
+                assert (ROOT / word).exists(), word
+            elif word.startswith('work_dirs/'):
+                continue  # test_starts_from_what_a_config_here_writes
+            elif re.search(r'swin-\w.*_|_.*swin-', word):
+                assert Path(word).name.removesuffix('.py') in stems, word
+
+
+@every_config
 def test_row_in_metafile(path):
     row = row_of(path)
     assert row['Name'] == f'{path.parent.name}_{path.stem}'

@@ -15,11 +15,8 @@ from tests.configs.test_configs import CONFIGS, ROOT, identity, metafile
 from tests.models.parts import TINY, tiny_model
 
 DETECTORS = [path for path in CONFIGS if path.parent.name == 'detection']
-pytestmark = [
-    pytest.mark.slow,
-    # mmdet's own code, of torch functions that changed.
-    pytest.mark.filterwarnings('ignore'),
-]
+# mmdet's own code, of torch functions that changed.
+pytestmark = pytest.mark.filterwarnings('ignore')
 every_detector = pytest.mark.parametrize('path', DETECTORS, ids=identity)
 
 
@@ -45,6 +42,7 @@ def build(path) -> nn.Module:
         return MODELS.build(model)
 
 
+@pytest.mark.slow
 @every_detector
 def test_builds_and_counts(path):
     detector = build(path)
@@ -108,9 +106,39 @@ def test_annotations_are_checked_before_they_are_loaded(path):
     for head in heads if isinstance(heads, list) else [heads]:
         assert head.num_classes == check.num_classes
     assert config.model.roi_head.mask_head.num_classes == check.num_classes
+    for split in ('train', 'val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        assert dataset.type == 'mixmae.CheckedCocoDataset'
+        assert dataset.data_root == data.data_root
     test = config.test_dataloader.dataset
     assert config.test_evaluator.ann_file == test.data_root + test.ann_file
     assert set(config.test_evaluator.metric) == {'bbox', 'segm'}
+
+
+@pytest.mark.parametrize(
+    'path', [p for p in DETECTORS if 'mini' not in p.name], ids=identity
+)
+def test_schedules_are_those_of_their_sources(path):
+    """FastMIM's 3x recipe for a SimMIM Swin-B, mmdet's 1x of Swin-T."""
+    config = read(path)
+    lsj = 'lsj' in path.name
+    optimizer = config.optim_wrapper.optimizer
+    assert optimizer.type == 'AdamW' and optimizer.weight_decay == 0.05
+    assert optimizer.lr == (6e-5 if lsj else 1e-4)
+    assert tuple(optimizer.betas) == (0.9, 0.999)
+    warmup, steps = config.param_scheduler
+    assert not warmup.by_epoch and warmup.end == 1000
+    assert steps.by_epoch and steps.gamma == 0.1
+    assert list(steps.milestones) == ([27, 33] if lsj else [8, 11])
+    assert config.train_cfg.max_epochs == (36 if lsj else 12)
+    assert config.model.backbone.drop_path_rate == 0.2
+    if lsj:
+        pipeline = config.train_dataloader.dataset.pipeline
+        (jitter,) = [step for step in pipeline if step.type == 'RandomResize']
+        assert tuple(jitter.ratio_range) == (0.1, 2.0)
+        assert tuple(jitter.scale) == (1024, 1024)
+    rates = config.optim_wrapper.paramwise_cfg
+    assert rates.flat_decay_mult == rates.bias_table_decay_mult == 0.0
 
 
 @every_detector
@@ -119,6 +147,7 @@ def test_no_type_that_the_ops_do_not_know(path):
     assert read(path).optim_wrapper.dtype in ('float16', 'float32')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', ['pretraining', 'classifier'])
 def test_both_kinds_of_starts_load_strictly(kind, tmp_path):
     from mmdet.registry import MODELS

@@ -11,13 +11,12 @@ import torch
 import yaml
 from mmengine.config import Config
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 FOLDER = Path(__file__).parents[2] / 'configs' / 'segmentation'
 CONFIGS = sorted(FOLDER.glob('*.py'))
 every_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def full_tier() -> None:
     """Skip without it, but never in `make test`, which installs it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
@@ -35,6 +34,9 @@ def pipelines(config: Config) -> list:
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.usefixtures('full_tier')
 @every_config
 def test_builds_and_counts(path: Path) -> None:
     from mmseg.registry import MODELS
@@ -56,9 +58,21 @@ def test_builds_and_counts(path: Path) -> None:
     assert model.decode_head.in_channels == features
     auxiliary = model.auxiliary_head
     assert auxiliary.in_channels == features[auxiliary.in_index]
-    assert auxiliary.loss_decode.loss_weight == 0.4
     for head in (model.decode_head, auxiliary):
         assert head.num_classes == config_classes(config)
+
+
+@every_config
+def test_heads_and_their_losses(path: Path) -> None:
+    model = Config.fromfile(path).model
+    for name, kind, weight in (
+        ('decode_head', 'UPerHead', 1.0),
+        ('auxiliary_head', 'FCNHead', 0.4),
+    ):
+        assert model[name].type == kind
+        assert model[name].loss_decode.type == 'CrossEntropyLoss'
+        assert model[name].loss_decode.loss_weight == weight
+    assert model.auxiliary_head.in_index == 2
 
 
 def config_classes(config: Config) -> int:

@@ -26,3 +26,7 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
+val_dataloader = dict(
+    dataset=dict(type='mixmae.CheckedCocoDataset', data_root=data_root),
+)
+test_dataloader = val_dataloader
