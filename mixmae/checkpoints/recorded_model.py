@@ -36,17 +36,21 @@ def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(meta.get('cfg'), str):
         return {}
     try:
-        settings = parse_config_text(meta['cfg'])
+        return model_of_settings(parse_config_text(meta['cfg']))
     except ValueError:
         return {}
+
+
+def model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The model of a config; its preprocessor may stand beside it."""
     model = settings.get('model')
     if not isinstance(model, Mapping):
         return {}
-    # A preprocessor may stand beside the model; what it says itself counts.
+    # What the model itself says of its preprocessor counts.
     beside = settings.get('data_preprocessor')
+    inside = model.get('data_preprocessor')
     if not isinstance(beside, Mapping):
         return model
-    inside = model.get('data_preprocessor')
     if isinstance(inside, Mapping):
         beside = {**beside, **inside}
     return {**model, 'data_preprocessor': beside}

@@ -10,7 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from mixmae.checkpoints.channel_order import channel_order
-from mixmae.checkpoints.recorded_model import recorded_model
+from mixmae.checkpoints.recorded_model import (
+    model_of_settings,
+    recorded_model,
+)
 from mixmae.checkpoints.safe_load import safe_load
 from mixmae.engine.config_file import read_config_file
 
@@ -88,22 +91,8 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
             f'{type(state[odd[0]]).__name__}, not a tensor'
         )
     if config is not None:
-        model = _model_of_settings(read_config_file(config).to_dict())
+        model = model_of_settings(read_config_file(config).to_dict())
     else:
         meta = content.get('meta')
         model = recorded_model(meta if isinstance(meta, Mapping) else {})
     return Source(str(path), state, model)
-
-
-def _model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The model of a config; its preprocessor may stand beside it."""
-    model = settings.get('model')
-    if not isinstance(model, Mapping):
-        return {}
-    beside = settings.get('data_preprocessor')
-    inside = model.get('data_preprocessor')
-    if not isinstance(beside, Mapping):
-        return model
-    if isinstance(inside, Mapping):
-        beside = {**beside, **inside}
-    return {**model, 'data_preprocessor': beside}
