@@ -93,12 +93,17 @@ def missing_data(error: BaseException, config: Config) -> str | None:
     """
     if not isinstance(error, (*MISSING, ValueError)):
         return None
+    paths = data_paths(config)
     missing = missing_file(error)
+    if missing is None and isinstance(error, MISSING):
+        # Our own data sets write their message themselves.
+        words = str(error).split()
+        missing = next((p.path for p in paths if str(p.path) in words), None)
     if missing is None:
         return None
     named = [
         data
-        for data in data_paths(config)
+        for data in paths
         if data.path == missing or data.path in missing.parents
     ]
     if not named:

@@ -114,6 +114,7 @@ def test_other_errors_are_not_about_data(tmp_path):
     'name',
     [
         'mixmae/swin-demo_scenes-64',
+        'mixmae/swin-b_image-folder',
         'classification/swin-b_8xb128-100e_in1k-224',
         'classification/swin-b_8xb128-100e_inaturalist2018-224',
         'detection/mask-rcnn_swin-mini_scenes-128',
