@@ -1,4 +1,4 @@
-"""Every config of every task: header, metafile, round trip, loops, start."""
+"""Every config of every task: metafile, round trip, loops, start."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ CONFIGS = sorted(
     if '_base_' not in path.parts
 )
 FOLDERS = sorted({path.parent for path in CONFIGS})
-FIELDS = ['Paper', 'Command', 'Cost', 'Expected', 'Status', 'Deviations']
-GRADES = ('[reproduced here]', '[converted]', '[official number]', 'unknown')
 # ranks x batch size, and a duration in epochs or in thousands of iterations.
 RUN = re.compile(r'_(\d+)xb(\d+)[_-](\d+)([ek])(?=_|$)')
 # What a work folder holds that is not named after a config.
@@ -79,33 +77,6 @@ every_training = pytest.mark.parametrize(
 pretraining = pytest.mark.parametrize(
     'path', [p for p in CONFIGS if p.parent.name == 'mixmae'], ids=identity
 )
-
-
-@every_config
-def test_header(path):
-    fields = header(path)
-    assert list(fields) == FIELDS
-    assert any(grade in fields['Expected'] for grade in GRADES)
-    assert any(
-        identity(path) in value.replace('configs/', '')
-        for value in fields.values()
-    )
-
-
-@every_config
-def test_configs_that_a_header_names_exist(path):
-    stems = {config.stem for config in CONFIGS} | {
-        base.stem for base in (ROOT / 'configs/_base_').rglob('*.py')
-    }
-    for value in header(path).values():
-        for word in re.findall(r'[\w./-]+', value):
-            word = word.rstrip('.')
-            if word.startswith('configs/') and Path(word).suffix:
-                assert (ROOT / word).exists(), word
-            elif word.startswith('work_dirs/'):
-                continue  # test_starts_from_what_a_config_here_writes
-            elif re.search(r'swin-\w.*_|_.*swin-', word):
-                assert Path(word).name.removesuffix('.py') in stems, word
 
 
 @every_config

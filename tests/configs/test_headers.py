@@ -1,0 +1,44 @@
+"""The comment that every config begins with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.configs.test_configs import (
+    CONFIGS,
+    ROOT,
+    every_config,
+    header,
+    identity,
+)
+
+FIELDS = ['Paper', 'Command', 'Cost', 'Expected', 'Status', 'Deviations']
+GRADES = ('[reproduced here]', '[converted]', '[official number]', 'unknown')
+
+
+@every_config
+def test_header(path):
+    fields = header(path)
+    assert list(fields) == FIELDS
+    assert any(grade in fields['Expected'] for grade in GRADES)
+    assert any(
+        identity(path) in value.replace('configs/', '')
+        for value in fields.values()
+    )
+
+
+@every_config
+def test_configs_that_a_header_names_exist(path):
+    stems = {config.stem for config in CONFIGS} | {
+        base.stem for base in (ROOT / 'configs/_base_').rglob('*.py')
+    }
+    for value in header(path).values():
+        for word in re.findall(r'[\w./-]+', value):
+            word = word.rstrip('.')
+            if word.startswith('configs/') and Path(word).suffix:
+                assert (ROOT / word).exists(), word
+            elif word.startswith('work_dirs/'):
+                continue  # test_starts_from_what_a_config_here_writes
+            elif re.search(r'swin-\w.*_|_.*swin-', word):
+                assert Path(word).name.removesuffix('.py') in stems, word
