@@ -70,6 +70,9 @@ class InterruptHook(Hook):
         if not told:
             return
         path = self._saver(runner).save_now(runner)
+        if self._group is not None:
+            # A launcher ends the others as soon as one has ended.
+            distributed.barrier(self._group)
         runner.logger.info(
             f'{signal.Signals(told).name} after iteration {runner.iter + 1}: '
             f'saved {path}; the same command with --resume goes on'

@@ -20,13 +20,16 @@ from tests.engine.tiny_run import ROOT, tiny_config
 class SignalAt(Hook):
     """Signals its own process before an iteration."""
 
-    def __init__(self, iteration: int, number: int, times: int = 1) -> None:
+    def __init__(
+        self, iteration: int, number: int, times: int = 1, rank: int = 0
+    ) -> None:
         self.iteration = iteration
         self.number = number
         self.times = times
+        self.rank = rank
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if runner.iter == self.iteration:
+        if (runner.iter, runner.rank) == (self.iteration, self.rank):
             for _ in range(self.times):
                 os.kill(os.getpid(), self.number)
 

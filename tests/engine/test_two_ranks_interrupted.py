@@ -1,0 +1,73 @@
+"""One rank is told to end; both save, and both go on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mixmae.checkpoints.durable_file import damage
+from mixmae.engine.checkpoint_loader import last_checkpoint
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+
+pytestmark = pytest.mark.slow
+
+
+def train(
+    path: Path, work_dir: Path, *more: str
+) -> subprocess.CompletedProcess:
+    environment = dict(
+        os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''
+    )
+    environment.update(PYTHONPATH=str(ROOT), PYTHON=sys.executable)
+    script = ROOT / 'tools/dist_train.sh'
+    command = [str(script), str(path), '2', '--work-dir', str(work_dir), *more]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def weights(folder: Path) -> dict:
+    content = torch.load(folder / 'epoch_3.pth', weights_only=False)
+    return content['state_dict']
+
+
+def test_both_save_and_go_on_as_if_nothing_was(tmp_path):
+    config = tiny_config(tmp_path)
+    config['model']['backbone']['drop_path_rate'] = 0.5
+    # Each rank has half of each batch, so twice the images an epoch.
+    config['train_dataloader']['dataset']['length'] = 35
+    config['val_dataloader'] = config['val_evaluator'] = None
+    config['val_cfg'] = None
+    imports = [
+        'tests.engine.tiny_run',
+        'tests.engine.hooks.test_interrupt_hook',
+    ]
+    config['custom_imports'] = dict(imports=imports)
+    whole = write_config(tmp_path / 'whole.py', config)
+    # Within the second epoch, and only rank 1 is told.
+    told = dict(type='SignalAt', iteration=5, number=15, rank=1)
+    config['custom_hooks'] = [told]
+    stopped = write_config(tmp_path / 'stopped.py', config)
+
+    done = train(whole, tmp_path / 'whole')
+    assert done.returncode == 0, done.stderr[-3000:]
+    done = train(stopped, tmp_path / 'run')
+    assert done.returncode != 0
+    assert 'exitcode  : 75' in done.stderr, done.stderr[-3000:]
+    last = last_checkpoint(tmp_path / 'run')
+    assert last.name == 'interrupted.pth' and damage(last) is None
+    assert torch.load(last, weights_only=False)['meta']['iter'] == 6
+    done = train(whole, tmp_path / 'run', '--resume')
+    assert done.returncode == 0, done.stderr[-3000:]
+    wanted = weights(tmp_path / 'whole')
+    found = weights(tmp_path / 'run')
+    assert all(torch.equal(found[key], wanted[key]) for key in wanted)
