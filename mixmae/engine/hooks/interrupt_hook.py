@@ -39,7 +39,6 @@ class InterruptHook(Hook):
 
     def __init__(self) -> None:
         self._told = 0
-        self._process = os.getpid()
         self._before: dict[signal.Signals, Any] = {}
         self._group: Any = None
 
@@ -47,7 +46,6 @@ class InterruptHook(Hook):
         """Starts to listen."""
         self._saver(runner)
         self._told = 0
-        self._process = os.getpid()
         self._before = {
             number: signal.signal(number, self._listen) for number in SIGNALS
         }
@@ -87,14 +85,13 @@ class InterruptHook(Hook):
         self._before = {}
 
     def _listen(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:
-            # A worker of a data loader. Whoever signals the whole group means
-            # the training, which still needs its batches; a worker ends with
-            # its parent.
-            return
+        # A data loader's worker comes here as well. Whoever signals the whole
+        # group means the training, which still needs its batches, so the
+        # first one is let pass there; the second, by which the parent gets
+        # rid of a worker that hangs, is not.
         if self._told:
             signal.signal(number, signal.SIG_DFL)
-            os.kill(self._process, number)
+            os.kill(os.getpid(), number)
         self._told = number
 
     def _agreed(self) -> int:
