@@ -3,7 +3,10 @@
 from mixmae.models.backbones import MIMSwin
 from mixmae.models.data_preprocessor import MaskingDataPreprocessor
 from mixmae.models.encoder_input import EncoderInput
-from mixmae.models.heads import DualReconstructionHead
+from mixmae.models.heads import (
+    DualReconstructionHead,
+    MaskedReconstructionHead,
+)
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.models.necks import MixMAENeck
 
@@ -12,6 +15,7 @@ __all__ = [
     'EncoderInput',
     'MIMSwin',
     'MaskedImageModel',
+    'MaskedReconstructionHead',
     'MaskingDataPreprocessor',
     'MixMAENeck',
 ]

@@ -28,7 +28,8 @@ class MaskedImageModel(BaseModel):
         init_cfg: MMEngine's.
 
     Raises:
-        ValueError: the parts disagree on channels or cell size.
+        ValueError: the parts disagree on channels or cell size, or the neck
+            asks for what the backbone cannot do.
     """
 
     def __init__(
@@ -141,14 +142,10 @@ class MaskedImageModel(BaseModel):
                 f'the backbone ends in {channels} channels, but the neck has '
                 f'in_channels={self.neck.in_channels}'
             )
-        cells = {'neck': self.neck.cell}
+        self.neck.check_backbone(self.backbone)
         masking = getattr(self.data_preprocessor, 'masking', None)
-        if masking is not None:
-            cells['masking'] = masking.cell
-        for name, cell in cells.items():
-            if cell != self.backbone.stride:
-                raise ValueError(
-                    f'the {name} has cell={cell}, but the backbone has a '
-                    f'total stride of {self.backbone.stride} pixels; they '
-                    f'must be equal'
-                )
+        if masking is not None and masking.cell != self.neck.cell:
+            raise ValueError(
+                f'the masking has cell={masking.cell}, but the neck has '
+                f'cell={self.neck.cell} pixels; they must be equal'
+            )

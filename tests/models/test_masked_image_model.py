@@ -57,7 +57,7 @@ def test_unknown_mode():
     [
         ({'neck': {'in_channels': 48}}, '64 channels.*in_channels=48'),
         ({'neck': {'cell': 32}}, 'neck has cell=32.*16 pixels'),
-        ({'masking': {'cell': 32}}, 'masking has cell=32.*16 pixels'),
+        ({'masking': {'cell': 32}}, 'masking has cell=32.*cell=16 pixels'),
     ],
 )
 def test_parts_that_disagree(changes, message):

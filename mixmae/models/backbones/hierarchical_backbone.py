@@ -5,7 +5,8 @@ Axes: B images, H and W pixels, h and w a token grid, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -22,8 +23,8 @@ class HierarchicalBackbone(BaseModule):
     A backbone never samples, mixes or knows which method uses it. In
     pretraining a model calls ``embed`` and ``encode``, downstream a detector
     calls ``backbone(images)``: same class, same keys. Subclasses build
-    ``patch_embed``, ``positions`` (or None) and ``stages``, then call
-    ``finish``.
+    ``patch_embed``, ``positions`` (or None) and ``stages``, which are called
+    with tokens, groups and coords of their own grid, then call ``finish``.
 
     Args:
         num_features: channels of each stage's map.
@@ -46,10 +47,19 @@ class HierarchicalBackbone(BaseModule):
         ValueError: ``out_indices`` or ``frozen_stages`` out of range.
 
     Attributes:
+        takes_groups: ``encode`` keeps two groups of tokens apart exactly, in
+            attention and in all else (MixMAE). False needs a refusal.
+        takes_coords: ``encode`` understands tokens that were gathered from a
+            larger grid (UM-MAE). False needs a refusal.
+        refusals: why not, by attribute: the end of a sentence that begins
+            with the name of the backbone. Necks quote it.
         untraced: settings of the network that no tensor's shape tells, by
             name; loading compares them with those of the checkpoint.
     """
 
+    takes_groups: bool = True
+    takes_coords: bool = True
+    refusals: Mapping[str, str] = MappingProxyType({})
     patch_embed: nn.Module
     positions: nn.Module | None
     stages: nn.ModuleList
@@ -122,8 +132,12 @@ class HierarchicalBackbone(BaseModule):
                 f'{self.out_indices} leave out'
             )
         x = self._with_positions(tokens, coords)
-        for stage in self.stages:
-            x = stage(x, groups)
+        for i, stage in enumerate(self.stages):
+            if i and coords is not None:
+                # A merged token stands where its top left one stood, in
+                # units of twice the size (UM-MAE models_mae_swin.py:144).
+                coords = coords[:, ::2, ::2] / 2
+            x = stage(x, groups, coords)
         return self.get_submodule(f'norm{last}')(x)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

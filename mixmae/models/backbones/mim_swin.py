@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from torch import nn
@@ -63,6 +64,15 @@ class MIMSwin(HierarchicalBackbone):
     Raises:
         ValueError: arguments out of range, or that disagree.
     """
+
+    takes_coords = False
+    refusals = MappingProxyType(
+        {
+            'takes_coords': (
+                'with a bias table knows offsets on its own grid only'
+            )
+        }
+    )
 
     def __init__(
         self,

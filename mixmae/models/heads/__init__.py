@@ -3,5 +3,8 @@
 from mixmae.models.heads.dual_reconstruction_head import (
     DualReconstructionHead,
 )
+from mixmae.models.heads.masked_reconstruction_head import (
+    MaskedReconstructionHead,
+)
 
-__all__ = ['DualReconstructionHead']
+__all__ = ['DualReconstructionHead', 'MaskedReconstructionHead']

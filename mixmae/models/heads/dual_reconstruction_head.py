@@ -51,16 +51,9 @@ class DualReconstructionHead(BaseModule):
         return (prediction - target).square().flatten(1).mean(1)
 
     def mean_colour(self, images: Tensor, mask: CellMask) -> Tensor:
-        """The prediction that gives each cell its own mean colour.
-
-        It knows the target, so beating it takes structure, not guessing.
-
-        Returns:
-            (B, L, 3 cell^2).
-        """
-        target = PixelTarget.of(images, mask.cell, self.norm_pixels).values
-        pixels = target.unflatten(2, (-1, 3))
-        return pixels.mean(2, keepdim=True).expand_as(pixels).flatten(2)
+        """The prediction of each cell's own mean colour, (B, L, 3 cell^2)."""
+        target = PixelTarget.of(images, mask.cell, self.norm_pixels)
+        return target.mean_colours()
 
     def reconstruct(
         self, prediction: Tensor, images: Tensor, mask: CellMask

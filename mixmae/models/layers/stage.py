@@ -77,7 +77,10 @@ class SwinStage(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, groups: AttentionGroups | None = None
+        self,
+        x: Tensor,
+        groups: AttentionGroups | None = None,
+        coords: Tensor | None = None,
     ) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C), or half of H, W and twice C."""
         x = self.downsample(x)

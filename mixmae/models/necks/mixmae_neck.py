@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mixmae.models.encoder_input import EncoderInput
 from mixmae.models.layers.decoder import Decoder
 from mixmae.models.layers.initialisation import init_transformer
+from mixmae.models.necks.abilities import require
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups, CellMask
 
@@ -60,6 +61,22 @@ class MixMAENeck(BaseModule):
         embed_dims = self.decoder.embed_dims
         self.embed = nn.Linear(in_channels, embed_dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
+
+    def check_backbone(self, backbone: nn.Module) -> None:
+        """Refuses a backbone that this neck cannot work with.
+
+        Raises:
+            ValueError: cells are not single tokens of the latent, or two
+                images would meet in spite of masked attention.
+        """
+        if self.cell != backbone.stride:
+            raise ValueError(
+                f'the neck has cell={self.cell}, but the backbone has a '
+                f'total stride of {backbone.stride} pixels; they must be '
+                f'equal'
+            )
+        if self.masked_attention:
+            require(backbone, 'takes_groups', self)
 
     def hide(self, tokens: Tensor, mask: CellMask) -> EncoderInput:
         """Replaces the hidden cells of each image by its partner's.

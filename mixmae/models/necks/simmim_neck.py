@@ -1,0 +1,132 @@
+"""SimMIM's two halves: a mask token before the encoder, one layer behind it.
+
+Axes: B images, h and w a token grid, C channels, L cells, p = side of a cell,
+s = stride of the latent, both in pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mixmae.models.encoder_input import EncoderInput
+from mixmae.models.layers.initialisation import init_transformer
+from mixmae.registry import MODELS
+from mixmae.structures import CellMask
+
+
+@MODELS.register_module()
+class SimMIMNeck(BaseModule):
+    """Shows an encoder mask tokens, and reads pixels off its latents.
+
+    SimMIM, 2111.09886 section 3: the encoder sees the whole grid, hidden
+    tokens replaced by one learned vector behind the patch embedding's norm,
+    and a single linear layer predicts the pixels of each latent token.
+    Goes with ``MaskedReconstructionHead(norm_pixels=False, loss='l1')``.
+
+    Args:
+        in_channels: channels of the latents.
+        token_channels: channels of the tokens that are hidden, those of the
+            backbone's patch embedding.
+        cell: side of a cell in pixels. SimMIM hides cells of the latent's
+            stride, UM-MAE's variant of it smaller ones.
+        stride: pixels per token of the latent.
+
+    Raises:
+        ValueError: an argument is out of its range, or cell and stride do
+            not divide each other.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        token_channels: int,
+        cell: int = 32,
+        stride: int = 32,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if min(in_channels, token_channels, cell, stride) < 1:
+            raise ValueError(
+                f'in_channels, token_channels, cell and stride must be '
+                f'positive, got {in_channels}, {token_channels}, {cell} and '
+                f'{stride}'
+            )
+        if stride % cell and cell % stride:
+            raise ValueError(
+                f'cell {cell} and stride {stride} must divide one another'
+            )
+        self.in_channels = in_channels
+        self.cell = cell
+        self.stride = stride
+        self.mask_token = nn.Parameter(torch.zeros(token_channels))
+        self.predict = nn.Linear(in_channels, 3 * stride**2)
+
+    def check_backbone(self, backbone: nn.Module) -> None:
+        """Refuses a backbone that this neck cannot work with.
+
+        Raises:
+            ValueError: it has another stride, or tokens of other channels.
+        """
+        if backbone.stride != self.stride:
+            raise ValueError(
+                f'the neck has stride={self.stride}, but the backbone has a '
+                f'total stride of {backbone.stride} pixels; they must be '
+                f'equal'
+            )
+        channels = backbone.embed_dims
+        if channels != self.mask_token.numel():
+            raise ValueError(
+                f"the neck has token_channels={self.mask_token.numel()}, but "
+                f"the backbone's tokens have {channels} channels; they must "
+                f'be equal'
+            )
+
+    def hide(self, tokens: Tensor, mask: CellMask) -> EncoderInput:
+        """Puts the mask token in place of each hidden token.
+
+        Args:
+            tokens: (B, h, w, C) of the images.
+            mask: the cells to hide.
+        """
+        hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
+        # The token does not promote: SimMIM's stream is the embedding's.
+        token = self.mask_token.to(tokens.dtype)
+        return EncoderInput(torch.where(hidden, token, tokens))
+
+    def reveal(self, latent: Tensor, mask: CellMask) -> Tensor:
+        """Predicts the pixels of every cell.
+
+        Visible cells are predicted too: the layer is one per cent of the
+        network, and gathering the hidden tokens costs as much as it saves.
+
+        Args:
+            latent: (B, h, w, C), one token per ``stride`` pixels.
+            mask: the cells that were hidden.
+
+        Returns:
+            (B, L, 3 p^2), cells in raster order.
+        """
+        pixels = self.predict(latent)
+        if self.cell <= self.stride:
+            # (B, h, w, s/p, s/p, 3 p^2) -> (B, h s/p, w s/p, 3 p^2)
+            parts = self.stride // self.cell
+            pixels = pixels.unflatten(3, (parts, parts, -1))
+            pixels = pixels.transpose(2, 3)
+            return pixels.flatten(3, 4).flatten(1, 2).flatten(1, 2)
+        # (B, H, p/s, W, p/s, s, s, 3) -> (B, H, W, p/s, s, p/s, s, 3)
+        side, tokens = self.stride, self.cell // self.stride
+        pixels = pixels.unflatten(3, (side, side, 3))
+        pixels = pixels.unflatten(2, (-1, tokens)).unflatten(1, (-1, tokens))
+        return pixels.permute(0, 1, 3, 2, 5, 4, 6, 7).flatten(3).flatten(1, 2)
+
+    def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
+        """The pictures with hidden cells in the mean colour, (B, 3, H, W)."""
+        return images.masked_fill(mask.at_stride(1)[:, None], 0)
+
+    def init_weights(self) -> None:
+        """Xavier-uniform linear map; the mask token is normal, std 0.02."""
+        init_transformer(self)
+        nn.init.trunc_normal_(self.mask_token, std=0.02)
+        self._is_init = True
