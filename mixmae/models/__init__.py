@@ -8,7 +8,7 @@ from mixmae.models.heads import (
     MaskedReconstructionHead,
 )
 from mixmae.models.masked_image_model import MaskedImageModel
-from mixmae.models.necks import MixMAENeck
+from mixmae.models.necks import MixMAENeck, SimMIMNeck
 
 __all__ = [
     'DualReconstructionHead',
@@ -18,4 +18,5 @@ __all__ = [
     'MaskedReconstructionHead',
     'MaskingDataPreprocessor',
     'MixMAENeck',
+    'SimMIMNeck',
 ]

@@ -75,10 +75,10 @@ class SimMIMNeck(BaseModule):
                 f'total stride of {backbone.stride} pixels; they must be '
                 f'equal'
             )
-        channels = backbone.embed_dims
+        channels = backbone.num_features[0]
         if channels != self.mask_token.numel():
             raise ValueError(
-                f"the neck has token_channels={self.mask_token.numel()}, but "
+                f'the neck has token_channels={self.mask_token.numel()}, but '
                 f"the backbone's tokens have {channels} channels; they must "
                 f'be equal'
             )
@@ -91,9 +91,7 @@ class SimMIMNeck(BaseModule):
             mask: the cells to hide.
         """
         hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
-        # The token does not promote: SimMIM's stream is the embedding's.
-        token = self.mask_token.to(tokens.dtype)
-        return EncoderInput(torch.where(hidden, token, tokens))
+        return EncoderInput(torch.where(hidden, self.mask_token, tokens))
 
     def reveal(self, latent: Tensor, mask: CellMask) -> Tensor:
         """Predicts the pixels of every cell.
