@@ -15,16 +15,27 @@ class PatchEmbed(nn.Module):
     Args:
         patch_size: side of a patch in pixels.
         embed_dims: channels of a token.
-        norm_eps: epsilon of the layer norm.
+        norm_eps: epsilon of the layer norm; None leaves the norm out.
+        in_channels: channels of the images, or of a map of tokens.
     """
 
     def __init__(
-        self, patch_size: int, embed_dims: int, norm_eps: float = 1e-5
+        self,
+        patch_size: int,
+        embed_dims: int,
+        norm_eps: float | None = 1e-5,
+        in_channels: int = 3,
     ) -> None:
         super().__init__()
         self.patch_size = patch_size
-        self.proj = nn.Conv2d(3, embed_dims, patch_size, stride=patch_size)
-        self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
+        self.proj = nn.Conv2d(
+            in_channels, embed_dims, patch_size, stride=patch_size
+        )
+        self.norm: nn.Module = (
+            nn.Identity()
+            if norm_eps is None
+            else nn.LayerNorm(embed_dims, eps=norm_eps)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, h, w, C); h and w rounded up, zeros padded."""
