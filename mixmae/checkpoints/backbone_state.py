@@ -42,8 +42,9 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     Takes the file of a pretraining run, of a classifier fine-tuned from it,
     of the official MixMIM (pretraining or fine-tuning), or a backbone's own
     state dict. Bias tables of other windows are resized, norms of outputs
-    that are not asked for are left out, and norms of outputs that the
-    checkpoint has none for start anew. One line in the log says so.
+    that are not asked for are left out; norms of outputs that the checkpoint
+    has none for start anew, and so do the backbone's ``optional_keys``. One
+    line in the log says so.
 
     Args:
         backbone: one of mixmae's backbones.
@@ -85,10 +86,12 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     ]
     state = {k: v for k, v in found.state.items() if k not in unused}
     missing = [key for key in wanted if key not in state]
+    optional: frozenset[str] = getattr(backbone, 'optional_keys', frozenset())
     new = [
         key
         for key in missing
-        if key.startswith('norm') and not key.startswith(last)
+        if key in optional
+        or (key.startswith('norm') and not key.startswith(last))
     ]
     problems = _problems(
         state, wanted, [key for key in missing if key not in new]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 
 from torch import nn
 
 from mixmae.checkpoints.recorded_model import recorded_model
-from mixmae.checkpoints.swin_settings import SwinSettings
 
 # With another one of these it is another network.
 _BINDING = ('img_size', 'absolute_positions', 'norm_eps')
@@ -36,13 +36,15 @@ def untraced_changes(content: Mapping, backbone: nn.Module) -> str:
     kind = str(recorded.get('type', '')).split('.')[-1]
     if kind != type(backbone).__name__:
         return ''
+    defaults = inspect.signature(type(backbone)).parameters
     allowed = []
     for name, wanted in actual.items():
-        given = recorded.get(name, getattr(SwinSettings, name))
+        given = recorded.get(name, defaults[name].default)
         if _comparable(given) == _comparable(wanted):
             continue
         # Positions computed anew do not depend on the size they are made for.
-        free = name == 'img_size' and actual['position_resize'] == 'sincos'
+        computed = actual.get('position_resize') == 'sincos'
+        free = name == 'img_size' and computed
         if name in _BINDING and not free:
             hint = (
                 ', the size that positions are made for: images of any size '

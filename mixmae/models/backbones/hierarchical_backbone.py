@@ -55,11 +55,14 @@ class HierarchicalBackbone(BaseModule):
             with the name of the backbone. Necks quote it.
         untraced: settings of the network that no tensor's shape tells, by
             name; loading compares them with those of the checkpoint.
+        optional_keys: parameters that a checkpoint may lack, because they
+            start from computed values.
     """
 
     takes_groups: bool = True
     takes_coords: bool = True
     refusals: Mapping[str, str] = MappingProxyType({})
+    optional_keys: frozenset[str] = frozenset()
     patch_embed: nn.Module
     positions: nn.Module | None
     stages: nn.ModuleList
@@ -223,8 +226,9 @@ class HierarchicalBackbone(BaseModule):
             return []
         done = range(self.frozen_stages)
         norms = [f'norm{i}' for i in self.out_indices if i in done]
+        first = [self.patch_embed, self.positions]
         return [
-            self.patch_embed,
+            *(part for part in first if part is not None),
             *self.stages[: self.frozen_stages],
             *map(self.get_submodule, norms),
         ]
