@@ -1,6 +1,6 @@
 """The model and its parts; they need torch and MMEngine alone."""
 
-from mixmae.models.backbones import MIMSwin
+from mixmae.models.backbones import MIMSwin, MIMViT
 from mixmae.models.data_preprocessor import MaskingDataPreprocessor
 from mixmae.models.encoder_input import EncoderInput
 from mixmae.models.heads import (
@@ -14,6 +14,7 @@ __all__ = [
     'DualReconstructionHead',
     'EncoderInput',
     'MIMSwin',
+    'MIMViT',
     'MaskedImageModel',
     'MaskedReconstructionHead',
     'MaskingDataPreprocessor',

@@ -6,6 +6,8 @@ s = stride of the latent, both in pixels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -63,7 +65,7 @@ class SimMIMNeck(BaseModule):
         self.mask_token = nn.Parameter(torch.zeros(token_channels))
         self.predict = nn.Linear(in_channels, 3 * stride**2)
 
-    def check_backbone(self, backbone: nn.Module) -> None:
+    def check_backbone(self, backbone: Any) -> None:
         """Refuses a backbone that this neck cannot work with.
 
         Raises:

@@ -1,0 +1,234 @@
+"""ViT, for methods that need no hierarchy.
+
+Axes: B images, h and w a token grid, N tokens, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.layers.patches import PatchEmbed
+from mixmae.registry import MODELS
+from mixmae.structures import AttentionGroups
+
+_ARCH_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
+
+
+@MODELS.register_module()
+class MIMViT(HierarchicalBackbone):
+    """A plain vision transformer (2010.11929) as MAE pretrains it.
+
+    Its blocks are those of mmpretrain's ``VisionTransformer``, which is
+    imported when the first one is built. Positions are frozen sines and
+    cosines. The class token is the backbone's own business: it joins the
+    tokens behind the positions, takes part in every block, and leaves before
+    the output. Each block counts as a stage, all at one stride, so that
+    ``out_indices`` and ``frozen_stages`` count blocks.
+
+    Args:
+        arch: a name of mmpretrain's, e.g. 'base', 'large' or 'deit-small',
+            or a dict of embed_dims, num_layers, num_heads and
+            feedforward_channels.
+        img_size: side, or (height, width), in pixels of the images that the
+            positions are made for.
+        patch_size: side of a patch in pixels; the stride of all maps.
+        drop_path_rate: of the last block; rises linearly from 0.
+        out_indices, frozen_stages, norm_eval, init_cfg: see
+            ``HierarchicalBackbone``. The class token is frozen with the
+            patch embedding.
+        position_resize: how positions meet a grid other than ``img_size``'s;
+            see ``SinCosPositions``.
+        with_cp: recompute blocks in the backward pass, to save memory.
+        norm_eps: epsilon of the layer norms.
+
+    Raises:
+        ValueError: arguments out of range, or that disagree.
+    """
+
+    takes_groups = False
+    refusals = MappingProxyType(
+        {
+            'takes_groups': (
+                'has a class token, which meets both groups in every block '
+                'and tells each of the other'
+            )
+        }
+    )
+
+    def __init__(
+        self,
+        arch: str | Mapping = 'base',
+        img_size: int | Sequence[int] = 224,
+        patch_size: int = 16,
+        drop_path_rate: float = 0.0,
+        out_indices: Sequence[int] | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        position_resize: str = 'bicubic',
+        with_cp: bool = False,
+        norm_eps: float = 1e-6,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if patch_size < 1:
+            raise ValueError(f'patch_size must be positive, got {patch_size}')
+        dims, blocks = _blocks(arch, drop_path_rate, norm_eps)
+        super().__init__(
+            [dims] * len(blocks),
+            [1] * len(blocks),
+            patch_size,
+            out_indices,
+            frozen_stages,
+            norm_eval,
+            init_cfg,
+        )
+        self.embed_dims = dims
+        self.patch_size = patch_size
+        self.with_cp = with_cp
+        self.untraced = {
+            'img_size': img_size,
+            'norm_eps': norm_eps,
+            'position_resize': position_resize,
+        }
+        size = (img_size,) * 2 if isinstance(img_size, int) else img_size
+        rows, columns = (-(-side // patch_size) for side in size)
+        self.positions = SinCosPositions(rows, columns, dims, position_resize)
+        self.patch_embed = PatchEmbed(patch_size, dims)
+        # ViT normalises in its blocks only.
+        self.patch_embed.norm = nn.Identity()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
+        self.stages = blocks
+        self.finish(norm_eps)
+        self.cls_token.requires_grad_(frozen_stages < 0)
+
+    def encode(
+        self,
+        tokens: Tensor,
+        groups: AttentionGroups | None = None,
+        coords: Tensor | None = None,
+    ) -> Tensor:
+        """Patches to latents, after the last norm, without the class token.
+
+        Args:
+            tokens, groups, coords: the fields of ``EncoderInput``.
+
+        Returns:
+            (B, h, w, C).
+
+        Raises:
+            ValueError: groups, which cannot be kept apart; or
+                ``out_indices`` leaves out the last block.
+        """
+        if groups is not None:
+            raise ValueError(f'MIMViT {self.refusals["takes_groups"]}')
+        last = self.num_stages - 1
+        if last not in self.out_indices:
+            raise ValueError(
+                f'encoding ends in block {last}, which out_indices '
+                f'{self.out_indices} leave out'
+            )
+        *_, latent = self._maps(tokens, coords)
+        return latent
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of any images, for downstream tasks.
+
+        Args:
+            images: (B, 3, H, W), normalised, any H and W.
+
+        Returns:
+            One normalised (B, C, h, w) per block of ``out_indices``.
+        """
+        return tuple(
+            latent.permute(0, 3, 1, 2).contiguous()
+            for latent in self._maps(self.embed(images))
+        )
+
+    def init_weights(self) -> None:
+        """Initialises as MAE does, then loads what ``init_cfg`` names."""
+        proj = self.patch_embed.get_submodule('proj')
+        assert isinstance(proj, nn.Conv2d) and proj.bias is not None
+        # As the linear map that the convolution is.
+        nn.init.xavier_uniform_(proj.weight.flatten(1))
+        nn.init.zeros_(proj.bias)
+        nn.init.normal_(self.cls_token, std=0.02)
+        super().init_weights()
+
+    def get_layer_depth(
+        self, param_name: str, prefix: str = ''
+    ) -> tuple[int, int]:
+        """How deep a parameter lies; see ``HierarchicalBackbone``.
+
+        The class token lies where the patch embedding does.
+        """
+        if param_name == prefix + 'cls_token':
+            return 0, self.num_stages + 2
+        return super().get_layer_depth(param_name, prefix)
+
+    def _maps(
+        self, tokens: Tensor, coords: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """Normed tokens (B, h, w, C) behind each block that is asked for."""
+        patches = self._with_positions(tokens, coords).flatten(1, 2)
+        x = torch.cat([self.cls_token.expand(len(tokens), -1, -1), patches], 1)
+        for i, block in enumerate(self.stages[: self.out_indices[-1] + 1]):
+            x = self._run(block, x)
+            if i in self.out_indices:
+                normed = self.get_submodule(f'norm{i}')(x[:, 1:])
+                yield normed.unflatten(1, tokens.shape[1:3])
+
+    def _run(self, block: nn.Module, x: Tensor) -> Tensor:
+        if self.with_cp and torch.is_grad_enabled():
+            return checkpoint(block, x, use_reentrant=False)
+        return block(x)
+
+
+def _blocks(
+    arch: str | Mapping, drop_path_rate: float, norm_eps: float
+) -> tuple[int, nn.ModuleList]:
+    """Channels and blocks of one of mmpretrain's vision transformers."""
+    # By its name: an import would burden `import mixmae.models`.
+    vit = MODELS.get('mmpretrain.VisionTransformer')
+    if isinstance(arch, str) and arch.lower() not in vit.arch_zoo:
+        raise ValueError(
+            f'unknown arch {arch!r}; choose from {sorted(vit.arch_zoo)}, or '
+            f'give a dict with {", ".join(_ARCH_KEYS)}'
+        )
+    if not isinstance(arch, str) and set(arch) != set(_ARCH_KEYS):
+        raise ValueError(
+            f'an arch dict has the keys {sorted(_ARCH_KEYS)}, got '
+            f'{sorted(arch)}'
+        )
+    if not isinstance(arch, str):
+        _check(**arch)
+    if not 0 <= drop_path_rate < 1:
+        raise ValueError(
+            f'drop path rate must be in [0, 1), got {drop_path_rate}'
+        )
+    built = vit(
+        arch=arch if isinstance(arch, str) else dict(arch),
+        drop_path_rate=drop_path_rate,
+        norm_cfg=dict(type='LN', eps=norm_eps),
+    )
+    return built.embed_dims, nn.ModuleList(built.layers)
+
+
+def _check(
+    embed_dims: int, num_layers: int, num_heads: int, feedforward_channels: int
+) -> None:
+    if num_heads < 1 or embed_dims < 1 or embed_dims % num_heads:
+        raise ValueError(
+            f'embed_dims {embed_dims} cannot be split over num_heads '
+            f'{num_heads}; the heads must divide the dims'
+        )
+    if num_layers < 1 or feedforward_channels < 1:
+        raise ValueError(
+            f'num_layers and feedforward_channels must be at least 1, got '
+            f'{num_layers} and {feedforward_channels}'
+        )
