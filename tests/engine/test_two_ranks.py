@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 import torch
@@ -51,6 +52,7 @@ def train_half(rank: int, folder: str) -> None:
         init_method=f'file://{folder}/rendezvous',
         rank=rank,
         world_size=2,
+        timeout=timedelta(seconds=60),
     )
     model = MMDistributedDataParallel(build(), broadcast_buffers=False)
     found = gradients(model, batch(3 * rank, 3 * rank + 3))
