@@ -99,9 +99,7 @@ class MIMViT(HierarchicalBackbone):
         size = (img_size,) * 2 if isinstance(img_size, int) else img_size
         rows, columns = (-(-side // patch_size) for side in size)
         self.positions = SinCosPositions(rows, columns, dims, position_resize)
-        self.patch_embed = PatchEmbed(patch_size, dims)
-        # ViT normalises in its blocks only.
-        self.patch_embed.norm = nn.Identity()
+        self.patch_embed = PatchEmbed(patch_size, dims, norm_eps=None)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.stages = blocks
         self.finish(norm_eps)
