@@ -11,6 +11,12 @@ from importlib.util import find_spec
 
 MINIMUM_TORCH = (2, 4)
 MINIMUM_MMENGINE = (0, 10, 8)
+# First release that is free of it, its number, and what it lets a file do,
+# even where only weights are asked for. See SECURITY.md.
+UNPICKLER_FLAWS = (
+    ((2, 6), 'CVE-2025-32434', 'run code'),
+    ((2, 10), 'CVE-2026-24747', 'corrupt memory'),
+)
 
 
 def installed_version(distribution: str) -> str | None:
@@ -29,6 +35,21 @@ def release(version: str) -> tuple[int, ...]:
 
 def _text(numbers: tuple[int, ...]) -> str:
     return '.'.join(map(str, numbers))
+
+
+def unpickler_flaw(version: str) -> str:
+    """What makes ``torch.load(weights_only=True)`` unsafe in a version.
+
+    Returns:
+        One line, '' for the versions that are not known to be unsafe.
+    """
+    for fixed, flaw, what in UNPICKLER_FLAWS:
+        if release(version) < fixed:
+            return (
+                f'torch {version} has {flaw}: a checkpoint file can {what}, '
+                f'fixed in torch {_text(fixed)}'
+            )
+    return ''
 
 
 def check_torch(version: str | None, importable: bool = True) -> None:

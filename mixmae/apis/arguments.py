@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mixmae.apis.image_preparation import Resize
+from mixmae.checkpoints.trust import add_trust_argument
 
 
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,7 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--device', help='e.g. cpu or cuda:1; default: a GPU if there is one'
     )
+    add_trust_argument(parser)
     parser.add_argument(
         '--skip-broken',
         action='store_true',

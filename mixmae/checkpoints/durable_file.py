@@ -65,7 +65,7 @@ def damage(path: str | os.PathLike) -> str | None:
         noted = None
     if noted is None:
         return _damage_inside(path)
-    if noted != _digest(path):
+    if noted != digest_of(path):
         return f'its bytes are not those that {sidecar(path).name} notes'
     return None
 
@@ -83,7 +83,8 @@ def _replace(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open('rb') as file:
         while block := file.read(1 << 20):

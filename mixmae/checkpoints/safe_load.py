@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
-import hashlib
+import io
+import logging
 import re
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any, BinaryIO
 from urllib.parse import urlparse
 
 import torch
-from mmengine.dist import barrier, get_local_rank
-from mmengine.runner.checkpoint import get_torch_safe_globals
+from mmengine.logging import print_log
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as load_safetensors
 
-from mixmae.checkpoints.whole_file import whole_file
-
-
-def download(url: str) -> Path:
-    """Fetches a file into PyTorch's cache, once per machine.
-
-    Returns:
-        Where it lies. Other ranks of the machine wait for the first.
-
-    Raises:
-        ValueError: the address cannot be reached.
-    """
-    folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    # Many runs call their files alike: the address belongs to the name.
-    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
-    name = Path(urlparse(url).path).name or 'checkpoint'
-    path = folder / f'{digest}-{name}'
-    failure = None
-    if get_local_rank() == 0 and not path.is_file():
-        try:
-            with whole_file(path) as partial:
-                torch.hub.download_url_to_file(url, str(partial))
-        # No such host, no answer, no such file there, no room here.
-        except OSError as error:
-            failure = error
-    barrier()
-    if failure is not None or not path.is_file():
-        raise ValueError(
-            f'{url} cannot be fetched: {failure or "see the first rank"}; '
-            f'fetch it by other means and give its path'
-        )
-    return path
+from mixmae.checkpoints.download import download
+from mixmae.checkpoints.safe_globals import safe_globals
+from mixmae.checkpoints.trust import FLAG, trusted
+from mixmae.version_gates import unpickler_flaw
 
 
 def safe_load(path: str | Path) -> dict:
@@ -53,11 +27,14 @@ def safe_load(path: str | Path) -> dict:
 
     MMEngine's own files need a few NumPy types, official ones an
     ``argparse.Namespace``; nothing wider is let in. MMEngine's loader, by
-    contrast, falls back to unsafe unpickling.
+    contrast, falls back to unsafe unpickling. ``trust.set_trusted`` (the
+    tools' ``--trust-checkpoint``) switches to that, with a warning for each
+    file that needs it.
 
     Args:
         path: a file written by ``torch.save`` or a safetensors file, or the
-            http(s) address of one, which is kept in PyTorch's cache.
+            http(s) address of one, which is kept in PyTorch's cache (see
+            ``download``).
 
     Returns:
         What was saved, a dict; of a safetensors file its tensors as
@@ -77,37 +54,108 @@ def safe_load(path: str | Path) -> dict:
         )
     if is_safetensors(path):
         return _load_safetensors(path)
-    allowed = [*get_torch_safe_globals(), argparse.Namespace]
+    with _opened(path) as file:
+        return _unpickled(file, str(path))
+
+
+def safe_load_bytes(data: bytes, name: str) -> dict:
+    """As ``safe_load``, of a file that was read already.
+
+    Args:
+        data: of the whole file.
+        name: where it comes from, for messages.
+    """
+    if data[8:9] == b'{':
+        try:
+            return {'state_dict': load_safetensors(data), 'meta': {}}
+        except SafetensorError as error:
+            raise ValueError(
+                f'{name} is no readable safetensors file: {error}'
+            ) from None
+    return _unpickled(io.BytesIO(data), name)
+
+
+def _opened(path: Path) -> BinaryIO:
     try:
-        with torch.serialization.safe_globals(allowed):
-            content = torch.load(path, map_location='cpu', weights_only=True)
-    except UnpicklingError as error:
-        # PyTorch advises to load without the check, which runs the code.
-        found = re.search(r'GLOBAL (\S+)', str(error))
-        cause = f'it wants to run {found[1]}' if found else 'it is damaged'
+        return path.open('rb')
+    except OSError as error:
         raise ValueError(
-            f'{path} cannot be loaded safely: {cause}, and nothing in a '
-            f'checkpoint is executed. If you trust where it comes from, save '
-            f'its state dict alone, with torch.save(checkpoint["model"], ...)'
+            f'{path} cannot be read: {error.strerror or error}'
         ) from None
+
+
+def _unpickled(file: BinaryIO, name: str) -> dict:
+    _warn_of_old_torch()
+    try:
+        with torch.serialization.safe_globals(safe_globals()):
+            content = torch.load(file, map_location='cpu', weights_only=True)
+    except UnpicklingError as error:
+        content = _not_safe(file, name, error)
     # Bytes that are no pickle make the unpickler raise almost anything.
     except Exception as error:
-        cause = str(error).splitlines()[0] if str(error) else 'it ends early'
         raise ValueError(
-            f'{path} is no readable checkpoint: {cause}'
+            f'{name} is no readable checkpoint: {_first_line(error)}'
         ) from None
     if not isinstance(content, dict):
         raise ValueError(
-            f'{path} holds a {type(content).__name__}, not a checkpoint dict'
+            f'{name} holds a {type(content).__name__}, not a checkpoint dict'
         )
     return content
+
+
+def _not_safe(file: BinaryIO, name: str, error: UnpicklingError) -> Any:
+    """Refuses, or runs what the file carries if the user trusts it."""
+    # PyTorch advises to load without the check, which runs the code.
+    found = re.search(r'GLOBAL (\S+)', str(error))
+    wanted = found[1] if found else ''
+    if 'unrecognized function' in str(error):
+        wanted = 'what is no function of tensors'
+    if not trusted():
+        raise ValueError(
+            f'{name} cannot be loaded safely: '
+            + (f'it wants to run {wanted}' if wanted else 'it is damaged')
+            + ', and nothing in a checkpoint is executed. If you know its '
+            f'author, {FLAG} runs it with all your rights; better is a file '
+            f'with the state dict alone, torch.save(checkpoint["model"], ...)'
+        ) from None
+    wanted = wanted or 'more than tensors'
+    print_log(
+        f'{FLAG}: {name} wants to run {wanted}, and may',
+        'current',
+        logging.WARNING,
+    )
+    file.seek(0)
+    try:
+        return torch.load(file, map_location='cpu', weights_only=False)
+    # It may do anything, raise what it likes included.
+    except Exception as cause:
+        raise ValueError(
+            f'{name} cannot be loaded, not even with {FLAG}: '
+            f'{type(cause).__name__}: {_first_line(cause)}'
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else 'it ends early'
+
+
+@cache
+def _warn_of_old_torch() -> None:
+    flaw = unpickler_flaw(torch.__version__)
+    if flaw:
+        print_log(
+            f'{flaw}; load .pth files of people you trust only, or '
+            f'safetensors files',
+            'current',
+            logging.WARNING,
+        )
 
 
 def is_safetensors(path: Path) -> bool:
     """Whether a file is one by its name, or begins like one."""
     if path.suffix == '.safetensors':
         return True
-    with path.open('rb') as file:
+    with _opened(path) as file:
         # Eight bytes of length, then a JSON object.
         return file.read(9)[8:] == b'{'
 
@@ -117,7 +165,7 @@ def _load_safetensors(path: Path) -> dict:
         with safe_open(path, framework='pt', device='cpu') as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return {'state_dict': state, 'meta': file.metadata() or {}}
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ValueError(
             f'{path} is no readable safetensors file: {error}'
         ) from None

@@ -14,8 +14,10 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 import mixmae
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.checkpoints.trust import add_trust_argument, set_trusted
+from mixmae.datasets.bad_data_error import BadDataError
 from mixmae.engine.data_paths import missing_data
+from mixmae.engine.pickled_data import refuse_pickled_data
 
 EXIT_CONFIG_ERROR = 2
 OUR_FOLDER = Path(mixmae.__file__).parent
@@ -59,6 +61,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         default='none',
         help='what started the processes; without a GPU they talk by gloo',
     )
+    add_trust_argument(parser)
     # torchrun sets LOCAL_RANK; older launchers and mim pass one of these.
     parser.add_argument(
         '--local_rank',
@@ -111,6 +114,7 @@ def read_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    refuse_pickled_data(cfg)
     _configs_read[:] = [cfg]
     return cfg
 
@@ -123,8 +127,8 @@ def is_config_error(error: BaseException) -> bool:
     ``TypeError`` where a part is built with arguments it does not have.
     What is raised further down keeps its traceback.
     """
-    # Bad annotations may come out of a loader's worker, far from our code.
-    if isinstance(error, (ConfigError, BadAnnotationError)):
+    # Bad data may come out of a loader's worker, far from our code.
+    if isinstance(error, (ConfigError, BadDataError)):
         return True
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
@@ -140,6 +144,7 @@ def is_config_error(error: BaseException) -> bool:
 def run_tool(tool: Callable[[], None]) -> None:
     """Run a tool; report config errors in one line and exit with status 2."""
     _configs_read.clear()
+    set_trusted(False)
     try:
         tool()
     except Exception as error:

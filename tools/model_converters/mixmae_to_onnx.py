@@ -27,6 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixmae.apis.normalisation import Normalisation
 from mixmae.apis.trained_network import read_config, trained_backbone
+from mixmae.checkpoints.trust import add_trust_argument
 from mixmae.engine.command_line import ConfigError, run_tool
 
 BOUND = 1e-4
@@ -67,6 +68,7 @@ def parse_args() -> argparse.Namespace:
         help='largest difference to PyTorch that is borne, as a share of the '
         f'largest value (default: {BOUND})',
     )
+    add_trust_argument(parser)
     return parser.parse_args()
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.safetensors_file import write_bare_backbone
+from mixmae.checkpoints.trust import add_trust_argument
 from mixmae.checkpoints.whole_file import whole_file
 from mixmae.engine.conversion.source import Source, read_source
 
@@ -94,6 +95,7 @@ def run_conversion(
         help='config file of the run that SRC comes from, where SRC does '
         'not carry one',
     )
+    add_trust_argument(parser)
     for flag, option in (options or {}).items():
         parser.add_argument(flag, **option)
     keywords = vars(parser.parse_args(argv))
