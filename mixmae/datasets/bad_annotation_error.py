@@ -1,13 +1,7 @@
 """The error of an annotation that cannot be true."""
 
+from mixmae.datasets.bad_data_error import BadDataError
 
-class BadAnnotationError(ValueError):
-    """Says in one line which file and entry is bad, and how.
 
-    A loader's worker hands an error on with its traceback as the text; of
-    that, only the line that was written here is shown.
-    """
-
-    def __str__(self) -> str:
-        marker = f'{type(self).__name__}: '
-        return super().__str__().rpartition(marker)[2].strip()
+class BadAnnotationError(BadDataError):
+    """Says in one line which file and entry is bad, and how."""

@@ -1,35 +1,12 @@
-"""Reads any image that Pillow reads, as the BGR array pipelines expect."""
+"""Reads any usual image, as the BGR array pipelines expect."""
 
 from os import PathLike
 
 import cv2
-import numpy as np
 from numpy import ndarray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mixmae.datasets.image_file import WHITE, ImageLimits, read_image
 from mixmae.registry import TRANSFORMS
-
-
-class BrokenImageError(Exception):
-    """An image file that cannot be read.
-
-    Args:
-        path: the file.
-        cause: the error met, or a line of text.
-    """
-
-    def __init__(self, path: str, cause: object) -> None:
-        # All arguments go to the base class, so that it can be pickled on
-        # its way out of a loader's worker.
-        super().__init__(path, cause)
-        self.path = path
-        self.cause = cause
-
-    def __str__(self) -> str:
-        reason = self.cause
-        if isinstance(reason, BaseException):
-            reason = f'{type(reason).__name__}: {reason}'
-        return f'cannot read image {self.path} ({reason})'
 
 
 @TRANSFORMS.register_module()
@@ -40,6 +17,8 @@ class LoadImage:
     contiguous uint8 BGR array (H, W, 3), ``img_shape`` and ``ori_shape`` are
     (H, W). It reads what image folders of the wild contain:
 
+    - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM and AVIF, whatever the
+      suffix says;
     - grey, two-level, palette, YCbCr, LAB and CMYK images become RGB;
     - transparency is laid over ``background``;
     - 16 bits are scaled to 8: 65535 is white. 32-bit integers within
@@ -57,17 +36,23 @@ class LoadImage:
             long as no side falls below this; several times faster for
             photographs that are resized anyway. ``ori_shape`` is then the
             decoded shape. Full size by default.
+        min_side: files with a shorter side, in pixels, count as broken; 1
+            for none. An image of one pixel does no harm, and teaches
+            nothing.
+        max_pixels: files with more count as broken; None for Pillow's limit
+            of 179 million, beyond which it must be an attack or a mistake.
 
     Raises:
-        BrokenImageError: when called on a file that is missing, truncated,
-            no image, or so large (Pillow's limit, 179 million pixels) that
-            it must be an attack or a mistake.
+        BrokenImageError: when called on a file that cannot be used; names it
+            and one of ``CAUSES``.
     """
 
     def __init__(
         self,
-        background: tuple[int, int, int] = (255, 255, 255),
+        background: tuple[int, int, int] = WHITE,
         draft_side: int | None = None,
+        min_side: int = 1,
+        max_pixels: int | None = None,
     ) -> None:
         if len(background) != 3 or not all(0 <= v <= 255 for v in background):
             raise ValueError(
@@ -81,6 +66,7 @@ class LoadImage:
             )
         self.background = tuple(int(value) for value in background)
         self.draft_side = draft_side
+        self.limits = ImageLimits(min_side, max_pixels)
 
     def __call__(self, results: dict) -> dict:
         """Adds img, img_shape and ori_shape to ``results``."""
@@ -92,59 +78,15 @@ class LoadImage:
 
     def load(self, path: str | PathLike) -> ndarray:
         """The image at ``path``: uint8 BGR (H, W, 3)."""
-        try:
-            with Image.open(path) as image:
-                if self.draft_side is not None:
-                    image.draft('RGB', (self.draft_side, self.draft_side))
-                image.load()
-                rgb = self._to_rgb(_upright(image))
-        except MemoryError:
-            # A matter of the machine, not of the file.
-            raise
-        except UnidentifiedImageError as error:
-            # Its own text is the path again.
-            cause = 'no image of a format that Pillow knows'
-            raise BrokenImageError(str(path), cause) from error
-        except Exception as error:
-            # Decoders raise whatever they like on broken data.
-            raise BrokenImageError(str(path), error) from error
-        return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-
-    def _to_rgb(self, image: Image.Image) -> ndarray:
-        if image.mode == 'RGB' and 'transparency' not in image.info:
-            return np.asarray(image)
-        if image.mode.startswith(('I', 'F')):
-            grey = _to_eight_bits(np.asarray(image))
-            return np.repeat(grey[..., None], 3, axis=2)
-        if image.mode.endswith(('A', 'a')) or 'transparency' in image.info:
-            image = image.convert('RGBA')
-            below = Image.new('RGBA', image.size, (*self.background, 255))
-            image = Image.alpha_composite(below, image)
-        return np.asarray(image.convert('RGB'))
+        content = read_image(
+            path, self.limits, self.draft_side, self.background
+        )
+        return cv2.cvtColor(content.pixels, cv2.COLOR_RGB2BGR)
 
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(background={self.background}, '
-            f'draft_side={self.draft_side})'
+            f'draft_side={self.draft_side}, '
+            f'min_side={self.limits.min_side}, '
+            f'max_pixels={self.limits.max_pixels})'
         )
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        # Unreadable EXIF data says nothing about the pixels.
-        return image
-
-
-def _to_eight_bits(values: ndarray) -> ndarray:
-    """Grey values of any range, (H, W), as uint8; see ``LoadImage``."""
-    wide = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(wide.min()), float(wide.max())
-    if np.issubdtype(values.dtype, np.integer):
-        full = 65535.0
-    else:
-        full = 1.0 if high <= 1.0 else 255.0
-    if low < 0.0 or high > full:
-        wide, full = wide - low, max(high - low, 1e-12)
-    return np.round(wide * (255.0 / full)).astype(np.uint8)

@@ -1,0 +1,45 @@
+"""The error of an image file that cannot be used, and what may ail one."""
+
+from mixmae.datasets.bad_data_error import BadDataError
+from mixmae.datasets.escaped_path import escape
+
+# One word for each cause, wherever it is met: in the log of a run, in its
+# bad_files.txt, and in the report of verify_images.py. The order counts: a
+# run keeps the causes of its files as numbers.
+CAUSES = {
+    'missing': 'there is no such file (any more), or a link leads nowhere',
+    'unreadable': 'the system refuses to read it: permissions, a failing disk',
+    'empty': 'it has no bytes',
+    'no image': 'its content is of no format that is read here',
+    'truncated': 'it ends before the image does',
+    'damaged': 'the decoder gives up on what is in it',
+    'too large': 'it has more pixels than are allowed',
+    'too small': 'it has a side shorter than is allowed',
+}
+
+
+class BrokenImageError(BadDataError):
+    """An image file that cannot be used.
+
+    Args:
+        path: the file.
+        cause: one of ``CAUSES``.
+        detail: what more is known, for the message.
+    """
+
+    def __init__(self, path: str, cause: str = '', detail: str = '') -> None:
+        # All arguments go to the base class, so that it can be pickled. A
+        # loader's worker hands it on with one argument, its traceback.
+        super().__init__(path, cause, detail)
+        self.path = path
+        self.cause = cause
+        self.detail = detail
+
+    def __str__(self) -> str:
+        if not self.cause:
+            marker = f'{type(self).__name__}: '
+            return self.path.rpartition(marker)[2].strip()
+        detail = ' '.join(self.detail.split())
+        return f'cannot read image {escape(self.path)}: {self.cause}' + (
+            f' ({detail})' if detail else ''
+        )

@@ -1,0 +1,172 @@
+"""What ails an image file: one cause each."""
+
+import errno
+import os
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixmae.datasets import image_file
+from mixmae.datasets.broken_image_error import CAUSES, BrokenImageError
+from mixmae.datasets.image_file import ImageLimits, read_image
+
+
+def cause_of(path, **kwargs):
+    with pytest.raises(BrokenImageError) as caught:
+        read_image(path, **kwargs)
+    assert caught.value.cause in CAUSES
+    assert caught.value.path == str(path)
+    text = str(caught.value)
+    assert path.name in text and '\n' not in text
+    return caught.value.cause
+
+
+def noise(*shape):
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def write(path, suffix_format, image=None):
+    image = Image.fromarray(noise(64, 64, 3)) if image is None else image
+    image.save(path, suffix_format)
+    return path
+
+
+def test_contents_that_are_no_image(tmp_path):
+    for name, content, cause in (
+        ('a.jpg', b'', 'empty'),
+        ('b.jpg', b'<html>not found</html>', 'no image'),
+        ('c.jpg', bytes(1000), 'no image'),
+        # Would start an interpreter of PostScript.
+        ('d.jpg', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF',
+         'no image'),
+    ):  # fmt: skip
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert cause_of(path) == cause, name
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF'])
+@pytest.mark.parametrize('share', [0.3, 0.95])
+def test_files_that_end_early(tmp_path, kind, share):
+    path = write(tmp_path / 'a.jpg', kind)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    assert cause_of(path) == 'truncated'
+
+
+def test_files_that_are_damaged(tmp_path):
+    path = write(tmp_path / 'a.png', 'PNG')
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 3, len(content) - 100, 50):
+        content[place] ^= 255
+    path.write_bytes(content)
+    assert cause_of(path) == 'damaged'
+
+
+def test_files_that_are_not_there(tmp_path):
+    assert cause_of(tmp_path / 'gone.jpg') == 'missing'
+    link = tmp_path / 'link.jpg'
+    link.symlink_to(tmp_path / 'gone.jpg')
+    assert cause_of(link) == 'missing'
+
+
+def test_files_that_cannot_be_read(tmp_path, monkeypatch):
+    loop = tmp_path / 'loop.jpg'
+    loop.symlink_to(loop)
+    assert cause_of(loop) == 'unreadable'
+    folder = tmp_path / 'folder.jpg'
+    folder.mkdir()
+    assert cause_of(folder) == 'unreadable'
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, 'no')
+
+    monkeypatch.setattr(image_file.Image, 'open', refuse)
+    assert cause_of(tmp_path / 'a.jpg') == 'unreadable'
+
+
+@pytest.mark.parametrize(
+    'shortage', [MemoryError(), OSError(errno.EMFILE, 'too many open files')]
+)
+def test_a_shortage_is_not_the_fault_of_a_file(monkeypatch, shortage):
+    def fail(*_, **__):
+        raise shortage
+
+    monkeypatch.setattr(image_file.Image, 'open', fail)
+    with pytest.raises(type(shortage)):
+        read_image('a.jpg')
+
+
+def test_decompression_bombs(tmp_path, monkeypatch):
+    path = write(tmp_path / 'a.png', 'PNG')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    assert cause_of(path) == 'too large'
+
+
+def test_sizes_are_compared_before_anything_is_decoded(tmp_path):
+    """The file is cut off; its head tells that it is too large anyway."""
+    path = write(tmp_path / 'a.png', 'PNG')
+    path.write_bytes(path.read_bytes()[:100])
+    assert cause_of(path) == 'truncated'
+    assert cause_of(path, limits=ImageLimits(max_pixels=4095)) == 'too large'
+    assert cause_of(path, limits=ImageLimits(min_side=65)) == 'too small'
+
+
+def test_one_pixel_is_an_image(tmp_path):
+    path = write(tmp_path / 'a.png', 'PNG', Image.new('RGB', (1, 1), 'red'))
+    assert read_image(path).pixels.tolist() == [[[255, 0, 0]]]
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'GIF', 'BMP'])
+def test_the_content_counts_not_the_suffix(tmp_path, kind):
+    path = write(tmp_path / 'a.tif', kind)
+    content = read_image(path)
+    assert content.pixels.shape == (64, 64, 3)
+    assert content.format == kind
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+@pytest.mark.parametrize('channels', [1, 3, 4])
+def test_16_bits_are_scaled_not_clipped(tmp_path, suffix, channels):
+    if (channels, suffix) == (4, 'tif'):
+        pytest.skip('OpenCV marks no alpha in TIFF')
+    values = np.array([[0, 300, 32768, 65535]], np.uint16)
+    pixels = np.repeat(values[..., None], channels, 2)
+    pixels[..., 3:] = 65535
+    path = tmp_path / f'a.{suffix}'
+    assert cv2.imwrite(str(path), pixels)
+    found = read_image(path).pixels
+    assert found.shape == (1, 4, 3) and found.dtype == np.uint8
+    # 300 / 257 is 1.17, its upper byte is 1 as well.
+    assert found[0].tolist() == [[v] * 3 for v in (0, 1, 128, 255)]
+
+
+@pytest.mark.parametrize('turned', range(1, 9))
+def test_exif_orientation(tmp_path, turned):
+    """All eight, against the picture as it should be seen."""
+    seen = np.kron(noise(2, 3), np.ones((8, 8), np.uint8))
+    undo = {
+        1: seen, 2: seen[:, ::-1], 3: seen[::-1, ::-1], 4: seen[::-1],
+        5: seen.T, 6: np.rot90(seen), 7: seen[::-1, ::-1].T,
+        8: np.rot90(seen, -1),
+    }  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    path = tmp_path / 'a.png'
+    Image.fromarray(np.ascontiguousarray(undo[turned])).save(path, exif=exif)
+    assert (read_image(path).pixels[..., 0] == seen).all()
+
+
+def test_a_name_of_any_characters(tmp_path):
+    raw = os.fsencode(tmp_path) + b'/\xff \n\xc3\xa4\xe2\x80\xa8.png'
+    name = os.fsdecode(raw)
+    write(tmp_path / 'a.png', 'PNG').rename(name)
+    assert read_image(name).pixels.shape == (64, 64, 3)
+    os.truncate(name, 50)
+    with pytest.raises(BrokenImageError) as caught:
+        read_image(name)
+    text = str(caught.value)
+    assert '\\udcff \\nä\\u2028.png: truncated' in text
+    assert len(text.splitlines()) == 1 and text.encode()
