@@ -1,6 +1,6 @@
 """The model and its parts; they need torch and MMEngine alone."""
 
-from mixmae.models.backbones import MIMSwin, MIMViT
+from mixmae.models.backbones import MIMPVT, MIMSwin, MIMTwins, MIMViT
 from mixmae.models.data_preprocessor import MaskingDataPreprocessor
 from mixmae.models.encoder_input import EncoderInput
 from mixmae.models.heads import (
@@ -13,7 +13,9 @@ from mixmae.models.necks import MixMAENeck, SimMIMNeck
 __all__ = [
     'DualReconstructionHead',
     'EncoderInput',
+    'MIMPVT',
     'MIMSwin',
+    'MIMTwins',
     'MIMViT',
     'MaskedImageModel',
     'MaskedReconstructionHead',

@@ -9,6 +9,15 @@ from torch.nn import functional as F
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 
 
+def stretched(table: Tensor, rows: int, columns: int) -> Tensor:
+    """Positions (h, w, C), bicubically over another grid if need be."""
+    if (rows, columns) == table.shape[:2]:
+        return table
+    grid = table.permute(2, 0, 1)[None]
+    resized = F.interpolate(grid, (rows, columns), mode='bicubic')
+    return resized[0].permute(1, 2, 0)
+
+
 class SinCosPositions(nn.Module):
     """Frozen sine-cosine positions, added to tokens.
 
@@ -58,11 +67,7 @@ class SinCosPositions(nn.Module):
         if coords is not None:
             return sincos_embedding(coords, dims)
         rows, columns = grid
-        if (rows, columns) == self.table.shape[:2]:
-            return self.table
-        if self.resize == 'sincos':
+        if self.resize == 'sincos' and tuple(grid) != self.table.shape[:2]:
             coords = grid_coords(rows, columns, self.table.device)
             return sincos_embedding(coords, dims)
-        table = self.table.permute(2, 0, 1)[None]
-        resized = F.interpolate(table, (rows, columns), mode='bicubic')
-        return resized[0].permute(1, 2, 0)
+        return stretched(self.table, rows, columns)

@@ -1,0 +1,195 @@
+"""PVT, as masked image modelling wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.models.backbones.pyramid_archs import (
+    PVT_ARCHS,
+    checked_arch,
+    named_arch,
+)
+from mixmae.models.backbones.pyramid_stages import (
+    init_convolutions,
+    keys_cross_cells,
+    pyramid_stages,
+)
+from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.layers.learned_positions import LearnedPositions
+from mixmae.models.layers.patches import PatchEmbed
+from mixmae.registry import MODELS
+
+POSITIONS = ('sincos', 'learned', 'per_stage')
+
+
+@MODELS.register_module()
+class MIMPVT(HierarchicalBackbone):
+    """The Pyramid Vision Transformer, version 1 (2102.12122).
+
+    Queries of each stage meet keys that were reduced to cells of 32 pixels,
+    so that MixMAE's two images never meet in it. There is no class token:
+    classifiers pool the last map. ``HierarchicalBackbone`` says how it is
+    called. Two flavours, by options:
+
+    - PVT as published: the defaults with ``positions='per_stage'``. With
+      the default, frozen sines and cosines at the first stage take the place
+      of learned positions, as in MixMAE's encoder.
+    - UM-MAE's (2205.10063; models_mae_pvt.py): ``reduction='pool'``,
+      ``patch_norm=False``, ``patch_norm_eps=1e-6``; ``sr_ratios=(4, 2, 1,
+      1)`` on the compacted grid of pretraining, (8, 4, 2, 1) and, if wanted,
+      ``positions='learned'`` downstream, with the same weights.
+
+    Any image size is taken: grids are padded with zeros at the bottom and
+    right until they are whole numbers of patches, of 2x2 tokens to be merged
+    and of key cells; padding makes no key of its own.
+
+    Args:
+        arch: 'tiny', 'small', 'medium', 'large', an alias such as 'pvt-s',
+            or a dict of embed_dims, depths, num_heads and mlp_ratios, one
+            entry per stage.
+        img_size: side, or (height, width), in pixels of the images that the
+            positions are made for.
+        patch_size: side of a patch in pixels; the total stride is this times
+            2 ** (stages - 1).
+        sr_ratios: side in tokens of the cells that make one key, one per
+            stage.
+        reduction: 'conv' or 'pool'; see ``SpatialReduction``.
+        patch_norm: a layer norm behind each patch embedding.
+        positions: 'sincos' (frozen), 'learned' (the same to start with, and
+            a checkpoint may lack them), both at the first stage, or
+            'per_stage' (learned, in each stage).
+        position_resize: how frozen positions meet a grid other than
+            ``img_size``'s; see ``SinCosPositions``. Learned ones are
+            stretched, 'bicubic'.
+        drop_path_rate: of the last block; rises linearly from 0.
+        out_indices, frozen_stages, norm_eval, init_cfg: see
+            ``HierarchicalBackbone``.
+        sort_groups: False chooses the plain, masked path everywhere, for
+            debugging. Same figures to rounding.
+        with_cp: recompute blocks in the backward pass, to save memory.
+        norm_eps: epsilon of the layer norms of blocks and outputs.
+        patch_norm_eps: of those of patch embeddings and reductions.
+
+    Raises:
+        ValueError: arguments out of range, or that disagree.
+    """
+
+    def __init__(
+        self,
+        arch: str | Mapping = 'small',
+        img_size: int | Sequence[int] = 224,
+        patch_size: int = 4,
+        sr_ratios: Sequence[int] = (8, 4, 2, 1),
+        reduction: str = 'conv',
+        patch_norm: bool = True,
+        positions: str = 'sincos',
+        position_resize: str = 'bicubic',
+        drop_path_rate: float = 0.0,
+        out_indices: Sequence[int] | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        sort_groups: bool = True,
+        with_cp: bool = False,
+        norm_eps: float = 1e-6,
+        patch_norm_eps: float = 1e-5,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if isinstance(arch, str):
+            _refuse_second_version(arch)
+            found = named_arch(arch, PVT_ARCHS, 'pvt')
+        else:
+            found = checked_arch(arch)
+        _check(positions, position_resize, patch_size)
+        dims = found.embed_dims
+        super().__init__(
+            dims,
+            found.depths,
+            patch_size << (len(dims) - 1),
+            out_indices,
+            frozen_stages,
+            norm_eval,
+            init_cfg,
+        )
+        self.embed_dims = dims[0]
+        self.patch_size = patch_size
+        self.untraced = {
+            'img_size': img_size,
+            'norm_eps': norm_eps,
+            'patch_norm_eps': patch_norm_eps,
+            'positions': positions,
+            'position_resize': position_resize,
+            'sr_ratios': tuple(sr_ratios),
+        }
+        crossing = keys_cross_cells(sr_ratios)
+        if crossing:
+            self.takes_groups = False
+            self.refusals = {**self.refusals, 'takes_groups': crossing}
+        if positions != 'sincos':
+            self.takes_coords = False
+            reason = f'with {positions} positions knows its own grid only'
+            self.refusals = {**self.refusals, 'takes_coords': reason}
+
+        size = (img_size,) * 2 if isinstance(img_size, int) else img_size
+        rows, columns = (-(-side // patch_size) for side in size)
+        if positions == 'sincos':
+            self.positions = SinCosPositions(
+                rows, columns, dims[0], position_resize
+            )
+        else:
+            start = 'sincos' if positions == 'learned' else 'random'
+            self.positions = LearnedPositions(rows, columns, dims[0], start)
+        if positions == 'learned':
+            self.optional_keys = frozenset({'positions.table'})
+        self.patch_embed = PatchEmbed(
+            patch_size, dims[0], patch_norm_eps if patch_norm else None
+        )
+        own = positions == 'per_stage'
+        self.stages = pyramid_stages(
+            found,
+            sr_ratios,
+            drop_path_rate,
+            [
+                LearnedPositions(-(-rows >> i), -(-columns >> i), dims[i])
+                if own and i
+                else None
+                for i in range(len(dims))
+            ],
+            reduction=reduction,
+            patch_norm=patch_norm,
+            norm_eps=norm_eps,
+            patch_norm_eps=patch_norm_eps,
+            sort_groups=sort_groups,
+            with_cp=with_cp,
+        )
+        self.finish(norm_eps)
+
+    def init_weights(self) -> None:
+        """See ``HierarchicalBackbone``; convolutions are normal."""
+        init_convolutions(self)
+        super().init_weights()
+
+
+def _refuse_second_version(arch: str) -> None:
+    name = arch.lower().removeprefix('pvt-').removeprefix('pvt')
+    if name.startswith(('v2', '_v2')):
+        raise ValueError(
+            f'arch {arch!r}: PVTv2 embeds overlapping patches, before a '
+            f'method can hide any, and convolves in every MLP, both across '
+            f"cells, so that hidden pixels would be seen; use PVT's first "
+            f'version ({", ".join(PVT_ARCHS)}) or MIMTwins'
+        )
+
+
+def _check(positions: str, position_resize: str, patch_size: int) -> None:
+    if positions not in POSITIONS:
+        raise ValueError(
+            f'positions must be one of {POSITIONS}, got {positions!r}'
+        )
+    if positions != 'sincos' and position_resize != 'bicubic':
+        raise ValueError(
+            f"position_resize {position_resize!r} needs positions='sincos': "
+            f"learned positions can only be stretched, 'bicubic'"
+        )
+    if patch_size < 1:
+        raise ValueError(f'patch_size must be positive, got {patch_size}')

@@ -1,0 +1,142 @@
+"""Twins, as masked image modelling wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.models.backbones.pyramid_archs import (
+    TWINS_ARCHS,
+    checked_arch,
+    named_arch,
+)
+from mixmae.models.backbones.pyramid_stages import (
+    init_convolutions,
+    keys_cross_cells,
+    pyramid_stages,
+)
+from mixmae.models.layers.patches import PatchEmbed
+from mixmae.registry import MODELS
+
+
+@MODELS.register_module()
+class MIMTwins(HierarchicalBackbone):
+    """Twins-SVT and Twins-PCPVT (2104.13840).
+
+    SVT attends by turns in windows and to keys reduced to cells of 32
+    pixels; PCPVT is PVT's attention throughout. Positions come from a
+    depthwise convolution after each stage's first block, which keeps groups
+    of tokens apart (see ``PositionConv``), so that MixMAE's two images never
+    meet: without groups it is the plain network. ``HierarchicalBackbone``
+    says how it is called; any image size is taken, as ``MIMPVT`` takes it.
+
+    Args:
+        arch: 'svt-small', 'svt-base', 'svt-large', 'pcpvt-small',
+            'pcpvt-base', 'pcpvt-large', an alias such as 'svt-s', or a dict
+            of embed_dims, depths, num_heads and mlp_ratios, one entry per
+            stage.
+        patch_size: side of a patch in pixels; the total stride is this times
+            2 ** (stages - 1).
+        sr_ratios: side in tokens of the cells that make one key, one per
+            stage.
+        window_size: side in tokens of the windows in which each stage's
+            first, third, ... block attends; None, and any PCPVT arch, has
+            no such blocks.
+        drop_path_rate: of the last block; rises linearly from 0.
+        out_indices, frozen_stages, norm_eval, init_cfg: see
+            ``HierarchicalBackbone``.
+        mask_padding: keep padding of a grid out of attention within windows;
+            False treats it as tokens of the image, as timm does.
+        sort_groups: False chooses the plain, masked path everywhere, for
+            debugging. Same figures to rounding.
+        with_cp: recompute blocks in the backward pass, to save memory.
+        norm_eps: epsilon of the layer norms of blocks and outputs.
+        patch_norm_eps: of those of patch embeddings and reductions.
+
+    Raises:
+        ValueError: arguments out of range, or that disagree.
+    """
+
+    takes_coords = False
+    refusals: Mapping[str, str] = MappingProxyType(
+        {
+            'takes_coords': (
+                'takes its positions from neighbouring tokens, which '
+                'gathering tears apart'
+            )
+        }
+    )
+
+    def __init__(
+        self,
+        arch: str | Mapping = 'svt-small',
+        patch_size: int = 4,
+        sr_ratios: Sequence[int] = (8, 4, 2, 1),
+        window_size: int | None = 7,
+        drop_path_rate: float = 0.0,
+        out_indices: Sequence[int] | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        mask_padding: bool = True,
+        sort_groups: bool = True,
+        with_cp: bool = False,
+        norm_eps: float = 1e-6,
+        patch_norm_eps: float = 1e-5,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if patch_size < 1:
+            raise ValueError(f'patch_size must be positive, got {patch_size}')
+        if window_size is not None and window_size < 1:
+            raise ValueError(
+                f'window_size must be at least 1 token, or None for attention '
+                f'without windows, got {window_size}'
+            )
+        if isinstance(arch, str):
+            found = named_arch(arch, TWINS_ARCHS, 'twins')
+            windows = 'pcpvt' not in arch.lower()
+        else:
+            found, windows = checked_arch(arch), True
+        dims = found.embed_dims
+        super().__init__(
+            dims,
+            found.depths,
+            patch_size << (len(dims) - 1),
+            out_indices,
+            frozen_stages,
+            norm_eval,
+            init_cfg,
+        )
+        self.embed_dims = dims[0]
+        self.patch_size = patch_size
+        self.untraced = {
+            'norm_eps': norm_eps,
+            'patch_norm_eps': patch_norm_eps,
+            'window_size': window_size,
+            'mask_padding': mask_padding,
+        }
+        crossing = keys_cross_cells(sr_ratios)
+        if crossing:
+            self.takes_groups = False
+            self.refusals = {**self.refusals, 'takes_groups': crossing}
+        self.positions = None
+        self.patch_embed = PatchEmbed(patch_size, dims[0], patch_norm_eps)
+        self.stages = pyramid_stages(
+            found,
+            sr_ratios,
+            drop_path_rate,
+            [None] * len(dims),
+            window=window_size if windows else None,
+            position_conv=True,
+            mask_padding=mask_padding,
+            norm_eps=norm_eps,
+            patch_norm_eps=patch_norm_eps,
+            sort_groups=sort_groups,
+            with_cp=with_cp,
+        )
+        self.finish(norm_eps)
+
+    def init_weights(self) -> None:
+        """See ``HierarchicalBackbone``; convolutions are normal."""
+        init_convolutions(self)
+        super().init_weights()

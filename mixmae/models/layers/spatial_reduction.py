@@ -1,0 +1,67 @@
+"""One token from each cell of tokens: the keys of a pyramid transformer.
+
+Axes: B images, M cells, r = side of a cell in tokens, C channels.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+REDUCTIONS = ('conv', 'pool')
+
+
+class SpatialReduction(nn.Module):
+    """Makes one token of r x r and normalises it.
+
+    Args:
+        embed_dims: channels.
+        side: r. 1 is of use for 'pool' only.
+        kind: 'conv', a convolution of kernel and stride r (PVT, 2102.12122,
+            section 3.3), or 'pool', the mean of the tokens and a linear map,
+            whose weights do not depend on r (UM-MAE
+            models_mae_pvt.py). Both keep the shapes of convolutions.
+        norm_eps: epsilon of the layer norm.
+
+    Raises:
+        ValueError: another ``kind``, or ``side`` is not positive.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        side: int,
+        kind: str = 'conv',
+        norm_eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        if kind not in REDUCTIONS:
+            raise ValueError(
+                f'reduction must be one of {REDUCTIONS}, got {kind!r}'
+            )
+        if side < 1:
+            raise ValueError(
+                f'spatial reduction needs a side of at least 1 token, got '
+                f'{side}'
+            )
+        self.pool = kind == 'pool'
+        kernel = 1 if self.pool else side
+        self.proj = nn.Conv2d(embed_dims, embed_dims, kernel, stride=kernel)
+        self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
+
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        """(B, M, r^2, C) -> (B, M, C), tokens of a cell in raster order.
+
+        Args:
+            real: bool (1, M, r^2, 1), False where a token is padding, which
+                counts as zero in a convolution and not at all in a mean.
+        """
+        if real is not None:
+            x = x.masked_fill(~real, 0)
+        if not self.pool:
+            # The convolution of a cell on its own is a matrix product.
+            weight = self.proj.weight.permute(0, 2, 3, 1).flatten(1)
+            return self.norm(F.linear(x.flatten(2), weight, self.proj.bias))
+        x = x.mean(2) if real is None else x.sum(2) / real.sum(2)
+        weight = self.proj.weight.flatten(1)
+        return self.norm(F.linear(x, weight, self.proj.bias))
