@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.layers.learned_positions import LearnedPositions
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
@@ -26,11 +27,11 @@ class MIMViT(HierarchicalBackbone):
     """A plain vision transformer (2010.11929) as MAE pretrains it.
 
     Its blocks are those of mmpretrain's ``VisionTransformer``, which is
-    imported when the first one is built. Positions are frozen sines and
-    cosines. The class token is the backbone's own business: it joins the
-    tokens behind the positions, takes part in every block, and leaves before
-    the output. Each block counts as a stage, all at one stride, so that
-    ``out_indices`` and ``frozen_stages`` count blocks.
+    imported when the first one is built. The class token is the backbone's
+    own business: it joins the tokens behind the positions, takes part in
+    every block, and leaves before the output. Each block counts as a stage,
+    all at one stride, so that ``out_indices`` and ``frozen_stages`` count
+    blocks.
 
     Args:
         arch: a name of mmpretrain's, e.g. 'base', 'large' or 'deit-small',
@@ -43,8 +44,11 @@ class MIMViT(HierarchicalBackbone):
         out_indices, frozen_stages, norm_eval, init_cfg: see
             ``HierarchicalBackbone``. The class token is frozen with the
             patch embedding.
-        position_resize: how positions meet a grid other than ``img_size``'s;
-            see ``SinCosPositions``.
+        positions: 'sincos' (frozen sines and cosines), or 'learned' (the same
+            to start with, and a checkpoint may lack them).
+        position_resize: how frozen positions meet a grid other than
+            ``img_size``'s; see ``SinCosPositions``. Learned ones are
+            stretched, 'bicubic'.
         with_cp: recompute blocks in the backward pass, to save memory.
         norm_eps: epsilon of the layer norms.
 
@@ -53,7 +57,7 @@ class MIMViT(HierarchicalBackbone):
     """
 
     takes_groups = False
-    refusals = MappingProxyType(
+    refusals: Mapping[str, str] = MappingProxyType(
         {
             'takes_groups': (
                 'has a class token, which meets both groups in every block '
@@ -71,13 +75,13 @@ class MIMViT(HierarchicalBackbone):
         out_indices: Sequence[int] | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
+        positions: str = 'sincos',
         position_resize: str = 'bicubic',
         with_cp: bool = False,
         norm_eps: float = 1e-6,
         init_cfg: dict | None = None,
     ) -> None:
-        if patch_size < 1:
-            raise ValueError(f'patch_size must be positive, got {patch_size}')
+        _check_positions(positions, position_resize, patch_size)
         dims, blocks = _blocks(arch, drop_path_rate, norm_eps)
         super().__init__(
             [dims] * len(blocks),
@@ -94,11 +98,21 @@ class MIMViT(HierarchicalBackbone):
         self.untraced = {
             'img_size': img_size,
             'norm_eps': norm_eps,
+            'positions': positions,
             'position_resize': position_resize,
         }
         size = (img_size,) * 2 if isinstance(img_size, int) else img_size
         rows, columns = (-(-side // patch_size) for side in size)
-        self.positions = SinCosPositions(rows, columns, dims, position_resize)
+        if positions == 'sincos':
+            self.positions = SinCosPositions(
+                rows, columns, dims, position_resize
+            )
+        else:
+            self.positions = LearnedPositions(rows, columns, dims, 'sincos')
+            self.optional_keys = frozenset({'positions.table'})
+            self.takes_coords = False
+            reason = 'with learned positions knows its own grid only'
+            self.refusals = {**self.refusals, 'takes_coords': reason}
         self.patch_embed = PatchEmbed(patch_size, dims, norm_eps=None)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.stages = blocks
@@ -215,6 +229,22 @@ def _blocks(
         norm_cfg=dict(type='LN', eps=norm_eps),
     )
     return built.embed_dims, nn.ModuleList(built.layers)
+
+
+def _check_positions(
+    positions: str, position_resize: str, patch_size: int
+) -> None:
+    if positions not in ('sincos', 'learned'):
+        raise ValueError(
+            f"positions must be 'sincos' or 'learned', got {positions!r}"
+        )
+    if positions == 'learned' and position_resize != 'bicubic':
+        raise ValueError(
+            f"position_resize {position_resize!r} needs positions='sincos': "
+            f"learned positions can only be stretched, 'bicubic'"
+        )
+    if patch_size < 1:
+        raise ValueError(f'patch_size must be positive, got {patch_size}')
 
 
 def _check(

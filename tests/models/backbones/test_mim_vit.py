@@ -87,6 +87,25 @@ def test_gathered_patches_keep_their_positions():
     assert not torch.allclose(part, dense[:, ::2, 1::2])
 
 
+def test_learned_positions_start_from_the_frozen_ones(tmp_path):
+    path, images = str(tmp_path / 'vit.pth'), random_images(1)
+    frozen = build()
+    torch.save({'state_dict': frozen.state_dict()}, path)
+    learned = MODELS.build(
+        {
+            **BACKBONES['vit'],
+            'positions': 'learned',
+            'init_cfg': {'type': 'Pretrained', 'checkpoint': path},
+        }
+    )
+    learned.init_weights()
+    torch.testing.assert_close(learned(images), frozen(images))
+    learned(images)[0].square().sum().backward()
+    assert learned.positions.table.grad.abs().sum() > 0
+    assert learned.get_layer_depth('positions.table') == (0, 4)
+    assert not learned.takes_coords
+
+
 def test_class_token_is_seen():
     backbone, images = build(), random_images(1)
     before = backbone(images)[0]
@@ -200,6 +219,11 @@ def test_names_of_mmpretrain():
         ({'patch_size': 0}, 'patch_size must be positive'),
         ({'out_indices': (0, 2)}, r'\(0, 2\) .* 0 to 1'),
         ({'position_resize': 'linear'}, 'got linear'),
+        ({'positions': 'none'}, "'learned', got 'none'"),
+        (
+            {'positions': 'learned', 'position_resize': 'sincos'},
+            "'sincos' needs positions='sincos'",
+        ),
         ({'drop_path_rate': 1.0}, r'\[0, 1\), got 1.0'),
     ],
 )
