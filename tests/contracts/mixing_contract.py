@@ -19,20 +19,16 @@ def predict(model, images, mask):
         return model._predict_cells(images, mask)
 
 
-def stream_dtypes(model, images, mask, dtype) -> set[torch.dtype]:
-    """Of the residual streams that the official code keeps in float32.
-
-    Those of the first stage and of the decoder: positions and mask token
-    promote them. Patch merging makes the later stages' 16-bit.
-    """
+def stream_dtypes(parts, model, images, mask, dtype) -> set[torch.dtype]:
+    """Of the residual streams in some parts of a model under autocast."""
     found = set()
 
-    def note(block, inputs):
+    def note(norm, inputs):
         found.add(inputs[0].dtype)
 
     hooks = [
-        block.register_forward_pre_hook(note)
-        for part in (model.backbone.stages[0], model.neck.decoder)
+        block.norm1.register_forward_pre_hook(note)
+        for part in parts
         for block in part.modules()
         if isinstance(block, TransformerBlock)
     ]
@@ -49,9 +45,12 @@ class MixingContract:
     Attributes:
         cell: side of a cell in pixels.
         sizes: image sizes, (height, width) in pixels.
+        positions_promote: whether positions make the residual stream of the
+            first stage float32 under autocast.
     """
 
     cell = 16
+    positions_promote = True
     sizes = [(64, 64), (64, 96), (112, 48)]
 
     def model(self, **changes):
@@ -113,7 +112,9 @@ class MixingContract:
         for size in self.sizes:
             images, masks = self.batch(size, batch=3)
             alone = [
-                predict(model, image[None], type(masks)(hidden[None], 16))
+                predict(
+                    model, image[None], type(masks)(hidden[None], self.cell)
+                )
                 for image, hidden in zip(images, masks.hidden, strict=True)
             ]
             torch.testing.assert_close(
@@ -163,7 +164,13 @@ class MixingContract:
             loss = model.loss(images, mask)['loss']
         loss.backward()
         assert loss.dtype == torch.float32
-        assert stream_dtypes(model, images, mask, dtype) == {torch.float32}
+        # As the official code has it: positions and mask token promote their
+        # streams, patch merging makes those of later stages 16-bit.
+        parts = [model.neck.decoder]
+        if self.positions_promote:
+            parts.append(model.backbone.stages[0])
+        found = stream_dtypes(parts, model, images, mask, dtype)
+        assert found == {torch.float32}
         torch.testing.assert_close(loss, exact, rtol=0.03, atol=0)
         for parameter in model.parameters():
             assert parameter.grad.isfinite().all()

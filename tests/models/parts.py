@@ -19,6 +19,24 @@ TINY = {
     'patch_size': 2,
     'window_sizes': (8, 8, 8, 4),
 }
+_PYRAMID = {
+    'embed_dims': (8, 16, 24, 64),
+    'depths': (1, 2, 3, 1),
+    'num_heads': (1, 2, 2, 4),
+    'mlp_ratios': (2, 2, 2, 2),
+}
+TINY_PVT = {
+    'type': 'MIMPVT',
+    'arch': _PYRAMID,
+    'img_size': 64,
+    'patch_size': 2,
+}
+TINY_TWINS = {
+    'type': 'MIMTwins',
+    'arch': _PYRAMID,
+    'patch_size': 2,
+    'window_size': 7,
+}
 
 
 def tiny_model(
@@ -27,8 +45,11 @@ def tiny_model(
     head: dict | None = None,
     masking: dict | None = None,
     seed: int = 0,
+    tiny: dict = TINY,
 ) -> nn.Module:
     """A MixMAE of a few thousand parameters, with random biases.
+
+    Its backbone is ``tiny`` with the changes of ``backbone``.
 
     Biases and bias tables are not left at zero: errors could hide there.
     """
@@ -46,7 +67,7 @@ def tiny_model(
                     **(masking or {}),
                 },
             },
-            'backbone': {**TINY, **(backbone or {})},
+            'backbone': {**tiny, **(backbone or {})},
             'neck': {
                 'type': 'MixMAENeck',
                 'in_channels': 64,
