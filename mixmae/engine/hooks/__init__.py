@@ -1,5 +1,6 @@
 """Hooks."""
 
+from mixmae.engine.hooks.bad_files_hook import BadFilesHook
 from mixmae.engine.hooks.class_picture_hook import ClassPictureHook
 from mixmae.engine.hooks.durable_checkpoint_hook import (
     DurableCheckpointHook,
@@ -12,6 +13,7 @@ from mixmae.engine.hooks.update_border_hook import UpdateBorderHook
 from mixmae.engine.hooks.whole_model_hook import WholeModelHook
 
 __all__ = [
+    'BadFilesHook',
     'ClassPictureHook',
     'DurableCheckpointHook',
     'InterruptHook',
