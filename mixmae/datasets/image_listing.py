@@ -4,8 +4,10 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
+
+from mixmae.datasets.escaped_path import escape
 
 FORMAT = 1
 # Some file systems keep times in steps of 2 s: a change within one step of
@@ -14,12 +16,16 @@ TIME_STEP_NS = 2_000_000_000
 
 
 def list_images(
-    folder: str, suffixes: Collection[str], cache: str | None = None
+    folder: str,
+    suffixes: Collection[str],
+    cache: str | None = None,
+    unreadable: dict[str, str] | None = None,
 ) -> list[str]:
     """Paths of the images below a folder, relative to it and sorted.
 
-    Symbolic links are followed (a link back up is noticed). Hidden files and
-    folders are skipped.
+    Symbolic links are followed (a link back up is noticed, one that leads
+    nowhere is listed). Hidden files and folders are skipped, and what is no
+    file, such as a pipe.
 
     With a cache, a list made before is read back instead of walking through
     the files, if it is still true: adding, removing or renaming a file
@@ -33,6 +39,11 @@ def list_images(
             without regard to case.
         cache: file to keep the list in; None for no cache. It must not lie
             below ``folder``, for writing it would change the folder's time.
+        unreadable: where to note folders below that cannot be looked into,
+            and why. Without it they are an error.
+
+    Raises:
+        ValueError: a folder cannot be looked into; names it.
     """
     folder = os.path.abspath(folder)
     suffixes = sorted(set(suffixes))
@@ -41,8 +52,18 @@ def list_images(
         if known is not None:
             return known
     started = time.time_ns()
-    files, times = _walk(folder, tuple(suffixes))
-    if cache is not None and files:
+    refused: dict[str, str] = {}
+    files, times = _walk(folder, tuple(suffixes), refused)
+    if refused and unreadable is None:
+        first, reason = next(iter(refused.items()))
+        more = f' ({len(refused) - 1} more)' if len(refused) > 1 else ''
+        raise ValueError(
+            f'the folder {escape(os.path.join(folder, first))}{more} cannot '
+            f'be looked into: {reason}; mend that, or move it elsewhere'
+        )
+    if unreadable is not None:
+        unreadable.update(refused)
+    if cache is not None and files and not refused:
         content = {
             'format': FORMAT,
             'folder': folder,
@@ -62,9 +83,12 @@ def cache_beside(folder: str) -> str:
 
 
 def _walk(
-    folder: str, suffixes: tuple[str, ...]
+    folder: str, suffixes: tuple[str, ...], refused: dict[str, str]
 ) -> tuple[list[str], dict[str, int]]:
-    """Files (sorted), and the time of each folder in nanoseconds."""
+    """Files (sorted), and the time of each folder in nanoseconds.
+
+    Notes in ``refused`` which folders below cannot be read, and why.
+    """
     files: list[str] = []
     times: dict[str, int] = {}
     pending: list[tuple[str, tuple[str, ...]]] = [('', ())]
@@ -74,18 +98,33 @@ def _walk(
         real = os.path.realpath(path)
         if real in ancestors:
             continue
-        # The time is taken first: a file that comes later changes it.
-        times[below] = os.stat(path).st_mtime_ns
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.name.startswith('.'):
-                    continue
-                name = f'{below}/{entry.name}' if below else entry.name
-                if entry.is_dir():
-                    pending.append((name, (*ancestors, real)))
-                elif entry.name.lower().endswith(suffixes):
-                    files.append(name)
+        try:
+            # The time is taken first: a file that comes later changes it.
+            modified = os.stat(path).st_mtime_ns
+            with os.scandir(path) as entries:
+                # Complete, or not at all.
+                found = [e for e in entries if not e.name.startswith('.')]
+        except OSError as error:
+            refused[below] = error.strerror or str(error)
+            continue
+        times[below] = modified
+        for entry in found:
+            name = f'{below}/{entry.name}' if below else entry.name
+            if _is(entry.is_dir):
+                pending.append((name, (*ancestors, real)))
+            elif entry.name.lower().endswith(suffixes) and (
+                entry.is_symlink() or _is(entry.is_file)
+            ):
+                files.append(name)
     return sorted(files), times
+
+
+def _is(ask: Callable[[], bool]) -> bool:
+    try:
+        return ask()
+    except OSError:
+        # A link in a circle is neither; whoever opens it says so.
+        return False
 
 
 def _read(cache: str, folder: str, suffixes: list[str]) -> list[str] | None:

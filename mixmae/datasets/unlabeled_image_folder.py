@@ -3,44 +3,34 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
-from math import gcd
-from pathlib import Path
 
-import torch
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
-from torch import Tensor
 
+from mixmae.datasets.bad_file_list import read_bad_files
+from mixmae.datasets.broken_files import (
+    BrokenFiles,
+    TooManyBrokenImagesError,
+)
 from mixmae.datasets.image_listing import cache_beside, list_images
-from mixmae.datasets.samplers.sample_index import SampleIndex
-from mixmae.datasets.transforms import BrokenImageError
+from mixmae.datasets.path_list import read_path_list
 from mixmae.registry import DATASETS, TRANSFORMS
 
 SUFFIXES = (
     '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff',
 )  # fmt: skip
-# As many broken files are borne in any folder that is not tiny, so that one
-# of ten does not stop a run.
-FEW_BROKEN = 5
 
-
-class TooManyBrokenImagesError(RuntimeError):
-    """More files are broken than the data set is to bear."""
+__all__ = ['TooManyBrokenImagesError', 'UnlabeledImageFolder']
 
 
 @DATASETS.register_module()
 class UnlabeledImageFolder(BaseDataset):
     """Images below a folder, or in a list, without labels.
 
-    A file that cannot be read (the pipeline raises ``BrokenImageError``) is
+    A file that cannot be used (the pipeline raises ``BrokenImageError``) is
     named in the log and counted once; from then on another image, always the
-    same, takes its place. The count is shared by the workers of a loader,
-    forked or spawned; each rank of a distributed run keeps its own. The run
-    stops with ``TooManyBrokenImagesError`` as soon as more than
-
-        max(int(max_broken_share * files), min(5, files // 2))
-
-    files have turned out broken. A share of 0 bears none.
+    same, takes its place. ``BrokenFiles`` says which one, and when it is too
+    many of them; ``BadFilesHook`` lists them in the work folder.
 
     The listing of a folder is kept beside it, in ``.NAME.mixmae_listing.json``
     (see ``list_images`` for when it is trusted); where nothing can be written
@@ -51,21 +41,28 @@ class UnlabeledImageFolder(BaseDataset):
             are relative to.
         ann_file: a text file with one path per line, taken in its order;
             empty lines and lines that start with # are skipped. Paths are
-            absolute, or relative to ``data_root`` (without one, to the
-            folder of ``ann_file``). No suffix is asked for.
+            relative to ``data_root``, or absolute, and stay below it. Without
+            a ``data_root`` they may name any file, relative ones from the
+            folder of ``ann_file``. No suffix is asked for.
         data_prefix: a folder below ``data_root`` to use instead of it.
         pipeline: configs of transforms; the first must be ``LoadImage`` for
             broken files to be skipped.
         suffixes: of images, with or without capitals.
-        max_broken_share: of all files, 0 to 1.
+        max_broken_share: of all files, 0 to 1; see ``BrokenFiles``.
+        exclude: a list, or some, of files to leave out, as verify_images.py
+            and earlier runs write them: paths are relative to the folder
+            (see ``data_root``), or absolute. The others keep their order. A
+            run is resumed with the lists that it began with.
         listing_cache: a file to keep the listing in; None for the one beside
             the folder; False for none.
         metainfo, indices, serialize_data, test_mode, lazy_init: as in
             MMEngine's ``BaseDataset``.
 
     Raises:
-        FileNotFoundError: the folder or list does not exist.
-        ValueError: no image was found, or an argument is out of range.
+        FileNotFoundError: the folder or a list does not exist.
+        ValueError: no image was found, a list names a file outside of
+            ``data_root``, a folder cannot be looked into, or an argument is
+            out of range.
     """
 
     METAINFO = {'dataset_type': 'unlabeled_image_folder'}
@@ -78,6 +75,7 @@ class UnlabeledImageFolder(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         suffixes: Sequence[str] = SUFFIXES,
         max_broken_share: float = 0.01,
+        exclude: str | Sequence[str] = (),
         listing_cache: str | bool | None = None,
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,
@@ -90,10 +88,6 @@ class UnlabeledImageFolder(BaseDataset):
                 'UnlabeledImageFolder needs data_root (a folder of images) '
                 'or ann_file (a text file of paths), got neither'
             )
-        if not 0 <= max_broken_share <= 1:
-            raise ValueError(
-                f'max_broken_share must be from 0 to 1, got {max_broken_share}'
-            )
         if listing_cache is True:
             raise ValueError(
                 'listing_cache must be a path, None or False, got True'
@@ -101,8 +95,9 @@ class UnlabeledImageFolder(BaseDataset):
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.max_broken_share = max_broken_share
         self.listing_cache = listing_cache
+        self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
+        self.broken = BrokenFiles(0, max_broken_share)
         self._has_folder = bool(data_root or data_prefix)
-        self._broken = torch.zeros(0, dtype=torch.uint8)
         super().__init__(
             ann_file=ann_file and os.path.expanduser(ann_file),
             metainfo=metainfo,
@@ -121,28 +116,36 @@ class UnlabeledImageFolder(BaseDataset):
         if self._fully_initialized:
             return
         super().full_init()
-        self._broken = _flags(len(self))
+        self._forget()
 
     def load_data_list(self) -> list[dict]:
         """One ``dict(img_path=...)`` per image."""
-        paths = self._read_list() if self.ann_file else self._list_folder()
+        folder = self._folder()
+        if self.ann_file:
+            paths = read_path_list(self.ann_file, folder)
+        else:
+            paths = self._list_folder(folder)
+        if self.exclude:
+            paths = self._without_excluded(paths, folder or '')
         return [{'img_path': path} for path in paths]
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
         """Keeps these images only; forgets which were broken."""
         super().get_subset_(indices)
-        self._broken = _flags(len(self))
+        self._forget()
 
     def get_subset(self, indices: Sequence[int] | int) -> BaseDataset:
         """A data set of these images; counts its broken ones anew."""
         subset = super().get_subset(indices)
-        subset._broken = _flags(len(subset))
+        subset._forget()
         return subset
 
     def broken_files(self) -> list[str]:
         """Paths found broken so far, by all workers of this process."""
-        found = self._broken.nonzero().flatten().tolist()
-        return [self.get_data_info(index)['img_path'] for index in found]
+        return [self.get_data_info(i)['img_path'] for i in self.broken.found()]
+
+    def _forget(self) -> None:
+        self.broken = BrokenFiles(len(self), self.max_broken_share)
 
     def __getitem__(self, idx: int) -> dict:
         """Image ``idx`` after the pipeline, or its stand-in.
@@ -154,54 +157,27 @@ class UnlabeledImageFolder(BaseDataset):
         count = len(self)
         if not -count <= idx < count:
             raise IndexError(f'index {idx}, but there are {count} images')
-        stride = _stride(count)
-        for step in range(count):
-            index = (idx + step * stride) % count
-            if isinstance(idx, SampleIndex):
-                index = idx.at(index)
-            if self._broken[index]:
-                continue
-            try:
-                data = self.prepare_data(index)
-            except BrokenImageError as error:
-                self._note_broken(index, error)
-                continue
-            if data is None:
-                raise ValueError(
-                    'the pipeline of UnlabeledImageFolder returned None for '
-                    f'{self.get_data_info(index)["img_path"]}; transforms '
-                    'must return the results'
-                )
-            return data
-        raise TooManyBrokenImagesError(
-            f'all {count} images are broken; the last ones: '
-            f'{", ".join(self.broken_files()[-3:])}'
-        )
+        return self.broken.deliver(idx, self._prepare)
 
-    def _note_broken(self, index: int, error: BrokenImageError) -> None:
-        # Setting one flag twice does no harm, so workers need no lock.
-        self._broken[index] = 1
-        broken, count = int(self._broken.sum()), len(self)
-        allowed = 0
-        if self.max_broken_share > 0:
-            allowed = max(
-                int(self.max_broken_share * count),
-                min(FEW_BROKEN, count // 2),
+    def _prepare(self, index: int) -> dict:
+        data = self.prepare_data(index)
+        if data is None:
+            raise ValueError(
+                'the pipeline of UnlabeledImageFolder returned None for '
+                f'{self.get_data_info(index)["img_path"]}; transforms '
+                'must return the results'
             )
-        message = f'{error}; {broken} of {count} files are broken so far'
-        if broken > allowed:
-            raise TooManyBrokenImagesError(
-                f'{message}, {allowed} are allowed. Mend or remove them, or '
-                f'raise max_broken_share={self.max_broken_share}'
-            )
-        print_log(
-            f'{message}, {allowed} are allowed; another image takes its place',
-            logger='current',
-            level=logging.WARNING,
-        )
+        return data
 
-    def _list_folder(self) -> list[str]:
-        folder = self.data_prefix['img_path'].rstrip('/') or '/'
+    def _folder(self) -> str | None:
+        """What paths are relative to; None if there is no data_root."""
+        if not self._has_folder:
+            return None
+        return self.data_prefix['img_path'].rstrip('/') or '/'
+
+    def _list_folder(self, folder: str | None) -> list[str]:
+        # Without ann_file there is a data_root.
+        folder = folder or ''
         if os.path.isfile(folder):
             raise ValueError(
                 f'{folder} is a file, not a folder of images; a text file of '
@@ -226,50 +202,29 @@ class UnlabeledImageFolder(BaseDataset):
             )
         return [os.path.join(folder, name) for name in files]
 
-    def _read_list(self) -> list[str]:
-        listing = Path(self.ann_file)
-        if not listing.is_file():
-            raise FileNotFoundError(
-                f'the list of images {listing} does not exist '
-                f'(absolute: {listing.absolute()})'
-            )
-        lines = listing.read_text(encoding='utf-8-sig').splitlines()
-        names = [line.strip() for line in lines]
-        names = [name for name in names if name and name[0] != '#']
-        if not names:
+    def _without_excluded(self, paths: list[str], folder: str) -> list[str]:
+        listed = {
+            os.path.abspath(os.path.join(folder, entry.path))
+            for name in self.exclude
+            for entry in read_bad_files(os.path.expanduser(name))
+        }
+        kept = [path for path in paths if os.path.abspath(path) not in listed]
+        left_out = len(paths) - len(kept)
+        lists = ', '.join(self.exclude)
+        if not kept:
             raise ValueError(
-                f'no paths in {listing.absolute()}; looked for one path of '
-                f'an image per line'
+                f'exclude={lists} leaves none of {left_out} files'
             )
-        root = str(listing.parent)
-        if self._has_folder:
-            root = self.data_prefix['img_path']
-        paths = [os.path.join(root, name) for name in names]
-        # A single missing file is a broken one; here the root is wrong.
-        if not any(os.path.exists(path) for path in paths[:8]):
-            raise FileNotFoundError(
-                f'none of the first paths in {listing} exists, e.g. '
-                f'{os.path.abspath(paths[0])}; relative paths are taken '
-                f'from {os.path.abspath(root)}'
+        if listed and not left_out:
+            print_log(
+                f'none of the {len(listed)} files listed in {lists} is among '
+                f'the images; relative paths are taken from '
+                f'{os.path.abspath(folder)}',
+                logger='current',
+                level=logging.WARNING,
             )
-        return paths
+        return kept
 
 
 def _build(transform: dict | Callable) -> Callable:
     return transform if callable(transform) else TRANSFORMS.build(transform)
-
-
-def _flags(count: int) -> Tensor:
-    return torch.zeros(count, dtype=torch.uint8).share_memory_()
-
-
-def _stride(count: int) -> int:
-    """A step that visits all of ``count`` places, far apart.
-
-    Broken files come in clusters; the next in line would then stand in for
-    all of them.
-    """
-    stride = max(1, int(count * 0.618))
-    while gcd(stride, count) != 1:
-        stride += 1
-    return stride

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from mixmae.datasets import (
     TooManyBrokenImagesError,
     UnlabeledImageFolder,
-    unlabeled_image_folder,
+    broken_files,
 )
 from mixmae.registry import DATASETS
 
@@ -128,7 +128,7 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path):
 def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
     said = []
     monkeypatch.setattr(
-        unlabeled_image_folder,
+        broken_files,
         'print_log',
         lambda message, **_: said.append(message),
     )
