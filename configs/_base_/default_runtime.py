@@ -11,6 +11,9 @@ default_hooks = dict(
     ),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='InterruptHook'),
+    # Training skips files that are no images and lists them in the work
+    # folder's bad_files.txt; too many of them stop the run.
+    bad_files=dict(type='BadFilesHook', max_broken_share=0.01),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # What is random in a step depends on (seed, rank, iteration) only: a
     # resumed run draws what the uninterrupted one would have drawn.
