@@ -121,10 +121,6 @@ class MIMPVT(HierarchicalBackbone):
             'position_resize': position_resize,
             'sr_ratios': tuple(sr_ratios),
         }
-        crossing = keys_cross_cells(sr_ratios)
-        if crossing:
-            self.takes_groups = False
-            self.refusals = {**self.refusals, 'takes_groups': crossing}
         if positions != 'sincos':
             self.takes_coords = False
             reason = f'with {positions} positions knows its own grid only'
@@ -162,6 +158,10 @@ class MIMPVT(HierarchicalBackbone):
             sort_groups=sort_groups,
             with_cp=with_cp,
         )
+        crossing = keys_cross_cells(sr_ratios)
+        if crossing:
+            self.takes_groups = False
+            self.refusals = {**self.refusals, 'takes_groups': crossing}
         self.finish(norm_eps)
 
     def init_weights(self) -> None:

@@ -115,10 +115,6 @@ class MIMTwins(HierarchicalBackbone):
             'window_size': window_size,
             'mask_padding': mask_padding,
         }
-        crossing = keys_cross_cells(sr_ratios)
-        if crossing:
-            self.takes_groups = False
-            self.refusals = {**self.refusals, 'takes_groups': crossing}
         self.positions = None
         self.patch_embed = PatchEmbed(patch_size, dims[0], patch_norm_eps)
         self.stages = pyramid_stages(
@@ -134,6 +130,10 @@ class MIMTwins(HierarchicalBackbone):
             sort_groups=sort_groups,
             with_cp=with_cp,
         )
+        crossing = keys_cross_cells(sr_ratios)
+        if crossing:
+            self.takes_groups = False
+            self.refusals = {**self.refusals, 'takes_groups': crossing}
         self.finish(norm_eps)
 
     def init_weights(self) -> None:
