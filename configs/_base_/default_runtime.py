@@ -11,6 +11,9 @@ default_hooks = dict(
     ),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='InterruptHook'),
+    # Updates by NaN or infinity are left out and told; too many in a row stop
+    # the run.
+    finite_guard=dict(type='FiniteGuardHook', max_skips=5),
     # Training skips files that are no images and lists them in the work
     # folder's bad_files.txt; too many of them stop the run.
     bad_files=dict(type='BadFilesHook', max_broken_share=0.01),

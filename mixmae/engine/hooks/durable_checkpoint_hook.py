@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mixmae.checkpoints.durable_file import write_text_durably
 from mixmae.engine.checkpoint_writer import BACKEND, WRITER
+from mixmae.engine.finite_values import (
+    NonFiniteError,
+    learnt,
+    names_of_non_finite,
+    some,
+)
+from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
 from mixmae.registry import HOOKS
 
 # What a run writes when it is told to end.
@@ -23,7 +33,10 @@ class DurableCheckpointHook(CheckpointHook):
     A checkpoint is written by a thread beside the training, to a temporary
     file, flushed to the disk, renamed, and its SHA-256 noted in a sidecar.
     Only then is it noted as the last one, and only then are older ones
-    removed. An error in the thread stops the training at the next iteration.
+    removed, the best one so far too. An error in the thread stops the training
+    at the next iteration. Weights, averaged weights, running statistics or an
+    optimizer's state that are not finite are never written: they stop the
+    training, on all ranks.
 
     Args:
         max_keep_ckpts: how many are kept: at least 2, in case the newest is
@@ -65,6 +78,7 @@ class DurableCheckpointHook(CheckpointHook):
             regular checkpoint.
         """
         path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
+        _check(runner, INTERRUPTED)
         meta = dict(epoch=runner.epoch, iter=runner.iter + 1)
         runner.save_checkpoint(
             self.out_dir,
@@ -78,6 +92,26 @@ class DurableCheckpointHook(CheckpointHook):
         WRITER.finish()
         return path
 
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        """As MMEngine, but the one that was best goes when this one stands."""
+        if not self.save_best:
+            return
+        _check(runner, 'the best checkpoint')
+        # One that is still being written could not be found and removed.
+        WRITER.finish()
+        backend = self.file_backend  # type: ignore[has-type]
+        self.file_backend = _Postponed(backend)
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+            outdated = self.file_backend.outdated
+        finally:
+            self.file_backend = backend
+        info = runner.message_hub.runtime_info
+        best = {v for k, v in info.items() if k.startswith('best_ckpt')}
+        for old in outdated:
+            if old not in best:
+                backend.remove(old)
+
     def _note(self, runner: Runner, path: str) -> None:
         """Queues that this is the last checkpoint from now on."""
         note = f'{runner.work_dir}/last_checkpoint'
@@ -87,6 +121,8 @@ class DurableCheckpointHook(CheckpointHook):
         self, runner: Runner, step: int, meta: dict
     ) -> None:
         """Saves first and removes afterwards; MMEngine's order is opposite."""
+        name = self.filename_tmpl.format(step)
+        _check(runner, name)
         outdated = []
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             # A deque of bounded length forgets its oldest by itself.
@@ -96,7 +132,6 @@ class DurableCheckpointHook(CheckpointHook):
             runner.message_hub.update_info(
                 'keep_ckpt_ids', list(self.keep_ckpt_ids)
             )
-        name = self.filename_tmpl.format(step)
         path = self.file_backend.join_path(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
@@ -118,3 +153,61 @@ class DurableCheckpointHook(CheckpointHook):
             self.file_backend.remove(
                 self.file_backend.join_path(self.out_dir, old)
             )
+
+
+class _Postponed:
+    """A backend of files that only remembers what shall be removed."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.outdated: list[str] = []
+
+    def remove(self, path: str) -> None:
+        self.outdated.append(path)
+
+    rmtree = remove
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+def _check(runner: Runner, name: str) -> None:
+    """Stops all ranks rather than write what is not finite.
+
+    Raises:
+        NonFiniteError: something is not.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, FiniteGuardHook):
+            hook.finish(runner)
+    bad: list[Any] = [None]
+    # The main rank's are written; running statistics may differ.
+    if is_main_process():
+        bad = [names_of_non_finite(_written(runner))]
+    broadcast_object_list(bad)
+    if bad[0]:
+        raise NonFiniteError(
+            f'{name} is not written, because {len(bad[0])} tensors are not '
+            f'finite: {some(bad[0])}. The checkpoints before it are as they '
+            f'were; lower the learning rate and go on with --resume'
+        )
+
+
+def _written(runner: Runner) -> dict[str, Tensor]:
+    """Names and tensors of what a checkpoint holds of the training."""
+    model = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    found = learnt(model)
+    names = {id(one): name for name, one in model.named_parameters()}
+    wrapper = runner.optim_wrapper
+    if isinstance(wrapper, OptimWrapper):
+        for one, state in wrapper.optimizer.state.items():
+            for key, value in state.items():
+                if isinstance(value, Tensor):
+                    found[f'{key} of {names.get(id(one))}'] = value
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            average = learnt(hook.ema_model.module)
+            found.update((f'average of {k}', v) for k, v in average.items())
+    return found

@@ -1,6 +1,6 @@
 """Mixed precision on whatever device the parameters live on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ DTYPES = {
 # Flags of a CPU that multiplies bfloat16 matrices itself. Without one of
 # them autocast still works, but slower than float32.
 NATIVE_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
+HOW = ('fused', 'foreach')
+FUSIBLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 def cpu_flags() -> set[str]:
@@ -44,13 +46,45 @@ def native_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def run_fused(optimizer: Optimizer) -> None:
+    """Let a new optimizer that can update all parameters in one kernel do so.
+
+    Such a kernel leaves all as it is when told, on the device, that the
+    gradients are not finite. An optimizer whose config says ``fused`` or
+    ``foreach``, and one of another kind, is left alone.
+    """
+    defaults = optimizer.defaults
+    if type(optimizer) not in FUSIBLE or any(
+        defaults.get(key)
+        for key in ('foreach', 'capturable', 'differentiable')
+    ):
+        return
+    if defaults.get('fused') is not None or defaults['foreach'] is not None:
+        return
+    for settings in (defaults, *optimizer.param_groups):
+        settings['fused'] = True
+    # What their constructors note of it.
+    optimizer._step_supports_amp_scaling = True  # type: ignore[attr-defined]
+    optimizer._need_device_dtype_check_for_fused = (  # type: ignore[attr-defined]
+        True
+    )
+
+
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
     """An ``OptimWrapper`` whose forward passes run under autocast.
 
     MMEngine's ``AmpOptimWrapper`` asserts a GPU; this one follows the device
     of the parameters, the CPU included. Gradients are scaled only where they
-    could underflow: with float16 on CUDA.
+    could underflow: with float16 on CUDA. Adam, AdamW and SGD run fused on
+    CUDA unless their config says something else.
+
+    A loss that is not finite makes all gradients so, also those that it would
+    not reach by itself. By their exchange all ranks know of it.
+
+    Attributes:
+        before_step: Called, if set, with the gradients of an update unscaled
+            and not yet clipped; see ``FiniteGuardHook``.
 
     Args:
         optimizer: The optimizer; its parameters must already be on their
@@ -86,6 +120,9 @@ class AutocastOptimWrapper(OptimWrapper):
         self.dtype = (
             native_dtype(self.device) if dtype == 'auto' else DTYPES[dtype]
         )
+        if self.device.type == 'cuda':
+            run_fused(optimizer)
+        self.before_step: Callable[[], None] | None = None
         scaled = self.device.type == 'cuda' and self.dtype == torch.float16
         self._constant_scale: float | None = None
         options: dict[str, Any] = {}
@@ -119,16 +156,36 @@ class AutocastOptimWrapper(OptimWrapper):
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Accumulate the gradients of the (scaled) loss."""
-        self.loss_scaler.scale(loss).backward(**kwargs)
+        scaled = self.loss_scaler.scale(loss)
+        # 1, or NaN where the loss is not finite.
+        gradient = (loss.detach() * 0 + 1).to(scaled.dtype)
+        scaled.backward(gradient, **kwargs)
         self._inner_count += 1
 
     def step(self, **kwargs: Any) -> None:
         """Unscale, clip, and update unless a gradient has overflowed."""
-        if self.clip_grad_kwargs:
+        if self.clip_grad_kwargs or self.before_step:
             self.loss_scaler.unscale_(self.optimizer)
-            self._clip_grad()
+        if self.before_step:
+            self.before_step()
+        norm = self._clip() if self.clip_grad_kwargs else None
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._constant_scale)
+        if norm is not None:
+            # Not before the step: reading it waits for the device.
+            self.message_hub.update_scalar(f'train/{self.grad_name}', norm)
+
+    def _clip(self) -> Tensor | None:
+        """Clip the gradients; their norm, if they are clipped by norm."""
+        parameters = [
+            one
+            for group in self.optimizer.param_groups
+            for one in group['params']
+            if one.grad is not None
+        ]
+        if not parameters:
+            return None
+        return self.clip_func(parameters, **self.clip_grad_kwargs)
 
     def state_dict(self) -> dict:
         """The optimizer's state, with the scaler's where one is at work."""
@@ -147,4 +204,11 @@ class AutocastOptimWrapper(OptimWrapper):
         scaler_state = state.pop('loss_scaler', None)
         if scaler_state and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler_state)
+        # How to compute is a matter of this run's device, not of the one
+        # that wrote the state.
+        ours = self.optimizer.param_groups
+        state['param_groups'] = [
+            {**group, **{k: own[k] for k in HOW if k in own}}
+            for group, own in zip(state['param_groups'], ours, strict=False)
+        ] + state['param_groups'][len(ours) :]
         super().load_state_dict(state)

@@ -1,0 +1,78 @@
+"""Whether numbers are finite, and what is not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+
+class NonFiniteError(ValueError):
+    """A training has met NaN or infinity, and must not go on."""
+
+
+def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
+    """Norms of tensors in one pass, where they are; nothing is waited for.
+
+    Args:
+        tensors: Of any shapes and floating dtypes, on one device.
+        order: 2, or ``math.inf`` for the largest absolute value, which takes
+            a CPU ten times as long.
+
+    Returns:
+        Float32, (number of tensors,). A tensor that holds NaN or infinity,
+        or whose squares overflow (order 2), has a norm that is not finite.
+    """
+    if not tensors:
+        return torch.zeros(0)
+    found = torch._foreach_norm(tensors, order)
+    return torch.stack([norm.to(torch.float32) for norm in found])
+
+
+def largest(tensors: list[Tensor]) -> Tensor:
+    """The largest absolute value of each tensor; see ``norms``."""
+    return norms(tensors, math.inf)
+
+
+def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:
+    """Which tensors hold a value that is not finite; waits for the device."""
+    devices: dict[torch.device, list[str]] = {}
+    for name, tensor in named.items():
+        if tensor.is_floating_point():
+            devices.setdefault(tensor.device, []).append(name)
+    with torch.no_grad():
+        suspects = {
+            name
+            for names in devices.values()
+            for name, norm in zip(
+                names, norms([named[one] for one in names]).tolist()
+            )
+            if not math.isfinite(norm)
+        }
+        # Squares may have overflowed.
+        return [
+            name
+            for name, tensor in named.items()
+            if name in suspects and not bool(tensor.isfinite().all())
+        ]
+
+
+def running_statistics(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Names and buffers of what normalisations have seen so far."""
+    for name, module in model.named_modules():
+        if isinstance(module, _NormBase) and module.track_running_stats:
+            yield from module.named_buffers(name, recurse=False)
+
+
+def learnt(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and running statistics; constants may be infinite."""
+    return dict([*model.named_parameters(), *running_statistics(model)])
+
+
+def some(names: Iterable[str]) -> str:
+    """The first three names, for a message."""
+    listed = list(names)
+    return ', '.join(listed[:3]) + ', ...' * (len(listed) > 3)

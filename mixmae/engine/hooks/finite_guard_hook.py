@@ -1,0 +1,211 @@
+"""Updates by numbers that are not finite are left out, and told."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mixmae.engine.finite_values import NonFiniteError, running_statistics
+from mixmae.engine.hooks.skipped_update import (
+    MicroStep,
+    SkippedUpdate,
+    Verdict,
+    all_finite,
+    of_this_rank,
+)
+from mixmae.engine.optimizers import AutocastOptimWrapper
+from mixmae.engine.optimizers.step_guard import StepGuard
+from mixmae.registry import HOOKS
+
+COUNTS = 'skipped_updates'
+
+
+@HOOKS.register_module()
+class FiniteGuardHook(Hook):
+    """Weights are never updated by NaN or infinity.
+
+    An update one of whose gradients is not finite, on whatever rank and in
+    whatever accumulated micro-iteration it arose, is left out as a whole, on
+    all ranks: weights, optimizer and running statistics stay as they were.
+    It is told in the log, and losses, image files and gradients are written
+    to ``work_dir/non_finite/iter_N.json``. After ``max_skips`` such updates
+    in a row the next one stops the training.
+
+    With ``AutocastOptimWrapper`` a loss that is not finite counts as well,
+    and gradients are looked at before they are clipped. With any other
+    wrapper of MMEngine a loss counts if its gradients are not finite.
+
+    A dynamic loss scale is found by overflows: as long as it is 1 or more and
+    the losses are finite, they are not counted.
+
+    On a GPU nothing is waited for if the optimizer is fused: the verdict on an
+    update is read one update later.
+
+    Args:
+        max_skips: how many updates in a row may be left out.
+
+    Raises:
+        ValueError: ``max_skips`` is negative; or, before the training, there
+            is no single optimizer.
+    """
+
+    # Before MMEngine's EMA sees the running statistics.
+    priority = 'HIGH'
+
+    def __init__(self, max_skips: int = 5) -> None:
+        if max_skips < 0:
+            raise ValueError(
+                f'max_skips of FiniteGuardHook must be 0 or more updates, '
+                f'got {max_skips}'
+            )
+        self.max_skips = max_skips
+
+    def before_train(self, runner: Runner) -> None:
+        """Starts to look at every step of the optimizer."""
+        wrapper = runner.optim_wrapper
+        if not isinstance(wrapper, OptimWrapper):
+            raise ValueError(
+                f'FiniteGuardHook guards one optimizer, and optim_wrapper is '
+                f'a {type(wrapper).__name__}: take the hook out '
+                f'(default_hooks.finite_guard=None)'
+            )
+        self._guard = StepGuard(wrapper.optimizer)
+        if isinstance(wrapper, AutocastOptimWrapper):
+            wrapper.before_step = self._guard.look
+        self._model = runner.model
+        if is_model_wrapper(self._model):
+            self._model = self._model.module
+        self._micro_steps: list[MicroStep] = []
+        self._statistics = [one for _, one in running_statistics(self._model)]
+        self._kept: list[Tensor] = []
+        self._waiting: deque[SkippedUpdate] = deque()
+        noted = runner.message_hub.runtime_info.get(COUNTS, {})
+        self._in_a_row = noted.get('in_a_row', 0)
+        self._total = noted.get('total', 0)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Keeps the running statistics when an update begins."""
+        if not self._micro_steps:
+            self._kept = [one.clone() for one in self._statistics]
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Judges the update of this iteration, or the one before."""
+        self._micro_steps.append(
+            MicroStep.of(runner.iter, data_batch, outputs)
+        )
+        if not runner.optim_wrapper.should_update():
+            return
+        micro_steps, self._micro_steps = self._micro_steps, []
+        look = self._guard.take()
+        if look is None and not _scaler(runner):
+            return  # A model that makes no update in this iteration.
+        finite = torch.tensor(False) if look is None else look.finite
+        self._restore(finite)
+        verdict = Verdict(finite)
+        self._waiting.append(SkippedUpdate(micro_steps, verdict, look))
+        # What is on its way from a GPU is not waited for.
+        self._judge(runner, leave=int(finite.is_cuda and self._guard.fused))
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Judges what is left."""
+        self.finish(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Judges what is left, and looks no longer."""
+        self.finish(runner)
+        self._guard.remove()
+        if isinstance(runner.optim_wrapper, AutocastOptimWrapper):
+            runner.optim_wrapper.before_step = None
+
+    def finish(self, runner: Runner) -> None:
+        """Judges all updates up to now; on all ranks at the same time."""
+        self._judge(runner, leave=0)
+
+    def _restore(self, finite: Tensor) -> None:
+        # Where it can be read, nothing need be done most of the time.
+        if not self._guard.fused and bool(finite):
+            return
+        with torch.no_grad():
+            for now, kept in zip(self._statistics, self._kept, strict=True):
+                now.copy_(torch.where(finite.to(now.device), now, kept))
+
+    def _judge(self, runner: Runner, leave: int) -> None:
+        while len(self._waiting) > leave:
+            update = self._waiting.popleft()
+            if not update.verdict.finite():
+                self._tell(runner, update)
+            elif self._in_a_row:
+                self._in_a_row = 0
+                self._note(runner)
+
+    def _tell(self, runner: Runner, update: SkippedUpdate) -> None:
+        ranks = all_gather_object(of_this_rank(runner.rank, update))
+        last = update.micro_steps[-1].iteration
+        scale = _scale(runner)
+        if scale is not None and scale >= 1 and all_finite(ranks):
+            runner.logger.info(
+                f'gradients overflow at iteration {last}: update skipped, '
+                f'the loss scale is now {scale:g}'
+            )
+            return
+        self._in_a_row += 1
+        self._total += 1
+        self._note(runner)
+        path = Path(runner.work_dir) / 'non_finite' / f'iter_{last}.json'
+        if is_main_process():
+            counts = dict(in_a_row=self._in_a_row, total=self._total)
+            settings = dict(seed=runner.seed, loss_scale=scale, **counts)
+            optimizer = runner.optim_wrapper.optimizer
+            update.write(path, self._model, optimizer, settings, ranks)
+        if self._in_a_row > self.max_skips:
+            raise NonFiniteError(
+                f'{self._in_a_row} updates in a row, up to iteration {last}, '
+                f'had losses or gradients that are not finite, and '
+                f'FiniteGuardHook allows max_skips={self.max_skips}. The '
+                f'weights are as they were before; image files, losses and '
+                f'gradients are in {path.parent}. Look at these images, or '
+                f'lower the learning rate, and go on with --resume'
+            )
+        runner.logger.warning(
+            f'loss or gradients are not finite at iteration {last}: update '
+            f'skipped, {self._in_a_row} in a row of at most '
+            f'{self.max_skips}; see {path}'
+        )
+
+    def _note(self, runner: Runner) -> None:
+        # Checkpoints keep it.
+        counts = dict(in_a_row=self._in_a_row, total=self._total)
+        runner.message_hub.update_info(COUNTS, counts)
+
+
+def _scaler(runner: Runner) -> Any:
+    """The scaler that is at work, if one is."""
+    scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+    return scaler if scaler is not None and scaler.is_enabled() else None
+
+
+def _scale(runner: Runner) -> float | None:
+    """The dynamic scale of the loss; None if it is constant, or none."""
+    wrapper = runner.optim_wrapper
+    constant = ('_constant_scale', '_scale_update_param')
+    if any(getattr(wrapper, name, None) is not None for name in constant):
+        return None
+    scaler = _scaler(runner)
+    return None if scaler is None else scaler.get_scale()

@@ -1,0 +1,198 @@
+"""What is written of an update that was left out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mixmae.checkpoints.durable_file import write_text_durably
+from mixmae.engine.optimizers.step_guard import GradientLook
+
+# By what a sample tells where it is from, in this order.
+SOURCES = ('img_path', 'img_id', 'sample_idx')
+MOST_NAMES = 20
+
+
+class MicroStep(NamedTuple):
+    """One forward and backward pass.
+
+    Attributes:
+        iteration: From 1, as in the log.
+        samples: The ``data_samples`` of its batch.
+        losses: What the model gave to the log.
+    """
+
+    iteration: int
+    samples: Any
+    losses: dict[str, Any]
+
+    @classmethod
+    def of(cls, index: int, batch: Any, outputs: Any) -> MicroStep:
+        """Of what a hook is given after an iteration, counted from 0."""
+        samples = batch.get('data_samples') if isinstance(batch, dict) else []
+        losses = {
+            # The graph behind it need not live on.
+            key: one.detach() if isinstance(one, Tensor) else one
+            for key, one in (
+                outputs if isinstance(outputs, dict) else {}
+            ).items()
+        }
+        return cls(index + 1, samples, losses)
+
+
+class Verdict:
+    """Whether an update was finite, fetched from a GPU without waiting."""
+
+    def __init__(self, finite: Tensor) -> None:
+        self._arrived: Any = None
+        self._finite = finite
+        if finite.is_cuda:
+            self._finite = torch.empty_like(
+                finite, device='cpu', pin_memory=True
+            )
+            self._finite.copy_(finite, non_blocking=True)
+            self._arrived = torch.cuda.Event()
+            self._arrived.record()
+
+    def finite(self) -> bool:
+        """Waits for it, if it has not arrived yet."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return bool(self._finite)
+
+
+class SkippedUpdate(NamedTuple):
+    """An update that may have to be told about.
+
+    Attributes:
+        micro_steps: Those that it accumulates.
+        verdict: Whether it was finite.
+        look: What was seen of its gradients; None if a scaler kept it from
+            the optimizer by itself.
+    """
+
+    micro_steps: list[MicroStep]
+    verdict: Verdict
+    look: GradientLook | None
+
+    def write(
+        self,
+        path: Path,
+        model: nn.Module,
+        optimizer: Optimizer,
+        settings: dict,
+        ranks: list[dict],
+    ) -> None:
+        """Writes all that is known, as JSON; not finite numbers as text.
+
+        A disk that is full is none of this file's business.
+
+        Args:
+            path: Of the file; its folder is made.
+            model: It names the parameters.
+            optimizer: It groups them.
+            settings: Of the run.
+            ranks: ``of_this_rank`` of every rank.
+        """
+        content = dict(
+            iteration=self.micro_steps[-1].iteration,
+            **settings,
+            **self._gradients(model, optimizer),
+            ranks=ranks,
+        )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(_plain(content), indent=1, allow_nan=False)
+            write_text_durably(path, text + '\n')
+        except OSError as error:
+            print_log(
+                f'{path} could not be written: {error}',
+                'current',
+                logging.WARNING,
+            )
+
+    def _gradients(self, model: nn.Module, optimizer: Optimizer) -> dict:
+        if self.look is None:
+            return {}
+        sizes = dict(zip(self.look.parameters, self.look.sizes.tolist()))
+        names = {id(one): name for name, one in model.named_parameters()}
+        groups, bad, place = [], [], 0
+        for group in optimizer.param_groups:
+            found = []
+            for one in group['params']:
+                if place in sizes:
+                    found.append(sizes[place])
+                    if not math.isfinite(sizes[place]):
+                        bad.append(names.get(id(one), f'parameter {place}'))
+                place += 1
+            good = [size for size in found if math.isfinite(size)]
+            groups.append(
+                dict(
+                    lr=group.get('lr'),
+                    weight_decay=group.get('weight_decay'),
+                    gradients=len(found),
+                    not_finite=len(found) - len(good),
+                    largest_finite=max(good, default=None),
+                )
+            )
+        return dict(
+            grad_norm=float(torch.linalg.vector_norm(self.look.sizes)),
+            gradients_not_finite=len(bad),
+            first_of_them=bad[:MOST_NAMES],
+            groups=groups,
+        )
+
+
+def of_this_rank(rank: int, update: SkippedUpdate) -> dict:
+    """What only this rank knows: its images and its losses."""
+    return dict(
+        rank=rank,
+        micro_iterations=[
+            dict(
+                iteration=step.iteration,
+                losses={k: _number(v) for k, v in step.losses.items()},
+                images=[_source(sample) for sample in step.samples or []],
+            )
+            for step in update.micro_steps
+        ],
+    )
+
+
+def all_finite(ranks: list[dict]) -> bool:
+    """Whether all losses of all ranks are."""
+    return all(
+        math.isfinite(value)
+        for rank in ranks
+        for step in rank['micro_iterations']
+        for value in step['losses'].values()
+        if isinstance(value, float)
+    )
+
+
+def _number(value: Any) -> Any:
+    is_scalar = isinstance(value, Tensor) and value.numel() == 1
+    return float(value) if is_scalar else repr(value)
+
+
+def _source(sample: Any) -> str:
+    get = getattr(sample, 'get', None)
+    found = (get(key) for key in SOURCES if get is not None)
+    return str(next((one for one in found if one is not None), 'unknown'))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
