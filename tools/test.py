@@ -22,6 +22,7 @@ from mixmae.engine.command_line import (
     read_config,
     run_tool,
 )
+from mixmae.engine.loader_limits import limit_loaders
 from mixmae.engine.prediction_drawing import draw_predictions
 from mixmae.engine.process_group import prepare_process_group
 from mixmae.engine.reconstruction_panel import (
@@ -99,6 +100,7 @@ def main() -> None:
     if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
         hooks = cfg.get('custom_hooks') or []
         cfg.custom_hooks = [*hooks, dict(type='mixmae.WholeModelHook')]
+    limit_loaders(cfg)
     load_only_safely()
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)

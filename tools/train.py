@@ -20,7 +20,9 @@ from mixmae.engine.command_line import (
     read_config,
     run_tool,
 )
-from mixmae.engine.process_group import prepare_process_group
+from mixmae.engine.loader_limits import limit_loaders
+from mixmae.engine.process_group import first_rank, prepare_process_group
+from mixmae.engine.work_dir_lock import WorkDirLock
 
 
 def parse_args() -> argparse.Namespace:
@@ -123,7 +125,11 @@ def main() -> None:
     """Train."""
     args = parse_args()
     cfg = read_config(args)
+    lock = WorkDirLock(cfg.work_dir)
+    if first_rank(cfg):
+        lock.acquire()
     apply_arguments(cfg, args)
+    limit_loaders(cfg)
     if cfg.get('load_from'):
         # MMEngine would take what fits, nothing at all if need be. A new
         # training may have another head, a resumed one is the same network.
@@ -137,6 +143,7 @@ def main() -> None:
     # mistakes for a scheduler stepping ahead of the optimizer.
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
     Runner.from_cfg(cfg).train()
+    lock.release()
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mmengine.registry
 from mmengine.config import Config, DictAction
@@ -17,9 +18,21 @@ import mixmae
 from mixmae.checkpoints.trust import add_trust_argument, set_trusted
 from mixmae.datasets.bad_data_error import BadDataError
 from mixmae.engine.data_paths import missing_data
+from mixmae.engine.failure_report import (
+    EXIT_FAILURE,
+    end_after_the_others,
+    end_workers,
+    failure_line,
+    lost_others,
+    note_for_torchrun,
+    print_error,
+)
 from mixmae.engine.pickled_data import refuse_pickled_data
+from mixmae.engine.setup_errors import setup_error
 
 EXIT_CONFIG_ERROR = 2
+# In the environment: keep the traceback of every error.
+TRACEBACK = 'MIXMAE_TRACEBACK'
 OUR_FOLDER = Path(mixmae.__file__).parent
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
 # Keys of a config that the runner does not name among its arguments.
@@ -40,6 +53,36 @@ class ConfigError(Exception):
     """A mistake in a config or on the command line; one line says which."""
 
 
+class OptionAction(DictAction):
+    """MMEngine's ``DictAction``, whose every complaint is one line."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Reads ``KEY=VALUE`` pairs.
+
+        Raises:
+            ConfigError: one is none.
+        """
+        for pair in values:
+            key, equals, _ = pair.partition('=')
+            if not key or not equals or not all(key.split('.')):
+                raise ConfigError(
+                    f'{option_string} {pair}: must be KEY=VALUE, with dots '
+                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3'
+                )
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except Exception as error:
+            raise ConfigError(
+                f'{option_string} {" ".join(values)}: {error or "no value"}'
+            ) from error
+
+
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that training and testing have in common."""
     parser.add_argument(
@@ -50,7 +93,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionAction,
         metavar='KEY=VALUE',
         help='change settings of the config, e.g. '
         'train_dataloader.batch_size=64 or key="[a,b]"',
@@ -141,19 +184,40 @@ def is_config_error(error: BaseException) -> bool:
     return False
 
 
+def config_error_line(error: Exception) -> str | None:
+    """What is wrong in config, command line or files; None if nothing is."""
+    lines = [missing_data(error, cfg) for cfg in _configs_read]
+    text: object = next(filter(None, lines), None)
+    if text is None and is_config_error(error):
+        # str() of a KeyError would put the message in quotes.
+        text = error.args[0] if error.args else error
+    elif text is None:
+        text = setup_error(error, next(iter(_configs_read), None))
+        text = text and f'{text} ({TRACEBACK}=1 shows where)'
+    return None if text is None else ' '.join(str(text).split())
+
+
 def run_tool(tool: Callable[[], None]) -> None:
-    """Run a tool; report config errors in one line and exit with status 2."""
+    """Run a tool; report what users can mend in one line.
+
+    Exits with status 2 for mistakes in configs, arguments and files, with 1
+    for a lack of memory, loaders that do not deliver, and other ranks that
+    are gone. Anything else keeps its traceback, and so does all of it if
+    ``MIXMAE_TRACEBACK`` is in the environment.
+    """
     _configs_read.clear()
     set_trusted(False)
     try:
         tool()
     except Exception as error:
-        lines = [missing_data(error, cfg) for cfg in _configs_read]
-        text: object = next(filter(None, lines), None)
-        if text is None:
-            if not is_config_error(error):
-                raise
-            # str() of a KeyError would put the message in quotes.
-            text = error.args[0] if error.args else error
-        print(f'error: {" ".join(str(text).split())}', file=sys.stderr)
-        sys.exit(EXIT_CONFIG_ERROR)
+        if lost_others(error):
+            end_after_the_others(error)
+        line = failure_line(error)
+        status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE
+        line = line or config_error_line(error)
+        note_for_torchrun(line or f'{type(error).__name__}: {error}')
+        end_workers()
+        if line is None or os.environ.get(TRACEBACK):
+            raise
+        print_error(line)
+        sys.exit(status)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from datetime import timedelta
 
 import torch
 from mmengine.config import Config
@@ -25,6 +26,28 @@ def _slurm_master() -> str:
         ['scontrol', 'show', 'hostname', nodes], text=True
     )
     return names.split()[0]
+
+
+def first_rank(cfg: Config) -> bool:
+    """Whether this process is the first, as its launcher says."""
+    names = RANK_VARIABLES.get(cfg.get('launcher', 'none'), ())
+    return all(os.environ.get(name, '0') == '0' for name in names[:1])
+
+
+def _time_limit(cfg: Config) -> timedelta | None:
+    """``env_cfg.dist_cfg.timeout``, seconds; None = PyTorch's own."""
+    seconds = cfg.env_cfg.dist_cfg.get('timeout')
+    if seconds is None:
+        return None
+    number = isinstance(seconds, (int, float)) and not isinstance(
+        seconds, bool
+    )
+    if not number or seconds <= 0:
+        raise ValueError(
+            f'env_cfg.dist_cfg.timeout must be seconds above 0, got '
+            f'{seconds!r}'
+        )
+    return timedelta(seconds=seconds)
 
 
 def prepare_process_group(cfg: Config) -> None:
@@ -62,7 +85,8 @@ def prepare_process_group(cfg: Config) -> None:
 
     cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     if not distributed.is_initialized():
-        distributed.init_process_group('gloo')
+        limit = _time_limit(cfg)
+        distributed.init_process_group('gloo', timeout=limit)
     if cfg.get('model_wrapper_cfg') is None:
         cfg.model_wrapper_cfg = dict(
             type='MMDistributedDataParallel',

@@ -1,0 +1,123 @@
+"""Ends a training in which one rank waits for another in vain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.distributed import distributed_c10d
+
+from mixmae.engine.failure_report import end_process
+from mixmae.engine.watchdog import Watchdog
+from mixmae.registry import HOOKS
+
+# EX_SOFTWARE of sysexits.h.
+EXIT_HUNG = 70
+
+
+@HOOKS.register_module()
+class WatchdogHook(Hook):
+    """Watches that all ranks of a training get on.
+
+    Where one hangs, the others would wait for it in a collective operation,
+    with NCCL for 10 minutes, with gloo for 30, and then complain of that
+    operation. With this hook the rank that hangs says so, with its stack, or
+    the others name it; all end with status 70. A single process has nothing
+    to wait for but its data loader, which has a time limit of its own.
+
+    Args:
+        timeout: seconds within which each rank has to begin another step,
+            while others are further. It should be less than that of the
+            process group (``env_cfg.dist_cfg.timeout``).
+        grace: seconds that the others leave to the one that hangs, to say so
+            itself.
+    """
+
+    # Before hooks that wait for other ranks.
+    priority = 'VERY_HIGH'
+
+    def __init__(self, timeout: float = 540.0, grace: float = 5.0) -> None:
+        if not timeout > 0:
+            raise ValueError(
+                f'WatchdogHook: timeout must be above 0 seconds, got {timeout}'
+            )
+        self.timeout = timeout
+        self.grace = grace
+        self._dog: Watchdog | None = None
+        self._first = 0
+
+    def before_run(self, runner: Runner) -> None:
+        """Begins to watch, if there is anybody to wait for."""
+        self._first = -1
+        if get_world_size() < 2:
+            return
+        store = distributed_c10d._get_default_store()
+        # Its own connection: others may block theirs.
+        if hasattr(store, 'clone'):
+            store = store.clone()
+        self._dog = Watchdog(
+            store,
+            get_rank(),
+            get_world_size(),
+            self.timeout,
+            lambda line: end_process(line, EXIT_HUNG),
+            self.grace,
+            min(1.0, self.timeout / 5),
+        )
+        self._dog.start()
+
+    def after_run(self, runner: Runner) -> None:
+        """Ends to watch."""
+        if self._dog is not None:
+            self._dog.stop()
+            self._dog = None
+
+    def _mark(self, step: str, timed: bool = False) -> None:
+        if self._dog is not None:
+            self._dog.mark(step, timed)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """The workers start."""
+        self._mark(f'loading the first batch of epoch {runner.epoch + 1}')
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """The batch is there. The first step may be one of compilation."""
+        if self._first < 0:
+            self._first = runner.iter
+        timed = runner.iter > self._first
+        self._mark(f'iteration {runner.iter + 1}', timed)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Other hooks, and the next batch."""
+        self._mark(
+            f'what follows iteration {runner.iter + 1} (hooks, loading the '
+            f'next batch)'
+        )
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Checkpoints, probes."""
+        self._mark(f'the end of epoch {runner.epoch + 1}')
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """The workers start."""
+        self._mark('loading the first batch of a validation')
+
+    def before_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """The batch is there."""
+        self._mark(f'iteration {batch_idx + 1} of a validation')
+
+    def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
+        """The figures are there."""
+        self._mark('the end of a validation')

@@ -1,0 +1,21 @@
+"""How long a training waits for its data."""
+
+from mmengine.config import Config
+
+from mixmae.engine.data_paths import LOADERS
+
+# Seconds for one batch. A network file system that was away for minutes may
+# come back; with NCCL the other ranks wait no longer than this.
+TIMEOUT = 500
+
+
+def limit_loaders(cfg: Config) -> None:
+    """Gives every loader with workers a time limit, if it has none.
+
+    PyTorch's default is to wait forever for a worker that hangs. ``timeout``
+    of a loader in the config sets another limit, 0 none.
+    """
+    for split in LOADERS:
+        loader = cfg.get(f'{split}_dataloader')
+        if isinstance(loader, dict) and loader.get('num_workers', 0):
+            loader.setdefault('timeout', TIMEOUT)

@@ -1,0 +1,112 @@
+"""What went wrong while a run was put together out of its config."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from traceback import walk_tb
+from types import FrameType
+from typing import Any
+
+import mmengine
+from mmengine.config import Config
+
+LIBRARY = Path(mmengine.__file__).parent
+RUNNER = LIBRARY / 'runner' / 'runner.py'
+# In their methods a run is under way; what is raised there is no mistake of
+# the config's, or our own parts say so.
+LOOPS = (
+    LIBRARY / 'runner' / 'loops.py',
+    Path(__file__).parent / 'loops',
+)
+LOADING = ('load_checkpoint', 'load_or_resume', 'resume')
+# A path that cannot be what it should.
+WRONG_PATH = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
+
+
+def setup_error(error: BaseException, config: Config | None) -> str | None:
+    """One line on an exception that MMEngine raised before a run began.
+
+    Building parts out of a config calls whatever the config names with
+    whatever it says, so any exception may come out, from anywhere.
+
+    Args:
+        error: with its traceback.
+        config: of the run, if one was read.
+
+    Returns:
+        Kind, text and place; ``None`` for exceptions of another origin, of a
+        run that is under way above all.
+    """
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    if any(_is_running(frame) for frame in frames):
+        return None
+    # str() of a KeyError would put the message in quotes.
+    text = error.args[0] if isinstance(error, KeyError) else error
+    cause = f'{type(error).__name__}: {text}'
+    if isinstance(error, OSError) and error.errno in WRONG_PATH:
+        return f'{error.filename}: {error.strerror}'
+    if not any(_within(frame, LIBRARY) for frame in frames):
+        return None
+    name = config.filename if config is not None else None
+    if any(
+        _within(frame, RUNNER) and frame.f_code.co_name in LOADING
+        for frame in frames
+    ):
+        path = config.get('load_from') if config is not None else None
+        return f'the checkpoint {path} does not suit {name}: {cause}'
+    place = _place(frames, config)
+    return ': '.join(str(part) for part in (name, place, cause) if part)
+
+
+def _within(frame: FrameType, place: Path) -> bool:
+    file = Path(frame.f_code.co_filename)
+    return file == place or place in file.parents
+
+
+def _is_running(frame: FrameType) -> bool:
+    names = ('run', 'run_epoch', 'run_iter')
+    return frame.f_code.co_name in names and any(
+        _within(frame, place) for place in LOOPS
+    )
+
+
+def _place(frames: list[FrameType], config: Config | None) -> str:
+    """Key and type of the innermost part that was being built."""
+    parts = [
+        frame.f_locals.get('cfg')
+        for frame in frames
+        if frame.f_code.co_name == 'build_from_cfg'
+    ]
+    named = [p for p in parts if isinstance(p, dict) and 'type' in p]
+    if not named:
+        return ''
+    kind = named[-1]['type']
+    found = [
+        key
+        for key, part in _parts_below('', dict(config or {}))
+        if part['type'] == kind
+    ]
+    key = found[0] if found else ''
+    return f'{key}=dict(type={kind!r}, ...)' if key else f'type={kind!r}'
+
+
+def _parts_below(key: str, part: Any) -> Iterator[tuple[str, dict]]:
+    if isinstance(part, dict):
+        if 'type' in part:
+            yield key, part
+        for name, value in part.items():
+            yield from _parts_below(f'{key}.{name}'.lstrip('.'), value)
+    elif isinstance(part, (list, tuple)):
+        for index, value in enumerate(part):
+            yield from _parts_below(f'{key}.{index}', value)

@@ -1,0 +1,216 @@
+"""Who keeps the others waiting when several ranks train together."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+# How many calls of the main thread are shown of a rank that hangs.
+FRAMES = 12
+# Innermost files of a thread that waits for other ranks; gradients are
+# exchanged within the backward pass.
+WAITING = ('torch/distributed/', 'torch/autograd/graph.py')
+
+
+class Progress(NamedTuple):
+    """How far a rank is.
+
+    Attributes:
+        begun: number of steps that it has begun; the same steps on every rank.
+        step: what it does now, in words.
+        timed: whether that may never take long.
+        beat: grows as long as the process lives.
+        waits: whether it stands where it may be waiting for others.
+    """
+
+    begun: int
+    step: str
+    timed: bool
+    beat: int
+    waits: bool = False
+
+
+START = Progress(0, 'the start', False, 0)
+
+
+class Watchdog:
+    """A thread that tells the others of its rank, and watches them.
+
+    If a rank has begun no step for ``timeout`` seconds, the one that is
+    behind the others speaks first, with its stack; those who wait for it
+    ``grace`` seconds later, for it may not be able to. Ranks that are equally
+    far are let be, however long it takes (a probe, a validation), except in
+    steps that may never take long.
+
+    Args:
+        store: that all ranks share, of PyTorch's stores.
+        rank, world_size: this process, and how many there are.
+        timeout: seconds.
+        bark: called once, with the line to print; it should end the process.
+        grace: seconds.
+        poll: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        rank: int,
+        world_size: int,
+        timeout: float,
+        bark: Callable[[str], None],
+        grace: float = 5.0,
+        poll: float = 1.0,
+    ) -> None:
+        self.store = store
+        self.rank = rank
+        self.world_size = world_size
+        self.timeout = timeout
+        self.bark = bark
+        self.grace = grace
+        self.poll = poll
+        self._mine = START
+        self._since = time.monotonic()
+        self._seen: dict[int, tuple[int, float]] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._watched = threading.get_ident()
+
+    def mark(self, step: str, timed: bool = False) -> None:
+        """Notes that the calling thread begins a step."""
+        self._since = time.monotonic()
+        self._mine = Progress(self._mine.begun + 1, step, timed, 0)
+
+    def start(self) -> None:
+        """Begins to watch the thread that calls this."""
+        self._watched = threading.get_ident()
+        self._since = time.monotonic()
+        self._thread = threading.Thread(
+            target=self._run, name='watchdog', daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread; the others no longer wait for signs of life."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(5 * self.poll)
+
+    def _run(self) -> None:
+        beat = 0
+        while not self._stop.wait(self.poll):
+            beat += 1
+            try:
+                self._publish(beat)
+                found = self.verdict(self._others(), time.monotonic())
+            # The store was the first rank's, which is gone.
+            except Exception as error:
+                found = self._without_store(error)
+            if found and not self._stop.is_set():
+                self.bark(found)
+                return
+        self._try_to_publish(-1)
+
+    def _publish(self, beat: int) -> None:
+        mine = self._mine._replace(beat=beat, waits=self._waits())
+        self.store.set(f'watchdog/{self.rank}', json.dumps(mine))
+
+    def _try_to_publish(self, beat: int) -> None:
+        try:
+            self._publish(beat)
+        # Nobody is left to be told.
+        except Exception:
+            return
+
+    def _others(self) -> dict[int, Progress]:
+        found = {}
+        for rank in range(self.world_size):
+            key = f'watchdog/{rank}'
+            if rank == self.rank:
+                continue
+            found[rank] = START
+            if self.store.check([key]):
+                found[rank] = Progress(*json.loads(self.store.get(key)))
+        return found
+
+    def verdict(self, others: Mapping[int, Progress], now: float) -> str:
+        """What is wrong, '' if nothing is.
+
+        Args:
+            others: how far they are.
+            now: by ``time.monotonic``.
+        """
+        silent = self._silent(others, now)
+        idle = now - self._since
+        if idle < self.timeout:
+            return ''
+        mine = self._mine
+        everyone = {**others, self.rank: mine._replace(waits=self._waits())}
+        least = min(progress.begun for progress in everyone.values())
+        most = max(progress.begun for progress in everyone.values())
+        missing = [r for r, p in everyone.items() if p.begun == least < most]
+        if not missing and mine.timed:
+            # As far as each other: it is one that does not wait for others.
+            missing = [r for r, p in everyone.items() if not p.waits]
+            missing = missing or list(everyone)
+        missing = silent or missing
+        if not missing:
+            return ''
+        if self.rank in missing:
+            also = [rank for rank in missing if rank != self.rank]
+            return (
+                f'no progress for {idle:.0f} s in {mine.step}'
+                f'{f" (as {_ranks(also)})" if also else ""}; it hangs in\n'
+                f'{self._stack()}'
+            )
+        if idle < self.timeout + self.grace:
+            return ''
+        sign = (
+            'of which there is no sign of life: the process was stopped, or '
+            'its machine is gone; it was last seen'
+            if silent
+            else 'which hangs'
+        )
+        return (
+            f'waited {idle:.0f} s in {mine.step} for {_ranks(missing)}, '
+            f'{sign} in {others[missing[0]].step}'
+        )
+
+    def _silent(self, others: Mapping[int, Progress], now: float) -> list[int]:
+        """Ranks whose thread has published nothing for a while."""
+        found = []
+        for rank, progress in others.items():
+            beat, since = self._seen.get(rank, (None, now))
+            if beat != progress.beat:
+                self._seen[rank] = (progress.beat, now)
+            elif progress.beat >= 0 and now - since > self.timeout / 2:
+                found.append(rank)
+        return found
+
+    def _waits(self) -> bool:
+        """Whether the watched thread stands where ranks wait for others."""
+        frame = sys._current_frames().get(self._watched)
+        file = frame.f_code.co_filename if frame is not None else ''
+        return any(place in file for place in WAITING)
+
+    def _without_store(self, error: Exception) -> str:
+        if time.monotonic() - self._since < self.timeout:
+            return ''
+        return (
+            f'waits in {self._mine.step} and cannot reach the others: '
+            f'{str(error).splitlines()[0]}'
+        )
+
+    def _stack(self) -> str:
+        frame = sys._current_frames().get(self._watched)
+        lines = traceback.format_stack(frame)[-FRAMES:]
+        return ''.join(lines).rstrip()
+
+
+def _ranks(ranks: list[int]) -> str:
+    word = 'rank ' if len(ranks) == 1 else 'ranks '
+    return word + ', '.join(map(str, ranks))
