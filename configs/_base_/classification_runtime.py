@@ -5,6 +5,7 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 default_hooks = dict(
     logger=dict(interval=50),
     checkpoint=dict(interval=5, max_keep_ckpts=2),
+    watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
 )
 custom_hooks = [
     # Refuses to train where accumulated updates would straddle epochs or

@@ -14,6 +14,7 @@ default_hooks = dict(
         max_keep_ckpts=2,
         save_best='mIoU',
     ),
+    watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Draws nothing until it is told to: --show-dir of the test tools does.
     visualization=dict(type='SegVisualizationHook'),
