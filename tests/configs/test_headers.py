@@ -14,6 +14,8 @@ from tests.configs.test_configs import (
 )
 
 FIELDS = ['Paper', 'Command', 'Cost', 'Expected', 'Status', 'Deviations']
+# How the names of configs, unlike other words, begin or go on.
+NETWORK = r'(?:swin|pvt|twins-svt|vit)-\w'
 GRADES = ('[reproduced here]', '[converted]', '[official number]', 'unknown')
 
 
@@ -40,5 +42,5 @@ def test_configs_that_a_header_names_exist(path):
                 assert (ROOT / word).exists(), word
             elif word.startswith('work_dirs/'):
                 continue  # test_starts_from_what_a_config_here_writes
-            elif re.search(r'swin-\w.*_|_.*swin-', word):
+            elif re.search(f'{NETWORK}.*_|_.*{NETWORK}', word):
                 assert Path(word).name.removesuffix('.py') in stems, word

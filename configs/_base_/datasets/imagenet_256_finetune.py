@@ -1,0 +1,18 @@
+# ImageNet-1K with labels, 256 pixels. Above 224 pixels UM-MAE, as MixMIM,
+# tests on the middle of the whole image (crop_pct 1.0).
+_base_ = './imagenet_224_finetune.py'
+
+train_pipeline = [
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], scale=256),
+    *_base_.train_pipeline[2:],
+]
+test_pipeline = [
+    _base_.test_pipeline[0],
+    dict(_base_.test_pipeline[1], scale=256),
+    dict(type='CenterCrop', crop_size=256),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

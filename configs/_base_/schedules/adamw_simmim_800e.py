@@ -1,0 +1,24 @@
+# The pretraining schedule of SimMIM, 800 epochs: a tenth of the rate in the
+# last 100. Source: the yamls of microsoft/SimMIM; else as the one of 100.
+_base_ = './adamw_simmim_100e.py'
+
+optim_wrapper = dict(optimizer=dict(lr=1e-4 * 2048 / 512))
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=5e-7 / 1e-4,
+        by_epoch=True,
+        begin=0,
+        end=10,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type='MultiStepLR',
+        milestones=[700],
+        gamma=0.1,
+        by_epoch=True,
+        begin=0,
+        end=800,
+    ),
+]
+train_cfg = dict(max_epochs=800)
