@@ -5,15 +5,15 @@ import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from mixmae.registry import MODELS
-from tests.models.parts import TINY, random_images
+from tests.models.parts import TINY, TINY_PVT, TINY_TWINS, random_images
 
 # The windows pad in every stage, in the first one on both axes.
 ODD = (61, 75)
 
 
-def network(**changes) -> torch.nn.Module:
+def network(tiny: dict = TINY, **changes) -> torch.nn.Module:
     torch.manual_seed(0)
-    backbone = MODELS.build({**TINY, **changes})
+    backbone = MODELS.build({**tiny, **changes})
     backbone.init_weights()
     for parameter in backbone.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
@@ -42,6 +42,13 @@ def test_traces_to_one_graph_with_shifts():
     arch = dict(embed_dims=8, depths=(2,), num_heads=(1,))
     backbone = network(arch=arch, window_sizes=(4,), shift=True)
     assert_one_graph(backbone, random_images(2, 29, 42), 'aot_eager')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('tiny', [TINY_PVT, TINY_TWINS])
+def test_pyramids_trace_to_one_graph(tiny):
+    backbone = network(tiny, out_indices=(0, 1, 2, 3))
+    assert_one_graph(backbone, random_images(2, *ODD), 'aot_eager')
 
 
 @pytest.mark.slow

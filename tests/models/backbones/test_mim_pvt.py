@@ -225,6 +225,57 @@ def test_learned_positions_are_not_gathered():
     assert build().takes_coords
 
 
+def saved(path, **changes) -> dict:
+    """A checkpoint of a network, which says how that was built."""
+    network = build(**changes)
+    config = {**TINY_PVT, **changes}
+    content = {
+        'state_dict': network.state_dict(),
+        'meta': {'model': {'backbone': config}},
+    }
+    torch.save(content, path)
+    return {'type': 'Pretrained', 'checkpoint': str(path)}
+
+
+def loaded(init_cfg, **changes):
+    network = build(init_cfg=init_cfg, **changes)
+    network.init_weights()
+    return network
+
+
+def test_a_checkpoint_may_lack_learned_positions(tmp_path):
+    init_cfg = saved(tmp_path / 'a.pth')
+    images = random_images(1)
+    learned = loaded(init_cfg, positions='learned')
+    assert torch.equal(learned(images)[0], loaded(init_cfg)(images)[0])
+
+
+def test_a_checkpoint_may_not_lack_published_positions(tmp_path):
+    init_cfg = saved(tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='4 keys missing .positions.table'):
+        loaded(init_cfg, positions='per_stage')
+
+
+def test_other_key_cells_are_told_of(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'mixmae.checkpoints.backbone_state.print_log',
+        lambda text, *_: lines.append(text),
+    )
+    init_cfg = saved(tmp_path / 'a.pth', sr_ratios=(4, 2, 1, 1), **UM_MAE)
+    loaded(init_cfg, positions='learned', **UM_MAE)
+    told = (
+        'positions sincos -> learned, sr_ratios (4, 2, 1, 1) -> (8, 4, 2, 1)'
+    )
+    assert lines[0].endswith(f'; not as trained: {told}')
+
+
+def test_another_size_of_positions_is_refused(tmp_path):
+    init_cfg = saved(tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='trained with img_size=64'):
+        loaded(init_cfg, img_size=128)
+
+
 def test_config_is_read_only():
     arch = {key: list(value) for key, value in TINY_PVT['arch'].items()}
     config = {**TINY_PVT, 'arch': arch, 'sr_ratios': [8, 4, 2, 1]}
