@@ -1,7 +1,8 @@
 """Tiny models of every backbone under every method.
 
 Backbones have a stride of 32 pixels (the ViT of 16) and 64 channels at the
-end (16); images of 128 pixels give each stage more than one token.
+end (16); images of 128 pixels give each stage more than one token, also
+where only a quarter of the image is encoded.
 """
 
 from __future__ import annotations
@@ -25,15 +26,40 @@ _SWIN = {
     'img_size': 128,
     'window_sizes': (8, 8, 8, 4),
 }
+_PLAIN_SWIN = {
+    **_SWIN,
+    'window_sizes': (4, 4, 4, 4),
+    'shift': True,
+    'absolute_positions': False,
+}
+_PYRAMID = {
+    'embed_dims': (8, 16, 24, 64),
+    'depths': (1, 2, 2, 1),
+    'num_heads': (1, 2, 2, 4),
+    'mlp_ratios': (2, 2, 2, 2),
+}
+_PVT = {'type': 'MIMPVT', 'arch': _PYRAMID, 'img_size': 128}
+_TWINS = {'type': 'MIMTwins', 'arch': _PYRAMID}
 BACKBONES: dict[str, dict] = {
     # MixMAE's, SimMIM's and UM-MAE's.
     'swin': _SWIN,
-    'plain-swin': {
-        **_SWIN,
-        'window_sizes': (4, 4, 4, 4),
-        'shift': True,
-        'absolute_positions': False,
+    'plain-swin': _PLAIN_SWIN,
+    'log-swin': {
+        **_PLAIN_SWIN,
+        'position_bias': 'log_coordinates',
+        'bias_dims': 4,
+        'merging': 'conv',
     },
+    # As published, and UM-MAE's.
+    'pvt': _PVT,
+    'pool-pvt': {
+        **_PVT,
+        'reduction': 'pool',
+        'patch_norm': False,
+        'sr_ratios': (4, 2, 1, 1),
+    },
+    'svt': {**_TWINS, 'window_size': 5},
+    'pcpvt': {**_TWINS, 'window_size': None},
     'vit': {
         'type': 'MIMViT',
         'arch': {
@@ -45,51 +71,67 @@ BACKBONES: dict[str, dict] = {
         'img_size': 128,
     },
 }
-# Channels of the tokens, channels of the latent, total stride.
+# SimMIM with its own cells, and with the small ones of UM-MAE's variant.
+METHODS = ('mixmae', 'um-mae', 'simmim', 'simmim-16')
+# Channels of the tokens and of the latent, total stride.
 _SHAPES = {'vit': (16, 16, 16)}
 _DECODER = {'embed_dims': 16, 'depth': 1, 'num_heads': 2}
 
 
-def method(name: str, backbone: str) -> dict:
+def method(name: str, backbone: str) -> dict[str, dict]:
     """Masking, neck and head of a method, to go with a backbone."""
     tokens, channels, stride = _SHAPES.get(backbone, (8, 64, 32))
     if name == 'mixmae':
-        masking = {'type': 'RandomMasking', 'cell': stride}
-        neck = {'type': 'MixMAENeck', 'decoder': _DECODER, 'cell': stride}
-        head = {'type': 'DualReconstructionHead'}
-    elif name.startswith('simmim'):
-        # SimMIM's own cells, or the small ones of UM-MAE's variant.
-        small = name == 'simmim-16'
-        cell, ratio = (16, 0.75) if small else (stride, 0.6)
-        masking = {
+        return {
+            'masking': {'type': 'RandomMasking', 'cell': stride},
+            'neck': {
+                'type': 'MixMAENeck',
+                'in_channels': channels,
+                'decoder': _DECODER,
+                'cell': stride,
+            },
+            'head': {'type': 'DualReconstructionHead'},
+        }
+    if name == 'um-mae':
+        return {
+            'masking': {'type': 'UniformMasking', 'multiple': 2 * stride},
+            'neck': {
+                'type': 'UMMAENeck',
+                'in_channels': channels,
+                'decoder': _DECODER,
+                'token_channels': tokens,
+                'factor': stride // 16,
+            },
+            'head': {'type': 'MaskedReconstructionHead'},
+        }
+    cell, ratio = (32, 0.6) if name == 'simmim' else (16, 0.75)
+    return {
+        'masking': {
             'type': 'RandomMasking',
             'cell': cell,
             'ratio': ratio,
             'shared': False,
             'rounding': 'ceil',
-        }
-        neck = {
+        },
+        'neck': {
             'type': 'SimMIMNeck',
+            'in_channels': channels,
             'token_channels': tokens,
             'cell': cell,
             'stride': stride,
-        }
-        head = {
+        },
+        'head': {
             'type': 'MaskedReconstructionHead',
             'norm_pixels': False,
             'loss': 'l1',
-        }
-    else:
-        raise ValueError(name)
-    return {
-        'masking': masking,
-        'neck': {**neck, 'in_channels': channels},
-        'head': head,
+        },
     }
 
 
-def pair_model(backbone: str, method_name: str, **changes: dict) -> nn.Module:
-    """A model with random weights everywhere, biases and tokens included.
+def pair_config(
+    backbone: str, method_name: str, **changes: dict
+) -> dict[str, dict]:
+    """The config of a whole model.
 
     Args:
         changes: of the configs of ``backbone``, ``masking``, ``neck`` and
@@ -100,19 +142,26 @@ def pair_model(backbone: str, method_name: str, **changes: dict) -> nn.Module:
     )
     for part, change in changes.items():
         parts[part].update(change)
+    return {
+        'type': 'MaskedImageModel',
+        'data_preprocessor': {
+            'type': 'MaskingDataPreprocessor',
+            'mean': [120.0, 115.0, 100.0],
+            'std': [60.0, 55.0, 50.0],
+            'masking': parts.pop('masking'),
+        },
+        **parts,
+    }
+
+
+def pair_model(backbone: str, method_name: str, **changes: dict) -> nn.Module:
+    """A model with random weights everywhere, biases and tokens included.
+
+    Args:
+        changes: see ``pair_config``.
+    """
     torch.manual_seed(0)
-    model = MODELS.build(
-        {
-            'type': 'MaskedImageModel',
-            'data_preprocessor': {
-                'type': 'MaskingDataPreprocessor',
-                'mean': [120.0, 115.0, 100.0],
-                'std': [60.0, 55.0, 50.0],
-                'masking': parts.pop('masking'),
-            },
-            **parts,
-        }
-    )
+    model = MODELS.build(pair_config(backbone, method_name, **changes))
     model.backbone.init_weights()
     model.neck.init_weights()
     for parameter in model.parameters():

@@ -1,0 +1,83 @@
+"""The models that ``methods.py`` compares: one network under three methods."""
+
+from __future__ import annotations
+
+import torch
+
+from mixmae.engine.command_line import ConfigError
+from mixmae.registry import MODELS
+
+
+def networks(name: str, size: int) -> dict[str, dict]:
+    """One network as MixMAE, UM-MAE and UM-MAE's SimMIM pretrain it.
+
+    Args:
+        name: 'swin-' or 'pvt-' with t, s, b or l.
+        size: side of the images in pixels.
+
+    Raises:
+        ConfigError: there is no such network.
+    """
+    family, _, letter = name.partition('-')
+    archs = {'t': 'tiny', 's': 'small', 'b': 'base', 'l': 'large'}
+    if family not in ('swin', 'pvt') or letter not in archs:
+        raise ConfigError(
+            f'--backbone {name}: choose swin- or pvt- with t, s, b or l'
+        )
+    arch: dict = {'arch': archs[letter], 'img_size': size}
+    if family == 'pvt':
+        plain = {'type': 'MIMPVT', **arch}
+        theirs = {**plain, 'reduction': 'pool', 'patch_norm': False}
+        compact = {**theirs, 'sr_ratios': (4, 2, 1, 1)}
+        return {'mixmae': plain, 'um-mae': compact, 'simmim': theirs}
+    # A quarter of the image's side, but all of it in the last two stages.
+    windows = [size // 16] * 3 + [size // 32]
+    plain = {'type': 'MIMSwin', **arch, 'window_sizes': windows}
+    theirs = {
+        **plain,
+        'position_bias': 'log_coordinates',
+        'bias_dims': 64 if letter == 'l' else 32,
+        'merging': 'conv',
+        'shift': True,
+        'absolute_positions': False,
+        'norm_eps': 1e-6,
+    }
+    compact = {**theirs, 'window_sizes': [size // 32] * 3 + [size // 64]}
+    return {'mixmae': plain, 'um-mae': compact, 'simmim': theirs}
+
+
+def model_config(method: str, backbone: str, size: int) -> dict:
+    """The whole pretraining model of a method."""
+    network = networks(backbone, size)[method]
+    with torch.device('meta'):
+        dims = MODELS.build(network).num_features
+    deep = method == 'mixmae' or backbone == 'swin-l'
+    decoder = dict(embed_dims=512, depth=8 if deep else 2, num_heads=16)
+    head: dict = dict(type='MaskedReconstructionHead')
+    if method == 'mixmae':
+        masking = dict(type='RandomMasking', ratio=0.5, cell=32)
+        neck = dict(type='MixMAENeck', decoder=decoder)
+        head = dict(type='DualReconstructionHead')
+    elif method == 'um-mae':
+        masking = dict(type='UniformMasking', cell=16, secondary_ratio=0.25)
+        neck = dict(
+            type='UMMAENeck',
+            decoder=dict(**decoder, norm_eps=1e-6),
+            token_channels=dims[0],
+        )
+    else:
+        masking = dict(type='RandomMasking', ratio=0.75, cell=16, shared=False)
+        neck = dict(type='SimMIMNeck', token_channels=dims[0], cell=16)
+        head.update(norm_pixels=False, loss='l1')
+    return dict(
+        type='MaskedImageModel',
+        data_preprocessor=dict(
+            type='MaskingDataPreprocessor',
+            mean=[123.675, 116.28, 103.53],
+            std=[58.395, 57.12, 57.375],
+            masking=masking,
+        ),
+        backbone=network,
+        neck=dict(**neck, in_channels=dims[-1]),
+        head=head,
+    )

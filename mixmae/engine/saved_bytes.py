@@ -1,0 +1,76 @@
+"""How much memory autograd keeps for a backward pass, and of what."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import mixmae
+
+OURS = Path(mixmae.__file__).parent
+
+
+class SavedBytes:
+    """Counts what autograd saves within a ``with`` block.
+
+        with SavedBytes(model) as saved:
+            loss = model.loss(images, mask)['loss']
+        saved.total / len(images)
+
+    Each storage counts once, whole, however many tensors share it; the
+    model's parameters and buffers do not count, copies of them in another
+    dtype do.
+
+    Args:
+        model: whose parameters and buffers are left out.
+
+    Attributes:
+        sizes: bytes of each storage, by address.
+        origins: bytes by shape, dtype and the line of mixmae that saved them
+            first.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        known = [*model.parameters(), *model.buffers()]
+        self._known = {x.untyped_storage().data_ptr() for x in known}
+        self.sizes: dict[int, int] = {}
+        self.origins: Counter[str] = Counter()
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(
+            self._note, lambda tensor: tensor
+        )
+
+    def __enter__(self) -> SavedBytes:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hooks.__exit__(*error)
+
+    @property
+    def total(self) -> int:
+        """Bytes of all storages together."""
+        return sum(self.sizes.values())
+
+    def _note(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        address = storage.data_ptr()
+        if address in self._known or address in self.sizes:
+            return tensor.detach()
+        self.sizes[address] = storage.nbytes()
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype)[6:]
+        self.origins[f'{shape} {dtype} {_place()}'] += storage.nbytes()
+        # A node that held its own output would never be freed.
+        return tensor.detach()
+
+
+def _place() -> str:
+    """The innermost line of mixmae that runs, this file left out."""
+    for frame in reversed(traceback.extract_stack()):
+        path = Path(frame.filename)
+        if OURS in path.parents and path.name != Path(__file__).name:
+            return f'{path.name}:{frame.lineno}'
+    return 'elsewhere'

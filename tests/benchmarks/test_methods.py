@@ -1,0 +1,146 @@
+"""The benchmark counts right and says what it counted; no timing here."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+from tests.engine.tiny_run import ROOT
+from tests.models.pairs import pair_config
+from tests.tools.running import load_tool, run_tool
+
+PATH = ROOT / 'benchmarks' / 'methods.py'
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(PATH.parent))
+    module = load_tool(PATH)
+    threads = torch.get_num_threads()
+    yield module
+    torch.set_num_threads(threads)
+
+
+def test_measures_each_method(monkeypatch, tool):
+    names = {'um-mae': 'um-mae', 'simmim': 'simmim-16', 'mixmae': 'mixmae'}
+    monkeypatch.setattr(
+        tool,
+        'model_config',
+        lambda method, *_: pair_config('log-swin', names[method]),
+    )
+    options = ['--img-size', '128', '--batch', '3', '--list-saved', '3']
+    quick = ['--steps', '1', '--warmup', '0', '--threads', '1']
+    monkeypatch.setattr(sys, 'argv', [str(PATH), *options, *quick])
+    args = tool.parse_args()
+    found = {name: tool.measure(args, name) for name in tool.METHODS}
+    for row in found.values():
+        assert row['images_per_second'] > 0 and len(row['step_seconds']) == 1
+        assert row['peak_bytes'] > 1e8
+        assert len(row['largest']) == 3
+        grows = row['saved_bytes_per_further_image']
+        assert 0.3 < grows / row['saved_bytes_per_image'] <= 1
+    # A quarter of the tokens goes through the encoder.
+    bytes_ = {k: v['saved_bytes_per_image'] for k, v in found.items()}
+    assert bytes_['um-mae'] < 0.6 * bytes_['simmim']
+
+
+@pytest.mark.parametrize('backbone', ['swin-t', 'pvt-s'])
+def test_one_network_under_three_methods(tool, backbone):
+    found = tool.networks(backbone, 256)
+    with torch.device('meta'):
+        built = {name: tool.MODELS.build(found[name]) for name in found}
+    assert len({str(net.num_features) for net in built.values()}) == 1
+    assert len({str(net.depths) for net in built.values()}) == 1
+    sizes = {
+        name: sum(p.numel() for p in net.parameters())
+        for name, net in built.items()
+    }
+    # SimMIM's is UM-MAE's, but for what it sees at once.
+    if backbone == 'swin-t':
+        assert sizes['um-mae'] == sizes['simmim']
+        windows = [found[name]['window_sizes'] for name in found]
+        assert windows == [[16, 16, 16, 8], [8, 8, 8, 4], [16, 16, 16, 8]]
+    assert min(sizes.values()) > 2e7 and max(sizes.values()) < 3.5e7
+
+
+def row(speed: float, saved: float = 2e8) -> dict:
+    return {
+        'images_per_second': speed,
+        'peak_bytes': 1e9,
+        'saved_bytes_per_image': saved,
+        'saved_bytes_per_further_image': saved,
+        'largest': [('(2, 3) float32 here.py:1', 24e6)],
+    }
+
+
+def test_speeds_compare_within_a_round(tool):
+    """A machine that becomes half as fast changes no ratio."""
+    rounds = [
+        {'um-mae': row(6.0), 'simmim': row(2.0)},
+        {'um-mae': row(3.0), 'simmim': row(1.0)},
+        {'um-mae': row(6.2), 'simmim': row(2.0)},
+    ]
+    found = tool.summary(rounds)
+    assert found['um-mae']['images_per_second'] == 6.0
+    assert found['um-mae']['slowest_round'] == 3.0
+    assert found['um-mae']['times_simmim'] == 3.0
+    assert found['simmim']['times_simmim'] == 1.0
+    lines = tool.table(found).splitlines()
+    found = ' '.join(lines[1].split())
+    assert found == 'um-mae 6.00 (3.00 to 6.20) 3.00 200.0 1000'
+    assert 'times_simmim' not in tool.summary([{'mixmae': row(1)}])['mixmae']
+
+
+def test_methods_take_turns_and_figures_are_written(
+    tool, monkeypatch, tmp_path, capsys
+):
+    calls = []
+
+    def measure(args, method):
+        calls.append(method)
+        return row(4.0, saved=56.5e6)
+
+    monkeypatch.setattr(tool, 'measure_apart', measure)
+    out = tmp_path / 'new' / 'figures.json'
+    options = ['--rounds', '2', '--list-saved', '1', '--out', str(out)]
+    monkeypatch.setattr(sys, 'argv', [str(PATH), *options])
+    tool.main()
+    first = ['mixmae', 'um-mae', 'simmim']
+    assert calls == [*first, *first[1:], first[0]]
+    written = json.loads(out.read_text())
+    assert len(written['rounds']) == 2 and written['commit']
+    assert written['settings']['backbone'] == 'swin-t'
+    assert written['summary']['um-mae']['times_simmim'] == 1.0
+    said = capsys.readouterr().out
+    assert '226 (measured elsewhere): 4.00 times less' in said
+    assert '3.00 MB/img (2, 3) float32 here.py:1' in said
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--img-size', '100'], '--img-size 100 is no multiple of 64'),
+        (['--rounds', '0'], '--rounds must be at least 1'),
+        (['--backbone', 'vit-b'], '--backbone vit-b: choose swin- or pvt-'),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    tool, monkeypatch, capsys, options, message
+):
+    monkeypatch.setattr(sys, 'argv', [str(PATH), *options])
+    with pytest.raises(SystemExit) as exit_:
+        tool.run_tool(tool.main)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_runs_a_method_in_a_process_of_its_own(tmp_path):
+    out = tmp_path / 'figures.json'
+    small = ['--methods', 'simmim', '--img-size', 64, '--batch', 1]
+    quick = ['--rounds', 1, '--steps', 1, '--warmup', 0, '--threads', 1]
+    done = run_tool(PATH, *small, *quick, '--out', out)
+    found = json.loads(out.read_text())['summary']
+    assert found['simmim']['saved_bytes_per_image'] > 1e6
+    assert done.stdout.splitlines()[1].startswith('simmim ')

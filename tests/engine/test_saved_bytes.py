@@ -1,0 +1,60 @@
+import torch
+from torch import nn
+
+from mixmae.engine.saved_bytes import SavedBytes
+
+
+def test_counts_each_storage_once_and_no_parameters():
+    """A linear map keeps its input; what shares its storage is free."""
+    layer, x = nn.Linear(8, 4), torch.randn(5, 8, requires_grad=True)
+    with SavedBytes(layer) as saved:
+        y = layer(x)
+        assert saved.total == 5 * 8 * 4
+        z = layer(x.view(8, 5).view(5, 8))
+    assert saved.total == 5 * 8 * 4
+    # The product keeps both factors.
+    with SavedBytes(layer) as saved:
+        product = y * z
+    assert saved.total == 2 * 5 * 4 * 4
+    product.sum().backward()
+    assert layer.weight.grad.abs().sum() > 0
+
+
+def test_gradients_are_those_without_hooks():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Softmax(1), nn.Linear(4, 1))
+    x = torch.randn(3, 4)
+    model(x).sum().backward()
+    wanted = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    with SavedBytes(model):
+        loss = model(x).sum()
+    loss.backward()
+    for parameter, gradient in zip(model.parameters(), wanted, strict=True):
+        assert torch.equal(parameter.grad, gradient)
+
+
+def test_a_view_keeps_its_whole_storage():
+    layer = nn.Linear(8, 4)
+    with SavedBytes(layer) as saved:
+        layer(torch.randn(100, 8, requires_grad=True)[:5])
+    assert saved.total == 100 * 8 * 4
+
+
+def test_copies_of_parameters_count():
+    layer, x = nn.Linear(8, 4, bias=False), torch.randn(5, 8).bfloat16()
+    with SavedBytes(layer) as saved, torch.autocast('cpu', torch.bfloat16):
+        layer(x.requires_grad_())
+    assert saved.total == 5 * 8 * 2 + 8 * 4 * 2
+
+
+def test_says_where():
+    from mixmae.models.layers.transformer_block import MLP
+
+    mlp = MLP(8)
+    with SavedBytes(mlp) as saved:
+        mlp(torch.randn(2, 8))
+    (first, size), *_ = saved.origins.most_common()
+    # Of GELU the input and the output.
+    assert size == 2 * 2 * 32 * 4
+    assert first.startswith('(2, 32) float32 transformer_block.py:')
+    assert sum(saved.origins.values()) == saved.total
