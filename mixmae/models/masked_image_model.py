@@ -131,7 +131,7 @@ class MaskedImageModel(BaseModel):
     def _predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
         """The way of an image: (B, 3, H, W) -> predictions (B, L, ...)."""
         tokens = self.backbone.embed(images)
-        visible = self.neck.hide(tokens, mask)
+        visible = self.neck.hide(tokens, mask, self.backbone.embed_token)
         latent = self.backbone.encode(*visible)
         return self.neck.reveal(latent, mask)
 

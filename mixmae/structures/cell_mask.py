@@ -22,6 +22,8 @@ class CellMask:
         num_hidden: hidden cells per image if that is one number for the
             batch, else None. Counted at construction, on the CPU only, so
             that no step waits for a GPU; ``to`` carries it along.
+        one_in_four: whether exactly one cell of each 2x2 is visible (UM-MAE,
+            "uniform sampling"); known as ``num_hidden`` is, else None.
 
     Raises:
         ValueError: ``hidden`` or ``secondary`` has the wrong dtype or shape,
@@ -32,6 +34,7 @@ class CellMask:
     cell: int
     secondary: Tensor | None = None
     num_hidden: int | None = field(default=None)
+    one_in_four: bool | None = field(default=None)
 
     def __post_init__(self) -> None:
         for name in ('hidden', 'secondary'):
@@ -45,10 +48,15 @@ class CellMask:
                 )
         if self.cell < 1:
             raise ValueError(f'CellMask.cell must be positive: {self.cell}')
-        if self.num_hidden is None and self.hidden.device.type == 'cpu':
+        if self.hidden.device.type != 'cpu':
+            return
+        if self.num_hidden is None:
             counts = self.hidden.flatten(1).sum(1).unique().tolist()
             if len(counts) == 1:
                 object.__setattr__(self, 'num_hidden', counts[0])
+        if self.one_in_four is None:
+            found = _keeps_one_in_four(self.hidden)
+            object.__setattr__(self, 'one_in_four', found)
 
     @property
     def shared(self) -> bool:
@@ -59,6 +67,12 @@ class CellMask:
     def grid(self) -> tuple[int, int]:
         """Rows and columns of cells."""
         return self.hidden.size(1), self.hidden.size(2)
+
+    def keeps_one_in_four(self) -> bool:
+        """``one_in_four``, found out now if need be."""
+        if self.one_in_four is None:
+            return _keeps_one_in_four(self.hidden)
+        return self.one_in_four
 
     def at_stride(self, stride: int) -> Tensor:
         """``hidden`` on the token grid of a stride.
@@ -106,4 +120,14 @@ class CellMask:
         if secondary is not None:
             secondary = secondary.to(device, non_blocking=non_blocking)
         hidden = self.hidden.to(device, non_blocking=non_blocking)
-        return CellMask(hidden, self.cell, secondary, self.num_hidden)
+        return CellMask(
+            hidden, self.cell, secondary, self.num_hidden, self.one_in_four
+        )
+
+
+def _keeps_one_in_four(hidden: Tensor) -> bool:
+    rows, columns = hidden.shape[1:]
+    if rows % 2 or columns % 2:
+        return False
+    blocks = hidden.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))
+    return bool((blocks.sum((2, 4)) == 3).all())

@@ -92,10 +92,20 @@ class HierarchicalBackbone(BaseModule):
         self.norm_eval = norm_eval
         self.untraced: dict[str, object] = {}
 
-    def finish(self, norm_eps: float) -> None:
-        """Adds the norms of the outputs and freezes what is to be frozen."""
+    def finish(self, norm_eps: float, output_norms: bool = True) -> None:
+        """Adds the norms of the outputs and freezes what is to be frozen.
+
+        Args:
+            norm_eps: their epsilon.
+            output_norms: False leaves them out, for classifiers that norm
+                the pooled map instead, see ``NormedPooling``.
+        """
         for i in self.out_indices:
-            norm = nn.LayerNorm(self.num_features[i], eps=norm_eps)
+            norm = (
+                nn.LayerNorm(self.num_features[i], eps=norm_eps)
+                if output_norms
+                else nn.Identity()
+            )
             self.add_module(f'norm{i}', norm)
         for module in self._frozen():
             module.requires_grad_(False)
@@ -110,6 +120,11 @@ class HierarchicalBackbone(BaseModule):
             (B, H / patch, W / patch, C); sides rounded up, zeros padded.
         """
         return self.patch_embed(images)
+
+    def embed_token(self, token: Tensor) -> Tensor:
+        """A learned token (..., C), normed as ``embed`` norms its tokens."""
+        norm = getattr(self.patch_embed, 'norm', None)
+        return token if norm is None else norm(token)
 
     def encode(
         self,
@@ -126,13 +141,18 @@ class HierarchicalBackbone(BaseModule):
             (B, h, w, C) at the total stride.
 
         Raises:
-            ValueError: ``out_indices`` leaves out the last stage.
+            ValueError: ``out_indices`` leaves out the last stage, or the
+                backbone takes no coords.
         """
         last = self.num_stages - 1
         if last not in self.out_indices:
             raise ValueError(
                 f'encoding ends in stage {last}, which out_indices '
                 f'{self.out_indices} leave out'
+            )
+        if coords is not None and not self.takes_coords:
+            raise ValueError(
+                f'{type(self).__name__} {self.refusals["takes_coords"]}'
             )
         x = self._with_positions(tokens, coords)
         for i, stage in enumerate(self.stages):

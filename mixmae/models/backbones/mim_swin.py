@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from torch import nn
@@ -15,6 +14,13 @@ from mixmae.models.layers.patches import PatchEmbed
 from mixmae.models.layers.stage import SwinStage
 from mixmae.registry import MODELS
 
+POSITION_BIASES = ('table', 'log_coordinates')
+MERGINGS = ('linear', 'conv')
+_NO_COORDS = (
+    'with a bias table knows offsets on its own grid only; give it '
+    "position_bias='log_coordinates'"
+)
+
 
 @MODELS.register_module()
 class MIMSwin(HierarchicalBackbone):
@@ -22,7 +28,9 @@ class MIMSwin(HierarchicalBackbone):
 
     A Swin with large windows, without shifts, and with frozen sine-cosine
     positions at the first stage. ``HierarchicalBackbone`` says how it is
-    called.
+    called. UM-MAE's Swin (models_mae_swin.py) has ``shift=True``,
+    ``absolute_positions=False``, ``position_bias='log_coordinates'``,
+    ``merging='conv'``, ``norm_eps=1e-6`` and ``block_norm_eps=1e-5``.
 
     Args:
         arch: a name ('tiny', 'small', 'base', 'large', 'huge', or aliases
@@ -53,6 +61,12 @@ class MIMSwin(HierarchicalBackbone):
             none.
         position_resize: how positions meet a grid other than ``img_size``'s;
             see ``SinCosPositions``.
+        position_bias: 'table', one learned bias per offset, or
+            'log_coordinates', an MLP over offsets that also serves tokens
+            gathered from a larger grid (UM-MAE); see ``LogCoordinateBias``.
+        bias_dims: hidden channels of that MLP.
+        merging: 'linear' as in Swin, or 'conv' as in UM-MAE; see
+            ``PatchMerging`` and ``ConvMerging``.
         bias_resize: how bias tables of other windows are resized when they
             are loaded, 'bicubic' (official) or 'geometric' (SimMIM); see
             ``resize_table``.
@@ -60,19 +74,12 @@ class MIMSwin(HierarchicalBackbone):
             debugging. Same figures to rounding.
         with_cp: recompute blocks in the backward pass, to save memory.
         norm_eps: epsilon of the layer norms.
+        block_norm_eps: of those inside the blocks; None = ``norm_eps``.
+        output_norms: see ``HierarchicalBackbone.finish``.
 
     Raises:
         ValueError: arguments out of range, or that disagree.
     """
-
-    takes_coords = False
-    refusals = MappingProxyType(
-        {
-            'takes_coords': (
-                'with a bias table knows offsets on its own grid only'
-            )
-        }
-    )
 
     def __init__(
         self,
@@ -89,15 +96,22 @@ class MIMSwin(HierarchicalBackbone):
         mask_padding: bool = True,
         absolute_positions: bool = True,
         position_resize: str = 'bicubic',
+        position_bias: str = 'table',
+        bias_dims: int = 32,
+        merging: str = 'linear',
         bias_resize: str = 'bicubic',
         sort_groups: bool = True,
         with_cp: bool = False,
         norm_eps: float = 1e-5,
+        block_norm_eps: float | None = None,
+        output_norms: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         embed_dims, depths, num_heads = swin_arch(arch)
         stages = len(depths)
         _check(window_sizes, patch_size, stages)
+        _check_choice('position_bias', position_bias, POSITION_BIASES)
+        _check_choice('merging', merging, MERGINGS)
         super().__init__(
             [embed_dims << i for i in range(stages)],
             depths,
@@ -113,10 +127,18 @@ class MIMSwin(HierarchicalBackbone):
             'img_size': img_size,
             'absolute_positions': absolute_positions,
             'norm_eps': norm_eps,
+            'block_norm_eps': block_norm_eps,
             'position_resize': position_resize,
             'shift': shift,
             'mask_padding': mask_padding,
         }
+
+        if position_bias == 'table':
+            self.takes_coords = False
+            self.refusals = {'takes_coords': _NO_COORDS}
+        else:
+            # No tensor has a window's size then.
+            self.untraced['window_sizes'] = tuple(window_sizes)
 
         size = (img_size,) * 2 if isinstance(img_size, int) else img_size
         rows, columns = (-(-side // patch_size) for side in size)
@@ -126,6 +148,7 @@ class MIMSwin(HierarchicalBackbone):
             else None
         )
         self.patch_embed = PatchEmbed(patch_size, embed_dims, norm_eps)
+        coordinates = position_bias == 'log_coordinates'
         rates = np.linspace(0, drop_path_rate, sum(depths)).tolist()
         self.stages = nn.ModuleList()
         for i, depth in enumerate(depths):
@@ -141,13 +164,25 @@ class MIMSwin(HierarchicalBackbone):
                     mlp_ratio=mlp_ratio,
                     drop_path=tuple(rates[first : first + depth]),
                     norm_eps=norm_eps,
+                    block_norm_eps=block_norm_eps,
                     mask_padding=mask_padding,
                     sort_groups=sort_groups,
                     with_cp=with_cp,
                     bias_resize=bias_resize,
+                    bias_dims=bias_dims if coordinates else None,
+                    merging=merging,
+                    # A cell is half as wide as a token of the last stage.
+                    cell=2.0 ** (stages - 2 - i),
                 )
             )
-        self.finish(norm_eps)
+        self.finish(norm_eps, output_norms)
+
+
+def _check_choice(name: str, given: str, choices: Sequence[str]) -> None:
+    if given not in choices:
+        raise ValueError(
+            f'{name} must be one of {list(choices)}, got {given!r}'
+        )
 
 
 def _check(window_sizes: Sequence[int], patch_size: int, stages: int) -> None:

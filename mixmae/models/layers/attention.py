@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from mixmae.models.layers.position_bias import RelativePositionBias
+from mixmae.models.layers.log_coordinate_bias import (
+    LogCoordinateBias,
+    TokenPairs,
+)
+from mixmae.models.layers.position_bias import (
+    OffsetBias,
+    RelativePositionBias,
+)
 from mixmae.models.layers.windows import Layout
 
 
@@ -58,6 +65,8 @@ class WindowAttention(AttentionHeads):
         num_heads: heads, a divisor of ``embed_dims``.
         window: side of the full window.
         bias_resize: see ``RelativePositionBias``.
+        bias_dims: hidden channels of a ``LogCoordinateBias``; None = a
+            ``RelativePositionBias``.
     """
 
     def __init__(
@@ -66,10 +75,13 @@ class WindowAttention(AttentionHeads):
         num_heads: int,
         window: int,
         bias_resize: str = 'bicubic',
+        bias_dims: int | None = None,
     ) -> None:
         super().__init__(embed_dims, num_heads)
-        self.position_bias = RelativePositionBias(
-            window, num_heads, bias_resize
+        self.position_bias: OffsetBias = (
+            RelativePositionBias(window, num_heads, bias_resize)
+            if bias_dims is None
+            else LogCoordinateBias(window, num_heads, bias_dims)
         )
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
@@ -77,7 +89,9 @@ class WindowAttention(AttentionHeads):
         if layout.real is not None:
             x = x.masked_fill(~layout.real, 0)
         qkv = self.heads(x)
-        if len(layout.parts) == 1:
+        if layout.pairs is not None:
+            out = self._attend_gathered(qkv, layout.pairs, layout.allow)
+        elif len(layout.parts) == 1:
             out = self._attend(qkv, layout.positions, layout.allow)
         else:
             assert layout.positions is not None and layout.allow is None
@@ -111,3 +125,17 @@ class WindowAttention(AttentionHeads):
         out = scaled_dot_product_attention(query, key, value, attn_mask=bias)
         out = out.reshape(images, windows, self.num_heads, *out.shape[-2:])
         return out.transpose(2, 3).flatten(3)
+
+    def _attend_gathered(
+        self, qkv: Tensor, pairs: TokenPairs, allow: Tensor | None
+    ) -> Tensor:
+        """(B, nW, N, 3, h, d) -> (B, nW, N, C), with biases per image."""
+        assert isinstance(self.position_bias, LogCoordinateBias)
+        bias = self.position_bias.among(pairs).to(qkv.dtype)
+        if allow is not None:
+            bias = bias.masked_fill(~allow[:, :, None], -torch.inf)
+        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).flatten(1, 2)
+        out = scaled_dot_product_attention(
+            query, key, value, attn_mask=bias.flatten(0, 1)
+        )
+        return out.transpose(1, 2).flatten(2).unflatten(0, qkv.shape[:2])

@@ -54,15 +54,29 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.predict = nn.Linear(embed_dims, out_channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Tokens of a full grid, (B, h, w, D) -> (B, h * w, D)."""
+    def forward(self, x: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Decodes the tokens of a full grid.
+
+        Args:
+            x: (B, h, w, D).
+            wanted: long (n,), tokens of the flattened batch and grid that
+                are asked for; the others need not go through the last MLP.
+
+        Returns:
+            (B, h * w, D), or (n, D).
+        """
         coords = grid_coords(x.size(1), x.size(2), x.device)
         x = x + sincos_embedding(coords, self.embed_dims)
         x = x.flatten(1, 2)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x)
-        return x
+        last = self.blocks[-1]
+        assert isinstance(last, TransformerBlock)
+        x = last.attend(x)
+        if wanted is not None:
+            x = x.flatten(0, 1).index_select(0, wanted)
+        return last.transform(x)
 
     def pixels(self, x: Tensor) -> Tensor:
-        """Decoded tokens (B, L, D) -> predictions (B, L, out_channels)."""
+        """Decoded tokens (..., D) -> predictions (..., out_channels)."""
         return self.predict(self.norm(x))

@@ -69,3 +69,40 @@ class PatchMerging(nn.Module):
         x = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))
         x = x.permute(0, 1, 3, 4, 2, 5).flatten(3)
         return self.reduction(self.norm(x))
+
+
+class ConvMerging(nn.Module):
+    """A layer norm and a 2x2 convolution of stride 2, with a bias.
+
+    UM-MAE's merging. Unlike ``PatchMerging`` it norms each token by itself.
+
+    Args:
+        embed_dims: channels of the input.
+        norm_eps: epsilon of the layer norm; None = no norm.
+        out_dims: channels of the output; None = twice ``embed_dims``.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        norm_eps: float | None = 1e-5,
+        out_dims: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.norm = (
+            nn.Identity()
+            if norm_eps is None
+            else nn.LayerNorm(embed_dims, eps=norm_eps)
+        )
+        self.proj = nn.Conv2d(embed_dims, out_dims or 2 * embed_dims, 2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H / 2, W / 2, C'); odd sides are padded."""
+        x = self.norm(x)
+        pad_h, pad_w = (-side % 2 for side in x.shape[1:3])
+        if pad_h or pad_w:
+            x = F.pad(x, (0, 0, 0, pad_w, 0, pad_h))
+        # Windows that do not overlap: one matrix product.
+        x = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3)
+        weight = self.proj.weight.permute(0, 2, 3, 1).flatten(1)
+        return F.linear(x.flatten(3), weight, self.proj.bias)

@@ -8,35 +8,21 @@ from torch import Tensor, nn
 from mixmae.models.layers.bias_resize import check_method, resize_table
 
 
-class RelativePositionBias(nn.Module):
-    """One learned bias per head and offset between two tokens of a window.
+class OffsetBias(nn.Module):
+    """One bias per head and offset between two tokens of a window.
 
-    Swin, 2103.14030 section 3.2. A table of another window size is resized
-    when it is loaded.
+    Subclasses say by ``rows`` where the biases come from.
 
     Args:
         window: side of the full window.
-        num_heads: number of heads.
-        resize: how; see ``resize_table``.
-
-    Raises:
-        ValueError: an unknown ``resize``.
     """
 
     index: Tensor
 
-    def __init__(
-        self, window: int, num_heads: int, resize: str = 'bicubic'
-    ) -> None:
+    def __init__(self, window: int) -> None:
         super().__init__()
-        check_method(resize)
         self.window = window
-        self.resize = resize
-        offsets = (2 * window - 1) ** 2
-        self.table = nn.Parameter(torch.zeros(offsets, num_heads))
         self.register_buffer('index', _offset_index(window), persistent=False)
-        self.register_load_state_dict_pre_hook(_resize_loaded_table)
-        nn.init.trunc_normal_(self.table, std=0.02)
 
     def forward(self, positions: Tensor | None = None) -> Tensor:
         """The biases among some tokens.
@@ -51,8 +37,43 @@ class RelativePositionBias(nn.Module):
         index = self.index
         if positions is not None:
             index = index[positions][:, positions]
-        bias = self.table.index_select(0, index.flatten())
+        bias = self.rows().index_select(0, index.flatten())
         return bias.view(*index.shape, -1).permute(2, 0, 1)
+
+    def rows(self) -> Tensor:
+        """The biases of all offsets, ((2 window - 1)^2, heads)."""
+        raise NotImplementedError
+
+
+class RelativePositionBias(OffsetBias):
+    """A learned table of biases.
+
+    Swin, 2103.14030 section 3.2. A table of another window size is resized
+    when it is loaded.
+
+    Args:
+        window: side of the full window.
+        num_heads: number of heads.
+        resize: how; see ``resize_table``.
+
+    Raises:
+        ValueError: an unknown ``resize``.
+    """
+
+    def __init__(
+        self, window: int, num_heads: int, resize: str = 'bicubic'
+    ) -> None:
+        super().__init__(window)
+        check_method(resize)
+        self.resize = resize
+        offsets = (2 * window - 1) ** 2
+        self.table = nn.Parameter(torch.zeros(offsets, num_heads))
+        self.register_load_state_dict_pre_hook(_resize_loaded_table)
+        nn.init.trunc_normal_(self.table, std=0.02)
+
+    def rows(self) -> Tensor:
+        """The table."""
+        return self.table
 
 
 def _offset_index(window: int) -> Tensor:

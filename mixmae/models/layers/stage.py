@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.layers.attention import WindowAttention
-from mixmae.models.layers.patches import PatchMerging
+from mixmae.models.layers.patches import ConvMerging, PatchMerging
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.models.layers.windows import Layout, SortedTokens, Windows
 from mixmae.structures import AttentionGroups
@@ -25,17 +25,23 @@ class SwinStage(nn.Module):
         num_heads: heads, a divisor of ``embed_dims``.
         window: side of a window in tokens.
         downsample: merge 2x2 tokens of ``embed_dims / 2`` channels first.
-        shift: every second block shifts its windows by half their side. The
-            MixMAE encoder does not.
+        shift: every second block shifts its windows by half their side,
+            where there is more than one. The MixMAE encoder does not.
         mlp_ratio: hidden channels of the MLPs over ``embed_dims``.
         drop_path: one probability per block.
         norm_eps: epsilon of the layer norms.
+        block_norm_eps: of those inside the blocks; None = ``norm_eps``.
         mask_padding: see ``Windows``.
         sort_groups: where one window covers the grid, sort the tokens by
             group instead of masking scores. False is the plain path, for
             debugging: same figures, twice the attention work.
         with_cp: recompute each block in the backward pass, to save memory.
         bias_resize: see ``RelativePositionBias``.
+        bias_dims: see ``WindowAttention``.
+        merging: 'linear' or 'conv', see ``PatchMerging`` and
+            ``ConvMerging``.
+        cell: side, in tokens of this stage, of the cells from which
+            gathered tokens come; see ``TokenPairs``.
     """
 
     def __init__(
@@ -49,29 +55,35 @@ class SwinStage(nn.Module):
         mlp_ratio: float = 4.0,
         drop_path: tuple[float, ...] = (),
         norm_eps: float = 1e-5,
+        block_norm_eps: float | None = None,
         mask_padding: bool = True,
         sort_groups: bool = True,
         with_cp: bool = False,
         bias_resize: str = 'bicubic',
+        bias_dims: int | None = None,
+        merging: str = 'linear',
+        cell: float = 1.0,
     ) -> None:
         super().__init__()
         self.window = window
+        self.cell = cell
         self.shifts = (0, window // 2) if shift else (0,)
         self.mask_padding = mask_padding
         self.sort_groups = sort_groups
         self.with_cp = with_cp
-        self.downsample = (
-            PatchMerging(embed_dims // 2, norm_eps)
-            if downsample
-            else nn.Identity()
-        )
+        self.downsample: nn.Module = nn.Identity()
+        if downsample:
+            merge = PatchMerging if merging == 'linear' else ConvMerging
+            self.downsample = merge(embed_dims // 2, norm_eps)
         self.blocks = nn.ModuleList(
             TransformerBlock(
                 embed_dims,
-                WindowAttention(embed_dims, num_heads, window, bias_resize),
+                WindowAttention(
+                    embed_dims, num_heads, window, bias_resize, bias_dims
+                ),
                 mlp_ratio,
                 drop_path[i] if drop_path else 0.0,
-                norm_eps,
+                norm_eps if block_norm_eps is None else block_norm_eps,
             )
             for i in range(depth)
         )
@@ -82,9 +94,18 @@ class SwinStage(nn.Module):
         groups: AttentionGroups | None = None,
         coords: Tensor | None = None,
     ) -> Tensor:
-        """(B, H, W, C) -> (B, H, W, C), or half of H, W and twice C."""
+        """(B, H, W, C) -> (B, H, W, C), or half of H, W and twice C.
+
+        Args:
+            x: the tokens.
+            groups: see ``AttentionGroups``.
+            coords: (B, H', W', 2), behind the merging, of gathered tokens.
+        """
         x = self.downsample(x)
-        layouts = [self.layout(x, shift, groups) for shift in self.shifts]
+        # One window that covers the grid is never shifted.
+        several = max(x.shape[1:3]) > self.window
+        shifts = self.shifts if several else (0,)
+        layouts = [self.layout(x, shift, groups, coords) for shift in shifts]
         if len(layouts) == 1:
             # The layout is entered and left once per stage.
             layout = layouts[0]
@@ -98,16 +119,28 @@ class SwinStage(nn.Module):
         return x
 
     def layout(
-        self, x: Tensor, shift: int, groups: AttentionGroups | None
+        self,
+        x: Tensor,
+        shift: int,
+        groups: AttentionGroups | None,
+        coords: Tensor | None = None,
     ) -> Layout:
         """How the tokens of a grid are laid out for attention."""
         grid = (x.size(1), x.size(2))
-        if self.sort_groups and groups and max(grid) <= self.window:
+        whole = max(grid) <= self.window and coords is None
+        if self.sort_groups and groups and whole:
             order = groups.order(*grid)
             if order is not None:
                 return SortedTokens(grid, self.window, order)
         return Windows(
-            grid, self.window, shift, groups, self.mask_padding, x.device
+            grid,
+            self.window,
+            shift,
+            groups,
+            self.mask_padding,
+            x.device,
+            coords,
+            self.cell,
         )
 
     def _run(self, block: nn.Module, x: Tensor, layout: Layout) -> Tensor:

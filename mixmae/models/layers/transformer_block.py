@@ -54,5 +54,12 @@ class TransformerBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, *context: object) -> Tensor:
-        x = x + self.drop_path(self.attn(self.norm1(x), *context))
+        return self.transform(self.attend(x, *context))
+
+    def attend(self, x: Tensor, *context: object) -> Tensor:
+        """The first half: tokens meet."""
+        return x + self.drop_path(self.attn(self.norm1(x), *context))
+
+    def transform(self, x: Tensor) -> Tensor:
+        """The second half, each token for itself."""
         return x + self.drop_path(self.mlp(self.norm2(x)))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mixmae.models.layers.log_coordinate_bias import TokenPairs
 from mixmae.structures import AttentionGroups, GroupOrder
 
 
@@ -27,6 +28,8 @@ class Layout(Protocol):
         parts: lengths into which N is cut; attention stays within a part.
         real: bool (1, nW, N, 1), False where a token is padding that is
             attended to; None = there is none.
+        pairs: the offsets between tokens that were gathered from a larger
+            grid; None = they stand as their positions say.
     """
 
     @property
@@ -40,6 +43,9 @@ class Layout(Protocol):
 
     @property
     def real(self) -> Tensor | None: ...
+
+    @property
+    def pairs(self) -> TokenPairs | None: ...
 
     def partition(self, x: Tensor) -> Tensor: ...
 
@@ -87,6 +93,8 @@ class Windows:
         mask_padding: padding is seen by nobody; False treats it as tokens of
             the image, as mmdet's Swin does.
         device: of the tokens.
+        coords: (B, H, W, 2), of gathered tokens; see ``TokenPairs``.
+        cell: side in tokens of the cells that were gathered.
     """
 
     def __init__(
@@ -97,6 +105,8 @@ class Windows:
         groups: AttentionGroups | None = None,
         mask_padding: bool = True,
         device: torch.device | None = None,
+        coords: Tensor | None = None,
+        cell: float = 1.0,
     ) -> None:
         height, width = grid
         self.grid = grid
@@ -114,6 +124,10 @@ class Windows:
         if any(self.padding) and not mask_padding:
             real = torch.ones(1, *grid, 1, dtype=torch.bool, device=device)
             self.real = self.partition(real)
+        self.pairs: TokenPairs | None = None
+        if coords is not None:
+            places = self.partition(coords)
+            self.pairs = TokenPairs.of(places, max(self.window), cell)
 
     def partition(self, x: Tensor, fill: int = 0) -> Tensor:
         """(B, H, W, C) -> (B, nW, N, C), padded with ``fill``."""
@@ -183,6 +197,7 @@ class SortedTokens:
 
     allow = None
     real = None
+    pairs = None
 
     def __init__(
         self, grid: tuple[int, int], window: int, order: GroupOrder

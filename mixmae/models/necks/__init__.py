@@ -2,5 +2,6 @@
 
 from mixmae.models.necks.mixmae_neck import MixMAENeck
 from mixmae.models.necks.simmim_neck import SimMIMNeck
+from mixmae.models.necks.um_mae_neck import UMMAENeck
 
-__all__ = ['MixMAENeck', 'SimMIMNeck']
+__all__ = ['MixMAENeck', 'SimMIMNeck', 'UMMAENeck']

@@ -78,12 +78,15 @@ class MixMAENeck(BaseModule):
         if self.masked_attention:
             require(backbone, 'takes_groups', self)
 
-    def hide(self, tokens: Tensor, mask: CellMask) -> EncoderInput:
+    def hide(
+        self, tokens: Tensor, mask: CellMask, embed_token: object = None
+    ) -> EncoderInput:
         """Replaces the hidden cells of each image by its partner's.
 
         Args:
             tokens: (B, h, w, C) of the images.
             mask: the cells to hide.
+            embed_token: not needed, there is no mask token here.
 
         Raises:
             ValueError: masks per image, or an odd batch, without masked

@@ -85,12 +85,15 @@ class SimMIMNeck(BaseModule):
                 f'be equal'
             )
 
-    def hide(self, tokens: Tensor, mask: CellMask) -> EncoderInput:
+    def hide(
+        self, tokens: Tensor, mask: CellMask, embed_token: object = None
+    ) -> EncoderInput:
         """Puts the mask token in place of each hidden token.
 
         Args:
             tokens: (B, h, w, C) of the images.
             mask: the cells to hide.
+            embed_token: not used: the token stands behind the norm.
         """
         hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
         return EncoderInput(torch.where(hidden, self.mask_token, tokens))
