@@ -56,7 +56,7 @@ def model_config(method: str, backbone: str, size: int) -> dict:
     head: dict = dict(type='MaskedReconstructionHead')
     if method == 'mixmae':
         masking = dict(type='RandomMasking', ratio=0.5, cell=32)
-        neck = dict(type='MixMAENeck', decoder=decoder)
+        neck: dict = dict(type='MixMAENeck', decoder=decoder)
         head = dict(type='DualReconstructionHead')
     elif method == 'um-mae':
         masking = dict(type='UniformMasking', cell=16, secondary_ratio=0.25)
