@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.registry import MODELS
+from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import nn
@@ -49,6 +50,18 @@ class NumbersDataset(Dataset):
         sample = BaseDataElement(metainfo=dict(img_path=f'{index}.jpg'))
         inputs = torch.randn(2, generator=generator)
         return dict(inputs=inputs, data_samples=sample)
+
+
+@HOOKS.register_module(force=True)
+class CPUScalerHook(Hook):
+    """Scales losses on a CPU; on CUDA those of float16 are."""
+
+    def before_run(self, runner: Runner) -> None:
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        # Float32 holds up to 2**128.
+        runner.optim_wrapper.loss_scaler = torch.amp.GradScaler(
+            'cpu', init_scale=2.0**127, growth_interval=2
+        )
 
 
 def numbers_config(work_dir: Path, *hooks: dict, **changes: Any) -> Config:

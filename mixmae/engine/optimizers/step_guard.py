@@ -50,6 +50,7 @@ class StepGuard:
             group.get('fused') for group in optimizer.param_groups
         )
         self._look: GradientLook | None = None
+        self._fresh = False
         self._ours = False
         self._handles = [
             optimizer.register_step_pre_hook(self._before),
@@ -77,6 +78,7 @@ class StepGuard:
         if not self.fused and not bool(finite):
             sizes = largest(gradients)
         self._look = GradientLook(finite, [p for p, _ in found], sizes)
+        self._fresh = True
 
     def take(self) -> GradientLook | None:
         """What was seen since this was last called, if anything was."""
@@ -89,9 +91,10 @@ class StepGuard:
             handle.remove()
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self._look is None:
+        if not self._fresh:
             self.look()
         assert self._look is not None
+        self._fresh = False
         finite = self._look.finite
         if self.fused:
             given = getattr(optimizer, 'found_inf', None)

@@ -2,7 +2,6 @@ import json
 from typing import Any
 
 import pytest
-import torch
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS
@@ -95,6 +94,27 @@ class SpoilImagesHook(Hook):
             data_batch['inputs'][0, 0] = float(self.values[str(runner.iter)])
 
 
+FUSED = {'optim_wrapper.optimizer.fused': True}
+CLIPPED = {'optim_wrapper.clip_grad': dict(max_norm=1.0)}
+
+
+@pytest.fixture(scope='module')
+def wanted(tmp_path_factory):
+    """States of runs that make no update in one iteration."""
+    found: dict = {}
+
+    def state(due: int, more: dict) -> dict:
+        key = (due, *more)
+        if key not in found:
+            folder = tmp_path_factory.mktemp('wanted')
+            left_out = dict(type='LeaveOutHook', iterations=[due])
+            train_numbers(folder, left_out, **more)
+            found[key] = written(folder)
+        return found[key]
+
+    return state
+
+
 # The first micro-iteration of an update, and the second; and the very first
 # update, before the optimizer has any state.
 @pytest.mark.parametrize(
@@ -103,26 +123,18 @@ class SpoilImagesHook(Hook):
         ('loss', 4, 5, {}),
         ('constant', 5, 5, {}),
         ('gradient', 5, 5, {}),
-        ('loss', 0, 1, {}),
-        ('loss', 4, 5, {'optim_wrapper.optimizer.fused': True}),
-        ('loss', 0, 1, {'optim_wrapper.optimizer.fused': True}),
-        ('gradient', 4, 5, {'optim_wrapper.clip_grad.max_norm': 1.0}),
+        ('loss', 0, 1, FUSED),
+        ('gradient', 4, 5, CLIPPED),
     ],
 )
-def test_the_update_is_left_out_as_a_whole(tmp_path, how, bad, due, more):
-    train_numbers(
-        tmp_path / 'run',
-        dict(type='PoisonHook', iterations=[bad], how=how),
-        **more,
-    )
-    train_numbers(
-        tmp_path / 'wanted',
-        dict(type='LeaveOutHook', iterations=[due]),
-        **more,
-    )
-    found, wanted = written(tmp_path / 'run'), written(tmp_path / 'wanted')
-    assert_same_state(found, wanted)
-    (dump,) = (tmp_path / 'run' / 'non_finite').iterdir()
+def test_the_update_is_left_out_as_a_whole(
+    tmp_path, wanted, how, bad, due, more
+):
+    poison = dict(type='PoisonHook', iterations=[bad], how=how)
+    train_numbers(tmp_path, poison, **more)
+    found = written(tmp_path)
+    assert_same_state(found, wanted(due, more))
+    (dump,) = (tmp_path / 'non_finite').iterdir()
     assert dump.name == f'iter_{due + 1}.json'
     assert found['message_hub']['runtime_info']['skipped_updates'] == dict(
         in_a_row=0, total=1
@@ -181,18 +193,6 @@ def test_a_run_resumed_before_or_after_it_is_the_same(tmp_path, done):
     start = tmp_path / 'whole' / f'iter_{done}.pth'
     train_numbers(tmp_path / 'run', poison, load_from=str(start), resume=True)
     assert_same_state(written(tmp_path / 'run'), written(tmp_path / 'whole'))
-
-
-@HOOKS.register_module(force=True)
-class CPUScalerHook(Hook):
-    """Scales losses on a CPU; on CUDA those of float16 are."""
-
-    def before_run(self, runner: Runner) -> None:
-        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-        # Float32 holds up to 2**128.
-        runner.optim_wrapper.loss_scaler = torch.amp.GradScaler(
-            'cpu', init_scale=2.0**127, growth_interval=2
-        )
 
 
 @pytest.mark.parametrize('fused', [None, True])

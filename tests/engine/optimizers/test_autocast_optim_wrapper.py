@@ -180,3 +180,73 @@ def test_is_registered():
     assert isinstance(built, AutocastOptimWrapper)
     config['type'] = 'mixmae.AutocastOptimWrapper'
     assert isinstance(OPTIM_WRAPPERS.build(config), AutocastOptimWrapper)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_a_loss_that_is_not_finite_shows_in_all_gradients(value):
+    model = nn.Linear(2, 2)
+    optim = wrapper(model, dtype='float32')
+    # No gradient would see a constant.
+    optim.backward(model(torch.ones(1, 2)).sum() + value)
+    assert all(p.grad.isnan().all() for p in model.parameters())
+
+
+def test_gradients_of_a_finite_loss_are_those_of_pytorch():
+    model = nn.Linear(3, 2)
+    optim = wrapper(model, dtype='float32')
+    inputs = torch.randn(4, 3, generator=torch.manual_seed(0))
+    optim.backward(model(inputs).square().mean())
+    found = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    model(inputs).square().mean().backward()
+    wanted = [p.grad for p in model.parameters()]
+    assert all(torch.equal(*pair) for pair in zip(found, wanted, strict=True))
+
+
+def test_gradients_are_shown_unscaled_and_not_yet_clipped():
+    model = nn.Linear(1, 1)
+    optim = wrapper(model, dtype='float32', clip_grad=dict(max_norm=0.1))
+    optim.loss_scaler = CountingScaler(8.0)
+    seen = []
+    optim.before_step = lambda: seen.append(model.weight.grad.item())
+    optim.update_params(model(torch.full((1, 1), 3.0)).sum())
+    assert seen == [3.0]
+
+
+def test_new_optimizers_can_be_run_fused():
+    """As on CUDA, where a fused one is told on the device to do nothing."""
+    states = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        model = nn.Linear(4, 3)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+        if fused:
+            module.run_fused(optimizer)
+            assert optimizer.param_groups[0]['fused'] is True
+        optim = AutocastOptimWrapper(optimizer, dtype='float32')
+        for _ in range(3):
+            optim.update_params(model(torch.ones(2, 4)).square().mean())
+        states.append((model, optim))
+    torch.testing.assert_close(states[0][0].weight, states[1][0].weight)
+    # The state of one is good for the other, which stays what it is.
+    for (_, source), (_, target) in (states, states[::-1]):
+        own = target.optimizer.param_groups[0]['fused']
+        target.load_state_dict(source.state_dict())
+        assert target.optimizer.param_groups[0]['fused'] is own
+    # With its attributes set it takes a verdict.
+    model, optim = states[0]
+    before = model.weight.clone()
+    optim.optimizer.found_inf = torch.tensor(1.0)
+    optim.update_params(model(torch.ones(2, 4)).square().mean())
+    assert torch.equal(model.weight, before)
+
+
+@pytest.mark.parametrize('options', [dict(foreach=True), dict(foreach=False)])
+def test_what_a_config_says_of_its_optimizer_holds(options):
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), **options)
+    module.run_fused(optimizer)
+    assert optimizer.param_groups[0]['fused'] is None
+    other = torch.optim.RMSprop(model.parameters())
+    module.run_fused(other)
+    assert 'fused' not in other.param_groups[0]

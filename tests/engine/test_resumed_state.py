@@ -1,0 +1,65 @@
+"""All that a run has gathered goes on where it was."""
+
+from typing import Any
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from tests.engine.numbers_run import (
+    assert_equal,
+    assert_same_state,
+    train_numbers,
+    written,
+)
+
+
+@HOOKS.register_module(force=True)
+class FigureHook(Hook):
+    """Hands a figure to the message hub, as probes do."""
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        value = float(runner.model.out.weight.detach().sum())
+        runner.message_hub.update_scalar('probe/figure', value)
+
+
+HOOKS_OF_THE_RUN = (
+    # The average begins only at the third iteration.
+    dict(type='EMAHook', momentum=0.1, begin_iter=3),
+    dict(type='CPUScalerHook'),
+    dict(type='FigureHook'),
+)
+SETTINGS: dict[str, Any] = {'model.factor': 8.0}
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    train_numbers(folder, *HOOKS_OF_THE_RUN, **SETTINGS)
+    return folder
+
+
+# Within an epoch, before and after the average has begun; at its border;
+# within the second one.
+@pytest.mark.parametrize('done', [2, 4, 6, 8])
+def test_average_scaler_schedule_and_log_go_on(whole, tmp_path, done):
+    start = str(whole / f'iter_{done}.pth')
+    # Of another learning rate: the schedule is resumed, not begun again.
+    settings = {**SETTINGS, 'optim_wrapper.optimizer.lr': 0.5}
+    train_numbers(
+        tmp_path, *HOOKS_OF_THE_RUN, load_from=start, resume=True, **settings
+    )
+    found, wanted = written(tmp_path), written(whole)
+    assert_same_state(found, wanted)
+    assert 'loss_scaler' in wanted['optimizer']
+    # The average is another one than the weights that it averages.
+    keys = ('state_dict', 'ema_state_dict')
+    one, other = (wanted[key] for key in keys)
+    assert not torch.equal(one['out.weight'], other['module.out.weight'])
+    logs = [state['message_hub']['log_scalars'] for state in (found, wanted)]
+    for name in ('train/loss', 'train/lr', 'probe/figure'):
+        histories = [log[name]._log_history.tolist() for log in logs]
+        assert_equal(*histories, name)
+        assert len(histories[0]) in (1, 12)

@@ -1,0 +1,84 @@
+"""One rank meets NaN; both leave the update out, and both stop."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from mmengine.dist import all_gather
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from tests.engine.numbers_run import numbers_config, written
+from tests.engine.tiny_run import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@HOOKS.register_module(force=True)
+class SameWeightsHook(Hook):
+    """All ranks have the same finite weights after every iteration."""
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
+        weights = torch.cat([p.flatten() for p in runner.model.parameters()])
+        found = all_gather(weights.detach())
+        assert len(found) == 2 and torch.equal(*found)
+        assert found[0].isfinite().all()
+
+
+def test_both_leave_it_out_and_both_stop(tmp_path):
+    # Nothing but its own loss tells rank 1.
+    poison = dict(
+        type='PoisonHook', iterations=[2, 6, 8, 10], how='constant', rank=1
+    )
+    config = numbers_config(
+        tmp_path / 'run',
+        poison,
+        dict(type='SameWeightsHook'),
+        **{
+            'train_dataloader.batch_size': 2,
+            'train_dataloader.sampler.batch_size': 2,
+            'default_hooks.finite_guard.max_skips': 2,
+            'custom_imports.imports': [
+                'tests.engine.hooks.test_finite_guard_hook',
+                'tests.engine.test_two_ranks_non_finite',
+            ],
+        },
+    )
+    config.dump(tmp_path / 'config.py')
+    environment = dict(
+        os.environ,
+        OMP_NUM_THREADS='1',
+        CUDA_VISIBLE_DEVICES='',
+        PYTHONPATH=str(ROOT),
+        PYTHON=sys.executable,
+    )
+    script = str(ROOT / 'tools/dist_train.sh')
+    done = subprocess.run(
+        ['bash', script, str(tmp_path / 'config.py'), '2'],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert 'exitcode  : 2' in done.stderr, done.stderr[-3000:]
+    line = '3 updates in a row, up to iteration 12,'
+    assert line in done.stderr, done.stderr[-3000:]
+    folder = tmp_path / 'run' / 'non_finite'
+    names = ['iter_4.json', *(f'iter_{n}.json' for n in (8, 10, 12))]
+    assert sorted(p.name for p in folder.iterdir()) == sorted(names)
+    dump = json.loads((folder / 'iter_4.json').read_text())
+    steps = [rank['micro_iterations'][0] for rank in dump['ranks']]
+    losses = [step['losses']['loss'] for step in steps]
+    assert losses[1] == 'nan' and 0 < losses[0] < 100
+    images = [set(step['images']) for step in steps]
+    assert len(images[0] | images[1]) == 4
+    state = written(tmp_path / 'run', 'iter_10.pth')['state_dict']
+    assert all(value.isfinite().all() for value in state.values())
