@@ -66,6 +66,10 @@ class ImageLimits:
             raise BrokenImageError(path, 'too large', detail)
 
 
+# What Pillow allows.
+ANY_SIZE = ImageLimits()
+
+
 class ImageContent(NamedTuple):
     """What is in an image file.
 
@@ -81,7 +85,7 @@ class ImageContent(NamedTuple):
 @contextmanager
 def opened_image(
     path: str | PathLike,
-    limits: ImageLimits = ImageLimits(),
+    limits: ImageLimits = ANY_SIZE,
     draft_side: int | None = None,
 ) -> Iterator[Image.Image]:
     """The decoded first frame of a file, as it is stored.
@@ -116,7 +120,7 @@ def opened_image(
 
 def read_image(
     path: str | PathLike,
-    limits: ImageLimits = ImageLimits(),
+    limits: ImageLimits = ANY_SIZE,
     draft_side: int | None = None,
     background: tuple[int, ...] = WHITE,
 ) -> ImageContent:

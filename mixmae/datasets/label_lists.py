@@ -164,7 +164,8 @@ def _find(root: Path, name: str, folder: str) -> Path:
 
 def _lines(path: Path) -> Iterator[Entry]:
     text = path.read_text(encoding='utf-8', errors='replace')
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(), which takes other characters for line breaks.
+    for number, line in enumerate(text.split('\n'), 1):
         if not line.strip():
             continue
         name, _, label = line.strip().rpartition(' ')

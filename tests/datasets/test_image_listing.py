@@ -110,3 +110,61 @@ def test_nothing_is_left_beside_the_cache(folder, tmp_path):
     list_images(str(folder), ['.jpg'], cache)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ['.images.mixmae_listing.json', 'images']
+
+
+def test_names_of_any_characters(tmp_path):
+    folder = tmp_path / 'my images'
+    names = ['line\nbreak.jpg', 'raw \udcff.jpg', 'ä 日本\u2028.jpg']
+    make(folder, *names)
+    cache = cache_beside(str(folder))
+    age(folder)
+    assert list_images(str(folder), ['.jpg'], cache) == names
+    # Once more, from the cache.
+    assert list_images(str(folder), ['.jpg'], cache) == names
+
+
+def test_links_in_circles_and_into_nothing(folder):
+    (folder / 'self').symlink_to('self')
+    (folder / 'self.jpg').symlink_to('self.jpg')
+    (folder / 'gone.jpg').symlink_to('nowhere.jpg')
+    (folder / 'b' / 'over').symlink_to('../c')
+    (folder / 'c' / 'back').symlink_to('../b')
+    found = list_images(str(folder), ['.jpg', '.png'])
+    # Whoever opens the links says what ails them.
+    assert {'self.jpg', 'gone.jpg', 'b/over/d/e.jpg'} <= set(found)
+    assert max(name.count('/') for name in found) <= 4
+
+
+def test_pipes_are_not_listed(folder):
+    """To open one would wait forever."""
+    os.mkfifo(folder / 'pipe.jpg')
+    assert list_images(str(folder), ['.jpg', '.png']) == EXPECTED
+
+
+@pytest.fixture
+def locked(folder, monkeypatch):
+    """``folder/b`` cannot be looked into; permissions do not stop root."""
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith('/b'):
+            raise PermissionError(13, 'Permission denied', path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    return folder
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(locked):
+    with pytest.raises(ValueError, match='images/b cannot be .* denied'):
+        list_images(str(locked), ['.jpg', '.png'])
+
+
+def test_a_list_with_gaps_is_noted_and_not_kept(locked):
+    cache = cache_beside(str(locked))
+    age(locked)
+    refused = {}
+    found = list_images(str(locked), ['.jpg', '.png'], cache, refused)
+    assert found == ['a.png', 'c/d/e.jpg']
+    assert refused == {'b': 'Permission denied'}
+    assert not os.path.exists(cache)

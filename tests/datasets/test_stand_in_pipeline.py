@@ -49,7 +49,7 @@ def build(folder, **kwargs):
         dict(
             type='LabelledPictures',
             data_root=str(folder),
-            pipeline=[dict(type=step) for step in steps],
+            pipeline=[dict(type=f'mixmae.{step}') for step in steps],
             **kwargs,
         )
     )

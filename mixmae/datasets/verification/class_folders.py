@@ -100,7 +100,30 @@ def _verify_split(
 
 def _images(folder: Path, findings: Findings) -> list[Path]:
     found, unread = [], 0
-    for place, below, names in os.walk(folder, followlinks=True):
+
+    def refuse(error: OSError) -> None:
+        findings.problem(
+            'unreadable folder',
+            f'{error.filename}: cannot be looked into ({error.strerror}); '
+            f'mend that, or move it elsewhere',
+        )
+
+    real = os.path.realpath(folder)
+    ancestors: dict[str, tuple[str, ...]] = {str(folder): (real,)}
+    walk = os.walk(folder, onerror=refuse, followlinks=True)
+    for place, below, names in walk:
+        above = ancestors.pop(place)
+        for name in sorted(below):
+            path = os.path.join(place, name)
+            real = os.path.realpath(path)
+            if real in above:
+                below.remove(name)
+                findings.problem(
+                    'link in a circle',
+                    f'{path}: leads back to {real}, and mmpretrain would '
+                    f'follow it; remove it',
+                )
+            ancestors[path] = (*above, real)
         below.sort()
         for name in sorted(names):
             if name.startswith('.'):

@@ -2,20 +2,30 @@
 
 import multiprocessing
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
-# EXIF orientations that turn a picture by a quarter, and their key.
-QUARTER_TURNS = (5, 6, 7, 8)
-ORIENTATION = 0x0112
+from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.escaped_path import escape
+from mixmae.datasets.image_file import (
+    ANY_SIZE,
+    ImageLimits,
+    opened_image,
+    read_image,
+)
+
 DECODE = ('all', 'sample', 'none')
 SAMPLE = 1000
+# Files that a process opens at a time.
+CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -61,24 +71,48 @@ class Inspection:
     Attributes:
         width: in pixels, after the EXIF orientation; 0 if unknown.
         height: in pixels, likewise.
-        fault: why it cannot be read; None if it can.
+        fault: why it cannot be used; None if it can.
         values: for label maps, each value and how many pixels have it.
+        cause: one of ``CAUSES`` if it cannot be used, else ''.
+        format: Pillow's name for it, e.g. 'JPEG'; '' if unknown.
     """
 
     width: int = 0
     height: int = 0
     fault: str | None = None
     values: tuple[tuple[int, int], ...] = ()
+    cause: str = ''
+    format: str = ''
 
 
-def inspect_image(path: str) -> Inspection:
-    """Reads a picture completely."""
-    return _inspect(path, _picture)
+def inspect_image(path: str, limits: ImageLimits = ANY_SIZE) -> Inspection:
+    """Reads a picture completely, as the loader of a run does."""
+    with warnings.catch_warnings():
+        # Odd EXIF data is no matter here; bombs are errors of their own.
+        warnings.simplefilter('ignore')
+        try:
+            content = read_image(path, limits)
+        except BrokenImageError as error:
+            return _faulty(error)
+    height, width = content.pixels.shape[:2]
+    return Inspection(width, height, format=content.format)
 
 
 def inspect_label_map(path: str) -> Inspection:
     """Reads a label map completely, and counts its values."""
-    return _inspect(path, _label_map)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            with opened_image(path) as image:
+                return _label_map(image)
+        except BrokenImageError as error:
+            return _faulty(error)
+
+
+def _faulty(error: BrokenImageError) -> Inspection:
+    detail = ' '.join(error.detail.split())
+    fault = f'{error.cause} ({detail})' if detail else error.cause
+    return Inspection(fault=fault, cause=error.cause)
 
 
 def inspect_images(
@@ -107,47 +141,63 @@ def _inspect_chosen(
     hidden = None if opening.progress else True
     bar = tqdm(total=len(chosen), desc=title, unit='file', disable=hidden)
     with bar:
-        if opening.workers <= 1 or len(chosen) < 2 * opening.workers:
-            for index, name in zip(chosen, names):
-                yield index, inspect(name)
-                bar.update()
-            return
-        # Spawned workers would import torch each. (An executor, not a Pool:
-        # that would wait forever for a worker that was killed.)
-        methods = multiprocessing.get_all_start_methods()
-        method = 'fork' if 'fork' in methods else None
-        context = multiprocessing.get_context(method)
-        with ProcessPoolExecutor(opening.workers, context) as workers:
-            found = workers.map(inspect, names, chunksize=16)
-            for index, inspection in zip(chosen, found):
-                yield index, inspection
-                bar.update()
+        for index, found in zip(chosen, inspected(inspect, names, opening)):
+            yield index, found
+            bar.update()
 
 
-def _inspect(
-    path: str, look: Callable[[Image.Image], Inspection]
-) -> Inspection:
-    """Opens a file; what goes wrong becomes a fault."""
-    with warnings.catch_warnings():
-        # Odd EXIF data is no matter here; bombs are errors of their own.
-        warnings.simplefilter('ignore')
-        try:
-            with Image.open(path) as image:
-                image.load()
-                return look(image)
-        except UnidentifiedImageError:
-            # Its own text is the path again.
-            return Inspection(fault='no image of a format that Pillow knows')
-        except Exception as error:
-            # Decoders raise whatever they like on broken data.
-            return Inspection(fault=f'{type(error).__name__}: {error}')
+def inspected(
+    inspect: Callable[[str], Inspection],
+    names: Sequence[str],
+    opening: Opening,
+) -> Iterator[Inspection]:
+    """What ``inspect`` finds in files, in their order.
+
+    Args:
+        inspect: can be pickled.
+        names: of the files, all of which are opened.
+        opening: how many processes work on it.
+
+    Raises:
+        ValueError: one of the processes was killed.
+    """
+    if opening.workers <= 1 or len(names) < 2 * opening.workers:
+        yield from map(inspect, names)
+        return
+    # Spawned workers would import torch each. (An executor, not a Pool: that
+    # would wait forever for a worker that was killed.)
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context(
+        'fork' if 'fork' in methods else None
+    )
+    workers = ProcessPoolExecutor(opening.workers, context)
+    # A hundred million names are not handed over at once.
+    pending: deque[Future] = deque()
+    done = 0
+    try:
+        for first in range(0, len(names), CHUNK):
+            chunk = names[first : first + CHUNK]
+            pending.append(workers.submit(_inspect_all, inspect, chunk))
+            if len(pending) > 4 * opening.workers:
+                yield from pending.popleft().result()
+                done += CHUNK
+        while pending:
+            yield from pending.popleft().result()
+            done += CHUNK
+    except BrokenProcessPool:
+        raise ValueError(
+            f'a process that opens images was killed, for want of memory '
+            f'perhaps, not long after {escape(names[done])}; take fewer '
+            f'workers or a limit of pixels'
+        ) from None
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
-def _picture(image: Image.Image) -> Inspection:
-    width, height = image.size
-    if image.getexif().get(ORIENTATION) in QUARTER_TURNS:
-        width, height = height, width
-    return Inspection(width, height)
+def _inspect_all(
+    inspect: Callable[[str], Inspection], names: Sequence[str]
+) -> list[Inspection]:
+    return [inspect(name) for name in names]
 
 
 def _label_map(image: Image.Image) -> Inspection:

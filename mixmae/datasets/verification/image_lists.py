@@ -67,7 +67,9 @@ def _verify_list(
     lines: dict[str, int] = {}
     counts: Counter[int] = Counter()
     text = path.read_text(encoding='utf-8', errors='replace')
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(), which takes other characters for line breaks.
+    listed = text.removesuffix('\n').split('\n')
+    for number, line in enumerate(listed, 1):
         where = f'{path}, line {number}'
         name, _, label = line.strip().rpartition(' ')
         if not name or not label.isdecimal() or int(label) >= classes:

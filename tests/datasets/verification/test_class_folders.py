@@ -1,5 +1,6 @@
 """ImageNet's layout, spoiled one way at a time."""
 
+import os
 import shutil
 
 from PIL import Image
@@ -89,3 +90,31 @@ def test_exact_counts_pass_and_others_do_not(scenes):
     assert 'has 11' in problems(classes=11)[0]
     unequal = problems(per_class={'val': 1})
     assert unequal and 'each should have 1' in unequal[0]
+
+
+def test_links_in_a_circle(scenes, look):
+    """mmpretrain would walk around in them."""
+    fish = scenes / 'imagenet' / 'train' / 'fish'
+    (fish / 'more').mkdir()
+    (fish / 'more' / 'up').symlink_to('../..')
+    (fish / 'self').symlink_to('.')
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 2
+    assert 'fish/self: leads back to' in problems[0]
+    assert 'fish/more/up/fish: leads back to' in problems[1]
+
+
+def test_a_class_that_cannot_be_looked_into(scenes, look, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith('train/fish'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    problems = look('class-folders', scenes / 'imagenet')
+    assert any(
+        'train/fish: cannot be looked into (Permission denied)' in problem
+        for problem in problems
+    )

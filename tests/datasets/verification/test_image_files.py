@@ -1,5 +1,7 @@
 """Which files are opened, and what is said of them."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -8,6 +10,7 @@ from mixmae.datasets.verification.image_files import (
     Opening,
     inspect_images,
     inspect_label_map,
+    inspected,
 )
 
 
@@ -50,7 +53,8 @@ def test_a_photograph_that_is_cut_off(tmp_path):
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:-500])
     [(_, content)] = inspect_images([path], Opening('all'), 'test')
-    assert 'truncated' in content.fault
+    assert content.cause == 'truncated'
+    assert content.fault.startswith('truncated (OSError: ')
 
 
 def test_decompression_bombs_are_faults(tmp_path, monkeypatch):
@@ -58,7 +62,18 @@ def test_decompression_bombs_are_faults(tmp_path, monkeypatch):
     Image.new('RGB', (64, 64)).save(path)
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
     [(_, content)] = inspect_images([path], Opening('all'), 'test')
-    assert 'DecompressionBomb' in content.fault
+    assert content.fault.startswith('too large (Image size (4096 pixels)')
+    assert content.cause == 'too large'
+
+
+def die(path):
+    os._exit(1)
+
+
+def test_a_killed_worker_is_no_endless_wait():
+    with pytest.raises(ValueError, match='was killed.*not long after 0.png'):
+        names = [f'{i}.png' for i in range(40)]
+        list(inspected(die, names, Opening('all', 2)))
 
 
 def test_values_of_a_label_map(tmp_path):

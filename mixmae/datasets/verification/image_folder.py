@@ -1,0 +1,106 @@
+"""Opens every image below a folder, as a training run would."""
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from mixmae.datasets.bad_file_list import BadFile
+from mixmae.datasets.image_file import ANY_SIZE, ImageLimits
+from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.path_list import read_path_list
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.datasets.verification.image_files import (
+    Inspection,
+    Opening,
+    inspect_image,
+    inspected,
+)
+
+# The cause of a file that is read all the same, but is not what it says.
+WRONG_SUFFIX = 'wrong suffix'
+# Pillow's names for what is the same to whoever named the file.
+SAME = {'MPO': 'JPEG', 'DIB': 'BMP'}
+
+
+@dataclass
+class FolderReport:
+    """What was found below a folder.
+
+    Attributes:
+        opened: how many files were opened.
+        bad: what cannot be used, in the order of the listing; folders that
+            cannot be looked into come last. Paths are relative to the folder.
+        odd: counts of what is odd, but can be used.
+    """
+
+    opened: int = 0
+    bad: list[BadFile] = field(default_factory=list)
+    odd: Counter[str] = field(default_factory=Counter)
+
+    def causes(self) -> Counter[str]:
+        """How many files are bad for each cause."""
+        return Counter(entry.cause for entry in self.bad)
+
+
+def verify_image_folder(
+    folder: Path,
+    ann_file: Path | None = None,
+    limits: ImageLimits = ANY_SIZE,
+    workers: int = 0,
+    strict: bool = False,
+    progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+) -> FolderReport:
+    """Opens all images that ``UnlabeledImageFolder`` would list.
+
+    Args:
+        folder: its ``data_root``.
+        ann_file: its list of paths, if it has one.
+        limits: those of ``LoadImage``.
+        workers: processes that open files; 0 or 1 for this one alone.
+        strict: whether images of another format than their suffix says are
+            bad, too.
+        progress: is told how many files are done, of how many, and a note.
+
+    Raises:
+        ValueError: there is no such folder, no image in it, or the list
+            names a file outside of it.
+    """
+    if not folder.is_dir():
+        raise ValueError(f'{folder}: no such folder')
+    refused: dict[str, str] = {}
+    if ann_file is None:
+        names = list_images(str(folder), SUFFIXES, unreadable=refused)
+    else:
+        paths = read_path_list(str(ann_file), str(folder))
+        names = [os.path.relpath(path, folder) for path in paths]
+    if not names and not refused:
+        raise ValueError(
+            f'{folder}: no images; those of suffix {", ".join(SUFFIXES)} are '
+            f'looked for, at any depth'
+        )
+    report = FolderReport()
+    look = functools.partial(inspect_image, limits=limits)
+    paths = [os.path.join(folder, name) for name in names]
+    found = inspected(look, paths, Opening('all', workers))
+    for done, (name, content) in enumerate(zip(names, found), 1):
+        if content.cause:
+            report.bad.append(BadFile(content.cause, name))
+        elif _has_wrong_suffix(name, content):
+            report.odd[WRONG_SUFFIX] += 1
+            if strict:
+                report.bad.append(BadFile(WRONG_SUFFIX, name))
+        report.opened = done
+        progress(done, len(names), f'{len(report.bad)} bad')
+    report.bad += [BadFile('unreadable', name or '.') for name in refused]
+    return report
+
+
+def _has_wrong_suffix(name: str, content: Inspection) -> bool:
+    suffix = os.path.splitext(name)[1].lower()
+    said = Image.registered_extensions().get(suffix, content.format)
+    return SAME.get(said, said) != SAME.get(content.format, content.format)

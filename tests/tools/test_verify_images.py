@@ -1,0 +1,99 @@
+"""The command that opens every image of a folder."""
+
+import pytest
+from PIL import Image
+
+from mixmae.datasets.bad_file_list import BadFile, read_bad_files
+from tests.engine.tiny_run import ROOT
+from tests.tools.running import load_tool, run_tool
+
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'verify_images.py'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / 'my images'
+    folder.mkdir()
+    for index in range(6):
+        Image.new('RGB', (9, 9)).save(folder / f'{index}.png')
+    return folder
+
+
+def test_a_sound_folder(folder, tmp_path, capsys):
+    out = tmp_path / 'bad.txt'
+    arguments = [str(folder), '--workers', '2', '--out', str(out)]
+    assert load_tool(TOOL).main(arguments) == 0
+    said = capsys.readouterr()
+    assert f'{folder}: 6 images opened, none is bad' in said.out
+    assert '6/6 0 bad' in said.err
+    assert read_bad_files(out) == []
+
+
+def test_bad_files_are_counted_and_listed(folder, tmp_path, capsys):
+    (folder / '1.png').write_bytes(b'')
+    (folder / '2.png').write_bytes(b'')
+    (folder / '4\n.png').write_bytes(b'text')
+    (folder / '0.png').rename(folder / '0.jpg')
+    out = tmp_path / 'bad.txt'
+    arguments = [str(folder), '--out', str(out), '--limit', '2']
+    assert load_tool(TOOL).main(arguments) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        'empty: 1.png',
+        'empty: 2.png',
+        '... and 1 more',
+        'note: 1 images have another format than their suffix says; they are '
+        'read all the same',
+        f'{folder}: 7 images opened, 3 bad (2 empty, 1 no image)',
+    ]
+    assert read_bad_files(out) == [
+        BadFile('empty', '1.png'),
+        BadFile('empty', '2.png'),
+        BadFile('no image', '4\n.png'),
+    ]
+    assert f'3 bad files among 7 below {folder}' in out.read_text()
+    assert load_tool(TOOL).main([str(folder), '--strict']) == 1
+    assert '1 wrong suffix' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (['gone'], 'gone: no such folder'),
+        (['empty'], 'no images'),
+        (['.', '--min-side', '0'], 'min_side'),
+        (['.', '--max-pixels', '-1'], 'max_pixels'),
+        (['.', '--workers', '-1'], 'workers'),
+        (['.', '--limit', '-1'], 'limit'),
+        (['.', '--out', 'gone/bad.txt'], 'no folder to write to'),
+        (['.', '--ann-file', 'gone.txt'], 'gone.txt does not exist'),
+    ],
+)
+def test_bad_calls_are_one_line(folder, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(folder)
+    (folder / 'empty').mkdir()
+    assert load_tool(TOOL).main(arguments) == 2
+    said = capsys.readouterr()
+    assert words in said.err and said.err.count('\n') == 1
+    assert said.out == ''
+
+
+def test_an_interrupted_run_writes_nothing(
+    folder, tmp_path, monkeypatch, capsys
+):
+    tool = load_tool(TOOL)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, 'verify_image_folder', interrupt)
+    out = tmp_path / 'bad.txt'
+    assert tool.main([str(folder), '--out', str(out)]) == 130
+    assert 'interrupted' in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_as_a_user_calls_it(folder):
+    done = run_tool(TOOL, folder, '--workers', '2')
+    assert 'none is bad' in done.stdout
