@@ -36,7 +36,7 @@ class MIMPVT(HierarchicalBackbone):
       the default, frozen sines and cosines at the first stage take the place
       of learned positions, as in MixMAE's encoder.
     - UM-MAE's (2205.10063; models_mae_pvt.py): ``reduction='pool'``,
-      ``patch_norm=False``, ``patch_norm_eps=1e-6``; ``sr_ratios=(4, 2, 1,
+      ``patch_norm=False``, ``block_norm_eps=1e-5``; ``sr_ratios=(4, 2, 1,
       1)`` on the compacted grid of pretraining, (8, 4, 2, 1) and, if wanted,
       ``positions='learned'`` downstream, with the same weights.
 
@@ -68,8 +68,10 @@ class MIMPVT(HierarchicalBackbone):
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
         with_cp: recompute blocks in the backward pass, to save memory.
-        norm_eps: epsilon of the layer norms of blocks and outputs.
+        norm_eps: epsilon of the layer norms.
+        block_norm_eps: of the two of each block; None = ``norm_eps``.
         patch_norm_eps: of those of patch embeddings and reductions.
+        output_norms: see ``HierarchicalBackbone.finish``.
 
     Raises:
         ValueError: arguments out of range, or that disagree.
@@ -92,7 +94,9 @@ class MIMPVT(HierarchicalBackbone):
         sort_groups: bool = True,
         with_cp: bool = False,
         norm_eps: float = 1e-6,
+        block_norm_eps: float | None = None,
         patch_norm_eps: float = 1e-5,
+        output_norms: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         if isinstance(arch, str):
@@ -116,6 +120,7 @@ class MIMPVT(HierarchicalBackbone):
         self.untraced = {
             'img_size': img_size,
             'norm_eps': norm_eps,
+            'block_norm_eps': block_norm_eps,
             'patch_norm_eps': patch_norm_eps,
             'positions': positions,
             'position_resize': position_resize,
@@ -153,7 +158,7 @@ class MIMPVT(HierarchicalBackbone):
             ],
             reduction=reduction,
             patch_norm=patch_norm,
-            norm_eps=norm_eps,
+            norm_eps=norm_eps if block_norm_eps is None else block_norm_eps,
             patch_norm_eps=patch_norm_eps,
             sort_groups=sort_groups,
             with_cp=with_cp,
@@ -162,7 +167,7 @@ class MIMPVT(HierarchicalBackbone):
         if crossing:
             self.takes_groups = False
             self.refusals = {**self.refusals, 'takes_groups': crossing}
-        self.finish(norm_eps)
+        self.finish(norm_eps, output_norms)
 
     def init_weights(self) -> None:
         """See ``HierarchicalBackbone``; convolutions are normal."""
