@@ -23,7 +23,7 @@ model = dict(
         sr_ratios=(8, 4, 2, 1),
         reduction='pool',
         patch_norm=False,
-        patch_norm_eps=1e-6,
+        block_norm_eps=1e-5,
     ),
     neck=dict(in_channels=512, token_channels=64),
 )

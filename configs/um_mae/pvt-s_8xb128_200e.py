@@ -20,7 +20,7 @@ model = dict(
         sr_ratios=(4, 2, 1, 1),
         reduction='pool',
         patch_norm=False,
-        patch_norm_eps=1e-6,
+        block_norm_eps=1e-5,
     ),
     neck=dict(in_channels=512, token_channels=64),
 )
