@@ -1,0 +1,100 @@
+"""Two ranks, one of which hangs or is killed."""
+
+import os
+import signal
+import time
+
+import pytest
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mixmae.engine import failure_report
+from mixmae.engine.command_line import run_tool
+from mixmae.engine.hooks.watchdog_hook import EXIT_HUNG, WatchdogHook
+from mixmae.engine.process_group import prepare_process_group
+from mixmae.registry import HOOKS
+from tests.engine.forked import start
+from tests.engine.tiny_run import tiny_config
+
+
+@HOOKS.register_module(force=True)
+class BreakAt(Hook):
+    """Breaks rank 1 before its fifth iteration."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if (runner.rank, runner.iter) != (1, 4):
+            return
+        if self.how == 'kill':
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(600)
+
+
+def config(work_dir, how: str) -> Config:
+    found = tiny_config(work_dir)
+    found['train_dataloader']['dataset']['length'] = 35
+    found['val_dataloader'] = found['val_evaluator'] = None
+    found['val_cfg'] = None
+    # Of default hooks, the watchdog comes before and speaks of 'iteration 5'.
+    found['default_hooks']['watchdog'] = dict(
+        type='WatchdogHook', timeout=2.0, grace=20.0
+    )
+    found['custom_hooks'] = [dict(type='BreakAt', how=how)]
+    found['launcher'] = 'pytorch'
+    return Config(found)
+
+
+def train(cfg: Config) -> None:
+    prepare_process_group(cfg)
+    Runner.from_cfg(cfg).train()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('how', ['hang', 'kill'])
+def test_the_first_cause_is_told_first(tmp_path, how, monkeypatch):
+    monkeypatch.setattr(failure_report, 'PATIENCE', 0.2)
+    logs = [tmp_path / f'{rank}.log' for rank in range(2)]
+    where = dict(
+        WORLD_SIZE=2, MASTER_ADDR='127.0.0.1', CUDA_VISIBLE_DEVICES=''
+    )
+    where['MASTER_PORT'] = 20000 + os.getpid() % 20000
+    ranks = [
+        start(
+            lambda: run_tool(lambda: train(config(tmp_path, how))),
+            log,
+            RANK=rank,
+            LOCAL_RANK=rank,
+            **where,
+        )
+        for rank, log in enumerate(logs)
+    ]
+    for rank in ranks:
+        rank.join(120)
+    said = [log.read_text() for log in logs]
+    codes = [rank.exitcode for rank in ranks]
+    lost = 'error: rank 0: another rank is gone ('
+    assert codes[0] == 1 and lost in said[0], said
+    assert 'Traceback' not in said[0]
+    if how == 'kill':
+        assert codes[1] == -signal.SIGKILL
+        return
+    assert codes[1] == EXIT_HUNG == 70
+    line = said[1].index('error: rank 1: no progress for 2 s in iteration 5')
+    # With the place, and before the other rank gave up.
+    assert 'time.sleep(600)' in said[1][line:]
+    assert logs[1].stat().st_mtime_ns < logs[0].stat().st_mtime_ns
+
+
+def test_a_single_process_is_not_watched(tmp_path):
+    hook = WatchdogHook()
+    hook.before_run(None)
+    assert hook._dog is None
+    hook.after_run(None)
+
+
+def test_arguments():
+    with pytest.raises(ValueError, match='timeout must be above 0 seconds'):
+        WatchdogHook(timeout=0)
