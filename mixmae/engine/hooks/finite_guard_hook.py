@@ -47,8 +47,8 @@ class FiniteGuardHook(Hook):
     A dynamic loss scale is found by overflows: as long as it is 1 or more and
     the losses are finite, they are not counted.
 
-    On a GPU nothing is waited for if the optimizer is fused: the verdict on an
-    update is read one update later.
+    On a GPU nothing is waited for if the optimizer is a fused Adam or AdamW:
+    the verdict on an update is read one update later.
 
     Args:
         max_skips: how many updates in a row may be left out.
@@ -121,7 +121,9 @@ class FiniteGuardHook(Hook):
         verdict = Verdict(finite)
         self._waiting.append(SkippedUpdate(micro_steps, verdict, look))
         # What is on its way from a GPU is not waited for.
-        self._judge(runner, leave=int(finite.is_cuda and self._guard.fused))
+        self._judge(
+            runner, leave=int(finite.is_cuda and self._guard.on_device)
+        )
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Judges what is left."""
@@ -140,7 +142,7 @@ class FiniteGuardHook(Hook):
 
     def _restore(self, finite: Tensor) -> None:
         # Where it can be read, nothing need be done most of the time.
-        if not self._guard.fused and bool(finite):
+        if not self._guard.on_device and bool(finite):
             return
         with torch.no_grad():
             for now, kept in zip(self._statistics, self._kept, strict=True):

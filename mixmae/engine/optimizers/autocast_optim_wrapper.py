@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mixmae.engine.optimizers.step_guard import ON_DEVICE
 from mixmae.registry import OPTIM_WRAPPERS
 
 DTYPES = {
@@ -21,7 +22,6 @@ DTYPES = {
 # them autocast still works, but slower than float32.
 NATIVE_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
 HOW = ('fused', 'foreach')
-FUSIBLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 def cpu_flags() -> set[str]:
@@ -47,14 +47,14 @@ def native_dtype(device: torch.device) -> torch.dtype:
 
 
 def run_fused(optimizer: Optimizer) -> None:
-    """Let a new optimizer that can update all parameters in one kernel do so.
+    """Let a new Adam or AdamW update all its parameters in one kernel.
 
     Such a kernel leaves all as it is when told, on the device, that the
     gradients are not finite. An optimizer whose config says ``fused`` or
     ``foreach``, and one of another kind, is left alone.
     """
     defaults = optimizer.defaults
-    if type(optimizer) not in FUSIBLE or any(
+    if type(optimizer) not in ON_DEVICE or any(
         defaults.get(key)
         for key in ('foreach', 'capturable', 'differentiable')
     ):
@@ -76,8 +76,8 @@ class AutocastOptimWrapper(OptimWrapper):
 
     MMEngine's ``AmpOptimWrapper`` asserts a GPU; this one follows the device
     of the parameters, the CPU included. Gradients are scaled only where they
-    could underflow: with float16 on CUDA. Adam, AdamW and SGD run fused on
-    CUDA unless their config says something else.
+    could underflow: with float16 on CUDA. Adam and AdamW run fused on CUDA
+    unless their config says something else.
 
     A loss that is not finite makes all gradients so, also those that it would
     not reach by itself. By their exchange all ranks know of it.

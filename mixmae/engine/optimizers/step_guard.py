@@ -11,6 +11,10 @@ from torch.optim import Optimizer
 
 from mixmae.engine.finite_values import largest, norms
 
+# A fused SGD keeps memory that was never written for its momentum if its very
+# first step is forbidden (seen with torch 2.12).
+ON_DEVICE = (torch.optim.Adam, torch.optim.AdamW)
+
 
 class GradientLook(NamedTuple):
     """What a guard has seen before a step; on the device of the gradients.
@@ -31,8 +35,9 @@ class GradientLook(NamedTuple):
 class StepGuard:
     """Looks at the gradients before each step of an optimizer.
 
-    A fused optimizer is handed the verdict on the device (``found_inf``, as
-    a ``GradScaler`` does), leaves weights and state alone, and nobody waits.
+    A fused Adam or AdamW is handed the verdict on the device (``found_inf``,
+    as a ``GradScaler`` does), leaves weights and state alone, and nobody
+    waits.
     From any other one the gradients are taken away: PyTorch's optimizers, and
     those made like them, pass over parameters without gradient. For that the
     verdict is read, which on a GPU waits for the backward pass.
@@ -46,7 +51,7 @@ class StepGuard:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.fused = all(
+        self.on_device = isinstance(optimizer, ON_DEVICE) and all(
             group.get('fused') for group in optimizer.param_groups
         )
         self._look: GradientLook | None = None
@@ -73,9 +78,9 @@ class StepGuard:
         gradients = [gradient for _, gradient in found]
         # Late readers find no gradients any more, so for them it must be the
         # largest values at once; GPUs find both equally fast.
-        sizes = norms(gradients, math.inf if self.fused else 2.0)
+        sizes = norms(gradients, math.inf if self.on_device else 2.0)
         finite = sizes.isfinite().all()
-        if not self.fused and not bool(finite):
+        if not self.on_device and not bool(finite):
             sizes = largest(gradients)
         self._look = GradientLook(finite, [p for p, _ in found], sizes)
         self._fresh = True
@@ -96,7 +101,7 @@ class StepGuard:
         assert self._look is not None
         self._fresh = False
         finite = self._look.finite
-        if self.fused:
+        if self.on_device:
             given = getattr(optimizer, 'found_inf', None)
             found = finite.logical_not().to(torch.float32)
             # A scaler puts one there as well, and takes it away by itself.
