@@ -1,4 +1,4 @@
-"""What a pretrained network makes of images of which it sees a half."""
+"""What a pretrained network makes of images of which it sees a part."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ from mixmae.registry import INFERENCERS
 from mixmae.structures import CellMask
 
 PICTURES = ('original', 'mixed', 'reconstruction')
+FIGURES = (
+    'method',
+    'cell',
+    'loss',
+    'mean_colour_loss',
+    'uses_target_statistics',
+)
 KINDS = ('numpy', 'tensor', 'sample')
 # What stands for hidden cells that no other image fills.
 GREY = 127.5
@@ -37,7 +44,7 @@ GREY = 127.5
 
 @INFERENCERS.register_module()
 class ReconstructionInferencer:
-    """Hides half of each image and lets a pretrained network guess it.
+    """Hides part of each image and lets a pretrained network guess it.
 
         infer = ReconstructionInferencer(config, 'epoch_600.pth')
         results = infer(['a.jpg', 'folder/'], out_dir='panels')
@@ -99,9 +106,9 @@ class ReconstructionInferencer:
         """Reconstructs images, giving results as soon as they are there.
 
         All images of a size are hidden by one mask, which depends on the
-        size and the seed alone, as on the panels of ``tools/test.py``. Its
-        hidden cells are filled by another image of the batch; losses and
-        reconstructions do not depend on which.
+        size and the seed alone, as on the panels of ``tools/test.py``. With
+        MixMAE its hidden cells are filled by another image of the batch;
+        losses and reconstructions do not depend on which.
 
         Args:
             inputs: see ``__call__``.
@@ -125,12 +132,12 @@ class ReconstructionInferencer:
             'image_<index>'), ``original``, ``mixed`` (what the encoder saw)
             and ``reconstruction``, RGB, as uint8 (H, W, 3) arrays or, for
             'tensor', as floats (3, H, W) in 0..255 on the CPU; ``hidden``,
-            bool (rows, columns); ``cell`` in pixels; ``loss``;
-            ``mean_colour_loss``, if each hidden cell were its own mean
-            colour; ``uses_target_statistics``, whether the reconstruction
-            borrows mean and contrast of each cell; ``panel``, the path of
-            the panel or None. For 'sample', ``index``, ``name``, ``panel``
-            and ``sample``, what ``MaskedImageModel.predict`` gives.
+            bool (rows, columns); ``cell`` in pixels; ``method``, such as
+            'MixMAE'; ``loss``; ``mean_colour_loss``, if each hidden cell
+            were its own mean colour; ``uses_target_statistics``, whether the
+            reconstruction borrows mean and contrast of each cell; ``panel``,
+            the path of the panel or None. For 'sample', ``index``, ``name``,
+            ``panel`` and ``sample``, what ``MaskedImageModel.predict`` gives.
 
         Raises:
             ValueError: an argument or an image that cannot be used.
@@ -173,7 +180,7 @@ class ReconstructionInferencer:
         columns: int = 2,
         image_size: int = 160,
     ) -> ndarray:
-        """One picture of originals, mixed inputs and reconstructions.
+        """One picture of originals, encoder inputs and reconstructions.
 
         In the mixed input of an image that had no other one in its batch
         the hidden cells are grey.
@@ -220,12 +227,7 @@ def _fields(sample: BaseDataElement, return_as: str) -> dict:
         )
     hidden = sample.get('hidden').cpu()
     fields['hidden'] = hidden if return_as == 'tensor' else hidden.numpy()
-    for name in (
-        'cell',
-        'loss',
-        'mean_colour_loss',
-        'uses_target_statistics',
-    ):
+    for name in FIGURES:
         fields[name] = sample.get(name)
     return fields
 
@@ -249,10 +251,7 @@ def _drawable(result: Mapping) -> SimpleNamespace:
     return SimpleNamespace(
         **pictures,
         hidden=hidden,
-        **{
-            name: fields[name]
-            for name in ('loss', 'mean_colour_loss', 'uses_target_statistics')
-        },
+        **{name: fields[name] for name in FIGURES},
     )
 
 

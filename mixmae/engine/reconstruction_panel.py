@@ -15,7 +15,9 @@ BACKGROUND = (255, 255, 255)
 INK = (34, 34, 34)
 FAINT = (110, 110, 110)
 BORDER = (255, 255, 255)
-TITLES = ('original', 'mixed input', 'reconstruction')
+# Of what the encoder sees, by method; others show what they hide in one
+# colour.
+INPUT_TITLES = {'MixMAE': 'mixed input'}
 TARGET_STATISTICS_NOTE = (
     "un-normalised with the target's own statistics: colours flatter the model"
 )
@@ -23,7 +25,8 @@ GAP = 10
 MARGIN = 14
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def panel_font(size: int) -> ImageFont.FreeTypeFont:
+    """The font of panels, in pixels."""
     # Matplotlib brings this font along, so it is the same everywhere.
     return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)
 
@@ -100,17 +103,17 @@ def reconstruction_panel(
     columns: int = 2,
     image_size: int = 160,
 ) -> np.ndarray:
-    """Draw original, mixed input and reconstruction of some predictions.
+    """Draw original, encoder input and reconstruction of some predictions.
 
-    In the mixed input a fine line parts an image's own cells from those that
-    were hidden; beneath each triple stand its loss and that of filling
+    In the input a fine line parts an image's own cells from those that were
+    hidden; beneath each triple stand its loss and that of filling
     every hidden cell with its mean colour. With pixel norm a note says that
     the reconstruction borrows the target's own statistics.
 
     Args:
         samples: Predictions with ``original``, ``mixed`` and
             ``reconstruction`` (3, H, W) in 0..255 RGB, ``hidden``, ``loss``,
-            ``mean_colour_loss`` and ``uses_target_statistics``.
+            ``mean_colour_loss``, ``method`` and ``uses_target_statistics``.
         max_samples: Only the first ones are drawn.
         columns: Triples side by side.
         image_size: Pictures are enlarged by a whole factor to about this
@@ -129,7 +132,7 @@ def reconstruction_panel(
     zoom = max(1, round(image_size / max(height, width)))
     columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
-    title_font, text_font = _font(14), _font(12)
+    title_font, text_font = panel_font(14), panel_font(12)
 
     cell_width, cell_height = width * zoom, height * zoom
     triple_width = 3 * cell_width + 2 * GAP
@@ -159,8 +162,10 @@ def reconstruction_panel(
             for name in ('original', 'mixed', 'reconstruction')
         ]
         _outline(pictures[1], np.asarray(sample.hidden.cpu(), dtype=bool))
+        seen = INPUT_TITLES.get(sample.method, 'visible cells')
+        titles = ('original', seen, 'reconstruction')
         for j, (picture, title) in enumerate(
-            zip(pictures, TITLES, strict=True)
+            zip(pictures, titles, strict=True)
         ):
             x = left + j * (cell_width + GAP)
             canvas.paste(picture, (x, top))

@@ -99,8 +99,9 @@ class MaskedImageModel(BaseModel):
             data_samples: to be filled; new ones if None.
 
         Returns:
-            One sample per image with ``original``, ``mixed`` (see the
-            neck) and ``reconstruction``, RGB (3, H, W) in 0..255;
+            One sample per image with ``method`` (the neck's), ``original``,
+            ``mixed`` (what the encoder sees; see the neck) and
+            ``reconstruction``, RGB (3, H, W) in 0..255;
             ``hidden`` bool (rows, columns); ``cell`` in pixels; ``loss``;
             ``mean_colour_loss``, if each cell were its own mean colour;
             ``uses_target_statistics``: the picture was un-normalised by the
@@ -124,6 +125,7 @@ class MaskedImageModel(BaseModel):
             for name, values in fields.items():
                 sample.set_field(values[i], name)
             sample.set_field(mask.cell, 'cell')
+            sample.set_field(self.neck.method, 'method')
             statistics = bool(head.norm_pixels)
             sample.set_field(statistics, 'uses_target_statistics')
         return samples

@@ -15,7 +15,9 @@ from mixmae.registry import MODELS
 from tests.engine.tiny_run import MODEL, SquaresDataset
 
 
-def sample(value: float, statistics: bool = False) -> SimpleNamespace:
+def sample(
+    value: float, statistics: bool = False, method: str = 'MixMAE'
+) -> SimpleNamespace:
     return SimpleNamespace(
         original=torch.full((3, 32, 48), value),
         mixed=torch.full((3, 32, 48), value + 10),
@@ -23,6 +25,7 @@ def sample(value: float, statistics: bool = False) -> SimpleNamespace:
         hidden=torch.tensor([[True, False, False], [False, False, True]]),
         loss=0.5,
         mean_colour_loss=1.0,
+        method=method,
         uses_target_statistics=statistics,
     )
 
@@ -51,6 +54,15 @@ def test_notes_borrowed_statistics():
     assert noted.shape[1] == plain.shape[1]
     # Nothing is written beyond the right margin.
     assert (noted[:, -MARGIN:] == 255).all()
+
+
+def test_titles_say_what_the_encoder_sees():
+    mixed, hidden, other = (
+        reconstruction_panel([sample(40.0, method=method)])
+        for method in ('MixMAE', 'UM-MAE', 'SimMIM')
+    )
+    assert not np.array_equal(mixed, hidden)
+    assert np.array_equal(hidden, other)
 
 
 def test_shows_only_the_first_ones():

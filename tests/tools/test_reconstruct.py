@@ -1,6 +1,7 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint, tiny_config
@@ -45,6 +46,64 @@ def test_panels_and_figures(run, tmp_path, capsys):
             [row['loss'] for row in rows], rel=1e-5
         )
         assert same == (name == 'same')
+
+
+def method_config(neck: dict, masking: dict, **backbone):
+    """The tiny config under another method."""
+    cfg = tiny_config()
+    cfg.model.data_preprocessor.masking = masking
+    cfg.model.backbone.update(backbone)
+    cfg.model.neck = dict(neck, in_channels=16, token_channels=8)
+    cfg.model.head = dict(type='MaskedReconstructionHead')
+    return cfg
+
+
+def test_three_methods_side_by_side(run, tmp_path, capsys):
+    um_mae = method_config(
+        dict(
+            type='UMMAENeck',
+            cell=4,
+            decoder=dict(embed_dims=16, depth=1, num_heads=2),
+        ),
+        dict(type='UniformMasking', cell=4, multiple=16),
+        position_bias='log_coordinates',
+    )
+    simmim = method_config(
+        dict(type='SimMIMNeck', cell=8, stride=8),
+        dict(type='RandomMasking', ratio=0.6, cell=8, shared=False),
+    )
+    checkpoints = [
+        tiny_checkpoint(tmp_path / f'{i}.pth', cfg)
+        for i, cfg in enumerate((None, um_mae, simmim))
+    ]
+    paths = photo_folder(tmp_path / 'in')
+    out = tmp_path / 'out'
+    beside = ['--beside', *checkpoints[1:], '--out', out]
+    run(checkpoints[0], *paths, *beside)
+    folders = [out / name for name in ('1_mixmae', '2_um-mae', '3_simmim')]
+    panels = sorted(path.name for path in out.glob('*.png'))
+    assert len(panels) == 3
+    for folder in folders:
+        rows = json.loads((folder / 'figures.json').read_text())
+        assert [row['panel'] for row in rows] == panels
+        assert all(0 < row['loss'] < 100 for row in rows)
+    for name in panels:
+        stack = cv2.imread(str(out / name))
+        parts = [cv2.imread(str(folder / name)) for folder in folders]
+        below = 0
+        for part in parts:
+            below += 30
+            height, width = part.shape[:2]
+            found = stack[below : below + height, :width]
+            assert np.array_equal(found, part)
+            below += height
+        # Three headings, three pictures.
+        assert stack.shape[0] == below
+    said = capsys.readouterr().out
+    assert f'UM-MAE, {checkpoints[1]}' in said
+    with pytest.raises(SystemExit):
+        run(checkpoints[0], *paths, *beside, '--config', 'any.py')
+    assert '--config is for one checkpoint' in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line(run, tmp_path, capsys):

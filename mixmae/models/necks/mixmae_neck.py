@@ -40,6 +40,8 @@ class MixMAENeck(BaseModule):
         ValueError: an argument is out of its range, or they disagree.
     """
 
+    method = 'MixMAE'
+
     def __init__(
         self,
         in_channels: int,

@@ -40,6 +40,8 @@ class SimMIMNeck(BaseModule):
             not divide each other.
     """
 
+    method = 'SimMIM'
+
     def __init__(
         self,
         in_channels: int,

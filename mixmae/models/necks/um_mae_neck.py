@@ -45,6 +45,8 @@ class UMMAENeck(BaseModule):
         ValueError: an argument is out of its range, or they disagree.
     """
 
+    method = 'UM-MAE'
+
     # QUIRK(UM-MAE): models_mae_swin.py:505-514 lists the visible tokens in
     # the raster order of the compact grid, their positions in that of the
     # full one. Where neighbours kept cells of different rows the orders
