@@ -1,11 +1,16 @@
 import argparse
 import pickle
-from pathlib import Path
+import sys
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.safe_load import safe_load_bytes
+from mixmae.checkpoints.trust import set_trusted
+
+module = sys.modules['mixmae.checkpoints.safe_load']
 
 
 class Malicious:
@@ -67,24 +72,42 @@ def test_no_dict(tmp_path):
         safe_load(tmp_path / 'tensor.pth')
 
 
-def test_files_of_one_name_from_two_addresses(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    for name in 'ab':
-        (tmp_path / name).mkdir()
-        torch.save({'from': name}, tmp_path / name / 'epoch_1.pth')
-
-    def fetch(url, path):
-        source = tmp_path / url.removeprefix('https://example.org/')
-        Path(path).write_bytes(source.read_bytes())
-
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', fetch)
-    for name in 'aba':
-        found = safe_load(f'https://example.org/{name}/epoch_1.pth')
-        assert found == {'from': name}
+@pytest.fixture
+def trusting():
+    set_trusted(True)
+    yield
+    set_trusted(False)
 
 
-def test_an_address_that_does_not_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
-    with pytest.raises(ValueError, match='http://127.0.0.1:1/x.pth cannot be'):
-        safe_load('http://127.0.0.1:1/x.pth')
-    assert not list((tmp_path / 'checkpoints').iterdir())
+def test_trust(tmp_path, trusting):
+    path, trace = tmp_path / 'bad.pth', tmp_path / 'was_run'
+    torch.save({'model': Malicious(trace), 'x': 1}, path)
+    assert safe_load(path)['x'] == 1
+    assert trace.exists()
+    path.write_bytes(b'hello')
+    with pytest.raises(ValueError, match='bad.pth'):
+        safe_load(path)
+
+
+def test_bytes(tmp_path):
+    torch.save({'x': 1}, tmp_path / 'x.pth')
+    assert safe_load_bytes((tmp_path / 'x.pth').read_bytes(), 'a') == {'x': 1}
+    tensors = {'x': torch.ones(2)}
+    found = safe_load_bytes(save(tensors), 'b')
+    assert torch.equal(found['state_dict']['x'], tensors['x'])
+    with pytest.raises(ValueError, match='^c is no readable safetensors'):
+        safe_load_bytes(save(tensors)[:-4], 'c')
+
+
+def test_old_releases_of_torch_are_warned_of(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        module, 'print_log', lambda text, *_: said.append(text)
+    )
+    for version in ('2.5.1', '2.9.1', '2.10.0', '2.12.1+cpu'):
+        monkeypatch.setattr(torch, '__version__', version)
+        module._warn_of_old_torch.cache_clear()
+        module._warn_of_old_torch()
+        module._warn_of_old_torch()
+    assert len(said) == 2
+    assert 'CVE-2025-32434' in said[0] and 'CVE-2026-24747' in said[1]

@@ -3,6 +3,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint, load_from_local
 
+from mixmae.engine import checkpoint_loader
 from mixmae.engine.checkpoint_loader import (
     last_checkpoint,
     load_from_file_or_url,
@@ -45,6 +46,65 @@ def test_mmengine_alone_would_run_it(tmp_path):
         load_from_local(str(path), 'cpu')
     finally:
         assert mark.exists()
+
+
+def test_no_scheme_keeps_a_loader_that_unpickles(safe_mmengine):
+    for scheme, loader in CheckpointLoader._schemes.items():
+        assert loader.__module__ == 'mixmae.engine.checkpoint_loader', scheme
+    for path in ('pavi://a/b', 's3://bucket/x.pth', 'torchvision://no-such'):
+        with pytest.raises(ValueError, match=path):
+            _load_checkpoint(path)
+
+
+def test_weights_by_name_are_loaded_safely(safe_mmengine, monkeypatch):
+    fetched = []
+
+    def load(url):
+        fetched.append(url)
+        state = {'backbone.x': torch.ones(1), 'head.x': torch.ones(1)}
+        return {'state_dict': state}
+
+    monkeypatch.setattr(checkpoint_loader, 'safe_load', load)
+    found = _load_checkpoint('open-mmlab://vgg16_caffe')
+    assert set(found['state_dict']) == {'backbone.x', 'head.x'}
+    found = _load_checkpoint('mmcls://vgg11')
+    assert set(found['state_dict']) == {'x'}
+    assert all(url.startswith('https://') for url in fetched)
+    assert len(fetched) == 2
+
+
+def test_what_a_store_gives_is_loaded_safely(
+    tmp_path, safe_mmengine, monkeypatch
+):
+    mark = tmp_path / 'ran'
+    torch.save({'trap': Trap(str(mark))}, tmp_path / 'x.pth')
+    data = (tmp_path / 'x.pth').read_bytes()
+    monkeypatch.setattr(checkpoint_loader, 'get', lambda *_, **__: data)
+    with pytest.raises(ValueError, match='s3://b/x.pth cannot be loaded saf'):
+        _load_checkpoint('s3://b/x.pth')
+    assert not mark.exists()
+
+
+def test_the_config_in_a_checkpoint_is_not_run(tmp_path, safe_mmengine):
+    """MMEngine's ``resume`` executes ``meta['config']``."""
+    path = tmp_path / 'x.pth'
+    torch.save({'meta': {'config': '1 / 0', 'iter': 3}}, path)
+    assert _load_checkpoint(str(path))['meta'] == {'iter': 3}
+
+
+@pytest.mark.parametrize(
+    ('content', 'expected'),
+    [
+        ({'state_dict': [1]}, 'holds no state dict but a list'),
+        ({'state_dict': {'a': 1}}, "holds no state dict: 'a' is a int"),
+        ({'state_dict': {3: torch.ones(1)}}, 'holds no state dict: 3 is a'),
+        ({'meta': 'x'}, 'its meta is a str, not a dict'),
+    ],
+)
+def test_other_contents(tmp_path, safe_mmengine, content, expected):
+    torch.save(content, tmp_path / 'x.pth')
+    with pytest.raises(ValueError, match=expected):
+        _load_checkpoint(str(tmp_path / 'x.pth'))
 
 
 def test_missing_files_are_named(tmp_path, safe_mmengine):
