@@ -57,10 +57,10 @@ def damage(path: str | os.PathLike) -> str | None:
     MMEngine's own, are asked for the checksums that they carry inside.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         return 'it is not there'
     try:
-        noted = sidecar(path).read_text().split()[0]
+        noted = sidecar(path).read_text(errors='replace').split()[0]
     except (OSError, IndexError):
         noted = None
     if noted is None:
@@ -71,10 +71,15 @@ def damage(path: str | os.PathLike) -> str | None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    with whole_file(path) as partial, partial.open('wb') as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with whole_file(path) as partial, partial.open('wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        # A full disk is told of an open file, which has no name any more.
+        error.filename = error.filename or str(path)
+        raise
     # The name is in the folder, which is flushed by itself.
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -149,9 +149,12 @@ def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
         reverse=True,
     )
     note = folder / 'last_checkpoint'
-    noted = [Path(note.read_text().strip())] if note.is_file() else []
+    noted = []
+    if note.is_file():
+        noted = [Path(note.read_text(errors='replace').strip())]
     moved = [folder / path.name for path in noted]
-    wanted = [path for path in (*moved, *noted) if path.is_file()][:1]
+    # A note may be damaged too: some names are no error here, only no file.
+    wanted = [path for path in (*moved, *noted) if os.path.isfile(path)][:1]
     for path in dict.fromkeys([*(wanted or moved), *others]):
         wrong = damage(path)
         if wrong is None:

@@ -56,12 +56,14 @@ class CheckpointWriter:
             return
         try:
             operation()
-        except OSError as error:
-            name = error.filename or 'a checkpoint'
+        # Whatever it is: a thread has nobody else to tell.
+        except Exception as error:
+            name = getattr(error, 'filename', None) or 'a checkpoint'
+            why = getattr(error, 'strerror', None) or repr(error)
             self._error = CheckpointWriteError(
-                f'{name} could not be written: {error.strerror or error}. '
-                f'The checkpoints before it are whole; make room, or name '
-                f'another --work-dir, and go on with --resume'
+                f'{name} could not be written: {why}. The checkpoints '
+                f'before it are whole; make room, or name another '
+                f'--work-dir, and go on with --resume'
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import multiprocessing
 import os
@@ -14,9 +15,13 @@ from typing import NoReturn
 
 import torch
 
+from mixmae.engine.checkpoint_writer import CheckpointWriteError
+
 EXIT_FAILURE = 1
 # Seconds in which the launcher sees the rank that failed first.
 PATIENCE = 5.0
+# No space, or no more of it for this user.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 KILLED = re.compile(
     r'DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) '
     r'(?:is killed by signal: ([\w ]+)|exited unexpectedly)'
@@ -48,6 +53,13 @@ def failure_line(error: BaseException) -> str | None:
                 f'no batch came from the data loader within {late[1]} s: a '
                 f'worker hangs, most often because the storage does not '
                 f'answer. If it is only slow, raise train_dataloader.timeout'
+            )
+        if isinstance(one, CheckpointWriteError):
+            return text
+        if isinstance(one, OSError) and one.errno in FULL:
+            return (
+                f'the disk is full: {text}; the checkpoints are whole: make '
+                f'room, or name another --work-dir, and go on with --resume'
             )
         if isinstance(one, torch.OutOfMemoryError):
             return (

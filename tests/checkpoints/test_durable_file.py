@@ -120,3 +120,19 @@ def test_removing_takes_the_sidecar_along(tmp_path):
     remove(tmp_path / 'a.pth')
     assert not list(tmp_path.iterdir())
     remove(tmp_path / 'a.pth')
+
+
+def test_a_checksum_of_garbage_is_no_checksum(tmp_path):
+    path = tmp_path / 'a.pth'
+    write_durably(path, b'weights')
+    sidecar(path).write_bytes(b'\xff\xfe')
+    assert 'a.pth.sha256 notes' in damage(path)
+
+
+def test_errors_of_open_files_name_them(tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='No space.*a.pth'):
+        write_durably(tmp_path / 'a.pth', b'weights')

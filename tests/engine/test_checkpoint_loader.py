@@ -136,3 +136,10 @@ def test_last_checkpoint_of_a_moved_folder(tmp_path):
     assert last_checkpoint(tmp_path) is None
     torch.save({}, tmp_path / 'epoch_2.pth')
     assert last_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
+
+
+@pytest.mark.parametrize('note', [b'', b'\xff\x00.pth', b'x' * 999, b'/'])
+def test_a_note_of_garbage_is_passed_over(tmp_path, note):
+    torch.save({'meta': {}}, tmp_path / 'iter_4.pth')
+    (tmp_path / 'last_checkpoint').write_bytes(note)
+    assert last_checkpoint(tmp_path) == tmp_path / 'iter_4.pth'

@@ -39,3 +39,14 @@ def test_an_error_surfaces_and_stops_what_comes_after():
     with pytest.raises(CheckpointWriteError):
         writer.put(lambda: done.append('another'))
     assert done == []
+
+
+def test_an_error_of_any_kind_surfaces():
+    writer = CheckpointWriter()
+
+    def fail():
+        raise MemoryError('too large')
+
+    writer.put(fail)
+    with pytest.raises(CheckpointWriteError, match='MemoryError.*too large'):
+        writer.finish()
