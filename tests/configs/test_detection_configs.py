@@ -11,6 +11,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mixmae.models.backbones.arch_settings import swin_arch
+from mixmae.models.backbones.pyramid_archs import PVT_ARCHS
 from tests.configs.test_configs import CONFIGS, ROOT, identity, metafile
 from tests.models.parts import TINY, tiny_model
 
@@ -18,6 +19,11 @@ DETECTORS = [path for path in CONFIGS if path.parent.name == 'detection']
 # mmdet's own code, of torch functions that changed.
 pytestmark = pytest.mark.filterwarnings('ignore')
 every_detector = pytest.mark.parametrize('path', DETECTORS, ids=identity)
+TWO_STAGES = [path for path in DETECTORS if not path.name.startswith('gfl')]
+two_stages = pytest.mark.parametrize('path', TWO_STAGES, ids=identity)
+gfl = pytest.mark.parametrize(
+    'path', [p for p in DETECTORS if p not in TWO_STAGES], ids=identity
+)
 
 
 @pytest.fixture(autouse=True)
@@ -56,22 +62,41 @@ def test_builds_and_counts(path):
     assert type(detector.backbone).__module__.startswith('mixmae.')
 
 
-@every_detector
+def channels(backbone) -> list[int]:
+    if backbone.type == 'mixmae.MIMPVT':
+        return list(PVT_ARCHS[backbone.arch].embed_dims)
+    dims, depths, _ = swin_arch(backbone.arch)
+    return [dims << i for i in range(len(depths))]
+
+
+@two_stages
 def test_strides_and_channels_agree(path):
     model = read(path).model
     backbone = model.backbone
-    dims, depths, _ = swin_arch(backbone.arch)
-    stages = range(len(depths))
+    stages = range(4)
     assert tuple(backbone.out_indices) == tuple(stages)
-    assert list(model.neck.in_channels) == [dims << i for i in stages]
+    assert list(model.neck.in_channels) == channels(backbone)
     strides = [backbone.patch_size << i for i in range(model.neck.num_outs)]
     assert list(model.rpn_head.anchor_generator.strides) == strides
     for kind in ('bbox', 'mask'):
         extractor = model.roi_head[f'{kind}_roi_extractor']
-        assert list(extractor.featmap_strides) == strides[: len(depths)]
+        assert list(extractor.featmap_strides) == strides[:4]
         assert extractor.out_channels == model.neck.out_channels
     # What is padded to a multiple of the last stride has whole grids.
     assert model.data_preprocessor.pad_size_divisor % strides[3] == 0
+
+
+@gfl
+def test_stages_are_mapped_before_the_pyramid(path):
+    """As UM-MAE's backbones do it: 768 channels of each stage."""
+    model = read(path).model
+    assert tuple(model.backbone.out_indices) == (0, 1, 2, 3)
+    mapping, pyramid = model.neck
+    assert list(mapping.in_channels) == channels(model.backbone)
+    assert mapping.act_cfg is None and mapping.kernel_size == 1
+    assert list(pyramid.in_channels) == [mapping.out_channels] * 4 == [768] * 4
+    strides = model.bbox_head.anchor_generator.strides
+    assert list(strides) == [8 << i for i in range(pyramid.num_outs)]
 
 
 @every_detector
@@ -87,7 +112,7 @@ def test_windows_divide_the_grids_of_the_crops(path):
     for height, width in crops:
         (pad,) = config.model.data_preprocessor.batch_augments
         assert tuple(pad.size) == (height, width)
-        for stage, window in enumerate(backbone.window_sizes):
+        for stage, window in enumerate(backbone.get('window_sizes', ())):
             stride = backbone.patch_size << stage
             assert height // stride % window == 0
             assert width // stride % window == 0
@@ -102,21 +127,33 @@ def test_annotations_are_checked_before_they_are_loaded(path):
     assert check < kinds.index('LoadAnnotations')
     check = data.pipeline[check]
     assert check.ann_file == data.data_root + data.ann_file
-    heads = config.model.roi_head.bbox_head
-    for head in heads if isinstance(heads, list) else [heads]:
-        assert head.num_classes == check.num_classes
-    assert config.model.roi_head.mask_head.num_classes == check.num_classes
+    model = config.model
+    heads = [
+        model.get('bbox_head'),
+        model.get('roi_head', {}).get('bbox_head'),
+    ]
+    heads.append(model.get('roi_head', {}).get('mask_head'))
+    flat = [
+        head
+        for entry in heads
+        for head in (entry if isinstance(entry, list) else [entry])
+        if head is not None
+    ]
+    assert {head.num_classes for head in flat} == {check.num_classes}
+    masks = path in TWO_STAGES
+    assert check.with_mask == masks
     for split in ('train', 'val', 'test'):
         dataset = config[f'{split}_dataloader'].dataset
         assert dataset.type == 'mixmae.CheckedCocoDataset'
         assert dataset.data_root == data.data_root
     test = config.test_dataloader.dataset
     assert config.test_evaluator.ann_file == test.data_root + test.ann_file
-    assert set(config.test_evaluator.metric) == {'bbox', 'segm'}
+    metric = config.test_evaluator.metric
+    assert metric == (['bbox', 'segm'] if masks else 'bbox')
 
 
 @pytest.mark.parametrize(
-    'path', [p for p in DETECTORS if 'mini' not in p.name], ids=identity
+    'path', [p for p in TWO_STAGES if 'mini' not in p.name], ids=identity
 )
 def test_schedules_are_those_of_their_sources(path):
     """FastMIM's 3x recipe for a SimMIM Swin-B, mmdet's 1x of Swin-T."""
@@ -131,7 +168,8 @@ def test_schedules_are_those_of_their_sources(path):
     assert steps.by_epoch and steps.gamma == 0.1
     assert list(steps.milestones) == ([27, 33] if lsj else [8, 11])
     assert config.train_cfg.max_epochs == (36 if lsj else 12)
-    assert config.model.backbone.drop_path_rate == 0.2
+    pvt = 'pvt' in path.name
+    assert config.model.backbone.drop_path_rate == (0.1 if pvt else 0.2)
     if lsj:
         pipeline = config.train_dataloader.dataset.pipeline
         (jitter,) = [step for step in pipeline if step.type == 'RandomResize']
@@ -139,6 +177,26 @@ def test_schedules_are_those_of_their_sources(path):
         assert tuple(jitter.scale) == (1024, 1024)
     rates = config.optim_wrapper.paramwise_cfg
     assert rates.flat_decay_mult == rates.bias_table_decay_mult == 0.0
+
+
+@gfl
+def test_schedule_of_um_mae(path):
+    """DET/configs/gfl of its official code."""
+    config = read(path)
+    warmup, cosine = config.param_scheduler
+    assert not warmup.by_epoch and warmup.end == 2000
+    assert (cosine.begin, cosine.end) == (0, config.train_cfg.max_epochs)
+    assert cosine.end == 25 and cosine.eta_min_ratio == 0.01
+    optimizer = config.optim_wrapper.optimizer
+    assert optimizer.lr == 1e-4 and optimizer.weight_decay == 0.05
+    assert config.optim_wrapper.paramwise_cfg.layer_decay_rate == 1.0
+    assert config.model.backbone.drop_path_rate == 0.1
+    (resize,) = (
+        step
+        for step in config.test_dataloader.dataset.pipeline
+        if step.type == 'Resize'
+    )
+    assert tuple(resize.scale) == (1333, 800)
 
 
 @every_detector

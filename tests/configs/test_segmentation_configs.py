@@ -55,6 +55,11 @@ def test_builds_and_counts(path: Path) -> None:
 
     features = model.backbone.num_features
     assert model.backbone.out_indices == [0, 1, 2, 3]
+    if config.model.get('neck'):
+        # UM-MAE maps each stage to 768 channels.
+        assert config.model.neck.in_channels == features
+        features = [config.model.neck.out_channels] * 4
+        assert features == [768] * 4
     assert model.decode_head.in_channels == features
     auxiliary = model.auxiliary_head
     assert auxiliary.in_channels == features[auxiliary.in_index]
@@ -93,7 +98,7 @@ def test_windows_divide_the_grids_of_a_crop(path: Path) -> None:
     ]
     assert config.model.data_preprocessor.size == crop
     backbone = config.model.backbone
-    for stage, window in enumerate(backbone.window_sizes):
+    for stage, window in enumerate(backbone.get('window_sizes', ())):
         stride = backbone.patch_size << stage
         for side in crop:
             assert side % stride == 0
