@@ -120,10 +120,7 @@ class FiniteGuardHook(Hook):
         self._restore(finite)
         verdict = Verdict(finite)
         self._waiting.append(SkippedUpdate(micro_steps, verdict, look))
-        # What is on its way from a GPU is not waited for.
-        self._judge(
-            runner, leave=int(finite.is_cuda and self._guard.on_device)
-        )
+        self._judge(runner, leave=self._behind(finite))
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Judges what is left."""
@@ -139,6 +136,11 @@ class FiniteGuardHook(Hook):
     def finish(self, runner: Runner) -> None:
         """Judges all updates up to now; on all ranks at the same time."""
         self._judge(runner, leave=0)
+
+    def _behind(self, finite: Tensor) -> int:
+        # What is on its way from a GPU is not waited for. The number is the
+        # same on all ranks, so that all stop at the same iteration.
+        return int(finite.is_cuda and self._guard.on_device)
 
     def _restore(self, finite: Tensor) -> None:
         # Where it can be read, nothing need be done most of the time.

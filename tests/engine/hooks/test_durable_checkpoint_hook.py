@@ -1,8 +1,10 @@
+import functools
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.durable_file import damage
@@ -12,7 +14,10 @@ from mixmae.engine.checkpoint_writer import (
     CheckpointWriteError,
     CheckpointWriter,
 )
+from mixmae.engine.finite_values import NonFiniteError
+from mixmae.engine.hooks import DurableCheckpointHook
 from mixmae.registry import HOOKS
+from tests.engine.numbers_run import train_numbers
 from tests.engine.tiny_run import tiny_config
 
 DURABLE = dict(type='DurableCheckpointHook', interval=1, max_keep_ckpts=2)
@@ -96,3 +101,98 @@ def test_what_it_writes_is_what_mmengine_writes(tmp_path):
 def test_one_is_not_enough(keep):
     with pytest.raises(ValueError, match=f'at least 2.*got {keep}'):
         HOOKS.build({**DURABLE, 'max_keep_ckpts': keep})
+
+
+@HOOKS.register_module(force=True)
+class SpoilStateHook(Hook):
+    """Something that no gradient explains, in the third iteration."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def after_train_iter(self, runner: Runner, *args, **kwargs):
+        if runner.iter != 2:
+            return
+        state = runner.optim_wrapper.optimizer.state[runner.model.out.bias]
+        averages = [h for h in runner.hooks if isinstance(h, EMAHook)]
+        spoilt = {
+            'weight': runner.model.out.weight,
+            'statistics': runner.model.norm.running_var,
+            'optimizer': state['exp_avg_sq'],
+            'average': averages[0].ema_model.module.out.bias,
+        }
+        with torch.no_grad():
+            spoilt[self.what][0] = float('inf')
+
+
+@pytest.mark.parametrize(
+    ('what', 'names'),
+    [
+        ('weight', 'out.weight'),
+        ('statistics', 'norm.running_var'),
+        ('optimizer', 'exp_avg_sq of out.bias'),
+        ('average', 'average of out.bias'),
+    ],
+)
+def test_what_is_not_finite_is_never_written(tmp_path, writer, what, names):
+    spoil = dict(type='mixmae.SpoilStateHook', what=what)
+    ema = dict(type='EMAHook')
+    # The guard of the gradients would leave out the update that follows.
+    with pytest.raises(NonFiniteError) as caught:
+        train_numbers(tmp_path, ema, spoil)
+    line = str(caught.value)
+    assert line.startswith('iter_4.pth is not written, because ')
+    assert names in line and 'go on with --resume' in line
+    # What was on its way to the disk gets there.
+    writer.finish()
+    assert [p.name for p in tmp_path.glob('*.pth')] == ['iter_2.pth']
+    assert last_checkpoint(tmp_path).name == 'iter_2.pth'
+
+
+SCORES = (0.1, 0.3, 0.2, 0.4, 0.35)
+
+
+@HOOKS.register_module(force=True)
+class ScoreHook(Hook):
+    """Tells a score after every update, as a validation does."""
+
+    def before_train_iter(self, runner: Runner, *args, **kwargs):
+        if runner.iter and runner.iter % 2 == 0:
+            scores = dict(score=SCORES[runner.iter // 2 - 1])
+            for hook in runner.hooks:
+                if isinstance(hook, DurableCheckpointHook):
+                    hook.after_val_epoch(runner, scores)
+
+
+def test_the_best_one_goes_when_a_better_one_stands(tmp_path, monkeypatch):
+    order: list[tuple] = []
+    for name in ('write_durably', 'remove'):
+
+        def noted(path, *data, name=name, plain=None):
+            order.append((name, Path(path).name))
+            plain(path, *data)
+
+        plain = getattr(checkpoint_writer, name)
+        monkeypatch.setattr(
+            checkpoint_writer, name, functools.partial(noted, plain=plain)
+        )
+    best = {
+        'default_hooks.checkpoint.save_best': 'score',
+        'default_hooks.checkpoint.rule': 'greater',
+        'default_hooks.checkpoint.max_keep_ckpts': 2,
+    }
+    train_numbers(tmp_path, dict(type='mixmae.ScoreHook'), **best)
+    names = {p.name for p in tmp_path.glob('*.pth')}
+    (last,) = (name for name in names if name.startswith('best_'))
+    assert last == 'best_score_iter_8.pth'
+    assert {'iter_10.pth', 'iter_12.pth'} <= names
+    assert damage(tmp_path / last) is None
+    files = [one for one in order if one[1].startswith('best_')]
+    better = [f'best_score_iter_{n}.pth' for n in (2, 4, 8)]
+    assert files == [
+        ('write_durably', better[0]),
+        ('write_durably', better[1]),
+        ('remove', better[0]),
+        ('write_durably', better[2]),
+        ('remove', better[1]),
+    ]

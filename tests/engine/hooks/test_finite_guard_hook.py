@@ -8,6 +8,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mixmae.engine.finite_values import NonFiniteError
+from mixmae.engine.hooks import FiniteGuardHook
 from tests.engine.numbers_run import (
     assert_same_state,
     train_numbers,
@@ -184,6 +185,18 @@ def test_too_many_in_a_row_stop_the_run(tmp_path):
     resume = dict(load_from=str(tmp_path / 'iter_10.pth'), resume=True)
     with pytest.raises(NonFiniteError, match='3 updates in a row'):
         train_numbers(tmp_path / 'again', poison, **guard, **resume)
+
+
+def test_verdicts_that_come_late_are_the_same(tmp_path, wanted, monkeypatch):
+    """As from a GPU: that of an update is read after the next one."""
+    monkeypatch.setattr(FiniteGuardHook, '_behind', lambda *_: 1)
+    poison = dict(type='PoisonHook', iterations=[5])
+    train_numbers(tmp_path, poison, **FUSED)
+    assert_same_state(written(tmp_path), wanted(5, FUSED))
+    # What a checkpoint says of it is up to date all the same.
+    state = written(tmp_path, 'iter_6.pth')['message_hub']['runtime_info']
+    assert state['skipped_updates'] == dict(in_a_row=1, total=1)
+    assert (tmp_path / 'non_finite' / 'iter_6.json').is_file()
 
 
 @pytest.mark.parametrize('done', [4, 6])
