@@ -1,7 +1,6 @@
 """What can be wrong, each a function of the facts alone.
 
-A check returns one diagnosis or ``None``. Its command mends one thing; where
-several are wrong, the first one printed is the one to mend first.
+A check returns one diagnosis or ``None``; the first one is to be mended first.
 """
 
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from mixmae.doctor.remedies import (
     TORCH,
 )
 from mixmae.doctor.tested import PYTHONS, TESTED, tested
+from mixmae.doctor.unpickler import unsafe_unpickler
 from mixmae.version_gates import MINIMUM_MMENGINE, MINIMUM_TORCH, release
 
 Check = Callable[[Facts], Diagnosis | None]
@@ -285,6 +285,7 @@ CHECKS: tuple[Check, ...] = (
     mmcv_import,
     mmpretrain_import,
     driver_age,
+    unsafe_unpickler,
     ops_import,
     downstream('mmdet', 'onedl-mmdetection'),
     downstream('mmseg', 'onedl-mmsegmentation'),
