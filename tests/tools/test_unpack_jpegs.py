@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tools.running import load_tool
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'dataset_converters' / 'unpack_jpegs.py'
 
@@ -67,3 +69,25 @@ def test_bad_archives(tmp_path, content):
     assert done.returncode == 2
     assert done.stderr.startswith('error: ') and 'bad.npz' in done.stderr
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'expected'),
+    [
+        (dict(classes=np.array(['cat', '../dog'])), "'../dog' is no name"),
+        (dict(classes=np.array(['cat', '/tmp'])), "'/tmp' is no name of"),
+        (dict(train_label=np.array([0, 1, 2])), 'labels must be 0 to 1'),
+        (dict(train_offset=np.array([0, 1])), '3 labels need one offset more'),
+        (dict(train_offset=np.array([0, 5, 3, 6])), 'offsets must rise'),
+        (dict(train_offset=np.array([0, 5, 6, 10**9])), 'offsets must rise'),
+        (dict(train_jpeg=np.zeros(3)), 'jpeg must be uint8'),
+        (dict(classes=np.array([{}], object)), 'holds no packed JPEGs'),
+    ],
+)
+def test_archives_that_do_not_fit(archive, tmp_path, changes, expected):
+    with np.load(archive) as content:
+        arrays = {**content, **changes}
+    np.savez(archive, **arrays)
+    with pytest.raises(ValueError, match=expected):
+        load_tool(TOOL).unpack(archive, tmp_path / 'out')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['packed.npz']

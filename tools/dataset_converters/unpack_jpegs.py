@@ -14,9 +14,76 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
+
+
+class Split(NamedTuple):
+    """One split of an archive, checked."""
+
+    name: str
+    data: np.ndarray
+    offset: np.ndarray
+    label: np.ndarray
+
+
+def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
+    """Classes and splits.
+
+    Raises:
+        ValueError: no such archive, one of another kind, one whose parts do
+            not fit each other, or names that lead out of the target.
+    """
+    if not archive.is_file():
+        raise ValueError(f'no archive at {archive}')
+    try:
+        with np.load(archive, allow_pickle=False) as content:
+            classes = [str(name) for name in content['classes'].tolist()]
+            splits = [
+                Split(
+                    name.removesuffix('_jpeg'),
+                    content[name],
+                    content[name.removesuffix('jpeg') + 'offset'],
+                    content[name.removesuffix('jpeg') + 'label'],
+                )
+                for name in content.files
+                if name.endswith('_jpeg')
+            ]
+    # Bytes that are no archive make NumPy and zipfile raise almost anything.
+    except Exception as error:
+        raise ValueError(
+            f'{archive} holds no packed JPEGs: {type(error).__name__}: {error}'
+        ) from None
+    for split in splits:
+        fault = _fault(split, len(classes))
+        if fault:
+            raise ValueError(f'{archive}: split {split.name}: {fault}')
+    for name in [*classes, *(split.name for split in splits)]:
+        if name in ('', '.', '..') or set('/\\\0') & set(name):
+            raise ValueError(
+                f'{archive}: {name!r} is no name of a folder: it may lead '
+                f'out of the target'
+            )
+    if not splits:
+        raise ValueError(f'{archive} holds no packed JPEGs: no S_jpeg in it')
+    return classes, splits
+
+
+def _fault(split: Split, classes: int) -> str:
+    whole = [a.ndim == 1 and a.dtype.kind in 'iu' for a in split[2:]]
+    if not all(whole) or split.data.dtype != np.uint8 or split.data.ndim != 1:
+        return 'jpeg must be uint8, offset and label whole numbers, all 1-D'
+    offset, label = split.offset.astype(np.int64), split.label
+    if len(offset) != len(label) + 1:
+        return f'{len(label)} labels need one offset more, not {len(offset)}'
+    if len(label) and not 0 <= label.min() <= label.max() < classes:
+        return f'labels must be 0 to {classes - 1}'
+    ends = offset[0] >= 0 and offset[-1] <= len(split.data)
+    if not ends or (np.diff(offset) < 0).any():
+        return f'offsets must rise from 0 to at most {len(split.data)}'
+    return ''
 
 
 def unpack(archive: Path, target: Path) -> int:
@@ -26,36 +93,32 @@ def unpack(archive: Path, target: Path) -> int:
         The number of files written.
 
     Raises:
-        ValueError: no such archive, one of another kind, or the target is
-            there already.
+        ValueError: see ``read_archive``; the target is there already, or
+            cannot be written.
     """
     if target.exists():
         raise ValueError(f'{target} exists already; remove it first')
-    if not archive.is_file():
-        raise ValueError(f'no archive at {archive}')
-    try:
-        content = np.load(archive, allow_pickle=False)
-        classes = content['classes'].tolist()
-    except (ValueError, KeyError, OSError) as error:
-        raise ValueError(f'{archive} holds no packed JPEGs: {error}') from None
-    splits = [
-        name.removesuffix('_jpeg')
-        for name in content.files
-        if name.endswith('_jpeg')
-    ]
+    classes, splits = read_archive(archive)
     partial = target.with_name(target.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True)
     written = 0
-    for split in splits:
-        data, offset = content[f'{split}_jpeg'], content[f'{split}_offset']
-        labels = content[f'{split}_label']
-        for name in classes:
-            (partial / split / name).mkdir(parents=True)
-        for i, label in enumerate(tqdm(labels, desc=split)):
-            path = partial / split / classes[label] / f'{i:06d}.jpg'
-            path.write_bytes(data[offset[i] : offset[i + 1]].tobytes())
-            written += 1
-    partial.rename(target)
+    try:
+        for split in splits:
+            for name in classes:
+                folder = partial / split.name / name
+                folder.mkdir(parents=True, exist_ok=True)
+            data, offset = split.data, split.offset
+            for i, label in enumerate(tqdm(split.label, desc=split.name)):
+                path = partial / split.name / classes[label] / f'{i:06d}.jpg'
+                path.write_bytes(data[offset[i] : offset[i + 1]].tobytes())
+                written += 1
+        partial.rename(target)
+    except OSError as error:
+        raise ValueError(
+            f'{error.filename} cannot be written: {error.strerror}'
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return written
 
 
