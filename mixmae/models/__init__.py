@@ -8,7 +8,12 @@ from mixmae.models.heads import (
     MaskedReconstructionHead,
 )
 from mixmae.models.masked_image_model import MaskedImageModel
-from mixmae.models.necks import MixMAENeck, SimMIMNeck
+from mixmae.models.necks import (
+    MixMAENeck,
+    NormedPooling,
+    SimMIMNeck,
+    UMMAENeck,
+)
 
 __all__ = [
     'DualReconstructionHead',
@@ -21,5 +26,7 @@ __all__ = [
     'MaskedReconstructionHead',
     'MaskingDataPreprocessor',
     'MixMAENeck',
+    'NormedPooling',
     'SimMIMNeck',
+    'UMMAENeck',
 ]

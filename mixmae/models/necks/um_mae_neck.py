@@ -192,7 +192,7 @@ class UMMAENeck(BaseModule):
         x = self._complete(latent, mask)
         hidden = mask.hidden.flatten(1).expand(len(x), -1)
         if mask.num_hidden is None:
-            pixels = self.decoder.pixels(self.decoder(x))
+            pixels = self.all_cells(latent, mask)
             return pixels.masked_fill(~hidden[..., None], 0)
         # Of known number: no step waits for a GPU to count them.
         order = hidden.flatten().logical_not().to(torch.int8)
@@ -201,6 +201,10 @@ class UMMAENeck(BaseModule):
         prediction = pixels.new_zeros(hidden.numel(), pixels.size(1))
         prediction = prediction.index_copy(0, wanted, pixels)
         return prediction.unflatten(0, hidden.shape)
+
+    def all_cells(self, latent: Tensor, mask: CellMask) -> Tensor:
+        """As ``reveal``, but visible cells are predicted as well."""
+        return self.decoder.pixels(self.decoder(self._complete(latent, mask)))
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
         """What the encoder sees, the rest in the mean colour, (B, 3, H, W)."""
