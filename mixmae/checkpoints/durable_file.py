@@ -50,6 +50,15 @@ def remove(path: str | os.PathLike) -> None:
     sidecar(path).unlink(missing_ok=True)
 
 
+def remove_partials(folder: str | os.PathLike) -> None:
+    """Removes what killed processes left half-written in a folder.
+
+    Nobody may be writing there now.
+    """
+    for path in Path(folder).glob('.*.[0-9]*.partial'):
+        path.unlink(missing_ok=True)
+
+
 def damage(path: str | os.PathLike) -> str | None:
     """What is wrong with a checkpoint file, None if nothing is.
 

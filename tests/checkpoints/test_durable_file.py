@@ -8,6 +8,7 @@ import torch
 from mixmae.checkpoints.durable_file import (
     damage,
     remove,
+    remove_partials,
     sidecar,
     write_durably,
 )
@@ -136,3 +137,10 @@ def test_errors_of_open_files_name_them(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'fsync', full)
     with pytest.raises(OSError, match='No space.*a.pth'):
         write_durably(tmp_path / 'a.pth', b'weights')
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    for name in ('.a.pth.12.partial', '.a.pth.sha256.7.partial', 'b.partial'):
+        (tmp_path / name).write_bytes(b'half')
+    remove_partials(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['b.partial']

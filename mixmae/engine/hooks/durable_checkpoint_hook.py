@@ -11,7 +11,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mixmae.checkpoints.durable_file import write_text_durably
+from mixmae.checkpoints.durable_file import (
+    remove_partials,
+    write_text_durably,
+)
 from mixmae.engine.checkpoint_writer import BACKEND, WRITER
 from mixmae.engine.finite_values import (
     NonFiniteError,
@@ -55,6 +58,12 @@ class DurableCheckpointHook(CheckpointHook):
             )
         kwargs.setdefault('backend_args', dict(backend=BACKEND))
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
+
+    def before_train(self, runner: Runner) -> None:
+        """As MMEngine; what a killed run had not finished is removed."""
+        super().before_train(runner)
+        if is_main_process():
+            WRITER.put(lambda: remove_partials(self.out_dir))
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
         """Checks the writer, then as MMEngine."""

@@ -1,0 +1,160 @@
+"""Kills trainings for as long as it takes: ``python -m tests.faults``.
+
+Every aimed fault several times, and kills at random times; of one process and
+of two, with and without workers. Prints the table and writes it to
+``work_dirs/soak``; status 1 if anything was not survived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from tests.faults.fault_table import Outcome, markdown, rows, write
+from tests.faults.faults import (
+    AIMED,
+    DAMAGES,
+    RANDOM,
+    SIGNALS,
+    TWO_RANKS,
+    TWO_RANKS_RANDOM,
+    Fault,
+)
+from tests.faults.full_disk import ROOM, full_disk
+from tests.faults.ordeal import Ordeal
+from tests.faults.small_disk import NoSmallDiskError
+from tests.faults.training_server import TrainingServer
+
+# One in four of the random kills is one of two ranks.
+RANDOM_ROUND = [RANDOM] * 9 + TWO_RANKS_RANDOM
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Survive faults')
+    parser.add_argument('--kills', type=int, default=200, help='random ones')
+    parser.add_argument(
+        '--repeats', type=int, default=4, help='of each aimed fault'
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--minutes', type=float, help='at most so many')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/soak'))
+    return parser.parse_args()
+
+
+def plan(kills: int, repeats: int) -> list[Fault | str]:
+    """What is to happen, mixed, so that an early end has tried it all."""
+    aimed = [*AIMED, *SIGNALS, *DAMAGES, *TWO_RANKS, *ROOM] * repeats
+    some = itertools.islice(itertools.cycle(RANDOM_ROUND), kills)
+    steps = max(1, kills // max(1, len(aimed)))
+    found: list[Fault | str] = []
+    for fault in aimed:
+        found += [fault, *itertools.islice(some, steps)]
+    return found + list(some)
+
+
+class Soak:
+    """Ordeals with and without workers and of two ranks, in turns."""
+
+    def __init__(
+        self, server: TrainingServer, folder: Path, rng: random.Random
+    ) -> None:
+        self._server = server
+        self._folder = folder
+        self._rng = rng
+        self._ordeals = [
+            Ordeal(server, folder / 'plain', rng),
+            Ordeal(server, folder / 'workers', rng, workers=2),
+        ]
+        self._pair = Ordeal(server, folder / 'pair', rng, ranks=2)
+        self._disks: list[Outcome] = []
+        self.skipped: dict[str, str] = {}
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """All of them, sorted by the ordeal."""
+        ordeals = [*self._ordeals, self._pair]
+        found = [one for ordeal in ordeals for one in ordeal.outcomes]
+        return [*found, *self._disks]
+
+    def suffer(self, fault: Fault | str) -> None:
+        """One fault; a name stands for a full disk."""
+        if isinstance(fault, str):
+            try:
+                self._disks.append(
+                    full_disk(
+                        self._server, self._folder / 'disk', fault, self._rng
+                    )
+                )
+            except NoSmallDiskError as error:
+                self.skipped[fault] = f'not tried, no small disk: {error}'
+        elif fault.name.startswith('two ranks'):
+            self._pair.suffer(fault)
+        else:
+            self._rng.choice(self._ordeals).suffer(fault)
+
+    def end(self) -> None:
+        """Ends all runs and compares their ends."""
+        for one in (*self._ordeals, self._pair):
+            one.end()
+
+
+def main() -> int:
+    args = parse_args()
+    start = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix='soak'))
+    rng = random.Random(args.seed)
+    with TrainingServer() as server:
+        soak = Soak(server, folder, rng)
+        todo = plan(args.kills, args.repeats)
+        for number, fault in enumerate(todo):
+            minutes = (time.monotonic() - start) / 60
+            if args.minutes and minutes > args.minutes:
+                break
+            name = getattr(fault, 'name', fault)
+            soak.suffer(fault)
+            bad = sum(bool(one.wrong) for one in soak.outcomes)
+            print(
+                f'{number + 1}/{len(todo)} {minutes:.1f} min, '
+                f'{bad} not survived: {name}',
+                flush=True,
+            )
+        soak.end()
+    outcomes = soak.outcomes
+    killed = sum('random' in one.fault for one in outcomes)
+    write(
+        args.out,
+        outcomes,
+        random_kills=killed,
+        tries=len(outcomes),
+        skipped=soak.skipped,
+        seed=args.seed,
+        minutes=round((time.monotonic() - start) / 60, 1),
+        machine=f'{platform.machine()}, {os.cpu_count()} cores',
+        torch=torch.__version__,
+    )
+    print(markdown(outcomes))
+    print(f'{killed} kills at random times; {args.out}/faults.json')
+    for name, why in soak.skipped.items():
+        print(f'{name}: {why}')
+    wrong = [row for row in rows(outcomes) if row['wrong']]
+    for row in wrong:
+        print(f'{row["fault"]}:', *row['wrong'], sep='\n  ')
+    if wrong:
+        print(f'the runs are in {folder}')
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

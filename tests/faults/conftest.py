@@ -1,0 +1,20 @@
+"""One server for all tests of faults."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.training_server import TrainingServer
+
+
+@pytest.fixture(scope='session')
+def server() -> Iterator[TrainingServer]:
+    """Has imported everything."""
+    with TrainingServer() as found:
+        yield found
+
+
+@pytest.fixture(scope='session')
+def references(tmp_path_factory):
+    """A folder whose references all tests share."""
+    return tmp_path_factory.mktemp('references')

@@ -1,0 +1,192 @@
+"""Points of a training at which a fault strikes, exactly there.
+
+The config of a training that the harness starts imports this module. Which
+fault it has is told by the environment, so that the same command with the
+same config can be repeated without it: ``FAULT`` holds a ``Strike`` as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmengine.hooks import Hook
+
+from mixmae.checkpoints import durable_file
+from mixmae.engine import checkpoint_writer
+from mixmae.engine.optimizers import AutocastOptimWrapper
+from mixmae.registry import HOOKS
+from tests.engine.tiny_run import SquaresDataset
+
+MAIN = os.getpid()
+KINDS = {'.pth': 'checkpoint', '.sha256': 'checksum', '': 'note'}
+
+
+@dataclasses.dataclass
+class Strike:
+    """What happens, where and when.
+
+    Attributes:
+        point: name of the point.
+        at: the first (micro-)step, counted from 1, in which it may happen.
+        sample: for the point "sample", which one of those a process loads.
+        rank: which rank it happens to; all if None.
+        number: the signal.
+        times: how often it is sent.
+        alone: whether the workers of the data loader are spared.
+        restart: in which of torchrun's restarts.
+    """
+
+    point: str
+    at: int = 1
+    sample: int = 1
+    rank: int | None = 0
+    number: int = signal.SIGKILL
+    times: int = 1
+    alone: bool = False
+    restart: int = 0
+
+    def environment(self) -> dict[str, str]:
+        """What tells a training about it."""
+        return dict(FAULT=json.dumps(dataclasses.asdict(self)))
+
+
+class _Armed:
+    """The fault of this process, if it has one."""
+
+    def __init__(self) -> None:
+        told = os.environ.get('FAULT')
+        self.strike = Strike(**json.loads(told)) if told else None
+        rank = int(os.environ.get('RANK', 0))
+        restart = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0))
+        if self.strike and (
+            self.strike.rank not in (rank, None)
+            or self.strike.restart != restart
+        ):
+            self.strike = None
+        self.step = 0
+        self.samples = 0
+
+    def awaits(self, point: str) -> bool:
+        """Whether the fault strikes now if the training is at this point."""
+        strike = self.strike
+        if strike is None or strike.point != point:
+            return False
+        if point == 'sample':
+            return self.samples == strike.sample
+        return self.step >= strike.at
+
+    def reached(self, point: str) -> None:
+        """Strikes if it is the one."""
+        if not self.awaits(point):
+            return
+        strike, self.strike = self.strike, None
+        for _ in range(strike.times):
+            if strike.alone:
+                os.kill(MAIN, strike.number)
+            else:
+                os.killpg(os.getpgid(MAIN), strike.number)
+
+
+ARMED = _Armed()
+
+
+@HOOKS.register_module(force=True)
+class FaultHook(Hook):
+    """Knows the step, and stands at the points between the hooks."""
+
+    # After those that save, so that a checkpoint is being written.
+    priority = 'LOWEST'
+
+    def before_train_epoch(self, runner):
+        ARMED.reached('epoch begins')
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        ARMED.step = runner.iter + 1
+        ARMED.reached('step')
+
+    def after_train_iter(
+        self, runner, batch_idx, data_batch=None, outputs=None
+    ):
+        counts = runner.optim_wrapper._accumulative_counts
+        if ARMED.step % counts:
+            ARMED.reached('between micro-steps')
+        if runner.message_hub.get_info('last_ckpt', '').endswith(
+            f'iter_{ARMED.step}.pth'
+        ):
+            ARMED.reached('checkpoint queued')
+
+    def after_train_epoch(self, runner, metrics=None):
+        ARMED.reached('epoch ends')
+
+
+def _after(owner: type, method: str, point: str) -> None:
+    original = getattr(owner, method)
+
+    def wrapped(*args, **kwargs):
+        found = original(*args, **kwargs)
+        ARMED.reached(point)
+        return found
+
+    setattr(owner, method, wrapped)
+
+
+def _watch_samples() -> None:
+    original = SquaresDataset.__getitem__
+
+    def wrapped(self, index):
+        ARMED.samples += 1
+        ARMED.reached('sample')
+        return original(self, index)
+
+    SquaresDataset.__getitem__ = wrapped
+
+
+def _watch_serialising() -> None:
+    original = torch.save
+
+    def wrapped(content, file, *args, **kwargs):
+        ARMED.reached('serialising')
+        return original(content, file, *args, **kwargs)
+
+    torch.save = wrapped
+
+
+def _watch_files() -> None:
+    original = durable_file.whole_file
+
+    @contextmanager
+    def watched(path: str | os.PathLike) -> Iterator[Path]:
+        kind = KINDS[Path(path).suffix]
+        with original(path) as partial:
+            yield partial
+            if ARMED.awaits(f'{kind} half written'):
+                os.truncate(partial, partial.stat().st_size // 2)
+            ARMED.reached(f'{kind} half written')
+            ARMED.reached(f'{kind} written')
+        ARMED.reached(f'{kind} renamed')
+
+    durable_file.whole_file = watched
+    remove = checkpoint_writer.remove
+
+    def half_removed(path):
+        if ARMED.awaits('half removed'):
+            Path(path).unlink()
+        ARMED.reached('half removed')
+        remove(path)
+
+    checkpoint_writer.remove = half_removed
+
+
+if ARMED.strike:
+    _after(AutocastOptimWrapper, 'backward', 'backward')
+    _after(AutocastOptimWrapper, 'step', 'update')
+    _watch_samples()
+    _watch_serialising()
+    _watch_files()

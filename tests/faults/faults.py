@@ -1,0 +1,222 @@
+"""The faults: how each is brought about, and how the training must end."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import signal
+import time
+from collections.abc import Callable
+
+from mixmae.checkpoints.durable_file import sidecar
+from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from tests.faults.fault_points import Strike
+from tests.faults.faulty_run import COUNTS, INTERVAL, FaultyRun
+from tests.faults.training_server import Training
+
+KILLED = -signal.SIGKILL
+# The workers of a killed process may live on for a moment; the other rank
+# must notice by itself within this time.
+SECONDS = 60
+
+
+@dataclasses.dataclass
+class Fault:
+    """A fault.
+
+    Attributes:
+        name: for the table.
+        strike: where in the training it strikes; None: it comes from outside,
+            at a random time.
+        status: how the first rank it strikes must end.
+        lost: the most steps that may have to be computed again.
+        spoil: what is done to the files afterwards, and returns a text that
+            the log of the next start must contain.
+        outside: which ranks are killed from outside; None: all.
+    """
+
+    name: str
+    strike: Strike | None = None
+    status: int = KILLED
+    # A checkpoint is on its way while steps go on, and at most one is.
+    lost: int = 2 * INTERVAL
+    spoil: Callable[[FaultyRun, random.Random], str] | None = None
+    outside: int | None = None
+
+
+def truncate(run: FaultyRun, rng: random.Random) -> str:
+    path = run.last()
+    data = path.read_bytes()
+    path.write_bytes(data[: rng.randrange(len(data))])
+    return f'{path.name} is not used'
+
+
+def flip_a_bit(run: FaultyRun, rng: random.Random) -> str:
+    path = run.last()
+    data = bytearray(path.read_bytes())
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+    return f'{path.name} is not used'
+
+
+def empty(run: FaultyRun, rng: random.Random) -> str:
+    path = run.last()
+    path.write_bytes(b'')
+    return f'{path.name} is not used'
+
+
+def lose(run: FaultyRun, rng: random.Random) -> str:
+    path = run.last()
+    path.unlink()
+    return f'{path.name} is not used: it is not there'
+
+
+def lose_the_checksum(run: FaultyRun, rng: random.Random) -> str:
+    sidecar(run.last()).unlink(missing_ok=True)
+    return ''
+
+
+def spoil_the_checksum(run: FaultyRun, rng: random.Random) -> str:
+    path = sidecar(run.last())
+    data = bytearray(path.read_bytes())
+    # In the sum itself; what follows it is for people.
+    data[rng.randrange(64)] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+    return f'{path.stem} is not used'
+
+
+def spoil_the_note(run: FaultyRun, rng: random.Random) -> str:
+    note = run.work_dir / 'last_checkpoint'
+    note.write_bytes(rng.randbytes(rng.randrange(50)))
+    return ''
+
+
+def lose_the_note(run: FaultyRun, rng: random.Random) -> str:
+    (run.work_dir / 'last_checkpoint').unlink(missing_ok=True)
+    return ''
+
+
+def at(point: str, **kwargs: object) -> Strike:
+    return Strike(point, **kwargs)
+
+
+AIMED = [
+    Fault('SIGKILL while an image is loaded', at('sample')),
+    Fault(
+        'SIGKILL while an image is loaded, workers live on',
+        at('sample', alone=True),
+    ),
+    Fault('SIGKILL before a step', at('step')),
+    Fault('SIGKILL after the backward pass', at('backward')),
+    Fault('SIGKILL after the update', at('update')),
+    Fault(
+        'SIGKILL between two accumulated micro-steps',
+        at('between micro-steps'),
+    ),
+    Fault('SIGKILL at the beginning of an epoch', at('epoch begins')),
+    Fault('SIGKILL at the end of an epoch', at('epoch ends')),
+    Fault('SIGKILL while the state is serialised', at('serialising')),
+    Fault('SIGKILL while a checkpoint waits', at('checkpoint queued')),
+    Fault('SIGKILL in a half-written file', at('checkpoint half written')),
+    Fault('SIGKILL before it is renamed', at('checkpoint written')),
+    Fault('SIGKILL after it is renamed', at('checkpoint renamed')),
+    Fault('SIGKILL in its half-written checksum', at('checksum half written')),
+    Fault('SIGKILL before it is noted as the last', at('note written')),
+    Fault('SIGKILL after it is noted as the last', at('note renamed')),
+    Fault('SIGKILL while an old one is removed', at('half removed')),
+]
+SIGNALS = [
+    Fault(
+        f'{number.name} once{who}',
+        at('step', number=number, alone=alone),
+        EXIT_INTERRUPTED,
+        lost=0,
+    )
+    for number, alone, who in (
+        (signal.SIGTERM, True, ''),
+        (signal.SIGTERM, False, ', to the whole group'),
+        (signal.SIGINT, False, ' (Ctrl-C)'),
+    )
+] + [
+    Fault(
+        f'{number.name} twice',
+        at('step', number=number, times=2, alone=True),
+        -number,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT)
+]
+# The newest is whole, and no other is on its way, before it is spoilt.
+DAMAGES = [
+    Fault(name, at('note renamed'), lost=3 * INTERVAL, spoil=spoil)
+    for name, spoil in (
+        ('newest checkpoint truncated', truncate),
+        ('newest checkpoint: a bit flipped', flip_a_bit),
+        ('newest checkpoint empty', empty),
+        ('newest checkpoint gone', lose),
+        ('its checksum: a bit flipped', spoil_the_checksum),
+        ('its checksum gone', lose_the_checksum),
+        ('note of the last checkpoint garbled', spoil_the_note),
+        ('note of the last checkpoint gone', lose_the_note),
+    )
+]
+RANDOM = Fault('SIGKILL at a random time')
+TWO_RANKS = [
+    Fault('two ranks: SIGKILL to one before a step', at('step', rank=1)),
+    Fault('two ranks: SIGKILL to one after the update', at('update', rank=1)),
+    Fault(
+        'two ranks: SIGKILL to one that loads an image', at('sample', rank=1)
+    ),
+    Fault(
+        'two ranks: SIGKILL to the one that writes, before it renames',
+        at('checkpoint written'),
+    ),
+    Fault('two ranks: SIGKILL to both before a step', at('step', rank=None)),
+    Fault(
+        'two ranks: SIGTERM to one',
+        at('step', rank=1, number=signal.SIGTERM, alone=True),
+        EXIT_INTERRUPTED,
+        lost=0,
+    ),
+]
+TWO_RANKS_RANDOM = [
+    Fault('two ranks: SIGKILL to one at a random time', outside=1),
+    Fault('two ranks: SIGKILL to the main one at a random time', outside=0),
+    Fault('two ranks: SIGKILL to both at a random time'),
+]
+
+
+def strike_from_outside(
+    fault: Fault,
+    run: FaultyRun,
+    trainings: list[Training],
+    rng: random.Random,
+) -> bool:
+    """SIGKILL: one time in four while it starts, else while it trains.
+
+    Returns:
+        False if it had ended before.
+    """
+    if rng.random() < 0.25:
+        time.sleep(rng.random())
+    else:
+        run.wait_for_a_step(trainings)
+        time.sleep(0.5 * rng.random())
+    chosen = trainings
+    if fault.outside is not None:
+        chosen = trainings[fault.outside :][:1]
+    in_time = all(one.poll() is None for one in chosen)
+    for one in chosen:
+        one.kill()
+    return in_time
+
+
+def aimed(fault: Fault, position: int, rng: random.Random) -> Strike:
+    """Its strike, some steps after where the training will go on."""
+    # Sometimes before the first checkpoint after the start, sometimes after.
+    step = position + rng.randint(1, 2 * INTERVAL)
+    if fault.status == EXIT_INTERRUPTED or fault.spoil:
+        # There is something to come back to.
+        step = position + INTERVAL + rng.randint(1, INTERVAL)
+    return dataclasses.replace(
+        fault.strike, at=step, sample=rng.randint(1, 4 * COUNTS * INTERVAL)
+    )

@@ -1,0 +1,193 @@
+"""A run that faults happen to, and the one that none happened to."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import torch
+
+from mixmae.checkpoints.durable_file import damage
+from mixmae.engine.checkpoint_loader import last_checkpoint
+from tests.engine.tiny_run import tiny_config, write_config
+from tests.faults.fault_points import Strike
+from tests.faults.loss_record import (
+    difference,
+    final_state,
+    lines,
+    losses,
+    unequal,
+)
+from tests.faults.training_server import Training, TrainingServer
+
+# Micro-steps of an epoch, between two checkpoints, and of an update.
+EPOCH, INTERVAL, COUNTS = 10, 4, 2
+
+
+def config(folder: Path, epochs: int, workers: int, ranks: int) -> Path:
+    """Writes a config: of all that has a state there is something in it.
+
+    Checkpoints lie within epochs and at their ends, not at every one.
+    """
+    found = tiny_config(folder, batch_size=4 // ranks, counts=COUNTS)
+    found['model']['backbone']['drop_path_rate'] = 0.5
+    loader = found['train_dataloader']
+    # Three images are left out in each epoch, never the same ones.
+    loader['dataset']['length'] = 4 * EPOCH + 3
+    loader['num_workers'] = workers
+    found['train_cfg']['max_epochs'] = epochs
+    for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
+        found[key] = None
+    found['default_hooks']['checkpoint'].update(
+        by_epoch=False, interval=INTERVAL
+    )
+    found['param_scheduler'] = [
+        dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=15),
+        dict(type='CosineAnnealingLR', convert_to_iter_based=True),
+    ]
+    found['custom_hooks'] = [dict(type='EMAHook'), dict(type='FaultHook')]
+    now = dict(data_src='loss', log_name='loss_now', method_name='current')
+    found['log_processor'] = dict(
+        type='LogProcessor', window_size=7, custom_cfg=[now]
+    )
+    found['custom_imports'] = dict(imports=['tests.faults.fault_points'])
+    return write_config(folder / f'tiny_{ranks}x{workers}.py', found)
+
+
+def free_port() -> int:
+    """A port that nobody listens to."""
+    with socket.socket() as one:
+        one.bind(('127.0.0.1', 0))
+        return one.getsockname()[1]
+
+
+class FaultyRun:
+    """A work folder, and the one command that is started again and again.
+
+    Args:
+        server: forks the trainings.
+        folder: of the config and of the work folders.
+        work_dir: of this run.
+        epochs, workers, ranks: length, workers of each data loader, processes.
+    """
+
+    def __init__(
+        self,
+        server: TrainingServer,
+        folder: Path,
+        work_dir: str = 'run',
+        epochs: int = 6,
+        workers: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.server = server
+        self.ranks = ranks
+        self.steps = epochs * EPOCH
+        self.config = config(folder, epochs, workers, ranks)
+        self.work_dir = folder / work_dir
+        self.log = folder / f'{work_dir}.log'
+        self._seen: dict[Path, int] = {}
+
+    def arguments(self) -> list[str]:
+        """Of ``tools/train.py``."""
+        found = [str(self.config), '--resume', '--work-dir']
+        found.append(str(self.work_dir))
+        return found if self.ranks == 1 else [*found, '--launcher', 'pytorch']
+
+    def start(self, strike: Strike | None = None) -> list[Training]:
+        """Starts all ranks."""
+        self.log.touch()
+        common = strike.environment() if strike else {}
+        if self.ranks == 1:
+            return [self.server.start(self.arguments(), common, self.log)]
+        common.update(
+            WORLD_SIZE=str(self.ranks),
+            MASTER_ADDR='127.0.0.1',
+            MASTER_PORT=str(free_port()),
+        )
+        return [
+            self.server.start(
+                self.arguments(),
+                dict(common, RANK=str(rank), LOCAL_RANK=str(rank)),
+                self.log,
+            )
+            for rank in range(self.ranks)
+        ]
+
+    def new_lines(self) -> list[dict]:
+        """Of the scalar logs, since this was last asked for."""
+        return lines(self.work_dir, self._seen)
+
+    def wait_for_a_step(self, trainings: list[Training]) -> None:
+        """Until one more step is in the log, or the run has ended."""
+        seen = dict(self._seen)
+        while not lines(self.work_dir, seen):
+            if trainings[0].poll() is not None:
+                return
+            time.sleep(0.005)
+
+    def last(self) -> Path | None:
+        """The checkpoint from which it will go on."""
+        if not self.work_dir.is_dir():
+            return None
+        return last_checkpoint(self.work_dir)
+
+    def position(self) -> int:
+        """Steps that the checkpoint has seen from which it will go on."""
+        path = self.last()
+        if path is None:
+            return 0
+        return torch.load(path, weights_only=False)['meta']['iter']
+
+    def finish(self, seconds: float = 90) -> None:
+        """Starts it once more, without a fault, and waits for its end."""
+        trainings = self.start()
+        for one in trainings:
+            status = one.wait(seconds)
+            assert status == 0, f'ended with {status}: {one.tail()}'
+
+    def whole(self) -> str:
+        """Why the final state is not that of the undisturbed run, or ''."""
+        path = self.work_dir / f'iter_{self.steps}.pth'
+        if wrong := damage(path):
+            return f'{path.name}: {wrong}'
+        if left := list(self.work_dir.glob('.*.partial')):
+            return f'{left} was left'
+        return unequal(final_state(path), reference(self).state)
+
+    def wrong(self, found: dict[int, tuple]) -> str:
+        """The first step whose losses are not the undisturbed run's, or ''."""
+        return difference(found, reference(self).losses)
+
+
+class Reference:
+    """What an undisturbed run says, and is in the end.
+
+    It has no workers, whatever the other has.
+    """
+
+    def __init__(self, like: FaultyRun) -> None:
+        folder = like.config.parent / f'reference{like.ranks}_{like.steps}'
+        run = FaultyRun(
+            like.server,
+            folder,
+            epochs=like.steps // EPOCH,
+            ranks=like.ranks,
+        )
+        run.finish(240)
+        self.losses = losses(run.new_lines())
+        assert sorted(self.losses) == list(range(1, run.steps + 1))
+        self.state = final_state(run.work_dir / f'iter_{run.steps}.pth')
+
+
+_references: dict[tuple, Reference] = {}
+
+
+def reference(run: FaultyRun) -> Reference:
+    """Of a run of that many steps and ranks; made once by a process."""
+    key = (id(run.server), run.steps, run.ranks)
+    if key not in _references:
+        _references[key] = Reference(run)
+    return _references[key]

@@ -1,0 +1,81 @@
+"""What a run has said of its losses, and what it was in the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+# The log's smoothed loss comes from a history that checkpoints carry.
+FIELDS = ('loss_now', 'loss', 'lr')
+
+
+def lines(work_dir: Path, seen: dict[Path, int]) -> list[dict]:
+    """The lines of the scalar logs that were not there before.
+
+    Args:
+        work_dir: of the run; each start has a folder of its own in it, unless
+            it comes within the same second.
+        seen: bytes read of each file; it is brought up to date.
+    """
+    found = []
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        data = path.read_bytes()
+        for line in data[seen.get(path, 0) :].splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                # Killed while it wrote it.
+                continue
+        seen[path] = len(data)
+    return [line for line in found if 'loss_now' in line]
+
+
+def losses(found: list[dict]) -> dict[int, tuple]:
+    """Step: its values. JSON keeps every bit of a float."""
+    return {line['step']: tuple(line[k] for k in FIELDS) for line in found}
+
+
+def difference(found: dict[int, tuple], wanted: dict[int, tuple]) -> str:
+    """The first step whose values differ in a single bit; '' if none does."""
+    for step in sorted(found):
+        if found[step] != wanted.get(step):
+            return f'step {step}: {found[step]}, wanted {wanted.get(step)}'
+    return ''
+
+
+def final_state(path: Path) -> dict:
+    """A checkpoint without what a clock has said."""
+    content = torch.load(path, weights_only=False)
+    hub = content.pop('message_hub')
+    content['log'] = {
+        key: [values.tolist() for values in scalar.data]
+        for key, scalar in hub['log_scalars'].items()
+        if not any(word in key for word in ('time', 'memory', 'eta'))
+    }
+    meta = content.pop('meta')
+    content['position'] = (meta['epoch'], meta['iter'], meta['seed'])
+    return content
+
+
+def unequal(found: object, wanted: object, name: str = '') -> str:
+    """Name of the first leaf that differs in a single bit; '' if none."""
+    if type(found) is not type(wanted):
+        return f'{name}: {type(found)}, wanted {type(wanted)}'
+    if isinstance(found, dict):
+        if list(found) != list(wanted):
+            return f'{name}: keys {list(found)}, wanted {list(wanted)}'
+        pairs = [(key, found[key], wanted[key]) for key in found]
+    elif isinstance(found, (list, tuple)):
+        if len(found) != len(wanted):
+            return f'{name}: length {len(found)}, wanted {len(wanted)}'
+        pairs = [(i, *pair) for i, pair in enumerate(zip(found, wanted))]
+    elif isinstance(found, torch.Tensor):
+        return '' if torch.equal(found, wanted) else name
+    else:
+        return '' if found == wanted else f'{name}: {found}, not {wanted}'
+    for key, ours, theirs in pairs:
+        if wrong := unequal(ours, theirs, f'{name}/{key}'):
+            return wrong
+    return ''

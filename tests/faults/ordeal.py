@@ -1,0 +1,153 @@
+"""Runs that suffer one fault after the other, and are judged."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from mixmae.checkpoints.durable_file import damage
+from tests.faults.fault_table import Outcome
+from tests.faults.faults import (
+    SECONDS,
+    Fault,
+    aimed,
+    strike_from_outside,
+)
+from tests.faults.faulty_run import EPOCH, FaultyRun
+from tests.faults.loss_record import losses
+from tests.faults.training_server import (
+    StillRunningError,
+    Training,
+    TrainingServer,
+)
+
+
+class Ordeal:
+    """Faults happen to a run until it is nearly at its end; then a new one.
+
+    What a fault has done is seen in the losses of the next start, bit for
+    bit, and in the final state.
+
+    Args:
+        server: forks the trainings.
+        folder: for all runs.
+        rng: decides when the faults strike.
+        epochs, workers, ranks: see ``FaultyRun``.
+    """
+
+    def __init__(
+        self,
+        server: TrainingServer,
+        folder: Path,
+        rng: random.Random,
+        epochs: int = 12,
+        workers: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.outcomes: list[Outcome] = []
+        self._rng = rng
+        self._count = 0
+        self._make = lambda name: FaultyRun(
+            server, folder, name, epochs, workers, ranks
+        )
+        self._begin()
+
+    def suffer(self, fault: Fault) -> None:
+        """Starts the run, lets the fault happen, notes what was lost."""
+        if self.run.position() > self.run.steps - 2 * EPOCH:
+            self.end()
+        while not self._try(fault):
+            # It ended before it could be killed.
+            self.end()
+
+    def end(self) -> None:
+        """Starts the run without a fault; compares its end; begins anew."""
+        if self._of_this_run:
+            why = ''
+            try:
+                self.run.finish(2 * SECONDS)
+            except AssertionError as error:
+                why = str(error)
+            why = self._judge() or why or self.run.whole()
+            if why:
+                for one in self._of_this_run:
+                    one.wrong = one.wrong or f'in the end: {why}'
+        self._begin()
+
+    def _begin(self) -> None:
+        self._count += 1
+        self.run = self._make(f'run{self._count}')
+        self._of_this_run: list[Outcome] = []
+        self._resumed = 0
+        self._said = ''
+
+    def _try(self, fault: Fault) -> bool:
+        run = self.run
+        strike = None
+        if fault.strike is not None:
+            strike = aimed(fault, run.position(), self._rng)
+        trainings = run.start(strike)
+        wrong = ''
+        if strike is None and not strike_from_outside(
+            fault, run, trainings, self._rng
+        ):
+            for one in trainings:
+                one.wait(SECONDS)
+            return False
+        struck = fault.outside or 0
+        if strike is not None:
+            struck = strike.rank or 0
+        wrong = self._wait(trainings, struck, fault.status)
+        computed = self._resumed
+        before = self._judge()
+        if self._of_this_run:
+            last = self._of_this_run[-1]
+            last.wrong = last.wrong or before
+        computed = max(self._computed, default=self._resumed)
+        self._said = fault.spoil(run, self._rng) if fault.spoil else ''
+        self._resumed = run.position()
+        lost = max(0, computed - self._resumed)
+        if lost > fault.lost:
+            wrong = wrong or f'{lost} steps lost'
+        wrong = wrong or self._broken(fault)
+        outcome = Outcome(fault.name, lost, wrong)
+        self.outcomes.append(outcome)
+        self._of_this_run.append(outcome)
+        return True
+
+    def _wait(
+        self, trainings: list[Training], struck: int, status: int
+    ) -> str:
+        """Waits for all ranks; why they have not ended as they should."""
+        wrong = ''
+        for rank, one in enumerate(trainings):
+            try:
+                found = one.wait(SECONDS)
+            except StillRunningError as error:
+                wrong = wrong or f'rank {rank} has {error}'
+                continue
+            if rank == struck and found != status:
+                wrong = f'ended with {found}, not {status}: {one.tail()}'
+            elif not found:
+                wrong = wrong or f'rank {rank} has ended as if all was well'
+        return wrong
+
+    def _judge(self) -> str:
+        """What is wrong with the losses since the last fault, or ''."""
+        found = losses(self.run.new_lines())
+        self._computed = list(found)
+        if found and min(found) != self._resumed + 1:
+            return f'went on at {min(found)}, not at {self._resumed + 1}'
+        said = self.run.log.read_text(errors='replace')
+        if self._said not in said:
+            return f'the log does not say "{self._said}"'
+        return self.run.wrong(found)
+
+    def _broken(self, fault: Fault) -> str:
+        """What is wrong with the files that are left, or ''."""
+        if fault.spoil:
+            return ''
+        for path in self.run.work_dir.glob('*.pth'):
+            if why := damage(path):
+                return f'{path.name} is left: {why}'
+        return ''
