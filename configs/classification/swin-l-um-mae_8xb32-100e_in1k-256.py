@@ -18,6 +18,7 @@ model = dict(
         drop_path_rate=0.2,
         init_cfg=dict(checkpoint=pretrained),
     ),
+    neck=dict(in_channels=1536),
     head=dict(in_channels=1536),
 )
 # 8 ranks x 32 images x 4 micro-iterations = 1,024 images an update.

@@ -7,9 +7,9 @@
 # Expected: 82.04 % ImageNet-1K top-1 after 200 epochs of pretraining
 #   [official number]
 # Status: builds; not trained by us
-# Deviations: bfloat16 autocast instead of float16 with a scaler; the final
-#   norm is the pretrained one, officially a new one; the last epoch counts,
-#   where the official script prints the best one on the test images
+# Deviations: bfloat16 autocast instead of float16 with a scaler; the last
+#   epoch counts, where the official script prints the best one on the test
+#   images
 _base_ = [
     '../_base_/models/um-swin-t_classifier.py',
     '../_base_/datasets/imagenet_256_finetune.py',

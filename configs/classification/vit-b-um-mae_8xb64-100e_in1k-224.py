@@ -18,7 +18,7 @@ _base_ = [
 
 pretrained = 'work_dirs/vit-b_8xb128_200e/epoch_200.pth'
 # Positions learn from where the frozen ones were; the mean of the patches is
-# classified, not the class token.
+# normed and classified, not the class token.
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -29,8 +29,10 @@ model = dict(
         positions='learned',
         drop_path_rate=0.1,
         norm_eps=1e-6,
+        output_norms=False,
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
+    neck=dict(type='mixmae.NormedPooling', in_channels=768),
     head=dict(in_channels=768),
 )
 # 8 ranks x 64 images x 2 micro-iterations = 1,024 images an update.

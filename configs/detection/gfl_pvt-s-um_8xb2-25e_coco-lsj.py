@@ -6,8 +6,7 @@
 # Cost: not measured by us
 # Expected: unknown: the paper's table could not be read
 # Status: builds; not trained by us
-# Deviations: the norm of the last stage starts from the classifier's, where
-#   all are new officially; learned positions are decayed
+# Deviations: learned positions are decayed
 _base_ = './gfl_swin-t-um_8xb2-25e_coco-lsj.py'
 
 # After fine-tuning on ImageNet-1K, as officially. Positions are stretched from

@@ -6,9 +6,8 @@
 # Cost: not measured by us
 # Expected: unknown: the paper's table could not be read
 # Status: builds; not trained by us
-# Deviations: the norm of the last stage starts from the classifier's, where
-#   all are new officially; epsilon 1e-6 in the backbone as it was trained,
-#   officially 1e-5; padding is kept out of attention
+# Deviations: epsilon 1e-6 in the backbone as it was trained, officially 1e-5;
+#   padding is kept out of attention
 _base_ = [
     '../_base_/models/gfl_um-swin-t.py',
     '../_base_/datasets/coco_detection_lsj-1024.py',

@@ -6,9 +6,7 @@
 # Cost: not measured by us
 # Expected: unknown: the paper's table could not be read
 # Status: builds; not trained by us
-# Deviations: bfloat16 autocast instead of apex; the norm of the last stage
-#   starts from the classifier's, where all are new officially; learned
-#   positions are decayed
+# Deviations: bfloat16 autocast instead of apex; learned positions are decayed
 _base_ = './upernet_swin-t-um_8xb2-160k_ade20k-512.py'
 
 # After fine-tuning on ImageNet-1K, as officially. Positions are stretched from

@@ -20,6 +20,8 @@ from mixmae.checkpoints.untraced_settings import untraced_changes
 # What a pretraining or classification model holds beside its backbone.
 _OTHER_PARTS = ('neck', 'head', 'data_preprocessor')
 _TABLE = 'position_bias.table'
+# Of NormedPooling, with which a classifier has no norm of its last map.
+_POOLED_NORM = 'neck.norm.weight'
 
 
 class BackboneState(NamedTuple):
@@ -43,8 +45,9 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     of the official MixMIM (pretraining or fine-tuning), or a backbone's own
     state dict. Bias tables of other windows are resized, norms of outputs
     that are not asked for are left out; norms of outputs that the checkpoint
-    has none for start anew, and so do the backbone's ``optional_keys``. One
-    line in the log says so.
+    has none for start anew (the last one only if a classifier's
+    ``NormedPooling`` took its place), and so do the backbone's
+    ``optional_keys``. One line in the log says so.
 
     Args:
         backbone: one of mixmae's backbones.
@@ -78,6 +81,7 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         raise ValueError(f'{path}: {error}') from None
     wanted = backbone.state_dict()
     last = f'norm{len(getattr(backbone, "stages", ())) - 1}.'
+    pooled = _POOLED_NORM in content.get('state_dict', content)
     # The pretrained final norm is of no use where other stages are asked for.
     unused = [
         key
@@ -91,7 +95,7 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         key
         for key in missing
         if key in optional
-        or (key.startswith('norm') and not key.startswith(last))
+        or (key.startswith('norm') and (pooled or not key.startswith(last)))
     ]
     problems = _problems(
         state, wanted, [key for key in missing if key not in new]
@@ -160,7 +164,8 @@ def backbone_state(
                 f'init_cfg; a whole model is loaded by load_from'
             )
         if kind == 'a bare backbone':
-            kind = 'a pretraining' if 'neck' in others else 'a classifier'
+            pretraining = 'neck' in others and _POOLED_NORM not in state
+            kind = 'a pretraining' if pretraining else 'a classifier'
         dropped |= others
         return BackboneState(_inside(state, 'backbone.'), dropped, kind)
     inner = {

@@ -49,6 +49,29 @@ def test_norms_of_extra_outputs_may_be_new(tmp_path):
     assert torch.equal(maps[1], model.eval().backbone(random_images(1))[0])
 
 
+def test_a_classifier_that_norms_what_it_pooled_has_no_last_norm(tmp_path):
+    """Downstream, all norms are new then; else the last one is wanted."""
+    model = tiny_model()
+    state = {
+        f'backbone.{key}': value
+        for key, value in model.backbone.state_dict().items()
+        if not key.startswith('norm')
+    }
+    init_cfg = saved({'state_dict': state}, tmp_path / 'a.pth')
+    config = {**TINY, 'out_indices': (0, 3)}
+    with pytest.raises(ValueError, match=r'2 keys missing \(norm3.weight'):
+        features(config, init_cfg)
+    state['neck.norm.weight'] = state['neck.norm.bias'] = torch.ones(64)
+    init_cfg = saved({'state_dict': state}, tmp_path / 'b.pth')
+    wanted = model.eval().backbone(random_images(1))[0]
+    norm = model.backbone.norm3
+    normed = wanted.permute(0, 2, 3, 1) - norm.bias
+    normed = (normed / norm.weight).permute(0, 3, 1, 2)
+    found = features(config, init_cfg)[1]
+    torch.testing.assert_close(found, normed, rtol=1e-4, atol=1e-4)
+    assert backbone_state({'state_dict': state}).kind == 'a classifier'
+
+
 def test_norms_that_are_not_asked_for_are_left_out(tmp_path):
     model = tiny_model()
     init_cfg = saved(model.state_dict(), tmp_path / 'a.pth')

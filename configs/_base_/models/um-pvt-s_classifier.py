@@ -1,6 +1,6 @@
 # UM-MAE's PVT-S, 256 pixels; keys from cells of 8, 4, 2, 1 tokens, positions
-# that learn from where the frozen ones were; head, mixup and cutmix as in
-# mim-swin-b_classifier.py.
+# that learn from where the frozen ones were; a new norm behind the pooling.
+# Head, mixup and cutmix as in mim-swin-b_classifier.py.
 # Source: implus/UM-MAE models_pvt.py.
 _base_ = './mim-swin-b_classifier.py'
 
@@ -17,6 +17,8 @@ model = dict(
         block_norm_eps=1e-5,
         positions='learned',
         drop_path_rate=0.1,
+        output_norms=False,
     ),
+    neck=dict(type='mixmae.NormedPooling', in_channels=512),
     head=dict(in_channels=512),
 )

@@ -1,5 +1,6 @@
-# UM-MAE's Swin-T, 256 pixels, windows of 16 tokens; head, mixup and cutmix as
-# in mim-swin-b_classifier.py.
+# UM-MAE's Swin-T, 256 pixels, windows of 16 tokens; a new norm behind the
+# pooling instead of the pretrained one before it. Head, mixup and cutmix as in
+# mim-swin-b_classifier.py.
 # Source: implus/UM-MAE models_swin.py.
 _base_ = './mim-swin-b_classifier.py'
 
@@ -14,6 +15,8 @@ model = dict(
         absolute_positions=False,
         drop_path_rate=0.1,
         norm_eps=1e-6,
+        output_norms=False,
     ),
+    neck=dict(type='mixmae.NormedPooling', in_channels=768),
     head=dict(in_channels=768),
 )

@@ -51,6 +51,7 @@ class MIMViT(HierarchicalBackbone):
             stretched, 'bicubic'.
         with_cp: recompute blocks in the backward pass, to save memory.
         norm_eps: epsilon of the layer norms.
+        output_norms: see ``HierarchicalBackbone.finish``.
 
     Raises:
         ValueError: arguments out of range, or that disagree.
@@ -79,6 +80,7 @@ class MIMViT(HierarchicalBackbone):
         position_resize: str = 'bicubic',
         with_cp: bool = False,
         norm_eps: float = 1e-6,
+        output_norms: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         _check_positions(positions, position_resize, patch_size)
@@ -116,7 +118,7 @@ class MIMViT(HierarchicalBackbone):
         self.patch_embed = PatchEmbed(patch_size, dims, norm_eps=None)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.stages = blocks
-        self.finish(norm_eps)
+        self.finish(norm_eps, output_norms)
         self.cls_token.requires_grad_(frozen_stages < 0)
 
     def encode(
@@ -134,11 +136,16 @@ class MIMViT(HierarchicalBackbone):
             (B, h, w, C).
 
         Raises:
-            ValueError: groups, which cannot be kept apart; or
-                ``out_indices`` leaves out the last block.
+            ValueError: groups, which cannot be kept apart; coords, where
+                positions are learned; or ``out_indices`` leaves out the last
+                block.
         """
-        if groups is not None:
-            raise ValueError(f'MIMViT {self.refusals["takes_groups"]}')
+        for name, given in (
+            ('takes_groups', groups),
+            ('takes_coords', coords),
+        ):
+            if given is not None and not getattr(self, name):
+                raise ValueError(f'MIMViT {self.refusals[name]}')
         last = self.num_stages - 1
         if last not in self.out_indices:
             raise ValueError(
