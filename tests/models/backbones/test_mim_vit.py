@@ -103,7 +103,8 @@ def test_learned_positions_start_from_the_frozen_ones(tmp_path):
     learned(images)[0].square().sum().backward()
     assert learned.positions.table.grad.abs().sum() > 0
     assert learned.get_layer_depth('positions.table') == (0, 4)
-    assert not learned.takes_coords
+    with pytest.raises(ValueError, match='MIMViT with learned positions'):
+        learned.encode(learned.embed(images), None, grid_coords(4, 4)[None])
 
 
 def test_class_token_is_seen():
