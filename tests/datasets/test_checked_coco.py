@@ -192,3 +192,11 @@ def test_bad_label_maps_are_named(scenes, labels, words):
     with pytest.raises(ValueError, match=words) as raised:
         dataset[2]
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize('name', ['../../../secret.png', '/etc/secret.png'])
+def test_images_outside_of_their_folder_are_refused(scenes, name):
+    path = spoil(scenes, 'images', file_name=name)
+    with pytest.raises(ValueError) as caught:
+        detection(scenes)
+    assert f'{path}, image 1: file name {name!r}' in str(caught.value)

@@ -14,7 +14,9 @@ from mixmae.datasets import (
     TooManyBrokenImagesError,
     UnlabeledImageFolder,
     broken_files,
+    unlabeled_image_folder,
 )
+from mixmae.datasets.bad_file_list import BadFile, write_bad_files
 from mixmae.registry import DATASETS
 
 LOAD = [dict(type='LoadImage')]
@@ -98,6 +100,61 @@ def test_list_of_paths(folder, tmp_path):
         str(folder), ann_file=str(listing), pipeline=LOAD
     )
     assert int(rooted[0]['img'][0, 0, 0]) == 7
+
+
+def test_a_list_stays_below_its_folder(folder, tmp_path):
+    listing = tmp_path / 'list.txt'
+    listing.write_text('07.png\n../list.txt\n')
+    with pytest.raises(ValueError, match='list.txt, line 2: .* leads out'):
+        UnlabeledImageFolder(str(folder), ann_file=str(listing))
+    with pytest.raises(ValueError, match='line 2'):
+        UnlabeledImageFolder(data_prefix=str(folder), ann_file=str(listing))
+
+
+@pytest.mark.parametrize('form', ['relative', 'absolute', 'two lists'])
+def test_listed_files_are_left_out(folder, tmp_path, form):
+    """The others keep their order."""
+    spoil(folder, 3, 11)
+    root = f'{folder}/' if form == 'absolute' else ''
+    entries = [BadFile('empty', f'{root}{name}.png') for name in ('11', '03')]
+    lists = [tmp_path / 'a.txt', tmp_path / 'b.txt']
+    if form == 'two lists':
+        for path, entry in zip(lists, entries):
+            write_bad_files(path, [entry])
+        exclude = [str(path) for path in lists]
+    else:
+        write_bad_files(lists[0], entries)
+        exclude = str(lists[0])
+    dataset = UnlabeledImageFolder(
+        str(folder), pipeline=LOAD, exclude=exclude, max_broken_share=0
+    )
+    sound = [value for value in range(20) if value not in (3, 11)]
+    assert [int(item['img'][0, 0, 0]) for item in dataset] == sound
+    listing = tmp_path / 'list.txt'
+    listing.write_text('11.png\n07.png\n02.png\n')
+    listed = UnlabeledImageFolder(
+        str(folder), ann_file=str(listing), exclude=exclude, pipeline=LOAD
+    )
+    assert [int(item['img'][0, 0, 0]) for item in listed] == [7, 2]
+
+
+def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
+    path = tmp_path / 'bad.txt'
+    write_bad_files(path, [BadFile('', f'{v:02d}.png') for v in range(20)])
+    with pytest.raises(ValueError, match='bad.txt leaves none of 20 files'):
+        UnlabeledImageFolder(str(folder), exclude=str(path))
+    with pytest.raises(FileNotFoundError, match='gone.txt does not exist'):
+        UnlabeledImageFolder(str(folder), exclude=str(tmp_path / 'gone.txt'))
+    said = []
+    monkeypatch.setattr(
+        unlabeled_image_folder,
+        'print_log',
+        lambda text, **_: said.append(text),
+    )
+    write_bad_files(path, [BadFile('empty', 'elsewhere/03.png')])
+    assert len(UnlabeledImageFolder(str(folder), exclude=str(path))) == 20
+    [line] = said
+    assert 'none of the 1 files' in line and f'taken from {folder}' in line
 
 
 def test_what_is_missing_is_named(folder, tmp_path):

@@ -7,12 +7,14 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
 
 from mixmae.datasets.bad_file_list import read_bad_files
 from mixmae.datasets.broken_files import TooManyBrokenImagesError
 from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.engine.checkpoint_loader import load_only_safely
 from mixmae.engine.hooks import BadFilesHook
 from mixmae.registry import DATASETS, TRANSFORMS
 from tests.engine.tiny_run import tiny_config
@@ -163,6 +165,50 @@ def test_too_many_stop_the_run(folder, tmp_path, request):
     assert '(6 empty), 5 are allowed' in text and '\n' not in text
     assert f'listed in {work_dir}/bad_files.txt' in text
     assert len(read_bad_files(work_dir / 'bad_files.txt')) >= 6
+
+
+def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
+    config = config_of(folder, tmp_path / 'run', request.node.name)
+    runner = Runner.from_cfg(Config(config))
+
+    class Thief(Hook):
+        def after_train_epoch(self, runner):
+            (folder / '05.png').unlink(missing_ok=True)
+
+    runner.register_hook(Thief())
+    runner.train()
+    assert runner.iter == 8
+    [entry] = read_bad_files(tmp_path / 'run' / 'bad_files.txt')
+    assert (entry.cause, entry.sample) == ('missing', 'train/5')
+
+
+@pytest.mark.parametrize('listed', [True, False])
+def test_a_resumed_run_has_the_same_stand_ins(
+    folder, tmp_path, request, listed
+):
+    """Whether it finds the list of the run before or not."""
+    spoil(folder, _3='truncated', _7='empty', _8='empty')
+    work_dir = tmp_path / 'whole'
+    config = config_of(folder, work_dir, request.node.name)
+    config['default_hooks']['checkpoint'] = dict(
+        type='DurableCheckpointHook', by_epoch=False, interval=2
+    )
+    _, runner = train(config)
+    expected = runner.model.state_dict()
+    if not listed:
+        (work_dir / 'bad_files.txt').unlink()
+    for path in work_dir.glob('iter_8.pth*'):
+        path.unlink()
+    load_only_safely()
+    config.update(
+        resume=True,
+        load_from=str(work_dir / 'iter_6.pth'),
+        experiment_name=f'{request.node.name}-again',
+    )
+    _, runner = train(config)
+    found = runner.model.state_dict()
+    assert runner.iter == 8
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
 def test_in_validation_a_broken_image_is_an_error(folder, tmp_path, request):
