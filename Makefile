@@ -3,6 +3,8 @@
 # make check     format, lint, types, import contract, spelling, fast tests
 # make evidence  the table and the plots on real images: data/imagenette128/
 #                {train,val}/<class>/*.jpg, or unpacked from ARCHIVE=file.npz
+# make soak      kill trainings 200 times and more (ARGS="--kills 1000"), and
+#                compare every loss; the table goes to work_dirs/soak
 #
 # PYTHON=... chooses the interpreter .venv is made with (3.10 to 3.12),
 # OPS=cpu|cuda what mmcv's ops are compiled for (default: auto),
@@ -12,7 +14,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 # Two of pip at once in one environment get into each other's way.
 .NOTPARALLEL:
-.PHONY: help demo evidence test check format base full dev ops clean
+.PHONY: help demo evidence soak test check format base full dev ops clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,6 +48,9 @@ demo: base
 
 evidence: base
 	$(PY) tools/evidence.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(ARGS)
+
+soak: base
+	$(PY) -m tests.faults $(ARGS)
 
 # One thread a process: two of them already fill two cores.
 test: full dev

@@ -12,9 +12,3 @@ def server() -> Iterator[TrainingServer]:
     """Has imported everything."""
     with TrainingServer() as found:
         yield found
-
-
-@pytest.fixture(scope='session')
-def references(tmp_path_factory):
-    """A folder whose references all tests share."""
-    return tmp_path_factory.mktemp('references')

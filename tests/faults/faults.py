@@ -15,9 +15,6 @@ from tests.faults.faulty_run import COUNTS, INTERVAL, FaultyRun
 from tests.faults.training_server import Training
 
 KILLED = -signal.SIGKILL
-# The workers of a killed process may live on for a moment; the other rank
-# must notice by itself within this time.
-SECONDS = 60
 
 
 @dataclasses.dataclass

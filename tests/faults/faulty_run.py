@@ -19,7 +19,12 @@ from tests.faults.loss_record import (
     losses,
     unequal,
 )
-from tests.faults.training_server import Training, TrainingServer
+from tests.faults.training_server import (
+    SECONDS,
+    StillRunningError,
+    Training,
+    TrainingServer,
+)
 
 # Micro-steps of an epoch, between two checkpoints, and of an update.
 EPOCH, INTERVAL, COUNTS = 10, 4, 2
@@ -121,12 +126,19 @@ class FaultyRun:
         return lines(self.work_dir, self._seen)
 
     def wait_for_a_step(self, trainings: list[Training]) -> None:
-        """Until one more step is in the log, or the run has ended."""
+        """Until one more step is in the log, or the run has ended.
+
+        Raises:
+            StillRunningError: neither comes.
+        """
         seen = dict(self._seen)
+        end = time.monotonic() + SECONDS
         while not lines(self.work_dir, seen):
             if trainings[0].poll() is not None:
                 return
-            time.sleep(0.005)
+            if time.monotonic() > end:
+                raise StillRunningError(f'no step: {trainings[0].tail()}')
+            time.sleep(0.02)
 
     def last(self) -> Path | None:
         """The checkpoint from which it will go on."""
@@ -141,7 +153,7 @@ class FaultyRun:
             return 0
         return torch.load(path, weights_only=False)['meta']['iter']
 
-    def finish(self, seconds: float = 90) -> None:
+    def finish(self, seconds: float = SECONDS) -> None:
         """Starts it once more, without a fault, and waits for its end."""
         trainings = self.start()
         for one in trainings:
@@ -176,7 +188,7 @@ class Reference:
             epochs=like.steps // EPOCH,
             ranks=like.ranks,
         )
-        run.finish(240)
+        run.finish(2 * SECONDS)
         self.losses = losses(run.new_lines())
         assert sorted(self.losses) == list(range(1, run.steps + 1))
         self.state = final_state(run.work_dir / f'iter_{run.steps}.pth')

@@ -8,7 +8,6 @@ from pathlib import Path
 from mixmae.checkpoints.durable_file import damage
 from tests.faults.fault_table import Outcome
 from tests.faults.faults import (
-    SECONDS,
     Fault,
     aimed,
     strike_from_outside,
@@ -65,7 +64,7 @@ class Ordeal:
         if self._of_this_run:
             why = ''
             try:
-                self.run.finish(2 * SECONDS)
+                self.run.finish()
             except AssertionError as error:
                 why = str(error)
             why = self._judge() or why or self.run.whole()
@@ -88,17 +87,19 @@ class Ordeal:
             strike = aimed(fault, run.position(), self._rng)
         trainings = run.start(strike)
         wrong = ''
-        if strike is None and not strike_from_outside(
-            fault, run, trainings, self._rng
-        ):
-            for one in trainings:
-                one.wait(SECONDS)
-            return False
+        try:
+            if strike is None and not strike_from_outside(
+                fault, run, trainings, self._rng
+            ):
+                for one in trainings:
+                    one.wait()
+                return False
+        except StillRunningError as error:
+            wrong = str(error)
         struck = fault.outside or 0
         if strike is not None:
             struck = strike.rank or 0
-        wrong = self._wait(trainings, struck, fault.status)
-        computed = self._resumed
+        wrong = wrong or self._wait(trainings, struck, fault.status)
         before = self._judge()
         if self._of_this_run:
             last = self._of_this_run[-1]
@@ -122,7 +123,7 @@ class Ordeal:
         wrong = ''
         for rank, one in enumerate(trainings):
             try:
-                found = one.wait(SECONDS)
+                found = one.wait()
             except StillRunningError as error:
                 wrong = wrong or f'rank {rank} has {error}'
                 continue

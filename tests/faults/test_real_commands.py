@@ -1,0 +1,69 @@
+"""Nothing is forked here: the commands of the documents, as they stand."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.faults.fault_points import Strike
+from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun
+from tests.faults.loss_record import losses
+from tests.faults.training_server import ENVIRONMENT, ROOT, TRAIN
+
+pytestmark = pytest.mark.slow
+
+
+def start(
+    command: list[str], **environment: str
+) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=dict(
+            os.environ, **ENVIRONMENT, PYTHON=sys.executable, **environment
+        ),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        # A fault that kills the group is not to kill the tests.
+        start_new_session=True,
+    )
+
+
+def test_one_process(server, tmp_path):
+    run = FaultyRun(server, tmp_path, epochs=2, workers=1)
+    command = [sys.executable, str(TRAIN), *run.arguments()]
+    fault = Strike('between micro-steps', at=EPOCH + 1)
+    done = start(command, **fault.environment())
+    assert done.returncode == -signal.SIGKILL, done.stderr[-3000:]
+    found = losses(run.new_lines())
+    assert EPOCH in found and run.wrong(found) == ''
+    assert EPOCH - INTERVAL < run.position() <= EPOCH
+    done = start(command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert run.wrong(losses(run.new_lines())) == '' == run.whole()
+
+
+def test_torchrun_starts_all_again_when_one_is_killed(server, tmp_path):
+    run = FaultyRun(server, tmp_path, epochs=2, ranks=2)
+    script = str(ROOT / 'tools/dist_train.sh')
+    arguments = [str(run.config), '2', '--resume', '--work-dir']
+    fault = Strike('step', at=EPOCH + 3, rank=1, alone=True)
+    # torchrun's --max-restarts.
+    done = start(
+        [script, *arguments, str(run.work_dir)],
+        PET_MAX_RESTARTS='1',
+        **fault.environment(),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = run.new_lines()
+    steps = [line['step'] for line in lines]
+    # Some steps twice, none left out, and each time the same.
+    assert steps[0] == 1 and steps[-1] == run.steps
+    assert sorted(set(steps)) == list(range(1, run.steps + 1))
+    assert len(steps) > run.steps
+    assert all(run.wrong(losses([line])) == '' for line in lines)
+    assert run.whole() == ''
