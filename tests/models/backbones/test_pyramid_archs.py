@@ -1,0 +1,59 @@
+import pytest
+
+from mixmae.models.backbones.pyramid_archs import (
+    PVT_ARCHS,
+    TWINS_ARCHS,
+    checked_arch,
+    named_arch,
+)
+
+FIELDS = {
+    'embed_dims': [8, 16],
+    'depths': [1, 2],
+    'num_heads': [1, 2],
+    'mlp_ratios': [4, 4],
+}
+
+
+@pytest.mark.parametrize(
+    ('name', 'archs', 'family', 'wanted'),
+    [
+        ('S', PVT_ARCHS, 'pvt', PVT_ARCHS['small']),
+        ('pvt-m', PVT_ARCHS, 'pvt', PVT_ARCHS['medium']),
+        ('Twins-SVT-Small', TWINS_ARCHS, 'twins', TWINS_ARCHS['svt-small']),
+        ('svt-l', TWINS_ARCHS, 'twins', TWINS_ARCHS['svt-large']),
+        ('pcpvt-b', TWINS_ARCHS, 'twins', TWINS_ARCHS['pcpvt-base']),
+    ],
+)
+def test_names(name, archs, family, wanted):
+    assert named_arch(name, archs, family) is wanted
+
+
+@pytest.mark.parametrize('name', ['', 'pvt-', 'x', 'svt-', 'svt'])
+def test_unknown_names(name):
+    for archs, family in ((PVT_ARCHS, 'pvt'), (TWINS_ARCHS, 'twins')):
+        with pytest.raises(ValueError, match=f'unknown arch .* of {family}'):
+            named_arch(name, archs, family)
+
+
+def test_heads_of_named_archs_divide_their_channels():
+    for arch in (*PVT_ARCHS.values(), *TWINS_ARCHS.values()):
+        for dims, heads in zip(arch.embed_dims, arch.num_heads, strict=True):
+            assert dims % heads == 0
+
+
+def test_a_dict_of_lists():
+    assert checked_arch(FIELDS).depths == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'depths': [1]}, 'one entry per stage'),
+        ({'depths': [1, 0]}, 'at least 1'),
+        ({'window': [7, 7]}, r"got \[.*'window'\]"),
+    ],
+)
+def test_bad_dicts(changes, message):
+    with pytest.raises(ValueError, match=message):
+        checked_arch({**FIELDS, **changes})
