@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mixmae.checkpoints.whole_file import whole_file
+
 # What predicting each cell's mean costs when targets are normalised per cell.
 MEAN_PREDICTION_LOSS = 1.0
 
@@ -27,12 +29,18 @@ class LossCurve(NamedTuple):
         """Average logged rows (``epoch``, ``loss``) per epoch.
 
         Raises:
-            ValueError: If no row has both.
+            ValueError: If no row has both, or they are no numbers.
         """
         found: dict[float, list[float]] = {}
         for row in rows:
             if 'epoch' in row and 'loss' in row:
-                found.setdefault(row['epoch'], []).append(float(row['loss']))
+                epoch, loss = row['epoch'], row['loss']
+                if not (_is_number(epoch) and _is_number(loss)):
+                    raise ValueError(
+                        f'epoch and loss must be numbers, got {epoch!r} and '
+                        f'{loss!r}'
+                    )
+                found.setdefault(epoch, []).append(float(loss))
         if not found:
             raise ValueError(
                 'no training loss in it: rows with "epoch" and "loss" are '
@@ -78,23 +86,55 @@ def read_run(path: str | Path) -> LossCurve:
     files = _scalar_files(path) if path.is_dir() else [path]
     if files == [path] and (reference := _read_json(path)) is not None:
         return LossCurve.of_rows(reference['curve'])
-    rows: dict[object, dict] = {}
+    rows: dict[str, dict] = {}
     for file in files:
-        for line in file.read_text().splitlines():
+        for row in _rows(file):
+            if 'loss' in row:
+                rows[str(row.get('iter', f'row {len(rows)}'))] = row
+    return LossCurve.of_rows(list(rows.values()))
+
+
+def _rows(file: Path) -> list[dict]:
+    """One JSON object a line; the last may have been cut off by a kill.
+
+    Raises:
+        ValueError: If another line is none.
+    """
+    lines = file.read_text(errors='replace').splitlines()
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
             # MMEngine writes NaN as it is, which Python's JSON understands.
             row = json.loads(line)
-            if 'loss' in row:
-                rows[row.get('iter', len(rows))] = row
-    return LossCurve.of_rows(list(rows.values()))
+        except ValueError:
+            row = {} if number == len(lines) > 1 else None
+        if not isinstance(row, dict):
+            raise ValueError(
+                f'{file}: line {number} is no JSON object, as the LoggerHook '
+                f'writes them: {line[:60]}'
+            )
+        rows.append(row)
+    return rows
 
 
 def _read_json(path: Path) -> dict | None:
     """The content if it is one JSON object with a curve, else None."""
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError:
+    except ValueError:
         return None
-    return content if 'curve' in content else None
+    if not isinstance(content, dict) or 'curve' not in content:
+        return None
+    rows = content['curve']
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) for row in rows
+    ):
+        raise ValueError(f'{path}: its "curve" must be a list of objects')
+    return content
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def read_reference(path: str | Path) -> tuple[LossCurve, dict]:
@@ -120,9 +160,9 @@ def write_reference(path: str | Path, curve: LossCurve, about: dict) -> None:
     lines = ',\n'.join(f'    {json.dumps(point)}' for point in points)
     head = json.dumps(about, indent=2)[:-2]
     comma = ',' if about else ''
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head}{comma}\n  "curve": [\n{lines}\n  ]\n}}\n')
+    text = f'{head}{comma}\n  "curve": [\n{lines}\n  ]\n}}\n'
+    with whole_file(path) as partial:
+        partial.write_text(text)
 
 
 def compare(
@@ -136,6 +176,8 @@ def compare(
     Raises:
         ValueError: If the curves have no epoch in common.
     """
+    if num_bands < 1:
+        raise ValueError(f'there must be at least 1 band, got {num_bands}')
     low = reference.epochs[0]
     high = reference.epochs[-1]
     common = (run.epochs >= low) & (run.epochs <= high)
@@ -226,6 +268,5 @@ def draw_curves(
     axes.spines[['top', 'right']].set_visible(False)
     if len(curves) > 1:
         axes.legend(frameon=False)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with whole_file(path) as partial:
+        figure.savefig(partial, format='png')

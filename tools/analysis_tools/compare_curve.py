@@ -73,19 +73,40 @@ def reference_of(run: str) -> Path:
     )
 
 
+def tolerance_of(value: object) -> float:
+    """As the command line or a reference gives it.
+
+    Raises:
+        ConfigError: it is no share.
+    """
+    try:
+        found = float(str(value))
+    except ValueError:
+        found = -1.0
+    if not found > 0:
+        raise ConfigError(
+            f'the tolerance must be a number above 0, got {value}'
+        )
+    return found
+
+
 def main() -> None:
     """Compare, or save a reference."""
     args = parse_args()
     run = read_run(args.run)
     if args.save_reference is not None:
-        about = dict(item.split('=', 1) for item in args.about if '=' in item)
+        unclear = [item for item in args.about if '=' not in item]
+        if unclear:
+            raise ConfigError(f'--about {unclear[0]}: must be KEY=TEXT')
+        about = dict(item.split('=', 1) for item in args.about)
+        about.pop('curve', None)
         about.setdefault('grade', 'reproduced here')
         write_reference(args.save_reference, run, about)
         print(f'wrote {len(run.epochs)} epochs to {args.save_reference}')
         return
     path = args.reference or reference_of(args.run)
     reference, about = read_reference(path)
-    tolerance = args.tolerance or float(about.get('tolerance', 0.05))
+    tolerance = tolerance_of(args.tolerance or about.get('tolerance', 0.05))
     bands = compare(run, reference, args.bands)
     print(f'reference: {path}')
     for key, value in about.items():

@@ -1,0 +1,338 @@
+"""Whatever the tools are given, the answer is a result or one clear line.
+
+``MIXMAE_FUZZ_EXAMPLES=500 pytest tests/tools/test_bad_input.py`` tries more
+than a test suite can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from mmengine.config import Config
+from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop
+
+from mixmae.engine.checkpoint_loader import load_only_safely
+from tests.apis.tiny_setup import tiny_checkpoint
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.tools.running import load_tool
+
+TOOLS = ROOT / 'tools'
+EXAMPLES = int(os.environ.get('MIXMAE_FUZZ_EXAMPLES', '12'))
+fuzz = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+JUNK = (
+    *('', ' ', 'None', 'True', '-1', '0', '3', '2.5', 'nan', '[]', '[1', '{}'),
+    *(
+        '()',
+        '(1,2)',
+        'abc',
+        "dict(type='X')",
+        'type',
+        'a.b',
+        'größe',
+        '"',
+        '=',
+    ),
+    *('[None]', '[[]]', "{'type':3}", '--', '-', '.', '/', '%s', '{', '\\'),
+)
+junk = st.sampled_from(JUNK) | st.text(max_size=6).filter(
+    lambda text: '\0' not in text and not text.isdecimal()
+)
+# Of what a checkpoint or a JSON file may hold.
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.text(max_size=3)
+    | st.floats(width=16),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)  # fmt: skip
+numbers = itertools.count()
+
+
+class Workshop:
+    """A folder with a config and a checkpoint, and the tools to try."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tools: dict[str, Any] = {}
+        self.config = tiny_config(folder / 'run')
+        self.config['log_level'] = 'ERROR'
+        self.path = write_config(folder / 'tiny.py', self.config)
+        torch.manual_seed(0)
+        self.checkpoint = tiny_checkpoint(folder / 'good.pth')
+
+    def new(self, suffix: str) -> Path:
+        return self.folder / f'{next(numbers)}{suffix}'
+
+    def call(self, name: str, *arguments: object) -> int:
+        """Runs a tool in this process; it must end as it should.
+
+        Returns:
+            Its exit status.
+        """
+        if name not in self.tools:
+            self.tools[name] = load_tool(TOOLS / f'{name}.py')
+        tool = self.tools[name]
+        argv = [f'{name}.py', *map(str, arguments)]
+        error, before = io.StringIO(), sys.argv
+        sys.argv = argv
+        try:
+            with (
+                contextlib.redirect_stderr(error),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):
+                if hasattr(tool, 'run_tool'):
+                    tool.run_tool(tool.main)
+                    status = 0
+                else:
+                    status = tool.main(argv[1:])
+        except SystemExit as stop:
+            status = stop.code or 0
+        finally:
+            sys.argv = before
+        said = error.getvalue()
+        assert 'Traceback' not in said, (argv, said)
+        # 1 for a lack of memory, and for data in which something was found.
+        assert status in (0, 1, 2), (argv, status, said)
+        if status == 2:
+            last = said.strip().splitlines()[-1]
+            known = 'error: ' in last or last.startswith(
+                f'{Path(name).name}: '
+            )
+            assert known, (argv, said)
+            assert len(last) < 4000, (argv, last)
+        assert not list(self.folder.rglob('*.partial')), argv
+        return status
+
+
+@pytest.fixture(scope='module')
+def shop(tmp_path_factory) -> Iterator[Workshop]:
+    """Trains and tests without an iteration; all else is done."""
+    folder = tmp_path_factory.mktemp('fuzz')
+    patch = pytest.MonkeyPatch()
+    patch.chdir(folder)
+    patch.setattr(EpochBasedTrainLoop, 'run', lambda loop: loop.runner.model)
+    patch.setattr(TestLoop, 'run', lambda loop: {})
+    # Slow, and of no interest here.
+    patch.setattr(Runner, '_log_env', lambda *_: None)
+    patch.setattr(Config, 'pretty_text', property(lambda cfg: ''))
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
+        patch.setenv(name, '0')
+    patch.setenv('WORLD_SIZE', '1')
+    patch.delenv('RANK')
+    load_only_safely()
+    yield Workshop(folder)
+    patch.undo()
+    torch.use_deterministic_algorithms(False)
+
+
+def keys_below(key: str, part: Any) -> Iterator[str]:
+    """Dotted names of all settings."""
+    items: Any = ()
+    if isinstance(part, dict):
+        items = part.items()
+    elif isinstance(part, (list, tuple)):
+        items = enumerate(part)
+    for name, value in items:
+        yield f'{key}{name}'
+        yield from keys_below(f'{key}{name}.', value)
+
+
+KEYS = sorted(keys_below('', tiny_config(Path('run'))))
+
+
+@fuzz
+@given(
+    st.lists(st.tuples(st.sampled_from(KEYS), junk), min_size=1, max_size=2),
+    st.sampled_from(['', '.x', '.0', '.']),
+)
+def test_settings(shop, pairs, more):
+    options = [f'{key}{more}={value}' for key, value in pairs]
+    shop.call('train', shop.path, '--cfg-options', *options)
+
+
+@fuzz
+@given(st.data())
+def test_config_files(shop, data):
+    text = shop.path.read_text()
+    first = data.draw(st.integers(0, len(text)))
+    last = first + data.draw(st.sampled_from([0, 1, 3, 40, len(text)]))
+    path = shop.new('.py')
+    path.write_text(text[:first] + data.draw(junk) + text[last:])
+    shop.call('train', path)
+    path = shop.new('.json')
+    path.write_text(json.dumps(data.draw(values)))
+    shop.call('test', path, shop.checkpoint)
+
+
+FLAGS = (
+    *('--work-dir', '--cfg-options', '--launcher', '--resume', '--amp'),
+    *('--seed', '--auto-scale-lr', '--out', '--show-dir', '--config'),
+    *('--stages', '--maps', '--resize', '--batch-size', '--device', '--size'),
+    *('--from-task', '--img-size', '--window-sizes', '--backbone-only'),
+    *('--bands', '--plot', '--tolerance', '--about', '--decode', '--limit'),
+)
+NAMES = [
+    'train',
+    'test',
+    'extract_features',
+    'reconstruct',
+    'analysis_tools/compare_curve',
+    'dataset_converters/check_dataset',
+    'dataset_converters/make_lists',
+    'dataset_converters/unpack_jpegs',
+    *(
+        f'model_converters/{path.stem}'
+        for path in sorted((TOOLS / 'model_converters').glob('*.py'))
+    ),
+]
+
+
+@fuzz
+@given(st.sampled_from(NAMES), st.data())
+def test_arguments(shop, name, data):
+    words = st.sampled_from([
+        shop.path, shop.checkpoint, shop.folder, 'nowhere.pth',
+        shop.folder / 'tiny.py' / 'below', *FLAGS,
+    ])  # fmt: skip
+    shop.call(name, *data.draw(st.lists(words | junk, max_size=5)))
+
+
+READERS = (
+    ('train', '{config}', '--resume', '{checkpoint}'),
+    ('train', '{config}', '--cfg-options', 'load_from={checkpoint}'),
+    ('test', '{config}', '{checkpoint}'),
+    ('model_converters/mixmae_to_safetensors', '{checkpoint}', '{out}'),
+    ('model_converters/official_to_mixmae', '{checkpoint}', '{out}'),
+    ('extract_features', '{checkpoint}', '{folder}', '--out', '{out}'),
+)
+
+
+def read(shop: Workshop, reader: tuple[str, ...], checkpoint: Path) -> int:
+    out = shop.new('.safetensors')
+    names = dict(
+        config=shop.path, checkpoint=checkpoint, folder=shop.folder, out=out
+    )
+    status = shop.call(*(word.format(**names) for word in reader))
+    assert status == 0 or not out.exists()
+    return status
+
+
+@fuzz
+@given(st.sampled_from(READERS), st.data())
+def test_damaged_checkpoints(shop, reader, data):
+    content = bytearray(shop.checkpoint.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        # Most of what matters lies at both ends.
+        place = data.draw(st.integers(-800, 800) | st.integers(0, 10**9))
+        content[place % len(content)] ^= 1 << data.draw(st.integers(0, 7))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content))) :]
+    path = shop.new('.pth')
+    path.write_bytes(content)
+    read(shop, reader, path)
+    path.unlink()
+
+
+PARTS = (
+    *('state_dict', 'meta', 'optimizer', 'message_hub', 'param_schedulers'),
+    *('meta.cfg', 'meta.epoch', 'meta.iter', 'meta.seed', 'meta.model'),
+    *('meta.dataset_meta', 'state_dict.backbone.norm1.weight', 'model'),
+    *('optimizer.state', 'optimizer.param_groups', 'meta.experiment_name'),
+)
+
+
+@fuzz
+@given(
+    st.sampled_from(READERS),
+    st.lists(st.tuples(st.sampled_from(PARTS), values), max_size=3),
+    values | st.just({}),
+)
+@example(READERS[0], [], [])
+@example(READERS[2], [('state_dict', {})], {})
+def test_checkpoints_of_other_things(shop, reader, changes, whole):
+    good = torch.load(shop.checkpoint, weights_only=True)
+    content = good if whole == {} else whole
+    if isinstance(content, dict):
+        content = copy.deepcopy(content)
+        content.setdefault('message_hub', {})
+        for name, value in changes:
+            head, _, tail = name.partition('.')
+            if tail and isinstance(content.get(head), dict):
+                content[head][tail] = value
+            else:
+                content[head] = value
+    path = shop.new('.pth')
+    torch.save(content, path)
+    read(shop, reader, path)
+    path.unlink()
+
+
+COCO = dict(
+    images=[dict(id=1, file_name='a.jpg', height=8, width=8)],
+    annotations=[
+        dict(
+            id=1,
+            image_id=1,
+            category_id=1,
+            bbox=[0, 0, 4, 4],
+            area=16,
+            iscrowd=0,
+            segmentation=[[0, 0, 4, 0, 4, 4]],
+        )
+    ],
+    categories=[dict(id=1, name='person')],
+)
+
+
+@fuzz
+@given(st.sampled_from(sorted(keys_below('', COCO))), values, st.booleans())
+def test_annotations(shop, key, value, cut):
+    content = copy.deepcopy(COCO)
+    *above, last = key.split('.')
+    part: Any = content
+    for name in above:
+        part = part[int(name) if isinstance(part, list) else name]
+    part[int(last) if isinstance(part, list) else last] = value
+    text = json.dumps(content)
+    root = shop.new('')
+    for split in ('train', 'val'):
+        (root / f'{split}2017').mkdir(parents=True)
+        path = root / 'annotations' / f'instances_{split}2017.json'
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text[: len(text) // 2] if cut else text)
+    arguments = ('coco', root, '--subset', '--workers', 1)
+    shop.call('dataset_converters/check_dataset', *arguments)
+
+
+@fuzz
+@given(values, values)
+def test_curves(shop, row, reference):
+    run, path = shop.new('.json'), shop.new('.json')
+    good = dict(iter=1, epoch=1, step=1, loss=1.0)
+    rows = [good, {**good, **(row if isinstance(row, dict) else {})}, row]
+    run.write_text('\n'.join(map(json.dumps, rows)))
+    path.write_text(json.dumps(reference))
+    name = 'analysis_tools/compare_curve'
+    shop.call(name, run, path)
+    saved = shop.new('.json')
+    if shop.call(name, run, '--save-reference', saved) == 0:
+        shop.call(name, run, saved)
