@@ -189,8 +189,10 @@ def config_error_line(error: Exception) -> str | None:
     lines = [missing_data(error, cfg) for cfg in _configs_read]
     text: object = next(filter(None, lines), None)
     if text is None and is_config_error(error):
-        # str() of a KeyError would put the message in quotes.
-        text = error.args[0] if error.args else error
+        # str() of a KeyError would put the message in quotes; that of bad
+        # data drops the traceback that a loader's worker puts before it.
+        plain = isinstance(error, BadDataError) or not error.args
+        text = error if plain else error.args[0]
     elif text is None:
         text = setup_error(error, next(iter(_configs_read), None))
         text = text and f'{text} ({TRACEBACK}=1 shows where)'
