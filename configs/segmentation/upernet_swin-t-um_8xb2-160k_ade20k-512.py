@@ -6,8 +6,8 @@
 # Cost: not measured by us
 # Expected: unknown: the paper's table could not be read
 # Status: builds; not trained by us
-# Deviations: bfloat16 autocast instead of apex; epsilon 1e-6 in the backbone as
-#   it was trained, officially 1e-5
+# Deviations: bfloat16 autocast instead of apex; outside of blocks the
+#   backbone's norms have their epsilon of training, 1e-6, officially 1e-5
 _base_ = [
     '../_base_/models/upernet_um-swin-t.py',
     '../_base_/datasets/ade20k_512.py',

@@ -32,6 +32,7 @@ model = dict(
         drop_path_rate=0.1,
         out_indices=(0, 1, 2, 3),
         norm_eps=1e-6,
+        block_norm_eps=1e-5,
     ),
     neck=[
         dict(

@@ -33,6 +33,7 @@ model = dict(
         shift=True,
         absolute_positions=False,
         norm_eps=1e-6,
+        block_norm_eps=1e-5,
         with_cp=True,
     ),
     neck=dict(in_channels=[192, 384, 768, 1536]),

@@ -22,6 +22,7 @@ model = dict(
         shift=True,
         absolute_positions=False,
         norm_eps=1e-6,
+        block_norm_eps=1e-5,
     ),
     # Each latent token of 32 pixels predicts four patches.
     neck=dict(

@@ -2,6 +2,7 @@
 # seen, a quarter of these (16 of 64) as a mask token.
 # Source: implus/UM-MAE models_mae_swin.py and mask_transform.py. Windows of 8
 # tokens on the compacted grids of 32, 16, 8 and 4.
+# QUIRK(UM-MAE): norms have an epsilon of 1e-6, but for those in the blocks.
 model = dict(
     type='MaskedImageModel',
     data_preprocessor=dict(
@@ -22,6 +23,7 @@ model = dict(
         shift=True,
         absolute_positions=False,
         norm_eps=1e-6,
+        block_norm_eps=1e-5,
     ),
     neck=dict(
         type='UMMAENeck',

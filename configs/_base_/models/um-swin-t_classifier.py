@@ -15,6 +15,7 @@ model = dict(
         absolute_positions=False,
         drop_path_rate=0.1,
         norm_eps=1e-6,
+        block_norm_eps=1e-5,
         output_norms=False,
     ),
     neck=dict(type='mixmae.NormedPooling', in_channels=768),
