@@ -31,6 +31,7 @@ def test_measures_each_method(monkeypatch, tool):
     )
     options = ['--img-size', '128', '--batch', '3', '--list-saved', '3']
     quick = ['--steps', '1', '--warmup', '0', '--threads', '1']
+    quick += ['--clock', 'cpu']
     monkeypatch.setattr(sys, 'argv', [str(PATH), *options, *quick])
     args = tool.parse_args()
     found = {name: tool.measure(args, name) for name in tool.METHODS}
@@ -121,6 +122,10 @@ def test_methods_take_turns_and_figures_are_written(
     ('options', 'message'),
     [
         (['--img-size', '100'], '--img-size 100 is no multiple of 64'),
+        (
+            ['--device', 'cuda', '--clock', 'cpu'],
+            '--clock cpu tells nothing about --device cuda',
+        ),
         (['--rounds', '0'], '--rounds must be at least 1'),
         (['--backbone', 'vit-b'], '--backbone vit-b: choose swin- or pvt-'),
     ],
