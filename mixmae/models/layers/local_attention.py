@@ -22,8 +22,9 @@ class LocalAttention(AttentionHeads):
         if layout.real is not None:
             x = x.masked_fill(~layout.real, 0)
         parts = self.heads(x).split(layout.parts, dim=2)
-        out = [self._attend(part, layout.allow) for part in parts]
-        return self.proj(torch.cat(out, dim=2) if len(out) > 1 else out[0])
+        # Projected part by part, the parts need no joint copy for backward.
+        out = [self.proj(self._attend(part, layout.allow)) for part in parts]
+        return torch.cat(out, dim=2) if len(out) > 1 else out[0]
 
     def _attend(self, qkv: Tensor, allow: Tensor | None) -> Tensor:
         """(B, nW, N, 3, h, d) -> (B, nW, N, C)."""

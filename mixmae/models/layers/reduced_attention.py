@@ -69,8 +69,9 @@ class ReducedAttention(nn.Module):
             *(y.split(layout.parts, dim=1) for y in (query, key, value)),
             strict=True,
         )
-        out = [_attend(*qkv, allow=layout.allow) for qkv in parts]
-        return self.proj(torch.cat(out, dim=1) if len(out) > 1 else out[0])
+        # Projected part by part, the parts need no joint copy for backward.
+        out = [self.proj(_attend(*qkv, allow=layout.allow)) for qkv in parts]
+        return torch.cat(out, dim=1) if len(out) > 1 else out[0]
 
 
 def _attend(
