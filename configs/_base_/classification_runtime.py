@@ -4,7 +4,17 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 
 default_hooks = dict(
     logger=dict(interval=50),
-    checkpoint=dict(interval=5, max_keep_ckpts=2),
+    # Whole or not there, with a checksum, and written beside the training.
+    checkpoint=dict(
+        type='mixmae.DurableCheckpointHook', interval=5, max_keep_ckpts=2
+    ),
+    # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
+    interrupt=dict(type='mixmae.InterruptHook'),
+    # Updates by NaN or infinity are left out and told; too many in a row stop
+    # the run.
+    finite_guard=dict(type='mixmae.FiniteGuardHook', max_skips=5),
+    # What is random in a step depends on (seed, rank, iteration) only.
+    step_seed=dict(type='mixmae.StepSeedHook'),
     watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
 )
 custom_hooks = [

@@ -4,7 +4,18 @@ _base_ = 'mmdet::_base_/default_runtime.py'
 # mmdet's own COCO data set drops bad entries without a word.
 custom_imports = dict(imports=['mixmae.datasets.checked_coco'])
 default_hooks = dict(
-    checkpoint=dict(max_keep_ckpts=3),
+    # Whole or not there, with a checksum, and written beside the training.
+    checkpoint=dict(type='mixmae.DurableCheckpointHook', max_keep_ckpts=3),
+    # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
+    interrupt=dict(type='mixmae.InterruptHook'),
+    # Updates by NaN or infinity are left out and told; too many in a row stop
+    # the run.
+    finite_guard=dict(type='mixmae.FiniteGuardHook', max_skips=5),
+    # What is random in a step depends on (seed, rank, iteration) only.
+    step_seed=dict(type='mixmae.StepSeedHook'),
+    # Refuses to train where accumulated updates would straddle epochs or
+    # checkpoints.
+    update_border=dict(type='mixmae.UpdateBorderHook'),
     watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
 )
 # No name: visualizers of one name are one object, so a second run of a

@@ -7,13 +7,24 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # Whole or not there, with a checksum, and written beside the training.
     checkpoint=dict(
-        type='CheckpointHook',
+        type='mixmae.DurableCheckpointHook',
         by_epoch=False,
         interval=16000,
         max_keep_ckpts=2,
         save_best='mIoU',
     ),
+    # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
+    interrupt=dict(type='mixmae.InterruptHook'),
+    # Updates by NaN or infinity are left out and told; too many in a row stop
+    # the run.
+    finite_guard=dict(type='mixmae.FiniteGuardHook', max_skips=5),
+    # What is random in a step depends on (seed, rank, iteration) only.
+    step_seed=dict(type='mixmae.StepSeedHook'),
+    # Refuses to train where accumulated updates would straddle epochs or
+    # checkpoints.
+    update_border=dict(type='mixmae.UpdateBorderHook'),
     watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Draws nothing until it is told to: --show-dir of the test tools does.

@@ -1,7 +1,9 @@
 # 12 epochs of AdamW, 16 images an update.
 # Source: mmdet's Mask R-CNN with Swin-T, 1x: rates, steps, warm-up, and no
 # decay of norms and position biases.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=1)
+train_cfg = dict(
+    type='mixmae.ResumableTrainLoop', max_epochs=12, val_interval=1
+)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

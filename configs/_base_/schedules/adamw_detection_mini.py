@@ -2,7 +2,9 @@
 # for that would hinder a training from scratch.
 max_epochs = 6
 train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs
+    type='mixmae.ResumableTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=max_epochs,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

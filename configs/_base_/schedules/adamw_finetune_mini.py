@@ -27,6 +27,8 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=10)
+train_cfg = dict(
+    type='mixmae.ResumableTrainLoop', max_epochs=30, val_interval=10
+)
 val_cfg = dict()
 test_cfg = dict()

@@ -26,7 +26,7 @@ param_scheduler = [
     ),
 ]
 train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=160000, val_interval=16000
+    type='mixmae.ResumableIterLoop', max_iters=160000, val_interval=16000
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -40,6 +40,8 @@ param_scheduler = [
     ),
 ]
 
-train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=5)
+train_cfg = dict(
+    type='mixmae.ResumableTrainLoop', max_epochs=100, val_interval=5
+)
 val_cfg = dict()
 test_cfg = dict()

@@ -75,8 +75,7 @@ class FiniteGuardHook(Hook):
         if not isinstance(wrapper, OptimWrapper):
             raise ValueError(
                 f'FiniteGuardHook guards one optimizer, and optim_wrapper is '
-                f'a {type(wrapper).__name__}: take the hook out '
-                f'(default_hooks.finite_guard=None)'
+                f'a {type(wrapper).__name__}: take the hook out of the config'
             )
         self._guard = StepGuard(wrapper.optimizer)
         if isinstance(wrapper, AutocastOptimWrapper):

@@ -1,7 +1,12 @@
 """Training by epochs that can go on in the middle of one."""
 
+from typing import Any
+
+from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop
 
+from mixmae.datasets.samplers import EpochBatches, UpdateSampler
+from mixmae.datasets.transforms import SeedSample
 from mixmae.registry import LOOPS
 
 
@@ -11,15 +16,37 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     MMEngine's loop starts an interrupted epoch from its beginning and counts
     on, so part of the data is seen twice and the schedule ends early. Here
-    the sampler skips what has been seen: nothing is loaded in vain.
+    what has been seen is left out, and nothing is loaded in vain. That works
+    with any sampler, and any batch sampler, whose order depends on its seed
+    and its epoch: ``UpdateSampler``, MMEngine's ``DefaultSampler``, mmdet's
+    batches of one aspect ratio.
+
+    Augmentations depend on (seed, epoch, sample) alone: if the pipeline of the
+    data set has no ``SeedSample``, one is put in front of it. Wrappers of data
+    sets, which number their samples anew, are left as they are.
+
+    Args and attributes are those of MMEngine's ``EpochBasedTrainLoop``.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        loader = self.dataloader
+        if loader.batch_sampler is None or not _knows_epochs(loader):
+            return
+        # PyTorch allows no other way to change it; no worker has begun yet.
+        loader.__dict__['batch_sampler'] = EpochBatches(loader.batch_sampler)
+        seed_samples(loader.dataset)
 
     def run_epoch(self) -> None:
         """Iterate one epoch, or what is left of it."""
         done = self._batches_done()
         if done:
-            sampler = self.dataloader.batch_sampler.sampler
-            sampler.skip(done * self.dataloader.batch_sampler.batch_size)
+            batches = self.dataloader.batch_sampler
+            # Counting off indices is cheap, counting none is cheaper.
+            if isinstance(batches.sampler, UpdateSampler):
+                batches.sampler.skip(done * batches.batch_size)
+            else:
+                batches.skip(done)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for index, batch in enumerate(self.dataloader, start=done):
@@ -44,12 +71,31 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 f'checkpoint was written with, or start a new run from its '
                 f'weights with load_from'
             )
-        sampler = self.dataloader.batch_sampler.sampler
-        if done and not hasattr(sampler, 'skip'):
+        batches = self.dataloader.batch_sampler
+        if done and not isinstance(batches, EpochBatches):
+            name = type(self.dataloader.sampler).__name__
             raise ValueError(
-                f'the checkpoint lies within an epoch, and a '
-                f'{type(sampler).__name__} cannot go on in the middle of '
+                f'the checkpoint lies within an epoch, and a {name}, which '
+                f'knows no seed and epoch, cannot go on in the middle of '
                 f'one: use mixmae.UpdateSampler, or resume from a checkpoint '
                 f'at the end of an epoch'
             )
         return done
+
+
+def _knows_epochs(loader: Any) -> bool:
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    return all(
+        hasattr(sampler, name) for name in ('seed', 'epoch', 'set_epoch')
+    )
+
+
+def seed_samples(dataset: Any) -> None:
+    """Puts a ``SeedSample`` first, where there is none."""
+    if not isinstance(dataset, BaseDataset):
+        return
+    transforms = getattr(dataset.pipeline, 'transforms', None)
+    if isinstance(transforms, list) and not any(
+        isinstance(one, SeedSample) for one in transforms
+    ):
+        transforms.insert(0, SeedSample())

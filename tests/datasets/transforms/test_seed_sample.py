@@ -36,6 +36,15 @@ def test_a_plain_index_is_refused():
         SeedSample()({'sample_idx': 3})
 
 
+def test_a_sample_that_stands_in_is_seeded_by_the_same_epoch():
+    transform = SeedSample()
+    transform({'sample_idx': SampleIndex(3, 7, 2)})
+    found = transform({'sample_idx': 5})
+    assert found == {'sample_idx': 5}
+    again = random.random(), np.random.random(), torch.rand(1).item()
+    assert again == drawn(SampleIndex(5, 7, 2))
+
+
 def test_streams_are_unlike_each_other():
     first = []
     for step in range(200):

@@ -1,11 +1,16 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+from torch.utils.data import BatchSampler, SequentialSampler
 
 from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.registry import DATA_SAMPLERS, DATASETS, TRANSFORMS
 from tests.engine.tiny_run import tiny_config
 
 
@@ -67,11 +72,87 @@ def test_epochs_of_another_length_are_refused(whole, tmp_path):
         train(found)
 
 
-def test_samplers_that_cannot_skip_are_named(whole, tmp_path):
+def test_samplers_that_know_no_epoch_are_named(whole, tmp_path):
     found = config(tmp_path, whole[0] / 'iter_2.pth')
-    found['train_dataloader']['sampler'] = dict(
-        type='DefaultSampler', shuffle=True
-    )
+    found['train_dataloader']['sampler'] = dict(type='EpochlessSampler')
     found['train_dataloader']['dataset']['length'] = 16
-    with pytest.raises(ValueError, match='a DefaultSampler cannot go on'):
+    with pytest.raises(ValueError, match='a EpochlessSampler, which knows no'):
         train(found)
+
+
+@DATA_SAMPLERS.register_module(force=True)
+class EpochlessSampler(SequentialSampler):
+    """Any of PyTorch's."""
+
+    def __init__(self, dataset, seed: int | None = None) -> None:
+        super().__init__(dataset)
+
+
+@DATA_SAMPLERS.register_module(force=True)
+class ParityBatches(BatchSampler):
+    """Batches of even or odd samples only, as mmdet's of one aspect ratio."""
+
+    def __init__(self, sampler, batch_size: int) -> None:
+        super().__init__(sampler, batch_size, drop_last=False)
+
+    def __iter__(self):
+        waiting: dict[int, list] = {0: [], 1: []}
+        for index in self.sampler:
+            waiting[index % 2].append(index)
+            if len(waiting[index % 2]) == self.batch_size:
+                yield waiting[index % 2]
+                waiting[index % 2] = []
+        rest = waiting[0] + waiting[1]
+        while rest:
+            yield rest[: self.batch_size]
+            rest = rest[self.batch_size :]
+
+
+@DATASETS.register_module(force=True)
+class NoisySet(BaseDataset):
+    """Tells what its pipeline has drawn; every third sample is unusable."""
+
+    def load_data_list(self) -> list:
+        return [dict(number=n) for n in range(20)]
+
+
+@TRANSFORMS.register_module(force=True)
+class DrawNumber:
+    """As a random crop: it may leave nothing of a sample."""
+
+    def __call__(self, results: dict) -> dict | None:
+        if results['sample_idx'] % 3 == 0:
+            return None
+        image = torch.full((3, 32, 32), np.random.randint(256))
+        sample = BaseDataElement(
+            metainfo=dict(sample_idx=results['sample_idx'])
+        )
+        return dict(inputs=image.to(torch.uint8), data_samples=sample)
+
+
+def foreign(work_dir: Path, load_from: Path | None = None) -> dict:
+    """Everything that yields data is of another library; with workers."""
+    found = config(work_dir, load_from)
+    found['train_dataloader'] = dict(
+        batch_size=4,
+        num_workers=1,
+        persistent_workers=True,
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        batch_sampler=dict(type='ParityBatches'),
+        dataset=dict(type='NoisySet', pipeline=[dict(type='DrawNumber')]),
+    )
+    found['optim_wrapper']['accumulative_counts'] = 1
+    found['val_dataloader'] = found['val_evaluator'] = found['val_cfg'] = None
+    found['train_cfg']['max_epochs'] = 2
+    return found
+
+
+def test_any_order_that_depends_on_the_epoch_goes_on(tmp_path):
+    seen, weights = train(foreign(tmp_path / 'whole'))
+    assert len(seen) == 10
+    checkpoint = tmp_path / 'whole' / 'iter_6.pth'
+    again, found = train(foreign(tmp_path / 'run', checkpoint))
+    assert again == seen[6:]
+    assert all(torch.equal(found[key], weights[key]) for key in weights)
+    # No epoch is like the other.
+    assert [n for n, _ in seen[:5]] != [n for n, _ in seen[5:]]

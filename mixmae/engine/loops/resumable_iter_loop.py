@@ -1,0 +1,40 @@
+"""Training by iterations that draws on where it stopped."""
+
+from typing import Any
+
+from mmengine.dataset import InfiniteSampler
+from mmengine.runner import IterBasedTrainLoop
+
+from mixmae.datasets.samplers import EndlessBatches
+from mixmae.engine.loops.resumable_train_loop import seed_samples
+from mixmae.registry import LOOPS
+
+
+@LOOPS.register_module()
+class ResumableIterLoop(IterBasedTrainLoop):
+    """Augmentations go on too, not the order of the images alone.
+
+    MMEngine's loop leaves out, at the sampler, what has been seen. What
+    workers draw begins anew there, so that the resumed run is another one.
+    Here it depends on (seed, pass over the data, sample) alone: if the
+    pipeline of the data set has no ``SeedSample``, one is put in front of it.
+    Needs an ``InfiniteSampler``; with others it is MMEngine's loop.
+
+    Args and attributes are those of MMEngine's ``IterBasedTrainLoop``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        loader = self.dataloader
+        self._batches: EndlessBatches | None = None
+        if isinstance(loader.sampler, InfiniteSampler):
+            self._batches = EndlessBatches(loader.batch_sampler)
+            # PyTorch allows no other way to change it; no worker has begun.
+            loader.__dict__['batch_sampler'] = self._batches
+            seed_samples(loader.dataset)
+
+    def run(self) -> Any:
+        """Train to the end."""
+        if self._batches is not None:
+            self._batches.begin(self._iter * self.dataloader.batch_size)
+        return super().run()

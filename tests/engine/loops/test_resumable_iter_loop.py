@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import torch
+
+from tests.engine.loops.test_resumable_train_loop import foreign, train
+
+
+def endless(work_dir: Path, load_from: Path | None = None) -> dict:
+    """Eight iterations: a pass over 20 images, and a half."""
+    found = foreign(work_dir, load_from)
+    loader = found['train_dataloader']
+    loader['sampler'] = dict(type='InfiniteSampler', shuffle=True)
+    del loader['batch_sampler']
+    found['train_cfg'] = dict(type='ResumableIterLoop', max_iters=8)
+    found['param_scheduler'] = []
+    return found
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
+    seen, weights = train(endless(tmp_path / 'whole'))
+    assert len(seen) == 8
+    checkpoint = tmp_path / 'whole' / 'iter_2.pth'
+    again, found = train(endless(tmp_path / 'run', checkpoint))
+    assert again == seen[2:]
+    assert all(torch.equal(found[key], weights[key]) for key in weights)
