@@ -5,6 +5,7 @@ from torch._dynamo.testing import CompileCounter
 
 from tests.golden import formula
 from tests.models.parts import random_images, random_mask, tiny_model
+from tests.models.um_parts import um_mask, um_model
 
 
 def test_predict_describes_each_image():
@@ -92,6 +93,19 @@ def test_compiles_once_and_whole():
     compiled = torch.compile(model.loss, backend=counter, fullgraph=True)
     for seed in range(3):
         mask = random_mask(seed=seed)
+        loss = compiled(images, mask)['loss']
+        torch.testing.assert_close(loss, model.loss(images, mask)['loss'])
+    assert counter.frame_count == 1
+
+
+def test_um_mae_compiles_once_and_whole():
+    """A mask per image, gathered tokens and looked-up biases too."""
+    model = um_model()
+    images = random_images(2, 32, 64)
+    counter = CompileCounter()
+    compiled = torch.compile(model.loss, backend=counter, fullgraph=True)
+    for seed in range(3):
+        mask = um_mask(32, 64, 2, seed)
         loss = compiled(images, mask)['loss']
         torch.testing.assert_close(loss, model.loss(images, mask)['loss'])
     assert counter.frame_count == 1

@@ -36,12 +36,27 @@ def test_counts_hidden_cells_if_they_are_one_number():
     assert CellMask(hidden, 8).num_hidden is None
 
 
+def test_knows_whether_one_in_four_is_visible():
+    hidden = torch.ones(2, 4, 6, dtype=torch.bool)
+    hidden[:, ::2, 1::2] = False
+    assert CellMask(hidden, 8).keeps_one_in_four()
+    # As many, but two of them in one 2x2.
+    hidden[1, 0, 1], hidden[1, 2, 0] = True, False
+    assert not CellMask(hidden, 8).keeps_one_in_four()
+    # On a GPU it is not known; asking finds out.
+    mask = CellMask(hidden, 8)
+    object.__setattr__(mask, 'one_in_four', None)
+    assert not mask.keeps_one_in_four()
+    assert not CellMask(hidden[:, :3], 8).keeps_one_in_four()
+
+
 def test_to_carries_everything():
     hidden = torch.eye(2, dtype=torch.bool)[None]
     mask = CellMask(hidden, 8, secondary=~hidden)
     moved = mask.to('meta')
     assert moved.hidden.is_meta and moved.secondary.is_meta
     assert (moved.cell, moved.num_hidden) == (8, 2)
+    assert moved.one_in_four is False
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,9 @@ class MIMSwin(HierarchicalBackbone):
             'mask_padding': mask_padding,
         }
 
+        if not absolute_positions:
+            # Then nothing is made for an image's size.
+            del self.untraced['img_size'], self.untraced['position_resize']
         if position_bias == 'table':
             self.takes_coords = False
             self.refusals = {'takes_coords': _NO_COORDS}

@@ -107,6 +107,62 @@ def test_no_positions_where_none_are_wanted():
     assert torch.equal(without(images)[0], with_positions(images)[0])
 
 
+def test_window_s_weights_are_any_window_s():
+    """Log-coordinate biases have no table: nothing is resized."""
+    log = {'position_bias': 'log_coordinates', 'absolute_positions': False}
+    small = build(window_sizes=(4, 4, 4, 4), **log)
+    large = build(window_sizes=(8, 8, 8, 8), **log)
+    large.load_state_dict(small.state_dict(), strict=True)
+    assert small.untraced['window_sizes'] == (4, 4, 4, 4)
+    images = random_images(1, 8, 8)
+    torch.testing.assert_close(small(images)[0], large(images)[0])
+
+
+def test_coords_of_a_dense_grid_change_nothing():
+    """Looking up offsets of coordinates, or of places in a window."""
+    backbone = build(
+        position_bias='log_coordinates',
+        absolute_positions=False,
+        merging='conv',
+        shift=True,
+        window_sizes=(4, 4, 4, 4),
+    )
+    tokens = backbone.embed(random_images(2, 64, 96))
+    axes = [torch.arange(float(n)) for n in (32, 48)]
+    coords = torch.stack(torch.meshgrid(*axes, indexing='ij'), dim=-1)
+    torch.testing.assert_close(
+        backbone.encode(tokens, coords=coords.expand(2, -1, -1, -1)),
+        backbone.encode(tokens),
+    )
+
+
+def test_a_table_takes_no_coords():
+    backbone = build()
+    assert not backbone.takes_coords
+    with pytest.raises(ValueError, match='bias table .*log_coordinates'):
+        backbone.encode(torch.zeros(1, 8, 8, 8), coords=torch.zeros(1))
+
+
+def test_no_output_norms():
+    plain, bare = build(), build(output_norms=False)
+    missing = plain.state_dict().keys() - bare.state_dict().keys()
+    assert missing == {'norm3.weight', 'norm3.bias'}
+    bare.load_state_dict(plain.state_dict(), strict=False)
+    images = random_images(1)
+    normed = plain.norm3(bare(images)[0].permute(0, 2, 3, 1))
+    assert torch.equal(plain(images)[0], normed.permute(0, 3, 1, 2))
+
+
+def test_blocks_may_have_an_epsilon_of_their_own():
+    backbone = build(merging='conv', norm_eps=1e-6, block_norm_eps=1e-4)
+    for name, part in backbone.named_modules():
+        if isinstance(part, torch.nn.LayerNorm):
+            assert part.eps == (1e-4 if 'blocks' in name else 1e-6), name
+    assert {
+        p.eps for p in build(norm_eps=1e-3).modules() if hasattr(p, 'eps')
+    } == {1e-3}
+
+
 def test_init_weights_is_xavier_and_keeps_the_patch_embedding():
     backbone = build()
     patches = backbone.patch_embed.proj.weight.clone()
@@ -140,6 +196,8 @@ def test_init_weights_is_xavier_and_keeps_the_patch_embedding():
         ({'out_indices': (0, 4)}, r'\(0, 4\) .* 0 to 3'),
         ({'out_indices': ()}, 'different stages'),
         ({'position_resize': 'linear'}, 'got linear'),
+        ({'position_bias': 'mlp'}, "log_coordinates'], got 'mlp'"),
+        ({'merging': 'mean'}, "'conv'], got 'mean'"),
         ({'drop_path_rate': 1.0}, r'\[0, 1\), got 1.0'),
     ],
 )

@@ -12,3 +12,13 @@ def test_positions_tell_tokens_apart_on_any_grid():
     assert decoder.pixels(tokens).shape == (2, 15, 12)
     assert len(torch.unique(tokens[0], dim=0)) == 15
     assert torch.equal(tokens[0], tokens[1])
+
+
+def test_wanted_tokens_are_those_of_the_whole_grid():
+    torch.manual_seed(0)
+    decoder = Decoder(16, 2, 4, out_channels=12)
+    x = torch.randn(2, 3, 5, 16)
+    wanted = torch.tensor([29, 0, 17])
+    torch.testing.assert_close(
+        decoder(x, wanted), decoder(x).flatten(0, 1)[wanted]
+    )
