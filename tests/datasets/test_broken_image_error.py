@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.engine.command_line import is_config_error
+from mixmae.engine.command_line import config_error_line
 
 
 class Broken(Dataset):
@@ -35,5 +35,5 @@ def test_comes_out_of_a_loader_in_one_line(workers):
     with pytest.raises(BrokenImageError) as caught:
         next(iter(loader))
     assert str(caught.value) == EXPECTED
-    # So that a tool reports it in one line, with status 2.
-    assert is_config_error(caught.value)
+    # What a tool says, before it exits with status 2.
+    assert config_error_line(caught.value) == EXPECTED
