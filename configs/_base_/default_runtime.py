@@ -17,6 +17,8 @@ default_hooks = dict(
     # Training skips files that are no images and lists them in the work
     # folder's bad_files.txt; too many of them stop the run.
     bad_files=dict(type='BadFilesHook', max_broken_share=0.01),
+    # A rank that hangs is named, with its stack, and all end.
+    watchdog=dict(type='WatchdogHook', timeout=540),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # What is random in a step depends on (seed, rank, iteration) only: a
     # resumed run draws what the uninterrupted one would have drawn.
