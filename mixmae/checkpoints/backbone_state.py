@@ -14,6 +14,10 @@ from mixmae.checkpoints.official_mixmim import (
     from_official_mixmim,
     is_official_mixmim,
 )
+from mixmae.checkpoints.official_um_mae import (
+    from_official_um_mae,
+    is_official_um_mae,
+)
 from mixmae.checkpoints.safe_load import safe_load
 from mixmae.checkpoints.untraced_settings import untraced_changes
 
@@ -22,6 +26,11 @@ _OTHER_PARTS = ('neck', 'head', 'data_preprocessor')
 _TABLE = 'position_bias.table'
 # Of NormedPooling, with which a classifier has no norm of its last map.
 _POOLED_NORM = 'neck.norm.weight'
+# Checkpoints in other names: how they are recognised and renamed.
+_OFFICIAL = {
+    'official MixMIM': (is_official_mixmim, from_official_mixmim),
+    'official UM-MAE': (is_official_um_mae, from_official_um_mae),
+}
 
 
 class BackboneState(NamedTuple):
@@ -31,19 +40,21 @@ class BackboneState(NamedTuple):
         state: tensors under the backbone's own names.
         dropped: name of another part -> how many of its tensors were left.
         kind: what the checkpoint was recognised as, for the log.
+        pooled: it is of a classifier with ``NormedPooling``.
     """
 
     state: dict[str, Tensor]
     dropped: dict[str, int]
     kind: str
+    pooled: bool = False
 
 
 def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     """Loads the checkpoint that an ``init_cfg`` names into a backbone.
 
-    Takes the file of a pretraining run, of a classifier fine-tuned from it,
-    of the official MixMIM (pretraining or fine-tuning), or a backbone's own
-    state dict. Bias tables of other windows are resized, norms of outputs
+    Takes the file of a pretraining run, of a classifier fine-tuned from it, of
+    the official MixMIM or UM-MAE (pretraining or fine-tuning), or a backbone's
+    own state dict. Bias tables of other windows are resized, norms of outputs
     that are not asked for are left out; norms of outputs that the checkpoint
     has none for start anew (the last one only if a classifier's
     ``NormedPooling`` took its place), and so do the backbone's
@@ -81,7 +92,6 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         raise ValueError(f'{path}: {error}') from None
     wanted = backbone.state_dict()
     last = f'norm{len(getattr(backbone, "stages", ())) - 1}.'
-    pooled = _POOLED_NORM in content.get('state_dict', content)
     # The pretrained final norm is of no use where other stages are asked for.
     unused = [
         key
@@ -95,7 +105,10 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         key
         for key in missing
         if key in optional
-        or (key.startswith('norm') and (pooled or not key.startswith(last)))
+        or (
+            key.startswith('norm')
+            and (found.pooled or not key.startswith(last))
+        )
     ]
     problems = _problems(
         state, wanted, [key for key in missing if key not in new]
@@ -139,19 +152,22 @@ def backbone_state(
                 f'{_some(sorted(_by_part(state)))}'
             )
         dropped = _by_part(k for k in state if not k.startswith(prefix))
-        return BackboneState(inner, dropped, f'prefix {prefix}')
+        pooled = _POOLED_NORM in state
+        return BackboneState(inner, dropped, f'prefix {prefix}', pooled)
     kind = 'a bare backbone'
     dropped = {}
-    if is_official_mixmim(state):
-        kind = 'official MixMIM'
-        state, report = from_official_mixmim(state)
+    for name, (recognised, renamed) in _OFFICIAL.items():
+        if not recognised(state):
+            continue
+        kind = name
+        state, report = renamed(state)
         if report.unexpected:
             raise ValueError(
-                f'an official MixMIM checkpoint with '
-                f'{len(report.unexpected)} unknown keys '
-                f'({_some(report.unexpected)})'
+                f'an {name} checkpoint with {len(report.unexpected)} unknown '
+                f'keys ({_some(report.unexpected)})'
             )
         dropped = dict(Counter(report.dropped.values()))
+        break
     parts = _by_part(state)
     if 'backbone' in parts:
         others = {k: n for k, n in parts.items() if k != 'backbone'}
@@ -167,7 +183,9 @@ def backbone_state(
             pretraining = 'neck' in others and _POOLED_NORM not in state
             kind = 'a pretraining' if pretraining else 'a classifier'
         dropped |= others
-        return BackboneState(_inside(state, 'backbone.'), dropped, kind)
+        return BackboneState(
+            _inside(state, 'backbone.'), dropped, kind, _POOLED_NORM in state
+        )
     inner = {
         key: value
         for key, value in state.items()

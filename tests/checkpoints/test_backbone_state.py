@@ -8,6 +8,9 @@ from tests.checkpoints.test_safe_load import Malicious
 from tests.golden import formula
 from tests.models.parts import TINY, random_images, tiny_model
 from tests.models.test_golden_mixmim import backbone_config
+from tests.models.test_golden_um_mae_swin import (
+    backbone_config as um_mae_config,
+)
 
 
 def saved(content, path) -> dict:
@@ -40,6 +43,26 @@ def test_official_checkpoints_load(tmp_path):
     name = 'layers.1.downsample.reduction.weight'
     found = backbone.stages[2].downsample.reduction.weight
     assert torch.equal(found, state[name].float())
+
+
+@pytest.mark.parametrize('fine_tuned', [False, True])
+def test_official_um_mae_loads(tmp_path, fine_tuned):
+    """With the last norm, or after fine-tuning without it, a new one."""
+    state = formula.weights(formula.figures('ummae')['swin']['parameters'])
+    if fine_tuned:
+        state = {
+            key: value
+            for key, value in state.items()
+            if 'token' not in key and not key.startswith(('norm', 'decoder'))
+        }
+        state['fc_norm.weight'] = state['fc_norm.bias'] = torch.ones(192)
+    init_cfg = saved({'model': state}, tmp_path / 'official.pth')
+    backbone = MODELS.build({**um_mae_config(), 'init_cfg': init_cfg})
+    backbone.init_weights()
+    found = backbone.stages[1].downsample.proj.weight
+    assert torch.equal(found, state['blocks.2.downsample.proj.weight'].float())
+    wanted = torch.ones(192) if fine_tuned else state['norm.weight'].float()
+    assert torch.equal(backbone.norm3.weight, wanted)
 
 
 def test_norms_of_extra_outputs_may_be_new(tmp_path):
