@@ -186,7 +186,7 @@ class HierarchicalBackbone(BaseModule):
 
         MMEngine would load first and loosely.
         """
-        init_transformer(self)
+        self._initialise()
         if self.init_cfg is not None:
             load_pretrained(self, self.init_cfg)
         self._is_init = True
@@ -232,6 +232,10 @@ class HierarchicalBackbone(BaseModule):
         if inner[1] == 'blocks':
             return first + int(inner[2]), layers
         return first, layers
+
+    def _initialise(self) -> None:
+        """What ``init_weights`` does before loading."""
+        init_transformer(self)
 
     def _with_positions(
         self, tokens: Tensor, coords: Tensor | None = None

@@ -10,7 +10,9 @@ from torch import nn
 from mixmae.models.backbones.arch_settings import swin_arch
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.layers.absolute_positions import SinCosPositions
-from mixmae.models.layers.patches import PatchEmbed
+from mixmae.models.layers.initialisation import init_fan_out
+from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
+from mixmae.models.layers.patches import ConvMerging, PatchEmbed
 from mixmae.models.layers.stage import SwinStage
 from mixmae.registry import MODELS
 
@@ -179,6 +181,16 @@ class MIMSwin(HierarchicalBackbone):
                 )
             )
         self.finish(norm_eps, output_norms)
+
+    def _initialise(self) -> None:
+        super()._initialise()
+        for part in self.modules():
+            if isinstance(part, ConvMerging):
+                init_fan_out(part.proj)
+            elif isinstance(part, LogCoordinateBias):
+                # Convolutions in the official code.
+                init_fan_out(part.fc1)
+                init_fan_out(part.fc2)
 
 
 def _check_choice(name: str, given: str, choices: Sequence[str]) -> None:

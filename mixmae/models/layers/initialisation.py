@@ -17,3 +17,14 @@ def init_transformer(module: nn.Module) -> None:
         elif isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
+
+
+def init_fan_out(part: nn.Conv2d | nn.Linear) -> None:
+    """Normal weights of variance 2 / fan out, biases at zero.
+
+    UM-MAE initialises its convolutions so, but for the patch embedding.
+    """
+    fan_out = part.weight[:, 0].numel()
+    nn.init.normal_(part.weight, std=(2 / fan_out) ** 0.5)
+    if part.bias is not None:
+        nn.init.zeros_(part.bias)

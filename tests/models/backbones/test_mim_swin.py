@@ -176,6 +176,22 @@ def test_init_weights_is_xavier_and_keeps_the_patch_embedding():
     assert spread == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
+def test_um_mae_s_convolutions_are_normal_by_their_fan_out():
+    arch = dict(TINY['arch'], embed_dims=64)
+    backbone = build(
+        arch=arch, position_bias='log_coordinates', merging='conv'
+    )
+    backbone.init_weights()
+    stage = backbone.stages[2]
+    bias = stage.blocks[0].attn.position_bias
+    merging = stage.downsample.proj
+    for part, fan_out in ((merging, 4 * 256), (bias.fc1, 32), (bias.fc2, 2)):
+        spread = part.weight.std().item()
+        tolerance = 4 / (2 * part.weight.numel()) ** 0.5
+        assert spread == pytest.approx((2 / fan_out) ** 0.5, rel=tolerance)
+        assert not part.bias.any()
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
