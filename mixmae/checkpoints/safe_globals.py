@@ -11,11 +11,13 @@ names lead to stand-ins here that take data and nothing else.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import get_torch_safe_globals
 
@@ -66,10 +68,28 @@ _STAND_INS = {
 
 
 def safe_globals() -> list[Any]:
-    """For ``torch.serialization.safe_globals``.
+    """What is allowed.
 
     ``argparse.Namespace``, in which the official MixMIM notes its arguments,
     holds values and has no code of its own.
     """
     allowed = [_STAND_INS.get(one, one) for one in get_torch_safe_globals()]
     return [*allowed, argparse.Namespace]
+
+
+@contextmanager
+def allowing_safe_globals() -> Iterator[None]:
+    """While ``torch.load(weights_only=True)`` may take them."""
+    serialization = torch.serialization
+    if hasattr(serialization, 'safe_globals'):
+        with serialization.safe_globals(safe_globals()):
+            yield
+        return
+    # torch 2.4 has no such context.
+    before = serialization.get_safe_globals()
+    serialization.add_safe_globals(safe_globals())
+    try:
+        yield
+    finally:
+        serialization.clear_safe_globals()
+        serialization.add_safe_globals(before)

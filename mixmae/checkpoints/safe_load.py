@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_safetensors
 
 from mixmae.checkpoints.download import download
-from mixmae.checkpoints.safe_globals import safe_globals
+from mixmae.checkpoints.safe_globals import allowing_safe_globals
 from mixmae.checkpoints.trust import FLAG, trusted
 from mixmae.version_gates import unpickler_flaw
 
@@ -87,7 +87,7 @@ def _opened(path: Path) -> BinaryIO:
 def _unpickled(file: BinaryIO, name: str) -> dict:
     _warn_of_old_torch()
     try:
-        with torch.serialization.safe_globals(safe_globals()):
+        with allowing_safe_globals():
             content = torch.load(file, map_location='cpu', weights_only=True)
     except UnpicklingError as error:
         content = _not_safe(file, name, error)

@@ -87,7 +87,7 @@ def ranks() -> int:
 
 def print_error(text: str) -> None:
     """One line on stderr; of several ranks with the rank."""
-    rank = f'rank {os.environ["RANK"]}: ' if ranks() > 1 else ''
+    rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
     print(f'error: {rank}{text}', file=sys.stderr, flush=True)
 
 

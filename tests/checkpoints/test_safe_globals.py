@@ -71,3 +71,11 @@ def test_damaged_histories(tmp_path, state):
     bad = Reduced(HistoryBuffer, (), state)
     with pytest.raises(ValueError, match='x.pth cannot be loaded safely'):
         loaded({'x': bad}, tmp_path / 'x.pth')
+
+
+def test_without_the_context_of_later_releases(tmp_path, monkeypatch):
+    monkeypatch.delattr(torch.serialization, 'safe_globals')
+    before = torch.serialization.get_safe_globals()
+    found = loaded({'loss': history()}, tmp_path / 'run.pth')['loss']
+    assert type(found) is HistoryBuffer
+    assert set(torch.serialization.get_safe_globals()) == set(before)
