@@ -44,6 +44,10 @@ launch() {
             --master-port "${port:-29500}"
         )
     fi
+    # PyTorch would start all processes again (--max-restarts) with the store
+    # of those that died, and some with their addresses:
+    # https://github.com/pytorch/pytorch/issues/135712
+    export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
     exec "$(interpreter)" -m torch.distributed.run \
         --nnodes "${NNODES:-1}" --nproc-per-node "$processes" \
         "${rendezvous[@]}" "$@"

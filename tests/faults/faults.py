@@ -11,7 +11,7 @@ from collections.abc import Callable
 from mixmae.checkpoints.durable_file import sidecar
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
 from tests.faults.fault_points import Strike
-from tests.faults.faulty_run import COUNTS, INTERVAL, FaultyRun
+from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun
 from tests.faults.training_server import Training
 
 KILLED = -signal.SIGKILL
@@ -215,5 +215,5 @@ def aimed(fault: Fault, position: int, rng: random.Random) -> Strike:
         # There is something to come back to.
         step = position + INTERVAL + rng.randint(1, INTERVAL)
     return dataclasses.replace(
-        fault.strike, at=step, sample=rng.randint(1, 4 * COUNTS * INTERVAL)
+        fault.strike, at=step, sample=rng.randint(1, EPOCH)
     )

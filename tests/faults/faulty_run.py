@@ -28,6 +28,7 @@ from tests.faults.training_server import (
 
 # Micro-steps of an epoch, between two checkpoints, and of an update.
 EPOCH, INTERVAL, COUNTS = 10, 4, 2
+KEPT = ('.pth', '.sha256')
 
 
 def config(folder: Path, epochs: int, workers: int, ranks: int) -> Path:
@@ -125,6 +126,10 @@ class FaultyRun:
         """Of the scalar logs, since this was last asked for."""
         return lines(self.work_dir, self._seen)
 
+    def has_stepped(self) -> bool:
+        """Whether there are new lines."""
+        return bool(lines(self.work_dir, dict(self._seen)))
+
     def wait_for_a_step(self, trainings: list[Training]) -> None:
         """Until one more step is in the log, or the run has ended.
 
@@ -167,6 +172,9 @@ class FaultyRun:
             return f'{path.name}: {wrong}'
         if left := list(self.work_dir.glob('.*.partial')):
             return f'{left} was left'
+        kept = [len(list(self.work_dir.glob(f'iter_*{end}'))) for end in KEPT]
+        if kept != [3, 3]:
+            return f'{kept} checkpoints and checksums were kept'
         return unequal(final_state(path), reference(self).state)
 
     def wrong(self, found: dict[int, tuple]) -> str:

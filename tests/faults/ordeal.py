@@ -79,6 +79,7 @@ class Ordeal:
         self._of_this_run: list[Outcome] = []
         self._resumed = 0
         self._said = ''
+        self._spoilt: dict[Path, int] = {}
 
     def _try(self, fault: Fault) -> bool:
         run = self.run
@@ -99,18 +100,31 @@ class Ordeal:
         struck = fault.outside or 0
         if strike is not None:
             struck = strike.rank or 0
+        if fault.outside is not None and not run.has_stepped():
+            # Ranks that still wait for each other to begin cannot know: it is
+            # the launcher that ends them.
+            for one in trainings:
+                one.kill()
         wrong = wrong or self._wait(trainings, struck, fault.status)
         before = self._judge()
         if self._of_this_run:
             last = self._of_this_run[-1]
             last.wrong = last.wrong or before
         computed = max(self._computed, default=self._resumed)
-        self._said = fault.spoil(run, self._rng) if fault.spoil else ''
+        self._said = ''
+        wrong = wrong or self._broken()
+        if fault.spoil:
+            self._said = fault.spoil(run, self._rng)
+            # Until they are written again.
+            self._spoilt = {
+                path: path.stat().st_mtime_ns
+                for path in run.work_dir.glob('*.pth')
+                if damage(path)
+            }
         self._resumed = run.position()
         lost = max(0, computed - self._resumed)
         if lost > fault.lost:
             wrong = wrong or f'{lost} steps lost'
-        wrong = wrong or self._broken(fault)
         outcome = Outcome(fault.name, lost, wrong)
         self.outcomes.append(outcome)
         self._of_this_run.append(outcome)
@@ -144,11 +158,11 @@ class Ordeal:
             return f'the log does not say "{self._said}"'
         return self.run.wrong(found)
 
-    def _broken(self, fault: Fault) -> str:
-        """What is wrong with the files that are left, or ''."""
-        if fault.spoil:
-            return ''
+    def _broken(self) -> str:
+        """What is wrong with the files that were left, or ''."""
         for path in self.run.work_dir.glob('*.pth'):
+            if self._spoilt.get(path) == path.stat().st_mtime_ns:
+                continue
             if why := damage(path):
                 return f'{path.name} is left: {why}'
         return ''

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -15,7 +16,7 @@ from mixmae.checkpoints.durable_file import (
     remove_partials,
     write_text_durably,
 )
-from mixmae.engine.checkpoint_writer import BACKEND, WRITER
+from mixmae.engine.checkpoint_writer import BACKEND, WRITER, DurableBackend
 from mixmae.engine.finite_values import (
     NonFiniteError,
     learnt,
@@ -27,6 +28,8 @@ from mixmae.registry import HOOKS
 
 # What a run writes when it is told to end.
 INTERRUPTED = 'interrupted.pth'
+# In the message hub: what is to be removed when this checkpoint stands.
+OUTDATED = 'outdated_ckpt_ids'
 
 
 @HOOKS.register_module()
@@ -60,10 +63,12 @@ class DurableCheckpointHook(CheckpointHook):
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
-        """As MMEngine; what a killed run had not finished is removed."""
+        """As MMEngine; what a killed run had left behind is removed."""
         super().before_train(runner)
-        if is_main_process():
-            WRITER.put(lambda: remove_partials(self.out_dir))
+        if not is_main_process():
+            return
+        WRITER.put(lambda: remove_partials(self.out_dir))
+        self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
         """Checks the writer, then as MMEngine."""
@@ -132,7 +137,7 @@ class DurableCheckpointHook(CheckpointHook):
         """Saves first and removes afterwards; MMEngine's order is opposite."""
         name = self.filename_tmpl.format(step)
         _check(runner, name)
-        outdated = []
+        outdated: list[int] = []
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             # A deque of bounded length forgets its oldest by itself.
             kept = [*self.keep_ckpt_ids, step]
@@ -141,6 +146,8 @@ class DurableCheckpointHook(CheckpointHook):
             runner.message_hub.update_info(
                 'keep_ckpt_ids', list(self.keep_ckpt_ids)
             )
+        # Should the run be killed before they are removed, the next will do.
+        runner.message_hub.update_info(OUTDATED, outdated)
         path = self.file_backend.join_path(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
@@ -157,11 +164,17 @@ class DurableCheckpointHook(CheckpointHook):
         if not is_main_process():
             return
         self._note(runner, path)
-        for old in outdated:
-            old = self.filename_tmpl.format(old)
-            self.file_backend.remove(
-                self.file_backend.join_path(self.out_dir, old)
-            )
+        self._remove(outdated)
+
+    def _remove(self, steps: Iterable[int]) -> None:
+        """Queues the removal of checkpoints; they need not be there."""
+        for step in steps:
+            name = self.filename_tmpl.format(step)
+            path = self.file_backend.join_path(self.out_dir, name)
+            # Ours also removes a sidecar without its file.
+            ours = isinstance(self.file_backend, DurableBackend)
+            if ours or self.file_backend.isfile(path):
+                self.file_backend.remove(path)
 
 
 class _Postponed:
