@@ -1,11 +1,10 @@
 """What a pickle in a checkpoint may name, beside tensors and plain values.
 
-It is MMEngine's list, ``get_torch_safe_globals()``, and not all of that. The
-list holds ``getattr``: whoever may call it gets from any class to Python's
-built-in functions, and PyTorch's own rebuild functions, always allowed, call
-what they are handed. MMEngine needs it for the methods that a
-``HistoryBuffer`` notes of itself, which every process has anyway. So both
-names lead to stand-ins here that take data and nothing else.
+It is MMEngine's list, ``get_torch_safe_globals()``, and not all of that:
+``getattr`` and ``HistoryBuffer`` can do more than hold data. MMEngine needs
+the first for the methods that a ``HistoryBuffer`` notes of itself, which every
+process has anyway. So both names lead to stand-ins here that take data and
+nothing else.
 """
 
 from __future__ import annotations
