@@ -126,6 +126,10 @@ def end_after_the_others(error: BaseException) -> NoReturn:
 
 def end_workers() -> None:
     """Kills loaders' workers, for which the end would wait; some hang."""
+    # PyTorch's handler would take them for lost ones and say so; only the
+    # main thread may take it away.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for child in multiprocessing.active_children():
         child.kill()
 
