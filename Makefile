@@ -28,7 +28,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # Conflicts are known and chosen (see full-no-deps.txt); the doctor knows them.
 INSTALL := $(PIP) install --no-build-isolation --no-warn-conflicts \
 	--constraint $(CONSTRAINTS)
-SOURCES := mixmae tests tools configs .dev_scripts setup.py
+SOURCES := mixmae tests tools configs benchmarks .dev_scripts setup.py
 # What a foreign environment may carry in would be imported before .venv.
 unexport PYTHONPATH PYTHONHOME
 export PIP_NO_INPUT := 1
