@@ -25,11 +25,11 @@ model = dict(
         block_norm_eps=1e-5,
         positions='learned',
         drop_path_rate=0.1,
-        out_indices=(0, 1, 2, 3),
+        out_indices=(1, 2, 3),
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
     neck=[
-        dict(_base_.model.neck[0], in_channels=[64, 128, 320, 512]),
+        dict(_base_.model.neck[0], in_channels=[128, 320, 512]),
         _base_.model.neck[1],
     ],
 )

@@ -90,11 +90,11 @@ def test_strides_and_channels_agree(path):
 def test_stages_are_mapped_before_the_pyramid(path):
     """As UM-MAE's backbones do it: 768 channels of each stage."""
     model = read(path).model
-    assert tuple(model.backbone.out_indices) == (0, 1, 2, 3)
+    assert tuple(model.backbone.out_indices) == (1, 2, 3)
     mapping, pyramid = model.neck
-    assert list(mapping.in_channels) == channels(model.backbone)
+    assert list(mapping.in_channels) == channels(model.backbone)[1:]
     assert mapping.act_cfg is None and mapping.kernel_size == 1
-    assert list(pyramid.in_channels) == [mapping.out_channels] * 4 == [768] * 4
+    assert list(pyramid.in_channels) == [mapping.out_channels] * 3 == [768] * 3
     strides = model.bbox_head.anchor_generator.strides
     assert list(strides) == [8 << i for i in range(pyramid.num_outs)]
 

@@ -30,23 +30,23 @@ model = dict(
         shift=True,
         absolute_positions=False,
         drop_path_rate=0.1,
-        out_indices=(0, 1, 2, 3),
+        # The pyramid begins at stage 1: nothing of stage 0 is left unused.
+        out_indices=(1, 2, 3),
         norm_eps=1e-6,
         block_norm_eps=1e-5,
     ),
     neck=[
         dict(
             type='ChannelMapper',
-            in_channels=[96, 192, 384, 768],
+            in_channels=[192, 384, 768],
             kernel_size=1,
             out_channels=768,
             act_cfg=None,
         ),
         dict(
             type='FPN',
-            in_channels=[768, 768, 768, 768],
+            in_channels=[768, 768, 768],
             out_channels=256,
-            start_level=1,
             add_extra_convs='on_output',
             num_outs=5,
             norm_cfg=dict(type='SyncBN', requires_grad=True),
