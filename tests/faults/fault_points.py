@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,10 +89,15 @@ class _Armed:
             return
         strike, self.strike = self.strike, None
         for _ in range(strike.times):
+            group = os.getpgid(MAIN)
             if strike.alone:
                 os.kill(MAIN, strike.number)
+            elif strike.number == signal.SIGKILL:
+                os.killpg(group, strike.number)
             else:
-                os.killpg(os.getpgid(MAIN), strike.number)
+                # As from a scheduler: workers ask whether it is their parent.
+                command = ['kill', f'-{int(strike.number)}', '--', f'-{group}']
+                subprocess.run(command, check=True, start_new_session=True)
 
 
 ARMED = _Armed()

@@ -23,8 +23,7 @@ ORDEALS = {
     'aimed kills': dict(faults=AIMED),
     'random kills': dict(faults=[RANDOM] * 8, workers=1),
     'signals and damages': dict(faults=SIGNALS + DAMAGES),
-    # PyTorch ends workers that get a SIGTERM (see docs/resume.md).
-    'workers': dict(faults=[*AIMED[:2], SIGNALS[0], *SIGNALS[2:4]], workers=2),
+    'workers': dict(faults=[*AIMED[:4], *SIGNALS[1:3]], workers=2),
     'two ranks': dict(
         faults=[TWO_RANKS[1], TWO_RANKS[3], *TWO_RANKS_RANDOM[-1:]],
         ranks=2,

@@ -14,9 +14,9 @@ from mmengine.runner import Runner
 from torch import distributed
 
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from mixmae.engine.spared_worker import SIGNALS, SparedWorker
 from mixmae.registry import HOOKS
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on.
 EXIT_INTERRUPTED = 75
 
@@ -49,6 +49,8 @@ class InterruptHook(Hook):
         self._before = {
             number: signal.signal(number, self._listen) for number in SIGNALS
         }
+        loader = runner.train_dataloader
+        loader.worker_init_fn = SparedWorker(loader.worker_init_fn)
         if get_world_size() > 1:
             # Of its own, on the host: no GPU is waited for.
             self._group = distributed.new_group(backend='gloo')
@@ -85,10 +87,6 @@ class InterruptHook(Hook):
         self._before = {}
 
     def _listen(self, number: int, frame: FrameType | None) -> None:
-        # A data loader's worker comes here as well. Whoever signals the whole
-        # group means the training, which still needs its batches, so the
-        # first one is let pass there; the second, by which the parent gets
-        # rid of a worker that hangs, is not.
         if self._told:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
