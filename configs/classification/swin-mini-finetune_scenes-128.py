@@ -21,6 +21,6 @@ model = dict(
 )
 default_hooks = dict(
     logger=dict(interval=5),
-    checkpoint=dict(interval=30, max_keep_ckpts=1),
+    checkpoint=dict(interval=30, max_keep_ckpts=2),
 )
 auto_scale_lr = dict(base_batch_size=32)

@@ -22,6 +22,13 @@ _RECORDED = (
     'norm_eps',
 )
 _DEFAULT_WINDOWS = (14, 14, 14, 7)
+# Other values make networks that nobody else builds.
+_PLAIN = {
+    'position_bias': 'table',
+    'merging': 'linear',
+    'block_norm_eps': None,
+    'output_norms': True,
+}
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,12 @@ def _settings(
             f'the config has a backbone of type {config.get("type")}, and '
             f'only mixmae.MIMSwin can be converted'
         )
+    for key, plain in _PLAIN.items():
+        if config.get(key, plain) != plain:
+            refuse(
+                'Swin that others can build',
+                [f'it has {key}={config[key]!r}, they have {plain!r}'],
+            )
     found = settings_from_shapes(state)
     claims = {
         'window_sizes': tuple(config.get('window_sizes', _DEFAULT_WINDOWS)),

@@ -7,6 +7,13 @@ from mixmae.checkpoints.swin_settings import SwinSettings, swin_objections
 from mixmae.models.backbones.mim_swin import MIMSwin
 from tests.engine.conversion.networks import MIXMIM, SWIN, build, equal
 
+UNUSUAL = {
+    'position_bias': 'log_coordinates',
+    'merging': 'conv',
+    'block_norm_eps': 1e-6,
+    'output_norms': False,
+}
+
 
 def test_defaults_are_the_backbones():
     arguments = inspect.signature(MIMSwin).parameters
@@ -19,7 +26,7 @@ def test_defaults_are_the_backbones():
 
 
 def test_every_argument_is_recorded_or_leaves_the_map_alone():
-    """A new argument of MIMSwin must be put in one of the two lists."""
+    """A new argument of MIMSwin must be put in one of the lists."""
     alone = {
         'arch',
         'drop_path_rate',
@@ -30,9 +37,20 @@ def test_every_argument_is_recorded_or_leaves_the_map_alone():
         'sort_groups',
         'with_cp',
         'init_cfg',
+        # Only of log-coordinate biases, which are refused.
+        'bias_dims',
     }
-    known = {field.name for field in fields(SwinSettings)}
+    refused = set(UNUSUAL)
+    known = {field.name for field in fields(SwinSettings)} | refused
     assert set(inspect.signature(MIMSwin).parameters) <= known | alone
+
+
+@pytest.mark.parametrize('name', UNUSUAL)
+def test_networks_that_nobody_else_builds_are_refused(name):
+    config = dict(SWIN, **{name: UNUSUAL[name]})
+    state = build(config).state_dict()
+    with pytest.raises(ValueError, match=f'it has {name}='):
+        SwinSettings.of(state, config)
 
 
 @pytest.mark.parametrize('config', [SWIN, MIXMIM])
