@@ -28,6 +28,11 @@ class CheckpointWriter:
     """
 
     def __init__(self) -> None:
+        self._begin()
+        # A forked process has the queue, but not the thread that empties it.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
         self._pending: list[Future] = []
         self._error: CheckpointWriteError | None = None

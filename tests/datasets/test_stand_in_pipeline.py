@@ -16,7 +16,7 @@ COUNT = 20
 
 
 @TRANSFORMS.register_module(force=True)
-class DrawNumber:
+class DrawOnce:
     """What augmentations do: they draw."""
 
     def __call__(self, results):
@@ -44,7 +44,7 @@ def folder(tmp_path):
 
 
 def build(folder, **kwargs):
-    steps = ('SeedSample', 'LoadImage', 'DrawNumber')
+    steps = ('SeedSample', 'LoadImage', 'DrawOnce')
     return DATASETS.build(
         dict(
             type='LabelledPictures',
@@ -101,7 +101,7 @@ def test_a_pipeline_is_wrapped_once(folder):
     assert [type(t).__name__ for t in dataset.pipeline.transforms] == [
         'SeedSample',
         'LoadImage',
-        'DrawNumber',
+        'DrawOnce',
     ]
     own = UnlabeledImageFolder(
         str(folder), pipeline=[dict(type='LoadImage')], max_broken_share=0.2

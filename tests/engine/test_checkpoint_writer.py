@@ -1,3 +1,4 @@
+import multiprocessing
 import threading
 
 import pytest
@@ -50,3 +51,19 @@ def test_an_error_of_any_kind_surfaces():
     writer.put(fail)
     with pytest.raises(CheckpointWriteError, match='MemoryError.*too large'):
         writer.finish()
+
+
+def test_a_forked_process_has_a_thread_of_its_own(tmp_path):
+    writer = CheckpointWriter()
+    writer.put(lambda: None)
+    writer.finish()
+
+    def write() -> None:
+        writer.put((tmp_path / 'written').touch)
+        writer.finish()
+
+    child = multiprocessing.get_context('fork').Process(target=write)
+    child.start()
+    child.join(20)
+    child.kill()
+    assert (tmp_path / 'written').exists()
