@@ -90,7 +90,10 @@ def test_compiles_once_and_whole():
     model = tiny_model()
     images = random_images(4)
     counter = CompileCounter()
-    compiled = torch.compile(model.loss, backend=counter, fullgraph=True)
+    # Sizes that other tests have compiled would make these symbols, slowly.
+    compiled = torch.compile(
+        model.loss, backend=counter, fullgraph=True, dynamic=False
+    )
     for seed in range(3):
         mask = random_mask(seed=seed)
         loss = compiled(images, mask)['loss']
@@ -103,7 +106,10 @@ def test_um_mae_compiles_once_and_whole():
     model = um_model()
     images = random_images(2, 32, 64)
     counter = CompileCounter()
-    compiled = torch.compile(model.loss, backend=counter, fullgraph=True)
+    # Sizes that other tests have compiled would make these symbols, slowly.
+    compiled = torch.compile(
+        model.loss, backend=counter, fullgraph=True, dynamic=False
+    )
     for seed in range(3):
         mask = um_mask(32, 64, 2, seed)
         loss = compiled(images, mask)['loss']
