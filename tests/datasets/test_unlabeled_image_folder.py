@@ -1,45 +1,26 @@
-"""UnlabeledImageFolder: what it lists, and how it bears broken files."""
+"""UnlabeledImageFolder: what it lists and gives."""
 
 import copy
 import pickle
-from itertools import chain
 
 import numpy as np
 import pytest
 from mmengine.dataset import default_collate
-from PIL import Image
-from torch.utils.data import DataLoader
 
 from mixmae.datasets import (
-    TooManyBrokenImagesError,
     UnlabeledImageFolder,
-    broken_files,
     unlabeled_image_folder,
 )
 from mixmae.datasets.bad_file_list import BadFile, write_bad_files
 from mixmae.registry import DATASETS
+from tests.datasets.grey_pictures import save_pictures, spoil
 
 LOAD = [dict(type='LoadImage')]
 
 
-def collate(batch):
-    return [(item['sample_idx'], int(item['img'][0, 0, 0])) for item in batch]
-
-
 @pytest.fixture
 def folder(tmp_path):
-    """Twenty grey images; the value of each is its index."""
-    folder = tmp_path / 'images'
-    folder.mkdir()
-    for value in range(20):
-        image = Image.new('L', (4, 4), value)
-        image.save(folder / f'{value:02d}.png')
-    return folder
-
-
-def spoil(folder, *values):
-    for value in values:
-        (folder / f'{value:02d}.png').write_bytes(b'no image')
+    return save_pictures(tmp_path / 'images')
 
 
 @pytest.mark.parametrize('serialize_data', [True, False])
@@ -180,124 +161,6 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path):
     with pytest.raises(ValueError, match=r'\.jpg.*\.webp') as caught:
         UnlabeledImageFolder(str(tmp_path))
     assert str(tmp_path) in str(caught.value)
-
-
-def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
-    said = []
-    monkeypatch.setattr(
-        broken_files,
-        'print_log',
-        lambda message, **_: said.append(message),
-    )
-    spoil(folder, 3)
-    dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    first = dataset[3]
-    assert first['sample_idx'] != 3
-    assert int(first['img'][0, 0, 0]) == first['sample_idx']
-    # Always the same stand-in, and counted once.
-    assert dataset[3]['sample_idx'] == first['sample_idx']
-    again = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    assert again[3]['sample_idx'] == first['sample_idx']
-    assert dataset.broken_files() == [str(folder / '03.png')]
-    # Once by each of the two data sets.
-    assert len(said) == 2
-    assert '03.png' in said[0] and '1 of 20 files are broken' in said[0]
-
-
-def test_a_run_of_broken_files_has_several_stand_ins(folder):
-    spoil(folder, 4, 5, 6)
-    dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    assert len({dataset[index]['sample_idx'] for index in (4, 5, 6)}) == 3
-
-
-def test_too_many_broken_files_stop_the_run(folder):
-    spoil(folder, *range(6))
-    dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    for index in range(5):
-        dataset[index]
-    with pytest.raises(TooManyBrokenImagesError, match='05.png.*6 of 20') as e:
-        for index in range(20):
-            dataset[index]
-    assert 'max_broken_share=0.01' in str(e.value)
-    lenient = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, max_broken_share=0.3
-    )
-    assert len([lenient[index] for index in range(20)]) == 20
-
-
-def test_a_share_of_zero_bears_none(folder):
-    spoil(folder, 0)
-    dataset = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, max_broken_share=0
-    )
-    with pytest.raises(TooManyBrokenImagesError, match='1 of 20'):
-        dataset[0]
-
-
-def test_nothing_but_broken_files(folder):
-    spoil(folder, *range(20))
-    dataset = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, max_broken_share=1.0
-    )
-    with pytest.raises(TooManyBrokenImagesError, match='all 20'):
-        dataset[0]
-
-
-@pytest.mark.parametrize('share', [-0.1, 1.5])
-def test_shares_out_of_range(folder, share):
-    with pytest.raises(ValueError, match=str(share)):
-        UnlabeledImageFolder(str(folder), max_broken_share=share)
-
-
-def test_other_errors_are_not_swallowed(folder):
-    def fail(results):
-        raise KeyError('a bug in a transform')
-
-    dataset = UnlabeledImageFolder(str(folder), pipeline=[*LOAD, fail])
-    with pytest.raises(KeyError, match='a bug'):
-        dataset[0]
-
-
-def test_workers_share_the_count(folder):
-    spoil(folder, 2, 11)
-    dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    loader = DataLoader(
-        dataset,
-        batch_size=5,
-        num_workers=2,
-        collate_fn=collate,
-        multiprocessing_context='fork',
-        persistent_workers=True,
-    )
-    epochs = [list(chain(*loader)) for _ in range(2)]
-    assert epochs[0] == epochs[1]
-    assert all(index == value for index, value in epochs[0])
-    assert len(epochs[0]) == 20
-    names = [str(folder / name) for name in ('02.png', '11.png')]
-    assert dataset.broken_files() == names
-
-
-@pytest.mark.slow
-def test_spawned_workers_share_the_count(folder):
-    spoil(folder, 2)
-    dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    loader = DataLoader(
-        dataset,
-        batch_size=10,
-        num_workers=1,
-        collate_fn=collate,
-        multiprocessing_context='spawn',
-    )
-    assert len(list(chain(*loader))) == 20
-    assert dataset.broken_files() == [str(folder / '02.png')]
-
-
-def test_the_stop_reaches_the_main_process(folder):
-    spoil(folder, *range(6))
-    dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
-    loader = DataLoader(dataset, num_workers=1, multiprocessing_context='fork')
-    with pytest.raises(TooManyBrokenImagesError, match='6 of 20'):
-        list(loader)
 
 
 def test_can_be_pickled(folder):

@@ -6,13 +6,9 @@ than a test suite can.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
-import itertools
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +21,9 @@ from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop
 
 from mixmae.engine.checkpoint_loader import load_only_safely
-from tests.apis.tiny_setup import tiny_checkpoint
-from tests.engine.tiny_run import ROOT, tiny_config, write_config
-from tests.tools.running import load_tool
+from tests.engine.tiny_run import tiny_config
+from tests.tools.workshop import TOOLS, Workshop
 
-TOOLS = ROOT / 'tools'
 EXAMPLES = int(os.environ.get('MIXMAE_FUZZ_EXAMPLES', '12'))
 fuzz = settings(
     max_examples=EXAMPLES,
@@ -64,63 +58,6 @@ values: st.SearchStrategy[Any] = st.recursive(
     | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=4,
 )  # fmt: skip
-numbers = itertools.count()
-
-
-class Workshop:
-    """A folder with a config and a checkpoint, and the tools to try."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.tools: dict[str, Any] = {}
-        self.config = tiny_config(folder / 'run')
-        self.config['log_level'] = 'ERROR'
-        self.path = write_config(folder / 'tiny.py', self.config)
-        torch.manual_seed(0)
-        self.checkpoint = tiny_checkpoint(folder / 'good.pth')
-
-    def new(self, suffix: str) -> Path:
-        return self.folder / f'{next(numbers)}{suffix}'
-
-    def call(self, name: str, *arguments: object) -> int:
-        """Runs a tool in this process; it must end as it should.
-
-        Returns:
-            Its exit status.
-        """
-        if name not in self.tools:
-            self.tools[name] = load_tool(TOOLS / f'{name}.py')
-        tool = self.tools[name]
-        argv = [f'{name}.py', *map(str, arguments)]
-        error, before = io.StringIO(), sys.argv
-        sys.argv = argv
-        try:
-            with (
-                contextlib.redirect_stderr(error),
-                contextlib.redirect_stdout(io.StringIO()),
-            ):
-                if hasattr(tool, 'run_tool'):
-                    tool.run_tool(tool.main)
-                    status = 0
-                else:
-                    status = tool.main(argv[1:])
-        except SystemExit as stop:
-            status = stop.code or 0
-        finally:
-            sys.argv = before
-        said = error.getvalue()
-        assert 'Traceback' not in said, (argv, said)
-        # 1 for a lack of memory, and for data in which something was found.
-        assert status in (0, 1, 2), (argv, status, said)
-        if status == 2:
-            last = said.strip().splitlines()[-1]
-            known = 'error: ' in last or last.startswith(
-                f'{Path(name).name}: '
-            )
-            assert known, (argv, said)
-            assert len(last) < 4000, (argv, last)
-        assert not list(self.folder.rglob('*.partial')), argv
-        return status
 
 
 @pytest.fixture(scope='module')
