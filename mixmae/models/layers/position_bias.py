@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.bias_resize import check_method, resize_table
 
 
-class OffsetBias(nn.Module):
+class OffsetBias(nn.Module, ABC):
     """One bias per head and offset between two tokens of a window.
 
     Subclasses say by ``rows`` where the biases come from.
@@ -40,9 +42,9 @@ class OffsetBias(nn.Module):
         bias = self.rows().index_select(0, index.flatten())
         return bias.view(*index.shape, -1).permute(2, 0, 1)
 
+    @abstractmethod
     def rows(self) -> Tensor:
         """The biases of all offsets, ((2 window - 1)^2, heads)."""
-        raise NotImplementedError
 
 
 class RelativePositionBias(OffsetBias):
