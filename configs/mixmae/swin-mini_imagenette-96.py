@@ -37,7 +37,7 @@ model = dict(
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
-    dict(type='mmpretrain.LoadImageFromFile'),
+    dict(type='LoadImage'),
     dict(
         type='mmpretrain.RandomResizedCrop',
         scale=96,
@@ -49,7 +49,7 @@ train_pipeline = [
     dict(type='mmpretrain.PackInputs'),
 ]
 test_pipeline = [
-    dict(type='mmpretrain.LoadImageFromFile'),
+    dict(type='LoadImage'),
     dict(
         type='mmpretrain.ResizeEdge',
         scale=96,
