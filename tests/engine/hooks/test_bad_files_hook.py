@@ -1,6 +1,7 @@
 """Runs over files that cannot be used, as the configs let them run."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -162,7 +163,9 @@ def test_too_many_stop_the_run(folder, tmp_path, request):
     with pytest.raises(TooManyBrokenImagesError) as caught:
         train(config)
     text = str(caught.value)
-    assert '(6 empty), 5 are allowed' in text and '\n' not in text
+    # Another worker may have found one more by then.
+    assert re.search(r'\([67] empty\), 5 are allowed', text), text
+    assert '\n' not in text
     assert f'listed in {work_dir}/bad_files.txt' in text
     assert len(read_bad_files(work_dir / 'bad_files.txt')) >= 6
 
