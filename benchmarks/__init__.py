@@ -1,0 +1,1 @@
+"""How fast and how large, measured side by side; see docs/benchmarks.md."""

@@ -1,0 +1,187 @@
+"""A contender of a benchmark, measured in a fresh process.
+
+    python -m benchmarks.contender MODULE:FUNCTION < settings.json
+
+calls the function with the settings and prints what it returns as one line
+of JSON, together with what the process needed. Whatever the function and its
+libraries print goes to stderr. Nothing heavy is imported here: what a
+contender imports is its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+Figures = dict[str, Any]
+
+
+class ContenderError(Exception):
+    """A contender could not be measured; one line says why.
+
+    Attributes:
+        said: all that its process wrote to stderr.
+    """
+
+    def __init__(self, line: str, said: str = '') -> None:
+        super().__init__(line)
+        self.said = said
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is measured, and how to call it.
+
+    Attributes:
+        name: stands in the table.
+        entry: a function, or the name of one as 'package.module:function' or
+            'folder/file.py:function'. It takes the settings and returns
+            figures: a dict that JSON can hold. Each number in it is
+            summarised.
+        settings: what JSON can hold.
+        environment: variables that the process gets besides ours.
+    """
+
+    name: str
+    entry: str | Callable[[dict[str, Any]], Figures]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def entry_name(self) -> str:
+        """The entry by name, also if it is a function of this script."""
+        if isinstance(self.entry, str):
+            return self.entry
+        module = self.entry.__module__
+        if module == '__main__':
+            main = sys.modules['__main__']
+            spec = main.__spec__
+            module = spec.name if spec else os.path.abspath(str(main.__file__))
+        return f'{module}:{self.entry.__qualname__}'
+
+    def measure(self, seconds: float | None = None) -> Figures:
+        """The figures of one run in a fresh process.
+
+        Args:
+            seconds: how long the process may take (None: for ever).
+
+        Returns:
+            What the entry returned, with ``process_seconds`` from its start
+            to its end, ``process_cpu_seconds`` of all its threads and
+            ``process_peak_bytes`` of its resident memory.
+
+        Raises:
+            ContenderError: it failed, was killed or took too long.
+        """
+        paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
+        environment = {
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+            **self.environment,
+        }
+        start = time.perf_counter()
+        # A group of its own: what it started ends with it.
+        with subprocess.Popen(
+            [sys.executable, '-m', __name__, self.entry_name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        ) as process:
+            try:
+                out, said = process.communicate(
+                    json.dumps(dict(self.settings)), seconds
+                )
+            except subprocess.TimeoutExpired:
+                _end(process)
+                said = process.communicate()[1]
+                raise ContenderError(
+                    f'took longer than {seconds:.0f} s', said
+                ) from None
+            except BaseException:
+                _end(process)
+                raise
+        took = time.perf_counter() - start
+        lines = out.splitlines()
+        answer = json.loads(lines[-1]) if lines else {}
+        if process.returncode or 'figures' not in answer:
+            raise ContenderError(
+                answer.get('error') or _death(process.returncode, said), said
+            )
+        return {**answer['figures'], 'process_seconds': took}
+
+
+def _end(process: subprocess.Popen) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _death(status: int, said: str) -> str:
+    """Why a process that gave no answer ended."""
+    if status < 0:
+        name = signal.Signals(-status).name
+        hint = ': out of memory?' if name == 'SIGKILL' else ''
+        return f'ended by {name}{hint}'
+    return f'exit {status}: {(said.strip().splitlines() or ["silent"])[-1]}'
+
+
+def peak_bytes() -> int:
+    """Most resident memory that this process has had."""
+    status = Path('/proc/self/status')
+    # getrusage also counts the process that started this one.
+    for line in status.read_text().splitlines() if status.is_file() else ():
+        if line.startswith('VmHWM:'):
+            return 1024 * int(line.split()[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == 'darwin' else 1024 * peak
+
+
+def function_of(entry: str) -> Callable[[dict[str, Any]], Figures]:
+    """The function that an entry names."""
+    place, _, name = entry.rpartition(':')
+    if not place.endswith('.py'):
+        return getattr(importlib.import_module(place), name)
+    spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
+def main() -> None:
+    """Measure one contender in this process."""
+    answer: dict[str, Any]
+    # Libraries print where they like; the answer has a line of its own.
+    with os.fdopen(os.dup(1), 'w') as door:
+        os.dup2(2, 1)
+        try:
+            figures = dict(function_of(sys.argv[1])(json.load(sys.stdin)))
+            figures['process_cpu_seconds'] = time.process_time()
+            figures['process_peak_bytes'] = peak_bytes()
+            answer = {'figures': figures}
+        except Exception as error:
+            traceback.print_exc()
+            text = ' '.join(str(error).split())
+            answer = {'error': f'{type(error).__name__}: {text}'}
+        door.write(json.dumps(answer) + '\n')
+    if 'error' in answer:
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()

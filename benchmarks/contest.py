@@ -1,0 +1,199 @@
+"""Contenders that take turns, and what came of it: A B, B A, A B ...
+
+A script names its contenders, columns and options:
+
+    contest = Contest([Contender('plain', measure, {...}), ...], args)
+    contest.run()
+    print(contest.table([Column('images_per_second', 'img/s', ratio=True)]))
+
+Each contender is measured in a fresh process, each round begins with another
+one, and figures are compared within a round, so that a machine that slows
+down slows all of them. A contender that fails is reported and not started
+again; the others go on. The file of figures is written anew after each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contender import ROOT, Contender, ContenderError, Figures
+from benchmarks.figure_table import Column, Summary, summarise, table
+from mixmae.checkpoints.whole_file import whole_file
+from mixmae.engine.surroundings import surroundings
+
+
+def add_contest_arguments(
+    parser: argparse.ArgumentParser, rounds: int = 5
+) -> None:
+    """Options that all benchmarks have in common."""
+    add = parser.add_argument_group('how it is measured').add_argument
+    add('--rounds', type=int, default=rounds, help='processes per contender')
+    add('--warmup-rounds', type=int, default=0, help='before, not counted')
+    add('--only', nargs='+', metavar='NAME', help='these contenders alone')
+    add('--seed', type=int, default=0)
+    add('--minutes', type=float, help='begin no round that would end later')
+    add('--out', type=Path, metavar='FILE', help='all figures, as JSON')
+    add('--verbose', action='store_true', help='show what contenders print')
+
+
+def check_contest_arguments(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Ends the program in one line if they make no sense."""
+    for name, least in (('rounds', 1), ('warmup_rounds', 0)):
+        if getattr(args, name) < least:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} must be at least {least}')
+    if args.minutes is not None and args.minutes <= 0:
+        parser.error(f'--minutes {args.minutes} must be above 0')
+
+
+class Contest:
+    """Rounds of contenders.
+
+    Args:
+        contenders: the first is what the others are compared with.
+        args: of ``add_contest_arguments``; the others are written down.
+
+    Attributes:
+        rounds: for each round figures by contender; who failed is missing.
+        errors: by contender.
+
+    Raises:
+        ValueError: ``--only`` names none of them, or two share a name.
+    """
+
+    def __init__(
+        self, contenders: Sequence[Contender], args: argparse.Namespace
+    ) -> None:
+        names = [one.name for one in contenders]
+        if len(set(names)) < len(names):
+            raise ValueError(f'contenders {names}: each needs its own name')
+        unknown = set(args.only or ()) - set(names)
+        if unknown:
+            raise ValueError(
+                f'--only {" ".join(sorted(unknown))}: choose from '
+                f'{", ".join(names)}'
+            )
+        self.contenders = [
+            one for one in contenders if not args.only or one.name in args.only
+        ]
+        self.args = args
+        self.rounds: list[dict[str, Figures]] = []
+        self.errors: dict[str, str] = {}
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """Measures all rounds, or as many as there is time for."""
+        total = self.args.warmup_rounds + self.args.rounds
+        longest = 0.0
+        try:
+            for turn in range(total):
+                start = time.monotonic()
+                if self._too_late(longest):
+                    _say(f'no time for round {turn + 1} of {total}')
+                    break
+                found = self._round(turn, total)
+                if turn >= self.args.warmup_rounds:
+                    self.rounds.append(found)
+                    self.write()
+                longest = max(longest, time.monotonic() - start)
+        except KeyboardInterrupt:
+            _say('interrupted: what was measured until now')
+        if not self.rounds:
+            self.write()
+
+    def _too_late(self, seconds: float) -> bool:
+        if self.args.minutes is None:
+            return False
+        passed = time.monotonic() - self._began
+        return passed + seconds > 60 * self.args.minutes
+
+    def _round(self, turn: int, total: int) -> dict[str, Figures]:
+        first = turn % len(self.contenders)
+        found: dict[str, Figures] = {}
+        for one in self.contenders[first:] + self.contenders[:first]:
+            if one.name in self.errors:
+                continue
+            place = f'round {turn + 1} of {total}: {one.name}'
+            limit = None
+            if self.args.minutes is not None:
+                passed = time.monotonic() - self._began
+                limit = max(1.0, 60 * self.args.minutes - passed)
+            try:
+                found[one.name] = one.measure(limit)
+            except ContenderError as error:
+                self.errors[one.name] = str(error)
+                _say(f'{place} failed: {error}')
+                if self.args.verbose:
+                    _say(error.said)
+            else:
+                seconds = found[one.name]['process_seconds']
+                _say(f'{place}, {seconds:.1f} s')
+        # In the order of the contenders, not of the turns.
+        return {
+            one.name: found[one.name]
+            for one in self.contenders
+            if one.name in found
+        }
+
+    def summary(self) -> Summary:
+        """Every number of every contender; see ``figure_table.summarise``."""
+        return summarise([one.name for one in self.contenders], self.rounds)
+
+    def table(self, columns: Sequence[Column]) -> str:
+        """The summary to be read; errors below it."""
+        title = f'median of {len(self.rounds)}'
+        first = self.contenders[0].name
+        lines = [table(title, self.summary(), columns, first)]
+        lines += [f'{n} failed: {text}' for n, text in self.errors.items()]
+        return '\n'.join(lines)
+
+    def content(self) -> dict[str, Any]:
+        """Everything, for a file of figures."""
+        settings = {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in vars(self.args).items()
+        }
+        return dict(
+            command=_command(),
+            seed=self.args.seed,
+            settings=settings,
+            **surroundings(),
+            seconds=round(time.monotonic() - self._began, 1),
+            contenders={
+                one.name: dict(
+                    entry=one.entry_name.removeprefix(f'{ROOT}/'),
+                    settings=dict(one.settings),
+                    environment=dict(one.environment),
+                )
+                for one in self.contenders
+            },
+            errors=self.errors,
+            summary=self.summary(),
+            rounds=self.rounds,
+        )
+
+    def write(self, **more: Any) -> None:
+        """Writes the figures, and what else is given, to ``--out``."""
+        if self.args.out is not None:
+            text = json.dumps({**self.content(), **more}, indent=1)
+            with whole_file(self.args.out) as partial:
+                partial.write_text(text + '\n')
+
+
+def _command() -> str:
+    spec = sys.modules['__main__'].__spec__
+    program = ['-m', spec.name] if spec else [sys.argv[0]]
+    return shlex.join(['python', *program, *sys.argv[1:]])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,131 @@
+"""Figures of several rounds: medians, quartiles, ratios, and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+# By contender, figure and name of the statistic.
+Summary = dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure in the table.
+
+    Attributes:
+        key: its name in what contenders return.
+        title: its name in the table.
+        unit: what one unit of the table is in units of the figure.
+        digits: behind the point.
+        spread: whether the quartiles stand beside the median.
+        ratio: whether its ratio to the first contender's does.
+    """
+
+    key: str
+    title: str
+    unit: float = 1.0
+    digits: int = 2
+    spread: bool = False
+    ratio: bool = False
+
+
+def summarise(
+    names: Sequence[str], rounds: Sequence[Mapping[str, Mapping[str, Any]]]
+) -> Summary:
+    """Every number of every contender over the rounds.
+
+    Args:
+        names: of the contenders; the others are compared with the first.
+        rounds: figures by contender, who may be missing.
+
+    Returns:
+        For each contender and number its ``median``, ``lower`` and ``upper``
+        quartile, ``rounds`` (how many had it), and ``ratio``, ``ratio_lower``
+        and ``ratio_upper``: the same of its ratios to the first contender's
+        figure of the same round. Contenders without figures are missing, and
+        ratios where no round has both.
+    """
+    found: Summary = {}
+    for name in names:
+        mine = [one[name] for one in rounds if name in one]
+        for key in mine[0] if mine else ():
+            values = [one[key] for one in mine if _is_number(one.get(key))]
+            if not values:
+                continue
+            pairs = [
+                (one[name][key], one[names[0]][key])
+                for one in rounds
+                if name in one
+                and _is_number(one[name].get(key))
+                and _is_number(one.get(names[0], {}).get(key))
+            ]
+            row = {**spread(values), 'rounds': len(values)}
+            ratios = [mine / first for mine, first in pairs if first]
+            if ratios:
+                of_ratios = spread(ratios)
+                row['ratio'] = of_ratios['median']
+                row['ratio_lower'] = of_ratios['lower']
+                row['ratio_upper'] = of_ratios['upper']
+            found.setdefault(name, {})[key] = row
+    return found
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and quartiles; of two values, these are the quartiles."""
+    lower, upper = min(values), max(values)
+    if len(values) > 2:
+        lower, _, upper = quantiles(values, n=4, method='inclusive')
+    return dict(median=median(values), lower=lower, upper=upper)
+
+
+def table(
+    title: str, summary: Summary, columns: Sequence[Column], first: str
+) -> str:
+    """One row for each contender; a figure that it has not is a dash.
+
+    Args:
+        title: of the column of names.
+        summary: of ``summarise``.
+        columns: what is shown.
+        first: who the others were compared with.
+    """
+    rows = [[title]]
+    for column in columns:
+        rows[0].append(column.title)
+        rows[0] += ['(quartiles)'] * column.spread
+        rows[0] += [f'x {first}'] * column.ratio
+    for name, figures in summary.items():
+        rows.append([name])
+        for column in columns:
+            rows[-1] += _cells(figures.get(column.key), column)
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return '\n'.join(_line(row, widths) for row in rows)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Names to the left, figures to the right."""
+    cells = [row[0].ljust(widths[0])]
+    cells += [x.rjust(n) for x, n in zip(row[1:], widths[1:], strict=True)]
+    return '  '.join(cells).rstrip()
+
+
+def _cells(row: Mapping[str, float] | None, column: Column) -> list[str]:
+    if row is None:
+        return ['-'] * (1 + column.spread + column.ratio)
+
+    def number(name: str) -> str:
+        return f'{row[name] / column.unit:.{column.digits}f}'
+
+    cells = [number('median')]
+    if column.spread:
+        cells.append(f'({number("lower")} to {number("upper")})')
+    if column.ratio:
+        cells.append(format(row['ratio'], '.3f') if 'ratio' in row else '-')
+    return cells
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
