@@ -62,6 +62,18 @@ LOOPS = Registry(
     scope='mixmae',
     locations=['mixmae.engine.loops'],
 )
+MODEL_WRAPPERS = Registry(
+    'model wrapper',
+    parent=mmengine_registry.MODEL_WRAPPERS,
+    scope='mixmae',
+    locations=['mixmae.engine.sharding'],
+)
+RUNNERS = Registry(
+    'runner',
+    parent=mmengine_registry.RUNNERS,
+    scope='mixmae',
+    locations=['mixmae.engine.sharding'],
+)
 METRICS = Registry(
     'metric',
     parent=mmengine_registry.METRICS,
@@ -83,9 +95,6 @@ EVALUATORS = Registry(
 LOG_PROCESSORS = Registry(
     'log processor', parent=mmengine_registry.LOG_PROCESSORS, scope='mixmae'
 )
-MODEL_WRAPPERS = Registry(
-    'model wrapper', parent=mmengine_registry.MODEL_WRAPPERS, scope='mixmae'
-)
 OPTIMIZERS = Registry(
     'optimizer', parent=mmengine_registry.OPTIMIZERS, scope='mixmae'
 )
@@ -94,7 +103,6 @@ PARAM_SCHEDULERS = Registry(
     parent=mmengine_registry.PARAM_SCHEDULERS,
     scope='mixmae',
 )
-RUNNERS = Registry('runner', parent=mmengine_registry.RUNNERS, scope='mixmae')
 VISBACKENDS = Registry(
     'vis backend', parent=mmengine_registry.VISBACKENDS, scope='mixmae'
 )

@@ -29,6 +29,7 @@ from mixmae.engine.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
 )
+from mixmae.engine.runner_choice import drop_sharding
 
 
 def parse_args() -> argparse.Namespace:
@@ -102,6 +103,7 @@ def main() -> None:
         cfg.custom_hooks = [*hooks, dict(type='mixmae.WholeModelHook')]
     limit_loaders(cfg)
     load_only_safely()
+    drop_sharding(cfg)
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)
     figures = runner.test()

@@ -8,7 +8,6 @@ import warnings
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from mixmae.engine.checkpoint_loader import (
     last_checkpoint,
@@ -22,6 +21,7 @@ from mixmae.engine.command_line import (
 )
 from mixmae.engine.loader_limits import limit_loaders
 from mixmae.engine.process_group import first_rank, prepare_process_group
+from mixmae.engine.runner_choice import build_runner, check_engine
 from mixmae.engine.work_dir_lock import WorkDirLock
 
 
@@ -125,6 +125,7 @@ def main() -> None:
     """Train."""
     args = parse_args()
     cfg = read_config(args)
+    check_engine(cfg)
     lock = WorkDirLock(cfg.work_dir)
     if first_rank(cfg):
         lock.acquire()
@@ -142,7 +143,7 @@ def main() -> None:
     # MMEngine's schedulers step every micro-iteration, which PyTorch's check
     # mistakes for a scheduler stepping ahead of the optimizer.
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
-    Runner.from_cfg(cfg).train()
+    build_runner(cfg).train()
     lock.release()
 
 

@@ -42,6 +42,8 @@ EXTRA_KEYS = {
     'efficient_conv_bn_eval',
     'find_unused_parameters',
     'model_wrapper_cfg',
+    'runner_type',
+    'strategy',
     'sync_bn',
 }
 # What `read_config` has read in this process, for the message of an error

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from mixmae.engine.sharding.parameter_shards import is_shard, norms_of_shards
+
 
 class NonFiniteError(ValueError):
     """A training has met NaN or infinity, and must not go on."""
@@ -18,7 +20,8 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
     """Norms of tensors in one pass, where they are; nothing is waited for.
 
     Args:
-        tensors: Of any shapes and floating dtypes, on one device.
+        tensors: Of any shapes and floating dtypes, on one device. If they
+            are split among the ranks, all of them are, and all ranks ask.
         order: 2, or ``math.inf`` for the largest absolute value, which takes
             a CPU ten times as long.
 
@@ -28,6 +31,8 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
     """
     if not tensors:
         return torch.zeros(0)
+    if is_shard(tensors[0]):
+        return norms_of_shards(tensors, order)
     found = torch._foreach_norm(tensors, order)
     return torch.stack([norm.to(torch.float32) for norm in found])
 

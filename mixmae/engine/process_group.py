@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 from torch import distributed
 
+DDP = 'MMDistributedDataParallel'
 # Where each launcher leaves rank, number of ranks, and rank on its machine.
 RANK_VARIABLES = {
     'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
@@ -89,8 +90,9 @@ def prepare_process_group(cfg: Config) -> None:
         distributed.init_process_group('gloo', timeout=limit)
     if cfg.get('model_wrapper_cfg') is None:
         cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
+            type=DDP,
             broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False),
         )
-    cfg.model_wrapper_cfg.device_ids = None
+    if cfg.model_wrapper_cfg.get('type', DDP).split('.')[-1] == DDP:
+        cfg.model_wrapper_cfg.device_ids = None

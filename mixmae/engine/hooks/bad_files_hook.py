@@ -147,7 +147,9 @@ def _still_bad(entry: BadFile, sets: dict[str, Any]) -> BadFile | None:
     if path != entry.path or loader is None:
         return None
     try:
-        loader.load(path)
+        # Images that are no files by themselves are read by their data set.
+        read = getattr(dataset, 'read_sample', dataset.get_data_info)
+        loader(read(int(index)))
     except BrokenImageError as error:
         return entry._replace(cause=error.cause)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
@@ -24,6 +24,7 @@ from mixmae.engine.finite_values import (
     some,
 )
 from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
+from mixmae.engine.sharding.parameter_shards import is_shard, own_part
 from mixmae.registry import HOOKS
 
 # What a run writes when it is told to end.
@@ -202,15 +203,18 @@ def _check(runner: Runner, name: str) -> None:
     for hook in runner.hooks:
         if isinstance(hook, FiniteGuardHook):
             hook.finish(runner)
-    bad: list[Any] = [None]
-    # The main rank's are written; running statistics may differ.
-    if is_main_process():
-        bad = [names_of_non_finite(_written(runner))]
-    broadcast_object_list(bad)
-    if bad[0]:
+    found = _written(runner)
+    if not is_main_process():
+        # The main rank's are written; running statistics may differ. Of what
+        # is split, every rank holds a share.
+        found = {key: one for key, one in found.items() if is_shard(one)}
+    mine = names_of_non_finite({k: own_part(v) for k, v in found.items()})
+    shares = all_gather_object(mine)
+    bad = list(dict.fromkeys(key for share in shares for key in share))
+    if bad:
         raise NonFiniteError(
-            f'{name} is not written, because {len(bad[0])} tensors are not '
-            f'finite: {some(bad[0])}. The checkpoints before it are as they '
+            f'{name} is not written, because {len(bad)} tensors are not '
+            f'finite: {some(bad)}. The checkpoints before it are as they '
             f'were; lower the learning rate and go on with --resume'
         )
 

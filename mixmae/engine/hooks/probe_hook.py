@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.engine.random_state import kept_random_state
+from mixmae.engine.sharding.fully_sharded_model import gathered
 from mixmae.evaluation.features import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
@@ -89,8 +90,9 @@ class ProbeHook(Hook):
         tensors: list[Tensor] = []
         for loader in self._loaders:
             size = len(cast(Sized, loader.dataset))
-            for share in pooled_features(model, loader):
-                tensors.append(gather_shares(share, size))
+            with gathered(runner.model):
+                shares = pooled_features(model, loader)
+            tensors += [gather_shares(share, size) for share in shares]
         if not is_main_process():
             return {}
         train_x, train_y, test_x, test_y = tensors

@@ -1,6 +1,6 @@
 """Pictures of reconstructions while training."""
 
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -9,6 +9,10 @@ from mixmae.engine.random_state import kept_random_state
 from mixmae.engine.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
+)
+from mixmae.engine.sharding.fully_sharded_model import (
+    FullyShardedModel,
+    gathered,
 )
 from mixmae.registry import HOOKS
 
@@ -51,11 +55,14 @@ class ReconstructionHook(Hook):
                 'there is none: configure one or take the hook out'
             )
 
-    @master_only
     def after_train_epoch(self, runner: Runner) -> None:
         """Draw if this epoch is one to be shown."""
         last = runner.epoch + 1 == runner.max_epochs
         if not last and not self.every_n_epochs(runner, self.interval):
+            return
+        # Of a model that is split, the others have to lend their shares.
+        split = isinstance(runner.model, FullyShardedModel)
+        if not split and not is_main_process():
             return
         dataset = runner.val_dataloader.dataset
         count = min(self.num_images, len(dataset))
@@ -65,6 +72,9 @@ class ReconstructionHook(Hook):
         with kept_random_state():
             images = [dataset[i * len(dataset) // count] for i in range(count)]
             data = runner.val_dataloader.collate_fn(images)
-            samples = predict_mixed(model, data)
+            with gathered(runner.model):
+                samples = predict_mixed(model, data)
+        if not is_main_process():
+            return
         panel = reconstruction_panel(samples, max_samples=count)
         runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)

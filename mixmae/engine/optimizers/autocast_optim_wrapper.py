@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mixmae.engine.optimizers.step_guard import ON_DEVICE
+from mixmae.engine.sharding.parameter_shards import whole
 from mixmae.registry import OPTIM_WRAPPERS
 
 DTYPES = {
@@ -185,7 +186,8 @@ class AutocastOptimWrapper(OptimWrapper):
         ]
         if not parameters:
             return None
-        return self.clip_func(parameters, **self.clip_grad_kwargs)
+        norm = self.clip_func(parameters, **self.clip_grad_kwargs)
+        return None if norm is None else whole(norm)
 
     def state_dict(self) -> dict:
         """The optimizer's state, with the scaler's where one is at work."""

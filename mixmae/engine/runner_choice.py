@@ -1,0 +1,86 @@
+"""Which of MMEngine's runners, or ours, trains a config."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.registry import RUNNERS
+
+DEEPSPEED = 'DeepSpeedStrategy'
+SHARDED_MODEL = 'FullyShardedModel'
+
+
+def _type(part: Any) -> str:
+    """The type of a part of a config, without its scope."""
+    kind = part.get('type', '') if isinstance(part, dict) else ''
+    return str(kind).split('.')[-1]
+
+
+def check_engine(cfg: Config) -> None:
+    """Says, before anything is built, which parts do not go together.
+
+    Raises:
+        ValueError: a strategy without ``FlexibleRunner``, or one whose
+            package is missing; a model that is split without the runner for
+            it; a static graph under accumulation.
+    """
+    runner = str(cfg.get('runner_type', 'Runner')).split('.')[-1]
+    strategy = cfg.get('strategy')
+    wrapper = cfg.get('model_wrapper_cfg') or {}
+    if strategy is not None and runner != 'FlexibleRunner':
+        raise ValueError(
+            f'strategy={_type(strategy)} is for FlexibleRunner, and '
+            f"runner_type is {runner}: set runner_type='FlexibleRunner', or "
+            f'take the strategy out'
+        )
+    if _type(strategy) == DEEPSPEED and not _installed('deepspeed'):
+        raise ValueError(
+            f'strategy={DEEPSPEED} needs the package deepspeed, which is not '
+            f'installed: pip install deepspeed (or shard the model by '
+            f'FullyShardedModel, which needs none)'
+        )
+    if _type(wrapper) == SHARDED_MODEL and runner != 'ShardedRunner':
+        raise ValueError(
+            f'model_wrapper_cfg={SHARDED_MODEL} needs '
+            f"runner_type='mixmae.ShardedRunner', which draws the weights and "
+            f'writes the checkpoints of a model that is split; got {runner}'
+        )
+    counts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if wrapper.get('static_graph') and counts > 1:
+        raise ValueError(
+            f'model_wrapper_cfg.static_graph=True and '
+            f'optim_wrapper.accumulative_counts={counts} do not go together: '
+            f'PyTorch takes the first micro-iteration, which exchanges '
+            f'nothing, for the graph; set static_graph=False'
+        )
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner that ``runner_type`` names; MMEngine's ``Runner`` without.
+
+    Raises:
+        ValueError: see ``check_engine``.
+    """
+    check_engine(cfg)
+    return RUNNERS.build(cfg)
+
+
+def drop_sharding(cfg: Config) -> None:
+    """Lets every rank hold the whole model, which a test has room for.
+
+    Loops of tests call parts of it, by themselves or on one rank.
+
+    Args:
+        cfg: its ``model_wrapper_cfg`` and ``runner_type`` are changed.
+    """
+    if _type(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
+        cfg.model_wrapper_cfg = None
+        cfg.runner_type = 'Runner'
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
