@@ -1,20 +1,13 @@
 """A data set of nothing but images."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 
-from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
-
-from mixmae.datasets.bad_file_list import read_bad_files
-from mixmae.datasets.broken_files import (
-    BrokenFiles,
-    TooManyBrokenImagesError,
-)
+from mixmae.datasets.broken_files import TooManyBrokenImagesError
 from mixmae.datasets.image_listing import cache_beside, list_images
+from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.path_list import read_path_list
-from mixmae.registry import DATASETS, TRANSFORMS
+from mixmae.registry import DATASETS
 
 SUFFIXES = (
     '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff',
@@ -24,13 +17,10 @@ __all__ = ['TooManyBrokenImagesError', 'UnlabeledImageFolder']
 
 
 @DATASETS.register_module()
-class UnlabeledImageFolder(BaseDataset):
+class UnlabeledImageFolder(ImageSet):
     """Images below a folder, or in a list, without labels.
 
-    A file that cannot be used (the pipeline raises ``BrokenImageError``) is
-    named in the log and counted once; from then on another image, always the
-    same, takes its place. ``BrokenFiles`` says which one, and when it is too
-    many of them; ``BadFilesHook`` lists them in the work folder.
+    Files that cannot be used are borne, see ``ImageSet``.
 
     The listing of a folder is kept beside it, in ``.NAME.mixmae_listing.json``
     (see ``list_images`` for when it is trusted); where nothing can be written
@@ -93,10 +83,7 @@ class UnlabeledImageFolder(BaseDataset):
                 'listing_cache must be a path, None or False, got True'
             )
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
-        self.max_broken_share = max_broken_share
         self.listing_cache = listing_cache
-        self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
-        self.broken = BrokenFiles(0, max_broken_share)
         self._has_folder = bool(data_root or data_prefix)
         super().__init__(
             ann_file=ann_file and os.path.expanduser(ann_file),
@@ -105,18 +92,12 @@ class UnlabeledImageFolder(BaseDataset):
             data_prefix={'img_path': data_prefix},
             indices=indices,
             serialize_data=serialize_data,
-            # By our registry, so that 'LoadImage' is found in any scope.
-            pipeline=[_build(transform) for transform in pipeline],
+            pipeline=pipeline,
+            max_broken_share=max_broken_share,
+            exclude=exclude,
             test_mode=test_mode,
             lazy_init=lazy_init,
         )
-
-    def full_init(self) -> None:
-        """Lists the images, once."""
-        if self._fully_initialized:
-            return
-        super().full_init()
-        self._forget()
 
     def load_data_list(self) -> list[dict]:
         """One ``dict(img_path=...)`` per image."""
@@ -126,48 +107,9 @@ class UnlabeledImageFolder(BaseDataset):
         else:
             paths = self._list_folder(folder)
         if self.exclude:
-            paths = self._without_excluded(paths, folder or '')
+            kept = self._kept(paths, folder or '')
+            paths = [paths[index] for index in kept]
         return [{'img_path': path} for path in paths]
-
-    def get_subset_(self, indices: Sequence[int] | int) -> None:
-        """Keeps these images only; forgets which were broken."""
-        super().get_subset_(indices)
-        self._forget()
-
-    def get_subset(self, indices: Sequence[int] | int) -> BaseDataset:
-        """A data set of these images; counts its broken ones anew."""
-        subset = super().get_subset(indices)
-        subset._forget()
-        return subset
-
-    def broken_files(self) -> list[str]:
-        """Paths found broken so far, by all workers of this process."""
-        return [self.get_data_info(i)['img_path'] for i in self.broken.found()]
-
-    def _forget(self) -> None:
-        self.broken = BrokenFiles(len(self), self.max_broken_share)
-
-    def __getitem__(self, idx: int) -> dict:
-        """Image ``idx`` after the pipeline, or its stand-in.
-
-        ``img_path`` and ``sample_idx`` are those of the image delivered.
-        """
-        if not self._fully_initialized:
-            self.full_init()
-        count = len(self)
-        if not -count <= idx < count:
-            raise IndexError(f'index {idx}, but there are {count} images')
-        return self.broken.deliver(idx, self._prepare)
-
-    def _prepare(self, index: int) -> dict:
-        data = self.prepare_data(index)
-        if data is None:
-            raise ValueError(
-                'the pipeline of UnlabeledImageFolder returned None for '
-                f'{self.get_data_info(index)["img_path"]}; transforms '
-                'must return the results'
-            )
-        return data
 
     def _folder(self) -> str | None:
         """What paths are relative to; None if there is no data_root."""
@@ -201,30 +143,3 @@ class UnlabeledImageFolder(BaseDataset):
                 f'case) and are not hidden'
             )
         return [os.path.join(folder, name) for name in files]
-
-    def _without_excluded(self, paths: list[str], folder: str) -> list[str]:
-        listed = {
-            os.path.abspath(os.path.join(folder, entry.path))
-            for name in self.exclude
-            for entry in read_bad_files(os.path.expanduser(name))
-        }
-        kept = [path for path in paths if os.path.abspath(path) not in listed]
-        left_out = len(paths) - len(kept)
-        lists = ', '.join(self.exclude)
-        if not kept:
-            raise ValueError(
-                f'exclude={lists} leaves none of {left_out} files'
-            )
-        if listed and not left_out:
-            print_log(
-                f'none of the {len(listed)} files listed in {lists} is among '
-                f'the images; relative paths are taken from '
-                f'{os.path.abspath(folder)}',
-                logger='current',
-                level=logging.WARNING,
-            )
-        return kept
-
-
-def _build(transform: dict | Callable) -> Callable:
-    return transform if callable(transform) else TRANSFORMS.build(transform)

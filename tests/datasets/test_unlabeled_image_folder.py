@@ -9,7 +9,7 @@ from mmengine.dataset import default_collate
 
 from mixmae.datasets import (
     UnlabeledImageFolder,
-    unlabeled_image_folder,
+    image_set,
 )
 from mixmae.datasets.bad_file_list import BadFile, write_bad_files
 from mixmae.registry import DATASETS
@@ -128,9 +128,7 @@ def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
         UnlabeledImageFolder(str(folder), exclude=str(tmp_path / 'gone.txt'))
     said = []
     monkeypatch.setattr(
-        unlabeled_image_folder,
-        'print_log',
-        lambda text, **_: said.append(text),
+        image_set, 'print_log', lambda text, **_: said.append(text)
     )
     write_bad_files(path, [BadFile('empty', 'elsewhere/03.png')])
     assert len(UnlabeledImageFolder(str(folder), exclude=str(path))) == 20

@@ -1,11 +1,7 @@
 """Opens many image files side by side and says what each holds."""
 
-import multiprocessing
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +17,10 @@ from mixmae.datasets.image_file import (
     opened_image,
     read_image,
 )
+from mixmae.datasets.parallel_map import LostWorkerError, parallel_map
 
 DECODE = ('all', 'sample', 'none')
 SAMPLE = 1000
-# Files that a process opens at a time.
-CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -161,43 +156,14 @@ def inspected(
     Raises:
         ValueError: one of the processes was killed.
     """
-    if opening.workers <= 1 or len(names) < 2 * opening.workers:
-        yield from map(inspect, names)
-        return
-    # Spawned workers would import torch each. (An executor, not a Pool: that
-    # would wait forever for a worker that was killed.)
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context(
-        'fork' if 'fork' in methods else None
-    )
-    workers = ProcessPoolExecutor(opening.workers, context)
-    # A hundred million names are not handed over at once.
-    pending: deque[Future] = deque()
-    done = 0
     try:
-        for first in range(0, len(names), CHUNK):
-            chunk = names[first : first + CHUNK]
-            pending.append(workers.submit(_inspect_all, inspect, chunk))
-            if len(pending) > 4 * opening.workers:
-                yield from pending.popleft().result()
-                done += CHUNK
-        while pending:
-            yield from pending.popleft().result()
-            done += CHUNK
-    except BrokenProcessPool:
+        yield from parallel_map(inspect, names, opening.workers)
+    except LostWorkerError as error:
         raise ValueError(
             f'a process that opens images was killed, for want of memory '
-            f'perhaps, not long after {escape(names[done])}; take fewer '
-            f'workers or a limit of pixels'
+            f'perhaps, not long after {escape(names[error.args[0]])}; take '
+            f'fewer workers or a limit of pixels'
         ) from None
-    finally:
-        workers.shutdown(cancel_futures=True)
-
-
-def _inspect_all(
-    inspect: Callable[[str], Inspection], names: Sequence[str]
-) -> list[Inspection]:
-    return [inspect(name) for name in names]
 
 
 def _label_map(image: Image.Image) -> Inspection:

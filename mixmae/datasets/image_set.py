@@ -1,0 +1,147 @@
+"""What data sets of images that bear broken ones have in common."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from mixmae.datasets.bad_file_list import read_bad_files
+from mixmae.datasets.broken_files import BrokenFiles
+from mixmae.registry import TRANSFORMS
+
+
+class ImageSet(BaseDataset):
+    """Images of which some may be broken.
+
+    An image that cannot be used (reading it or the pipeline raises
+    ``BrokenImageError``) is named in the log and counted once; from then on
+    another one, always the same, takes its place. ``BrokenFiles`` says which,
+    and when it is too many of them; ``BadFilesHook`` lists them in the work
+    folder.
+
+    A child says by ``load_data_list`` what there is, one dict with
+    ``img_path`` per image; if that is no path of a file, ``read_sample`` adds
+    ``img_bytes``.
+
+    Args:
+        pipeline: configs of transforms, or transforms.
+        max_broken_share: of all images, 0 to 1; see ``BrokenFiles``.
+        exclude: a list, or some, of images to leave out, as verify_images.py
+            and earlier runs write them. The others keep their order. A run is
+            resumed with the lists that it began with.
+        others: of MMEngine's ``BaseDataset``.
+    """
+
+    def __init__(
+        self,
+        pipeline: Sequence[dict | Callable] = (),
+        max_broken_share: float = 0.01,
+        exclude: str | Sequence[str] = (),
+        **others: Any,
+    ) -> None:
+        self.max_broken_share = max_broken_share
+        self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
+        self.broken = BrokenFiles(0, max_broken_share)
+        # By our registry, so that 'LoadImage' is found in any scope.
+        super().__init__(pipeline=[_build(one) for one in pipeline], **others)
+
+    def full_init(self) -> None:
+        """Lists the images, once."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        self._forget()
+
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """Keeps these images only; forgets which were broken."""
+        super().get_subset_(indices)
+        self._forget()
+
+    def get_subset(self, indices: Sequence[int] | int) -> BaseDataset:
+        """A data set of these images; counts its broken ones anew."""
+        subset = super().get_subset(indices)
+        subset._forget()
+        return subset
+
+    def broken_files(self) -> list[str]:
+        """Paths found broken so far, by all workers of this process."""
+        return [self.get_data_info(i)['img_path'] for i in self.broken.found()]
+
+    def read_sample(self, index: int) -> dict[str, Any]:
+        """What the pipeline is given for an image.
+
+        Raises:
+            BrokenImageError: it cannot be read.
+        """
+        return self.get_data_info(index)
+
+    def prepare_data(self, idx: int) -> Any:
+        """What the pipeline makes of an image."""
+        return self.pipeline(self.read_sample(idx))
+
+    def __getitem__(self, idx: int) -> dict:
+        """Image ``idx`` after the pipeline, or its stand-in.
+
+        ``img_path`` and ``sample_idx`` are those of the image delivered.
+        """
+        if not self._fully_initialized:
+            self.full_init()
+        count = len(self)
+        if not -count <= idx < count:
+            raise IndexError(f'index {idx}, but there are {count} images')
+        return self.broken.deliver(idx, self._prepare)
+
+    def _prepare(self, index: int) -> dict:
+        data = self.prepare_data(index)
+        if data is None:
+            raise ValueError(
+                f'the pipeline of {type(self).__name__} returned None for '
+                f'{self.get_data_info(index)["img_path"]}; transforms '
+                'must return the results'
+            )
+        return data
+
+    def _forget(self) -> None:
+        self.broken = BrokenFiles(len(self), self.max_broken_share)
+
+    def _kept(self, paths: Iterable[str], folder: str) -> list[int]:
+        """Indices of the paths that ``exclude`` does not name.
+
+        Args:
+            paths: of all images.
+            folder: what relative paths in the lists are relative to.
+
+        Raises:
+            ValueError: nothing is left.
+        """
+        listed = {
+            os.path.abspath(os.path.join(folder, entry.path))
+            for name in self.exclude
+            for entry in read_bad_files(os.path.expanduser(name))
+        }
+        absolute = [os.path.abspath(path) for path in paths]
+        kept = [i for i, path in enumerate(absolute) if path not in listed]
+        left_out = len(absolute) - len(kept)
+        lists = ', '.join(self.exclude)
+        if not kept:
+            raise ValueError(
+                f'exclude={lists} leaves none of {left_out} files'
+            )
+        if listed and not left_out:
+            print_log(
+                f'none of the {len(listed)} files listed in {lists} is among '
+                f'the images; relative paths are taken from '
+                f'{os.path.abspath(folder)}',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return kept
+
+
+def _build(transform: dict | Callable) -> Callable:
+    return transform if callable(transform) else TRANSFORMS.build(transform)
