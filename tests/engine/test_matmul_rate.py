@@ -1,0 +1,52 @@
+"""Measured rates: their units, and what measuring must not do."""
+
+import pytest
+import torch
+
+from mixmae.engine import matmul_rate as module
+from mixmae.engine.matmul_rate import matmul_rate, memory_rate
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Makes work take what it would at given rates; notes what was done."""
+    done = []
+
+    def seconds(work, device):
+        result = work()
+        done.append(result)
+        per_second = 1e12
+        return (
+            2 * result.size(0) ** 3 / per_second
+            if result.dim() == 2
+            else result.numel() / per_second
+        )
+
+    monkeypatch.setattr(module, '_seconds', seconds)
+    return done
+
+
+def test_operations_per_second(clock):
+    assert matmul_rate() == pytest.approx(1e12)
+    assert [x.size(0) for x in clock] == [256, 512, 1024, 2048] + 5 * [2048]
+
+
+def test_slow_products_stay_small(clock, monkeypatch):
+    """On a CPU without bfloat16, a large one would take minutes."""
+    monkeypatch.setattr(module, 'SAMPLE_SECONDS', 1e-3)
+    assert matmul_rate(dtype=torch.bfloat16) == pytest.approx(1e12)
+    assert [x.size(0) for x in clock] == [256, 512] + 5 * [512]
+    assert clock[0].dtype == torch.bfloat16
+
+
+def test_a_byte_is_read_and_written(clock, monkeypatch):
+    monkeypatch.setitem(module.COPY_BYTES, 'cpu', 2**16)
+    assert memory_rate() == pytest.approx(2e12)
+
+
+def test_measured_here(monkeypatch):
+    """Some rate, and the random streams are where they were."""
+    monkeypatch.setitem(module.SIDES, 'cpu', (64,))
+    state = torch.get_rng_state()
+    assert 1e6 < matmul_rate('cpu', torch.float32) < 1e15
+    assert torch.equal(torch.get_rng_state(), state)
