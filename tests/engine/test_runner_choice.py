@@ -24,7 +24,7 @@ SHARDED = dict(
     [
         ({}, Runner),
         (SHARDED, ShardedRunner),
-        (dict(runner_type='FlexibleRunner'), FlexibleRunner),
+        (dict(runner_type='FlexibleRunner', env_cfg={}), FlexibleRunner),
     ],
 )
 def test_runner_type(tmp_path, changes, kind):

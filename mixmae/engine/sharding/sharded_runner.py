@@ -80,7 +80,8 @@ class ShardedRunner(Runner):
         if not self.sharded:
             super().save_checkpoint(*args, **kwargs)
             return
-        with _whole_states(self.model.module, self.optim_wrapper.optimizer):
+        model: Any = self.model
+        with _whole_states(model.module, self.optim_wrapper.optimizer):
             super().save_checkpoint(*args, **kwargs)
 
 
