@@ -25,4 +25,10 @@ custom_hooks = [
     # folder's bad_files.txt; too many of them stop the run.
     dict(type='mixmae.BadFilesHook', max_broken_share=0.01),
 ]
+# Gradients live in the buffers they are exchanged in.
+model_wrapper_cfg = dict(
+    type='MMDistributedDataParallel',
+    broadcast_buffers=False,
+    gradient_as_bucket_view=True,
+)
 randomness = dict(seed=0)

@@ -9,6 +9,9 @@ default_hooks = dict(
     checkpoint=dict(
         type='DurableCheckpointHook', interval=10, max_keep_ckpts=3
     ),
+    # Images per second, share of the time that went by waiting for data, and
+    # how much of what the device can do is put to use.
+    throughput=dict(type='ThroughputHook'),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='InterruptHook'),
     # Updates by NaN or infinity are left out and told; too many in a row stop
@@ -35,6 +38,15 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 
+# Several ranks: gradients live in the buffers they are exchanged in, so they
+# are neither held twice nor copied. (static_graph=True only without
+# accumulation; find_unused_parameters=True here for models that need it.)
+model_wrapper_cfg = dict(
+    type='MMDistributedDataParallel',
+    broadcast_buffers=False,
+    gradient_as_bucket_view=True,
+)
+
 # TensorBoard: add dict(type='TensorboardVisBackend') (pip install
 # tensorboard), in a config or by
 #   --cfg-options "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, ...]"
@@ -43,7 +55,7 @@ vis_backends = [dict(type='LocalVisBackend')]
 # one object, so a second run of a process would write to the first's folder.
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)
 
-log_processor = dict(type='LogProcessor', window_size=50)
+log_processor = dict(type='ThroughputLogProcessor', window_size=50)
 log_level = 'INFO'
 load_from = None
 resume = False

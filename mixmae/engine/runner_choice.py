@@ -26,7 +26,8 @@ def check_engine(cfg: Config) -> None:
     Raises:
         ValueError: a strategy without ``FlexibleRunner``, or one whose
             package is missing; a model that is split without the runner for
-            it; a static graph under accumulation.
+            it; a static graph under accumulation; a setting that MMEngine
+            would pass over in silence.
     """
     runner = str(cfg.get('runner_type', 'Runner')).split('.')[-1]
     strategy = cfg.get('strategy')
@@ -48,6 +49,12 @@ def check_engine(cfg: Config) -> None:
             f'model_wrapper_cfg={SHARDED_MODEL} needs '
             f"runner_type='mixmae.ShardedRunner', which draws the weights and "
             f'writes the checkpoints of a model that is split; got {runner}'
+        )
+    if cfg.get('find_unused_parameters') and wrapper:
+        raise ValueError(
+            'find_unused_parameters=True is not looked at where there is a '
+            'model_wrapper_cfg: set '
+            'model_wrapper_cfg.find_unused_parameters=True instead'
         )
     counts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     if wrapper.get('static_graph') and counts > 1:

@@ -65,6 +65,15 @@ def deepspeed(**changes) -> Config:
             ),
             'static_graph=True and optim_wrapper.accumulative_counts=2',
         ),
+        (
+            Config(
+                dict(
+                    find_unused_parameters=True,
+                    model_wrapper_cfg=dict(gradient_as_bucket_view=True),
+                )
+            ),
+            'model_wrapper_cfg.find_unused_parameters=True instead',
+        ),
     ],
 )
 def test_refusals_are_one_line(config, said, monkeypatch):

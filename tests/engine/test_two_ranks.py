@@ -2,15 +2,18 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import torch
-from mmengine.model import MMDistributedDataParallel
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 from mmengine.structures import BaseDataElement
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 
-from mixmae.registry import MODELS
+from mixmae.registry import MODEL_WRAPPERS, MODELS
 from mixmae.structures import CellMask
+from tests.engine.forked import start
 from tests.engine.tiny_run import (
     MODEL,
     ROOT,
@@ -29,8 +32,8 @@ def build() -> nn.Module:
     return model.double()
 
 
-def batch(first: int, last: int) -> dict:
-    generator = torch.Generator().manual_seed(5)
+def batch(first: int, last: int, seed: int = 5) -> dict:
+    generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (6, 3, 32, 32), generator=generator)
     inputs = images.to(torch.uint8)[first:last]
     samples = [BaseDataElement() for _ in inputs]
@@ -44,8 +47,27 @@ def gradients(model: nn.Module, data: dict) -> list[torch.Tensor]:
     return [p.grad for p in model.parameters() if p.requires_grad]
 
 
+def weights(model: nn.Module, first: int, last: int) -> list[torch.Tensor]:
+    """After two updates of two micro-iterations each."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    wrapper = OptimWrapper(optimizer, accumulative_counts=2)
+    wrapper.initialize_count_status(model, 0, 4)
+    for seed in range(4):
+        model.train_step(batch(first, last, seed), wrapper)
+    return [p.detach() for p in model.parameters() if p.requires_grad]
+
+
+WRAPPERS = dict(
+    plain={},
+    ours=Config.fromfile(
+        ROOT / 'configs/_base_/default_runtime.py'
+    ).model_wrapper_cfg.to_dict(),
+    static=dict(static_graph=True, gradient_as_bucket_view=True),
+)
+
+
 def train_half(rank: int, folder: str) -> None:
-    """One of two ranks: the gradients of its half of the batch."""
+    """One of two ranks: gradients and weights by its half of the batch."""
     torch.set_num_threads(1)
     distributed.init_process_group(
         'gloo',
@@ -54,23 +76,57 @@ def train_half(rank: int, folder: str) -> None:
         world_size=2,
         timeout=timedelta(seconds=60),
     )
-    model = MMDistributedDataParallel(build(), broadcast_buffers=False)
-    found = gradients(model, batch(3 * rank, 3 * rank + 3))
+    share = (3 * rank, 3 * rank + 3)
+    found = {}
+    for name, settings in WRAPPERS.items():
+        cfg = {'type': 'MMDistributedDataParallel', **settings}
+        model = MODEL_WRAPPERS.build({**cfg, 'module': build()})
+        for _ in range(2):
+            # A static graph is known from the second time on.
+            model.zero_grad()
+            found[name] = gradients(model, batch(*share))
+        memory = {g.untyped_storage().data_ptr() for g in found[name]}
+        views = len(memory) < len(found[name])
+        assert views is cfg.get('gradient_as_bucket_view', False)
+    cfg = {**WRAPPERS['ours'], 'module': build()}
+    found['weights'] = weights(MODEL_WRAPPERS.build(cfg), *share)
     if rank == 0:
-        torch.save(found, f'{folder}/gradients.pth')
+        torch.save(found, f'{folder}/found.pth')
     distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 def test_two_ranks_equal_one_with_the_doubled_batch(tmp_path):
-    multiprocessing.spawn(train_half, (str(tmp_path),), nprocs=2)
-    found = torch.load(tmp_path / 'gradients.pth')
+    """One mask for all, so that the loss knows no pairs.
+
+    Both the gradients, and the weights after accumulated updates.
+    """
+    logs = [tmp_path / f'{rank}.log' for rank in range(2)]
+    ranks = [
+        start(partial(train_half, rank, str(tmp_path)), log)
+        for rank, log in enumerate(logs)
+    ]
+    for rank in ranks:
+        rank.join(120)
+    said = [log.read_text()[-3000:] for log in logs]
+    assert [rank.exitcode for rank in ranks] == [0, 0], said
+    found = torch.load(tmp_path / 'found.pth')
     expected = gradients(build(), batch(0, 6))
-    assert len(found) == len(expected) > 10
-    for ours, whole in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, whole, rtol=1e-6, atol=1e-12)
     # Not because they all vanish.
     assert sum(float(g.abs().sum()) for g in expected) > 1e-2
+    for name in WRAPPERS:
+        assert len(found[name]) == len(expected) > 10
+        for ours, whole in zip(found[name], expected, strict=True):
+            torch.testing.assert_close(ours, whole, rtol=1e-6, atol=1e-12)
+    at_start = [p.detach() for p in build().parameters() if p.requires_grad]
+    expected = weights(build(), 0, 6)
+    for ours, whole in zip(found['weights'], expected, strict=True):
+        torch.testing.assert_close(ours, whole, rtol=0, atol=1e-8)
+    moved = [
+        float((a - b).abs().max())
+        for a, b in zip(at_start, expected, strict=True)
+    ]
+    assert max(moved) > 1e-3
 
 
 @pytest.mark.slow
