@@ -15,6 +15,7 @@ CAUSES = {
     'damaged': 'the decoder gives up on what is in it',
     'too large': 'it has more pixels than are allowed',
     'too small': 'it has a side shorter than is allowed',
+    'wrong sum': 'its bytes are not those that were packed into its shard',
 }
 
 

@@ -1,10 +1,14 @@
 """Text files that name one image per line."""
 
 import os
+import re
 from pathlib import Path
 
 from mixmae.datasets.escaped_path import escape
 from mixmae.datasets.verification.safe_path import path_fault
+
+# A path, which may have spaces, and a label.
+LABELLED = re.compile(r'[ \t]*(.*[^ \t])[ \t]+([0-9]+)[ \t\r]*')
 
 
 def read_path_list(listing: str, root: str | None) -> list[str]:
@@ -59,6 +63,57 @@ def read_path_list(listing: str, root: str | None) -> list[str]:
             f'{os.path.abspath(folder)}'
         )
     return paths
+
+
+def read_labelled_list(
+    listing: str, root: str
+) -> tuple[list[str], list[int] | None]:
+    """Paths that a list names, and labels if every line ends with one.
+
+    Lines are ``path label``, as mmpretrain's ``CustomDataset`` reads them,
+    with labels from 0, or plain paths; see ``read_path_list``.
+
+    Args:
+        listing: the list.
+        root: the folder below which all must stay.
+
+    Returns:
+        Paths, and labels; None if the first line, without what would be its
+        label, names no file.
+
+    Raises:
+        FileNotFoundError, ValueError: see ``read_path_list``; a line has no
+            label where the first has one.
+    """
+    try:
+        return read_path_list(listing, root), None
+    except FileNotFoundError as error:
+        # Not the plain list that it was taken for, perhaps.
+        plain = error
+    if not Path(listing).is_file():
+        raise plain
+    text = Path(listing).read_bytes().decode('utf-8-sig', 'surrogateescape')
+    names: list[str] = []
+    labels: list[int] = []
+    for number, line in enumerate(text.split('\n'), 1):
+        if not line.strip() or line.lstrip(' \t')[0] == '#':
+            continue
+        found = LABELLED.fullmatch(line)
+        if found is None:
+            if not names:
+                raise plain
+            raise ValueError(
+                f'{listing}, line {number}: {escape(line[:200])} has no '
+                f'label; either all lines are a path and a label, or none is'
+            )
+        fault = _fault(found[1], root)
+        if fault is not None:
+            raise ValueError(f'{listing}, line {number}: {escape(fault)}')
+        names.append(os.path.join(root, found[1]))
+        labels.append(int(found[2]))
+    if not any(os.path.exists(name) for name in names[:8]):
+        raise plain
+    return names, labels
 
 
 def _fault(name: str, root: str) -> str | None:

@@ -1,0 +1,130 @@
+"""Reads LMDBs, if the package for it is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from mixmae.datasets.escaped_path import escape
+
+try:
+    import lmdb
+# Only these data sets need it.
+except ImportError:
+    lmdb = None  # type: ignore[assignment]
+
+LABELLED = re.compile(rb'(.*\S)\s+([0-9]+)')
+# LMDB allows a database to be opened once in a process: by path.
+_open: dict[str, Any] = {}
+
+
+class LmdbReader:
+    """Values of a database, by their keys.
+
+    Raises:
+        FileNotFoundError: when it is used and is not there.
+        ValueError: when it is used and is no LMDB, or the package is missing.
+
+    It is opened when it is needed, by each process for itself: LMDB forbids
+    the use of what was opened before a fork, and to open it again after one,
+    so that a process closes it before. Pickled, it is a path.
+
+    Args:
+        path: a folder with ``data.mdb``, or a file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def read(self, key: bytes) -> bytes | None:
+        """The value of a key; None if there is none."""
+        with self._database().begin() as transaction:
+            return transaction.get(key)
+
+    def keys(self) -> list[bytes]:
+        """All keys, in the order of the database."""
+        with self._database().begin() as transaction:
+            cursor = transaction.cursor()
+            keys = list(cursor.iternext(keys=True, values=False))
+        if not keys:
+            raise ValueError(f'the LMDB {self.path} is empty')
+        return keys
+
+    def _database(self) -> Any:
+        path = os.path.realpath(self.path)
+        if path not in _open:
+            _open[path] = _opened(self.path)
+        return _open[path]
+
+
+def _close_all() -> None:
+    while _open:
+        _open.popitem()[1].close()
+
+
+os.register_at_fork(before=_close_all)
+
+
+def _opened(path: str) -> Any:
+    if lmdb is None:
+        raise ValueError(
+            f'{path} is read by the package lmdb, which is not installed: '
+            f'pip install lmdb'
+        )
+    if not os.path.exists(path):
+        raise FileNotFoundError(
+            f'the LMDB {path} does not exist (absolute: '
+            f'{os.path.abspath(path)})'
+        )
+    try:
+        return lmdb.open(
+            path,
+            subdir=os.path.isdir(path),
+            readonly=True,
+            create=False,
+            # Nobody writes, and folders may be read-only.
+            lock=False,
+            # Images are read in random order.
+            readahead=False,
+            meminit=False,
+        )
+    except lmdb.Error as error:
+        raise ValueError(
+            f'{path} is no LMDB that can be read ({error})'
+        ) from None
+
+
+def read_key_list(
+    listing: str, with_label: bool
+) -> tuple[list[bytes], list[int] | None]:
+    """Keys that a list names, and their labels if asked for.
+
+    Raises:
+        FileNotFoundError: there is no such list.
+        ValueError: it is empty, or a line has no label; says which.
+    """
+    path = Path(listing)
+    if not path.is_file():
+        raise FileNotFoundError(f'the list of keys {path} does not exist')
+    keys: list[bytes] = []
+    labels: list[int] = []
+    for number, line in enumerate(path.read_bytes().split(b'\n'), 1):
+        line = line.strip()
+        if not line or line.startswith(b'#'):
+            continue
+        if not with_label:
+            keys.append(line)
+            continue
+        found = LABELLED.fullmatch(line)
+        if found is None:
+            text = escape(line[:200].decode('utf-8', 'surrogateescape'))
+            raise ValueError(
+                f'{path}, line {number}: {text} is not a key and a label'
+            )
+        keys.append(found[1])
+        labels.append(int(found[2]))
+    if not keys:
+        raise ValueError(f'{path} names no keys; one per line is looked for')
+    return keys, labels if with_label else None

@@ -1,0 +1,177 @@
+"""A data set of images that lie in tar files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmengine.logging import print_log
+
+from mixmae.datasets.image_set import ImageSet
+from mixmae.datasets.shards.packing import INDEX, JOURNAL
+from mixmae.datasets.shards.sample_list import SampleList
+from mixmae.datasets.shards.sample_table import SampleTable, read_table
+from mixmae.datasets.shards.shard_reader import ShardReader
+from mixmae.datasets.shards.tar_listing import list_tars
+from mixmae.registry import DATASETS
+
+
+@DATASETS.register_module()
+class PackedImages(ImageSet):
+    """Images in shards of ``tools/dataset_converters/pack.py``, or any tars.
+
+    Every image is read by itself, at its place, so that shuffling, exact
+    resume and stand-ins are those of a folder of files; of the same files in
+    the same order (nothing shrunk) a run sees exactly the same. ``img_path``
+    is the name of the shard, a slash, and the name in it; the encoded image is
+    in ``img_bytes``, which ``LoadImage`` takes.
+
+    Images that cannot be used are borne, see ``ImageSet``: those of a missing
+    shard, beyond the end of a truncated one, or with another CRC-32 than was
+    packed (``wrong sum``), among others. It is compared whenever an image is
+    read.
+
+    Args:
+        data_root: a folder that pack.py has made; or one with tar files of
+            any making (WebDataset's, with labels in ``.cls`` files, or plain
+            ones), at any depth; or a tar file. See ``list_tars`` for where
+            the places of the images in the latter are kept.
+        data_prefix: a folder below ``data_root`` to use instead of it.
+        pipeline: configs of transforms; the one that loads must be
+            ``LoadImage`` or another of this package.
+        with_label: whether ``gt_label`` is given, for fine-tuning and the
+            like. The classes of class folders are in ``metainfo``.
+        check_sums: whether the CRC-32 of images is compared.
+        max_broken_share: of all images, 0 to 1; see ``BrokenFiles``.
+        exclude: a list, or some, of images to leave out: a run's
+            bad_files.txt, or what verify_images.py writes of this folder.
+        metainfo, indices, test_mode, lazy_init: as in MMEngine's
+            ``BaseDataset``.
+
+    Raises:
+        FileNotFoundError: there is nothing at ``data_root``.
+        ValueError: the index is damaged, or packing was not completed; there
+            are no tars or no images in them; labels are asked for and some
+            have none.
+    """
+
+    METAINFO = {'dataset_type': 'packed_images'}
+
+    def __init__(
+        self,
+        data_root: str,
+        data_prefix: str = '',
+        pipeline: Sequence[dict | Callable] = (),
+        with_label: bool = False,
+        check_sums: bool = True,
+        max_broken_share: float = 0.01,
+        exclude: str | Sequence[str] = (),
+        metainfo: dict | None = None,
+        indices: int | Sequence[int] | None = None,
+        test_mode: bool = False,
+        lazy_init: bool = False,
+    ) -> None:
+        if not data_root:
+            raise ValueError(
+                'PackedImages needs data_root, a folder of shards or a tar '
+                'file'
+            )
+        self.with_label = with_label
+        self.check_sums = check_sums
+        self._reader: ShardReader | None = None
+        super().__init__(
+            pipeline=pipeline,
+            max_broken_share=max_broken_share,
+            exclude=exclude,
+            metainfo=metainfo,
+            data_root=os.path.expanduser(data_root),
+            data_prefix={'img_path': data_prefix},
+            indices=indices,
+            # A SampleList is compact as it is.
+            serialize_data=False,
+            test_mode=test_mode,
+            lazy_init=lazy_init,
+        )
+
+    def load_data_list(self) -> SampleList:
+        """All samples but for those excluded."""
+        place = self.data_prefix['img_path'].rstrip('/') or '/'
+        if not os.path.exists(place):
+            raise FileNotFoundError(
+                f'the folder of shards {place} does not exist (absolute: '
+                f'{os.path.abspath(place)})'
+            )
+        folder = os.path.dirname(place) if os.path.isfile(place) else place
+        table, index = _table_of(place)
+        _compare_sizes(folder, table)
+        if self.with_label and not table.labelled:
+            raise ValueError(
+                f'with_label=True, but images in {place} have no labels: '
+                f'pack class folders or a list with labels, or tars with a '
+                f'.cls file beside each image'
+            )
+        if table.classes is not None:
+            self._metainfo.setdefault('classes', table.classes)
+        self._reader = ShardReader(folder, table.shards, self.check_sums)
+        samples = SampleList(folder, table, index, None, self.with_label)
+        if not self.exclude:
+            return samples
+        paths = (info['img_path'] for info in samples)
+        return samples.take(self._kept(paths, folder))
+
+    def read_sample(self, index: int) -> dict[str, Any]:
+        """What the pipeline is given for an image: its bytes among it."""
+        info = self.get_data_info(index)
+        assert self._reader is not None
+        sample = self.data_list.sample(int(index))
+        return info | dict(img_bytes=self._reader.read(sample))
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The class of an image, for wrappers that balance classes."""
+        return [self.get_data_info(idx)['gt_label']]
+
+    def _get_unserialized_subset(
+        self, indices: int | Sequence[int]
+    ) -> SampleList:
+        if isinstance(indices, int):
+            chosen = slice(indices) if indices >= 0 else slice(indices, None)
+            return self.data_list[chosen]
+        return self.data_list.take(indices)
+
+
+def _table_of(place: str) -> tuple[SampleTable, str | None]:
+    """The samples of a folder or tar, and the file that says so."""
+    index = os.path.join(place, INDEX)
+    if os.path.isfile(index):
+        return read_table(index), index
+    if os.path.isfile(os.path.join(place, JOURNAL)):
+        raise ValueError(
+            f'{place} is not complete: pack.py was interrupted; give it the '
+            f'same command again'
+        )
+    return list_tars(place)
+
+
+def _compare_sizes(folder: str, table: SampleTable) -> None:
+    """Warns at the start of shards that will be missed later."""
+    odd = []
+    for shard in table.shards:
+        try:
+            size = os.stat(os.path.join(folder, shard.name)).st_size
+        except OSError as error:
+            odd.append(f'{shard.name} ({error.strerror})')
+            continue
+        if size != shard.size:
+            odd.append(f'{shard.name} ({size:,} of {shard.size:,} bytes)')
+    if odd:
+        more = f' and {len(odd) - 5} more' if len(odd) > 5 else ''
+        print_log(
+            f'{len(odd)} of {len(table.shards)} shards in {folder} are '
+            f'missing or of another size than when they were packed: '
+            f'{", ".join(odd[:5])}{more}; images that cannot be read count as '
+            f'broken',
+            logger='current',
+            level=logging.WARNING,
+        )

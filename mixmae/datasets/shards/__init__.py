@@ -1,0 +1,1 @@
+"""Images packed into tar files, and the index that finds each of them."""

@@ -1,0 +1,89 @@
+"""Millions of names in two arrays."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import ndarray
+
+from mixmae.datasets.verification.safe_path import path_fault
+
+SLASHES = np.frombuffer(b'/\\', np.uint8)
+
+
+@dataclass(frozen=True)
+class NameList:
+    """Names, end to end: forked workers share them, none is an object.
+
+    Attributes:
+        blob: uint8, (bytes of all names,).
+        ends: int64, (names,); name i is ``blob[ends[i - 1]:ends[i]]``.
+    """
+
+    blob: ndarray
+    ends: ndarray
+
+    @classmethod
+    def of(cls, names: Iterable[bytes]) -> NameList:
+        """A list of these."""
+        names = list(names)
+        ends = np.cumsum([len(name) for name in names], dtype=np.int64)
+        return cls(np.frombuffer(b''.join(names), np.uint8), ends)
+
+    @classmethod
+    def joined(cls, lists: Iterable[NameList]) -> NameList:
+        """One after the other."""
+        lists = list(lists)
+        if not lists:
+            return cls.of(())
+        starts = itertools.accumulate(
+            (len(one.blob) for one in lists), initial=0
+        )
+        ends = [one.ends + start for one, start in zip(lists, starts)]
+        blobs = [one.blob for one in lists]
+        return cls(np.concatenate(blobs), np.concatenate(ends))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> bytes:
+        index = range(len(self.ends))[index]
+        start = self.ends[index - 1] if index else 0
+        return self.blob[start : self.ends[index]].tobytes()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self[index] for index in range(len(self)))
+
+    def text(self, index: int) -> str:
+        """A name; bytes that are no UTF-8 become lone surrogates."""
+        return self[index].decode('utf-8', 'surrogateescape')
+
+    def fault(self) -> str | None:
+        """Why one of them is no name of a file below a folder, or None.
+
+        Only names that look odd are taken out one by one, so that a million
+        take milliseconds.
+        """
+        if not len(self):
+            return None
+        starts = np.concatenate([[0], self.ends[:-1]])
+        empty = starts == self.ends
+        if empty.any():
+            return path_fault('')
+        first = self.blob[starts]
+        # A drive, C:, as well as a second byte of anything of one byte.
+        second = self.blob[np.minimum(starts + 1, len(self.blob) - 1)]
+        odd = np.isin(first, SLASHES) | (second == ord(':'))
+        suspects = set(np.flatnonzero(odd).tolist())
+        places = [
+            found.start()
+            for found in re.finditer(rb'\.\.|\0', self.blob.tobytes())
+        ]
+        found = np.searchsorted(self.ends, places, side='right')
+        suspects.update(found.tolist())
+        faults = (path_fault(self.text(index)) for index in sorted(suspects))
+        return next((fault for fault in faults if fault), None)
