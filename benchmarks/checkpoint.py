@@ -1,12 +1,12 @@
 """How long a checkpoint keeps the training waiting.
 
-    python benchmarks/checkpoint.py [--config FILE] [--repeats 7]
+    python -m benchmarks.checkpoint [--config FILE] [--repeats 3]
         [--folder FOLDER] [--out FILE.json]
 
 Saves the weights of a config's model and the moments of AdamW, as random
-numbers, in three ways that take turns: beside the training (what
-``DurableCheckpointHook`` does), just as durably but waiting for it, and as
-MMEngine does, which neither flushes nor sums. The stall is the time until the
+numbers, in three ways: beside the training (what ``DurableCheckpointHook``
+does), just as durably but waiting for it, and as MMEngine does, which neither
+flushes nor sums. The stall is the time until the
 training would go on; serialising, which copies the state, is part of it in
 all three.
 """
@@ -14,12 +14,12 @@ all three.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -27,10 +27,15 @@ from mmengine.runner.checkpoint import save_checkpoint
 
 import mixmae.engine
 import mixmae.models  # noqa: F401
-from mixmae.checkpoints.whole_file import whole_file
+from benchmarks.contender import Contender, Figures
+from benchmarks.contest import (
+    Contest,
+    add_contest_arguments,
+    check_contest_arguments,
+)
+from benchmarks.figure_table import Column
 from mixmae.engine.checkpoint_writer import BACKEND, WRITER
 from mixmae.engine.command_line import run_tool
-from mixmae.engine.surroundings import surroundings
 from mixmae.registry import MODELS
 
 CONFIG = 'configs/mixmae/swin-b_8xb128_600e.py'
@@ -40,10 +45,16 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--config', default=CONFIG)
-    parser.add_argument('--repeats', type=int, default=7)
-    parser.add_argument('--folder', help='where to write (default: /tmp)')
-    parser.add_argument('--out', type=Path)
-    return parser.parse_args()
+    parser.add_argument(
+        '--repeats', type=int, default=3, help='timed, per process'
+    )
+    parser.add_argument('--folder', help="where to write (default: system's)")
+    add_contest_arguments(parser)
+    args = parser.parse_args()
+    check_contest_arguments(parser, args)
+    if args.repeats < 1:
+        parser.error('--repeats must be at least 1')
+    return args
 
 
 def state_of(config: str) -> dict:
@@ -78,42 +89,47 @@ def mmengine(state: dict, path: str) -> None:
     save_checkpoint(state, path)
 
 
+# The one that waits is what the others are compared with.
+WAYS: dict[str, Callable[[dict, str], None]] = dict(
+    waiting=waiting, beside=beside, mmengine=mmengine
+)
+COLUMNS = [
+    Column('stall_seconds', 'stall, s', digits=3, spread=True, ratio=True),
+    Column('bytes', 'MB', unit=1e6, digits=0),
+]
+
+
+def measure(settings: dict[str, Any]) -> Figures:
+    """Saves several times in one way, in this process."""
+    torch.manual_seed(settings['seed'])
+    state = state_of(settings['config'])
+    save = WAYS[settings['way']]
+    seconds = []
+    with tempfile.TemporaryDirectory(dir=settings['folder']) as folder:
+        path = f'{folder}/epoch_1.pth'
+        # The first one warms up.
+        for _ in range(settings['repeats'] + 1):
+            start = time.perf_counter()
+            save(state, path)
+            seconds.append(time.perf_counter() - start)
+            WRITER.finish()
+        size = Path(path).stat().st_size
+    stalls = seconds[1:]
+    return dict(stall_seconds=median(stalls), all_stalls=stalls, bytes=size)
+
+
 def main() -> None:
     """Measure, print, and write."""
     args = parse_args()
-    state = state_of(args.config)
-    ways: dict[str, Callable[[dict, str], None]] = dict(
-        beside=beside, waiting=waiting, mmengine=mmengine
-    )
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        path = f'{folder}/epoch_1.pth'
-        # The first round warms up.
-        for turn in range(args.repeats + 1):
-            for name, save in ways.items():
-                start = time.perf_counter()
-                save(state, path)
-                if turn:
-                    seconds[name].append(time.perf_counter() - start)
-                WRITER.finish()
-        size = Path(path).stat().st_size
-    middle = {name: round(median(all_), 3) for name, all_ in seconds.items()}
-    ratios = zip(seconds['beside'], seconds['waiting'], strict=True)
-    result = dict(
-        config=args.config,
-        megabytes=round(size / 1e6),
-        stall_seconds=middle,
-        ratio=round(median(one / other for one, other in ratios), 3),
-        seconds=seconds,
-        **surroundings(),
-    )
-    print(f'{size / 1e6:.0f} MB, median stall of {args.repeats} in seconds:')
-    for name, value in middle.items():
-        print(f'  {name:9} {value:.3f}')
-    print(f'beside / waiting: {result["ratio"]} (median of the pairs)')
-    if args.out:
-        with whole_file(args.out) as partial:
-            partial.write_text(json.dumps(result, indent=2) + '\n')
+    names = ('config', 'folder', 'repeats', 'seed')
+    common = {name: getattr(args, name) for name in names}
+    contenders = [
+        Contender(way, 'benchmarks.checkpoint:measure', {**common, 'way': way})
+        for way in WAYS
+    ]
+    contest = Contest(contenders, args)
+    contest.run()
+    print(contest.table(COLUMNS))
 
 
 if __name__ == '__main__':

@@ -151,8 +151,7 @@ class Contest:
     def table(self, columns: Sequence[Column]) -> str:
         """The summary to be read; errors below it."""
         title = f'median of {len(self.rounds)}'
-        first = self.contenders[0].name
-        lines = [table(title, self.summary(), columns, first)]
+        lines = [table(title, self.summary(), columns)]
         lines += [f'{n} failed: {text}' for n, text in self.errors.items()]
         return '\n'.join(lines)
 

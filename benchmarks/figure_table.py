@@ -38,7 +38,8 @@ def summarise(
     """Every number of every contender over the rounds.
 
     Args:
-        names: of the contenders; the others are compared with the first.
+        names: of the contenders; the others are compared with the first that
+            has figures.
         rounds: figures by contender, who may be missing.
 
     Returns:
@@ -49,6 +50,7 @@ def summarise(
         ratios where no round has both.
     """
     found: Summary = {}
+    base = compared_with(names, rounds)
     for name in names:
         mine = [one[name] for one in rounds if name in one]
         for key in mine[0] if mine else ():
@@ -56,11 +58,11 @@ def summarise(
             if not values:
                 continue
             pairs = [
-                (one[name][key], one[names[0]][key])
+                (one[name][key], one[base][key])
                 for one in rounds
                 if name in one
                 and _is_number(one[name].get(key))
-                and _is_number(one.get(names[0], {}).get(key))
+                and _is_number(one.get(base, {}).get(key))
             ]
             row = {**spread(values), 'rounds': len(values)}
             ratios = [mine / first for mine, first in pairs if first]
@@ -73,6 +75,13 @@ def summarise(
     return found
 
 
+def compared_with(
+    names: Sequence[str], rounds: Sequence[Mapping[str, Any]]
+) -> str:
+    """The first contender that has figures; '' if none has any."""
+    return next((x for x in names if any(x in one for one in rounds)), '')
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median and quartiles; of two values, these are the quartiles."""
     lower, upper = min(values), max(values)
@@ -81,17 +90,15 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return dict(median=median(values), lower=lower, upper=upper)
 
 
-def table(
-    title: str, summary: Summary, columns: Sequence[Column], first: str
-) -> str:
+def table(title: str, summary: Summary, columns: Sequence[Column]) -> str:
     """One row for each contender; a figure that it has not is a dash.
 
     Args:
         title: of the column of names.
         summary: of ``summarise``.
         columns: what is shown.
-        first: who the others were compared with.
     """
+    first = next(iter(summary), '')
     rows = [[title]]
     for column in columns:
         rows[0].append(column.title)

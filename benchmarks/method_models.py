@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
+from typing import Any
 
+import torch
+from torch import nn
+
+import mixmae.models  # noqa: F401
 from mixmae.engine.command_line import ConfigError
 from mixmae.registry import MODELS
+
+# Small enough for minutes on two cores; by the name of 'swin-mini'.
+MINI = {
+    'embed_dims': 32,
+    'depths': (1, 1, 4, 1),
+    'num_heads': (2, 4, 8, 16),
+}
+ARCHS: dict[str, str | dict] = {
+    't': 'tiny',
+    's': 'small',
+    'b': 'base',
+    'l': 'large',
+    'h': 'huge',
+    'mini': MINI,
+}
 
 
 def networks(name: str, size: int) -> dict[str, dict]:
     """One network as MixMAE, UM-MAE and UM-MAE's SimMIM pretrain it.
 
     Args:
-        name: 'swin-' or 'pvt-' with t, s, b or l.
+        name: 'swin-' with t, s, b, l, h or mini, or 'pvt-' with t, s, b or l.
         size: side of the images in pixels.
 
     Raises:
         ConfigError: there is no such network.
     """
     family, _, letter = name.partition('-')
-    archs = {'t': 'tiny', 's': 'small', 'b': 'base', 'l': 'large'}
-    if family not in ('swin', 'pvt') or letter not in archs:
+    known = {'swin': ARCHS, 'pvt': 'tsbl'}
+    if letter not in known.get(family, ()):
         raise ConfigError(
-            f'--backbone {name}: choose swin- or pvt- with t, s, b or l'
+            f'--backbone {name}: choose swin- or pvt- with t, s, b or l, '
+            f'swin-h or swin-mini'
         )
-    arch: dict = {'arch': archs[letter], 'img_size': size}
+    arch: dict = {'arch': ARCHS[letter], 'img_size': size}
     if family == 'pvt':
         plain = {'type': 'MIMPVT', **arch}
         theirs = {**plain, 'reduction': 'pool', 'patch_norm': False}
         compact = {**theirs, 'sr_ratios': (4, 2, 1, 1)}
         return {'mixmae': plain, 'um-mae': compact, 'simmim': theirs}
-    # A quarter of the image's side, but all of it in the last two stages.
-    windows = [size // 16] * 3 + [size // 32]
+    windows = window_sizes(size)
     plain = {'type': 'MIMSwin', **arch, 'window_sizes': windows}
     theirs = {
         **plain,
@@ -46,13 +66,41 @@ def networks(name: str, size: int) -> dict[str, dict]:
     return {'mixmae': plain, 'um-mae': compact, 'simmim': theirs}
 
 
+def window_sizes(size: int) -> list[int]:
+    """A quarter of an image's side, but all of it in the last two stages."""
+    return [size // 16] * 3 + [size // 32]
+
+
+def decoder_of(method: str, backbone: str) -> dict[str, int]:
+    """The decoder that a method has with a network."""
+    if backbone == 'swin-mini':
+        return dict(embed_dims=64, depth=2, num_heads=4)
+    deep = method == 'mixmae' or backbone in ('swin-l', 'swin-h')
+    return dict(embed_dims=512, depth=8 if deep else 2, num_heads=16)
+
+
+def build(settings: Mapping[str, Any]) -> nn.Module:
+    """A model of ours, with random weights as its training begins with.
+
+    Args:
+        settings: ``method``, ``backbone``, ``img_size`` as for
+            ``model_config``; ``changes`` to the config of the backbone.
+    """
+    config = model_config(
+        settings['method'], settings['backbone'], settings['img_size']
+    )
+    config['backbone'].update(settings.get('changes', {}))
+    model = MODELS.build(config)
+    model.init_weights()
+    return model
+
+
 def model_config(method: str, backbone: str, size: int) -> dict:
     """The whole pretraining model of a method."""
     network = networks(backbone, size)[method]
     with torch.device('meta'):
         dims = MODELS.build(network).num_features
-    deep = method == 'mixmae' or backbone == 'swin-l'
-    decoder = dict(embed_dims=512, depth=8 if deep else 2, num_heads=16)
+    decoder: dict = decoder_of(method, backbone)
     head: dict = dict(type='MaskedReconstructionHead')
     if method == 'mixmae':
         masking = dict(type='RandomMasking', ratio=0.5, cell=32)

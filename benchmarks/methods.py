@@ -1,42 +1,38 @@
 """Speed and memory of MixMAE, UM-MAE and SimMIM, side by side.
 
-    python benchmarks/methods.py [--backbone swin-t] [--batch 8]
+    python -m benchmarks.methods [--backbone swin-t] [--batch 8]
         [--device cuda --dtype bfloat16] [--out FILE.json]
 
 Whole training steps (mask, forward, backward, AdamW) on random images of one
-size, each method with the same network and the same number of images. The
-methods take turns, each time in a fresh process, so that a machine that slows
-down slows all of them; where others take most of the processor, ``--clock
-cpu`` counts the process's seconds on all its cores. Saved bytes are what
-autograd keeps for the backward pass: every storage once, parameters left out.
+size, each method with the same network and the same number of images. Where
+others take most of the processor, ``--clock cpu`` counts the process's seconds
+on all its cores. Saved bytes are what autograd keeps for the backward pass:
+every storage once, parameters left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import subprocess
-import sys
-import time
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from method_models import model_config, networks
-from torch import Tensor
 
-from mixmae.checkpoints.whole_file import whole_file
-from mixmae.engine.command_line import ConfigError, run_tool
-from mixmae.engine.saved_bytes import SavedBytes
-from mixmae.engine.surroundings import surroundings
-from mixmae.registry import MODELS
+from benchmarks.contender import Contender, Figures
+from benchmarks.contest import (
+    Contest,
+    add_contest_arguments,
+    check_contest_arguments,
+)
+from benchmarks.figure_table import Column, Summary
+from benchmarks.method_models import networks
+from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
+from mixmae.engine.command_line import run_tool
 
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
-CLOCKS = {'wall': time.perf_counter, 'cpu': time.process_time}
-METHODS = ('mixmae', 'um-mae', 'simmim')
+BUILD = 'benchmarks.method_models:build'
+# SimMIM, the yardstick, first.
+METHODS = ('simmim', 'mixmae', 'um-mae')
 MEGA = 1e6
 # The official UM-MAE and its SimMIM, Swin-T at 256 pixels, measured before
 # this project (2 cores of an EPYC, float32): images per second and megabytes
@@ -47,144 +43,61 @@ OFFICIAL = {'um-mae': (5.8, 87), 'simmim': (2.6, 226)}
 GOAL = 2.8
 
 
-class Trainer:
-    """Steps of one method on random images."""
-
-    def __init__(self, args: argparse.Namespace, method: str) -> None:
-        torch.manual_seed(0)
-        self.device = torch.device(args.device)
-        config = model_config(method, args.backbone, args.img_size)
-        self.model = MODELS.build(config).to(self.device).train()
-        self.loss = self.model.loss
-        if args.compile:
-            self.loss = torch.compile(self.loss)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), 1e-4, fused=True
-        )
-        self.dtype = DTYPES[args.dtype]
-        self.clock = CLOCKS[args.clock]
-        shape = (args.batch, 3, args.img_size, args.img_size)
-        pixels = torch.randint(256, shape, dtype=torch.uint8)
-        self.images = pixels.to(self.device)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The loss of a batch under new masks."""
-        data = self.model.data_preprocessor({'inputs': images}, True)
-        with torch.autocast(
-            self.device.type,
-            self.dtype,
-            enabled=self.dtype != torch.float32,
-        ):
-            return self.loss(data['inputs'], data['mask'])['loss']
-
-    def step(self) -> float:
-        """One training step; seconds."""
-        start = self.clock()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.forward(self.images).backward()
-        self.optimizer.step()
-        if self.device.type == 'cuda':
-            torch.cuda.synchronize()
-        return self.clock() - start
-
-    def peak_memory(self) -> int:
-        """Most bytes so far: of the GPU's tensors, or of this process."""
-        if self.device.type == 'cuda':
-            return torch.cuda.max_memory_allocated()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == 'darwin' else 1024 * peak
-
-    def saved(self, images: Tensor) -> SavedBytes:
-        """What autograd keeps of one forward pass."""
-        with SavedBytes(self.model) as saved:
-            self.forward(images)
-        return saved
+COLUMNS = [
+    Column('images_per_second', 'img/s', spread=True, ratio=True),
+    Column('saved_bytes_per_image', 'saved MB/img', unit=MEGA, digits=1),
+    Column('saved_bytes_per_further_image', 'further', unit=MEGA, digits=1),
+    Column('peak_bytes', 'peak MB', unit=MEGA, digits=0),
+]
 
 
-def measure(args: argparse.Namespace, method: str) -> dict[str, Any]:
+def measure(settings: dict[str, Any]) -> Figures:
     """Measures one method in this process."""
-    torch.set_num_threads(args.threads)
-    trainer = Trainer(args, method)
-    for _ in range(args.warmup):
-        trainer.step()
-    seconds = [trainer.step() for _ in range(args.steps)]
-    peak = trainer.peak_memory()
+    trainer = TrainingStep(settings)
+    trainer.seconds(settings['warmup'])
+    seconds = trainer.seconds(settings['steps'])
+    peak = trainer.peak_bytes()
     saved = trainer.saved(trainer.images)
+    batch = settings['batch']
     growth = None
-    if args.batch > 1:
+    if batch > 1:
         one = trainer.saved(trainer.images[:1])
-        growth = (saved.total - one.total) / (args.batch - 1)
+        growth = (saved.total - one.total) / (batch - 1)
     return {
-        'images_per_second': args.batch / median(seconds),
+        'images_per_second': batch / median(seconds),
         'step_seconds': seconds,
         'peak_bytes': peak,
-        'saved_bytes_per_image': saved.total / args.batch,
+        'saved_bytes_per_image': saved.total / batch,
         'saved_bytes_per_further_image': growth,
-        'parameters': sum(p.numel() for p in trainer.model.parameters()),
-        'largest': saved.origins.most_common(args.list_saved),
+        'parameters': trainer.parameters(),
+        'largest': saved.origins.most_common(settings['list_saved']),
     }
 
 
-def measure_apart(args: argparse.Namespace, method: str) -> dict[str, Any]:
-    """Measures one method in a process of its own.
-
-    Raises:
-        ConfigError: that process failed.
-    """
-    command = [sys.executable, __file__, *sys.argv[1:], '--alone', method]
-    threads = dict(os.environ, OMP_NUM_THREADS=str(args.threads))
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, env=threads, check=False
+def contenders(args: argparse.Namespace) -> list[Contender]:
+    """The methods, in the order of ``METHODS``."""
+    names = (
+        'img_size batch device dtype seed threads clock compile steps '
+        'warmup list_saved'
     )
-    if done.returncode:
-        raise ConfigError(f'{method} failed, see above')
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def summary(rounds: list[dict[str, dict]]) -> dict[str, dict[str, Any]]:
-    """Medians over rounds, and speeds as multiples of SimMIM's."""
-    found: dict[str, dict[str, Any]] = {}
-    for method in rounds[0]:
-        speeds = [r[method]['images_per_second'] for r in rounds]
-        row: dict[str, Any] = {
-            'images_per_second': median(speeds),
-            'slowest_round': min(speeds),
-            'fastest_round': max(speeds),
-            'peak_bytes': median(r[method]['peak_bytes'] for r in rounds),
-        }
-        for name in ('saved_bytes_per_image', 'saved_bytes_per_further_image'):
-            row[name] = rounds[0][method][name]
-        if 'simmim' in rounds[0]:
-            # Of neighbours in time.
-            row['times_simmim'] = median(
-                speed / r['simmim']['images_per_second']
-                for speed, r in zip(speeds, rounds, strict=True)
-            )
-        found[method] = row
+    common = {name: getattr(args, name) for name in names.split()}
+    threads = {'OMP_NUM_THREADS': str(args.threads)}
+    found = []
+    for method in METHODS:
+        if method not in args.methods:
+            continue
+        model = dict(
+            method=method, backbone=args.backbone, img_size=args.img_size
+        )
+        settings = {**common, 'build': BUILD, 'model': model}
+        entry = 'benchmarks.methods:measure'
+        found.append(Contender(method, entry, settings, threads))
     return found
 
 
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """The summary to be read."""
-    lines = [
-        f'{"":8} {"img/s":>8} {"(min to max)":>18} {"x SimMIM":>9} '
-        f'{"saved MB/img":>13} {"peak MB":>9}'
-    ]
-    for method, row in rows.items():
-        spread = f'({row["slowest_round"]:.2f} to {row["fastest_round"]:.2f})'
-        ratio = row.get('times_simmim')
-        lines.append(
-            f'{method:8} {row["images_per_second"]:8.2f} {spread:>18} '
-            f'{"" if ratio is None else format(ratio, ".2f"):>9} '
-            f'{row["saved_bytes_per_image"] / MEGA:13.1f} '
-            f'{row["peak_bytes"] / MEGA:9.0f}'
-        )
-    return '\n'.join(lines)
-
-
-def against_official(rows: dict[str, dict[str, Any]]) -> str:
+def against_official(summary: Summary) -> str:
     """Our UM-MAE's bytes beside those of the official SimMIM."""
-    ours = rows['um-mae']['saved_bytes_per_image'] / MEGA
+    ours = summary['um-mae']['saved_bytes_per_image']['median'] / MEGA
     wanted = OFFICIAL['simmim'][1]
     return (
         f'UM-MAE saves {ours:.1f} MB per image, the official SimMIM {wanted} '
@@ -202,7 +115,6 @@ def parse_args() -> argparse.Namespace:
     add('--img-size', type=int, default=256, help='a multiple of 64')
     add('--batch', type=int, default=8, help='images per step')
     add('--methods', nargs='+', choices=METHODS, default=list(METHODS))
-    add('--rounds', type=int, default=5, help='processes per method')
     add('--steps', type=int, default=5, help='timed steps per process')
     add('--warmup', type=int, default=2, help='steps before those')
     add('--device', default='cpu', choices=('cpu', 'cuda'))
@@ -211,12 +123,12 @@ def parse_args() -> argparse.Namespace:
     add('--threads', type=int, default=os.cpu_count(), help='of the CPU')
     add('--compile', action='store_true', help='compile the loss')
     add('--list-saved', type=int, default=0, help='the largest so many')
-    add('--out', type=Path, metavar='FILE', help='all figures, as JSON')
-    add('--alone', choices=METHODS, help=argparse.SUPPRESS)
+    add_contest_arguments(parser)
     args = parser.parse_args()
+    check_contest_arguments(parser, args)
     if args.img_size < 64 or args.img_size % 64:
         parser.error(f'--img-size {args.img_size} is no multiple of 64')
-    for name in ('batch', 'rounds', 'steps', 'threads'):
+    for name in ('batch', 'steps', 'threads'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} must be at least 1')
     networks(args.backbone, args.img_size)
@@ -230,34 +142,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    if args.alone:
-        print(json.dumps(measure(args, args.alone)))
-        return
-    rounds = []
-    for i in range(args.rounds):
-        # Each round begins with another method.
-        first = i % len(args.methods)
-        order = [*args.methods[first:], *args.methods[:first]]
-        found = {method: measure_apart(args, method) for method in order}
-        rounds.append({method: found[method] for method in args.methods})
-    rows = summary(rounds)
-    print(table(rows))
-    for method in args.methods:
-        for kind, size in rounds[0][method]['largest']:
+    contest = Contest(contenders(args), args)
+    contest.run()
+    print(contest.table(COLUMNS))
+    for method, figures in (contest.rounds or [{}])[0].items():
+        for kind, size in figures['largest']:
             print(f'{method:8} {size / args.batch / MEGA:8.2f} MB/img {kind}')
-    if (
-        args.backbone,
-        args.img_size,
-        args.dtype,
-    ) == USUAL and 'um-mae' in rows:
-        print(against_official(rows))
-    if args.out:
-        settings = {**vars(args), 'out': None}
-        content = dict(
-            settings=settings, **surroundings(), summary=rows, rounds=rounds
-        )
-        with whole_file(args.out) as partial:
-            partial.write_text(json.dumps(content, indent=1) + '\n')
+    usual = (args.backbone, args.img_size, args.dtype) == USUAL
+    if usual and 'um-mae' in contest.summary():
+        print(against_official(contest.summary()))
 
 
 if __name__ == '__main__':

@@ -6,35 +6,37 @@ import sys
 import pytest
 import torch
 
-from tests.engine.tiny_run import ROOT
+from benchmarks import method_models, methods
+from benchmarks.contender import Contender
+from mixmae.engine.command_line import run_tool
+from mixmae.registry import MODELS
 from tests.models.pairs import pair_config
-from tests.tools.running import load_tool, run_tool
-
-PATH = ROOT / 'benchmarks' / 'methods.py'
+from tests.tools.running import run_tool as run_apart
 
 
-@pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(str(PATH.parent))
-    module = load_tool(PATH)
+@pytest.fixture(autouse=True)
+def same_threads():
     threads = torch.get_num_threads()
-    yield module
+    yield
     torch.set_num_threads(threads)
 
 
-def test_measures_each_method(monkeypatch, tool):
+def test_measures_each_method(monkeypatch):
     names = {'um-mae': 'um-mae', 'simmim': 'simmim-16', 'mixmae': 'mixmae'}
     monkeypatch.setattr(
-        tool,
+        method_models,
         'model_config',
         lambda method, *_: pair_config('log-swin', names[method]),
     )
     options = ['--img-size', '128', '--batch', '3', '--list-saved', '3']
     quick = ['--steps', '1', '--warmup', '0', '--threads', '1']
     quick += ['--clock', 'cpu']
-    monkeypatch.setattr(sys, 'argv', [str(PATH), *options, *quick])
-    args = tool.parse_args()
-    found = {name: tool.measure(args, name) for name in tool.METHODS}
+    monkeypatch.setattr(sys, 'argv', ['methods', *options, *quick])
+    found = {
+        one.name: methods.measure(dict(one.settings))
+        for one in methods.contenders(methods.parse_args())
+    }
+    assert set(found) == set(names)
     for row in found.values():
         assert row['images_per_second'] > 0 and len(row['step_seconds']) == 1
         assert row['peak_bytes'] > 1e8
@@ -47,10 +49,10 @@ def test_measures_each_method(monkeypatch, tool):
 
 
 @pytest.mark.parametrize('backbone', ['swin-t', 'pvt-s'])
-def test_one_network_under_three_methods(tool, backbone):
-    found = tool.networks(backbone, 256)
+def test_one_network_under_three_methods(backbone):
+    found = method_models.networks(backbone, 256)
     with torch.device('meta'):
-        built = {name: tool.MODELS.build(found[name]) for name in found}
+        built = {name: MODELS.build(found[name]) for name in found}
     assert len({str(net.num_features) for net in built.values()}) == 1
     assert len({str(net.depths) for net in built.values()}) == 1
     sizes = {
@@ -75,44 +77,26 @@ def row(speed: float, saved: float = 2e8) -> dict:
     }
 
 
-def test_speeds_compare_within_a_round(tool):
-    """A machine that becomes half as fast changes no ratio."""
-    rounds = [
-        {'um-mae': row(6.0), 'simmim': row(2.0)},
-        {'um-mae': row(3.0), 'simmim': row(1.0)},
-        {'um-mae': row(6.2), 'simmim': row(2.0)},
-    ]
-    found = tool.summary(rounds)
-    assert found['um-mae']['images_per_second'] == 6.0
-    assert found['um-mae']['slowest_round'] == 3.0
-    assert found['um-mae']['times_simmim'] == 3.0
-    assert found['simmim']['times_simmim'] == 1.0
-    lines = tool.table(found).splitlines()
-    found = ' '.join(lines[1].split())
-    assert found == 'um-mae 6.00 (3.00 to 6.20) 3.00 200.0 1000'
-    assert 'times_simmim' not in tool.summary([{'mixmae': row(1)}])['mixmae']
-
-
 def test_methods_take_turns_and_figures_are_written(
-    tool, monkeypatch, tmp_path, capsys
+    monkeypatch, tmp_path, capsys
 ):
     calls = []
 
-    def measure(args, method):
-        calls.append(method)
-        return row(4.0, saved=56.5e6)
+    def measure(self, seconds):
+        calls.append(self.name)
+        return {**row(4.0, saved=56.5e6), 'process_seconds': 1.0}
 
-    monkeypatch.setattr(tool, 'measure_apart', measure)
+    monkeypatch.setattr(Contender, 'measure', measure)
     out = tmp_path / 'new' / 'figures.json'
     options = ['--rounds', '2', '--list-saved', '1', '--out', str(out)]
-    monkeypatch.setattr(sys, 'argv', [str(PATH), *options])
-    tool.main()
-    first = ['mixmae', 'um-mae', 'simmim']
+    monkeypatch.setattr(sys, 'argv', ['methods', *options])
+    methods.main()
+    first = ['simmim', 'mixmae', 'um-mae']
     assert calls == [*first, *first[1:], first[0]]
     written = json.loads(out.read_text())
     assert len(written['rounds']) == 2 and written['commit']
     assert written['settings']['backbone'] == 'swin-t'
-    assert written['summary']['um-mae']['times_simmim'] == 1.0
+    assert written['summary']['um-mae']['images_per_second']['ratio'] == 1.0
     said = capsys.readouterr().out
     assert '226 (measured elsewhere): 4.00 times less' in said
     assert '3.00 MB/img (2, 3) float32 here.py:1' in said
@@ -130,12 +114,10 @@ def test_methods_take_turns_and_figures_are_written(
         (['--backbone', 'vit-b'], '--backbone vit-b: choose swin- or pvt-'),
     ],
 )
-def test_bad_arguments_are_one_line(
-    tool, monkeypatch, capsys, options, message
-):
-    monkeypatch.setattr(sys, 'argv', [str(PATH), *options])
+def test_bad_arguments_are_one_line(monkeypatch, capsys, options, message):
+    monkeypatch.setattr(sys, 'argv', ['methods', *options])
     with pytest.raises(SystemExit) as exit_:
-        tool.run_tool(tool.main)
+        run_tool(methods.main)
     assert exit_.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
 
@@ -145,7 +127,8 @@ def test_runs_a_method_in_a_process_of_its_own(tmp_path):
     out = tmp_path / 'figures.json'
     small = ['--methods', 'simmim', '--img-size', 64, '--batch', 1]
     quick = ['--rounds', 1, '--steps', 1, '--warmup', 0, '--threads', 1]
-    done = run_tool(PATH, *small, *quick, '--out', out)
+    small += ['--backbone', 'swin-mini']
+    done = run_apart('-m', 'benchmarks.methods', *small, *quick, '--out', out)
     found = json.loads(out.read_text())['summary']
-    assert found['simmim']['saved_bytes_per_image'] > 1e6
+    assert found['simmim']['saved_bytes_per_image']['median'] > 1e6
     assert done.stdout.splitlines()[1].startswith('simmim ')
