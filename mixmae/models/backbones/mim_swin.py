@@ -75,6 +75,8 @@ class MIMSwin(HierarchicalBackbone):
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
         with_cp: recompute blocks in the backward pass, to save memory.
+        scores: whether attention's backward pass recomputes its score
+            matrices; see ``WindowAttention``.
         norm_eps: epsilon of the layer norms.
         block_norm_eps: of those inside the blocks; None = ``norm_eps``.
         output_norms: see ``HierarchicalBackbone.finish``.
@@ -104,6 +106,7 @@ class MIMSwin(HierarchicalBackbone):
         bias_resize: str = 'bicubic',
         sort_groups: bool = True,
         with_cp: bool = False,
+        scores: str = 'auto',
         norm_eps: float = 1e-5,
         block_norm_eps: float | None = None,
         output_norms: bool = True,
@@ -178,6 +181,7 @@ class MIMSwin(HierarchicalBackbone):
                     merging=merging,
                     # A cell is half as wide as a token of the last stage.
                     cell=2.0 ** (stages - 2 - i),
+                    scores=scores,
                 )
             )
         self.finish(norm_eps, output_norms)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from mixmae.models.layers.biased_attention import Part, biased_attention
 from mixmae.models.layers.log_coordinate_bias import (
     LogCoordinateBias,
     TokenPairs,
@@ -18,6 +19,8 @@ from mixmae.models.layers.position_bias import (
     RelativePositionBias,
 )
 from mixmae.models.layers.windows import Layout
+
+SCORES = ('auto', 'kept', 'recomputed')
 
 
 class AttentionHeads(nn.Module):
@@ -67,6 +70,13 @@ class WindowAttention(AttentionHeads):
         bias_resize: see ``RelativePositionBias``.
         bias_dims: hidden channels of a ``LogCoordinateBias``; None = a
             ``RelativePositionBias``.
+        scores: what becomes of the score matrices in training, one of
+            ``SCORES``: 'kept' by torch's attention if it has to,
+            'recomputed' in the backward pass (``biased_attention``; compiled
+            code keeps torch's), or 'auto', recomputed on a CPU.
+
+    Raises:
+        ValueError: unknown ``scores``, or the heads do not fit.
     """
 
     def __init__(
@@ -76,8 +86,14 @@ class WindowAttention(AttentionHeads):
         window: int,
         bias_resize: str = 'bicubic',
         bias_dims: int | None = None,
+        scores: str = 'auto',
     ) -> None:
         super().__init__(embed_dims, num_heads)
+        if scores not in SCORES:
+            raise ValueError(
+                f'scores must be one of {list(SCORES)}, got {scores!r}'
+            )
+        self.scores = scores
         self.position_bias: OffsetBias = (
             RelativePositionBias(window, num_heads, bias_resize)
             if bias_dims is None
@@ -89,7 +105,9 @@ class WindowAttention(AttentionHeads):
         if layout.real is not None:
             x = x.masked_fill(~layout.real, 0)
         qkv = self.heads(x)
-        if layout.pairs is not None:
+        if self._recomputed(qkv):
+            out = biased_attention(qkv, *self._parts(layout), layout.allow)
+        elif layout.pairs is not None:
             out = self._attend_gathered(qkv, layout.pairs, layout.allow)
         elif len(layout.parts) == 1:
             out = self._attend(qkv, layout.positions, layout.allow)
@@ -102,6 +120,32 @@ class WindowAttention(AttentionHeads):
             )
             out = torch.cat([self._attend(*part) for part in parts], dim=2)
         return self.proj(out)
+
+    def _recomputed(self, qkv: Tensor) -> bool:
+        """Whether the backward pass computes the scores again."""
+        if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return False
+        if self.scores == 'auto':
+            return qkv.device.type == 'cpu'
+        return self.scores == 'recomputed'
+
+    def _parts(self, layout: Layout) -> tuple[Tensor, list[Part]]:
+        """Biases by offset, and the tokens among which they are looked up."""
+        if layout.pairs is not None:
+            assert isinstance(self.position_bias, LogCoordinateBias)
+            rows = self.position_bias.at(layout.pairs.offsets())
+            return rows, [Part(slice(None), layout.pairs.row)]
+        rows = self.position_bias.rows()
+        if len(layout.parts) == 1:
+            index = self.position_bias.pairs(layout.positions)
+            return rows, [Part(slice(None), index)]
+        assert layout.positions is not None
+        parts, start = [], 0
+        for positions in layout.positions.split(layout.parts):
+            tokens = slice(start, start + len(positions))
+            parts.append(Part(tokens, self.position_bias.pairs(positions)))
+            start = tokens.stop
+        return rows, parts
 
     def _attend(
         self,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mixmae.models.layers.biased_attention import biases
 from mixmae.models.layers.position_bias import OffsetBias
 
 
@@ -105,9 +106,7 @@ class LogCoordinateBias(OffsetBias):
 
     def among(self, pairs: TokenPairs) -> Tensor:
         """The biases of pairs, (B, nW, heads, N, N)."""
-        rows = self.at(pairs.offsets())
-        bias = rows.index_select(0, pairs.row.flatten())
-        return bias.view(*pairs.row.shape, -1).permute(0, 1, 4, 2, 3)
+        return biases(self.at(pairs.offsets()), pairs.row)
 
 
 def _pairs(steps: Tensor) -> Tensor:

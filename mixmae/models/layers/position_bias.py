@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.bias_resize import check_method, resize_table
+from mixmae.models.layers.biased_attention import biases
 
 
 class OffsetBias(nn.Module, ABC):
@@ -36,11 +37,13 @@ class OffsetBias(nn.Module, ABC):
         Returns:
             (heads, N, N).
         """
-        index = self.index
-        if positions is not None:
-            index = index[positions][:, positions]
-        bias = self.rows().index_select(0, index.flatten())
-        return bias.view(*index.shape, -1).permute(2, 0, 1)
+        return biases(self.rows(), self.pairs(positions))
+
+    def pairs(self, positions: Tensor | None = None) -> Tensor:
+        """The row of each pair of tokens, long (N, N); see ``forward``."""
+        if positions is None:
+            return self.index
+        return self.index[positions][:, positions]
 
     @abstractmethod
     def rows(self) -> Tensor:

@@ -42,6 +42,7 @@ class SwinStage(nn.Module):
             ``ConvMerging``.
         cell: side, in tokens of this stage, of the cells from which
             gathered tokens come; see ``TokenPairs``.
+        scores: see ``WindowAttention``.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SwinStage(nn.Module):
         bias_dims: int | None = None,
         merging: str = 'linear',
         cell: float = 1.0,
+        scores: str = 'auto',
     ) -> None:
         super().__init__()
         self.window = window
@@ -79,7 +81,12 @@ class SwinStage(nn.Module):
             TransformerBlock(
                 embed_dims,
                 WindowAttention(
-                    embed_dims, num_heads, window, bias_resize, bias_dims
+                    embed_dims,
+                    num_heads,
+                    window,
+                    bias_resize,
+                    bias_dims,
+                    scores,
                 ),
                 mlp_ratio,
                 drop_path[i] if drop_path else 0.0,

@@ -76,3 +76,47 @@ def test_self_attention_meets_everybody():
 def test_heads_must_divide_dims():
     with pytest.raises(ValueError, match='embed_dims 8 .* num_heads 3'):
         SelfAttention(8, 3)
+
+
+def layouts():
+    """One of each kind, for a window of 4."""
+    groups = AttentionGroups(random_mask(96, 80))
+    small = AttentionGroups(random_mask(64, 64))
+    order = small.order(4, 4)
+    assert order is not None
+    places = torch.cartesian_prod(torch.arange(8), torch.arange(8))
+    coords = 2 * places.view(1, 8, 8, 2) + torch.randint(2, (3, 8, 8, 2))
+    return {
+        'windows': Windows((8, 8), 4),
+        'padded groups': Windows((6, 5), 4, groups=groups),
+        'shifted': Windows((8, 8), 4, shift=2),
+        'clamped': Windows((2, 4), 4),
+        'visible padding': Windows((6, 5), 4, mask_padding=False),
+        'sorted': SortedTokens((4, 4), 4, order),
+        'gathered': Windows((8, 8), 4, shift=2, coords=coords.float()),
+    }
+
+
+@pytest.mark.parametrize('name', layouts())
+def test_recomputed_scores_change_nothing(name):
+    torch.manual_seed(0)
+    layout = layouts()[name]
+    bias_dims = 8 if name == 'gathered' else None
+    attention = WindowAttention(8, 2, 4, bias_dims=bias_dims).double()
+    x = layout.partition(torch.randn(3, *layout.grid, 8).double())
+    results = []
+    for scores in ('kept', 'recomputed'):
+        attention.scores = scores
+        attention.zero_grad()
+        tokens = x.clone().requires_grad_()
+        out = attention(tokens, layout)
+        out.square().sum().backward()
+        grads = [p.grad for p in attention.parameters()]
+        results.append([out, tokens.grad, *grads])
+    for kept, recomputed in zip(*results, strict=True):
+        torch.testing.assert_close(kept, recomputed, rtol=1e-10, atol=1e-10)
+
+
+def test_scores_must_be_known():
+    with pytest.raises(ValueError, match="scores must be one of.*'never'"):
+        WindowAttention(8, 2, 4, scores='never')
