@@ -44,6 +44,12 @@ HOOKS = Registry(
     scope='mixmae',
     locations=['mixmae.engine.hooks'],
 )
+LOG_PROCESSORS = Registry(
+    'log processor',
+    parent=mmengine_registry.LOG_PROCESSORS,
+    scope='mixmae',
+    locations=['mixmae.engine.throughput_log_processor'],
+)
 OPTIM_WRAPPERS = Registry(
     'optim wrapper',
     parent=mmengine_registry.OPTIM_WRAPPERS,
@@ -91,9 +97,6 @@ INFERENCERS = Registry(
 # warns at every look-up of a part of its own.
 EVALUATORS = Registry(
     'evaluator', parent=mmengine_registry.EVALUATOR, scope='mixmae'
-)
-LOG_PROCESSORS = Registry(
-    'log processor', parent=mmengine_registry.LOG_PROCESSORS, scope='mixmae'
 )
 OPTIMIZERS = Registry(
     'optimizer', parent=mmengine_registry.OPTIMIZERS, scope='mixmae'

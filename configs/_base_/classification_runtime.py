@@ -8,6 +8,9 @@ default_hooks = dict(
     checkpoint=dict(
         type='mixmae.DurableCheckpointHook', interval=5, max_keep_ckpts=2
     ),
+    # Images per second, share of the time that went by waiting for data, and
+    # how much of what the device can do is put to use.
+    throughput=dict(type='mixmae.ThroughputHook'),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='mixmae.InterruptHook'),
     # Updates by NaN or infinity are left out and told; too many in a row stop
@@ -31,4 +34,5 @@ model_wrapper_cfg = dict(
     broadcast_buffers=False,
     gradient_as_bucket_view=True,
 )
+log_processor = dict(type='mixmae.ThroughputLogProcessor', window_size=50)
 randomness = dict(seed=0)

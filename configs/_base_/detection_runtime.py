@@ -6,6 +6,9 @@ custom_imports = dict(imports=['mixmae.datasets.checked_coco'])
 default_hooks = dict(
     # Whole or not there, with a checksum, and written beside the training.
     checkpoint=dict(type='mixmae.DurableCheckpointHook', max_keep_ckpts=3),
+    # Images per second, and the share of the time that went by waiting for
+    # data. (The images have many sizes, so that no count of operations fits.)
+    throughput=dict(type='mixmae.ThroughputHook', mfu=False),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='mixmae.InterruptHook'),
     # Updates by NaN or infinity are left out and told; too many in a row stop
@@ -25,4 +28,5 @@ visualizer = dict(
     type='DetLocalVisualizer',
     vis_backends=[dict(type='LocalVisBackend')],
 )
+log_processor = dict(type='mixmae.ThroughputLogProcessor')
 randomness = dict(seed=0)

@@ -15,6 +15,9 @@ default_hooks = dict(
         max_keep_ckpts=2,
         save_best='mIoU',
     ),
+    # Images per second, and the share of the time that went by waiting for
+    # data. (Auxiliary heads elude the count of operations.)
+    throughput=dict(type='mixmae.ThroughputHook', mfu=False),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='mixmae.InterruptHook'),
     # Updates by NaN or infinity are left out and told; too many in a row stop
@@ -45,7 +48,7 @@ visualizer = dict(
     type='SegLocalVisualizer', vis_backends=vis_backends, alpha=0.6
 )
 
-log_processor = dict(by_epoch=False)
+log_processor = dict(type='mixmae.ThroughputLogProcessor', by_epoch=False)
 log_level = 'INFO'
 load_from = None
 resume = False

@@ -10,6 +10,7 @@ from mixmae.engine.hooks.interrupt_hook import InterruptHook
 from mixmae.engine.hooks.probe_hook import ProbeHook
 from mixmae.engine.hooks.reconstruction_hook import ReconstructionHook
 from mixmae.engine.hooks.step_seed_hook import StepSeedHook
+from mixmae.engine.hooks.throughput_hook import ThroughputHook
 from mixmae.engine.hooks.update_border_hook import UpdateBorderHook
 from mixmae.engine.hooks.watchdog_hook import WatchdogHook
 from mixmae.engine.hooks.whole_model_hook import WholeModelHook
@@ -23,6 +24,7 @@ __all__ = [
     'ProbeHook',
     'ReconstructionHook',
     'StepSeedHook',
+    'ThroughputHook',
     'UpdateBorderHook',
     'WatchdogHook',
     'WholeModelHook',

@@ -1,0 +1,166 @@
+"""Measures how well a training uses its devices."""
+
+from __future__ import annotations
+
+import functools
+import resource
+import sys
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mixmae.engine.flops import training_flops
+from mixmae.engine.matmul_rate import matmul_rate
+from mixmae.engine.throughput import Throughput
+from mixmae.registry import HOOKS, MODELS
+
+# A machine does not change within a process.
+measured_rate = functools.cache(matmul_rate)
+
+
+@HOOKS.register_module()
+class ThroughputHook(Hook):
+    """Times iterations, and relates them to what the devices can do.
+
+    ``ThroughputLogProcessor`` puts ``figures`` into the log. Measuring reads
+    two clocks an iteration and waits for no GPU.
+
+    Args:
+        mfu: relate to the device. False where images have many sizes, so
+            that one count of operations does not fit them.
+        warm_up: the first iterations, which do not count.
+    """
+
+    # Behind all others: what they do is part of an iteration, not of the
+    # wait for the next batch.
+    priority = 'LOWEST'
+
+    def __init__(self, mfu: bool = True, warm_up: int = 3) -> None:
+        self.mfu = mfu
+        self.warm_up = warm_up
+        self._throughput = Throughput()
+        self._image_shape: tuple[int, ...] | None = None
+        self._rate: float | None = None
+        self._flops: float | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Measures the device, while nothing else runs on it."""
+        window = runner.log_processor.window_size
+        self._throughput = Throughput(window, self.warm_up)
+        self._image_shape = self._flops = self._rate = None
+        if self.mfu:
+            device = next(runner.model.parameters()).device
+            self._rate = measured_rate(device, _dtype(runner.optim_wrapper))
+            if device.type == 'cuda':
+                # The matrices are no part of what training needs.
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats(device)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """What lies between epochs is no iteration's."""
+        self._throughput.resume()
+
+    def after_val(self, runner: Runner) -> None:
+        """Nor is validation, which a loop by iterations has in between."""
+        self._throughput.resume()
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """The batch is there."""
+        self._throughput.fetched()
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """The iteration has ended."""
+        images = data_batch['inputs'] if isinstance(data_batch, dict) else []
+        if self._image_shape is None and len(images):
+            self._image_shape = tuple(images[0].shape)
+        self._throughput.done(len(images))
+
+    def figures(self, runner: Runner) -> dict[str, float]:
+        """What is known before this iteration has ended.
+
+        Returns:
+            ``eta``: seconds until the training ends, validation included as
+            far as there was any; ``img_per_s``: images per second of all
+            processes, over the log's window; ``data_wait``: share of that
+            time, 0 to 1, in which this process waited for batches;
+            ``matmul_mfu``: model FLOPs utilisation, 0 to 1: the operations
+            that the plain network needs (``training_flops``), over those
+            that the devices do in matrix products alone (``matmul_rate``,
+            measured before training; on several devices, all are taken to be
+            like this one). What is not known is left out.
+        """
+        left = runner.max_iters - runner.iter - 1
+        eta = self._throughput.seconds_for(left)
+        rate = self._throughput.images_per_second
+        data_wait = self._throughput.data_wait
+        if eta is None or rate is None or data_wait is None:
+            return {}
+        found = {'eta': eta}
+        if rate > 0:
+            found['img_per_s'] = rate * get_world_size()
+        found['data_wait'] = data_wait
+        flops = self._flops_per_image(runner)
+        if flops and self._rate:
+            found['matmul_mfu'] = flops * rate / self._rate
+        return found
+
+    def _flops_per_image(self, runner: Runner) -> float | None:
+        """Counted once, when training has begun, to delay no start."""
+        if self._flops is None and self._rate and self._image_shape:
+            with self._throughput.excused():
+                self._count(runner, self._image_shape, self._rate)
+        return self._flops
+
+    def _count(
+        self, runner: Runner, image_shape: tuple[int, ...], rate: float
+    ) -> None:
+        try:
+            self._flops = training_flops(_whole_model(runner), image_shape)
+        except ValueError as error:
+            self._rate = None
+            runner.logger.info(f'The log has no matmul_mfu: {error}')
+        else:
+            runner.logger.info(
+                f'matmul_mfu: {self._flops / 1e9:.3g} GFLOPs per image over '
+                f'{rate / 1e9:.3g} GFLOP/s of matrix products per device, as '
+                f'measured before training'
+            )
+
+
+def peak_memory() -> float:
+    """Most memory that this process has held, without a GPU's, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == 'darwin' else 2**10)
+
+
+def _dtype(optim_wrapper: Any) -> torch.dtype:
+    """What matrix products are computed in."""
+    for name in ('dtype', 'cast_dtype'):
+        found = getattr(optim_wrapper, name, None)
+        if isinstance(found, torch.dtype):
+            return found
+    return torch.float32
+
+
+def _whole_model(runner: Runner) -> nn.Module:
+    """The model; another, without values, if its parameters are sharded."""
+    model = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    if any(hasattr(one, 'to_local') for one in model.parameters()):
+        with torch.device('meta'):
+            return MODELS.build(runner.cfg.model)
+    return model

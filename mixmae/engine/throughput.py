@@ -1,0 +1,108 @@
+"""How fast a training gets on, and how long it waits for data."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Iteration(NamedTuple):
+    """What one iteration took.
+
+    Attributes:
+        images: of this process.
+        wait: seconds until its batch was there.
+        seconds: in all, from the end of the one before.
+    """
+
+    images: int
+    wait: float
+    seconds: float
+
+
+class Throughput:
+    """Times iterations from the end of one to the end of the next.
+
+    Whatever happens in an iteration counts, a checkpoint too; what happens
+    in between, as validation does, counts only in the time that is left.
+
+    Args:
+        window: iterations that rates are taken over, the latest.
+        warm_up: iterations that do not count, the first: kernels are chosen
+            or compiled, and workers and caches are started in them.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        window: int = 50,
+        warm_up: int = 3,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._latest: deque[Iteration] = deque(maxlen=window)
+        self._warm_up = warm_up
+        self._clock = clock
+        self._mark = self._fetched = clock()
+        # When the first iteration that counts began, and how many there are.
+        self._began: float | None = None
+        self._count = 0
+
+    def resume(self) -> None:
+        """What has happened since the last iteration was none of it."""
+        self._mark = self._clock()
+
+    def fetched(self) -> None:
+        """The batch of an iteration is there."""
+        self._fetched = self._clock()
+
+    def done(self, images: int) -> None:
+        """The iteration has ended."""
+        now = self._clock()
+        if self._warm_up > 0:
+            self._warm_up -= 1
+        else:
+            if self._began is None:
+                self._began = self._mark
+            wait = self._fetched - self._mark
+            self._latest.append(Iteration(images, wait, now - self._mark))
+            self._count += 1
+        self._mark = now
+
+    @contextmanager
+    def excused(self) -> Iterator[None]:
+        """What the block takes of the iteration under way counts nowhere."""
+        begin = self._clock()
+        yield
+        seconds = self._clock() - begin
+        self._mark += seconds
+        self._fetched += seconds
+        if self._began is not None:
+            self._began += seconds
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Of this process; None before there are any figures."""
+        seconds = self._seconds()
+        if not seconds:
+            return None
+        return sum(one.images for one in self._latest) / seconds
+
+    @property
+    def data_wait(self) -> float | None:
+        """Share of the time that was spent waiting for batches."""
+        seconds = self._seconds()
+        if not seconds:
+            return None
+        return sum(one.wait for one in self._latest) / seconds
+
+    def seconds_for(self, iterations: int) -> float | None:
+        """Time that so many more will take, with pauses as so far."""
+        if not self._count or self._began is None:
+            return None
+        return (self._mark - self._began) / self._count * iterations
+
+    def _seconds(self) -> float:
+        return sum(one.seconds for one in self._latest)

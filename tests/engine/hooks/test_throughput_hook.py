@@ -1,0 +1,226 @@
+"""The figures of a log, in runs whose clock is set by what happens."""
+
+import json
+import logging
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.flops import training_flops
+from mixmae.engine.hooks import throughput_hook
+from mixmae.engine.throughput import Throughput
+from mixmae.registry import DATASETS, HOOKS
+from tests.engine.tiny_run import SquaresDataset, tiny_config
+
+RATE = 1e9
+
+
+class Clock:
+    """Shows what it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = Clock()
+
+
+@DATASETS.register_module()
+class SlowSquares(SquaresDataset):
+    """Takes a second an image."""
+
+    def __getitem__(self, index):
+        CLOCK.now += 1.0
+        return super().__getitem__(index)
+
+
+@HOOKS.register_module()
+class TimePasses(Hook):
+    """A step takes 12 seconds, what is done behind the log 2, a start 1000.
+
+    Validation and what is done between epochs take 100.
+    """
+
+    priority = 'VERY_LOW'
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.begin = CLOCK.now
+
+    def after_train_iter(
+        self, runner, batch_idx, data_batch=None, outputs=None
+    ):
+        # Not of the clock of a validation set that is as slow.
+        CLOCK.now = self.begin + 14.0
+        if runner.iter == self.first:
+            CLOCK.now += 1000.0
+
+    def before_train(self, runner):
+        self.first = runner.iter
+
+    def after_train_epoch(self, runner):
+        CLOCK.now += 50.0
+
+    def after_val(self, runner):
+        CLOCK.now = self.end + 50.0
+
+    def before_val(self, runner):
+        self.end = CLOCK.now
+
+
+@pytest.fixture
+def config(tmp_path, request, monkeypatch):
+    """Three epochs of 4 micro-iterations of 4 images."""
+    CLOCK.now = 0.0
+    monkeypatch.setattr(
+        throughput_hook, 'Throughput', partial(Throughput, clock=CLOCK)
+    )
+    monkeypatch.setattr(throughput_hook, 'measured_rate', lambda *_: RATE)
+    found = tiny_config(tmp_path)
+    found['custom_imports']['imports'].append(__name__)
+    for name in ('train', 'val'):
+        found[f'{name}_dataloader']['dataset']['type'] = 'SlowSquares'
+    found['custom_hooks'] = [dict(type='TimePasses')]
+    found['default_hooks']['throughput'].update(warm_up=1)
+    found['experiment_name'] = request.node.name
+    found['log_level'] = 'ERROR'
+    return found
+
+
+def train(config):
+    """The training lines of the JSON, and the run."""
+    runner = Runner.from_cfg(Config(config))
+    runner.train()
+    [path] = Path(config['work_dir']).glob('*/vis_data/scalars.json')
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [row for row in rows if 'loss' in row], runner
+
+
+def expected_eta(iteration, pauses=0, iterations=12, first=0):
+    """Seconds left, as the log of an iteration (from 0) has them."""
+    counted = iteration - first - 1
+    seconds = 18 * counted + 100 * pauses
+    return seconds / counted * (iterations - iteration - 1)
+
+
+def test_figures_of_epochs(config):
+    """Neither a slow start nor what lies between epochs is in the rates."""
+    rows, runner = train(config)
+    assert len(rows) == 12
+    for row in rows[:2]:
+        assert not {'eta', 'img_per_s', 'data_wait', 'matmul_mfu'} & set(row)
+    flops = training_flops(runner.model, (3, 32, 32))
+    for i, row in enumerate(rows[2:], start=2):
+        assert row['img_per_s'] == pytest.approx(4 / 18)
+        assert row['data_wait'] == pytest.approx(4 / 18)
+        assert row['matmul_mfu'] == pytest.approx(4 / 18 * flops / RATE)
+        assert row['eta'] == pytest.approx(expected_eta(i, pauses=i // 4))
+        assert row['memory'] > 50
+
+
+def test_figures_of_loops_by_iterations(config):
+    """Validation comes between two iterations there."""
+    config['train_dataloader']['sampler'] = dict(
+        type='InfiniteSampler', shuffle=False
+    )
+    config['train_cfg'] = dict(
+        type='ResumableIterLoop', max_iters=8, val_interval=4
+    )
+    config['param_scheduler'] = []
+    config['default_hooks']['checkpoint'].update(by_epoch=False, interval=4)
+    config['log_processor']['by_epoch'] = False
+    rows, _ = train(config)
+    assert len(rows) == 8
+    for i, row in enumerate(rows[2:], start=2):
+        assert row['img_per_s'] == pytest.approx(4 / 18)
+        assert row['data_wait'] == pytest.approx(4 / 18)
+        # Of the 100 seconds of a pause, validation is 50.
+        eta = expected_eta(i, pauses=(i // 4) / 2, iterations=8)
+        assert row['eta'] == pytest.approx(eta)
+
+
+def test_a_last_batch_that_is_smaller(config):
+    config['train_dataloader'].update(
+        sampler=dict(type='DefaultSampler', shuffle=False), drop_last=False
+    )
+    config['train_dataloader']['dataset']['length'] = 14
+    rows, _ = train(config)
+    # 4, 4, 4 and 2 images; the first does not count, the last is not seen.
+    assert rows[3]['img_per_s'] == pytest.approx(8 / 36)
+    assert rows[4]['img_per_s'] == pytest.approx(10 / (18 + 18 + 16))
+    assert rows[4]['data_wait'] == pytest.approx(10 / (18 + 18 + 16))
+
+
+def test_a_resumed_run_knows_its_end_at_once(config):
+    train(config)
+    load_only_safely()
+    work_dir = Path(config['work_dir'])
+    config.update(
+        resume=True,
+        load_from=str(work_dir / 'epoch_2.pth'),
+        work_dir=str(work_dir / 'again'),
+        experiment_name=config['experiment_name'] + '-again',
+    )
+    rows, _ = train(config)
+    assert [row['step'] for row in rows] == [9, 10, 11, 12]
+    assert 'eta' not in rows[1]
+    assert rows[2]['eta'] == pytest.approx(expected_eta(10, first=8))
+    assert rows[2]['img_per_s'] == pytest.approx(4 / 18)
+
+
+def test_lines_of_the_log(config, capfd):
+    config['log_level'] = 'INFO'
+    config['train_cfg']['max_epochs'] = 1
+    train(config)
+    captured = capfd.readouterr()
+    text = captured.out + captured.err
+    lines = [line for line in text.splitlines() if 'Epoch(train)' in line]
+    assert 'img_per_s' not in lines[1]
+    assert re.search(
+        r'eta: 0:00:18  .*  img_per_s: 0\.222  data_wait: 22\.2%  '
+        r'matmul_mfu: \d+\.\d%  memory: \d+$',
+        lines[2],
+    )
+    [about] = [line for line in text.splitlines() if 'GFLOPs per' in line]
+    assert 'over 1 GFLOP/s of matrix products' in about
+
+
+def test_images_that_cannot_be_counted(config, monkeypatch):
+    """The log says so once, and has all other figures."""
+
+    def refuse(model, shape):
+        raise ValueError('the operations cannot be counted')
+
+    monkeypatch.setattr(throughput_hook, 'training_flops', refuse)
+    said = []
+    monkeypatch.setattr(
+        logging.Logger, 'info', lambda self, text, *_: said.append(str(text))
+    )
+    rows, _ = train(config)
+    assert not any('matmul_mfu' in row for row in rows)
+    assert rows[-1]['img_per_s'] == pytest.approx(4 / 18)
+    assert len([text for text in said if 'cannot be counted' in text]) == 1
+
+
+def test_what_is_drawn_does_not_change(config):
+    """Counting in the middle of a training draws nothing, drop path too."""
+    config['model']['backbone']['drop_path_rate'] = 0.5
+    rows, runner = train(config)
+    assert 'matmul_mfu' in rows[-1]
+    config['work_dir'] += '/plain'
+    config['experiment_name'] += '-plain'
+    del config['default_hooks']['throughput']
+    plain, other = train(config)
+    assert not any('img_per_s' in row for row in plain)
+    assert [x['loss'] for x in rows] == [x['loss'] for x in plain]
+    state = other.model.state_dict()
+    for name, value in runner.model.state_dict().items():
+        assert torch.equal(value, state[name])
