@@ -1,13 +1,33 @@
-# Sourced by dist_train.sh and dist_test.sh.
+# Sourced by dist_train.sh, dist_test.sh, slurm_train.sh and slurm_test.sh.
 # launch PROCESSES SCRIPT [ARGUMENTS...]: run SCRIPT by torchrun.
+# interpreter: the Python to run.
 
-# A positive whole number, or a clear line instead of torchrun's traceback.
-case $GPUS in
-'' | *[!0-9]* | 0)
-    echo "$0: GPUS must be a whole number above 0, got '$GPUS'" >&2
+# NAME VALUE: a positive whole number, or a clear line instead of a traceback.
+whole_number() {
+    case $2 in
+    '' | *[!0-9]* | 0)
+        echo "$0: $1 must be a whole number above 0, got '$2'" >&2
+        exit 2
+        ;;
+    esac
+}
+whole_number GPUS "$GPUS"
+whole_number NNODES "${NNODES:-1}"
+case ${NODE_RANK:-0} in
+*[!0-9]*)
+    echo "$0: NODE_RANK must be 0 to NNODES - 1, got '$NODE_RANK'" >&2
     exit 2
     ;;
 esac
+if [ "${NODE_RANK:-0}" -ge "${NNODES:-1}" ]; then
+    echo "$0: NODE_RANK must be 0 to NNODES - 1, got NODE_RANK=$NODE_RANK of NNODES=${NNODES:-1}" >&2
+    exit 2
+fi
+# It would wait for itself.
+if [ "${NODE_RANK:-0}" -gt 0 ] && [ -z "$MASTER_ADDR" ]; then
+    echo "$0: NODE_RANK=$NODE_RANK needs MASTER_ADDR, the address of the node of NODE_RANK=0" >&2
+    exit 2
+fi
 
 # Each process would otherwise start a thread for every core of the node.
 cores_per_process() {

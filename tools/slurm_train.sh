@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Train under Slurm.
 #
-#   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...] \
+#   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [PORT=29500] [SRUN_ARGS=...] \
 #       tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
 if [ $# -lt 4 ]; then
-    echo "usage: [GPUS=] [GPUS_PER_NODE=] [CPUS_PER_TASK=] [SRUN_ARGS=] $0 PARTITION JOB_NAME CONFIG WORK_DIR [ARGS...]" >&2
+    echo "usage: [GPUS=] [GPUS_PER_NODE=] [CPUS_PER_TASK=] [PORT=] [SRUN_ARGS=] $0 PARTITION JOB_NAME CONFIG WORK_DIR [ARGS...]" >&2
     exit 2
 fi
 PARTITION=$1
@@ -14,12 +14,18 @@ WORK_DIR=$4
 shift 4
 TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-8}
+source "$TOOLS/launch.sh"
 GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
-# SRUN_ARGS is split into words on purpose.
+whole_number GPUS_PER_NODE "$GPUS_PER_NODE"
+whole_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}"
+# Where the ranks meet; MMEngine takes 29500 if it is not said.
+if [ -n "$PORT" ]; then export MASTER_PORT=${MASTER_PORT:-$PORT}; fi
+# SRUN_ARGS is split into words on purpose. The interpreter and its packages
+# must be at the same place on all nodes.
 exec srun -p "$PARTITION" --job-name="$JOB_NAME" \
     --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \
     --ntasks-per-node="$GPUS_PER_NODE" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \
     $SRUN_ARGS \
-    "${PYTHON:-python}" -u "$TOOLS/train.py" "$CONFIG" \
+    "$(interpreter)" -u "$TOOLS/train.py" "$CONFIG" \
     --work-dir "$WORK_DIR" --launcher slurm "$@"

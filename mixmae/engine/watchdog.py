@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import sys
 import threading
 import time
@@ -78,6 +79,7 @@ class Watchdog:
         self._seen: dict[int, tuple[int, float]] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._answer: queue.SimpleQueue | None = None
         self._watched = threading.get_ident()
 
     def mark(self, step: str, timed: bool = False) -> None:
@@ -105,8 +107,7 @@ class Watchdog:
         while not self._stop.wait(self.poll):
             beat += 1
             try:
-                self._publish(beat)
-                found = self.verdict(self._others(), time.monotonic())
+                found = self.verdict(self._ask(beat), time.monotonic())
             # The store was the first rank's, which is gone.
             except Exception as error:
                 found = self._without_store(error)
@@ -114,6 +115,40 @@ class Watchdog:
                 self.bark(found)
                 return
         self._try_to_publish(-1)
+
+    def _ask(self, beat: int) -> Mapping[int, Progress]:
+        """Tells the others of this rank; what they have told of theirs.
+
+        A store whose machine is gone gives no answer at all, not even an
+        error, so it is asked by a thread that may be left waiting.
+
+        Raises:
+            Exception: the store's own, or ``TimeoutError``.
+        """
+        if self._answer is None:
+            self._answer = queue.SimpleQueue()
+            threading.Thread(
+                target=self._talk, args=(beat, self._answer), daemon=True
+            ).start()
+        try:
+            found = self._answer.get(timeout=self.timeout)
+        except queue.Empty:
+            raise TimeoutError(
+                f'no answer for {self.timeout:g} s; the machine of the first '
+                f'rank, or the network, is gone'
+            ) from None
+        self._answer = None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _talk(self, beat: int, answer: queue.SimpleQueue) -> None:
+        try:
+            self._publish(beat)
+            answer.put(self._others())
+        # Whatever it is, the other thread deals with it.
+        except Exception as error:
+            answer.put(error)
 
     def _publish(self, beat: int) -> None:
         mine = self._mine._replace(beat=beat, waits=self._waits())

@@ -1,13 +1,17 @@
 """What the shell scripts hand on to torchrun and srun."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 TOOLS = Path(__file__).parents[2] / 'tools'
-ECHO = '#!/bin/sh\necho "OMP=$OMP_NUM_THREADS"\nprintf "%s\\n" "$@"\n'
+ECHO = (
+    '#!/bin/sh\necho "OMP=$OMP_NUM_THREADS"\necho "PORT=$MASTER_PORT"\n'
+    'printf "%s\\n" "$@"\n'
+)
 
 
 def call(
@@ -26,6 +30,74 @@ def call(
         capture_output=True,
         text=True,
     )
+
+
+NODES = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.1')
+
+
+@pytest.mark.parametrize(
+    'variables, line',
+    [
+        (
+            dict(NNODES='two'),
+            "NNODES must be a whole number above 0, got 'two'",
+        ),
+        (dict(NODE_RANK='a'), "NODE_RANK must be 0 to NNODES - 1, got 'a'"),
+        (dict(NODE_RANK='2'), 'got NODE_RANK=2 of NNODES=2'),
+        (dict(MASTER_ADDR=''), 'NODE_RANK=1 needs MASTER_ADDR'),
+    ],
+)
+def test_nodes_that_would_never_meet(
+    tmp_path: Path, variables: dict, line: str
+) -> None:
+    variables = {**NODES, **variables}
+    done = call(tmp_path, 'dist_train.sh', 'c.py', '2', **variables)
+    assert done.returncode == 2 and line in done.stderr
+    assert done.stderr.count('\n') == 1 and not done.stdout
+
+
+@pytest.mark.parametrize('script', ['slurm_train.sh', 'slurm_test.sh'])
+@pytest.mark.parametrize('name', ['GPUS', 'GPUS_PER_NODE', 'CPUS_PER_TASK'])
+def test_slurm_asks_for_numbers(
+    tmp_path: Path, script: str, name: str
+) -> None:
+    arguments = ('part', 'job', 'c.py', 'dir')
+    done = call(tmp_path, script, *arguments, **{name: 'many'})
+    assert done.returncode == 2 and not done.stdout
+    line = f"{name} must be a whole number above 0, got 'many'"
+    assert line in done.stderr and done.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    'script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh']
+)
+def test_the_environment_that_make_has_set_up_is_found(
+    tmp_path: Path, script: str
+) -> None:
+    ours = tmp_path / '.venv' / 'bin' / 'python'
+    ours.parent.mkdir(parents=True)
+    ours.write_text('#!/bin/sh\necho "ours"\n')
+    ours.chmod(0o755)
+    (tmp_path / 'tools').mkdir()
+    for name in (script, 'launch.sh'):
+        shutil.copy(TOOLS / name, tmp_path / 'tools' / name)
+    arguments = ('c.py', 'e.pth', '2', 'd')
+    if script == 'dist_train.sh':
+        arguments = ('c.py', '2', 'd', 'e')
+    found = {}
+    for active in ('', 'some'):
+        done = call(
+            tmp_path,
+            str(tmp_path / 'tools' / script),
+            *arguments,
+            VIRTUAL_ENV=active,
+        )
+        found[active] = said(done)
+    if script.startswith('dist'):
+        assert found[''] == ['ours'] and found['some'] != ['ours']
+    else:
+        assert any(w.endswith('.venv/bin/python') for w in found[''])
+        assert 'python' in found['some']
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -128,6 +200,7 @@ def test_slurm(tmp_path: Path) -> None:
             GPUS='16',
             CPUS_PER_TASK='4',
             SRUN_ARGS='--quotatype=auto --time=1',
+            PORT='29777',
         )
     )
     for word in (
@@ -138,6 +211,7 @@ def test_slurm(tmp_path: Path) -> None:
         '--quotatype=auto',
         '--time=1',
         '--job-name=job',
+        'PORT=29777',
         str(TOOLS / 'train.py'),
     ):
         assert word in words
