@@ -37,7 +37,8 @@ def training_flops(
       unless nothing before it is trained: thrice the forward pass, but for
       the patch embedding, whose input is the image.
     - What is computed a second time to save memory does not count, nor does
-      what a batch computes once for all its images (biases from an MLP).
+      what a batch computes once for all its images (biases from an MLP), nor
+      predictions that are not asked for.
 
     The network runs forward on the meta device, which computes and stores
     nothing: parameters may be anywhere, and their values are not copied.
