@@ -41,6 +41,10 @@ class ContenderError(Exception):
         self.said = said
 
 
+class ContenderTimeout(ContenderError):
+    """It took longer than it was given."""
+
+
 @dataclass(frozen=True)
 class Contender:
     """What is measured, and how to call it.
@@ -84,7 +88,8 @@ class Contender:
             ``process_peak_bytes`` of its resident memory.
 
         Raises:
-            ContenderError: it failed, was killed or took too long.
+            ContenderError: it failed or was killed.
+            ContenderTimeout: it took too long.
         """
         paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
         environment = {
@@ -110,7 +115,7 @@ class Contender:
             except subprocess.TimeoutExpired:
                 _end(process)
                 said = process.communicate()[1]
-                raise ContenderError(
+                raise ContenderTimeout(
                     f'took longer than {seconds:.0f} s', said
                 ) from None
             except BaseException:

@@ -9,7 +9,8 @@ A script names its contenders, columns and options:
 Each contender is measured in a fresh process, each round begins with another
 one, and figures are compared within a round, so that a machine that slows
 down slows all of them. A contender that fails is reported and not started
-again; the others go on. The file of figures is written anew after each round.
+again; the others go on. The file of figures is written anew after each of
+them: whatever ends the contest leaves what there was.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contender import ROOT, Contender, ContenderError, Figures
+from benchmarks.contender import (
+    ROOT,
+    Contender,
+    ContenderError,
+    ContenderTimeout,
+    Figures,
+)
 from benchmarks.figure_table import Column, Summary, summarise, table
 from mixmae.checkpoints.whole_file import whole_file
 from mixmae.engine.surroundings import surroundings
@@ -63,7 +70,8 @@ class Contest:
         args: of ``add_contest_arguments``; the others are written down.
 
     Attributes:
-        rounds: for each round figures by contender; who failed is missing.
+        rounds: for each round figures by contender; who failed, or was not
+            measured before the time was over, is missing.
         errors: by contender.
 
     Raises:
@@ -97,38 +105,42 @@ class Contest:
         try:
             for turn in range(total):
                 start = time.monotonic()
-                if self._too_late(longest):
+                left = self.seconds_left()
+                if left is not None and left < longest:
                     _say(f'no time for round {turn + 1} of {total}')
                     break
-                found = self._round(turn, total)
-                if turn >= self.args.warmup_rounds:
-                    self.rounds.append(found)
-                    self.write()
+                counts = turn >= self.args.warmup_rounds
+                if not self._round(turn, total, counts):
+                    break
                 longest = max(longest, time.monotonic() - start)
         except KeyboardInterrupt:
             _say('interrupted: what was measured until now')
-        if not self.rounds:
-            self.write()
+        self.write()
 
-    def _too_late(self, seconds: float) -> bool:
+    def seconds_left(self) -> float | None:
+        """Until ``--minutes`` are over; None without."""
         if self.args.minutes is None:
-            return False
+            return None
         passed = time.monotonic() - self._began
-        return passed + seconds > 60 * self.args.minutes
+        return max(1.0, 60 * self.args.minutes - passed)
 
-    def _round(self, turn: int, total: int) -> dict[str, Figures]:
+    def _round(self, turn: int, total: int, counts: bool) -> bool:
+        """Measures everybody once; False if time is over."""
         first = turn % len(self.contenders)
         found: dict[str, Figures] = {}
+        if counts:
+            self.rounds.append(found)
         for one in self.contenders[first:] + self.contenders[:first]:
             if one.name in self.errors:
                 continue
             place = f'round {turn + 1} of {total}: {one.name}'
-            limit = None
-            if self.args.minutes is not None:
-                passed = time.monotonic() - self._began
-                limit = max(1.0, 60 * self.args.minutes - passed)
             try:
-                found[one.name] = one.measure(limit)
+                found[one.name] = one.measure(self.seconds_left())
+            except ContenderTimeout as error:
+                _say(f'{place} {error}: time is over')
+                if not any(one.name in done for done in self.rounds):
+                    self.errors[one.name] = str(error)
+                return False
             except ContenderError as error:
                 self.errors[one.name] = str(error)
                 _say(f'{place} failed: {error}')
@@ -137,12 +149,8 @@ class Contest:
             else:
                 seconds = found[one.name]['process_seconds']
                 _say(f'{place}, {seconds:.1f} s')
-        # In the order of the contenders, not of the turns.
-        return {
-            one.name: found[one.name]
-            for one in self.contenders
-            if one.name in found
-        }
+            self.write()
+        return True
 
     def summary(self) -> Summary:
         """Every number of every contender; see ``figure_table.summarise``."""
@@ -150,7 +158,7 @@ class Contest:
 
     def table(self, columns: Sequence[Column]) -> str:
         """The summary to be read; errors below it."""
-        title = f'median of {len(self.rounds)}'
+        title = f'median of {sum(map(bool, self.rounds))}'
         lines = [table(title, self.summary(), columns)]
         lines += [f'{n} failed: {text}' for n, text in self.errors.items()]
         return '\n'.join(lines)

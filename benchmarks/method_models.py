@@ -84,12 +84,15 @@ def build(settings: Mapping[str, Any]) -> nn.Module:
 
     Args:
         settings: ``method``, ``backbone``, ``img_size`` as for
-            ``model_config``; ``changes`` to the config of the backbone.
+            ``model_config``; optional ``changes`` to the config of the
+            backbone, and ``decoder_changes`` to that of the decoder.
     """
     config = model_config(
         settings['method'], settings['backbone'], settings['img_size']
     )
     config['backbone'].update(settings.get('changes', {}))
+    if 'decoder' in config['neck']:
+        config['neck']['decoder'].update(settings.get('decoder_changes', {}))
     model = MODELS.build(config)
     model.init_weights()
     return model

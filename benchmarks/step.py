@@ -14,10 +14,13 @@ which the FLOPs are done that the plain network needs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
+
+import torch
 
 from benchmarks.contender import Figures
 from benchmarks.contest import (
@@ -94,7 +97,9 @@ def measure(settings: dict[str, Any]) -> Figures:
         mfu=speed * flops / rate,
     )
     if settings['roofline']:
-        found.update(roofline(trainer, found))
+        # The best batch may leave no room for it.
+        with contextlib.suppress(torch.OutOfMemoryError):
+            found.update(roofline(trainer, found))
     found['loss'] = float(trainer.step())
     return found
 
@@ -170,7 +175,7 @@ def main() -> None:
     contest = Contest(contenders(args), args)
     if args.batch == 'best':
         contest.contenders = with_best_batch(
-            contest.contenders, contest.errors
+            contest.contenders, contest.errors, contest.seconds_left
         )
     contest.run()
     print(contest.table(COLUMNS))

@@ -16,7 +16,7 @@ def test_contenders_take_turns(contender, options, tmp_path, capsys):
     contest = Contest(three, options('--out', out, '--seed', 7))
     contest.run()
     assert ''.join(contender.ran()) == 'abc' + 'bca'
-    assert [list(one) for one in contest.rounds] == [[*'abc']] * 2
+    assert [list(one) for one in contest.rounds] == [[*'abc'], [*'bca']]
     assert 'round 2 of 2: a, ' in capsys.readouterr().err
     written = json.loads(out.read_text())
     assert written['seed'] == 7 and written['commit'] and written['cpu']
@@ -97,6 +97,15 @@ def test_no_round_begins_too_late(options, monkeypatch, capsys):
     assert limits == [300, 180]
     assert len(contest.rounds) == 2
     assert 'no time for round 3 of 9' in capsys.readouterr().err
+
+
+def test_time_that_is_over_loses_no_figures(contender, options):
+    both = [contender('a'), contender('b', sleep=100)]
+    contest = Contest(both, options('--rounds', 9, '--minutes', 0.03))
+    contest.run()
+    assert list(contest.rounds[0]) == ['a']
+    assert contest.errors['b'].startswith('took longer than ')
+    assert contest.table([Column('seconds', 's')]).startswith('median of 1')
 
 
 def test_figures_survive_an_interruption(

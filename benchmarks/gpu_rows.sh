@@ -1,0 +1,58 @@
+#!/bin/sh
+# All rows of a GPU in two calls of less than ten minutes each.
+#
+#   sh benchmarks/gpu_rows.sh 1|2 [DIR]
+#
+# 1: Swin-B at 224, bfloat16, each contender at its best batch, and at one
+# batch for its memory. 2: L and H, UM-MAE and SimMIM, and what is saved.
+# DIR (default: figures) gets a JSON file and the printed table of each, after
+# every round, so that a call that is cut off leaves what it has. $PYTHON
+# chooses the interpreter, $DEVICE another device, $QUICK a tiny rehearsal.
+set -u
+cd "$(dirname "$0")/.."
+
+part=${1-}
+case $part in
+1 | 2) ;;
+*)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p;}' "$0" >&2
+    exit 2
+    ;;
+esac
+dir=${2-figures}
+mkdir -p "$dir"
+device=${DEVICE-cuda}
+status=0
+
+# What is printed, where figures go, the module, and its options.
+row() {
+    name=$1
+    minutes=$2
+    module=$3
+    shift 3
+    [ -z "${QUICK-}" ] || set -- "$@" --arch mini --img-size 128 --batch 2 \
+        --dtype float32 --steps 1 --rounds 1 --threads 1 --no-compiled
+    [ -z "${QUICK-}" ] || [ "$module" = step ] || {
+        # Options of steps only.
+        set -- --arch mini --batch 2 --steps 1 --rounds 1 --threads 1
+    }
+    echo "== $name: python -m benchmarks.$module $*"
+    "${PYTHON-python3}" -m "benchmarks.$module" --device "$device" \
+        --minutes "$minutes" --out "$dir/$name.json" "$@" \
+        >"$dir/$name.txt" || status=1
+    cat "$dir/$name.txt"
+}
+
+if [ "$part" = 1 ]; then
+    row base-best 6 step --arch base --batch best --rounds 3
+    row base-128 3 step --arch base --batch 128 --rounds 2 --no-compiled
+else
+    row memory-base 2 memory --arch base --batch 64 --rounds 1
+    row large-best 2.5 step --arch large --batch best --rounds 2 --no-compiled
+    row huge-64 2.5 step --arch huge --batch 64 --rounds 1 --no-compiled
+    row um-mae 1.2 step --method um-mae --arch base --batch best \
+        --rounds 1 --no-compiled
+    row simmim 1.2 step --method simmim --arch base --batch best \
+        --rounds 1 --no-compiled
+fi
+exit $status

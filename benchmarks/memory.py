@@ -1,0 +1,175 @@
+"""What a training step keeps in memory: ours, and mmpretrain's MixMIM.
+
+    python -m benchmarks.memory [--arch mini] [--batch 4] [--steps 3]
+    python -m benchmarks.memory --arch base --device cuda --batch 128
+
+Saved bytes are what autograd keeps of a forward pass for the backward pass:
+each storage once, parameters left out (``SavedBytes``), per image of the
+batch and, without what a batch keeps once (weights cast to bfloat16), per
+further image. On a GPU 'held' is what the allocator says of the same. Peak
+memory and time are those of whole steps in ``--dtype``: of the GPU's tensors,
+or on a CPU of the process, with Python, torch and weights.
+
+'fast' is what the toolbox does by itself, 'plain' the same without its fast
+paths. 'pointwise' also repeats norms and activations in the backward pass,
+'checkpointed' whole blocks (``with_cp``); 'mmpretrain-cp' is its own way.
+"""
+
+from __future__ import annotations
+
+import argparse
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.contender import Contender, Figures
+from benchmarks.contest import (
+    Contest,
+    add_contest_arguments,
+    check_contest_arguments,
+)
+from benchmarks.figure_table import Column
+from benchmarks.step_contenders import (
+    add_step_arguments,
+    complete_step_arguments,
+    contenders,
+)
+from benchmarks.training_step import DTYPES, TrainingStep
+from mixmae.engine.command_line import run_tool
+
+MEGA = 1e6
+SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
+
+
+def measure(settings: dict[str, Any]) -> Figures:
+    """Bytes in both types, then steps in one, in this process."""
+    trainer = TrainingStep(settings)
+    wanted = trainer.dtype
+    images = trainer.images
+    batch = len(images)
+    found: Figures = dict(batch=batch, parameters=trainer.parameters())
+    for name in settings['dtypes']:
+        trainer.dtype = DTYPES[name]
+        # The first pass prepares what later ones share.
+        trainer.forward(images[:1])
+        saved = trainer.saved(images)
+        found[f'saved_{name}'] = saved.total / batch
+        largest = saved.origins.most_common(settings['list_saved'])
+        found[f'largest_{name}'] = largest
+        if batch > 1:
+            less = trainer.saved(images[:1]).total
+            found[f'further_{name}'] = (saved.total - less) / (batch - 1)
+        del saved
+        if trainer.device.type == 'cuda':
+            found[f'held_{name}'] = held_bytes(trainer) / batch
+    trainer.dtype = wanted
+    if trainer.device.type == 'cuda':
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    trainer.seconds(1)
+    seconds = trainer.seconds(settings['steps'])
+    found.update(
+        step_seconds=median(seconds),
+        all_step_seconds=seconds,
+        peak_bytes=trainer.peak_bytes(),
+    )
+    return found
+
+
+def held_bytes(trainer: TrainingStep) -> int:
+    """What the GPU's allocator gave to a forward pass and has not back."""
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    loss = trainer.forward(trainer.images)
+    after = torch.cuda.memory_allocated()
+    del loss
+    return after - before
+
+
+def memory_contenders(args: argparse.Namespace) -> list[Contender]:
+    """Those of steps, and each that recomputes."""
+    found: dict[str, dict] = {}
+    environment: dict[str, str] = {}
+    for one in contenders(args):
+        found[one.name] = dict(one.settings)
+        environment.update(one.environment)
+    for name, with_cp in (('pointwise', 'pointwise'), ('checkpointed', True)):
+        changes = {'with_cp': with_cp}
+        settings = dict(found['fast'])
+        settings['model'] = {
+            **settings['model'],
+            'changes': changes,
+            'decoder_changes': changes,
+        }
+        found[name] = settings
+    if 'mmpretrain' in found:
+        settings = dict(found['mmpretrain'])
+        settings['model'] = {**settings['model'], 'with_cp': True}
+        found['mmpretrain-cp'] = settings
+    own = dict(dtypes=args.dtypes, list_saved=args.list_saved)
+    entry = 'benchmarks.memory:measure'
+    return [
+        Contender(name, entry, {**settings, **own}, environment)
+        for name, settings in found.items()
+    ]
+
+
+def columns(args: argparse.Namespace) -> list[Column]:
+    """Those there are figures for."""
+    found = []
+    for name in args.dtypes:
+        kinds = [('saved', 'saved MB/img', True)]
+        kinds += [('further', 'further', True)] * (args.batch > 1)
+        kinds += [('held', 'held', False)] * args.device.startswith('cuda')
+        for kind, title, ratio in kinds:
+            title = f'{SHORT[name]} {title}'
+            key = f'{kind}_{name}'
+            found.append(Column(key, title, MEGA, digits=1, ratio=ratio))
+    return [
+        *found,
+        Column('peak_bytes', 'peak MB', MEGA, digits=0, ratio=True),
+        Column('step_seconds', 'ms/step', 1e-3, digits=1, ratio=True),
+    ]
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    summary, _, more = __doc__.partition('\n\n')
+    parser = argparse.ArgumentParser(
+        description=summary,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_step_arguments(parser)
+    add = parser.add_argument_group('what is counted').add_argument
+    add('--dtypes', nargs='+', choices=sorted(DTYPES), default=sorted(DTYPES))
+    add('--steps', type=int, default=3, help='timed, per process')
+    add('--list-saved', type=int, default=0, help='the largest so many')
+    add_contest_arguments(parser, rounds=3)
+    parser.set_defaults(
+        batch=4, compiled=False, clock='wall', warmup=1, roofline=False
+    )
+    args = parser.parse_args()
+    complete_step_arguments(parser, args)
+    check_contest_arguments(parser, args)
+    if args.batch == 'best':
+        parser.error('--batch best: memory is compared at one batch')
+    return args
+
+
+def main() -> None:
+    """Measure, print, write."""
+    args = parse_args()
+    contest = Contest(memory_contenders(args), args)
+    contest.run()
+    print(contest.table(columns(args)))
+    for contender, figures in (contest.rounds or [{}])[0].items():
+        for name in args.dtypes:
+            for kind, size in figures[f'largest_{name}']:
+                size /= args.batch * MEGA
+                print(f'{contender:12} {SHORT[name]} {size:8.2f} MB {kind}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
