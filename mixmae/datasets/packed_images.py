@@ -104,7 +104,7 @@ class PackedImages(ImageSet):
                 f'{os.path.abspath(place)})'
             )
         folder = os.path.dirname(place) if os.path.isfile(place) else place
-        table, index = _table_of(place)
+        table, index = table_of(place)
         _compare_sizes(folder, table)
         if self.with_label and not table.labelled:
             raise ValueError(
@@ -120,6 +120,14 @@ class PackedImages(ImageSet):
             return samples
         paths = (info['img_path'] for info in samples)
         return samples.take(self._kept(paths, folder))
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Name, number and label of an image, without its bytes."""
+        if not self._fully_initialized:
+            self.full_init()
+        # Made anew each time: MMEngine's deep copy is not needed.
+        number = idx if idx >= 0 else len(self) + idx
+        return self.data_list[idx] | dict(sample_idx=number)
 
     def read_sample(self, index: int) -> dict[str, Any]:
         """What the pipeline is given for an image: its bytes among it."""
@@ -141,7 +149,7 @@ class PackedImages(ImageSet):
         return self.data_list.take(indices)
 
 
-def _table_of(place: str) -> tuple[SampleTable, str | None]:
+def table_of(place: str) -> tuple[SampleTable, str | None]:
     """The samples of a folder or tar, and the file that says so."""
     index = os.path.join(place, INDEX)
     if os.path.isfile(index):

@@ -6,7 +6,8 @@
 finds before a training run what would be skipped during it, by the same
 decoder. The list can be given to the data set, which then leaves these files
 out: --cfg-options train_dataloader.dataset.exclude=bad_files.txt. Nothing else
-is changed. The exit status is 0 if all is well, 1 if there are bad files, 2
+is changed. Shards (of pack.py, or any tars) are looked into as well, and their
+sums compared. The exit status is 0 if all is well, 1 if there are bad files, 2
 for a bad call. docs/data.md says which words there are for causes.
 """
 
@@ -23,6 +24,10 @@ from mixmae.datasets.verification.image_folder import (
     FolderReport,
     verify_image_folder,
 )
+from mixmae.datasets.verification.shard_folder import (
+    is_packed,
+    verify_shards,
+)
 from mixmae.engine.progress_bar import ProgressBar
 
 EXIT_INTERRUPTED = 130
@@ -31,7 +36,9 @@ EXIT_INTERRUPTED = 130
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('folder', type=Path, help='folder of images')
+    parser.add_argument(
+        'folder', type=Path, help='folder of images, or of shards'
+    )
     parser.add_argument(
         '--ann-file',
         type=Path,
@@ -70,6 +77,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'LoadImage(max_pixels=...) (default: 179 million)',
     )
     parser.add_argument(
+        '--sums-only',
+        action='store_true',
+        help='of shards: compare sums, decode nothing',
+    )
+    parser.add_argument(
         '--limit',
         type=int,
         default=20,
@@ -95,14 +107,28 @@ def look(args: argparse.Namespace) -> FolderReport:
             bars.append(ProgressBar('verifying', total, stream=sys.stderr))
         bars[0].update(done, note)
 
-    report = verify_image_folder(
-        args.folder,
-        args.ann_file,
-        ImageLimits(args.min_side, args.max_pixels),
-        args.workers,
-        args.strict,
-        progress,
-    )
+    limits = ImageLimits(args.min_side, args.max_pixels)
+    packed = is_packed(args.folder)
+    for name in ('ann_file', 'strict') if packed else ('sums_only',):
+        if getattr(args, name):
+            raise ValueError(
+                f'--{name.replace("_", "-")} is for '
+                + ('folders of files' if packed else 'shards')
+                + f', and {args.folder} is none'
+            )
+    if packed:
+        report = verify_shards(
+            args.folder, limits, args.workers, args.sums_only, progress
+        )
+    else:
+        report = verify_image_folder(
+            args.folder,
+            args.ann_file,
+            limits,
+            args.workers,
+            args.strict,
+            progress,
+        )
     if args.out is not None:
         note = (
             f'{len(report.bad)} bad files among {report.opened} below '

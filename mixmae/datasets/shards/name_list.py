@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from mixmae.datasets.verification.safe_path import path_fault
 
-SLASHES = np.frombuffer(b'/\\', np.uint8)
+SLASH = ord('/')
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class NameList:
         first = self.blob[starts]
         # A drive, C:, as well as a second byte of anything of one byte.
         second = self.blob[np.minimum(starts + 1, len(self.blob) - 1)]
-        odd = np.isin(first, SLASHES) | (second == ord(':'))
+        odd = (first == SLASH) | (second == ord(':'))
         suspects = set(np.flatnonzero(odd).tolist())
         places = [
             found.start()
-            for found in re.finditer(rb'\.\.|\0', self.blob.tobytes())
+            for found in re.finditer(rb'(?=\.\.)|\0', self.blob.tobytes())
         ]
         found = np.searchsorted(self.ends, places, side='right')
         suspects.update(found.tolist())

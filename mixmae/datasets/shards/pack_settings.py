@@ -12,6 +12,8 @@ from mixmae.datasets.shards.pack_source import PackSource
 from mixmae.datasets.shards.shrinking import QUALITY
 
 MEBIBYTE = 2**20
+# Of a tar file with a small image in it.
+MIN_BYTES = 20480
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class PackSettings:
             raise ValueError(
                 f'quality must be from 1 to 95, got {self.quality}'
             )
-        if self.shard_bytes < MEBIBYTE:
+        if self.shard_bytes < MIN_BYTES:
             raise ValueError(
-                f'shard_bytes must be at least {MEBIBYTE} (1 MiB), got '
+                f'a shard must be allowed {MIN_BYTES} bytes at least, got '
                 f'{self.shard_bytes}'
             )
 
