@@ -78,30 +78,27 @@ def read_labelled_list(
         root: the folder below which all must stay.
 
     Returns:
-        Paths, and labels; None if the first line, without what would be its
-        label, names no file.
+        Paths; and labels, if the first path that exists does so without what
+        would then be its label.
 
     Raises:
         FileNotFoundError, ValueError: see ``read_path_list``; a line has no
             label where the first has one.
     """
-    try:
+    path = Path(listing)
+    lines = []
+    if path.is_file():
+        text = path.read_bytes().decode('utf-8-sig', 'surrogateescape')
+        lines = text.split('\n')
+    if not _ends_with_labels(lines, root):
         return read_path_list(listing, root), None
-    except FileNotFoundError as error:
-        # Not the plain list that it was taken for, perhaps.
-        plain = error
-    if not Path(listing).is_file():
-        raise plain
-    text = Path(listing).read_bytes().decode('utf-8-sig', 'surrogateescape')
     names: list[str] = []
     labels: list[int] = []
-    for number, line in enumerate(text.split('\n'), 1):
-        if not line.strip() or line.lstrip(' \t')[0] == '#':
+    for number, line in enumerate(lines, 1):
+        if not _names_a_path(line):
             continue
         found = LABELLED.fullmatch(line)
         if found is None:
-            if not names:
-                raise plain
             raise ValueError(
                 f'{listing}, line {number}: {escape(line[:200])} has no '
                 f'label; either all lines are a path and a label, or none is'
@@ -111,9 +108,21 @@ def read_labelled_list(
             raise ValueError(f'{listing}, line {number}: {escape(fault)}')
         names.append(os.path.join(root, found[1]))
         labels.append(int(found[2]))
-    if not any(os.path.exists(name) for name in names[:8]):
-        raise plain
     return names, labels
+
+
+def _names_a_path(line: str) -> bool:
+    return line.strip(' \t\r')[:1] not in ('', '#')
+
+
+def _ends_with_labels(lines: list[str], root: str) -> bool:
+    for line in list(filter(_names_a_path, lines))[:8]:
+        if os.path.exists(os.path.join(root, line.strip(' \t\r'))):
+            return False
+        found = LABELLED.fullmatch(line)
+        if found and os.path.exists(os.path.join(root, found[1])):
+            return True
+    return False
 
 
 def _fault(name: str, root: str) -> str | None:
