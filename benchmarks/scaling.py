@@ -1,0 +1,290 @@
+"""How a training step grows: with ranks, pixels, images and windows.
+
+    python -m benchmarks.scaling [--axes ranks size batch window] \
+        [--backbone swin-mini] [--rounds 3] [--out FILE.json]
+
+Weak scaling: each rank has the same batch on a device (or core) of its own,
+so the step of two takes as long as that of one, but for the exchange; DDP, and
+FSDP beside it. Without GPUs the ranks talk by gloo, one thread each.
+
+Cost: the time per image against pixels, where windows stay as they are, is
+proportional if the exponent, fitted over all sizes, is 1. The same for the
+batch (time per step) and for the side of the windows, whose attention is
+quadratic in it, and all else independent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import socket
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, multiprocessing
+
+from benchmarks.contender import Contender, Figures
+from benchmarks.contest import (
+    Contest,
+    add_contest_arguments,
+    check_contest_arguments,
+)
+from benchmarks.figure_table import Column
+from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
+from mixmae.engine.command_line import run_tool
+from mixmae.engine.sharding.parameter_shards import own_part
+from mixmae.registry import MODEL_WRAPPERS
+
+AXES = ('ranks', 'size', 'batch', 'window')
+WRAPPERS = dict(
+    ddp=dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+    ),
+    fsdp=dict(type='FullyShardedModel'),
+)
+COLUMNS = [
+    Column('step', 'ms/step', unit=1e-3, digits=1, spread=True, ratio=True),
+    Column('images_per_second', 'img/s, all ranks', digits=1),
+    Column('nanoseconds_per_pixel', 'ns/pixel', digits=1),
+    Column('state_bytes', 'MB of parameters and states', unit=1e6, digits=1),
+]
+
+
+class RankStep(TrainingStep):
+    """A step of one of several ranks.
+
+    Args:
+        settings: of ``TrainingStep``, with ``wrapper``, a key of
+            ``WRAPPERS``, or None for a rank that is alone.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        if settings['wrapper'] is None:
+            return
+        wrapped = MODEL_WRAPPERS.build(
+            {**WRAPPERS[settings['wrapper']], 'module': self.model}
+        )
+        options = dict(self.optimizer.defaults)
+        # Those of a model that is split are other ones.
+        self.optimizer = torch.optim.AdamW(
+            [p for p in wrapped.parameters() if p.requires_grad],
+            **{key: options[key] for key in ('lr', 'betas', 'fused')},
+            weight_decay=options['weight_decay'],
+        )
+
+        def loss(images: Tensor, mask: Any) -> Any:
+            return wrapped(images, mask=mask, mode='loss')
+
+        self.loss = loss
+
+    def state_bytes(self) -> int:
+        """What this rank keeps from step to step."""
+        tensors: list[Any] = []
+        for group in self.optimizer.param_groups:
+            for one in group['params']:
+                state = self.optimizer.state[one].values()
+                tensors += [one.detach(), *state]
+        return sum(own_part(one).nbytes for one in tensors)
+
+
+def measure(settings: dict[str, Any]) -> Figures:
+    """Figures of the first of ``settings['ranks']`` ranks."""
+    ranks = settings['ranks']
+    others = [
+        multiprocessing.get_context('spawn').Process(
+            target=_rank, args=(rank, settings), daemon=True
+        )
+        for rank in range(1, ranks)
+    ]
+    for one in others:
+        one.start()
+    found = _rank(0, settings)
+    for one in others:
+        one.join()
+    return found
+
+
+def _rank(rank: int, settings: dict[str, Any]) -> Figures:
+    ranks = settings['ranks']
+    cuda = settings['device'] == 'cuda'
+    if cuda:
+        torch.cuda.set_device(rank)
+    if settings['wrapper'] is not None:
+        distributed.init_process_group(
+            'nccl' if cuda else 'gloo',
+            init_method=f'tcp://127.0.0.1:{settings["port"]}',
+            rank=rank,
+            world_size=ranks,
+        )
+    step = RankStep(settings)
+    step.seconds(settings['warmup'])
+    seconds = statistics.median(step.seconds(settings['steps']))
+    images = settings['batch'] * ranks
+    found = dict(
+        step=seconds,
+        images_per_second=images / seconds,
+        nanoseconds_per_pixel=1e9
+        * seconds
+        / settings['batch']
+        / settings['img_size'] ** 2,
+        state_bytes=step.state_bytes(),
+        peak_bytes=step.peak_bytes(),
+    )
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+    return found
+
+
+def contenders(args: argparse.Namespace, axis: str) -> list[Contender]:
+    """Those of one axis; the first is what the others are compared with."""
+    runs: dict[str, dict[str, Any]] = {}
+    if axis == 'ranks':
+        runs['1 rank'] = dict(ranks=1, wrapper=None)
+        for count in args.ranks:
+            for wrapper in WRAPPERS:
+                name = f'{count} ranks, {wrapper}'
+                runs[name] = dict(ranks=count, wrapper=wrapper)
+    elif axis == 'size':
+        runs = {f'{side} pixels': dict(img_size=side) for side in args.sizes}
+    elif axis == 'batch':
+        runs = {f'{count} images': dict(batch=count) for count in args.batches}
+    else:
+        runs = {f'{side} tokens': dict(window=side) for side in args.windows}
+    return [
+        Contender(name, 'benchmarks.scaling:measure', _settings(args, changes))
+        for name, changes in runs.items()
+    ]
+
+
+def _settings(
+    args: argparse.Namespace, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    settings = dict(
+        build='benchmarks.method_models:build',
+        ranks=1,
+        wrapper=None,
+        window=args.window,
+        **{
+            key: getattr(args, key)
+            for key in (
+                *('img_size', 'batch', 'device', 'dtype', 'seed'),
+                *('threads', 'steps', 'warmup', 'clock'),
+            )
+        },
+    )
+    settings.update(changes)
+    window = settings.pop('window')
+    settings['model'] = dict(
+        method='mixmae',
+        backbone=args.backbone,
+        img_size=settings['img_size'],
+        changes=dict(window_sizes=[window] * 4),
+    )
+    if settings['ranks'] > 1:
+        settings['port'] = _free_port()
+    return settings
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(('127.0.0.1', 0))
+        return one.getsockname()[1]
+
+
+def exponent(sizes: list[float], costs: list[float]) -> float:
+    """p of the best fit of costs by a constant times sizes to the p."""
+    if len(sizes) < 2:
+        return math.nan
+    x = [math.log(size) for size in sizes]
+    y = [math.log(cost) for cost in costs]
+    return statistics.linear_regression(x, y).slope
+
+
+def fit(args: argparse.Namespace, axis: str, contest: Contest) -> str:
+    """What came of an axis, in one line."""
+    summary = contest.summary()
+    found = {
+        name: summary[name]['step']['median'] / _batch(args, axis, name)
+        for name in summary
+    }
+    if axis == 'ranks':
+        alone = found.get('1 rank', math.nan)
+        shares = [
+            f'{name} {alone / found[name]:.2f}'
+            for name in found
+            if name != '1 rank'
+        ]
+        return f'weak scaling, of 1: {"; ".join(shares)}'
+    sizes = [float(name.split()[0]) for name in found]
+    power = 2 if axis == 'size' else 1
+    cost = 'step' if axis == 'batch' else 'image'
+    grown = exponent([s**power for s in sizes], list(found.values()))
+    against = {'size': 'pixels', 'batch': 'images', 'window': 'window side'}
+    return f'time per {cost} ~ {against[axis]} ^ {grown:.2f}'
+
+
+def _batch(args: argparse.Namespace, axis: str, name: str) -> int:
+    return 1 if axis == 'batch' else args.batch
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    whole: dict[str, Any] = dict(type=int, nargs='+', metavar='N')
+    add('--axes', nargs='+', choices=AXES, default=list(AXES))
+    add('--backbone', default='swin-mini', help='see benchmarks.methods')
+    add('--ranks', default=[2], help='more than one each', **whole)
+    add('--sizes', default=[128, 192, 256, 384], help='in pixels', **whole)
+    add('--batches', default=[2, 4, 8, 16], **whole)
+    add('--windows', default=[4, 8, 16], help='sides in tokens', **whole)
+    add('--img-size', type=int, default=256, help='on the other axes')
+    add('--batch', type=int, default=4, help='of each rank, there')
+    add('--window', type=int, default=4, help='side in tokens, there')
+    cuda = torch.cuda.is_available()
+    add('--device', default='cuda' if cuda else 'cpu')
+    add('--dtype', choices=sorted(DTYPES), default='float32')
+    add('--threads', type=int, default=1, help='of the CPU, of each rank')
+    add(
+        '--clock',
+        choices=sorted(CLOCKS),
+        default='wall',
+        help='cpu: for a busy machine; not of ranks, which wait',
+    )
+    add('--steps', type=int, default=5, help='timed')
+    add('--warmup', type=int, default=2, help='steps before')
+    add_contest_arguments(parser, rounds=3)
+    args = parser.parse_args()
+    check_contest_arguments(parser, args)
+    if min(args.ranks) < 2:
+        parser.error('--ranks: more than one each; one alone is measured too')
+    if args.device == 'cuda' and max(args.ranks) > torch.cuda.device_count():
+        args.axes = [one for one in args.axes if one != 'ranks']
+        print('not measured: there are fewer GPUs than --ranks')
+    return args
+
+
+def main() -> None:
+    """Measure, print, write."""
+    args = parse_args()
+    axes: dict[str, Any] = {}
+    contest = None
+    out, args.out = args.out, None
+    for axis in args.axes:
+        contest = Contest(contenders(args, axis), args)
+        contest.run()
+        line = fit(args, axis, contest)
+        print(f'{axis}\n{contest.table(COLUMNS)}\n{line}\n')
+        axes[axis] = dict(contest.content(), fit=line)
+    if contest is not None and out is not None:
+        args.out = out
+        contest.write(axes=axes)
+
+
+if __name__ == '__main__':
+    run_tool(main)
