@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope
 from numpy import ndarray
 from torch import Tensor
 
+from mixmae.checkpoints.carried_parts import SCOPES, registered_parts
 from mixmae.datasets.transforms import LoadImage
 from mixmae.registry import TRANSFORMS
 
@@ -19,6 +20,8 @@ Resize = str | int | tuple[int, int] | None
 # What reads files and annotations, checks them, and packs the result: done
 # here, or of no use without annotations.
 _OTHER_STEPS = ('Load', 'Pack', 'Check')
+# Key of a config that a checkpoint carries: the path of the checkpoint.
+CARRIED_BY = 'carried_by'
 
 
 class ImagePreparation:
@@ -34,7 +37,8 @@ class ImagePreparation:
 
     Raises:
         ValueError: another ``resize``, or no test pipeline where it is asked
-            for.
+            for, or one that a checkpoint carries with steps that are not
+            registered.
     """
 
     def __init__(self, cfg: Config, resize: Resize) -> None:
@@ -52,12 +56,13 @@ class ImagePreparation:
                 'the config has no test pipeline that could resize images; '
                 'choose resize=None, one side, or (height, width)'
             )
+        steps = [s for s in steps if not _name(s).startswith(_OTHER_STEPS)]
+        if cfg.get(CARRIED_BY):
+            steps = registered_parts(
+                steps, (TRANSFORMS,), cfg[CARRIED_BY], scope_of(cfg), SCOPES
+            )
         with DefaultScope.overwrite_default_scope(scope_of(cfg)):
-            self.steps = [
-                TRANSFORMS.build(dict(step))
-                for step in steps
-                if not _name(step).startswith(_OTHER_STEPS)
-            ]
+            self.steps = [TRANSFORMS.build(dict(step)) for step in steps]
 
     def __call__(self, image: ndarray, index: int, name: str) -> Tensor:
         """uint8 BGR (H, W, 3) -> uint8 BGR (3, H', W').

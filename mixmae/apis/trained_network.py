@@ -15,17 +15,26 @@ from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mixmae.apis.image_preparation import scope_of
+from mixmae.apis.image_preparation import CARRIED_BY, scope_of
 from mixmae.apis.normalisation import Normalisation
 from mixmae.checkpoints import from_official_mixmim, safe_load
+from mixmae.checkpoints.carried_parts import registered_parts
 from mixmae.checkpoints.config_text import parse_config_text
 from mixmae.checkpoints.official_mixmim import is_official_mixmim
 from mixmae.checkpoints.recorded_model import recorded_model
 from mixmae.engine.config_file import read_config_file
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
-from mixmae.registry import MODELS
+from mixmae.registry import MODELS, TASK_UTILS
 
+# What of a run's config is of use without its data and its schedule.
+_KEPT = (
+    'default_scope',
+    'model',
+    'data_preprocessor',
+    'val_dataloader',
+    'test_dataloader',
+)
 # Of converted checkpoints.
 _UNSAID = (
     'model of which not all is said: give the config that it was pretrained '
@@ -39,13 +48,18 @@ def read_config(
 ) -> Config:
     """The config that is given, else what the checkpoint says of itself.
 
-    What a checkpoint carries is parsed, never executed.
+    What a checkpoint carries is parsed, never executed, and only registered
+    parts are built of it.
 
     Args:
         config: a file, a config, or None.
         checkpoint: of a run of MMEngine, which notes its config, or of a
             converter, which notes how the network and its images are made;
             only looked at without ``config``.
+
+    Returns:
+        The config; of a checkpoint's the model and what prepares its images,
+        with the path of the checkpoint as ``carried_by``.
 
     Raises:
         ValueError: no such file, one that cannot be read, a checkpoint
@@ -97,7 +111,8 @@ def pretraining_model(
             leaves the weights random, with a warning.
 
     Raises:
-        ValueError: another kind of config, or weights that do not fit.
+        ValueError: another kind of config, one that a checkpoint carries
+            with parts that are not registered, or weights that do not fit.
     """
     kind = str(cfg.model.get('type', '')).split('.')[-1]
     if kind != 'MaskedImageModel':
@@ -105,8 +120,9 @@ def pretraining_model(
             f'images are reconstructed by a pretraining config, with a '
             f'MaskedImageModel; this one has a {kind or _UNSAID}'
         )
+    config = _buildable(_model_config(cfg), cfg)
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
-        model = MODELS.build(_model_config(cfg))
+        model = MODELS.build(config)
     if checkpoint is None:
         model.init_weights()
         _warn_untrained()
@@ -132,13 +148,14 @@ def trained_backbone(
             standardise only.
 
     Raises:
-        ValueError: the config's backbone is none of ours, no such stage, or
-            weights that do not fit.
+        ValueError: the config's backbone is none of ours, or one that a
+            checkpoint carries has parts that are not registered; no such
+            stage, or weights that do not fit.
     """
     _check_stages(stages)
     model = _model_config(cfg)
     normalisation = Normalisation.of(model.get('data_preprocessor'))
-    config = dict(model.get('backbone') or {})
+    config = _buildable(dict(model.get('backbone') or {}), cfg)
     if stages is not None:
         config['out_indices'] = tuple(stages)
     if checkpoint is not None:
@@ -168,13 +185,25 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
     meta = meta if isinstance(meta, Mapping) else {}
     # Of a run the whole config, for its pipelines.
     if isinstance(meta.get('cfg'), str):
-        return Config(parse_config_text(meta['cfg']))
+        found = parse_config_text(meta['cfg'])
+        kept = {key: found[key] for key in _KEPT if key in found}
+        return Config({**kept, CARRIED_BY: str(checkpoint)})
     model = recorded_model(meta)
     if not model:
         raise ValueError(
             f'{checkpoint} carries no config; give the one it was trained with'
         )
-    return Config({'model': copy.deepcopy(dict(model))})
+    model = copy.deepcopy(dict(model))
+    return Config({'model': model, CARRIED_BY: str(checkpoint)})
+
+
+def _buildable(config: dict, cfg: Config) -> dict:
+    """A part of ``cfg`` that may be built, whoever wrote it."""
+    if not cfg.get(CARRIED_BY):
+        return config
+    return registered_parts(
+        config, (MODELS, TASK_UTILS), cfg[CARRIED_BY], scope_of(cfg)
+    )
 
 
 def _model_config(cfg: Config) -> dict:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mixmae.checkpoints.carried_parts import registered_parts
 from mixmae.checkpoints.official_um_mae import (
     from_official_um_mae,
     is_official_um_mae,
@@ -79,7 +80,10 @@ def from_um_mae(source: Source) -> Conversion:
         sides['pos_embed'] = learned.size(0)
     model: dict[str, Any] = {}
     for part in ('backbone', 'neck'):
-        model[part] = dict(source.model.get(part) or {})
+        # Of these the network is built, and a checkpoint may name anything.
+        model[part] = registered_parts(
+            dict(source.model.get(part) or {}), (MODELS,), source.path
+        )
     if not model['backbone']:
         model['backbone'] = _backbone(source, state, pretraining, sides)
         report.notes.append(
