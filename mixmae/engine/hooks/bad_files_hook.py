@@ -42,8 +42,8 @@ class BadFilesHook(Hook):
     names it, for figures of fewer images could not be compared. (An
     ``UnlabeledImageFolder`` bears them there as well; they are listed.)
 
-    Loops by iterations start their workers before any hook is called; there a
-    broken image is an error, too.
+    Loops by iterations are served as those by epochs are; all their training
+    is one epoch.
 
     Args:
         max_broken_share: of the files of a training set that may be broken,

@@ -128,6 +128,33 @@ def test_bad_files_are_skipped_and_listed(
     assert f'of 16; they are listed in {work_dir}/bad_files.txt' in line
 
 
+@pytest.mark.parametrize('loop', ['ResumableIterLoop', 'IterBasedTrainLoop'])
+@pytest.mark.parametrize('workers', [0, 2])
+def test_loops_by_iterations_skip_them_too(
+    folder, tmp_path, request, loop, workers
+):
+    """Their workers start when the sets know what to do."""
+    spoil(folder, _3='truncated', _7='empty')
+    work_dir = tmp_path / 'run'
+    config = config_of(folder, work_dir, request.node.name, workers=workers)
+    config['train_dataloader'].update(
+        sampler=dict(type='InfiniteSampler', shuffle=False),
+        persistent_workers=workers > 0,
+    )
+    # 16 images: each comes at least once.
+    config['train_cfg'] = dict(type=loop, max_iters=6, val_interval=100)
+    if loop == 'IterBasedTrainLoop':
+        # It tells no transform where in the training a sample is.
+        del config['train_dataloader']['dataset']['pipeline'][0]
+    config['param_scheduler'] = []
+    lines, runner = train(config)
+    assert runner.iter == 6
+    listed = read_bad_files(work_dir / 'bad_files.txt')
+    assert sorted(e.sample for e in listed) == ['train/3', 'train/7']
+    [line] = [line for line in lines if f'{work_dir}/bad_files.txt' in line]
+    assert '1 truncated' in line and '1 empty' in line
+
+
 def test_an_earlier_list_is_looked_at_again(folder, tmp_path, request):
     spoil(folder, _3='truncated', _7='empty', _8='empty')
     work_dir = tmp_path / 'run'
