@@ -67,7 +67,8 @@ class MIMPVT(HierarchicalBackbone):
             ``HierarchicalBackbone``.
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
-        with_cp: recompute blocks in the backward pass, to save memory.
+        with_cp: what the backward pass recomputes to save memory, False,
+            'pointwise' or True (whole blocks); see ``TransformerBlock``.
         norm_eps: epsilon of the layer norms.
         block_norm_eps: of the two of each block; None = ``norm_eps``.
         patch_norm_eps: of those of patch embeddings and reductions.
@@ -92,7 +93,7 @@ class MIMPVT(HierarchicalBackbone):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         sort_groups: bool = True,
-        with_cp: bool = False,
+        with_cp: bool | str = False,
         norm_eps: float = 1e-6,
         block_norm_eps: float | None = None,
         patch_norm_eps: float = 1e-5,

@@ -74,7 +74,8 @@ class MIMSwin(HierarchicalBackbone):
             ``resize_table``.
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
-        with_cp: recompute blocks in the backward pass, to save memory.
+        with_cp: what the backward pass recomputes to save memory, False,
+            'pointwise' or True (whole blocks); see ``TransformerBlock``.
         scores: whether attention's backward pass recomputes its score
             matrices; see ``WindowAttention``.
         norm_eps: epsilon of the layer norms.
@@ -105,7 +106,7 @@ class MIMSwin(HierarchicalBackbone):
         merging: str = 'linear',
         bias_resize: str = 'bicubic',
         sort_groups: bool = True,
-        with_cp: bool = False,
+        with_cp: bool | str = False,
         scores: str = 'auto',
         norm_eps: float = 1e-5,
         block_norm_eps: float | None = None,

@@ -50,7 +50,8 @@ class MIMTwins(HierarchicalBackbone):
             False treats it as tokens of the image, as timm does.
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
-        with_cp: recompute blocks in the backward pass, to save memory.
+        with_cp: what the backward pass recomputes to save memory, False,
+            'pointwise' or True (whole blocks); see ``TransformerBlock``.
         norm_eps: epsilon of the layer norms of blocks and outputs.
         patch_norm_eps: of those of patch embeddings and reductions.
 
@@ -80,7 +81,7 @@ class MIMTwins(HierarchicalBackbone):
         norm_eval: bool = False,
         mask_padding: bool = True,
         sort_groups: bool = True,
-        with_cp: bool = False,
+        with_cp: bool | str = False,
         norm_eps: float = 1e-6,
         patch_norm_eps: float = 1e-5,
         init_cfg: dict | None = None,

@@ -18,6 +18,7 @@ from mixmae.models.layers.position_bias import (
     OffsetBias,
     RelativePositionBias,
 )
+from mixmae.models.layers.recomputed_linear import linear_of_norm
 from mixmae.models.layers.windows import Layout
 
 SCORES = ('auto', 'kept', 'recomputed')
@@ -45,17 +46,34 @@ class AttentionHeads(nn.Module):
         self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
         self.proj = nn.Linear(embed_dims, embed_dims)
 
-    def heads(self, x: Tensor) -> Tensor:
-        """Queries, keys and values: (..., N, C) -> (..., N, 3, h, d)."""
-        return self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+    def heads(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
+        """Queries, keys and values: (..., N, C) -> (..., N, 3, h, d).
+
+        Args:
+            x: the tokens.
+            norm: comes first, and is repeated in the backward pass.
+        """
+        qkv = (
+            self.qkv(x) if norm is None else linear_of_norm(x, norm, self.qkv)
+        )
+        return qkv.unflatten(-1, (3, self.num_heads, -1))
+
+    def layout_heads(
+        self, x: Tensor, layout: Layout, norm: nn.LayerNorm | None
+    ) -> Tensor:
+        """``heads`` of the tokens of a layout, whose padding is zero."""
+        if layout.real is None:
+            return self.heads(x, norm)
+        x = x if norm is None else norm(x)
+        return self.heads(x.masked_fill(~layout.real, 0))
 
 
 class SelfAttention(AttentionHeads):
     """Multi-head self-attention of all tokens of a sequence."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) -> (B, N, C)."""
-        query, key, value = self.heads(x).permute(2, 0, 3, 1, 4)
+    def forward(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
+        """(B, N, C) -> (B, N, C); see ``heads``."""
+        query, key, value = self.heads(x, norm).permute(2, 0, 3, 1, 4)
         out = scaled_dot_product_attention(query, key, value)
         return self.proj(out.transpose(1, 2).flatten(2))
 
@@ -100,11 +118,17 @@ class WindowAttention(AttentionHeads):
             else LogCoordinateBias(window, num_heads, bias_dims)
         )
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """(B, nW, N, C) -> (B, nW, N, C), tokens as the layout has them."""
-        if layout.real is not None:
-            x = x.masked_fill(~layout.real, 0)
-        qkv = self.heads(x)
+    def forward(
+        self, x: Tensor, layout: Layout, norm: nn.LayerNorm | None = None
+    ) -> Tensor:
+        """(B, nW, N, C) -> (B, nW, N, C), tokens as the layout has them.
+
+        Args:
+            x: the tokens.
+            layout: says which of them meet.
+            norm: see ``heads``.
+        """
+        qkv = self.layout_heads(x, layout, norm)
         if self._recomputed(qkv):
             out = biased_attention(qkv, *self._parts(layout), layout.allow)
         elif layout.pairs is not None:

@@ -21,6 +21,7 @@ class Decoder(nn.Module):
         out_channels: numbers predicted per token.
         mlp_ratio: hidden channels of the MLPs over ``embed_dims``.
         norm_eps: epsilon of the layer norms.
+        with_cp: see ``TransformerBlock``.
 
     Raises:
         ValueError: heads or positions do not fit ``embed_dims``.
@@ -34,6 +35,7 @@ class Decoder(nn.Module):
         out_channels: int,
         mlp_ratio: float = 4.0,
         norm_eps: float = 1e-5,
+        with_cp: bool | str = False,
     ) -> None:
         super().__init__()
         if embed_dims % 4 or depth < 1:
@@ -48,6 +50,7 @@ class Decoder(nn.Module):
                 SelfAttention(embed_dims, num_heads),
                 mlp_ratio,
                 norm_eps=norm_eps,
+                with_cp=with_cp,
             )
             for _ in range(depth)
         )

@@ -7,7 +7,7 @@ d = C / h.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from mixmae.models.layers.attention import AttentionHeads
@@ -17,11 +17,12 @@ from mixmae.models.layers.windows import Layout
 class LocalAttention(AttentionHeads):
     """Twins' locally-grouped self-attention (2104.13840, section 3.2)."""
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+    def forward(
+        self, x: Tensor, layout: Layout, norm: nn.LayerNorm | None = None
+    ) -> Tensor:
         """(B, nW, N, C) -> (B, nW, N, C), tokens as the layout has them."""
-        if layout.real is not None:
-            x = x.masked_fill(~layout.real, 0)
-        parts = self.heads(x).split(layout.parts, dim=2)
+        qkv = self.layout_heads(x, layout, norm)
+        parts = qkv.split(layout.parts, dim=2)
         # Projected part by part, the parts need no joint copy for backward.
         out = [self.proj(self._attend(part, layout.allow)) for part in parts]
         return torch.cat(out, dim=2) if len(out) > 1 else out[0]

@@ -5,9 +5,7 @@ Axes: B images, H and W the token grid, C channels.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.layers.key_cells import KeyCells
 from mixmae.models.layers.local_attention import LocalAttention
@@ -43,7 +41,7 @@ class PyramidStage(nn.Module):
         sort_groups: sort the tokens by group where that is possible instead
             of masking scores. False is the plain path, for debugging: same
             figures, twice the attention work.
-        with_cp: recompute each block in the backward pass, to save memory.
+        with_cp: see ``TransformerBlock``.
     """
 
     def __init__(
@@ -64,14 +62,13 @@ class PyramidStage(nn.Module):
         patch_norm_eps: float = 1e-5,
         mask_padding: bool = True,
         sort_groups: bool = True,
-        with_cp: bool = False,
+        with_cp: bool | str = False,
     ) -> None:
         super().__init__()
         self.key_side = key_side
         self.window = window
         self.mask_padding = mask_padding
         self.sort_groups = sort_groups
-        self.with_cp = with_cp
         self.downsample = (
             None
             if merged_dims is None
@@ -97,6 +94,7 @@ class PyramidStage(nn.Module):
                 mlp_ratio,
                 drop_path[i] if drop_path else 0.0,
                 norm_eps,
+                with_cp,
             )
             for i in range(depth)
         )
@@ -122,7 +120,7 @@ class PyramidStage(nn.Module):
             layout = layouts[kind]
             tokens = layout.partition(x)
             for block in self.blocks[blocks]:
-                tokens = self._run(block, tokens, layout)
+                tokens = block(tokens, layout)
             x = layout.reverse(tokens)
             if self.position_conv is not None and not blocks.start:
                 x = self.position_conv(x, groups)
@@ -155,10 +153,3 @@ class PyramidStage(nn.Module):
         if self.position_conv is None or depth == 1:
             return [(0, slice(0, depth))]
         return [(0, slice(0, 1)), (0, slice(1, depth))]
-
-    def _run(
-        self, block: nn.Module, x: Tensor, layout: Layout | KeyCells
-    ) -> Tensor:
-        if self.with_cp and torch.is_grad_enabled():
-            return checkpoint(block, x, layout, use_reentrant=False)
-        return block(x, layout)

@@ -5,9 +5,7 @@ Axes: B images, H and W the token grid, C channels.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.layers.attention import WindowAttention
 from mixmae.models.layers.patches import ConvMerging, PatchMerging
@@ -35,7 +33,7 @@ class SwinStage(nn.Module):
         sort_groups: where one window covers the grid, sort the tokens by
             group instead of masking scores. False is the plain path, for
             debugging: same figures, twice the attention work.
-        with_cp: recompute each block in the backward pass, to save memory.
+        with_cp: see ``TransformerBlock``.
         bias_resize: see ``RelativePositionBias``.
         bias_dims: see ``WindowAttention``.
         merging: 'linear' or 'conv', see ``PatchMerging`` and
@@ -59,7 +57,7 @@ class SwinStage(nn.Module):
         block_norm_eps: float | None = None,
         mask_padding: bool = True,
         sort_groups: bool = True,
-        with_cp: bool = False,
+        with_cp: bool | str = False,
         bias_resize: str = 'bicubic',
         bias_dims: int | None = None,
         merging: str = 'linear',
@@ -72,7 +70,6 @@ class SwinStage(nn.Module):
         self.shifts = (0, window // 2) if shift else (0,)
         self.mask_padding = mask_padding
         self.sort_groups = sort_groups
-        self.with_cp = with_cp
         self.downsample: nn.Module = nn.Identity()
         if downsample:
             merge = PatchMerging if merging == 'linear' else ConvMerging
@@ -91,6 +88,7 @@ class SwinStage(nn.Module):
                 mlp_ratio,
                 drop_path[i] if drop_path else 0.0,
                 norm_eps if block_norm_eps is None else block_norm_eps,
+                with_cp,
             )
             for i in range(depth)
         )
@@ -118,11 +116,11 @@ class SwinStage(nn.Module):
             layout = layouts[0]
             tokens = layout.partition(x)
             for block in self.blocks:
-                tokens = self._run(block, tokens, layout)
+                tokens = block(tokens, layout)
             return layout.reverse(tokens)
         for i, block in enumerate(self.blocks):
             layout = layouts[i % len(layouts)]
-            x = layout.reverse(self._run(block, layout.partition(x), layout))
+            x = layout.reverse(block(layout.partition(x), layout))
         return x
 
     def layout(
@@ -149,8 +147,3 @@ class SwinStage(nn.Module):
             coords,
             self.cell,
         )
-
-    def _run(self, block: nn.Module, x: Tensor, layout: Layout) -> Tensor:
-        if self.with_cp and torch.is_grad_enabled():
-            return checkpoint(block, x, layout, use_reentrant=False)
-        return block(x, layout)

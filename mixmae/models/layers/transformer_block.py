@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from mixmae.models.layers.attention import AttentionHeads
 from mixmae.models.layers.drop_path import DropPath
+from mixmae.models.layers.recomputed_linear import (
+    linear_of_gelu,
+    linear_of_norm,
+)
 
 
 class MLP(nn.Module):
@@ -25,6 +32,10 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(self.act(self.fc1(x)))
 
+    def recomputed(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """Of ``norm(x)``; the backward pass repeats norm and GELU."""
+        return linear_of_gelu(linear_of_norm(x, norm, self.fc1), self.fc2)
+
 
 class TransformerBlock(nn.Module):
     """Attention and MLP, each normalised before and added to its input.
@@ -36,6 +47,12 @@ class TransformerBlock(nn.Module):
         mlp_ratio: hidden channels of the MLP over ``embed_dims``.
         drop_path: probability of dropping each of the two branches.
         norm_eps: epsilon of the layer norms.
+        with_cp: what the backward pass recomputes to save memory: 'pointwise'
+            the norms and the GELU, which costs little; True the whole block;
+            False nothing.
+
+    Raises:
+        ValueError: another ``with_cp``.
     """
 
     def __init__(
@@ -45,8 +62,14 @@ class TransformerBlock(nn.Module):
         mlp_ratio: float = 4.0,
         drop_path: float = 0.0,
         norm_eps: float = 1e-5,
+        with_cp: bool | str = False,
     ) -> None:
         super().__init__()
+        if with_cp not in (False, 'pointwise', True):
+            raise ValueError(
+                f"with_cp must be False, 'pointwise' or True, got {with_cp!r}"
+            )
+        self.with_cp = with_cp
         self.norm1 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.attn = attn
         self.norm2 = nn.LayerNorm(embed_dims, eps=norm_eps)
@@ -54,12 +77,32 @@ class TransformerBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, *context: object) -> Tensor:
-        return self.transform(self.attend(x, *context))
+        if self.with_cp is True and torch.is_grad_enabled():
+            return checkpoint(self._both, x, *context, use_reentrant=False)
+        return self._both(x, *context)
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
         """The first half: tokens meet."""
-        return x + self.drop_path(self.attn(self.norm1(x), *context))
+        if self._pointwise and isinstance(self.attn, AttentionHeads):
+            mixed = self.attn(x, *context, norm=self.norm1)
+        else:
+            mixed = self.attn(self.norm1(x), *context)
+        return x + self.drop_path(mixed)
 
     def transform(self, x: Tensor) -> Tensor:
         """The second half, each token for itself."""
+        if self._pointwise:
+            return x + self.drop_path(self.mlp.recomputed(x, self.norm2))
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+    @property
+    def _pointwise(self) -> bool:
+        # A compiler decides by itself what it recomputes.
+        return (
+            self.with_cp == 'pointwise'
+            and torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+        )
+
+    def _both(self, x: Tensor, *context: object) -> Tensor:
+        return self.transform(self.attend(x, *context))
