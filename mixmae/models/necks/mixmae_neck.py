@@ -122,10 +122,15 @@ class MixMAENeck(BaseModule):
         Returns:
             (B, L, 3 cell^2), unmixed: row i belongs to image i.
         """
-        own, partners = self._complete(latent, mask).chunk(2)
-        hidden = mask.hidden.flatten(1)[..., None]
-        unmixed = torch.where(hidden, own, self._partner(partners, mask))
-        return self.decoder.pixels(unmixed)
+        images, cells = len(latent), latent.size(1) * latent.size(2)
+        row = torch.arange(2 * images * cells, device=latent.device)
+        own, partners = row.view(2, images, cells)
+        # Each cell is decoded twice, and visible in one of the two.
+        wanted = torch.where(
+            mask.hidden.flatten(1), own, self._partner(partners, mask)
+        )
+        decoded = self._complete(latent, mask, wanted.flatten())
+        return self.decoder.pixels(decoded).unflatten(0, (images, cells))
 
     def completions(self, latent: Tensor, mask: CellMask) -> Tensor:
         """All predictions, in the official order before unmixing.
@@ -152,8 +157,15 @@ class MixMAENeck(BaseModule):
         nn.init.trunc_normal_(self.mask_token, std=0.02)
         self._is_init = True
 
-    def _complete(self, latent: Tensor, mask: CellMask) -> Tensor:
-        """Decoded tokens (2B, L, D), the halves as in ``completions``."""
+    def _complete(
+        self, latent: Tensor, mask: CellMask, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Decoded tokens (2B, L, D), the halves as in ``completions``.
+
+        Args:
+            latent, mask: see ``reveal``.
+            wanted: rows of (2B * L, D) that are asked for; None = all.
+        """
         x = self.embed(latent)
         hidden = mask.hidden[..., None]
         # Under autocast the token makes the decoder's stream float32, as the
@@ -161,7 +173,7 @@ class MixMAENeck(BaseModule):
         token = self.mask_token[None]
         own = torch.where(hidden, token, x)
         partners = torch.where(hidden, x, token)
-        return self.decoder(torch.cat([own, partners]))
+        return self.decoder(torch.cat([own, partners]), wanted)
 
     @staticmethod
     def _partner(x: Tensor, mask: CellMask) -> Tensor:
