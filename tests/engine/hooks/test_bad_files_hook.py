@@ -190,8 +190,9 @@ def test_too_many_stop_the_run(folder, tmp_path, request):
     with pytest.raises(TooManyBrokenImagesError) as caught:
         train(config)
     text = str(caught.value)
-    # Another worker may have found one more by then.
-    assert re.search(r'\([67] empty\), 5 are allowed', text), text
+    # The workers may find more until the run ends.
+    found = re.search(r'\((\d+) empty\), 5 are allowed', text)
+    assert found and 6 <= int(found[1]) <= 12, text
     assert '\n' not in text
     assert f'listed in {work_dir}/bad_files.txt' in text
     assert len(read_bad_files(work_dir / 'bad_files.txt')) >= 6
