@@ -37,16 +37,15 @@ model = dict(
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
-    dict(type='LoadImage'),
     dict(
-        type='mmpretrain.RandomResizedCrop',
+        type='LoadRandomResizedCrop',
         scale=96,
         crop_ratio_range=(0.2, 1.0),
-        backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='mmpretrain.RandomFlip', prob=0.5),
-    dict(type='mmpretrain.PackInputs'),
+    # Drawn here, done on the device.
+    dict(type='DrawFlip', prob=0.5),
+    dict(type='PackImage'),
 ]
 test_pipeline = [
     dict(type='LoadImage'),

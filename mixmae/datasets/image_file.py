@@ -6,10 +6,11 @@ both come here, so that they agree.
 
 import errno
 import functools
+import io
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from numpy import ndarray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.jpeg_decoder import decode_jpeg
+from mixmae.datasets.jpeg_header import START, JpegHeader, read_jpeg_header
 
 # The most common first: they are asked in this order. What else Pillow knows
 # is left out on purpose: rare decoders are where its security holes were, and
@@ -87,6 +90,7 @@ def opened_image(
     path: str | PathLike,
     limits: ImageLimits = ANY_SIZE,
     draft_side: int | None = None,
+    content: bytes | None = None,
 ) -> Iterator[Image.Image]:
     """The decoded first frame of a file, as it is stored.
 
@@ -96,26 +100,22 @@ def opened_image(
         path: the file; of its suffix nothing is believed.
         limits: sizes that are allowed.
         draft_side: see ``LoadImage``.
+        content: what is in the file, if it is not to be read from ``path``.
 
     Raises:
         BrokenImageError: it cannot be read, or what is done with it fails.
     """
     path = os.fspath(path)
-    try:
-        with Image.open(path, formats=_formats()) as image:
-            limits.check(path, *image.size)
-            if draft_side is not None:
-                image.draft('RGB', (draft_side, draft_side))
-            image.load()
-            yield image
-    except (MemoryError, BrokenImageError):
-        # The former is a matter of the machine, not of the file.
-        raise
-    except Exception as error:
-        # Decoders raise whatever they like on broken data.
-        if isinstance(error, OSError) and error.errno in SHORTAGES:
-            raise
-        raise BrokenImageError(path, *_diagnosis(path, error)) from error
+    source = path if content is None else io.BytesIO(content)
+    with (
+        _diagnosed(path, content),
+        Image.open(source, formats=_formats()) as image,
+    ):
+        limits.check(path, *image.size)
+        if draft_side is not None:
+            image.draft('RGB', (draft_side, draft_side))
+        image.load()
+        yield image
 
 
 def read_image(
@@ -123,15 +123,86 @@ def read_image(
     limits: ImageLimits = ANY_SIZE,
     draft_side: int | None = None,
     background: tuple[int, ...] = WHITE,
+    content: bytes | None = None,
+    order: str = 'RGB',
 ) -> ImageContent:
     """Everything that is needed to train on a file; see ``LoadImage``.
+
+    Args:
+        path, limits, draft_side, content: as ``opened_image`` says.
+        background: RGB colour under transparent pixels.
+        order: of the channels, 'RGB' or 'BGR'.
 
     Raises:
         BrokenImageError: it cannot be used; names the cause.
     """
-    with opened_image(path, limits, draft_side) as image:
+    path = os.fspath(path)
+    if draft_side is None:
+        data = jpeg_content(path, content)
+        header = None if data is None else usual_header(path, data, limits)
+        if data is not None and header is not None:
+            pixels = decode_jpeg(data, order)
+            if pixels is not None:
+                return ImageContent(pixels, 'JPEG')
+            content = data
+    with opened_image(path, limits, draft_side, content) as image:
         pixels = _to_rgb(_upright(image), background)
+        if order == 'BGR':
+            pixels = np.ascontiguousarray(pixels[..., ::-1])
         return ImageContent(pixels, str(image.format))
+
+
+def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
+    """What is in a file if that begins as a JPEG does, else None.
+
+    Args:
+        path: the file.
+        content: what is in it, if it is not to be read from ``path``.
+
+    Raises:
+        BrokenImageError: it cannot be read.
+    """
+    if content is not None:
+        return content if content[: len(START)] == START else None
+    with _diagnosed(path), open(path, 'rb', buffering=0) as file:
+        # Of a film that somebody named .png, this is all that is read.
+        head = file.read(len(START))
+        return head + file.readall() if head == START else None
+
+
+def usual_header(
+    path: str, data: bytes, limits: ImageLimits
+) -> JpegHeader | None:
+    """The header of a JPEG that Pillow need not look at, else None.
+
+    Raises:
+        BrokenImageError: its size is not one of those allowed.
+    """
+    header = read_jpeg_header(data)
+    if header is None:
+        return None
+    most = Image.MAX_IMAGE_PIXELS
+    if most is not None and header.height * header.width > 2 * most:
+        # Pillow has its own words for this.
+        return None
+    limits.check(path, header.width, header.height)
+    return header
+
+
+@contextmanager
+def _diagnosed(path: str, content: bytes | None = None) -> Iterator[None]:
+    """Turns errors about a file into ``BrokenImageError``."""
+    try:
+        yield
+    except (MemoryError, BrokenImageError):
+        # The former is a matter of the machine, not of the file.
+        raise
+    except Exception as error:
+        # Decoders raise whatever they like on broken data.
+        if isinstance(error, OSError) and error.errno in SHORTAGES:
+            raise
+        cause = _diagnosis(path, content, error)
+        raise BrokenImageError(path, *cause) from error
 
 
 @functools.cache
@@ -141,7 +212,9 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _diagnosis(path: str, error: Exception) -> tuple[str, str]:
+def _diagnosis(
+    path: str, content: bytes | None, error: Exception
+) -> tuple[str, str]:
     """The cause, one of ``CAUSES``, and a detail."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return 'missing', ''
@@ -149,7 +222,7 @@ def _diagnosis(path: str, error: Exception) -> tuple[str, str]:
         return 'unreadable', os.strerror(error.errno)
     if isinstance(error, Image.DecompressionBombError):
         return 'too large', str(error)
-    shortened = _is_shortened(path)
+    shortened = _is_shortened(path, content)
     if shortened is None:
         return 'empty', ''
     if isinstance(error, UnidentifiedImageError):
@@ -160,15 +233,18 @@ def _diagnosis(path: str, error: Exception) -> tuple[str, str]:
     return 'truncated' if cut_off or shortened else 'damaged', text
 
 
-def _is_shortened(path: str) -> bool | None:
+def _is_shortened(path: str, content: bytes | None) -> bool | None:
     """Whether a WebP file lacks bytes; None of any file without bytes.
 
     Pillow's decoder of WebP does not say why it gave up.
     """
     try:
-        size = os.path.getsize(path)
-        with open(path, 'rb') as file:
-            head = file.read(12)
+        if content is not None:
+            size, head = len(content), content[:12]
+        else:
+            size = os.path.getsize(path)
+            with open(path, 'rb') as file:
+                head = file.read(12)
     except (OSError, ValueError):
         return False
     if not size:
@@ -179,11 +255,11 @@ def _is_shortened(path: str) -> bool | None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        # Unreadable EXIF data says nothing about the pixels.
-        return image
+    # Unreadable EXIF data says nothing about the pixels.
+    with suppress(Exception):
+        # In place, because a copy is made otherwise even of upright ones.
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _to_rgb(image: Image.Image, background: tuple[int, ...]) -> ndarray:

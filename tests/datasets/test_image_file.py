@@ -83,20 +83,28 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, 'no')
 
+    path = write(tmp_path / 'a.jpg', 'PNG')
     monkeypatch.setattr(image_file.Image, 'open', refuse)
-    assert cause_of(tmp_path / 'a.jpg') == 'unreadable'
+    assert cause_of(path) == 'unreadable'
+    monkeypatch.setattr('builtins.open', refuse)
+    assert cause_of(path) == 'unreadable'
 
 
 @pytest.mark.parametrize(
     'shortage', [MemoryError(), OSError(errno.EMFILE, 'too many open files')]
 )
-def test_a_shortage_is_not_the_fault_of_a_file(monkeypatch, shortage):
+@pytest.mark.parametrize('place', ['PIL.Image.open', 'builtins.open'])
+def test_a_shortage_is_not_the_fault_of_a_file(
+    tmp_path, monkeypatch, shortage, place
+):
+    path = write(tmp_path / 'a.jpg', 'PNG')
+
     def fail(*_, **__):
         raise shortage
 
-    monkeypatch.setattr(image_file.Image, 'open', fail)
+    monkeypatch.setattr(place, fail)
     with pytest.raises(type(shortage)):
-        read_image('a.jpg')
+        read_image(path)
 
 
 def test_decompression_bombs(tmp_path, monkeypatch):

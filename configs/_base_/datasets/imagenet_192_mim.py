@@ -4,14 +4,14 @@
 _base_ = './imagenet_224_mim.py'
 
 train_pipeline = [
-    *_base_.train_pipeline[:2],
+    *_base_.train_pipeline[:1],
     dict(
-        _base_.train_pipeline[2],
+        _base_.train_pipeline[1],
         scale=192,
         crop_ratio_range=(0.67, 1.0),
         interpolation='bilinear',
     ),
-    *_base_.train_pipeline[3:],
+    *_base_.train_pipeline[2:],
 ]
 # As much of the image as at 224 pixels.
 test_pipeline = [

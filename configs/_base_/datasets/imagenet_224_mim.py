@@ -1,22 +1,23 @@
 # ImageNet-1K without its labels, 224 pixels: data/imagenet/{train,val}/...
 # Views as in Sense-X/MixMIM: crops of 20 to 100 % of the area, flips, nothing
-# else. LoadImage rather than mmpretrain's LoadImageFromFile: it decodes with
-# Pillow, as the official code does, and turns CMYK and grey files into RGB.
-# Images that do not come from local disks (Petrel, S3) need the latter.
+# else. LoadRandomResizedCrop draws the crops of mmpretrain's
+# LoadImageFromFile and RandomResizedCrop and is about twice as fast: it
+# decodes the rows that are needed. With exact=True pixels are those of Pillow,
+# as in the official code, otherwise 44 dB from them. Images that do not come
+# from local disks (Petrel, S3) need mmpretrain's transforms.
 # Mean and std are with the model.
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
-    dict(type='LoadImage'),
     dict(
-        type='mmpretrain.RandomResizedCrop',
+        type='LoadRandomResizedCrop',
         scale=224,
         crop_ratio_range=(0.2, 1.0),
-        backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='mmpretrain.RandomFlip', prob=0.5),
-    dict(type='mmpretrain.PackInputs'),
+    # Drawn here, done on the device.
+    dict(type='DrawFlip', prob=0.5),
+    dict(type='PackImage'),
 ]
 test_pipeline = [
     dict(type='LoadImage'),

@@ -3,9 +3,9 @@
 _base_ = './imagenet_224_mim.py'
 
 train_pipeline = [
-    *_base_.train_pipeline[:2],
-    dict(_base_.train_pipeline[2], scale=256),
-    *_base_.train_pipeline[3:],
+    *_base_.train_pipeline[:1],
+    dict(_base_.train_pipeline[1], scale=256),
+    *_base_.train_pipeline[2:],
 ]
 # As much of the image as at 224 pixels.
 test_pipeline = [

@@ -5,16 +5,15 @@
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
-    dict(type='LoadImage'),
     dict(
-        type='mmpretrain.RandomResizedCrop',
+        type='LoadRandomResizedCrop',
         scale=64,
         crop_ratio_range=(0.4, 1.0),
-        backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='mmpretrain.RandomFlip', prob=0.5),
-    dict(type='mmpretrain.PackInputs'),
+    # Drawn here, done on the device.
+    dict(type='DrawFlip', prob=0.5),
+    dict(type='PackImage'),
 ]
 test_pipeline = [
     dict(type='LoadImage'),

@@ -2,7 +2,6 @@
 
 from os import PathLike
 
-import cv2
 from numpy import ndarray
 
 from mixmae.datasets.image_file import WHITE, ImageLimits, read_image
@@ -15,7 +14,9 @@ class LoadImage:
 
     A drop-in for mmcv's ``LoadImageFromFile`` on local files: ``img`` is a
     contiguous uint8 BGR array (H, W, 3), ``img_shape`` and ``ori_shape`` are
-    (H, W). It reads what image folders of the wild contain:
+    (H, W). Where a data set hands on ``img_bytes``, the encoded file, that is
+    decoded; ``img_path`` is then a name for messages. It reads what image
+    folders of the wild contain:
 
     - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM and AVIF, whatever the
       suffix says;
@@ -28,6 +29,9 @@ class LoadImage:
       NaN is black;
     - of an animation, the first frame;
     - the EXIF orientation is applied.
+
+    Usual JPEGs are decoded by ``simplejpeg`` where it is installed and has no
+    objections, all else by Pillow; pixels are the same.
 
     Args:
         background: RGB colour under transparent pixels; white by default,
@@ -70,18 +74,30 @@ class LoadImage:
 
     def __call__(self, results: dict) -> dict:
         """Adds img, img_shape and ori_shape to ``results``."""
-        img = self.load(results['img_path'])
+        content = results.pop('img_bytes', None)
+        img = self.load(results['img_path'], content)
         results['img'] = img
         results['img_shape'] = img.shape[:2]
         results['ori_shape'] = img.shape[:2]
         return results
 
-    def load(self, path: str | PathLike) -> ndarray:
-        """The image at ``path``: uint8 BGR (H, W, 3)."""
-        content = read_image(
-            path, self.limits, self.draft_side, self.background
-        )
-        return cv2.cvtColor(content.pixels, cv2.COLOR_RGB2BGR)
+    def load(
+        self, path: str | PathLike, content: bytes | None = None
+    ) -> ndarray:
+        """The image at ``path``: uint8 BGR (H, W, 3).
+
+        Args:
+            path: the file.
+            content: what is in it, if it is not to be read from ``path``.
+        """
+        return read_image(
+            path,
+            self.limits,
+            self.draft_side,
+            self.background,
+            content,
+            order='BGR',
+        ).pixels
 
     def __repr__(self) -> str:
         return (

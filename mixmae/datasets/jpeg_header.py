@@ -1,0 +1,100 @@
+"""What the head of a JPEG file says, read without decoding it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from PIL import Image
+
+START = b'\xff\xd8\xff'
+END = b'\xff\xd9'
+EXIF = b'Exif\x00\x00'
+XMP = b'http://ns.adobe.com/xap/'
+# Markers of frames (ITU T.81, table B.1) that any decoder knows: baseline,
+# extended sequential, progressive; Huffman-coded.
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
+# Markers in the range of frames that are none.
+TABLES = (0xC4, 0xC8, 0xCC)
+SCAN = 0xDA
+APP1 = 0xE1
+ORIENTATION = 0x0112
+
+
+class JpegHeader(NamedTuple):
+    """Of an upright grey or colour JPEG of 8 bits.
+
+    Attributes:
+        height, width: in pixels.
+        height_at: where in the file the height stands, two bytes, big end
+            first.
+        baseline: rows come one after the other, so that those at the top can
+            be decoded alone; progressive ones come in several passes.
+    """
+
+    height: int
+    width: int
+    height_at: int
+    baseline: bool
+
+
+def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
+    """The header of an encoded image, if it is a JPEG of the usual kind.
+
+    Args:
+        data: a whole file.
+
+    Returns:
+        None of anything that is not one, or not as usual: CMYK, more than 8
+        bits, turned by EXIF or XMP, damaged. Pillow knows what to make of it.
+    """
+    if data[:3] != START:
+        return None
+    found: JpegHeader | None = None
+    at, size = 2, len(data)
+    while at + 4 <= size and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == SCAN:
+            return found
+        length = data[at + 2] << 8 | data[at + 3]
+        start, end = at + 4, at + 2 + length
+        if marker in FRAMES:
+            if found is not None or length < 8 or end > size:
+                return None
+            found = _frame(data, start, marker)
+            if found is None:
+                return None
+        elif marker == APP1:
+            if _may_be_turned(bytes(data[start:end])):
+                return None
+        elif 0xC0 <= marker <= 0xCF and marker not in TABLES:
+            return None
+        at = end
+    return None
+
+
+def _frame(
+    data: bytes | memoryview, at: int, marker: int
+) -> JpegHeader | None:
+    """What a frame's segment says from its precision on."""
+    height = data[at + 1] << 8 | data[at + 2]
+    width = data[at + 3] << 8 | data[at + 4]
+    # A height of 0 stands for one that is told after the pixels.
+    if data[at] != 8 or data[at + 5] not in (1, 3) or not height * width:
+        return None
+    return JpegHeader(height, width, at + 1, marker != PROGRESSIVE)
+
+
+def _may_be_turned(segment: bytes) -> bool:
+    """Whether EXIF or XMP data may ask for another orientation."""
+    if segment.startswith(XMP):
+        return b'Orientation' in segment
+    if not segment.startswith(EXIF):
+        return False
+    exif = Image.Exif()
+    try:
+        exif.load(segment)
+        return exif.get(ORIENTATION, 1) != 1
+    except Exception:
+        # Whatever there is to raise about data of any kind.
+        return True
