@@ -116,11 +116,11 @@ def test_urls_are_loaded_safely_from_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     fetched = []
 
-    def download(url, path):
+    def fetch(url, path):
         fetched.append(url)
         torch.save({'state_dict': {'a': torch.ones(2)}}, path)
 
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr('mixmae.checkpoints.download._fetch', fetch)
     for _ in range(2):
         loaded = load_from_file_or_url('https://example.org/a/model.pth?x=1')
         assert loaded['state_dict']['a'].tolist() == [1, 1]
