@@ -41,7 +41,8 @@ def test_one_process(server, tmp_path):
     assert done.returncode == -signal.SIGKILL, done.stderr[-3000:]
     found = losses(run.new_lines())
     assert EPOCH in found and run.wrong(found) == ''
-    assert EPOCH - INTERVAL < run.position() <= EPOCH
+    # The last checkpoint may still be on its way to a slow disk.
+    assert EPOCH - 2 * INTERVAL < run.position() <= EPOCH
     done = start(command)
     assert done.returncode == 0, done.stderr[-3000:]
     assert run.wrong(losses(run.new_lines())) == '' == run.whole()
