@@ -126,6 +126,7 @@ FLAGS = (
     *('--stages', '--maps', '--resize', '--batch-size', '--device', '--size'),
     *('--from-task', '--img-size', '--window-sizes', '--backbone-only'),
     *('--bands', '--plot', '--tolerance', '--about', '--decode', '--limit'),
+    *('--short-side', '--shard-size', '--exclude', '--sums-only'),
 )
 NAMES = [
     'train',
@@ -135,7 +136,9 @@ NAMES = [
     'analysis_tools/compare_curve',
     'dataset_converters/check_dataset',
     'dataset_converters/make_lists',
+    'dataset_converters/pack',
     'dataset_converters/unpack_jpegs',
+    'dataset_converters/verify_images',
     *(
         f'model_converters/{path.stem}'
         for path in sorted((TOOLS / 'model_converters').glob('*.py'))

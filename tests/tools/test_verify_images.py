@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from mixmae.datasets.bad_file_list import BadFile, read_bad_files
+from tests.datasets.packed_pictures import pack_pictures
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool, run_tool
 
@@ -54,6 +55,24 @@ def test_bad_files_are_counted_and_listed(folder, tmp_path, capsys):
     assert f'3 bad files among 7 below {folder}' in out.read_text()
     assert load_tool(TOOL).main([str(folder), '--strict']) == 1
     assert '1 wrong suffix' in capsys.readouterr().out
+
+
+def test_shards_are_looked_into(folder, tmp_path, capsys):
+    (folder / '1.png').write_bytes(b'text')
+    pack_pictures(folder, tmp_path / 'packed')
+    packed = str(tmp_path / 'packed')
+    assert load_tool(TOOL).main([packed, '--sums-only']) == 0
+    assert '6 images opened, none is bad' in capsys.readouterr().out
+    out = tmp_path / 'bad.txt'
+    assert load_tool(TOOL).main([packed, '--out', str(out)]) == 1
+    assert '6 images opened, 1 bad (1 no image)' in capsys.readouterr().out
+    assert read_bad_files(out) == [
+        BadFile('no image', 'shard-00000.tar/1.png')
+    ]
+    assert load_tool(TOOL).main([packed, '--strict']) == 2
+    assert '--strict is for folders of files' in capsys.readouterr().err
+    assert load_tool(TOOL).main([str(folder), '--sums-only']) == 2
+    assert '--sums-only is for shards' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

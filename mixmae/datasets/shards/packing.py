@@ -141,7 +141,13 @@ def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
             file.write(noted)
             file.flush()
             os.fsync(file.fileno())
-        yield
+        try:
+            yield
+        finally:
+            if os.path.exists(partial) and os.listdir(partial) == [JOURNAL]:
+                # Nothing that could be gone on from.
+                journal.unlink()
+                partial.rmdir()
 
 
 def _lock(handle: int, partial: Path) -> None:

@@ -171,6 +171,7 @@ def test_bad_files_are_left_out_and_listed(folder, tmp_path):
         path.write_bytes(b'')
     with pytest.raises(ValueError, match='none of the 20 files can be packed'):
         pack_pictures(folder, tmp_path / 'none')
+    assert not (tmp_path / 'none.partial').exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""LmdbImages: images in a database that others have made."""
+
+import pickle
+
+import pytest
+from torch.utils.data import DataLoader
+
+from mixmae.datasets import LmdbImages, lmdb_reader
+from mixmae.datasets.bad_file_list import BadFile, write_bad_files
+from mixmae.registry import DATASETS
+from tests.datasets.grey_pictures import save_pictures
+
+LOAD = [dict(type='LoadImage')]
+lmdb = pytest.importorskip('lmdb', reason='LMDB IS NOT TESTED: no lmdb here')
+
+
+@pytest.fixture
+def database(tmp_path):
+    path = tmp_path / 'images.lmdb'
+    files = save_pictures(tmp_path / 'images').iterdir()
+    put(path, **{f'_{file.stem}': file.read_bytes() for file in files})
+    return path
+
+
+def value(sample):
+    return int(sample['img'][0, 0, 0])
+
+
+def write(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+def put(path, **values):
+    database = lmdb.open(str(path), map_size=2**20)
+    with database, database.begin(write=True) as transaction:
+        for key, data in values.items():
+            transaction.put(f'pictures/{key[1:]}'.encode(), data)
+
+
+def test_all_keys_in_their_order(database):
+    dataset = DATASETS.build(
+        dict(type='LmdbImages', data_root=str(database), pipeline=LOAD)
+    )
+    assert [value(sample) for sample in dataset] == list(range(20))
+    assert dataset[7]['img_path'] == f'{database}/pictures/07'
+    assert value(dataset.get_subset([5, 4])[1]) == 4
+
+
+def test_keys_and_labels_of_a_list(database, tmp_path):
+    path = write(tmp_path / 'a.txt', 'pictures/03 1\n# x\n\npictures/01 0\n')
+    dataset = LmdbImages(str(database), path, LOAD, with_label=True)
+    found = [(value(sample), sample['gt_label']) for sample in dataset]
+    assert found == [(3, 1), (1, 0)] and dataset.get_cat_ids(0) == [1]
+    path = write(tmp_path / 'b.txt', 'pictures/09\n')
+    assert value(LmdbImages(str(database), path, LOAD)[0]) == 9
+
+
+def test_a_database_in_one_file(database):
+    dataset = LmdbImages(str(database / 'data.mdb'), pipeline=LOAD)
+    assert value(dataset[11]) == 11
+
+
+def collate(batch):
+    return [value(item) for item in batch]
+
+
+def test_workers_open_it_anew(database):
+    """Though it is open here, for two data sets."""
+    dataset = LmdbImages(str(database), pipeline=LOAD)
+    other = LmdbImages(str(database), pipeline=LOAD)
+    assert value(dataset[1]) == value(other[1]) == 1
+    loader = DataLoader(
+        dataset,
+        batch_size=4,
+        num_workers=2,
+        collate_fn=collate,
+        multiprocessing_context='fork',
+    )
+    assert [v for batch in loader for v in batch] == list(range(20))
+    assert value(pickle.loads(pickle.dumps(other))[2]) == 2
+
+
+def test_bad_images_are_borne(database, tmp_path):
+    put(database, _02=b'', _03=b'no image')
+    path = write(
+        tmp_path / 'a.txt',
+        ''.join(f'pictures/{number:02d}\n' for number in range(21)),
+    )
+    dataset = LmdbImages(str(database), path, LOAD)
+    assert sorted({value(sample) for sample in dataset}) == [
+        *(0, 1),
+        *range(4, 20),
+    ]
+    assert dataset.broken.found() == {
+        2: 'empty', 3: 'no image', 20: 'missing',
+    }  # fmt: skip
+    write_bad_files(tmp_path / 'bad.txt', [BadFile('', 'pictures/02')])
+    bad = str(tmp_path / 'bad.txt')
+    assert len(LmdbImages(str(database), path, LOAD, exclude=bad)) == 20
+
+
+def test_what_cannot_be_used_is_one_line(database, tmp_path):
+    with pytest.raises(FileNotFoundError, match='gone does not exist'):
+        LmdbImages(str(tmp_path / 'gone'))
+    with pytest.raises(ValueError, match='is no LMDB that can be read'):
+        LmdbImages(write(tmp_path / 'text.mdb', 'text' * 5000))
+    with pytest.raises(ValueError, match='needs ann_file'):
+        LmdbImages(str(database), with_label=True)
+    with pytest.raises(FileNotFoundError, match='list of keys'):
+        LmdbImages(str(database), str(tmp_path / 'gone.txt'))
+    path = write(tmp_path / 'a.txt', 'pictures/01 1\npictures/02\n')
+    with pytest.raises(ValueError, match='line 2: pictures/02 is not a key'):
+        LmdbImages(str(database), path, with_label=True)
+    with pytest.raises(ValueError, match='names no keys'):
+        LmdbImages(str(database), write(tmp_path / 'b.txt', '#\n'))
+    with lmdb.open(str(tmp_path / 'empty')):
+        pass
+    with pytest.raises(ValueError, match='empty is empty'):
+        LmdbImages(str(tmp_path / 'empty'))
+
+
+def test_without_the_package_a_line_says_how_to_get_it(database, monkeypatch):
+    monkeypatch.setattr(lmdb_reader, 'lmdb', None)
+    with pytest.raises(ValueError, match='pip install lmdb'):
+        LmdbImages(str(database))

@@ -1,0 +1,120 @@
+"""The command that packs images."""
+
+import subprocess
+
+import pytest
+
+from mixmae.datasets import PackedImages
+from mixmae.datasets.bad_file_list import BadFile, read_bad_files
+from tests.datasets.packed_pictures import content, save_classes
+from tests.engine.tiny_run import ROOT
+from tests.tools.running import load_tool, run_tool
+
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'pack.py'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save_classes(tmp_path / 'my images')
+
+
+@pytest.fixture
+def pack(folder, capsys):
+    """Exit status, output and errors."""
+    tool = load_tool(TOOL)
+
+    def call(*arguments):
+        return tool.main([*map(str, arguments)]), *capsys.readouterr()
+
+    return call
+
+
+def test_a_folder(folder, tmp_path, pack):
+    out = tmp_path / 'out'
+    status, said, bar = pack(folder, out, '--short-side', 3, '--workers', 2)
+    assert status == 0
+    assert said == f'{out}: 20 images in 1 shards, 0.000 GB, 20 of them ' \
+        'made smaller\n'  # fmt: skip
+    assert '20/20' in bar
+    assert len(PackedImages(str(out), with_label=True)) == 20
+    done = subprocess.run(
+        ['sha256sum', '-c', '--quiet', 'SHA256SUMS'], cwd=out, check=False
+    )
+    assert done.returncode == 0
+    status, said, bar = pack(folder, out, '--short-side', 3)
+    assert status == 0 and '20 were there already' in said and not bar
+
+
+def test_options_that_change_what_is_packed(folder, tmp_path, pack):
+    names = ['odd/03.png 5', 'even/02.png 0', 'odd/01.png 5']
+    path = tmp_path / 'list.txt'
+    path.write_text('\n'.join(names))
+    out = tmp_path / 'list'
+    assert pack(path, out, '--data-root', folder, '--shuffle', 1)[0] == 0
+    dataset = PackedImages(str(out), with_label=True)
+    found = {dataset[i]['img_path'][-6:-4]: dataset[i]['gt_label'] for i in
+             range(3)}  # fmt: skip
+    assert found == {'03': 5, '02': 0, '01': 5}
+    bad = tmp_path / 'bad.txt'
+    bad.write_text('empty\todd/01.png\n')
+    out = tmp_path / 'less'
+    assert pack(folder, out, '--exclude', bad, '--no-labels')[0] == 0
+    dataset = PackedImages(str(out))
+    assert len(dataset) == 19 and 'classes' not in dataset.metainfo
+
+
+def test_bad_files_are_told(folder, tmp_path, pack):
+    (folder / 'odd' / '01.png').write_bytes(b'')
+    (folder / 'odd' / '03.png').rename(folder / 'odd' / '0.3.png')
+    status, said, bar = pack(folder, tmp_path / 'out')
+    assert status == 1
+    assert 'note: 1 names have a dot' in said
+    assert f'1 files could not be packed: {tmp_path}/out/bad_files' in said
+    assert '20/20 1 bad' in bar
+    listed = read_bad_files(tmp_path / 'out' / 'bad_files.txt')
+    assert listed == [BadFile('empty', 'odd/01.png')]
+
+
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (['gone', 'out'], 'neither a folder'),
+        (['empty', 'out'], 'no images in'),
+        (['.', 'out', '--short-side', '0'], 'short_side must be'),
+        (['.', 'out', '--quality', '100'], 'quality must be'),
+        (['.', 'out', '--shard-size', '0'], 'a shard must be allowed'),
+        (['.', 'out', '--workers', '-1'], 'workers must be'),
+        (['.', 'out', '--exclude', 'gone.txt'], 'gone.txt does not exist'),
+        (['.', 'out', '--data-root', '.'], 'belongs to a list'),
+        (['.', 'empty'], 'exists, and is not what'),
+        (['.', 'odd/01.png/out'], 'Not a directory'),
+    ],
+)
+def test_bad_calls_are_one_line(folder, monkeypatch, pack, arguments, words):
+    monkeypatch.chdir(folder)
+    (folder / 'empty').mkdir()
+    before = content(folder)
+    status, said, error = pack(*arguments)
+    assert (status, said) == (2, '')
+    assert words in error and error.count('\n') == 1
+    assert content(folder) == before
+
+
+def test_an_interrupted_one_says_how_to_go_on(
+    folder, tmp_path, monkeypatch, capsys
+):
+    tool = load_tool(TOOL)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, 'pack', interrupt)
+    assert tool.main([str(folder), str(tmp_path / 'out')]) == 130
+    said = capsys.readouterr().err
+    assert f'goes on in {tmp_path}/out.partial' in said
+
+
+@pytest.mark.slow
+def test_as_a_user_calls_it(folder, tmp_path):
+    done = run_tool(TOOL, folder, tmp_path / 'out', '--workers', '2')
+    assert '20 images in 1 shards' in done.stdout
