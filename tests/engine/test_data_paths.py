@@ -115,6 +115,7 @@ def test_other_errors_are_not_about_data(tmp_path):
     [
         'mixmae/swin-demo_scenes-64',
         'mixmae/swin-b_image-folder',
+        'mixmae/swin-b_8xb128_600e_packed-320',
         'classification/swin-b_8xb128-100e_in1k-224',
         'classification/swin-b_8xb128-100e_inaturalist2018-224',
         'detection/mask-rcnn_swin-mini_scenes-128',

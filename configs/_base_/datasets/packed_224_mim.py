@@ -1,0 +1,29 @@
+# ImageNet-1K in shards, 224 pixels: data/imagenet-packed/{train,val}, made by
+#   python tools/dataset_converters/pack.py data/imagenet/train \
+#       data/imagenet-packed/train --short-side 320
+# and the same with val (docs/packed_data.md; without --short-side nothing is
+# changed, and a run is that of the files, bit by bit). Labels are packed, but
+# not asked for. Any other shards or tar files:
+#   --cfg-options train_dataloader.dataset.data_root=/my/shards \
+#       val_dataloader.dataset.data_root=/my/shards
+# Views are those of the files.
+_base_ = './imagenet_224_mim.py'
+
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='PackedImages',
+        data_root='data/imagenet-packed/train',
+        max_broken_share=0.01,
+        pipeline=_base_.train_pipeline,
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='PackedImages',
+        data_root='data/imagenet-packed/val',
+        pipeline=_base_.test_pipeline,
+    )
+)
+test_dataloader = val_dataloader
