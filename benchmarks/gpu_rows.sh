@@ -5,9 +5,10 @@
 #
 # 1: Swin-B at 224, bfloat16, each contender at its best batch, and at one
 # batch for its memory. 2: L and H, UM-MAE and SimMIM, and what is saved.
-# DIR (default: figures) gets a JSON file and the printed table of each, after
-# every round, so that a call that is cut off leaves what it has. $PYTHON
-# chooses the interpreter, $DEVICE another device, $QUICK a tiny rehearsal.
+# DIR (default: figures) gets a JSON file of each row, which is written after
+# every process, so that a call that is cut off leaves what it has, and
+# rows-1.txt or rows-2.txt with the tables. $PYTHON chooses the interpreter,
+# $DEVICE another device, $QUICK a tiny rehearsal.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -21,10 +22,12 @@ case $part in
 esac
 dir=${2-figures}
 mkdir -p "$dir"
+tables=$dir/rows-$part.txt
+: >"$tables"
 device=${DEVICE-cuda}
 status=0
 
-# What is printed, where figures go, the module, and its options.
+# The name of its file, its minutes, the module, and its options.
 row() {
     name=$1
     minutes=$2
@@ -36,11 +39,12 @@ row() {
         # Options of steps only.
         set -- --arch mini --batch 2 --steps 1 --rounds 1 --threads 1
     }
-    echo "== $name: python -m benchmarks.$module $*"
+    echo "== $name: python -m benchmarks.$module $*" | tee -a "$tables"
     "${PYTHON-python3}" -m "benchmarks.$module" --device "$device" \
         --minutes "$minutes" --out "$dir/$name.json" "$@" \
-        >"$dir/$name.txt" || status=1
-    cat "$dir/$name.txt"
+        >"$dir/last.txt" || status=1
+    tee -a "$tables" <"$dir/last.txt"
+    rm -f "$dir/last.txt"
 }
 
 if [ "$part" = 1 ]; then

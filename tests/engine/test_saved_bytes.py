@@ -1,5 +1,6 @@
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from mixmae.engine.saved_bytes import SavedBytes
 
@@ -58,3 +59,43 @@ def test_says_where():
     assert size == 2 * 2 * 32 * 4
     assert first.startswith('(2, 32) float32 transformer_block.py:')
     assert sum(saved.origins.values()) == saved.total
+
+
+class Cube(torch.autograd.Function):
+    """Keeps its input, and a byte a number of its own."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x, (x > 0).to(torch.int8))
+        return x**3
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, _ = ctx.saved_tensors
+        return 3 * gradient * x**2
+
+
+def test_functions_of_our_own_count():
+    x = torch.randn(3, 5, requires_grad=True)
+    with SavedBytes(nn.Identity()) as saved:
+        cube = Cube.apply(x)
+    assert saved.total == 3 * 5 * (4 + 1)
+    cube.sum().backward()
+    torch.testing.assert_close(x.grad, 3 * x.detach() ** 2)
+
+
+def test_what_is_computed_again_keeps_its_input_alone():
+    layers = nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.Linear(64, 4))
+    x = torch.randn(6, 4, requires_grad=True)
+    for reentrant in (False, True):
+        with SavedBytes(layers) as saved:
+            out = checkpoint(layers, x, use_reentrant=reentrant)
+        assert saved.total == 6 * 4 * 4
+        out.sum().backward()
+
+
+def test_nothing_counts_where_nothing_is_differentiated():
+    layer = nn.Linear(4, 4)
+    with SavedBytes(layer) as saved, torch.no_grad():
+        layer(torch.randn(2, 4))
+    assert saved.total == 0
