@@ -54,7 +54,7 @@ class CropRange(NamedTuple):
         """The largest part in the middle of an allowed aspect ratio."""
         high, wide = height, width
         if width / height < min(self.aspect):
-            high = round(width / min(self.aspect))
+            high = max(1, round(width / min(self.aspect)))
         elif width / height > max(self.aspect):
-            wide = round(height * max(self.aspect))
+            wide = max(1, round(height * max(self.aspect)))
         return CropBox((height - high) // 2, (width - wide) // 2, high, wide)

@@ -69,7 +69,9 @@ def resize_by_torch(
     to 70 dB. Boxes are of whole pixels only.
     """
     bottom, right = box.top + box.height, box.left + box.width
-    part = np.ascontiguousarray(pixels[box.top : bottom, box.left : right])
+    part = pixels[box.top : bottom, box.left : right]
+    # Torch warns of arrays that cannot be written to, as Pillow's.
+    part = np.require(part, requirements=('C', 'W'))
     resized = np.empty((*size, 3), np.uint8)
     # Batches of one in channels-last order, which torch has fast code for.
     source, target = (

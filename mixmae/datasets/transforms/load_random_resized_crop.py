@@ -177,7 +177,7 @@ class LoadRandomResizedCrop(LoadImage):
 
 
 def _checked_size(scale: int | Sequence[int]) -> tuple[int, int]:
-    sides = (scale, scale) if isinstance(scale, int) else tuple(scale)
+    sides = tuple(scale) if isinstance(scale, Sequence) else (scale, scale)
     if len(sides) != 2 or not all(
         isinstance(side, int) and side > 0 for side in sides
     ):
