@@ -67,8 +67,9 @@ class MIMPVT(HierarchicalBackbone):
             ``HierarchicalBackbone``.
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
-        with_cp: what the backward pass recomputes to save memory, False,
-            'pointwise' or True (whole blocks); see ``TransformerBlock``.
+        with_cp: what the backward pass recomputes to save memory: False,
+            'pointwise', 'mlp' or True (whole blocks); see
+            ``TransformerBlock``.
         norm_eps: epsilon of the layer norms.
         block_norm_eps: of the two of each block; None = ``norm_eps``.
         patch_norm_eps: of those of patch embeddings and reductions.

@@ -74,8 +74,9 @@ class MIMSwin(HierarchicalBackbone):
             ``resize_table``.
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
-        with_cp: what the backward pass recomputes to save memory, False,
-            'pointwise' or True (whole blocks); see ``TransformerBlock``.
+        with_cp: what the backward pass recomputes to save memory: False,
+            'pointwise', 'mlp' or True (whole blocks); see
+            ``TransformerBlock``.
         scores: whether attention's backward pass recomputes its score
             matrices; see ``WindowAttention``.
         norm_eps: epsilon of the layer norms.

@@ -50,8 +50,9 @@ class MIMTwins(HierarchicalBackbone):
             False treats it as tokens of the image, as timm does.
         sort_groups: False chooses the plain, masked path everywhere, for
             debugging. Same figures to rounding.
-        with_cp: what the backward pass recomputes to save memory, False,
-            'pointwise' or True (whole blocks); see ``TransformerBlock``.
+        with_cp: what the backward pass recomputes to save memory: False,
+            'pointwise', 'mlp' or True (whole blocks); see
+            ``TransformerBlock``.
         norm_eps: epsilon of the layer norms of blocks and outputs.
         patch_norm_eps: of those of patch embeddings and reductions.
 

@@ -13,6 +13,8 @@ from mixmae.models.layers.recomputed_linear import (
     linear_of_norm,
 )
 
+RECOMPUTED = (False, 'pointwise', 'mlp', True)
+
 
 class MLP(nn.Module):
     """Two linear layers with a GELU between them.
@@ -47,9 +49,9 @@ class TransformerBlock(nn.Module):
         mlp_ratio: hidden channels of the MLP over ``embed_dims``.
         drop_path: probability of dropping each of the two branches.
         norm_eps: epsilon of the layer norms.
-        with_cp: what the backward pass recomputes to save memory: 'pointwise'
-            the norms and the GELU, which costs little; True the whole block;
-            False nothing.
+        with_cp: what the backward pass recomputes to save memory, one of
+            ``RECOMPUTED``: nothing; the norms and the GELU, which costs
+            little; those and the MLP's first map; or the whole block.
 
     Raises:
         ValueError: another ``with_cp``.
@@ -65,9 +67,9 @@ class TransformerBlock(nn.Module):
         with_cp: bool | str = False,
     ) -> None:
         super().__init__()
-        if with_cp not in (False, 'pointwise', True):
+        if with_cp not in RECOMPUTED:
             raise ValueError(
-                f"with_cp must be False, 'pointwise' or True, got {with_cp!r}"
+                f'with_cp must be one of {list(RECOMPUTED)}, got {with_cp!r}'
             )
         self.with_cp = with_cp
         self.norm1 = nn.LayerNorm(embed_dims, eps=norm_eps)
@@ -83,7 +85,9 @@ class TransformerBlock(nn.Module):
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
         """The first half: tokens meet."""
-        if self._pointwise and isinstance(self.attn, AttentionHeads):
+        if self._saves('pointwise', 'mlp') and isinstance(
+            self.attn, AttentionHeads
+        ):
             mixed = self.attn(x, *context, norm=self.norm1)
         else:
             mixed = self.attn(self.norm1(x), *context)
@@ -91,18 +95,27 @@ class TransformerBlock(nn.Module):
 
     def transform(self, x: Tensor) -> Tensor:
         """The second half, each token for itself."""
-        if self._pointwise:
-            return x + self.drop_path(self.mlp.recomputed(x, self.norm2))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+        if self._saves('pointwise'):
+            changed = self.mlp.recomputed(x, self.norm2)
+        elif self._saves('mlp'):
+            # Stops before the second map, whose output nobody needs.
+            changed = checkpoint(
+                self._changed, x, use_reentrant=False, preserve_rng_state=False
+            )
+        else:
+            changed = self._changed(x)
+        return x + self.drop_path(changed)
 
-    @property
-    def _pointwise(self) -> bool:
+    def _saves(self, *settings: str) -> bool:
         # A compiler decides by itself what it recomputes.
         return (
-            self.with_cp == 'pointwise'
+            self.with_cp in settings
             and torch.is_grad_enabled()
             and not torch.compiler.is_compiling()
         )
+
+    def _changed(self, x: Tensor) -> Tensor:
+        return self.mlp(self.norm2(x))
 
     def _both(self, x: Tensor, *context: object) -> Tensor:
         return self.transform(self.attend(x, *context))
