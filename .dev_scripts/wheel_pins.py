@@ -11,6 +11,7 @@ is read from the packages that are installed where this runs.
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Iterable
 from importlib import metadata
@@ -68,19 +69,24 @@ def target(python: str) -> dict[str, str]:
     }
 
 
+@functools.cache
+def requires(name: str) -> list[str] | None:
+    """What an installed package says it needs; None if it is not there."""
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def needs(name: str, machine: dict[str, str]) -> set[str]:
     """What one package asks for itself.
 
     Raises:
         PinError: it is not installed here.
     """
-    lines: Iterable[str] | None = None
-    for candidate in (name, SAME.get(name, name)):
-        try:
-            lines = metadata.requires(candidate) or ()
-            break
-        except metadata.PackageNotFoundError:
-            continue
+    lines = requires(name)
+    if lines is None and name in SAME:
+        lines = requires(SAME[name])
     if lines is None:
         raise PinError(
             f'{name} is not installed beside {sys.executable}: run `make base`'

@@ -47,16 +47,21 @@ row() {
     rm -f "$dir/last.txt"
 }
 
+# Less than ten minutes together, the starts of the scripts included.
 if [ "$part" = 1 ]; then
-    row base-best 6 step --arch base --batch best --rounds 3
-    row base-128 3 step --arch base --batch 128 --rounds 2 --no-compiled
+    row base-best 6.5 step --arch base --batch best --rounds 3 \
+        --warmup 5 --steps 15
+    row base-128 2.3 step --arch base --batch 128 --rounds 2 \
+        --warmup 5 --steps 15 --no-compiled
 else
-    row memory-base 2 memory --arch base --batch 64 --rounds 1
-    row large-best 2.5 step --arch large --batch best --rounds 2 --no-compiled
-    row huge-64 2.5 step --arch huge --batch 64 --rounds 1 --no-compiled
-    row um-mae 1.2 step --method um-mae --arch base --batch best \
-        --rounds 1 --no-compiled
-    row simmim 1.2 step --method simmim --arch base --batch best \
-        --rounds 1 --no-compiled
+    row memory-base 1.8 memory --arch base --batch 64 --rounds 1
+    row large-best 2.2 step --arch large --batch best --rounds 2 \
+        --warmup 5 --steps 10 --no-compiled
+    row huge-64 2.2 step --arch huge --batch 64 --rounds 1 \
+        --warmup 5 --steps 10 --no-compiled
+    row um-mae 1 step --method um-mae --arch base --batch best --rounds 1 \
+        --warmup 5 --steps 15 --no-compiled
+    row simmim 1 step --method simmim --arch base --batch best --rounds 1 \
+        --warmup 5 --steps 15 --no-compiled
 fi
 exit $status

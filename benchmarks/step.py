@@ -98,7 +98,7 @@ def measure(settings: dict[str, Any]) -> Figures:
     )
     if settings['roofline']:
         # The best batch may leave no room for it.
-        with contextlib.suppress(torch.OutOfMemoryError):
+        with contextlib.suppress(torch.cuda.OutOfMemoryError):
             found.update(roofline(trainer, found))
     found['loss'] = float(trainer.step())
     return found

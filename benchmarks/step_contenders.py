@@ -92,7 +92,7 @@ def best_batch(settings: dict[str, Any]) -> Figures:
             trainer.images = trainer.random_images(batch)
             trainer.seconds(2)
             speeds[batch] = batch / median(trainer.seconds(4))
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             break
         # Half of the best: it will not come back.
         if speeds[batch] < 0.5 * max(speeds.values()):
