@@ -8,7 +8,8 @@ so the step of two takes as long as that of one, but for the exchange; DDP, and
 FSDP beside it. Without GPUs the ranks talk by gloo, one thread each.
 
 Cost: the time per image against pixels, where windows stay as they are, is
-proportional if the exponent, fitted over all sizes, is 1. The same for the
+proportional if the exponent, fitted over all sizes, is 1 (less where what
+a step costs anyway, the optimizer above all, is not small). The same for the
 batch (time per step) and for the side of the windows, whose attention is
 quadratic in it, and all else independent.
 """
@@ -38,7 +39,7 @@ from mixmae.engine.sharding.parameter_shards import own_part
 from mixmae.registry import MODEL_WRAPPERS
 
 AXES = ('ranks', 'size', 'batch', 'window')
-WRAPPERS = dict(
+WRAPPERS: dict[str, dict[str, Any]] = dict(
     ddp=dict(
         type='MMDistributedDataParallel',
         broadcast_buffers=False,
@@ -225,7 +226,12 @@ def fit(args: argparse.Namespace, axis: str, contest: Contest) -> str:
     cost = 'step' if axis == 'batch' else 'image'
     grown = exponent([s**power for s in sizes], list(found.values()))
     against = {'size': 'pixels', 'batch': 'images', 'window': 'window side'}
-    return f'time per {cost} ~ {against[axis]} ^ {grown:.2f}'
+    # Small ones pay for the optimizer, too.
+    last = exponent([s**power for s in sizes[-2:]], list(found.values())[-2:])
+    return (
+        f'time per {cost} ~ {against[axis]} ^ {grown:.2f}; between the last '
+        f'two ^ {last:.2f}'
+    )
 
 
 def _batch(args: argparse.Namespace, axis: str, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -11,6 +12,8 @@ from mmengine.runner import Runner
 from mixmae.registry import RUNNERS
 
 DEEPSPEED = 'DeepSpeedStrategy'
+# MMEngine imports it; gone in deepspeed 0.19.
+ONEBIT = Path('runtime/fp16/onebit')
 SHARDED_MODEL = 'FullyShardedModel'
 
 
@@ -38,12 +41,15 @@ def check_engine(cfg: Config) -> None:
             f"runner_type is {runner}: set runner_type='FlexibleRunner', or "
             f'take the strategy out'
         )
-    if _type(strategy) == DEEPSPEED and not _installed('deepspeed'):
-        raise ValueError(
-            f'strategy={DEEPSPEED} needs the package deepspeed, which is not '
-            f'installed: pip install deepspeed (or shard the model by '
-            f'FullyShardedModel, which needs none)'
-        )
+    if _type(strategy) == DEEPSPEED:
+        folder = _folder_of('deepspeed')
+        if folder is None or not (folder / ONEBIT).exists():
+            why = 'not installed' if folder is None else 'too new for MMEngine'
+            raise ValueError(
+                f'strategy={DEEPSPEED} needs the package deepspeed, which is '
+                f'{why}: pip install deepspeed==0.17.6 (or split the model by '
+                f'FullyShardedModel, which needs no package)'
+            )
     if _type(wrapper) == SHARDED_MODEL and runner != 'ShardedRunner':
         raise ValueError(
             f'model_wrapper_cfg={SHARDED_MODEL} needs '
@@ -89,5 +95,9 @@ def drop_sharding(cfg: Config) -> None:
         cfg.runner_type = 'Runner'
 
 
-def _installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+def _folder_of(package: str) -> Path | None:
+    """Where a package is, without importing it; None if nowhere."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent

@@ -12,6 +12,7 @@ from mixmae.engine.runner_choice import (
 )
 from mixmae.engine.sharding import ShardedRunner
 from tests.engine.numbers_run import numbers_config
+from tests.engine.tiny_run import ROOT
 
 SHARDED = dict(
     runner_type='mixmae.ShardedRunner',
@@ -50,7 +51,7 @@ def deepspeed(**changes) -> Config:
 @pytest.mark.parametrize(
     'config, said',
     [
-        (deepspeed(), 'pip install deepspeed'),
+        (deepspeed(), 'is not installed: pip install deepspeed'),
         (deepspeed(runner_type='Runner'), "runner_type='FlexibleRunner'"),
         (
             Config({**SHARDED, 'runner_type': 'Runner'}),
@@ -77,14 +78,17 @@ def deepspeed(**changes) -> Config:
     ],
 )
 def test_refusals_are_one_line(config, said, monkeypatch):
-    monkeypatch.setattr(runner_choice, '_installed', lambda package: False)
+    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: None)
     with pytest.raises(ValueError, match=said) as caught:
         check_engine(config)
     assert '\n' not in str(caught.value)
 
 
-def test_what_goes_together_is_let_pass(monkeypatch):
-    monkeypatch.setattr(runner_choice, '_installed', lambda package: True)
+def test_what_goes_together_is_let_pass(monkeypatch, tmp_path):
+    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: tmp_path)
+    with pytest.raises(ValueError, match='is too new for MMEngine: pip'):
+        check_engine(deepspeed())
+    (tmp_path / 'runtime/fp16/onebit').mkdir(parents=True)
     check_engine(deepspeed())
     check_engine(Config(SHARDED))
     check_engine(Config(dict(model_wrapper_cfg=dict(static_graph=True))))
@@ -99,3 +103,25 @@ def test_tests_share_nothing():
     config = Config(dict(model_wrapper_cfg=wrapper))
     drop_sharding(config)
     assert config.model_wrapper_cfg == wrapper
+
+
+def test_the_settings_of_the_document_are_read(tmp_path, monkeypatch):
+    """docs/distributed.md: what is to be written for DeepSpeed and FSDP."""
+    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: None)
+    text = (ROOT / 'docs/distributed.md').read_text()
+    blocks = [b.split('```')[0] for b in text.split('```python\n')[1:]]
+    chosen = [block for block in blocks if 'runner_type' in block]
+    assert len(chosen) == 2
+    base = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
+    for name, block in zip(('fsdp', 'deepspeed'), chosen, strict=True):
+        path = tmp_path / f'{name}.py'
+        path.write_text(f'_base_ = {str(base)!r}\n{block}')
+        config = Config.fromfile(path)
+        if name == 'fsdp':
+            check_engine(config)
+            continue
+        with pytest.raises(ValueError, match='pip install deepspeed'):
+            check_engine(config)
+        # FlexibleRunner takes no hooks of None, unlike Runner.
+        assert None not in config.default_hooks.values()
+        assert not {'interrupt', 'finite_guard'} & set(config.default_hooks)
