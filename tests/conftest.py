@@ -1,11 +1,18 @@
-"""What all tests share: one thread a process, no scope left behind."""
+"""What all tests share: one thread a process, nothing left behind."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 # Before torch, OpenMP or matplotlib are imported by anything.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('MPLBACKEND', 'Agg')
+# What tests start are trainings of their own, whatever else runs here.
+os.environ.pop('PORT', None)
+os.environ.pop('MASTER_PORT', None)
+os.environ.pop('MASTER_ADDR', None)
+os.environ.pop('NNODES', None)
+os.environ.pop('NODE_RANK', None)
 
 import pytest
 from mmengine.registry import DefaultScope
@@ -20,3 +27,13 @@ def own_scope() -> Iterator[None]:
     """
     yield
     DefaultScope._instance_dict.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """Kills what a test has forked; the end of pytest would wait for it."""
+    yield
+    # Few tests need this module, and it imports a lot.
+    forked = sys.modules.get('tests.engine.forked')
+    if forked is not None:
+        forked.end_all()

@@ -18,12 +18,15 @@ import mixmae.models
 
 # What any run imports at its start is shared by those that are forked.
 IMPORTED = (matplotlib, torchvision, mixmae)
+_started: list[multiprocessing.Process] = []
 
 
 def start(
     work: Callable[[], None], log: Path, **variables: object
 ) -> multiprocessing.Process:
-    """Forks a process that does something and ends.
+    """Forks a process that does something and ends, or is ended.
+
+    After each test all are killed that are left (``tests/conftest.py``).
 
     Args:
         work: what; SystemExit ends it with that status.
@@ -51,4 +54,13 @@ def start(
 
     process = multiprocessing.get_context('fork').Process(target=run)
     process.start()
+    _started.append(process)
     return process
+
+
+def end_all() -> None:
+    """Kills those that still run, which nobody waits for any more."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.join()

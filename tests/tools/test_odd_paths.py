@@ -87,6 +87,7 @@ def test_a_second_run_is_refused(monkeypatch, odd, capsys, tmp_path):
 
     other = start(hold, tmp_path / 'log')
     while not (tmp_path / 'held').exists():
+        assert other.is_alive(), (tmp_path / 'log').read_text()
         time.sleep(0.01)
     line = refusal(monkeypatch, capsys, TRAIN, odd, '--resume')
     assert f'another run works in {run}: process {other.pid} on' in line
