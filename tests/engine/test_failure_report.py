@@ -92,6 +92,11 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
     assert failure_report.lost_others(error)
     assert not failure_report.lost_others(chained('of its own'))
     done = []
+    # Of these tests there may be some, too.
+    end = 'workers end'
+    monkeypatch.setattr(
+        failure_report, 'end_workers', lambda: done.append(end)
+    )
     monkeypatch.setattr(time, 'sleep', lambda seconds: done.append(seconds))
     monkeypatch.setattr(os, '_exit', lambda status: done.append(status))
     before = signal.getsignal(signal.SIGTERM)
@@ -99,6 +104,6 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
         failure_report.end_after_the_others(error)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert done == [failure_report.PATIENCE, 1]
+    assert done == [failure_report.PATIENCE, end, 1]
     said = capsys.readouterr().err
     assert said.startswith('error: rank 1: another rank is gone ([pair.cc')
