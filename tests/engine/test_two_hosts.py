@@ -23,6 +23,8 @@ from mixmae.registry import HOOKS
 from tests.engine.forked import start
 from tests.engine.network_spaces import Host, two_hosts
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.engine.watchdog_limit import limit_watchdog
+from tests.faults.faulty_run import free_port
 
 pytestmark = pytest.mark.slow
 # Seconds in which the slowest machine gets there.
@@ -35,6 +37,7 @@ class StepFileHook(Hook):
 
     def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         if runner.iter == 5:
+            limit_watchdog(runner, 4.0)
             Path(runner.work_dir, f'trains_{runner.rank}').touch()
 
 
@@ -45,7 +48,7 @@ def endless(folder: Path) -> Path:
     config['val_dataloader'] = config['val_evaluator'] = None
     config['val_cfg'] = None
     config['train_cfg']['max_epochs'] = 100
-    config['default_hooks']['watchdog'].update(timeout=4.0, grace=2.0)
+    config['default_hooks']['watchdog'].update(grace=2.0)
     config['custom_hooks'] = [dict(type='StepFileHook')]
     config['custom_imports']['imports'] += [__name__]
     return write_config(folder / 'tiny.py', config)
@@ -123,8 +126,12 @@ class FreezeHook(Hook):
     """The first rank, with its store, falls silent; nobody hangs up."""
 
     def before_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
-        if (runner.rank, runner.iter) == (0, 5):
+        if runner.iter != 5:
+            return
+        if runner.rank == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
+        # Until then it gives the other all the time it needs.
+        limit_watchdog(runner, 3.0)
 
 
 def freeze(folder: Path) -> None:
@@ -132,8 +139,7 @@ def freeze(folder: Path) -> None:
     config.merge_from_dict(
         {
             'train_dataloader.dataset.length': 100,
-            'default_hooks.watchdog.timeout': 1.5,
-            'default_hooks.watchdog.grace': 0.5,
+            'default_hooks.watchdog.grace': 600.0,
             'custom_hooks': [dict(type='FreezeHook')],
             'launcher': 'pytorch',
         }
@@ -146,7 +152,7 @@ def freeze(folder: Path) -> None:
 def test_a_store_that_gives_no_answer(tmp_path):
     """The same without rights: the machine of the first rank is frozen."""
     where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
-    where['MASTER_PORT'] = 20000 + (os.getpid() + 3571) % 20000
+    where['MASTER_PORT'] = free_port()
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]
     ranks = [
         start(

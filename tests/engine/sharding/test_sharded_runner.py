@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from mixmae.registry import HOOKS, MODELS
 from tests.engine.forked import start
 from tests.engine.numbers_run import assert_equal
 from tests.engine.tiny_run import MODEL, tiny_config
+from tests.faults.faulty_run import free_port
 
 pytestmark = pytest.mark.slow
 SHARDED = dict(
@@ -145,7 +145,7 @@ def train_all(folder: Path) -> None:
 def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('sharded')
     where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
-    where['MASTER_PORT'] = 20000 + (os.getpid() + 7919) % 20000
+    where['MASTER_PORT'] = free_port()
     logs = [folder / f'{rank}.log' for rank in range(2)]
     ranks = [
         start(
