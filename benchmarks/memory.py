@@ -12,7 +12,8 @@ or on a CPU of the process, with Python, torch and weights.
 
 'fast' is what the toolbox does by itself, 'plain' the same without its fast
 paths. 'pointwise' also repeats norms and activations in the backward pass,
-'checkpointed' whole blocks (``with_cp``); 'mmpretrain-cp' is its own way.
+'mlp' the first map of each MLP as well, 'checkpointed' whole blocks
+(``with_cp``); 'mmpretrain-cp' is its own way.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from benchmarks.training_step import DTYPES, TrainingStep
 from mixmae.engine.command_line import run_tool
 
 MEGA = 1e6
+# What repeats more and more of a block in the backward pass.
+RECOMPUTED = {'pointwise': 'pointwise', 'mlp': 'mlp', 'checkpointed': True}
 SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
 
 
@@ -94,7 +97,7 @@ def memory_contenders(args: argparse.Namespace) -> list[Contender]:
     for one in contenders(args):
         found[one.name] = dict(one.settings)
         environment.update(one.environment)
-    for name, with_cp in (('pointwise', 'pointwise'), ('checkpointed', True)):
+    for name, with_cp in RECOMPUTED.items():
         changes = {'with_cp': with_cp}
         settings = dict(found['fast'])
         settings['model'] = {

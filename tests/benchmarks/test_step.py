@@ -9,6 +9,7 @@ from benchmarks import memory, method_models, step, step_contenders
 from benchmarks.contender import Contender, ContenderError, function_of
 from benchmarks.training_step import TrainingStep
 from mixmae.engine.command_line import run_tool
+from mixmae.models.layers.transformer_block import RECOMPUTED
 
 QUICK = ['--steps', '1', '--threads', '1', '--batch', '2', '--img-size', '64']
 
@@ -102,9 +103,11 @@ def test_memory_of_ours(monkeypatch, tiny):
         'plain',
         'fast',
         'pointwise',
+        'mlp',
         'checkpointed',
         'mmpretrain-cp',
     ]
+    assert {False, *memory.RECOMPUTED.values()} == {*RECOMPUTED}
     rows = {
         name: memory.measure(dict(found[name].settings))
         for name in ('fast', 'checkpointed')
