@@ -21,11 +21,14 @@ whole_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}"
 # Where the ranks meet; MMEngine takes 29500 if it is not said.
 if [ -n "$PORT" ]; then export MASTER_PORT=${MASTER_PORT:-$PORT}; fi
 # SRUN_ARGS is split into words on purpose. The interpreter and its packages
-# must be at the same place on all nodes.
+# must be at the same place on all nodes. Tasks that were interrupted end with 75
+# within seconds of each other; who is ended meanwhile would end with more, and
+# the highest status is srun's. A minute after one has ended all the others are.
 exec srun -p "$PARTITION" --job-name="$JOB_NAME" \
     --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \
     --ntasks-per-node="$GPUS_PER_NODE" \
-    --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \
+    --cpus-per-task="${CPUS_PER_TASK:-5}" \
+    --kill-on-bad-exit=0 --wait=60 \
     $SRUN_ARGS \
     "$(interpreter)" -u "$TOOLS/train.py" "$CONFIG" \
     --work-dir "$WORK_DIR" --launcher slurm "$@"

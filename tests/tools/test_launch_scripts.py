@@ -208,6 +208,8 @@ def test_slurm(tmp_path: Path) -> None:
         '--ntasks=16',
         '--ntasks-per-node=8',
         '--cpus-per-task=4',
+        '--kill-on-bad-exit=0',
+        '--wait=60',
         '--quotatype=auto',
         '--time=1',
         '--job-name=job',
