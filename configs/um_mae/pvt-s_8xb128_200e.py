@@ -3,8 +3,9 @@
 # Command: tools/dist_train.sh configs/um_mae/pvt-s_8xb128_200e.py 8
 # Cost: not measured by us; officially 21.3 hours on 8 GPUs
 # Expected: 79.31 % ImageNet-1K top-1, fine-tuned at 256 [official number]
-# Status: builds; loss and gradients equal the official code (golden figures);
-#   not trained by us
+# Status: builds; with model.neck.legacy_position_order=True, not the default,
+#   loss and gradients equal the official code (golden figures); not trained by
+#   us
 # Deviations: as swin-t_8xb128_200e.py
 _base_ = './swin-t_8xb128_200e.py'
 

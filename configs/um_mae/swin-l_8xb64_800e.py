@@ -3,8 +3,9 @@
 # Command: tools/dist_train.sh configs/um_mae/swin-l_8xb64_800e.py 8
 # Cost: not measured by us
 # Expected: 85.2 % ImageNet-1K top-1, fine-tuned at 256 [official number]
-# Status: builds; loss and gradients equal the official code (golden figures);
-#   not trained by us
+# Status: builds; with model.neck.legacy_position_order=True, not the default,
+#   loss and gradients equal the official code (golden figures); not trained by
+#   us
 # Deviations: as swin-t_8xb128_200e.py
 _base_ = [
     '../_base_/models/um-mae_swin-t.py',

@@ -3,8 +3,9 @@
 # Command: tools/dist_train.sh configs/um_mae/swin-t_8xb128_200e.py 8
 # Cost: not measured by us; officially 25.0 hours on 8 GPUs
 # Expected: 82.04 % ImageNet-1K top-1, fine-tuned at 256 [official number]
-# Status: builds; loss and gradients equal the official code (golden figures);
-#   not trained by us
+# Status: builds; with model.neck.legacy_position_order=True, not the default,
+#   loss and gradients equal the official code (golden figures); not trained by
+#   us
 # Deviations: positions of visible tokens in the decoder as they should be,
 #   where the official code mixes three quarters of them up
 #   (model.neck.legacy_position_order=True has it so); bfloat16 autocast
