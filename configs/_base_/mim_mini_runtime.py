@@ -1,4 +1,4 @@
-# The runtime of pretrainings that take minutes.
+# The runtime of pretrainings that take an hour or two.
 _base_ = './default_runtime.py'
 
 default_hooks = dict(

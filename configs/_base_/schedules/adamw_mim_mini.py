@@ -1,5 +1,5 @@
-# Pretraining of a mini network, minutes on a CPU core, one schedule for all
-# methods: ours. Batches of 64.
+# Pretraining of a mini network, an hour or two of a CPU core, one schedule for
+# all methods: ours. Batches of 64.
 max_epochs = 20
 warmup_epochs = 1
 optim_wrapper = dict(
