@@ -15,6 +15,7 @@ DOCUMENTS = [
     'LOG.md',
     'CONTRIBUTING.md',
     'CHANGELOG.md',
+    'SECURITY.md',
     *(f'docs/{path.name}' for path in sorted((ROOT / 'docs').glob('*.md'))),
     *(
         f'configs/{path.parent.name}/README.md'
