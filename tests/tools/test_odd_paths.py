@@ -1,7 +1,6 @@
 """Folders with spaces and other letters, taken, or not to be written to."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -91,7 +90,7 @@ def test_a_second_run_is_refused(monkeypatch, odd, capsys, tmp_path):
         time.sleep(0.01)
     line = refusal(monkeypatch, capsys, TRAIN, odd, '--resume')
     assert f'another run works in {run}: process {other.pid} on' in line
-    os.kill(other.pid, signal.SIGKILL)
+    other.kill()
     other.join()
     monkeypatch.setattr(EpochBasedTrainLoop, 'run', lambda loop: None)
     call_tool(monkeypatch, TRAIN, odd, '--resume')
