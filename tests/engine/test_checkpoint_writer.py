@@ -64,6 +64,6 @@ def test_a_forked_process_has_a_thread_of_its_own(tmp_path):
 
     child = multiprocessing.get_context('fork').Process(target=write)
     child.start()
-    child.join(20)
+    child.join(120)
     child.kill()
     assert (tmp_path / 'written').exists()
