@@ -227,6 +227,21 @@ def test_tars_of_others(tmp_path, folder):
     assert all(value(sample) in VALUES for sample in dataset)
 
 
+def test_pipelines_of_mmpretrain_get_labels(packed):
+    dataset = PackedImages(
+        str(packed),
+        with_label=True,
+        pipeline=[
+            *LOAD,
+            dict(type='mmpretrain.ResizeEdge', scale=8),
+            dict(type='mmpretrain.PackInputs'),
+        ],
+    )
+    packed_input = dataset[10]
+    assert packed_input['inputs'].shape == (3, 8, 8)
+    assert packed_input['data_samples'].gt_label.tolist() == [1]
+
+
 def test_what_cannot_be_used_is_one_line(packed, tmp_path):
     with pytest.raises(FileNotFoundError, match='gone does not exist'):
         build(tmp_path / 'gone')
