@@ -18,6 +18,9 @@ import time
 def measure(settings):
     with open(settings['notes'], 'a') as file:
         file.write(settings['name'] + '\\n')
+    if 'pid' in settings:
+        with open(settings['pid'], 'w') as file:
+            file.write(f'{os.getpid()} ')
     print('noise on stdout')
     os.write(1, b'and below it')
     if settings.get('raises'):

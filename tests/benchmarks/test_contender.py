@@ -1,7 +1,10 @@
 """One contender in a process of its own."""
 
+import subprocess
 import sys
+import time
 import types
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +62,27 @@ def test_an_unknown_entry_is_a_failure():
 def test_who_takes_too_long_is_ended(contender):
     with pytest.raises(ContenderError, match='took longer than 1 s'):
         contender('one', sleep=100).measure(1.0)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='Linux ends children')
+def test_nobody_outlives_a_benchmark_that_is_killed(contender, root, tmp_path):
+    """It would disturb what is measured next."""
+    noted = tmp_path / 'pid'
+    one = contender('one', sleep=100, pid=str(noted))
+    code = (
+        'from benchmarks.contender import Contender\n'
+        f'Contender("one", {one.entry!r}, {one.settings!r}).measure()'
+    )
+    with subprocess.Popen([sys.executable, '-c', code], cwd=root) as parent:
+        wait_until(lambda: noted.is_file() and noted.read_text()[-1:] == ' ')
+        parent.kill()
+    # Gone, or waiting to be buried by whoever adopted it.
+    status = Path(f'/proc/{int(noted.read_text())}/stat')
+    wait_until(lambda: not status.is_file() or ' Z ' in status.read_text())
+
+
+def wait_until(done) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
