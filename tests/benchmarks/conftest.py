@@ -18,10 +18,7 @@ import time
 def measure(settings):
     with open(settings['notes'], 'a') as file:
         file.write(settings['name'] + '\\n')
-    if 'pid' in settings:
-        with open(settings['pid'], 'w') as file:
-            file.write(f'{os.getpid()} ')
-    print('noise on stdout')
+    print('noise on stdout', flush=True)
     os.write(1, b'and below it')
     if settings.get('raises'):
         raise ValueError(f"{settings['name']}:\\n  no such luck")
@@ -29,6 +26,9 @@ def measure(settings):
         os.kill(os.getpid(), 9)
     if settings.get('leaves'):
         os._exit(3)
+    if 'pid' in settings:
+        with open(settings['pid'], 'w') as file:
+            file.write(f'{os.getpid()} ')
     time.sleep(settings.get('sleep', 0))
     with open(settings['notes']) as file:
         turn = len(file.read().split())
