@@ -1,0 +1,247 @@
+"""Images per second that one core makes ready for pretraining.
+
+    python -m benchmarks.loader --data FOLDER [--size 224] [--short-side 256]
+    python -m benchmarks.loader                 (pictures that are generated)
+
+Every contender reads, decodes, crops, resizes, flips and packs all images of
+a folder, in one process with one thread; seconds are of the processor, so
+that others who use it disturb little. A crop takes 20 to 100 % of an image.
+
+- mmpretrain: LoadImageFromFile, RandomResizedCrop(pillow, bicubic),
+  RandomFlip, PackInputs;
+- exact, fast: ours; both seed each sample and leave flips to the device;
+- fast-pillow: ours where simplejpeg is not installed;
+- shards: ours, of the same bytes packed by pack.py; shards-N: of images whose
+  shorter side was made N pixels when they were packed.
+
+PSNR is that of crops against the exact ones of the same source, in dB: mean
+and worst; 99 where they are equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.contender import Contender, Figures
+from benchmarks.contest import (
+    Contest,
+    add_contest_arguments,
+    check_contest_arguments,
+)
+from benchmarks.figure_table import Column
+from benchmarks.photographs import photograph
+from mixmae.datasets import jpeg_decoder
+from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
+from mixmae.datasets.shards.pack_settings import PackSettings
+from mixmae.datasets.shards.pack_source import read_source
+from mixmae.datasets.shards.packing import pack
+from mixmae.engine.command_line import run_tool
+from mixmae.registry import DATASETS
+
+# In dB; stands for 'no difference'.
+EQUAL = 99.0
+# Crops that are compared with the exact ones.
+COMPARED = 64
+COLUMNS = [
+    Column('images_per_second', 'img/s', digits=0, spread=True, ratio=True),
+    Column('micros', 'us/img', digits=0),
+    Column('kilobytes', 'kB/img', digits=0),
+    Column('psnr_mean', 'PSNR dB', digits=1),
+    Column('psnr_min', 'worst', digits=1),
+]
+
+
+def measure(settings: dict[str, Any]) -> Figures:
+    """Goes through a data set, in this process and on one core."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    if settings['without_simplejpeg']:
+        jpeg_decoder.simplejpeg = None
+    seed, passes = settings['seed'], settings['passes']
+    dataset = DATASETS.build(settings['dataset'])
+    count = len(dataset)
+    for index in range(min(count, 16)):
+        dataset[SampleIndex(index, seed, passes)]
+    start = time.process_time()
+    for epoch in range(passes):
+        for index in range(count):
+            dataset[SampleIndex(index, seed, epoch)]
+    seconds = (time.process_time() - start) / (passes * count)
+    found = fidelity(dataset, settings)
+    return dict(
+        images=count,
+        images_per_second=1 / seconds,
+        micros=1e6 * seconds,
+        kilobytes=settings['bytes'] / count / 1e3,
+        psnr_mean=float(np.mean(found)),
+        psnr_min=min(found),
+    )
+
+
+def fidelity(dataset: Any, settings: dict[str, Any]) -> list[float]:
+    """PSNR, in dB, of crops against the exact ones of the same source."""
+    exact = DATASETS.build(
+        {**settings['dataset'], 'pipeline': ours(settings['size'], True)}
+    )
+    step = max(1, len(dataset) // COMPARED)
+    found = []
+    for index in range(0, len(dataset), step):
+        sample = SampleIndex(index, settings['seed'], 0)
+        # For the pipeline that does not do so by itself.
+        seed_generators(sample.seed, sample.epoch, index)
+        error = seen(dataset[sample]) - seen(exact[sample])
+        mean = error.square().mean().item()
+        found.append(10 * math.log10(255**2 / mean) if mean else EQUAL)
+    return found
+
+
+def seen(packed: dict[str, Any]) -> torch.Tensor:
+    """The image as the network sees it, (3, H, W) in 0..255."""
+    image = packed['inputs'].double()
+    return image.flip(-1) if packed.get('mirror') else image
+
+
+def ours(size: int, exact: bool = False) -> list[dict]:
+    """The pipeline of our pretraining configs."""
+    crop = dict(type='LoadRandomResizedCrop', exact=exact, **view(size))
+    return [
+        dict(type='SeedSample'),
+        crop,
+        dict(type='DrawFlip', prob=0.5),
+        dict(type='PackImage'),
+    ]
+
+
+def theirs(size: int) -> list[dict]:
+    """The same with mmpretrain's transforms."""
+    crop = dict(type='mmpretrain.RandomResizedCrop', **view(size))
+    return [
+        dict(type='mmpretrain.LoadImageFromFile'),
+        dict(crop, backend='pillow'),
+        dict(type='mmpretrain.RandomFlip', prob=0.5),
+        dict(type='mmpretrain.PackInputs'),
+    ]
+
+
+def view(size: int) -> dict[str, Any]:
+    """Crops of MixMAE's recipe."""
+    return dict(
+        scale=size, crop_ratio_range=(0.2, 1.0), interpolation='bicubic'
+    )
+
+
+def contenders(args: argparse.Namespace, folder: Path) -> list[Contender]:
+    """All of them; shards are made in ``folder``."""
+    files = args.data
+    if files is None:
+        files = generated(folder / 'generated', args.images, args.seed)
+    source = dict(
+        type='UnlabeledImageFolder',
+        data_root=str(files),
+        suffixes=('.jpg', '.jpeg', '.png', '.webp'),
+        listing_cache=False,
+    )
+    found = {
+        'mmpretrain': dict(source, pipeline=theirs(args.size)),
+        'exact': dict(source, pipeline=ours(args.size, True)),
+        'fast': dict(source, pipeline=ours(args.size)),
+        'fast-pillow': dict(source, pipeline=ours(args.size)),
+    }
+    for side in (None, *args.short_side):
+        name = 'shards' if side is None else f'shards-{side}'
+        shards = folder / name
+        settings = PackSettings(short_side=side, quality=args.quality)
+        pack(read_source(str(files)), shards, settings)
+        found[name] = dict(
+            type='PackedImages',
+            data_root=str(shards),
+            pipeline=ours(args.size),
+        )
+    return [
+        Contender(
+            name,
+            measure,
+            dict(
+                dataset=dataset,
+                bytes=size_of(Path(dataset['data_root'])),
+                size=args.size,
+                passes=args.passes,
+                seed=args.seed,
+                without_simplejpeg=name == 'fast-pillow',
+            ),
+            {'OMP_NUM_THREADS': '1'},
+        )
+        for name, dataset in found.items()
+    ]
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the images or shards below a folder."""
+    files = (path for path in folder.rglob('*') if path.is_file())
+    return sum(path.stat().st_size for path in files)
+
+
+def generated(folder: Path, count: int, seed: int) -> Path:
+    """Pictures of ImageNet's usual size, in a folder."""
+    folder.mkdir(parents=True)
+    for index in range(count):
+        image = Image.fromarray(photograph(375, 500, seed + index))
+        name = folder / f'{index:04d}.jpg'
+        image.save(name, quality=95, subsampling=2 * (index % 4 == 0))
+    return folder
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    summary, _, more = __doc__.partition('\n\n')
+    parser = argparse.ArgumentParser(
+        description=summary,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument_group('what is loaded').add_argument
+    add('--data', type=Path, metavar='FOLDER', help='of images')
+    add('--images', type=int, default=64, help='to generate without it')
+    add('--size', type=int, default=224, help='of crops, in pixels')
+    add('--passes', type=int, default=1, help='over the images, per process')
+    add(
+        '--short-side',
+        type=int,
+        nargs='*',
+        default=[256],
+        metavar='PIXELS',
+        help='of images in shards that are made smaller (default 256)',
+    )
+    add('--quality', type=int, default=92, help='of JPEGs in these')
+    add_contest_arguments(parser, rounds=5)
+    args = parser.parse_args()
+    check_contest_arguments(parser, args)
+    for name in ('images', 'size', 'passes'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} must be at least 1')
+    if args.data is not None and not args.data.is_dir():
+        parser.error(f'--data {args.data}: no such folder')
+    return args
+
+
+def main() -> None:
+    """Measure, print, write."""
+    args = parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        contest = Contest(contenders(args, Path(folder)), args)
+        contest.run()
+    print(contest.table(COLUMNS))
+
+
+if __name__ == '__main__':
+    run_tool(main)
