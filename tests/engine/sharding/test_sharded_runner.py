@@ -159,7 +159,11 @@ def runs(tmp_path_factory) -> Path:
         for rank, log in enumerate(logs)
     ]
     for rank in ranks:
-        rank.join(400)
+        rank.join(240)
+        # Ranks that wait for each other, when something is wrong.
+        if rank.exitcode is None:
+            rank.kill()
+            rank.join()
     said = [log.read_text()[-3000:] for log in logs]
     assert [rank.exitcode for rank in ranks] == [0, 0], '\n'.join(said)
     return folder
