@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mixmae.models.layers.attention import AttentionHeads
 from mixmae.models.layers.reduced_attention import ReducedAttention
 from mixmae.models.masked_image_model import MaskedImageModel
+from mixmae.structures import CellMask
 
 ATTENTION = (AttentionHeads, ReducedAttention)
 # Pairing needs two images where nothing keeps them apart.
@@ -58,7 +59,8 @@ def training_flops(
     image_shape = tuple(image_shape)
     try:
         skeleton = without_values(model).train()
-        inputs = _inputs(skeleton, (BATCH, *image_shape))
+        shape = (BATCH, *image_shape)
+        inputs = forward_inputs(shape, mask_for(model, shape), 'meta')
         with _Tally(skeleton) as tally, torch.enable_grad():
             skeleton(**inputs)
     # Whatever foreign code raises where there are no values to look at.
@@ -71,29 +73,56 @@ def training_flops(
     return tally.total / BATCH
 
 
-def without_values(model: nn.Module) -> nn.Module:
-    """A copy on the meta device; no value is read or copied."""
+def without_values(
+    model: nn.Module, device: torch.device | str = 'meta'
+) -> nn.Module:
+    """A copy whose parameters and buffers have no values.
+
+    No value is read or copied.
+
+    Args:
+        model: on any device.
+        device: of the copy; within a ``FakeTensorMode`` any one.
+    """
+
+    def empty(x: Tensor) -> Tensor:
+        return torch.empty(x.shape, dtype=x.dtype, device=device)
+
     memo: dict[int, object] = {}
-    for parameter in model.parameters():
-        empty = torch.empty_like(parameter, device='meta')
-        memo[id(parameter)] = nn.Parameter(empty, parameter.requires_grad)
+    for one in model.parameters():
+        memo[id(one)] = nn.Parameter(empty(one), one.requires_grad)
     for buffer in model.buffers():
-        memo[id(buffer)] = torch.empty_like(buffer, device='meta')
+        memo[id(buffer)] = empty(buffer)
     return copy.deepcopy(model, memo)
 
 
-def _inputs(model: nn.Module, shape: tuple[int, ...]) -> dict[str, object]:
-    """Arguments of a forward pass with everything that is trained in it."""
-    images = torch.empty(shape, device='meta')
+def mask_for(model: nn.Module, shape: Sequence[int]) -> CellMask | None:
+    """Some mask for images of shape (B, 3, height, width), on the CPU.
+
+    Returns:
+        None for models that need none.
+
+    Raises:
+        ValueError: the size does not fit the masking, or there is none.
+    """
     if not isinstance(model, MaskedImageModel):
-        return {'inputs': images, 'mode': 'tensor'}
+        return None
     masking = model.data_preprocessor.masking
     if masking is None:
         raise ValueError('its data_preprocessor has no masking')
     # A generator of its own: counting changes no draw of the training.
     generator = torch.Generator().manual_seed(0)
-    mask = masking(shape[0], shape[2], shape[3], generator).to('meta')
-    return {'inputs': images, 'mask': mask, 'mode': 'loss'}
+    return masking(shape[0], shape[2], shape[3], generator)
+
+
+def forward_inputs(
+    shape: Sequence[int], mask: CellMask | None, device: torch.device | str
+) -> dict[str, object]:
+    """Arguments of a forward pass with everything that is trained in it."""
+    images = torch.empty(*shape, device=device)
+    if mask is None:
+        return {'inputs': images, 'mode': 'tensor'}
+    return {'inputs': images, 'mask': mask.to(device), 'mode': 'loss'}
 
 
 class _Tally:

@@ -23,20 +23,21 @@ class SavedBytes:
 
     Each storage counts once, whole, however many tensors share it; the
     model's parameters and buffers do not count, copies of them in another
-    dtype do.
+    dtype do. Fake tensors, which have sizes but no values, count as real
+    ones would.
 
     Args:
         model: whose parameters and buffers are left out.
 
     Attributes:
-        sizes: bytes of each storage, by address.
+        sizes: bytes of each storage, by what identifies it.
         origins: bytes by shape, dtype and the line of mixmae that saved them
             first.
     """
 
     def __init__(self, model: nn.Module) -> None:
         known = [*model.parameters(), *model.buffers()]
-        self._known = {x.untyped_storage().data_ptr() for x in known}
+        self._known = {x.untyped_storage()._cdata for x in known}
         self.sizes: dict[int, int] = {}
         self.origins: Counter[str] = Counter()
         self._hooks = torch.autograd.graph.saved_tensors_hooks(
@@ -57,10 +58,12 @@ class SavedBytes:
 
     def _note(self, tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        address = storage.data_ptr()
-        if address in self._known or address in self.sizes:
+        # Fake storages have no address. What is kept cannot give its number
+        # to another one.
+        identity = storage._cdata
+        if identity in self._known or identity in self.sizes:
             return tensor.detach()
-        self.sizes[address] = storage.nbytes()
+        self.sizes[identity] = storage.nbytes()
         shape, dtype = tuple(tensor.shape), str(tensor.dtype)[6:]
         self.origins[f'{shape} {dtype} {_place()}'] += storage.nbytes()
         # A node that held its own output would never be freed.

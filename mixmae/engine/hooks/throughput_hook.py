@@ -100,7 +100,8 @@ class ThroughputHook(Hook):
             that the plain network needs (``training_flops``), over those
             that the devices do in matrix products alone (``matmul_rate``,
             measured before training; on several devices, all are taken to be
-            like this one). What is not known is left out.
+            like this one); ``matmul_tflops``: that rate. What is not known
+            is left out.
         """
         left = runner.max_iters - runner.iter - 1
         eta = self._throughput.seconds_for(left)
@@ -115,6 +116,7 @@ class ThroughputHook(Hook):
         flops = self._flops_per_image(runner)
         if flops and self._rate:
             found['matmul_mfu'] = flops * rate / self._rate
+            found['matmul_tflops'] = self._rate / 1e12
         return found
 
     def _flops_per_image(self, runner: Runner) -> float | None:

@@ -122,6 +122,7 @@ def test_figures_of_epochs(config):
         assert row['img_per_s'] == pytest.approx(4 / 18)
         assert row['data_wait'] == pytest.approx(4 / 18)
         assert row['matmul_mfu'] == pytest.approx(4 / 18 * flops / RATE)
+        assert row['matmul_tflops'] == RATE / 1e12
         assert row['eta'] == pytest.approx(expected_eta(i, pauses=i // 4))
         assert row['memory'] > 50
 

@@ -1,0 +1,147 @@
+"""What a device does at most, and how much of it training reaches."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+from mixmae.engine.gpu_table import GPUS
+from mixmae.engine.hooks.throughput_hook import peak_memory
+from mixmae.engine.matmul_rate import matmul_rate, memory_rate
+from mixmae.engine.optimizers.autocast_optim_wrapper import (
+    DTYPES,
+    native_dtype,
+)
+
+KINDS = [*GPUS, 'cpu']
+# The goal of this project for one GPU of the H100's kind; no GPU has been
+# measured. The CPU's is that of the demo run.
+ASSUMED_MFU = {'cuda': 0.4, 'cpu': 0.5}
+# What a process on a GPU holds before it computes: context, kernels, cuBLAS
+# workspace.
+CONTEXT = 1.0e9
+
+
+class DeviceRates(NamedTuple):
+    """One device.
+
+    Attributes:
+        kind: its name in ``KINDS``.
+        type: PyTorch's, 'cuda' or 'cpu'.
+        dtype: what products are computed in.
+        peak: operations per second at most.
+        peak_source: who says so.
+        memory: bytes; of a CPU, all of the machine.
+        bandwidth: bytes per second.
+        process: bytes that are held before there is a model.
+    """
+
+    kind: str
+    type: str
+    dtype: torch.dtype
+    peak: float
+    peak_source: str
+    memory: float
+    bandwidth: float
+    process: float
+
+    @classmethod
+    def of(cls, kind: str, dtype: str) -> DeviceRates:
+        """Looks a GPU up, or measures this CPU.
+
+        Args:
+            kind: one of ``KINDS``.
+            dtype: of ``AutocastOptimWrapper``; 'auto' is bfloat16 where the
+                device has it.
+
+        Raises:
+            ValueError: an unknown ``dtype``.
+        """
+        if dtype != 'auto' and dtype not in DTYPES:
+            raise ValueError(f'dtype must be auto or one of {[*DTYPES]}')
+        if kind == 'cpu':
+            device = torch.device('cpu')
+            found = native_dtype(device) if dtype == 'auto' else DTYPES[dtype]
+            pages = os.sysconf('SC_PHYS_PAGES')
+            return cls(
+                kind,
+                'cpu',
+                found,
+                matmul_rate(device, found),
+                'matrix products, measured now',
+                float(pages * os.sysconf('SC_PAGE_SIZE')),
+                memory_rate(device),
+                peak_memory() * 2**20,
+            )
+        gpu = GPUS[kind]
+        auto = torch.bfloat16 if gpu.bfloat16 else torch.float32
+        found = auto if dtype == 'auto' else DTYPES[dtype]
+        half = found != torch.float32
+        return cls(
+            kind,
+            'cuda',
+            found,
+            gpu.half if half else gpu.single,
+            f'{gpu.source} [official number]',
+            gpu.memory,
+            gpu.bandwidth,
+            CONTEXT,
+        )
+
+
+class MeasuredRates(NamedTuple):
+    """What a run reached, on each of its devices.
+
+    Attributes:
+        flops: model operations per second.
+        matmul: operations of matrix products per second.
+        memory: the most that it held, bytes; None if the log does not say.
+    """
+
+    flops: float
+    matmul: float
+    memory: float | None
+
+    @classmethod
+    def of_log(cls, path: str) -> MeasuredRates:
+        """Medians of a log.
+
+        Args:
+            path: a ``scalars.json``, or a work folder, whose latest is taken.
+
+        Raises:
+            ValueError: there is no log, or it has no ``matmul_mfu``.
+        """
+        file = Path(path)
+        if file.is_dir():
+            found = sorted(file.glob('**/vis_data/scalars.json'))
+            if not found:
+                raise ValueError(f'{path} holds no vis_data/scalars.json')
+            file = found[-1]
+        if not file.is_file():
+            raise ValueError(f'there is no log {path}')
+        try:
+            rows = [json.loads(line) for line in file.read_text().splitlines()]
+            rows = [row for row in rows if 'matmul_mfu' in row]
+            flops = [
+                row['matmul_mfu'] * row['matmul_tflops'] * 1e12 for row in rows
+            ]
+            matmul = [row['matmul_tflops'] * 1e12 for row in rows]
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise ValueError(f'{file} is no log of a run: {error!r}') from None
+        if not rows:
+            raise ValueError(
+                f'{file} has no matmul_mfu: the run was too short, or had no '
+                f'ThroughputHook with mfu=True'
+            )
+        memory = [row['memory'] for row in rows if 'memory' in row]
+        return cls(
+            median(flops),
+            median(matmul),
+            max(memory) * 2**20 if memory else None,
+        )

@@ -1,0 +1,46 @@
+"""What GPUs can do, as their vendor says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class GPU(NamedTuple):
+    """Figures of a data sheet: official numbers, not measured ones.
+
+    Attributes:
+        half: dense products of half precision per second: bfloat16, or
+            float16 where there is no bfloat16. Two operations are one
+            multiply-add.
+        single: of float32, without TF32, which PyTorch leaves off.
+        memory: bytes.
+        bandwidth: of the memory, bytes per second.
+        bfloat16: whether it multiplies bfloat16.
+        source: the data sheet.
+    """
+
+    half: float
+    single: float
+    memory: float
+    bandwidth: float
+    bfloat16: bool
+    source: str
+
+
+GPUS = {
+    'a100-40': GPU(
+        312e12, 19.5e12, 40e9, 1.555e12, True, 'NVIDIA A100 (SXM, 40 GB)'
+    ),
+    'a100-80': GPU(
+        312e12, 19.5e12, 80e9, 2.039e12, True, 'NVIDIA A100 (SXM, 80 GB)'
+    ),
+    'h100': GPU(989e12, 67e12, 80e9, 3.35e12, True, 'NVIDIA H100 (SXM)'),
+    'h200': GPU(989e12, 67e12, 141e9, 4.8e12, True, 'NVIDIA H200 (SXM)'),
+    'l40s': GPU(362e12, 91.6e12, 48e9, 0.864e12, True, 'NVIDIA L40S'),
+    'rtx4090': GPU(
+        165.2e12, 82.6e12, 24e9, 1.008e12, True, 'NVIDIA Ada white paper'
+    ),
+    'v100': GPU(
+        125e12, 15.7e12, 32e9, 0.9e12, False, 'NVIDIA V100 (SXM2, 32 GB)'
+    ),
+}

@@ -1,0 +1,231 @@
+"""What a run needs of memory, time and data, before it is started."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from mixmae.engine.flops import (
+    forward_inputs,
+    mask_for,
+    training_flops,
+    without_values,
+)
+from mixmae.engine.saved_bytes import SavedBytes
+
+FLOAT = 4
+# Numbers that an optimizer keeps of each trained parameter.
+STATES = {'Adam': 2, 'AdamW': 2, 'LAMB': 2, 'Lion': 1, 'SGD': 1, 'LARS': 1}
+# Of the saved activations, for what comes and goes beside them: gradients of
+# activations, workspaces of kernels, gaps.
+TEMPORARIES = 0.15
+
+
+class SavedActivations(NamedTuple):
+    """What autograd keeps of a forward pass, in bytes.
+
+    Attributes:
+        image: of each image.
+        batch: of a batch of any size: weights in another dtype.
+    """
+
+    image: float
+    batch: float
+
+
+class Needs(NamedTuple):
+    """Memory of one device, in bytes.
+
+    Attributes:
+        process: before the model is there.
+        parameters, gradients, optimizer: of what this device holds.
+        activations: saved for the backward pass, and what comes and goes
+            beside them.
+    """
+
+    process: float
+    parameters: float
+    gradients: float
+    optimizer: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        """All together."""
+        return sum(self)
+
+
+class Network(NamedTuple):
+    """What a plan has to know of a network.
+
+    Attributes:
+        parameters, trained: numbers of them.
+        flops: see ``training_flops``.
+        saved: activations.
+    """
+
+    parameters: int
+    trained: int
+    flops: float
+    saved: SavedActivations
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        image_shape: Sequence[int],
+        device: str,
+        dtype: torch.dtype,
+    ) -> Network:
+        """Counts a model, which may be on the meta device.
+
+        Args:
+            model: see ``training_flops``.
+            image_shape: (3, height, width).
+            device: 'cuda' or 'cpu', which keep different things.
+            dtype: of autocast; float32 is none.
+
+        Raises:
+            ValueError: the model does not take such images.
+        """
+        flops = training_flops(model, image_shape)
+        small, large = 2, 4
+        few = _saved(model, (small, *image_shape), device, dtype)
+        many = _saved(model, (large, *image_shape), device, dtype)
+        image = (many - few) / (large - small)
+        sizes = [one.numel() for one in model.parameters()]
+        trained = [x.numel() for x in model.parameters() if x.requires_grad]
+        saved = SavedActivations(image, few - small * image)
+        return cls(sum(sizes), sum(trained), flops, saved)
+
+    def needs(
+        self,
+        batch: int,
+        optimizer: str = 'AdamW',
+        process: float = 0.0,
+        shards: int = 1,
+    ) -> Needs:
+        """Memory of a device that trains on batches of images.
+
+        Args:
+            batch: images of one forward pass.
+            optimizer: its class.
+            process: see ``Needs``.
+            shards: devices that share parameters, gradients and states.
+        """
+        trained = FLOAT * self.trained / shards
+        saved = self.saved.batch + batch * self.saved.image
+        return Needs(
+            process,
+            FLOAT * self.parameters / shards,
+            trained,
+            STATES.get(optimizer, 2) * trained,
+            (1 + TEMPORARIES) * saved,
+        )
+
+    def largest_batch(
+        self, memory: float, optimizer: str, process: float, shards: int
+    ) -> int:
+        """Images that fit into so much memory; 0 if none does."""
+        fixed = self.needs(0, optimizer, process, shards).total
+        image = (1 + TEMPORARIES) * self.saved.image
+        return max(0, math.floor((memory - fixed) / image))
+
+    def checkpoint(self, optimizer: str = 'AdamW') -> float:
+        """Bytes of a checkpoint to resume from."""
+        states = STATES.get(optimizer, 2) * self.trained
+        return FLOAT * (self.parameters + states)
+
+
+class Schedule(NamedTuple):
+    """The images of a run, and how they are shared out.
+
+    Attributes:
+        images: of the data set.
+        epochs: passes over it.
+        update: images of an update of the parameters, of all devices.
+        devices: that share them.
+        batch: of one device at a time.
+        accumulation: batches of an update on each device.
+    """
+
+    images: int
+    epochs: float
+    update: int
+    devices: int
+    batch: int
+    accumulation: int
+
+    @classmethod
+    def of(
+        cls, images: int, epochs: float, update: int, devices: int, batch: int
+    ) -> Schedule:
+        """Accumulates as many batches as make the same update.
+
+        Raises:
+            ValueError: no whole number of batches does.
+        """
+        share = update / devices
+        if share % batch:
+            fitting = [
+                b
+                for b in range(1, round(share) + 1)
+                if share % b == 0 and share == int(share)
+            ]
+            hint = (
+                f'batch sizes that do: {", ".join(map(str, fitting[-8:]))}'
+                if fitting
+                else 'take another number of devices'
+            )
+            raise ValueError(
+                f'{devices} devices with batches of {batch} make no update '
+                f'of {update} images, as the config has it: {hint}'
+            )
+        accumulation = int(share // batch)
+        return cls(images, epochs, update, devices, batch, accumulation)
+
+    @property
+    def updates(self) -> int:
+        """Of the whole run; images that fill none are left out."""
+        return int(self.images // self.update * self.epochs)
+
+    @property
+    def trained_images(self) -> int:
+        """Of the whole run."""
+        return self.updates * self.update
+
+
+def _saved(
+    model: nn.Module, shape: Sequence[int], device: str, dtype: torch.dtype
+) -> int:
+    """Bytes that autograd keeps of a forward pass, which is not computed."""
+    # Drawing it looks at values.
+    mask = mask_for(model, shape)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        fake = without_values(model, device).train()
+        inputs = forward_inputs(shape, mask, device)
+        before = torch.is_autocast_enabled(device)
+        before_dtype = torch.get_autocast_dtype(device)
+        # torch.autocast would look for a GPU, and there may be none here.
+        torch.set_autocast_enabled(device, dtype != torch.float32)
+        torch.set_autocast_dtype(
+            device, torch.bfloat16 if dtype == torch.float32 else dtype
+        )
+        torch.autocast_increment_nesting()
+        try:
+            with SavedBytes(fake) as saved, torch.enable_grad():
+                # Alive, so that nothing is freed before it is counted.
+                kept = fake(**inputs)
+            total = saved.total
+            del kept
+        finally:
+            if torch.autocast_decrement_nesting() == 0:
+                torch.clear_autocast_cache()
+            torch.set_autocast_enabled(device, before)
+            torch.set_autocast_dtype(device, before_dtype)
+    return total

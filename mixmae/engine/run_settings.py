@@ -1,0 +1,116 @@
+"""What a config says of the size of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+# Where the data need not be at hand.
+KNOWN_IMAGES = {'ImageNet': 1_281_167}
+SIZE_KEYS = ('scale', 'crop_size')
+
+
+class RunSettings(NamedTuple):
+    """Numbers of a config of a pretraining or a classifier.
+
+    Attributes:
+        side: of the square images that are trained on, in pixels.
+        images: of the training set.
+        epochs: passes over it.
+        batch: images of a forward pass on one device.
+        update: images of an update of the parameters, of all devices that
+            the config is for.
+        optimizer: its class.
+        dtype: of ``AutocastOptimWrapper``.
+        sharded: devices share parameters, gradients and optimizer states.
+        kept: checkpoints that are kept; None = all.
+    """
+
+    side: int
+    images: int
+    epochs: float
+    batch: int
+    update: int
+    optimizer: str
+    dtype: str
+    sharded: bool
+    kept: int | None
+
+    @classmethod
+    def of(
+        cls, cfg: Config, images: int | None = None, side: int | None = None
+    ) -> RunSettings:
+        """Reads a config.
+
+        Args:
+            cfg: with a ``train_dataloader``.
+            images: instead of those of the data set, which is built for it.
+            side: instead of that of the last crop of the pipeline.
+
+        Raises:
+            ValueError: it trains nothing, or leaves a number open.
+        """
+        if cfg.get('train_dataloader') is None or not cfg.get('train_cfg'):
+            raise ValueError(
+                f'{cfg.filename} trains nothing: it has no train_dataloader '
+                f'or no train_cfg'
+            )
+        loader, wrapper = cfg.train_dataloader, cfg.optim_wrapper
+        if images is None:
+            images = _count(loader.dataset)
+        counts = wrapper.get('accumulative_counts') or 1
+        # Of all devices it is for, at a time; alone if it does not say.
+        at_once = (cfg.get('auto_scale_lr') or {}).get(
+            'base_batch_size', loader.batch_size
+        )
+        update = at_once * counts
+        epochs = cfg.train_cfg.get('max_epochs')
+        if epochs is None:
+            epochs = cfg.train_cfg.max_iters * at_once / images
+        hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
+        kept = hook.get('max_keep_ckpts', -1)
+        return cls(
+            side=side or _side(cfg),
+            images=images,
+            epochs=epochs,
+            batch=loader.batch_size,
+            update=update,
+            optimizer=wrapper.optimizer.type,
+            dtype=wrapper.get('dtype', 'float32'),
+            sharded='Sharded' in (cfg.get('runner_type') or ''),
+            kept=kept if kept > 0 else None,
+        )
+
+
+def _count(dataset: Mapping) -> int:
+    known = KNOWN_IMAGES.get(dataset['type'].rpartition('.')[2])
+    try:
+        return len(DATASETS.build(dataset))
+    # Data sets of other libraries raise what they like without their files.
+    except Exception as error:
+        if known is not None:
+            return known
+        raise ValueError(
+            f'the images of the {dataset["type"]} cannot be counted '
+            f'({error}): say how many there are by --images'
+        ) from error
+
+
+def _side(cfg: Config) -> int:
+    found: Any = None
+    for transform in cfg.train_dataloader.dataset.get('pipeline') or ():
+        if 'Crop' in transform['type'] or 'Resize' in transform['type']:
+            for key in SIZE_KEYS:
+                found = transform.get(key, found)
+    found = found or cfg.model.get('backbone', {}).get('img_size')
+    if isinstance(found, (list, tuple)) and len(set(found)) == 1:
+        found = found[0]
+    if not isinstance(found, int):
+        raise ValueError(
+            f'the size of the images cannot be read from {cfg.filename}: '
+            f'give it by --size'
+        )
+    return found

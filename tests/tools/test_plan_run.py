@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from tests.engine.test_device_rates import ROW, write_log
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.tools.running import call_tool
+
+TOOL = ROOT / 'tools/analysis_tools/plan_run.py'
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A tiny network on 16 pictures; 2 updates of 8 images an epoch."""
+    return write_config(tmp_path / 'tiny.py', tiny_config(tmp_path / 'run'))
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, config):
+    def output(*arguments):
+        capsys.readouterr()
+        call_tool(monkeypatch, TOOL, config, '--gpu', 'h200', *arguments)
+        return capsys.readouterr().out
+
+    return output
+
+
+def test_figures_of_a_plan(call, tmp_path):
+    found = json.loads(call('--json', '--size', 32))
+    assert found['images'] == 19 and found['updates'] == 6
+    assert found['accumulative_counts'] == 2
+    assert found['flops'] == found['flops_per_image'] * 3 * 16
+    assert found['img_per_s'] == pytest.approx(
+        0.4 * 67e12 / found['flops_per_image']
+    )
+    assert found['seconds'] == pytest.approx(48 / found['img_per_s'])
+    assert 'assumed' in found['mfu_source'] and found['fits']
+    # Half of 600 of the GPU's 67 TFLOP/s in float32: as if it were TF32.
+    log = write_log(tmp_path, {**ROW, 'matmul_tflops': 60.0})
+    again = json.loads(call('--json', '--size', 32, '--log', log))
+    assert again['mfu'] == pytest.approx(0.5 * 60 / 67)
+    two = json.loads(call('--json', '--mfu', 0.4, '--num', 2, '--batch', 2))
+    assert two['accumulative_counts'] == 2
+    assert two['seconds'] == pytest.approx(found['seconds'] / 2)
+
+
+def test_the_plan_for_people(call):
+    text = call('--mfu', 0.25)
+    assert '25.0% (given) of 67 TFLOP/s (NVIDIA H200' in text
+    assert '3 epochs of 19 images, 6 updates by 8 images: 1 x 4 x 2' in text
+    assert 'fits, and batches up to' in text
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--mfu', 2], '--mfu must be in (0, 1], got 2.0'),
+        (['--num', 0], '--num must be above 0, got 0'),
+        (['--batch', 3], 'batch sizes that do: 1, 2, 4, 8'),
+        (['--log', 'nowhere'], 'there is no log nowhere'),
+        (['--size', 36], 'images of shape (3, 36, 36)'),
+        (['--cfg-options', 'modle=1'], 'did you mean model?'),
+    ],
+)
+def test_bad_input_is_one_line(call, capsys, arguments, message):
+    with pytest.raises(SystemExit) as ended:
+        call(*arguments)
+    assert ended.value.code == 2
+    [line] = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith('error: ')
+    ]
+    assert message in line
+
+
+def test_a_log_of_another_kind_of_device(call, capsys, tmp_path):
+    log = write_log(tmp_path, {**ROW, 'matmul_tflops': 0.05})
+    with pytest.raises(SystemExit):
+        call('--log', log)
+    assert 'it is of another kind; give --mfu' in capsys.readouterr().err
