@@ -82,7 +82,7 @@ def test_a_second_signal_ends_at_once(tmp_path):
         'from mmengine.runner import Runner\n'
         'from pathlib import Path\n'
         'from tests.engine.hooks.test_interrupt_hook import config\n'
-        f'found = config(Path({str(tmp_path / "run")!r}), iteration=4,\n'
+        f'found = config(Path({str(tmp_path / "run")!r}), iteration=8,\n'
         '    number=15, times=2)\n'
         'Runner.from_cfg(Config(found)).train()\n'
     )
@@ -95,7 +95,9 @@ def test_a_second_signal_ends_at_once(tmp_path):
         check=False,
     )
     assert done.returncode == -signal.SIGTERM, done.stderr[-2000:]
-    assert last_checkpoint(tmp_path / 'run').name == 'epoch_1.pth'
+    # The second one may still have been on its way.
+    found = last_checkpoint(tmp_path / 'run').name
+    assert found in ('epoch_1.pth', 'epoch_2.pth')
 
 
 def test_needs_a_hook_that_saves(tmp_path):
