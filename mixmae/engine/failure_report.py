@@ -126,12 +126,21 @@ def end_after_the_others(error: BaseException) -> NoReturn:
 
 def end_workers() -> None:
     """Kills loaders' workers, for which the end would wait; some hang."""
+    children = multiprocessing.active_children()
+    if not children:
+        return
     # PyTorch's handler would take them for lost ones and say so; only the
     # main thread may take it away.
+    before = None
     with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for child in multiprocessing.active_children():
+        before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for child in children:
         child.kill()
+    for child in children:
+        # One that waits for a dead disk cannot even be killed.
+        child.join(1)
+    if before is not None and not any(one.is_alive() for one in children):
+        signal.signal(signal.SIGCHLD, before)
 
 
 def _end_now(status: int) -> NoReturn:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from torch.utils.data import DataLoader
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -16,8 +18,9 @@ class SparedWorker:
 
     Whoever signals all processes of a run (a terminal, Slurm) means the
     training, which needs its batches until it has saved. PyTorch would end
-    the worker. A second signal ends it, and so does any from its parent,
-    even while it hangs in a library.
+    the worker. A second signal ends it, and so does any from its parent, as
+    soon as Python code may run in it. One that hangs in a library which never
+    lets it must be killed, see ``failure_report.end_workers``.
 
     Args:
         init: what is called in each worker first, or None.
@@ -36,6 +39,14 @@ class SparedWorker:
         threading.Thread(
             target=_listen, args=(os.getppid(),), daemon=True
         ).start()
+
+
+def spare_workers(loader: Any) -> None:
+    """Lets the workers of a data loader, if it is one, be spared."""
+    if isinstance(loader, DataLoader) and not isinstance(
+        loader.worker_init_fn, SparedWorker
+    ):
+        loader.worker_init_fn = SparedWorker(loader.worker_init_fn)
 
 
 def _listen(parent: int) -> None:

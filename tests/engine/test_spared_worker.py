@@ -1,10 +1,14 @@
+import multiprocessing
 import os
+import re
 import signal
 import subprocess
+import time
 
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
+from mixmae.engine.failure_report import end_workers
 from mixmae.engine.spared_worker import SparedWorker
 
 
@@ -53,6 +57,44 @@ def test_its_parent_ends_it_at_once():
     os.kill(worker, signal.SIGTERM)
     with pytest.raises(RuntimeError, match='exited unexpectedly|killed'):
         list(batches)
+
+
+class Stuck(Numbers):
+    """Its second item takes for ever, and lets nobody else do anything."""
+
+    def __init__(self, begin, begun):
+        self.begin = begin
+        self.begun = begun
+
+    def __getitem__(self, index):
+        if index == 1:
+            # The first is still to be handed over, by a thread.
+            while not self.begin.exists():
+                time.sleep(0.01)
+            self.begun.touch()
+            # Backtracking in C, which keeps the interpreter's lock.
+            re.match(r'(a+)+$', 'a' * 60 + 'b')
+        return index
+
+
+def test_one_that_lets_no_python_run_is_killed(tmp_path):
+    marks = tmp_path / 'begin', tmp_path / 'begun'
+    loader = DataLoader(
+        Stuck(*marks), None, num_workers=1, worker_init_fn=SparedWorker()
+    )
+    batches = iter(loader)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    marks[0].touch()
+    while not marks[1].exists():
+        time.sleep(0.01)
+    worker.terminate()
+    worker.join(0.2)
+    assert worker.is_alive()
+    handler = signal.getsignal(signal.SIGCHLD)
+    end_workers()
+    assert not worker.is_alive()
+    assert signal.getsignal(signal.SIGCHLD) is handler
 
 
 def test_what_was_to_be_called_first_is(tmp_path):

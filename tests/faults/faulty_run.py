@@ -10,6 +10,7 @@ import torch
 
 from mixmae.checkpoints.durable_file import damage
 from mixmae.engine.checkpoint_loader import last_checkpoint
+from tests.engine.tiny_run import loader as tiny_loader
 from tests.engine.tiny_run import tiny_config, write_config
 from tests.faults.fault_points import Strike
 from tests.faults.loss_record import (
@@ -31,7 +32,9 @@ EPOCH, INTERVAL, COUNTS = 10, 4, 2
 KEPT = ('.pth', '.sha256')
 
 
-def config(folder: Path, epochs: int, workers: int, ranks: int) -> Path:
+def config(
+    folder: Path, epochs: int, workers: int, ranks: int, measured: bool = False
+) -> Path:
     """Writes a config: of all that has a state there is something in it.
 
     Checkpoints lie within epochs and at their ends, not at every one.
@@ -43,8 +46,16 @@ def config(folder: Path, epochs: int, workers: int, ranks: int) -> Path:
     loader['dataset']['length'] = 4 * EPOCH + 3
     loader['num_workers'] = workers
     found['train_cfg']['max_epochs'] = epochs
-    for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
-        found[key] = None
+    if measured:
+        # Each with a worker that lives on while the training goes on.
+        lasting = dict(num_workers=1, persistent_workers=True)
+        found['val_dataloader'].update(lasting)
+        probe = dict(type='ProbeHook', interval=1, k=1, linear=False)
+        for key in ('train_dataloader', 'val_dataloader'):
+            probe[key] = tiny_loader(4, 4, **lasting)
+    else:
+        for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
+            found[key] = None
     found['default_hooks']['checkpoint'].update(
         by_epoch=False, interval=INTERVAL
     )
@@ -53,12 +64,15 @@ def config(folder: Path, epochs: int, workers: int, ranks: int) -> Path:
         dict(type='CosineAnnealingLR', convert_to_iter_based=True),
     ]
     found['custom_hooks'] = [dict(type='EMAHook'), dict(type='FaultHook')]
+    if measured:
+        found['custom_hooks'].append(probe)
     now = dict(data_src='loss', log_name='loss_now', method_name='current')
     found['log_processor'] = dict(
         type='LogProcessor', window_size=7, custom_cfg=[now]
     )
     found['custom_imports'] = dict(imports=['tests.faults.fault_points'])
-    return write_config(folder / f'tiny_{ranks}x{workers}.py', found)
+    name = f'tiny_{ranks}x{workers}{"_measured" * measured}.py'
+    return write_config(folder / name, found)
 
 
 def free_port() -> int:
@@ -76,6 +90,7 @@ class FaultyRun:
         folder: of the config and of the work folders.
         work_dir: of this run.
         epochs, workers, ranks: length, workers of each data loader, processes.
+        measured: validated and probed in each epoch, by lasting workers.
     """
 
     def __init__(
@@ -86,12 +101,13 @@ class FaultyRun:
         epochs: int = 6,
         workers: int = 0,
         ranks: int = 1,
+        measured: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.server = server
         self.ranks = ranks
         self.steps = epochs * EPOCH
-        self.config = config(folder, epochs, workers, ranks)
+        self.config = config(folder, epochs, workers, ranks, measured)
         self.work_dir = folder / work_dir
         self.log = folder / f'{work_dir}.log'
         self._seen: dict[Path, int] = {}

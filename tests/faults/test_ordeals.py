@@ -4,9 +4,12 @@
 """
 
 import random
+import signal
 
 import pytest
 
+from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from tests.faults.fault_points import Strike
 from tests.faults.faults import (
     AIMED,
     DAMAGES,
@@ -15,6 +18,8 @@ from tests.faults.faults import (
     TWO_RANKS,
     TWO_RANKS_RANDOM,
 )
+from tests.faults.faulty_run import EPOCH, FaultyRun
+from tests.faults.loss_record import losses
 from tests.faults.ordeal import Ordeal
 
 pytestmark = pytest.mark.slow
@@ -44,6 +49,18 @@ def test_goes_on_bit_for_bit(server, tmp_path, name):
     assert [one for one in ordeal.outcomes if one.wrong] == []
     # Not because nothing had been done yet.
     assert sum(one.lost > 0 for one in ordeal.outcomes) > 0
+
+
+def test_workers_that_measure_are_spared_too(server, tmp_path):
+    run = FaultyRun(server, tmp_path, epochs=2, workers=1, measured=True)
+    # They wait for the end of the second epoch.
+    strike = Strike('step', at=EPOCH + 3, number=signal.SIGTERM)
+    (training,) = run.start(strike)
+    assert training.wait() == EXIT_INTERRUPTED, training.tail()
+    assert run.last().name == 'interrupted.pth'
+    run.finish()
+    found = losses(run.new_lines())
+    assert max(found) == 2 * EPOCH and run.wrong(found) == ''
 
 
 def test_a_loss_that_differs_in_one_bit_is_found(server, tmp_path):

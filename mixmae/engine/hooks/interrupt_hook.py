@@ -13,8 +13,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import distributed
 
+from mixmae.engine.failure_report import end_workers
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
-from mixmae.engine.spared_worker import SIGNALS, SparedWorker
+from mixmae.engine.spared_worker import SIGNALS, spare_workers
 from mixmae.registry import HOOKS
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on.
@@ -49,8 +50,9 @@ class InterruptHook(Hook):
         self._before = {
             number: signal.signal(number, self._listen) for number in SIGNALS
         }
-        loader = runner.train_dataloader
-        loader.worker_init_fn = SparedWorker(loader.worker_init_fn)
+        # Any worker's end would be the training's.
+        for loop in (runner.train_loop, runner.val_loop):
+            spare_workers(getattr(loop, 'dataloader', None))
         if get_world_size() > 1:
             # Of its own, on the host: no GPU is waited for.
             self._group = distributed.new_group(backend='gloo')
@@ -78,6 +80,7 @@ class InterruptHook(Hook):
             f'saved {path}; the same command with --resume goes on'
         )
         self.after_train(runner)
+        end_workers()
         raise SystemExit(EXIT_INTERRUPTED)
 
     def after_train(self, runner: Runner) -> None:
