@@ -12,7 +12,7 @@ from mmengine.config import Config
 MISSING = (FileNotFoundError, NotADirectoryError)
 # A loader's worker hands an error on as text alone.
 IN_TEXT = re.compile(r"(?:No such file or directory|Not a directory): '(.+?)'")
-LOADERS = ('train', 'val', 'test')
+SPLITS = ('train', 'val', 'test')
 
 
 class DataPath(NamedTuple):
@@ -31,11 +31,32 @@ class DataPath(NamedTuple):
 
 def data_paths(config: Config) -> list[DataPath]:
     """All data of a config's loaders and evaluators, roots first."""
-    keys = [f'{split}_dataloader' for split in LOADERS]
-    keys += [f'{split}_evaluator' for split in LOADERS]
-    return [
-        found for key in keys for found in _named_below(key, config.get(key))
-    ]
+    places = list(data_loaders(config))
+    for split in SPLITS:
+        key = f'{split}_evaluator'
+        places.append((key, config.get(key)))
+    return [found for place in places for found in _named_below(*place)]
+
+
+def data_loaders(config: Config) -> Iterator[tuple[str, dict]]:
+    """Configs of data loaders, those of loops and hooks too.
+
+    Yields:
+        Key, as ``--cfg-options`` takes it, and config, which may be changed.
+    """
+    for key, value in config.items():
+        yield from _loaders_below(key, value)
+
+
+def _loaders_below(key: str, part: Any) -> Iterator[tuple[str, dict]]:
+    if isinstance(part, dict):
+        if key.endswith('_dataloader'):
+            yield key, part
+        for name, value in part.items():
+            yield from _loaders_below(f'{key}.{name}', value)
+    elif isinstance(part, (list, tuple)):
+        for index, item in enumerate(part):
+            yield from _loaders_below(f'{key}.{index}', item)
 
 
 def _named_below(key: str, part: Any) -> Iterator[DataPath]:

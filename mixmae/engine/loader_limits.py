@@ -2,7 +2,7 @@
 
 from mmengine.config import Config
 
-from mixmae.engine.data_paths import LOADERS
+from mixmae.engine.data_paths import data_loaders
 
 # Seconds for one batch. A network file system that was away for minutes may
 # come back; with NCCL the other ranks wait no longer than this.
@@ -15,7 +15,6 @@ def limit_loaders(cfg: Config) -> None:
     PyTorch's default is to wait forever for a worker that hangs. ``timeout``
     of a loader in the config sets another limit, 0 none.
     """
-    for split in LOADERS:
-        loader = cfg.get(f'{split}_dataloader')
-        if isinstance(loader, dict) and loader.get('num_workers', 0):
+    for _, loader in data_loaders(cfg):
+        if loader.get('num_workers', 0):
             loader.setdefault('timeout', TIMEOUT)

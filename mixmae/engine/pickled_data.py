@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mixmae.checkpoints.trust import FLAG, trusted
-from mixmae.engine.data_paths import LOADERS
+from mixmae.engine.data_paths import data_loaders
 
 # MMEngine reads YAML, too, by a loader that builds any object.
 SUFFIXES = ('.pkl', '.pickle', '.yaml', '.yml')
@@ -22,9 +22,8 @@ def refuse_pickled_data(config: Config) -> None:
     """
     if trusted():
         return
-    for split in LOADERS:
-        key = f'{split}_dataloader'
-        for place, value in _strings_below(key, config.get(key)):
+    for key, loader in data_loaders(config):
+        for place, value in _strings_below(key, loader):
             if value.lower().endswith(SUFFIXES):
                 raise ValueError(
                     f'{place}={value}: reading a pickle or YAML file may run '

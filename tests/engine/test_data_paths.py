@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from mixmae.engine.data_paths import data_paths, missing_data
+from mixmae.engine.loader_limits import TIMEOUT, limit_loaders
+from mixmae.engine.pickled_data import refuse_pickled_data
 from tests.engine.tiny_run import ROOT
 
 
@@ -146,3 +148,23 @@ def test_data_sets_of_every_task(tmp_path, name, split):
     text = missing_data(caught.value, config)
     key = f'{split}_dataloader.dataset.data_root'
     assert f'{key}={tmp_path / "nowhere"} of the config' in text
+
+
+@pytest.mark.parametrize(
+    'place', ['test_cfg.train_dataloader', 'custom_hooks.1.val_dataloader']
+)
+def test_loaders_of_loops_and_hooks(tmp_path, place):
+    loader = dict(num_workers=2, dataset=dict(ann_file='some.json'))
+    hook = dict(type='ProbeHook', val_dataloader=loader)
+    config = Config(dict(custom_hooks=[dict(type='EMAHook'), hook]))
+    if place.startswith('test_cfg'):
+        loop = dict(type='KNNTestLoop', train_dataloader=loader)
+        config = Config(dict(test_cfg=loop))
+    refuse_pickled_data(config)
+    found = [data.key for data in data_paths(config)]
+    assert found == [f'{place}.dataset.ann_file']
+    limit_loaders(config)
+    assert f"timeout': {TIMEOUT}" in str(config.to_dict())
+    config.merge_from_dict({f'{place}.dataset.ann_file': 'some.pkl'})
+    with pytest.raises(ValueError, match=f'{place}.dataset.ann_file=some.pkl'):
+        refuse_pickled_data(config)
