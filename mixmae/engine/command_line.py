@@ -214,9 +214,10 @@ def run_tool(tool: Callable[[], None]) -> None:
     try:
         tool()
     except Exception as error:
-        if lost_others(error):
-            end_after_the_others(error)
         line = failure_line(error)
+        # Worse luck of its own may bring lost connections along.
+        if line is None and lost_others(error):
+            end_after_the_others(error)
         status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE
         line = line or config_error_line(error)
         note_for_torchrun(line or f'{type(error).__name__}: {error}')

@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.engine import failure_report
+from mixmae.engine import command_line, failure_report
 from mixmae.engine.command_line import run_tool
 from mixmae.registry import DATASETS
 from tests.engine.forked import start
@@ -107,3 +107,30 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
     assert done == [failure_report.PATIENCE, end, 1]
     said = capsys.readouterr().err
     assert said.startswith('error: rank 1: another rank is gone ([pair.cc')
+
+
+@pytest.mark.parametrize(
+    ('cause', 'expected'),
+    [
+        (OSError(28, 'No space left on device', '/x'), 'the disk is full'),
+        (
+            RuntimeError('DataLoader worker (pid(s) 12) exited unexpectedly'),
+            'a worker of the data loader (process 12) ended',
+        ),
+    ],
+)
+def test_a_cause_of_its_own_comes_before_lost_connections(
+    monkeypatch, capsys, cause, expected
+):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    monkeypatch.setattr(command_line, 'end_workers', lambda: None)
+    lost = []
+    monkeypatch.setattr(command_line, 'end_after_the_others', lost.append)
+
+    def tool():
+        raise cause from ConnectionResetError(104, 'Connection reset by peer')
+
+    with pytest.raises(SystemExit) as caught:
+        run_tool(tool)
+    assert caught.value.code == 1 and not lost
+    assert expected in capsys.readouterr().err
