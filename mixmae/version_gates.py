@@ -10,7 +10,8 @@ from importlib import metadata
 from importlib.util import find_spec
 
 MINIMUM_TORCH = (2, 4)
-MINIMUM_MMENGINE = (0, 10, 8)
+# Before it, loops cannot be resumed within an epoch as ours are.
+MINIMUM_MMENGINE = (0, 10, 12)
 # First release that is free of it, its number, and what it lets a file do,
 # even where only weights are asked for. See SECURITY.md.
 UNPICKLER_FLAWS = (

@@ -47,7 +47,7 @@ def test_the_fork_alone_is_right() -> None:
     ('fork', 'upstream', 'words'),
     [
         (None, None, 'not installed'),
-        ('0.10.7', None, 'found 0.10.7'),
+        ('0.10.11', None, 'found 0.10.11'),
         (None, '0.10.7', 'found mmengine 0.10.7'),
         ('0.10.12', '0.10.7', 'overwrite each other'),
     ],
@@ -57,7 +57,7 @@ def test_mmengine_is_refused(
 ) -> None:
     with pytest.raises(ImportError, match=words) as caught:
         check_mmengine(fork, upstream, importable=False)
-    assert 'onedl-mmengine>=0.10.8' in str(caught.value)
+    assert 'onedl-mmengine>=0.10.12' in str(caught.value)
     assert 'pip install' in str(caught.value)
 
 

@@ -148,7 +148,8 @@ def mmengine_import(facts: Facts) -> Diagnosis | None:
     if probe.works:
         mixed = {'mmengine', 'mmengine-lite'} & set(facts.installed)
         if release(probe.version) < MINIMUM_MMENGINE and not mixed:
-            cause = f'mmengine {probe.version} is older than 0.10.8'
+            oldest = '.'.join(map(str, MINIMUM_MMENGINE))
+            cause = f'mmengine {probe.version} is older than {oldest}'
             return Diagnosis('old mmengine', ERROR, cause, MMENGINE)
         return None
     if probe.absent('mmengine'):

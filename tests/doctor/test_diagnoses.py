@@ -115,7 +115,7 @@ def test_nothing_is_wrong() -> None:
             'install onedl-mmengine==',
         ),
         (
-            {'mmengine': Probe(version='0.10.7')},
+            {'mmengine': Probe(version='0.10.11')},
             'old mmengine',
             ERROR,
             'install onedl-mmengine==',
@@ -255,8 +255,8 @@ def test_upstream_beside_the_forks(upstream: str, fork: str) -> None:
 
 
 def test_the_age_of_a_mixed_mmengine_is_not_said_too() -> None:
-    facts = with_installed(mmengine='0.10.7')
-    probes = {**facts.probes, 'mmengine': Probe(version='0.10.7')}
+    facts = with_installed(mmengine='0.10.11')
+    probes = {**facts.probes, 'mmengine': Probe(version='0.10.11')}
     found = only(dataclasses.replace(facts, probes=probes))
     assert found.name == 'mixed forks'
 
