@@ -132,7 +132,7 @@ class SimMIMNeck(BaseModule):
         return images.masked_fill(mask.at_stride(1)[:, None], 0)
 
     def init_weights(self) -> None:
-        """Xavier-uniform linear map; the mask token is normal, std 0.02."""
+        """Xavier-uniform linear map; mask token truncated normal, std 0.02."""
         init_transformer(self)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
         self._is_init = True
