@@ -68,15 +68,30 @@ def damage(path: str | os.PathLike) -> str | None:
     path = Path(path)
     if not os.path.isfile(path):
         return 'it is not there'
-    try:
-        noted = sidecar(path).read_text(errors='replace').split()[0]
-    except (OSError, IndexError):
-        noted = None
-    if noted is None:
+    if _noted(path) is None:
         return _damage_inside(path)
-    if noted != digest_of(path):
-        return f'its bytes are not those that {sidecar(path).name} notes'
-    return None
+    return difference(path)
+
+
+def difference(path: Path) -> str | None:
+    """In what a file differs from its sidecar, None if in nothing.
+
+    A file without one does not.
+    """
+    noted = _noted(path)
+    try:
+        if noted is None or noted == digest_of(path):
+            return None
+    except OSError as error:
+        return f'it cannot be read ({error.strerror})'
+    return f'its bytes are not those that {sidecar(path).name} notes'
+
+
+def _noted(path: Path) -> str | None:
+    try:
+        return sidecar(path).read_text(errors='replace').split()[0]
+    except (OSError, IndexError):
+        return None
 
 
 def _replace(path: Path, data: bytes) -> None:

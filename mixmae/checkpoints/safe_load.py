@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_safetensors
 
 from mixmae.checkpoints.download import download
+from mixmae.checkpoints.durable_file import difference, sidecar
 from mixmae.checkpoints.safe_globals import allowing_safe_globals
 from mixmae.checkpoints.trust import FLAG, trusted
 from mixmae.version_gates import unpickler_flaw
@@ -41,7 +42,8 @@ def safe_load(path: str | Path) -> dict:
         'state_dict' and its header's strings as 'meta'.
 
     Raises:
-        ValueError: no such file, a damaged one, one that needs more than
+        ValueError: no such file, a damaged one, one whose bytes are not those
+            that a ``.sha256`` beside it notes, one that needs more than
             tensors and plain values, or one that holds no dict.
     """
     remote = urlparse(str(path)).scheme in ('http', 'https')
@@ -51,6 +53,12 @@ def safe_load(path: str | Path) -> dict:
             f'no checkpoint file at {path}; if a config names it, '
             f'--cfg-options model.backbone.init_cfg.checkpoint=... or '
             f'load_from=... names another'
+        )
+    damage = difference(path)
+    if damage is not None:
+        raise ValueError(
+            f'{path} is damaged: {damage}; take another one, or remove '
+            f'{sidecar(path)} if you have written the file anew'
         )
     if is_safetensors(path):
         return _load_safetensors(path)

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save
 
 from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.durable_file import sidecar, write_durably
 from mixmae.checkpoints.safe_load import safe_load_bytes
 from mixmae.checkpoints.trust import set_trusted
 
@@ -111,3 +112,18 @@ def test_old_releases_of_torch_are_warned_of(monkeypatch):
         module._warn_of_old_torch()
     assert len(said) == 2
     assert 'CVE-2025-32434' in said[0] and 'CVE-2026-24747' in said[1]
+
+
+def test_a_file_that_differs_from_its_checksum_is_refused(tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    torch.save({'state_dict': {'a': torch.zeros(1000)}}, path)
+    data = bytearray(path.read_bytes())
+    write_durably(path, bytes(data))
+    assert safe_load(path)['state_dict']['a'].sum() == 0
+    # In the middle of the tensor, which can be read all the same.
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match='epoch_1.pth is damaged: its bytes'):
+        safe_load(path)
+    sidecar(path).unlink()
+    assert safe_load(path)['state_dict']['a'].sum() != 0
