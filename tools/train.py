@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mixmae.engine.checkpoint_loader import (
-    last_checkpoint,
+    checkpoint_to_resume,
     load_only_safely,
 )
 from mixmae.engine.command_line import (
@@ -19,6 +19,7 @@ from mixmae.engine.command_line import (
     read_config,
     run_tool,
 )
+from mixmae.engine.failure_report import end_workers
 from mixmae.engine.loader_limits import limit_loaders
 from mixmae.engine.process_group import first_rank, prepare_process_group
 from mixmae.engine.runner_choice import build_runner, check_engine
@@ -100,11 +101,13 @@ def drop_validation(cfg: Config) -> None:
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Write the training's own arguments into the config."""
     if args.resume is not None:
-        cfg.resume = True
         found = args.resume
         if found == 'auto':
-            found = last_checkpoint(cfg.work_dir)
-        cfg.load_from = None if found is None else str(found)
+            found = checkpoint_to_resume(cfg.work_dir)
+        # MMEngine would look for one by itself, whole or not.
+        cfg.resume = found is not None
+        if found is not None:
+            cfg.load_from = str(found)
     if args.amp:
         set_precision(cfg)
     if args.no_validate:
@@ -144,6 +147,8 @@ def main() -> None:
     # mistakes for a scheduler stepping ahead of the optimizer.
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
     build_runner(cfg).train()
+    # One that hangs would keep the process from ending.
+    end_workers()
     lock.release()
 
 

@@ -144,7 +144,7 @@ def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
     """
     folder = Path(work_dir)
     others = sorted(
-        (p for p in folder.glob('*.pth') if not p.name.startswith('best_')),
+        _regular(folder),
         key=lambda path: path.stat().st_mtime_ns,
         reverse=True,
     )
@@ -165,6 +165,29 @@ def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
             logging.WARNING,
         )
     return None
+
+
+def checkpoint_to_resume(work_dir: str | os.PathLike) -> Path | None:
+    """As ``last_checkpoint``, but a run that has some does not begin anew.
+
+    Raises:
+        ValueError: there are checkpoints, and none of them is whole.
+    """
+    found = last_checkpoint(work_dir)
+    spoilt = _regular(Path(work_dir))
+    if found is None and spoilt:
+        raise ValueError(
+            f'{work_dir} holds {len(spoilt)} checkpoints, such as '
+            f'{spoilt[0].name}, and all are damaged: bring back a whole one, '
+            f'or name another --work-dir to begin anew'
+        )
+    return found
+
+
+def _regular(folder: Path) -> list[Path]:
+    """Checkpoints to go on from, in the order of their names."""
+    paths = sorted(folder.glob('*.pth'))
+    return [path for path in paths if not path.name.startswith('best_')]
 
 
 def load_only_safely() -> None:

@@ -6,6 +6,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mixmae.checkpoints.durable_file import write_durably
+from mixmae.engine import failure_report
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool, load_tool, run_tool
 
@@ -48,7 +50,8 @@ def test_arguments_reach_the_config(monkeypatch, tmp_path):
         'model.backbone.window_sizes=[2,2]',
     )
     assert cfg.work_dir == 'elsewhere'
-    assert cfg.resume and cfg.load_from is None
+    # There is nothing there to go on from.
+    assert not cfg.resume and cfg.load_from is None
     assert cfg.optim_wrapper.dtype == 'auto'
     assert cfg.auto_scale_lr.enable
     assert cfg.randomness.seed == 7
@@ -58,6 +61,21 @@ def test_arguments_reach_the_config(monkeypatch, tmp_path):
 
     cfg = configured(monkeypatch, tmp_path, '--resume', 'some.pth')
     assert cfg.resume and cfg.load_from == 'some.pth'
+
+
+def test_resumes_no_damaged_checkpoint(monkeypatch, tmp_path, capsys):
+    path = write_config(tmp_path / 'tiny.py', tiny_config(tmp_path / 'run'))
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        write_durably(folder / name, b'whole')
+        (folder / name).write_bytes(b'not so')
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, TRAIN, path, '--resume')
+    assert caught.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f'error: {folder} holds 2 checkpoints, such as')
 
 
 def test_amp_of_other_wrappers(monkeypatch, tmp_path):
@@ -87,8 +105,11 @@ def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
     arguments = (TRAIN, path, '--work-dir', work_dir)
     run_tool(*arguments, '--cfg-options', 'train_cfg.max_epochs=1')
     assert (work_dir / 'epoch_1.pth').is_file()
+    # Workers that hang would be waited for.
+    ended = []
+    monkeypatch.setattr(failure_report, 'end_workers', lambda: ended.append(1))
     call_tool(monkeypatch, *arguments, '--resume')
-    assert (work_dir / 'epoch_3.pth').is_file()
+    assert ended and (work_dir / 'epoch_3.pth').is_file()
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
     rows = [json.loads(line) for line in logs[-1].read_text().splitlines()]
     assert min(row['iter'] for row in rows if 'iter' in row) == 5
