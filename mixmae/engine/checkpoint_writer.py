@@ -37,6 +37,16 @@ class CheckpointWriter:
         self._pending: list[Future] = []
         self._error: CheckpointWriteError | None = None
 
+    def forget(self) -> None:
+        """Forgets what went wrong in a training before this one.
+
+        It was raised there; where nothing was written, nothing was removed.
+        """
+        for one in self._pending:
+            one.result()
+        self._pending = []
+        self._error = None
+
     def put(self, operation: Callable[[], None]) -> None:
         """Queues an operation."""
         self.check()

@@ -40,6 +40,11 @@ def test_an_error_surfaces_and_stops_what_comes_after():
     with pytest.raises(CheckpointWriteError):
         writer.put(lambda: done.append('another'))
     assert done == []
+    # Another training in this process is none the worse for it.
+    writer.forget()
+    writer.put(lambda: done.append('its own'))
+    writer.finish()
+    assert done == ['its own']
 
 
 def test_an_error_of_any_kind_surfaces():

@@ -64,8 +64,16 @@ class DurableCheckpointHook(CheckpointHook):
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
-        """As MMEngine; what a killed run had left behind is removed."""
+        """As MMEngine; what a killed run had left behind is removed.
+
+        Raises:
+            ValueError: the ranks have not gone on from the same step, as
+                where each machine has its own work folder.
+        """
         super().before_train(runner)
+        _check_agreement(runner)
+        # Of a training before this one, in the same process.
+        WRITER.forget()
         if not is_main_process():
             return
         WRITER.put(lambda: remove_partials(self.out_dir))
@@ -192,6 +200,20 @@ class _Postponed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
+
+
+def _check_agreement(runner: Runner) -> None:
+    start = runner.cfg.get('load_from') if runner.cfg.get('resume') else None
+    starts = all_gather_object((runner.epoch, runner.iter, start))
+    if len({place[:2] for place in starts}) > 1:
+        found = ', '.join(
+            f'rank {rank} at iteration {iteration} ({path})'
+            for rank, (_, iteration, path) in enumerate(starts)
+        )
+        raise ValueError(
+            f'the ranks do not go on from the same step: {found}; give all '
+            f'of them one work folder, or --resume CHECKPOINT'
+        )
 
 
 def _check(runner: Runner, name: str) -> None:

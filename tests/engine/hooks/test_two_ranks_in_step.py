@@ -1,0 +1,69 @@
+"""What two ranks do together before an epoch and after it."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from unittest.mock import Mock
+
+from torch import distributed
+
+from mixmae.engine.hooks import ProbeHook
+from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
+from tests.engine.forked import start
+
+
+def keep_step(rank: int, folder: str) -> None:
+    """One of two ranks, of which the first measures for a while."""
+    distributed.init_process_group(
+        'gloo',
+        init_method=f'file://{folder}/rendezvous',
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(seconds=60),
+    )
+    runner = Mock(epoch=0, max_epochs=1, iter=4, work_dir=folder, cfg={})
+    runner.message_hub.runtime_info = {}
+    measured = Path(folder, 'measured')
+    hook = ProbeHook({}, {}, interval=1)
+
+    def probe(_):
+        if rank == 0:
+            time.sleep(0.5)
+            measured.touch()
+        return {}
+
+    hook.probe = probe
+    hook.before_train(runner)
+    hook.after_train_epoch(runner)
+    # Nobody has gone on, which the watchdog would see.
+    assert measured.exists()
+
+    saver = DurableCheckpointHook(interval=1)
+    saver.before_train(runner)
+    runner.iter = 4 - rank
+    runner.cfg = dict(resume=True, load_from=f'epoch_{2 - rank}.pth')
+    try:
+        saver.before_train(runner)
+    except ValueError as error:
+        print(error)
+    distributed.destroy_process_group()
+
+
+def test_they_wait_for_each_other_and_go_on_from_one_step(tmp_path):
+    logs = [tmp_path / f'{rank}.log' for rank in range(2)]
+    ranks = [
+        start(partial(keep_step, rank, str(tmp_path)), log)
+        for rank, log in enumerate(logs)
+    ]
+    for rank in ranks:
+        rank.join(120)
+    said = [log.read_text() for log in logs]
+    assert [rank.exitcode for rank in ranks] == [0, 0], said
+    for text in said:
+        assert (
+            'the ranks do not go on from the same step: rank 0 at iteration 4 '
+            '(epoch_2.pth), rank 1 at iteration 3 (epoch_1.pth)' in text
+        )
