@@ -41,8 +41,8 @@ class LmdbImages(ImageSet):
 
     Raises:
         FileNotFoundError: there is no database or list.
-        ValueError: the package ``lmdb`` is not installed; it is no LMDB or an empty one; labels are asked for and
-            the list has none.
+        ValueError: the package ``lmdb`` is not installed; it is no LMDB, or
+            an empty one; labels are asked for and the list has none.
     """
 
     METAINFO = {'dataset_type': 'lmdb_images'}

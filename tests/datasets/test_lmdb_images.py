@@ -78,6 +78,8 @@ def test_workers_open_it_anew(database):
         multiprocessing_context='fork',
     )
     assert [v for batch in loader for v in batch] == list(range(20))
+    # It was closed before the fork, and nobody has read here since.
+    assert not lmdb_reader._open
     assert value(pickle.loads(pickle.dumps(other))[2]) == 2
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.datasets.shards import shrinking
 from mixmae.datasets.shards.shrinking import shrink
 
 
@@ -29,12 +30,15 @@ def test_the_short_side_becomes_what_was_asked_for(tmp_path):
         assert image.size == expected
 
 
-def test_nothing_is_enlarged_or_touched_without_need(tmp_path):
+def test_nothing_is_enlarged_or_touched_without_need(tmp_path, monkeypatch):
     path = tmp_path / 'x.jpg'
     picture().save(path, quality=30, comment=b'kept')
     for limit in (None, 40, 4000):
         found = shrink(str(path), limit)
         assert found.data == path.read_bytes() and not found.shrunk
+    # Though its size was only known when it was decoded.
+    monkeypatch.setattr(shrinking, '_short_side', lambda _: float('inf'))
+    assert shrink(str(path), 40) == found
 
 
 def test_pixels_are_those_of_an_antialiased_resize(tmp_path):
