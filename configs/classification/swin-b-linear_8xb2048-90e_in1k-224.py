@@ -33,7 +33,7 @@ model = dict(
     train_cfg=None,
 )
 # Crops and flips only.
-train_pipeline = [*_base_.train_pipeline[:3], dict(type='PackInputs')]
+train_pipeline = [*_base_.train_pipeline[:2], dict(type='PackInputs')]
 batch_size = 2048
 train_dataloader = dict(
     batch_size=batch_size,

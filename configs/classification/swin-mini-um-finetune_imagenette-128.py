@@ -29,9 +29,8 @@ model = dict(
     ),
 )
 train_pipeline = [
-    _base_.train_pipeline[0],
-    dict(_base_.train_pipeline[1], scale=128, crop_ratio_range=(0.2, 1.0)),
-    *_base_.train_pipeline[2:],
+    dict(_base_.train_pipeline[0], scale=128, crop_ratio_range=(0.2, 1.0)),
+    *_base_.train_pipeline[1:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],

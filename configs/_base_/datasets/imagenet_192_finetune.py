@@ -3,9 +3,8 @@
 _base_ = './imagenet_224_finetune.py'
 
 train_pipeline = [
-    _base_.train_pipeline[0],
-    dict(_base_.train_pipeline[1], scale=192),
-    *_base_.train_pipeline[2:],
+    dict(_base_.train_pipeline[0], scale=192),
+    *_base_.train_pipeline[1:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],

@@ -6,11 +6,10 @@ bgr_mean = [103.53, 116.28, 123.675]
 bgr_std = [57.375, 57.12, 58.395]
 
 train_pipeline = [
-    dict(type='mixmae.LoadImage'),
+    # The crops of mmpretrain's RandomResizedCrop, of no more than is needed.
     dict(
-        type='RandomResizedCrop',
+        type='mixmae.LoadRandomResizedCrop',
         scale=224,
-        backend='pillow',
         interpolation='bicubic',
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),

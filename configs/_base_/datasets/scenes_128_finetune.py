@@ -6,12 +6,10 @@
 # classes. Colours tell classes apart here, so they are not distorted, and
 # objects are small, so crops keep at least 40 % of the area.
 train_pipeline = [
-    dict(type='mixmae.LoadImage'),
     dict(
-        type='RandomResizedCrop',
+        type='mixmae.LoadRandomResizedCrop',
         scale=128,
         crop_ratio_range=(0.4, 1.0),
-        backend='pillow',
         interpolation='bicubic',
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
