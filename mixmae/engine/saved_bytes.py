@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
+import os
+import sys
 from collections import Counter
 from pathlib import Path
+from types import FrameType
 
 import torch
 from torch import Tensor, nn
@@ -72,8 +74,11 @@ class SavedBytes:
 
 def _place() -> str:
     """The innermost line of mixmae that runs, this file left out."""
-    for frame in reversed(traceback.extract_stack()):
-        path = Path(frame.filename)
-        if OURS in path.parents and path.name != Path(__file__).name:
-            return f'{path.name}:{frame.lineno}'
+    # A traceback would read the source of every line.
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if path.startswith(f'{OURS}{os.sep}') and path != __file__:
+            return f'{Path(path).name}:{frame.f_lineno}'
+        frame = frame.f_back
     return 'elsewhere'

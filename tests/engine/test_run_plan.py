@@ -7,29 +7,33 @@ from mmengine.config import Config
 from mixmae.engine.run_plan import Network, SavedActivations, Schedule
 from mixmae.engine.run_settings import RunSettings
 from mixmae.engine.saved_bytes import SavedBytes
-from tests.models.parts import random_images, random_mask, tiny_model
+from mixmae.registry import MODELS
+from tests.engine.tiny_run import MODEL
+from tests.models.parts import random_images, random_mask
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_activations_are_those_of_a_real_batch(dtype):
     """The network is not run for it; what a batch keeps is linear."""
-    model = tiny_model()
-    network = Network.of(model, (3, 64, 64), 'cpu', dtype)
+    model = MODELS.build(MODEL)
+    network = Network.of(model, (3, 32, 32), 'cpu', dtype)
     assert not torch.is_autocast_enabled('cpu')
     with (
         SavedBytes(model) as saved,
         torch.autocast('cpu', dtype, enabled=dtype != torch.float32),
     ):
-        model(random_images(6), mask=random_mask(), mode='loss')
+        images, mask = random_images(6, 32, 32), random_mask(32, 32, cell=8)
+        model(images, mask=mask, mode='loss')
     planned = network.saved.batch + 6 * network.saved.image
     assert planned == pytest.approx(saved.total, rel=0.01)
 
 
 def test_a_gpu_need_not_be_there():
-    """What it keeps is more: torch's attention keeps its scores."""
-    model = tiny_model(backbone={'scores': 'recomputed'})
+    """A CPU would keep about the same."""
+    backbone = {**MODEL['backbone'], 'scores': 'recomputed'}
+    model = MODELS.build({**MODEL, 'backbone': backbone})
     gpu, cpu = (
-        Network.of(model, (3, 64, 64), device, torch.bfloat16).saved
+        Network.of(model, (3, 32, 32), device, torch.bfloat16).saved
         for device in ('cuda', 'cpu')
     )
     assert gpu.image == pytest.approx(cpu.image, rel=0.35)
