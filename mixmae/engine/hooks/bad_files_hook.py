@@ -149,7 +149,9 @@ def _still_bad(entry: BadFile, sets: dict[str, Any]) -> BadFile | None:
     try:
         # Images that are no files by themselves are read by their data set.
         read = getattr(dataset, 'read_sample', dataset.get_data_info)
-        loader(read(int(index)))
+        results = read(int(index))
+        # All of it, and without drawing a crop.
+        loader.load(results['img_path'], results.get('img_bytes'))
     except BrokenImageError as error:
         return entry._replace(cause=error.cause)
     return None
