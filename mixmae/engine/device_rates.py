@@ -20,7 +20,7 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
 
 KINDS = [*GPUS, 'cpu']
 # The goal of this project for one GPU of the H100's kind; no GPU has been
-# measured. The CPU's is that of the demo run.
+# measured. The CPU's is of the order of small networks'.
 ASSUMED_MFU = {'cuda': 0.4, 'cpu': 0.5}
 # What a process on a GPU holds before it computes: context, kernels, cuBLAS
 # workspace.
