@@ -173,7 +173,7 @@ def contenders(args: argparse.Namespace, folder: Path) -> list[Contender]:
             measure,
             dict(
                 dataset=dataset,
-                bytes=size_of(Path(dataset['data_root'])),
+                bytes=size_of(Path(str(dataset['data_root']))),
                 size=args.size,
                 passes=args.passes,
                 seed=args.seed,

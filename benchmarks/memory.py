@@ -11,9 +11,9 @@ memory and time are those of whole steps in ``--dtype``: of the GPU's tensors,
 or on a CPU of the process, with Python, torch and weights.
 
 'fast' is what the toolbox does by itself, 'plain' the same without its fast
-paths. 'pointwise' also repeats norms and activations in the backward pass,
-'mlp' the first map of each MLP as well, 'checkpointed' whole blocks
-(``with_cp``); 'mmpretrain-cp' is its own way.
+paths. The backward pass of 'kept' repeats attention's scores alone, that of
+'fast' norms and activations too, of 'mlp' the first map of each MLP as well,
+of 'checkpointed' whole blocks (``with_cp``); 'mmpretrain-cp' is its own way.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from mixmae.engine.command_line import run_tool
 
 MEGA = 1e6
 # What repeats more and more of a block in the backward pass.
-RECOMPUTED = {'pointwise': 'pointwise', 'mlp': 'mlp', 'checkpointed': True}
+RECOMPUTED = {'kept': False, 'mlp': 'mlp', 'checkpointed': True}
 SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
 
 

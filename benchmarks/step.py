@@ -40,11 +40,6 @@ from benchmarks.training_step import CLOCKS, TrainingStep
 from mixmae.engine.command_line import run_tool
 from mixmae.engine.matmul_rate import matmul_rate, memory_rate
 
-OURS = 'benchmarks.method_models:build'
-THEIRS = 'benchmarks.mmpretrain_mixmim:build'
-# What the toolbox's fast paths are without.
-PLAIN = {'sort_groups': False}
-BATCHES = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)
 COLUMNS = [
     Column('images_per_second', 'img/s', digits=2, spread=True, ratio=True),
     Column('step_seconds', 'ms/step', unit=1e-3, digits=1, ratio=True),

@@ -27,7 +27,8 @@ THEIRS = 'benchmarks.mmpretrain_mixmim:build'
 METHODS = ('mixmae', 'um-mae', 'simmim')
 NAMES = {'mini': 'mini', **{str(ARCHS[x]): x for x in 'tsblh'}}
 # The toolbox without its fast paths.
-PLAIN = {'sort_groups': False, 'scores': 'kept'}
+KEPT = {'with_cp': False}
+PLAIN = {'sort_groups': False, 'scores': 'kept', **KEPT}
 BATCHES = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)
 
 
@@ -131,7 +132,7 @@ def contenders(args: argparse.Namespace) -> list[Contender]:
             decoder=decoder_of('mixmae', backbone),
         )
         found['mmpretrain'] = {**common, 'build': THEIRS, 'model': theirs}
-        plain = {**model, 'changes': PLAIN}
+        plain = {**model, 'changes': PLAIN, 'decoder_changes': KEPT}
         found['plain'] = {**ours, 'model': plain}
     found['fast'] = {**ours, 'model': model}
     if args.compiled:

@@ -52,8 +52,8 @@ def test_torchrun_starts_all_again_when_one_is_killed(server, tmp_path):
     run = FaultyRun(server, tmp_path, epochs=2, ranks=2)
     script = str(ROOT / 'tools/dist_train.sh')
     arguments = [str(run.config), '2', '--resume', '--work-dir']
-    # The newest checkpoint is of step 8 or 4, however fast the disk is, and the
-    # first rank has told of step 10.
+    # The newest checkpoint is of step 8 or 4, however fast the disk is, and
+    # the first rank has told of step 10.
     fault = Strike('step', at=EPOCH + 2, rank=1, alone=True)
     # torchrun's --max-restarts.
     done = start(

@@ -94,7 +94,7 @@ class MIMPVT(HierarchicalBackbone):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         sort_groups: bool = True,
-        with_cp: bool | str = False,
+        with_cp: bool | str = 'pointwise',
         norm_eps: float = 1e-6,
         block_norm_eps: float | None = None,
         patch_norm_eps: float = 1e-5,

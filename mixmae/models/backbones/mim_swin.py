@@ -107,7 +107,7 @@ class MIMSwin(HierarchicalBackbone):
         merging: str = 'linear',
         bias_resize: str = 'bicubic',
         sort_groups: bool = True,
-        with_cp: bool | str = False,
+        with_cp: bool | str = 'pointwise',
         scores: str = 'auto',
         norm_eps: float = 1e-5,
         block_norm_eps: float | None = None,

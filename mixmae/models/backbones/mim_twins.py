@@ -82,7 +82,7 @@ class MIMTwins(HierarchicalBackbone):
         norm_eval: bool = False,
         mask_padding: bool = True,
         sort_groups: bool = True,
-        with_cp: bool | str = False,
+        with_cp: bool | str = 'pointwise',
         norm_eps: float = 1e-6,
         patch_norm_eps: float = 1e-5,
         init_cfg: dict | None = None,

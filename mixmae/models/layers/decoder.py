@@ -35,7 +35,7 @@ class Decoder(nn.Module):
         out_channels: int,
         mlp_ratio: float = 4.0,
         norm_eps: float = 1e-5,
-        with_cp: bool | str = False,
+        with_cp: bool | str = 'pointwise',
     ) -> None:
         super().__init__()
         if embed_dims % 4 or depth < 1:

@@ -85,7 +85,7 @@ class TransformerBlock(nn.Module):
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
         """The first half: tokens meet."""
-        if self._saves('pointwise', 'mlp') and isinstance(
+        if self._repeats(x, 'pointwise', 'mlp') and isinstance(
             self.attn, AttentionHeads
         ):
             mixed = self.attn(x, *context, norm=self.norm1)
@@ -95,9 +95,9 @@ class TransformerBlock(nn.Module):
 
     def transform(self, x: Tensor) -> Tensor:
         """The second half, each token for itself."""
-        if self._saves('pointwise'):
+        if self._repeats(x, 'pointwise'):
             changed = self.mlp.recomputed(x, self.norm2)
-        elif self._saves('mlp'):
+        elif self._repeats(x, 'mlp'):
             # Stops before the second map, whose output nobody needs.
             changed = checkpoint(
                 self._changed, x, use_reentrant=False, preserve_rng_state=False
@@ -106,11 +106,13 @@ class TransformerBlock(nn.Module):
             changed = self._changed(x)
         return x + self.drop_path(changed)
 
-    def _saves(self, *settings: str) -> bool:
-        # A compiler decides by itself what it recomputes.
+    def _repeats(self, x: Tensor, *settings: str) -> bool:
+        # A compiler decides by itself what it recomputes, and where nothing
+        # is computed (the meta device) nothing is kept.
         return (
             self.with_cp in settings
             and torch.is_grad_enabled()
+            and torch.amp.is_autocast_available(x.device.type)
             and not torch.compiler.is_compiling()
         )
 

@@ -152,7 +152,7 @@ class MixMAENeck(BaseModule):
         return torch.where(hidden, images.flip(0), images)
 
     def init_weights(self) -> None:
-        """Xavier-uniform linear maps; mask token truncated normal, std 0.02."""
+        """Xavier-uniform maps; mask token truncated normal, std 0.02."""
         init_transformer(self)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
         self._is_init = True
