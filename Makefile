@@ -5,6 +5,8 @@
 #                {train,val}/<class>/*.jpg, or unpacked from ARCHIVE=file.npz
 # make soak      kill trainings 200 times and more (ARGS="--kills 1000"), and
 #                compare every loss; the table goes to work_dirs/soak
+# make bench     step, memory, loader, scaling and start of a small network,
+#                beside mmpretrain's MixMIM; docs/benchmarks.md says more
 #
 # PYTHON=... chooses the interpreter .venv is made with (3.10 to 3.12),
 # OPS=cpu|cuda what mmcv's ops are compiled for (default: auto),
@@ -14,7 +16,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 # Two of pip at once in one environment get into each other's way.
 .NOTPARALLEL:
-.PHONY: help demo evidence soak test check format base full dev ops clean
+.PHONY: help demo evidence soak bench test check format base full dev ops clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +53,9 @@ evidence: base
 
 soak: base
 	$(PY) -m tests.faults $(ARGS)
+
+bench: base
+	$(PY) -m benchmarks $(ARGS)
 
 # One thread a process: two of them already fill two cores.
 test: full dev
