@@ -34,8 +34,8 @@ class FullyShardedModel(nn.Module):
     averaged over the ranks in every micro-iteration: they are accumulated in
     shares, too.
 
-    MMEngine's own wrapper is made for FSDP1, which works on GPUs only; its
-    strategies for it need a runner that writes no durable checkpoints.
+    MMEngine's own wrapper is made for FSDP1; its strategy for it needs a
+    runner that writes no durable checkpoints.
 
     Needs a ``ShardedRunner``, which draws the weights before they are split
     and writes whole ones into checkpoints.
