@@ -94,18 +94,17 @@ def test_files_of_imagenet():
     assert len(found) > 40 and np.mean(found) > 42
 
 
-@pytest.mark.parametrize(
-    'kind',
-    [
-        dict(mode='L'),
-        dict(progressive=True),
-        dict(subsampling=2),
-        dict(subsampling=0, quality=100),
-        dict(mode='CMYK'),
-        *(dict(exif=turned(orientation)) for orientation in range(1, 9)),
-    ],
-    ids=str,
-)
+KINDS = {
+    'grey': dict(mode='L'),
+    'progressive': dict(progressive=True),
+    'halved colours': dict(subsampling=2),
+    'full colours': dict(subsampling=0, quality=100),
+    'CMYK': dict(mode='CMYK'),
+    **{f'turned {i}': dict(exif=turned(i)) for i in range(1, 9)},
+}
+
+
+@pytest.mark.parametrize('kind', KINDS.values(), ids=KINDS)
 def test_all_kinds_of_jpegs(tmp_path, kind):
     path = write_jpeg(tmp_path / 'a.png', photograph(120, 165, 1), **kind)
     compare(path, 1)
