@@ -84,6 +84,11 @@ class MIMViT(HierarchicalBackbone):
         init_cfg: dict | None = None,
     ) -> None:
         _check_positions(positions, position_resize, patch_size)
+        if not isinstance(with_cp, bool):
+            raise ValueError(
+                f'with_cp of a MIMViT is True (recompute whole blocks) or '
+                f'False, got {with_cp!r}'
+            )
         dims, blocks = _blocks(arch, drop_path_rate, norm_eps)
         super().__init__(
             [dims] * len(blocks),

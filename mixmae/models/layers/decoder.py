@@ -21,7 +21,7 @@ class Decoder(nn.Module):
         out_channels: numbers predicted per token.
         mlp_ratio: hidden channels of the MLPs over ``embed_dims``.
         norm_eps: epsilon of the layer norms.
-        with_cp: see ``TransformerBlock``.
+        with_cp: see ``TransformerBlock``; True leaves out the last block.
 
     Raises:
         ValueError: heads or positions do not fit ``embed_dims``.

@@ -7,6 +7,7 @@ nothing more: the backward pass applies norm or activation once again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,14 +19,9 @@ from torch.nn import functional as F
 def linear_of_norm(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
     """``linear(norm(x))``, (..., C) -> (..., C'), that keeps x alone."""
     weight, bias, dtype = _cast(linear, x)
-    scale: Tensor = norm.weight
-    shift: Tensor = norm.bias
-    if x.device.type != 'cpu':
-        # Only the kernels of CPUs mix types.
-        scale, shift = scale.to(x.dtype), shift.to(x.dtype)
     with torch.autocast(x.device.type, enabled=False):
         return _LinearOfNorm.apply(
-            x, scale, shift, weight, bias, norm.eps, dtype
+            x, norm.weight, norm.bias, weight, bias, norm.eps, dtype
         )
 
 
@@ -49,33 +45,41 @@ class _LinearOfNorm(torch.autograd.Function):
         dtype: torch.dtype,
     ) -> Tensor:
         normed, mean, deviation = torch.native_layer_norm(
-            x, scale.shape, scale, shift, eps
+            _one_type(x, scale), scale.shape, scale, shift, eps
         )
         ctx.save_for_backward(x, scale, shift, weight, mean, deviation)
-        ctx.eps, ctx.dtype, ctx.biased = eps, dtype, bias is not None
+        ctx.eps, ctx.dtype = eps, dtype
         return F.linear(normed.to(dtype), weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, shift, weight, mean, deviation = ctx.saved_tensors
-        normed, _, _ = torch.native_layer_norm(
-            x, scale.shape, scale, shift, ctx.eps
-        )
-        grad_weight, grad_bias = _of_parameters(
-            normed.to(ctx.dtype), grad, ctx.biased
-        )
-        grads = torch.ops.aten.native_layer_norm_backward(
-            (grad @ weight).to(x.dtype),
-            x,
+        wanted = ctx.needs_input_grad
+        tokens = _one_type(x, scale)
+        grad_weight = grad_bias = None
+        if any(wanted[3:5]):
+            normed, _, _ = torch.native_layer_norm(
+                tokens, scale.shape, scale, shift, ctx.eps
+            )
+            grad_weight, grad_bias = _of_parameters(
+                normed.to(ctx.dtype), grad, wanted[3:5]
+            )
+        if not any(wanted[:3]):
+            return None, None, None, grad_weight, grad_bias, None, None
+        grad_x, *others = torch.ops.aten.native_layer_norm_backward(
+            (grad @ weight).to(tokens.dtype),
+            tokens,
             scale.shape,
             mean,
             deviation,
             scale,
             shift,
-            [True] * 3,
+            wanted[:3],
         )
-        return *grads, grad_weight, grad_bias, None, None
+        if grad_x is not None:
+            grad_x = grad_x.to(x.dtype)
+        return grad_x, *others, grad_weight, grad_bias, None, None
 
 
 class _LinearOfGelu(torch.autograd.Function):
@@ -84,7 +88,6 @@ class _LinearOfGelu(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.biased = bias is not None
         return F.linear(F.gelu(x), weight, bias)
 
     @staticmethod
@@ -92,11 +95,29 @@ class _LinearOfGelu(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         activated = F.gelu(x)
-        grad_weight, grad_bias = _of_parameters(activated, grad, ctx.biased)
+        wanted = ctx.needs_input_grad
+        grad_weight, grad_bias = _of_parameters(activated, grad, wanted[1:])
+        if not wanted[0]:
+            return None, grad_weight, grad_bias
         # In place: on a CPU fresh memory costs more than the arithmetic.
         grad_x = torch.matmul(grad, weight, out=activated)
         torch.ops.aten.gelu_backward.grad_input(grad_x, x, grad_input=grad_x)
         return grad_x, grad_weight, grad_bias
+
+
+def is_plain(*parts: nn.Module) -> bool:
+    """Whether norms, GELUs and linear maps are nothing more than that.
+
+    What was put in their place (an adapter, another activation), or hooks on
+    them, would be passed over.
+    """
+    return all(
+        type(part) in (nn.LayerNorm, nn.Linear, nn.GELU)
+        and getattr(part, 'approximate', 'none') == 'none'
+        and not part._forward_hooks
+        and not part._forward_pre_hooks
+        for part in parts
+    )
 
 
 def _cast(
@@ -113,10 +134,15 @@ def _cast(
     return linear.weight.to(dtype), bias, dtype
 
 
+def _one_type(x: Tensor, scale: Tensor) -> Tensor:
+    """What a norm takes: only the kernels of CPUs mix types."""
+    return x if x.device.type == 'cpu' else x.to(scale.dtype)
+
+
 def _of_parameters(
-    x: Tensor, grad: Tensor, biased: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Gradients of a linear map's weight and bias."""
+    x: Tensor, grad: Tensor, wanted: Sequence[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of a linear map's weight and bias, where they are wanted."""
     grad = grad.flatten(0, -2)
-    weight = grad.t() @ x.flatten(0, -2)
-    return weight, grad.sum(0) if biased else None
+    weight = grad.t() @ x.flatten(0, -2) if wanted[0] else None
+    return weight, grad.sum(0) if wanted[1] else None

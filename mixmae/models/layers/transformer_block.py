@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from mixmae.models.layers.attention import AttentionHeads
 from mixmae.models.layers.drop_path import DropPath
 from mixmae.models.layers.recomputed_linear import (
+    is_plain,
     linear_of_gelu,
     linear_of_norm,
 )
@@ -51,7 +52,9 @@ class TransformerBlock(nn.Module):
         norm_eps: epsilon of the layer norms.
         with_cp: what the backward pass recomputes to save memory, one of
             ``RECOMPUTED``: nothing; the norms and the GELU, which costs
-            little; those and the MLP's first map; or the whole block.
+            little; those and the MLP's first map; or the whole block. Norms,
+            GELUs and linear maps that were replaced or bear hooks are called
+            as modules and repeat nothing.
 
     Raises:
         ValueError: another ``with_cp``.
@@ -67,7 +70,8 @@ class TransformerBlock(nn.Module):
         with_cp: bool | str = False,
     ) -> None:
         super().__init__()
-        if with_cp not in RECOMPUTED:
+        # 1 == True, and would be neither.
+        if with_cp not in RECOMPUTED or type(with_cp) not in (bool, str):
             raise ValueError(
                 f'with_cp must be one of {list(RECOMPUTED)}, got {with_cp!r}'
             )
@@ -85,8 +89,11 @@ class TransformerBlock(nn.Module):
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
         """The first half: tokens meet."""
-        if self._repeats(x, 'pointwise', 'mlp') and isinstance(
-            self.attn, AttentionHeads
+        attn = self.attn
+        if (
+            self._repeats(x, 'pointwise', 'mlp')
+            and isinstance(attn, AttentionHeads)
+            and is_plain(self.norm1, attn.qkv)
         ):
             mixed = self.attn(x, *context, norm=self.norm1)
         else:
@@ -95,7 +102,9 @@ class TransformerBlock(nn.Module):
 
     def transform(self, x: Tensor) -> Tensor:
         """The second half, each token for itself."""
-        if self._repeats(x, 'pointwise'):
+        mlp = self.mlp
+        parts = self.norm2, mlp.fc1, mlp.act, mlp.fc2
+        if self._repeats(x, 'pointwise') and is_plain(*parts):
             changed = self.mlp.recomputed(x, self.norm2)
         elif self._repeats(x, 'mlp'):
             # Stops before the second map, whose output nobody needs.

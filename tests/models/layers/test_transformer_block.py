@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 
 from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.models.layers.attention import SelfAttention
@@ -45,3 +46,50 @@ def test_unknown_settings():
         ValueError, match="with_cp must be.*'pointwise'.*'some'"
     ):
         block('some')
+    with pytest.raises(ValueError, match='with_cp must be.*1'):
+        block(1)
+
+
+class Doubled(nn.Linear):
+    """Another map than its weight says."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+@pytest.mark.parametrize('with_cp', ['pointwise', 'mlp'])
+def test_parts_that_are_others_are_called(with_cp):
+    part = block(with_cp).train()
+    part.attn.qkv = Doubled(8, 24)
+    part.mlp.fc2 = Doubled(32, 8)
+    part.mlp.act = nn.ReLU()
+    x = torch.randn(2, 5, 8)
+    with torch.no_grad():
+        wanted = part(x)
+    torch.testing.assert_close(part(x), wanted)
+
+
+def test_hooks_are_called():
+    part = block('pointwise').train()
+    called = []
+    for one in (part.norm1, part.mlp.act):
+        one.register_forward_hook(lambda module, *_: called.append(module))
+    part(torch.randn(2, 5, 8))
+    assert called == [part.norm1, part.mlp.act]
+
+
+@pytest.mark.parametrize('frozen', ['norm1', 'attn.qkv', 'mlp.fc2', 'input'])
+def test_frozen_parts_get_no_gradient_and_change_no_other(frozen):
+    grads = []
+    for with_cp in (False, 'pointwise'):
+        part = block(with_cp).double()
+        x = torch.ones(2, 5, 8).double().cumsum(1)
+        x.requires_grad_(frozen != 'input')
+        if frozen != 'input':
+            part.get_submodule(frozen).requires_grad_(False)
+        part(x).square().sum().backward()
+        grads.append([x.grad, *(p.grad for p in part.parameters())])
+    for plain, ours in zip(*grads, strict=True):
+        assert (plain is None) == (ours is None)
+        if plain is not None:
+            torch.testing.assert_close(ours, plain)
