@@ -73,6 +73,12 @@ def test_bad_files_are_told(folder, tmp_path, pack):
     assert '20/20 1 bad' in bar
     listed = read_bad_files(tmp_path / 'out' / 'bad_files.txt')
     assert listed == [BadFile('empty', 'odd/01.png')]
+    # Neither forgotten nor packed by the same command, mended or not.
+    (folder / 'odd' / '01.png').write_bytes(b'mended')
+    status, said, _ = pack(folder, tmp_path / 'out')
+    assert status == 1 and '19 were there already' in said
+    assert f'1 files could not be packed: {tmp_path}/out/bad_files' in said
+    assert f'remove {tmp_path}/out and pack anew' in said
 
 
 @pytest.mark.parametrize(

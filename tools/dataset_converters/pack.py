@@ -126,7 +126,8 @@ def show(report: PackReport, args: argparse.Namespace) -> None:
     if report.bad:
         print(
             f'{len(report.bad):,} files could not be packed: '
-            f'{args.out / BAD_FILES} lists them'
+            f'{args.out / BAD_FILES} lists them (if they are mended, remove '
+            f'{args.out} and pack anew)'
         )
 
 

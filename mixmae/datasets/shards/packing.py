@@ -91,8 +91,8 @@ def pack(
             (out / JOURNAL).unlink()
     except OSError as error:
         raise ValueError(
-            f'{error.filename or partial}: {error.strerror}; the same '
-            f'command goes on after the last complete shard in {partial}'
+            f'{error.filename or partial}: {error.strerror or error}; the '
+            f'same command goes on after the last complete shard in {partial}'
         ) from error
     except LostWorkerError:
         raise ValueError(
@@ -115,7 +115,10 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
             f'be packed to; remove it, or name another folder'
         )
     size = sum(shard.size for shard in table.shards)
-    return PackReport(len(table), len(table.shards), size, found=len(table))
+    report = PackReport(len(table), len(table.shards), size, found=len(table))
+    if (out / BAD_FILES).is_file():
+        report.bad = read_bad_files(out / BAD_FILES)
+    return report
 
 
 @contextmanager

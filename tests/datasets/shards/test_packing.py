@@ -86,6 +86,19 @@ def break_off(monkeypatch, shards):
     monkeypatch.setattr(packing, 'write_shard', write)
 
 
+def test_errors_without_a_number_say_what_they_are(
+    folder, tmp_path, monkeypatch
+):
+    """As Pillow raises them."""
+
+    def broken(*_):
+        raise OSError('encoder error -2')
+
+    monkeypatch.setattr(packing, 'write_shard', broken)
+    with pytest.raises(ValueError, match='partial: encoder error -2; the'):
+        pack_pictures(folder, tmp_path / 'out')
+
+
 @pytest.mark.parametrize('shards', [0, 1, 3])
 def test_a_full_disk_is_one_line_and_can_be_gone_on_from(
     folder, tmp_path, monkeypatch, shards
