@@ -13,6 +13,8 @@ from mixmae.datasets.image_file import FORMATS, SHORTAGES, read_image
 
 # More would only store the noise of the first compression.
 QUALITY = 92
+# Of a JPEG, in pixels, by libjpeg (JPEG_MAX_DIMENSION).
+MAX_SIDE = 65500
 
 
 class ShrunkImage(NamedTuple):
@@ -38,7 +40,8 @@ def shrink(
     does (upright, RGB, 8 bits, over white), reduced by Pillow's Lanczos
     filter, which is antialiased, and written as a JPEG with colours at half
     the resolution (4:2:0), without EXIF data. Every other one keeps its
-    bytes, and is not decoded.
+    bytes, and is not decoded; so does one whose long side would still be too
+    long for a JPEG (65,500 pixels).
 
     Args:
         path: the file.
@@ -66,6 +69,8 @@ def shrink(
         return ShrunkImage(data)
     scale = short_side / min(height, width)
     size = tuple(max(1, round(side * scale)) for side in (width, height))
+    if max(size) > MAX_SIDE:
+        return ShrunkImage(data)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     smaller = image.resize(size, Image.Resampling.LANCZOS)
     output = io.BytesIO()

@@ -41,6 +41,18 @@ def test_nothing_is_enlarged_or_touched_without_need(tmp_path, monkeypatch):
     assert shrink(str(path), 40) == found
 
 
+@pytest.mark.parametrize('width, fits', [(131000, True), (131002, False)])
+def test_what_no_jpeg_can_hold_keeps_its_bytes(tmp_path, width, fits):
+    path = tmp_path / 'x.png'
+    Image.new('RGB', (width, 4)).save(path)
+    found = shrink(str(path), 2)
+    assert found.shrunk == fits and not found.cause
+    if fits:
+        assert opened(found.data).size == (65500, 2)
+    else:
+        assert found.data == path.read_bytes()
+
+
 def test_pixels_are_those_of_an_antialiased_resize(tmp_path):
     path = tmp_path / 'x.png'
     picture(300, 200).save(path)
