@@ -87,7 +87,10 @@ class ShardReader:
             # A file that was replaced on a network file system.
             if error.errno != errno.ESTALE:
                 raise
-        os.close(self._open.pop(sample.shard))
+        handle = self._open.pop(sample.shard, None)
+        # None if it could not even be opened.
+        if handle is not None:
+            os.close(handle)
         return _read_fully(self._handle(sample.shard), sample)
 
     def _handle(self, shard: int) -> int:

@@ -124,3 +124,22 @@ def test_what_was_replaced_over_the_network_is_opened_again(
 
     monkeypatch.setattr(os, 'pread', stale_once)
     assert read_all(reader, table) == GOOD and not stale
+
+
+def test_what_is_stale_when_opened_is_opened_again(
+    table, tmp_path, monkeypatch
+):
+    reader = ShardReader(str(tmp_path), table.shards)
+    real, failures = os.open, [1]
+
+    def stale(*arguments):
+        if failures:
+            failures.pop()
+            raise OSError(116, 'Stale file handle')
+        return real(*arguments)
+
+    monkeypatch.setattr(os, 'open', stale)
+    assert read_all(reader, table) == GOOD
+    reader.close()
+    failures += [1, 1]
+    assert cause(reader, table, 0) == 'unreadable'
