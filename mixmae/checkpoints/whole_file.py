@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +23,16 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f'.{target.name}.{os.getpid()}.partial')
+    partial = target.with_name(f'.{target.name}.{_writer()}.partial')
     try:
         yield partial
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    """Process, machine, and by chance: containers share the first two."""
+    # Shortened, for names of files may have 255 bytes.
+    host = re.sub(r'[^A-Za-z0-9_-]', '_', os.uname().nodename)[:24]
+    return f'{os.getpid()}-{host}-{secrets.token_hex(4)}'

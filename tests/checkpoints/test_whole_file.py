@@ -1,5 +1,9 @@
+import os
+from types import SimpleNamespace
+
 import pytest
 
+from mixmae.checkpoints.durable_file import remove_partials
 from mixmae.checkpoints.whole_file import whole_file
 
 
@@ -14,3 +18,29 @@ def test_whole_or_not_at_all(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == 'one'
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_writers_of_one_number_do_not_meet(tmp_path):
+    """As in containers, which number their processes alike."""
+    path = tmp_path / 'file.pth'
+    with whole_file(path) as one, whole_file(path) as two:
+        assert one != two
+        one.write_text('one')
+        two.write_text('two')
+        assert one.read_text() == 'one'
+    assert path.read_text() == 'one'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('host', ['node-1.example.org', 'a/b*', 'n' * 64])
+def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
+    named = SimpleNamespace(nodename=host)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'uname', lambda: named)
+        with whole_file(tmp_path / 'file.pth') as partial:
+            left = partial
+            partial.write_text('x')
+    assert left.parent == tmp_path and host[:1] in left.name
+    left.write_text('x')
+    remove_partials(tmp_path)
+    assert not left.exists() and (tmp_path / 'file.pth').exists()
