@@ -12,7 +12,11 @@ from mmengine.registry import DefaultScope
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.checkpoints.carried_parts import SCOPES, registered_parts
+from mixmae.checkpoints.carried_parts import (
+    SCOPES,
+    TEST_STEPS,
+    registered_parts,
+)
 from mixmae.datasets.transforms import LoadImage
 from mixmae.registry import TRANSFORMS
 
@@ -37,8 +41,8 @@ class ImagePreparation:
 
     Raises:
         ValueError: another ``resize``, or no test pipeline where it is asked
-            for, or one that a checkpoint carries with steps that are not
-            registered.
+            for, or one that a checkpoint carries with steps that are none of
+            ours or of ``TEST_STEPS``.
     """
 
     def __init__(self, cfg: Config, resize: Resize) -> None:
@@ -59,7 +63,12 @@ class ImagePreparation:
         steps = [s for s in steps if not _name(s).startswith(_OTHER_STEPS)]
         if cfg.get(CARRIED_BY):
             steps = registered_parts(
-                steps, (TRANSFORMS,), cfg[CARRIED_BY], scope_of(cfg), SCOPES
+                steps,
+                (TRANSFORMS,),
+                cfg[CARRIED_BY],
+                scope_of(cfg),
+                SCOPES,
+                TEST_STEPS,
             )
         with DefaultScope.overwrite_default_scope(scope_of(cfg)):
             self.steps = [TRANSFORMS.build(dict(step)) for step in steps]

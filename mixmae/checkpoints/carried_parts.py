@@ -7,7 +7,7 @@ program; the text that a checkpoint carries may not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +17,16 @@ from mmengine.registry import Registry
 SCOPES = ('mixmae', 'mmengine', 'mmpretrain', 'mmdet', 'mmseg')
 # Whose models it may name: some of the others' fetch code from the net.
 MODEL_SCOPES = ('mixmae', 'mmengine')
+# Transforms of the others that a test pipeline may name: those that look at
+# nothing but the image. Some of the rest fetch files from the net, open local
+# ones, build any transform that an option names (``resize_type``), or take an
+# option for code (``dtype`` of mmpretrain's ``torchvision/...``).
+TEST_STEPS = frozenset({
+    'Resize', 'ResizeEdge', 'ResizeToMultiple', 'FixScaleResize',
+    'FixShapeResize', 'CenterCrop', 'EfficientNetCenterCrop', 'RandomCrop',
+    'RandomResizedCrop', 'EfficientNetRandomCrop', 'Pad', 'RandomFlip',
+    'Normalize',
+})  # fmt: skip
 
 
 def registered_parts(
@@ -25,6 +35,7 @@ def registered_parts(
     source: str,
     scope: str = 'mixmae',
     allowed: Sequence[str] = MODEL_SCOPES,
+    names: Collection[str] | None = None,
 ) -> Any:
     """A copy of a part of a config from which nothing else can be built.
 
@@ -36,30 +47,35 @@ def registered_parts(
         scope: ``default_scope`` that the checkpoint names: that of types
             without a prefix.
         allowed: scopes.
+        names: of types, without prefix, that may be used of other scopes than
+            ours; None for all.
 
     Returns:
         The same without any ``init_cfg``, which would load another file.
 
     Raises:
-        ValueError: a type or scope that is not registered, or no name.
+        ValueError: a type or scope that is not registered or allowed, or no
+            name.
     """
     if isinstance(config, Mapping):
         scope = config.get('_scope_') or scope
         if scope not in SCOPES:
             raise _refusal(source, f'the scope {scope!r}', SCOPES)
         if 'type' in config and not any(
-            _registered(config['type'], registry, scope, allowed)
+            _registered(config['type'], registry, scope, allowed, names)
             for registry in registries
         ):
-            raise _refusal(source, f'type={config["type"]!r}', allowed)
+            raise _refusal(source, f'type={config["type"]!r}', allowed, names)
         return {
-            key: registered_parts(value, registries, source, scope, allowed)
+            key: registered_parts(
+                value, registries, source, scope, allowed, names
+            )
             for key, value in config.items()
             if key != 'init_cfg'
         }
     if isinstance(config, (list, tuple)):
         parts = [
-            registered_parts(value, registries, source, scope, allowed)
+            registered_parts(value, registries, source, scope, allowed, names)
             for value in config
         ]
         return type(config)(parts)
@@ -67,16 +83,22 @@ def registered_parts(
 
 
 def _registered(
-    name: Any, registry: Registry, scope: str, allowed: Sequence[str]
+    name: Any,
+    registry: Registry,
+    scope: str,
+    allowed: Sequence[str],
+    names: Collection[str] | None,
 ) -> bool:
     if not isinstance(name, str):
         return False
     prefix, dot, rest = name.partition('.')
     places = [prefix] if dot else [scope, 'mmengine']
+    name = rest if dot else name
     return any(
-        (rest if dot else name) in _names(registry, place)
+        name in _names(registry, place)
         for place in places
         if place in allowed
+        and (names is None or place == 'mixmae' or name in names)
     )
 
 
@@ -94,9 +116,17 @@ def _names(registry: Registry, scope: str) -> Mapping[str, Any]:
     return found.module_dict
 
 
-def _refusal(source: str, what: str, allowed: Sequence[str]) -> ValueError:
+def _refusal(
+    source: str,
+    what: str,
+    allowed: Sequence[str],
+    names: Collection[str] | None = None,
+) -> ValueError:
+    only = ''
+    if names is not None:
+        only = f' (of others than mixmae: {", ".join(sorted(names))})'
     return ValueError(
         f'{source} carries a config with {what}, which is no registered part '
-        f'of {", ".join(allowed)}, so it is not used; give the config of its '
-        f'run as a file, if you trust it'
+        f'of {", ".join(allowed)} that is allowed there{only}, so it is not '
+        f'used; give the config of its run as a file, if you trust it'
     )

@@ -87,3 +87,17 @@ def test_refuses_other_sizes(resize):
 def test_wants_a_pipeline_where_it_is_asked_for():
     with pytest.raises(ValueError, match='no test pipeline'):
         ImagePreparation(tiny_config(test_dataloader=None), 'pipeline')
+
+
+def test_a_pipeline_that_a_checkpoint_carries_has_known_steps(tmp_path):
+    image = photo(40, 48)
+    cfg = tiny_config(carried_by='x.pth')
+    assert prepared('pipeline', image, cfg).shape == (3, 32, 32)
+    ran = tmp_path / 'ran'
+    code = f'float32 if open({str(ran)!r}, "w") else 0'
+    step = dict(type='mmpretrain.torchvision/Resize', size=1, dtype=code)
+    pipeline = [PIPELINE[0], step]
+    cfg.test_dataloader.dataset.pipeline = pipeline
+    with pytest.raises(ValueError, match='^x.pth carries .*torchvision'):
+        ImagePreparation(cfg, 'pipeline')
+    assert not ran.exists()

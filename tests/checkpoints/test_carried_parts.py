@@ -2,7 +2,11 @@
 
 import pytest
 
-from mixmae.checkpoints.carried_parts import SCOPES, registered_parts
+from mixmae.checkpoints.carried_parts import (
+    SCOPES,
+    TEST_STEPS,
+    registered_parts,
+)
 from mixmae.registry import MODELS, TASK_UTILS, TRANSFORMS
 from tests.engine.tiny_run import MODEL
 
@@ -66,3 +70,45 @@ def test_everything_else_is_refused(part, place):
 def test_scopes_that_would_be_imported_are_refused():
     with pytest.raises(ValueError, match="the scope 'json.tool'"):
         registered_parts(dict(a=1), MODEL_PARTS, 'x.pth', 'json.tool')
+
+
+def carried(steps, scope='mixmae'):
+    return registered_parts(
+        steps, (TRANSFORMS,), 'x.pth', scope, SCOPES, TEST_STEPS
+    )
+
+
+def test_steps_that_look_at_the_image_alone_are_let_be():
+    pad = dict(type='Pad', size=(4, 4))
+    steps = [
+        dict(type='mixmae.SeedSample'),
+        dict(type='mmpretrain.Resize', scale=(4, 4)),
+        dict(type='mmpretrain.CenterCrop', crop_size=4, pad_cfg=pad),
+    ]
+    for scope in SCOPES:
+        assert carried(steps, scope) == steps
+    assert carried([dict(type='Resize')], 'mmpretrain')
+    assert carried([dict(type='DrawFlip')]) == [dict(type='DrawFlip')]
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        # Asks the net for a tokenizer.
+        dict(type='mmdet.RandomSamplingNegPos', tokenizer_name='x'),
+        # Takes the option for code.
+        dict(type='mmpretrain.torchvision/Resize', size=1, dtype='code'),
+        # Build others.
+        dict(type='mmpretrain.RandomResize', scale=1, resize_type='x'),
+        dict(type='mmdet.ResizeShortestEdge', scale=4, resize_type='x'),
+        dict(type='mmpretrain.ApplyToList', transforms=[]),
+        dict(
+            type='mmpretrain.CenterCrop',
+            pad_cfg=dict(type='mmpretrain.LoadImageFromFile'),
+        ),
+    ],
+    ids=lambda step: step['type'],
+)
+def test_other_steps_are_refused(step):
+    with pytest.raises(ValueError, match='that is allowed there .of others'):
+        carried([step])

@@ -12,6 +12,10 @@ import yaml
 from mmengine.config import Config
 from mmengine.utils import is_installed
 
+from mixmae.apis import image_preparation
+from mixmae.checkpoints.carried_parts import TEST_STEPS
+from mixmae.registry import TRANSFORMS
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(
     path
@@ -118,6 +122,18 @@ def test_round_trip(path, tmp_path):
     config.dump(tmp_path / 'dumped.py')
     again = Config.fromfile(tmp_path / 'dumped.py')
     assert again.to_dict() == config.to_dict()
+
+
+@every_config
+def test_checkpoints_may_carry_the_test_pipeline(path):
+    """Its steps are ours, or among the few that are allowed there."""
+    TRANSFORMS.import_from_location()
+    for step in image_preparation.test_pipeline(read(path)):
+        name = step['type'].rpartition('.')[2]
+        elsewhere = name.startswith(('Load', 'Pack', 'Check'))
+        assert (
+            elsewhere or name in TEST_STEPS or name in TRANSFORMS.module_dict
+        )
 
 
 @every_config
