@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import queue
 import sys
@@ -95,9 +96,13 @@ class Watchdog:
             target=self._run, name='watchdog', daemon=True
         )
         self._thread.start()
+        # However the process ends: a thread that comes back from the store
+        # into an interpreter that is being taken down would abort it.
+        atexit.register(self.stop)
 
     def stop(self) -> None:
         """Ends the thread; the others no longer wait for signs of life."""
+        atexit.unregister(self.stop)
         self._stop.set()
         if self._thread is not None:
             self._thread.join(5 * self.poll)

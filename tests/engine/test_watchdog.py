@@ -107,3 +107,16 @@ def test_threads_find_the_rank_that_stands_still(quiet):
         assert rank < 2 and re.search('for (rank|ranks [01],) 2', line)
     else:
         assert rank == 2 and 'in the start; it hangs in' in line
+
+
+def test_it_ends_with_the_process_however_that_ends(monkeypatch):
+    """A thread inside the store would abort the interpreter's end."""
+    at_exit = []
+    monkeypatch.setattr(watchdog.atexit, 'register', at_exit.append)
+    monkeypatch.setattr(watchdog.atexit, 'unregister', at_exit.remove)
+    found = dog(poll=0.01)
+    found.start()
+    [end] = at_exit
+    assert found._thread.is_alive()
+    end()
+    assert not found._thread.is_alive() and not at_exit
