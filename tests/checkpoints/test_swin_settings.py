@@ -36,6 +36,7 @@ def test_every_argument_is_recorded_or_leaves_the_map_alone():
         'bias_resize',
         'sort_groups',
         'with_cp',
+        'scores',
         'init_cfg',
         # Only of log-coordinate biases, which are refused.
         'bias_dims',
