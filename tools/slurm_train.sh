@@ -23,7 +23,8 @@ if [ -n "$PORT" ]; then export MASTER_PORT=${MASTER_PORT:-$PORT}; fi
 # SRUN_ARGS is split into words on purpose. The interpreter and its packages
 # must be at the same place on all nodes. Tasks that were interrupted end with 75
 # within seconds of each other; who is ended meanwhile would end with more, and
-# the highest status is srun's. A minute after one has ended all the others are.
+# the highest status is srun's. A minute after one has ended, well or not, all
+# the others are: ranks end only when the last checkpoint is on the disk.
 exec srun -p "$PARTITION" --job-name="$JOB_NAME" \
     --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \
     --ntasks-per-node="$GPUS_PER_NODE" \

@@ -24,6 +24,7 @@ from mixmae.engine.finite_values import (
     some,
 )
 from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
+from mixmae.engine.patient_group import PATIENT_GROUP
 from mixmae.engine.sharding.parameter_shards import is_shard, own_part
 from mixmae.registry import HOOKS
 
@@ -72,6 +73,7 @@ class DurableCheckpointHook(CheckpointHook):
         """
         super().before_train(runner)
         _check_agreement(runner)
+        PATIENT_GROUP.prepare()
         # Of a training before this one, in the same process.
         WRITER.forget()
         if not is_main_process():
@@ -85,9 +87,12 @@ class DurableCheckpointHook(CheckpointHook):
         super().after_train_iter(runner, *args, **kwargs)
 
     def after_train(self, runner: Runner) -> None:
-        """Waits until everything is on the disk."""
+        """Waits until everything is on the disk, on all ranks."""
         WRITER.finish()
         super().after_train(runner)
+        # The main rank alone writes. Launchers end the others some time
+        # after the first has ended, well or not.
+        PATIENT_GROUP.wait()
 
     def after_run(self, runner: Runner) -> None:
         """Waits, also when no training took place."""

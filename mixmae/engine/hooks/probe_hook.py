@@ -1,16 +1,16 @@
 """An online probe of what the backbone has learnt."""
 
 from collections.abc import Sized
-from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mixmae.engine.patient_group import PATIENT_GROUP
 from mixmae.engine.random_state import kept_random_state
 from mixmae.engine.sharding.fully_sharded_model import gathered
 from mixmae.engine.spared_worker import spare_workers
@@ -64,18 +64,12 @@ class ProbeHook(Hook):
         self.temperature = temperature
         self.linear = linear
         self._loaders: tuple[DataLoader, ...] | None = None
-        self._group: Any = None
 
     def before_train(self, runner: Runner) -> None:
         """Prepares to wait for the main rank."""
-        self._group = None
-        if get_world_size() > 1:
-            # The others begin no further step while it computes, which the
-            # watchdog would take for a hang; a group of their own, for that
-            # of the gradients must not wait long.
-            self._group = distributed.new_group(
-                backend='gloo', timeout=timedelta(days=1)
-            )
+        # The others begin no further step while it computes, which the
+        # watchdog would take for a hang.
+        PATIENT_GROUP.prepare()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Probe if this epoch is one to be probed."""
@@ -90,8 +84,7 @@ class ProbeHook(Hook):
             for name, value in figures.items():
                 runner.message_hub.update_scalar(name, value)
             runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
-        if self._group is not None:
-            distributed.barrier(self._group)
+        PATIENT_GROUP.wait()
 
     def probe(self, runner: Runner) -> dict[str, float]:
         """Accuracies of the runner's model now; empty off the main rank."""

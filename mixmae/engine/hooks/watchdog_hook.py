@@ -121,3 +121,7 @@ class WatchdogHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
         """The figures are there."""
         self._mark('the end of a validation')
+
+    def after_train(self, runner: Runner) -> None:
+        """The last checkpoint is written; the others wait for it."""
+        self._mark('the end of the training')

@@ -1,4 +1,4 @@
-"""What two ranks do together before an epoch and after it."""
+"""What two ranks do together before and after epochs and trainings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from unittest.mock import Mock
 
 from torch import distributed
 
+from mixmae.engine.checkpoint_writer import WRITER
 from mixmae.engine.hooks import ProbeHook
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from tests.engine.forked import start
+
+
+def write_slowly(folder: Path) -> None:
+    """A checkpoint that takes longer than the other rank's way out."""
+    end = time.monotonic() + 60
+    while not (folder / 'waits').exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    (folder / 'written').touch()
 
 
 def keep_step(rank: int, folder: str) -> None:
@@ -43,6 +53,14 @@ def keep_step(rank: int, folder: str) -> None:
 
     saver = DurableCheckpointHook(interval=1)
     saver.before_train(runner)
+    if rank == 0:
+        WRITER.put(partial(write_slowly, Path(folder)))
+    else:
+        Path(folder, 'waits').touch()
+    saver.after_train(runner)
+    # A launcher ends who still writes when others have ended.
+    assert Path(folder, 'written').exists()
+
     runner.iter = 4 - rank
     runner.cfg = dict(resume=True, load_from=f'epoch_{2 - rank}.pth')
     try:
