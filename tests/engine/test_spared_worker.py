@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from torch.utils.data import DataLoader, Dataset
@@ -59,6 +60,18 @@ def test_its_parent_ends_it_at_once():
         list(batches)
 
 
+# Backtracks in C, which keeps the interpreter's lock.
+ENDLESS = re.compile(r'(a+)+$')
+PATIENCE = 60
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f'nothing in {PATIENCE} s'
+        time.sleep(0.01)
+
+
 class Stuck(Numbers):
     """Its second item takes for ever, and lets nobody else do anything."""
 
@@ -69,12 +82,17 @@ class Stuck(Numbers):
     def __getitem__(self, index):
         if index == 1:
             # The first is still to be handed over, by a thread.
-            while not self.begin.exists():
-                time.sleep(0.01)
+            wait_until(self.begin.exists)
             self.begun.touch()
-            # Backtracking in C, which keeps the interpreter's lock.
-            re.match(r'(a+)+$', 'a' * 60 + 'b')
+            ENDLESS.match('a' * 60 + 'b')
         return index
+
+
+def cpu_seconds(pid: int) -> float:
+    """That a process has computed for."""
+    # Behind its name, which may hold anything: fields 3 and following.
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf('SC_CLK_TCK')
 
 
 def test_one_that_lets_no_python_run_is_killed(tmp_path):
@@ -86,8 +104,10 @@ def test_one_that_lets_no_python_run_is_killed(tmp_path):
     next(batches)
     (worker,) = multiprocessing.active_children()
     marks[0].touch()
-    while not marks[1].exists():
-        time.sleep(0.01)
+    wait_until(marks[1].exists)
+    # Nothing but the match takes that long.
+    enough = cpu_seconds(worker.pid) + 0.2
+    wait_until(lambda: cpu_seconds(worker.pid) >= enough)
     worker.terminate()
     worker.join(0.2)
     assert worker.is_alive()

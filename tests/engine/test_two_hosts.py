@@ -126,12 +126,17 @@ class FreezeHook(Hook):
     """The first rank, with its store, falls silent; nobody hangs up."""
 
     def before_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
-        if runner.iter != 5:
-            return
-        if runner.rank == 0:
+        ready = Path(runner.work_dir, 'ready')
+        if runner.rank == 1 and runner.iter == 4:
+            # Until then it gives the other all the time it needs.
+            limit_watchdog(runner, 3.0)
+            ready.touch()
+        if runner.rank == 0 and runner.iter == 5:
+            end = time.monotonic() + PATIENCE
+            while not ready.exists():
+                assert time.monotonic() < end, f'{ready} does not come'
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGSTOP)
-        # Until then it gives the other all the time it needs.
-        limit_watchdog(runner, 3.0)
 
 
 def freeze(folder: Path) -> None:
