@@ -28,8 +28,11 @@ class LmdbImages(ImageSet):
     Args:
         data_root: the database: a folder with ``data.mdb``, or a file.
         ann_file: a text file that names the keys to use, in its order, one a
-            line, or one and a label, as in ``cat/01 3``. Without it all keys
-            are used, in the order of the database.
+            line, or one and a label, as in ``cat/01 3``. If labels are not
+            asked for, a line is taken whole if that is a key, else a number
+            at its end is left out. Without a list all keys are used, in the
+            order of the database, but for such as ``__len__`` and
+            ``__keys__``, by which scripts note what is in it.
         pipeline: configs of transforms; the one that loads must be
             ``LoadImage`` or another of this package.
         with_label: whether ``gt_label``, from ``ann_file``, is given.
@@ -85,6 +88,8 @@ class LmdbImages(ImageSet):
         labels: list[int] | None = None
         if self.ann_file:
             keys, labels = read_key_list(self.ann_file, self.with_label)
+            if labels is None:
+                keys = self._reader.without_labels(keys)
         else:
             keys = self._reader.keys()
         infos: list[dict] = []

@@ -16,6 +16,8 @@ except ImportError:
     lmdb = None  # type: ignore[assignment]
 
 LABELLED = re.compile(rb'(.*\S)\s+([0-9]+)')
+# What scripts that write databases note beside the images: `__len__`, ...
+NOTE = re.compile(rb'__\w+__')
 # LMDB allows a database to be opened once in a process: by path.
 _open: dict[str, Any] = {}
 
@@ -43,13 +45,43 @@ class LmdbReader:
         with self._database().begin() as transaction:
             return transaction.get(key)
 
+    def without_labels(self, lines: list[bytes]) -> list[bytes]:
+        """The keys that lines name, with or without a label behind them.
+
+        A line that is a key is one, though it ends in a number.
+        """
+        keys = []
+        with self._database().begin() as transaction:
+            # It looks for keys and leaves their values where they are.
+            cursor = transaction.cursor()
+            for line in lines:
+                found = LABELLED.fullmatch(line)
+                if (
+                    found is not None
+                    and not cursor.set_key(line)
+                    and cursor.set_key(found[1])
+                ):
+                    line = found[1]
+                keys.append(line)
+        return keys
+
     def keys(self) -> list[bytes]:
-        """All keys, in the order of the database."""
+        """All keys, in the order of the database, but for `__len__` etc.
+
+        Raises:
+            ValueError: there is none.
+        """
         with self._database().begin() as transaction:
             cursor = transaction.cursor()
-            keys = list(cursor.iternext(keys=True, values=False))
+            keys = [
+                key
+                for key in cursor.iternext(keys=True, values=False)
+                if NOTE.fullmatch(key) is None
+            ]
         if not keys:
-            raise ValueError(f'the LMDB {self.path} is empty')
+            raise ValueError(
+                f'the LMDB {self.path} is empty, or has no keys of images'
+            )
         return keys
 
     def _database(self) -> Any:
@@ -100,6 +132,8 @@ def read_key_list(
     listing: str, with_label: bool
 ) -> tuple[list[bytes], list[int] | None]:
     """Keys that a list names, and their labels if asked for.
+
+    If they are not, its lines: only the database knows what is a key.
 
     Raises:
         FileNotFoundError: there is no such list.

@@ -56,6 +56,32 @@ def test_keys_and_labels_of_a_list(database, tmp_path):
     assert value(LmdbImages(str(database), path, LOAD)[0]) == 9
 
 
+def test_labels_in_a_list_may_be_passed_over(database, tmp_path):
+    """But a key may end in a number of its own."""
+    whole = (tmp_path / 'images' / '05.png').read_bytes()
+    put(database, **{'_03 7': whole})
+    lines = 'pictures/03 1\npictures/03 7\npictures/09\npictures/99 2\n'
+    path = write(tmp_path / 'a.txt', lines)
+    dataset = LmdbImages(str(database), path, LOAD)
+    assert [value(dataset[i]) for i in range(3)] == [3, 5, 9]
+    named = dataset.get_data_info(3)['lmdb_key']
+    # Neither is a key: the line is told as it is.
+    assert named == b'pictures/99 2'
+
+
+def test_notes_of_a_database_are_no_images(database, tmp_path):
+    notes = {b'__len__': b'20', b'__keys__': b'[]', b'__pictures': b'x'}
+    with (
+        lmdb.open(str(database), map_size=2**20) as opened,
+        opened.begin(write=True) as transaction,
+    ):
+        for key, data in notes.items():
+            transaction.put(key, data)
+    dataset = LmdbImages(str(database), pipeline=LOAD)
+    keys = [dataset.get_data_info(i)['lmdb_key'] for i in range(len(dataset))]
+    assert len(keys) == 21 and keys[0] == b'__pictures'
+
+
 def test_a_database_in_one_file(database):
     dataset = LmdbImages(str(database / 'data.mdb'), pipeline=LOAD)
     assert value(dataset[11]) == 11
