@@ -35,6 +35,9 @@ class ImageSet(BaseDataset):
             and earlier runs write them. The others keep their order. A run is
             resumed with the lists that it began with.
         others: of MMEngine's ``BaseDataset``.
+
+    Raises:
+        ValueError: the pipeline draws flips that nobody would do.
     """
 
     def __init__(
@@ -48,7 +51,9 @@ class ImageSet(BaseDataset):
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
         self.broken = BrokenFiles(0, max_broken_share)
         # By our registry, so that 'LoadImage' is found in any scope.
-        super().__init__(pipeline=[_build(one) for one in pipeline], **others)
+        steps = [_build(one) for one in pipeline]
+        _check_flips(steps)
+        super().__init__(pipeline=steps, **others)
 
     def full_init(self) -> None:
         """Lists the images, once."""
@@ -145,3 +150,13 @@ class ImageSet(BaseDataset):
 
 def _build(transform: dict | Callable) -> Callable:
     return transform if callable(transform) else TRANSFORMS.build(transform)
+
+
+def _check_flips(steps: Sequence[Callable]) -> None:
+    names = {type(step).__name__ for step in steps}
+    if {'DrawFlip', 'PackInputs'} <= names:
+        raise ValueError(
+            'DrawFlip only draws which images are mirrored, and PackInputs '
+            'does not hand that on: take PackImage (with '
+            'MaskingDataPreprocessor), or mmpretrain.RandomFlip'
+        )

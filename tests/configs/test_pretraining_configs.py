@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from mixmae.models.data_preprocessor import MaskingDataPreprocessor
 from mixmae.registry import MODELS, TASK_UTILS
 from tests.configs.test_configs import (
     CONFIGS,
@@ -245,3 +246,19 @@ def test_a_step_of_each_of_the_three(path):
     ]
     # Softmax does not see what is added to a whole row.
     assert all(name.endswith('.bias') for name in without), without
+
+
+@every_pretraining
+def test_flips_that_are_drawn_are_done(path):
+    """By the preprocessor, which PackImage tells."""
+    config = read(path)
+    steps = [
+        step['type'].rpartition('.')[2]
+        for step in config.train_dataloader.dataset.pipeline
+    ]
+    assert 'DrawFlip' in steps or 'RandomFlip' in steps
+    if 'DrawFlip' in steps:
+        assert steps[-1] == 'PackImage'
+        assert isinstance(
+            build(config).data_preprocessor, MaskingDataPreprocessor
+        )

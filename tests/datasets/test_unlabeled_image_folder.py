@@ -186,3 +186,15 @@ def test_packs_with_mmpretrain(folder):
     assert batch['inputs'].shape == (2, 3, 8, 8)
     assert np.unique(batch['inputs'][1]).tolist() == [7]
     assert [s.sample_idx for s in batch['data_samples']] == [0, 7]
+
+
+def test_flips_that_nobody_would_do_are_refused(folder):
+    steps = [
+        dict(type='LoadImage'),
+        dict(type='DrawFlip'),
+        dict(type='mmpretrain.PackInputs'),
+    ]
+    with pytest.raises(ValueError, match='DrawFlip only draws'):
+        UnlabeledImageFolder(str(folder), pipeline=steps)
+    for end in (dict(type='PackImage'), lambda results: results):
+        UnlabeledImageFolder(str(folder), pipeline=[*steps[:2], end])

@@ -16,6 +16,11 @@ class DrawFlip:
     image in the loader is saved. NumPy's global generator is asked once, as
     by mmcv's ``RandomFlip``, so that both mirror the same images.
 
+    It does nothing by itself: another packing step or preprocessor, such as
+    mmpretrain's, passes over what was drawn, and no image is mirrored. There
+    ``mmpretrain.RandomFlip`` does it. Our data sets refuse pipelines with
+    this one and mmpretrain's ``PackInputs``.
+
     For images alone: boxes and label maps are not mirrored along.
 
     Args:
