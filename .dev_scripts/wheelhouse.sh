@@ -3,19 +3,20 @@
 #
 #   .dev_scripts/wheelhouse.sh [DIR] [--has NAME ...] [--list]
 #
-# DIR (default: wheels) gets the base tier's wheels for Python 3.12 on Linux,
-# x86-64, and mmpretrain, which the benchmarks compare with, in the versions
-# of requirements/constraints.txt. Left out are torch, torchvision and what
+# DIR (default: wheels in the checkout) gets the base tier's wheels for Python
+# 3.12 on Linux, x86-64, and mmpretrain, which the benchmarks compare with, in
+# the versions of requirements/constraints.txt. Left out are torch, torchvision and what
 # the machine has beside them: large packages that usually are there; name
 # others behind --has, or none to take all along. --list prints the packages
 # and fetches nothing. It asks the packages in .venv what they need (`make
 # base`), or in the environment of $PYTHON. At last it says what to run there:
-# the checkout and DIR are all that has to be carried along.
+# the checkout and DIR are all that has to be carried along. Wheels of
+# a run before are removed from DIR; one that has others is refused.
 set -eu
-cd "$(dirname "$0")/.."
+checkout=$(cd "$(dirname "$0")/.." && pwd)
 
 version=3.12
-dir=wheels
+dir=$checkout/wheels
 list=
 case ${1-} in
 -h | --help)
@@ -37,6 +38,22 @@ for argument; do
     fi
 done
 
+case $dir in
+/*) ;;
+*) dir=$PWD/$dir ;;
+esac
+# Whose wheels these are, and may be removed.
+marker=$dir/.wheelhouse
+if [ -z "$list" ] && [ ! -e "$marker" ]; then
+    for wheel in "$dir"/*.whl; do
+        [ -e "$wheel" ] || continue
+        echo "error: $dir has wheels of others ($(basename "$wheel")), which" \
+            "would be removed; name a new folder" >&2
+        exit 2
+    done
+fi
+cd "$checkout"
+
 python=${PYTHON:-.venv/bin/python}
 pins=$("$python" .dev_scripts/wheel_pins.py --python "$version" "$@")
 if [ -n "$list" ]; then
@@ -45,6 +62,7 @@ if [ -n "$list" ]; then
 fi
 
 mkdir -p "$dir"
+: >"$marker"
 rm -f "$dir"/*.whl
 platforms=
 for tag in manylinux_2_28 manylinux_2_27 manylinux_2_24 manylinux_2_17 \
@@ -76,6 +94,8 @@ for wheel in "$dir"/*.whl; do
     esac
 done
 
+# As it is called in the root of the checkout.
+dir=${dir#"$checkout"/}
 echo "$(ls "$dir"/*.whl | wc -l) wheels in $dir, $(du -sk "$dir" | cut -f1) KiB"
 cat <<END
 On that machine, in the root of the checkout (its .git need not come along):

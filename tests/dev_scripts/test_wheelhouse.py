@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +18,13 @@ def pins():
     return load_tool(SCRIPT.with_name('wheel_pins.py'))
 
 
-def wheelhouse(*arguments: str) -> subprocess.CompletedProcess:
+def wheelhouse(
+    *arguments: str, cwd: Path = ROOT, python: str = sys.executable
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         ['sh', str(SCRIPT), *arguments],
-        env={**os.environ, 'PYTHON': sys.executable},
+        cwd=cwd,
+        env={**os.environ, 'PYTHON': python},
         capture_output=True,
         text=True,
         check=False,
@@ -54,6 +58,20 @@ def test_lists_without_fetching(tmp_path):
         'yapf',
     } <= names(lines)
     assert not folder.exists()
+
+
+def test_wheels_of_others_are_not_removed(tmp_path):
+    """DIR is where it is called from; no Python is there to go on with."""
+    wheel = tmp_path / 'mine' / 'precious-1.0-py3-none-any.whl'
+    wheel.parent.mkdir()
+    wheel.touch()
+    done = wheelhouse('mine', cwd=tmp_path, python='false')
+    assert done.returncode == 2 and wheel.exists()
+    assert f'error: {wheel.parent} has wheels of others' in done.stderr
+    # Those of a run before are no hindrance.
+    (wheel.parent / '.wheelhouse').touch()
+    done = wheelhouse('mine', cwd=tmp_path, python='false')
+    assert done.returncode == 1 and wheel.exists() and not done.stderr
 
 
 def test_all_that_is_needed_and_no_torch(pins):
