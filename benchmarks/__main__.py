@@ -2,9 +2,10 @@
 
     python -m benchmarks [NAME ...] [--folder work_dirs/bench] [--rounds 3]
 
-Prints the tables and writes a file of figures for each. A script that fails
-keeps nobody else from running. What a script can do at full scale, and on a
-GPU, is a matter of its own options: ``python -m benchmarks.step --help``.
+Prints the tables and writes a file of figures for each. A script that fails,
+or measures nothing, keeps nobody else from running. What a script can do at
+full scale, and on a GPU, is a matter of its own options: ``python -m
+benchmarks.step --help``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run them; the exit status is 1 if one failed."""
+    """Run them; the exit status is 1 if one failed or measured nothing."""
     args = parse_args()
     failed = []
     for name in args.names or NAMES:

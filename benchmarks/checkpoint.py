@@ -130,6 +130,7 @@ def main() -> None:
     contest = Contest(contenders, args)
     contest.run()
     print(contest.table(COLUMNS))
+    contest.require_figures()
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ A script names its contenders, columns and options:
     contest = Contest([Contender('plain', measure, {...}), ...], args)
     contest.run()
     print(contest.table([Column('images_per_second', 'img/s', ratio=True)]))
+    contest.require_figures()
 
 Each contender is measured in a fresh process, each round begins with another
 one, and figures are compared within a round, so that a machine that slows
@@ -162,6 +163,14 @@ class Contest:
         lines = [table(title, self.summary(), columns)]
         lines += [f'{n} failed: {text}' for n, text in self.errors.items()]
         return '\n'.join(lines)
+
+    def require_figures(self) -> None:
+        """Ends the program with status 1 if nobody has any.
+
+        One who fails beside others does not: not everybody has all of them.
+        """
+        if not any(self.rounds):
+            sys.exit('error: nothing was measured')
 
     def content(self) -> dict[str, Any]:
         """Everything, for a file of figures."""

@@ -149,6 +149,7 @@ def main() -> None:
     contest = Contest(contenders(args), args)
     contest.run()
     print(contest.table(COLUMNS))
+    contest.require_figures()
     print(f'wanted: on at most {GOAL} x off')
 
 

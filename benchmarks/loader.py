@@ -241,6 +241,7 @@ def main() -> None:
         contest = Contest(contenders(args, Path(folder)), args)
         contest.run()
     print(contest.table(COLUMNS))
+    contest.require_figures()
 
 
 if __name__ == '__main__':

@@ -46,12 +46,20 @@ SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
 
 
 def measure(settings: dict[str, Any]) -> Figures:
-    """Bytes in both types, then steps in one, in this process."""
+    """Steps in one type, then bytes in both, in this process."""
     trainer = TrainingStep(settings)
-    wanted = trainer.dtype
     images = trainer.images
     batch = len(images)
-    found: Figures = dict(batch=batch, parameters=trainer.parameters())
+    # First: a process's peak cannot be reset.
+    trainer.seconds(1)
+    seconds = trainer.seconds(settings['steps'])
+    found: Figures = dict(
+        batch=batch,
+        parameters=trainer.parameters(),
+        step_seconds=median(seconds),
+        all_step_seconds=seconds,
+        peak_bytes=trainer.peak_bytes(),
+    )
     for name in settings['dtypes']:
         trainer.dtype = DTYPES[name]
         # The first pass prepares what later ones share.
@@ -66,17 +74,6 @@ def measure(settings: dict[str, Any]) -> Figures:
         del saved
         if trainer.device.type == 'cuda':
             found[f'held_{name}'] = held_bytes(trainer) / batch
-    trainer.dtype = wanted
-    if trainer.device.type == 'cuda':
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    trainer.seconds(1)
-    seconds = trainer.seconds(settings['steps'])
-    found.update(
-        step_seconds=median(seconds),
-        all_step_seconds=seconds,
-        peak_bytes=trainer.peak_bytes(),
-    )
     return found
 
 
@@ -167,6 +164,7 @@ def main() -> None:
     contest = Contest(memory_contenders(args), args)
     contest.run()
     print(contest.table(columns(args)))
+    contest.require_figures()
     for contender, figures in (contest.rounds or [{}])[0].items():
         for name in args.dtypes:
             for kind, size in figures[f'largest_{name}']:

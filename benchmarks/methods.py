@@ -145,6 +145,7 @@ def main() -> None:
     contest = Contest(contenders(args), args)
     contest.run()
     print(contest.table(COLUMNS))
+    contest.require_figures()
     for method, figures in (contest.rounds or [{}])[0].items():
         for kind, size in figures['largest']:
             print(f'{method:8} {size / args.batch / MEGA:8.2f} MB/img {kind}')

@@ -20,6 +20,7 @@ import argparse
 import math
 import socket
 import statistics
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -280,6 +281,7 @@ def main() -> None:
     args = parse_args()
     axes: dict[str, Any] = {}
     contest = None
+    measured = True
     out, args.out = args.out, None
     for axis in args.axes:
         contest = Contest(contenders(args, axis), args)
@@ -287,9 +289,12 @@ def main() -> None:
         line = fit(args, axis, contest)
         print(f'{axis}\n{contest.table(COLUMNS)}\n{line}\n')
         axes[axis] = dict(contest.content(), fit=line)
+        measured = measured and any(contest.rounds)
     if contest is not None and out is not None:
         args.out = out
         contest.write(axes=axes)
+    if not measured:
+        sys.exit('error: on an axis nothing was measured')
 
 
 if __name__ == '__main__':

@@ -29,7 +29,7 @@ NAMES = {'mini': 'mini', **{str(ARCHS[x]): x for x in 'tsblh'}}
 # The toolbox without its fast paths.
 KEPT = {'with_cp': False}
 PLAIN = {'sort_groups': False, 'scores': 'kept', **KEPT}
-BATCHES = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)
+BATCHES = (8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)
 
 
 def add_step_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,11 @@ def complete_step_arguments(
 
 
 def best_batch(settings: dict[str, Any]) -> Figures:
-    """The batch with most images per second, of those the memory holds."""
+    """The batch with most images per second, of those the memory holds.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: it holds not even the first.
+    """
     trainer = TrainingStep({**settings, 'batch': 1})
     speeds: dict[int, float] = {}
     for batch in settings['batches']:
@@ -94,6 +98,8 @@ def best_batch(settings: dict[str, Any]) -> Figures:
             trainer.seconds(2)
             speeds[batch] = batch / median(trainer.seconds(4))
         except torch.cuda.OutOfMemoryError:
+            if not speeds:
+                raise
             break
         # Half of the best: it will not come back.
         if speeds[batch] < 0.5 * max(speeds.values()):

@@ -40,6 +40,7 @@ def test_who_fails_loses_nobody_elses_figures(contender, options, capsys):
     # Not started again.
     assert ''.join(contender.ran()) == 'abc' + 'ca'
     assert contest.errors == {'b': 'ValueError: b: no such luck'}
+    contest.require_figures()
     table = contest.table([Column('seconds', 's', ratio=True)]).splitlines()
     assert [line.split()[0] for line in table] == ['median', 'a', 'c', 'b']
     assert table[-1] == 'b failed: ValueError: b: no such luck'
@@ -52,6 +53,8 @@ def test_nobody_has_figures(contender, options, tmp_path):
     contest.run()
     assert 'a failed: ended by SIGKILL' in contest.table([Column('s', 's')])
     assert 'SIGKILL' in json.loads(out.read_text())['errors']['a']
+    with pytest.raises(SystemExit, match='error: nothing was measured'):
+        contest.require_figures()
 
 
 def test_rounds_that_warm_up_do_not_count(contender, options):

@@ -83,3 +83,11 @@ def test_what_is_said_of_an_axis(args):
     contest.rounds = [{name: dict(step=t) for name, t in steps.items()}]
     line = scaling.fit(found, 'ranks', contest)
     assert line == 'weak scaling, of 1: 2 ranks, ddp 0.80; 2 ranks, fsdp 0.50'
+
+
+def test_an_axis_without_figures_is_an_error(args, monkeypatch, capsys):
+    args('--device', 'cpu', '--axes', 'size')
+    monkeypatch.setattr(Contest, 'run', lambda self: None)
+    with pytest.raises(SystemExit, match='nothing was measured'):
+        scaling.main()
+    assert 'nan' in capsys.readouterr().out

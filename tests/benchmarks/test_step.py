@@ -159,13 +159,26 @@ def test_the_best_batch_is_the_fastest_that_fits(monkeypatch, tiny):
             batch = len(self.images)
             if batch > 100:
                 raise torch.cuda.OutOfMemoryError
-            return [batch / {32: 10, 64: 30, 96: 20}[batch]] * steps
+            return [
+                batch / {8: 2, 16: 5, 32: 10, 64: 30, 96: 20}[batch]
+            ] * steps
 
     monkeypatch.setattr(step_contenders, 'TrainingStep', Trainer)
     settings = {'batches': step_contenders.BATCHES}
     found = step_contenders.best_batch(settings)
     assert found['batch'] == 64
-    assert found['tried'] == {32: 10, 64: 30, 96: 20}
+    assert found['tried'] == {8: 2, 16: 5, 32: 10, 64: 30, 96: 20}
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        step_contenders.best_batch({'batches': (128, 192)})
+
+
+def test_steps_are_compared_at_equal_batches_alone(monkeypatch):
+    args = arguments(monkeypatch, step)
+    compared = {c.key for c in step.columns(args) if c.ratio}
+    assert compared == {'images_per_second', 'step_seconds', 'peak_bytes'}
+    args.batch = 'best'
+    compared = {c.key for c in step.columns(args) if c.ratio}
+    assert compared == {'images_per_second'}
 
 
 def test_each_contender_takes_its_own_best_batch(monkeypatch, capsys):
