@@ -100,12 +100,10 @@ class MeasuredRates(NamedTuple):
     Attributes:
         flops: model operations per second.
         matmul: operations of matrix products per second.
-        memory: the most that it held, bytes; None if the log does not say.
     """
 
     flops: float
     matmul: float
-    memory: float | None
 
     @classmethod
     def of_log(cls, path: str) -> MeasuredRates:
@@ -139,9 +137,4 @@ class MeasuredRates(NamedTuple):
                 f'{file} has no matmul_mfu: the run was too short, or had no '
                 f'ThroughputHook with mfu=True'
             )
-        memory = [row['memory'] for row in rows if 'memory' in row]
-        return cls(
-            median(flops),
-            median(matmul),
-            max(memory) * 2**20 if memory else None,
-        )
+        return cls(median(flops), median(matmul))

@@ -17,6 +17,7 @@ from mixmae.engine.flops import (
     without_values,
 )
 from mixmae.engine.saved_bytes import SavedBytes
+from mixmae.engine.sharding.fully_sharded_model import BLOCKS
 
 FLOAT = 4
 # Numbers that an optimizer keeps of each trained parameter.
@@ -44,6 +45,8 @@ class Needs(NamedTuple):
     Attributes:
         process: before the model is there.
         parameters, gradients, optimizer: of what this device holds.
+        gathered: where parameters are shared, what a step needs whole at a
+            time, and its gradients.
         activations: saved for the backward pass, and what comes and goes
             beside them.
     """
@@ -52,6 +55,7 @@ class Needs(NamedTuple):
     parameters: float
     gradients: float
     optimizer: float
+    gathered: float
     activations: float
 
     @property
@@ -67,12 +71,15 @@ class Network(NamedTuple):
         parameters, trained: numbers of them.
         flops: see ``training_flops``.
         saved: activations.
+        gathered: parameters that are whole at a time where devices share
+            them.
     """
 
     parameters: int
     trained: int
     flops: float
     saved: SavedActivations
+    gathered: int = 0
 
     @classmethod
     def of(
@@ -81,6 +88,7 @@ class Network(NamedTuple):
         image_shape: Sequence[int],
         device: str,
         dtype: torch.dtype,
+        blocks: Sequence[str] = BLOCKS,
     ) -> Network:
         """Counts a model, which may be on the meta device.
 
@@ -89,6 +97,7 @@ class Network(NamedTuple):
             image_shape: (3, height, width).
             device: 'cuda' or 'cpu', which keep different things.
             dtype: of autocast; float32 is none.
+            blocks: see ``FullyShardedModel``.
 
         Raises:
             ValueError: the model does not take such images.
@@ -98,10 +107,10 @@ class Network(NamedTuple):
         few = _saved(model, (small, *image_shape), device, dtype)
         many = _saved(model, (large, *image_shape), device, dtype)
         image = (many - few) / (large - small)
-        sizes = [one.numel() for one in model.parameters()]
         trained = [x.numel() for x in model.parameters() if x.requires_grad]
         saved = SavedActivations(image, few - small * image)
-        return cls(sum(sizes), sum(trained), flops, saved)
+        whole = gathered_parameters(model, blocks)
+        return cls(_size(model), sum(trained), flops, saved, whole)
 
     def needs(
         self,
@@ -125,6 +134,7 @@ class Network(NamedTuple):
             FLOAT * self.parameters / shards,
             trained,
             STATES.get(optimizer, 2) * trained,
+            2 * FLOAT * self.gathered if shards > 1 else 0.0,
             (1 + TEMPORARIES) * saved,
         )
 
@@ -152,6 +162,7 @@ class Schedule(NamedTuple):
         devices: that share them.
         batch: of one device at a time.
         accumulation: batches of an update on each device.
+        updates: of the whole run; images that fill none are left out.
     """
 
     images: int
@@ -160,16 +171,36 @@ class Schedule(NamedTuple):
     devices: int
     batch: int
     accumulation: int
+    updates: int
 
     @classmethod
     def of(
-        cls, images: int, epochs: float, update: int, devices: int, batch: int
+        cls,
+        images: int,
+        epochs: float,
+        update: int,
+        devices: int,
+        batch: int,
+        updates: int | None = None,
     ) -> Schedule:
         """Accumulates as many batches as make the same update.
 
+        Args:
+            updates: if they are not counted by epochs.
+
         Raises:
-            ValueError: no whole number of batches does.
+            ValueError: no whole number of batches does, or there are no
+                updates.
         """
+        if updates is None:
+            updates = int(images // update * epochs)
+        if updates < 1:
+            raise ValueError(
+                f'{epochs:g} epochs of {images:,} images make no update of '
+                f'{update:,} images, as the config has it: lower its batch '
+                f'size, auto_scale_lr.base_batch_size or accumulative_counts, '
+                f'train longer, or name the images you will have by --images'
+            )
         share = update / devices
         if share % batch:
             fitting = [
@@ -187,17 +218,29 @@ class Schedule(NamedTuple):
                 f'of {update} images, as the config has it: {hint}'
             )
         accumulation = int(share // batch)
-        return cls(images, epochs, update, devices, batch, accumulation)
-
-    @property
-    def updates(self) -> int:
-        """Of the whole run; images that fill none are left out."""
-        return int(self.images // self.update * self.epochs)
+        return cls(
+            images, epochs, update, devices, batch, accumulation, updates
+        )
 
     @property
     def trained_images(self) -> int:
         """Of the whole run."""
         return self.updates * self.update
+
+
+def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:
+    """What lies outside of blocks, and twice the largest of them.
+
+    While one is computed the next is gathered.
+    """
+    sizes = [
+        _size(one) for one in model.modules() if type(one).__name__ in blocks
+    ]
+    return _size(model) - sum(sizes) + 2 * max(sizes, default=0)
+
+
+def _size(module: nn.Module) -> int:
+    return sum(one.numel() for one in module.parameters())
 
 
 def _saved(

@@ -23,6 +23,7 @@ class RunSettings(NamedTuple):
         batch: images of a forward pass on one device.
         update: images of an update of the parameters, of all devices that
             the config is for.
+        updates: of a loop by iterations; None = as the epochs have them.
         optimizer: its class.
         dtype: of ``AutocastOptimWrapper``.
         sharded: devices share parameters, gradients and optimizer states.
@@ -34,6 +35,7 @@ class RunSettings(NamedTuple):
     epochs: float
     batch: int
     update: int
+    updates: int | None
     optimizer: str
     dtype: str
     sharded: bool
@@ -67,8 +69,9 @@ class RunSettings(NamedTuple):
             'base_batch_size', loader.batch_size
         )
         update = at_once * counts
-        epochs = cfg.train_cfg.get('max_epochs')
+        epochs, updates = cfg.train_cfg.get('max_epochs'), None
         if epochs is None:
+            updates = cfg.train_cfg.max_iters // counts
             epochs = cfg.train_cfg.max_iters * at_once / images
         hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
         kept = hook.get('max_keep_ckpts', -1)
@@ -78,6 +81,7 @@ class RunSettings(NamedTuple):
             epochs=epochs,
             batch=loader.batch_size,
             update=update,
+            updates=updates,
             optimizer=wrapper.optimizer.type,
             dtype=wrapper.get('dtype', 'float32'),
             sharded='Sharded' in (cfg.get('runner_type') or ''),

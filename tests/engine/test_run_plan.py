@@ -3,8 +3,14 @@
 import pytest
 import torch
 from mmengine.config import Config
+from torch import nn
 
-from mixmae.engine.run_plan import Network, SavedActivations, Schedule
+from mixmae.engine.run_plan import (
+    Network,
+    SavedActivations,
+    Schedule,
+    gathered_parameters,
+)
 from mixmae.engine.run_settings import RunSettings
 from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.registry import MODELS
@@ -49,7 +55,9 @@ def test_memory_of_a_device():
     assert needs.optimizer == 7200
     assert needs.activations == pytest.approx(1.15 * 840)
     assert network.needs(8, 'SGD').optimizer == 3600
-    assert network.needs(8, shards=2).parameters == 2000
+    shared = network._replace(gathered=50).needs(8, shards=2)
+    assert shared.parameters == 2000 and shared.gathered == 400
+    assert network._replace(gathered=50).needs(8).gathered == 0
     memory = needs.total
     assert network.largest_batch(memory + 1, 'AdamW', 7.0, 1) == 8
     assert network.largest_batch(memory - 1, 'AdamW', 7.0, 1) == 7
@@ -57,11 +65,32 @@ def test_memory_of_a_device():
     assert network.checkpoint('AdamW') == 4 * (1000 + 2 * 900)
 
 
+def test_what_is_gathered_at_a_time():
+    """All outside of blocks; one block while the next one comes."""
+    small, large = nn.Linear(2, 3, bias=False), nn.Linear(2, 5, bias=False)
+    model = nn.Sequential(small, nn.BatchNorm1d(7), large)
+    assert gathered_parameters(model, ['Linear']) == 14 + 2 * 10
+    assert gathered_parameters(model, ['Other']) == 30
+
+
 def test_accumulation_makes_the_same_update():
     schedule = Schedule.of(1_281_167, 600, 2048, devices=8, batch=64)
     assert schedule.accumulation == 4
     assert schedule.updates == 375_000
     assert schedule.trained_images == 600 * 625 * 2048
+
+
+def test_updates_of_a_loop_by_iterations():
+    """The images may fill none; they come again."""
+    found = Schedule.of(100, 1000.0, 64, devices=2, batch=8, updates=7)
+    assert found.updates == 7 and found.trained_images == 7 * 64
+    assert Schedule.of(10, 9.6, 32, 2, 8, updates=3).updates == 3
+
+
+@pytest.mark.parametrize('updates', [None, 0])
+def test_no_update_at_all(updates):
+    with pytest.raises(ValueError, match='3 epochs of 10 images make no upd'):
+        Schedule.of(10, 3, 32, 2, 8, updates)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +136,7 @@ def test_numbers_of_a_config():
         epochs=300,
         batch=128,
         update=2048,
+        updates=None,
         optimizer='AdamW',
         dtype='float32',
         sharded=False,
@@ -114,8 +144,10 @@ def test_numbers_of_a_config():
     )
     sharded = settings_config(runner_type='mixmae.ShardedRunner')
     assert RunSettings.of(sharded, side=64).sharded
-    loop = settings_config(train_cfg=dict(max_iters=1000))
-    assert RunSettings.of(loop, images=512_000).epochs == 2
+    loop = settings_config(train_cfg=dict(max_iters=1001))
+    found = RunSettings.of(loop, images=512_512)
+    # Two micro-iterations each.
+    assert found.epochs == 2 and found.updates == 500
 
 
 def test_what_a_config_leaves_open():

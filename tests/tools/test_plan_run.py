@@ -55,6 +55,7 @@ def test_the_plan_for_people(call):
         (['--mfu', 2], '--mfu must be in (0, 1], got 2.0'),
         (['--num', 0], '--num must be above 0, got 0'),
         (['--batch', 3], 'batch sizes that do: 1, 2, 4, 8'),
+        (['--images', 7], 'images make no update of 8 images'),
         (['--log', 'nowhere'], 'there is no log nowhere'),
         (['--size', 36], 'images of shape (3, 36, 36)'),
         (['--cfg-options', 'modle=1'], 'did you mean model?'),

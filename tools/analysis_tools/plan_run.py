@@ -38,6 +38,7 @@ from mixmae.engine.device_rates import (
 )
 from mixmae.engine.run_plan import Network, Schedule
 from mixmae.engine.run_settings import RunSettings
+from mixmae.engine.sharding.fully_sharded_model import BLOCKS
 
 # Images that a core feeds: full-size photographs, cropped and resized; of
 # that order. benchmarks/loader.py measures it.
@@ -101,7 +102,9 @@ def network_of(cfg: Config, side: int, device: DeviceRates) -> Network:
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     shape = (3, side, side)
-    return Network.of(model, shape, device.type, device.dtype)
+    wrapper = cfg.get('model_wrapper_cfg') or {}
+    blocks = wrapper.get('blocks', BLOCKS)
+    return Network.of(model, shape, device.type, device.dtype, blocks)
 
 
 def efficiency(
@@ -137,7 +140,12 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     share, share_source = efficiency(args, device)
     batch = args.batch or settings.batch
     schedule = Schedule.of(
-        settings.images, settings.epochs, settings.update, args.num, batch
+        settings.images,
+        settings.epochs,
+        settings.update,
+        args.num,
+        batch,
+        settings.updates,
     )
     network = network_of(cfg, settings.side, device)
     shards = args.num if settings.sharded else 1
@@ -194,7 +202,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     parts = ', '.join(
         f'{name} {value / 1e9:.2f}'
         for name, value in needs.items()
-        if name != 'total'
+        if name != 'total' and value
     )
     hours = found['seconds'] / 3600
     time = f'{hours / 24:.2f} days' if hours > 48 else f'{hours:.2f} hours'
