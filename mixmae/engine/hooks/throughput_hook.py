@@ -11,8 +11,9 @@ import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 
 from mixmae.engine.flops import training_flops
 from mixmae.engine.matmul_rate import matmul_rate
@@ -31,8 +32,9 @@ class ThroughputHook(Hook):
     two clocks an iteration and waits for no GPU.
 
     Args:
-        mfu: relate to the device. False where images have many sizes, so
-            that one count of operations does not fit them.
+        mfu: relate to the device, if it is known what type is computed in.
+            False where images have many sizes, so that one count of
+            operations does not fit them.
         warm_up: the first iterations, which do not count.
     """
 
@@ -55,7 +57,15 @@ class ThroughputHook(Hook):
         self._image_shape = self._flops = self._rate = None
         if self.mfu:
             device = next(runner.model.parameters()).device
-            self._rate = measured_rate(device, _dtype(runner.optim_wrapper))
+            dtype = _dtype(runner.optim_wrapper)
+            if dtype is None:
+                runner.logger.info(
+                    f'The log has no matmul_mfu: what type a '
+                    f'{type(runner.optim_wrapper).__name__} computes in is '
+                    f'not known'
+                )
+                return
+            self._rate = measured_rate(device, dtype)
             if device.type == 'cuda':
                 # The matrices are no part of what training needs.
                 torch.cuda.empty_cache()
@@ -83,10 +93,10 @@ class ThroughputHook(Hook):
         outputs: Any = None,
     ) -> None:
         """The iteration has ended."""
-        images = data_batch['inputs'] if isinstance(data_batch, dict) else []
-        if self._image_shape is None and len(images):
-            self._image_shape = tuple(images[0].shape)
-        self._throughput.done(len(images))
+        count, shape = _images(data_batch)
+        if self.mfu and self._image_shape is None:
+            self._image_shape = shape
+        self._throughput.done(count)
 
     def figures(self, runner: Runner) -> dict[str, float]:
         """What is known before this iteration has ended.
@@ -148,13 +158,34 @@ def peak_memory() -> float:
     return peak / (2**20 if sys.platform == 'darwin' else 2**10)
 
 
-def _dtype(optim_wrapper: Any) -> torch.dtype:
-    """What matrix products are computed in."""
+def _dtype(optim_wrapper: Any) -> torch.dtype | None:
+    """What matrix products are computed in; None if that is not known."""
     for name in ('dtype', 'cast_dtype'):
         found = getattr(optim_wrapper, name, None)
         if isinstance(found, torch.dtype):
             return found
-    return torch.float32
+    # Others choose by themselves: MMEngine's for autocast, Apex, DeepSpeed.
+    return torch.float32 if type(optim_wrapper) is OptimWrapper else None
+
+
+def _images(data_batch: Any) -> tuple[int, tuple[int, ...] | None]:
+    """How many there are in a batch, and the shape of one, if it has any.
+
+    Nothing is required of the batches of others: several views of an image,
+    or several inputs, are counted by their samples, and have no one shape.
+    """
+    if not isinstance(data_batch, dict):
+        return 0, None
+    inputs = data_batch.get('inputs')
+    if isinstance(inputs, Tensor) and inputs.ndim:
+        shape = tuple(inputs.shape[1:])
+        return len(inputs), shape if inputs.ndim == 4 else None
+    if isinstance(inputs, (list, tuple)) and inputs:
+        first = inputs[0]
+        if isinstance(first, Tensor) and first.ndim == 3:
+            return len(inputs), tuple(first.shape)
+    samples = data_batch.get('data_samples')
+    return len(samples) if isinstance(samples, (list, tuple)) else 0, None
 
 
 def _whole_model(runner: Runner) -> nn.Module:

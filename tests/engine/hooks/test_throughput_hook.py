@@ -10,13 +10,15 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from mixmae.engine.checkpoint_loader import load_only_safely
 from mixmae.engine.flops import training_flops
 from mixmae.engine.hooks import throughput_hook
+from mixmae.engine.hooks.throughput_hook import ThroughputHook
 from mixmae.engine.throughput import Throughput
-from mixmae.registry import DATASETS, HOOKS
+from mixmae.registry import DATASETS, HOOKS, OPTIM_WRAPPERS
 from tests.engine.tiny_run import SquaresDataset, tiny_config
 
 RATE = 1e9
@@ -225,3 +227,64 @@ def test_what_is_drawn_does_not_change(config):
     state = other.model.state_dict()
     for name, value in runner.model.state_dict().items():
         assert torch.equal(value, state[name])
+
+
+IMAGE = torch.zeros(3, 8, 8)
+SAMPLES = dict(data_samples=[None, None, None])
+
+
+@pytest.mark.parametrize(
+    'batch, count, shape',
+    [
+        (dict(inputs=torch.zeros(2, 3, 8, 8)), 2, (3, 8, 8)),
+        (dict(inputs=[IMAGE, IMAGE]), 2, (3, 8, 8)),
+        # Two views, several inputs, and what no image is.
+        (dict(inputs=[IMAGE[None]] * 2, **SAMPLES), 3, None),
+        (dict(inputs=[[IMAGE], [IMAGE]], **SAMPLES), 3, None),
+        (dict(inputs=dict(img=[IMAGE]), **SAMPLES), 3, None),
+        (dict(inputs=dict(img=[IMAGE])), 0, None),
+        (dict(inputs=torch.zeros(5, 2)), 5, None),
+        (dict(inputs=[]), 0, None),
+        ({}, 0, None),
+        ([IMAGE], 0, None),
+        (None, 0, None),
+    ],
+)
+def test_batches_of_any_kind(batch, count, shape):
+    hook = ThroughputHook()
+    hook._throughput = Throughput(warm_up=0)
+    hook.after_train_iter(None, 0, batch)
+    assert hook._throughput._latest[-1].images == count
+    assert hook._image_shape == shape
+    plain = ThroughputHook(mfu=False)
+    plain.after_train_iter(None, 0, batch)
+    assert plain._image_shape is None
+
+
+@OPTIM_WRAPPERS.register_module()
+class ChoosesItsType(OptimWrapper):
+    """As MMEngine's ``AmpOptimWrapper``, which needs a GPU."""
+
+    cast_dtype = None
+
+
+def test_a_type_that_is_not_known(config, capfd):
+    """Half of a rate for float32 would be told, or twice it."""
+    config['optim_wrapper']['type'] = 'ChoosesItsType'
+    config['optim_wrapper'].pop('dtype', None)
+    config['train_cfg']['max_epochs'] = 1
+    config['log_level'] = 'INFO'
+    rows, _ = train(config)
+    assert not any('matmul_mfu' in row for row in rows)
+    assert rows[-1]['img_per_s'] == pytest.approx(4 / 18)
+    captured = capfd.readouterr()
+    said = 'no matmul_mfu: what type a ChoosesItsType computes in is not known'
+    assert (captured.out + captured.err).count(said) == 1
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_types_that_are_known(dtype):
+    wrapper = OptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=0.1))
+    assert throughput_hook._dtype(wrapper) == torch.float32
+    wrapper.cast_dtype = dtype
+    assert throughput_hook._dtype(wrapper) == dtype
