@@ -95,21 +95,25 @@ class TransformerBlock(nn.Module):
             and isinstance(attn, AttentionHeads)
             and is_plain(self.norm1, attn.qkv)
         ):
-            mixed = self.attn(x, *context, norm=self.norm1)
+            mixed = attn(x, *context, norm=self.norm1)
         else:
-            mixed = self.attn(self.norm1(x), *context)
+            mixed = attn(self.norm1(x), *context)
         return x + self.drop_path(mixed)
 
     def transform(self, x: Tensor) -> Tensor:
         """The second half, each token for itself."""
         mlp = self.mlp
-        parts = self.norm2, mlp.fc1, mlp.act, mlp.fc2
-        if self._repeats(x, 'pointwise') and is_plain(*parts):
-            changed = self.mlp.recomputed(x, self.norm2)
+        plain = is_plain(self.norm2, mlp.fc1, mlp.act, mlp.fc2)
+        if self._repeats(x, 'pointwise') and plain:
+            changed = mlp.recomputed(x, self.norm2)
         elif self._repeats(x, 'mlp'):
             # Stops before the second map, whose output nobody needs.
             changed = checkpoint(
-                self._changed, x, use_reentrant=False, preserve_rng_state=False
+                self._changed,
+                x,
+                use_reentrant=False,
+                # Nothing is drawn, but perhaps by parts of others.
+                preserve_rng_state=not plain,
             )
         else:
             changed = self._changed(x)
