@@ -13,7 +13,7 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackImage:
-    """Packs an image without labels, in a quarter of ``PackInputs``' time.
+    """Packs an image without labels, in a third of ``PackInputs``' time.
 
     Returns a dict of
 
