@@ -35,15 +35,8 @@ model = dict(
 max_epochs = 24
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=24),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=2,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], end=24),
+    dict(_base_.param_scheduler[1], end=max_epochs),
 ]
 default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=24))
 auto_scale_lr = dict(enable=False, base_batch_size=4)

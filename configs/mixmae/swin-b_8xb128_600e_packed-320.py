@@ -17,15 +17,7 @@ _base_ = [
 ]
 
 # As in swin-b_8xb128_600e.
-batch_size = 128
 accumulative_counts = 2
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
-    ),
-)
-val_dataloader = dict(batch_size=batch_size)
-test_dataloader = dict(batch_size=batch_size)
+train_dataloader = dict(sampler=dict(accumulative_counts=accumulative_counts))
 optim_wrapper = dict(accumulative_counts=accumulative_counts)
 auto_scale_lr = dict(base_batch_size=1024)

@@ -10,6 +10,7 @@
 _base_ = [
     '../_base_/models/mixmae_swin-b.py',
     '../_base_/datasets/scenes_64_mim.py',
+    '../_base_/schedules/adamw_mim_mini.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -42,36 +43,12 @@ model = dict(
     ),
 )
 
-optim_wrapper = dict(
-    type='AutocastOptimWrapper',
-    dtype='auto',
-    optimizer=dict(
-        type='AdamW', lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.05
-    ),
-    paramwise_cfg=dict(flat_decay_mult=0.0),
-)
+optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-8,
-        by_epoch=True,
-        begin=0,
-        end=warmup_epochs,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=0.0,
-        by_epoch=True,
-        begin=warmup_epochs,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], end=warmup_epochs),
+    dict(_base_.param_scheduler[1], begin=warmup_epochs, end=max_epochs),
 ]
-# A run that was cut off goes on in the middle of an epoch.
-train_cfg = dict(
-    type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=5
-)
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 default_hooks = dict(
     logger=dict(interval=32),
     checkpoint=dict(interval=1, max_keep_ckpts=2),

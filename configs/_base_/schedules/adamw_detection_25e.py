@@ -5,9 +5,7 @@ _base_ = './adamw_detection_1x.py'
 
 train_cfg = dict(max_epochs=25, val_interval=5)
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=2000
-    ),
+    dict(_base_.param_scheduler[0], end=2000),
     dict(
         type='CosineAnnealingLR',
         eta_min_ratio=0.01,

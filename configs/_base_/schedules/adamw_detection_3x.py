@@ -6,16 +6,7 @@ _base_ = './adamw_detection_1x.py'
 train_cfg = dict(max_epochs=36, val_interval=3)
 optim_wrapper = dict(optimizer=dict(lr=6e-5))
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=1000
-    ),
-    dict(
-        type='MultiStepLR',
-        by_epoch=True,
-        begin=0,
-        end=36,
-        milestones=[27, 33],
-        gamma=0.1,
-    ),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=36, milestones=[27, 33]),
 ]
 auto_scale_lr = dict(base_batch_size=32)

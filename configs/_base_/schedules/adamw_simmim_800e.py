@@ -4,14 +4,7 @@ _base_ = './adamw_simmim_100e.py'
 
 optim_wrapper = dict(optimizer=dict(lr=1e-4 * 2048 / 512))
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=5e-7 / 1e-4,
-        by_epoch=True,
-        begin=0,
-        end=10,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], start_factor=5e-7 / 1e-4),
     dict(
         type='MultiStepLR',
         milestones=[700],

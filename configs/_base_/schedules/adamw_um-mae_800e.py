@@ -2,24 +2,8 @@
 # 200 epochs.
 _base_ = './adamw_um-mae_200e.py'
 
-# A list is replaced as a whole.
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-8,
-        by_epoch=True,
-        begin=0,
-        end=40,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=0.0,
-        by_epoch=True,
-        begin=40,
-        end=800,
-        convert_to_iter_based=True,
-    ),
+    dict(_base_.param_scheduler[0], end=40),
+    dict(_base_.param_scheduler[1], begin=40, end=800),
 ]
-
 train_cfg = dict(max_epochs=800)
