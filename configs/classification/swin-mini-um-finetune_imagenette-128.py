@@ -10,15 +10,16 @@
 # Status: run by us for 10 epochs
 # Deviations: settings ours; equal for all three methods,
 #   the windows too, which are those of the pretraining
-_base_ = './swin-mini-finetune_scenes-128.py'
+_base_ = './swin-mini-finetune_imagenette-96.py'
 
 # What configs/mixmae/swin-mini-mixmae_imagenette-128.py writes. The others:
 #   work_dirs/swin-mini-um-mae_imagenette-128/epoch_20.pth
 #   work_dirs/swin-mini-simmim_imagenette-128/epoch_20.pth
 pretrained = 'work_dirs/swin-mini-mixmae_imagenette-128/epoch_20.pth'
-data_root = 'data/imagenette128'
 model = dict(
     backbone=dict(
+        img_size=128,
+        patch_size=4,
         window_sizes=(8, 8, 8, 8),
         position_bias='log_coordinates',
         merging='conv',
@@ -29,29 +30,20 @@ model = dict(
     ),
 )
 train_pipeline = [
-    dict(_base_.train_pipeline[0], scale=128, crop_ratio_range=(0.2, 1.0)),
+    dict(_base_.train_pipeline[0], scale=128),
     *_base_.train_pipeline[1:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(
-        type='ResizeEdge',
-        scale=128,
-        edge='short',
-        backend='pillow',
-        interpolation='bicubic',
-    ),
-    dict(type='CenterCrop', crop_size=128),
-    *_base_.test_pipeline[1:],
+    dict(_base_.test_pipeline[1], scale=128),
+    dict(_base_.test_pipeline[2], crop_size=128),
+    *_base_.test_pipeline[3:],
 ]
 train_dataloader = dict(
     dataset=dict(
-        data_root=data_root,
         indices=[index * 11 for index in range(860)],
         pipeline=train_pipeline,
     )
 )
-val_dataloader = dict(
-    dataset=dict(data_root=data_root, pipeline=test_pipeline)
-)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -21,23 +21,12 @@ model = dict(
 
 # Objects in scenes are small, so crops keep at least 40 % of the area.
 train_pipeline = [
-    # Crops depend on seed, epoch and image alone.
-    dict(type='SeedSample'),
-    dict(
-        type='LoadRandomResizedCrop',
-        scale=128,
-        crop_ratio_range=(0.4, 1.0),
-        interpolation='bicubic',
-    ),
-    # Drawn here, done on the device.
-    dict(type='DrawFlip', prob=0.5),
-    dict(type='PackImage'),
+    _base_.train_pipeline[0],
+    dict(_base_.train_pipeline[1], scale=128, crop_ratio_range=(0.4, 1.0)),
+    *_base_.train_pipeline[2:],
 ]
-test_pipeline = [
-    dict(type='LoadImage'),
-    # sample_idx seeds the mask of an image, so that figures can be compared.
-    dict(type='mmpretrain.PackInputs', meta_keys=('sample_idx', 'img_path')),
-]
+# Whole scenes: they have this size.
+test_pipeline = [_base_.test_pipeline[0], _base_.test_pipeline[-1]]
 train_dataloader = dict(
     dataset=dict(data_root=data_root, pipeline=train_pipeline)
 )
@@ -45,24 +34,9 @@ val_dataloader = dict(
     dataset=dict(data_root=data_root, pipeline=test_pipeline)
 )
 test_dataloader = val_dataloader
-# The last entry of the schedule ends with the training.
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-8,
-        by_epoch=True,
-        begin=0,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=0.0,
-        by_epoch=True,
-        begin=1,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=max_epochs),
 ]
 train_cfg = dict(max_epochs=max_epochs)
 # Detection and segmentation measure this one: no probe.

@@ -3,26 +3,15 @@ _base_ = './ade20k_512.py'
 
 crop_size = (640, 640)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='mixmae.CheckLabelMap', num_classes=150),
-    dict(
-        type='RandomResize',
-        scale=(2560, 640),
-        ratio_range=(0.5, 2.0),
-        keep_ratio=True,
-    ),
-    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
+    *_base_.train_pipeline[:3],
+    dict(_base_.train_pipeline[3], scale=(2560, 640)),
+    dict(_base_.train_pipeline[4], crop_size=crop_size),
+    *_base_.train_pipeline[5:],
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(2560, 640), keep_ratio=True),
-    dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='mixmae.CheckLabelMap', num_classes=150),
-    dict(type='PackSegInputs'),
+    _base_.test_pipeline[0],
+    dict(_base_.test_pipeline[1], scale=(2560, 640)),
+    *_base_.test_pipeline[2:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

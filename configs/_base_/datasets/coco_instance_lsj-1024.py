@@ -6,14 +6,8 @@ _base_ = './coco_instance.py'
 
 image_size = (1024, 1024)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='mixmae.CheckInstances',
-        num_classes=80,
-        with_mask=True,
-        ann_file={{_base_.train_ann_path}},
-    ),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    # Read, checked, with boxes and masks.
+    *_base_.train_pipeline[:3],
     dict(
         type='RandomResize',
         scale=image_size,
@@ -28,23 +22,13 @@ train_pipeline = [
         allow_negative_crop=True,
     ),
     dict(type='FilterAnnotations', min_gt_bbox_wh=(1e-2, 1e-2)),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
+    *_base_.train_pipeline[4:],
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(1666, 1024), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(
-        type='PackDetInputs',
-        meta_keys=(
-            'img_id',
-            'img_path',
-            'ori_shape',
-            'img_shape',
-            'scale_factor',
-        ),
-    ),
+    dict(type='PackDetInputs', meta_keys=_base_.test_pipeline[-1].meta_keys),
 ]
 # Crops are square: nothing to be grouped by shape.
 train_dataloader = dict(
