@@ -9,30 +9,27 @@
 # Status: builds; not trained by us
 # Deviations: as swin-t-um-mae_8xb64-100e_in1k-256.py; learned positions are
 #   decayed
-_base_ = [
-    '../_base_/models/um-pvt-s_classifier.py',
-    '../_base_/datasets/imagenet_256_finetune.py',
-    '../_base_/schedules/adamw_finetune_100e.py',
-    '../_base_/classification_runtime.py',
-]
+_base_ = './swin-t-um-mae_8xb64-100e_in1k-256.py'
 
 pretrained = 'work_dirs/pvt-s_8xb128_200e/epoch_200.pth'
+# UM-MAE's PVT-S (models_pvt.py): keys from cells of 8, 4, 2, 1 tokens,
+# positions that learn from where the frozen ones were.
 model = dict(
-    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
-)
-# 8 ranks x 64 images x 2 micro-iterations = 1,024 images an update.
-batch_size = 64
-accumulative_counts = 2
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
+    backbone=dict(
+        _delete_=True,
+        type='mixmae.MIMPVT',
+        arch='small',
+        img_size=256,
+        patch_size=4,
+        sr_ratios=(8, 4, 2, 1),
+        reduction='pool',
+        patch_norm=False,
+        block_norm_eps=1e-5,
+        positions='learned',
+        drop_path_rate=0.1,
+        output_norms=False,
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
+    neck=dict(in_channels=512),
+    head=dict(in_channels=512),
 )
-val_dataloader = dict(batch_size=batch_size)
-test_dataloader = dict(batch_size=batch_size)
-optim_wrapper = dict(
-    accumulative_counts=accumulative_counts,
-    paramwise_cfg=dict(layer_decay_rate=0.85),
-)
-auto_scale_lr = dict(base_batch_size=512)

@@ -13,25 +13,15 @@
 #   last epoch counts, where the official script also prints the best one on
 #   the test images
 _base_ = [
-    '../_base_/models/mim-swin-b_classifier.py',
+    '../_base_/models/simmim-swin-b_classifier.py',
     '../_base_/datasets/imagenet_192_finetune.py',
     '../_base_/schedules/adamw_simmim-finetune_100e.py',
     '../_base_/classification_runtime.py',
 ]
 
 pretrained = 'work_dirs/swin-b_16xb128_100e/epoch_100.pth'
-# img_size is the pretraining's; without absolute positions nothing depends on
-# it.
 model = dict(
-    backbone=dict(
-        img_size=192,
-        window_sizes=(6, 6, 6, 6),
-        shift=True,
-        absolute_positions=False,
-        bias_resize='geometric',
-        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
-    ),
-    head=dict(init_cfg=dict(std=0.02)),
+    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
 )
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=2048)

@@ -9,25 +9,19 @@
 # Status: builds; not trained by us
 # Deviations: as swin-b-simmim_16xb128-100e_in1k-192.py
 _base_ = [
-    '../_base_/models/mim-swin-b_classifier.py',
+    '../_base_/models/simmim-swin-b_classifier.py',
     '../_base_/datasets/imagenet_224_finetune.py',
     '../_base_/schedules/adamw_simmim-finetune_100e.py',
     '../_base_/classification_runtime.py',
 ]
 
 pretrained = 'work_dirs/swin-b_16xb128_100e/epoch_100.pth'
-# img_size is the pretraining's; without absolute positions nothing depends on
-# it. Bias tables are resized from windows of 6 on loading.
+# Bias tables are resized from windows of 6 on loading.
 model = dict(
     backbone=dict(
-        img_size=192,
         window_sizes=(7, 7, 7, 7),
-        shift=True,
-        absolute_positions=False,
-        bias_resize='geometric',
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
-    head=dict(init_cfg=dict(std=0.02)),
 )
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=2048)

@@ -7,19 +7,12 @@
 # Status: builds; not trained by us
 # Deviations: settings ours: the paper's are not published; those of
 #   ImageNet-1K are kept, for 70 epochs of more images
-_base_ = [
-    '../_base_/models/mim-swin-b_classifier.py',
-    '../_base_/datasets/image_lists_224_finetune.py',
-    '../_base_/schedules/adamw_finetune_100e.py',
-    '../_base_/classification_runtime.py',
-]
+_base_ = './swin-b_8xb128-50e_places205-224.py'
 
 data_root = 'data/places365'
 num_classes = 365
-pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 model = dict(
     data_preprocessor=dict(num_classes=num_classes),
-    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
     head=dict(num_classes=num_classes),
 )
 train_dataloader = dict(dataset=dict(data_root=data_root))
@@ -32,4 +25,3 @@ param_scheduler = [
     dict(_base_.param_scheduler[1], end=max_epochs),
 ]
 train_cfg = dict(max_epochs=max_epochs)
-auto_scale_lr = dict(base_batch_size=1024)
