@@ -1,0 +1,1 @@
+"""How mmcv's compiled ops are built and kept; the standard library only."""
