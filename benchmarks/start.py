@@ -5,10 +5,10 @@
 Imports, each in a fresh process: torch alone, ``mixmae``, which by itself
 loads not even torch, and 'parts': all that a training imports before it reads
 its config (mixmae's models, data sets, loops and hooks). Then 'training':
-seconds from the start of the process to the end of the first iteration of the
-demo's config, by tools/train.py with a new work folder, its pictures being
-there; 'mmengine' is the import of the runner alone, which no training on
-MMEngine can do without.
+seconds from the command, tools/train.py with the demo's config and a new work
+folder, to the log's line of the first iteration, its pictures being there; in
+'CPU s' its workers count, too. 'mmengine' is the import of the runner alone,
+which no training on MMEngine can do without.
 """
 
 from __future__ import annotations

@@ -6,7 +6,11 @@ mmpretrain's accuracy; for pretraining the ReconstructionMetric on fixed masks.
 
 import argparse
 import json
+import os
 from pathlib import Path
+
+# Read as torch loads: spinning threads would starve the data loader.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import cv2
 from mmengine.config import Config

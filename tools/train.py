@@ -4,7 +4,12 @@ Several processes: tools/dist_train.sh CONFIG GPUS [options].
 """
 
 import argparse
+import os
 import warnings
+
+# Read as torch loads: threads that spin while they wait take the processor
+# from the loader's workers, and from each other where cores are shared.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import torch
 from mmengine.config import Config

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mixmae.engine.formatted_config import FormattedConfig
 from mixmae.registry import RUNNERS
 
 DEEPSPEED = 'DeepSpeedStrategy'
@@ -79,7 +80,7 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: see ``check_engine``.
     """
     check_engine(cfg)
-    return RUNNERS.build(cfg)
+    return RUNNERS.build(FormattedConfig.of(cfg))
 
 
 def drop_sharding(cfg: Config) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import import_time, start
+from benchmarks import first_iteration, import_time, start
 
 # What a model has no use for. (MMEngine itself imports cv2 and matplotlib.)
 FOREIGN = {
@@ -79,3 +79,19 @@ def test_what_is_measured_is_there(monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['start', '--rounds', '0'])
     with pytest.raises(SystemExit):
         start.parse_args()
+
+
+def test_counts_until_the_log_tells_of_an_iteration(tmp_path, monkeypatch):
+    training = tmp_path / 'train.py'
+    monkeypatch.setattr(first_iteration, 'TRAIN', training)
+    settings = dict(config='a.py', data='pictures')
+    training.write_text(
+        'import sys, time\n'
+        'print("Epoch(train) [1][1/8]", *sys.argv[1:3], flush=True)\n'
+        'time.sleep(600)\n'
+    )
+    found = first_iteration.measure(settings)
+    assert 0 < found['process_cpu_seconds'] and 0 < found['seconds'] < 600
+    training.write_text('print("no such file"); raise SystemExit(2)')
+    with pytest.raises(RuntimeError, match='before its first.*: no such file'):
+        first_iteration.measure(settings)

@@ -63,6 +63,12 @@ def test_arguments_reach_the_config(monkeypatch, tmp_path):
     assert cfg.resume and cfg.load_from == 'some.pth'
 
 
+def test_threads_are_told_how_to_wait_before_torch_starts_them():
+    lines = TRAIN.read_text().splitlines()
+    told = "os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')"
+    assert lines.index(told) < lines.index('import torch')
+
+
 def test_resumes_no_damaged_checkpoint(monkeypatch, tmp_path, capsys):
     path = write_config(tmp_path / 'tiny.py', tiny_config(tmp_path / 'run'))
     folder = tmp_path / 'run'
