@@ -91,7 +91,7 @@ def test_counts_until_the_log_tells_of_an_iteration(tmp_path, monkeypatch):
         'time.sleep(600)\n'
     )
     found = first_iteration.measure(settings)
-    assert 0 < found['process_cpu_seconds'] and 0 < found['seconds'] < 600
+    assert found['process_cpu_seconds'] > 0 and 0 < found['seconds'] < 600
     training.write_text('print("no such file"); raise SystemExit(2)')
     with pytest.raises(RuntimeError, match='before its first.*: no such file'):
         first_iteration.measure(settings)
