@@ -130,7 +130,7 @@ class WindowAttention(AttentionHeads):
         """
         qkv = self.layout_heads(x, layout, norm)
         if self._recomputed(qkv):
-            out = biased_attention(qkv, *self._parts(layout), layout.allow)
+            out = self._attend_recomputed(qkv, layout)
         elif layout.pairs is not None:
             out = self._attend_gathered(qkv, layout.pairs, layout.allow)
         elif len(layout.parts) == 1:
@@ -153,23 +153,26 @@ class WindowAttention(AttentionHeads):
             return qkv.device.type == 'cpu'
         return self.scores == 'recomputed'
 
-    def _parts(self, layout: Layout) -> tuple[Tensor, list[Part]]:
-        """Biases by offset, and the tokens among which they are looked up."""
+    def _attend_recomputed(self, qkv: Tensor, layout: Layout) -> Tensor:
+        """(B, nW, N, 3, h, d) -> (B, nW, N, C), no scores are kept."""
         if layout.pairs is not None:
             assert isinstance(self.position_bias, LogCoordinateBias)
             rows = self.position_bias.at(layout.pairs.offsets())
-            return rows, [Part(slice(None), layout.pairs.row)]
-        rows = self.position_bias.rows()
+            index = layout.pairs.row
+            return biased_attention(qkv, rows, index, allow=layout.allow)
+        rows, index = self.position_bias.rows(), self.position_bias.index
+        if layout.split is not None:
+            return biased_attention(qkv, rows, index, layout.split)
         if len(layout.parts) == 1:
-            index = self.position_bias.pairs(layout.positions)
-            return rows, [Part(slice(None), index)]
-        assert layout.positions is not None
+            whole = [Part(positions=layout.positions)]
+            return biased_attention(qkv, rows, index, whole, layout.allow)
+        assert layout.positions is not None and layout.allow is None
         parts, start = [], 0
         for positions in layout.positions.split(layout.parts):
             tokens = slice(start, start + len(positions))
-            parts.append(Part(tokens, self.position_bias.pairs(positions)))
+            parts.append(Part(tokens, positions))
             start = tokens.stop
-        return rows, parts
+        return biased_attention(qkv, rows, index, parts)
 
     def _attend(
         self,

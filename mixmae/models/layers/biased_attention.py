@@ -22,22 +22,50 @@ _Tile = tuple[slice, slice]
 
 
 class Part(NamedTuple):
-    """Tokens of a window that meet each other and nobody else.
+    """Tokens of some windows that meet each other and nobody else.
 
     Attributes:
-        tokens: where they stand in the window.
-        pairs: long or int (n, n), the row of the biases for each pair; or
-            (B, nW, n, n), where it differs by window.
+        tokens: which of the N tokens, a slice or long (n,).
+        positions: long (n,), where they stand in the raster of the full
+            window; None = all, in order.
+        windows: which of the nW windows.
     """
 
-    tokens: slice
-    pairs: Tensor
+    tokens: slice | Tensor = slice(None)
+    positions: Tensor | None = None
+    windows: slice = slice(None)
+
+    def of(self, x: Tensor) -> Tensor:
+        """(B, nW, N, ...) -> (B, windows, n, ...); a view, if of a slice."""
+        x = x[:, self.windows]
+        if isinstance(self.tokens, slice):
+            return x[:, :, self.tokens]
+        return x.index_select(2, self.tokens)
+
+    def room(self, x: Tensor) -> Tensor:
+        """Where ``write`` wants what belongs to this part of x."""
+        if isinstance(self.tokens, slice):
+            return self.of(x)
+        shape = x[:, self.windows].shape
+        return x.new_empty(*shape[:2], len(self.tokens), *shape[3:])
+
+    def write(self, x: Tensor, values: Tensor) -> None:
+        """Puts what was written to ``room`` into x."""
+        if not isinstance(self.tokens, slice):
+            x[:, self.windows].index_copy_(2, self.tokens, values)
+
+    def among(self, index: Tensor) -> Tensor:
+        """(M, M) of a full window -> (n, n), or (B, nW, N, N) as it is."""
+        if self.positions is None:
+            return index
+        return index[self.positions][:, self.positions]
 
 
 def biased_attention(
     qkv: Tensor,
     rows: Tensor,
-    parts: Sequence[Part],
+    index: Tensor,
+    parts: Sequence[Part] = (Part(),),
     allow: Tensor | None = None,
 ) -> Tensor:
     """Attention of which only its inputs and its output are kept.
@@ -50,17 +78,18 @@ def biased_attention(
     Args:
         qkv: (B, nW, N, 3, h, d), of all tokens.
         rows: (offsets, h), biases.
-        parts: slices of N that cover it.
-        allow: bool (1 or B, nW, N, N), True where two tokens may meet;
-            needs a single part. None = everywhere within a part.
+        index: long or int (M, M), the row of the biases for each pair of
+            places in the raster of the full window; or (B, nW, N, N), for
+            each pair of tokens.
+        parts: each token of each window is in one of them. A single part of
+            all tokens, if ``allow`` is given or ``index`` differs by window.
+        allow: bool (1 or B, nW, N, N), True where two tokens may meet. None =
+            everywhere within a part.
 
     Returns:
         (B, nW, N, h * d).
     """
-    tokens = [part.tokens for part in parts]
-    pairs = [part.pairs for part in parts]
-    out = _BiasedAttention.apply(qkv, rows, allow, tokens, *pairs)
-    return out.flatten(3)
+    return _BiasedAttention.apply(qkv, rows, index, parts, allow).flatten(3)
 
 
 def biases(rows: Tensor, index: Tensor) -> Tensor:
@@ -75,40 +104,42 @@ class _BiasedAttention(torch.autograd.Function):
         ctx: Any,
         qkv: Tensor,
         rows: Tensor,
+        index: Tensor,
+        parts: Sequence[Part],
         allow: Tensor | None,
-        tokens: list[slice],
-        *pairs: Tensor,
     ) -> Tensor:
         out = qkv.new_empty(*qkv.shape[:3], *qkv.shape[4:])
-        for part, index in zip(tokens, pairs, strict=True):
-            tiles = _Tiles(qkv[:, :, part], rows, index, allow)
+        for part in parts:
+            tiles = _Tiles(part.of(qkv), rows, part.among(index), allow)
+            mixed = part.room(out)
             for at in tiles:
                 weights, _ = tiles.weights(at)
-                tiles.put(out[:, :, part][at], tiles.mix(weights, at))
-        ctx.save_for_backward(qkv, rows, allow, out, *pairs)
-        ctx.tokens = tokens
+                tiles.put(mixed[at], tiles.mix(weights, at))
+            part.write(out, mixed)
+        ctx.save_for_backward(qkv, rows, index, allow, out)
+        ctx.parts = parts
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        qkv, rows, allow, out, *pairs = ctx.saved_tensors
+        qkv, rows, index, allow, out = ctx.saved_tensors
         grad_qkv = torch.empty_like(qkv)
         grad_rows = torch.zeros_like(rows, dtype=_exact(rows.dtype))
-        for part, index in zip(ctx.tokens, pairs, strict=True):
-            tiles = _Tiles(qkv[:, :, part], rows, index, allow)
+        for part in ctx.parts:
+            tiles = _Tiles(part.of(qkv), rows, part.among(index), allow)
+            grad_part, out_part = part.of(grad), part.of(out)
+            grad_heads = part.room(grad_qkv)
             for at in tiles:
                 grads = tiles.gradients(
-                    tiles.maps(grad[:, :, part][at]),
-                    tiles.maps(out[:, :, part][at]),
-                    at,
+                    tiles.maps(grad_part[at]), tiles.maps(out_part[at]), at
                 )
-                targets = grad_qkv[:, :, part][at].unbind(3)
+                targets = grad_heads[at].unbind(3)
                 for target, value in zip(targets, grads, strict=True):
                     tiles.put(target, value)
+            part.write(grad_qkv, grad_heads)
             tiles.add_bias_gradient(grad_rows)
-        nothing = [None] * (2 + len(pairs))
-        return grad_qkv, grad_rows.to(rows.dtype), *nothing
+        return grad_qkv, grad_rows.to(rows.dtype), None, None, None
 
 
 class _Tiles:

@@ -13,8 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mixmae.models.layers.biased_attention import Part
 from mixmae.models.layers.log_coordinate_bias import TokenPairs
 from mixmae.structures import AttentionGroups, GroupOrder
+
+# Tokens of a window from which on its groups are worth a loop over them.
+_MANY = 128
 
 
 class Layout(Protocol):
@@ -26,6 +30,8 @@ class Layout(Protocol):
         allow: bool (1 or B, nW, N, N), True where two tokens may meet; None
             = everywhere within a part.
         parts: lengths into which N is cut; attention stays within a part.
+        split: what ``allow`` says as parts of single windows, which spare the
+            scores of tokens that do not meet; None = not known.
         real: bool (1, nW, N, 1), False where a token is padding that is
             attended to; None = there is none.
         pairs: the offsets between tokens that were gathered from a larger
@@ -40,6 +46,9 @@ class Layout(Protocol):
 
     @property
     def parts(self) -> tuple[int, ...]: ...
+
+    @property
+    def split(self) -> tuple[Part, ...] | None: ...
 
     @property
     def real(self) -> Tensor | None: ...
@@ -118,7 +127,13 @@ class Windows:
         )
         self.positions = clamped_positions(*self.window, window, device)
         self.parts = (self.window[0] * self.window[1],)
-        self.allow = self._allow(groups, mask_padding, device)
+        labels = self._labels(groups, mask_padding, device)
+        # Padding meets itself, so that no row of the softmax is empty.
+        self.allow: Tensor | None = None
+        self.split: tuple[Part, ...] | None = None
+        if labels is not None:
+            self.allow = labels == labels.transpose(2, 3)
+            self.split = self._split(labels) if coords is None else None
         # Padding that is attended to is zero behind the norm, as mmdet's.
         self.real: Tensor | None = None
         if any(self.padding) and not mask_padding:
@@ -147,24 +162,51 @@ class Windows:
             x = x.roll(self.shift, dims=(1, 2))
         return x[:, :height, :width]
 
-    def _allow(
+    def _labels(
         self,
         groups: AttentionGroups | None,
         mask_padding: bool,
         device: torch.device | None,
     ) -> Tensor | None:
-        """Tokens that bear one label may meet; None if all would."""
+        """Tokens that bear one label may meet; None if all would.
+
+        Returns:
+            int32 (1 or B, nW, N, 1).
+        """
         padded = mask_padding and any(self.padding)
         if groups is None and not padded and not any(self.shift):
             return None
         label = torch.ones(1, *self.grid, dtype=torch.int32, device=device)
         if groups is not None:
             label = label + groups.labels(*self.grid)
-        # Padding meets itself, so that no row of the softmax is empty.
         label = self.partition(label[..., None], fill=0 if mask_padding else 1)
         if any(self.shift):
             label = label + 3 * cut(self._regions(device), self.window)
-        return label == label.transpose(2, 3)
+        return label
+
+    def _split(self, labels: Tensor) -> tuple[Part, ...] | None:
+        """Parts by label, where that is exact, cheap and worth the loop.
+
+        Their sizes are a matter of the mask: a GPU would have to be waited
+        for, a compiler or a fake tensor cannot know them.
+        """
+        if (
+            len(labels) > 1
+            or labels.size(2) < _MANY
+            or labels.device.type != 'cpu'
+            or type(labels) is not Tensor
+            or torch.compiler.is_compiling()
+        ):
+            return None
+        parts = []
+        for i, window in enumerate(labels[0, :, :, 0]):
+            order = window.argsort(stable=True)
+            _, sizes = window[order].unique_consecutive(return_counts=True)
+            for tokens in order.split(sizes.tolist()):
+                here = self.positions
+                positions = tokens if here is None else here[tokens]
+                parts.append(Part(tokens, positions, slice(i, i + 1)))
+        return tuple(parts)
 
     def _regions(self, device: torch.device | None) -> Tensor:
         """Numbers the up to 3x3 regions that rolling made neighbours.
@@ -196,6 +238,7 @@ class SortedTokens:
     """
 
     allow = None
+    split = None
     real = None
     pairs = None
 

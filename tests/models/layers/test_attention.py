@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mixmae.models.layers import windows as windows_module
 from mixmae.models.layers.attention import SelfAttention, WindowAttention
 from mixmae.models.layers.windows import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
@@ -97,10 +98,14 @@ def layouts():
     }
 
 
+@pytest.mark.parametrize('split', [False, True])
 @pytest.mark.parametrize('name', layouts())
-def test_recomputed_scores_change_nothing(name):
+def test_recomputed_scores_change_nothing(monkeypatch, name, split):
     torch.manual_seed(0)
+    monkeypatch.setattr(windows_module, '_MANY', 1 if split else 1000)
     layout = layouts()[name]
+    if layout.allow is not None and name != 'gathered':
+        assert bool(layout.split) == split
     bias_dims = 8 if name == 'gathered' else None
     attention = WindowAttention(8, 2, 4, bias_dims=bias_dims).double()
     x = layout.partition(torch.randn(3, *layout.grid, 8).double())

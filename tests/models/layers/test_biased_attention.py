@@ -10,19 +10,34 @@ from mixmae.models.layers.biased_attention import (
 )
 
 IMAGES, WINDOWS, TOKENS, HEADS, DIMS, OFFSETS = 3, 4, 10, 2, 4, 30
-LAYOUTS = ['whole', 'two parts', 'one mask', 'mask per image', 'gathered']
+# Places in the raster of the full window, which is larger than the tokens.
+PLACES = 14
+LAYOUTS = [
+    'whole',
+    'clamped',
+    'two parts',
+    'parts by window',
+    'one mask',
+    'mask per image',
+    'gathered',
+]
 
 
-def by_autograd(qkv, rows, parts, allow=None):
+def by_autograd(qkv, rows, index, parts, allow=None):
     """The same written out, every score matrix kept."""
     out = torch.empty_like(qkv[:, :, :, 0])
-    for tokens, pairs in parts:
-        query, key, value = qkv[:, :, tokens].permute(3, 0, 1, 4, 2, 5)
+    for tokens, positions, windows in parts:
+        here = qkv[:, windows][:, :, tokens]
+        pairs = index
+        if positions is not None:
+            pairs = index[positions[:, None], positions]
+        query, key, value = here.permute(3, 0, 1, 4, 2, 5)
         scores = query @ key.transpose(-2, -1) / query.size(-1) ** 0.5
         scores = scores + biases(rows, pairs)
         if allow is not None:
             scores = scores.masked_fill(~allow[:, :, None], -torch.inf)
-        out[:, :, tokens] = (scores.softmax(-1) @ value).transpose(2, 3)
+        mixed = (scores.softmax(-1) @ value).transpose(2, 3)
+        out[:, windows, tokens] = mixed
     return out.flatten(3)
 
 
@@ -31,23 +46,40 @@ def case(layout, dtype=torch.float64):
     torch.manual_seed(0)
     qkv = torch.randn(IMAGES, WINDOWS, TOKENS, 3, HEADS, DIMS).to(dtype)
     rows = torch.randn(OFFSETS, HEADS).to(dtype)
-    lengths = (4, 6) if layout == 'two parts' else (TOKENS,)
-    places = torch.arange(TOKENS).split(lengths)
-    where = (IMAGES, WINDOWS) if layout == 'gathered' else ()
-    parts = [
-        Part(
-            slice(int(place[0]), int(place[-1]) + 1),
-            torch.randint(OFFSETS, (*where, len(place), len(place))),
-        )
-        for place in places
-    ]
+    pairs = (IMAGES, WINDOWS, TOKENS, TOKENS)
+    index = torch.randint(
+        OFFSETS, pairs if layout == 'gathered' else (PLACES, PLACES)
+    )
+    if layout not in ('gathered', 'clamped', 'two parts', 'parts by window'):
+        index = index[:TOKENS, :TOKENS].clone()
+    positions = torch.randperm(PLACES)[:TOKENS]
+    parts = [Part()]
+    if layout == 'clamped':
+        parts = [Part(positions=positions)]
+    elif layout == 'two parts':
+        parts = [
+            Part(slice(4), positions[:4]),
+            Part(slice(4, TOKENS), positions[4:]),
+        ]
+    elif layout == 'parts by window':
+        parts = []
+        for window in range(WINDOWS):
+            for tokens in torch.randperm(TOKENS).tensor_split([3 + window]):
+                here = slice(window, window + 1)
+                parts.append(Part(tokens, positions[tokens], here))
     allow = None
     if layout in ('one mask', 'mask per image', 'gathered'):
         images = 1 if layout == 'one mask' else IMAGES
         allow = torch.rand(images, WINDOWS, TOKENS, TOKENS) > 0.5
         allow |= torch.eye(TOKENS, dtype=torch.bool)
     grad = torch.randn(IMAGES, WINDOWS, TOKENS, HEADS * DIMS).to(dtype)
-    return (qkv.requires_grad_(), rows.requires_grad_(), parts, allow), grad
+    return (
+        qkv.requires_grad_(),
+        rows.requires_grad_(),
+        index,
+        parts,
+        allow,
+    ), grad
 
 
 def outcome(function, inputs, grad):
@@ -86,7 +118,7 @@ def test_scores_are_not_kept():
         biased_attention(*inputs)
     shapes = [origin.split(')')[0] for origin in saved.origins]
     kept = inputs[0].nbytes + grad.nbytes
-    table = inputs[1].nbytes + inputs[2][0].pairs.nbytes
+    table = inputs[1].nbytes + inputs[2].nbytes
     assert saved.total == kept + table, shapes
 
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from mixmae.models.layers import windows as windows_module
 from mixmae.models.layers.windows import SortedTokens, Windows
-from mixmae.structures import AttentionGroups
+from mixmae.structures import AttentionGroups, CellMask
 from tests.models.parts import random_mask
 
 
@@ -86,3 +87,48 @@ def test_visible_padding_is_a_choice():
 def test_clamped_window_uses_the_centre_of_the_bias_table():
     windows = Windows((2, 3), 4)
     assert windows.positions.tolist() == [0, 1, 2, 4, 5, 6]
+
+
+def meeting(windows: Windows) -> torch.Tensor:
+    """Who meets whom by the parts: bool (nW, N, N)."""
+    meets = torch.zeros_like(windows.allow[0])
+    seen = torch.zeros(meets.shape[:2], dtype=torch.int)
+    for tokens, _, here in windows.split:
+        meets[here.start][tokens[:, None], tokens] = True
+        seen[here.start, tokens] += 1
+    assert (seen == 1).all()
+    return meets
+
+
+@pytest.mark.parametrize('shift', [0, 2])
+@pytest.mark.parametrize('grid', [(8, 8), (8, 12)])
+def test_parts_say_what_the_mask_says(monkeypatch, grid, shift):
+    monkeypatch.setattr(windows_module, '_MANY', 25)
+    mask = random_mask(8 * grid[0], 8 * grid[1], cell=32)
+    windows = Windows(grid, 5, shift, AttentionGroups(mask))
+    assert torch.equal(meeting(windows), windows.allow[0])
+
+
+def test_parts_know_their_places_in_the_full_window(monkeypatch):
+    monkeypatch.setattr(windows_module, '_MANY', 1)
+    groups = AttentionGroups(random_mask(64, 96, cell=32))
+    windows = Windows((4, 6), 5, 0, groups)
+    assert windows.split is not None
+    for tokens, positions, _ in windows.split:
+        assert torch.equal(positions, windows.positions[tokens])
+
+
+@pytest.mark.parametrize(
+    ('batch', 'window', 'device'),
+    [(3, 16, 'cpu'), (1, 11, 'cpu'), (1, 16, 'meta')],
+)
+def test_no_parts_where_they_do_not_serve(batch, window, device):
+    """Masks differ, windows are small, or nobody knows the values."""
+    mask = random_mask(64, 64, batch=batch, cell=32)
+    hidden = mask.hidden.to(device)
+    one = CellMask(hidden, 32, num_hidden=mask.num_hidden)
+    windows = Windows((16, 16), window, 0, AttentionGroups(one), device=device)
+    assert windows.allow is not None
+    assert windows.split is None
+    here = Windows((16, 16), 16, 0, AttentionGroups(random_mask(64, 64)))
+    assert here.split is not None
