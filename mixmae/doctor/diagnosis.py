@@ -1,8 +1,10 @@
 """One thing that is wrong with an installation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from mixmae.doctor.facts import Facts, Probe
+from mixmae.doctor.facts import Facts
+from mixmae.doctor.probes import Probe
 from mixmae.doctor.remedies import PIP
 
 ERROR = 'error'
@@ -27,6 +29,10 @@ class Diagnosis:
     severity: str
     cause: str
     command: str = ''
+
+
+# What looks for one thing that can be wrong.
+Check = Callable[[Facts], Diagnosis | None]
 
 
 def unless_blamed(

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.doctor.diagnoses import (
-    ERROR,
-    NOTE,
-    UNTESTED,
-    WARNING,
-    Diagnosis,
-    diagnose,
-)
-from mixmae.doctor.facts import Facts, Probe
+from mixmae.doctor.diagnoses import diagnose
+from mixmae.doctor.diagnosis import ERROR, NOTE, UNTESTED, WARNING, Diagnosis
+from mixmae.doctor.facts import Facts
+from mixmae.doctor.probes import Probe
 from mixmae.doctor.tested import PYTHONS, TESTED
 
 CONSTRAINTS = Path(__file__).parents[2] / 'requirements' / 'constraints.txt'
@@ -201,74 +196,11 @@ def test_no_driver_at_all_is_a_machine_without_a_gpu() -> None:
     assert diagnose(probed(torch=Probe(version='2.12.1', cuda='13.0'))) == []
 
 
-def test_cuda_ops_beside_a_gpu_are_right() -> None:
-    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
-    facts = probed(torch=torch, mmcv_ops=Probe(cuda='13.0'))
-    assert diagnose(facts) == []
-
-
-def test_cpu_ops_beside_a_gpu_say_what_a_build_needs() -> None:
-    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
-    command = only(probed(torch=torch)).command
-    assert 'nvcc' in command and 'OPS=cuda' in command
-    document = re.search(r'docs/\w+\.md', command)[0]
-    assert (Path(__file__).parents[2] / document).is_file()
-
-
-def test_missing_mmcv_is_said_once() -> None:
-    gone = absent('mmcv')
-    facts = probed(
-        mmcv=gone, mmcv_ops=gone, mmpretrain=gone, mmdet=gone, mmseg=gone
-    )
-    found = only(facts)
-    assert found.name == 'no mmcv'
-    assert '--no-deps mmcv-lite==' in found.command
-
-
 def test_broken_torch_does_not_blame_what_stands_on_it() -> None:
     broken = Probe(error='OSError: libcudart.so.13: no such file')
     names = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv_ops')
     facts = probed(**dict.fromkeys((*names, 'mmpretrain', 'mmdet'), broken))
     assert only(facts).name == 'broken torch'
-
-
-@pytest.mark.parametrize(
-    ('upstream', 'fork'),
-    [
-        ('mmcv', 'onedl-mmcv'),
-        ('mmcv_full', 'onedl-mmcv'),
-        ('mmengine', 'onedl-mmengine'),
-        ('mmdet', 'onedl-mmdetection'),
-        ('mmsegmentation', 'onedl-mmsegmentation'),
-        ('mmpretrain', 'onedl-mmpretrain'),
-        ('openmim', 'onedl-mim'),
-    ],
-)
-def test_upstream_beside_the_forks(upstream: str, fork: str) -> None:
-    found = only(with_installed(**{upstream: '2.1.0'}))
-    assert (found.name, found.severity) == ('mixed forks', ERROR)
-    remove, install = found.command.split('&&', 1)
-    assert f' {upstream.replace("_", "-")}' in remove
-    assert (fork in remove) == (fork in HEALTHY.installed)
-    wanted = 'mmcv-lite' if fork == 'onedl-mmcv' else fork
-    assert f'{wanted}==' in install
-
-
-def test_the_age_of_a_mixed_mmengine_is_not_said_too() -> None:
-    facts = with_installed(mmengine='0.10.11')
-    probes = {**facts.probes, 'mmengine': Probe(version='0.10.11')}
-    found = only(dataclasses.replace(facts, probes=probes))
-    assert found.name == 'mixed forks'
-
-
-def test_mmcv_lite_beside_the_forks_is_the_base_tier() -> None:
-    facts = with_installed(without=('onedl-mmcv',), mmcv_lite='2.2.0')
-    assert diagnose(facts) == []
-
-
-def test_two_mmcv_in_one_folder() -> None:
-    found = only(with_installed(mmcv_lite='2.2.0'))
-    assert (found.name, found.severity) == ('two mmcv', ERROR)
 
 
 def test_two_opencv_in_one_folder() -> None:

@@ -1,0 +1,185 @@
+"""What comes of importing packages, without trusting any of them.
+
+They are imported in another process, so that an extension which crashes its
+interpreter takes nothing else along. First all in one process, for most of
+them import torch, which takes seconds. What has not worked there, and all that
+was to come after it, gets a process of its own, since a failed import may have
+left anything behind.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+# Each fills in the dict `answer`; an exception is an answer too. Packages
+# stand behind those they import, and what the base tier lacks stands last.
+PROBES = {
+    'torch': """
+import warnings
+warnings.simplefilter('ignore')
+import torch
+answer['version'] = torch.__version__
+answer['cuda'] = torch.version.cuda
+answer['gpu'] = torch.cuda.is_available()
+if answer['gpu']:
+    answer['device'] = torch.cuda.get_device_name()
+if torch.version.cuda:
+    try:
+        answer['driver'] = torch._C._cuda_getDriverVersion()
+    except (AttributeError, RuntimeError):
+        pass
+""",
+    'torchvision': """
+import torch, torchvision
+answer['version'] = torchvision.__version__
+torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+""",
+    'numpy': "import numpy; answer['version'] = numpy.__version__",
+    'cv2': "import cv2; answer['version'] = cv2.__version__",
+    'mmengine': """
+import mmengine, mmengine.runner
+answer['version'] = mmengine.__version__
+""",
+    'mmcv': "import mmcv; answer['version'] = mmcv.__version__",
+    'mmpretrain': """
+import mmpretrain, mmpretrain.models, mmpretrain.datasets
+answer['version'] = mmpretrain.__version__
+""",
+    'mmcv.ops': """
+import mmcv.ops
+answer['cuda'] = mmcv.ops.get_compiling_cuda_version()
+""",
+    'mmdet': """
+import mmdet, mmdet.models, mmdet.datasets
+answer['version'] = mmdet.__version__
+""",
+    'mmseg': """
+import mmseg, mmseg.models, mmseg.datasets
+answer['version'] = mmseg.__version__
+""",
+    'mim': """
+import mim
+from importlib.metadata import version
+answer['version'] = version('onedl-mim')
+""",
+}
+# Ends with the first probe that fails.
+WRAPPER = """
+import json, sys
+for name, code in json.loads(sys.argv[1]).items():
+    answer = {}
+    try:
+        exec(code, {'answer': answer})
+    except BaseException as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        text = lines[0].strip() if lines else ''
+        answer['error'] = f'{type(error).__name__}: {text}'
+        if isinstance(error, ModuleNotFoundError):
+            answer['missing'] = error.name or ''
+    print('\\n' + sys.argv[2] + json.dumps([name, answer]), flush=True)
+    if 'error' in answer:
+        break
+"""
+# What a line with an answer begins with, among all that packages print.
+MARK = 'mixmae.doctor: '
+TIMEOUT = 180
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What came of importing one package.
+
+    Attributes:
+        error: The exception in one line; empty if the import went well.
+        missing: The module the error says is not there, or empty.
+        version: As the package itself says.
+        cuda: Release of CUDA it was built with, such as ``13.0``.
+        gpu: Whether torch can use a GPU (torch only).
+        device: The GPU's name (torch only).
+        driver: CUDA release the driver can serve, as 1000 x major + 10 x
+            minor; 0 without a driver (torch only).
+    """
+
+    error: str = ''
+    missing: str = ''
+    version: str = ''
+    cuda: str | None = None
+    gpu: bool = False
+    device: str = ''
+    driver: int = 0
+
+    @property
+    def works(self) -> bool:
+        """Whether it can be imported."""
+        return not self.error
+
+    def absent(self, module: str) -> bool:
+        """Whether the import failed because ``module`` is not installed."""
+        return self.missing.split('.')[0] == module.split('.')[0]
+
+
+def run_probes(codes: Mapping[str, str]) -> dict[str, Probe]:
+    """Run probes one after another in one fresh interpreter.
+
+    Args:
+        codes: What to run, by the name of the module; see ``PROBES``.
+
+    Returns:
+        Answers by the name of the module: up to and with the first one that
+        says what failed; only the first name, if the interpreter did not end
+        as it should.
+    """
+    first = next(iter(codes))
+    try:
+        done = subprocess.run(
+            [sys.executable, '-c', WRAPPER, json.dumps(dict(codes)), MARK],
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=TIMEOUT,
+            # No checkout in the current folder may shadow what is installed.
+            cwd=tempfile.gettempdir(),
+            env={**os.environ, 'PYTHONWARNINGS': 'ignore'},
+        )
+    except subprocess.TimeoutExpired:
+        return {first: Probe(error=f'did not end within {TIMEOUT} s')}
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return {first: Probe(error=f'the interpreter crashed ({name})')}
+    lines = done.stdout.splitlines()
+    lines = [line[len(MARK) :] for line in lines if line.startswith(MARK)]
+    if done.returncode or not lines:
+        error = f'exit status {done.returncode}, no answer'
+        return {first: Probe(error=error)}
+    answers = dict(json.loads(line) for line in lines)
+    return {name: Probe(**answer) for name, answer in answers.items()}
+
+
+def run_probe(code: str) -> Probe:
+    """Run one probe in a fresh interpreter."""
+    return run_probes({'': code})['']
+
+
+def run_every_probe(codes: Mapping[str, str]) -> dict[str, Probe]:
+    """Run probes in one interpreter, and where that fails in one each.
+
+    Args:
+        codes: What to run, by the name of the module; see ``PROBES``.
+
+    Returns:
+        An answer for each name, in the order of ``codes``.
+    """
+    found = run_probes(codes)
+    found = {name: probe for name, probe in found.items() if probe.works}
+    rest = [name for name in codes if name not in found]
+    # Each probe is a process of its own; the threads only wait for them.
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        answers = pool.map(run_probe, [codes[name] for name in rest])
+        found |= dict(zip(rest, answers))
+    return {name: found[name] for name in codes}
