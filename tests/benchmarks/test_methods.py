@@ -11,7 +11,6 @@ from benchmarks.contender import Contender
 from mixmae.engine.command_line import run_tool
 from mixmae.registry import MODELS
 from tests.models.pairs import pair_config
-from tests.tools.running import run_tool as run_apart
 
 
 @pytest.fixture(autouse=True)
@@ -123,12 +122,13 @@ def test_bad_arguments_are_one_line(monkeypatch, capsys, options, message):
 
 
 @pytest.mark.slow
-def test_runs_a_method_in_a_process_of_its_own(tmp_path):
+def test_runs_a_method_in_a_process_of_its_own(monkeypatch, tmp_path, capsys):
     out = tmp_path / 'figures.json'
-    small = ['--methods', 'simmim', '--img-size', 64, '--batch', 1]
-    quick = ['--rounds', 1, '--steps', 1, '--warmup', 0, '--threads', 1]
-    small += ['--backbone', 'swin-mini']
-    done = run_apart('-m', 'benchmarks.methods', *small, *quick, '--out', out)
+    small = ['--methods', 'simmim', '--img-size', '64', '--batch', '1']
+    quick = ['--rounds', '1', '--steps', '1', '--warmup', '0']
+    small += ['--threads', '1', '--backbone', 'swin-mini', '--out', str(out)]
+    monkeypatch.setattr(sys, 'argv', ['methods', *quick, *small])
+    methods.main()
     found = json.loads(out.read_text())['summary']
     assert found['simmim']['saved_bytes_per_image']['median'] > 1e6
-    assert done.stdout.splitlines()[1].startswith('simmim ')
+    assert capsys.readouterr().out.splitlines()[1].startswith('simmim ')

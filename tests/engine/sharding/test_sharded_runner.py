@@ -35,6 +35,8 @@ SHARDED = dict(
     model_wrapper_cfg=dict(type='FullyShardedModel'),
 )
 LAST = 'epoch_2.pth'
+# Trainings that others resume.
+GONE_ON_FROM = {'whole', 'split'}
 
 
 @HOOKS.register_module(force=True)
@@ -94,9 +96,15 @@ def config(folder: Path, name: str, **changes: Any) -> Config:
     found['optim_wrapper']['constructor'] = 'LayerDecayOptimWrapperConstructor'
     found['optim_wrapper']['paramwise_cfg'] = dict(layer_decay_rate=0.8)
     found.update(launcher='pytorch', log_level='ERROR', experiment_name=name)
+    if name not in GONE_ON_FROM:
+        # To gather everything takes its time, as counting operations does.
+        found['default_hooks']['checkpoint']['interval'] = 2
+        found['default_hooks'].pop('throughput')
     found.update(changes)
     hooks = [*found.get('custom_hooks', []), dict(type='RankBytesHook')]
-    return Config({**found, 'custom_hooks': hooks})
+    found['custom_hooks'] = hooks
+    # Formatting takes as long as the training.
+    return Config(found, format_python_code=False)
 
 
 def train_all(folder: Path) -> None:
@@ -115,14 +123,15 @@ def train_all(folder: Path) -> None:
         whole={},
         split=SHARDED,
         looked_at={**SHARDED, **validation, 'custom_hooks': looks},
-        kept=dict(
+        # In other ways of going about it, too.
+        resumed=dict(
+            load_from=str(folder / 'split/epoch_1.pth'),
             runner_type='mixmae.ShardedRunner',
             model=checkpointed,
             model_wrapper_cfg=dict(
                 type='FullyShardedModel', reshard_after_forward=False
             ),
         ),
-        resumed=dict(load_from=str(folder / 'split/epoch_1.pth'), **SHARDED),
         from_whole=dict(
             load_from=str(folder / 'whole/epoch_1.pth'), **SHARDED
         ),
@@ -202,9 +211,9 @@ def test_first_steps_are_those_of_whole_models(runs, name):
     assert moved > 1e-4
 
 
-@pytest.mark.parametrize('name', ['kept', 'looked_at', 'resumed'])
+@pytest.mark.parametrize('name', ['looked_at', 'resumed'])
 def test_bit_for_bit_the_same_training(runs, name):
-    """Recomputed blocks, validation and probes, a resumed run."""
+    """Validation and probes; a resumed run, whose blocks are recomputed."""
     expected, found = written(runs, 'split'), written(runs, name)
     for key in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_equal(expected[key], found[key], key)
