@@ -62,7 +62,7 @@ def test_shards_are_looked_into(folder, tmp_path, capsys):
     pack_pictures(folder, tmp_path / 'packed')
     packed = str(tmp_path / 'packed')
     assert load_tool(TOOL).main([packed, '--sums-only']) == 0
-    assert '6 images opened, none is bad' in capsys.readouterr().out
+    assert '6 images read, none is bad' in capsys.readouterr().out
     out = tmp_path / 'bad.txt'
     assert load_tool(TOOL).main([packed, '--out', str(out)]) == 1
     assert '6 images opened, 1 bad (1 no image)' in capsys.readouterr().out

@@ -155,7 +155,8 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
         f'{count:,} {cause}' for cause, count in report.causes().most_common()
     )
     print(
-        f'{escape(str(args.folder))}: {report.opened:,} images opened, '
+        f'{escape(str(args.folder))}: {report.opened:,} images '
+        + ('read, ' if args.sums_only else 'opened, ')
         + (f'{len(report.bad):,} bad ({causes})' if causes else 'none is bad')
     )
 
