@@ -49,7 +49,7 @@ row() {
 
 # Less than ten minutes together, the starts of the scripts included.
 if [ "$part" = 1 ]; then
-    row base-best 6.5 step --arch base --batch best --rounds 3 \
+    row base-best 6.5 step --arch base --batch best --rounds 2 \
         --warmup 5 --steps 15
     row base-128 2.3 step --arch base --batch 128 --rounds 2 \
         --warmup 5 --steps 15 --no-compiled

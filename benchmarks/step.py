@@ -6,9 +6,10 @@
 A step is preprocessing of images that are on the device, forward, loss,
 backward and AdamW, the same for all. Contenders: 'fast' is what the toolbox
 does by itself, 'plain' is the same without its fast paths, 'compiled' is
-'fast' under ``torch.compile``; 'mmpretrain' is the same network there. MFU is
-the share of the rate of matrix products, measured in the same process, at
-which the FLOPs are done that the plain network needs.
+'fast' under ``torch.compile`` as one graph, 'blocks' block by block;
+'mmpretrain' is the same network there. MFU is the share of the rate of matrix
+products, measured in the same process, at which the FLOPs are done that the
+plain network needs.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def roofline(trainer: TrainingStep, found: Mapping[str, Any]) -> Figures:
         floor_seconds=floor,
         times_floor=measured / floor,
     )
-    if trainer.loss == trainer.model.loss:
+    if not trainer.compiled:
         with Roofline(rate, bandwidth) as eager:
             trainer.step()
         slowest = sorted(eager.by_operation.items(), key=lambda x: -x[1])

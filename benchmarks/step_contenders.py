@@ -142,7 +142,8 @@ def contenders(args: argparse.Namespace) -> list[Contender]:
         found['plain'] = {**ours, 'model': plain}
     found['fast'] = {**ours, 'model': model}
     if args.compiled:
-        found['compiled'] = {**found['fast'], 'compile': True}
+        found['compiled'] = {**found['fast'], 'compile': 'loss'}
+        found['blocks'] = {**found['fast'], 'compile': 'blocks'}
     threads = {'OMP_NUM_THREADS': str(args.threads)}
     return [
         Contender(name, 'benchmarks.step:measure', settings, threads)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.contender import function_of, peak_bytes
+from mixmae.engine.hooks.compile_hook import compile_parts
 from mixmae.engine.saved_bytes import SavedBytes
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
@@ -29,8 +30,8 @@ class TrainingStep:
         settings: ``build``, a function by name (see ``Contender.entry``) that
             takes ``model`` and returns a model of MMEngine's kind;
             ``img_size``, ``batch``, ``device``, ``dtype`` (a key of
-            ``DTYPES``), ``seed``; optional ``threads``, ``compile`` and
-            ``clock`` (a key of ``CLOCKS``).
+            ``DTYPES``), ``seed``; optional ``threads``, ``compile``
+            (a target of ``CompileHook``) and ``clock`` (of ``CLOCKS``).
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -41,10 +42,11 @@ class TrainingStep:
         build: Any = function_of(settings['build'])
         self.model = build(settings['model'])
         self.model.to(self.device).train()
-        self.loss: Any = self.model.loss
-        if settings.get('compile'):
+        self.compiled = bool(settings.get('compile'))
+        if self.compiled:
             # Every batch has one shape: nothing is to be guessed.
-            self.loss = torch.compile(self.loss, dynamic=False)
+            compile_parts(self.model, settings['compile'], dynamic=False)
+        self.loss: Any = self.model.loss
         self.optimizer = torch.optim.AdamW(
             [p for p in self.model.parameters() if p.requires_grad],
             lr=1e-4,

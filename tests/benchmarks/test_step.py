@@ -47,7 +47,13 @@ def arguments(monkeypatch, tool, *given):
 def test_measures_ours(monkeypatch, tiny):
     args = arguments(monkeypatch, step, '--warmup', '0', '--compiled')
     found = {one.name: one for one in step_contenders.contenders(args)}
-    assert list(found) == ['mmpretrain', 'plain', 'fast', 'compiled']
+    assert list(found) == [
+        'mmpretrain',
+        'plain',
+        'fast',
+        'compiled',
+        'blocks',
+    ]
     rows = {
         name: step.measure(dict(found[name].settings))
         for name in ('plain', 'fast')
@@ -185,7 +191,7 @@ def test_each_contender_takes_its_own_best_batch(monkeypatch, capsys):
     contenders = [
         Contender('mmpretrain', 'a:b', {'batch': 'best'}),
         Contender('fast', 'a:b', {'batch': 'best'}),
-        Contender('compiled', 'a:b', {'batch': 'best', 'compile': True}),
+        Contender('compiled', 'a:b', {'batch': 'best', 'compile': 'loss'}),
     ]
     asked = []
 

@@ -2,6 +2,7 @@
 
 from mixmae.engine.hooks.bad_files_hook import BadFilesHook
 from mixmae.engine.hooks.class_picture_hook import ClassPictureHook
+from mixmae.engine.hooks.compile_hook import CompileHook
 from mixmae.engine.hooks.durable_checkpoint_hook import (
     DurableCheckpointHook,
 )
@@ -18,6 +19,7 @@ from mixmae.engine.hooks.whole_model_hook import WholeModelHook
 __all__ = [
     'BadFilesHook',
     'ClassPictureHook',
+    'CompileHook',
     'DurableCheckpointHook',
     'FiniteGuardHook',
     'InterruptHook',

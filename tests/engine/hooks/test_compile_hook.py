@@ -1,0 +1,63 @@
+"""``torch.compile`` in runs."""
+
+import json
+
+import pytest
+import torch
+from mmengine.runner import Runner
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from mixmae.engine.hooks.compile_hook import CompileHook
+from tests.engine.tiny_run import tiny_config
+
+# Stage 1, stage 2 and the decoder; whatever their depths.
+GRAPHS = {'blocks': 3, 'loss': 1}
+
+
+def train(work_dir, **compilation):
+    """Losses and checks of a run, and its model."""
+    config = tiny_config(work_dir, counts=1)
+    config['model']['backbone']['arch']['depths'] = (3, 2)
+    config['model']['neck']['decoder']['depth'] = 2
+    config['train_cfg']['max_epochs'] = 2
+    config['experiment_name'] = '-'.join(work_dir.parts[-2:])
+    runner = Runner.from_cfg(config)
+    if compilation:
+        runner.register_hook(CompileHook(**compilation))
+    runner.train()
+    [log] = work_dir.glob('*/vis_data/scalars.json')
+    lines = map(json.loads, log.read_text().splitlines())
+    return [
+        value
+        for line in lines
+        for name, value in line.items()
+        if 'loss' in name
+    ], runner.model
+
+
+@pytest.mark.parametrize('target', GRAPHS)
+def test_compiles_once_and_changes_nothing(tmp_path, target):
+    """New masks, epochs and validation in between: the graphs stay."""
+    torch.compiler.reset()
+    counter = CompileCounterWithBackend('eager')
+    compiled, model = train(tmp_path / target, target=target, backend=counter)
+    assert counter.frame_count == GRAPHS[target]
+    plain, _ = train(tmp_path / 'plain')
+    assert len(plain) > 4
+    assert compiled == pytest.approx(plain, rel=1e-5)
+    # Nothing is left behind that could be saved or copied.
+    assert not any(
+        {'forward', 'loss'} & vars(module).keys() for module in model.modules()
+    )
+
+
+def test_a_target_must_be_known():
+    with pytest.raises(ValueError, match="target must be one of.*'model'"):
+        CompileHook('model')
+
+
+def test_there_must_be_blocks():
+    hook = CompileHook()
+    runner = type('Runner', (), {'model': torch.nn.Linear(2, 2)})
+    with pytest.raises(ValueError, match='Linear has no transformer blocks'):
+        hook.before_train(runner)
