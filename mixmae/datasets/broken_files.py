@@ -1,5 +1,6 @@
 """Which files of a data set are broken, and what takes their place."""
 
+import functools
 import logging
 import os
 from collections import Counter
@@ -62,6 +63,8 @@ class BrokenFiles:
             self.allowed = max(int(max_share * count), few)
         # 0 for sound, else the place of the cause in WORDS and 1.
         self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()
+        # The same memory. Torch would take 20 us to look at one of them.
+        self._seen = self._flags.numpy()
         self._register: BadFileRegister | None = None
         self._name = ''
 
@@ -88,6 +91,10 @@ class BrokenFiles:
             found |= self._register.samples(self._name)
         return dict(sorted(found.items()))
 
+    def knows(self, index: int) -> bool:
+        """Whether a sample, from 0 on, is known to be broken."""
+        return bool(self._seen[index])
+
     def deliver(self, index: int, prepare: Callable[[int], Any]) -> Any:
         """What ``prepare`` makes of a sample, or of its stand-in.
 
@@ -102,7 +109,7 @@ class BrokenFiles:
         stride = _stride(self.count)
         for step in range(self.count):
             place = (int(index) + step * stride) % self.count
-            if self._flags[place]:
+            if self._seen[place]:
                 continue
             if isinstance(index, SampleIndex):
                 place = index.at(place)
@@ -121,6 +128,14 @@ class BrokenFiles:
         """Counts per cause, e.g. '2 truncated, 1 empty'."""
         counts = Counter(self.found().values())
         return ', '.join(f'{n} {cause}' for cause, n in counts.most_common())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # An array would be copied; of a tensor spawned workers get the memory.
+        return {k: v for k, v in self.__dict__.items() if k != '_seen'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._seen = self._flags.numpy()
 
     def _note(self, index: int, error: BrokenImageError) -> None:
         # Setting one flag twice does no harm, so workers need no lock.
@@ -153,6 +168,7 @@ def _code(cause: str) -> int:
     return WORDS.index(cause if cause in WORDS else 'damaged') + 1
 
 
+@functools.cache
 def _stride(count: int) -> int:
     """A step that visits all of ``count`` places, far apart.
 

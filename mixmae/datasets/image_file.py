@@ -167,7 +167,12 @@ def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
     with _diagnosed(path), open(path, 'rb', buffering=0) as file:
         # Of a film that somebody named .png, this is all that is read.
         head = file.read(len(START))
-        return head + file.readall() if head == START else None
+        if head != START:
+            return None
+        size = os.fstat(file.fileno()).st_size
+        data = head + file.read(size)
+        # A short read, a file that grows, or one without a size.
+        return data if len(data) == size else data + file.readall()
 
 
 def usual_header(

@@ -43,8 +43,7 @@ def seed_generators(*numbers: int) -> None:
     The same numbers give the same streams, others independent ones. Of
     PyTorch the CPU's generator alone.
     """
-    words = np.random.SeedSequence(numbers).generate_state(4)
-    random.seed(int(words[0]))
+    words = np.random.SeedSequence(numbers).generate_state(4).tolist()
+    random.seed(words[0])
     np.random.seed(words[1])
-    seed = (int(words[2]) << 32) + int(words[3])
-    torch.default_generator.manual_seed(seed)
+    torch.default_generator.manual_seed((words[2] << 32) + words[3])

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from mixmae.datasets.staged_pipeline import Stages
 from mixmae.registry import TRANSFORMS
 
 
@@ -46,6 +47,10 @@ class DrawFlip:
                 )
         results['mirror'] = bool(np.random.random_sample() < self.prob)
         return results
+
+    def stages(self) -> Stages:
+        """See ``StagedPipeline``."""
+        return self, None, None
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(prob={self.prob})'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from numpy import ndarray
 
@@ -22,6 +23,7 @@ from mixmae.datasets.image_file import (
 )
 from mixmae.datasets.jpeg_decoder import decode_jpeg_part
 from mixmae.datasets.jpeg_header import JpegHeader
+from mixmae.datasets.staged_pipeline import Stages
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 
@@ -31,6 +33,33 @@ from mixmae.registry import TRANSFORMS
 # some only within 25.
 OVERSAMPLING = 1.5
 SHRINKS = (8, 4, 2)
+
+
+class _Decoded(NamedTuple):
+    """Pixels, uint8 BGR (H, W, 3), and where the crop lies in them.
+
+    Attributes:
+        box: of the pixels as they were before they were shrunk.
+        shrink: the part by which their sides have been shortened.
+    """
+
+    pixels: ndarray
+    box: CropBox
+    shrink: int = 1
+
+    @classmethod
+    def cropped(
+        cls, pixels: ndarray, box: CropBox, shrink: int = 1
+    ) -> _Decoded:
+        """Of these pixels no more than is needed, if they are whole ones.
+
+        They have just been written: now they are in the caches.
+        """
+        if shrink > 1:
+            return cls(pixels, box, shrink)
+        top, left, height, width = box
+        part = pixels[top : top + height, left : left + width].copy()
+        return cls(part, CropBox(0, 0, height, width))
 
 
 @TRANSFORMS.register_module()
@@ -103,6 +132,18 @@ class LoadRandomResizedCrop(LoadImage):
 
     def __call__(self, results: dict) -> dict:
         """Adds the crop to ``results``."""
+        return self._resize(self._decode(self._draw(results)))
+
+    def stages(self) -> Stages:
+        """See ``StagedPipeline``."""
+        return self._draw, self._decode, self._resize
+
+    def _draw(self, results: dict) -> dict:
+        """Reads the file and draws the crop.
+
+        Adds ``source``: the encoded JPEG and its header; or ``decoded``, for
+        what has to be decoded before its size is known.
+        """
         path = os.fspath(results['img_path'])
         content = results.pop('img_bytes', None)
         data = jpeg_content(path, content)
@@ -113,38 +154,57 @@ class LoadRandomResizedCrop(LoadImage):
                 header = usual_header(path, data, self.limits)
         if data is not None and header is not None:
             whole = header.height, header.width
-            box = self.range.draw(*whole)
-            image = self._from_jpeg(path, data, header, box)
+            results['source'] = data, header
         else:
             pixels = self.load(path, content)
             whole = pixels.shape[0], pixels.shape[1]
-            box = self.range.draw(*whole)
-            image = self._resized(pixels, box)
-        results['img'] = image
+        box = self.range.draw(*whole)
+        if header is None:
+            results['decoded'] = _Decoded(pixels, box)
         results['img_shape'] = self.size
         results['ori_shape'] = whole
         results['crop_box'] = box
         return results
 
+    def _decode(self, results: dict) -> dict:
+        """Replaces ``source`` by ``decoded``."""
+        source = results.pop('source', None)
+        if source is not None:
+            data, header = source
+            path, box = os.fspath(results['img_path']), results['crop_box']
+            results['decoded'] = self._from_jpeg(path, data, header, box)
+        return results
+
+    def _resize(self, results: dict) -> dict:
+        """Replaces ``decoded`` by ``img``."""
+        pixels, box, shrink = results.pop('decoded')
+        size, kernel = self.size, self.interpolation
+        if self.exact or shrink > 1:
+            # Boxes may begin within a pixel of what was shrunk.
+            image = resize_by_pillow(pixels, box, size, kernel, shrink)
+        else:
+            image = resize_by_torch(pixels, box, size, kernel)
+        results['img'] = image
+        return results
+
     def _from_jpeg(
         self, path: str, data: bytes, header: JpegHeader, box: CropBox
-    ) -> ndarray:
+    ) -> _Decoded:
         """The crop of a JPEG, from no more pixels than are needed."""
         shrink = self._shrink(box)
         bottom = box.top + box.height
         pixels = decode_jpeg_part(data, header, bottom, shrink)
         if pixels is not None:
-            return self._resized(pixels, box, shrink)
+            return _Decoded.cropped(pixels, box, shrink)
         if shrink == 1:
-            return self._resized(self.load(path, data), box)
+            return _Decoded.cropped(self.load(path, data), box)
         # Pillow decodes to scale, too.
         side = min(header.height, header.width) // shrink
         content = read_image(path, self.limits, side, content=data)
         pixels = content.pixels[..., ::-1]
         if pixels.shape[1] != -(-header.width // shrink):
-            shrink = 1
-            pixels = self.load(path, data)
-        return self._resized(pixels, box, shrink)
+            return _Decoded.cropped(self.load(path, data), box)
+        return _Decoded(pixels, box, shrink)
 
     def _shrink(self, box: CropBox) -> int:
         """By how much a JPEG may be shrunk while it is decoded."""
@@ -152,16 +212,6 @@ class LoadRandomResizedCrop(LoadImage):
         ratio = min(box.height / height, box.width / width)
         fitting = (n for n in SHRINKS if n * OVERSAMPLING <= ratio)
         return next(fitting, 1)
-
-    def _resized(
-        self, pixels: ndarray, box: CropBox, shrink: int = 1
-    ) -> ndarray:
-        if self.exact or shrink > 1:
-            # Boxes may begin within a pixel of what was shrunk.
-            return resize_by_pillow(
-                pixels, box, self.size, self.interpolation, shrink
-            )
-        return resize_by_torch(pixels, box, self.size, self.interpolation)
 
     def __repr__(self) -> str:
         return (

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
 
+from mixmae.datasets.staged_pipeline import Stages
 from mixmae.registry import TRANSFORMS
 
 
@@ -61,6 +62,10 @@ class PackImage:
         if 'mirror' in results:
             packed['mirror'] = results['mirror']
         return packed
+
+    def stages(self) -> Stages:
+        """See ``StagedPipeline``."""
+        return None, None, self
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(meta_keys={self.meta_keys})'

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
+from mixmae.datasets.staged_pipeline import Stages
 from mixmae.registry import TRANSFORMS
 
 
@@ -42,6 +43,10 @@ class SeedSample:
         seed_generators(index.seed, index.epoch, int(index))
         results['sample_idx'] = int(index)
         return results
+
+    def stages(self) -> Stages:
+        """See ``StagedPipeline``."""
+        return self, None, None
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
