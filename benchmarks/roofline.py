@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import flop_registry
+
+from mixmae.engine.moved_bytes import moved_bytes
 
 aten = torch.ops.aten
 # Float32 weights, gradients and both moments of AdamW: weights are read in
@@ -61,7 +62,7 @@ class Roofline(TorchDispatchMode):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         flops = self._flops(func, args, kwargs, out)
-        moved = _moved(func, args, kwargs, out)
+        moved = moved_bytes(func, args, kwargs, out)
         seconds: float = max(
             flops / self.flops_per_second, moved / self.bytes_per_second
         )
@@ -77,42 +78,6 @@ class Roofline(TorchDispatchMode):
         if formula is None:
             return 0
         return int(formula(*args, **kwargs, out_val=out))
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    return (x for x in tree_iter(tree) if isinstance(x, Tensor))
-
-
-def _bytes(tensor: Tensor) -> int:
-    """What is touched of it; an expanded tensor has less than its size."""
-    shape = zip(tensor.shape, tensor.stride(), strict=True)
-    count = 1
-    for size, stride in shape:
-        count *= size if stride else 1
-    return count * tensor.element_size()
-
-
-def _moved(func: Any, args: tuple, kwargs: dict, out: Any) -> int:
-    """Bytes read and written; none by what only makes views or room."""
-    read = list(_tensors((args, kwargs)))
-    known = {x.untyped_storage().data_ptr() for x in read}
-    made = [
-        x for x in _tensors(out) if x.untyped_storage().data_ptr() not in known
-    ]
-    changed = list(_written(func, args, kwargs))
-    if not (made or changed) or 'empty' in func._schema.name:
-        return 0
-    return sum(map(_bytes, [*read, *made, *changed]))
-
-
-def _written(func: Any, args: tuple, kwargs: dict) -> Iterator[Tensor]:
-    """The arguments that an operation changes."""
-    for place, argument in enumerate(func._schema.arguments):
-        alias = argument.alias_info
-        if alias is None or not alias.is_write:
-            continue
-        value = args[place] if place < len(args) else kwargs.get(argument.name)
-        yield from _tensors(value)
 
 
 def _attention(

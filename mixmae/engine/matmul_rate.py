@@ -1,4 +1,4 @@
-"""What a device can do at most, measured: products and memory traffic."""
+"""What a device can do, measured: products, memory traffic, small steps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch import nn
+
+from mixmae.engine.moved_bytes import MovedBytes
 
 # Sides of the matrices: from one that any device is done with soon to one at
 # which a device of the kind runs at its best.
@@ -19,6 +22,8 @@ COPY_BYTES = {'cpu': 2**27, 'cuda': 2**30}
 # Longest time of one product or copy to be taken as a sample, in seconds.
 SAMPLE_SECONDS = 0.06
 SAMPLES = 5
+# Of the network whose steps cost nothing but calls.
+BLOCKS, SMALL = 24, 8
 
 
 def matmul_rate(
@@ -64,6 +69,44 @@ def memory_rate(device: torch.device | str = 'cpu') -> float:
     target = torch.empty_like(source)
     target.copy_(source)
     return 2 * size / _median_seconds(lambda: target.copy_(source), device)
+
+
+def operation_seconds() -> float:
+    """What each operation of a training step costs, however small it is.
+
+    Python, PyTorch's dispatcher, autograd and the optimizer, on the CPU: the
+    time of a step of a network that computes next to nothing, over the
+    operations of its forward pass.
+    """
+    # No random numbers: that would change what the training draws.
+    with torch.random.fork_rng(devices=[]):
+        layers = [_SmallBlock() for _ in range(BLOCKS)]
+    network = nn.Sequential(*layers)
+    optimizer = torch.optim.AdamW(network.parameters())
+    images = torch.ones(SMALL, SMALL)
+    with MovedBytes() as forward:
+        network(images).sum()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        network(images).sum().backward()
+        optimizer.step()
+
+    step()
+    seconds = _median_seconds(step, torch.device('cpu'))
+    return seconds / forward.operations
+
+
+class _SmallBlock(nn.Module):
+    """What a network is made of, as small as can be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(SMALL)
+        self.map = nn.Linear(SMALL, SMALL)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + nn.functional.gelu(self.map(self.norm(x)))
 
 
 def _product(

@@ -11,20 +11,23 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mixmae.engine.flops import (
+    TrainingWork,
     forward_inputs,
     mask_for,
-    training_flops,
+    training_work,
     without_values,
 )
+from mixmae.engine.moved_bytes import MovedBytes
 from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.engine.sharding.fully_sharded_model import BLOCKS
 
 FLOAT = 4
 # Numbers that an optimizer keeps of each trained parameter.
 STATES = {'Adam': 2, 'AdamW': 2, 'LAMB': 2, 'Lion': 1, 'SGD': 1, 'LARS': 1}
-# Of the saved activations, for what comes and goes beside them: gradients of
-# activations, workspaces of kernels, gaps.
-TEMPORARIES = 0.15
+# Tensors as large as the largest one that come and go beside the saved
+# activations: what a block's backward pass computes again, gradients of
+# activations, gaps. Measured on a CPU: 4 to 8.
+TEMPORARIES = 7
 
 
 class SavedActivations(NamedTuple):
@@ -33,10 +36,17 @@ class SavedActivations(NamedTuple):
     Attributes:
         image: of each image.
         batch: of a batch of any size: weights in another dtype.
+        largest: the largest tensor that is made, of each image.
     """
 
     image: float
     batch: float
+    largest: float = 0.0
+
+    def at_work(self, batch: int) -> float:
+        """With what comes and goes beside them."""
+        image = self.image + TEMPORARIES * self.largest
+        return self.batch + batch * image
 
 
 class Needs(NamedTuple):
@@ -69,7 +79,7 @@ class Network(NamedTuple):
 
     Attributes:
         parameters, trained: numbers of them.
-        flops: see ``training_flops``.
+        work: of an image in training, in the type it is computed in.
         saved: activations.
         gathered: parameters that are whole at a time where devices share
             them.
@@ -77,7 +87,7 @@ class Network(NamedTuple):
 
     parameters: int
     trained: int
-    flops: float
+    work: TrainingWork
     saved: SavedActivations
     gathered: int = 0
 
@@ -102,15 +112,17 @@ class Network(NamedTuple):
         Raises:
             ValueError: the model does not take such images.
         """
-        flops = training_flops(model, image_shape)
+        work = training_work(model, image_shape).of_type(dtype)
         small, large = 2, 4
-        few = _saved(model, (small, *image_shape), device, dtype)
-        many = _saved(model, (large, *image_shape), device, dtype)
+        few, least = _saved(model, (small, *image_shape), device, dtype)
+        many, largest = _saved(model, (large, *image_shape), device, dtype)
         image = (many - few) / (large - small)
+        # No cast of weights, which any batch has.
+        grown = (largest - least) / (large - small)
         trained = [x.numel() for x in model.parameters() if x.requires_grad]
-        saved = SavedActivations(image, few - small * image)
+        saved = SavedActivations(image, few - small * image, grown)
         whole = gathered_parameters(model, blocks)
-        return cls(_size(model), sum(trained), flops, saved, whole)
+        return cls(_size(model), sum(trained), work, saved, whole)
 
     def needs(
         self,
@@ -128,14 +140,13 @@ class Network(NamedTuple):
             shards: devices that share parameters, gradients and states.
         """
         trained = FLOAT * self.trained / shards
-        saved = self.saved.batch + batch * self.saved.image
         return Needs(
             process,
             FLOAT * self.parameters / shards,
             trained,
             STATES.get(optimizer, 2) * trained,
             2 * FLOAT * self.gathered if shards > 1 else 0.0,
-            (1 + TEMPORARIES) * saved,
+            self.saved.at_work(batch),
         )
 
     def largest_batch(
@@ -143,7 +154,7 @@ class Network(NamedTuple):
     ) -> int:
         """Images that fit into so much memory; 0 if none does."""
         fixed = self.needs(0, optimizer, process, shards).total
-        image = (1 + TEMPORARIES) * self.saved.image
+        image = self.saved.at_work(1) - self.saved.batch
         return max(0, math.floor((memory - fixed) / image))
 
     def checkpoint(self, optimizer: str = 'AdamW') -> float:
@@ -245,8 +256,11 @@ def _size(module: nn.Module) -> int:
 
 def _saved(
     model: nn.Module, shape: Sequence[int], device: str, dtype: torch.dtype
-) -> int:
-    """Bytes that autograd keeps of a forward pass, which is not computed."""
+) -> tuple[int, int]:
+    """Bytes that autograd keeps of a forward pass, which is not computed.
+
+    And those of the largest tensor that is made in it.
+    """
     # Drawing it looks at values.
     mask = mask_for(model, shape)
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -261,7 +275,8 @@ def _saved(
         )
         torch.autocast_increment_nesting()
         try:
-            with SavedBytes(fake) as saved, torch.enable_grad():
+            made = MovedBytes()
+            with SavedBytes(fake) as saved, torch.enable_grad(), made:
                 # Alive, so that nothing is freed before it is counted.
                 kept = fake(**inputs)
             total = saved.total
@@ -271,4 +286,4 @@ def _saved(
                 torch.clear_autocast_cache()
             torch.set_autocast_enabled(device, before)
             torch.set_autocast_dtype(device, before_dtype)
-    return total
+    return total, made.largest

@@ -5,7 +5,9 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from mixmae.engine.flops import TrainingWork
 from mixmae.engine.run_plan import (
+    TEMPORARIES,
     Network,
     SavedActivations,
     Schedule,
@@ -46,14 +48,14 @@ def test_a_gpu_need_not_be_there():
 
 
 def test_memory_of_a_device():
-    saved = SavedActivations(image=100.0, batch=40.0)
-    network = Network(1000, 900, flops=1.0, saved=saved)
+    saved = SavedActivations(image=100.0, batch=40.0, largest=10.0)
+    network = Network(1000, 900, TrainingWork(1.0), saved)
     needs = network.needs(8, 'AdamW', process=7.0)
     assert needs.process == 7
     assert needs.parameters == 4000
     assert needs.gradients == 3600
     assert needs.optimizer == 7200
-    assert needs.activations == pytest.approx(1.15 * 840)
+    assert needs.activations == 840 + 8 * TEMPORARIES * 10
     assert network.needs(8, 'SGD').optimizer == 3600
     shared = network._replace(gathered=50).needs(8, shards=2)
     assert shared.parameters == 2000 and shared.gathered == 400

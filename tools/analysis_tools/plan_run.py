@@ -8,7 +8,9 @@
 Parameters, operations and activations are counted in the model itself; no
 GPU is needed. What GPUs do at most is what their vendor says. How much of it
 training reaches is assumed, unless --mfu says it, or --log, by another run on
-devices of this kind. `--gpu cpu` is this machine, measured now.
+devices of this kind: its network may be another one, for what it took is
+divided into products, traffic and calls. `--gpu cpu` is this machine,
+measured now.
 
 Not in the time: validation, checkpoints, waiting for data.
 """
@@ -36,6 +38,7 @@ from mixmae.engine.device_rates import (
     DeviceRates,
     MeasuredRates,
 )
+from mixmae.engine.flops import TrainingWork
 from mixmae.engine.run_plan import Network, Schedule
 from mixmae.engine.run_settings import RunSettings
 from mixmae.engine.sharding.fully_sharded_model import BLOCKS
@@ -107,28 +110,34 @@ def network_of(cfg: Config, side: int, device: DeviceRates) -> Network:
     return Network.of(model, shape, device.type, device.dtype, blocks)
 
 
-def efficiency(
-    args: argparse.Namespace, device: DeviceRates
+def seconds_per_image(
+    args: argparse.Namespace,
+    device: DeviceRates,
+    work: TrainingWork,
+    batch: int,
 ) -> tuple[float, str]:
-    """Share of the peak that is reached, and who says so.
+    """What a device takes for an image, and who says so.
 
     Raises:
         ConfigError: a log is of other devices.
     """
-    if args.mfu is not None:
-        return args.mfu, 'given'
     if args.log is None:
-        return ASSUMED_MFU[device.type], 'assumed, not measured'
+        share, source = args.mfu, 'given'
+        if share is None:
+            share = ASSUMED_MFU[device.type]
+            source = 'assumed, not measured'
+        return work.flops / (device.peak * share), source
     log = MeasuredRates.of_log(args.log)
-    # A CPU's peak depends on what else runs: that of the log is as good.
-    share = log.flops / (log.matmul if device.type == 'cpu' else device.peak)
     if device.type != 'cpu' and not 0.02 < log.matmul / device.peak < 1.1:
         raise ConfigError(
             f'{args.log}: a device of that run does {log.matmul / 1e12:.3g} '
             f'TFLOP/s in matrix products, a {device.kind} '
             f'{device.peak / 1e12:.3g}: it is of another kind; give --mfu'
         )
-    return share, f'measured in {args.log}'
+    step = log.step_time(device)
+    if step is None:
+        return work.flops / log.flops, f'that of {args.log}'
+    return step.seconds(work, batch) / batch, f'from {args.log}'
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
@@ -137,7 +146,6 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     init_default_scope(cfg.get('default_scope', 'mixmae'))
     settings = RunSettings.of(cfg, args.images, args.size)
     device = DeviceRates.of(args.gpu, settings.dtype)
-    share, share_source = efficiency(args, device)
     batch = args.batch or settings.batch
     schedule = Schedule.of(
         settings.images,
@@ -153,7 +161,9 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     memory = device.memory
     if device.type == 'cpu':
         memory /= min(args.num, args.per_node)
-    rate = device.peak * share / network.flops
+    flops = network.work.flops
+    seconds, source = seconds_per_image(args, device, network.work, batch)
+    rate = 1 / seconds
     nodes = math.ceil(args.num / args.per_node)
     node_rate = rate * min(args.num, args.per_node)
     checkpoint = network.checkpoint(settings.optimizer)
@@ -166,20 +176,22 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
         'parameters': network.parameters,
         'trained_parameters': network.trained,
         'image_side': settings.side,
-        'flops_per_image': network.flops,
+        'flops_per_image': flops,
+        'moved_per_image': network.work.moved,
         'images': settings.images,
         'epochs': settings.epochs,
         'updates': schedule.updates,
         'images_per_update': schedule.update,
         'batch': batch,
         'accumulative_counts': schedule.accumulation,
-        'flops': network.flops * schedule.trained_images,
+        'flops': flops * schedule.trained_images,
         'peak': device.peak,
         'peak_source': device.peak_source,
         'bandwidth': device.bandwidth,
-        'mfu': share,
-        'mfu_source': share_source,
+        'mfu': flops * rate / device.peak,
+        'mfu_source': source,
         'img_per_s': rate * args.num,
+        'seconds_per_iteration': batch * seconds,
         'seconds': schedule.trained_images / (rate * args.num),
         'memory': memory,
         'needs': {**needs._asdict(), 'total': needs.total},
@@ -223,7 +235,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         'speed': f'{found["mfu"]:.1%} ({found["mfu_source"]}) of '
         f'{found["peak"] / 1e12:.4g} TFLOP/s ({found["peak_source"]}): '
         f'{found["img_per_s"]:,.0f} img/s',
-        'time': f'{time}, without validation and pauses',
+        'time': f'{time}, {found["seconds_per_iteration"]:.3g} s for each '
+        f'batch, without validation and pauses',
         'memory': f'{needs["total"] / 1e9:.2f} of {found["memory"] / 1e9:.0f} '
         f'GB per device: {parts} GB; {fits}, and batches up to '
         f'{found["largest_batch"]:,} would',
