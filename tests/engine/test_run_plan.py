@@ -1,11 +1,14 @@
 """Planned memory and schedules against what is really kept and done."""
 
+import functools
+
 import pytest
 import torch
 from mmengine.config import Config
 from torch import nn
 
 from mixmae.engine.flops import TrainingWork
+from mixmae.engine.moved_bytes import MovedBytes
 from mixmae.engine.run_plan import (
     TEMPORARIES,
     Network,
@@ -20,28 +23,35 @@ from tests.engine.tiny_run import MODEL
 from tests.models.parts import random_images, random_mask
 
 
+@functools.cache
+def tiny_network(device, dtype):
+    """A tiny MixMAE's, whose blocks keep no scores, and the model."""
+    backbone = {**MODEL['backbone'], 'scores': 'recomputed'}
+    model = MODELS.build({**MODEL, 'backbone': backbone})
+    return Network.of(model, (3, 32, 32), device, dtype), model
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_activations_are_those_of_a_real_batch(dtype):
     """The network is not run for it; what a batch keeps is linear."""
-    model = MODELS.build(MODEL)
-    network = Network.of(model, (3, 32, 32), 'cpu', dtype)
+    network, model = tiny_network('cpu', dtype)
     assert not torch.is_autocast_enabled('cpu')
+    images, mask = random_images(6, 32, 32), random_mask(32, 32, cell=8)
     with (
         SavedBytes(model) as saved,
+        MovedBytes() as made,
         torch.autocast('cpu', dtype, enabled=dtype != torch.float32),
     ):
-        images, mask = random_images(6, 32, 32), random_mask(32, 32, cell=8)
         model(images, mask=mask, mode='loss')
     planned = network.saved.batch + 6 * network.saved.image
     assert planned == pytest.approx(saved.total, rel=0.01)
+    assert 6 * network.saved.largest == made.largest
 
 
 def test_a_gpu_need_not_be_there():
     """A CPU would keep about the same."""
-    backbone = {**MODEL['backbone'], 'scores': 'recomputed'}
-    model = MODELS.build({**MODEL, 'backbone': backbone})
     gpu, cpu = (
-        Network.of(model, (3, 32, 32), device, torch.bfloat16).saved
+        tiny_network(device, torch.bfloat16)[0].saved
         for device in ('cuda', 'cpu')
     )
     assert gpu.image == pytest.approx(cpu.image, rel=0.35)

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 from tests.engine.test_device_rates import ROW, write_log
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
@@ -47,6 +49,43 @@ def test_the_plan_for_people(call):
     assert '25.0% (given) of 67 TFLOP/s (NVIDIA H200' in text
     assert '3 epochs of 19 images, 6 updates by 8 images: 2 x 2 x 2' in text
     assert 'fits, and batches up to' in text
+
+
+def test_a_plan_and_a_real_run(monkeypatch, capsys, config, tmp_path):
+    """Counts agree, and the run's own log says how long it will take."""
+    run = Config.fromfile(config)
+    run.log_level = 'ERROR'
+    run.experiment_name = 'planned'
+    run.val_cfg = run.val_dataloader = run.val_evaluator = None
+    runner = Runner.from_cfg(run)
+    runner.train()
+    folder = tmp_path / 'run'
+    [log] = folder.glob('*/vis_data/scalars.json')
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    capsys.readouterr()
+    call_tool(
+        monkeypatch, TOOL, config, '--gpu', 'cpu', '--log', folder, '--json'
+    )
+    found = json.loads(capsys.readouterr().out)
+    last = rows[-1]
+    iterations = found['updates'] * found['accumulative_counts']
+    assert iterations == runner.iter == len(rows) == 12
+    assert found['epochs'] == runner.epoch == 3
+    assert found['batch'] == last['batch_size'] == 4
+    assert found['flops_per_image'] == last['gflops_per_image'] * 1e9
+    assert found['moved_per_image'] == last['moved_gb_per_image'] * 1e9
+    counts = [x.numel() for x in runner.model.parameters()]
+    assert found['parameters'] == sum(counts)
+    # Weights and moments; beside them what has no size to speak of.
+    stored = (folder / 'epoch_3.pth').stat().st_size
+    assert found['checkpoint'] == pytest.approx(stored, rel=0.5)
+    speeds = [
+        row['img_per_s'] / (1 - row['data_wait'])
+        for row in rows
+        if 'img_per_s' in row
+    ]
+    middle = sorted(speeds)[(len(speeds) - 1) // 2 :][: 2 - len(speeds) % 2]
+    assert found['img_per_s'] == pytest.approx(sum(middle) / len(middle))
 
 
 @pytest.mark.parametrize(

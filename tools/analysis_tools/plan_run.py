@@ -110,23 +110,16 @@ def network_of(cfg: Config, side: int, device: DeviceRates) -> Network:
     return Network.of(model, shape, device.type, device.dtype, blocks)
 
 
-def seconds_per_image(
-    args: argparse.Namespace,
-    device: DeviceRates,
-    work: TrainingWork,
-    batch: int,
-) -> tuple[float, str]:
-    """What a device takes for an image, and who says so.
+def read_log(
+    args: argparse.Namespace, device: DeviceRates
+) -> MeasuredRates | None:
+    """What ``--log`` says.
 
     Raises:
-        ConfigError: a log is of other devices.
+        ConfigError: it is of other devices.
     """
     if args.log is None:
-        share, source = args.mfu, 'given'
-        if share is None:
-            share = ASSUMED_MFU[device.type]
-            source = 'assumed, not measured'
-        return work.flops / (device.peak * share), source
+        return None
     log = MeasuredRates.of_log(args.log)
     if device.type != 'cpu' and not 0.02 < log.matmul / device.peak < 1.1:
         raise ConfigError(
@@ -134,10 +127,26 @@ def seconds_per_image(
             f'TFLOP/s in matrix products, a {device.kind} '
             f'{device.peak / 1e12:.3g}: it is of another kind; give --mfu'
         )
-    step = log.step_time(device)
-    if step is None:
-        return work.flops / log.flops, f'that of {args.log}'
-    return step.seconds(work, batch) / batch, f'from {args.log}'
+    return log
+
+
+def seconds_per_image(
+    args: argparse.Namespace,
+    log: MeasuredRates | None,
+    device: DeviceRates,
+    work: TrainingWork,
+    batch: int,
+) -> tuple[float, str]:
+    """What a device takes for an image, and who says so."""
+    if log is not None:
+        step = log.step_time(device)
+        if step is None:
+            return work.flops / log.flops, f'that of {args.log}'
+        return step.seconds(work, batch) / batch, f'from {args.log}'
+    share, source = args.mfu, 'given'
+    if share is None:
+        share, source = ASSUMED_MFU[device.type], 'assumed, not measured'
+    return work.flops / (device.peak * share), source
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
@@ -146,6 +155,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     init_default_scope(cfg.get('default_scope', 'mixmae'))
     settings = RunSettings.of(cfg, args.images, args.size)
     device = DeviceRates.of(args.gpu, settings.dtype)
+    log = read_log(args, device)
     batch = args.batch or settings.batch
     schedule = Schedule.of(
         settings.images,
@@ -162,7 +172,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     if device.type == 'cpu':
         memory /= min(args.num, args.per_node)
     flops = network.work.flops
-    seconds, source = seconds_per_image(args, device, network.work, batch)
+    seconds, source = seconds_per_image(args, log, device, network.work, batch)
     rate = 1 / seconds
     nodes = math.ceil(args.num / args.per_node)
     node_rate = rate * min(args.num, args.per_node)
