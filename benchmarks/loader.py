@@ -54,6 +54,7 @@ from mixmae.registry import DATASETS
 EQUAL = 99.0
 # Images that a loader's worker is asked for at once.
 BATCH = 64
+WARM_UP = 2 * BATCH
 # Crops that are compared with the exact ones.
 COMPARED = 64
 COLUMNS = [
@@ -74,7 +75,10 @@ def measure(settings: dict[str, Any]) -> Figures:
     seed, passes = settings['seed'], settings['passes']
     dataset = DATASETS.build(settings['dataset'])
     count = len(dataset)
-    batch(dataset, range(min(count, 16)), seed, passes)
+    # The memory of a batch, too, is there afterwards.
+    for first in range(0, min(count, WARM_UP), BATCH):
+        indices = range(first, min(first + BATCH, count))
+        batch(dataset, indices, seed, passes)
     start = time.process_time()
     for epoch in range(passes):
         for first in range(0, count, BATCH):
@@ -226,7 +230,7 @@ def parse_args() -> argparse.Namespace:
     add('--data', type=Path, metavar='FOLDER', help='of images')
     add('--images', type=int, default=64, help='to generate without it')
     add('--size', type=int, default=224, help='of crops, in pixels')
-    add('--passes', type=int, default=1, help='over the images, per process')
+    add('--passes', type=int, default=2, help='over the images, per process')
     add(
         '--short-side',
         type=int,

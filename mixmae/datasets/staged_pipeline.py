@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mixmae.datasets.broken_image_error import BrokenImageError
 
 Step = Callable[[dict], dict]
-# Of a transform: what reads and draws, what decodes, and what is left; None
-# where it has nothing to do. Called one after the other they are the
-# transform. The last two draw no random number, and no stage looks at what
-# later ones of other transforms add.
-Stages = tuple[Step | None, Step | None, Step | None]
-# So many samples are under way at once; their crops are.
-TOGETHER = 12
+# So many samples are under way at once.
+TOGETHER = 16
+
+
+class Stages(NamedTuple):
+    """What a transform does in each stage, if anything.
+
+    Called one after the other they are the transform. ``draw`` alone may draw
+    random numbers. None needs what a later stage of another transform adds.
+    """
+
+    read: Step | None = None
+    draw: Step | None = None
+    decode: Step | None = None
+    resize: Step | None = None
+    pack: Step | None = None
 
 
 class StagedPipeline:
@@ -23,9 +32,9 @@ class StagedPipeline:
     Decoding an image empties the caches of a core, and all that is done
     between two of them (opening a file, seeding, drawing, packing) then takes
     several times as long as it would by itself: a quarter of the whole. Here
-    it is done for some samples, then all of these are decoded, then resized
-    and packed. Each is the same as by itself: what it draws follows its own
-    seed.
+    some samples are read, then crops are drawn for all of these, then they are
+    decoded, and so on. Each is the same as by itself: what it draws follows
+    its own seed.
 
     Args:
         transforms: of the pipeline; see ``of``.

@@ -14,7 +14,11 @@ from mixmae.datasets import PackedImages, UnlabeledImageFolder
 from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.samplers.sample_index import SampleIndex
-from mixmae.datasets.staged_pipeline import TOGETHER, StagedPipeline
+from mixmae.datasets.staged_pipeline import (
+    TOGETHER,
+    StagedPipeline,
+    Stages,
+)
 from tests.datasets.packed_pictures import pack_pictures
 from tests.datasets.photographs import photograph, turned, write_jpeg
 
@@ -172,7 +176,7 @@ class Noted:
 
             return step
 
-        return stage('a'), stage('b'), None
+        return Stages(read=stage('a'), decode=stage('b'))
 
 
 def test_stage_by_stage():

@@ -50,7 +50,7 @@ class DrawFlip:
 
     def stages(self) -> Stages:
         """See ``StagedPipeline``."""
-        return self, None, None
+        return Stages(draw=self)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(prob={self.prob})'

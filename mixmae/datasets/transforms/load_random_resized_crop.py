@@ -132,46 +132,50 @@ class LoadRandomResizedCrop(LoadImage):
 
     def __call__(self, results: dict) -> dict:
         """Adds the crop to ``results``."""
-        return self._resize(self._decode(self._draw(results)))
+        results = self._draw(self._read(results))
+        return self._resize(self._decode(results))
 
     def stages(self) -> Stages:
         """See ``StagedPipeline``."""
-        return self._draw, self._decode, self._resize
+        return Stages(self._read, self._draw, self._decode, self._resize)
 
-    def _draw(self, results: dict) -> dict:
-        """Reads the file and draws the crop.
+    def _read(self, results: dict) -> dict:
+        """Reads JPEGs.
 
-        Adds ``source``: the encoded JPEG and its header; or ``decoded``, for
-        what has to be decoded before its size is known.
+        Adds ``img_bytes`` and ``header``, which is None where a crop cannot
+        be drawn before all is decoded.
         """
         path = os.fspath(results['img_path'])
-        content = results.pop('img_bytes', None)
-        data = jpeg_content(path, content)
+        data = jpeg_content(path, results.get('img_bytes'))
         header = None
         if data is not None:
-            content = data
+            results['img_bytes'] = data
             if not self.exact:
                 header = usual_header(path, data, self.limits)
-        if data is not None and header is not None:
-            whole = header.height, header.width
-            results['source'] = data, header
-        else:
+        results['header'] = header
+        return results
+
+    def _draw(self, results: dict) -> dict:
+        """Draws the crop; decodes what has no size otherwise."""
+        header = results['header']
+        if header is None:
+            path, content = results['img_path'], results.pop('img_bytes', None)
             pixels = self.load(path, content)
             whole = pixels.shape[0], pixels.shape[1]
+        else:
+            whole = header.height, header.width
         box = self.range.draw(*whole)
         if header is None:
-            results['decoded'] = _Decoded(pixels, box)
-        results['img_shape'] = self.size
-        results['ori_shape'] = whole
-        results['crop_box'] = box
+            results['decoded'] = _Decoded.cropped(pixels, box)
+        results['ori_shape'], results['crop_box'] = whole, box
         return results
 
     def _decode(self, results: dict) -> dict:
-        """Replaces ``source`` by ``decoded``."""
-        source = results.pop('source', None)
-        if source is not None:
-            data, header = source
+        """Decodes what is needed of a JPEG."""
+        header = results.pop('header')
+        if header is not None:
             path, box = os.fspath(results['img_path']), results['crop_box']
+            data = results.pop('img_bytes')
             results['decoded'] = self._from_jpeg(path, data, header, box)
         return results
 
@@ -185,6 +189,7 @@ class LoadRandomResizedCrop(LoadImage):
         else:
             image = resize_by_torch(pixels, box, size, kernel)
         results['img'] = image
+        results['img_shape'] = size
         return results
 
     def _from_jpeg(

@@ -65,7 +65,7 @@ class PackImage:
 
     def stages(self) -> Stages:
         """See ``StagedPipeline``."""
-        return None, None, self
+        return Stages(pack=self)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(meta_keys={self.meta_keys})'

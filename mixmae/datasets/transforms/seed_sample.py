@@ -46,7 +46,7 @@ class SeedSample:
 
     def stages(self) -> Stages:
         """See ``StagedPipeline``."""
-        return self, None, None
+        return Stages(draw=self)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
