@@ -18,6 +18,9 @@ import mixmae.models
 
 # What any run imports at its start is shared by those that are forked.
 IMPORTED = (matplotlib, torchvision, mixmae)
+# If the first backward pass of a process is one of a compiled graph, those
+# that are forked from it refuse any (seen in torch 2.12).
+torch.zeros(1, requires_grad=True).sum().backward()
 _started: list[multiprocessing.Process] = []
 
 
