@@ -129,12 +129,9 @@ class BrokenFiles:
         counts = Counter(self.found().values())
         return ', '.join(f'{n} {cause}' for cause, n in counts.most_common())
 
-    def __getstate__(self) -> dict[str, Any]:
-        # An array would be copied; of a tensor spawned workers get the memory.
-        return {k: v for k, v in self.__dict__.items() if k != '_seen'}
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        # An array is sent as a copy; of a tensor, workers get the memory.
         self._seen = self._flags.numpy()
 
     def _note(self, index: int, error: BrokenImageError) -> None:
