@@ -112,7 +112,8 @@ $(STAMPS)/dev: $(STAMPS)/base requirements/tests.txt
 # The wheel is built beside the environment and swapped in when it has been
 # seen to import: a failed build leaves the base tier in working order.
 $(STAMPS)/full: $(STAMPS)/base requirements/full.txt \
-		requirements/full-no-deps.txt .dev_scripts/build_mmcv_ops.py
+		requirements/full-no-deps.txt .dev_scripts/build_mmcv_ops.py \
+		$(wildcard .dev_scripts/mmcv_ops/*.py)
 	@echo 'installing the full tier'
 	$(INSTALL) --quiet -r requirements/full.txt
 	$(INSTALL) --quiet --no-deps -r requirements/full-no-deps.txt
