@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 
 import cv2
 import numpy as np
@@ -31,6 +32,20 @@ def write(path, suffix_format, image=None):
     image = Image.fromarray(noise(64, 64, 3)) if image is None else image
     image.save(path, suffix_format)
     return path
+
+
+def test_a_file_that_comes_in_pieces(tmp_path):
+    """A pipe: its size is not known, and a read gives what is there."""
+    whole = write(tmp_path / 'whole.jpg', 'JPEG')
+    pipe = tmp_path / 'pipe.jpg'
+    os.mkfifo(pipe)
+    writer = threading.Thread(
+        target=pipe.write_bytes, args=(whole.read_bytes(),)
+    )
+    writer.start()
+    found = image_file.jpeg_content(str(pipe))
+    writer.join()
+    assert found == whole.read_bytes()
 
 
 def test_contents_that_are_no_image(tmp_path):

@@ -45,6 +45,14 @@ def test_a_sample_that_stands_in_is_seeded_by_the_same_epoch():
     assert again == drawn(SampleIndex(5, 7, 2))
 
 
+def test_streams_stay_what_they_were():
+    """Or else runs would go on with other crops after an update."""
+    seed_generators(1, 2, 3)
+    drawn = random.getrandbits(32), np.random.randint(2**31)
+    assert drawn == (762547018, 1990232836)
+    assert torch.randint(2**31, ()).item() == 289350370
+
+
 def test_streams_are_unlike_each_other():
     first = []
     for step in range(200):
