@@ -20,6 +20,9 @@ from mixmae.structures import CellMask
 ATTENTION = (AttentionHeads, ReducedAttention)
 # Pairing needs two images where nothing keeps them apart.
 BATCH = 2
+# So many that what a batch has once is little beside what each image has.
+# Nothing is computed: they cost no more.
+LARGE_BATCH = 16
 # The backward pass reads and writes about twice what the forward pass does:
 # gradients of what came in, and of what went out.
 PASSES = 3
@@ -35,15 +38,20 @@ class TrainingWork(NamedTuple):
             write, each taken by itself; those of the forward pass, which are
             counted, thrice. In float32, weights left out.
         operations: of a forward pass, of a batch of any size.
+        largest: bytes of the largest tensor of a forward pass, in float32.
     """
 
     flops: float
     moved: float = 0.0
     operations: int = 0
+    largest: float = 0.0
 
     def of_type(self, dtype: torch.dtype) -> TrainingWork:
         """The same where all that moves is of another type."""
-        return self._replace(moved=self.moved * dtype.itemsize / FLOAT)
+        scale = dtype.itemsize / FLOAT
+        return self._replace(
+            moved=scale * self.moved, largest=scale * self.largest
+        )
 
 
 def training_flops(
@@ -105,10 +113,11 @@ def _count(
     image_shape: Sequence[int],
     moved: MovedBytes | None = None,
 ) -> TrainingWork:
+    batch = BATCH if moved is None else LARGE_BATCH
     image_shape = tuple(image_shape)
     try:
         skeleton = without_values(model).train()
-        shape = (BATCH, *image_shape)
+        shape = (batch, *image_shape)
         inputs = forward_inputs(shape, mask_for(model, shape), 'meta')
         counting = moved or contextlib.nullcontext()
         with _Tally(skeleton) as tally, torch.enable_grad(), counting:
@@ -120,13 +129,14 @@ def _count(
             f'{image_shape} cannot be counted: {type(error).__name__}: '
             f'{error}'
         ) from error
-    flops = tally.total / BATCH
+    flops = tally.total / batch
     if moved is None:
         return TrainingWork(flops)
     # What is not of each image, and read once.
     weights = sum(x.nbytes for x in skeleton.parameters())
-    each = max(moved.total - weights, 0) / BATCH
-    return TrainingWork(flops, PASSES * each, moved.operations)
+    each = max(moved.total - weights, 0) / batch
+    largest = moved.largest / batch
+    return TrainingWork(flops, PASSES * each, moved.operations, largest)
 
 
 def without_values(

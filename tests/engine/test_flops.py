@@ -164,6 +164,9 @@ def test_work_beside_operations(dtype):
     assert work.flops == training_flops(tiny_model(), shape)
     found = work.of_type(dtype)
     assert found.moved == work.moved * dtype.itemsize / 4
+    assert found.largest == work.largest * dtype.itemsize / 4
+    # The scores of 16 windows of 64 tokens.
+    assert work.largest == 4 * 16 * 64**2
     # At least the input and output of each map, thrice.
     maps = 3 * 4 * 1024 * (8 + 24 + 8 + 8 + 32 + 32 + 8)
     assert work.moved > maps

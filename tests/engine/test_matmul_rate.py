@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from mixmae.engine import matmul_rate as module
-from mixmae.engine.matmul_rate import matmul_rate, memory_rate
+from mixmae.engine.matmul_rate import (
+    matmul_rate,
+    memory_rate,
+    operation_seconds,
+)
 
 
 @pytest.fixture
@@ -48,9 +52,21 @@ def test_a_byte_is_read_and_written(clock, monkeypatch):
     assert memory_rate() == pytest.approx(2e12)
 
 
+def test_calls_are_those_of_a_forward_pass(monkeypatch):
+    """The least of all, over views and norms and maps of 24 blocks."""
+    times = iter(range(100, 0, -1))
+    monkeypatch.setattr(module, '_seconds', lambda *_: next(times))
+    state = torch.get_rng_state()
+    found = operation_seconds()
+    assert torch.equal(torch.get_rng_state(), state)
+    least = 100 - module.CALLS + 1
+    assert 4 * 24 <= least / found <= 6 * 24
+
+
 def test_measured_here(monkeypatch):
     """Some rate, and the random streams are where they were."""
     monkeypatch.setitem(module.SIDES, 'cpu', (64,))
     state = torch.get_rng_state()
     assert 1e6 < matmul_rate('cpu', torch.float32) < 1e15
+    assert 1e-7 < operation_seconds() < 1.0
     assert torch.equal(torch.get_rng_state(), state)

@@ -8,7 +8,6 @@ from mmengine.config import Config
 from torch import nn
 
 from mixmae.engine.flops import TrainingWork
-from mixmae.engine.moved_bytes import MovedBytes
 from mixmae.engine.run_plan import (
     TEMPORARIES,
     Network,
@@ -39,13 +38,12 @@ def test_activations_are_those_of_a_real_batch(dtype):
     images, mask = random_images(6, 32, 32), random_mask(32, 32, cell=8)
     with (
         SavedBytes(model) as saved,
-        MovedBytes() as made,
         torch.autocast('cpu', dtype, enabled=dtype != torch.float32),
     ):
         model(images, mask=mask, mode='loss')
     planned = network.saved.batch + 6 * network.saved.image
     assert planned == pytest.approx(saved.total, rel=0.01)
-    assert 6 * network.saved.largest == made.largest
+    assert network.saved.largest == network.work.largest > 0
 
 
 def test_a_gpu_need_not_be_there():
