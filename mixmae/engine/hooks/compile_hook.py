@@ -99,19 +99,31 @@ def compile_parts(
         )
     dynamo = torch._dynamo.config
     dynamo.cache_size_limit = max(dynamo.cache_size_limit, _GRAPHS)
+    name = _METHODS[target]
     for part in parts:
-        name = _METHODS[target]
-        setattr(part, name, _in_training(part, getattr(part, name), options))
+        # Of a training that an error ended.
+        vars(part).pop(name, None)
+        setattr(part, name, _CompiledInTraining(part, name, options))
     return parts
 
 
-def _in_training(
-    part: nn.Module, method: Callable, options: dict[str, Any]
-) -> Callable:
-    """What is compiled in training, and else the method as it is."""
-    compiled = torch.compile(method, **options)
+class _CompiledInTraining:
+    """A method of a part, compiled where that trains, and else as it is.
 
-    def call(*args: Any) -> Any:
-        return (compiled if part.training else method)(*args)
+    Copies of the part, as probes and counters of operations make them, and
+    pickles of it get the method of their own that is not compiled.
+    """
 
-    return call
+    def __init__(
+        self, part: nn.Module, name: str, options: dict[str, Any]
+    ) -> None:
+        self._part = part
+        self._method: Callable = getattr(part, name)
+        self._compiled = torch.compile(self._method, **options)
+
+    def __call__(self, *args: Any) -> Any:
+        chosen = self._compiled if self._part.training else self._method
+        return chosen(*args)
+
+    def __reduce__(self) -> tuple:
+        return getattr, (self._part, self._method.__name__)

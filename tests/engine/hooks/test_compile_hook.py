@@ -1,14 +1,18 @@
 """``torch.compile`` in runs."""
 
+import copy
 import json
+import pickle
 
 import pytest
 import torch
 from mmengine.runner import Runner
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from mixmae.engine.hooks.compile_hook import CompileHook
+from mixmae.engine.flops import training_flops
+from mixmae.engine.hooks.compile_hook import CompileHook, compile_parts
 from tests.engine.tiny_run import tiny_config
+from tests.models.parts import random_images, random_mask, tiny_model
 
 # Stage 1, stage 2 and the decoder; whatever their depths.
 GRAPHS = {'blocks': 3, 'loss': 1}
@@ -49,6 +53,21 @@ def test_compiles_once_and_changes_nothing(tmp_path, target):
     assert not any(
         {'forward', 'loss'} & vars(module).keys() for module in model.modules()
     )
+
+
+@pytest.mark.parametrize('target', GRAPHS)
+def test_copies_compute_by_themselves(target):
+    """Probes copy networks in training, and so does who counts operations."""
+    inputs = random_images(), random_mask()
+    model, other = tiny_model(), tiny_model(seed=1)
+    flops, wanted = training_flops(model), other.loss(*inputs)['loss']
+    # Twice, as where an error has ended the training before.
+    compile_parts(model, target, backend='eager')
+    compile_parts(model, target, backend='eager')
+    for copied in copy.deepcopy(model), pickle.loads(pickle.dumps(model)):
+        copied.load_state_dict(other.state_dict())
+        assert copied.loss(*inputs)['loss'] == wanted
+    assert training_flops(model) == flops
 
 
 def test_a_target_must_be_known():
