@@ -17,8 +17,10 @@ from mixmae.models.layers.biased_attention import Part
 from mixmae.models.layers.log_coordinate_bias import TokenPairs
 from mixmae.structures import AttentionGroups, GroupOrder
 
-# Tokens of a window from which on its groups are worth a loop over them.
+# Tokens of a window from which on its groups are worth a loop over them, and
+# the share of all scores that such a loop may still compute.
 _MANY = 128
+_MOST = 0.75
 
 
 class Layout(Protocol):
@@ -198,7 +200,7 @@ class Windows:
             or torch.compiler.is_compiling()
         ):
             return None
-        parts = []
+        parts, scores = [], 0
         for i, window in enumerate(labels[0, :, :, 0]):
             order = window.argsort(stable=True)
             _, sizes = window[order].unique_consecutive(return_counts=True)
@@ -206,6 +208,10 @@ class Windows:
                 here = self.positions
                 positions = tokens if here is None else here[tokens]
                 parts.append(Part(tokens, positions, slice(i, i + 1)))
+                scores += len(tokens) ** 2
+        if scores > _MOST * labels.size(1) * labels.size(2) ** 2:
+            # Most windows of a large, shifted grid are whole.
+            return None
         return tuple(parts)
 
     def _regions(self, device: torch.device | None) -> Tensor:

@@ -104,6 +104,7 @@ def meeting(windows: Windows) -> torch.Tensor:
 @pytest.mark.parametrize('grid', [(8, 8), (8, 12)])
 def test_parts_say_what_the_mask_says(monkeypatch, grid, shift):
     monkeypatch.setattr(windows_module, '_MANY', 25)
+    monkeypatch.setattr(windows_module, '_MOST', 1)
     mask = random_mask(8 * grid[0], 8 * grid[1], cell=32)
     windows = Windows(grid, 5, shift, AttentionGroups(mask))
     assert torch.equal(meeting(windows), windows.allow[0])
@@ -132,3 +133,11 @@ def test_no_parts_where_they_do_not_serve(batch, window, device):
     assert windows.split is None
     here = Windows((16, 16), 16, 0, AttentionGroups(random_mask(64, 64)))
     assert here.split is not None
+
+
+@pytest.mark.parametrize(('side', 'share'), [(24, 9 / 16), (96, 225 / 256)])
+def test_no_parts_where_most_windows_are_whole(side, share):
+    windows = Windows((side, side), 12, 6)
+    met = windows.allow.float().mean()
+    assert met == pytest.approx(share)
+    assert (windows.split is not None) == (share < 0.75)
