@@ -280,5 +280,10 @@ def _exact(dtype: torch.dtype) -> torch.dtype:
 
 def _add_rows(rows: Tensor, index: Tensor, maps: Tensor) -> None:
     """The transpose of ``biases``: (..., h, n, n) added to (offsets, h)."""
-    values = maps.movedim(-3, -1).flatten(0, -2)
-    rows.index_add_(0, index.flatten(), values.to(rows.dtype))
+    index = index.flatten()
+    by_head = maps.movedim(-3, 0).flatten(1).to(rows.dtype)
+    sums = rows.new_zeros(rows.shape[::-1])
+    # A CPU adds numbers in a loop, but short rows by a call for each.
+    for total, values in zip(sums, by_head, strict=True):
+        total.index_add_(0, index, values)
+    rows += sums.t()
