@@ -107,12 +107,18 @@ class ImageSet(BaseDataset):
 
         If the pipeline allows it (see ``StagedPipeline``), images are taken
         through it together; those that are broken, and what is out of
-        the ordinary, one by one.
+        the ordinary, one by one. So are all where a child has its own
+        ``__getitem__`` or ``prepare_data``.
         """
         if not self._fully_initialized:
             self.full_init()
         staged = StagedPipeline.of(self.pipeline.transforms)
-        if staged is None:
+        kind = type(self)
+        if (
+            staged is None
+            or kind.__getitem__ is not ImageSet.__getitem__
+            or kind.prepare_data is not ImageSet.prepare_data
+        ):
             return [self[index] for index in indices]
         found = staged.run(indices, self._read_sound)
         return [

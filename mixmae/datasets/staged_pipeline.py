@@ -52,12 +52,13 @@ class StagedPipeline:
         """That of these transforms; None if they do not allow it.
 
         The first must be ``SeedSample``, and all must have ``stages()``,
-        which gives their ``Stages``.
+        which gives their ``Stages``. Those of a class do not count for its
+        child that has another ``__call__``.
         """
         found = list(transforms)
-        names = [type(transform).__name__ for transform in found]
-        staged = all(hasattr(transform, 'stages') for transform in found)
-        if not staged or names[:1] != ['SeedSample']:
+        kinds = [type(transform) for transform in found]
+        names = [kind.__name__ for kind in kinds]
+        if names[:1] != ['SeedSample'] or not all(map(_has_stages, kinds)):
             return None
         return cls(found)
 
@@ -82,6 +83,16 @@ class StagedPipeline:
                 some = [_through(stage, sample) for sample in some]
             found += some
         return found
+
+
+def _has_stages(kind: type) -> bool:
+    """Whether calls of a class go through stages."""
+    for parent in kind.__mro__:
+        if 'stages' in vars(parent):
+            return True
+        if '__call__' in vars(parent):
+            return False
+    return False
 
 
 def _through(stage: Sequence[Callable], sample: Any) -> Any:

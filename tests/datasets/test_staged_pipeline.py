@@ -18,6 +18,10 @@ from mixmae.datasets.staged_pipeline import (
     StagedPipeline,
     Stages,
 )
+from mixmae.datasets.transforms import load_random_resized_crop as crops
+from mixmae.datasets.transforms.load_random_resized_crop import (
+    LoadRandomResizedCrop,
+)
 from tests.datasets.packed_pictures import pack_pictures
 from tests.datasets.photographs import photograph, turned, write_jpeg
 
@@ -157,6 +161,54 @@ def test_other_pipelines_go_one_by_one(folder, steps, monkeypatch):
     )
     dataset.__getitems__([2, 0, 1])
     assert asked == [2, 0, 1]
+
+
+class GreyCrop(LoadRandomResizedCrop):
+    """A child that knows nothing of stages."""
+
+    def __call__(self, results):
+        results = super().__call__(results)
+        results['img'][:] = 127
+        return results
+
+
+class GreyImages(UnlabeledImageFolder):
+    """Another one."""
+
+    def prepare_data(self, idx):
+        data = super().prepare_data(idx)
+        data['inputs'][:] = 127
+        return data
+
+
+@pytest.mark.parametrize(
+    ('kind', 'crop'),
+    [(UnlabeledImageFolder, GreyCrop), (GreyImages, LoadRandomResizedCrop)],
+)
+def test_what_children_do_is_done(folder, kind, crop):
+    steps = [PIPELINE[0], crop(32), *PIPELINE[2:]]
+    dataset = kind(str(folder), pipeline=steps)
+    [sample] = dataset.__getitems__([SampleIndex(0, 0, 0)])
+    assert (sample['inputs'] == 127).all()
+
+
+def test_large_pictures_do_not_wait(folder, monkeypatch):
+    """They are resized before others are decoded, for memory's sake."""
+    dataset = UnlabeledImageFolder(str(folder), pipeline=PIPELINE)
+    wanted = [flat(one) for one in dataset.__getitems__(indices())]
+    monkeypatch.setattr(crops, 'LARGE', 8000)
+    found = [flat(one) for one in dataset.__getitems__(indices())]
+    assert found == wanted
+    crop, waiting = LoadRandomResizedCrop(32), []
+    read, draw, decode, *_ = crop.stages()
+    for index in set(range(COUNT)) - set(BROKEN):
+        results = {'img_path': folder / f'{index:02d}.jpg'}
+        results = decode(draw(read(results)))
+        assert ('img' in results) != ('decoded' in results)
+        waiting.append('decoded' in results)
+        if waiting[-1]:
+            assert results['decoded'].pixels.nbytes <= crops.LARGE
+    assert len(set(waiting)) == 2
 
 
 class Noted:

@@ -33,6 +33,8 @@ from mixmae.registry import TRANSFORMS
 # some only within 25.
 OVERSAMPLING = 1.5
 SHRINKS = (8, 4, 2)
+# Bytes of pixels that do not wait until other images are decoded, too.
+LARGE = 8_000_000
 
 
 class _Decoded(NamedTuple):
@@ -165,9 +167,9 @@ class LoadRandomResizedCrop(LoadImage):
         else:
             whole = header.height, header.width
         box = self.range.draw(*whole)
-        if header is None:
-            results['decoded'] = _Decoded.cropped(pixels, box)
         results['ori_shape'], results['crop_box'] = whole, box
+        if header is None:
+            return self._keep(results, _Decoded.cropped(pixels, box))
         return results
 
     def _decode(self, results: dict) -> dict:
@@ -176,11 +178,20 @@ class LoadRandomResizedCrop(LoadImage):
         if header is not None:
             path, box = os.fspath(results['img_path']), results['crop_box']
             data = results.pop('img_bytes')
-            results['decoded'] = self._from_jpeg(path, data, header, box)
+            decoded = self._from_jpeg(path, data, header, box)
+            return self._keep(results, decoded)
         return results
 
+    def _keep(self, results: dict, decoded: _Decoded) -> dict:
+        """Adds ``decoded``, or ``img`` at once: memory has an end."""
+        results['decoded'] = decoded
+        large = decoded.pixels.nbytes > LARGE
+        return self._resize(results) if large else results
+
     def _resize(self, results: dict) -> dict:
-        """Replaces ``decoded`` by ``img``."""
+        """Replaces ``decoded`` by ``img``, if that has not been done."""
+        if 'decoded' not in results:
+            return results
         pixels, box, shrink = results.pop('decoded')
         size, kernel = self.size, self.interpolation
         if self.exact or shrink > 1:
