@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mixmae.engine.sharding.fully_sharded_model import FullyShardedModel
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.registry import HOOKS
 
@@ -42,7 +43,7 @@ class CompileHook(Hook):
             batches have one shape, and a break is an error.
 
     Raises:
-        ValueError: another target.
+        ValueError: another target; a model that is split over ranks.
     """
 
     priority = 'VERY_LOW'
@@ -59,6 +60,12 @@ class CompileHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Finds what is to be compiled; the first steps will do it."""
         model = runner.model
+        if isinstance(model, FullyShardedModel):
+            raise ValueError(
+                'CompileHook and FullyShardedModel do not go together: '
+                'PyTorch gathers the parts of a block by code that it does '
+                'not compile; take one of them out of the config'
+            )
         if is_model_wrapper(model):
             model = model.module
         self._parts = compile_parts(model, self.target, **self.options)

@@ -11,6 +11,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from mixmae.engine.flops import training_flops
 from mixmae.engine.hooks.compile_hook import CompileHook, compile_parts
+from mixmae.engine.sharding.fully_sharded_model import FullyShardedModel
 from tests.engine.tiny_run import tiny_config
 from tests.models.parts import random_images, random_mask, tiny_model
 
@@ -80,3 +81,10 @@ def test_there_must_be_blocks():
     runner = type('Runner', (), {'model': torch.nn.Linear(2, 2)})
     with pytest.raises(ValueError, match='Linear has no transformer blocks'):
         hook.before_train(runner)
+
+
+def test_no_model_that_is_split():
+    """Only its type is asked for: no ranks are needed to refuse."""
+    model = FullyShardedModel.__new__(FullyShardedModel)
+    with pytest.raises(ValueError, match='do not go together'):
+        CompileHook().before_train(type('Runner', (), {'model': model}))
