@@ -4,7 +4,7 @@
 # LoadImageFromFile and RandomResizedCrop and is about twice as fast: it
 # decodes the rows that are needed. With exact=True pixels are those of Pillow,
 # as in the official code, otherwise 44 dB from them. Images that do not come
-# from local disks (Petrel, S3) need mmpretrain's transforms.
+# from local disks (Petrel, S3) need mmpretrain's data set and transforms.
 # Mean and std are with the model.
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
@@ -49,10 +49,9 @@ train_dataloader = dict(
         accumulative_counts=1,
     ),
     dataset=dict(
-        type='mmpretrain.ImageNet',
+        type='UnlabeledImageFolder',
         data_root='data/imagenet',
-        split='train',
-        with_label=False,
+        data_prefix='train',
         pipeline=train_pipeline,
     ),
 )
@@ -65,10 +64,9 @@ val_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='mmpretrain.ImageNet',
+        type='UnlabeledImageFolder',
         data_root='data/imagenet',
-        split='val',
-        with_label=False,
+        data_prefix='val',
         pipeline=test_pipeline,
     ),
 )
