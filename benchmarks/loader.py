@@ -230,7 +230,7 @@ def parse_args() -> argparse.Namespace:
     add('--data', type=Path, metavar='FOLDER', help='of images')
     add('--images', type=int, default=64, help='to generate without it')
     add('--size', type=int, default=224, help='of crops, in pixels')
-    add('--passes', type=int, default=2, help='over the images, per process')
+    add('--passes', type=int, default=4, help='over the images, per process')
     add(
         '--short-side',
         type=int,
