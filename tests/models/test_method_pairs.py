@@ -85,7 +85,12 @@ def test_every_parameter_learns(backbone, method):
         if parameter.requires_grad:
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
-            assert parameter.grad.abs().sum() > 0, name
+            moved = parameter.grad.abs().max().item()
+            if name.endswith('position_bias.fc2.bias'):
+                # The same for all scores: the softmax does not see it.
+                assert moved < 1e-5, name
+            else:
+                assert moved > 0, name
 
 
 @every_pair
