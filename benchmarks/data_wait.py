@@ -73,9 +73,9 @@ def main() -> None:
     args = parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        contest = Contest(contenders(args, folder), args)
         scenes = SceneSet(size=64, train=2048, val=64, seed=0)
         scenes.write(folder / 'scenes')
-        contest = Contest(contenders(args, folder), args)
         contest.run()
     print(contest.table(COLUMNS))
     contest.require_figures()

@@ -203,11 +203,11 @@ def main() -> None:
     most = max(batch for _, batch, _ in RUNS.values())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        contest = Contest(contenders(args, folder), args)
         scenes = SceneSet(
             size=128, train=most * args.iterations, val=64, seed=args.seed
         )
         scenes.write(folder / 'scenes')
-        contest = Contest(contenders(args, folder), args)
         contest.run()
         contest.require_figures()
         print(contest.table(COLUMNS))

@@ -33,7 +33,9 @@ from mixmae.engine.setup_errors import setup_error
 EXIT_CONFIG_ERROR = 2
 # In the environment: keep the traceback of every error.
 TRACEBACK = 'MIXMAE_TRACEBACK'
-OUR_FOLDER = Path(mixmae.__file__).parent
+PACKAGE = Path(mixmae.__file__).parent
+# Of a checkout there are the benchmarks, too.
+OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
 # Keys of a config that the runner does not name among its arguments.
 EXTRA_KEYS = {
@@ -180,7 +182,7 @@ def is_config_error(error: BaseException) -> bool:
         return False
     origin = Path(frames[-1].filename)
     if isinstance(error, (ValueError, FileNotFoundError)):
-        return OUR_FOLDER in origin.parents
+        return not OUR_FOLDERS.isdisjoint(origin.parents)
     if isinstance(error, (KeyError, TypeError)):
         return REGISTRY_FOLDER in origin.parents
     return False

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.contender import Contender
 from benchmarks.contest import Contest, check_contest_arguments
 from benchmarks.figure_table import Column
+from mixmae.engine.command_line import failure_line
 
 
 def test_contenders_take_turns(contender, options, tmp_path, capsys):
@@ -71,8 +72,10 @@ def test_only_some(contender, options):
     contest = Contest(both, options('--rounds', 1, '--only', 'b'))
     contest.run()
     assert contender.ran() == ['b']
-    with pytest.raises(ValueError, match='--only x: choose from a, b'):
+    with pytest.raises(ValueError, match='--only x: choose from a, b') as info:
         Contest(both, options('--only', 'b', 'x'))
+    # Users see no traceback.
+    assert failure_line(info.value) == '--only x: choose from a, b'
 
 
 def test_names_are_unique(contender, options):

@@ -8,9 +8,9 @@
 Parameters, operations and activations are counted in the model itself; no
 GPU is needed. What GPUs do at most is what their vendor says. How much of it
 training reaches is assumed, unless --mfu says it, or --log, by another run on
-devices of this kind: its network may be another one, for what it took is
-divided into products, traffic and calls. `--gpu cpu` is this machine,
-measured now.
+devices of this kind. Its network may be another one, for what it took is
+divided into products, traffic and calls; the more alike, the better. `--gpu
+cpu` is this machine, measured now.
 
 Not in the time: validation, checkpoints, waiting for data.
 """

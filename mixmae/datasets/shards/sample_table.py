@@ -208,6 +208,7 @@ def read_table(path: str | PathLike) -> SampleTable:
         fault = error.strerror or str(error)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         fault = f'{type(error).__name__}: {error}'
+    # The last is what zipfile raises for a compression that it cannot undo.
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
         fault = f'{type(error).__name__}: {error}'
     if fault is not None:

@@ -30,8 +30,8 @@ class CompileHook(Hook):
     validation, which needs other graphs and would compile them, too. What is
     compiled keeps its score matrices as the compiler likes: ``scores`` and
     ``with_cp`` short of whole blocks are for code that is not compiled.
-    MMEngine's ``compile`` setting takes the whole step, optimizer and random
-    numbers as well, and breaks into many graphs.
+    MMEngine's ``compile`` setting is for the whole step: the drawing of masks
+    and the optimizer, too.
 
     Args:
         target: 'blocks', each transformer block. Blocks that differ in their
