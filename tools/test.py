@@ -34,6 +34,8 @@ from mixmae.engine.reconstruction_panel import (
     reconstruction_panel,
 )
 from mixmae.engine.runner_choice import drop_sharding
+from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight.run_checks import run_preflight
 
 
 def parse_args() -> argparse.Namespace:
@@ -97,6 +99,9 @@ def main() -> None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     cfg.load_from = args.checkpoint
     cfg.resume = False
+    preflight = run_preflight()
+    planned = PlannedRun('test', cfg, args.cfg_options or {})
+    preflight.run('config', planned)
     panels = args.show_dir is not None and is_pretraining(cfg)
     if args.show_dir is not None and not panels:
         draw_predictions(cfg, Path(args.show_dir))
@@ -110,6 +115,9 @@ def main() -> None:
     drop_sharding(cfg)
     prepare_process_group(cfg)
     runner = Runner.from_cfg(cfg)
+    runner.register_hook(
+        PreflightHook(preflight, planned, only=args.preflight_only)
+    )
     figures = runner.test()
     if is_main_process():
         if panels:

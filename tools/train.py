@@ -29,6 +29,8 @@ from mixmae.engine.loader_limits import limit_loaders
 from mixmae.engine.process_group import first_rank, prepare_process_group
 from mixmae.engine.runner_choice import build_runner, check_engine
 from mixmae.engine.work_dir_lock import WorkDirLock
+from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight.run_checks import run_preflight
 
 
 def parse_args() -> argparse.Namespace:
@@ -138,6 +140,9 @@ def main() -> None:
     if first_rank(cfg):
         lock.acquire()
     apply_arguments(cfg, args)
+    preflight = run_preflight()
+    planned = PlannedRun('train', cfg, args.cfg_options or {})
+    preflight.run('config', planned)
     limit_loaders(cfg)
     if cfg.get('load_from'):
         # MMEngine would take what fits, nothing at all if need be. A new
@@ -151,7 +156,11 @@ def main() -> None:
     # MMEngine's schedulers step every micro-iteration, which PyTorch's check
     # mistakes for a scheduler stepping ahead of the optimizer.
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
-    build_runner(cfg).train()
+    runner = build_runner(cfg)
+    runner.register_hook(
+        PreflightHook(preflight, planned, only=args.preflight_only)
+    )
+    runner.train()
     # One that hangs would keep the process from ending.
     end_workers()
     lock.release()

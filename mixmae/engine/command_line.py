@@ -54,7 +54,15 @@ _configs_read: list[Config] = []
 
 
 class ConfigError(Exception):
-    """A mistake in a config or on the command line; one line says which."""
+    """A mistake in a config or on the command line.
+
+    Args:
+        lines: Messages, a line for each mistake. Line breaks within one of
+            them are replaced by spaces.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__('\n'.join(' '.join(line.split()) for line in lines))
 
 
 class OptionAction(DictAction):
@@ -107,6 +115,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='what started the processes; without a GPU they talk by gloo',
+    )
+    parser.add_argument(
+        '--preflight-only',
+        action='store_true',
+        help='compare config, data, model and folder, print the table of '
+        'checks, and stop before the first iteration',
     )
     add_trust_argument(parser)
     # torchrun sets LOCAL_RANK; older launchers and mim pass one of these.
@@ -191,16 +205,18 @@ def is_config_error(error: BaseException) -> bool:
 def config_error_line(error: Exception) -> str | None:
     """What is wrong in config, command line or files; None if nothing is."""
     lines = [missing_data(error, cfg) for cfg in _configs_read]
-    text: object = next(filter(None, lines), None)
+    text = next(filter(None, lines), None)
     if text is None and is_config_error(error):
         # str() of a KeyError would put the message in quotes; that of bad
         # data drops the traceback that a loader's worker puts before it.
         plain = isinstance(error, BadDataError) or not error.args
-        text = error if plain else error.args[0]
+        text = str(error if plain else error.args[0])
     elif text is None:
         text = setup_error(error, next(iter(_configs_read), None))
         text = text and f'{text} ({TRACEBACK}=1 shows where)'
-    return None if text is None else ' '.join(str(text).split())
+    if text is None or isinstance(error, ConfigError):
+        return text if text is None else str(text)
+    return ' '.join(str(text).split())
 
 
 def run_tool(tool: Callable[[], None]) -> None:

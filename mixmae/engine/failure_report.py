@@ -86,9 +86,10 @@ def ranks() -> int:
 
 
 def print_error(text: str) -> None:
-    """One line on stderr; of several ranks with the rank."""
+    """Print errors, one a line, on stderr; of several ranks with the rank."""
     rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
-    print(f'error: {rank}{text}', file=sys.stderr, flush=True)
+    for line in text.splitlines():
+        print(f'error: {rank}{line}', file=sys.stderr, flush=True)
 
 
 def note_for_torchrun(text: str) -> None:

@@ -1,0 +1,64 @@
+"""Checks run by stage and mode, and all faults are listed."""
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.engine.command_line import config_error_line
+from mixmae.preflight import Check, Finding, PlannedRun, Preflight
+from mixmae.preflight.preflight import PreflightError
+
+
+class Recorded(Check):
+    """Check with a given finding that counts its calls."""
+
+    stage = 'config'
+
+    def __init__(self, name, finding, stage='config', modes=('train',)):
+        self.name, self.finding = name, finding
+        self.stage, self.modes = stage, modes
+        self.calls = 0
+
+    def run(self, planned):
+        self.calls += 1
+        return self.finding
+
+
+def planned(mode='train'):
+    return PlannedRun(mode, Config({}))
+
+
+def test_a_check_runs_in_its_stage_and_mode_only():
+    here = Recorded('here', Finding('a'))
+    later = Recorded('later', Finding('b'), stage='built')
+    other = Recorded('other', Finding('c'), modes=('test',))
+    preflight = Preflight([here, later, other])
+    preflight.run('config', planned())
+    assert (here.calls, later.calls, other.calls) == (1, 0, 0)
+    preflight.run('built', planned())
+    assert (here.calls, later.calls, other.calls) == (1, 1, 0)
+    assert [row.split()[0] for row in preflight.table().splitlines()] == [
+        'here',
+        'later',
+    ]
+
+
+def test_all_faults_are_listed_one_line_each():
+    preflight = Preflight(
+        [
+            Recorded('one', Finding('x', errors=('first  fault',))),
+            Recorded('none', None),
+            Recorded('two', Finding('y', errors=('second\tfault', 'third'))),
+        ]
+    )
+    with pytest.raises(PreflightError) as info:
+        preflight.run('config', planned())
+    assert config_error_line(info.value) == (
+        'first fault\nsecond fault\nthird'
+    )
+    assert 'none' not in preflight.table()
+
+
+def test_a_warning_does_not_stop_the_run(caplog):
+    preflight = Preflight([Recorded('w', Finding('x', warnings=('hm',)))])
+    preflight.run('config', planned())
+    assert 'warning' in preflight.table()
