@@ -1,114 +1,226 @@
-"""The registries of mixmae: children of MMEngine's, in scope ``mixmae``.
+"""Registries of mixmae: children of MMEngine's, in scope ``mixmae``.
 
-Each names where its parts live, so that ``mixmae.MIMSwin`` in an mmdet or
-mmseg config is found without ``custom_imports``.
+Each maps the names of its parts to their modules. A module is imported when
+one of its parts is first asked for, so ``mixmae.MIMSwin`` in an mmdet or mmseg
+config needs no ``custom_imports``, and a training loads only what its config
+names.
 """
 
-from mmengine import registry as mmengine_registry
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from mmengine import registry as parents
 from mmengine.registry import Registry
 
-MODELS = Registry(
+SCOPE = 'mixmae'
+
+
+class LazyRegistry(Registry):
+    """Registry that imports the module of a part when the part is named.
+
+    MMEngine's registry imports all of its locations at the first look-up.
+
+    Args:
+        name: Name of the registry, as MMEngine's.
+        parent: MMEngine's registry of the same kind.
+        modules: Module of each part, relative to the package, by the name of
+            the part.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parent: Registry,
+        modules: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(name, parent=parent, scope=SCOPE)
+        self.modules = {
+            part: f'{SCOPE}.{module}'
+            for part, module in (modules or {}).items()
+        }
+
+    def import_from_location(self) -> None:
+        """Do nothing: ``get`` imports the one module that it needs."""
+
+    @property
+    def module_dict(self) -> dict[str, Any]:
+        """All parts by name; imports those whose packages are installed."""
+        for module in set(self.modules.values()):
+            try:
+                import_module(module)
+            except ModuleNotFoundError as error:
+                # A part for mmdet needs mmdet.
+                if str(error.name).startswith(SCOPE):
+                    raise
+        return self._module_dict
+
+    def get(self, key: str) -> Any:
+        """Class of a name, with or without the prefix ``mixmae.``."""
+        module = self.modules.get(str(key).removeprefix(f'{SCOPE}.'))
+        if module is not None:
+            import_module(module)
+        return super().get(key)
+
+
+def exports(
+    package: str, *registries: LazyRegistry, **modules: str
+) -> Callable[[str], Any]:
+    """``__getattr__`` of a package that offers what lies below it.
+
+    Args:
+        package: ``__name__`` of the package.
+        registries: Registries whose parts below the package are offered.
+        modules: Module of each other name, relative to the package.
+    """
+
+    def get_part(name: str) -> Any:
+        if name in modules:
+            return getattr(import_module(f'{package}.{modules[name]}'), name)
+        for registry in registries:
+            if registry.modules.get(name, '').startswith(f'{package}.'):
+                return registry.get(name)
+        raise AttributeError(f'module {package!r} has no attribute {name!r}')
+
+    return get_part
+
+
+MODELS = LazyRegistry(
     'model',
-    parent=mmengine_registry.MODELS,
-    scope='mixmae',
-    locations=['mixmae.models'],
+    parents.MODELS,
+    {
+        'DualReconstructionHead': 'models.heads.dual_reconstruction_head',
+        'MIMPVT': 'models.backbones.mim_pvt',
+        'MIMSwin': 'models.backbones.mim_swin',
+        'MIMTwins': 'models.backbones.mim_twins',
+        'MIMViT': 'models.backbones.mim_vit',
+        'MaskedImageModel': 'models.masked_image_model',
+        'MaskedReconstructionHead': 'models.heads.masked_reconstruction_head',
+        'MaskingDataPreprocessor': 'models.data_preprocessor',
+        'MixMAENeck': 'models.necks.mixmae_neck',
+        'NormedPooling': 'models.necks.normed_pooling',
+        'SimMIMNeck': 'models.necks.simmim_neck',
+        'UMMAENeck': 'models.necks.um_mae_neck',
+    },
 )
-# Maskings are no modules (they hold no tensors), hence not in MODELS.
-TASK_UTILS = Registry(
+# Maskings hold no tensors, so they are no modules in MODELS.
+TASK_UTILS = LazyRegistry(
     'task util',
-    parent=mmengine_registry.TASK_UTILS,
-    scope='mixmae',
-    locations=['mixmae.masking'],
+    parents.TASK_UTILS,
+    {
+        'RandomMasking': 'masking.random_masking',
+        'UniformMasking': 'masking.uniform_masking',
+    },
 )
-DATASETS = Registry(
+DATASETS = LazyRegistry(
     'dataset',
-    parent=mmengine_registry.DATASETS,
-    scope='mixmae',
-    locations=['mixmae.datasets'],
+    parents.DATASETS,
+    {
+        'CheckedCocoDataset': 'datasets.checked_coco',
+        'LmdbImages': 'datasets.lmdb_images',
+        'PackedImages': 'datasets.packed_images',
+        'UnlabeledImageFolder': 'datasets.unlabeled_image_folder',
+    },
 )
-TRANSFORMS = Registry(
+TRANSFORMS = LazyRegistry(
     'transform',
-    parent=mmengine_registry.TRANSFORMS,
-    scope='mixmae',
-    locations=['mixmae.datasets.transforms'],
+    parents.TRANSFORMS,
+    {
+        'CheckInstances': 'datasets.transforms.check_instances',
+        'CheckLabelMap': 'datasets.transforms.check_label_map',
+        'DrawFlip': 'datasets.transforms.draw_flip',
+        'LoadImage': 'datasets.transforms.load_image',
+        'LoadRandomResizedCrop': (
+            'datasets.transforms.load_random_resized_crop'
+        ),
+        'PackImage': 'datasets.transforms.pack_image',
+        'SeedSample': 'datasets.transforms.seed_sample',
+    },
 )
-DATA_SAMPLERS = Registry(
+DATA_SAMPLERS = LazyRegistry(
     'data sampler',
-    parent=mmengine_registry.DATA_SAMPLERS,
-    scope='mixmae',
-    locations=['mixmae.datasets.samplers'],
+    parents.DATA_SAMPLERS,
+    {'UpdateSampler': 'datasets.samplers.update_sampler'},
 )
-HOOKS = Registry(
+HOOKS = LazyRegistry(
     'hook',
-    parent=mmengine_registry.HOOKS,
-    scope='mixmae',
-    locations=['mixmae.engine.hooks'],
+    parents.HOOKS,
+    {
+        'BadFilesHook': 'engine.hooks.bad_files_hook',
+        'ClassPictureHook': 'engine.hooks.class_picture_hook',
+        'CompileHook': 'engine.hooks.compile_hook',
+        'DurableCheckpointHook': 'engine.hooks.durable_checkpoint_hook',
+        'FiniteGuardHook': 'engine.hooks.finite_guard_hook',
+        'InterruptHook': 'engine.hooks.interrupt_hook',
+        'ProbeHook': 'engine.hooks.probe_hook',
+        'ReconstructionHook': 'engine.hooks.reconstruction_hook',
+        'StepSeedHook': 'engine.hooks.step_seed_hook',
+        'ThroughputHook': 'engine.hooks.throughput_hook',
+        'UpdateBorderHook': 'engine.hooks.update_border_hook',
+        'WatchdogHook': 'engine.hooks.watchdog_hook',
+        'WholeModelHook': 'engine.hooks.whole_model_hook',
+    },
 )
-LOG_PROCESSORS = Registry(
+LOG_PROCESSORS = LazyRegistry(
     'log processor',
-    parent=mmengine_registry.LOG_PROCESSORS,
-    scope='mixmae',
-    locations=['mixmae.engine.throughput_log_processor'],
+    parents.LOG_PROCESSORS,
+    {'ThroughputLogProcessor': 'engine.throughput_log_processor'},
 )
-OPTIM_WRAPPERS = Registry(
+OPTIM_WRAPPERS = LazyRegistry(
     'optim wrapper',
-    parent=mmengine_registry.OPTIM_WRAPPERS,
-    scope='mixmae',
-    locations=['mixmae.engine.optimizers'],
+    parents.OPTIM_WRAPPERS,
+    {'AutocastOptimWrapper': 'engine.optimizers.autocast_optim_wrapper'},
 )
-OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+OPTIM_WRAPPER_CONSTRUCTORS = LazyRegistry(
     'optim wrapper constructor',
-    parent=mmengine_registry.OPTIM_WRAPPER_CONSTRUCTORS,
-    scope='mixmae',
-    locations=['mixmae.engine.optimizers'],
+    parents.OPTIM_WRAPPER_CONSTRUCTORS,
+    {
+        'LayerDecayOptimWrapperConstructor': (
+            'engine.optimizers.layer_decay_constructor'
+        ),
+    },
 )
-LOOPS = Registry(
+LOOPS = LazyRegistry(
     'loop',
-    parent=mmengine_registry.LOOPS,
-    scope='mixmae',
-    locations=['mixmae.engine.loops'],
+    parents.LOOPS,
+    {
+        'KNNTestLoop': 'engine.loops.knn_test_loop',
+        'ResumableIterLoop': 'engine.loops.resumable_iter_loop',
+        'ResumableTrainLoop': 'engine.loops.resumable_train_loop',
+    },
 )
-MODEL_WRAPPERS = Registry(
+MODEL_WRAPPERS = LazyRegistry(
     'model wrapper',
-    parent=mmengine_registry.MODEL_WRAPPERS,
-    scope='mixmae',
-    locations=['mixmae.engine.sharding'],
+    parents.MODEL_WRAPPERS,
+    {'FullyShardedModel': 'engine.sharding.fully_sharded_model'},
 )
-RUNNERS = Registry(
+RUNNERS = LazyRegistry(
     'runner',
-    parent=mmengine_registry.RUNNERS,
-    scope='mixmae',
-    locations=['mixmae.engine.sharding'],
+    parents.RUNNERS,
+    {'ShardedRunner': 'engine.sharding.sharded_runner'},
 )
-METRICS = Registry(
+METRICS = LazyRegistry(
     'metric',
-    parent=mmengine_registry.METRICS,
-    scope='mixmae',
-    locations=['mixmae.evaluation'],
+    parents.METRICS,
+    {'ReconstructionMetric': 'evaluation.reconstruction_metric'},
 )
-INFERENCERS = Registry(
+INFERENCERS = LazyRegistry(
     'inferencer',
-    parent=mmengine_registry.INFERENCERS,
-    scope='mixmae',
-    locations=['mixmae.apis'],
+    parents.INFERENCERS,
+    {
+        'FeatureExtractor': 'apis.feature_extractor',
+        'ReconstructionInferencer': 'apis.reconstruction_inferencer',
+    },
 )
 
-# Scopes that hold no part of ours yet: without a child of our scope MMEngine
-# warns at every look-up of a part of its own.
-EVALUATORS = Registry(
-    'evaluator', parent=mmengine_registry.EVALUATOR, scope='mixmae'
+# Kinds of which we have no part: without a child of our scope MMEngine warns
+# at every look-up of a part of its own.
+EVALUATORS = LazyRegistry('evaluator', parents.EVALUATOR)
+OPTIMIZERS = LazyRegistry('optimizer', parents.OPTIMIZERS)
+PARAM_SCHEDULERS = LazyRegistry(
+    'parameter scheduler', parents.PARAM_SCHEDULERS
 )
-OPTIMIZERS = Registry(
-    'optimizer', parent=mmengine_registry.OPTIMIZERS, scope='mixmae'
-)
-PARAM_SCHEDULERS = Registry(
-    'parameter scheduler',
-    parent=mmengine_registry.PARAM_SCHEDULERS,
-    scope='mixmae',
-)
-VISBACKENDS = Registry(
-    'vis backend', parent=mmengine_registry.VISBACKENDS, scope='mixmae'
-)
-VISUALIZERS = Registry(
-    'visualizer', parent=mmengine_registry.VISUALIZERS, scope='mixmae'
-)
+VISBACKENDS = LazyRegistry('vis backend', parents.VISBACKENDS)
+VISUALIZERS = LazyRegistry('visualizer', parents.VISUALIZERS)

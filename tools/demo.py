@@ -30,7 +30,7 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.safe_load import safe_load
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.engine.checkpoint_loader import (

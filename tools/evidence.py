@@ -29,7 +29,7 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.safe_load import safe_load
 from mixmae.engine.loss_curve import read_run
 from mixmae.evaluation.fine_tuning import few_labels, fine_tune
 from mixmae.evaluation.knn import knn_accuracy

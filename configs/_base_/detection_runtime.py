@@ -1,8 +1,6 @@
 # What every detection config inherits: mmdet's runtime.
 _base_ = 'mmdet::_base_/default_runtime.py'
 
-# mmdet's own COCO data set drops bad entries without a word.
-custom_imports = dict(imports=['mixmae.datasets.checked_coco'])
 default_hooks = dict(
     # Whole or not there, with a checksum, and written beside the training.
     checkpoint=dict(type='mixmae.DurableCheckpointHook', max_keep_ckpts=3),

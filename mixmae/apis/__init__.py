@@ -1,6 +1,5 @@
 """Using trained networks from Python: reconstructions and features."""
 
-from mixmae.apis.feature_extractor import FeatureExtractor
-from mixmae.apis.reconstruction_inferencer import ReconstructionInferencer
+from mixmae.registry import INFERENCERS, exports
 
-__all__ = ['FeatureExtractor', 'ReconstructionInferencer']
+__getattr__ = exports(__name__, INFERENCERS)

@@ -17,7 +17,7 @@ from mixmae.checkpoints.carried_parts import (
     TEST_STEPS,
     registered_parts,
 )
-from mixmae.datasets.transforms import LoadImage
+from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 
 Resize = str | int | tuple[int, int] | None

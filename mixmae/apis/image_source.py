@@ -13,8 +13,8 @@ import numpy as np
 from numpy import ndarray
 from torch import Tensor
 
+from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.image_listing import list_images
-from mixmae.datasets.transforms import BrokenImageError
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 
 CHANNEL_ORDERS = ('rgb', 'bgr')

@@ -17,11 +17,14 @@ from torch import nn
 
 from mixmae.apis.image_preparation import CARRIED_BY, scope_of
 from mixmae.apis.normalisation import Normalisation
-from mixmae.checkpoints import from_official_mixmim, safe_load
 from mixmae.checkpoints.carried_parts import registered_parts
 from mixmae.checkpoints.config_text import parse_config_text
-from mixmae.checkpoints.official_mixmim import is_official_mixmim
+from mixmae.checkpoints.official_mixmim import (
+    from_official_mixmim,
+    is_official_mixmim,
+)
 from mixmae.checkpoints.recorded_model import recorded_model
+from mixmae.checkpoints.safe_load import safe_load
 from mixmae.engine.config_file import read_config_file
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel

@@ -1,8 +1,11 @@
-"""Checkpoint files: reading them safely, and whose keys are whose."""
+"""Checkpoint files: safe reading, strict loading, conversion."""
 
-from mixmae.checkpoints.backbone_state import load_pretrained
-from mixmae.checkpoints.key_report import KeyReport
-from mixmae.checkpoints.official_mixmim import from_official_mixmim
-from mixmae.checkpoints.safe_load import safe_load
+from mixmae.registry import exports
 
-__all__ = ['KeyReport', 'from_official_mixmim', 'load_pretrained', 'safe_load']
+__getattr__ = exports(
+    __name__,
+    KeyReport='key_report',
+    from_official_mixmim='official_mixmim',
+    load_pretrained='backbone_state',
+    safe_load='safe_load',
+)

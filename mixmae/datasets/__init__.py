@@ -1,15 +1,7 @@
 """Data sets, transforms and samplers; the embedded synthetic scenes."""
 
-from mixmae.datasets.lmdb_images import LmdbImages
-from mixmae.datasets.packed_images import PackedImages
-from mixmae.datasets.unlabeled_image_folder import (
-    TooManyBrokenImagesError,
-    UnlabeledImageFolder,
-)
+from mixmae.registry import DATASETS, exports
 
-__all__ = [
-    'LmdbImages',
-    'PackedImages',
-    'TooManyBrokenImagesError',
-    'UnlabeledImageFolder',
-]
+__getattr__ = exports(
+    __name__, DATASETS, TooManyBrokenImagesError='unlabeled_image_folder'
+)

@@ -1,10 +1,4 @@
-"""mmdet's COCO data set, which refuses a bad annotation file.
-
-Not part of ``mixmae.datasets``, because it needs mmdet. Name it in a config:
-
-    custom_imports = dict(imports=['mixmae.datasets.checked_coco'])
-    dataset_type = 'mixmae.CheckedCocoDataset'
-"""
+"""COCO data set of mmdet that refuses a faulty annotation file."""
 
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO

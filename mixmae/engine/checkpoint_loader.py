@@ -17,9 +17,8 @@ from mmengine.runner.checkpoint import (
 )
 from torch import Tensor
 
-from mixmae.checkpoints import safe_load
 from mixmae.checkpoints.durable_file import damage
-from mixmae.checkpoints.safe_load import safe_load_bytes
+from mixmae.checkpoints.safe_load import safe_load, safe_load_bytes
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:

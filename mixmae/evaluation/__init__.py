@@ -1,5 +1,5 @@
-"""Metrics, and probes of what a backbone has learnt."""
+"""Metrics, kNN and probes of a backbone."""
 
-from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
+from mixmae.registry import METRICS, exports
 
-__all__ = ['ReconstructionMetric']
+__getattr__ = exports(__name__, METRICS)

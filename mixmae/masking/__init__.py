@@ -1,6 +1,5 @@
 """Maskings: pure functions of a size and a generator."""
 
-from mixmae.masking.random_masking import RandomMasking
-from mixmae.masking.uniform_masking import UniformMasking
+from mixmae.registry import TASK_UTILS, exports
 
-__all__ = ['RandomMasking', 'UniformMasking']
+__getattr__ = exports(__name__, TASK_UTILS)

@@ -1,32 +1,5 @@
-"""The model and its parts; they need torch and MMEngine alone."""
+"""The model and its parts; they need torch and MMEngine only."""
 
-from mixmae.models.backbones import MIMPVT, MIMSwin, MIMTwins, MIMViT
-from mixmae.models.data_preprocessor import MaskingDataPreprocessor
-from mixmae.models.encoder_input import EncoderInput
-from mixmae.models.heads import (
-    DualReconstructionHead,
-    MaskedReconstructionHead,
-)
-from mixmae.models.masked_image_model import MaskedImageModel
-from mixmae.models.necks import (
-    MixMAENeck,
-    NormedPooling,
-    SimMIMNeck,
-    UMMAENeck,
-)
+from mixmae.registry import MODELS, exports
 
-__all__ = [
-    'DualReconstructionHead',
-    'EncoderInput',
-    'MIMPVT',
-    'MIMSwin',
-    'MIMTwins',
-    'MIMViT',
-    'MaskedImageModel',
-    'MaskedReconstructionHead',
-    'MaskingDataPreprocessor',
-    'MixMAENeck',
-    'NormedPooling',
-    'SimMIMNeck',
-    'UMMAENeck',
-]
+__getattr__ = exports(__name__, MODELS, EncoderInput='encoder_input')

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import distributed
 
-from mixmae.checkpoints import safe_load
 from mixmae.checkpoints.download import download, noted_hash
+from mixmae.checkpoints.safe_load import safe_load
 from tests.engine.forked import start
 
 DATA = b'some weights'

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.safe_load import safe_load
 
 
 class Reduced:

@@ -6,9 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from mixmae.checkpoints import safe_load
 from mixmae.checkpoints.durable_file import sidecar, write_durably
-from mixmae.checkpoints.safe_load import safe_load_bytes
+from mixmae.checkpoints.safe_load import safe_load, safe_load_bytes
 from mixmae.checkpoints.trust import set_trusted
 
 module = sys.modules['mixmae.checkpoints.safe_load']

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixmae.checkpoints import safe_load
+from mixmae.checkpoints.safe_load import safe_load
 from mixmae.checkpoints.safetensors_file import (
     read_header,
     write_bare_backbone,

@@ -38,9 +38,6 @@ def build(package, config):
 
 
 def detection(root, kind='mixmae.CheckedCocoDataset', **options):
-    if kind.startswith('mixmae'):
-        # As custom_imports of a config does.
-        import_module('mixmae.datasets.checked_coco')
     path = 'annotations/instances_val.json'
     config = dict(
         type=kind,

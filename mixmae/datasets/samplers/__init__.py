@@ -1,7 +1,10 @@
 """Samplers."""
 
-from mixmae.datasets.samplers.endless_batches import EndlessBatches
-from mixmae.datasets.samplers.epoch_batches import EpochBatches
-from mixmae.datasets.samplers.update_sampler import UpdateSampler
+from mixmae.registry import DATA_SAMPLERS, exports
 
-__all__ = ['EndlessBatches', 'EpochBatches', 'UpdateSampler']
+__getattr__ = exports(
+    __name__,
+    DATA_SAMPLERS,
+    EndlessBatches='endless_batches',
+    EpochBatches='epoch_batches',
+)

@@ -22,7 +22,9 @@ from mixmae.engine.hooks.skipped_update import (
     all_finite,
     of_this_rank,
 )
-from mixmae.engine.optimizers import AutocastOptimWrapper
+from mixmae.engine.optimizers.autocast_optim_wrapper import (
+    AutocastOptimWrapper,
+)
 from mixmae.engine.optimizers.step_guard import StepGuard
 from mixmae.registry import HOOKS
 

@@ -5,7 +5,7 @@ from typing import Any
 from mmengine.dataset import InfiniteSampler
 from mmengine.runner import IterBasedTrainLoop
 
-from mixmae.datasets.samplers import EndlessBatches
+from mixmae.datasets.samplers.endless_batches import EndlessBatches
 from mixmae.engine.loops.resumable_train_loop import seed_samples
 from mixmae.registry import LOOPS
 

@@ -5,8 +5,9 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop
 
-from mixmae.datasets.samplers import EpochBatches, UpdateSampler
-from mixmae.datasets.transforms import SeedSample
+from mixmae.datasets.samplers.epoch_batches import EpochBatches
+from mixmae.datasets.samplers.update_sampler import UpdateSampler
+from mixmae.datasets.transforms.seed_sample import SeedSample
 from mixmae.registry import LOOPS
 
 

@@ -1,15 +1,10 @@
-"""Optimizer wrappers, and what builds them."""
+"""Optimizer wrappers and their constructors."""
 
-from mixmae.engine.optimizers.autocast_optim_wrapper import (
-    AutocastOptimWrapper,
-)
-from mixmae.engine.optimizers.layer_decay_constructor import (
-    LayerDecay,
-    LayerDecayOptimWrapperConstructor,
-)
+from mixmae.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, exports
 
-__all__ = [
-    'AutocastOptimWrapper',
-    'LayerDecay',
-    'LayerDecayOptimWrapperConstructor',
-]
+__getattr__ = exports(
+    __name__,
+    OPTIM_WRAPPERS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    LayerDecay='layer_decay_constructor',
+)

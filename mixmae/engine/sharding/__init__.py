@@ -1,6 +1,5 @@
 """Parameters, gradients and optimizer states split among the ranks."""
 
-from mixmae.engine.sharding.fully_sharded_model import FullyShardedModel
-from mixmae.engine.sharding.sharded_runner import ShardedRunner
+from mixmae.registry import MODEL_WRAPPERS, RUNNERS, exports
 
-__all__ = ['FullyShardedModel', 'ShardedRunner']
+__getattr__ = exports(__name__, MODEL_WRAPPERS, RUNNERS)

@@ -1,10 +1,5 @@
-"""Heads: what is to be predicted, and how wrong a prediction is."""
+"""Heads: the target of the prediction and its loss."""
 
-from mixmae.models.heads.dual_reconstruction_head import (
-    DualReconstructionHead,
-)
-from mixmae.models.heads.masked_reconstruction_head import (
-    MaskedReconstructionHead,
-)
+from mixmae.registry import MODELS, exports
 
-__all__ = ['DualReconstructionHead', 'MaskedReconstructionHead']
+__getattr__ = exports(__name__, MODELS)

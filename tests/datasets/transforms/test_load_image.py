@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.transforms import BrokenImageError, LoadImage
+from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.transforms import LoadImage
 from mixmae.registry import TRANSFORMS
 
 
