@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mixmae.checkpoints.whole_file import whole_file
-from mixmae.datasets.escaped_path import escape, unescape
+from mixmae.fileio.escaped_path import escape, unescape
 
 HEADER = '# cause\tpath\n'
 

@@ -1,7 +1,7 @@
 """The error of an image file that cannot be used, and what may ail one."""
 
 from mixmae.datasets.bad_data_error import BadDataError
-from mixmae.datasets.escaped_path import escape
+from mixmae.fileio.escaped_path import escape
 
 # One word for each cause, wherever it is met: in the log of a run, in its
 # bad_files.txt, and in the report of verify_images.py. The order counts: a

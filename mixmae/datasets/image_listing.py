@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from mixmae.datasets.escaped_path import escape
+from mixmae.fileio.escaped_path import escape
 
 FORMAT = 1
 # Some file systems keep times in steps of 2 s: a change within one step of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mixmae.datasets.verification.coco_annotations import read_coco
 from mixmae.datasets.verification.known_sets import KNOWN_SETS
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault
 
 SPLITS = ('train', 'val')
 # Where the archive of Places205 puts its images.
@@ -48,7 +48,7 @@ def places205(root: Path, split: str) -> Iterator[Entry]:
     name = f'{split}_places205.csv'
     path = _find(root, name, 'trainvalsplit_places205')
     for image, label in _lines(path):
-        yield f'{PLACES205_IMAGES}/{image}', label
+        yield _below(PLACES205_IMAGES, image), label
 
 
 def places365(
@@ -76,7 +76,7 @@ def places365(
         )
     for image, label in _lines(path):
         # The list of training images has paths from the root: /a/airfield/…
-        yield f'{there[0]}/{image.removeprefix("/")}', label
+        yield _below(there[0], image.removeprefix('/')), label
 
 
 READERS: dict[str, Callable[..., Iterator[Entry]]] = {
@@ -131,14 +131,17 @@ def write_lists(
     return {split: len(entries) for split, entries in lists.items()}
 
 
+def _below(folder: str, name: str) -> str:
+    """The name in a folder; a bad name as it is, for ``_checked``."""
+    return f'{folder}/{name}' if path_fault(name) is None else name
+
+
 def _checked(
     entries: Iterator[Entry], classes: int, split: str
 ) -> list[Entry]:
     checked = []
     for name, label in entries:
         fault = path_fault(name)
-        if fault is None and '\n' in name:
-            fault = f'file name {name!r} has a line break'
         if fault is None and (
             not isinstance(label, int) or not 0 <= label < classes
         ):

@@ -9,6 +9,7 @@ from typing import Any
 from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.lmdb_reader import LmdbReader, read_key_list
+from mixmae.fileio.safe_path import UnsafePathError, path_fault
 from mixmae.registry import DATASETS
 
 
@@ -45,7 +46,8 @@ class LmdbImages(ImageSet):
     Raises:
         FileNotFoundError: there is no database or list.
         ValueError: the package ``lmdb`` is not installed; it is no LMDB, or
-            an empty one; labels are asked for and the list has none.
+            an empty one; a key is no name of a file below a folder, see
+            ``path_fault``; labels are asked for and the list has none.
     """
 
     METAINFO = {'dataset_type': 'lmdb_images'}
@@ -94,8 +96,7 @@ class LmdbImages(ImageSet):
             keys = self._reader.keys()
         infos: list[dict] = []
         for index, key in enumerate(keys):
-            path = os.path.join(self._reader.path, _text(key))
-            info: dict[str, Any] = dict(img_path=path, lmdb_key=key)
+            info: dict[str, Any] = dict(img_path=self._path(key), lmdb_key=key)
             if labels is not None:
                 info['gt_label'] = labels[index]
             infos.append(info)
@@ -119,7 +120,10 @@ class LmdbImages(ImageSet):
         """The class of an image, for wrappers that balance classes."""
         return [self.get_data_info(idx)['gt_label']]
 
-
-def _text(key: bytes) -> str:
-    """A key as part of a path; it never is one of a file."""
-    return key.decode('utf-8', 'surrogateescape').lstrip('/')
+    def _path(self, key: bytes) -> str:
+        """A key as a path, for messages and lists; no file has it."""
+        name = key.decode('utf-8', 'surrogateescape')
+        fault = path_fault(name)
+        if fault is not None:
+            raise UnsafePathError(f'the LMDB {self._reader.path}: {fault}')
+        return os.path.join(self._reader.path, name)

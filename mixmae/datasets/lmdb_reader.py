@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mixmae.datasets.escaped_path import escape
+from mixmae.fileio.escaped_path import escape
 
 try:
     import lmdb

@@ -4,8 +4,9 @@ import os
 import re
 from pathlib import Path
 
-from mixmae.datasets.escaped_path import escape
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import UnsafePathError, path_below
 
 # A path, which may have spaces, and a label.
 LABELLED = re.compile(r'[ \t]*(.*[^ \t])[ \t]+([0-9]+)[ \t\r]*')
@@ -20,36 +21,22 @@ def read_path_list(listing: str, root: str | None) -> list[str]:
     Args:
         listing: the list.
         root: the folder that relative paths start from, and below which all
-            must stay. None if the list may name any file, relative ones from
-            the folder it lies in.
+            must stay; the folder of the list if None. ``'/'`` allows any
+            file.
 
     Raises:
         FileNotFoundError: there is no such list, or none of the first files
             that it names.
-        ValueError: it names no file, or one outside of ``root``; says which
-            line.
+        ValueError: it cannot be read, names no file, or one outside of
+            ``root``; says which line.
     """
     path = Path(listing)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'the list of images {path} does not exist '
-            f'(absolute: {path.absolute()})'
-        )
-    text = path.read_bytes().decode('utf-8-sig', 'surrogateescape')
     folder = str(path.parent) if root is None else root
     paths = []
-    # Not splitlines(), which takes other characters for line breaks.
-    for number, line in enumerate(text.split('\n'), 1):
+    for number, line in enumerate(_lines(path), 1):
         name = line.strip(' \t\r')
-        if not name or name[0] == '#':
-            continue
-        fault = None if root is None else _fault(name, root)
-        if fault is not None:
-            raise ValueError(
-                f'{path}, line {number}: {escape(fault)} (a list that is to '
-                f'name files elsewhere is given without data_root)'
-            )
-        paths.append(os.path.join(folder, name))
+        if name and name[0] != '#':
+            paths.append(_path(folder, name, path, number))
     if not paths:
         raise ValueError(
             f'no paths in {path.absolute()}; looked for one path of an image '
@@ -85,11 +72,7 @@ def read_labelled_list(
         FileNotFoundError, ValueError: see ``read_path_list``; a line has no
             label where the first has one.
     """
-    path = Path(listing)
-    lines = []
-    if path.is_file():
-        text = path.read_bytes().decode('utf-8-sig', 'surrogateescape')
-        lines = text.split('\n')
+    lines = _lines(Path(listing))
     if not _ends_with_labels(lines, root):
         return read_path_list(listing, root), None
     names: list[str] = []
@@ -103,10 +86,7 @@ def read_labelled_list(
                 f'{listing}, line {number}: {escape(line[:200])} has no '
                 f'label; either all lines are a path and a label, or none is'
             )
-        fault = _fault(found[1], root)
-        if fault is not None:
-            raise ValueError(f'{listing}, line {number}: {escape(fault)}')
-        names.append(os.path.join(root, found[1]))
+        names.append(_path(root, found[1], listing, number))
         labels.append(int(found[2]))
     return names, labels
 
@@ -117,15 +97,42 @@ def _names_a_path(line: str) -> bool:
 
 def _ends_with_labels(lines: list[str], root: str) -> bool:
     for line in list(filter(_names_a_path, lines))[:8]:
-        if os.path.exists(os.path.join(root, line.strip(' \t\r'))):
+        if _exists(root, line.strip(' \t\r')):
             return False
         found = LABELLED.fullmatch(line)
-        if found and os.path.exists(os.path.join(root, found[1])):
+        if found and _exists(root, found[1]):
             return True
     return False
 
 
-def _fault(name: str, root: str) -> str | None:
-    """``path_fault``, but for an absolute path that is below the root."""
-    above = os.path.abspath(root).rstrip('/') + '/'
-    return path_fault(name.removeprefix(above) if name[0] == '/' else name)
+def _exists(root: str, name: str) -> bool:
+    try:
+        return os.path.exists(path_below(root, name))
+    # Whoever reads the list says which line it is.
+    except UnsafePathError:
+        return False
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a list, empty ones and comments too."""
+    try:
+        with open(path, 'rb', opener=regular_file) as file:
+            text = file.read().decode('utf-8-sig', 'surrogateescape')
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(
+            f'the list of images {path} does not exist '
+            f'(absolute: {path.absolute()})'
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f'the list of images {path} cannot be read: {error.strerror}'
+        ) from None
+    # Not splitlines(), which takes other characters for line breaks.
+    return text.split('\n')
+
+
+def _path(root: str, name: str, listing: str | Path, number: int) -> str:
+    try:
+        return path_below(root, name)
+    except UnsafePathError as error:
+        raise UnsafePathError(f'{listing}, line {number}: {error}') from None

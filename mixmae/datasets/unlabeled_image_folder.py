@@ -31,9 +31,9 @@ class UnlabeledImageFolder(ImageSet):
             are relative to.
         ann_file: a text file with one path per line, taken in its order;
             empty lines and lines that start with # are skipped. Paths are
-            relative to ``data_root``, or absolute, and stay below it. Without
-            a ``data_root`` they may name any file, relative ones from the
-            folder of ``ann_file``. No suffix is asked for.
+            relative to ``data_root`` (without one, to the folder of
+            ``ann_file``), or absolute, and stay below it;
+            ``data_root='/'`` allows any file. No suffix is asked for.
         data_prefix: a folder below ``data_root`` to use instead of it.
         pipeline: configs of transforms; the first must be ``LoadImage`` for
             broken files to be skipped.

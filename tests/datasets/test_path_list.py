@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mixmae.datasets.path_list import read_path_list
+from mixmae.datasets.path_list import read_labelled_list, read_path_list
 
 
 @pytest.fixture
@@ -63,12 +63,32 @@ def test_paths_elsewhere_are_refused(folder, tmp_path, name, words):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_without_a_folder_a_list_may_name_any_file(folder, tmp_path):
-    listing = tmp_path / 'lists' / 'list.txt'
-    listing.parent.mkdir()
-    listing.write_text(f'../images/a.jpg\n{folder}/a.jpg\n')
+def test_without_a_folder_files_lie_below_that_of_the_list(folder, tmp_path):
+    listing = folder / 'list.txt'
+    listing.write_text(f'a.jpg\n{folder}/a.jpg\n')
     found = read_path_list(str(listing), None)
     assert [os.path.samefile(p, folder / 'a.jpg') for p in found] == [True] * 2
+    for line in ('../images/a.jpg', f'{tmp_path}/b.jpg'):
+        listing.write_text(line)
+        with pytest.raises(ValueError, match='line 1: file name'):
+            read_path_list(str(listing), None)
+
+
+def test_any_file_where_the_root_is_that_of_the_file_system(folder, tmp_path):
+    listing = tmp_path / 'list.txt'
+    listing.write_text(f'{folder}/a.jpg\n{str(folder)[1:]}/a.jpg\n')
+    assert read_path_list(str(listing), '/') == [f'{folder}/a.jpg'] * 2
+
+
+@pytest.mark.parametrize('read', [read_path_list, read_labelled_list])
+def test_a_list_that_is_no_regular_file(folder, tmp_path, read):
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(ValueError, match='pipe cannot be read: it is a named'):
+        read(str(tmp_path / 'pipe'), str(folder))
+    with pytest.raises(ValueError, match='it is a device'):
+        read('/dev/zero', str(folder))
+    with pytest.raises(FileNotFoundError, match='gone.txt does not exist'):
+        read(str(tmp_path / 'gone.txt'), str(folder))
 
 
 def test_relative_folders(folder, tmp_path, monkeypatch):

@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 
 from mixmae.datasets.bad_file_list import write_bad_files
-from mixmae.datasets.escaped_path import escape
 from mixmae.datasets.image_file import ImageLimits
 from mixmae.datasets.verification.image_folder import (
     WRONG_SUFFIX,
@@ -29,6 +28,7 @@ from mixmae.datasets.verification.shard_folder import (
     verify_shards,
 )
 from mixmae.engine.progress_bar import ProgressBar
+from mixmae.fileio.escaped_path import escape
 
 EXIT_INTERRUPTED = 130
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault
 
-SLASH = ord('/')
+SLASH, SPACE = b'/ '
+# Bytes of names that path_fault may object to: ways out, drives, addresses,
+# control characters of ASCII and, in UTF-8, of Latin-1.
+ODD = re.compile(rb'(?=\.\.)|[:\\\x00-\x1f\x7f]|\xc2[\x80-\x9f]')
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,9 @@ class NameList:
         empty = starts == self.ends
         if empty.any():
             return path_fault('')
-        first = self.blob[starts]
-        # A drive, C:, as well as a second byte of anything of one byte.
-        second = self.blob[np.minimum(starts + 1, len(self.blob) - 1)]
-        odd = (first == SLASH) | (second == ord(':'))
+        odd = np.isin(self.blob[starts], [SLASH, SPACE])
         suspects = set(np.flatnonzero(odd).tolist())
-        places = [
-            found.start()
-            for found in re.finditer(rb'(?=\.\.)|\0', self.blob.tobytes())
-        ]
+        places = [found.start() for found in ODD.finditer(self.blob.tobytes())]
         found = np.searchsorted(self.ends, places, side='right')
         suspects.update(found.tolist())
         faults = (path_fault(self.text(index)) for index in sorted(suspects))

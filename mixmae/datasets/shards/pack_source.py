@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixmae.datasets.bad_file_list import read_bad_files
-from mixmae.datasets.escaped_path import escape
 from mixmae.datasets.image_listing import list_images
 from mixmae.datasets.path_list import read_labelled_list
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.safe_path import path_fault
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _folder(folder: str, with_labels: bool) -> PackSource:
     # A backslash in a name reads as a way out where it divides folders.
     fault = next(filter(None, map(path_fault, names)), None)
     if fault is not None:
-        raise ValueError(f'{folder}: {escape(fault)}; rename it')
+        raise ValueError(f'{folder}: {fault}; rename it')
     if not with_labels or not all('/' in name for name in names):
         return PackSource(folder, names)
     heads = [name.split('/', 1)[0] for name in names]

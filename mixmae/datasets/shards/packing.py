@@ -31,7 +31,6 @@ from mixmae.datasets.bad_file_list import (
     read_bad_files,
     write_bad_files,
 )
-from mixmae.datasets.escaped_path import escape
 from mixmae.datasets.parallel_map import LostWorkerError, parallel_map
 from mixmae.datasets.shards.pack_settings import PackReport, PackSettings
 from mixmae.datasets.shards.pack_source import PackSource
@@ -42,6 +41,7 @@ from mixmae.datasets.shards.shard_file import (
     write_shard,
 )
 from mixmae.datasets.shards.shrinking import shrink
+from mixmae.fileio.escaped_path import escape
 
 INDEX = 'index.npz'
 SUMS = 'SHA256SUMS'

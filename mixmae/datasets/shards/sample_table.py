@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from mixmae.datasets.shards.name_list import NameList
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault
 
 FORMAT = 1
 # Columns of the file and their types; each has one value per sample.

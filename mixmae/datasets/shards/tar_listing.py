@@ -14,7 +14,6 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from mixmae.checkpoints.whole_file import whole_file
-from mixmae.datasets.escaped_path import escape
 from mixmae.datasets.image_listing import TIME_STEP_NS, list_images
 from mixmae.datasets.shards.sample_table import (
     Sample,
@@ -24,7 +23,8 @@ from mixmae.datasets.shards.sample_table import (
 )
 from mixmae.datasets.shards.shard_file import LABEL_SUFFIX
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.safe_path import path_fault
 
 # Digits of any number of classes; what is longer is no label.
 MAX_LABEL = 16
@@ -116,7 +116,7 @@ class TarListing:
             for member in self._members(file):
                 fault = path_fault(member.name)
                 if fault is not None:
-                    raise ValueError(f'{self.path}: {escape(fault)}')
+                    raise ValueError(f'{self.path}: {fault}')
                 if not member.isreg() or member.issparse():
                     continue
                 name = os.path.normpath(member.name)

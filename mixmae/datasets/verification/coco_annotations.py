@@ -11,7 +11,7 @@ from mixmae.datasets.instance_faults import (
     ill_polygons,
     mask_fault,
 )
-from mixmae.datasets.verification.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault
 
 # No picture that Pillow opens is as wide; larger ones are typing errors.
 LARGEST_SIDE = 1_000_000

@@ -14,11 +14,11 @@ from mixmae.datasets.verification.existing_files import ExistingFiles
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import Opening, inspect_images
 from mixmae.datasets.verification.known_sets import KnownSet
-from mixmae.datasets.verification.safe_path import path_fault
 from mixmae.datasets.verification.split_counts import (
     compare_classes,
     compare_count,
 )
+from mixmae.fileio.safe_path import path_fault
 
 PREFIX = 'instances_'
 

@@ -10,7 +10,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.escaped_path import escape
 from mixmae.datasets.image_file import (
     ANY_SIZE,
     ImageLimits,
@@ -18,6 +17,7 @@ from mixmae.datasets.image_file import (
     read_image,
 )
 from mixmae.datasets.parallel_map import LostWorkerError, parallel_map
+from mixmae.fileio.escaped_path import escape
 
 DECODE = ('all', 'sample', 'none')
 SAMPLE = 1000

@@ -8,11 +8,11 @@ from mixmae.datasets.verification.existing_files import ExistingFiles
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import Opening
 from mixmae.datasets.verification.known_sets import KnownSet
-from mixmae.datasets.verification.safe_path import path_fault
 from mixmae.datasets.verification.split_counts import (
     compare_classes,
     compare_count,
 )
+from mixmae.fileio.safe_path import UnsafePathError, path_below
 
 
 def verify_image_lists(
@@ -79,9 +79,10 @@ def _verify_list(
                 f'to {classes - 1}; write the list anew',
             )
             continue
-        fault = path_fault(name)
-        if fault is not None:
-            findings.problem('bad file name', f'{where}: {fault}')
+        try:
+            image = Path(path_below(root, name))
+        except UnsafePathError as error:
+            findings.problem('bad file name', f'{where}: {error}')
             continue
         if name in lines:
             findings.problem(
@@ -92,12 +93,12 @@ def _verify_list(
             continue
         lines[name] = number
         counts[int(label)] += 1
-        if root / name in existing:
-            there.append(root / name)
+        if image in existing:
+            there.append(image)
         else:
             findings.problem(
                 'missing image',
-                f'{where}: there is no image {root / name}; unpack the '
+                f'{where}: there is no image {image}; unpack the '
                 f'archive of images in {root}, or write the list anew',
             )
     findings.fact(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mixmae.datasets.escaped_path import escape, unescape
+from mixmae.fileio.escaped_path import escape, unescape
 
 
 @settings(max_examples=200, deadline=None)

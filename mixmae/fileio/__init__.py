@@ -1,0 +1,1 @@
+"""Safe names, regular files and small caches: imports no other room."""

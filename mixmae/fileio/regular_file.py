@@ -1,0 +1,93 @@
+"""Opening of regular files, and of nothing else.
+
+A named pipe keeps whoever opens it waiting, a device such as ``/dev/zero``
+has no end, and a symbolic link makes a file of somebody else out of one's
+own. The functions below are openers for ``open``:
+
+    with open(path, 'rb', opener=regular_file) as file: ...
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+# Windows has none of these, nor the files that they are about.
+WAITLESS = getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0)
+NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
+CLOSED_IN_CHILDREN = getattr(os, 'O_CLOEXEC', 0)
+KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISFIFO, 'named pipe'),
+    (stat.S_ISSOCK, 'socket'),
+    (stat.S_ISCHR, 'device'),
+    (stat.S_ISBLK, 'device'),
+    (stat.S_ISDIR, 'folder'),
+    (stat.S_ISLNK, 'symbolic link'),
+)
+
+
+class SpecialFileError(OSError):
+    """A path names something else than a regular file."""
+
+
+def kind_of(mode: int) -> str:
+    """Return what ``os.stat`` found, '' for a regular file."""
+    if stat.S_ISREG(mode):
+        return ''
+    return next((kind for test, kind in KINDS if test(mode)), 'special file')
+
+
+def check_regular(mode: int, path: str | os.PathLike) -> None:
+    """Check the mode that ``os.stat`` gives.
+
+    Raises:
+        SpecialFileError: It is not that of a regular file.
+    """
+    kind = kind_of(mode)
+    if kind:
+        raise SpecialFileError(
+            errno.EINVAL, f'it is a {kind}, not a regular file', str(path)
+        )
+
+
+def regular_file(path: str | os.PathLike, flags: int) -> int:
+    """Opener of regular files that never waits; links are followed.
+
+    Raises:
+        SpecialFileError: It is something else.
+        OSError: It cannot be opened.
+    """
+    return _opened(path, flags, os.stat)
+
+
+def own_file(path: str | os.PathLike, flags: int) -> int:
+    """Opener of files that we write: no link is followed.
+
+    Raises:
+        SpecialFileError: It is something else, a link among others.
+        OSError: It cannot be opened.
+    """
+    return _opened(path, flags | NO_LINK, os.lstat)
+
+
+def _opened(
+    path: str | os.PathLike,
+    flags: int,
+    look: Callable[[str | os.PathLike], os.stat_result],
+) -> int:
+    # Opening a device may have effects, so it is looked at first; what takes
+    # its place in between is noticed afterwards.
+    try:
+        check_regular(look(path).st_mode, path)
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+    handle = os.open(path, flags | WAITLESS | CLOSED_IN_CHILDREN, 0o666)
+    try:
+        check_regular(os.fstat(handle).st_mode, path)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle

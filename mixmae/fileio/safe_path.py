@@ -1,0 +1,109 @@
+"""The gate for paths that come out of files.
+
+Lists, annotations, archives, indices and caches name files. Such a name must
+stay below the folder that it is relative to, or it could name any file of the
+machine. The check is one of the text: a symbolic link inside the folder is
+its owner's choice and is followed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from pathlib import PureWindowsPath
+from typing import Any
+
+# Unicode's control characters; they also break lines in logs and lists.
+CONTROL = re.compile('[\x00-\x1f\x7f-\x9f]')
+# Names without any of these need no closer look.
+SUSPICIOUS = re.compile(r'[\x00-\x1f\x7f-\x9f:\\]|\.\.|^[/\s]|\s$|^$')
+ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*://')
+# Characters of a name that a message shows.
+SHOWN = 200
+
+
+class UnsafePathError(ValueError):
+    """A name in a file leads out of its folder; one line says which."""
+
+
+def path_fault(name: Any) -> str | None:
+    """Return why a name must not be joined to a folder, ``None`` if it may.
+
+    Args:
+        name: A relative path, as read from a file.
+
+    Returns:
+        One line on a name that is empty or no text, has control characters,
+        is absolute (with a Windows drive or share, too), an address such as
+        ``https://...``, or has a part ``..``.
+    """
+    if isinstance(name, str) and SUSPICIOUS.search(name) is None:
+        return None
+    shown = repr(name)
+    if len(shown) > SHOWN:
+        shown = f'{shown[:SHOWN]}...'
+    if not isinstance(name, str) or not name.strip():
+        return f'file name {shown} is no text'
+    if '\0' in name:
+        return f'file name {shown} has a zero byte'
+    if CONTROL.search(name):
+        return (
+            f'file name {shown} has a line break or another control character'
+        )
+    if ADDRESS.match(name):
+        return f'file name {shown} is an address, not the name of a file'
+    windows = PureWindowsPath(name)
+    if name[0] in '/\\' or windows.is_absolute() or windows.drive:
+        return (
+            f'file name {shown} is absolute; it must be relative to the '
+            f'folder of images'
+        )
+    # Both kinds of slash divide the parts of a Windows path.
+    if '..' in windows.parts:
+        return (
+            f'file name {shown} leads out of the folder of images by ..; '
+            f'name files below it'
+        )
+    return None
+
+
+def path_below(root: str | os.PathLike, name: Any) -> str:
+    """Return the path of a file that another file names.
+
+    Args:
+        root: The folder that relative names start from; ``'/'`` allows any
+            file.
+        name: A path relative to the folder, or an absolute one below it.
+
+    Raises:
+        UnsafePathError: The name leads out of the folder, see
+            ``path_fault``.
+    """
+    root = os.fspath(root)
+    fault = path_fault(name)
+    if fault is None:
+        return os.path.join(root, name)
+    if isinstance(name, str) and name.startswith('/'):
+        above = _spellings(os.path.abspath(root))
+        for prefix in above:
+            # 'root//etc' would be absolute again once the root is cut off.
+            if name.startswith(prefix):
+                fault = path_fault(name[len(prefix) :])
+                if fault is None:
+                    return name
+                break
+        else:
+            fault = (
+                f'file name {name[:SHOWN]!r} is absolute, and not below '
+                f'{above[0]}; name files below that folder, or set data_root '
+                f"to one that holds them all (data_root='/' allows any file)"
+            )
+    raise UnsafePathError(fault)
+
+
+@functools.lru_cache(maxsize=64)
+def _spellings(folder: str) -> tuple[str, ...]:
+    """A folder as it is called, and as it is called without links."""
+    names = (folder, os.path.realpath(folder))
+    return tuple(name.rstrip('/') + '/' for name in names)
