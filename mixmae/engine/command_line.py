@@ -2,21 +2,25 @@
 
 import argparse
 import difflib
-import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import mmengine.registry
-from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
+from mmengine.config import Config
 
 import mixmae
 from mixmae.checkpoints.trust import add_trust_argument, set_trusted
 from mixmae.datasets.bad_data_error import BadDataError
+from mixmae.engine.config_variables import (
+    RUN_KEYS,
+    VariableError,
+    is_variable,
+    with_variables,
+)
 from mixmae.engine.data_paths import missing_data
 from mixmae.engine.failure_report import (
     EXIT_FAILURE,
@@ -27,6 +31,7 @@ from mixmae.engine.failure_report import (
     note_for_torchrun,
     print_error,
 )
+from mixmae.engine.option_values import option_value
 from mixmae.engine.pickled_data import refuse_pickled_data
 from mixmae.engine.setup_errors import setup_error
 
@@ -37,17 +42,6 @@ PACKAGE = Path(mixmae.__file__).parent
 # Of a checkout there are the benchmarks, too.
 OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
-# Keys of a config that the runner does not name among its arguments.
-EXTRA_KEYS = {
-    'activation_checkpointing',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-}
 # What `read_config` has read in this process, for the message of an error
 # that comes from deep inside a library and does not know its config.
 _configs_read: list[Config] = []
@@ -65,8 +59,12 @@ class ConfigError(Exception):
         super().__init__('\n'.join(' '.join(line.split()) for line in lines))
 
 
-class OptionAction(DictAction):
-    """MMEngine's ``DictAction``, whose every complaint is one line."""
+class OptionAction(argparse.Action):
+    """Reads ``KEY=VALUE`` pairs into a dictionary, by dotted key.
+
+    Raises:
+        ConfigError: One is none.
+    """
 
     def __call__(
         self,
@@ -75,24 +73,20 @@ class OptionAction(DictAction):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Reads ``KEY=VALUE`` pairs.
-
-        Raises:
-            ConfigError: one is none.
-        """
+        options = dict(getattr(namespace, self.dest, None) or {})
         for pair in values:
-            key, equals, _ = pair.partition('=')
-            if not key or not equals or not all(key.split('.')):
+            key, equals, text = pair.partition('=')
+            if not equals or not all(key.split('.')):
                 raise ConfigError(
                     f'{option_string} {pair}: must be KEY=VALUE, with dots '
-                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3'
+                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3; '
+                    f'a value with spaces must be in quotes'
                 )
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except Exception as error:
-            raise ConfigError(
-                f'{option_string} {" ".join(values)}: {error or "no value"}'
-            ) from error
+            try:
+                options[key] = option_value(text)
+            except ValueError as error:
+                raise ConfigError(f'{option_string} {key}={error}') from error
+        setattr(namespace, self.dest, options)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +129,46 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 def known_keys(cfg: Config) -> set[str]:
     """Names a top-level key of this config may have."""
-    return set(cfg) | set(inspect.signature(Runner).parameters) | EXTRA_KEYS
+    return set(cfg) | RUN_KEYS
+
+
+def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
+    """Give settings and variables of a config other values.
+
+    Raises:
+        ConfigError: An option names no setting, or has no effect.
+    """
+    for option in options:
+        key = option.split('.')[0]
+        if key not in known_keys(cfg):
+            close = difflib.get_close_matches(key, known_keys(cfg), 1)
+            hint = f'; did you mean {close[0]}?' if close else ''
+            raise ConfigError(
+                f'--cfg-options {option}: {key} is no key of {cfg.filename}'
+                + hint
+            )
+    variables = {
+        option: value
+        for option, value in options.items()
+        if option.split('.')[0] in cfg
+        and is_variable(cfg, option.split('.')[0])
+    }
+    settings = {
+        option: value
+        for option, value in options.items()
+        if option not in variables
+    }
+    try:
+        cfg = with_variables(cfg, variables)
+        cfg.merge_from_dict(settings)
+    # A config is a program: with other values it may raise anything.
+    except Exception as error:
+        text = str(error.args[0] if isinstance(error, KeyError) else error)
+        if not isinstance(error, VariableError):
+            said = ' '.join(f'{key}={new!r}' for key, new in options.items())
+            text = f'{said}: {type(error).__name__}: {text}'
+        raise ConfigError(f'--cfg-options {text}') from error
+    return cfg
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -156,20 +189,7 @@ def read_config(args: argparse.Namespace) -> Config:
         raise ConfigError(
             f'{args.config} cannot be read as a config: {kind}: {error}'
         ) from error
-    options = args.cfg_options or {}
-    for option in options:
-        key = option.split('.')[0]
-        if key not in known_keys(cfg):
-            close = difflib.get_close_matches(key, known_keys(cfg), 1)
-            hint = f'; did you mean {close[0]}?' if close else ''
-            raise ConfigError(
-                f'--cfg-options {option}: {key} is no key of {args.config}'
-                + hint
-            )
-    try:
-        cfg.merge_from_dict(options)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ConfigError(f'--cfg-options {options}: {error}') from error
+    cfg = apply_options(cfg, args.cfg_options or {})
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

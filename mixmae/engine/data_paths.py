@@ -65,7 +65,8 @@ def _named_below(key: str, part: Any) -> Iterator[DataPath]:
             yield from _named_below(f'{key}.{index}', item)
     if not isinstance(part, dict):
         return
-    root = part.get('data_root') or ''
+    root = part.get('data_root')
+    root = root if isinstance(root, str) else ''
     if root:
         yield DataPath(f'{key}.data_root', root, Path(root))
     prefixes = part.get('data_prefix') or {}

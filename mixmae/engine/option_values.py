@@ -1,0 +1,135 @@
+"""Values of ``--cfg-options KEY=VALUE``."""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from typing import Any
+
+BRACKETS = {'[': ']', '(': ')', '{': '}'}
+WORDS = {'true': True, 'false': False, 'null': None}
+LITERALS = (str, int, float, bool, list, tuple, dict, type(None))
+
+
+def option_value(text: str) -> Any:
+    """Read the value of an option.
+
+    A Python or JSON literal is that literal. Within brackets and ``dict()``
+    words need no quotes: ``[a,b]``, ``dict(type=Adam)``. ``a,b`` is a list
+    as in MMEngine, unless it contains a slash: paths may have commas.
+    Anything else is a string, spaces included.
+
+    Raises:
+        ValueError: Brackets are nested too deep.
+    """
+    try:
+        return _value(text)
+    except (RecursionError, MemoryError):
+        raise ValueError(f'{text[:40]}...: nested too deep') from None
+
+
+def _value(text: str) -> Any:
+    stripped = text.strip()
+    parts = _split(stripped, ',')
+    if parts is not None and len(parts) > 1 and parts[-1] == '':
+        parts.pop()
+        listed = True
+    else:
+        listed = parts is not None and len(parts) > 1
+    try:
+        value = _literal(stripped)
+    except ValueError:
+        pass
+    else:
+        return list(value) if listed and isinstance(value, tuple) else value
+    if parts is None or '' in parts:
+        return text
+    if listed:
+        return text if '/' in text else [_value(part) for part in parts]
+    nested = _container(stripped)
+    return text if nested is None else nested
+
+
+def _literal(text: str) -> Any:
+    """Value of a Python or JSON literal, or of a number as MMEngine reads it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    readers = (json.loads, ast.literal_eval, int, float)
+    for read in readers:
+        try:
+            with warnings.catch_warnings():
+                # Of escapes that Python does not know.
+                warnings.simplefilter('ignore')
+                value = read(text)
+        except (ValueError, SyntaxError, TypeError):
+            continue
+        if isinstance(value, LITERALS):
+            return value
+    raise ValueError(text)
+
+
+def _container(text: str) -> list | tuple | dict | None:
+    """List, tuple or dict with words without quotes; None if it is none."""
+    named = text.startswith('dict(')
+    body = text.removeprefix('dict')
+    if not body or BRACKETS.get(body[0]) != body[-1] or len(body) < 2:
+        return None
+    parts = _split(body[1:-1], ',')
+    if parts is None:
+        return None
+    if parts[-1] == '':
+        parts.pop()
+    if '' in parts:
+        return None
+    if not named and body[0] in '[(':
+        values = [_value(part) for part in parts]
+        return values if body[0] == '[' else tuple(values)
+    pairs = [_split(part, '=' if named else ':', 1) for part in parts]
+    found: dict[Any, Any] = {}
+    for pair in pairs:
+        if pair is None or len(pair) != 2:
+            return None
+        key: Any = pair[0] if named else _value(pair[0])
+        if isinstance(key, (list, tuple, dict)):
+            return None
+        found[key] = _value(pair[1])
+    return found
+
+
+def _split(text: str, mark: str, most: int = -1) -> list[str] | None:
+    """Parts between marks outside of brackets and quotes.
+
+    Returns:
+        The parts without surrounding spaces; None if brackets or quotes are
+        not closed.
+    """
+    parts: list[str] = []
+    open_brackets: list[str] = []
+    quote, begin, fresh, skip = '', 0, True, False
+    for index, char in enumerate(text):
+        if skip:
+            skip = False
+        elif quote:
+            skip = char == '\\'
+            if char == quote:
+                quote = ''
+        # An apostrophe within a word is no quote.
+        elif char in '\'"' and fresh:
+            quote = char
+        elif char in BRACKETS:
+            open_brackets.append(BRACKETS[char])
+        elif char in BRACKETS.values():
+            if not open_brackets or open_brackets.pop() != char:
+                return None
+        elif char == mark and not open_brackets and len(parts) != most:
+            parts.append(text[begin:index].strip())
+            begin = index + 1
+        fresh = char in '[({,=:' or (fresh and char.isspace())
+    if open_brackets or quote:
+        return None
+    return [*parts, text[begin:].strip()]
