@@ -39,7 +39,9 @@ LOOKED_UP = {
 }
 FILE_NAME = re.compile(r'(?m)^(/.*\.(?:py|json|ya?ml))$')
 WORD = re.compile(r'\b([A-Za-z_]\w*)\b(?!\s*=(?!=))')
-ASSIGNED = re.compile(r'(?m)^([A-Za-z_]\w*)(?:\s*:[^=\n]+)?\s*=(?!=)')
+ASSIGNED = re.compile(r'(?m)^([A-Za-z_]\w*)\s*=(?!=)')
+ANNOTATED = re.compile(r'(?m)^([A-Za-z_]\w*)\s*:[^=\n]+=(?!=)')
+ENTRY = re.compile(r'(?m)(?:^|[{,])\s*"?(\w+)"?\s*:')
 
 
 class ConfigKeys(Check):
@@ -93,11 +95,11 @@ class _Text:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         if name.endswith('.py'):
-            text = re.sub(r'#.*', '', text)
+            text = ANNOTATED.sub(r'\1 =', re.sub(r'#.*', '', text))
             self.assigned = set(ASSIGNED.findall(text))
             self.read = set(WORD.findall(text))
         else:
-            self.assigned = set(re.findall(r'(?m)^\s*"?(\w+)"?\s*:', text))
+            self.assigned = set(ENTRY.findall(text))
             self.read = set(re.findall(r'_base_\.(\w+)', text))
 
 
@@ -129,7 +131,7 @@ def _passed_over(cfg: Config) -> Iterator[str]:
         if constructor == 'DefaultOptimWrapperConstructor':
             known['optim_wrapper.paramwise_cfg'] = PARAMWISE
     for place, names in known.items():
-        part: Any = cfg
+        part: Any = dict(cfg.items())
         for key in place.split('.'):
             part = part.get(key) if isinstance(part, Mapping) else None
         for key in part if isinstance(part, Mapping) else ():

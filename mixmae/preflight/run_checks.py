@@ -7,6 +7,7 @@ from mixmae.preflight.config_keys import ConfigKeys
 from mixmae.preflight.preflight import Preflight
 from mixmae.preflight.run_numbers import RunNumbers
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
+from mixmae.preflight.update_size import UpdateSize
 
 
 def run_preflight() -> Preflight:
@@ -14,6 +15,7 @@ def run_preflight() -> Preflight:
     checks: list[Check] = [
         ConfigKeys(),
         RunNumbers(),
+        UpdateSize(),
         ScheduleLength(),
         IterationSchedule(),
     ]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
+from mixmae.preflight.check import Check, Finding, PlannedRun
 
 # Those that change a parameter all the way to their end.
 GRADUAL = ('Linear', 'Cosine', 'Poly', 'OneCycle')
@@ -96,7 +96,7 @@ class IterationSchedule(Check):
     """Compares schedules in iterations with a run in epochs."""
 
     name = 'schedule in iterations'
-    stage: Stage = 'built'
+    stage = 'built'
     modes = ('train',)
 
     def run(self, planned: PlannedRun) -> Finding | None:
