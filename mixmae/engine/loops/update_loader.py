@@ -22,7 +22,7 @@ def update_loader(loader: Any, runner: Runner) -> Any:
     if not isinstance(loader, Mapping):
         return loader
     sampler = loader.get('sampler')
-    if not is_update_sampler(sampler):
+    if sampler is None or not is_update_sampler(sampler):
         return loader
     wrapper = runner.optim_wrapper
     if isinstance(wrapper, Mapping):
