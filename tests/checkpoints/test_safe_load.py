@@ -1,5 +1,6 @@
 import argparse
 import pickle
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +12,16 @@ from mixmae.checkpoints.safe_load import safe_load, safe_load_bytes
 from mixmae.checkpoints.trust import set_trusted
 
 module = sys.modules['mixmae.checkpoints.safe_load']
+
+
+@pytest.mark.parametrize('first', ['checkpoints', 'checkpoints.safe_load'])
+def test_the_function_is_found_in_the_package(first):
+    """Also where its module, of the same name, was imported before."""
+    code = (
+        f'import mixmae.{first}; from mixmae.checkpoints import safe_load; '
+        f'assert callable(safe_load)'
+    )
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 0
 
 
 class Malicious:
