@@ -1,94 +1,72 @@
-"""What a pickle in a checkpoint may name, beside tensors and plain values.
+"""Names that a pickle in a checkpoint may use, beside PyTorch's own.
 
-It is MMEngine's list, ``get_torch_safe_globals()``, and not all of that:
-``getattr`` and ``HistoryBuffer`` can do more than hold data. MMEngine needs
-the first for the methods that a ``HistoryBuffer`` notes of itself, which every
-process has anyway. So both names lead to stand-ins here that take data and
-nothing else.
+They are those that checkpoints of MMEngine (``get_torch_safe_globals()``) and
+of the official MixMIM (``argparse.Namespace``) use. None of them leads to the
+object of that name: MMEngine's list gives pickles ``getattr``, and NumPy's
+types to call and to change. They lead to classes and functions of ours, which
+check what they are given (``saved_values``). SECURITY.md has the table.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pickle import UnpicklingError
 from typing import Any
 
-import numpy as np
-import torch
-from mmengine.logging import HistoryBuffer
-from mmengine.runner.checkpoint import get_torch_safe_globals
+from torch.serialization import (
+    add_safe_globals,
+    clear_safe_globals,
+    get_safe_globals,
+)
 
-_ARRAYS = ('_log_history', '_count_history')
+from mixmae.checkpoints import saved_values as saved
 
-
-class SavedHistory(HistoryBuffer):
-    """A ``HistoryBuffer`` until its numbers are there, then a plain one."""
-
-    def __setstate__(self, state: Any) -> None:
-        """Takes the numbers; methods in the file are left where they are.
-
-        Raises:
-            UnpicklingError: other things than numbers.
-        """
-        kept = {}
-        if isinstance(state, Mapping):
-            kept = {k: state[k] for k in _ARRAYS if k in state}
-        length = state.get('max_length') if kept else None
-        numbers = all(
-            isinstance(array, np.ndarray) and array.dtype.kind in 'iuf'
-            for array in kept.values()
-        )
-        if len(kept) != len(_ARRAYS) or not numbers or type(length) is not int:
-            raise UnpicklingError('a damaged HistoryBuffer')
-        self._set_default_statistics()
-        self.__dict__.update(kept, max_length=length)
-        self.__class__ = HistoryBuffer  # type: ignore[assignment]
-
-
-def no_attribute(*_: Any) -> None:
-    """Stands for ``getattr`` and gets nothing."""
-
-
-def _called(stand_in: Any, original: Any) -> Any:
-    """A stand-in under the name by which pickles call the original."""
-    for name in ('__module__', '__name__', '__qualname__'):
-        setattr(stand_in, name, getattr(original, name))
-    return stand_in
-
-
-# A class of that name would be found in place of the one it inherits from.
-_HISTORY = _called(type('SavedHistory', (SavedHistory,), {}), HistoryBuffer)
-_STAND_INS = {
-    getattr: _called(no_attribute, getattr),
-    HistoryBuffer: _HISTORY,
+REPLACEMENTS: Mapping[str, Any] = {
+    '_codecs.encode': saved.encoded,
+    'argparse.Namespace': saved.SavedNamespace,
+    'builtins.bytes': saved.no_bytes,
+    'builtins.getattr': saved.no_attribute,
+    'builtins.slice': saved.rebuild_slice,
+    'mmengine.logging.history_buffer.HistoryBuffer': saved.SavedHistory,
+    'numpy.dtype': saved.SavedDtype,
+    'numpy.ndarray': saved.SavedArray,
+    # As NumPy 1 and NumPy 2 call them.
+    'numpy.core.multiarray._reconstruct': saved.rebuild_array,
+    'numpy.core.multiarray.scalar': saved.rebuild_scalar,
+    'numpy._core.multiarray._reconstruct': saved.rebuild_array,
+    'numpy._core.multiarray.scalar': saved.rebuild_scalar,
 }
 
 
-def safe_globals() -> list[Any]:
-    """What is allowed.
+def _named(name: str, replacement: Any) -> Any:
+    """A class or function that PyTorch finds under another one's name."""
+    module, _, name = name.rpartition('.')
+    if isinstance(replacement, type):
+        names = {'__slots__': (), '__module__': module}
+        return type(name, (replacement,), names)
 
-    ``argparse.Namespace``, in which the official MixMIM notes its arguments,
-    holds values and has no code of its own.
-    """
-    allowed = [_STAND_INS.get(one, one) for one in get_torch_safe_globals()]
-    return [*allowed, argparse.Namespace]
+    def call(*arguments: Any) -> Any:
+        return replacement(*arguments)
+
+    call.__module__, call.__qualname__, call.__name__ = module, name, name
+    return call
+
+
+# Since PyTorch 2.6 names could be given beside the objects.
+_ALLOWED = [_named(*one) for one in REPLACEMENTS.items()]
 
 
 @contextmanager
-def allowing_safe_globals() -> Iterator[None]:
-    """While ``torch.load(weights_only=True)`` may take them."""
-    serialization = torch.serialization
-    if hasattr(serialization, 'safe_globals'):
-        with serialization.safe_globals(safe_globals()):
-            yield
-        return
-    # torch 2.4 has no such context.
-    before = serialization.get_safe_globals()
-    serialization.add_safe_globals(safe_globals())
+def only_safe_globals() -> Iterator[None]:
+    """While ``torch.load(weights_only=True)`` may use these names alone.
+
+    Other packages add to PyTorch's list, some of them NumPy's own functions.
+    """
+    before = list(get_safe_globals())
+    clear_safe_globals()
+    add_safe_globals(list(_ALLOWED))
     try:
         yield
     finally:
-        serialization.clear_safe_globals()
-        serialization.add_safe_globals(before)
+        clear_safe_globals()
+        add_safe_globals(before)

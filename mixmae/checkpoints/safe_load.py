@@ -18,7 +18,10 @@ from safetensors.torch import load as load_safetensors
 
 from mixmae.checkpoints.download import download
 from mixmae.checkpoints.durable_file import difference, sidecar
-from mixmae.checkpoints.safe_globals import allowing_safe_globals
+from mixmae.checkpoints.pickle_check import check_pickles
+from mixmae.checkpoints.plain_values import plain_values
+from mixmae.checkpoints.safe_globals import only_safe_globals
+from mixmae.checkpoints.saved_values import Malformed, NotAllowed
 from mixmae.checkpoints.trust import FLAG, trusted
 from mixmae.version_gates import unpickler_flaw
 
@@ -95,14 +98,16 @@ def _opened(path: Path) -> BinaryIO:
 def _unpickled(file: BinaryIO, name: str) -> dict:
     _warn_of_old_torch()
     try:
-        with allowing_safe_globals():
-            content = torch.load(file, map_location='cpu', weights_only=True)
-    except UnpicklingError as error:
-        content = _not_safe(file, name, error)
-    # Bytes that are no pickle make the unpickler raise almost anything.
+        content = _safely(file)
+    except (NotAllowed, Malformed) as error:
+        if not trusted():
+            raise _refusal(name, error) from None
+        content = _executed(file, name, error)
+    # Bytes that are no checkpoint make the reader raise almost anything.
     except Exception as error:
         raise ValueError(
-            f'{name} is no readable checkpoint: {_first_line(error)}'
+            f'{name} is no readable checkpoint: {_cause(error)}; it is '
+            f'damaged, or another kind of file'
         ) from None
     if not isinstance(content, dict):
         raise ValueError(
@@ -111,24 +116,35 @@ def _unpickled(file: BinaryIO, name: str) -> dict:
     return content
 
 
-def _not_safe(file: BinaryIO, name: str, error: UnpicklingError) -> Any:
-    """Refuses, or runs what the file carries if the user trusts it."""
-    # PyTorch advises to load without the check, which runs the code.
-    found = re.search(r'GLOBAL (\S+)', str(error))
-    wanted = found[1] if found else ''
-    if 'unrecognized function' in str(error):
-        wanted = 'what is no function of tensors'
-    if not trusted():
-        raise ValueError(
-            f'{name} cannot be loaded safely: '
-            + (f'it wants to run {wanted}' if wanted else 'it is damaged')
-            + ', and nothing in a checkpoint is executed. If you know its '
-            f'author, {FLAG} runs it with all your rights; better is a file '
-            f'with the state dict alone, torch.save(checkpoint["model"], ...)'
-        ) from None
-    wanted = wanted or 'more than tensors'
+def _safely(file: BinaryIO) -> Any:
+    check_pickles(file)
+    file.seek(0)
+    with only_safe_globals():
+        # A default of PyTorch's could be set to map the file.
+        content = torch.load(
+            file, map_location='cpu', weights_only=True, mmap=False
+        )
+    return plain_values(content)
+
+
+def _refusal(name: str, error: NotAllowed | Malformed) -> ValueError:
+    if isinstance(error, Malformed):
+        return ValueError(
+            f'{name} cannot be loaded safely: it holds {error}, as no program '
+            f'saves it; the file is damaged or forged'
+        )
+    return ValueError(
+        f'{name} cannot be loaded safely: it {error}, and nothing in a '
+        f'checkpoint is executed. If you know its author, {FLAG} runs it with '
+        f'all your rights; better is a file with the state dict alone, '
+        f'torch.save(checkpoint["model"], ...)'
+    )
+
+
+def _executed(file: BinaryIO, name: str, error: Exception) -> Any:
+    """Runs what the file carries, for the user trusts it."""
     print_log(
-        f'{FLAG}: {name} wants to run {wanted}, and may',
+        f'{FLAG}: {name} {error}, and may',
         'current',
         logging.WARNING,
     )
@@ -141,6 +157,21 @@ def _not_safe(file: BinaryIO, name: str, error: UnpicklingError) -> Any:
             f'{name} cannot be loaded, not even with {FLAG}: '
             f'{type(cause).__name__}: {_first_line(cause)}'
         ) from None
+
+
+def _cause(error: Exception) -> str:
+    text = _first_line(error)
+    # The machine is not blamed for sizes that the file has wrong.
+    if isinstance(error, MemoryError) or re.search('alloc', text):
+        return 'it asks for more memory than there is'
+    # PyTorch advises to load it without the check, which would run it.
+    if isinstance(error, UnpicklingError):
+        found = re.search('WeightsUnpickler error: (.*)', str(error))
+        text = (found and found[1]) or 'its pickle is malformed'
+    if isinstance(error, LookupError):
+        text = 'its pickle uses what is not there'
+    # The advice behind the first sentence does not help.
+    return text.split('. ')[0].rstrip('.')
 
 
 def _first_line(error: Exception) -> str:

@@ -8,8 +8,6 @@ import pytest
 import torch
 
 from mixmae.models.data_preprocessor import MaskingDataPreprocessor
-from mixmae.preflight import PlannedRun
-from mixmae.preflight.update_size import UpdateSize
 from mixmae.registry import MODELS, TASK_UTILS
 from tests.configs.test_configs import (
     CONFIGS,
@@ -155,8 +153,10 @@ def test_views_and_masks_fit_the_network(path):
 @every_pretraining
 def test_batches_and_accumulation_agree(path):
     config = read(path)
-    finding = UpdateSize().run(PlannedRun('train', config))
-    assert finding is not None and not finding.errors
+    sampler = config.train_dataloader.sampler
+    accumulation = config.optim_wrapper.get('accumulative_counts', 1)
+    assert sampler.batch_size == config.train_dataloader.batch_size
+    assert sampler.get('accumulative_counts', 1) == accumulation
 
 
 @pytest.mark.parametrize('path', LARGE, ids=identity)

@@ -34,7 +34,9 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     collate_fn=dict(type='default_collate'),
-    sampler=dict(type='UpdateSampler'),
+    sampler=dict(
+        type='UpdateSampler', batch_size=batch_size, accumulative_counts=1
+    ),
     dataset=dict(
         type='mmpretrain.CustomDataset',
         data_root=data_root,

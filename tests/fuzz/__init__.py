@@ -1,0 +1,1 @@
+"""Checkpoints that are damaged or forged, and what becomes of their reader."""

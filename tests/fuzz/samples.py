@@ -1,0 +1,191 @@
+"""Checkpoints of all kinds that are met, with little in them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import random
+from collections import Counter, OrderedDict
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer, MessageHub
+from safetensors.torch import save
+
+CONFIG = """default_scope = 'mixmae'
+model = dict(
+    type='MaskedImageModel',
+    backbone=dict(type='MIMSwin', window_sizes=(4, 4), img_size=32),
+    data_preprocessor=dict(mean=[1.0, 2.0], std=[3.0, 4.0]))
+"""
+
+
+def state_dict() -> OrderedDict:
+    """Of a module, with the versions that PyTorch notes."""
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)
+    )
+    return OrderedDict(
+        (f'backbone.{k}', v) for k, v in layers.state_dict().items()
+    )
+
+
+def message_hub() -> dict:
+    """As MMEngine writes it; with numbers of NumPy's among the notes."""
+    hub = MessageHub('samples')
+    for step in range(5):
+        hub.update_scalar('train/loss', 1 / (step + 1))
+    hub.update_info('iter', 5)
+    hub.update_info('best', np.float64(0.5))
+    hub.update_info('counts', np.arange(3, dtype=np.int32))
+    hub.update_info('flags', np.array([True, False]))
+    hub._log_scalars['train/none'] = HistoryBuffer()
+    return hub.state_dict()
+
+
+def of_a_run() -> dict[str, Any]:
+    """A checkpoint that a run of ours writes."""
+    layer = torch.nn.Linear(3, 4)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-3)
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 2, 5])
+    classes = ('cat', 'dog')
+    return {
+        'meta': {
+            'cfg': CONFIG,
+            'epoch': 1,
+            'iter': 5,
+            'seed': 3,
+            'dataset_meta': {'CLASSES': classes, 'palette': [(1, 2, 3)]},
+            'experiment_name': 'run',
+        },
+        'state_dict': state_dict(),
+        'message_hub': message_hub(),
+        'optimizer': optimizer.state_dict(),
+        'param_schedulers': [scheduler.state_dict()],
+        'random_state': [
+            {
+                'torch': torch.get_rng_state(),
+                'numpy': np.random.get_state(),
+                'python': random.getstate(),
+            }
+        ],
+    }
+
+
+def of_the_zoo() -> dict[str, Any]:
+    """A checkpoint as those of mmdet 2 are, published with a hash."""
+    return {
+        'meta': {
+            'mmdet_version': '2.28',
+            'config': CONFIG,
+            'CLASSES': ('person', 'car'),
+            'PALETTE': None,
+            'hook_msgs': {'best_score': np.float32(0.4)},
+            'epoch': 12,
+        },
+        'state_dict': state_dict(),
+    }
+
+
+def official() -> dict[str, Any]:
+    """A checkpoint as the official MixMIM writes it."""
+    args = argparse.Namespace(lr=0.1, betas=(0.9, 0.95), path='/x', n=None)
+    return {
+        'model': {'pos_embed': torch.nn.Parameter(torch.rand(1, 4, 3))},
+        'epoch': 3,
+        'scaler': {'scale': 2.0**16, '_growth_tracker': 5},
+        'args': args,
+    }
+
+
+def odd_values() -> dict[str, Any]:
+    """Everything else that is loaded."""
+    shared = np.arange(6, dtype='>f4').reshape(2, 3)
+    return {
+        'array': np.asfortranarray(shared.astype(np.complex64)),
+        'shared': [shared, shared],
+        'scalar': [np.bool_(True), np.float16(2), np.uint8(7)],
+        'nothing': [b'', np.zeros((0, 3)), np.array(4), (), {}, set()],
+        'dtype': np.dtype('i2'),
+        'containers': {1, 2}, 'counter': Counter('aab'), 3: 4,
+        'kinds': [torch.float16, torch.device('cpu'), torch.Size([1, 2])],
+        'slice': slice(1, None, 2),
+        'number': [2**70, 1.5, 1j, bytearray(b'x'), b'\xff', None, True],
+        'tensors': [
+            torch.zeros(2, dtype=dtype)
+            for dtype in (
+                torch.bfloat16, torch.bool, torch.complex64, torch.int8,
+            )
+        ],
+        'view': torch.arange(12.0).view(3, 4).t()[1:],
+    }  # fmt: skip
+
+
+KINDS = {
+    'run': of_a_run,
+    'zoo': of_the_zoo,
+    'official': official,
+    'odd values': odd_values,
+}
+
+
+def saved(content: dict, new: bool = True) -> bytes:
+    """As ``torch.save`` writes it, today or before 1.6."""
+    file = io.BytesIO()
+    torch.save(content, file, _use_new_zipfile_serialization=new)
+    return file.getvalue()
+
+
+def safetensors() -> bytes:
+    """A backbone alone."""
+    header = {'format': 'pt', 'backbone': '{"type": "MIMSwin"}'}
+    return save(dict(state_dict()), header)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two contents are equal to the bit, types among it."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, torch.Tensor):
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and one.stride() == other.stride()
+            and one.requires_grad == other.requires_grad
+            and one.contiguous()
+            .view(torch.uint8)
+            .equal(other.contiguous().view(torch.uint8))
+            if one.ndim and one.numel()
+            else one.dtype == other.dtype and one.tolist() == other.tolist()
+        )
+    if isinstance(one, np.ndarray):
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and one.flags.f_contiguous == other.flags.f_contiguous
+            and one.flags.writeable
+            and one.tobytes() == other.tobytes()
+        )
+    if isinstance(one, np.generic):
+        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+    if isinstance(one, HistoryBuffer):
+        names = ('_log_history', '_count_history', 'max_length')
+        return all(same(getattr(one, k), getattr(other, k)) for k in names)
+    if isinstance(one, argparse.Namespace):
+        return same(vars(one), vars(other))
+    if isinstance(one, dict):
+        notes = [
+            vars(x) if hasattr(x, '__dict__') else {} for x in (one, other)
+        ]
+        return (
+            list(one) == list(other)
+            and all(same(one[key], other[key]) for key in one)
+            and (notes == [{}, {}] or same(*notes))
+        )
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
