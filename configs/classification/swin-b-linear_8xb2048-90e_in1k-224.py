@@ -37,7 +37,6 @@ train_pipeline = [*_base_.train_pipeline[:2], dict(type='PackInputs')]
 batch_size = 2048
 train_dataloader = dict(
     batch_size=batch_size,
-    sampler=dict(batch_size=batch_size),
     dataset=dict(pipeline=train_pipeline),
 )
 optim_wrapper = dict(

@@ -24,12 +24,7 @@ model = dict(
 # 8 ranks x 64 images x 2 micro-iterations = 1,024 images an update.
 batch_size = 64
 accumulative_counts = 2
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
-    ),
-)
+train_dataloader = dict(batch_size=batch_size)
 val_dataloader = dict(batch_size=batch_size)
 test_dataloader = dict(batch_size=batch_size)
 optim_wrapper = dict(

@@ -9,6 +9,5 @@
 _base_ = './swin-b_8xb128_600e.py'
 
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
-train_dataloader = dict(sampler=dict(accumulative_counts=1))
 optim_wrapper = dict(accumulative_counts=1)
 auto_scale_lr = dict(base_batch_size=2048)

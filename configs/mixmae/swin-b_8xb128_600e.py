@@ -16,7 +16,6 @@ _base_ = [
 # 8 ranks x 128 images x 2 micro-iterations = 2,048 images an update, of which
 # an epoch of ImageNet-1K has 625, with 16 masks each.
 accumulative_counts = 2
-train_dataloader = dict(sampler=dict(accumulative_counts=accumulative_counts))
 optim_wrapper = dict(accumulative_counts=accumulative_counts)
 # MMEngine counts ranks x batch size, not accumulation.
 auto_scale_lr = dict(base_batch_size=1024)

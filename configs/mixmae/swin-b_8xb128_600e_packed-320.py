@@ -18,6 +18,5 @@ _base_ = [
 
 # As in swin-b_8xb128_600e.
 accumulative_counts = 2
-train_dataloader = dict(sampler=dict(accumulative_counts=accumulative_counts))
 optim_wrapper = dict(accumulative_counts=accumulative_counts)
 auto_scale_lr = dict(base_batch_size=1024)

@@ -19,9 +19,7 @@ batch_size = 32
 max_epochs = 30
 warmup_epochs = 2
 
-train_dataloader = dict(
-    batch_size=batch_size, sampler=dict(batch_size=batch_size)
-)
+train_dataloader = dict(batch_size=batch_size)
 
 model = dict(
     data_preprocessor=dict(masking=dict(cell=16)),

@@ -18,12 +18,7 @@ model = dict(
 # masks.
 batch_size = 32
 accumulative_counts = 8
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
-    ),
-)
+train_dataloader = dict(batch_size=batch_size)
 val_dataloader = dict(batch_size=batch_size)
 test_dataloader = dict(batch_size=batch_size)
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

@@ -29,7 +29,6 @@ model = dict(
 )
 # 8 ranks x 128 images x 4 micro-iterations = 4,096 images an update.
 accumulative_counts = 4
-train_dataloader = dict(sampler=dict(accumulative_counts=accumulative_counts))
 optim_wrapper = dict(accumulative_counts=accumulative_counts)
 # MMEngine counts ranks x batch size, not accumulation.
 auto_scale_lr = dict(base_batch_size=1024)

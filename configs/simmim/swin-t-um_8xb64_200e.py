@@ -15,12 +15,7 @@ _base_ = [
 # 8 ranks x 64 images x 8 micro-iterations = 4,096 images an update.
 batch_size = 64
 accumulative_counts = 8
-train_dataloader = dict(
-    batch_size=batch_size,
-    sampler=dict(
-        batch_size=batch_size, accumulative_counts=accumulative_counts
-    ),
-)
+train_dataloader = dict(batch_size=batch_size)
 val_dataloader = dict(batch_size=batch_size)
 test_dataloader = dict(batch_size=batch_size)
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

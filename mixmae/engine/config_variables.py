@@ -90,9 +90,11 @@ def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
             if not is_variable(cfg, key)
         )
         if not reached:
+            keys = ', '.join(settings_named(cfg, name))
             raise VariableError(
                 f'{", ".join(values)}: {name} is a variable of '
-                f'{cfg.filename} that has no effect here{_instead(cfg, name)}'
+                f'{cfg.filename} that has no effect here'
+                + (f'; set {keys} instead' if keys else '')
             )
         cfg = new
     return cfg
@@ -212,8 +214,8 @@ def _is_literal(value: Any) -> bool:
     return isinstance(value, LITERALS)
 
 
-def _instead(cfg: Config, name: str) -> str:
-    """Words on the keys of the run that have a variable's name."""
+def settings_named(cfg: Config, name: str) -> list[str]:
+    """Dotted keys of a run that end with a variable's name, a few of them."""
     keys = [
         key
         for top in cfg
@@ -221,7 +223,7 @@ def _instead(cfg: Config, name: str) -> str:
         for key in _keys_below(top, cfg[top])
         if key.split('.')[-1] == name
     ]
-    return f'; set {", ".join(keys[:6])} instead' if keys else ''
+    return keys[:6]
 
 
 def _keys_below(key: str, part: Any) -> Iterator[str]:

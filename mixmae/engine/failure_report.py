@@ -64,8 +64,9 @@ def failure_line(error: BaseException) -> str | None:
         if isinstance(one, torch.OutOfMemoryError):
             return (
                 f'the GPU has not enough memory: {text.splitlines()[0]} '
-                f'Lower train_dataloader.batch_size (and raise '
-                f'optim_wrapper.accumulative_counts), or use --amp'
+                f'Lower train_dataloader.batch_size, or use --amp. With '
+                f'mixmae.UpdateSampler, optim_wrapper.accumulative_counts=2 '
+                f'makes up for half the batch size'
             )
         if isinstance(one, MemoryError) or "can't allocate memory" in text:
             return (

@@ -236,8 +236,7 @@ def test_the_name_tells_the_run(path):
     accumulation = config.optim_wrapper.get('accumulative_counts', 1)
     sampler = config.train_dataloader.sampler
     if 'UpdateSampler' in sampler.type:
-        assert sampler.batch_size == int(batch)
-        assert sampler.get('accumulative_counts', 1) == accumulation
+        assert {'batch_size', 'accumulative_counts'}.isdisjoint(sampler)
     else:
         assert accumulation == 1
     row = row_of(path)

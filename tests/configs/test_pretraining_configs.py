@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from mixmae.models.data_preprocessor import MaskingDataPreprocessor
+from mixmae.preflight import PlannedRun
+from mixmae.preflight.update_size import UpdateSize
 from mixmae.registry import MODELS, TASK_UTILS
 from tests.configs.test_configs import (
     CONFIGS,
@@ -153,10 +155,8 @@ def test_views_and_masks_fit_the_network(path):
 @every_pretraining
 def test_batches_and_accumulation_agree(path):
     config = read(path)
-    sampler = config.train_dataloader.sampler
-    accumulation = config.optim_wrapper.get('accumulative_counts', 1)
-    assert sampler.batch_size == config.train_dataloader.batch_size
-    assert sampler.get('accumulative_counts', 1) == accumulation
+    finding = UpdateSize().run(PlannedRun('train', config))
+    assert finding is not None and not finding.errors
 
 
 @pytest.mark.parametrize('path', LARGE, ids=identity)

@@ -41,13 +41,8 @@ train_dataloader = dict(
     pin_memory=True,
     drop_last=True,
     collate_fn=dict(type='default_collate'),
-    # A config that accumulates gradients says so here too.
-    sampler=dict(
-        type='UpdateSampler',
-        shuffle=True,
-        batch_size=batch_size,
-        accumulative_counts=1,
-    ),
+    # Drops what does not fill an update of batches and accumulation.
+    sampler=dict(type='UpdateSampler', shuffle=True),
     dataset=dict(
         type='UnlabeledImageFolder',
         data_root='data/imagenet',

@@ -34,9 +34,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     collate_fn=dict(type='default_collate'),
-    sampler=dict(
-        type='UpdateSampler', batch_size=batch_size, accumulative_counts=1
-    ),
+    sampler=dict(type='UpdateSampler'),
     dataset=dict(
         type='mmpretrain.CustomDataset',
         data_root=data_root,

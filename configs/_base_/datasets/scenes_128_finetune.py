@@ -24,7 +24,7 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     collate_fn=dict(type='default_collate'),
-    sampler=dict(type='mixmae.UpdateSampler', batch_size=batch_size),
+    sampler=dict(type='mixmae.UpdateSampler'),
     dataset=dict(
         type='CustomDataset',
         data_root='data/scenes-128/imagenet',

@@ -16,7 +16,6 @@ batch_size = 64
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
-    sampler=dict(batch_size=batch_size),
     dataset=dict(
         _delete_=True,
         type='mmpretrain.CustomDataset',

@@ -27,10 +27,11 @@ class UpdateSampler(Sampler[int]):
 
     Args:
         dataset: The data set; only its length is used.
-        batch_size: Images per rank and micro-iteration; must be that of the
-            data loader (``UpdateBorderHook`` compares them).
-        accumulative_counts: Micro-iterations per update, as in the optimizer
-            wrapper.
+        batch_size: Images per rank and micro-iteration. ``ResumableTrainLoop``
+            and ``ResumableIterLoop`` take it from the data loader; elsewhere
+            None drops only what does not fill all ranks.
+        accumulative_counts: Micro-iterations per update. The loops take it
+            from the optimizer wrapper.
         shuffle: Whether to shuffle; the order depends on seed and epoch.
         seed: The same on all ranks; drawn and synchronised when None.
 
@@ -41,12 +42,14 @@ class UpdateSampler(Sampler[int]):
     def __init__(
         self,
         dataset: Sized,
-        batch_size: int,
-        accumulative_counts: int = 1,
+        batch_size: int | None = None,
+        accumulative_counts: int | None = None,
         shuffle: bool = True,
         seed: int | None = None,
     ) -> None:
-        if batch_size < 1 or accumulative_counts < 1:
+        size = 1 if batch_size is None else batch_size
+        counts = 1 if accumulative_counts is None else accumulative_counts
+        if size < 1 or counts < 1:
             raise ValueError(
                 'batch_size and accumulative_counts of UpdateSampler must be '
                 f'at least 1, got {batch_size} and {accumulative_counts}'
@@ -54,20 +57,21 @@ class UpdateSampler(Sampler[int]):
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.batch_size = batch_size
-        self.accumulative_counts = accumulative_counts
+        self.accumulative_counts = counts
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
         self._skipped = 0
 
-        per_update = self.world_size * batch_size * accumulative_counts
+        per_update = self.world_size * size * counts
         self.total_size = len(dataset) // per_update * per_update
         if self.total_size == 0:
             raise ValueError(
                 f'{len(dataset)} images do not fill one update of '
-                f'{self.world_size} ranks x batch {batch_size} x '
-                f'{accumulative_counts} accumulated = {per_update}: lower '
-                'batch_size or accumulative_counts, or give more images'
+                f'{self.world_size} ranks x batch {size} x {counts} '
+                f'accumulated = {per_update}: lower '
+                'train_dataloader.batch_size or '
+                'optim_wrapper.accumulative_counts, or give more images'
             )
 
     def __iter__(self) -> Iterator[int]:

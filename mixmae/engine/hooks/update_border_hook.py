@@ -37,12 +37,12 @@ class UpdateBorderHook(Hook):
         batch_size = getattr(loader.batch_sampler, 'batch_size', None)
         # Only samplers that count updates, UpdateSampler above all, have one.
         assumed = getattr(sampler, 'batch_size', batch_size)
-        if assumed != batch_size:
+        if assumed is not None and assumed != batch_size:
             raise ValueError(
                 f'the train_dataloader has batch_size={batch_size}, its '
-                f'{type(sampler).__name__} batch_size={assumed}: set both '
-                'train_dataloader.batch_size and '
-                'train_dataloader.sampler.batch_size to the same number'
+                f'{type(sampler).__name__} batch_size={assumed}: set '
+                f'train_dataloader.sampler.batch_size={batch_size}, or leave '
+                'it out of the config'
             )
 
     def _check_length(self, runner: Runner, counts: int) -> None:
@@ -54,8 +54,9 @@ class UpdateBorderHook(Hook):
             raise ValueError(
                 f'{name} has {length} micro-iterations, no multiple of '
                 f'accumulative_counts={counts}, so updates would straddle '
-                'its border: use UpdateSampler with the same batch_size and '
-                'accumulative_counts (or a multiple for max_iters)'
+                "its border: train by epochs with sampler=dict(type='mixmae."
+                "UpdateSampler') and ResumableTrainLoop, or by iterations "
+                'with a multiple for max_iters'
             )
 
     def _check_checkpoints(self, runner: Runner, counts: int) -> None:

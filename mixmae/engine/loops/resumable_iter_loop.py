@@ -3,10 +3,11 @@
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mixmae.datasets.samplers.endless_batches import EndlessBatches
 from mixmae.engine.loops.resumable_train_loop import seed_samples
+from mixmae.engine.loops.update_loader import update_loader
 from mixmae.registry import LOOPS
 
 
@@ -23,8 +24,11 @@ class ResumableIterLoop(IterBasedTrainLoop):
     Args and attributes are those of MMEngine's ``IterBasedTrainLoop``.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, runner: Runner, dataloader: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        loader = update_loader(dataloader, runner)
+        super().__init__(runner, loader, *args, **kwargs)
         loader = self.dataloader
         self._batches: EndlessBatches | None = None
         if isinstance(loader.sampler, InfiniteSampler):

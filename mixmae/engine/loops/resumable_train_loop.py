@@ -3,11 +3,12 @@
 from typing import Any
 
 from mmengine.dataset import BaseDataset
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mixmae.datasets.samplers.epoch_batches import EpochBatches
 from mixmae.datasets.samplers.update_sampler import UpdateSampler
 from mixmae.datasets.transforms.seed_sample import SeedSample
+from mixmae.engine.loops.update_loader import update_loader
 from mixmae.registry import LOOPS
 
 
@@ -29,8 +30,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     Args and attributes are those of MMEngine's ``EpochBasedTrainLoop``.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, runner: Runner, dataloader: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        loader = update_loader(dataloader, runner)
+        super().__init__(runner, loader, *args, **kwargs)
         loader = self.dataloader
         if loader.batch_sampler is None or not _knows_epochs(loader):
             return

@@ -62,7 +62,7 @@ def test_too_few_images_are_an_error(monkeypatch):
         ValueError, match='15 images .* 2 ranks x batch 4 x 2 .* = 16'
     ):
         ranks(monkeypatch, 2, 15, batch_size=4, accumulative_counts=2)
-    with pytest.raises(ValueError, match='at least 1, got 0 and 1'):
+    with pytest.raises(ValueError, match='at least 1, got 0 and'):
         ranks(monkeypatch, 1, 15, batch_size=0)
 
 

@@ -1,0 +1,161 @@
+"""Keys of a config that nothing reads."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.engine.config_variables import (
+    RUN_KEYS,
+    is_variable,
+    settings_named,
+)
+from mixmae.preflight.check import Check, Finding, PlannedRun
+
+# Read by the test tools of mmdet and mmseg.
+OTHER_TOOLS = {'tta_model', 'tta_pipeline'}
+PARAMWISE = {
+    'bias_decay_mult',
+    'bias_lr_mult',
+    'bypass_duplicate',
+    'custom_keys',
+    'dcn_offset_lr_mult',
+    'dwconv_decay_mult',
+    'flat_decay_mult',
+    'norm_decay_mult',
+}
+# Entries that are looked up by name, so that a misspelt one is passed over.
+LOOKED_UP = {
+    'auto_scale_lr': {'base_batch_size', 'enable'},
+    'env_cfg': {'cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'},
+    'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
+    'randomness': set(inspect.signature(Runner.set_randomness).parameters),
+}
+FILE_NAME = re.compile(r'(?m)^(/.*\.(?:py|json|ya?ml))$')
+WORD = re.compile(r'\b([A-Za-z_]\w*)\b(?!\s*=(?!=))')
+ASSIGNED = re.compile(r'(?m)^([A-Za-z_]\w*)\s*=(?!=)')
+ANNOTATED = re.compile(r'(?m)^([A-Za-z_]\w*)\s*:[^=\n]+=(?!=)')
+ENTRY = re.compile(r'(?m)(?:^|[{,])\s*"?(\w+)"?\s*:')
+
+
+class ConfigKeys(Check):
+    """Compares the keys of a config with those that are read.
+
+    A misspelt key is an error. A variable of a config file that the file
+    does not use is a warning: own code may read it.
+    """
+
+    name = 'config keys'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        cfg = planned.config
+        errors, warnings = [], []
+        for key, file in unread_variables(cfg):
+            near = _misspelt(key, RUN_KEYS)
+            if near is not None:
+                errors.append(
+                    f'{key} of {file} is read by nothing; did you mean {near}?'
+                )
+                continue
+            keys = settings_named(cfg, key)
+            hint = f'; it does not change {", ".join(keys)}' if keys else ''
+            warnings.append(f'{key} of {file} is read by nothing{hint}')
+        errors += list(_passed_over(cfg))
+        errors += list(_typeless_hooks(cfg))
+        return Finding(
+            f'{len(cfg)} keys', errors=tuple(errors), warnings=tuple(warnings)
+        )
+
+
+def unread_variables(cfg: Config) -> Iterator[tuple[str, str]]:
+    """Variables of the config's files that no file uses afterwards.
+
+    Yields:
+        Name, and the file that assigns it last.
+    """
+    texts = _texts(cfg)
+    for key in cfg:
+        if not is_variable(cfg, key) or key in OTHER_TOOLS:
+            continue
+        places = [i for i, one in enumerate(texts) if key in one.assigned]
+        # Without one it is of a config that imports its bases, or of a dict.
+        if places and not any(key in one.read for one in texts[places[-1] :]):
+            yield key, texts[places[-1]].name
+
+
+class _Text:
+    """Names in a file of a config."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        if name.endswith('.py'):
+            text = ANNOTATED.sub(r'\1 =', re.sub(r'#.*', '', text))
+            self.assigned = set(ASSIGNED.findall(text))
+            self.read = set(WORD.findall(text))
+        else:
+            self.assigned = set(ENTRY.findall(text))
+            self.read = set(re.findall(r'_base_\.(\w+)', text))
+
+
+def _texts(cfg: Config) -> list[_Text]:
+    """The config's files, bases first."""
+    parts = FILE_NAME.split(cfg.text or '')[1:]
+    return [_Text(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _misspelt(key: str, known: Iterable[str]) -> str | None:
+    """The known key that was meant, if a key looks like a slip of it."""
+    (near,) = difflib.get_close_matches(key, known, 1, 0.8) or (None,)
+    if near is None or key == near:
+        return None
+    # train_dataloader_2 and my_model are names on purpose.
+    if re.fullmatch(rf'(\w+_)?{near}(_\w+|\d+)?', key):
+        return None
+    return near
+
+
+def _passed_over(cfg: Config) -> Iterator[str]:
+    """Lines on entries that are looked up by other names."""
+    known = dict(LOOKED_UP)
+    wrapper = cfg.get('optim_wrapper')
+    if isinstance(wrapper, Mapping):
+        constructor = wrapper.get(
+            'constructor', 'DefaultOptimWrapperConstructor'
+        )
+        if constructor == 'DefaultOptimWrapperConstructor':
+            known['optim_wrapper.paramwise_cfg'] = PARAMWISE
+    for place, names in known.items():
+        part: Any = dict(cfg.items())
+        for key in place.split('.'):
+            part = part.get(key) if isinstance(part, Mapping) else None
+        for key in part if isinstance(part, Mapping) else ():
+            if key in names or key == '_scope_':
+                continue
+            near = difflib.get_close_matches(key, names, 1)
+            hint = f'; did you mean {near[0]}?' if near else ''
+            yield (
+                f'{place}.{key} is read by nothing{hint} (allowed: '
+                f'{", ".join(sorted(names))})'
+            )
+
+
+def _typeless_hooks(cfg: Config) -> Iterator[str]:
+    hooks = cfg.get('default_hooks')
+    if not isinstance(hooks, Mapping):
+        return
+    complete = [
+        name
+        for name, hook in hooks.items()
+        if isinstance(hook, Mapping) and 'type' in hook
+    ]
+    for name, hook in hooks.items():
+        if isinstance(hook, Mapping) and 'type' not in hook:
+            near = difflib.get_close_matches(name, complete, 1)
+            hint = f'; did you mean default_hooks.{near[0]}?' if near else ''
+            yield f'default_hooks.{name} has no type{hint}'

@@ -1,0 +1,97 @@
+"""Numbers of a training that must be in their range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from mixmae.engine.data_paths import data_loaders
+from mixmae.preflight.check import Check, Finding, PlannedRun
+
+
+class Number(NamedTuple):
+    """A number of a config.
+
+    Attributes:
+        key: As ``--cfg-options`` takes it.
+        value: What the config says.
+        least: The smallest that is allowed.
+        whole: Whether it must be an integer.
+    """
+
+    key: str
+    value: Any
+    least: float
+    whole: bool = True
+
+    def error(self) -> str | None:
+        """One line, if the value is out of range."""
+        kind = int if self.whole else (int, float)
+        if (
+            isinstance(self.value, kind)
+            and not isinstance(self.value, bool)
+            and math.isfinite(self.value)
+            and self.value >= self.least
+        ):
+            return None
+        what = 'an integer' if self.whole else 'a number'
+        return (
+            f'{self.key}={self.value!r} must be {what} of at least '
+            f'{self.least:g}'
+        )
+
+
+class RunNumbers(Check):
+    """Compares lengths, intervals, batch sizes and rates with their ranges."""
+
+    name = 'numbers'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        numbers = list(_loaders(planned.config))
+        if planned.mode == 'train':
+            numbers += _loop(planned.config)
+            numbers += _optimizer(planned.config)
+        errors = filter(None, (number.error() for number in numbers))
+        return Finding(f'{len(numbers)} numbers', errors=tuple(errors))
+
+
+def _loaders(cfg: Config) -> Iterator[Number]:
+    for key, loader in data_loaders(cfg):
+        yield from _present(key, loader, batch_size=1, num_workers=0)
+
+
+def _loop(cfg: Config) -> Iterator[Number]:
+    loop = cfg.get('train_cfg')
+    if not isinstance(loop, Mapping):
+        return
+    yield from _present(
+        'train_cfg', loop, max_epochs=1, max_iters=1, val_interval=1
+    )
+    pairs = loop.get('dynamic_intervals')
+    for index, pair in enumerate(pairs or ()):
+        if isinstance(pair, (list, tuple)) and len(pair) == 2:
+            key = f'train_cfg.dynamic_intervals.{index}'
+            yield Number(f'{key}.0', pair[0], 0)
+            yield Number(f'{key}.1', pair[1], 1)
+
+
+def _optimizer(cfg: Config) -> Iterator[Number]:
+    wrapper = cfg.get('optim_wrapper')
+    if not isinstance(wrapper, Mapping):
+        return
+    yield from _present('optim_wrapper', wrapper, accumulative_counts=1)
+    optimizer = wrapper.get('optimizer')
+    if isinstance(optimizer, Mapping):
+        for name in ('lr', 'weight_decay'):
+            if name in optimizer:
+                key = f'optim_wrapper.optimizer.{name}'
+                yield Number(key, optimizer[name], 0, whole=False)
+
+
+def _present(key: str, part: Mapping, **least: int) -> Iterator[Number]:
+    for name, smallest in least.items():
+        if name in part:
+            yield Number(f'{key}.{name}', part[name], smallest)

@@ -1,0 +1,239 @@
+"""Lengths of the parameter schedules and of the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from mixmae.preflight.check import Check, Finding, PlannedRun
+
+# Those that change a parameter all the way to their end.
+GRADUAL = ('Linear', 'Cosine', 'Poly', 'OneCycle')
+
+
+class Phase(NamedTuple):
+    """A parameter scheduler.
+
+    Attributes:
+        key: As ``--cfg-options`` takes it.
+        kind: Its type, without the scope.
+        settings: Of the config.
+        begin: First step.
+        end: Step behind the last one; infinite if it says none.
+        by_epoch: Whether a step is an epoch or an iteration.
+    """
+
+    key: str
+    kind: str
+    settings: Mapping
+    begin: float
+    end: float
+    by_epoch: bool
+
+    @property
+    def last_change(self) -> float:
+        """Where the parameter has its final value; infinite if nowhere."""
+        # MMEngine: T_max and milestones count from the begin.
+        if self.settings.get('T_max') is not None:
+            return self.begin + self.settings['T_max']
+        if self.kind.startswith(GRADUAL):
+            return self.end
+        return math.inf
+
+    @property
+    def milestones(self) -> list[float]:
+        """Steps of a jump, counted from the begin of the run."""
+        return [
+            self.begin + step for step in self.settings.get('milestones') or ()
+        ]
+
+
+class ScheduleLength(Check):
+    """Compares the ends of the schedules with the end of the run.
+
+    Schedules in the unit of the run: epochs, or iterations.
+    """
+
+    name = 'schedule'
+    modes = ('train',)
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        loop = planned.config.get('train_cfg')
+        if not isinstance(loop, Mapping):
+            return None
+        by_epoch = loop.get('max_epochs') is not None
+        unit = 'epoch' if by_epoch else 'iteration'
+        length = loop.get('max_epochs' if by_epoch else 'max_iters')
+        if not isinstance(length, int) or length < 1:
+            return None
+        try:
+            phases = list(schedule_phases(planned.config))
+        except (TypeError, ValueError, AttributeError):
+            # Building them says what is wrong.
+            return None
+        errors = [
+            f'{phase.key}: end={phase.end:g} is not behind '
+            f'begin={phase.begin:g}{_beyond(phase, length, by_epoch)}'
+            for phase in phases
+            if phase.end <= phase.begin
+        ]
+        own = [phase for phase in phases if phase.by_epoch == by_epoch]
+        warnings = list(schedule_warnings(own, length, unit))
+        warnings += _intervals(planned.config, length, by_epoch, unit)
+        ends = sorted({phase.end for phase in own if phase.end < math.inf})
+        said = ', '.join(f'{end:g}' for end in ends) or 'open'
+        return Finding(
+            f'run ends at {unit} {length}, schedules at {said}',
+            errors=tuple(errors),
+            warnings=() if errors else tuple(warnings),
+        )
+
+
+class IterationSchedule(Check):
+    """Compares schedules in iterations with a run in epochs."""
+
+    name = 'schedule in iterations'
+    stage = 'built'
+    modes = ('train',)
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        loop = planned.config.get('train_cfg')
+        runner = planned.runner
+        if runner is None or not isinstance(loop, Mapping):
+            return None
+        if loop.get('max_epochs') is None:
+            return None
+        phases = [
+            phase
+            for phase in schedule_phases(planned.config)
+            if not phase.by_epoch
+        ]
+        if not phases:
+            return None
+        return Finding(
+            f'run of {runner.max_iters} iterations',
+            warnings=tuple(
+                schedule_warnings(phases, runner.max_iters, 'iteration', False)
+            ),
+        )
+
+
+def schedule_phases(cfg: Config) -> Iterator[Phase]:
+    """All schedulers of a config."""
+    yield from _phases('param_scheduler', cfg.get('param_scheduler'))
+
+
+def _phases(key: str, part: Any) -> Iterator[Phase]:
+    if isinstance(part, (list, tuple)):
+        for index, item in enumerate(part):
+            yield from _phases(f'{key}.{index}', item)
+    elif isinstance(part, Mapping) and 'type' not in part:
+        # One schedule for each of several optimizers.
+        for name, item in part.items():
+            yield from _phases(f'{key}.{name}', item)
+    elif isinstance(part, Mapping):
+        yield Phase(
+            key,
+            str(part['type']).split('.')[-1],
+            part,
+            float(part.get('begin', 0)),
+            float(part.get('end', math.inf)),
+            bool(part.get('by_epoch', True)),
+        )
+
+
+def schedule_warnings(
+    phases: list[Phase], length: int, unit: str, whole: bool = True
+) -> Iterator[str]:
+    """One line for each disagreement with the length of the run.
+
+    Args:
+        phases: In the unit of the run.
+        length: Of the run.
+        unit: 'epoch' or 'iteration'.
+        whole: Whether these are all schedulers of the run.
+    """
+    for phase in phases:
+        late = [step for step in phase.milestones if step >= length]
+        if phase.begin >= length:
+            yield (
+                f'{phase.key} ({phase.kind}) begins at {unit} '
+                f'{phase.begin:g}, the run ends at {length}: it has no effect'
+            )
+        elif late:
+            yield (
+                f'{phase.key}.milestones: {", ".join(f"{s:g}" for s in late)} '
+                f'lie beyond the end of the run at {unit} {length}'
+            )
+        elif length < phase.last_change < math.inf:
+            yield (
+                f'{phase.key} ({phase.kind}) ends at {unit} '
+                f'{phase.last_change:g}, the run at {length}: it is cut off '
+                f'on its way; set its end to {length}'
+            )
+    # A jump or an open end holds to the end of the run.
+    last = max((phase.last_change for phase in phases), default=math.inf)
+    if whole and last < length:
+        key = max(phases, key=lambda phase: phase.last_change).key
+        yield (
+            f'param_scheduler ends at {unit} {last:g} ({key}), the run at '
+            f'{length}: the last value holds for the rest of the run'
+        )
+
+
+def _beyond(phase: Phase, length: int, by_epoch: bool) -> str:
+    if phase.by_epoch == by_epoch and phase.begin >= length:
+        return f', and the run ends at {length}: begin earlier, or run longer'
+    return ''
+
+
+def _intervals(
+    cfg: Config, length: int, by_epoch: bool, unit: str
+) -> Iterator[str]:
+    """Lines on events that the run is too short for."""
+    loop = cfg.train_cfg
+    begin = loop.get('val_begin', 1)
+    if cfg.get('val_dataloader') is not None and begin > length:
+        yield (
+            f'train_cfg.val_begin={begin} lies beyond the end of the run at '
+            f'{unit} {length}: it never validates'
+        )
+    for index, pair in enumerate(loop.get('dynamic_intervals') or ()):
+        if pair[0] > length:
+            yield (
+                f'train_cfg.dynamic_intervals.{index} begins at {unit} '
+                f'{pair[0]}, the run ends at {length}: it has no effect'
+            )
+    for key, hook in _hooks(cfg):
+        begin = hook.get(f'begin_{"epoch" if by_epoch else "iter"}') or 0
+        if begin >= length:
+            yield (
+                f'{key} begins at {unit} {begin}, the run ends at {length}: '
+                f'it has no effect'
+            )
+        kind = str(hook.get('type')).split('.')[-1]
+        interval = hook.get('interval', -1)
+        if (
+            kind.endswith('CheckpointHook')
+            and hook.get('by_epoch', True) == by_epoch
+            and not hook.get('save_last', True)
+            and not 0 < interval <= length
+        ):
+            yield (
+                f'{key}: with save_last=False and interval={interval} a run '
+                f'of {length} {unit}s writes no checkpoint'
+            )
+
+
+def _hooks(cfg: Config) -> Iterator[tuple[str, Mapping]]:
+    hooks = [
+        *(cfg.get('default_hooks') or {}).items(),
+        *enumerate(cfg.get('custom_hooks') or ()),
+    ]
+    for name, hook in hooks:
+        if isinstance(hook, Mapping):
+            group = 'custom' if isinstance(name, int) else 'default'
+            yield f'{group}_hooks.{name}', hook

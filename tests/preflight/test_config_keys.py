@@ -1,0 +1,104 @@
+"""Misspelt keys stop a run, unused variables are warnings."""
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.preflight import PlannedRun
+from mixmae.preflight.config_keys import ConfigKeys
+
+BASE = """
+length = 3
+unused_in_base = 1
+train_cfg = dict(max_epochs=length)
+default_hooks = dict(checkpoint=dict(type='CheckpointHook'))
+"""
+
+
+def findings(folder, text, suffix='.py'):
+    (folder / 'base.py').write_text(BASE)
+    path = folder / f'leaf{suffix}'
+    path.write_text(text)
+    finding = ConfigKeys().run(PlannedRun('train', Config.fromfile(path)))
+    return list(finding.errors), list(finding.warnings)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('optim_wraper = dict()', 'optim_wraper .* mean optim_wrapper?'),
+        ('train_dataloder = dict()', 'mean train_dataloader?'),
+        ('custom_hook = []', 'mean custom_hooks?'),
+        ('env_cfg = dict(cudnn_bench=1)', 'env_cfg.cudnn_bench .* benchmark'),
+        ('env_cfg = dict(mp_cfg=dict(start=1))', 'env_cfg.mp_cfg.start is'),
+        ('auto_scale_lr = dict(base_batch=1)', 'mean base_batch_size?'),
+        ('randomness = dict(sed=1)', 'randomness.sed .* mean seed?'),
+        (
+            'optim_wrapper = dict(paramwise_cfg=dict(norm_mult=0.0))',
+            'optim_wrapper.paramwise_cfg.norm_mult is',
+        ),
+        (
+            'default_hooks = dict(chekpoint=dict(interval=1))',
+            'default_hooks.chekpoint has no type; .* hooks.checkpoint?',
+        ),
+    ],
+)
+def test_misspelt_keys(tmp_path, text, message):
+    errors, _ = findings(tmp_path, f"_base_ = './base.py'\n{text}\n")
+    (line,) = errors
+    assert message.split(' .* ')[0] in line
+    assert message.split(' .* ')[-1] in line
+
+
+def test_misspelt_keys_of_json(tmp_path):
+    text = '{"_base_": "./base.py", "train_dataloder": {"batch_size": 2}}'
+    (line,), _ = findings(tmp_path, text, '.json')
+    assert 'mean train_dataloader?' in line
+
+
+@pytest.mark.parametrize(
+    ('text', 'named'),
+    [
+        # The base has used it already.
+        ('length = 5', 'length'),
+        ('own = 5  # own is not own', 'own'),
+        ('own: int = 5\nmodel = dict(own=1)', 'own'),
+        ('train_dataloader_2 = dict()', 'train_dataloader_2'),
+    ],
+)
+def test_unused_variables(tmp_path, text, named):
+    errors, warnings = findings(tmp_path, f"_base_ = './base.py'\n{text}\n")
+    assert not errors
+    assert [line.split()[0] for line in warnings if 'leaf' in line] == [named]
+
+
+def test_an_override_that_comes_late_names_the_setting(tmp_path):
+    text = "_base_ = './base.py'\nmax_epochs = 5\n"
+    _, warnings = findings(tmp_path, text)
+    assert any('train_cfg.max_epochs' in line for line in warnings)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'own = 5\nmodel = dict(own=own)',
+        'own = 5\nmodel = dict(x=[own, *range(own)])',
+        "own = 5\nmodel = dict(x=f'{own}')",
+        'model = dict(x=_base_.unused_in_base)',
+        "model = dict(x=_base_['unused_in_base'])",
+        'model = dict(x={{_base_.unused_in_base}})',
+    ],
+)
+def test_used_variables(tmp_path, text):
+    errors, warnings = findings(tmp_path, f"_base_ = './base.py'\n{text}\n")
+    assert not errors
+    assert not [line for line in warnings if 'leaf' in line]
+    if 'unused' in text:
+        assert not warnings
+
+
+def test_dumped_configs_and_dicts(tmp_path):
+    (tmp_path / 'base.py').write_text(BASE)
+    cfg = Config.fromfile(tmp_path / 'base.py')
+    cfg.dump(tmp_path / 'dumped.py')
+    for one in (Config.fromfile(tmp_path / 'dumped.py'), Config(dict(a=1))):
+        assert not ConfigKeys().run(PlannedRun('train', one)).errors

@@ -1,0 +1,61 @@
+"""Numbers out of their range stop a run."""
+
+import copy
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.preflight import PlannedRun
+from mixmae.preflight.run_numbers import RunNumbers
+
+GOOD = Config(
+    dict(
+        train_dataloader=dict(batch_size=2, num_workers=0),
+        test_cfg=dict(train_dataloader=dict(batch_size=4)),
+        train_cfg=dict(
+            max_epochs=3, val_interval=1, dynamic_intervals=[(2, 1)]
+        ),
+        optim_wrapper=dict(
+            accumulative_counts=1,
+            optimizer=dict(type='SGD', lr=0, weight_decay=0.05),
+        ),
+    )
+)
+
+
+def errors(mode='train', **options):
+    cfg = copy.deepcopy(GOOD)
+    cfg.merge_from_dict(options)
+    return RunNumbers().run(PlannedRun(mode, cfg)).errors
+
+
+def test_good_numbers():
+    assert errors() == ()
+    assert RunNumbers().run(PlannedRun('train', Config({}))).errors == ()
+
+
+@pytest.mark.parametrize(
+    ('key', 'values'),
+    [
+        ('train_cfg.max_epochs', (0, -1, 1.5, 'a', True, [1])),
+        ('train_cfg.val_interval', (0, -1)),
+        ('train_dataloader.batch_size', (0, -1, 2.0, 'a')),
+        ('train_dataloader.num_workers', (-1, 0.5)),
+        ('test_cfg.train_dataloader.batch_size', (0,)),
+        ('optim_wrapper.accumulative_counts', (0, -2, 1.5)),
+        (
+            'optim_wrapper.optimizer.lr',
+            (-1e-3, float('nan'), float('inf'), '1', False),
+        ),
+        ('optim_wrapper.optimizer.weight_decay', (-0.1,)),
+    ],
+)
+def test_numbers_out_of_range(key, values):
+    for value in values:
+        (line,) = errors(**{key: value})
+        assert line.startswith(f'{key}={value!r} must be')
+
+
+def test_a_test_does_not_look_at_the_training():
+    assert not errors('test', **{'train_cfg.max_epochs': 0})
+    assert errors('test', **{'train_dataloader.batch_size': 0})

@@ -1,0 +1,140 @@
+"""Schedules that end elsewhere than the run are told."""
+
+from types import SimpleNamespace
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.preflight import PlannedRun
+from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
+
+
+def linear(begin, end, **more):
+    return dict(type='LinearLR', begin=begin, end=end, **more)
+
+
+def cosine(begin, end, **more):
+    return dict(
+        type='mmengine.CosineAnnealingLR', begin=begin, end=end, **more
+    )
+
+
+def steps(*milestones, **more):
+    return dict(type='MultiStepLR', milestones=list(milestones), **more)
+
+
+def finding(schedule, **config):
+    config.setdefault('train_cfg', dict(max_epochs=10))
+    cfg = Config(dict(param_scheduler=schedule, **config))
+    return ScheduleLength().run(PlannedRun('train', cfg))
+
+
+@pytest.mark.parametrize(
+    'schedule',
+    [
+        None,
+        [],
+        cosine(0, 10),
+        [linear(0, 2), cosine(2, 10)],
+        # Together, as SimMIM's.
+        [linear(0, 2), cosine(0, 10)],
+        # Warm-up in iterations, which is compared later.
+        [linear(0, 5000, by_epoch=False), steps(8, 9)],
+        [linear(0, 2), steps(8, begin=0, end=99)],
+        [dict(type='CosineAnnealingLR', T_max=10)],
+        [dict(type='CosineAnnealingLR')],
+        [linear(0, 2), dict(type='ConstantLR', begin=3, factor=1.0)],
+        dict(a=[cosine(0, 10)], b=[linear(0, 10)]),
+    ],
+)
+def test_schedules_that_end_with_the_run(schedule):
+    found = finding(schedule)
+    assert found.errors == found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'told'),
+    [
+        # A warm-up longer than the run.
+        (
+            [linear(0, 40), cosine(40, 300)],
+            ['param_scheduler.0 (LinearLR) ends at epoch 40', '.1 (Cosine'],
+        ),
+        ([linear(0, 2), cosine(2, 30)], ['scheduler.1 (Cosine']),
+        ([cosine(0, 10, T_max=30)], ['ends at epoch 30']),
+        ([linear(0, 1), cosine(1, 6)], ['param_scheduler ends at epoch 6']),
+        ([cosine(0, 10, T_max=6)], ['param_scheduler ends at epoch 6']),
+        ([steps(5, 10, 12)], ['milestones: 10, 12 lie beyond']),
+        ([steps(5, begin=6)], ['milestones: 11']),
+        (dict(a=[cosine(0, 20)]), ['param_scheduler.a.0 ']),
+    ],
+)
+def test_schedules_that_end_elsewhere(schedule, told):
+    found = finding(schedule)
+    assert not found.errors and len(found.warnings) == len(told)
+    for line, part in zip(found.warnings, told, strict=True):
+        assert part in line and '10' in line
+
+
+@pytest.mark.parametrize(('begin', 'end'), [(2, 1), (3, 3)])
+def test_an_end_before_its_begin_is_an_error(begin, end):
+    found = finding([linear(0, 1), cosine(begin, end)])
+    (line,) = found.errors
+    assert 'param_scheduler.1' in line and not found.warnings
+
+
+def test_runs_in_iterations():
+    found = finding(
+        [linear(0, 50, by_epoch=False), cosine(50, 300, by_epoch=False)],
+        train_cfg=dict(by_epoch=False, max_iters=100),
+    )
+    (line,) = found.warnings
+    assert 'iteration 300' in line
+
+
+def test_events_beyond_the_end():
+    found = finding(
+        None,
+        train_cfg=dict(
+            max_epochs=10, val_begin=11, dynamic_intervals=[(12, 1)]
+        ),
+        val_dataloader=dict(batch_size=1),
+        default_hooks=dict(
+            checkpoint=dict(
+                type='CheckpointHook', interval=20, save_last=False
+            )
+        ),
+        custom_hooks=[dict(type='EMAHook', begin_epoch=10)],
+    )
+    told = ('val_begin=11', 'dynamic_intervals.0', 'checkpoint', 'hooks.0')
+    assert len(found.warnings) == len(told)
+    for part in told:
+        assert any(part in line for line in found.warnings)
+    found = finding(
+        None,
+        train_cfg=dict(max_epochs=10, val_interval=20),
+        val_dataloader=dict(batch_size=1),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=20)
+        ),
+    )
+    # MMEngine validates and saves at the end.
+    assert not found.warnings
+
+
+def test_a_warm_up_in_iterations():
+    cfg = Config(
+        dict(
+            param_scheduler=[linear(0, 500, by_epoch=False), cosine(0, 10)],
+            train_cfg=dict(max_epochs=10),
+        )
+    )
+
+    def warnings(iterations):
+        runner = SimpleNamespace(max_iters=iterations)
+        planned = PlannedRun('train', cfg, runner=runner)
+        return IterationSchedule().run(planned).warnings
+
+    (line,) = warnings(200)
+    assert 'param_scheduler.0 (LinearLR) ends at iteration 500' in line
+    assert not warnings(5000)
