@@ -15,17 +15,19 @@ from tests.engine.conversion.networks import (
 )
 from tests.tools.running import ROOT, call_tool
 
-FOLDER = ROOT / 'tools' / 'model_converters'
+CONVERT = ROOT / 'tools' / 'convert.py'
 
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Calls a tool; returns its exit status, output and errors."""
+    """Converts; returns the exit status, output and errors."""
 
-    def call(name, *arguments):
+    def call(pair, *arguments):
+        source, target = pair.split('_to_')
+        pair = f'--from={source}', f'--to={target}'
         status = 0
         try:
-            call_tool(monkeypatch, FOLDER / f'{name}.py', *arguments)
+            call_tool(monkeypatch, CONVERT, *pair, *arguments)
         except SystemExit as stop:
             status = stop.code
         return status, *capsys.readouterr()

@@ -22,7 +22,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop
 
 from mixmae.engine.checkpoint_loader import load_only_safely
 from tests.engine.tiny_run import tiny_config
-from tests.tools.workshop import TOOLS, Workshop
+from tests.tools.workshop import Workshop
 
 EXAMPLES = int(os.environ.get('MIXMAE_FUZZ_EXAMPLES', '12'))
 fuzz = settings(
@@ -125,6 +125,7 @@ FLAGS = (
     *('--seed', '--auto-scale-lr', '--out', '--show-dir', '--config'),
     *('--stages', '--maps', '--resize', '--batch-size', '--device', '--size'),
     *('--from-task', '--img-size', '--window-sizes', '--backbone-only'),
+    *('--from=timm', '--from=official', '--to=mmdet', '--to=safetensors'),
     *('--bands', '--plot', '--tolerance', '--about', '--decode', '--limit'),
     *('--short-side', '--shard-size', '--exclude', '--sums-only'),
 )
@@ -139,10 +140,8 @@ NAMES = [
     'dataset_converters/pack',
     'dataset_converters/unpack_jpegs',
     'dataset_converters/verify_images',
-    *(
-        f'model_converters/{path.stem}'
-        for path in sorted((TOOLS / 'model_converters').glob('*.py'))
-    ),
+    'convert',
+    'model_converters/mixmae_to_onnx',
 ]
 
 
@@ -160,8 +159,8 @@ READERS = (
     ('train', '{config}', '--resume', '{checkpoint}'),
     ('train', '{config}', '--cfg-options', 'load_from={checkpoint}'),
     ('test', '{config}', '{checkpoint}'),
-    ('model_converters/mixmae_to_safetensors', '{checkpoint}', '{out}'),
-    ('model_converters/official_to_mixmae', '{checkpoint}', '{out}'),
+    ('convert', '--to=safetensors', '{checkpoint}', '{out}'),
+    ('convert', '--from=official', '{checkpoint}', '{out}'),
     ('extract_features', '{checkpoint}', '{folder}', '--out', '{out}'),
 )
 

@@ -7,12 +7,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mixmae.cli.convert import INCOMING, OUTGOING
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint, tiny_config
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool
 
 TOOLS = ROOT / 'tools'
-CONVERTERS = sorted((TOOLS / 'model_converters').glob('*.py'))
+CONVERTERS = [
+    *(('convert', f'--from={name}') for name in INCOMING),
+    *(('convert', f'--to={name}') for name in OUTGOING),
+    ('model_converters/mixmae_to_onnx',),
+]
 PARTS = ('backbone', 'neck', 'head', 'data_preprocessor')
 # Enough for a file to be taken for an official UM-MAE with a PVT.
 UM_MAE = {
@@ -103,13 +108,15 @@ def test_no_converter_calls_it(monkeypatch, bad_files, tmp_path, mark):
     names = ('backbone_whole_cfg', 'neck_alone_model', 'um_mae', 'bare')
     chosen = [path for path in bad_files if path.stem in names]
     assert len(chosen) == len(names)
-    for tool in CONVERTERS:
+    for name, *options in CONVERTERS:
+        tool = TOOLS / f'{name}.py'
         for path in chosen:
             # Tensors that a graph is drawn of take seconds.
             if tool.stem == 'mixmae_to_onnx' and 'backbone' not in path.stem:
                 continue
-            called(monkeypatch, tool, path, tmp_path / 'out.onnx')
-            assert not mark.exists(), (tool.name, path.name)
+            out = tmp_path / 'out.onnx'
+            called(monkeypatch, tool, path, out, *options)
+            assert not mark.exists(), (name, options, path.name)
 
 
 def test_inference_refuses_it(monkeypatch, bad_files, tmp_path, mark, capsys):

@@ -9,7 +9,7 @@ from tests.golden import formula
 from tests.models.test_golden_mixmim import build
 from tests.tools.running import ROOT, call_tool, run_tool
 
-TOOL = ROOT / 'tools' / 'model_converters' / 'official_to_mixmae.py'
+TOOL = ROOT / 'tools' / 'convert.py'
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def run(monkeypatch, capsys):
     def call(*arguments):
         status = 0
         try:
-            call_tool(monkeypatch, TOOL, *arguments)
+            call_tool(monkeypatch, TOOL, '--from=official', *arguments)
         except SystemExit as stop:
             status = stop.code
         return status, *capsys.readouterr()
@@ -202,7 +202,8 @@ def test_another_kind_of_file(tmp_path, run):
 @pytest.mark.slow
 def test_as_a_program(tmp_path):
     torch.save({}, tmp_path / 'in.pth')
-    arguments = (TOOL, tmp_path / 'in.pth', tmp_path / 'out.pth')
+    files = tmp_path / 'in.pth', tmp_path / 'out.pth'
+    arguments = (TOOL, '--from=official', *files)
     done = run_tool(*arguments, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [

@@ -8,12 +8,17 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from mixmae.cli.convert import INCOMING, OUTGOING
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool
 
 TOOLS = ROOT / 'tools'
-CONVERTERS = sorted((TOOLS / 'model_converters').glob('*.py'))
+CONVERTERS = [
+    *(('convert', f'--from={name}') for name in INCOMING),
+    *(('convert', f'--to={name}') for name in OUTGOING),
+    ('model_converters/mixmae_to_onnx',),
+]
 
 
 class Malicious:
@@ -84,10 +89,11 @@ def test_train_and_test(monkeypatch, refused, bad, tmp_path):
     refused(TOOLS / 'train.py', path, '--resume', '--work-dir', folder)
 
 
-@pytest.mark.parametrize('tool', CONVERTERS, ids=lambda path: path.stem)
-def test_converters(refused, bad, tmp_path, tool):
+@pytest.mark.parametrize('command', CONVERTERS, ids=' '.join)
+def test_converters(refused, bad, tmp_path, command):
     target = tmp_path / 'out.onnx'
-    refused(tool, bad, target)
+    tool, *options = command
+    refused(TOOLS / f'{tool}.py', bad, target, *options)
     assert not target.exists()
 
 

@@ -16,7 +16,7 @@ from tests.golden import formula
 from tests.golden.um_mae import golden_mask
 from tests.tools.running import ROOT, call_tool
 
-TOOL = ROOT / 'tools' / 'model_converters' / 'um_mae_to_mixmae.py'
+TOOL = ROOT / 'tools' / 'convert.py'
 GOLDEN = formula.figures('ummae')
 KINDS = ('swin', 'pvt')
 # What a config may say that is a default of ours.
@@ -31,7 +31,7 @@ def run(monkeypatch, capsys):
     def call(*arguments):
         status = 0
         try:
-            call_tool(monkeypatch, TOOL, *arguments)
+            call_tool(monkeypatch, TOOL, '--from=um-mae', *arguments)
         except SystemExit as stop:
             status = stop.code
         return status, *capsys.readouterr()

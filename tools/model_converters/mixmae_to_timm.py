@@ -1,32 +1,5 @@
-"""Converts a MIMSwin checkpoint to timm's SwinTransformer.
+"""Deprecated: ``tools/convert.py SRC DST --from mixmae --to timm``."""
 
-Only a MIMSwin with shift=True and absolute_positions=False is one; others are
-refused. Every key is reported; if one does not fit, nothing is written.
+from mixmae.cli.convert import run_replaced_script
 
-    python tools/model_converters/mixmae_to_timm.py SRC DST
-        [--config CONFIG] [--img-size 224]
-"""
-
-from __future__ import annotations
-
-from mixmae.engine.command_line import run_tool
-from mixmae.engine.conversion.conversion import run_conversion
-from mixmae.engine.conversion.outgoing import to_timm
-
-OPTIONS = {
-    '--img-size': dict(
-        type=int,
-        dest='img_size',
-        help='side in pixels of the images that the converted network takes '
-        '(default: what the network was made for)',
-    )
-}
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Raises ValueError if nothing was written."""
-    run_conversion(to_timm, __doc__, OPTIONS, argv)
-
-
-if __name__ == '__main__':
-    run_tool(main)
+run_replaced_script(__file__)

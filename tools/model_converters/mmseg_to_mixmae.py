@@ -1,23 +1,5 @@
-"""Converts a Swin checkpoint of mmseg to mixmae's MIMSwin.
+"""Deprecated: ``tools/convert.py SRC DST --from mmseg --to mixmae``."""
 
-Of a segmentor the backbone is taken. Every key is reported; if one does not
-fit, nothing is written.
+from mixmae.cli.convert import run_replaced_script
 
-    python tools/model_converters/mmseg_to_mixmae.py SRC DST
-        [--config CONFIG]
-"""
-
-from __future__ import annotations
-
-from mixmae.engine.command_line import run_tool
-from mixmae.engine.conversion.conversion import run_conversion
-from mixmae.engine.conversion.incoming import from_swin
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Raises ValueError if nothing was written."""
-    run_conversion(from_swin, __doc__, argv=argv)
-
-
-if __name__ == '__main__':
-    run_tool(main)
+run_replaced_script(__file__)

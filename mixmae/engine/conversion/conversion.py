@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,7 @@ from torch import Tensor
 
 from mixmae.checkpoints.key_report import KeyReport
 from mixmae.checkpoints.safetensors_file import write_bare_backbone
-from mixmae.checkpoints.trust import add_trust_argument
 from mixmae.checkpoints.whole_file import whole_file
-from mixmae.engine.conversion.source import Source, read_source
 
 
 @dataclass
@@ -66,48 +63,6 @@ class Conversion:
         meta = {'source': name, 'grade': 'converted', 'model': self.model}
         with whole_file(path) as partial:
             torch.save({'state_dict': dict(self.state), 'meta': meta}, partial)
-
-
-def run_conversion(
-    convert: Callable[..., Conversion],
-    doc: str,
-    options: Mapping[str, dict] | None = None,
-    argv: list[str] | None = None,
-) -> None:
-    """The command line that all converters share.
-
-    Args:
-        convert: takes the source, and the options as keywords.
-        doc: of the tool; its first line is the description.
-        options: flags of this tool -> what ``add_argument`` takes. Their
-            ``dest`` are the keywords.
-        argv: the arguments; None = the process's.
-
-    Raises:
-        ValueError: nothing was written, and why.
-    """
-    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument('src', type=Path, help='checkpoint to convert')
-    parser.add_argument('dst', type=Path, help='file to write')
-    parser.add_argument(
-        '--config',
-        type=Path,
-        help='config file of the run that SRC comes from, where SRC does '
-        'not carry one',
-    )
-    add_trust_argument(parser)
-    for flag, option in (options or {}).items():
-        parser.add_argument(flag, **option)
-    keywords = vars(parser.parse_args(argv))
-    src, dst = keywords.pop('src'), keywords.pop('dst')
-    if dst.exists() and dst.samefile(src):
-        raise ValueError(f'SRC and DST are one file, {src}')
-    source: Source = read_source(src, keywords.pop('config'))
-    done = convert(source, **keywords)
-    print('\n'.join(done.report.lines()))
-    done.write(dst)
-    print(f'network: {describe(done.model)}')
-    print(f'wrote {dst}')
 
 
 def describe(model: Mapping[str, Any]) -> str:

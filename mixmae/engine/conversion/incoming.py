@@ -49,13 +49,13 @@ _NO_PART = 'a part of the model beside its backbone'
 
 
 def from_official(
-    source: Source, windows: Sequence[int] | None = None
+    source: Source, window_sizes: Sequence[int] | None = None
 ) -> Conversion:
     """An official MixMIM, pretrained or fine-tuned.
 
     Args:
         source: the checkpoint.
-        windows: sides of the windows to resize bias tables to, or None.
+        window_sizes: sides of the windows to resize bias tables to, or None.
 
     Raises:
         ValueError: the file is no official MixMIM checkpoint.
@@ -73,20 +73,20 @@ def from_official(
         state,
         report,
         ('absolute_pos_embed', 'decoder_pos_embed'),
-        windows,
+        window_sizes,
         dict(num_heads=16),
         _IMAGENET,
     )
 
 
 def from_mmpretrain(
-    source: Source, windows: Sequence[int] | None = None
+    source: Source, window_sizes: Sequence[int] | None = None
 ) -> Conversion:
     """mmpretrain's MixMIM, pretrained or fine-tuned.
 
     Args:
         source: the checkpoint.
-        windows: sides of the windows to resize bias tables to, or None.
+        window_sizes: sides of the windows to resize bias tables to, or None.
 
     Raises:
         ValueError: the file is no such checkpoint.
@@ -108,7 +108,7 @@ def from_mmpretrain(
             f'{decoder["norm_eps"]}, which tensors cannot tell'
         )
     return _mixmim(
-        source, state, report, names, windows, decoder, _recorded(source)
+        source, state, report, names, window_sizes, decoder, _recorded(source)
     )
 
 

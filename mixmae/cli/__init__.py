@@ -1,0 +1,1 @@
+"""Arguments and start-up that the tools share."""

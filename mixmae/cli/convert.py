@@ -1,0 +1,182 @@
+"""The command ``convert``: checkpoints from and to other code bases."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+from mixmae.checkpoints.trust import add_trust_argument
+from mixmae.engine.command_line import ConfigError, run_tool
+from mixmae.engine.conversion.conversion import Conversion, describe
+from mixmae.engine.conversion.incoming import (
+    from_bare,
+    from_mmpretrain,
+    from_official,
+    from_swin,
+    from_timm,
+)
+from mixmae.engine.conversion.outgoing import (
+    to_bare,
+    to_mmpretrain,
+    to_swin,
+    to_timm,
+)
+from mixmae.engine.conversion.source import read_source
+from mixmae.engine.conversion.um_mae import from_um_mae
+
+OURS = 'mixmae'
+Converter = Callable[..., Conversion]
+INCOMING: Mapping[str, Converter] = MappingProxyType(
+    {
+        'official': from_official,
+        'um-mae': from_um_mae,
+        'mmpretrain': from_mmpretrain,
+        'mmdet': from_swin,
+        'mmseg': from_swin,
+        'timm': from_timm,
+        'safetensors': from_bare,
+    }
+)
+OUTGOING: Mapping[str, Converter] = MappingProxyType(
+    {
+        'mmpretrain': to_mmpretrain,
+        'mmdet': partial(to_swin, scope='mmdet'),
+        'mmseg': partial(to_swin, scope='mmseg'),
+        'timm': to_timm,
+        'safetensors': to_bare,
+    }
+)
+# Conversions that each option has an effect on, as (from, to).
+OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        'window_sizes': (('official', OURS), ('mmpretrain', OURS)),
+        'img_size': ((OURS, 'mmpretrain'), (OURS, 'timm')),
+        'backbone_only': ((OURS, 'mmpretrain'),),
+        'from_task': ((OURS, 'safetensors'),),
+    }
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Convert a checkpoint from or to another code base. Every '
+        'key is reported; if one does not fit, nothing is written.'
+    )
+    parser.add_argument('src', type=Path, help='checkpoint to convert')
+    parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument(
+        '--from',
+        dest='source',
+        choices=[OURS, *INCOMING],
+        default=OURS,
+        help='code base of SRC; "official" is the MixMIM of the paper, '
+        '"um-mae" its counterpart, "safetensors" a bare backbone of mixmae '
+        f'(default: {OURS})',
+    )
+    parser.add_argument(
+        '--to',
+        dest='target',
+        choices=[OURS, *OUTGOING],
+        default=OURS,
+        help=f'code base of DST (default: {OURS})',
+    )
+    parser.add_argument(
+        '--config',
+        type=Path,
+        help='config file of the run that SRC comes from, where SRC does not '
+        'carry one',
+    )
+    parser.add_argument(
+        '--window-sizes',
+        type=int,
+        nargs='+',
+        help='resize bias tables bicubically to these windows, one per stage '
+        '(from official, mmpretrain)',
+    )
+    parser.add_argument(
+        '--img-size',
+        type=int,
+        help='side in pixels of the images of the converted network, default '
+        'that of the given one (to mmpretrain, timm)',
+    )
+    parser.add_argument(
+        '--backbone-only',
+        action='store_true',
+        help='leave out decoder and classifier (to mmpretrain)',
+    )
+    parser.add_argument(
+        '--from-task',
+        action='store_true',
+        help='take the backbone of a detector, segmentor or other model; the '
+        'file notes what it was trained with (to safetensors)',
+    )
+    add_trust_argument(parser)
+    return parser.parse_args(argv)
+
+
+def choose_converter(args: argparse.Namespace) -> Converter:
+    """Converter of ``--from`` and ``--to``, with its options.
+
+    Raises:
+        ConfigError: There is none, or an option has no effect on it.
+    """
+    pair = (args.source, args.target)
+    if pair.count(OURS) != 1:
+        raise ConfigError(
+            f'--from {args.source} --to {args.target}: one of them, and only '
+            f'one, must be {OURS}; name the other code base, as in --from '
+            f'timm or --to timm'
+        )
+    given = {name: getattr(args, name) for name in OPTIONS}
+    # An image size of 0 is given, too.
+    options = {
+        name: value
+        for name, value in given.items()
+        if value is not None and value is not False
+    }
+    for name in options:
+        if pair not in OPTIONS[name]:
+            where = ', '.join(f'{a} to {b}' for a, b in OPTIONS[name])
+            raise ConfigError(
+                f'--{name.replace("_", "-")} has no effect on a conversion '
+                f'from {args.source} to {args.target}; it applies to: {where}'
+            )
+    if args.target == OURS:
+        return partial(INCOMING[args.source], **options)
+    return partial(OUTGOING[args.target], **options)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Convert a checkpoint.
+
+    Raises:
+        ValueError: Nothing was written, and why.
+    """
+    args = parse_args(argv)
+    convert = choose_converter(args)
+    if args.dst.exists() and args.dst.samefile(args.src):
+        raise ConfigError(f'SRC and DST are one file, {args.src}')
+    done = convert(read_source(args.src, args.config))
+    print('\n'.join(done.report.lines()))
+    done.write(args.dst)
+    print(f'network: {describe(done.model)}')
+    print(f'wrote {args.dst}')
+
+
+def run_replaced_script(path: str) -> None:
+    """Run the conversion of an old script, named ``A_to_B.py``."""
+    source, target = Path(path).stem.replace('um_mae', 'um-mae').split('_to_')
+    warnings.warn(
+        f'{Path(path).name} is deprecated: use tools/convert.py SRC DST '
+        f'--from {source} --to {target}',
+        FutureWarning,
+        stacklevel=2,
+    )
+    pair = [f'--from={source}', f'--to={target}']
+    run_tool(lambda: main([*sys.argv[1:], *pair]))

@@ -1,0 +1,52 @@
+"""Choice of a conversion by the command line."""
+
+import pytest
+
+from mixmae.cli import convert
+from mixmae.engine.command_line import ConfigError
+from tests.tools.running import ROOT, run_tool
+
+PAIRS = [
+    *((name, convert.OURS) for name in convert.INCOMING),
+    *((convert.OURS, name) for name in convert.OUTGOING),
+]
+VALUES = {
+    'window_sizes': ['--window-sizes', '7', '7'],
+    'img_size': ['--img-size', '224'],
+    'backbone_only': ['--backbone-only'],
+    'from_task': ['--from-task'],
+}
+
+
+def chosen(pair, *options):
+    source, target = pair
+    return convert.choose_converter(
+        convert.parse_args(
+            ['a', 'b', f'--from={source}', f'--to={target}', *options]
+        )
+    )
+
+
+@pytest.mark.parametrize('pair', PAIRS, ids='-'.join)
+@pytest.mark.parametrize('option', VALUES)
+def test_an_option_without_effect_is_refused(pair, option):
+    if pair in convert.OPTIONS[option]:
+        assert option in chosen(pair, *VALUES[option]).keywords
+        return
+    with pytest.raises(ConfigError, match='has no effect'):
+        chosen(pair, *VALUES[option])
+
+
+@pytest.mark.parametrize('pair', [('mixmae', 'mixmae'), ('timm', 'mmdet')])
+def test_one_side_must_be_ours(pair):
+    with pytest.raises(ConfigError, match='must be mixmae'):
+        chosen(pair)
+
+
+@pytest.mark.slow
+def test_an_old_script_names_the_new_command(tmp_path):
+    scripts = sorted((ROOT / 'tools/model_converters').glob('*_mixmae.py'))
+    done = run_tool(scripts[0], 'no.pth', tmp_path / 'out.pth', check=False)
+    assert done.returncode == 2
+    assert 'use tools/convert.py SRC DST --from' in done.stderr
+    assert done.stderr.splitlines()[-1].startswith('error: ')
