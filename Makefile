@@ -1,8 +1,9 @@
 # make demo      set up the base tier, pretrain a small MixMAE, show what came of it
 # make test      set up the full tier, run the whole test suite
 # make check     format, lint, types, import contract, spelling, fast tests
-# make evidence  the table and the plots on real images: data/imagenette128/
-#                {train,val}/<class>/*.jpg, or unpacked from ARCHIVE=file.npz
+# make evidence  the runs of docs/evidence.md that are missing, its tables and
+#                plots: data/imagenette128/{train,val}/<class>/*.jpg, or unpacked
+#                from ARCHIVE=file.npz; may be killed and started again
 # make soak      kill trainings 200 times and more (ARGS="--kills 1000"), and
 #                compare every loss; the table goes to work_dirs/soak
 # make bench     step, memory, loader, scaling and start of a small network,

@@ -4,13 +4,13 @@
 #   configs/classification/swin-mini-finetune_imagenette-96.py
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
 # Cost: not measured by us
-# Expected: unknown; LOG.md has a like measurement of `make evidence`
+# Expected: unknown; LOG.md has a like measurement
 # Status: builds; not trained by us
 # Deviations: settings ours, a few minutes long; patches of 3 pixels
 _base_ = './swin-mini-finetune_scenes-128.py'
 
-# What configs/mixmae/swin-mini_imagenette-96.py writes for `make evidence`.
-pretrained = 'work_dirs/evidence/pretraining/epoch_10.pth'
+# What configs/mixmae/swin-mini_imagenette-96.py writes.
+pretrained = 'work_dirs/swin-mini_imagenette-96/epoch_10.pth'
 data_root = 'data/imagenette128'
 model = dict(
     backbone=dict(

@@ -2,7 +2,7 @@
 #   weighted as in Wu et al., arXiv 1805.01978
 # Command: python tools/test.py
 #   configs/classification/swin-mini-knn_imagenette-96.py
-#   work_dirs/evidence/pretraining/epoch_10.pth
+#   work_dirs/swin-mini_imagenette-96/epoch_10.pth
 # Cost: a forward pass of all images; a minute or two on a busy CPU core
 # Expected: see configs/classification/README.md [reproduced here]
 # Status: run by us

@@ -14,8 +14,8 @@ _base_ = [
     '../_base_/detection_runtime.py',
 ]
 
-# What configs/mixmae/swin-mini_imagenette-96.py writes (`make evidence`).
-pretrained = 'work_dirs/evidence/pretraining/epoch_10.pth'
+# What configs/mixmae/swin-mini_imagenette-96.py writes.
+pretrained = 'work_dirs/swin-mini_imagenette-96/epoch_10.pth'
 # Patches of 3 pixels: all strides are three quarters of the usual ones.
 strides = [3, 6, 12, 24, 48]
 model = dict(

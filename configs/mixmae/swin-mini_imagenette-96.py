@@ -3,7 +3,7 @@
 # Command: python tools/train.py configs/mixmae/swin-mini_imagenette-96.py
 # Cost: see LOG.md
 # Expected: see configs/mixmae/README.md [reproduced here]
-# Status: run by `make evidence`
+# Status: run by us
 # Deviations: settings ours; 96-pixel images of 16 cells, 32 dims at stage 1.
 _base_ = [
     '../_base_/models/mixmae_swin-b.py',

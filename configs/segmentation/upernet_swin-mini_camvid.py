@@ -14,8 +14,8 @@ _base_ = [
     '../_base_/segmentation_runtime.py',
 ]
 
-# What configs/mixmae/swin-mini_imagenette-96.py writes (`make evidence`).
-pretrained = 'work_dirs/evidence/pretraining/epoch_10.pth'
+# What configs/mixmae/swin-mini_imagenette-96.py writes.
+pretrained = 'work_dirs/swin-mini_imagenette-96/epoch_10.pth'
 # The grids of a crop are 32, 16, 8 and 4, as in pretraining; those of a whole
 # picture, 80x60 and down to 10x8, are padded to the windows.
 model = dict(

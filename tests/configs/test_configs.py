@@ -27,8 +27,6 @@ FOLDERS = sorted({path.parent for path in CONFIGS})
 METHODS = ('mixmae', 'um_mae', 'simmim')
 # ranks x batch size, and a duration in epochs or in thousands of iterations.
 RUN = re.compile(r'_(\d+)xb(\d+)[_-](\d+)([ek])(?=_|$)')
-# What a work folder holds that is not named after a config.
-WORK_DIRS = {'evidence/pretraining': 'swin-mini_imagenette-96'}
 
 
 def identity(path: Path) -> str:
@@ -207,8 +205,7 @@ def test_starts_from_what_a_config_here_writes(path):
     found = re.fullmatch(
         r'work_dirs/(.+)/(?:epoch|iter)_(\d+)\.pth', config.pretrained
     )
-    name = WORK_DIRS.get(found[1], found[1])
-    (source,) = [path for path in CONFIGS if path.stem == name]
+    (source,) = [path for path in CONFIGS if path.stem == found[1]]
     source = read(source)
     assert int(found[2]) == length(source)[0]
     for setting in ('arch', 'patch_size', 'img_size'):

@@ -1,0 +1,1 @@
+"""A resumable campaign of pretrainings and fine-tunings, and its table."""

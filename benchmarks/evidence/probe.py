@@ -1,0 +1,65 @@
+"""Probes of a frozen backbone.
+
+python -m benchmarks.evidence.probe CONFIG DATA CHECKPOINT|SEED OUT
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.whole_file import whole_file
+from mixmae.evaluation.features import pooled_features
+from mixmae.evaluation.knn import knn_accuracy
+from mixmae.evaluation.linear_probe import linear_probe
+from mixmae.registry import MODELS
+
+
+def probe(config: str, data: str, start: str) -> dict[str, float]:
+    """Accuracies of kNN and of a linear classifier.
+
+    Args:
+        config: of the pretraining.
+        data: holds ``train`` and ``val``, class folders.
+        start: a checkpoint, or the seed of an untrained backbone.
+    """
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.default_scope)
+    untrained = start.isdecimal()
+    torch.manual_seed(int(start) if untrained else 0)
+    model = MODELS.build(cfg.model)
+    logging.disable(logging.INFO)
+    model.init_weights()
+    if not untrained:
+        model.load_state_dict(safe_load(start)['state_dict'])
+    features = []
+    for split in ('train', 'val'):
+        loader = cfg.test_dataloader.copy()
+        loader.dataset = dict(
+            loader.dataset, data_root=data, data_prefix=split
+        )
+        features += pooled_features(model, Runner.build_dataloader(loader))
+    return {
+        'knn': knn_accuracy(*features),
+        'linear': linear_probe(*features).accuracy,
+    }
+
+
+def main() -> None:
+    """Write the figures to a file."""
+    config, data, start, out = sys.argv[1:]
+    figures = probe(config, data, start)
+    with whole_file(Path(out)) as partial:
+        partial.write_text(json.dumps(figures) + '\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,143 @@
+"""Commands whose processor time is known even if they are killed."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from mixmae.checkpoints.whole_file import whole_file
+
+EXIT_INTERRUPTED = 75
+_PR_SET_PDEATHSIG = 1
+
+
+class Interrupted(Exception):
+    """SIGTERM or Ctrl-C; what ran has saved its state."""
+
+
+class Account:
+    """Processor seconds by stage, in a file that outlives the process.
+
+    Args:
+        path: of the file, JSON.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: dict[str, float] = {}
+        if path.exists():
+            self.seconds = json.loads(path.read_text())
+
+    def set(self, stage: str, seconds: float) -> None:
+        """Write the seconds of a stage so far."""
+        self.seconds[stage] = round(seconds, 1)
+        with whole_file(self.path) as partial:
+            partial.write_text(json.dumps(self.seconds))
+
+
+def processor_seconds(pid: int) -> float:
+    """Of a process, its living descendants and those it has waited for."""
+    total = 0.0
+    try:
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system
+            total += times.children_user + times.children_system
+    except psutil.Error:
+        pass
+    return total
+
+
+def _waited_for() -> float:
+    """Processor seconds of all processes that have ended so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _end_with_parent() -> None:
+    """In a new process: SIGTERM when its parent dies; Linux only."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def run(
+    command: Sequence[str],
+    account: Account,
+    stage: str,
+    log: Path,
+    cwd: Path,
+    interval: float = 5.0,
+) -> None:
+    """Run a command; its output goes to a file.
+
+    Args:
+        command: the program and its arguments.
+        account: where its processor seconds are added.
+        stage: under this name.
+        log: standard output and error are appended to it.
+        cwd: the working directory.
+        interval: seconds between two entries in the account.
+
+    Raises:
+        Interrupted: this process got SIGTERM or SIGINT; the command got
+            SIGTERM and has ended.
+        RuntimeError: the command failed.
+    """
+    before = account.seconds.get(stage, 0.0)
+    waited = _waited_for()
+    stop = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    # One thread fills one core; the caller's choice comes first. Python finds
+    # the modules of this checkout, not of another one that is installed.
+    environment = {'OMP_NUM_THREADS': '1', **os.environ}
+    environment['PYTHONPATH'] = str(cwd)
+    handlers = {
+        number: signal.signal(number, note)
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        with log.open('a') as output:
+            process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=environment,
+                # Ctrl-C reaches it once, through us.
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+            spent = 0.0
+            while process.poll() is None:
+                spent = max(spent, processor_seconds(process.pid))
+                account.set(stage, before + spent)
+                if stop.wait(interval):
+                    process.terminate()
+                    process.wait()
+        account.set(stage, before + max(spent, _waited_for() - waited))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if stop.is_set() or process.returncode == EXIT_INTERRUPTED:
+        raise Interrupted
+    if process.returncode:
+        last = log.read_text(errors='replace').strip().splitlines()[-1:]
+        raise RuntimeError(
+            f'{" ".join(command[1:3])} ended with {process.returncode}: '
+            f'{"".join(last)} (see {log})'
+        )

@@ -1,0 +1,238 @@
+"""One run of the campaign: its commands, and its result."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.evidence.processes import Account, run
+from benchmarks.evidence.specs import FineTuning, Pretraining, Spec
+from benchmarks.evidence.views import image_view, link_view
+from mixmae.checkpoints.whole_file import whole_file
+from mixmae.engine.loss_curve import read_run
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain', 'numpy')
+
+
+class Place(NamedTuple):
+    """Where a campaign reads and writes."""
+
+    data: Path
+    """``{train,val}/<class>/*``."""
+    work_dir: Path
+    """Checkpoints, logs, views."""
+    results: Path
+    """One JSON file per run."""
+
+    def result(self, spec_name: str) -> Path:
+        """The file of a run's result."""
+        return self.results / f'{spec_name}.json'
+
+    def folder(self, spec_name: str) -> Path:
+        """The work folder of a run."""
+        return self.work_dir / spec_name
+
+    def checkpoint(self, spec: Pretraining) -> Path:
+        """The last checkpoint of a pretraining."""
+        return self.folder(spec.name) / f'epoch_{spec.epochs}.pth'
+
+
+class Commands:
+    """The commands of one run, each done once and accounted for.
+
+    Args:
+        spec: of the run.
+        place: of the campaign.
+    """
+
+    def __init__(self, spec: Spec, place: Place) -> None:
+        labels = spec.labels if isinstance(spec, FineTuning) else 0
+        parts = [spec.images]
+        if labels:
+            parts += [f'labels{labels}', f'seed{spec.seed}']
+        view = image_view(place.data, spec.images, labels, spec.seed)
+        self.count = sum(map(len, view['train'].values()))
+        self.data = link_view(
+            view, place.work_dir.resolve() / 'views' / '-'.join(parts)
+        )
+        self.spec = spec
+        self.folder = place.folder(spec.name).resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.account = Account(self.folder / 'processor_seconds.json')
+        self.done: list[str] = []
+
+    def call(self, stage: str, out: Path, *arguments: str) -> None:
+        """Run one command of Python, unless its output is there."""
+        self.done.append(' '.join(['python', *map(self._shown, arguments)]))
+        if out.exists():
+            return
+        command = [sys.executable, *arguments]
+        run(command, self.account, stage, self.folder / 'output.log', ROOT)
+
+    def train(self, start: dict[str, Any]) -> Path:
+        """Train, or go on with it.
+
+        Args:
+            start: options that choose the start.
+
+        Returns:
+            The last checkpoint.
+        """
+        options = {**self.spec.options(), **start}
+        epochs = options['train_cfg.max_epochs']
+        checkpoint = self.folder / f'epoch_{epochs}.pth'
+        options |= {
+            f'{split}_dataloader.dataset.data_root': str(self.data)
+            for split in ('train', 'val', 'test')
+        }
+        self.call(
+            'train',
+            checkpoint,
+            *('tools/train.py', self.spec.config),
+            *('--work-dir', str(self.folder), '--seed', str(self.spec.seed)),
+            *('--no-validate', '--resume', 'auto', '--cfg-options'),
+            *(f'{key}={value}' for key, value in options.items()),
+        )
+        return checkpoint
+
+    def test(self, config: str, *arguments: str) -> dict[str, float]:
+        """The figures of ``tools/test.py``, and of probes where asked for."""
+        out = self.folder / 'figures.json'
+        data = f'test_dataloader.dataset.data_root={self.data}'
+        self.call(
+            'measure',
+            out,
+            *('tools/test.py', config, *arguments),
+            *('--work-dir', str(self.folder / 'test'), '--out', str(out)),
+            *('--cfg-options', data),
+        )
+        return json.loads(out.read_text())
+
+    def probe(self, checkpoint: Path | None) -> dict[str, float]:
+        """Accuracy of kNN and of a linear probe on frozen features."""
+        out = self.folder / 'probe.json'
+        start = str(self.spec.seed) if checkpoint is None else str(checkpoint)
+        self.call(
+            'measure',
+            out,
+            *('-m', 'benchmarks.evidence.probe', self.spec.config),
+            *(str(self.data), start, str(out)),
+        )
+        return json.loads(out.read_text())
+
+    def _shown(self, argument: str) -> str:
+        """Without the folders of this machine."""
+        for folder, name in (
+            (str(self.folder), 'WORK_DIR'),
+            (str(self.data), 'DATA'),
+            (str(self.folder.parent), 'WORK_DIRS'),
+        ):
+            argument = argument.replace(folder, name)
+        return f"'{argument}'" if set(argument) & set(" {}[]'") else argument
+
+
+def pretrain(spec: Pretraining, place: Place) -> dict[str, Any]:
+    """A pretraining and what its backbone is worth."""
+    commands = Commands(spec, place)
+    if not spec.epochs:
+        return _result(commands, commands.probe(None))
+    checkpoint = commands.train({})
+    figures = {
+        name.removeprefix('reconstruction/'): value
+        for name, value in commands.test(spec.config, str(checkpoint)).items()
+    }
+    figures |= commands.probe(checkpoint)
+    curve = read_run(commands.folder).losses.round(4).tolist()
+    return _result(commands, figures, curve)
+
+
+def fine_tune(
+    spec: FineTuning, place: Place, start: Pretraining | None
+) -> dict[str, Any]:
+    """A fine-tuning and its accuracy.
+
+    Args:
+        spec: of the run.
+        place: of the campaign.
+        start: the pretraining that it starts from; None = from scratch.
+    """
+    commands = Commands(spec, place)
+    init: dict[str, Any] = {'model.backbone.init_cfg': None}
+    if start is not None:
+        checkpoint = place.checkpoint(start).resolve()
+        init = {'model.backbone.init_cfg.checkpoint': str(checkpoint)}
+    last = commands.train(init)
+    figures = commands.test(spec.config, str(last))
+    curve = read_run(commands.folder).losses.round(4).tolist()
+    accuracy = {'accuracy': figures['accuracy/top1'] / 100}
+    return _result(commands, accuracy, curve)
+
+
+def perform(spec: Spec, place: Place, by_name: Mapping[str, Spec]) -> None:
+    """Do a run and keep its result, unless it is kept already.
+
+    Args:
+        spec: of the run; a fine-tuning first does the pretraining that it
+            starts from, anew if its checkpoint is no longer there.
+        place: of the campaign.
+        by_name: all runs of the campaign.
+    """
+    if place.result(spec.name).exists():
+        return
+    if isinstance(spec, Pretraining):
+        _keep(spec, place, pretrain(spec, place))
+        return
+    start = None
+    if spec.start != 'scratch':
+        start = by_name[spec.start]
+        assert isinstance(start, Pretraining)
+        if not place.checkpoint(start).exists():
+            _keep(start, place, pretrain(start, place))
+    _keep(spec, place, fine_tune(spec, place, start))
+    # Tens of megabytes that nothing needs again.
+    shutil.rmtree(place.folder(spec.name))
+
+
+def _keep(spec: Spec, place: Place, result: dict[str, Any]) -> None:
+    with whole_file(place.result(spec.name)) as partial:
+        partial.write_text(json.dumps(result, indent=1) + '\n')
+
+
+def _result(
+    commands: Commands,
+    figures: dict[str, float],
+    curve: list[float] | None = None,
+) -> dict[str, Any]:
+    spec = commands.spec
+    return {
+        'kind': type(spec).__name__,
+        'spec': spec._asdict(),
+        'config': spec.config,
+        'options': spec.options(),
+        'commands': commands.done,
+        'train_images': commands.count,
+        'figures': {name: round(v, 4) for name, v in figures.items()},
+        'loss_of_each_epoch': curve or [],
+        'processor_seconds': commands.account.seconds,
+        'hardware': hardware(),
+        'versions': {name: version(name) for name in PACKAGES}
+        | {'python': platform.python_version()},
+    }
+
+
+def hardware() -> str:
+    """The processor, and its cores."""
+    names = [
+        line.partition(':')[2].strip()
+        for line in Path('/proc/cpuinfo').read_text().splitlines()
+        if line.startswith('model name')
+    ]
+    return f'{os.cpu_count()} x {names[0] if names else platform.machine()}'

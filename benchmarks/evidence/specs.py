@@ -1,0 +1,197 @@
+"""The runs of the campaign, in the order in which they are done."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+METHODS = {
+    'mixmae': 'configs/mixmae/swin-3stage-mixmae_imagenette-96.py',
+    'um_mae': 'configs/um_mae/swin-3stage-um-mae_imagenette-96.py',
+    'simmim': 'configs/simmim/swin-3stage-simmim_imagenette-96.py',
+}
+FINE_TUNING = 'configs/classification/swin-3stage-finetune_imagenette-96.py'
+
+# Of the whole schedule.
+WARMUP_SHARE = 0.1
+
+_LR = 'optim_wrapper.optimizer.lr'
+_CELL_8 = {'model.data_preprocessor.masking.cell': 8, 'model.neck.cell': 8}
+_MSE = {'model.head.norm_pixels': True, 'model.head.loss': 'mse'}
+# What a pretraining has besides its config. 'recipe' is the config itself,
+# which holds what the selection runs chose.
+VARIANTS: dict[str, dict[str, Any]] = {
+    'recipe': {},
+    'lr1e-3': {_LR: 1e-3},
+    'lr2e-3': {_LR: 2e-3},
+    'lr1e-3_mse': {_LR: 1e-3, **_MSE},
+    'lr1e-3_cell8': {_LR: 1e-3, **_CELL_8},
+    'depth1': {'model.neck.decoder.depth': 1},
+    'depth8': {'model.neck.decoder.depth': 8},
+}
+
+
+class Pretraining(NamedTuple):
+    """A pretraining, its held-out loss, kNN and linear probe."""
+
+    method: str
+    """Of ``METHODS``."""
+    epochs: int
+    """0 measures the untrained backbone."""
+    seed: int = 0
+    variant: str = 'recipe'
+    """Of ``VARIANTS``."""
+    images: str = 'train'
+    """'train' (measured on the test images), or 'selection', nine tenths of
+    them (measured on the other tenth)."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the campaign; names its files."""
+        parts = (self.images, self.method, self.variant, f'{self.epochs}e')
+        return '-'.join((*parts, f'seed{self.seed}'))
+
+    @property
+    def config(self) -> str:
+        """Path of the config, from the repository's root."""
+        return METHODS[self.method]
+
+    def options(self) -> dict[str, Any]:
+        """What is overridden in the config, data and start excepted."""
+        return {
+            **schedule(self.epochs),
+            'custom_hooks': [],
+            **VARIANTS[self.variant],
+        }
+
+
+class FineTuning(NamedTuple):
+    """A fine-tuning and its accuracy on the images not trained on."""
+
+    start: str
+    """Name of a ``Pretraining``, or 'scratch'."""
+    labels: int
+    """Labelled images, equally many of each class; 0 = all."""
+    epochs: int
+    seed: int = 0
+    """Of the choice of labels, the head, the crops, and untrained weights."""
+    images: str = 'train'
+    """As in ``Pretraining``."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the campaign; names its files."""
+        start = self.start
+        if start == 'scratch':
+            start = f'{self.images}-scratch'
+        labels = self.labels or 'all'
+        return f'{start}-labels{labels}-{self.epochs}e-seed{self.seed}'
+
+    @property
+    def config(self) -> str:
+        """Path of the config, from the repository's root."""
+        return FINE_TUNING
+
+    def options(self) -> dict[str, Any]:
+        """What is overridden in the config, data and start excepted."""
+        options = schedule(self.epochs)
+        if self.start == 'scratch':
+            # Layers that know nothing yet are not held back.
+            options['optim_wrapper.paramwise_cfg.layer_decay_rate'] = 1.0
+        return options
+
+
+Spec = Pretraining | FineTuning
+
+
+def schedule(epochs: int) -> dict[str, Any]:
+    """Length, warm-up and checkpoints; a run loses an epoch at most."""
+    warmup = round(WARMUP_SHARE * epochs, 3)
+    return {
+        'train_cfg.max_epochs': epochs,
+        'param_scheduler.0.end': warmup,
+        'param_scheduler.1.begin': warmup,
+        'param_scheduler.1.end': epochs,
+        'default_hooks.checkpoint.interval': max(1, epochs // 20),
+        'default_hooks.checkpoint.max_keep_ckpts': 2,
+    }
+
+
+SELECTION_EPOCHS = 3
+SEEDS = (0, 1, 2)
+FEW = 860
+# Epochs of a fine-tuning by number of labels (0 = all).
+LABELS = {100: 100, FEW: 20, 0: 5}
+# Epochs that cost about the same processor time; each longer one is the
+# longest that a run of at most 150 minutes of a core affords.
+EQUAL_TIME = {
+    'short': {'mixmae': 10, 'simmim': 12, 'um_mae': 13},
+    'long': {'mixmae': 80, 'simmim': 98, 'um_mae': 105},
+}
+# From scratch with 860 labels: as long as a pretraining of 10 epochs and a
+# fine-tuning take together, and so for 80.
+SCRATCH_EPOCHS = (150, 1000)
+
+
+def _selection(method: str, *variants: str) -> list[Spec]:
+    return [
+        Pretraining(method, SELECTION_EPOCHS, 0, variant, 'selection')
+        for variant in variants
+    ]
+
+
+def _few(*starts: str, seeds: tuple[int, ...] = SEEDS) -> list[Spec]:
+    return [
+        FineTuning(start, FEW, LABELS[FEW], seed)
+        for seed in seeds
+        for start in starts
+    ]
+
+
+def _methods(time: str, seed: int) -> list[Pretraining]:
+    return [
+        Pretraining(method, epochs, seed)
+        for method, epochs in EQUAL_TIME[time].items()
+    ]
+
+
+def _names(specs: list[Pretraining]) -> list[str]:
+    return [spec.name for spec in specs]
+
+
+def _campaign() -> list[Spec]:
+    untrained = [Pretraining('mixmae', 0, seed) for seed in SEEDS]
+    lengths = [Pretraining('mixmae', epochs) for epochs in (20, 40)]
+    all_lengths = ['scratch', *_names([Pretraining('mixmae', 10), *lengths])]
+    all_lengths.append(Pretraining('mixmae', 80).name)
+    runs: list[Spec] = [
+        *_selection('mixmae', 'lr1e-3', 'lr2e-3'),
+        *_selection('simmim', 'lr1e-3', 'lr1e-3_mse', 'lr1e-3_cell8'),
+        *_selection('simmim', 'lr2e-3'),
+        *_selection('um_mae', 'lr1e-3', 'lr2e-3'),
+        *_methods('short', 0),
+        *_few('scratch', *_names(_methods('short', 0))),
+        untrained[0],
+        *_methods('short', 1),
+        *_few(*_names(_methods('short', 1)), seeds=(0,)),
+        FineTuning('scratch', FEW, SCRATCH_EPOCHS[0]),
+        *lengths,
+        *_few(*_names(lengths)),
+        *_methods('long', 0),
+        *_few(*_names(_methods('long', 0))),
+        *(
+            FineTuning(start, labels, LABELS[labels], seed)
+            for labels in (100, 0)
+            for seed in SEEDS
+            for start in all_lengths
+        ),
+        *_methods('long', 1),
+        *_few(*_names(_methods('long', 1))),
+        *(FineTuning('scratch', FEW, SCRATCH_EPOCHS[1], s) for s in SEEDS),
+        *untrained[1:],
+        Pretraining('mixmae', 10, 0, 'depth1'),
+        Pretraining('mixmae', 10, 0, 'depth8'),
+    ]
+    return runs
+
+
+CAMPAIGN = _campaign()

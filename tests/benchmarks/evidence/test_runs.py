@@ -1,0 +1,90 @@
+"""One run from its commands to its result, on a few made-up images."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.evidence.runs import ROOT, Place, perform
+from benchmarks.evidence.specs import FineTuning, Pretraining
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Two classes that differ in colour: 64 images to train, 8 to test."""
+    generator = np.random.default_rng(0)
+    for split, count in (('train', 32), ('val', 4)):
+        for label, name in enumerate(('cold', 'warm')):
+            folder = tmp_path / 'data' / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 99, (128, 140, 3), np.uint8)
+                pixels[..., 2 * label] += 120
+                Image.fromarray(pixels).save(folder / f'{number:02d}.jpg')
+    return Place(tmp_path / 'data', tmp_path / 'work', tmp_path / 'results')
+
+
+def read(place, spec):
+    return json.loads(place.result(spec.name).read_text())
+
+
+@pytest.mark.slow
+def test_untrained_backbones_are_told_apart_by_seed(place):
+    specs = [Pretraining('mixmae', 0, seed) for seed in (0, 1)]
+    for spec in specs:
+        perform(spec, place, {})
+    first, second = (read(place, spec) for spec in specs)
+    assert first['figures']['knn'] > 0.5
+    assert first['loss_of_each_epoch'] == []
+    assert first['train_images'] == second['train_images'] == 64
+    before = place.result(specs[0].name).stat()
+    perform(specs[0], place, {})
+    assert place.result(specs[0].name).stat() == before
+
+
+@pytest.mark.slow
+def test_a_killed_campaign_goes_on(place):
+    """SIGKILL in the pretraining; then a fine-tuning asks for it again."""
+    start = Pretraining('um_mae', 10)
+    tuned = FineTuning(start.name, 64, 10)
+    script = (
+        'import sys\n'
+        'from pathlib import Path\n'
+        'from benchmarks.evidence.runs import Place, perform\n'
+        'from benchmarks.evidence.specs import FineTuning, Pretraining\n'
+        f'start, tuned = {start!r}, {tuned!r}\n'
+        'place = Place(*map(Path, sys.argv[1:]))\n'
+        'perform(tuned, place, {start.name: start})\n'
+    )
+    command = [sys.executable, '-c', script, *map(str, place)]
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    process = subprocess.Popen(command, env=environment)
+    folder = place.folder(start.name)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob('epoch_*.pth')):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    spent = json.loads((folder / 'processor_seconds.json').read_text())
+    assert not place.results.exists()
+
+    perform(tuned, place, {start.name: start})
+    pretrained, result = read(place, start), read(place, tuned)
+    assert len(pretrained['loss_of_each_epoch']) == start.epochs
+    assert pretrained['processor_seconds']['train'] > spent['train']
+    assert set(pretrained['figures']) >= {'ratio', 'knn', 'linear'}
+    assert result['train_images'] == 64
+    assert 0 <= result['figures']['accuracy'] <= 1
+    for done in (pretrained, result):
+        text = json.dumps(done['commands'])
+        assert str(place.work_dir) not in text
+        assert f'--seed {done["spec"]["seed"]}' in text
+    assert f'epoch_{start.epochs}.pth' in json.dumps(result['commands'])
+    assert folder.exists() and not place.folder(tuned.name).exists()

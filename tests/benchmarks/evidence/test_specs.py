@@ -1,0 +1,106 @@
+"""The campaign: its runs, and the results that are kept of them."""
+
+import json
+
+import pytest
+from mmengine.config import Config
+
+from benchmarks.evidence.runs import ROOT
+from benchmarks.evidence.specs import (
+    CAMPAIGN,
+    EQUAL_TIME,
+    FINE_TUNING,
+    METHODS,
+    VARIANTS,
+    FineTuning,
+    Pretraining,
+)
+
+RESULTS = sorted((ROOT / 'docs/evidence/results').glob('*.json'))
+BY_NAME = {spec.name: spec for spec in CAMPAIGN}
+
+
+def test_names_are_unique():
+    assert len(BY_NAME) == len(CAMPAIGN)
+
+
+def test_a_fine_tuning_starts_from_a_run_of_the_same_images():
+    for spec in CAMPAIGN:
+        if isinstance(spec, FineTuning) and spec.start != 'scratch':
+            start = BY_NAME[spec.start]
+            assert isinstance(start, Pretraining)
+            assert start.epochs and start.images == spec.images
+
+
+def test_the_selection_is_not_measured_on_test_images():
+    """And comes before every run that it decides about."""
+    images = [spec.images for spec in CAMPAIGN]
+    assert images == sorted(images)
+    for spec in CAMPAIGN:
+        studies = getattr(spec, 'variant', '').startswith('lr')
+        assert studies == (spec.images == 'selection')
+
+
+def test_methods_differ_in_the_method_alone():
+    configs = {
+        name: Config.fromfile(ROOT / path).to_dict()
+        for name, path in METHODS.items()
+    }
+    for config in configs.values():
+        model = config['model']
+        assert model['data_preprocessor'].pop('masking')
+        assert model.pop('neck')['type'] and model.pop('head')['type']
+        # Each method's is chosen on its own.
+        assert config['optim_wrapper']['optimizer'].pop('lr') > 0
+    assert configs['mixmae'] == configs['um_mae'] == configs['simmim']
+    tuned = Config.fromfile(ROOT / FINE_TUNING).model.backbone
+    for key, value in configs['mixmae']['model']['backbone'].items():
+        if key != 'type':
+            assert tuned[key] == value, key
+
+
+def test_cells_follow_the_structure():
+    for name, path in METHODS.items():
+        model = Config.fromfile(ROOT / path).model
+        backbone = model.backbone
+        stride = backbone.patch_size << (len(backbone.arch.depths) - 1)
+        cell = {'mixmae': stride, 'um_mae': stride // 2}.get(name)
+        assert cell in (None, model.neck.cell)
+        if name == 'mixmae':
+            assert (backbone.img_size // model.neck.cell) ** 2 >= 36
+
+
+@pytest.mark.parametrize('path', [*METHODS.values(), FINE_TUNING])
+def test_options_override_what_the_config_has(path):
+    """A misspelt option would be added, and change nothing."""
+    config = Config.fromfile(ROOT / path).to_dict()
+    mine = [spec for spec in CAMPAIGN if spec.config == path]
+    for key in {key for spec in mine for key in spec.options()}:
+        place = config
+        for part in key.split('.'):
+            place = place[int(part) if part.isdecimal() else part]
+
+
+def test_every_variant_and_length_is_run():
+    used = {spec.variant for spec in CAMPAIGN if hasattr(spec, 'variant')}
+    assert used == set(VARIANTS)
+    for epochs in EQUAL_TIME.values():
+        assert set(epochs) == set(METHODS)
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_a_result_is_of_its_run(path):
+    """The same settings as the campaign and the config have today."""
+    result = json.loads(path.read_text())
+    spec = BY_NAME[path.stem]
+    assert result['kind'] == type(spec).__name__
+    assert result['spec'] == spec._asdict()
+    assert result['config'] == spec.config
+    assert result['options'] == json.loads(json.dumps(spec.options()))
+    assert all(0 <= value <= 200 for value in result['figures'].values())
+    epochs = getattr(spec, 'epochs', 0)
+    assert len(result['loss_of_each_epoch']) == epochs
+    assert ('train' in result['processor_seconds']) == (epochs > 0)
+    assert min(result['processor_seconds'].values()) > 0
+    # Folders of the machine it ran on are nobody's business.
+    assert not [line for line in result['commands'] if ' /' in line]
