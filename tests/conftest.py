@@ -38,6 +38,14 @@ def each_text_is_formatted_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The caches of whoever runs the tests stay as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_scope() -> Iterator[None]:
     """Forget the scope that a test has set.

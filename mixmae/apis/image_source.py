@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 from numpy import ndarray
 from torch import Tensor
 
 from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.image_listing import list_folder
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.regular_file import kind_of
 
 CHANNEL_ORDERS = ('rgb', 'bgr')
 
@@ -100,20 +103,32 @@ def list_sources(
 def _files(path: str) -> list[str]:
     path = os.path.expanduser(path)
     if os.path.isdir(path):
-        names = list_images(path, SUFFIXES)
-        if not names:
+        listing = list_folder(path, SUFFIXES)
+        for note in listing.notes():
+            print_log(f'{path}: {note}', 'current', logging.WARNING)
+        if not listing.files:
             raise ValueError(
                 f'there is no image in {path}: nothing in it ends in '
                 f'{", ".join(SUFFIXES)}'
             )
-        return [os.path.join(path, name) for name in names]
+        return [os.path.join(path, name) for name in listing.files]
     if os.path.exists(path):
+        kind = kind_of(os.stat(path).st_mode)
+        if kind:
+            raise ValueError(f'{path} is a {kind}, not a file with an image')
         return [path]
     if glob.has_magic(path):
-        matches = sorted(glob.glob(path, recursive=True))
-        matches = [match for match in matches if os.path.isfile(match)]
+        found = sorted(glob.glob(path, recursive=True))
+        matches = [match for match in found if os.path.isfile(match)]
         if not matches:
             raise ValueError(f'no file matches {path}')
+        others = len(found) - len(matches)
+        if others:
+            print_log(
+                f'{path}: left out, no regular files: {others:,}',
+                'current',
+                logging.WARNING,
+            )
         return matches
     near = Path(path)
     while not near.exists() and near != near.parent:

@@ -1,10 +1,13 @@
 """A data set of nothing but images."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 
+from mmengine.logging import print_log
+
 from mixmae.datasets.broken_files import TooManyBrokenImagesError
-from mixmae.datasets.image_listing import cache_beside, list_images
+from mixmae.datasets.image_listing import cache_beside, list_folder
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.path_list import read_path_list
 from mixmae.registry import DATASETS
@@ -23,8 +26,9 @@ class UnlabeledImageFolder(ImageSet):
     Files that cannot be used are borne, see ``ImageSet``.
 
     The listing of a folder is kept beside it, in ``.NAME.mixmae_listing.json``
-    (see ``list_images`` for when it is trusted); where nothing can be written
-    there, the folder is listed each time.
+    (see ``list_folder`` for when it is trusted), or in ``~/.cache/mixmae``
+    where nothing can be written there. What is left out, by its suffix or
+    because it is no regular file, is counted in the log.
 
     Args:
         data_root: the folder; or, with ``ann_file``, what the paths in it
@@ -135,11 +139,13 @@ class UnlabeledImageFolder(ImageSet):
             cache = cache_beside(folder)
         elif self.listing_cache is not False:
             cache = str(self.listing_cache)
-        files = list_images(folder, self.suffixes, cache)
-        if not files:
+        listing = list_folder(folder, self.suffixes, cache)
+        for note in listing.notes():
+            print_log(f'{folder}: {note}', 'current', logging.WARNING)
+        if not listing.files:
             raise ValueError(
                 f'no images in {os.path.abspath(folder)} or below; looked '
                 f'for files that end in {", ".join(self.suffixes)} (in any '
                 f'case) and are not hidden'
             )
-        return [os.path.join(folder, name) for name in files]
+        return [os.path.join(folder, name) for name in listing.files]

@@ -96,6 +96,8 @@ def work(args: argparse.Namespace) -> PackReport:
         args.short_side, args.quality, args.shard_size * MEBIBYTE, args.shuffle
     )
     source = read_source(args.source, args.data_root, not args.no_labels)
+    for note in source.notes:
+        print(f'note: {note}')
     if args.exclude:
         source = source.without(args.exclude)
     bars: list[ProgressBar] = []

@@ -145,6 +145,8 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
     more = len(report.bad) - args.limit
     if more > 0:
         print(f'... and {more:,} more' + ('' if args.out else '; see --out'))
+    for note in report.notes:
+        print(f'note: {note}')
     odd = report.odd[WRONG_SUFFIX]
     if odd and not args.strict:
         print(

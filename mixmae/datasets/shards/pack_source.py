@@ -7,11 +7,11 @@ import json
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mixmae.datasets.bad_file_list import read_bad_files
-from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.image_listing import list_folder
 from mixmae.datasets.path_list import read_labelled_list
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.escaped_path import escape
@@ -27,12 +27,14 @@ class PackSource:
         names: relative to it, with slashes.
         labels: one for each, or None.
         classes: names of the classes, if folders are classes.
+        notes: lines on what was left out, see ``ImageListing``.
     """
 
     folder: str
     names: list[str]
     labels: list[int] | None = None
     classes: list[str] | None = None
+    notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """The same for the same names, labels and order, else another."""
@@ -70,11 +72,10 @@ class PackSource:
 
     def _taken(self, order: Sequence[int]) -> PackSource:
         labels = self.labels
-        return PackSource(
-            self.folder,
-            [self.names[index] for index in order],
-            None if labels is None else [labels[index] for index in order],
-            self.classes,
+        return replace(
+            self,
+            names=[self.names[index] for index in order],
+            labels=labels and [labels[index] for index in order],
         )
 
 
@@ -129,20 +130,22 @@ def read_source(
 
 
 def _folder(folder: str, with_labels: bool) -> PackSource:
-    names = list_images(folder, SUFFIXES)
+    listing = list_folder(folder, SUFFIXES)
+    names, notes = listing.files, tuple(listing.notes())
     if not names:
         raise ValueError(
             f'no images in {os.path.abspath(folder)} or below; looked for '
             f'files that end in {", ".join(SUFFIXES)} (in any case) and are '
-            f'not hidden'
+            f'not hidden' + ''.join(f'; {note}' for note in notes)
         )
     # A backslash in a name reads as a way out where it divides folders.
     fault = next(filter(None, map(path_fault, names)), None)
     if fault is not None:
         raise ValueError(f'{folder}: {fault}; rename it')
     if not with_labels or not all('/' in name for name in names):
-        return PackSource(folder, names)
+        return PackSource(folder, names, notes=notes)
     heads = [name.split('/', 1)[0] for name in names]
     classes = sorted(set(heads))
     places = {name: label for label, name in enumerate(classes)}
-    return PackSource(folder, names, [places[name] for name in heads], classes)
+    labels = [places[name] for name in heads]
+    return PackSource(folder, names, labels, classes, notes)

@@ -14,7 +14,8 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from mixmae.checkpoints.whole_file import whole_file
-from mixmae.datasets.image_listing import TIME_STEP_NS, list_images
+from mixmae.datasets.image_listing import list_folder
+from mixmae.datasets.listing_cache import TIME_STEP_NS
 from mixmae.datasets.shards.sample_table import (
     Sample,
     SampleTable,
@@ -172,7 +173,10 @@ def _tars(folder: str) -> tuple[str, list[str]]:
     """The folder, and names of the tars below it."""
     if os.path.isfile(folder):
         return os.path.dirname(folder), [os.path.basename(folder)]
-    names = list_images(folder, ['.tar', '.tar.gz', '.tgz', '.tar.bz2'])
+    listing = list_folder(folder, ['.tar', '.tar.gz', '.tgz', '.tar.bz2'])
+    for note in listing.notes():
+        _say(f'{folder}: {note}', logging.WARNING)
+    names = listing.files
     packed = [name for name in names if not name.lower().endswith('.tar')]
     if packed:
         raise ValueError(

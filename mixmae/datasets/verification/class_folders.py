@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from mixmae.datasets.image_listing import list_folder
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import Opening, inspect_images
@@ -63,8 +64,13 @@ def _verify_split(
     wordnet: bool,
 ) -> set[str]:
     """Looks at one split; returns the names of its classes."""
-    with os.scandir(folder) as entries:
-        below = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            below = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ValueError(
+            f'the folder {folder} cannot be looked into: {error.strerror}'
+        ) from None
     names = [e.name for e in below if e.is_dir() and e.name[0] != '.']
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:
@@ -99,45 +105,29 @@ def _verify_split(
 
 
 def _images(folder: Path, findings: Findings) -> list[Path]:
-    found, unread = [], 0
-
-    def refuse(error: OSError) -> None:
+    refused: dict[str, str] = {}
+    listing = list_folder(str(folder), READ_BY_MMPRETRAIN, unreadable=refused)
+    for below, reason in refused.items():
         findings.problem(
             'unreadable folder',
-            f'{error.filename}: cannot be looked into ({error.strerror}); '
-            f'mend that, or move it elsewhere',
+            f'{folder / below}: cannot be looked into ({reason}); mend that, '
+            f'or move it elsewhere',
         )
-
-    real = os.path.realpath(folder)
-    ancestors: dict[str, tuple[str, ...]] = {str(folder): (real,)}
-    walk = os.walk(folder, onerror=refuse, followlinks=True)
-    for place, below, names in walk:
-        above = ancestors.pop(place)
-        for name in sorted(below):
-            path = os.path.join(place, name)
-            real = os.path.realpath(path)
-            if real in above:
-                below.remove(name)
-                findings.problem(
-                    'link in a circle',
-                    f'{path}: leads back to {real}, and mmpretrain would '
-                    f'follow it; remove it',
-                )
-            ancestors[path] = (*above, real)
-        below.sort()
-        for name in sorted(names):
-            if name.startswith('.'):
-                continue
-            if name.lower().endswith(READ_BY_MMPRETRAIN):
-                found.append(Path(place, name))
-            else:
-                unread += 1
+    for below, first in sorted(listing.repeated.items(), reverse=True):
+        findings.problem(
+            'folder reached by two paths',
+            f'{folder / below}: leads back to {folder / first}, and '
+            f'mmpretrain would follow it; remove it',
+        )
+    unread = sum(listing.left_out.values())
     if unread:
         findings.note(
             f'{folder}: {unread:,} files that mmpretrain does not take for '
             f'images (it reads {", ".join(READ_BY_MMPRETRAIN)})'
         )
-    return found
+    for note in listing.notes():
+        findings.note(f'{folder}: {note}')
+    return [folder / name for name in listing.files]
 
 
 def open_pictures(

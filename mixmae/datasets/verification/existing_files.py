@@ -19,13 +19,22 @@ class ExistingFiles:
         return name in self.names(folder)
 
     def names(self, folder: str | Path) -> frozenset[str]:
-        """Names of the files in a folder; none if there is no folder."""
+        """Names of the files in a folder; none if there is no folder.
+
+        Raises:
+            ValueError: it cannot be looked into.
+        """
         folder = str(folder)
         if folder not in self._names:
             try:
                 with os.scandir(folder) as entries:
                     names = [e.name for e in entries if e.is_file()]
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 names = []
+            except OSError as error:
+                raise ValueError(
+                    f'the folder {folder or "."} cannot be looked into: '
+                    f'{error.strerror}'
+                ) from None
             self._names[folder] = frozenset(names)
         return self._names[folder]

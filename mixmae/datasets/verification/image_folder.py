@@ -11,7 +11,7 @@ from PIL import Image
 
 from mixmae.datasets.bad_file_list import BadFile
 from mixmae.datasets.image_file import ANY_SIZE, ImageLimits
-from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.image_listing import list_folder
 from mixmae.datasets.path_list import read_path_list
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.datasets.verification.image_files import (
@@ -36,11 +36,13 @@ class FolderReport:
         bad: what cannot be used, in the order of the listing; folders that
             cannot be looked into come last. Paths are relative to the folder.
         odd: counts of what is odd, but can be used.
+        notes: lines on what was left out, see ``ImageListing``.
     """
 
     opened: int = 0
     bad: list[BadFile] = field(default_factory=list)
     odd: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def causes(self) -> Counter[str]:
         """How many files are bad for each cause."""
@@ -73,8 +75,10 @@ def verify_image_folder(
     if not folder.is_dir():
         raise ValueError(f'{folder}: no such folder')
     refused: dict[str, str] = {}
+    notes: list[str] = []
     if ann_file is None:
-        names = list_images(str(folder), SUFFIXES, unreadable=refused)
+        listing = list_folder(str(folder), SUFFIXES, unreadable=refused)
+        names, notes = listing.files, listing.notes()
     else:
         paths = read_path_list(str(ann_file), str(folder))
         names = [os.path.relpath(path, folder) for path in paths]
@@ -82,8 +86,9 @@ def verify_image_folder(
         raise ValueError(
             f'{folder}: no images; those of suffix {", ".join(SUFFIXES)} are '
             f'looked for, at any depth'
+            + ''.join(f'; {note}' for note in notes)
         )
-    report = FolderReport()
+    report = FolderReport(notes=notes)
     look = functools.partial(inspect_image, limits=limits)
     paths = [os.path.join(folder, name) for name in names]
     found = inspected(look, paths, Opening('all', workers))

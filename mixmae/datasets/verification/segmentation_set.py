@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.image_listing import list_folder, list_images
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import (
@@ -144,8 +144,8 @@ def _verify_split(
         )
     if missing:
         return
-    images = _by_stem(folders[0], SUFFIXES)
-    maps = _by_stem(folders[1], ('.png',))
+    images = _by_stem(folders[0], SUFFIXES, findings)
+    maps = _by_stem(folders[1], ('.png',), findings)
     for stem in sorted(images.keys() - maps.keys()):
         findings.problem(
             'missing label map',
@@ -170,12 +170,14 @@ def _verify_split(
     )
 
 
-def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def _by_stem(
+    folder: Path, suffixes: tuple[str, ...], findings: Findings
+) -> dict[str, Path]:
     """Files by their path in the folder without its suffix."""
-    return {
-        name.rpartition('.')[0]: folder / name
-        for name in list_images(str(folder), suffixes)
-    }
+    listing = list_folder(str(folder), suffixes)
+    for note in listing.notes():
+        findings.note(f'{folder}: {note}')
+    return {name.rpartition('.')[0]: folder / name for name in listing.files}
 
 
 def _open_pairs(

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mixmae.datasets.image_listing import list_images
+from mixmae.datasets.image_listing import list_folder
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.datasets.verification.class_folders import (
     open_pictures,
@@ -140,7 +140,10 @@ def _verify_coco_format(request: Request, findings: Findings) -> None:
 def _verify_image_folder(
     root: Path, findings: Findings, opening: Opening
 ) -> None:
-    paths = [root / name for name in list_images(str(root), SUFFIXES)]
+    listing = list_folder(str(root), SUFFIXES)
+    paths = [root / name for name in listing.files]
+    for note in listing.notes():
+        findings.note(f'{root}: {note}')
     findings.fact(f'images: {len(paths):,} below {root}')
     if not paths:
         findings.problem(
