@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 from mixmae.checkpoints.whole_file import whole_file
+from mixmae.fileio.regular_file import regular_file
 
 SIDECAR = '.sha256'
 
@@ -115,7 +116,7 @@ def _replace(path: Path, data: bytes) -> None:
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open('rb') as file:
+    with open(path, 'rb', opener=regular_file) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.regular_file import regular_file
 
 try:
     import lmdb
@@ -18,6 +19,8 @@ except ImportError:
 LABELLED = re.compile(rb'(.*\S)\s+([0-9]+)')
 # What scripts that write databases note beside the images: `__len__`, ...
 NOTE = re.compile(rb'__\w+__')
+# The largest part of the pages of a whole database that is not in the file.
+UNWRITTEN = 0.01
 # LMDB allows a database to be opened once in a process: by path.
 _open: dict[str, Any] = {}
 
@@ -110,10 +113,20 @@ def _opened(path: str) -> Any:
             f'the LMDB {path} does not exist (absolute: '
             f'{os.path.abspath(path)})'
         )
+    folder = os.path.isdir(path)
+    file = os.path.join(path, 'data.mdb') if folder else path
     try:
-        return lmdb.open(
+        # LMDB would wait for a named pipe.
+        with open(file, 'rb', opener=regular_file) as opened:
+            size = os.fstat(opened.fileno()).st_size
+    except OSError as error:
+        raise ValueError(
+            f'{path} is no LMDB that can be read ({error.strerror}: {file})'
+        ) from None
+    try:
+        database = lmdb.open(
             path,
-            subdir=os.path.isdir(path),
+            subdir=folder,
             readonly=True,
             create=False,
             # Nobody writes, and folders may be read-only.
@@ -126,6 +139,16 @@ def _opened(path: str) -> Any:
         raise ValueError(
             f'{path} is no LMDB that can be read ({error})'
         ) from None
+    # Reading beyond the end of the file would kill the process. Of a whole
+    # database a few free pages may never have been written.
+    claimed = (database.info()['last_pgno'] + 1) * database.stat()['psize']
+    if claimed - size > claimed * UNWRITTEN:
+        database.close()
+        raise ValueError(
+            f'{path} is no LMDB that can be read (it claims {claimed:,} '
+            f'bytes, and {file} has {size:,}: it is cut off)'
+        )
+    return database
 
 
 def read_key_list(

@@ -11,13 +11,18 @@ bytes unmodified: the layout of ImageNet, for labelled or unlabelled use.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
+
+from mixmae.fileio.npz_file import read_arrays
+from mixmae.fileio.safe_path import path_fault
 
 
 class Split(NamedTuple):
@@ -39,18 +44,18 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
     if not archive.is_file():
         raise ValueError(f'no archive at {archive}')
     try:
-        with np.load(archive, allow_pickle=False) as content:
-            classes = [str(name) for name in content['classes'].tolist()]
-            splits = [
-                Split(
-                    name.removesuffix('_jpeg'),
-                    content[name],
-                    content[name.removesuffix('jpeg') + 'offset'],
-                    content[name.removesuffix('jpeg') + 'label'],
-                )
-                for name in content.files
-                if name.endswith('_jpeg')
-            ]
+        content = read_arrays(archive)
+        classes = [str(name) for name in content['classes'].tolist()]
+        splits = [
+            Split(
+                name.removesuffix('_jpeg'),
+                content[name],
+                content[name.removesuffix('jpeg') + 'offset'],
+                content[name.removesuffix('jpeg') + 'label'],
+            )
+            for name in content
+            if name.endswith('_jpeg')
+        ]
     # Bytes that are no archive make NumPy and zipfile raise almost anything.
     except Exception as error:
         raise ValueError(
@@ -61,10 +66,10 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
         if fault:
             raise ValueError(f'{archive}: split {split.name}: {fault}')
     for name in [*classes, *(split.name for split in splits)]:
-        if name in ('', '.', '..') or set('/\\\0') & set(name):
+        if name == '.' or path_fault(name) or set('/\\') & set(name):
             raise ValueError(
-                f'{archive}: {name!r} is no name of a folder: it may lead '
-                f'out of the target'
+                f'{archive}: {name[:200]!r} is no name of a folder: it may '
+                f'lead out of the target'
             )
     if not splits:
         raise ValueError(f'{archive} holds no packed JPEGs: no S_jpeg in it')
@@ -96,13 +101,22 @@ def unpack(archive: Path, target: Path) -> int:
         ValueError: see ``read_archive``; the target is there already, or
             cannot be written.
     """
-    if target.exists():
+    if os.path.lexists(target):
         raise ValueError(f'{target} exists already; remove it first')
     classes, splits = read_archive(archive)
-    partial = target.with_name(target.name + '.partial')
-    shutil.rmtree(partial, ignore_errors=True)
     written = 0
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(
+            tempfile.mkdtemp(dir=target.parent, prefix=f'.{target.name}-')
+        )
+    except OSError as error:
+        raise ValueError(
+            f'{target} cannot be written: {error.strerror}'
+        ) from error
+    try:
+        # A folder of mkdtemp's is private.
+        partial.chmod(0o755)
         for split in splits:
             for name in classes:
                 folder = partial / split.name / name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -14,6 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from mixmae.datasets.shards.name_list import NameList
+from mixmae.fileio.npz_file import read_arrays
 from mixmae.fileio.safe_path import path_fault
 
 FORMAT = 1
@@ -186,8 +186,7 @@ def read_table(path: str | PathLike) -> SampleTable:
     """
     try:
         # The archive has a checksum of each part, which is compared.
-        with np.load(path, allow_pickle=False) as content:
-            parts = {name: content[name] for name in content.files}
+        parts = read_arrays(path)
         about = json.loads(parts.pop('about').tobytes())
         if about['format'] != FORMAT:
             raise ValueError(
@@ -206,10 +205,13 @@ def read_table(path: str | PathLike) -> SampleTable:
         raise
     except OSError as error:
         fault = error.strerror or str(error)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        fault = f'{type(error).__name__}: {error}'
-    # The last is what zipfile raises for a compression that it cannot undo.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         fault = f'{type(error).__name__}: {error}'
     if fault is not None:
         raise ValueError(
@@ -231,8 +233,9 @@ def _fault(table: SampleTable) -> str | None:
             return f'{key} is of type {array.dtype}, shape {array.shape}'
         if key != 'names' and len(array) != len(ends):
             return f'{key} has {len(array)} values for {len(ends)} samples'
-    starts = np.diff(ends, prepend=0)
-    if (starts < 0).any() or (int(ends[-1]) if len(ends) else 0) != len(blob):
+    last = int(ends[-1]) if len(ends) else 0
+    outside = ((ends < 0) | (ends > len(blob))).any()
+    if outside or (np.diff(ends) < 0).any() or last != len(blob):
         return 'name_ends and names do not fit each other'
     shard, label = table.columns['shard'], table.columns['label']
     if ((shard < 0) | (shard >= len(table.shards))).any():
@@ -243,9 +246,36 @@ def _fault(table: SampleTable) -> str | None:
     if table.classes is not None and (label >= len(table.classes)).any():
         return f'a label is not below {len(table.classes)}'
     for one in table.shards:
-        if not isinstance(one.size, int) or not isinstance(one.sha256, str):
+        # bool is a kind of int.
+        numbers = type(one.size) is type(one.modified) is int
+        if not numbers or one.size < 0 or not isinstance(one.sha256, str):
             return f'shard {one.name!r} has a size or a sum that is none'
         fault = path_fault(one.name)
         if fault is not None:
             return fault
-    return table.names.fault()
+    return _fault_of_places(table) or table.names.fault()
+
+
+def _fault_of_places(table: SampleTable) -> str | None:
+    """Which sample cannot lie where the table says, None if all may.
+
+    Only shards whose checksum is known are complete; of others, which may be
+    cut off, readers compare the size of the file.
+    """
+    ends = [
+        # No file is larger, and int64 holds no more.
+        min(one.size, 2**63 - 1) if one.sha256 else -1
+        for one in table.shards
+    ]
+    limit = np.array([*ends, -1], np.int64)[table.columns['shard']]
+    offset, size = table.columns['offset'], table.columns['size']
+    # offset + size may be too large for int64.
+    beyond = (offset > limit) | (size > limit - offset)
+    beyond &= (limit >= 0) & (size > 0)
+    if not beyond.any():
+        return None
+    index = int(np.flatnonzero(beyond)[0])
+    return (
+        f'sample {index} claims {int(size[index]):,} bytes from byte '
+        f'{int(offset[index]):,} on, and its shard has {int(limit[index]):,}'
+    )

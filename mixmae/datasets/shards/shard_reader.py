@@ -12,6 +12,7 @@ from typing import Any
 from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.image_file import SHORTAGES
 from mixmae.datasets.shards.sample_table import Sample, Shard
+from mixmae.fileio.regular_file import regular_file
 
 # Of a process, which has 1,024 on most systems; opening one costs little.
 OPEN_FILES = 64
@@ -100,7 +101,7 @@ class ShardReader:
             self._process = os.getpid()
         handle = self._open.get(shard)
         if handle is None:
-            handle = os.open(self._file(shard), os.O_RDONLY | os.O_CLOEXEC)
+            handle = regular_file(self._file(shard), os.O_RDONLY)
             self._open[shard] = handle
             if len(self._open) > OPEN_FILES:
                 os.close(self._open.popitem(last=False)[1])
@@ -117,10 +118,15 @@ class ShardReader:
 
 def _read_fully(handle: int, sample: Sample) -> bytes:
     """Up to ``sample.size`` bytes; fewer at the end of the file."""
-    data = os.pread(handle, sample.size, sample.offset)
+    # An index may claim any size, for which memory would be taken.
+    there = os.fstat(handle).st_size - sample.offset
+    size = min(sample.size, there)
+    if size <= 0:
+        return b''
+    data = os.pread(handle, size, sample.offset)
     # A signal, or more than 2 GiB, may make a read a short one.
-    while data and len(data) < sample.size:
-        rest = sample.size - len(data)
+    while data and len(data) < size:
+        rest = size - len(data)
         more = os.pread(handle, rest, sample.offset + len(data))
         if not more:
             break

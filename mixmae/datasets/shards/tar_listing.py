@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from mmengine.logging import print_log
 
@@ -25,11 +26,20 @@ from mixmae.datasets.shards.sample_table import (
 from mixmae.datasets.shards.shard_file import LABEL_SUFFIX
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.private_folder import (
+    is_sealed,
+    seal,
+    temporary_folder,
+)
+from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
 
 # Digits of any number of classes; what is longer is no label.
 MAX_LABEL = 16
 ZEROS = bytes(tarfile.BLOCKSIZE)
+# Bytes that no file has, and int64 can count.
+LARGEST = 2**62
+SEAL = 'seal'
 CACHE_FOLDER = 'mixmae-tar-index'
 
 
@@ -39,7 +49,8 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
     Only the headers are read, and only once: the table is kept beside the
     folder (in ``.NAME.mixmae_tars.npz``), or in the user's folder of
     temporary files if nothing can be written there, and is true until a tar
-    comes, goes or changes.
+    comes, goes or changes. Only a table that this user has written is
+    believed.
 
     An image is a member with the suffix of one; as WebDataset has it, a
     member of the same name but for its suffix, ``.cls``, is its label. Names
@@ -71,14 +82,19 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
         for shard, listing in zip(shards, listings)
     ]
     ends = [listing.path for listing in listings if not listing.whole]
-    made = dict(started=started, cut_off=ends)
-    table = SampleTable.joined(tables, made=made)
+    table = SampleTable.joined(
+        tables, made=dict(started=started, cut_off=ends)
+    )
     if not len(table):
         raise ValueError(
             f'no images in the {len(shards)} tar files of {folder}; looked '
             f'for names that end in {", ".join(SUFFIXES)} (in any case)'
         )
     _warn(table)
+    checksum = seal(_content(table))
+    if checksum is None:
+        return table, None
+    table.made[SEAL] = checksum
     for place in filter(None, places):
         try:
             with whole_file(place) as partial, partial.open('wb') as file:
@@ -88,6 +104,27 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
         _say(f'{len(table):,} images; their places are kept in {place}')
         return table, place
     return table, None
+
+
+class BoundedFile:
+    """A file of which no more is read than there is.
+
+    A header of a few bytes may claim any size, for which ``read`` would take
+    memory.
+
+    Args:
+        file: opened to be read.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """As many bytes as asked for, or as there are."""
+        left = max(0, self._size - self.tell())
+        return self._file.read(left if size < 0 else min(size, left))
 
 
 class TarListing:
@@ -113,7 +150,7 @@ class TarListing:
         """
         images: list[tuple[str, int, int]] = []
         labels: dict[str, int] = {}
-        with self._opened() as file:
+        with self._opened() as raw, self._listed(raw) as file:
             for member in self._members(file):
                 fault = path_fault(member.name)
                 if fault is not None:
@@ -138,12 +175,18 @@ class TarListing:
             for name, offset, size in images
         ]
 
-    def _opened(self) -> tarfile.TarFile:
+    def _opened(self) -> BinaryIO:
         try:
-            return tarfile.open(self.path, 'r:')
+            return open(self.path, 'rb', opener=regular_file)
         except OSError as error:
             raise ValueError(f'{self.path}: {error.strerror}') from None
-        except tarfile.TarError as error:
+
+    def _listed(self, raw: BinaryIO) -> tarfile.TarFile:
+        bounded = cast(BinaryIO, BoundedFile(raw))
+        try:
+            return tarfile.open(self.path, 'r:', bounded)
+        # Parts of a header that make no sense raise whatever they like.
+        except Exception as error:
             raise ValueError(
                 f'{self.path} is no tar file without compression ({error}); '
                 f'mend or remove it'
@@ -151,18 +194,28 @@ class TarListing:
 
     def _members(self, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         """Up to the end, or to where the file is cut off or damaged."""
-        try:
-            while (member := file.next()) is not None:
-                yield member
-                # Or all headers would stay in memory.
-                file.members = []  # type: ignore[attr-defined]
-        except (tarfile.TarError, OSError):
-            self.whole = False
-            return
+        raw = file.fileobj
+        assert raw is not None
+        self.whole = False
+        place = -1
+        while True:
+            try:
+                member = file.next()
+            # Headers that make no sense raise whatever they like.
+            except Exception:
+                return
+            if member is None:
+                break
+            # Negative sizes lead back, others beyond any file system.
+            if not 0 <= member.size < LARGEST or member.offset <= place:
+                return
+            place = member.offset
+            yield member
+            # Or all headers would stay in memory.
+            file.members = []  # type: ignore[attr-defined]
         # Damage ends the reading without a word; a tar ends with zeros.
-        with open(self.path, 'rb') as raw:
-            raw.seek(file.offset)
-            self.whole = raw.read(tarfile.BLOCKSIZE) == ZEROS
+        raw.seek(file.offset)
+        self.whole = raw.read(tarfile.BLOCKSIZE) == ZEROS
 
 
 def _say(text: str, level: int = logging.INFO) -> None:
@@ -230,12 +283,28 @@ def _known(place: str, shards: list[Shard]) -> SampleTable | None:
         table = read_table(place)
     except (OSError, ValueError):
         return None
-    settled = table.made.get('started', 0) - TIME_STEP_NS
+    if not is_sealed(_content(table), table.made.get(SEAL)):
+        return None
+    settled = table.made['started'] - TIME_STEP_NS
     if list(table.shards) != shards:
         return None
     if any(shard.modified > settled for shard in shards):
         return None
     return table
+
+
+def _content(table: SampleTable) -> bytes:
+    """What its checksum is made of."""
+    made = {key: table.made[key] for key in table.made if key != SEAL}
+    text = json.dumps([table.shards, made], sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    for array in (
+        table.names.blob,
+        table.names.ends,
+        *table.columns.values(),
+    ):
+        digest.update(array.tobytes())
+    return digest.digest()
 
 
 def _beside(folder: str) -> str:
@@ -245,13 +314,8 @@ def _beside(folder: str) -> str:
 
 def _temporary(folder: str) -> str | None:
     """A place that nobody else can write to; None if there is none."""
-    home = Path(tempfile.gettempdir()) / f'{CACHE_FOLDER}-{os.getuid()}'
-    try:
-        home.mkdir(mode=0o700, exist_ok=True)
-        about = home.lstat()
-    except OSError:
-        return None
-    if about.st_uid != os.getuid() or about.st_mode & 0o777 != 0o700:
+    home = temporary_folder(CACHE_FOLDER)
+    if home is None:
         return None
     name = hashlib.sha256(os.fsencode(Path(folder).resolve())).hexdigest()
     return str(home / f'{name}.npz')

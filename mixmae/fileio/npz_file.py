@@ -1,0 +1,112 @@
+"""NumPy archives of anybody: no pickles, no sizes that cannot be true."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import zipfile
+import zlib
+from typing import BinaryIO
+
+import numpy as np
+from numpy import ndarray
+
+from mixmae.fileio.regular_file import regular_file
+
+# The most that deflate makes of a byte; other methods are refused.
+EXPANSION = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
+SUFFIX = '.npy'
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def read_arrays(path: str | os.PathLike) -> dict[str, ndarray]:
+    """Read all arrays of an ``.npz`` file.
+
+    What the file claims about sizes is compared with the bytes that are
+    there before memory is taken for them.
+
+    Returns:
+        The arrays by their names; they cannot be written to.
+
+    Raises:
+        OSError: The file cannot be read, or is no regular one.
+        ValueError: It is damaged or no such file, or would take a pickle.
+    """
+    with open(path, 'rb', opener=regular_file) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                _check_sizes(members, os.fstat(file.fileno()).st_size)
+                return {
+                    member.filename.removesuffix(SUFFIX): _array(
+                        archive, member
+                    )
+                    for member in members
+                }
+        except (
+            # What else zipfile and the parser of headers raise on damage.
+            zipfile.BadZipFile,
+            zlib.error,
+            struct.error,
+            EOFError,
+            RuntimeError,
+            OverflowError,
+            SyntaxError,
+            TypeError,
+            KeyError,
+        ) as error:
+            raise ValueError(f'{type(error).__name__}: {error}') from None
+
+
+def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
+    for member in members:
+        if member.compress_type not in EXPANSION:
+            raise NotImplementedError(
+                f'{member.filename} is compressed by an unknown method'
+            )
+        most = EXPANSION[member.compress_type] * member.compress_size
+        if member.file_size > most:
+            raise ValueError(
+                f'{member.filename} claims {member.file_size:,} bytes, and '
+                f'there are {member.compress_size:,}'
+            )
+    claimed = sum(member.compress_size for member in members)
+    if claimed > size:
+        raise ValueError(
+            f'its arrays claim {claimed:,} bytes, and the file has {size:,}'
+        )
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
+    with archive.open(member) as file:
+        shape, fortran, dtype = _header(file)  # type: ignore[arg-type]
+        if dtype.hasobject:
+            raise ValueError(
+                f'{member.filename} holds Python objects, which would need '
+                f'allow_pickle'
+            )
+        sound = dtype.itemsize and all(length >= 0 for length in shape)
+        wanted = math.prod(shape) * dtype.itemsize
+        found = member.file_size - file.tell()
+        if not sound or wanted != found:
+            raise ValueError(
+                f'{member.filename} claims shape {shape} of {dtype}, '
+                f'{wanted:,} bytes, and holds {found:,}'
+            )
+        data = np.frombuffer(file.read(), dtype)
+    return data.reshape(shape, order='F' if fortran else 'C')
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version not in HEADERS:
+        raise ValueError(f'version {version} of an array is not read')
+    try:
+        return HEADERS[version](file)
+    # The parser gives up on too many brackets.
+    except MemoryError:
+        raise ValueError('the header of an array is damaged') from None
