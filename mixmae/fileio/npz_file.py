@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 import zipfile
-import zlib
 from typing import BinaryIO
 
 import numpy as np
@@ -47,18 +45,10 @@ def read_arrays(path: str | os.PathLike) -> dict[str, ndarray]:
                     )
                     for member in members
                 }
-        except (
-            # What else zipfile and the parser of headers raise on damage.
-            zipfile.BadZipFile,
-            zlib.error,
-            struct.error,
-            EOFError,
-            RuntimeError,
-            OverflowError,
-            SyntaxError,
-            TypeError,
-            KeyError,
-        ) as error:
+        except (OSError, ValueError, MemoryError):
+            raise
+        # On damage zipfile and zlib raise whatever they like.
+        except Exception as error:
             raise ValueError(f'{type(error).__name__}: {error}') from None
 
 
@@ -107,6 +97,8 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise ValueError(f'version {version} of an array is not read')
     try:
         return HEADERS[version](file)
-    # The parser gives up on too many brackets.
-    except MemoryError:
-        raise ValueError('the header of an array is damaged') from None
+    # So does the parser; of too many brackets it has no memory.
+    except Exception as error:
+        raise ValueError(
+            f'the header of an array is damaged ({type(error).__name__})'
+        ) from None

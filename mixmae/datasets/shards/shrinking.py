@@ -10,6 +10,7 @@ from PIL import Image
 
 from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.image_file import FORMATS, SHORTAGES, read_image
+from mixmae.fileio.regular_file import regular_file
 
 # More would only store the noise of the first compression.
 QUALITY = 92
@@ -49,7 +50,7 @@ def shrink(
         quality: of the JPEG, 1 to 95.
     """
     try:
-        with open(path, 'rb') as file:
+        with open(path, 'rb', opener=regular_file) as file:
             data = file.read()
     except OSError as error:
         if error.errno in SHORTAGES:

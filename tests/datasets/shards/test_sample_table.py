@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -58,6 +60,33 @@ def test_joined_tables_count_their_shards_on(table):
     assert both.path(3) == 'a.tar/x/1.jpg'
 
 
+def shard(**changes):
+    return dict(name='a', size=9, sha256='', modified=0) | changes
+
+
+def test_a_count_that_no_file_has_room_for(path):
+    arrays = dict(np.load(path))
+    file = io.BytesIO()
+    header = dict(shape=(2**40,), descr='<i8', fortran_order=False)
+    np.lib.format.write_array_header_1_0(file, header)
+    with zipfile.ZipFile(path, 'w') as archive:
+        for key, array in arrays.items():
+            with archive.open(f'{key}.npy', 'w') as member:
+                if key == 'size':
+                    member.write(file.getvalue() + bytes(24))
+                else:
+                    np.lib.format.write_array(member, array)
+    with pytest.raises(ValueError, match=r'size.npy claims .*holds 24'):
+        read_table(path)
+
+
+def test_special_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    for place in (tmp_path / 'pipe', '/dev/zero', tmp_path):
+        with pytest.raises(ValueError, match='not a regular file'):
+            read_table(place)
+
+
 def rewrite(path, **changes):
     with np.load(path) as content:
         arrays = dict(content)
@@ -82,6 +111,21 @@ def rewrite(path, **changes):
         (dict(about=dict(shards=[dict(name='/a', size=1)] * 2)), 'absolute'),
         (dict(about=dict(shards=[dict(name='a', size='1')] * 2)), 'is none'),
         (dict(about=dict(classes=3)), 'TypeError'),
+        (dict(size=np.array([2**40, 0, 0])), '1,099,511,627,776 bytes from'),
+        (dict(offset=np.array([2**40, 0, 0])), 'its shard has 4,096'),
+        (dict(offset=np.array([4090, 0, 0])), '10 bytes from byte 4,090'),
+        (
+            dict(offset=np.full(3, 2**63 - 1), size=np.full(3, 2**63 - 1)),
+            'sample 0 claims',
+        ),
+        (dict(about=dict(shards=[shard(size=-1)] * 2)), 'is none'),
+        (dict(about=dict(shards=[shard(size=True)] * 2)), 'is none'),
+        (dict(about=dict(shards=[shard(modified='x')] * 2)), 'is none'),
+        (
+            # Differences of these are positive once they have overflown.
+            dict(name_ends=np.array([2**63 - 1, -(2**63), 17])),
+            'do not fit',
+        ),
     ],
 )
 def test_what_cannot_be_true_is_refused(path, changes, words):

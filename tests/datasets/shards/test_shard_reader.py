@@ -91,6 +91,38 @@ def test_each_fault_has_its_cause(table, tmp_path):
     assert careless.read(sample)[:2] == GOOD[1]
 
 
+@pytest.mark.parametrize('claim', [10**5, 2**40, 2**62])
+def test_no_memory_is_taken_for_what_an_index_claims(
+    table, tmp_path, monkeypatch, claim
+):
+    pread = os.pread
+
+    def asked(handle, size, offset):
+        assert size <= os.fstat(handle).st_size
+        return pread(handle, size, offset)
+
+    monkeypatch.setattr(os, 'pread', asked)
+    reader = ShardReader(str(tmp_path), table.shards)
+    sample = table.sample(0)
+    for change in (dict(size=claim), dict(offset=claim)):
+        with pytest.raises(BrokenImageError) as error:
+            reader.read(sample._replace(**change))
+        assert error.value.cause == 'truncated'
+        assert f'of {change.get("size", sample.size)} bytes' in str(
+            error.value
+        )
+
+
+def test_a_shard_that_is_no_file(table, tmp_path):
+    (tmp_path / '0.tar').unlink()
+    os.mkfifo(tmp_path / '0.tar')
+    (tmp_path / '1.tar').unlink()
+    (tmp_path / '1.tar').symlink_to('/dev/zero')
+    reader = ShardReader(str(tmp_path), table.shards)
+    assert cause(reader, table, 0) == 'unreadable'
+    assert cause(reader, table, 2) == 'unreadable'
+
+
 def test_an_image_without_bytes(tmp_path):
     path = tmp_path / 'x.tar'
     table, _ = write_shard(path, iter([EncodedImage('a.jpg', b'')]), 10**6)

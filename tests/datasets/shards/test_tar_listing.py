@@ -4,10 +4,15 @@ import io
 import os
 import stat
 import tarfile
+from dataclasses import replace
 
 import pytest
 
+from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.shards import tar_listing
+from mixmae.datasets.shards.name_list import NameList
+from mixmae.datasets.shards.sample_table import read_table
+from mixmae.datasets.shards.shard_reader import ShardReader
 from mixmae.datasets.shards.tar_listing import list_tars
 from tests.datasets.grey_pictures import save_pictures
 
@@ -118,6 +123,93 @@ def test_the_table_is_made_once_and_anew_after_changes(tmp_path, said):
     assert len(list_tars(str(folder))[0]) == 2 and said
     cache.write_bytes(b'no table')
     assert len(list_tars(str(folder))[0]) == 2
+
+
+def forged(cache, **changes):
+    table = read_table(cache)
+    made = table.made | changes.pop('made', {})
+    with open(cache, 'wb') as file:
+        replace(table, made=made, **changes).save(file)
+
+
+def test_a_table_of_somebody_else_is_made_anew(tmp_path, monkeypatch):
+    folder = tmp_path / 'tars'
+    age(write_tar(folder / 'a.tar', [('a.jpg', b'x'), ('b.jpg', b'y')]))
+    table, cache = list_tars(str(folder))
+    columns = {**table.columns, 'offset': table.columns['offset'] + 512}
+    changes = [
+        dict(names=NameList.of([b'a.jpg', b'c.jpg'])),
+        dict(columns=columns),
+        dict(made=dict(started=2**62)),
+        dict(made=dict(seal='0' * 64)),
+        dict(made=dict(seal=None)),
+        dict(made=dict(cut_off=3)),
+    ]
+    for change in changes:
+        forged(cache, **change)
+        again, _ = list_tars(str(folder))
+        assert list(again.names) == [b'a.jpg', b'b.jpg']
+        assert (again.columns['offset'] == table.columns['offset']).all()
+    monkeypatch.setenv('XDG_CACHE_HOME', '/proc/no/folder')
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'gone'))
+    # Without a key nothing can be kept.
+    assert list_tars(str(folder))[1] is None
+
+
+def claim(path, member, size):
+    """Lets a member of a tar say that it is so large."""
+    data = bytearray(path.read_bytes())
+    with tarfile.open(path) as file:
+        place = file.getmember(member).offset
+    header = tarfile.TarInfo.frombuf(
+        bytes(data[place : place + 512]), 'utf-8', 'surrogateescape'
+    )
+    header.size = size
+    data[place : place + 512] = header.tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize('size', [2**40, 2**62, 2**80])
+def test_sizes_that_no_tar_has(tmp_path, size, said):
+    path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x'), ('b.jpg', b'y')])
+    claim(path, 'b.jpg', size)
+    table, _ = list_tars(str(path))
+    assert table.path(0) == 'x.tar/a.jpg'
+    assert any('is cut off or damaged' in line for line in said)
+    reader = ShardReader(str(tmp_path), table.shards)
+    assert reader.read(table.sample(0)) == b'x'
+    for index in range(1, len(table)):
+        with pytest.raises(BrokenImageError, match='truncated'):
+            reader.read(table.sample(index))
+
+
+@pytest.mark.parametrize('kind', [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_no_memory_is_taken_for_a_header(tmp_path, kind, said):
+    path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x')])
+    header = tarfile.TarInfo('long')
+    header.type, header.size = kind, 2**40
+    data = path.read_bytes()
+    path.write_bytes(data[:1024] + header.tobuf(tarfile.GNU_FORMAT))
+    table, _ = list_tars(str(path))
+    assert len(table) == 1
+    assert any('is cut off or damaged' in line for line in said)
+
+
+def test_a_size_that_leads_back(tmp_path, said):
+    path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x'), ('b.jpg', b'y')])
+    claim(path, 'b.jpg', -1024)
+    assert len(list_tars(str(path))[0]) == 1
+
+
+def test_tars_that_are_no_files(tmp_path):
+    folder = tmp_path / 'tars'
+    age(write_tar(folder / 'a.tar', [('a.jpg', b'x')]))
+    os.mkfifo(folder / 'b.tar')
+    (folder / 'c.tar').symlink_to('/dev/zero')
+    os.mkfifo(tmp_path / '.tars.mixmae_tars.npz')
+    assert len(list_tars(str(folder))[0]) == 1
+    with pytest.raises(ValueError, match='cannot be looked into'):
+        list_tars(str(folder / 'b.tar'))
 
 
 def test_read_only_places(tmp_path, monkeypatch):
