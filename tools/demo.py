@@ -31,6 +31,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.whole_file import whole_file
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.engine.checkpoint_loader import (
@@ -286,13 +287,13 @@ def main() -> None:
     panel = reconstruction_panel(
         predict_mixed(model, dict(inputs=val.images[:8]))
     )
-    cv2.imwrite(
-        str(args.work_dir / 'reconstruction.png'),
-        cv2.cvtColor(panel, cv2.COLOR_RGB2BGR),
-    )
+    bgr = cv2.cvtColor(panel, cv2.COLOR_RGB2BGR)
+    with whole_file(args.work_dir / 'reconstruction.png') as partial:
+        partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
     results['epochs'] = len(curve.epochs)
     results['seconds'] = round(time.monotonic() - started)
-    results_file.write_text(json.dumps(results, indent=2) + '\n')
+    with whole_file(results_file) as partial:
+        partial.write_text(json.dumps(results, indent=2) + '\n')
     print(f'\n{table(results)}\n')
     for name in ('loss.png', 'reconstruction.png', 'results.json'):
         print(args.work_dir / name)

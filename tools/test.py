@@ -88,7 +88,9 @@ def write_panels(runner: Runner, folder: Path, count: int) -> None:
         data = loader.collate_fn([loader.dataset[i] for i in chosen])
         picture = reconstruction_panel(predict_mixed(model, data))
         path = folder / f'panel_{panel:02d}.png'
-        cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        with whole_file(path) as partial:
+            partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
 
 
 def main() -> None:

@@ -45,9 +45,14 @@ def wheel_key(torch: Torch, mmcv: str, ops: str) -> str:
 def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time build below ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / '.lock', 'w') as handle:
+    # A link is not followed, and nothing is written.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(folder / '.lock', flags, 0o666)
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def obtain_wheel(mmcv: str, ops: str, torch: Torch, check: str) -> Path:

@@ -17,6 +17,8 @@ from mixmae.checkpoints.whole_file import whole_file
 from mixmae.fileio.regular_file import regular_file
 
 SIDECAR = '.sha256'
+# Of a checksum and the longest name there is.
+SIDECAR_BYTES = 1024
 
 
 def write_durably(path: str | os.PathLike, data: bytes) -> None:
@@ -90,7 +92,8 @@ def difference(path: Path) -> str | None:
 
 def _noted(path: Path) -> str | None:
     try:
-        return sidecar(path).read_text(errors='replace').split()[0]
+        with open(sidecar(path), 'rb', opener=regular_file) as file:
+            return file.read(SIDECAR_BYTES).decode(errors='replace').split()[0]
     except (OSError, IndexError):
         return None
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mixmae.fileio.regular_file import check_regular
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
@@ -16,12 +18,20 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
     Args:
         path: where the file shall be; folders are made, an old file stays
-            until the new one is complete, and also if it never is.
+            until the new one is complete, and also if it never is. Of a
+            symbolic link the link is replaced, not the file it leads to.
 
     Yields:
         A path in the same folder. After an exception nothing is left there.
+
+    Raises:
+        SpecialFileError: there is a folder, a device or the like, by a link
+            perhaps.
     """
     target = Path(path)
+    if target.exists():
+        # Renaming would put a file in the place of /dev/null.
+        check_regular(target.stat().st_mode, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f'.{target.name}.{_writer()}.partial')
     try:

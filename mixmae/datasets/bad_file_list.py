@@ -11,11 +11,11 @@ tab is a path alone.
 
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple
 
 from mixmae.checkpoints.whole_file import whole_file
 from mixmae.fileio.escaped_path import escape, unescape
+from mixmae.fileio.regular_file import regular_file
 
 HEADER = '# cause\tpath\n'
 
@@ -69,7 +69,8 @@ def read_bad_files(path: str | PathLike) -> list[BadFile]:
     """
     try:
         # Not splitlines(), which takes other characters for line breaks.
-        lines = Path(path).read_bytes().split(b'\n')
+        with open(path, 'rb', opener=regular_file) as file:
+            lines = file.read().split(b'\n')
     except FileNotFoundError:
         raise FileNotFoundError(
             f'the list of images to leave out {path} does not exist; '

@@ -13,6 +13,7 @@ from mixmae.datasets.bad_file_list import (
     parse_line,
     write_bad_files,
 )
+from mixmae.fileio.regular_file import own_file
 
 REGISTER = 'bad_files.txt'
 
@@ -55,7 +56,7 @@ class BadFileRegister:
     def look(self) -> None:
         """Reads what others have added."""
         try:
-            with self.path.open('rb') as file:
+            with open(self.path, 'rb', opener=own_file) as file:
                 file.seek(self._read)
                 added = file.read()
         except OSError:
@@ -112,10 +113,10 @@ class BadFileRegister:
             line = '\n' + line
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         try:
-            handle = os.open(self.path, flags | os.O_EXCL, 0o644)
+            handle = own_file(self.path, flags | os.O_EXCL)
             line = HEADER + line
         except FileExistsError:
-            handle = os.open(self.path, flags, 0o644)
+            handle = own_file(self.path, flags)
         try:
             os.write(handle, line.encode())
         finally:

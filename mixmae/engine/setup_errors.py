@@ -12,6 +12,8 @@ from typing import Any
 import mmengine
 from mmengine.config import Config
 
+from mixmae.fileio.regular_file import SpecialFileError
+
 LIBRARY = Path(mmengine.__file__).parent
 RUNNER = LIBRARY / 'runner' / 'runner.py'
 # In their methods a run is under way; what is raised there is no mistake of
@@ -54,7 +56,9 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
     # str() of a KeyError would put the message in quotes.
     text = error.args[0] if isinstance(error, KeyError) else error
     cause = f'{type(error).__name__}: {text}'
-    if isinstance(error, OSError) and error.errno in WRONG_PATH:
+    if isinstance(error, SpecialFileError) or (
+        isinstance(error, OSError) and error.errno in WRONG_PATH
+    ):
         return f'{error.filename}: {error.strerror}'
     if not any(_within(frame, LIBRARY) for frame in frames):
         return None

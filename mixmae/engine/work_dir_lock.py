@@ -13,7 +13,11 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from mixmae.fileio.regular_file import SpecialFileError, own_file
+
 NAME = '.lock'
+# How the content of a lock begins.
+SIGNATURE = b'{"pid": '
 # Of file systems without locks.
 UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 # Network file systems keep the locks of a machine that died for a while.
@@ -44,12 +48,18 @@ class WorkDirLock:
         """Takes the lock.
 
         Raises:
-            ValueError: another run has it, or nothing can be written there.
+            ValueError: another run has it, nothing can be written there, or
+                the file of its name is something else.
         """
         path = self.folder / NAME
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._file = own_file(path, os.O_RDWR | os.O_CREAT)
+        except SpecialFileError as error:
+            raise ValueError(
+                f'{path} cannot be the lock of a run: {error.strerror}; '
+                f'remove it, or name another folder with --work-dir'
+            ) from None
         except OSError as error:
             raise ValueError(
                 f'nothing can be written to the work folder {self.folder}: '
@@ -68,6 +78,12 @@ class WorkDirLock:
                     f'end, or name another folder with --work-dir'
                 )
             time.sleep(1)
+        if not self._content().startswith(SIGNATURE):
+            self.release()
+            raise ValueError(
+                f'{path} is not the lock of a run, and would be overwritten; '
+                f'move it away, or name another folder with --work-dir'
+            )
         self._sign()
 
     def release(self) -> None:
@@ -95,12 +111,19 @@ class WorkDirLock:
         return True
 
     def _holder(self) -> dict:
-        assert self._file is not None
         try:
-            found = json.loads(os.pread(self._file, 4096, 0))
-        except (OSError, ValueError):
+            found = json.loads(self._content())
+        except ValueError:
             found = {}
         return found if isinstance(found, dict) else {}
+
+    def _content(self) -> bytes:
+        """What the file says; of an empty one, how that of a lock begins."""
+        assert self._file is not None
+        try:
+            return os.pread(self._file, 4096, 0) or SIGNATURE
+        except OSError:
+            return SIGNATURE
 
     def _sign(self) -> None:
         """Notes who has it, for the message of the next one."""

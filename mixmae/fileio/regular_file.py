@@ -23,7 +23,7 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISSOCK, 'socket'),
     (stat.S_ISCHR, 'device'),
     (stat.S_ISBLK, 'device'),
-    (stat.S_ISDIR, 'folder'),
+    (stat.S_ISDIR, 'directory'),
     (stat.S_ISLNK, 'symbolic link'),
 )
 

@@ -82,6 +82,47 @@ def test_no_folder_can_be_made(tmp_path):
         WorkDirLock(tmp_path / 'file').acquire()
 
 
+@pytest.mark.parametrize('target', ['precious', 'gone', '/dev/zero'])
+def test_a_link_is_not_followed(tmp_path, target):
+    (tmp_path / 'precious').write_text('precious')
+    (tmp_path / 'run').mkdir()
+    link = tmp_path / 'run' / '.lock'
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(ValueError, match='lock cannot be .* symbolic link'):
+        WorkDirLock(tmp_path / 'run').acquire()
+    assert (tmp_path / 'precious').read_text() == 'precious'
+    assert link.is_symlink() and not (tmp_path / 'gone').exists()
+
+
+@pytest.mark.parametrize('make', [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused(tmp_path, make):
+    make(tmp_path / '.lock')
+    with pytest.raises(ValueError, match='not a regular file; remove it'):
+        WorkDirLock(tmp_path).acquire()
+
+
+@pytest.mark.parametrize('hard', [True, False])
+def test_what_is_no_lock_is_not_overwritten(tmp_path, hard):
+    (tmp_path / 'notes').write_text('precious notes')
+    if hard:
+        os.link(tmp_path / 'notes', tmp_path / '.lock')
+    else:
+        (tmp_path / 'notes').rename(tmp_path / '.lock')
+    with pytest.raises(ValueError, match='is not the lock of a run'):
+        WorkDirLock(tmp_path).acquire()
+    assert (tmp_path / '.lock').read_text() == 'precious notes'
+
+
+def test_locks_of_earlier_runs_are_taken(tmp_path):
+    for content in ('', '{"pid": 1, "host": "a', '{"pid": 1}'):
+        (tmp_path / '.lock').write_text(content)
+        lock = WorkDirLock(tmp_path)
+        lock.acquire()
+        lock.release()
+        mine = json.loads((tmp_path / '.lock').read_text())
+        assert mine['pid'] == os.getpid()
+
+
 def test_without_locks_it_warns(tmp_path, monkeypatch, caplog):
     def fail(*_: object) -> None:
         raise OSError(errno.ENOLCK, 'No locks available')

@@ -34,7 +34,7 @@ def special(folder, kind):
 
 @pytest.mark.parametrize('opener', OPENERS)
 @pytest.mark.parametrize('mode', ['rb', 'wb', 'ab', 'r+b'])
-@pytest.mark.parametrize('kind', ['named pipe', 'socket', 'folder'])
+@pytest.mark.parametrize('kind', ['named pipe', 'socket', 'directory'])
 def test_special_files_are_refused(tmp_path, monkeypatch, opener, mode, kind):
     monkeypatch.chdir(tmp_path)
     path = special(tmp_path, kind)

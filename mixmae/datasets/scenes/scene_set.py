@@ -75,7 +75,8 @@ class SceneSet:
         Raises:
             ValueError: the folder holds something else.
         """
-        folder = Path(folder).absolute()
+        # The user may have linked it to where there is room.
+        folder = Path(folder).resolve()
         if self.is_written(folder):
             return False
         _refuse_foreign(folder)

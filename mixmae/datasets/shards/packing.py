@@ -42,6 +42,7 @@ from mixmae.datasets.shards.shard_file import (
 )
 from mixmae.datasets.shards.shrinking import shrink
 from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.regular_file import own_file
 
 INDEX = 'index.npz'
 SUMS = 'SHA256SUMS'
@@ -125,12 +126,14 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
 def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
     """Holds the folder of an unfinished pack, a new or an old one."""
     journal = partial / JOURNAL
+    if partial.is_symlink():
+        raise ValueError(f'{partial} is a symbolic link; remove it')
     if partial.exists() and not journal.exists() and os.listdir(partial):
         raise ValueError(
             f'{partial} exists and was not made by pack.py; move it away'
         )
     partial.mkdir(parents=True, exist_ok=True)
-    with journal.open('a+', encoding='utf-8') as file:
+    with open(journal, 'a+', encoding='utf-8', opener=own_file) as file:
         _lock(file.fileno(), partial)
         file.seek(0)
         text = file.read()

@@ -58,10 +58,13 @@ class ClassPictureHook(Hook):
         for image, sample in zip(data_batch['inputs'], outputs or []):
             pixels = (image.flip(0) if swapped else image).permute(1, 2, 0)
             stem = Path(str(sample.get('img_path', 'image'))).stem
+            path = self.folder / f'{self.drawn:06d}_{stem}.png'
+            # A link is replaced, what it leads to is not.
+            path.unlink(missing_ok=True)
             runner.visualizer.visualize_cls(
                 pixels.cpu().numpy(),
                 sample,
                 resize=self.short_side,
-                out_file=str(self.folder / f'{self.drawn:06d}_{stem}.png'),
+                out_file=str(path),
             )
             self.drawn += 1

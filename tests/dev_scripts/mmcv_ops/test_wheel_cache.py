@@ -79,3 +79,12 @@ def test_a_built_wheel_that_does_not_import_is_not_kept(
     with pytest.raises(OpsError, match='undefined symbol'):
         obtain(monkeypatch, {'new': False})
     assert not list(cache.rglob('*.whl'))
+
+
+def test_the_lock_follows_no_link(tmp_path) -> None:
+    (tmp_path / 'precious').write_text('precious')
+    (tmp_path / 'cache').mkdir()
+    (tmp_path / 'cache' / '.lock').symlink_to(tmp_path / 'precious')
+    with pytest.raises(OSError), wheel_cache.locked(tmp_path / 'cache'):
+        pass
+    assert (tmp_path / 'precious').read_text() == 'precious'
