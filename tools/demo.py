@@ -34,10 +34,8 @@ from mixmae.checkpoints.safe_load import safe_load
 from mixmae.checkpoints.whole_file import whole_file
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
-from mixmae.engine.checkpoint_loader import (
-    last_checkpoint,
-    load_only_safely,
-)
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.checkpoint_search import last_checkpoint
 from mixmae.engine.command_line import run_tool
 from mixmae.engine.loss_curve import draw_curves, read_run
 from mixmae.engine.progress_bar import ProgressBar, ProgressHook, clock

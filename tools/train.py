@@ -14,10 +14,8 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 import torch
 from mmengine.config import Config
 
-from mixmae.engine.checkpoint_loader import (
-    checkpoint_to_resume,
-    load_only_safely,
-)
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.checkpoint_search import RunFolders
 from mixmae.engine.command_line import (
     ConfigError,
     add_common_arguments,
@@ -25,12 +23,19 @@ from mixmae.engine.command_line import (
     run_tool,
 )
 from mixmae.engine.failure_report import end_workers
+from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 from mixmae.engine.loader_limits import limit_loaders
-from mixmae.engine.process_group import first_rank, prepare_process_group
+from mixmae.engine.process_group import (
+    first_rank,
+    on_main_rank,
+    prepare_process_group,
+)
 from mixmae.engine.runner_choice import build_runner, check_engine
 from mixmae.engine.work_dir_lock import WorkDirLock
 from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight.folder_check import FolderCheck
 from mixmae.preflight.run_checks import run_preflight
+from mixmae.preflight.run_start import apply_start, choose_start, nothing_left
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,6 +50,12 @@ def parse_args() -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='go on from a checkpoint; without a value (or with "auto") from '
         'the last one in the work folder, if there is one',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='begin anew in a work folder that holds checkpoints of an '
+        'earlier run: they are removed before the first iteration',
     )
     parser.add_argument(
         '--amp',
@@ -107,14 +118,6 @@ def drop_validation(cfg: Config) -> None:
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Write the training's own arguments into the config."""
-    if args.resume is not None:
-        found = args.resume
-        if found == 'auto':
-            found = checkpoint_to_resume(cfg.work_dir)
-        # MMEngine would look for one by itself, whole or not.
-        cfg.resume = found is not None
-        if found is not None:
-            cfg.load_from = str(found)
     if args.amp:
         set_precision(cfg)
     if args.no_validate:
@@ -136,23 +139,31 @@ def main() -> None:
     args = parse_args()
     cfg = read_config(args)
     check_engine(cfg)
-    lock = WorkDirLock(cfg.work_dir)
-    if first_rank(cfg):
-        lock.acquire()
     apply_arguments(cfg, args)
-    preflight = run_preflight()
+    prepare_process_group(cfg)
+    folders = RunFolders.of(cfg)
+    locks = [WorkDirLock(folder) for folder in folders.places]
+    on_main_rank(lambda: acquire(locks) if first_rank(cfg) else None)
+    start = on_main_rank(lambda: choose_start(cfg, args.resume, folders))
+    apply_start(cfg, start)
+    line = nothing_left(cfg, start, folders) if start else None
+    if line and not args.preflight_only:
+        if first_rank(cfg):
+            print(line)
+        return
+    check = FolderCheck(folders, start, args.overwrite)
+    preflight = run_preflight(check)
     planned = PlannedRun('train', cfg, args.cfg_options or {})
     preflight.run('config', planned)
     limit_loaders(cfg)
     if cfg.get('load_from'):
         # MMEngine would take what fits, nothing at all if need be. A new
         # training may have another head, a resumed one is the same network.
-        check = dict(type='mixmae.WholeModelHook')
+        strict = dict(type='mixmae.WholeModelHook')
         if not cfg.get('resume'):
-            check['part'] = 'backbone'
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), check]
+            strict['part'] = 'backbone'
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), strict]
     load_only_safely()
-    prepare_process_group(cfg)
     # MMEngine's schedulers step every micro-iteration, which PyTorch's check
     # mistakes for a scheduler stepping ahead of the optimizer.
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
@@ -160,10 +171,19 @@ def main() -> None:
     runner.register_hook(
         PreflightHook(preflight, planned, only=args.preflight_only)
     )
+    if args.overwrite:
+        runner.register_hook(OverwriteHook(folders, check.obstacles()))
     runner.train()
     # One that hangs would keep the process from ending.
     end_workers()
-    lock.release()
+    for lock in locks:
+        lock.release()
+
+
+def acquire(locks: list[WorkDirLock]) -> None:
+    """Take all locks."""
+    for lock in locks:
+        lock.acquire()
 
 
 if __name__ == '__main__':

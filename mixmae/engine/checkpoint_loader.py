@@ -1,13 +1,9 @@
 """Loading checkpoints without running code that they might carry."""
 
-import logging
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from mmengine.fileio import get
-from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import (
     get_deprecated_model_names,
@@ -17,8 +13,8 @@ from mmengine.runner.checkpoint import (
 )
 from torch import Tensor
 
-from mixmae.checkpoints.durable_file import damage
 from mixmae.checkpoints.safe_load import safe_load, safe_load_bytes
+from mixmae.engine.resumed_state import checked_hub
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
@@ -104,7 +100,8 @@ def _harmless(content: dict, path: str) -> dict:
     """Without what MMEngine would execute, nor what it would stumble over.
 
     To learn the number of GPUs of runs of years ago, MMEngine's ``resume``
-    runs a text that it finds as ``meta['config']``.
+    runs a text that it finds as ``meta['config']``. Paths in the state of its
+    message hub name files that it would remove.
     """
     meta = content.get('meta')
     if meta is not None and not isinstance(meta, dict):
@@ -114,6 +111,10 @@ def _harmless(content: dict, path: str) -> dict:
         )
     if meta is not None:
         content['meta'] = {k: v for k, v in meta.items() if k != 'config'}
+    if 'message_hub' in content:
+        hub = checked_hub(content.pop('message_hub'), path)
+        if hub is not None:
+            content['message_hub'] = hub
     state = content.get('state_dict', content)
     if not isinstance(state, Mapping):
         raise ValueError(
@@ -131,62 +132,6 @@ def _harmless(content: dict, path: str) -> dict:
                 f'{type(state[odd[0]]).__name__}, not a tensor'
             )
     return content
-
-
-def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
-    """The checkpoint a run wrote last, or None if it wrote none.
-
-    MMEngine notes its path as seen from where the run was started; a folder
-    that was moved, or is looked at from elsewhere, is understood too. Where
-    the noted file is damaged or gone, the log says so and the newest other
-    one that is whole is taken.
-    """
-    folder = Path(work_dir)
-    others = sorted(
-        _regular(folder),
-        key=lambda path: path.stat().st_mtime_ns,
-        reverse=True,
-    )
-    note = folder / 'last_checkpoint'
-    noted = []
-    if note.is_file():
-        noted = [Path(note.read_text(errors='replace').strip())]
-    moved = [folder / path.name for path in noted]
-    # A note may be damaged too: some names are no error here, only no file.
-    wanted = [path for path in (*moved, *noted) if os.path.isfile(path)][:1]
-    for path in dict.fromkeys([*(wanted or moved), *others]):
-        wrong = damage(path)
-        if wrong is None:
-            return path
-        print_log(
-            f'{path} is not used: {wrong}; looking for the one before',
-            'current',
-            logging.WARNING,
-        )
-    return None
-
-
-def checkpoint_to_resume(work_dir: str | os.PathLike) -> Path | None:
-    """As ``last_checkpoint``, but a run that has some does not begin anew.
-
-    Raises:
-        ValueError: there are checkpoints, and none of them is whole.
-    """
-    found = last_checkpoint(work_dir)
-    spoilt = _regular(Path(work_dir))
-    if found is None and spoilt:
-        raise ValueError(
-            f'{work_dir} holds {len(spoilt)} checkpoints, such as '
-            f'{spoilt[0].name}, and all are damaged: bring back a whole one, '
-            f'or name another --work-dir to begin anew'
-        )
-    return found
-
-
-def _regular(folder: Path) -> list[Path]:
-    """Checkpoints to go on from, in the order of their names."""
-    paths = sorted(folder.glob('*.pth'))
-    return [path for path in paths if not path.name.startswith('best_')]
 
 
 def load_only_safely() -> None:

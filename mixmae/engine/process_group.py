@@ -1,13 +1,19 @@
-"""Several processes on machines without a GPU."""
+"""Process group of a training, with and without GPUs."""
 
 import os
+import pickle
 import subprocess
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, init_dist, is_main_process
+from mmengine.utils.dl_utils import set_multi_processing
 from torch import distributed
 
+T = TypeVar('T')
 DDP = 'MMDistributedDataParallel'
 # Where each launcher leaves rank, number of ranks, and rank on its machine.
 RANK_VARIABLES = {
@@ -37,7 +43,8 @@ def first_rank(cfg: Config) -> bool:
 
 def _time_limit(cfg: Config) -> timedelta | None:
     """``env_cfg.dist_cfg.timeout``, seconds; None = PyTorch's own."""
-    seconds = cfg.env_cfg.dist_cfg.get('timeout')
+    settings = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
+    seconds = settings.get('timeout')
     if seconds is None:
         return None
     number = isinstance(seconds, (int, float)) and not isinstance(
@@ -52,22 +59,30 @@ def _time_limit(cfg: Config) -> timedelta | None:
 
 
 def prepare_process_group(cfg: Config) -> None:
-    """Make ``cfg.launcher`` work without a GPU; with one, change nothing.
+    """Start the process group that ``cfg.launcher`` asks for.
 
-    MMEngine selects a CUDA device before it initialises any backend, and
-    hands device ids to DistributedDataParallel, both of which fail on a
-    CPU. So the group is initialised here, with gloo, and the model's wrapper
-    is configured without device ids.
+    With GPUs it is done as MMEngine's runner does, only earlier, so that the
+    main rank can decide for all before anything is built. Without one
+    MMEngine fails, for it selects a CUDA device before it initialises any
+    backend, and hands device ids to DistributedDataParallel. There the group
+    is initialised with gloo, and the model's wrapper is configured without
+    device ids.
+
+    ``FlexibleRunner`` initialises the group by itself on GPUs.
 
     Args:
-        cfg: The config; ``env_cfg.dist_cfg`` and ``model_wrapper_cfg`` are
-            changed.
+        cfg: The config; on a CPU ``env_cfg.dist_cfg`` and
+            ``model_wrapper_cfg`` are changed.
 
     Raises:
         ValueError: If the launcher's variables are not in the environment.
     """
     launcher = cfg.get('launcher', 'none')
-    if launcher == 'none' or torch.cuda.is_available():
+    if launcher == 'none':
+        return
+    on_gpu = torch.cuda.is_available()
+    kind = str(cfg.get('runner_type', 'Runner')).split('.')[-1]
+    if on_gpu and kind == 'FlexibleRunner':
         return
     variables = RANK_VARIABLES[launcher]
     missing = [name for name in variables if name not in os.environ]
@@ -77,6 +92,13 @@ def prepare_process_group(cfg: Config) -> None:
             'environment: start with torchrun (tools/dist_train.sh), srun '
             'or mpirun, or leave --launcher out'
         )
+    if on_gpu:
+        env = cfg.get('env_cfg') or {}
+        _time_limit(cfg)
+        set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
+        if not distributed.is_initialized():
+            init_dist(launcher, **env.get('dist_cfg', {}))
+        return
     for ours, theirs in zip(RANK_VARIABLES['pytorch'], variables, strict=True):
         os.environ[ours] = os.environ[theirs]
     if launcher == 'slurm':
@@ -96,3 +118,37 @@ def prepare_process_group(cfg: Config) -> None:
         )
     if cfg.model_wrapper_cfg.get('type', DDP).split('.')[-1] == DDP:
         cfg.model_wrapper_cfg.device_ids = None
+
+
+def on_main_rank(work: Callable[[], T]) -> T:
+    """Do something on the main rank only; all ranks get the result.
+
+    All ranks have to call it at the same time. What the main rank raises is
+    raised on all of them.
+
+    Args:
+        work: Returns something that can be pickled.
+    """
+    outcome: list[Any] = [None, None]
+    failure: Exception | None = None
+    if is_main_process():
+        try:
+            outcome[0] = work()
+        # The other ranks wait for the outcome, whatever it is.
+        except Exception as error:
+            failure = error
+            outcome[1] = _portable(error)
+    broadcast_object_list(outcome)
+    if failure is not None:
+        raise failure
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
+
+
+def _portable(error: Exception) -> Exception:
+    try:
+        return pickle.loads(pickle.dumps(error))
+    # Errors of libraries are not all made for it.
+    except Exception:
+        return RuntimeError(f'{type(error).__name__}: {error}')

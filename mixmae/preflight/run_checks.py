@@ -10,13 +10,19 @@ from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
 from mixmae.preflight.update_size import UpdateSize
 
 
-def run_preflight() -> Preflight:
-    """Preflight of ``tools/train.py`` and ``tools/test.py``."""
-    checks: list[Check] = [
-        ConfigKeys(),
-        RunNumbers(),
-        UpdateSize(),
-        ScheduleLength(),
-        IterationSchedule(),
-    ]
-    return Preflight(checks)
+def run_preflight(*checks: Check) -> Preflight:
+    """Preflight of ``tools/train.py`` and ``tools/test.py``.
+
+    Args:
+        checks: Further checks, of one run.
+    """
+    return Preflight(
+        [
+            ConfigKeys(),
+            RunNumbers(),
+            UpdateSize(),
+            ScheduleLength(),
+            IterationSchedule(),
+            *checks,
+        ]
+    )

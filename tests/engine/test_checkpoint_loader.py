@@ -5,7 +5,6 @@ from mmengine.runner.checkpoint import _load_checkpoint, load_from_local
 
 from mixmae.engine import checkpoint_loader
 from mixmae.engine.checkpoint_loader import (
-    last_checkpoint,
     load_from_file_or_url,
     load_only_safely,
 )
@@ -129,17 +128,33 @@ def test_urls_are_loaded_safely_from_the_cache(tmp_path, monkeypatch):
     assert kept.name.endswith('-model.pth')
 
 
-def test_last_checkpoint_of_a_moved_folder(tmp_path):
-    assert last_checkpoint(tmp_path) is None
-    note = tmp_path / 'last_checkpoint'
-    note.write_text('somewhere/else/epoch_2.pth')
-    assert last_checkpoint(tmp_path) is None
-    torch.save({}, tmp_path / 'epoch_2.pth')
-    assert last_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
+def test_paths_in_a_message_hub_are_dropped(tmp_path, safe_mmengine):
+    info = {
+        'best_ckpt': '/home/user/precious.txt',
+        'best_ckpt_acc/top1': '../a.pth',
+        'keep_ckpt_ids': ['../../a'],
+        'outdated_ckpt_ids': ['../../a'],
+        'last_ckpt': '/a',
+        'best_score': 'high',
+        'skipped_updates': {'in_a_row': '../x'},
+        'best_files': {'best_ckpt': 3},
+        'other': [1, 'a'],
+    }
+    hub = dict(log_scalars={}, runtime_info=info, resumed_keys={'other': True})
+    torch.save({'message_hub': hub}, tmp_path / 'x.pth')
+    found = _load_checkpoint(str(tmp_path / 'x.pth'))['message_hub']
+    assert found['runtime_info'] == {'other': [1, 'a']}
+    assert found['resumed_keys'] == {'other': True}
 
 
-@pytest.mark.parametrize('note', [b'', b'\xff\x00.pth', b'x' * 999, b'/'])
-def test_a_note_of_garbage_is_passed_over(tmp_path, note):
-    torch.save({'meta': {}}, tmp_path / 'iter_4.pth')
-    (tmp_path / 'last_checkpoint').write_bytes(note)
-    assert last_checkpoint(tmp_path) == tmp_path / 'iter_4.pth'
+def test_scores_of_all_kinds_of_numbers_stay(tmp_path, safe_mmengine):
+    info = {
+        'best_score': 0.5,
+        'best_score_a': torch.tensor(2.0),
+        'best_score_b': float('nan'),
+        'best_score_c': True,
+    }
+    hub = dict(log_scalars={}, runtime_info=info, resumed_keys={})
+    torch.save({'message_hub': hub}, tmp_path / 'x.pth')
+    found = _load_checkpoint(str(tmp_path / 'x.pth'))['message_hub']
+    assert list(found['runtime_info']) == ['best_score', 'best_score_a']

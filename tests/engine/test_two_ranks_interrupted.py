@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mixmae.checkpoints.durable_file import damage
-from mixmae.engine.checkpoint_loader import last_checkpoint
+from mixmae.engine.checkpoint_search import last_checkpoint
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 
 pytestmark = pytest.mark.slow

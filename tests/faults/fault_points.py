@@ -26,7 +26,12 @@ from mixmae.registry import HOOKS
 from tests.engine.tiny_run import SquaresDataset
 
 MAIN = os.getpid()
-KINDS = {'.pth': 'checkpoint', '.sha256': 'checksum', '': 'note'}
+KINDS = {
+    '.pth': 'checkpoint',
+    '.sha256': 'checksum',
+    '.json': 'manifest',
+    '': 'note',
+}
 
 
 @dataclasses.dataclass

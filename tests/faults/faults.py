@@ -88,6 +88,20 @@ def spoil_the_note(run: FaultyRun, rng: random.Random) -> str:
     return ''
 
 
+def spoil_the_manifest(run: FaultyRun, rng: random.Random) -> str:
+    path = run.work_dir / 'run.json'
+    data = path.read_bytes()
+    path.write_bytes(data[: rng.randrange(len(data))])
+    run.manifest_lost = True
+    return 'run.json is damaged'
+
+
+def lose_the_manifest(run: FaultyRun, rng: random.Random) -> str:
+    (run.work_dir / 'run.json').unlink(missing_ok=True)
+    run.manifest_lost = True
+    return ''
+
+
 def lose_the_note(run: FaultyRun, rng: random.Random) -> str:
     (run.work_dir / 'last_checkpoint').unlink(missing_ok=True)
     return ''
@@ -114,6 +128,9 @@ AIMED = [
     Fault('SIGKILL at the end of an epoch', at('epoch ends')),
     Fault('SIGKILL while the state is serialised', at('serialising')),
     Fault('SIGKILL while a checkpoint waits', at('checkpoint queued')),
+    Fault('SIGKILL in a half-written manifest', at('manifest half written')),
+    Fault('SIGKILL before the manifest is renamed', at('manifest written')),
+    Fault('SIGKILL after the manifest is renamed', at('manifest renamed')),
     Fault('SIGKILL in a half-written file', at('checkpoint half written')),
     Fault('SIGKILL before it is renamed', at('checkpoint written')),
     Fault('SIGKILL after it is renamed', at('checkpoint renamed')),
@@ -154,6 +171,8 @@ DAMAGES = [
         ('its checksum gone', lose_the_checksum),
         ('note of the last checkpoint garbled', spoil_the_note),
         ('note of the last checkpoint gone', lose_the_note),
+        ('manifest truncated', spoil_the_manifest),
+        ('manifest gone', lose_the_manifest),
     )
 ]
 RANDOM = Fault('SIGKILL at a random time')

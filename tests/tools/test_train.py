@@ -1,12 +1,15 @@
 import copy
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 
-from mixmae.checkpoints.durable_file import write_durably
+from mixmae.checkpoints.durable_file import damage, write_durably
 from mixmae.engine import failure_report
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool, load_tool, run_tool
@@ -50,7 +53,6 @@ def test_arguments_reach_the_config(monkeypatch, tmp_path):
         'model.backbone.window_sizes=[2,2]',
     )
     assert cfg.work_dir == 'elsewhere'
-    # There is nothing there to go on from.
     assert not cfg.resume and cfg.load_from is None
     assert cfg.optim_wrapper.dtype == 'auto'
     assert cfg.auto_scale_lr.enable
@@ -58,9 +60,6 @@ def test_arguments_reach_the_config(monkeypatch, tmp_path):
     assert cfg.val_cfg is None and not cfg.custom_hooks
     assert cfg.train_cfg.max_epochs == 5
     assert cfg.model.backbone.window_sizes == [2, 2]
-
-    cfg = configured(monkeypatch, tmp_path, '--resume', 'some.pth')
-    assert cfg.resume and cfg.load_from == 'some.pth'
 
 
 def test_threads_are_told_how_to_wait_before_torch_starts_them():
@@ -120,6 +119,93 @@ def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
     rows = [json.loads(line) for line in logs[-1].read_text().splitlines()]
     assert min(row['iter'] for row in rows if 'iter' in row) == 5
     assert any('reconstruction/loss' in row for row in rows)
+
+
+def quiet_config(tmp_path, **checkpoint) -> Path:
+    config = tiny_config(tmp_path / 'run')
+    config['log_level'] = 'ERROR'
+    config['default_hooks']['checkpoint'].update(checkpoint)
+    for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
+        config[key] = None
+    return write_config(tmp_path / 'tiny.py', config)
+
+
+def last_error(capsys) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+def test_the_same_command_again_overwrites_nothing(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
+    path = quiet_config(tmp_path)
+    run = tmp_path / 'run'
+    run.mkdir()
+    (run / 'notes.txt').write_text('mine')
+    call_tool(monkeypatch, TRAIN, path)
+    before = contents(run)
+    assert {'epoch_3.pth', 'run.json', 'notes.txt'} <= set(before)
+    for arguments in ([], ['--seed=5'], ['--resume', run / 'epoch_9.pth']):
+        with pytest.raises(SystemExit) as caught:
+            call_tool(monkeypatch, TRAIN, path, *arguments)
+        assert caught.value.code == 2
+        assert last_error(capsys).startswith('error: ')
+        assert contents(run).keys() == before.keys()
+        assert contents(run)['epoch_3.pth'] == before['epoch_3.pth']
+    # Nothing is left to do, or asked for.
+    for more in ([], ['--cfg-options', 'train_cfg.max_epochs=2']):
+        call_tool(monkeypatch, TRAIN, path, '--resume', *more)
+        assert 'nothing left to do' in capsys.readouterr().out
+        assert contents(run)['epoch_3.pth'] == before['epoch_3.pth']
+    short = ['--cfg-options', 'train_cfg.max_epochs=1']
+    call_tool(monkeypatch, TRAIN, path, '--overwrite', '--seed=5', *short)
+    after = contents(run)
+    assert after['notes.txt'] == b'mine'
+    assert [n for n in after if n.endswith('.pth')] == ['epoch_1.pth']
+    assert after['epoch_1.pth'] != before['epoch_1.pth']
+
+
+def test_a_run_that_cannot_start_has_removed_nothing(monkeypatch, tmp_path):
+    path = quiet_config(tmp_path)
+    run = tmp_path / 'run'
+    run.mkdir()
+    (run / 'epoch_1.pth').write_bytes(b'weights')
+    bad = 'train_dataloader.dataset.length=1'
+    with pytest.raises(SystemExit) as caught:
+        call_tool(
+            monkeypatch, TRAIN, path, '--overwrite', '--cfg-options', bad
+        )
+    assert caught.value.code == 2
+    assert (run / 'epoch_1.pth').read_bytes() == b'weights'
+
+
+def test_checkpoints_elsewhere_are_resumed_and_locked(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
+    path = quiet_config(tmp_path, out_dir=str(tmp_path / 'out'))
+    short = ['--cfg-options', 'train_cfg.max_epochs=2']
+    call_tool(monkeypatch, TRAIN, path, *short)
+    out = tmp_path / 'out' / 'run'
+    assert (out / 'epoch_2.pth').is_file() and (out / '.lock').is_file()
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, TRAIN, path, *short)
+    assert caught.value.code == 2 and str(out) in last_error(capsys)
+    os.truncate(out / 'epoch_2.pth', 1000)
+    before = (out / 'epoch_1.pth').read_bytes()
+    call_tool(monkeypatch, TRAIN, path, '--resume', *short)
+    assert damage(out / 'epoch_2.pth') is None
+    assert (out / 'epoch_1.pth').read_bytes() == before
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        os.truncate(out / name, 1000)
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, TRAIN, path, '--resume', *short)
+    assert caught.value.code == 2
+    assert '2 checkpoints' in last_error(capsys)
 
 
 def errors(tmp_path) -> dict[str, tuple[list, str]]:

@@ -81,10 +81,10 @@ def test_train_and_test(monkeypatch, refused, bad, tmp_path):
     path = write_config(tmp_path / 'init.py', init)
     refused(TOOLS / 'train.py', path)
     # The last checkpoint of its own folder is no better.
-    folder = tmp_path / 'taken'
+    folder = tmp_path / 'run_with_bad.pth'
     folder.mkdir()
-    bad.rename(folder / 'bad.pth')
-    (folder / 'last_checkpoint').write_text('bad.pth')
+    bad.rename(folder / 'epoch_1.pth')
+    (folder / 'last_checkpoint').write_text('epoch_1.pth')
     path = write_config(tmp_path / 'tiny.py', config)
     refused(TOOLS / 'train.py', path, '--resume', '--work-dir', folder)
 

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import PurePath
 from typing import Any
 
 from mmengine.dist import all_gather_object, is_main_process
-from mmengine.hooks import CheckpointHook, EMAHook
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
-from torch import Tensor
 
 from mixmae.checkpoints.durable_file import (
     remove_partials,
     write_text_durably,
 )
-from mixmae.engine.checkpoint_writer import BACKEND, WRITER, DurableBackend
-from mixmae.engine.finite_values import (
-    NonFiniteError,
-    learnt,
-    names_of_non_finite,
-    some,
-)
-from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
+from mixmae.engine.checkpoint_writer import BACKEND, WRITER
+from mixmae.engine.hooks.finite_checkpoint import check_finite
+from mixmae.engine.manifest import INTERRUPTED, WrittenFile, is_plain_name
 from mixmae.engine.patient_group import PATIENT_GROUP
-from mixmae.engine.sharding.parameter_shards import is_shard, own_part
+from mixmae.engine.process_group import on_main_rank
+from mixmae.engine.resumed_state import FILES
+from mixmae.engine.run_files import BEST_FILES, RunFiles, best_files
 from mixmae.registry import HOOKS
-
-# What a run writes when it is told to end.
-INTERRUPTED = 'interrupted.pth'
-# In the message hub: what is to be removed when this checkpoint stands.
-OUTDATED = 'outdated_ckpt_ids'
 
 
 @HOOKS.register_module()
@@ -41,10 +31,12 @@ class DurableCheckpointHook(CheckpointHook):
     A checkpoint is written by a thread beside the training, to a temporary
     file, flushed to the disk, renamed, and its SHA-256 noted in a sidecar.
     Only then is it noted as the last one, and only then are older ones
-    removed, the best one so far too. An error in the thread stops the training
-    at the next iteration. Weights, averaged weights, running statistics or an
-    optimizer's state that are not finite are never written: they stop the
-    training, on all ranks.
+    removed, the best one so far too. Every file is listed in the manifest
+    ``run.json`` before it is written, and only listed files in the run's own
+    folder are removed, whatever a checkpoint says. An error in the thread
+    stops the training at the next iteration. Weights, averaged weights,
+    running statistics or an optimizer's state that are not finite are never
+    written: they stop the training, on all ranks.
 
     Args:
         max_keep_ckpts: how many are kept: at least 2, in case the newest is
@@ -52,7 +44,8 @@ class DurableCheckpointHook(CheckpointHook):
         **kwargs: see MMEngine's ``CheckpointHook``.
 
     Raises:
-        ValueError: ``max_keep_ckpts`` is 0 or 1.
+        ValueError: ``max_keep_ckpts`` is 0 or 1, or ``filename_tmpl`` names
+            no files of a folder.
     """
 
     def __init__(self, *args: Any, max_keep_ckpts: int = 3, **kwargs: Any):
@@ -63,6 +56,9 @@ class DurableCheckpointHook(CheckpointHook):
             )
         kwargs.setdefault('backend_args', dict(backend=BACKEND))
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
+        _check_template(self.filename_tmpl)
+        # On the main rank, while it trains.
+        self.files: RunFiles | None = None
 
     def before_train(self, runner: Runner) -> None:
         """As MMEngine; what a killed run had left behind is removed.
@@ -71,15 +67,31 @@ class DurableCheckpointHook(CheckpointHook):
             ValueError: the ranks have not gone on from the same step, as
                 where each machine has its own work folder.
         """
+        info = runner.message_hub.runtime_info
+        noted = info.pop(BEST_FILES, None)
+        for key in [key for key in info if FILES.fullmatch(key)]:
+            del info[key]
         super().before_train(runner)
         _check_agreement(runner)
         PATIENT_GROUP.prepare()
         # Of a training before this one, in the same process.
         WRITER.forget()
-        if not is_main_process():
-            return
+        best = on_main_rank(lambda: self._begin(runner, noted))
+        for key, path in best.items():
+            if key == 'best_ckpt' and hasattr(self, 'best_ckpt_path'):
+                self.best_ckpt_path = path
+            elif hasattr(self, 'best_ckpt_path_dict'):
+                self.best_ckpt_path_dict[key.removeprefix('best_ckpt_')] = path
+            info[key] = path
+
+    def _begin(self, runner: Runner, noted: Any) -> dict[str, str]:
+        """Opens the manifest; returns the best checkpoints of this run."""
+        self.files = RunFiles.begin(runner, self.out_dir, self.file_backend)
         WRITER.put(lambda: remove_partials(self.out_dir))
-        self._remove(runner.message_hub.runtime_info.get(OUTDATED, ()))
+        WRITER.put(lambda: remove_partials(runner.work_dir))
+        if self.max_keep_ckpts > 0:
+            self.files.rotate(self.max_keep_ckpts)
+        return self.files.best(noted)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
         """Checks the writer, then as MMEngine."""
@@ -88,6 +100,9 @@ class DurableCheckpointHook(CheckpointHook):
 
     def after_train(self, runner: Runner) -> None:
         """Waits until everything is on the disk, on all ranks."""
+        if self.files is not None:
+            self.files.manifest.finished = True
+            self.files.write()
         WRITER.finish()
         super().after_train(runner)
         # The main rank alone writes. Launchers end the others some time
@@ -106,12 +121,12 @@ class DurableCheckpointHook(CheckpointHook):
             regular checkpoint.
         """
         path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
-        _check(runner, INTERRUPTED)
-        meta = dict(epoch=runner.epoch, iter=runner.iter + 1)
+        check_finite(runner, INTERRUPTED)
+        place = dict(epoch=runner.epoch, iter=runner.iter + 1)
         runner.save_checkpoint(
             self.out_dir,
             INTERRUPTED,
-            meta=meta,
+            meta=self._planned(runner, INTERRUPTED, 'interrupted', place),
             by_epoch=False,
             backend_args=self.backend_args,
         )
@@ -124,9 +139,10 @@ class DurableCheckpointHook(CheckpointHook):
         """As MMEngine, but the one that was best goes when this one stands."""
         if not self.save_best:
             return
-        _check(runner, 'the best checkpoint')
+        check_finite(runner, 'the best checkpoint')
         # One that is still being written could not be found and removed.
         WRITER.finish()
+        before = self._plan_best(runner, metrics)
         backend = self.file_backend  # type: ignore[has-type]
         self.file_backend = _Postponed(backend)
         try:
@@ -136,9 +152,48 @@ class DurableCheckpointHook(CheckpointHook):
             self.file_backend = backend
         info = runner.message_hub.runtime_info
         best = {v for k, v in info.items() if k.startswith('best_ckpt')}
+        if self.files is None:
+            return
         for old in outdated:
             if old not in best:
-                backend.remove(old)
+                self.files.remove(PurePath(old).name)
+        for name, listed in before.items():
+            # It was not better than the one before, and is not written.
+            if self.files.path(name) not in best:
+                self.files.relist(name, listed)
+
+    def _plan_best(
+        self, runner: Runner, metrics: dict
+    ) -> dict[str, WrittenFile | None]:
+        """Lists the best checkpoints that MMEngine may write now.
+
+        Returns:
+            Their names, and what was listed by these names before.
+        """
+        if self.files is None:
+            return {}
+        if 'auto' in self.key_indicators:
+            self._init_rule(self.rules, [next(iter(metrics))])
+        step = runner.epoch if self.by_epoch else runner.iter
+        name = self.filename_tmpl.format(step)
+        place = dict(epoch=runner.epoch, iter=runner.iter)
+        before = {}
+        for key in self.key_indicators:
+            best = f'best_{key}_{name}'.replace('/', '_')
+            before[best] = self.files.plan(best, 'best', place)
+        return before
+
+    def _planned(
+        self, runner: Runner, name: str, kind: str, place: dict
+    ) -> dict:
+        """Lists a checkpoint to be written; returns its meta."""
+        hub = runner.message_hub
+        hub.update_info(BEST_FILES, best_files(hub.runtime_info))
+        if self.files is None:
+            return place
+        rotates = kind == 'checkpoint' and self.max_keep_ckpts > 0
+        self.files.plan(name, kind, place, rotates)
+        return self.files.meta(place)
 
     def _note(self, runner: Runner, path: str) -> None:
         """Queues that this is the last checkpoint from now on."""
@@ -150,18 +205,7 @@ class DurableCheckpointHook(CheckpointHook):
     ) -> None:
         """Saves first and removes afterwards; MMEngine's order is opposite."""
         name = self.filename_tmpl.format(step)
-        _check(runner, name)
-        outdated: list[int] = []
-        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
-            # A deque of bounded length forgets its oldest by itself.
-            kept = [*self.keep_ckpt_ids, step]
-            outdated = kept[: -self.max_keep_ckpts]
-            self.keep_ckpt_ids.append(step)
-            runner.message_hub.update_info(
-                'keep_ckpt_ids', list(self.keep_ckpt_ids)
-            )
-        # Should the run be killed before they are removed, the next will do.
-        runner.message_hub.update_info(OUTDATED, outdated)
+        check_finite(runner, name)
         path = self.file_backend.join_path(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
@@ -170,25 +214,16 @@ class DurableCheckpointHook(CheckpointHook):
             name,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
+            meta=self._planned(runner, name, 'checkpoint', meta),
             by_epoch=self.by_epoch,
             backend_args=self.backend_args,
             **self.args,
         )
-        if not is_main_process():
+        if self.files is None:
             return
         self._note(runner, path)
-        self._remove(outdated)
-
-    def _remove(self, steps: Iterable[int]) -> None:
-        """Queues the removal of checkpoints; they need not be there."""
-        for step in steps:
-            name = self.filename_tmpl.format(step)
-            path = self.file_backend.join_path(self.out_dir, name)
-            # Ours also removes a sidecar without its file.
-            ours = isinstance(self.file_backend, DurableBackend)
-            if ours or self.file_backend.isfile(path):
-                self.file_backend.remove(path)
+        if self.max_keep_ckpts > 0:
+            self.files.rotate(self.max_keep_ckpts)
 
 
 class _Postponed:
@@ -207,6 +242,19 @@ class _Postponed:
         return getattr(self._backend, name)
 
 
+def _check_template(template: str) -> None:
+    names: list[str] = []
+    # An unknown field, or one of another type.
+    with suppress(IndexError, KeyError, ValueError, AttributeError, TypeError):
+        names = [template.format(step) for step in (1, 23)]
+    if len(set(names)) != 2 or not all(map(is_plain_name, names)):
+        raise ValueError(
+            f'filename_tmpl must be a name with one {{}} for the number that '
+            f'ends in .pth and names no other folder, such as '
+            f"'epoch_{{}}.pth'; got {template!r}"
+        )
+
+
 def _check_agreement(runner: Runner) -> None:
     start = runner.cfg.get('load_from') if runner.cfg.get('resume') else None
     starts = all_gather_object((runner.epoch, runner.iter, start))
@@ -219,48 +267,3 @@ def _check_agreement(runner: Runner) -> None:
             f'the ranks do not go on from the same step: {found}; give all '
             f'of them one work folder, or --resume CHECKPOINT'
         )
-
-
-def _check(runner: Runner, name: str) -> None:
-    """Stops all ranks rather than write what is not finite.
-
-    Raises:
-        NonFiniteError: something is not.
-    """
-    for hook in runner.hooks:
-        if isinstance(hook, FiniteGuardHook):
-            hook.finish(runner)
-    found = _written(runner)
-    if not is_main_process():
-        # The main rank's are written; running statistics may differ. Of what
-        # is split, every rank holds a share.
-        found = {key: one for key, one in found.items() if is_shard(one)}
-    mine = names_of_non_finite({k: own_part(v) for k, v in found.items()})
-    shares = all_gather_object(mine)
-    bad = list(dict.fromkeys(key for share in shares for key in share))
-    if bad:
-        raise NonFiniteError(
-            f'{name} is not written, because {len(bad)} tensors are not '
-            f'finite: {some(bad)}. The checkpoints before it are as they '
-            f'were; lower the learning rate and go on with --resume'
-        )
-
-
-def _written(runner: Runner) -> dict[str, Tensor]:
-    """Names and tensors of what a checkpoint holds of the training."""
-    model = runner.model
-    if is_model_wrapper(model):
-        model = model.module
-    found = learnt(model)
-    names = {id(one): name for name, one in model.named_parameters()}
-    wrapper = runner.optim_wrapper
-    if isinstance(wrapper, OptimWrapper):
-        for one, state in wrapper.optimizer.state.items():
-            for key, value in state.items():
-                if isinstance(value, Tensor):
-                    found[f'{key} of {names.get(id(one))}'] = value
-    for hook in runner.hooks:
-        if isinstance(hook, EMAHook):
-            average = learnt(hook.ema_model.module)
-            found.update((f'average of {k}', v) for k, v in average.items())
-    return found

@@ -6,6 +6,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mixmae.datasets.samplers.endless_batches import EndlessBatches
+from mixmae.engine.loops.loader_shape import resume_loading
 from mixmae.engine.loops.resumable_train_loop import seed_samples
 from mixmae.engine.loops.update_loader import update_loader
 from mixmae.registry import LOOPS
@@ -38,7 +39,13 @@ class ResumableIterLoop(IterBasedTrainLoop):
             seed_samples(loader.dataset)
 
     def run(self) -> Any:
-        """Train to the end."""
+        """Train to the end.
+
+        Raises:
+            ValueError: The run is resumed with another number of images,
+                batch size, accumulation or ranks.
+        """
+        resume_loading(self.runner, epochs=False)
         if self._batches is not None:
             self._batches.begin(self._iter * self.dataloader.batch_size)
         return super().run()

@@ -8,6 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mixmae.datasets.samplers.epoch_batches import EpochBatches
 from mixmae.datasets.samplers.update_sampler import UpdateSampler
 from mixmae.datasets.transforms.seed_sample import SeedSample
+from mixmae.engine.loops.loader_shape import resume_loading
 from mixmae.engine.loops.update_loader import update_loader
 from mixmae.registry import LOOPS
 
@@ -41,6 +42,16 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         # PyTorch allows no other way to change it; no worker has begun yet.
         loader.__dict__['batch_sampler'] = EpochBatches(loader.batch_sampler)
         seed_samples(loader.dataset)
+
+    def run(self) -> Any:
+        """Train to the end.
+
+        Raises:
+            ValueError: The run is resumed with another number of images,
+                batch size, accumulation or ranks.
+        """
+        resume_loading(self.runner)
+        return super().run()
 
     def run_epoch(self) -> None:
         """Iterate one epoch, or what is left of it."""

@@ -1,21 +1,24 @@
 import functools
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import EMAHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 
-from mixmae.checkpoints.durable_file import damage
+from mixmae.checkpoints.durable_file import damage, sidecar
 from mixmae.engine import checkpoint_writer
-from mixmae.engine.checkpoint_loader import last_checkpoint
+from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.engine.checkpoint_search import last_checkpoint
 from mixmae.engine.checkpoint_writer import (
     CheckpointWriteError,
     CheckpointWriter,
 )
 from mixmae.engine.finite_values import NonFiniteError
 from mixmae.engine.hooks import DurableCheckpointHook
+from mixmae.engine.manifest import Manifest
 from mixmae.registry import HOOKS
 from tests.engine.numbers_run import train_numbers
 from tests.engine.tiny_run import tiny_config
@@ -28,9 +31,8 @@ def writer(monkeypatch):
     """One that no failure of another test has stopped."""
     fresh = CheckpointWriter()
     monkeypatch.setattr(checkpoint_writer, 'WRITER', fresh)
-    monkeypatch.setattr(
-        'mixmae.engine.hooks.durable_checkpoint_hook.WRITER', fresh
-    )
+    for name in ('hooks.durable_checkpoint_hook', 'run_files'):
+        monkeypatch.setattr(f'mixmae.engine.{name}.WRITER', fresh)
     return fresh
 
 
@@ -196,3 +198,147 @@ def test_the_best_one_goes_when_a_better_one_stands(tmp_path, monkeypatch):
         ('write_durably', better[2]),
         ('remove', better[1]),
     ]
+
+
+BEST = {
+    'default_hooks.checkpoint.save_best': 'score',
+    'default_hooks.checkpoint.rule': 'greater',
+    'default_hooks.checkpoint.max_keep_ckpts': 2,
+}
+SCORING = dict(type='mixmae.ScoreHook')
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob('*.pth*')}
+
+
+@pytest.fixture(scope='module')
+def scored(tmp_path_factory):
+    """A run in which the best checkpoint is that of iteration 4."""
+    folder = tmp_path_factory.mktemp('scored')
+    stop = {'train_cfg.max_epochs': 1}
+    train_numbers(folder, SCORING, **BEST, **stop)
+    assert (folder / 'best_score_iter_4.pth').is_file()
+    return folder
+
+
+def forged(source: Path, target: Path, victim: Path) -> Path:
+    """A checkpoint that names a file to be removed in all places."""
+    content = torch.load(source, weights_only=False)
+    step = str(victim.with_suffix(''))
+    content['message_hub']['runtime_info'].update(
+        best_ckpt=str(victim),
+        best_score=-1.0,
+        best_files={'best_ckpt': str(victim), 'best_ckpt_score': '../' * 9},
+        keep_ckpt_ids=[step, step, step],
+        outdated_ckpt_ids=[step],
+        last_ckpt=str(victim),
+    )
+    torch.save(content, target)
+    return target
+
+
+@pytest.mark.parametrize('safe', [True, False])
+def test_a_checkpoint_names_no_file_to_remove(
+    scored, tmp_path, monkeypatch, safe
+):
+    if safe:
+        schemes = dict(CheckpointLoader._schemes)
+        monkeypatch.setattr(CheckpointLoader, '_schemes', schemes)
+        load_only_safely()
+    victim = tmp_path / 'outside' / 'precious.pth'
+    victim.parent.mkdir()
+    victim.write_bytes(b'weights')
+    sidecar(victim).write_bytes(b'checksum')
+    start = forged(scored / 'iter_4.pth', tmp_path / 'evil.pth', victim)
+    train_numbers(
+        tmp_path / 'run', SCORING, load_from=str(start), resume=True, **BEST
+    )
+    assert victim.read_bytes() == b'weights' and sidecar(victim).is_file()
+    assert start.is_file()
+
+
+def test_the_run_that_is_resumed_elsewhere_loses_nothing(scored, tmp_path):
+    before = files(scored)
+    run = tmp_path / 'run'
+    start = str(scored / 'iter_4.pth')
+    runner = train_numbers(run, SCORING, load_from=start, resume=True, **BEST)
+    assert files(scored) == before
+    # Better than the one that the checkpoint knows of, and there is no worse.
+    assert runner.message_hub.get_info('best_score') == 0.4
+    names = {path.name for path in run.glob('best_*.pth')}
+    assert names == {'best_score_iter_8.pth'}
+
+
+def test_in_its_own_folder_it_goes_on_with_its_best(scored, tmp_path):
+    run = tmp_path / 'run'
+    shutil.copytree(scored, run)
+    (run / 'best_of_all.pth').write_bytes(b'of the user')
+    start = str(run / 'iter_4.pth')
+    train_numbers(run, SCORING, load_from=start, resume=True, **BEST)
+    names = {path.name for path in run.glob('best_*.pth')}
+    assert names == {'best_of_all.pth', 'best_score_iter_8.pth'}
+    listed = Manifest.read(run)
+    assert set(listed.files) == {
+        'best_score_iter_8.pth',
+        'iter_10.pth',
+        'iter_12.pth',
+    }
+    assert listed.finished
+
+
+def test_going_back_supersedes_what_came_after(tmp_path):
+    keep = {'default_hooks.checkpoint.max_keep_ckpts': 3}
+    train_numbers(tmp_path, **keep)
+    start = str(tmp_path / 'iter_8.pth')
+
+    @HOOKS.register_module(force=True)
+    class StopHook(Hook):
+        def after_train_iter(self, runner, *args, **kwargs):
+            if runner.iter == 8:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_numbers(
+            tmp_path,
+            dict(type='mixmae.StopHook'),
+            load_from=start,
+            resume=True,
+            **keep,
+        )
+    assert (tmp_path / 'iter_12.pth').is_file()
+    assert last_checkpoint(tmp_path).name == 'iter_8.pth'
+
+
+def test_files_of_folders_without_a_manifest_are_kept(tmp_path):
+    keep = {'default_hooks.checkpoint.max_keep_ckpts': 2}
+    first = {'train_cfg.max_epochs': 1}
+    train_numbers(tmp_path, **first)
+    (tmp_path / 'run.json').unlink()
+    start = str(tmp_path / 'iter_6.pth')
+    train_numbers(tmp_path, load_from=start, resume=True, **keep)
+    names = {path.name for path in tmp_path.glob('*.pth')}
+    assert names == {f'iter_{n}.pth' for n in (2, 4, 6, 10, 12)}
+    # Should all of its own be damaged, it still finds them.
+    for name in ('iter_10.pth', 'iter_12.pth'):
+        (tmp_path / name).write_bytes(b'')
+    assert last_checkpoint(tmp_path).name == 'iter_6.pth'
+
+
+@pytest.mark.parametrize(
+    'template',
+    ['../iter_{}.pth', '/tmp/{}.pth', 'a/{}.pth', 'iter.pth', '{}', '{x}.pth',
+     '.{}.pth', '{}\n.pth', 'iter_{}_{}.pth', 3],
+)  # fmt: skip
+def test_templates_name_files_of_the_folder(template):
+    with pytest.raises(ValueError, match='filename_tmpl must be a name'):
+        HOOKS.build({**DURABLE, 'filename_tmpl': template})
+
+
+def test_where_nothing_can_be_written_one_line_says_so(tmp_path, monkeypatch):
+    def refuse(self, work_dir):
+        raise PermissionError(13, 'Permission denied', str(work_dir))
+
+    monkeypatch.setattr(Manifest, 'write', refuse)
+    with pytest.raises(ValueError, match='nothing can be written to the work'):
+        train_numbers(tmp_path)

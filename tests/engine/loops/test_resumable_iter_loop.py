@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.engine.loops.test_resumable_train_loop import foreign, train
@@ -23,3 +24,11 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
     again, found = train(endless(tmp_path / 'run', checkpoint))
     assert again == seen[2:]
     assert all(torch.equal(found[key], weights[key]) for key in weights)
+
+
+def test_another_batch_size_is_refused(tmp_path):
+    train(endless(tmp_path / 'whole'))
+    found = endless(tmp_path / 'run', tmp_path / 'whole' / 'iter_2.pth')
+    found['train_dataloader']['batch_size'] = 5
+    with pytest.raises(ValueError, match='batches of 4 .* batches of 5'):
+        train(found)

@@ -1,0 +1,64 @@
+"""Check that a checkpoint would hold finite numbers only."""
+
+from __future__ import annotations
+
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import EMAHook
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mixmae.engine.finite_values import (
+    NonFiniteError,
+    learnt,
+    names_of_non_finite,
+    some,
+)
+from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
+from mixmae.engine.sharding.parameter_shards import is_shard, own_part
+
+
+def check_finite(runner: Runner, name: str) -> None:
+    """Stops all ranks rather than write what is not finite.
+
+    Raises:
+        NonFiniteError: something is not.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, FiniteGuardHook):
+            hook.finish(runner)
+    found = _written(runner)
+    if not is_main_process():
+        # The main rank's are written; running statistics may differ. Of what
+        # is split, every rank holds a share.
+        found = {key: one for key, one in found.items() if is_shard(one)}
+    mine = names_of_non_finite({k: own_part(v) for k, v in found.items()})
+    shares = all_gather_object(mine)
+    bad = list(dict.fromkeys(key for share in shares for key in share))
+    if bad:
+        raise NonFiniteError(
+            f'{name} is not written, because {len(bad)} tensors are not '
+            f'finite: {some(bad)}. The checkpoints before it are as they '
+            f'were; lower the learning rate and go on with --resume'
+        )
+
+
+def _written(runner: Runner) -> dict[str, Tensor]:
+    """Names and tensors of what a checkpoint holds of the training."""
+    model = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    found = learnt(model)
+    names = {id(one): name for name, one in model.named_parameters()}
+    wrapper = runner.optim_wrapper
+    if isinstance(wrapper, OptimWrapper):
+        for one, state in wrapper.optimizer.state.items():
+            for key, value in state.items():
+                if isinstance(value, Tensor):
+                    found[f'{key} of {names.get(id(one))}'] = value
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            average = learnt(hook.ema_model.module)
+            found.update((f'average of {k}', v) for k, v in average.items())
+    return found

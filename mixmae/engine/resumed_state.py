@@ -1,0 +1,124 @@
+"""Values that a run takes over from a checkpoint, checked."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from numbers import Real
+from typing import Any
+
+from mmengine.logging import print_log
+
+# Paths and numbers of files to be removed, by MMEngine and earlier versions.
+# A checkpoint may come from anywhere: what a run may remove, its own manifest
+# says.
+FILES = re.compile(r'best_ckpt.*|(keep|outdated)_ckpt_ids|last_ckpt')
+PARTS = ('log_scalars', 'runtime_info', 'resumed_keys')
+# Without them MMEngine would begin the optimizer and the schedule anew.
+STATES = ('state_dict', 'message_hub', 'optimizer')
+
+
+def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
+    """State of a message hub without values that are not believed.
+
+    Args:
+        hub: ``message_hub`` of a checkpoint.
+        path: Of the checkpoint, for the log.
+
+    Returns:
+        ``None`` if it is no state of a message hub.
+    """
+    if not isinstance(hub, Mapping) or not all(
+        isinstance(hub.get(part), Mapping) for part in PARTS
+    ):
+        return None
+    info = {}
+    for key, value in hub['runtime_info'].items():
+        if not isinstance(key, str) or FILES.fullmatch(key):
+            continue
+        check = _check_of(key)
+        if check is None or check(value):
+            info[key] = value
+            continue
+        print_log(
+            f'{path}: {key} is not as a run notes it, and is left out',
+            'current',
+            logging.WARNING,
+        )
+    scalars = dict(hub['log_scalars'])
+    return {
+        'log_scalars': scalars,
+        'runtime_info': info,
+        'resumed_keys': {
+            key: value is True
+            for key, value in hub['resumed_keys'].items()
+            if key in info or key in scalars
+        },
+    }
+
+
+def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
+    """Why a run cannot go on from a checkpoint; ``None`` if it can.
+
+    Args:
+        content: Of the file, as ``safe_load`` gives it.
+    """
+    meta = content.get('meta')
+    if not isinstance(meta, Mapping):
+        return 'it has no meta with the iteration'
+    for key in ('epoch', 'iter'):
+        if not _is_count(meta.get(key)):
+            return f'its meta has no {key}, a number of 0 or more'
+    seed = meta.get('seed')
+    if seed is not None and type(seed) is not int:
+        return f'its seed is a {type(seed).__name__}'
+    missing = [key for key in STATES if key not in content]
+    if missing:
+        return f'it holds no {missing[0]}'
+    if checked_hub(content['message_hub'], '') is None:
+        return 'its message_hub is none of MMEngine'
+    return None
+
+
+def _check_of(key: str) -> Callable[[Any], bool] | None:
+    if key.startswith('best_score'):
+        return _is_number
+    return CHECKS.get(key)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    # A score may be a tensor or a NumPy number.
+    if getattr(value, 'ndim', None) == 0 and hasattr(value, 'item'):
+        value = value.item()
+    return (
+        isinstance(value, Real)
+        and not isinstance(value, bool)
+        and not math.isnan(value)
+    )
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_count, value.values()))
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) for name in value.values()
+    )
+
+
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    'epoch': _is_count,
+    'iter': _is_count,
+    'max_epochs': _is_count,
+    'max_iters': _is_count,
+    'skipped_updates': _are_counts,
+    'train_loader': _are_counts,
+    'best_files': _are_names,
+}

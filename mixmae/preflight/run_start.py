@@ -1,0 +1,89 @@
+"""Where a training starts: anew, or from a checkpoint."""
+
+from __future__ import annotations
+
+from mmengine.config import Config
+
+from mixmae.engine.checkpoint_search import (
+    RunFolders,
+    StartPoint,
+    read_start,
+    start_to_resume,
+)
+from mixmae.engine.manifest import Manifest
+
+AUTO = 'auto'
+
+
+def choose_start(
+    cfg: Config, asked: str | None, folders: RunFolders
+) -> StartPoint | None:
+    """Find the checkpoint that a training goes on from.
+
+    Args:
+        cfg: Of the run; ``resume`` and ``load_from`` in it count if nothing
+            is asked for.
+        asked: A checkpoint; 'auto' for the last one in the work folder;
+            ``None`` if nothing is asked for.
+        folders: Of the run.
+
+    Returns:
+        ``None`` for a new run.
+
+    Raises:
+        ValueError: No run can go on from the checkpoint, or all that there
+            are in the work folder are damaged.
+    """
+    if asked is None and cfg.get('resume'):
+        asked = cfg.get('load_from') or AUTO
+    if asked is None:
+        return None
+    if asked == AUTO:
+        return start_to_resume(folders)
+    return read_start(asked)
+
+
+def apply_start(cfg: Config, start: StartPoint | None) -> None:
+    """Write the start into the config, as MMEngine's runner reads it.
+
+    A seed that the config leaves open is that of the checkpoint, for it is
+    needed before the checkpoint is loaded.
+    """
+    # MMEngine would look for one by itself, whole or not.
+    cfg.resume = start is not None
+    if start is None:
+        return
+    cfg.load_from = start.path
+    randomness = cfg.get('randomness') or {}
+    if randomness.get('seed') is None and start.seed is not None:
+        cfg.randomness = {**randomness, 'seed': start.seed}
+
+
+def nothing_left(
+    cfg: Config, start: StartPoint, folders: RunFolders
+) -> str | None:
+    """Say that a run is finished; ``None`` if something is left to do."""
+    settings = cfg.get('train_cfg') or {}
+    unit = 'iterations' if 'max_iters' in settings else 'epochs'
+    limit = settings.get('max_iters' if unit == 'iterations' else 'max_epochs')
+    if not isinstance(limit, int):
+        return None
+    done = start.iter if unit == 'iterations' else start.epoch
+    if done < limit:
+        loader = start.record.loader if start.record else None
+        total = limit * loader.iterations if loader else 0
+        if not (total and start.iter >= total and _finished(folders)):
+            return None
+        done = limit
+    return (
+        f'{start.path} has finished {done} {unit} of the {limit} that are '
+        f'asked for: nothing left to do'
+    )
+
+
+def _finished(folders: RunFolders) -> bool:
+    try:
+        manifest = Manifest.read(folders.work_dir)
+    except ValueError:
+        return False
+    return manifest is not None and manifest.finished

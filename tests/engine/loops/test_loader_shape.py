@@ -1,0 +1,77 @@
+"""A resumed run reads the images that the uninterrupted one would read."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mixmae.engine.loops.loader_shape import KEY, LoaderShape
+from tests.engine.numbers_run import train_numbers
+
+EPOCHS = {
+    'default_hooks.checkpoint.by_epoch': True,
+    'default_hooks.checkpoint.interval': 1,
+}
+
+
+def batches(size: int, counts: int = 2) -> dict:
+    return {
+        'train_dataloader.batch_size': size,
+        'train_dataloader.sampler.batch_size': size,
+        'train_dataloader.sampler.accumulative_counts': counts,
+        'optim_wrapper.accumulative_counts': counts,
+    }
+
+
+@pytest.fixture(scope='module')
+def first(tmp_path_factory) -> Path:
+    """A run whose checkpoints lie at the borders of epochs."""
+    folder = tmp_path_factory.mktemp('first')
+    train_numbers(folder, **EPOCHS)
+    return folder / 'epoch_1.pth'
+
+
+def without_sizes(path: Path, target: Path) -> Path:
+    """The checkpoint as earlier versions wrote it."""
+    content = torch.load(path, weights_only=False)
+    content['message_hub']['runtime_info'].pop(KEY)
+    torch.save(content, target)
+    return target
+
+
+# A border of 6 iterations: of 3, 12, 2 and 4 an epoch.
+@pytest.mark.parametrize(
+    ('size', 'counts'), [(8, 1), (2, 2), (12, 2), (6, 2), (5, 2)]
+)
+@pytest.mark.parametrize('noted', [True, False])
+def test_another_batch_is_refused_at_the_border_of_an_epoch(
+    first, tmp_path, size, counts, noted
+):
+    """Each of them would skip or repeat updates without a word."""
+    start = first if noted else without_sizes(first, tmp_path / 'old.pth')
+    with pytest.raises(ValueError, match='resume with the same number'):
+        train_numbers(
+            tmp_path / 'run',
+            load_from=str(start),
+            resume=True,
+            **batches(size, counts),
+        )
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_checkpoints_of_earlier_versions_go_on(first, tmp_path):
+    start = without_sizes(first, tmp_path / 'old.pth')
+    runner = train_numbers(
+        tmp_path / 'run', load_from=str(start), resume=True, **EPOCHS
+    )
+    assert runner.iter == 12
+    assert runner.message_hub.get_info(KEY)['images'] == 24
+
+
+@pytest.mark.parametrize(
+    'content', [None, 3, {}, {'images': 4}, dict.fromkeys(LoaderShape._fields)]
+)
+def test_what_is_no_record_of_sizes_is_none(content):
+    assert LoaderShape.read(content) is None
+    shape = LoaderShape(24, 4, 1, 2, 6)
+    assert LoaderShape.read(shape._asdict()) == shape

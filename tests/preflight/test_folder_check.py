@@ -1,0 +1,79 @@
+"""A run overwrites no checkpoints of another one unasked."""
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mixmae.engine.checkpoint_search import RunFolders, StartPoint
+from mixmae.engine.hooks.overwrite_hook import OverwriteHook
+from mixmae.engine.manifest import Manifest, WrittenFile
+from mixmae.preflight import PlannedRun
+from mixmae.preflight.folder_check import FolderCheck
+
+PLANNED = PlannedRun('train', Config({}))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return RunFolders(tmp_path, tmp_path)
+
+
+def start(path) -> StartPoint:
+    return StartPoint(str(path), 0, 4, None, 0)
+
+
+def errors(*args, **kwargs) -> str:
+    return '\n'.join(FolderCheck(*args, **kwargs).run(PLANNED).errors)
+
+
+def test_files_of_the_user_are_no_obstacle(folders, tmp_path):
+    for name in ('notes.txt', 'converted.pth', 'epoch_4.txt', 'my_iter_1.pth'):
+        (tmp_path / name).write_text('mine')
+    Manifest(None).write(tmp_path)
+    assert errors(folders) == ''
+    assert FolderCheck(folders, overwrite=True).obstacles() == []
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['epoch_4.pth', 'iter_400.pth', 'interrupted.pth', 'best_a_epoch_4.pth'],
+)
+def test_names_of_a_run_are_an_obstacle(folders, tmp_path, name):
+    (tmp_path / name).write_bytes(b'weights')
+    line = errors(folders)
+    assert f'up to {name}' in line
+    assert all(f'--{one}' in line for one in ('resume', 'overwrite'))
+    assert errors(folders, overwrite=True) == ''
+
+
+def test_a_manifest_names_further_ones(folders, tmp_path):
+    files = {
+        'ck_9.pth': WrittenFile('checkpoint', 1, 9),
+        'ck_80.pth': WrittenFile('checkpoint', 8, 80),
+    }
+    Manifest(None, files).write(tmp_path)
+    # Listed alone they do not stand in the way.
+    assert errors(folders) == ''
+    for name in files:
+        (tmp_path / name).write_bytes(b'weights')
+    assert 'up to ck_80.pth' in errors(folders)
+
+
+def test_only_the_run_of_the_checkpoint_goes_on(folders, tmp_path):
+    inside, outside = tmp_path / 'iter_4.pth', tmp_path / 'a' / 'iter_4.pth'
+    inside.write_bytes(b'weights')
+    assert errors(folders, start(inside)) == ''
+    assert 'up to iter_4.pth' in errors(folders, start(outside))
+    assert errors(folders, start(outside), overwrite=True) == ''
+    assert 'not both' in errors(folders, start(inside), overwrite=True)
+
+
+def test_overwriting_removes_files_of_the_run_only(folders, tmp_path):
+    mine = ['converted.pth', 'converted.pth.sha256', 'log.txt']
+    runs = ['iter_4.pth', 'iter_4.pth.sha256', 'run.json', 'last_checkpoint']
+    torch.save({}, tmp_path / 'iter_4.pth')
+    for name in (*mine, *runs[1:]):
+        (tmp_path / name).write_text('{}')
+    check = FolderCheck(folders, overwrite=True)
+    OverwriteHook(folders, check.obstacles())._remove()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(mine)
