@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.contender import ROOT
 
 # In the order of what most people ask for.
-NAMES = ('step', 'memory', 'loader', 'scaling', 'start')
+NAMES = ('step', 'memory', 'loader', 'scaling')
 
 
 def parse_args() -> argparse.Namespace:

@@ -32,9 +32,9 @@ from benchmarks.contender import (
     ContenderTimeout,
     Figures,
 )
+from benchmarks.environment_info import environment_info
 from benchmarks.figure_table import Column, Summary, summarise, table
 from mixmae.checkpoints.whole_file import whole_file
-from mixmae.engine.surroundings import surroundings
 
 
 def add_contest_arguments(
@@ -182,7 +182,7 @@ class Contest:
             command=_command(),
             seed=self.args.seed,
             settings=settings,
-            **surroundings(),
+            **environment_info(),
             seconds=round(time.monotonic() - self._began, 1),
             contenders={
                 one.name: dict(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import flop_registry
 
-from mixmae.engine.moved_bytes import moved_bytes
+from mixmae.engine.matmul_rate import median_seconds
 
 aten = torch.ops.aten
+# Far beyond any cache.
+COPY_BYTES = {'cpu': 2**27, 'cuda': 2**30}
 # Float32 weights, gradients and both moments of AdamW: weights are read in
 # the forward and in the backward pass and by the optimizer, which writes
 # them; gradients are written and read, moments read and written.
@@ -62,7 +65,7 @@ class Roofline(TorchDispatchMode):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         flops = self._flops(func, args, kwargs, out)
-        moved = moved_bytes(func, args, kwargs, out)
+        moved = memory_traffic(func, args, kwargs, out)
         seconds: float = max(
             flops / self.flops_per_second, moved / self.bytes_per_second
         )
@@ -108,3 +111,64 @@ ATTENTION: dict[Any, Callable[..., int]] = {
         _attention_backward
     ),
 }
+
+
+def memory_traffic(func: Any, args: tuple, kwargs: dict, out: Any) -> int:
+    """Bytes that an operation reads and writes.
+
+    Args:
+        func: an overload, as dispatch modes get it.
+        args, kwargs: its arguments.
+        out: what it returned.
+
+    Returns:
+        0 of what only makes views or room.
+    """
+    read = list(_tensors((args, kwargs)))
+    # Tensors without values have no address, but each has a storage.
+    known = {x.untyped_storage()._cdata for x in read}
+    made = [
+        x for x in _tensors(out) if x.untyped_storage()._cdata not in known
+    ]
+    changed = list(_written(func, args, kwargs))
+    if not (made or changed) or 'empty' in func._schema.name:
+        return 0
+    return sum(map(_bytes, [*read, *made, *changed]))
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    return (x for x in tree_iter(tree) if isinstance(x, Tensor))
+
+
+def _bytes(tensor: Tensor) -> int:
+    """What is touched of it; an expanded tensor has less than its size."""
+    shape = zip(tensor.shape, tensor.stride(), strict=True)
+    count = 1
+    for size, stride in shape:
+        count *= size if stride else 1
+    return count * tensor.element_size()
+
+
+def _written(func: Any, args: tuple, kwargs: dict) -> Iterator[Tensor]:
+    """The arguments that an operation changes."""
+    for place, argument in enumerate(func._schema.arguments):
+        alias = argument.alias_info
+        if alias is None or not alias.is_write:
+            continue
+        value = args[place] if place < len(args) else kwargs.get(argument.name)
+        yield from _tensors(value)
+
+
+def memory_rate(device: torch.device | str = 'cpu') -> float:
+    """Bytes per second between a device and its memory.
+
+    Returns:
+        The median of several copies; each byte is read once and written
+        once, which are two.
+    """
+    device = torch.device(device)
+    size = COPY_BYTES.get(device.type, COPY_BYTES['cpu'])
+    source = torch.ones(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    target.copy_(source)
+    return 2 * size / median_seconds(lambda: target.copy_(source), device)

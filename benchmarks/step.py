@@ -30,7 +30,7 @@ from benchmarks.contest import (
     check_contest_arguments,
 )
 from benchmarks.figure_table import Column
-from benchmarks.roofline import BYTES_PER_PARAMETER, Roofline
+from benchmarks.roofline import BYTES_PER_PARAMETER, Roofline, memory_rate
 from benchmarks.step_contenders import (
     add_step_arguments,
     complete_step_arguments,
@@ -39,7 +39,7 @@ from benchmarks.step_contenders import (
 )
 from benchmarks.training_step import CLOCKS, TrainingStep
 from mixmae.engine.command_line import run_tool
-from mixmae.engine.matmul_rate import matmul_rate, memory_rate
+from mixmae.engine.matmul_rate import matmul_rate
 
 ROOFLINE = [
     Column('flops_per_step', 'TFLOP', unit=1e12, digits=3),

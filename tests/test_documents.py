@@ -23,6 +23,8 @@ DOCUMENTS = [
     ),
 ]
 
+HISTORY = {'LOG.md', 'CHANGELOG.md'}
+
 
 @pytest.mark.parametrize('name', DOCUMENTS)
 def test_every_relative_link_leads_somewhere(name):
@@ -33,7 +35,8 @@ def test_every_relative_link_leads_somewhere(name):
             assert (document.parent / link).exists(), link
 
 
-@pytest.mark.parametrize('name', DOCUMENTS)
+# Entries of earlier dates name the files of their time.
+@pytest.mark.parametrize('name', sorted({*DOCUMENTS} - HISTORY))
 def test_every_named_file_exists(name):
     """Paths in code, such as `tools/train.py`, without placeholders."""
     text = (ROOT / name).read_text()

@@ -1,17 +1,14 @@
-"""What a network needs to train on an image: operations, and traffic."""
+"""Model FLOPs of a training step, per image."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mixmae.engine.moved_bytes import MovedBytes
 from mixmae.models.layers.attention import AttentionHeads
 from mixmae.models.layers.reduced_attention import ReducedAttention
 from mixmae.models.masked_image_model import MaskedImageModel
@@ -20,38 +17,6 @@ from mixmae.structures import CellMask
 ATTENTION = (AttentionHeads, ReducedAttention)
 # Pairing needs two images where nothing keeps them apart.
 BATCH = 2
-# So many that what a batch has once is little beside what each image has.
-# Nothing is computed: they cost no more.
-LARGE_BATCH = 16
-# The backward pass reads and writes about twice what the forward pass does:
-# gradients of what came in, and of what went out.
-PASSES = 3
-FLOAT = torch.float32.itemsize
-
-
-class TrainingWork(NamedTuple):
-    """What one image costs in training.
-
-    Attributes:
-        flops: see ``training_flops``.
-        moved: bytes that operations of forward and backward pass read and
-            write, each taken by itself; those of the forward pass, which are
-            counted, thrice. In float32, weights left out.
-        operations: of a forward pass, of a batch of any size.
-        largest: bytes of the largest tensor of a forward pass, in float32.
-    """
-
-    flops: float
-    moved: float = 0.0
-    operations: int = 0
-    largest: float = 0.0
-
-    def of_type(self, dtype: torch.dtype) -> TrainingWork:
-        """The same where all that moves is of another type."""
-        scale = dtype.itemsize / FLOAT
-        return self._replace(
-            moved=scale * self.moved, largest=scale * self.largest
-        )
 
 
 def training_flops(
@@ -91,52 +56,21 @@ def training_flops(
         ValueError: the model cannot take such images, or cannot be run on
             the meta device.
     """
-    return _count(model, image_shape).flops
-
-
-def training_work(
-    model: nn.Module, image_shape: Sequence[int] = (3, 224, 224)
-) -> TrainingWork:
-    """``training_flops`` and what is moved, counted at once; the same args.
-
-    What is moved is that of the operations as they are executed one by one
-    on a device that is no CPU, with this model's checkpointing.
-
-    Raises:
-        ValueError: see ``training_flops``.
-    """
-    return _count(model, image_shape, MovedBytes())
-
-
-def _count(
-    model: nn.Module,
-    image_shape: Sequence[int],
-    moved: MovedBytes | None = None,
-) -> TrainingWork:
-    batch = BATCH if moved is None else LARGE_BATCH
     image_shape = tuple(image_shape)
     try:
         skeleton = without_values(model).train()
-        shape = (batch, *image_shape)
+        shape = (BATCH, *image_shape)
         inputs = forward_inputs(shape, mask_for(model, shape), 'meta')
-        counting = moved or contextlib.nullcontext()
-        with _Tally(skeleton) as tally, torch.enable_grad(), counting:
+        with _Tally(skeleton) as tally, torch.enable_grad():
             skeleton(**inputs)
-    # Whatever foreign code raises where there are no values to look at.
+    # Foreign code raises anything where there are no values to look at.
     except Exception as error:
         raise ValueError(
             f'the operations of a {type(model).__name__} on images of shape '
             f'{image_shape} cannot be counted: {type(error).__name__}: '
             f'{error}'
         ) from error
-    flops = tally.total / batch
-    if moved is None:
-        return TrainingWork(flops)
-    # What is not of each image, and read once.
-    weights = sum(x.nbytes for x in skeleton.parameters())
-    each = max(moved.total - weights, 0) / batch
-    largest = moved.largest / batch
-    return TrainingWork(flops, PASSES * each, moved.operations, largest)
+    return tally.total / BATCH
 
 
 def without_values(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
 
 from mixmae.engine.flops import (
-    TrainingWork,
     forward_inputs,
     mask_for,
-    training_work,
+    training_flops,
     without_values,
 )
 from mixmae.engine.saved_bytes import SavedBytes
@@ -78,7 +79,7 @@ class Network(NamedTuple):
 
     Attributes:
         parameters, trained: numbers of them.
-        work: of an image in training, in the type it is computed in.
+        flops: model FLOPs of an image in training.
         saved: activations.
         gathered: parameters that are whole at a time where devices share
             them.
@@ -86,7 +87,7 @@ class Network(NamedTuple):
 
     parameters: int
     trained: int
-    work: TrainingWork
+    flops: float
     saved: SavedActivations
     gathered: int = 0
 
@@ -111,15 +112,15 @@ class Network(NamedTuple):
         Raises:
             ValueError: the model does not take such images.
         """
-        work = training_work(model, image_shape).of_type(dtype)
+        flops = training_flops(model, image_shape)
         small, large = 2, 4
-        few = _saved(model, (small, *image_shape), device, dtype)
-        many = _saved(model, (large, *image_shape), device, dtype)
+        few, _ = _saved(model, (small, *image_shape), device, dtype)
+        many, top = _saved(model, (large, *image_shape), device, dtype)
         image = (many - few) / (large - small)
         trained = [x.numel() for x in model.parameters() if x.requires_grad]
-        saved = SavedActivations(image, few - small * image, work.largest)
+        saved = SavedActivations(image, few - small * image, top / large)
         whole = gathered_parameters(model, blocks)
-        return cls(_size(model), sum(trained), work, saved, whole)
+        return cls(_size(model), sum(trained), flops, saved, whole)
 
     def needs(
         self,
@@ -251,10 +252,31 @@ def _size(module: nn.Module) -> int:
     return sum(one.numel() for one in module.parameters())
 
 
+class _LargestTensor(TorchDispatchMode):
+    """Size of the largest tensor that a ``with`` block makes, in bytes."""
+
+    size = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple = (),
+        kwargs: dict | None = None,
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        made = (x.nbytes for x in tree_iter(out) if isinstance(x, Tensor))
+        self.size = max([self.size, *made])
+        return out
+
+
 def _saved(
     model: nn.Module, shape: Sequence[int], device: str, dtype: torch.dtype
-) -> int:
-    """Bytes that autograd keeps of a forward pass, which is not computed."""
+) -> tuple[int, int]:
+    """Bytes that autograd keeps of a forward pass, and of the largest tensor.
+
+    Nothing is computed.
+    """
     # Drawing it looks at values.
     mask = mask_for(model, shape)
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -269,7 +291,11 @@ def _saved(
         )
         torch.autocast_increment_nesting()
         try:
-            with SavedBytes(fake) as saved, torch.enable_grad():
+            with (
+                SavedBytes(fake) as saved,
+                _LargestTensor() as largest,
+                torch.enable_grad(),
+            ):
                 # Alive, so that nothing is freed before it is counted.
                 kept = fake(**inputs)
             total = saved.total
@@ -279,4 +305,4 @@ def _saved(
                 torch.clear_autocast_cache()
             torch.set_autocast_enabled(device, before)
             torch.set_autocast_dtype(device, before_dtype)
-    return total
+    return total, largest.size

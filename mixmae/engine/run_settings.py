@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-# Where the data need not be at hand.
-KNOWN_IMAGES = {'ImageNet': 1_281_167}
+# Training images of ImageNet-1K, whose files need not be there for a plan.
+IMAGENET = 1_281_167
 SIZE_KEYS = ('scale', 'crop_size')
 
 
@@ -90,13 +91,14 @@ class RunSettings(NamedTuple):
 
 
 def _count(dataset: Mapping) -> int:
-    known = KNOWN_IMAGES.get(dataset['type'].rpartition('.')[2])
+    root = Path(dataset.get('data_root') or '')
+    imagenet = dataset['type'].endswith('ImageNet') or 'imagenet' in root.parts
     try:
         return len(DATASETS.build(dataset))
     # Data sets of other libraries raise what they like without their files.
     except Exception as error:
-        if known is not None:
-            return known
+        if imagenet and not root.exists():
+            return IMAGENET
         raise ValueError(
             f'the images of the {dataset["type"]} cannot be counted '
             f'({error}): say how many there are by --images'

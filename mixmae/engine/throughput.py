@@ -83,6 +83,11 @@ class Throughput:
             self._began += seconds
 
     @property
+    def latest(self) -> list[Iteration]:
+        """Iterations of the window."""
+        return list(self._latest)
+
+    @property
     def images_per_second(self) -> float | None:
         """Of this process; None before there are any figures."""
         seconds = self._seconds()

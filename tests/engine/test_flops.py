@@ -8,11 +8,10 @@ from torch import nn
 
 from mixmae.engine.flops import (
     training_flops,
-    training_work,
     without_values,
 )
 from mixmae.registry import MODELS
-from tests.models.parts import TINY, TINY_PVT, TINY_TWINS, tiny_model
+from tests.models.parts import TINY_PVT, TINY_TWINS, tiny_model
 
 
 def blocks(depth, dims, tokens, pairs):
@@ -154,33 +153,3 @@ def test_networks_of_others():
 def test_images_that_do_not_fit():
     with pytest.raises(ValueError, match=r'images of shape \(3, 60, 60\)'):
         training_flops(tiny_model(), (3, 60, 60))
-
-
-@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_work_beside_operations(dtype):
-    """The same FLOPs; bytes are of the type; more depth is more of all."""
-    shape = (3, 64, 64)
-    work = training_work(tiny_model(), shape)
-    assert work.flops == training_flops(tiny_model(), shape)
-    found = work.of_type(dtype)
-    assert found.moved == work.moved * dtype.itemsize / 4
-    assert found.largest == work.largest * dtype.itemsize / 4
-    # The scores of 16 windows of 64 tokens.
-    assert work.largest == 4 * 16 * 64**2
-    # At least the input and output of each map, thrice.
-    maps = 3 * 4 * 1024 * (8 + 24 + 8 + 8 + 32 + 32 + 8)
-    assert work.moved > maps
-    arch = {**TINY['arch'], 'depths': (1, 1, 3, 1)}
-    deep = training_work(tiny_model(backbone={'arch': arch}), shape)
-    assert deep.flops > work.flops and deep.moved > work.moved
-    # A block more, of six.
-    assert 1.1 < deep.operations / work.operations < 1.25
-
-
-def test_bytes_do_not_depend_on_weights_alone():
-    """What an image moves grows with its pixels."""
-    small, large = (
-        training_work(tiny_model(), (3, side, side)) for side in (64, 128)
-    )
-    assert 3.5 < large.moved / small.moved < 5.0
-    assert large.operations < 1.5 * small.operations

@@ -4,11 +4,7 @@ import pytest
 import torch
 
 from mixmae.engine import matmul_rate as module
-from mixmae.engine.matmul_rate import (
-    matmul_rate,
-    memory_rate,
-    operation_seconds,
-)
+from mixmae.engine.matmul_rate import matmul_rate
 
 
 @pytest.fixture
@@ -20,11 +16,7 @@ def clock(monkeypatch):
         result = work()
         done.append(result)
         per_second = 1e12
-        return (
-            2 * result.size(0) ** 3 / per_second
-            if result.dim() == 2
-            else result.numel() / per_second
-        )
+        return 2 * result.size(0) ** 3 / per_second
 
     monkeypatch.setattr(module, '_seconds', seconds)
     # An eighth of the sides, so that the work is soon done.
@@ -47,26 +39,9 @@ def test_slow_products_stay_small(clock, monkeypatch):
     assert clock[0].dtype == torch.bfloat16
 
 
-def test_a_byte_is_read_and_written(clock, monkeypatch):
-    monkeypatch.setitem(module.COPY_BYTES, 'cpu', 2**16)
-    assert memory_rate() == pytest.approx(2e12)
-
-
-def test_calls_are_those_of_a_forward_pass(monkeypatch):
-    """The least of all, over views and norms and maps of 24 blocks."""
-    times = iter(range(100, 0, -1))
-    monkeypatch.setattr(module, '_seconds', lambda *_: next(times))
-    state = torch.get_rng_state()
-    found = operation_seconds()
-    assert torch.equal(torch.get_rng_state(), state)
-    least = 100 - module.CALLS + 1
-    assert 4 * 24 <= least / found <= 6 * 24
-
-
 def test_measured_here(monkeypatch):
     """Some rate, and the random streams are where they were."""
     monkeypatch.setitem(module.SIDES, 'cpu', (64,))
     state = torch.get_rng_state()
     assert 1e6 < matmul_rate('cpu', torch.float32) < 1e15
-    assert 1e-7 < operation_seconds() < 1.0
     assert torch.equal(torch.get_rng_state(), state)

@@ -15,7 +15,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mixmae.engine.flops import TrainingWork, training_work
+from mixmae.engine.flops import training_flops
 from mixmae.engine.matmul_rate import matmul_rate
 from mixmae.engine.throughput import Throughput
 from mixmae.registry import HOOKS, MODELS
@@ -48,14 +48,14 @@ class ThroughputHook(Hook):
         self._throughput = Throughput()
         self._image_shape: tuple[int, ...] | None = None
         self._rate: float | None = None
-        self._work: TrainingWork | None = None
+        self._flops: float | None = None
         self._batch = 0
 
     def before_train(self, runner: Runner) -> None:
         """Measures the device, while nothing else runs on it."""
         window = runner.log_processor.window_size
         self._throughput = Throughput(window, self.warm_up)
-        self._image_shape = self._work = self._rate = None
+        self._image_shape = self._flops = self._rate = None
         self._batch = 0
         if self.mfu:
             device = next(runner.model.parameters()).device
@@ -114,10 +114,9 @@ class ThroughputHook(Hook):
             that the devices do in matrix products alone (``matmul_rate``,
             measured before training; on several devices, all are taken to be
             like this one); ``matmul_tflops``: that rate;
-            ``gflops_per_image``, ``moved_gb_per_image``, ``operations``: see
-            ``TrainingWork``, the bytes for the type that is computed in;
-            ``batch_size``: images of an iteration on this device. What is
-            not known is left out.
+            ``gflops_per_image``: ``training_flops``; ``batch_size``:
+            images of an iteration on this device. What is not known is left
+            out.
         """
         left = runner.max_iters - runner.iter - 1
         eta = self._throughput.seconds_for(left)
@@ -129,36 +128,33 @@ class ThroughputHook(Hook):
         if rate > 0:
             found['img_per_s'] = rate * get_world_size()
         found['data_wait'] = data_wait
-        work = self._work_per_image(runner)
-        if work and self._rate:
-            found['matmul_mfu'] = work.flops * rate / self._rate
+        flops = self._flops_per_image(runner)
+        if flops and self._rate:
+            found['matmul_mfu'] = flops * rate / self._rate
             found['matmul_tflops'] = self._rate / 1e12
-            found['gflops_per_image'] = work.flops / 1e9
-            found['moved_gb_per_image'] = work.moved / 1e9
-            found['operations'] = work.operations
+            found['gflops_per_image'] = flops / 1e9
             found['batch_size'] = self._batch
         return found
 
-    def _work_per_image(self, runner: Runner) -> TrainingWork | None:
+    def _flops_per_image(self, runner: Runner) -> float | None:
         """Counted once, when training has begun, to delay no start."""
-        if self._work is None and self._rate and self._image_shape:
+        if self._flops is None and self._rate and self._image_shape:
             with self._throughput.excused():
                 self._count(runner, self._image_shape, self._rate)
-        return self._work
+        return self._flops
 
     def _count(
         self, runner: Runner, image_shape: tuple[int, ...], rate: float
     ) -> None:
         try:
-            work = training_work(_whole_model(runner), image_shape)
+            flops = training_flops(_whole_model(runner), image_shape)
         except ValueError as error:
             self._rate = None
             runner.logger.info(f'The log has no matmul_mfu: {error}')
         else:
-            dtype = _dtype(runner.optim_wrapper) or torch.float32
-            self._work = work.of_type(dtype)
+            self._flops = flops
             runner.logger.info(
-                f'matmul_mfu: {work.flops / 1e9:.3g} GFLOPs per image over '
+                f'matmul_mfu: {flops / 1e9:.3g} GFLOPs per image over '
                 f'{rate / 1e9:.3g} GFLOP/s of matrix products per device, as '
                 f'measured before training'
             )

@@ -12,7 +12,7 @@ import torch
 import mixmae
 
 
-def surroundings() -> dict[str, object]:
+def environment_info() -> dict[str, object]:
     """Machine, versions and commit, for a file of figures.
 
     Returns:

@@ -1,0 +1,102 @@
+"""Speed and memory of the first iterations of a training."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from statistics import median
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mixmae.engine.failure_report import end_workers
+from mixmae.engine.hooks.throughput_hook import peak_memory
+from mixmae.engine.runner_choice import build_runner
+from mixmae.engine.throughput import Throughput
+
+# Kernels are chosen and workers are started in the first ones.
+WARM_UP = 5
+
+
+class MeasuredIterations(NamedTuple):
+    """Figures of one process.
+
+    Attributes:
+        seconds: Of an iteration, its wait for data included.
+        data_wait: Share of the time spent waiting for data, 0 to 1.
+        memory: Peak of this process in bytes: of the GPU, or of the process
+            where there is none.
+    """
+
+    seconds: float
+    data_wait: float
+    memory: float
+
+
+class _EnoughError(Exception):
+    """The iterations are done; the training ends here."""
+
+
+class _MeasureHook(Hook):
+    """Times iterations and ends the training after ``count`` of them."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.throughput = Throughput(count, WARM_UP)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        self.throughput.resume()
+
+    def before_train_iter(self, *args: Any, **kwargs: Any) -> None:
+        self.throughput.fetched()
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.throughput.done(1)
+        if runner.iter + 1 >= self.count + WARM_UP:
+            raise _EnoughError
+
+
+def measure_iterations(config: Config, count: int) -> MeasuredIterations:
+    """Train for some iterations, and keep nothing of it.
+
+    Args:
+        config: Of a training; its data must be there. It is not changed.
+        count: Iterations that are timed, after a few that are not.
+
+    Raises:
+        ValueError: The run of the config is shorter than that.
+    """
+    config = copy.deepcopy(config)
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    config.load_from, config.resume = None, False
+    config.experiment_name = 'measured'
+    hook = _MeasureHook(count)
+    with tempfile.TemporaryDirectory() as folder:
+        config.work_dir = folder
+        runner = build_runner(config)
+        runner.register_hook(hook)
+        try:
+            runner.train()
+        except _EnoughError:
+            pass
+        else:
+            raise ValueError(
+                f'the run has {runner.iter} iterations, and measuring takes '
+                f'{count + WARM_UP}: measure fewer of them'
+            )
+        finally:
+            end_workers()
+    times = hook.throughput.latest
+    seconds = [one.seconds for one in times]
+    memory = peak_memory() * 2**20
+    if torch.cuda.is_available():
+        memory = float(torch.cuda.max_memory_allocated())
+    waits = sum(one.wait for one in times)
+    return MeasuredIterations(median(seconds), waits / sum(seconds), memory)

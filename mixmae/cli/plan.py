@@ -1,0 +1,220 @@
+"""The command ``plan``: time, memory and data of a run, from its config."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS, init_default_scope
+
+from mixmae.cli.planned_speed import Device, speed_of
+from mixmae.engine.command_line import ConfigError, OptionAction, read_config
+from mixmae.engine.gpu_table import GPUS
+from mixmae.engine.run_plan import Network, Schedule
+from mixmae.engine.run_settings import RunSettings
+from mixmae.engine.sharding.fully_sharded_model import BLOCKS
+
+# Images that a core feeds: full-size photographs, cropped and resized; of
+# that order. benchmarks/loader.py measures it.
+DECODE_RATE = 500.0
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Time, memory and data that a run will need'
+    )
+    parser.add_argument('config', help='of a pretraining or a classifier')
+    parser.add_argument(
+        '--gpu',
+        choices=[*GPUS, 'cpu'],
+        default='cpu',
+        help='device that it will run on; cpu: this machine (default)',
+    )
+    parser.add_argument('--num', type=int, default=1, help='how many')
+    parser.add_argument(
+        '--per-node', type=int, default=8, help='of them in one machine'
+    )
+    parser.add_argument(
+        '--batch', type=int, help="of one device (default: the config's)"
+    )
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument(
+        '--measure',
+        type=int,
+        metavar='N',
+        help='train for N iterations here and multiply; wants the data',
+    )
+    speed.add_argument(
+        '--log',
+        help='work folder or scalars.json of a run of this network: multiply '
+        'its time per image',
+    )
+    speed.add_argument(
+        '--mfu', type=float, help="share of the vendor's peak, 0 to 1"
+    )
+    parser.add_argument('--images', type=int, help='of the training set')
+    parser.add_argument('--size', type=int, help='of the images, in pixels')
+    parser.add_argument(
+        '--decode-rate',
+        type=float,
+        default=DECODE_RATE,
+        help='images per second of one CPU core of the loader '
+        '(default: %(default)g, assumed)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionAction,
+        metavar='KEY=VALUE',
+        help='change settings of the config',
+    )
+    parser.add_argument('--json', action='store_true', help='print JSON')
+    args = parser.parse_args(argv)
+    args.work_dir, args.launcher, args.local_rank = None, 'none', 0
+    numbers = 'num per_node batch measure images size decode_rate'
+    for name in numbers.split():
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            option = '--' + name.replace('_', '-')
+            raise ConfigError(f'{option} must be above 0, got {value}')
+    if args.mfu is not None and not 0 < args.mfu <= 1:
+        raise ConfigError(f'--mfu must be in (0, 1], got {args.mfu}')
+    if args.mfu is not None and args.gpu == 'cpu':
+        raise ConfigError(
+            '--mfu needs the peak of a GPU; for this machine give --measure N'
+        )
+    return args
+
+
+def plan(args: argparse.Namespace) -> dict[str, Any]:
+    """All figures, by name; bytes, seconds and operations."""
+    cfg = read_config(args)
+    init_default_scope(cfg.get('default_scope', 'mixmae'))
+    settings = RunSettings.of(cfg, args.images, args.size)
+    device = Device.of(args.gpu, settings.dtype)
+    batch = args.batch or settings.batch
+    schedule = Schedule.of(
+        settings.images,
+        settings.epochs,
+        settings.update,
+        args.num,
+        batch,
+        settings.updates,
+    )
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    network = Network.of(
+        model,
+        (3, settings.side, settings.side),
+        device.type,
+        device.dtype,
+        (cfg.get('model_wrapper_cfg') or {}).get('blocks', BLOCKS),
+    )
+    sharing = args.num if settings.sharded else 1
+    memory = device.memory
+    local = min(args.num, args.per_node)
+    if device.type == 'cpu':
+        memory /= local
+    needs = network.needs(batch, settings.optimizer, device.process, sharing)
+    flops = network.flops
+    seconds, source = speed_of(args, cfg, device, flops)
+    found = {
+        'config': args.config,
+        'device': args.gpu,
+        'devices': args.num,
+        'nodes': math.ceil(args.num / args.per_node),
+        'dtype': str(device.dtype).removeprefix('torch.'),
+        'parameters': network.parameters,
+        'trained_parameters': network.trained,
+        'image_side': settings.side,
+        'flops_per_image': flops,
+        'images': settings.images,
+        'epochs': settings.epochs,
+        'updates': schedule.updates,
+        'images_per_update': schedule.update,
+        'batch': batch,
+        'accumulative_counts': schedule.accumulation,
+        'flops': flops * schedule.trained_images,
+        'speed_source': source,
+        'memory': memory,
+        'needs': {**needs._asdict(), 'total': needs.total},
+        'activations_per_image': network.saved.image,
+        'fits': needs.total <= memory,
+        'largest_batch': network.largest_batch(
+            memory, settings.optimizer, device.process, sharing
+        ),
+        'checkpoint': network.checkpoint(settings.optimizer),
+        'checkpoints_kept': settings.kept,
+        'decode_rate': args.decode_rate,
+    }
+    if seconds is not None:
+        found |= {
+            'img_per_s': args.num / seconds,
+            'seconds_per_iteration': batch * seconds,
+            'seconds': schedule.trained_images * seconds / args.num,
+            'loader_cores': math.ceil(local / seconds / args.decode_rate),
+        }
+    return found
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The plan as text."""
+    needs = found['needs']
+    parts = ', '.join(
+        f'{name} {value / 1e9:.2f}'
+        for name, value in needs.items()
+        if name != 'total' and value
+    )
+    kept = found['checkpoints_kept']
+    stored = 'all are kept' if kept is None else f'{kept} are kept'
+    fits = 'fits' if found['fits'] else 'DOES NOT FIT'
+    rows = {
+        'run': f'{found["config"]} on {found["devices"]} x {found["device"]}, '
+        f'{found["dtype"]}',
+        'model': f'{found["parameters"] / 1e6:.1f} M parameters, '
+        f'{found["flops_per_image"] / 1e9:.4g} GFLOPs per image of '
+        f'{found["image_side"]} pixels, forward and backward',
+        'schedule': f'{found["epochs"]:g} epochs of {found["images"]:,} '
+        f'images, {found["updates"]:,} updates by '
+        f'{found["images_per_update"]:,} images: {found["devices"]} x '
+        f'{found["batch"]} x {found["accumulative_counts"]} '
+        f'(accumulative_counts), {found["flops"]:.3g} FLOPs',
+        'memory': f'{needs["total"] / 1e9:.2f} of {found["memory"] / 1e9:.0f} '
+        f'GB per device: {parts} GB; {fits}, and batches up to '
+        f'{found["largest_batch"]:,} would',
+        'activations': f'{found["activations_per_image"] / 1e6:.1f} MB per '
+        f'image',
+        'checkpoints': f'{found["checkpoint"] / 1e9:.2f} GB each; {stored}',
+        'speed': found['speed_source'],
+    }
+    if 'seconds' in found:
+        hours = found['seconds'] / 3600
+        time = f'{hours / 24:.2f} days' if hours > 48 else f'{hours:.2f} hours'
+        rows['speed'] = f'{found["img_per_s"]:,.0f} img/s ({rows["speed"]})'
+        rows['time'] = (
+            f'{time}, {found["seconds_per_iteration"]:.3g} s for each batch, '
+            f'without validation and checkpoints'
+        )
+        rows['loader'] = (
+            f'{found["loader_cores"]} cores per machine at '
+            f'{found["decode_rate"]:g} img/s'
+        )
+    return [f'{name:<12} {text}' for name, text in rows.items()]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Plan and print."""
+    args = parse_args(argv)
+    # Libraries print what they miss; the plan alone may be piped.
+    with contextlib.redirect_stdout(sys.stderr):
+        found = plan(args)
+    if args.json:
+        print(json.dumps(found, indent=1))
+    else:
+        print('\n'.join(lines(found)))

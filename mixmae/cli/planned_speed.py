@@ -1,0 +1,151 @@
+"""Speed of a planned run: measured, of a log, or of a vendor's figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from mmengine.config import Config
+
+from mixmae.cli.measured_iterations import measure_iterations
+from mixmae.engine.command_line import ConfigError
+from mixmae.engine.gpu_table import GPUS
+from mixmae.engine.hooks.throughput_hook import peak_memory
+from mixmae.engine.optimizers.autocast_optim_wrapper import (
+    DTYPES,
+    native_dtype,
+)
+
+# Not measured: the goal of this project for one GPU.
+ASSUMED_MFU = 0.4
+# What a process on a GPU holds before it computes: context, kernels, cuBLAS
+# workspace.
+CONTEXT = 1.0e9
+# What a training holds beside what a plan of it does: loader, log, kernels
+# that were chosen. Measured on a CPU.
+RUNNING = 0.1e9
+
+
+class Device(NamedTuple):
+    """One device.
+
+    Attributes:
+        type: PyTorch's, 'cuda' or 'cpu'.
+        dtype: What products are computed in.
+        memory: Bytes; of a CPU, all of the machine.
+        process: Bytes that are held before there is a model.
+        peak: FLOP/s by the vendor; ``None`` of a CPU.
+    """
+
+    type: str
+    dtype: torch.dtype
+    memory: float
+    process: float
+    peak: float | None = None
+
+    @classmethod
+    def of(cls, kind: str, dtype: str) -> Device:
+        """Look a device up.
+
+        Args:
+            kind: A name of ``GPUS``, or 'cpu' for this machine.
+            dtype: Of ``AutocastOptimWrapper``; 'auto' is bfloat16 where the
+                device has it.
+
+        Raises:
+            ValueError: An unknown ``dtype``.
+        """
+        if dtype != 'auto' and dtype not in DTYPES:
+            raise ValueError(f'dtype must be auto or one of {[*DTYPES]}')
+        if kind == 'cpu':
+            auto = native_dtype(torch.device('cpu'))
+            pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+            process = peak_memory() * 2**20 + RUNNING
+            return cls('cpu', DTYPES.get(dtype, auto), float(pages), process)
+        gpu = GPUS[kind]
+        auto = torch.bfloat16 if gpu.bfloat16 else torch.float32
+        found = DTYPES.get(dtype, auto)
+        peak = gpu.single if found == torch.float32 else gpu.half
+        return cls('cuda', found, gpu.memory, CONTEXT, peak)
+
+
+class Speed(NamedTuple):
+    """Seconds of an image on one device, and their source."""
+
+    seconds: float | None
+    source: str
+
+
+def speed_of(
+    args: argparse.Namespace, cfg: Config, device: Device, flops: float
+) -> Speed:
+    """Speed by measurement, log, or a share of the vendor's peak."""
+    if args.measure is not None:
+        if args.gpu != 'cpu' or args.batch:
+            raise ConfigError(
+                '--measure trains the config as it is on this machine: leave '
+                'out --gpu and --batch'
+            )
+        found = measure_iterations(cfg, args.measure)
+        seconds = found.seconds / cfg.train_dataloader.batch_size
+        return Speed(seconds, f'median of {args.measure} iterations here')
+    if args.log is not None:
+        return Speed(logged_seconds(args.log, flops), f'of {args.log}')
+    if device.peak is None:
+        return Speed(None, 'not known: give --measure N or --log')
+    if args.mfu is not None:
+        return Speed(flops / device.peak / args.mfu, f'{args.mfu:.0%} MFU')
+    return Speed(
+        flops / device.peak / ASSUMED_MFU,
+        f'{ASSUMED_MFU:.0%} MFU of {args.gpu}, assumed, not measured',
+    )
+
+
+def logged_seconds(path: str, flops: float) -> float:
+    """Seconds of an image on one device, the median of a log.
+
+    Args:
+        path: A ``scalars.json``, or a work folder, whose latest is taken.
+        flops: Model FLOPs of an image of the planned network.
+
+    Raises:
+        ValueError: There is no log, or it is of another network.
+    """
+    file = Path(path)
+    if file.is_dir():
+        found = sorted(file.glob('**/vis_data/scalars.json'))
+        if not found:
+            raise ValueError(f'{path} holds no vis_data/scalars.json')
+        file = found[-1]
+    if not file.is_file():
+        raise ValueError(f'there is no log {path}')
+    try:
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        rows = [row for row in rows if 'matmul_mfu' in row]
+        # Ranks are alike, so a rank's own speed follows from its MFU.
+        times = [
+            row['gflops_per_image']
+            / (row['matmul_mfu'] * row['matmul_tflops'] * 1e3)
+            for row in rows
+        ]
+        logged = {row['gflops_per_image'] * 1e9 for row in rows}
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise ValueError(f'{file} is no log of a run: {error!r}') from None
+    if not rows:
+        raise ValueError(
+            f'{file} has no matmul_mfu: the run was too short, or had no '
+            f'ThroughputHook with mfu=True'
+        )
+    if any(not math.isclose(one, flops, rel_tol=1e-6) for one in logged):
+        raise ValueError(
+            f'{file} is of another network or image size: '
+            f'{max(logged) / 1e9:.4g} GFLOPs per image, not '
+            f'{flops / 1e9:.4g}; give the log of a run of this config'
+        )
+    return median(times)
