@@ -253,7 +253,7 @@ def _size(module: nn.Module) -> int:
 
 
 class _LargestTensor(TorchDispatchMode):
-    """Size of the largest tensor that a ``with`` block makes, in bytes."""
+    """Number of elements of the largest tensor that a ``with`` block makes."""
 
     size = 0
 
@@ -265,7 +265,7 @@ class _LargestTensor(TorchDispatchMode):
         kwargs: dict | None = None,
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        made = (x.nbytes for x in tree_iter(out) if isinstance(x, Tensor))
+        made = (_stored(x) for x in tree_iter(out) if isinstance(x, Tensor))
         self.size = max([self.size, *made])
         return out
 
@@ -305,4 +305,10 @@ def _saved(
                 torch.clear_autocast_cache()
             torch.set_autocast_enabled(device, before)
             torch.set_autocast_dtype(device, before_dtype)
-    return total, largest.size
+    return total, largest.size * dtype.itemsize
+
+
+def _stored(x: Tensor) -> int:
+    """Number of elements; those of an expanded tensor count once."""
+    sizes = zip(x.shape, x.stride(), strict=True)
+    return math.prod(size for size, stride in sizes if stride)
