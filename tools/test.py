@@ -5,7 +5,6 @@ mmpretrain's accuracy; for pretraining the ReconstructionMetric on fixed masks.
 """
 
 import argparse
-import json
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import cv2
+import numpy as np
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
@@ -34,6 +34,7 @@ from mixmae.engine.reconstruction_panel import (
     reconstruction_panel,
 )
 from mixmae.engine.runner_choice import drop_sharding
+from mixmae.evaluation.figure_text import figure_text
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
 
@@ -93,6 +94,15 @@ def write_panels(runner: Runner, folder: Path, count: int) -> None:
             partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
 
 
+def with_classes(figures: dict, runner: Runner) -> dict:
+    """Put the names of the classes beside figures of each class."""
+    tables = [value for value in figures.values() if np.ndim(value) > 0]
+    meta = getattr(runner.test_dataloader.dataset, 'metainfo', {})
+    if not tables or not meta.get('classes'):
+        return figures
+    return {**figures, 'classes': meta['classes']}
+
+
 def main() -> None:
     """Test."""
     args = parse_args()
@@ -124,7 +134,7 @@ def main() -> None:
     if is_main_process():
         if panels:
             write_panels(runner, Path(args.show_dir), args.num_panels)
-        text = json.dumps(figures, indent=2, default=float)
+        text = figure_text(with_classes(figures, runner))
         print(text)
         if args.out is not None:
             with whole_file(args.out) as partial:

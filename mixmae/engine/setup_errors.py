@@ -69,8 +69,35 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
     ):
         path = config.get('load_from') if config is not None else None
         return f'the checkpoint {path} does not suit {name}: {cause}'
+    beyond = _beyond_data(error, frames, config)
+    if beyond is not None:
+        return beyond
     place = _place(frames, config)
     return ': '.join(str(part) for part in (name, place, cause) if part)
+
+
+def _beyond_data(
+    error: BaseException, frames: list[FrameType], config: Config | None
+) -> str | None:
+    """Line on a subset of a data set that has not so many samples."""
+    if not isinstance(error, IndexError):
+        return None
+    for frame in reversed(frames):
+        indices = frame.f_locals.get('indices')
+        data = getattr(frame.f_locals.get('self'), 'data_list', None)
+        if not isinstance(indices, (list, tuple)) or not data:
+            continue
+        keys = [
+            f'{key}.indices'.lstrip('.')
+            for key, part in _parts_below('', dict(config or {}))
+            if part.get('indices') == indices
+        ]
+        name = keys[0] if keys else 'indices'
+        return (
+            f'{name} goes up to {max(indices)}, the data set has '
+            f'{len(data)} samples: set {name}=None for all of them'
+        )
+    return None
 
 
 def _within(frame: FrameType, place: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixmae.preflight.check import Check
+from mixmae.preflight.class_count import ClassCount
 from mixmae.preflight.config_keys import ConfigKeys
 from mixmae.preflight.preflight import Preflight
 from mixmae.preflight.run_numbers import RunNumbers
@@ -21,6 +22,7 @@ def run_preflight(*checks: Check) -> Preflight:
             ConfigKeys(),
             RunNumbers(),
             UpdateSize(),
+            ClassCount(),
             ScheduleLength(),
             IterationSchedule(),
             *checks,

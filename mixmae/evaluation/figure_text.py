@@ -1,0 +1,37 @@
+"""Figures of evaluators as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def figure_text(figures: Mapping) -> str:
+    """JSON of what evaluators return.
+
+    Tensors and arrays become nested lists, their scalars numbers. What JSON
+    has no form for (NaN and infinity, objects) becomes a string.
+    """
+    return json.dumps(plain(figures), indent=2, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A value made of the types of JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, torch.Tensor):
+        return plain(value.detach().cpu().tolist())
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return str(value)
