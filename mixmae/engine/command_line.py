@@ -160,7 +160,8 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
     }
     try:
         cfg = with_variables(cfg, variables)
-        cfg.merge_from_dict(settings)
+        for option, value in settings.items():
+            _merge(cfg, option, value)
     # A config is a program: with other values it may raise anything.
     except Exception as error:
         text = str(error.args[0] if isinstance(error, KeyError) else error)
@@ -169,6 +170,29 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
             text = f'{said}: {type(error).__name__}: {text}'
         raise ConfigError(f'--cfg-options {text}') from error
     return cfg
+
+
+def _merge(cfg: Config, option: str, value: Any) -> None:
+    """Merge an option, which may be an element of a list or tuple."""
+    place, _, last = option.rpartition('.')
+    parent: Any = cfg._cfg_dict
+    for name in place.split('.') if place else ():
+        if isinstance(parent, (list, tuple)) and name.isdecimal():
+            parent = parent[int(name)] if int(name) < len(parent) else None
+        else:
+            parent = parent.get(name) if isinstance(parent, dict) else None
+    if (
+        isinstance(parent, (list, tuple))
+        and last.isdecimal()
+        and int(last) < len(parent)
+        and not isinstance(value, dict)
+    ):
+        # MMEngine changes elements that are dicts only.
+        items = [*parent]
+        items[int(last)] = value
+        _merge(cfg, place, type(parent)(items))
+    else:
+        cfg.merge_from_dict({option: value})
 
 
 def read_config(args: argparse.Namespace) -> Config:
@@ -189,7 +213,17 @@ def read_config(args: argparse.Namespace) -> Config:
         raise ConfigError(
             f'{args.config} cannot be read as a config: {kind}: {error}'
         ) from error
-    cfg = apply_options(cfg, args.cfg_options or {})
+    options = args.cfg_options or {}
+    for name in ('launcher', 'work_dir'):
+        given = getattr(args, name, None)
+        if name in options and (name == 'launcher' or given is not None):
+            raise ConfigError(
+                f'--cfg-options {name}={options[name]} has no effect: '
+                f'--{name.replace("_", "-")} {given} decides'
+            )
+    if args.work_dir is not None and not args.work_dir.strip():
+        raise ConfigError('--work-dir must name a folder, got an empty name')
+    cfg = apply_options(cfg, options)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mixmae.engine.formatted_config import FormattedConfig
 from mixmae.registry import RUNNERS
 
+AUTOCAST = 'AutocastOptimWrapper'
 DEEPSPEED = 'DeepSpeedStrategy'
 # MMEngine imports it; gone in deepspeed 0.19.
 ONEBIT = Path('runtime/fp16/onebit')
@@ -62,6 +63,12 @@ def check_engine(cfg: Config) -> None:
             'find_unused_parameters=True is not looked at where there is a '
             'model_wrapper_cfg: set '
             'model_wrapper_cfg.find_unused_parameters=True instead'
+        )
+    if cfg.get('compile') and _type(cfg.get('optim_wrapper')) == AUTOCAST:
+        raise ValueError(
+            f'compile={cfg.compile} compiles the update with the step, which '
+            f'{AUTOCAST} does not allow: set '
+            f"default_hooks.compile=dict(type='mixmae.CompileHook') instead"
         )
     counts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     if wrapper.get('static_graph') and counts > 1:

@@ -18,7 +18,9 @@ class ClassCount(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         model = planned.config.get('model')
         head = model.get('head') if isinstance(model, Mapping) else None
-        count = head.get('num_classes') if isinstance(head, Mapping) else None
+        if not isinstance(head, Mapping):
+            return None
+        count = head.get('num_classes')
         if isinstance(count, bool) or not isinstance(count, int):
             return None
         errors = []

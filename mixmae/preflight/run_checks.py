@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from mixmae.preflight.channels import Channels
 from mixmae.preflight.check import Check
 from mixmae.preflight.class_count import ClassCount
 from mixmae.preflight.config_keys import ConfigKeys
+from mixmae.preflight.image_sizes import ImageSizes
+from mixmae.preflight.path_types import PathTypes
 from mixmae.preflight.preflight import Preflight
 from mixmae.preflight.run_numbers import RunNumbers
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
@@ -20,9 +23,12 @@ def run_preflight(*checks: Check) -> Preflight:
     return Preflight(
         [
             ConfigKeys(),
+            PathTypes(),
             RunNumbers(),
             UpdateSize(),
             ClassCount(),
+            ImageSizes(),
+            Channels(),
             ScheduleLength(),
             IterationSchedule(),
             *checks,

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.engine.command_line import ConfigError, read_config, run_tool
+from mixmae.engine.command_line import (
+    ConfigError,
+    apply_options,
+    read_config,
+    run_tool,
+)
 
 
 def arguments(path: Path, **options: object) -> Namespace:
@@ -95,3 +100,59 @@ def test_other_missing_files_keep_their_traceback(tmp_path):
 
     with pytest.raises(FileNotFoundError):
         run_tool(second)
+
+
+@pytest.mark.parametrize(
+    ('name', 'given'),
+    [('launcher', 'none'), ('launcher', 'pytorch'), ('work_dir', 'here')],
+)
+def test_options_that_arguments_decide(tmp_path, name, given):
+    path = written(tmp_path / 'good.py', 'model = dict()')
+    args = arguments(path, **{name: 'x'})
+    setattr(args, name, given)
+    flag = f'--{name.replace("_", "-")} {given} decides'
+    with pytest.raises(ConfigError, match=f'no effect: {flag}'):
+        read_config(args)
+
+
+def test_a_work_dir_by_option(tmp_path):
+    path = written(tmp_path / 'good.py', 'model = dict()')
+    assert read_config(arguments(path, work_dir='here')).work_dir == 'here'
+
+
+@pytest.mark.parametrize('name', ['', ' '])
+def test_a_work_dir_without_a_name(tmp_path, name):
+    args = arguments(written(tmp_path / 'good.py', 'model = dict()'))
+    args.work_dir = name
+    with pytest.raises(ConfigError, match='--work-dir must name a folder'):
+        read_config(args)
+
+
+def test_a_plain_option_that_cannot_be_merged_is_one_line(tmp_path):
+    path = written(tmp_path / 'good.py', 'model = dict(x=[1])')
+    for option in ('model.x.a', 'model.x.0.y', 'model.x.7', 'model.x.-1'):
+        with pytest.raises(ConfigError, match=f'{option}=2: ') as info:
+            apply_options(Config.fromfile(path), {option: 2})
+        assert '\n' not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ('option', 'expected'),
+    [
+        ('model.a.1', [1, 9, [3, (4, 5)]]),
+        ('model.a.2.0', [1, 2, [9, (4, 5)]]),
+        ('model.a.2.1.1', [1, 2, [3, (4, 9)]]),
+    ],
+)
+def test_elements_of_lists(tmp_path, option, expected):
+    path = written(tmp_path / 'good.py', 'model = dict(a=[1, 2, [3, (4, 5)]])')
+    cfg = apply_options(Config.fromfile(path), {option: 9})
+    assert cfg.model.a == expected
+    assert Config.fromfile(path).model.a == [1, 2, [3, (4, 5)]]
+
+
+def test_elements_together(tmp_path):
+    path = written(tmp_path / 'good.py', 'model = dict(a=[1, dict(b=2)])')
+    options = {'model.a.0': 5, 'model.a.1.b': 6, 'model.c': 7}
+    cfg = apply_options(Config.fromfile(path), options)
+    assert cfg.model == dict(a=[5, dict(b=6)], c=7)

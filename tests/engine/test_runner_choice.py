@@ -75,6 +75,15 @@ def deepspeed(**changes) -> Config:
             ),
             'model_wrapper_cfg.find_unused_parameters=True instead',
         ),
+        (
+            Config(
+                dict(
+                    compile=dict(backend='eager'),
+                    optim_wrapper=dict(type='mixmae.AutocastOptimWrapper'),
+                )
+            ),
+            "default_hooks.compile=dict.type='mixmae.CompileHook'. instead",
+        ),
     ],
 )
 def test_refusals_are_one_line(config, said, monkeypatch):
