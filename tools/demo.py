@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -25,20 +26,22 @@ import cv2
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
+from tqdm import tqdm
 
 from mixmae.checkpoints.safe_load import safe_load
 from mixmae.checkpoints.whole_file import whole_file
+from mixmae.cli.progress import progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.engine.checkpoint_loader import load_only_safely
 from mixmae.engine.checkpoint_search import last_checkpoint
 from mixmae.engine.command_line import run_tool
 from mixmae.engine.loss_curve import draw_curves, read_run
-from mixmae.engine.progress_bar import ProgressBar, ProgressHook, clock
 from mixmae.engine.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
@@ -78,6 +81,37 @@ def seconds_per_epoch(cfg: Config, device: torch.device) -> float:
         loss.item()
         times.append(time.monotonic() - start)
     return min(times) * 1.25 * (SCENES.train // batch)
+
+
+class ProgressHook(Hook):
+    """Progress bar of a training with its loss; in a log twice a minute."""
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the bar."""
+        self.bar = tqdm(
+            total=runner.max_iters,
+            initial=runner.iter,
+            desc='pretraining',
+            mininterval=0.5 if sys.stderr.isatty() else 30,
+        )
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Show the iteration and its loss."""
+        loss = float((outputs or {}).get('loss', float('nan')))
+        self.bar.set_postfix_str(f'loss {loss:.3f}', refresh=False)
+        self.bar.update()
+
+    def after_train(self, runner: Runner) -> None:
+        """End the bar."""
+        self.bar.close()
 
 
 def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:
@@ -194,16 +228,10 @@ class Measurement:
 
     def run(self, title: str) -> dict[str, Any]:
         """All figures."""
-        bar = ProgressBar(title, 2 + len(SEEDS))
-        bar.update(0)
+        print(f'measuring the {title} network')
         self.reconstruct()
-        bar.update(1)
         self.probe()
-        tuned = []
-        for i, seed in enumerate(SEEDS):
-            bar.update(2 + i)
-            tuned.append(self.tune(seed))
-        bar.update(2 + len(SEEDS))
+        tuned = [self.tune(seed) for seed in tqdm(SEEDS, 'fine-tuning')]
         runs = {'fine_tuning': mean(tuned), 'fine_tuning_seeds': tuned}
         return {**self.figures, **runs}
 
@@ -259,8 +287,7 @@ def main() -> None:
     init_default_scope('mixmae')
     device = torch.device(get_device())
     print(f'MixMAE demo on {device}, results in {args.work_dir}')
-    bar = ProgressBar('scenes', SCENES.train + SCENES.val)
-    SCENES.write(args.data, lambda done, _: bar.update(done))
+    SCENES.write(args.data, progress_bar('scenes', 'scene'))
     cfg.train_dataloader.dataset.data_root = str(args.data / 'imagenet')
 
     results_file = args.work_dir / 'results.json'
@@ -295,7 +322,7 @@ def main() -> None:
     print(f'\n{table(results)}\n')
     for name in ('loss.png', 'reconstruction.png', 'results.json'):
         print(args.work_dir / name)
-    print(f'done in {clock(results["seconds"])}')
+    print(f'done in {results["seconds"] / 60:.1f} minutes')
 
 
 if __name__ == '__main__':

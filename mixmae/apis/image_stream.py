@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor
+from tqdm import tqdm
 
 from mixmae.apis.image_preparation import ImagePreparation
 from mixmae.apis.image_source import ImageSource
 from mixmae.apis.size_batches import size_batches
-from mixmae.engine.progress_bar import ProgressBar
 
 Batch = tuple[list[ImageSource], Tensor]
 
@@ -51,8 +50,11 @@ def image_stream(
             f'batch_size must be at least 1, a whole number, got '
             f'{batch_size!r}'
         )
-    bar = (
-        ProgressBar(title, len(sources), stream=sys.stderr) if title else None
+    bar = tqdm(
+        total=len(sources),
+        desc=title,
+        unit='image',
+        disable=None if title else True,
     )
     skipped = 0
 
@@ -80,9 +82,10 @@ def image_stream(
         found, images = zip(*batch, strict=True)
         yield list(found), torch.stack(images)
         done += len(batch)
-        if bar is not None and done + skipped < len(sources):
-            bar.update(done + skipped)
+        bar.update(done + skipped - bar.n)
     if not done:
         raise ValueError(f'none of the {len(sources)} images could be read')
-    if bar is not None:
-        bar.update(len(sources), f'({skipped} skipped)' if skipped else '')
+    if skipped:
+        bar.set_postfix_str(f'{skipped} skipped')
+    bar.update(len(sources) - bar.n)
+    bar.close()

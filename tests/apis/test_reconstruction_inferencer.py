@@ -111,7 +111,7 @@ def test_broken_files_are_named_or_skipped(infer, tmp_path, capsys):
         infer(str(tmp_path), **QUIET)
     results = infer(str(tmp_path), skip_broken=True)
     assert [result['index'] for result in results] == [1, 2, 3]
-    assert '4/4 (1 skipped)' in capsys.readouterr().err
+
     with pytest.raises(ValueError, match='none of the 1 images'):
         infer(tmp_path / 'a' / 'broken.png', skip_broken=True, **QUIET)
 

@@ -13,7 +13,6 @@ def test_writes_once(tmp_path, capsys):
     assert tool.main(arguments) == 0
     said = capsys.readouterr()
     assert '10 + 10 scenes of 16 px written' in said.out
-    assert '20/20' in said.err
     assert tool.main(arguments) == 0
     assert 'already there' in capsys.readouterr().out
 

@@ -33,18 +33,17 @@ def pack(folder, capsys):
 
 def test_a_folder(folder, tmp_path, pack):
     out = tmp_path / 'out'
-    status, said, bar = pack(folder, out, '--short-side', 3, '--workers', 2)
+    status, said, _ = pack(folder, out, '--short-side', 3, '--workers', 2)
     assert status == 0
     assert said == f'{out}: 20 images in 1 shards, 0.000 GB, 20 of them ' \
         'made smaller\n'  # fmt: skip
-    assert '20/20' in bar
     assert len(PackedImages(str(out), with_label=True)) == 20
     done = subprocess.run(
         ['sha256sum', '-c', '--quiet', 'SHA256SUMS'], cwd=out, check=False
     )
     assert done.returncode == 0
-    status, said, bar = pack(folder, out, '--short-side', 3)
-    assert status == 0 and '20 were there already' in said and not bar
+    status, said, _ = pack(folder, out, '--short-side', 3)
+    assert status == 0 and '20 were there already' in said
 
 
 def test_options_that_change_what_is_packed(folder, tmp_path, pack):
@@ -68,11 +67,10 @@ def test_options_that_change_what_is_packed(folder, tmp_path, pack):
 def test_bad_files_are_told(folder, tmp_path, pack):
     (folder / 'odd' / '01.png').write_bytes(b'')
     (folder / 'odd' / '03.png').rename(folder / 'odd' / '0.3.png')
-    status, said, bar = pack(folder, tmp_path / 'out')
+    status, said, _ = pack(folder, tmp_path / 'out')
     assert status == 1
     assert 'note: 1 names have a dot' in said
     assert f'1 files could not be packed: {tmp_path}/out/bad_files' in said
-    assert '20/20 1 bad' in bar
     listed = read_bad_files(tmp_path / 'out' / 'bad_files.txt')
     assert listed == [BadFile('empty', 'odd/01.png')]
     # Neither forgotten nor packed by the same command, mended or not.

@@ -9,9 +9,9 @@ the same settings finds them and returns at once.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
+from mixmae.cli.progress import progress_bar
 from mixmae.datasets.scenes.layouts import LAYOUTS
 from mixmae.datasets.scenes.scene_set import SceneSet
 
@@ -40,32 +40,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-class ProgressBar:
-    """One line on stderr that is redrawn, or a line per tenth in a log."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.shown = 0
-        self.live = sys.stderr.isatty()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Shows that ``done`` of ``total`` scenes are written."""
-        part = done * (100 if self.live else 10) // total
-        if part == self.shown:
-            return
-        self.shown = part
-        left = (time.monotonic() - self.started) * (total - done) / done
-        filled = 30 * done // total
-        bar = '#' * filled + '.' * (30 - filled)
-        last = not self.live or done == total
-        print(
-            f'\rscenes [{bar}] {done}/{total}, ETA {left:4.0f} s',
-            end='\n' if last else '',
-            file=sys.stderr,
-            flush=True,
-        )
-
-
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool; returns the exit status."""
     args = parse_args(argv)
@@ -77,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             seed=args.seed,
             formats=args.format,
         )
-        written = scenes.write(args.out, ProgressBar())
+        written = scenes.write(args.out, progress_bar('scenes', 'scene'))
     except (ValueError, OSError) as error:
         print(f'make_scenes: {error}', file=sys.stderr)
         return 2

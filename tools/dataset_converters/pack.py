@@ -20,6 +20,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.cli.progress import progress_bar
 from mixmae.datasets.shards.pack_settings import (
     MEBIBYTE,
     PackReport,
@@ -28,7 +29,6 @@ from mixmae.datasets.shards.pack_settings import (
 from mixmae.datasets.shards.pack_source import read_source
 from mixmae.datasets.shards.packing import BAD_FILES, pack
 from mixmae.datasets.shards.shrinking import QUALITY
-from mixmae.engine.progress_bar import ProgressBar
 
 EXIT_INTERRUPTED = 130
 
@@ -100,14 +100,9 @@ def work(args: argparse.Namespace) -> PackReport:
         print(f'note: {note}')
     if args.exclude:
         source = source.without(args.exclude)
-    bars: list[ProgressBar] = []
-
-    def progress(done: int, total: int, note: str) -> None:
-        if not bars:
-            bars.append(ProgressBar('packing', total, done - 1, sys.stderr))
-        bars[0].update(done, note)
-
-    return pack(source, args.out, settings, args.workers, progress)
+    return pack(
+        source, args.out, settings, args.workers, progress_bar('packing')
+    )
 
 
 def show(report: PackReport, args: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.cli.progress import progress_bar
 from mixmae.datasets.bad_file_list import write_bad_files
 from mixmae.datasets.image_file import ImageLimits
 from mixmae.datasets.verification.image_folder import (
@@ -27,7 +28,6 @@ from mixmae.datasets.verification.shard_folder import (
     is_packed,
     verify_shards,
 )
-from mixmae.engine.progress_bar import ProgressBar
 from mixmae.fileio.escaped_path import escape
 
 EXIT_INTERRUPTED = 130
@@ -100,13 +100,7 @@ def look(args: argparse.Namespace) -> FolderReport:
         raise ValueError(f'--limit must be 0 or more, got {args.limit}')
     if args.out is not None and not args.out.absolute().parent.is_dir():
         raise ValueError(f'--out {args.out}: there is no folder to write to')
-    bars: list[ProgressBar] = []
-
-    def progress(done: int, total: int, note: str) -> None:
-        if not bars:
-            bars.append(ProgressBar('verifying', total, stream=sys.stderr))
-        bars[0].update(done, note)
-
+    progress = progress_bar('verifying')
     limits = ImageLimits(args.min_side, args.max_pixels)
     packed = is_packed(args.folder)
     for name in ('ann_file', 'strict') if packed else ('sums_only',):
