@@ -47,9 +47,8 @@ model_wrapper_cfg = dict(
     gradient_as_bucket_view=True,
 )
 
-# TensorBoard: add dict(type='TensorboardVisBackend') (pip install
-# tensorboard), in a config or by
-#   --cfg-options "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, ...]"
+# TensorBoard, too (pip install tensorboard), in a config or by --cfg-options
+#   "vis_backends=[{type: LocalVisBackend}, {type: TensorboardVisBackend}]"
 vis_backends = [dict(type='LocalVisBackend')]
 # No name: MMEngine then takes the experiment's. Visualizers of one name are
 # one object, so a second run of a process would write to the first's folder.

@@ -93,7 +93,8 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     """
     try:
         chosen = torch.device(device or get_device())
-        torch.empty(0, device=chosen)
+        # The device 'meta' has no values.
+        torch.zeros(1, device=chosen).item()
     except (RuntimeError, AssertionError) as error:
         cause = str(error).splitlines()[0]
         raise ValueError(

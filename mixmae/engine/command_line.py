@@ -42,6 +42,24 @@ PACKAGE = Path(mixmae.__file__).parent
 # Of a checkout there are the benchmarks, too.
 OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
+DICTS = (
+    'auto_scale_lr',
+    'default_hooks',
+    'env_cfg',
+    'log_processor',
+    'model',
+    'model_wrapper_cfg',
+    'optim_wrapper',
+    'randomness',
+    'strategy',
+    'test_cfg',
+    'test_dataloader',
+    'train_cfg',
+    'train_dataloader',
+    'val_cfg',
+    'val_dataloader',
+    'visualizer',
+)
 # What `read_config` has read in this process, for the message of an error
 # that comes from deep inside a library and does not know its config.
 _configs_read: list[Config] = []
@@ -172,6 +190,23 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
     return cfg
 
 
+def check_kinds(cfg: Config) -> None:
+    """Check that parts of a config are dicts, or lists of dicts.
+
+    Raises:
+        ConfigError: One is anything else.
+    """
+    for key in DICTS:
+        if not isinstance(cfg.get(key), (dict, type(None))):
+            raise ConfigError(f'{key}={cfg[key]!r} must be a dict')
+    hooks = cfg.get('custom_hooks')
+    if hooks is not None and not (
+        isinstance(hooks, (list, tuple))
+        and all(isinstance(hook, dict) for hook in hooks)
+    ):
+        raise ConfigError(f'custom_hooks={hooks!r} must be a list of dicts')
+
+
 def _merge(cfg: Config, option: str, value: Any) -> None:
     """Merge an option, which may be an element of a list or tuple."""
     place, _, last = option.rpartition('.')
@@ -224,6 +259,7 @@ def read_config(args: argparse.Namespace) -> Config:
     if args.work_dir is not None and not args.work_dir.strip():
         raise ConfigError('--work-dir must name a folder, got an empty name')
     cfg = apply_options(cfg, options)
+    check_kinds(cfg)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

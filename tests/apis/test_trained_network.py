@@ -179,3 +179,9 @@ def test_parts_are_registered():
     for name in ('ReconstructionInferencer', 'FeatureExtractor'):
         assert INFERENCERS.get(f'mixmae.{name}') is not None
     assert MODELS.get('MaskedImageModel') is not None
+
+
+@pytest.mark.parametrize('device', ['meta', 'nothing', 'cuda:77'])
+def test_devices_that_cannot_compute(device):
+    with pytest.raises(ValueError, match=f'device {device} cannot be used'):
+        choose_device(device)

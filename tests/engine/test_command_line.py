@@ -156,3 +156,19 @@ def test_elements_together(tmp_path):
     options = {'model.a.0': 5, 'model.a.1.b': 6, 'model.c': 7}
     cfg = apply_options(Config.fromfile(path), options)
     assert cfg.model == dict(a=[5, dict(b=6)], c=7)
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [
+        ('default_hooks', ' '),
+        ('model', [1]),
+        ('train_dataloader', 0),
+        ('custom_hooks', dict(type='EMAHook')),
+        ('custom_hooks', ['EMAHook']),
+    ],
+)
+def test_parts_of_another_kind(tmp_path, option, value):
+    path = written(tmp_path / 'good.py', 'model = None')
+    with pytest.raises(ConfigError, match=f'{option}=.* must be a'):
+        read_config(arguments(path, **{option: value}))

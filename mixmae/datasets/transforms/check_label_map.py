@@ -37,6 +37,11 @@ class CheckLabelMap:
 
     def __call__(self, results: dict) -> dict:
         """Returns ``results`` as they came, or raises."""
+        # Inferencers of mmseg drop LoadAnnotations: there are no labels.
+        if 'img' in results and not {'gt_seg_map', 'seg_map_path'} & {
+            *results
+        }:
+            return results
         if 'ori_shape' not in results or 'gt_seg_map' not in results:
             raise ValueError(
                 'CheckLabelMap needs ori_shape and gt_seg_map: it belongs '

@@ -15,7 +15,8 @@ class LoadImage:
     A drop-in for mmcv's ``LoadImageFromFile`` on local files: ``img`` is a
     contiguous uint8 BGR array (H, W, 3), ``img_shape`` and ``ori_shape`` are
     (H, W). Where a data set hands on ``img_bytes``, the encoded file, that is
-    decoded; ``img_path`` is then a name for messages. It reads what image
+    decoded; ``img_path`` is then a name for messages. An array in ``img`` is
+    kept, as it comes from inferencers. It reads what image
     folders of the wild contain:
 
     - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM and AVIF, whatever the
@@ -74,6 +75,11 @@ class LoadImage:
 
     def __call__(self, results: dict) -> dict:
         """Adds img, img_shape and ori_shape to ``results``."""
+        # Inferencers hand on an array that they have read themselves.
+        if 'img_path' not in results and 'img' in results:
+            results['img_shape'] = results['img'].shape[:2]
+            results['ori_shape'] = results['img'].shape[:2]
+            return results
         content = results.pop('img_bytes', None)
         img = self.load(results['img_path'], content)
         results['img'] = img

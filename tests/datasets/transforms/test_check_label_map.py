@@ -89,6 +89,10 @@ def test_colours_are_no_labels():
 def test_a_wrong_place_in_the_pipeline_is_told():
     with pytest.raises(ValueError, match='right after LoadAnnotations'):
         CheckLabelMap(3)({'ori_shape': (2, 3)})
+    given = results(GOOD) | dict(img=np.zeros((2, 3, 3)))
+    del given['gt_seg_map']
+    with pytest.raises(ValueError, match='right after LoadAnnotations'):
+        CheckLabelMap(3)(given)
 
 
 def test_bad_arguments():
@@ -100,3 +104,10 @@ def test_registered():
     check = TRANSFORMS.build(dict(type='CheckLabelMap', num_classes=3))
     assert isinstance(check, CheckLabelMap)
     assert 'num_classes=3' in repr(check)
+
+
+def test_inference_has_no_labels():
+    """mmseg's inferencers drop LoadAnnotations and keep what follows."""
+    given = results(GOOD) | dict(img=np.zeros((2, 3, 3)))
+    del given['gt_seg_map'], given['seg_map_path']
+    assert CheckLabelMap(num_classes=3)(given) is given

@@ -169,3 +169,13 @@ def test_bad_arguments():
 
 def test_registered():
     assert isinstance(TRANSFORMS.build(dict(type='LoadImage')), LoadImage)
+
+
+def test_arrays_of_inferencers_are_kept():
+    """mmpretrain's inferencer reads images itself."""
+    image = np.zeros((3, 5, 3), np.uint8)
+    results = LoadImage()(dict(img=image))
+    assert results['img'] is image
+    assert results['img_shape'] == results['ori_shape'] == (3, 5)
+    with pytest.raises(KeyError, match='img_path'):
+        LoadImage()({})
