@@ -40,11 +40,13 @@ class Finding:
         errors: Reasons not to start, one line each: what was given, what is
             allowed, how to mend it.
         warnings: Lines for the log; the run starts.
+        notes: Lines for the log that are no warnings.
     """
 
     compared: str
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Check(ABC):

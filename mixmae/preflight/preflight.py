@@ -49,6 +49,8 @@ class Preflight:
             raise result
         self.findings.update(result)
         for finding in result.values():
+            for line in finding.notes:
+                print_log(line, 'current')
             for line in finding.warnings:
                 print_log(line, 'current', logging.WARNING)
         errors = [line for one in result.values() for line in one.errors]

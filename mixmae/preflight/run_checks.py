@@ -5,7 +5,10 @@ from __future__ import annotations
 from mixmae.preflight.channels import Channels
 from mixmae.preflight.check import Check
 from mixmae.preflight.class_count import ClassCount
+from mixmae.preflight.class_folders import ClassFolderNames
+from mixmae.preflight.class_names import ClassNames, ClassOrder
 from mixmae.preflight.config_keys import ConfigKeys
+from mixmae.preflight.head_classes import HeadClasses
 from mixmae.preflight.image_sizes import ImageSizes
 from mixmae.preflight.path_types import PathTypes
 from mixmae.preflight.preflight import Preflight
@@ -29,8 +32,12 @@ def run_preflight(*checks: Check) -> Preflight:
             ClassCount(),
             ImageSizes(),
             Channels(),
+            ClassNames(),
+            ClassFolderNames(),
             ScheduleLength(),
             IterationSchedule(),
+            ClassOrder(),
+            HeadClasses(),
             *checks,
         ]
     )

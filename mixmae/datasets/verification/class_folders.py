@@ -6,6 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.datasets.image_listing import list_folder
+from mixmae.datasets.labels.class_folders import (
+    READ_BY_MMPRETRAIN,
+    ClassFolders,
+    folder_faults,
+    is_stray,
+)
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import Opening, inspect_images
@@ -16,10 +22,6 @@ from mixmae.datasets.verification.split_counts import (
 )
 
 WORDNET_ID = re.compile(r'n\d{8}$')
-# What mmpretrain's ImageNet takes for an image; others are silently left out.
-READ_BY_MMPRETRAIN = (
-    '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
-)  # fmt: skip
 
 
 def verify_class_folders(
@@ -38,7 +40,7 @@ def verify_class_folders(
         known: published figures to compare with, if any.
         wordnet: whether classes are named n01440764 and so on.
     """
-    classes: dict[str, set[str]] = {}
+    splits: list[ClassFolders] = []
     for split in ('train', 'val'):
         folder = root / split
         if not folder.is_dir():
@@ -48,11 +50,10 @@ def verify_class_folders(
                 f'{root}/train/<class>/ and {root}/val/<class>/ with images',
             )
             continue
-        classes[split] = _verify_split(
-            folder, split, findings, opening, known, wordnet
-        )
-    if len(classes) == 2:
-        _compare_splits(root, findings, classes['train'], classes['val'])
+        found = _verify_split(folder, split, findings, opening, known, wordnet)
+        splits.append(found)
+    # Empty classes were reported one by one.
+    findings.faults(folder_faults(splits, with_empty=False))
 
 
 def _verify_split(
@@ -62,8 +63,8 @@ def _verify_split(
     opening: Opening,
     known: KnownSet | None,
     wordnet: bool,
-) -> set[str]:
-    """Looks at one split; returns the names of its classes."""
+) -> ClassFolders:
+    """Looks at one split; returns its classes."""
     try:
         with os.scandir(folder) as entries:
             below = sorted(entries, key=lambda entry: entry.name)
@@ -71,7 +72,8 @@ def _verify_split(
         raise ValueError(
             f'the folder {folder} cannot be looked into: {error.strerror}'
         ) from None
-    names = [e.name for e in below if e.is_dir() and e.name[0] != '.']
+    folders = [e.name for e in below if e.is_dir()]
+    names = [name for name in folders if not is_stray(name)]
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:
         findings.problem(
@@ -101,7 +103,7 @@ def _verify_split(
     compare_count(findings, known, split, len(paths))
     compare_classes(findings, known, split, counts)
     open_pictures(paths, split, findings, opening)
-    return set(names)
+    return ClassFolders(folder, tuple(folders), ())
 
 
 def _images(folder: Path, findings: Findings) -> list[Path]:
@@ -145,19 +147,3 @@ def open_pictures(
             )
     if opened:
         findings.fact(f'{split}: {opened:,} images opened')
-
-
-def _compare_splits(
-    root: Path, findings: Findings, train: set[str], val: set[str]
-) -> None:
-    """Labels are places in the sorted list, so both need the same classes."""
-    for split, missing in (('val', train - val), ('train', val - train)):
-        if missing:
-            names = ', '.join(sorted(missing)[:5])
-            more = f' and {len(missing) - 5} more' if len(missing) > 5 else ''
-            findings.problem(
-                'classes differ',
-                f'{root / split}: lacks class {names}{more}, which the other '
-                f'split has; labels are counted along the folders, so all '
-                f'that follow would be wrong',
-            )

@@ -1,6 +1,9 @@
 """What a look at a data set brought to light."""
 
 from collections import Counter
+from collections.abc import Iterable
+
+from mixmae.datasets.labels.label_fault import LabelFault
 
 
 class Findings:
@@ -58,3 +61,11 @@ class Findings:
         listed = self._problems.setdefault(kind, [])
         if len(listed) < self.limit:
             listed.append(' '.join(text.split()))
+
+    def faults(self, faults: Iterable[LabelFault]) -> None:
+        """Faults of labels: problems, and notes where labels are right."""
+        for fault in faults:
+            if fault.level == 'note':
+                self.note(fault.text)
+            else:
+                self.problem(fault.kind, fault.text)

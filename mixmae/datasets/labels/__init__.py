@@ -1,0 +1,1 @@
+"""Comparison of labels, class names and annotations; reads, never changes."""

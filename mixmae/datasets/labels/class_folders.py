@@ -1,0 +1,140 @@
+"""Class folders of a split, as mmpretrain numbers them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mixmae.datasets.labels.class_names import (
+    ClassList,
+    case_faults,
+    order_faults,
+)
+from mixmae.datasets.labels.label_fault import LabelFault, listed
+
+# What mmpretrain's class folder data sets take for an image.
+READ_BY_MMPRETRAIN = (
+    '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
+)  # fmt: skip
+# Folders that programs leave behind; hidden ones are meant anyway.
+LEFT_BEHIND = frozenset({
+    '__macosx', '__pycache__', '@eadir', 'lost+found', '$recycle.bin',
+    'system volume information', 'thumbs', '#recycle',
+})  # fmt: skip
+# Images lie at most this deep in a class.
+DEPTH = 6
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """Folders that are classes.
+
+    Attributes:
+        folder: The folder of the split.
+        names: The folders in it, sorted, hidden ones too: folder k is label
+            k.
+        empty: Those without an image.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    empty: tuple[str, ...]
+
+    @property
+    def stray(self) -> tuple[str, ...]:
+        """Folders that are no classes, but are taken as such."""
+        return tuple(name for name in self.names if is_stray(name))
+
+    @property
+    def classes(self) -> ClassList:
+        """Names in the order of the labels."""
+        return ClassList(str(self.folder), self.names)
+
+
+def is_stray(name: str) -> bool:
+    """Whether a folder was left behind by a program."""
+    return name.startswith('.') or name.casefold() in LEFT_BEHIND
+
+
+def class_folders(
+    folder: Path, suffixes: Sequence[str] = READ_BY_MMPRETRAIN
+) -> ClassFolders:
+    """List the classes of a split; opens no file.
+
+    Args:
+        folder: The folder of the split.
+        suffixes: Of images, in lower case.
+    """
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    empty = (
+        name
+        for name in names
+        if not _has_image(folder / name, tuple(suffixes), DEPTH)
+    )
+    return ClassFolders(folder, tuple(names), tuple(empty))
+
+
+def folder_faults(
+    splits: Sequence[ClassFolders], with_empty: bool = True
+) -> list[LabelFault]:
+    """Faults of the class folders of splits, the first is compared with.
+
+    Args:
+        splits: Usually train and val.
+        with_empty: Whether empty classes are reported.
+    """
+    faults = []
+    for split in splits:
+        if split.stray:
+            text = (
+                f'{split.folder}: {listed(split.stray)} counts as a class, '
+                f'and the labels after it move on by one; remove it'
+            )
+            faults.append(LabelFault('folder that is no class', text))
+        empty = [name for name in split.empty if not is_stray(name)]
+        if empty and with_empty:
+            text = (
+                f'{split.folder}: {len(empty)} of {len(split.names)} class '
+                f'folders have no image that mmpretrain reads '
+                f'({listed(empty)}); fill or remove them'
+            )
+            faults.append(LabelFault('empty class', text, 'warning'))
+        faults += case_faults(str(split.folder), split.names)
+    # A stray folder is reported once, not as a difference as well.
+    lists = [
+        ClassList(
+            split.classes.source,
+            [name for name in split.names if not is_stray(name)],
+        )
+        for split in splits
+    ]
+    for other in lists[1:]:
+        faults += order_faults(
+            lists[0],
+            other,
+            'labels are places in the sorted folders, so both splits need '
+            'the same ones; an empty folder keeps the place of a class',
+        )
+    return faults
+
+
+def _has_image(folder: Path, suffixes: tuple[str, ...], depth: int) -> bool:
+    below = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    below.append(folder / entry.name)
+                elif entry.name[0] != '.' and entry.name.lower().endswith(
+                    suffixes
+                ):
+                    return True
+    except OSError:
+        # Whoever reads the folder says why it cannot.
+        return True
+    return depth > 0 and any(
+        _has_image(path, suffixes, depth - 1) for path in below
+    )

@@ -1,0 +1,161 @@
+"""Class names: what a list of them must be, and whether two lists agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
+
+
+class ClassList(NamedTuple):
+    """Class names in the order of their labels.
+
+    Attributes:
+        source: Where they stand, for messages.
+        names: Name k is that of label k.
+    """
+
+    source: str
+    names: Sequence[str]
+
+
+def name_faults(source: str, names: Any) -> list[LabelFault]:
+    """Faults of one list of class names.
+
+    Args:
+        source: Where it stands, for messages.
+        names: Any value; a list or tuple of different texts has no fault.
+    """
+    if isinstance(names, str):
+        text = (
+            f'{source}: classes={names!r} is one text, read as {len(names)} '
+            f'classes of one letter; a tuple of one class needs a comma: '
+            f'classes=({names!r},)'
+        )
+        return [LabelFault('class names', text)]
+    if not isinstance(names, (list, tuple)) or not all(
+        isinstance(name, str) and name.strip() for name in names
+    ):
+        text = (
+            f'{source}: classes={names!r} must be a tuple of names, none of '
+            f'them empty'
+        )
+        return [LabelFault('class names', text)]
+    if not names:
+        text = f'{source}: classes is empty; name at least one class'
+        return [LabelFault('class names', text)]
+    faults = []
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        text = (
+            f'{source}: {len(names)} classes, of which {listed(twice)} stands '
+            f'more than once; each name may stand once'
+        )
+        faults.append(LabelFault('class names', text))
+    return faults + case_faults(source, names)
+
+
+def case_faults(source: str, names: Sequence[str]) -> list[LabelFault]:
+    """Names that differ only in upper and lower case, or outer spaces."""
+    spellings: dict[str, set[str]] = {}
+    for name in names:
+        spellings.setdefault(_folded(name), set()).add(name)
+    return [
+        LabelFault(
+            'class names',
+            f'{source}: {" and ".join(map(repr, sorted(same)))} count as '
+            f'different classes; rename one if they are the same',
+            'warning',
+        )
+        for same in spellings.values()
+        if len(same) > 1
+    ]
+
+
+def order_faults(
+    first: ClassList, second: ClassList, mend: str, by_name: bool = False
+) -> list[LabelFault]:
+    """Compare two lists of which position k must be the same class.
+
+    Args:
+        first: The list to compare with.
+        second: The list that is blamed.
+        mend: How to mend it, the end of the message.
+        by_name: Whether the second may have a part of the first's names, in
+            any case in the same order.
+    """
+    ours, theirs = list(first.names), list(second.names)
+    if ours == theirs:
+        return []
+    missing = [name for name in ours if name not in set(theirs)]
+    extra = [name for name in theirs if name not in set(ours)]
+    if not missing and not extra:
+        return [_moved(first, second, ours, theirs, mend)]
+    if by_name and not extra:
+        common = [name for name in ours if name in set(theirs)]
+        if common == theirs:
+            return []
+        return [_moved(first, second, common, theirs, mend)]
+    folded = [[_folded(name) for name in names] for names in (ours, theirs)]
+    if sorted(folded[0]) == sorted(folded[1]):
+        there = next(n for n in missing if _folded(n) == _folded(extra[0]))
+        sorts_otherwise = folded[0] != folded[1]
+        text = (
+            f'{second.source}: class {extra[0]!r} is spelled {there!r} in '
+            f'{first.source}'
+            + (
+                ', which changes the order of the labels'
+                if sorts_otherwise
+                else ''
+            )
+            + f'; {mend}'
+        )
+        level: Level = 'error' if sorts_otherwise else 'warning'
+        return [LabelFault('classes differ', text, level)]
+    parts = []
+    if missing:
+        parts.append(
+            f'lacks class {listed(missing)}, which {first.source} has'
+        )
+    if extra:
+        parts.append(f'has class {listed(extra)}, which {first.source} lacks')
+    # Nothing moves where the shorter list is the beginning of the longer.
+    least = min(len(ours), len(theirs))
+    level = 'warning' if ours[:least] == theirs[:least] else 'error'
+    moved = (
+        ''
+        if level == 'warning'
+        else f'; label {_first_change(ours, theirs)} and those after it are '
+        f'of other classes'
+    )
+    text = f'{second.source}: {" and ".join(parts)}{moved}; {mend}'
+    return [LabelFault('classes differ', text, level)]
+
+
+def _moved(
+    first: ClassList,
+    second: ClassList,
+    ours: list[str],
+    theirs: list[str],
+    mend: str,
+) -> LabelFault:
+    place = _first_change(ours, theirs)
+    text = (
+        f'{second.source}: the classes of {first.source} in another order: '
+        f'label {place} is {theirs[place]!r} here and {ours[place]!r} there; '
+        f'{mend}'
+    )
+    return LabelFault('order of classes', text)
+
+
+def _first_change(ours: Sequence[str], theirs: Sequence[str]) -> int:
+    return next(
+        (k for k, (a, b) in enumerate(zip(ours, theirs)) if a != b),
+        min(len(ours), len(theirs)),
+    )
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

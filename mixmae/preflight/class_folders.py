@@ -1,0 +1,109 @@
+"""Class folders of train, val and test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mixmae.datasets.labels.class_folders import (
+    READ_BY_MMPRETRAIN,
+    ClassFolders,
+    class_folders,
+    folder_faults,
+)
+from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.class_names import stated_names
+from mixmae.preflight.data_sets import (
+    ConfiguredSet,
+    configured_sets,
+    finding,
+    uses_labels,
+)
+
+
+class ClassFolderNames(Check):
+    """Folders that are classes: the same in all splits, and no others."""
+
+    name = 'class folders'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """List the folders of all splits and compare them."""
+        if not uses_labels(planned):
+            return None
+        groups: dict[str, list[tuple[ConfiguredSet, ClassFolders]]] = {}
+        for one in configured_sets(planned):
+            folder = folder_of_classes(one)
+            if folder is not None and folder.is_dir():
+                suffixes = one.config.get('extensions') or READ_BY_MMPRETRAIN
+                split = class_folders(folder, [s.lower() for s in suffixes])
+                groups.setdefault(one.group, []).append((one, split))
+        faults: list[LabelFault] = []
+        for members in groups.values():
+            read = [split for one, split in members if one.is_read]
+            faults += folder_faults(read or [split for _, split in members])
+            # Of what this run does not read, differences are told only.
+            for one, split in members:
+                faults += _stated_faults(one, split)
+                if not one.is_read and read:
+                    faults += [
+                        fault._replace(level='warning')
+                        for fault in folder_faults([read[0], split])
+                        if str(split.folder) in fault.text
+                    ]
+        if not groups:
+            return None
+        compared = ', '.join(
+            f'{len(split.names)} in {split.folder}'
+            for members in groups.values()
+            for _, split in members
+        )
+        unique = list(dict.fromkeys(faults))
+        return finding(f'classes: {compared}', unique)
+
+
+def folder_of_classes(one: ConfiguredSet) -> Path | None:
+    """The folder whose folders are classes; ``None`` for other data sets."""
+    load = getattr(one.type, 'load_data_list', None)
+    qualified = getattr(load, '__qualname__', '')
+    if qualified != 'CustomDataset.load_data_list':
+        return None
+    config = one.config
+    if config.get('ann_file') or not config.get('with_label', True):
+        return None
+    split = config.get('split')
+    prefix = config.get('data_prefix') or split or ''
+    if isinstance(prefix, dict):
+        prefix = prefix.get('img_path') or ''
+    root = Path(config.get('data_root') or '').expanduser()
+    # mmpretrain's ImageNet takes its list instead, if there is one.
+    if split == 'test' or (split and (root / f'meta/{split}.txt').is_file()):
+        return None
+    return root / Path(prefix).expanduser()
+
+
+def _stated_faults(
+    one: ConfiguredSet, split: ClassFolders
+) -> list[LabelFault]:
+    """Class names of the config against the folders that they name."""
+    names = stated_names(one)
+    if not isinstance(names, (list, tuple)) or split.stray:
+        return []
+    level: Level = 'error' if one.is_read else 'warning'
+    if len(names) != len(split.names):
+        text = (
+            f'{one.metainfo_key}: {len(names)} names, {split.folder} has '
+            f'{len(split.names)} class folders ({listed(split.names)}); '
+            f'state as many names as there are folders, in their order'
+        )
+        return [LabelFault('classes differ', text, level)]
+    places = {name: place for place, name in enumerate(split.names)}
+    for place, name in enumerate(names):
+        if places.get(name, place) != place:
+            text = (
+                f'{one.metainfo_key}: label {place} is called {name!r}, and '
+                f'its folder in {split.folder} is {split.names[place]!r}: '
+                f'labels follow the sorted folders; state the names in that '
+                f'order'
+            )
+            return [LabelFault('order of classes', text, level)]
+    return []

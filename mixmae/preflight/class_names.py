@@ -1,0 +1,174 @@
+"""Class names of config, data sets and checkpoint."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mixmae.checkpoints.safe_globals import allowing_safe_globals
+from mixmae.datasets.labels.class_names import (
+    ClassList,
+    name_faults,
+    order_faults,
+)
+from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.data_sets import (
+    ConfiguredSet,
+    built_sets,
+    configured_sets,
+    finding,
+    uses_labels,
+)
+
+SAME_ORDER = 'label k is place k of the list: state the same order for both'
+
+
+class ClassNames(Check):
+    """Class names that a config states: a list of different names."""
+
+    name = 'class names'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Look at ``metainfo.classes``, ``classes`` and palettes."""
+        if not uses_labels(planned):
+            return None
+        faults, compared = [], []
+        for one in configured_sets(planned):
+            names = stated_names(one)
+            if names is None:
+                continue
+            compared.append(one.key.split('.')[0].split('_')[0])
+            found = name_faults(one.metainfo_key, names)
+            faults += found
+            if not any(fault.level == 'error' for fault in found):
+                faults += _palette_faults(one, names)
+        if not compared:
+            return None
+        return finding(f'classes stated for {", ".join(compared)}', faults)
+
+
+class ClassOrder(Check):
+    """Built data sets and the checkpoint give a label the same name."""
+
+    name = 'order of classes'
+    stage = 'built'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Compare the class names of all splits, and of the checkpoint."""
+        assert planned.runner is not None
+        if not uses_labels(planned):
+            return None
+        faults: list[LabelFault] = []
+        lists = []
+        for built in built_sets(planned.runner):
+            if built.classes is None:
+                continue
+            source = f'the {built.split} data'
+            found = name_faults(source, built.classes)
+            faults += found
+            if not any(fault.level == 'error' for fault in found):
+                lists.append(ClassList(source, tuple(built.classes)))
+        for other in lists[1:]:
+            faults += order_faults(lists[0], other, SAME_ORDER)
+        if not lists:
+            return finding('no data set names its classes', faults)
+        compared = [f'{len(one.names)} of {one.source}' for one in lists]
+        stated = checkpoint_classes(planned)
+        if stated is not None:
+            faults += _checkpoint_faults(planned, stated, lists[0])
+            compared.append(f'{len(stated.names)} of the checkpoint')
+        return finding(f'classes: {", ".join(compared)}', faults)
+
+
+def stated_names(one: ConfiguredSet) -> Any:
+    """Class names of a config; those in a file, if it names one."""
+    names = one.classes
+    if isinstance(names, str) and Path(names).expanduser().is_file():
+        text = Path(names).expanduser().read_text(encoding='utf-8')
+        return text.removesuffix('\n').split('\n')
+    return names
+
+
+def checkpoint_classes(planned: PlannedRun) -> ClassList | None:
+    """Class names that the checkpoint to be loaded was trained with."""
+    path = planned.config.get('load_from')
+    loop = str((planned.config.get('test_cfg') or {}).get('type'))
+    # Nearest neighbours need no head.
+    if not path or (planned.mode == 'test' and loop.endswith('KNNTestLoop')):
+        return None
+    if not Path(path).expanduser().is_file():
+        return None
+    try:
+        with allowing_safe_globals():
+            # Tensors stay in the file.
+            content = torch.load(
+                Path(path).expanduser(),
+                map_location='cpu',
+                weights_only=True,
+                mmap=True,
+            )
+        names = content['meta']['dataset_meta']['classes']
+    # Whoever loads it says what is wrong with it.
+    except (
+        OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError,
+        pickle.UnpicklingError,
+    ):  # fmt: skip
+        return None
+    if isinstance(names, str) or not names:
+        return None
+    return ClassList(str(path), tuple(names))
+
+
+def _checkpoint_faults(
+    planned: PlannedRun, stated: ClassList, data: ClassList
+) -> list[LabelFault]:
+    """Differences; a training may start from another task's weights."""
+    continued = planned.mode == 'test' or bool(planned.config.get('resume'))
+    if not continued and set(stated.names) != set(data.names):
+        return []
+    mend = (
+        'its head answers in the order that it was trained with: give the '
+        'data the same order'
+    )
+    return [
+        # Other names of the same classes are no certain fault.
+        fault
+        if continued and fault.kind == 'order of classes'
+        else fault._replace(level='warning')
+        for fault in order_faults(stated, data, mend)
+    ]
+
+
+def _palette_faults(one: ConfiguredSet, names: Any) -> Iterator[LabelFault]:
+    """Of mmseg's data sets, which take no palette of another length."""
+    if not any(
+        base.__name__ == 'BaseSegDataset'
+        for base in getattr(one.type, '__mro__', ())
+    ):
+        return
+    own = getattr(one.type, 'METAINFO', None) or {}
+    palette = (one.config.get('metainfo') or {}).get(
+        'palette', own.get('palette', [])
+    )
+    known = own.get('classes')
+    unknown = [name for name in names if known and name not in known]
+    if unknown:
+        yield LabelFault(
+            'class names',
+            f'{one.metainfo_key}: {unknown[0]!r} is no class of {one.kind}, '
+            f'which has {len(known or ())}; take names of that list, or the '
+            f'type BaseSegDataset',
+        )
+    elif 0 < len(palette) < len(names) or (
+        len(palette) > len(names) and not known
+    ):
+        yield LabelFault(
+            'palette',
+            f'{one.key}.metainfo: {len(names)} classes and a palette of '
+            f'{len(palette)} colours; give one colour for each class',
+        )

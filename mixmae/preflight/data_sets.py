@@ -1,0 +1,212 @@
+"""Data sets of a run: as configured, and as built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DefaultScope
+from mmengine.runner import BaseLoop, Runner
+
+from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.engine.data_paths import data_loaders
+from mixmae.preflight.check import Finding, PlannedRun
+from mixmae.registry import DATASETS
+
+# Loaders that a run of a mode reads; others are compared, with warnings.
+READ = {
+    'train': ('train_dataloader', 'val_dataloader'),
+    'test': ('test_dataloader', 'test_cfg.train_dataloader'),
+}
+# These belong to one task, those of a hook to another.
+OWN = ('', 'train_cfg', 'val_cfg', 'test_cfg')
+
+
+@dataclass(frozen=True)
+class ConfiguredSet:
+    """Config of a data set without wrappers.
+
+    Attributes:
+        key: Its place in the config, as ``--cfg-options`` takes it.
+        group: Sets of one group have the same classes: the loaders of the
+            run, or those of one hook.
+        config: Its config. Read-only.
+        scope: Scope of its type, if that has none.
+        is_read: Whether this run reads it.
+    """
+
+    key: str
+    group: str
+    config: dict
+    scope: str
+    is_read: bool
+
+    @property
+    def kind(self) -> str:
+        """Name of its type, without scope."""
+        kind = self.config.get('type', '')
+        name = kind.__name__ if isinstance(kind, type) else str(kind)
+        return name.split('.')[-1]
+
+    @property
+    def type(self) -> Any:
+        """Its class; ``None`` if no registry has it."""
+        kind = self.config.get('type')
+        if not isinstance(kind, str):
+            return kind
+        try:
+            with DefaultScope.overwrite_default_scope(self.scope):
+                scoped = '.' in kind
+                return DATASETS.get(kind if scoped else f'{self.scope}.{kind}')
+        # Building it will say what is wrong.
+        except Exception:
+            return None
+
+    @property
+    def classes(self) -> Any:
+        """Class names that config or type state, of any type, or ``None``."""
+        metainfo = self.config.get('metainfo') or {}
+        stated = metainfo.get('classes', self.config.get('classes'))
+        if stated is None:
+            stated = (getattr(self.type, 'METAINFO', None) or {}).get(
+                'classes'
+            )
+        return stated
+
+    @property
+    def metainfo_key(self) -> str:
+        """Key of the class names."""
+        own = 'classes' in self.config
+        return f'{self.key}.classes' if own else f'{self.key}.metainfo.classes'
+
+    def path(self, *names: str) -> Path | None:
+        """File or folder that the first name with a value states.
+
+        Args:
+            names: Keys of ``data_prefix``, or 'ann_file'.
+        """
+        root = self.config.get('data_root') or ''
+        prefix = self.config.get('data_prefix') or {}
+        if isinstance(prefix, str):
+            prefix = dict.fromkeys(('img', 'img_path'), prefix)
+        for name in names:
+            value = (
+                self.config.get('ann_file')
+                if name == 'ann_file'
+                else prefix.get(name)
+            )
+            if isinstance(value, str) and value:
+                return Path(root, value).expanduser()
+        if 'ann_file' in names or not root:
+            return None
+        return Path(root).expanduser()
+
+
+def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
+    """Data sets of a config's loaders, those in wrappers too, each once."""
+    found: list[ConfiguredSet] = []
+    scope = str(planned.config.get('default_scope') or 'mmengine')
+    for key, loader in data_loaders(planned.config):
+        place = key.rpartition('.')[0]
+        group = '' if place in OWN else place
+        read = key in READ[planned.mode]
+        for name, config in _inner(f'{key}.dataset', loader.get('dataset')):
+            one = ConfiguredSet(name, group, config, scope, read)
+            if not any(
+                _same(one.config, other.config) and group == other.group
+                for other in found
+            ):
+                found.append(one)
+    # The run's own first, and of those the first that it reads.
+    return sorted(found, key=lambda one: (one.group, not one.is_read))
+
+
+def uses_labels(planned: PlannedRun) -> bool:
+    """Whether a run of the mode looks at labels: pretraining does not."""
+    config = planned.config
+    model = str((config.get('model') or {}).get('type')).split('.')[-1]
+    loop = str((config.get('test_cfg') or {}).get('type')).split('.')[-1]
+    if model != 'MaskedImageModel':
+        return True
+    return planned.mode == 'test' and loop == 'KNNTestLoop'
+
+
+@dataclass(frozen=True)
+class BuiltSet:
+    """Data set of a loader, without wrappers.
+
+    Attributes:
+        split: 'train', 'val', 'test', or 'neighbours' of a kNN test.
+        dataset: The data set.
+    """
+
+    split: str
+    dataset: BaseDataset
+
+    @property
+    def classes(self) -> Any:
+        """Its class names, of any type, or ``None``."""
+        return self.dataset.metainfo.get('classes')
+
+
+def built_sets(runner: Runner) -> list[BuiltSet]:
+    """Data sets of the loops that a runner has built, each once."""
+    found: list[BuiltSet] = []
+    for split in ('train', 'val', 'test'):
+        loop = getattr(runner, f'_{split}_loop', None)
+        if not isinstance(loop, BaseLoop):
+            continue
+        loaders = [(split, loop.dataloader)]
+        if split == 'test' and hasattr(loop, 'train_dataloader'):
+            loaders.insert(0, ('neighbours', loop.train_dataloader))
+        for name, loader in loaders:
+            for dataset in _unwrapped(loader.dataset):
+                if not any(dataset is other.dataset for other in found):
+                    found.append(BuiltSet(name, dataset))
+    return found
+
+
+def finding(
+    compared: str,
+    faults: Sequence[LabelFault],
+    notes: Sequence[str] = (),
+) -> Finding:
+    """Finding of some faults."""
+    return Finding(
+        compared,
+        tuple(one.text for one in faults if one.level == 'error'),
+        tuple(one.text for one in faults if one.level != 'error'),
+        tuple(notes),
+    )
+
+
+def _inner(key: str, config: Any) -> Iterator[tuple[str, dict]]:
+    if isinstance(config, (list, tuple)):
+        for index, one in enumerate(config):
+            yield from _inner(f'{key}.{index}', one)
+    elif isinstance(config, dict):
+        below = [k for k in ('dataset', 'datasets') if k in config]
+        for name in below:
+            yield from _inner(f'{key}.{name}', config[name])
+        if not below and 'type' in config:
+            yield key, config
+
+
+def _same(one: dict, other: dict) -> bool:
+    keys = {'pipeline', 'test_mode', 'indices'}
+    return {k: v for k, v in one.items() if k not in keys} == {
+        k: v for k, v in other.items() if k not in keys
+    }
+
+
+def _unwrapped(dataset: Any) -> Iterator[BaseDataset]:
+    if isinstance(dataset, BaseDataset):
+        yield dataset
+    elif hasattr(dataset, 'datasets'):
+        for one in dataset.datasets:
+            yield from _unwrapped(one)
+    elif hasattr(dataset, 'dataset'):
+        yield from _unwrapped(dataset.dataset)

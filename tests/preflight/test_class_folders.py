@@ -1,0 +1,99 @@
+"""Class folders that shift labels are refused before a training."""
+
+import shutil
+
+import pytest
+
+from tests.preflight.labelled_sets import (
+    checked,
+    class_set,
+    classification,
+    preflight,
+    told,
+)
+
+pytest.importorskip('mmpretrain')
+
+
+def test_sound_folders_have_no_finding(tmp_path, capsys):
+    root = class_set(tmp_path / 'data')
+    findings, raised = preflight(classification(root), tmp_path, num_classes=3)
+    assert raised is None
+    assert told(findings) == []
+    assert 'class folders' in findings
+    assert checked(capsys, 'class-folders', root) == []
+
+
+@pytest.mark.parametrize(
+    'train, val, words',
+    [
+        ('abc', 'bc', 'val: lacks class a'),
+        ('abc', 'ac', 'val: lacks class b'),
+        ('abc', 'abcd', 'val: has class d'),
+        (['apple', 'Cat'], ['apple', 'cat'], "class 'cat' is spelled 'Cat'"),
+        (['a', 'b', '__MACOSX'], 'ab', '__MACOSX counts as a class'),
+        (
+            {'.ipynb_checkpoints': 0, 'a': 2, 'b': 2},
+            'ab',
+            '.ipynb_checkpoints counts as a class',
+        ),
+        (['cat', 'Cat', 'dog'], ['cat', 'Cat', 'dog'], "'Cat' and 'cat'"),
+        ({'a': 2, 'b': 0}, 'ab', 'no image'),
+    ],
+)
+def test_both_report(tmp_path, capsys, train, val, words):
+    root = class_set(tmp_path / 'data', train, val)
+    count = len(train)
+    findings, _ = preflight(classification(root), tmp_path, num_classes=count)
+    assert any(words in line for line in told(findings)), told(findings)
+    lines = checked(capsys, 'class-folders', root)
+    assert any(
+        words in line and line.startswith('problem') for line in lines
+    ), lines
+
+
+@pytest.mark.parametrize('val', ['bc', 'ac'])
+def test_shifted_labels_are_refused(tmp_path, val):
+    """An empty folder keeps the place of a class, as the line says."""
+    root = class_set(tmp_path / 'data', 'abc', val)
+    config = classification(root)
+    findings, raised = preflight(config, tmp_path, num_classes=3)
+    assert raised is not None and 'empty folder keeps the place' in str(raised)
+    (missing,) = set('abc') - set(val)
+    (root / 'val' / missing).mkdir()
+    findings, raised = preflight(config, tmp_path, num_classes=3)
+    assert raised is None
+    assert any('no image' in line for line in told(findings))
+
+
+def test_names_in_another_order_than_the_folders(tmp_path):
+    root = class_set(tmp_path / 'data', ['cat', 'cow'], ['cat', 'cow'])
+    for names, fault in ((('cat', 'cow'), False), (('cow', 'cat'), True)):
+        config = classification(root, metainfo=dict(classes=names))
+        _, raised = preflight(config, tmp_path)
+        assert (raised is not None) == fault
+    assert "called 'cow'" in str(raised)
+
+
+def test_other_names_for_folders_are_right(tmp_path):
+    """As ImageNet's, whose folders are numbers."""
+    root = class_set(tmp_path / 'data', ['n1', 'n2'], ['n1', 'n2'])
+    config = classification(root, metainfo=dict(classes=('tench', 'shark')))
+    findings, raised = preflight(config, tmp_path)
+    assert raised is None and told(findings) == []
+
+
+def test_a_test_set_of_the_config_is_compared_too(tmp_path):
+    root = class_set(tmp_path / 'data')
+    shutil.copytree(root / 'val', root / 'test')
+    config = classification(root)
+    config.test_dataloader = dict(
+        dataset=dict(config.val_dataloader.dataset, data_prefix='test')
+    )
+    findings, raised = preflight(config, tmp_path, num_classes=3)
+    assert raised is None and told(findings) == []
+    shutil.rmtree(root / 'test' / 'a')
+    findings, raised = preflight(config, tmp_path, num_classes=3)
+    # The training does not read it.
+    assert raised is None
+    assert any('test: lacks class a' in line for line in told(findings))
