@@ -24,6 +24,7 @@ from mixmae.engine.command_line import (
 )
 from mixmae.engine.failure_report import end_workers
 from mixmae.engine.hooks.overwrite_hook import OverwriteHook
+from mixmae.engine.hooks.restart_schedule_hook import RestartScheduleHook
 from mixmae.engine.loader_limits import limit_loaders
 from mixmae.engine.process_group import (
     first_rank,
@@ -32,8 +33,15 @@ from mixmae.engine.process_group import (
 )
 from mixmae.engine.runner_choice import build_runner, check_engine
 from mixmae.engine.work_dir_lock import WorkDirLock
-from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.folder_check import FolderCheck
+from mixmae.preflight.resume_check import (
+    ResumeData,
+    ResumeSettings,
+    changes,
+    keep_settings,
+)
+from mixmae.preflight.resume_rules import Difference, Verdict
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import apply_start, choose_start, nothing_left
 
@@ -50,6 +58,13 @@ def parse_args() -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='go on from a checkpoint; without a value (or with "auto") from '
         'the last one in the work folder, if there is one',
+    )
+    parser.add_argument(
+        '--resume-with',
+        choices=['config', 'checkpoint'],
+        help='with --resume, where learning rate, schedule, number of epochs '
+        'or precision differ: take those of the config, or keep those of the '
+        'checkpoint',
     )
     parser.add_argument(
         '--overwrite',
@@ -118,6 +133,8 @@ def drop_validation(cfg: Config) -> None:
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Write the training's own arguments into the config."""
+    if args.resume_with and args.resume is None and not cfg.get('resume'):
+        raise ConfigError('--resume-with has no effect without --resume')
     if args.amp:
         set_precision(cfg)
     if args.no_validate:
@@ -146,13 +163,20 @@ def main() -> None:
     on_main_rank(lambda: acquire(locks) if first_rank(cfg) else None)
     start = on_main_rank(lambda: choose_start(cfg, args.resume, folders))
     apply_start(cfg, start)
-    line = nothing_left(cfg, start, folders) if start else None
-    if line and not args.preflight_only:
-        if first_rank(cfg):
-            print(line)
-        return
     check = FolderCheck(folders, start, args.overwrite)
-    preflight = run_preflight(check)
+    checks: list[Check] = [check]
+    changed: list[Difference] = []
+    if start is not None:
+        changed = changes(start, cfg)
+        if args.resume_with == 'checkpoint':
+            keep_settings(cfg, changed)
+        line = nothing_left(cfg, start, folders)
+        if line and not args.preflight_only:
+            if first_rank(cfg):
+                print(line)
+            return
+        checks += [ResumeSettings(start, args.resume_with), ResumeData(start)]
+    preflight = run_preflight(*checks)
     planned = PlannedRun('train', cfg, args.cfg_options or {})
     preflight.run('config', planned)
     limit_loaders(cfg)
@@ -171,6 +195,9 @@ def main() -> None:
     runner.register_hook(
         PreflightHook(preflight, planned, only=args.preflight_only)
     )
+    chosen = any(one.verdict is Verdict.CHOSEN for one in changed)
+    if args.resume_with == 'config' and chosen:
+        runner.register_hook(RestartScheduleHook())
     if args.overwrite:
         runner.register_hook(OverwriteHook(folders, check.obstacles()))
     runner.train()

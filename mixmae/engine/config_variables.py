@@ -43,7 +43,7 @@ class VariableError(ValueError):
     """A variable cannot be set, or nothing of the run depends on it."""
 
 
-def is_variable(cfg: Config, key: str) -> bool:
+def is_variable(cfg: Mapping[str, Any], key: str) -> bool:
     """Whether a top-level key is a variable that no runner reads."""
     if key == 'data_preprocessor':
         # The one within the model wins.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import platform
@@ -16,26 +15,13 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mixmae
 from mixmae.checkpoints.config_text import parse_config_text
+from mixmae.engine.config_variables import is_variable
 from mixmae.engine.image_names import ImageNames
 from mixmae.engine.loops.loader_shape import KEY as LOADER
 from mixmae.engine.loops.loader_shape import LoaderShape
 
 # Name in the meta of a checkpoint.
 KEY = 'run'
-# Keys that MMEngine's runner reads, but does not name among its arguments.
-EXTRA_KEYS = (
-    'activation_checkpointing',
-    'compile',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'model_wrapper_cfg',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-)
-RUNNER_KEYS = frozenset(
-    {*inspect.signature(Runner).parameters, *EXTRA_KEYS} - {'cfg'}
-)
 
 
 @dataclass(frozen=True)
@@ -159,31 +145,26 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keys of a config that the runner reads, as plain values.
 
     Values that are written differently and mean the same become equal: a
-    tuple and a list, 1 and 1.0, a type with and without the scope of this
-    package, ``None`` and a key left out. Names that a config defines for
-    itself are left out.
+    tuple and a list, 1 and 1.0, ``None`` and a key left out. Names that a
+    config defines for itself are left out.
     """
     if hasattr(config, 'to_dict'):
         config = config.to_dict()
     return {
         key: plain(value)
         for key, value in config.items()
-        if key in RUNNER_KEYS and value is not None
+        if value is not None and not is_variable(config, key)
     }
 
 
 def plain(value: Any) -> Any:
     """A value of a config as JSON has it."""
     if isinstance(value, Mapping):
-        found = {
+        return {
             str(key): plain(one)
             for key, one in value.items()
             if one is not None
         }
-        kind = found.get('type')
-        if isinstance(kind, str):
-            found['type'] = kind.removeprefix('mixmae.')
-        return found
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     if isinstance(value, (set, frozenset)):

@@ -33,7 +33,8 @@ def test_train_resume_and_test(monkeypatch, odd, capsys):
     run = odd.parent / 'a run'
     call_tool(monkeypatch, TRAIN, odd)
     assert (run / 'epoch_1.pth').is_file()
-    again = ('--resume', '--cfg-options', 'train_cfg.max_epochs=2')
+    again = ('--resume', '--resume-with', 'config')
+    again += ('--cfg-options', 'train_cfg.max_epochs=2')
     call_tool(monkeypatch, TRAIN, odd, *again)
     out = odd.parent / 'out ü.json'
     call_tool(monkeypatch, TEST, odd, run / 'epoch_2.pth', '--out', out)

@@ -113,7 +113,7 @@ def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
     # Workers that hang would be waited for.
     ended = []
     monkeypatch.setattr(failure_report, 'end_workers', lambda: ended.append(1))
-    call_tool(monkeypatch, *arguments, '--resume')
+    call_tool(monkeypatch, *arguments, '--resume', '--resume-with', 'config')
     assert ended and (work_dir / 'epoch_3.pth').is_file()
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
     rows = [json.loads(line) for line in logs[-1].read_text().splitlines()]

@@ -1,0 +1,200 @@
+"""Checks that a resumed run is the run of its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from mmengine.config import Config
+
+from mixmae.engine.checkpoint_search import StartPoint
+from mixmae.engine.run_record import RunRecord, plain_config
+from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
+from mixmae.preflight.resume_rules import Difference, Verdict, differences
+
+FLAG = '--resume-with'
+Choice = Literal['config', 'checkpoint']
+# Lines for one run, and characters of a value in them.
+LINES = 8
+WIDTH = 120
+
+
+class ResumeSettings(Check):
+    """Compares the config of a resumed run with that of its checkpoint.
+
+    Args:
+        start: Checkpoint that the run goes on from.
+        choice: Whose values of settings that may change take effect.
+    """
+
+    name: ClassVar[str] = 'resumed config'
+    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+
+    def __init__(self, start: StartPoint, choice: Choice | None) -> None:
+        self.start = start
+        self.choice = choice
+
+    def run(self, planned: PlannedRun) -> Finding:
+        """Compare."""
+        start = self.start
+        if start.record is None:
+            return Finding(
+                f'{start.path} without settings',
+                warnings=(
+                    f'{start.path} does not say with which settings it was '
+                    f'written: they are not compared with those of this run',
+                ),
+            )
+        found = changes(start, planned.config)
+        errors = [
+            _refusal(one, start)
+            for one in found
+            if one.verdict is Verdict.REFUSED
+        ]
+        if self.choice is None:
+            errors += [
+                _question(one)
+                for one in found
+                if one.verdict is Verdict.CHOSEN
+            ]
+        if len(errors) > LINES:
+            more = len(errors) - LINES
+            errors = [*errors[:LINES], f'{more} further settings differ']
+        return Finding(
+            f'{len(found)} settings differ from those of {start.path}',
+            tuple(errors),
+        )
+
+
+class ResumeData(Check):
+    """Compares images and loading of a resumed run with its checkpoint's.
+
+    Args:
+        start: Checkpoint that the run goes on from.
+    """
+
+    name: ClassVar[str] = 'resumed data'
+    stage: ClassVar[Stage] = 'built'
+    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+
+    def __init__(self, start: StartPoint) -> None:
+        self.start = start
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Compare."""
+        then = self.start.record
+        if planned.runner is None or then is None:
+            return None
+        now = RunRecord.of(planned.runner)
+        compared = f'{now.loader}'
+        if then.loader is not None and then.loader != now.loader:
+            return Finding(
+                compared,
+                (
+                    f'{self.start.path} was written with {then.loader}, and '
+                    f'this run has {now.loader}: resume with the same number '
+                    f'of images, batch size, accumulation and ranks, or '
+                    f'{_new_run(self.start)}',
+                ),
+            )
+        return self._names(then, now, compared, planned.config)
+
+    def _names(
+        self, then: RunRecord, now: RunRecord, compared: str, cfg: Config
+    ) -> Finding:
+        moved = [
+            one
+            for one in changes(self.start, cfg)
+            if one.verdict is Verdict.NAMES
+        ]
+        digests = [
+            record.images.digest if record.images else None
+            for record in (then, now)
+        ]
+        if None not in digests:
+            if digests[0] == digests[1]:
+                return Finding(f'{compared} of the same names')
+            return Finding(
+                compared,
+                (
+                    f'the training images are not those of {self.start.path}: '
+                    f'their names, order or labels differ (the number is '
+                    f'{now.images.count if now.images else 0:,}). Bring back '
+                    f'the same files, or {_new_run(self.start)}',
+                ),
+            )
+        if not moved:
+            return Finding(compared)
+        line = (
+            f'{moved[0].key}={_shown(moved[0].now)}, and {self.start.path} '
+            f'was written with {_shown(moved[0].then)}; it cannot be told '
+            f'whether the images are the same, for their names are not known'
+        )
+        if then.images is None:
+            return Finding(compared, warnings=(line,))
+        return Finding(
+            compared, (f'{line}: set it back, or {_new_run(self.start)}',)
+        )
+
+
+def changes(start: StartPoint, cfg: Config) -> list[Difference]:
+    """Settings in which a config differs from that of a checkpoint."""
+    if start.record is None:
+        return []
+    found = differences(start.record.config, plain_config(cfg))
+    seed = (cfg.get('randomness') or {}).get('seed')
+    if start.seed is not None and seed != start.seed:
+        key = 'randomness.seed'
+        found.append(Difference(key, start.seed, seed, Verdict.REFUSED))
+    return found
+
+
+def keep_settings(cfg: Config, found: Sequence[Difference]) -> None:
+    """Take settings that may be chosen from the checkpoint.
+
+    Args:
+        cfg: Is changed.
+        found: Of ``changes``.
+    """
+    for one in found:
+        if one.verdict is not Verdict.CHOSEN:
+            continue
+        *parents, name = one.key.split('.')
+        place: Any = cfg
+        for parent in parents:
+            if place.get(parent) is None:
+                place[parent] = {}
+            place = place[parent]
+        if one.then is None:
+            place.pop(name, None)
+        else:
+            place[name] = one.then
+
+
+def _refusal(one: Difference, start: StartPoint) -> str:
+    return (
+        f'{one.key}={_shown(one.now)}, and {start.path} was written with '
+        f'{_shown(one.then)}: set it back, or {_new_run(start)}'
+    )
+
+
+def _question(one: Difference) -> str:
+    return (
+        f'{one.key}={_shown(one.now)}, and the checkpoint was written with '
+        f'{_shown(one.then)}: {FLAG} config takes the value of the config, '
+        f'{FLAG} checkpoint keeps that of the checkpoint'
+    )
+
+
+def _new_run(start: StartPoint) -> str:
+    return (
+        f'start a new run from the weights with another --work-dir and '
+        f'--cfg-options load_from={start.path}'
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return 'nothing'
+    text = repr(value)
+    return text if len(text) <= WIDTH else f'{text[:WIDTH]}...'
