@@ -129,7 +129,7 @@ def method(name: str, backbone: str) -> dict[str, dict]:
 
 
 def pair_config(
-    backbone: str, method_name: str, **changes: dict
+    backbone: str, method_name: str, /, **changes: dict
 ) -> dict[str, dict]:
     """The config of a whole model.
 
@@ -154,7 +154,9 @@ def pair_config(
     }
 
 
-def pair_model(backbone: str, method_name: str, **changes: dict) -> nn.Module:
+def pair_model(
+    backbone: str, method_name: str, /, **changes: dict
+) -> nn.Module:
     """A model with random weights everywhere, biases and tokens included.
 
     Args:

@@ -18,8 +18,6 @@ from mixmae.registry import MODEL_WRAPPERS
 
 # Of ours, and of mmpretrain's ViT.
 BLOCKS = ('TransformerBlock', 'TransformerEncoderLayer')
-# What a block is called by, other than as a whole.
-DOORS = ('attend', 'transform')
 # Before, gloo added gradients where it should have averaged them.
 TORCH = '2.10'
 
@@ -99,19 +97,13 @@ def _split(
     module: nn.Module, blocks: list[nn.Module], reshard_after_forward: bool
 ) -> nn.Module:
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import (
-        fully_shard,
-        register_fsdp_forward_method,
-    )
+    from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(get_device(), (get_world_size(),))
     for block in blocks:
         fully_shard(
             block, mesh=mesh, reshard_after_forward=reshard_after_forward
         )
-        for door in DOORS:
-            if hasattr(block, door):
-                register_fsdp_forward_method(block, door)
     fully_shard(module, mesh=mesh)
     for part in module.modules():
         if any(True for _ in part.parameters(recurse=False)):

@@ -14,6 +14,11 @@ from mixmae.models.layers.log_coordinate_bias import (
     LogCoordinateBias,
     TokenPairs,
 )
+from mixmae.models.layers.plain_module import (
+    is_plain,
+    replaceable,
+    takes_custom_backward,
+)
 from mixmae.models.layers.position_bias import (
     OffsetBias,
     RelativePositionBias,
@@ -68,6 +73,7 @@ class AttentionHeads(nn.Module):
         return self.heads(x.masked_fill(~layout.real, 0))
 
 
+@replaceable
 class SelfAttention(AttentionHeads):
     """Multi-head self-attention of all tokens of a sequence."""
 
@@ -78,6 +84,7 @@ class SelfAttention(AttentionHeads):
         return self.proj(out.transpose(1, 2).flatten(2))
 
 
+@replaceable
 class WindowAttention(AttentionHeads):
     """Self-attention within windows, with relative position biases.
 
@@ -147,7 +154,11 @@ class WindowAttention(AttentionHeads):
 
     def _recomputed(self, qkv: Tensor) -> bool:
         """Whether the backward pass computes the scores again."""
-        if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        bias = self.position_bias
+        plain = is_plain(bias, RelativePositionBias) or is_plain(
+            bias, LogCoordinateBias
+        )
+        if not plain or not takes_custom_backward():
             return False
         if self.scores == 'auto':
             return qkv.device.type == 'cpu'
@@ -201,8 +212,7 @@ class WindowAttention(AttentionHeads):
         self, qkv: Tensor, pairs: TokenPairs, allow: Tensor | None
     ) -> Tensor:
         """(B, nW, N, 3, h, d) -> (B, nW, N, C), with biases per image."""
-        assert isinstance(self.position_bias, LogCoordinateBias)
-        bias = self.position_bias.among(pairs).to(qkv.dtype)
+        bias = self.position_bias(pairs).to(qkv.dtype)
         if allow is not None:
             bias = bias.masked_fill(~allow[:, :, None], -torch.inf)
         query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).flatten(1, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from mixmae.models.layers.attention import SelfAttention
+from mixmae.models.layers.plain_module import keeps_forward
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 from mixmae.models.layers.transformer_block import TransformerBlock
 
@@ -50,9 +51,10 @@ class Decoder(nn.Module):
                 SelfAttention(embed_dims, num_heads),
                 mlp_ratio,
                 norm_eps=norm_eps,
-                with_cp=with_cp,
+                # The backward pass starts there: recomputing saves nothing.
+                with_cp=with_cp if with_cp is not True else i < depth - 1,
             )
-            for _ in range(depth)
+            for i in range(depth)
         )
         self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.predict = nn.Linear(embed_dims, out_channels)
@@ -74,11 +76,11 @@ class Decoder(nn.Module):
         for block in self.blocks[:-1]:
             x = block(x)
         last = self.blocks[-1]
-        assert isinstance(last, TransformerBlock)
-        x = last.attend(x)
-        if wanted is not None:
-            x = x.flatten(0, 1).index_select(0, wanted)
-        return last.transform(x)
+        if wanted is None:
+            return last(x)
+        if keeps_forward(last, TransformerBlock):
+            return last(x, wanted=wanted)
+        return last(x).flatten(0, 1).index_select(0, wanted)
 
     def pixels(self, x: Tensor) -> Tensor:
         """Decoded tokens (..., D) -> predictions (..., out_channels)."""

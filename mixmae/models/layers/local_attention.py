@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from mixmae.models.layers.attention import AttentionHeads
+from mixmae.models.layers.plain_module import replaceable
 from mixmae.models.layers.windows import Layout
 
 
+@replaceable
 class LocalAttention(AttentionHeads):
     """Twins' locally-grouped self-attention (2104.13840, section 3.2)."""
 

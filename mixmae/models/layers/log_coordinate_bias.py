@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.biased_attention import biases
+from mixmae.models.layers.plain_module import replaceable
 from mixmae.models.layers.position_bias import OffsetBias
 
 
@@ -63,6 +64,7 @@ class TokenPairs(NamedTuple):
         return _pairs(steps) * self.step
 
 
+@replaceable
 class LogCoordinateBias(OffsetBias):
     """An MLP that gives each offset its bias, for any coordinates.
 
@@ -91,6 +93,19 @@ class LogCoordinateBias(OffsetBias):
         self.act = nn.ReLU()
         self.fc2 = nn.Linear(hidden_dims, num_heads)
 
+    def forward(self, tokens: Tensor | TokenPairs | None = None) -> Tensor:
+        """The biases among some tokens.
+
+        Args:
+            tokens: see ``OffsetBias``; or the pairs of gathered tokens.
+
+        Returns:
+            (heads, N, N), or (B, nW, heads, N, N) of pairs.
+        """
+        if isinstance(tokens, TokenPairs):
+            return self.among(tokens)
+        return super().forward(tokens)
+
     def rows(self) -> Tensor:
         """The biases of a dense window's offsets, (offsets, heads)."""
         reach = self.window - 1
@@ -100,7 +115,9 @@ class LogCoordinateBias(OffsetBias):
 
     def at(self, offsets: Tensor) -> Tensor:
         """The biases of offsets (..., 2), in tokens: (..., heads)."""
-        offsets = offsets.to(self.fc1.weight.dtype)
+        # Whatever replaced fc1 need not have a weight.
+        floats = (x for x in self.parameters() if x.is_floating_point())
+        offsets = offsets.to(next(floats, offsets.float()).dtype)
         scaled = offsets.sign() * offsets.abs().log1p()
         return self.fc2(self.act(self.fc1(scaled)))
 

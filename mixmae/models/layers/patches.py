@@ -5,8 +5,12 @@ Axes: B images, H and W a grid, C channels.
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from mixmae.models.layers.plain_module import is_plain
 
 
 class PatchEmbed(nn.Module):
@@ -42,7 +46,8 @@ class PatchEmbed(nn.Module):
         pad_h, pad_w = (-side % self.patch_size for side in images.shape[-2:])
         if pad_h or pad_w:
             images = F.pad(images, (0, pad_w, 0, pad_h))
-        return self.norm(_disjoint_conv(images.movedim(1, -1), self.proj))
+        tokens = _patch_conv(images.movedim(1, -1), self.proj, self.patch_size)
+        return self.norm(tokens)
 
 
 class PatchMerging(nn.Module):
@@ -102,23 +107,37 @@ class ConvMerging(nn.Module):
         pad_h, pad_w = (-side % 2 for side in x.shape[1:3])
         if pad_h or pad_w:
             x = F.pad(x, (0, 0, 0, pad_w, 0, pad_h))
-        return _disjoint_conv(x, self.proj)
+        return _patch_conv(x, self.proj, 2)
 
 
-def _disjoint_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """A convolution whose windows neither overlap nor leave gaps.
+def is_patch_conv(conv: nn.Module, side: int) -> TypeGuard[nn.Conv2d]:
+    """Whether a module is a plain convolution of side x side patches."""
+    return (
+        is_plain(conv, nn.Conv2d)
+        and conv.kernel_size == conv.stride == (side, side)
+        and conv.padding == (0, 0)
+        and conv.dilation == (1, 1)
+        and conv.groups == 1
+    )
 
-    One matrix product, and the channels come out last. On a CPU the patch
-    embedding so takes half the time, forward and backward.
+
+def _patch_conv(x: Tensor, conv: nn.Module, side: int) -> Tensor:
+    """A convolution whose patches neither overlap nor leave gaps.
+
+    As one matrix product, whose channels come out last. On a CPU the patch
+    embedding so takes half the time, forward and backward. Whatever replaced
+    the convolution is called.
 
     Args:
-        x: (B, H, W, C), windows side by side.
-        conv: its stride is its kernel's side.
+        x: (B, H, W, C), patches side by side.
+        conv: the convolution, or what replaced it.
+        side: of a patch.
 
     Returns:
         (B, h, w, C').
     """
-    side = conv.stride[0]
+    if not is_patch_conv(conv, side):
+        return conv(x.movedim(-1, 1)).movedim(1, -1)
     x = x.unflatten(2, (-1, side)).unflatten(1, (-1, side))
     # As the weights lie: channels first.
     x = x.permute(0, 1, 3, 5, 2, 4).flatten(3)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mixmae.models.layers.bias_resize import check_method, resize_table
 from mixmae.models.layers.biased_attention import biases
+from mixmae.models.layers.plain_module import replaceable
 
 
 class OffsetBias(nn.Module, ABC):
@@ -50,6 +51,7 @@ class OffsetBias(nn.Module, ABC):
         """The biases of all offsets, ((2 window - 1)^2, heads)."""
 
 
+@replaceable
 class RelativePositionBias(OffsetBias):
     """A learned table of biases.
 

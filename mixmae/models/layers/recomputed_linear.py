@@ -8,12 +8,29 @@ nothing more: the backward pass applies norm or activation once again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from mixmae.models.layers.plain_module import is_plain
+
+
+def is_norm(part: nn.Module) -> TypeGuard[nn.LayerNorm]:
+    """Whether ``linear_of_norm`` may compute this norm."""
+    return is_plain(part, nn.LayerNorm) and part.weight is not None
+
+
+def is_gelu(part: nn.Module) -> bool:
+    """Whether ``linear_of_gelu`` computes this activation."""
+    return is_plain(part, nn.GELU) and part.approximate == 'none'
+
+
+def is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether both may compute this linear map."""
+    return is_plain(part, nn.Linear)
 
 
 def linear_of_norm(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
@@ -103,21 +120,6 @@ class _LinearOfGelu(torch.autograd.Function):
         grad_x = torch.matmul(grad, weight, out=activated)
         torch.ops.aten.gelu_backward.grad_input(grad_x, x, grad_input=grad_x)
         return grad_x, grad_weight, grad_bias
-
-
-def is_plain(*parts: nn.Module) -> bool:
-    """Whether norms, GELUs and linear maps are nothing more than that.
-
-    What was put in their place (an adapter, another activation), or hooks on
-    them, would be passed over.
-    """
-    return all(
-        type(part) in (nn.LayerNorm, nn.Linear, nn.GELU)
-        and getattr(part, 'approximate', 'none') == 'none'
-        and not part._forward_hooks
-        and not part._forward_pre_hooks
-        for part in parts
-    )
 
 
 def _cast(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mixmae.models.layers.patches import is_patch_conv
+
 REDUCTIONS = ('conv', 'pool')
 
 
@@ -45,8 +47,8 @@ class SpatialReduction(nn.Module):
                 f'{side}'
             )
         self.pool = kind == 'pool'
-        kernel = 1 if self.pool else side
-        self.proj = nn.Conv2d(embed_dims, embed_dims, kernel, stride=kernel)
+        self.side = side = 1 if self.pool else side
+        self.proj = nn.Conv2d(embed_dims, embed_dims, side, stride=side)
         self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
@@ -58,10 +60,17 @@ class SpatialReduction(nn.Module):
         """
         if real is not None:
             x = x.masked_fill(~real, 0)
-        if not self.pool:
-            # The convolution of a cell on its own is a matrix product.
-            weight = self.proj.weight.permute(0, 2, 3, 1).flatten(1)
-            return self.norm(F.linear(x.flatten(2), weight, self.proj.bias))
-        x = x.mean(2) if real is None else x.sum(2) / real.sum(2)
-        weight = self.proj.weight.flatten(1)
-        return self.norm(F.linear(x, weight, self.proj.bias))
+        if self.pool:
+            mean = x.mean(2) if real is None else x.sum(2) / real.sum(2)
+            x = mean[:, :, None]
+        return self.norm(self._project(x))
+
+    def _project(self, x: Tensor) -> Tensor:
+        """Convolves each cell by itself, (B, M, side^2, C) -> (B, M, C)."""
+        proj, side = self.proj, self.side
+        if is_patch_conv(proj, side):
+            # Of a cell on its own that is a matrix product.
+            weight = proj.weight.permute(0, 2, 3, 1).flatten(1)
+            return F.linear(x.flatten(2), weight, proj.bias)
+        cells = x.flatten(0, 1).unflatten(1, (side, side)).movedim(-1, 1)
+        return proj(cells).flatten(1).unflatten(0, x.shape[:2])

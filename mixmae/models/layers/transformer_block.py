@@ -8,8 +8,15 @@ from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.layers.attention import AttentionHeads
 from mixmae.models.layers.drop_path import DropPath
-from mixmae.models.layers.recomputed_linear import (
+from mixmae.models.layers.plain_module import (
     is_plain,
+    replaceable,
+    takes_custom_backward,
+)
+from mixmae.models.layers.recomputed_linear import (
+    is_gelu,
+    is_linear,
+    is_norm,
     linear_of_gelu,
     linear_of_norm,
 )
@@ -17,6 +24,7 @@ from mixmae.models.layers.recomputed_linear import (
 RECOMPUTED = (False, 'pointwise', 'mlp', True)
 
 
+@replaceable
 class MLP(nn.Module):
     """Two linear layers with a GELU between them.
 
@@ -40,6 +48,7 @@ class MLP(nn.Module):
         return linear_of_gelu(linear_of_norm(x, norm, self.fc1), self.fc2)
 
 
+@replaceable
 class TransformerBlock(nn.Module):
     """Attention and MLP, each normalised before and added to its input.
 
@@ -52,9 +61,9 @@ class TransformerBlock(nn.Module):
         norm_eps: epsilon of the layer norms.
         with_cp: what the backward pass recomputes to save memory, one of
             ``RECOMPUTED``: nothing; the norms and the GELU, which costs
-            little; those and the MLP's first map; or the whole block. Norms,
-            GELUs and linear maps that were replaced or bear hooks are called
-            as modules and repeat nothing.
+            little; those and the MLP's first map; or the whole block. Parts
+            that were replaced or have hooks are called as modules, and
+            neither they nor their neighbours recompute anything.
 
     Raises:
         ValueError: another ``with_cp``.
@@ -82,18 +91,31 @@ class TransformerBlock(nn.Module):
         self.mlp = MLP(embed_dims, mlp_ratio)
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor, *context: object) -> Tensor:
+    def forward(
+        self, x: Tensor, *context: object, wanted: Tensor | None = None
+    ) -> Tensor:
+        """(..., N, C) -> (..., N, C), or (n, C) of the wanted tokens.
+
+        Args:
+            x: the tokens.
+            context: what ``attn`` is called with besides.
+            wanted: long (n,), tokens of the flattened batch that are asked
+                for; the others do not go through the MLP. None = all.
+        """
         if self.with_cp is True and torch.is_grad_enabled():
-            return checkpoint(self._both, x, *context, use_reentrant=False)
-        return self._both(x, *context)
+            return checkpoint(
+                self._both, x, *context, wanted=wanted, use_reentrant=False
+            )
+        return self._both(x, *context, wanted=wanted)
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
         """The first half: tokens meet."""
         attn = self.attn
         if (
             self._repeats(x, 'pointwise', 'mlp')
-            and isinstance(attn, AttentionHeads)
-            and is_plain(self.norm1, attn.qkv)
+            and is_plain(attn, AttentionHeads)
+            and is_norm(self.norm1)
+            and is_linear(attn.qkv)
         ):
             mixed = attn(x, *context, norm=self.norm1)
         else:
@@ -103,8 +125,7 @@ class TransformerBlock(nn.Module):
     def transform(self, x: Tensor) -> Tensor:
         """The second half, each token for itself."""
         mlp = self.mlp
-        plain = is_plain(self.norm2, mlp.fc1, mlp.act, mlp.fc2)
-        if self._repeats(x, 'pointwise') and plain:
+        if self._repeats(x, 'pointwise') and self._plain_mlp():
             changed = mlp.recomputed(x, self.norm2)
         elif self._repeats(x, 'mlp'):
             # Stops before the second map, whose output nobody needs.
@@ -113,7 +134,7 @@ class TransformerBlock(nn.Module):
                 x,
                 use_reentrant=False,
                 # Nothing is drawn, but perhaps by parts of others.
-                preserve_rng_state=not plain,
+                preserve_rng_state=not self._plain_mlp(),
             )
         else:
             changed = self._changed(x)
@@ -124,13 +145,28 @@ class TransformerBlock(nn.Module):
         # is computed (the meta device) nothing is kept.
         return (
             self.with_cp in settings
-            and torch.is_grad_enabled()
+            and takes_custom_backward()
             and torch.amp.is_autocast_available(x.device.type)
-            and not torch.compiler.is_compiling()
+        )
+
+    def _plain_mlp(self) -> bool:
+        """Whether norm and MLP may be computed without calling them."""
+        mlp = self.mlp
+        return (
+            is_plain(mlp, MLP)
+            and is_norm(self.norm2)
+            and is_linear(mlp.fc1)
+            and is_gelu(mlp.act)
+            and is_linear(mlp.fc2)
         )
 
     def _changed(self, x: Tensor) -> Tensor:
         return self.mlp(self.norm2(x))
 
-    def _both(self, x: Tensor, *context: object) -> Tensor:
-        return self.transform(self.attend(x, *context))
+    def _both(
+        self, x: Tensor, *context: object, wanted: Tensor | None
+    ) -> Tensor:
+        x = self.attend(x, *context)
+        if wanted is not None:
+            x = x.flatten(0, -2).index_select(0, wanted)
+        return self.transform(x)

@@ -3,6 +3,7 @@ import torch
 
 from mixmae.registry import MODELS
 from tests.contracts.mixing_contract import MixingContract
+from tests.models.overriding import BackboneOverrides
 from tests.models.parts import TINY_PVT, random_images, tiny_model
 
 
@@ -24,6 +25,10 @@ class TestMixingOfTheOtherFlavour(MixingContract):
         return tiny_model(
             {**other, **(backbone or {})}, tiny=TINY_PVT, **changes
         )
+
+
+class TestOverrides(BackboneOverrides):
+    backbone = 'pvt'
 
 
 def build(**changes):

@@ -3,6 +3,7 @@ import torch
 
 from mixmae.registry import MODELS
 from tests.contracts.mixing_contract import MixingContract
+from tests.models.overriding import BackboneOverrides
 from tests.models.parts import TINY, random_images, tiny_model
 
 
@@ -17,6 +18,10 @@ class TestMixingInSmallWindows(MixingContract):
     def model(self, backbone=None, **changes):
         small = {'window_sizes': (5, 3, 7, 2), **(backbone or {})}
         return tiny_model(backbone=small, **changes)
+
+
+class TestOverrides(BackboneOverrides):
+    backbone = 'swin'
 
 
 def build(**changes):

@@ -6,6 +6,7 @@ from mixmae.models.layers.position_conv import PositionConv
 from mixmae.models.layers.reduced_attention import ReducedAttention
 from mixmae.registry import MODELS
 from tests.contracts.mixing_contract import MixingContract
+from tests.models.overriding import BackboneOverrides
 from tests.models.parts import TINY_TWINS, random_images, tiny_model
 
 
@@ -26,6 +27,10 @@ class TestMixingWithoutWindows(MixingContract):
     def model(self, backbone=None, **changes):
         other = {'window_size': None, **(backbone or {})}
         return tiny_model(other, tiny=TINY_TWINS, **changes)
+
+
+class TestOverrides(BackboneOverrides):
+    backbone = 'svt'
 
 
 def build(**changes):

@@ -4,8 +4,14 @@ import torch
 from mixmae.models.layers.sincos import grid_coords
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
+from tests.models.overriding import BackboneOverrides
 from tests.models.pairs import BACKBONES
 from tests.models.parts import random_images, random_mask
+
+
+class TestOverrides(BackboneOverrides):
+    backbone = 'vit'
+    settings = (False, True)
 
 
 def build(**changes):

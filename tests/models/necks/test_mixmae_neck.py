@@ -2,7 +2,13 @@ import pytest
 import torch
 
 from mixmae.models import MixMAENeck
+from tests.models.overriding import MethodOverrides
 from tests.models.parts import random_images, random_mask, tiny_model
+
+
+class TestOverrides(MethodOverrides):
+    pair = ('swin', 'mixmae')
+    changes = {'neck': {'cell': 4, 'in_channels': 16}, 'masking': {'cell': 4}}
 
 
 def neck(**changes) -> MixMAENeck:

@@ -2,8 +2,17 @@ import pytest
 import torch
 
 from mixmae.models import SimMIMNeck
+from tests.models.overriding import MethodOverrides
 from tests.models.pairs import pair_batch, pair_model
 from tests.models.parts import random_images, random_mask
+
+
+class TestOverrides(MethodOverrides):
+    pair = ('svt', 'simmim')
+    changes = {
+        'neck': {'cell': 4, 'stride': 4, 'in_channels': 16},
+        'masking': {'cell': 4},
+    }
 
 
 def neck(**changes) -> SimMIMNeck:

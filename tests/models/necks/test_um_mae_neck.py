@@ -5,8 +5,22 @@ from mixmae.masking import UniformMasking
 from mixmae.models import UMMAENeck
 from mixmae.models.layers.sincos import sincos_embedding
 from mixmae.structures import CellMask
+from tests.models.overriding import MethodOverrides
 from tests.models.parts import random_images, random_mask, tiny_model
 from tests.models.um_parts import um_mask, um_model
+
+
+class TestOverrides(MethodOverrides):
+    pair = ('log-swin', 'um-mae')
+    changes = {
+        'neck': {'cell': 2, 'in_channels': 16},
+        'masking': {'cell': 2, 'multiple': 8},
+    }
+
+
+class TestOverridesOfPooledKeys(TestOverrides):
+    pair = ('pool-pvt', 'um-mae')
+
 
 SIZES = [(64, 64), (64, 96), (128, 32)]
 
