@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mixmae.checkpoints.backbone_state import load_pretrained
 from mixmae.models.layers.initialisation import init_transformer
+from mixmae.models.layers.traced_size import keep_traced_size
 from mixmae.structures import AttentionGroups
 
 
@@ -119,7 +120,7 @@ class HierarchicalBackbone(BaseModule):
         Returns:
             (B, H / patch, W / patch, C); sides rounded up, zeros padded.
         """
-        return self.patch_embed(images)
+        return self.patch_embed(keep_traced_size(images, 2, 'images'))
 
     def embed_token(self, token: Tensor) -> Tensor:
         """A learned token (..., C), normed as ``embed`` norms its tokens."""
@@ -240,6 +241,7 @@ class HierarchicalBackbone(BaseModule):
     def _with_positions(
         self, tokens: Tensor, coords: Tensor | None = None
     ) -> Tensor:
+        tokens = keep_traced_size(tokens, 1, 'token grids')
         if self.positions is None:
             return tokens
         return self.positions(tokens, coords)

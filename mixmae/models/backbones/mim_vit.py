@@ -200,7 +200,9 @@ class MIMViT(HierarchicalBackbone):
     ) -> Iterator[Tensor]:
         """Normed tokens (B, h, w, C) behind each block that is asked for."""
         patches = self._with_positions(tokens, coords).flatten(1, 2)
-        x = torch.cat([self.cls_token.expand(len(tokens), -1, -1), patches], 1)
+        x = torch.cat(
+            [self.cls_token.expand(tokens.size(0), -1, -1), patches], 1
+        )
         for i, block in enumerate(self.stages[: self.out_indices[-1] + 1]):
             x = self._run(block, x)
             if i in self.out_indices:
