@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mixmae.engine.checkpoint_writer import WRITER
 from mixmae.engine.failure_report import end_workers
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.engine.runner_choice import build_runner
@@ -93,6 +94,8 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
             )
         finally:
             end_workers()
+            # It writes to the folder that is removed next.
+            WRITER.finish()
     times = hook.throughput.latest
     seconds = [one.seconds for one in times]
     memory = peak_memory() * 2**20
