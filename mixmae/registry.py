@@ -120,6 +120,7 @@ DATASETS = LazyRegistry(
     parents.DATASETS,
     {
         'CheckedCocoDataset': 'datasets.checked_coco',
+        'CheckedCustomDataset': 'datasets.checked_custom',
         'LmdbImages': 'datasets.lmdb_images',
         'PackedImages': 'datasets.packed_images',
         'UnlabeledImageFolder': 'datasets.unlabeled_image_folder',

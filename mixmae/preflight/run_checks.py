@@ -10,6 +10,7 @@ from mixmae.preflight.class_names import ClassNames, ClassOrder
 from mixmae.preflight.config_keys import ConfigKeys
 from mixmae.preflight.head_classes import HeadClasses
 from mixmae.preflight.image_sizes import ImageSizes
+from mixmae.preflight.listed_paths import ListedPaths
 from mixmae.preflight.path_types import PathTypes
 from mixmae.preflight.preflight import Preflight
 from mixmae.preflight.run_numbers import RunNumbers
@@ -36,6 +37,7 @@ def run_preflight(*checks: Check) -> Preflight:
             ClassFolderNames(),
             ScheduleLength(),
             IterationSchedule(),
+            ListedPaths(),
             ClassOrder(),
             HeadClasses(),
             *checks,

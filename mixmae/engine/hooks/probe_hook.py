@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
 from mixmae.engine.patient_group import PATIENT_GROUP
 from mixmae.engine.random_state import kept_random_state
 from mixmae.engine.sharding.fully_sharded_model import gathered
@@ -94,6 +95,8 @@ class ProbeHook(Hook):
                 for config in self.loader_configs
             )
             for loader in self._loaders:
+                for dataset in leaf_sets(loader.dataset):
+                    check_listed_paths(dataset)
                 spare_workers(loader)
         model = runner.model
         if is_model_wrapper(model):

@@ -1,0 +1,95 @@
+"""Lists of any data set are looked at before a run starts."""
+
+from types import SimpleNamespace
+
+import pytest
+from mmengine.config import Config
+from mmengine.dataset import ConcatDataset
+from mmengine.runner import BaseLoop
+from PIL import Image
+
+from mixmae.preflight import PlannedRun
+from mixmae.preflight.listed_paths import ListedPaths
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.tools.running import call_tool
+
+
+class Listed:
+    """What a data set of another library has that names come from."""
+
+    serialize_data = False
+
+    def __init__(self, *names, ann_file='list.txt'):
+        self.ann_file, self.data_root = ann_file, '/data'
+        self.data_prefix = {'img_path': '/data/images'}
+        self.data_list = [dict(img_path=f'/data/images/{n}') for n in names]
+
+
+class Loop(BaseLoop):
+    def __init__(self, *datasets):
+        self.dataloader = SimpleNamespace(dataset=datasets[0])
+        if len(datasets) > 1:
+            self.train_dataloader = SimpleNamespace(dataset=datasets[1])
+
+    def run(self):
+        pass
+
+
+def look(**loops):
+    names = ('_train_loop', '_val_loop', '_test_loop')
+    # A loop that is not built is its config.
+    runner = SimpleNamespace(**{name: {} for name in names} | loops)
+    return ListedPaths().run(PlannedRun('train', Config({}), runner=runner))
+
+
+def test_paths_are_counted():
+    loop = Loop(Listed('a.jpg', 'b/c.jpg'), Listed('d.jpg'))
+    found = look(_train_loop=loop, _val_loop=Loop(Listed('e.jpg')))
+    assert found.compared.startswith('4 paths') and not found.errors
+
+
+def test_nothing_is_compared_without_lists():
+    assert look() is None
+    assert look(_train_loop=Loop(Listed('../a.jpg', ann_file=''))) is None
+
+
+@pytest.mark.parametrize(
+    'wrap', ['none', 'concatenated', 'repeated', 'second']
+)
+def test_a_path_elsewhere_is_an_error_in_any_wrapper(wrap):
+    sound, bad = Listed('a.jpg'), Listed('a.jpg', '../b.jpg')
+    if wrap == 'concatenated':
+        both = ConcatDataset.__new__(ConcatDataset)
+        both.datasets = [sound, bad]
+        loop = Loop(both)
+    elif wrap == 'repeated':
+        loop = Loop(SimpleNamespace(dataset=SimpleNamespace(dataset=bad)))
+    else:
+        loop = Loop(*([sound, bad] if wrap == 'second' else [bad]))
+    (error,) = look(_test_loop=loop).errors
+    assert 'list.txt: file name' in error and '../b.jpg' in error
+
+
+@pytest.mark.parametrize('name', ['../secret.png', '/etc/passwd'])
+def test_a_training_does_not_start(tmp_path, monkeypatch, capsys, name):
+    pytest.importorskip('mmpretrain')
+    (tmp_path / 'images').mkdir()
+    for place in (tmp_path / 'secret.png', tmp_path / 'images' / 'a.png'):
+        Image.new('RGB', (32, 32)).save(place)
+    (tmp_path / 'list.txt').write_text('a.png\n' * 8 + f'{name}\n')
+    config = tiny_config(tmp_path / 'run')
+    config['train_dataloader']['dataset'] = dict(
+        type='mmpretrain.CustomDataset',
+        data_root=str(tmp_path),
+        data_prefix='images',
+        ann_file='list.txt',
+        with_label=False,
+        pipeline=[dict(type='mixmae.LoadImage')],
+    )
+    path = write_config(tmp_path / 'tiny.py', config)
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, ROOT / 'tools' / 'train.py', path)
+    assert caught.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f'error: {tmp_path}/list.txt: file name')
+    assert not list((tmp_path / 'run').glob('*.pth'))
