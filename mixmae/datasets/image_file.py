@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mixmae.datasets.broken_image_error import BrokenImageError
 from mixmae.datasets.jpeg_decoder import decode_jpeg
 from mixmae.datasets.jpeg_header import START, JpegHeader, read_jpeg_header
+from mixmae.fileio.regular_file import regular_file
 
 # The most common first: they are asked in this order. What else Pillow knows
 # is left out on purpose: rare decoders are where its security holes were, and
@@ -106,10 +107,10 @@ def opened_image(
         BrokenImageError: it cannot be read, or what is done with it fails.
     """
     path = os.fspath(path)
-    source = path if content is None else io.BytesIO(content)
     with (
         _diagnosed(path, content),
-        Image.open(source, formats=_formats()) as image,
+        _opened(path, content) as file,
+        Image.open(file, formats=_formats()) as image,
     ):
         limits.check(path, *image.size)
         if draft_side is not None:
@@ -164,7 +165,10 @@ def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
     """
     if content is not None:
         return content if content[: len(START)] == START else None
-    with _diagnosed(path), open(path, 'rb', buffering=0) as file:
+    with (
+        _diagnosed(path),
+        open(path, 'rb', buffering=0, opener=regular_file) as file,
+    ):
         # Of a film that somebody named .png, this is all that is read.
         head = file.read(len(START))
         if head != START:
@@ -192,6 +196,12 @@ def usual_header(
         return None
     limits.check(path, header.width, header.height)
     return header
+
+
+def _opened(path: str, content: bytes | None) -> BinaryIO:
+    if content is not None:
+        return io.BytesIO(content)
+    return open(path, 'rb', opener=regular_file)
 
 
 @contextmanager
@@ -224,7 +234,7 @@ def _diagnosis(
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return 'missing', ''
     if isinstance(error, OSError) and error.errno is not None:
-        return 'unreadable', os.strerror(error.errno)
+        return 'unreadable', error.strerror or os.strerror(error.errno)
     if isinstance(error, Image.DecompressionBombError):
         return 'too large', str(error)
     shortened = _is_shortened(path, content)

@@ -47,7 +47,9 @@ class ImageListing:
     def notes(self) -> list[str]:
         """Lines on what was left out, for the log."""
         notes = []
-        count = sum(map(self._files_below, self.repeated.values()))
+        places = set(self.repeated.values())
+        outermost = [one for one in places if _above(one).isdisjoint(places)]
+        count = sum(map(self._files_below, outermost))
         if count:
             link, place = next(iter(self.repeated.items()))
             notes.append(
@@ -240,6 +242,12 @@ class _Walk:
             suffix = os.path.splitext(entry.name)[1].lower()
             left_out = self.listing.left_out
             left_out[suffix] = left_out.get(suffix, 0) + 1
+
+
+def _above(place: str) -> set[str]:
+    """The folders that a folder is below."""
+    parts = place.split('/') if place else []
+    return {'/'.join(parts[:count]) for count in range(len(parts))}
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

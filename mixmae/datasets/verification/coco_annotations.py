@@ -11,6 +11,7 @@ from mixmae.datasets.instance_faults import (
     ill_polygons,
     mask_fault,
 )
+from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
 
 # No picture that Pillow opens is as wide; larger ones are typing errors.
@@ -40,7 +41,7 @@ def read_coco(path: str | Path) -> dict:
             the three lists that make a COCO file.
     """
     try:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8', opener=regular_file) as file:
             content = json.load(file)
     except OSError as error:
         raise ValueError(f'{path}: {error.strerror or error}') from None

@@ -28,7 +28,7 @@ class ExistingFiles:
         if folder not in self._names:
             try:
                 with os.scandir(folder) as entries:
-                    names = [e.name for e in entries if e.is_file()]
+                    names = [e.name for e in entries if _is_file(e)]
             except (FileNotFoundError, NotADirectoryError):
                 names = []
             except OSError as error:
@@ -38,3 +38,11 @@ class ExistingFiles:
                 ) from None
             self._names[folder] = frozenset(names)
         return self._names[folder]
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_file()
+    # A link in a circle.
+    except OSError:
+        return False
