@@ -20,6 +20,12 @@ from mixmae.preflight.data_sets import (
     uses_labels,
 )
 
+# Of mmpretrain's data sets that read class folders, and of ours.
+READERS = (
+    'CustomDataset.load_data_list',
+    'CheckedCustomDataset.load_data_list',
+)
+
 
 class ClassFolderNames(Check):
     """Folders that are classes: the same in all splits, and no others."""
@@ -65,7 +71,7 @@ def folder_of_classes(one: ConfiguredSet) -> Path | None:
     """The folder whose folders are classes; ``None`` for other data sets."""
     load = getattr(one.type, 'load_data_list', None)
     qualified = getattr(load, '__qualname__', '')
-    if qualified != 'CustomDataset.load_data_list':
+    if qualified not in READERS:
         return None
     config = one.config
     if config.get('ann_file') or not config.get('with_label', True):

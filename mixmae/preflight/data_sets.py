@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import BaseLoop, Runner
 
 from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.datasets.listed_paths import leaf_sets
 from mixmae.engine.data_paths import data_loaders
 from mixmae.preflight.check import Finding, PlannedRun
 from mixmae.registry import DATASETS
@@ -163,8 +164,10 @@ def built_sets(runner: Runner) -> list[BuiltSet]:
         if split == 'test' and hasattr(loop, 'train_dataloader'):
             loaders.insert(0, ('neighbours', loop.train_dataloader))
         for name, loader in loaders:
-            for dataset in _unwrapped(loader.dataset):
-                if not any(dataset is other.dataset for other in found):
+            for dataset in leaf_sets(loader.dataset):
+                if isinstance(dataset, BaseDataset) and not any(
+                    dataset is other.dataset for other in found
+                ):
                     found.append(BuiltSet(name, dataset))
     return found
 
@@ -200,13 +203,3 @@ def _same(one: dict, other: dict) -> bool:
     return {k: v for k, v in one.items() if k not in keys} == {
         k: v for k, v in other.items() if k not in keys
     }
-
-
-def _unwrapped(dataset: Any) -> Iterator[BaseDataset]:
-    if isinstance(dataset, BaseDataset):
-        yield dataset
-    elif hasattr(dataset, 'datasets'):
-        for one in dataset.datasets:
-            yield from _unwrapped(one)
-    elif hasattr(dataset, 'dataset'):
-        yield from _unwrapped(dataset.dataset)

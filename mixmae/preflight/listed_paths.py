@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mmengine.runner import BaseLoop
-
 from mixmae.datasets.bad_annotation_error import BadAnnotationError
-from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
+from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
+from mixmae.preflight.data_sets import built_sets
 
 
 class ListedPaths(Check):
@@ -19,21 +18,13 @@ class ListedPaths(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare."""
+        assert planned.runner is not None
         count, errors = 0, []
-        for split in ('train', 'val', 'test'):
-            loop = getattr(planned.runner, f'_{split}_loop', None)
-            if not isinstance(loop, BaseLoop):
-                continue
-            # A kNN test has two.
-            neighbours = getattr(loop, 'train_dataloader', None)
-            loaders = [loop.dataloader, *([neighbours] if neighbours else [])]
-            for dataset in (
-                leaf for one in loaders for leaf in leaf_sets(one.dataset)
-            ):
-                try:
-                    count += check_listed_paths(dataset)
-                except BadAnnotationError as error:
-                    errors.append(str(error))
+        for one in built_sets(planned.runner):
+            try:
+                count += check_listed_paths(one.dataset)
+            except BadAnnotationError as error:
+                errors.append(str(error))
         if not count and not errors:
             return None
         return Finding(

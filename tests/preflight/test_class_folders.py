@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from mixmae.preflight.class_folders import folder_of_classes
+from mixmae.preflight.data_sets import ConfiguredSet
 from tests.preflight.labelled_sets import (
     checked,
     class_set,
@@ -97,3 +99,16 @@ def test_a_test_set_of_the_config_is_compared_too(tmp_path):
     # The training does not read it.
     assert raised is None
     assert any('test: lacks class a' in line for line in told(findings))
+
+
+@pytest.mark.parametrize(
+    'kind', ['CustomDataset', 'mixmae.CheckedCustomDataset']
+)
+def test_folders_of_mmpretrains_data_set_and_of_ours(tmp_path, kind):
+    config = dict(type=kind, data_root=str(tmp_path), data_prefix='train')
+    one = ConfiguredSet('dataset', '', config, 'mmpretrain', True)
+    assert folder_of_classes(one) == tmp_path / 'train'
+    listed = ConfiguredSet(
+        'dataset', '', config | dict(ann_file='a.txt'), 'mmpretrain', True
+    )
+    assert folder_of_classes(listed) is None

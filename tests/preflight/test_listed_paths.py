@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
-from mmengine.dataset import ConcatDataset
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.runner import BaseLoop
 from PIL import Image
 
@@ -14,15 +14,18 @@ from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool
 
 
-class Listed:
-    """What a data set of another library has that names come from."""
-
-    serialize_data = False
+class Listed(BaseDataset):
+    """A data set as those of other libraries are."""
 
     def __init__(self, *names, ann_file='list.txt'):
-        self.ann_file, self.data_root = ann_file, '/data'
-        self.data_prefix = {'img_path': '/data/images'}
-        self.data_list = [dict(img_path=f'/data/images/{n}') for n in names]
+        self.names = names
+        super().__init__(
+            ann_file, data_root='/data', data_prefix=dict(img_path='images')
+        )
+
+    def load_data_list(self):
+        folder = self.data_prefix['img_path']
+        return [dict(img_path=f'{folder}/{name}') for name in self.names]
 
 
 class Loop(BaseLoop):
@@ -44,7 +47,7 @@ def look(**loops):
 
 def test_paths_are_counted():
     loop = Loop(Listed('a.jpg', 'b/c.jpg'), Listed('d.jpg'))
-    found = look(_train_loop=loop, _val_loop=Loop(Listed('e.jpg')))
+    found = look(_test_loop=loop, _val_loop=Loop(Listed('e.jpg')))
     assert found.compared.startswith('4 paths') and not found.errors
 
 
@@ -59,15 +62,13 @@ def test_nothing_is_compared_without_lists():
 def test_a_path_elsewhere_is_an_error_in_any_wrapper(wrap):
     sound, bad = Listed('a.jpg'), Listed('a.jpg', '../b.jpg')
     if wrap == 'concatenated':
-        both = ConcatDataset.__new__(ConcatDataset)
-        both.datasets = [sound, bad]
-        loop = Loop(both)
+        loop = Loop(ConcatDataset([sound, bad]))
     elif wrap == 'repeated':
-        loop = Loop(SimpleNamespace(dataset=SimpleNamespace(dataset=bad)))
+        loop = Loop(RepeatDataset(bad, 2))
     else:
         loop = Loop(*([sound, bad] if wrap == 'second' else [bad]))
     (error,) = look(_test_loop=loop).errors
-    assert 'list.txt: file name' in error and '../b.jpg' in error
+    assert '/data/list.txt: file name' in error and '../b.jpg' in error
 
 
 @pytest.mark.parametrize('name', ['../secret.png', '/etc/passwd'])
