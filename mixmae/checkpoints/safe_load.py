@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.logging import print_log
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load as load_safetensors
 
 from mixmae.checkpoints.download import download
@@ -23,6 +23,7 @@ from mixmae.checkpoints.plain_values import plain_values
 from mixmae.checkpoints.safe_globals import only_safe_globals
 from mixmae.checkpoints.saved_values import Malformed, NotAllowed
 from mixmae.checkpoints.trust import FLAG, trusted
+from mixmae.fileio.printable import shortened
 from mixmae.version_gates import unpickler_flaw
 
 
@@ -79,9 +80,9 @@ def safe_load_bytes(data: bytes, name: str) -> dict:
     if data[8:9] == b'{':
         try:
             return {'state_dict': load_safetensors(data), 'meta': {}}
-        except SafetensorError as error:
+        except Exception as error:
             raise ValueError(
-                f'{name} is no readable safetensors file: {error}'
+                f'{name} is no readable safetensors file: {_cause(error)}'
             ) from None
     return _unpickled(io.BytesIO(data), name)
 
@@ -128,23 +129,26 @@ def _safely(file: BinaryIO) -> Any:
 
 
 def _refusal(name: str, error: NotAllowed | Malformed) -> ValueError:
+    # Names in it are those of the file.
+    reason = shortened(str(error))
     if isinstance(error, Malformed):
         return ValueError(
-            f'{name} cannot be loaded safely: it holds {error}, as no program '
-            f'saves it; the file is damaged or forged'
+            f'{name} cannot be loaded safely: it holds {reason}, as no '
+            f'program saves it; the file is damaged or forged'
         )
     return ValueError(
-        f'{name} cannot be loaded safely: it {error}, and nothing in a '
+        f'{name} cannot be loaded safely: it {reason}, and nothing in a '
         f'checkpoint is executed. If you know its author, {FLAG} runs it with '
         f'all your rights; better is a file with the state dict alone, '
         f'torch.save(checkpoint["model"], ...)'
     )
 
 
-def _executed(file: BinaryIO, name: str, error: Exception) -> Any:
+def _executed(file: BinaryIO, name: str, error: NotAllowed | Malformed) -> Any:
     """Runs what the file carries, for the user trusts it."""
+    verb = 'holds ' if isinstance(error, Malformed) else ''
     print_log(
-        f'{FLAG}: {name} {error}, and may',
+        f'{FLAG}: {name} {verb}{shortened(str(error))}, and may',
         'current',
         logging.WARNING,
     )
@@ -155,7 +159,7 @@ def _executed(file: BinaryIO, name: str, error: Exception) -> Any:
     except Exception as cause:
         raise ValueError(
             f'{name} cannot be loaded, not even with {FLAG}: '
-            f'{type(cause).__name__}: {_first_line(cause)}'
+            f'{type(cause).__name__}: {shortened(_first_line(cause))}'
         ) from None
 
 
@@ -171,7 +175,7 @@ def _cause(error: Exception) -> str:
     if isinstance(error, LookupError):
         text = 'its pickle uses what is not there'
     # The advice behind the first sentence does not help.
-    return text.split('. ')[0].rstrip('.')
+    return shortened(text.split('. ')[0].rstrip('.'))
 
 
 def _first_line(error: Exception) -> str:
@@ -204,7 +208,8 @@ def _load_safetensors(path: Path) -> dict:
         with safe_open(path, framework='pt', device='cpu') as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return {'state_dict': state, 'meta': file.metadata() or {}}
-    except (SafetensorError, OSError) as error:
+    # Types that this version has no tensors for are errors of any type.
+    except Exception as error:
         raise ValueError(
-            f'{path} is no readable safetensors file: {error}'
+            f'{path} is no readable safetensors file: {_cause(error)}'
         ) from None

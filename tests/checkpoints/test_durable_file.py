@@ -55,6 +55,20 @@ def test_files_without_a_sidecar_are_asked_themselves(tmp_path):
     assert damage(tmp_path / 'none.pth') == 'it is not there'
 
 
+@pytest.mark.parametrize('offset', [6, 8, 9, 10, 20, 24, 28, 42])
+def test_damaged_headers_of_a_zip_file(tmp_path, offset):
+    """They ask for passwords, methods, lengths and places of all kinds."""
+    path = tmp_path / 'a.pth'
+    torch.save({'a': torch.ones(100)}, path)
+    whole = path.read_bytes()
+    for start in (whole.index(b'PK\x01\x02'), whole.rindex(b'PK\x01\x02')):
+        data = bytearray(whole)
+        for bit in range(8):
+            data[start + offset] ^= 1 << bit
+            path.write_bytes(data)
+            assert damage(path) is None or '\n' not in damage(path)
+
+
 @pytest.mark.parametrize('step', ['fsync', 'replace'])
 def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
     path = tmp_path / 'a.pth'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
@@ -33,13 +34,14 @@ def outcome(work: Callable[[], object]) -> str:
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
         return f'signal {signal.Signals(os.WTERMSIG(status)).name}'
-    return said
+    return said or 'signal none, but it ended'
 
 
 def _work(work: Callable[[], object], writing: int) -> None:
-    said = 'signal of none: it ended itself'
+    said = ''
     try:
         # What a crash would print, and its image.
+        faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.dup2(2, 1)
         pages = int(Path('/proc/self/statm').read_text().split()[0])

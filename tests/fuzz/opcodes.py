@@ -92,11 +92,11 @@ def zip_file(content: bytes, records: Mapping[str, bytes] = {}) -> bytes:
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, 'w') as archive:
-        archive.writestr('archive/data.pkl', content)
-        archive.writestr('archive/byteorder', 'little')
+        archive.writestr(zipfile.ZipInfo('archive/data.pkl'), content)
+        archive.writestr(zipfile.ZipInfo('archive/byteorder'), 'little')
         for key, data in records.items():
-            archive.writestr(f'archive/data/{key}', data)
-        archive.writestr('archive/version', '3\n')
+            archive.writestr(zipfile.ZipInfo(f'archive/data/{key}'), data)
+        archive.writestr(zipfile.ZipInfo('archive/version'), '3\n')
     return file.getvalue()
 
 

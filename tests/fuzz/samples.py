@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import pickle
 import random
+import struct
 from collections import Counter, OrderedDict
 from typing import Any
 
@@ -47,6 +49,7 @@ def message_hub() -> dict:
 
 def of_a_run() -> dict[str, Any]:
     """A checkpoint that a run of ours writes."""
+    torch.manual_seed(0)
     layer = torch.nn.Linear(3, 4)
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-3)
     layer(torch.ones(1, 3)).sum().backward()
@@ -68,9 +71,9 @@ def of_a_run() -> dict[str, Any]:
         'param_schedulers': [scheduler.state_dict()],
         'random_state': [
             {
-                'torch': torch.get_rng_state(),
-                'numpy': np.random.get_state(),
-                'python': random.getstate(),
+                'torch': torch.Generator().manual_seed(0).get_state(),
+                'numpy': np.random.RandomState(0).get_state(),
+                'python': random.Random(0).getstate(),
             }
         ],
     }
@@ -95,7 +98,7 @@ def official() -> dict[str, Any]:
     """A checkpoint as the official MixMIM writes it."""
     args = argparse.Namespace(lr=0.1, betas=(0.9, 0.95), path='/x', n=None)
     return {
-        'model': {'pos_embed': torch.nn.Parameter(torch.rand(1, 4, 3))},
+        'model': {'pos_embed': torch.nn.Parameter(torch.ones(1, 4, 3))},
         'epoch': 3,
         'scaler': {'scale': 2.0**16, '_growth_tracker': 5},
         'args': args,
@@ -136,13 +139,46 @@ KINDS = {
 def saved(content: dict, new: bool = True) -> bytes:
     """As ``torch.save`` writes it, today or before 1.6."""
     file = io.BytesIO()
-    torch.save(content, file, _use_new_zipfile_serialization=new)
+    if new:
+        torch.save(content, file)
+        return file.getvalue()
+    pickler = _LegacyPickler(file, 2)
+    for head in (
+        torch.serialization.MAGIC_NUMBER,
+        torch.serialization.PROTOCOL_VERSION,
+        {'little_endian': True},
+    ):
+        pickle.dump(head, file, 2)
+    pickler.dump(content)
+    pickle.dump([str(i) for i in range(len(pickler.storages))], file, 2)
+    for data, size in pickler.storages.values():
+        file.write(struct.pack('<q', len(data) // size) + data)
     return file.getvalue()
+
+
+class _LegacyPickler(pickle.Pickler):
+    """PyTorch's own calls storages by their addresses, and sorts by them."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.storages: dict[int, tuple[bytes, int]] = {}
+
+    def persistent_id(self, value: Any) -> tuple | None:
+        if not isinstance(value, torch.storage.TypedStorage):
+            return None
+        place = value._untyped_storage._cdata
+        size = torch._utils._element_size(value.dtype)
+        data = bytes(value._untyped_storage.tolist())
+        self.storages.setdefault(place, (data, size))
+        key = str(list(self.storages).index(place))
+        kind = getattr(torch, value._pickle_storage_type())
+        return 'storage', kind, key, 'cpu', len(data) // size, None
 
 
 def safetensors() -> bytes:
     """A backbone alone."""
-    header = {'format': 'pt', 'backbone': '{"type": "MIMSwin"}'}
+    # One entry: those of a header have no order.
+    header = {'backbone': '{"type": "MIMSwin"}'}
     return save(dict(state_dict()), header)
 
 
