@@ -25,6 +25,7 @@ from mixmae.checkpoints.official_mixmim import (
 )
 from mixmae.checkpoints.recorded_model import recorded_model
 from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.state_dict import state_dict_of
 from mixmae.engine.config_file import read_config_file
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
@@ -165,10 +166,9 @@ def trained_backbone(
     if checkpoint is not None:
         path = str(checkpoint)
         config['init_cfg'] = {'type': 'Pretrained', 'checkpoint': path}
-        state = safe_load(path)
-        state = state.get('state_dict', state)
+        state = state_dict_of(safe_load(path), path)
         # A detector's backbone is what is wanted here.
-        if any(str(key).startswith('backbone.') for key in state):
+        if any(key.startswith('backbone.') for key in state):
             config['init_cfg']['prefix'] = 'backbone.'
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
         backbone = MODELS.build(config) if config else None
@@ -230,8 +230,7 @@ def _check_stages(stages: Sequence[int] | None) -> None:
 
 
 def _load_whole(model: nn.Module, path: str | os.PathLike) -> None:
-    checkpoint = safe_load(str(path))
-    state = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
+    state = state_dict_of(safe_load(str(path)), path)
     if is_official_mixmim(state):
         state, _ = from_official_mixmim(state)
     wanted = model.state_dict()

@@ -19,6 +19,7 @@ from mixmae.checkpoints.official_um_mae import (
     is_official_um_mae,
 )
 from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.state_dict import state_dict_of
 from mixmae.checkpoints.untraced_settings import untraced_changes
 
 # What a pretraining or classification model holds beside its backbone.
@@ -140,10 +141,11 @@ def backbone_state(
         prefix: of the backbone's tensors; None = find out.
 
     Raises:
-        ValueError: no tensors of that prefix; unknown keys in an official
-            checkpoint; parts that neither pretraining nor classification has.
+        ValueError: no state dict; no tensors of that prefix; unknown keys in
+            an official checkpoint; parts that neither pretraining nor
+            classification has.
     """
-    state = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
+    state = state_dict_of(checkpoint)
     if prefix is not None:
         inner = _inside(state, prefix)
         if not inner:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from mixmae.checkpoints.plain_values import plain_values
+
 
 class _DictCalls(ast.NodeTransformer):
     """``dict(a=1)``, as MMEngine prints configs, becomes ``{'a': 1}``."""
@@ -38,7 +40,8 @@ def parse_config_text(text: str) -> dict[str, Any]:
 
     Returns:
         Name -> value of the assignments made of dicts, lists, tuples and
-        plain values; names that were given anything else are left out.
+        plain values; names that were given anything else, or values nested
+        without end, are left out.
 
     Raises:
         ValueError: the text is no list of assignments.
@@ -63,7 +66,8 @@ def parse_config_text(text: str) -> dict[str, Any]:
         settings.pop(target.id, None)
         try:
             value = ast.literal_eval(_DictCalls().visit(node.value))
-        except (ValueError, TypeError, RecursionError):
+            plain_values(value)
+        except (ValueError, TypeError, RecursionError, MemoryError):
             continue
         settings[target.id] = value
     return settings

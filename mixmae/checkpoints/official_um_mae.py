@@ -74,12 +74,16 @@ def from_official_um_mae(
         became of each key. Tensors are the given ones, or views of them.
 
     Raises:
-        ValueError: learned positions that are no square grid.
+        ValueError: learned positions that are no square grid; numbers of
+            blocks that the file has no room for.
     """
     numbers = [re.match(r'blocks\.(\d+)\.(downsample)?', key) for key in state]
     found = [number for number in numbers if number]
     starts = {int(number[1]) for number in found if number[2]}
     last = max((int(number[1]) for number in found), default=-1)
+    # Each block has tensors: a larger number would only cost memory.
+    if last >= len(state):
+        raise ValueError(f'block {last} in a file of {len(state)} tensors')
     # (stage, index in it) of each block, in order.
     places: list[tuple[int, int]] = []
     for block in range(last + 1):
@@ -92,11 +96,12 @@ def from_official_um_mae(
         if '.position_bias.' in key:
             renamed[key] = value.flatten(1) if value.ndim == 4 else value
         elif key == _LEARNED[1]:
-            side = round(value.size(1) ** 0.5)
-            if side**2 != value.size(1):
+            count = value.size(1) if value.ndim == 3 else 0
+            side = round(count**0.5)
+            if not count or side**2 != count:
                 raise ValueError(
-                    f'pos_embed has {value.size(1)} positions, which are no '
-                    f'square grid'
+                    f'pos_embed of shape {tuple(value.shape)} holds no '
+                    f'square grid of positions'
                 )
             renamed[key] = value.unflatten(1, (side, side))[0]
     return renamed, report

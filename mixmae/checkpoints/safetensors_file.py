@@ -15,6 +15,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
+from mixmae.checkpoints.plain_values import plain_values
 from mixmae.checkpoints.whole_file import whole_file
 
 FORMAT_VERSION = 1
@@ -62,8 +63,9 @@ def read_header(meta: Mapping[str, str]) -> dict[str, Any]:
             for key, value in meta.items()
             if key != 'format'
         }
-        version = header['format_version']
-    except (ValueError, KeyError, TypeError):
+        version = plain_values(header)['format_version']
+    # Of JSON that is nested without end, too.
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
             'a safetensors file without the header that mixmae writes '
             '(backbone, preprocessing, source, format_version)'

@@ -11,9 +11,9 @@ from mmengine.runner.checkpoint import (
     get_mmcls_models,
     get_torchvision_models,
 )
-from torch import Tensor
 
 from mixmae.checkpoints.safe_load import safe_load, safe_load_bytes
+from mixmae.checkpoints.state_dict import check_names, check_state_dict
 from mixmae.engine.resumed_state import checked_hub
 
 
@@ -115,22 +115,11 @@ def _harmless(content: dict, path: str) -> dict:
         hub = checked_hub(content.pop('message_hub'), path)
         if hub is not None:
             content['message_hub'] = hub
-    state = content.get('state_dict', content)
-    if not isinstance(state, Mapping):
-        raise ValueError(
-            f'{path} holds no state dict but a {type(state).__name__}'
-        )
     if 'state_dict' in content:
-        odd = [
-            key
-            for key, value in state.items()
-            if not (isinstance(key, str) and isinstance(value, Tensor))
-        ]
-        if odd:
-            raise ValueError(
-                f'{path} holds no state dict: {odd[0]!r} is a '
-                f'{type(state[odd[0]]).__name__}, not a tensor'
-            )
+        check_state_dict(content['state_dict'], path)
+    else:
+        # A state dict alone, or something that holds none.
+        check_names(content, path)
     return content
 
 

@@ -169,5 +169,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
-        error = error.__cause__ or error.__context__
+        # "raise ... from None" says that what was before does not matter.
+        before = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or before
     return found

@@ -35,3 +35,19 @@ def test_what_is_not_plain_hides_what_was_said_before():
 def test_another_text_is_refused(text):
     with pytest.raises(ValueError, match='that the checkpoint carries'):
         parse_config_text(text)
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        '[' * 150 + ']' * 150,
+        'dict(a=' * 150 + '1' + ')' * 150,
+        '-' * 10**5 + '1',
+    ],
+)
+def test_values_nested_without_end_are_left_out(value):
+    """Whoever walks through them would come to the end of its stack."""
+    try:
+        assert parse_config_text(f'a = {value}\nb = 1') == {'b': 1}
+    except ValueError as error:
+        assert 'is not readable' in str(error)

@@ -117,6 +117,13 @@ def test_other_networks_are_not_taken_for_it():
     assert not is_official_um_mae(mixmim)
 
 
-def test_learned_positions_must_be_square(fine_tuned):
-    with pytest.raises(ValueError, match='10 positions'):
-        from_official_um_mae({**fine_tuned, 'pos_embed': torch.ones(1, 10, 4)})
+@pytest.mark.parametrize('shape', [(1, 10, 4), (1, 0, 4), (9,), ()])
+def test_learned_positions_must_be_square(fine_tuned, shape):
+    with pytest.raises(ValueError, match='no square grid'):
+        from_official_um_mae({**fine_tuned, 'pos_embed': torch.ones(shape)})
+
+
+def test_numbers_of_blocks_without_end(fine_tuned):
+    """They would be counted, one by one."""
+    with pytest.raises(ValueError, match='block 9999999999 in a file of'):
+        from_official_um_mae({**fine_tuned, 'blocks.9999999999.x': 1})

@@ -82,6 +82,19 @@ def test_causes():
     assert line(chained('anything else')) is None
 
 
+def test_what_an_error_replaces_is_no_cause():
+    """A file that asks for too much memory says nothing of the machine."""
+    try:
+        try:
+            raise MemoryError
+        except MemoryError:
+            raise ValueError('x.pth is damaged') from None
+    except ValueError as error:
+        assert failure_report.failure_line(error) is None
+        error.__suppress_context__ = False
+        assert 'not enough memory' in failure_report.failure_line(error)
+
+
 def test_a_rank_that_lost_another_leaves_it_the_first_word(
     monkeypatch, capsys
 ):

@@ -15,6 +15,7 @@ from mixmae.checkpoints.recorded_model import (
     recorded_model,
 )
 from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.state_dict import state_dict_of
 from mixmae.engine.config_file import read_config_file
 
 
@@ -81,15 +82,9 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
         ValueError: an unreadable file, or no state dict in it.
     """
     content = safe_load(path)
-    state = content.get('state_dict', content.get('model', content))
-    if not isinstance(state, Mapping) or not state:
+    state = state_dict_of(content, path)
+    if not state:
         raise ValueError(f'{path} holds no state dict')
-    odd = [k for k, v in state.items() if not isinstance(v, Tensor)]
-    if odd:
-        raise ValueError(
-            f'{path} holds no state dict: {odd[0]} is a '
-            f'{type(state[odd[0]]).__name__}, not a tensor'
-        )
     if config is not None:
         model = model_of_settings(read_config_file(config).to_dict())
     else:

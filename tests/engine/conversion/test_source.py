@@ -63,8 +63,9 @@ def test_channel_orders(config, order):
     ('content', 'message'),
     [
         (dict(state_dict={}), 'holds no state dict'),
-        (dict(state_dict=dict(x=1)), 'x is a int, not a tensor'),
-        (dict(epoch=3), 'epoch is a int, not a tensor'),
+        (dict(state_dict=dict(x=1)), 'x is an object of type int, not a'),
+        ({'state_dict': {3: STATE}}, 'the key 3 is an object of type int'),
+        (dict(epoch=3), 'epoch is an object of type int, not a'),
     ],
 )
 def test_files_that_are_no_checkpoints(tmp_path, content, message):

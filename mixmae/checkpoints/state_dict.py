@@ -1,0 +1,57 @@
+"""The state dict of a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+def state_dict_of(
+    content: Mapping, source: str | os.PathLike = ''
+) -> Mapping[str, Tensor]:
+    """Tensors by name, as a checkpoint has them.
+
+    Args:
+        content: of a checkpoint file: with 'state_dict', with 'model', or
+            itself a state dict.
+        source: its path, for messages.
+
+    Raises:
+        ValueError: there is none: a name that is no text, or another value
+            than a tensor.
+    """
+    state = content.get('state_dict', content.get('model', content))
+    check_state_dict(state, source)
+    return state
+
+
+def check_state_dict(state: Any, source: str | os.PathLike = '') -> None:
+    """Raises ``ValueError`` unless it maps text to tensors."""
+    if not isinstance(state, Mapping):
+        raise ValueError(
+            f'{_start(source)} but an object of type {type(state).__name__}'
+        )
+    check_names(state, source)
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f'{_start(source)}: {key} is an object of type '
+                f'{type(value).__name__}, not a tensor'
+            )
+
+
+def check_names(state: Mapping, source: str | os.PathLike = '') -> None:
+    """Raises ``ValueError`` unless all keys are text."""
+    for key in state:
+        if not isinstance(key, str):
+            raise ValueError(
+                f'{_start(source)}: the key {key!r} is an object of type '
+                f'{type(key).__name__}, not the name of a tensor'
+            )
+
+
+def _start(source: str | os.PathLike) -> str:
+    return f'{source} holds no state dict' if source else 'no state dict'
