@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmengine.config import Config
+
 from benchmarks.evidence.processes import Account, run
 from benchmarks.evidence.specs import FineTuning, Pretraining, Spec
 from benchmarks.evidence.views import image_view, link_view
@@ -217,6 +219,7 @@ def _result(
         'spec': spec._asdict(),
         'config': spec.config,
         'options': spec.options(),
+        'recipe': recipe(spec),
         'commands': commands.done,
         'train_images': commands.count,
         'figures': {name: round(v, 4) for name, v in figures.items()},
@@ -226,6 +229,27 @@ def _result(
         'versions': {name: version(name) for name in PACKAGES}
         | {'python': platform.python_version()},
     }
+
+
+def recipe(spec: Spec) -> dict[str, Any]:
+    """Network, method, optimizer and crops of a run, as JSON holds them.
+
+    A result is of these settings: a test compares them with the config.
+    """
+    config = Config.fromfile(ROOT / spec.config)
+    options = spec.options()
+    if isinstance(spec, FineTuning):
+        # The start is in ``spec``, and its path on one machine only.
+        options['model.backbone.init_cfg'] = None
+    config.merge_from_dict(options)
+    loader = config.train_dataloader
+    parts = {
+        'model': config.model,
+        'optim_wrapper': config.optim_wrapper,
+        'batch_size': loader.batch_size,
+        'pipeline': loader.dataset.pipeline,
+    }
+    return json.loads(json.dumps(parts))
 
 
 def hardware() -> str:

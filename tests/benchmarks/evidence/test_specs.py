@@ -5,7 +5,7 @@ import json
 import pytest
 from mmengine.config import Config
 
-from benchmarks.evidence.runs import ROOT
+from benchmarks.evidence.runs import ROOT, recipe
 from benchmarks.evidence.specs import (
     CAMPAIGN,
     EQUAL_TIME,
@@ -97,6 +97,7 @@ def test_a_result_is_of_its_run(path):
     assert result['spec'] == spec._asdict()
     assert result['config'] == spec.config
     assert result['options'] == json.loads(json.dumps(spec.options()))
+    assert result['recipe'] == recipe(spec)
     assert all(0 <= value <= 200 for value in result['figures'].values())
     epochs = getattr(spec, 'epochs', 0)
     assert len(result['loss_of_each_epoch']) == epochs
