@@ -1,13 +1,20 @@
 """How well hidden pixels are predicted, on fixed masks."""
 
+import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mixmae.registry import METRICS
+
+# Rounding alone makes a mean colour loss of up to 6e-7 where there is nothing
+# but one colour a cell; noise of 1 in 255 makes more than 1e-4.
+FLAT = 1e-6
 
 
 def psnr(reconstruction: Tensor, original: Tensor) -> float:
@@ -33,7 +40,9 @@ class ReconstructionMetric(BaseMetric):
     - ``mean_colour_loss``: that of filling each hidden cell with its own mean
       colour, which a model that sees no more than the cell's mean would get;
     - ``ratio``: the first over the second; below 1 the model knows more
-      than a hidden cell's mean colour;
+      than a hidden cell's mean colour. NaN, with a warning, if the hidden
+      cells of all images are of one colour each, so that there is nothing
+      to know;
     - ``psnr``: of the reconstruction in pixel values, dB. With pixel norm
       the pixels borrow the target's own mean and deviation, so this figure
       flatters the model and compares only with figures of its kind.
@@ -58,5 +67,14 @@ class ReconstructionMetric(BaseMetric):
             name: sum(result[name] for result in results) / len(results)
             for name in ('loss', 'mean_colour_loss', 'psnr')
         }
-        figures['ratio'] = figures['loss'] / figures['mean_colour_loss']
-        return figures
+        if figures['mean_colour_loss'] > FLAT:
+            ratio = figures['loss'] / figures['mean_colour_loss']
+        else:
+            ratio = math.nan
+            print_log(
+                f'reconstruction/ratio is not defined: the hidden cells of '
+                f'all {len(results)} images are of one colour each',
+                'current',
+                logging.WARNING,
+            )
+        return figures | {'ratio': ratio}

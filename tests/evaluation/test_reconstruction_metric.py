@@ -1,8 +1,19 @@
+import math
+
 import pytest
 import torch
 
-from mixmae.evaluation.reconstruction_metric import ReconstructionMetric, psnr
+from mixmae.evaluation.reconstruction_metric import (
+    FLAT,
+    ReconstructionMetric,
+    psnr,
+)
+from mixmae.models.heads import MaskedReconstructionHead
 from mixmae.registry import METRICS
+from mixmae.structures import CellMask
+
+MEAN = torch.tensor([123.675, 116.28, 103.53])
+STD = torch.tensor([58.395, 57.12, 57.375])
 
 
 def sample(loss: float, offset: float) -> dict:
@@ -40,3 +51,38 @@ def test_psnr_of_known_errors():
     # Values outside 0..255 cannot be shown and are clipped.
     white = torch.full((3, 4, 4), 255.0)
     assert psnr(white + 50, white) == pytest.approx(100.0)
+
+
+def test_flat_images_have_no_ratio():
+    """A ratio of nothing but rounding would be as large as 1e14."""
+    flat = [dict(sample(0.3, 1.0), mean_colour_loss=v) for v in (0, 5e-7)]
+    metric = ReconstructionMetric()
+    metric.process(None, flat)
+    figures = metric.evaluate(2)
+    assert math.isnan(figures['reconstruction/ratio'])
+    assert figures['reconstruction/loss'] == pytest.approx(0.3)
+    # One image with structure among them is enough.
+    metric.process(None, [*flat, sample(0.4, 1.0)])
+    ratio = metric.evaluate(3)['reconstruction/ratio']
+    assert ratio == pytest.approx(1.0 / 0.8, rel=1e-5)
+
+
+@pytest.mark.parametrize('norm_pixels', [False, True])
+@pytest.mark.parametrize('loss', ['mse', 'l1'])
+def test_flat_and_structured_images_are_told_apart(norm_pixels, loss):
+    """By what the head computes, for any colour."""
+    head = MaskedReconstructionHead(norm_pixels=norm_pixels, loss=loss)
+    generator = torch.Generator().manual_seed(0)
+    mean, std = MEAN.view(3, 1, 1), STD.view(3, 1, 1)
+    mask = CellMask(torch.ones(1, 4, 4, dtype=torch.bool), 16)
+    for _ in range(50):
+        colour = torch.randint(0, 255, (3, 1, 1), generator=generator)
+        flat = colour.expand(3, 64, 64)
+        noise = torch.randint(0, 2, (3, 64, 64), generator=generator)
+        flat, rough = (
+            ((pixels - mean) / std)[None] for pixels in (flat, flat + noise)
+        )
+        filled = head.errors(head.mean_colour(flat, mask), flat, mask)
+        assert filled.item() < FLAT
+        filled = head.errors(head.mean_colour(rough, mask), rough, mask)
+        assert filled.item() > 10 * FLAT
