@@ -50,8 +50,9 @@ class Normalisation:
             )
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(
-                f'mean and std of the data_preprocessor must hold one number '
-                f'per channel, std above 0, got {mean} and {std}'
+                f'networks here read three channels (RGB): mean and std of '
+                f'the data_preprocessor must hold three numbers each, std '
+                f'above 0, got {list(mean)} and {list(std)}'
             )
         if config.get('rgb_to_bgr'):
             raise ValueError(

@@ -30,7 +30,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         non_blocking: copy batches to the device without waiting.
 
     Raises:
-        ValueError: ``mean`` or ``std`` is not one number per channel.
+        ValueError: ``mean`` or ``std`` is not three numbers.
     """
 
     mean: Tensor
@@ -48,8 +48,9 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         super().__init__(non_blocking)
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(
-                f'mean and std must hold one number per channel, std above '
-                f'0, got {mean} and {std}'
+                f'networks here read three channels (RGB): mean and std must '
+                f'hold three numbers each, std above 0, got {list(mean)} and '
+                f'{list(std)}'
             )
         for name, value in (('mean', mean), ('std', std)):
             tensor = torch.tensor(value, dtype=torch.float32).view(3, 1, 1)
@@ -199,6 +200,7 @@ def _stacked(images: Tensor | Sequence[Tensor]) -> Tensor:
     if len(sizes) != 1 or len(*sizes) != 3 or next(iter(sizes))[0] != 3:
         raise ValueError(
             f'a batch needs images (3, height, width) of one size, got '
-            f'{sorted(sizes)}; crop or resize them in the pipeline'
+            f'{sorted(sizes)}; networks here read three channels (RGB): load '
+            f'files by LoadImage, and crop or resize them in the pipeline'
         )
     return images if isinstance(images, Tensor) else torch.stack([*images])

@@ -125,7 +125,7 @@ def test_images_of_different_sizes(batch):
     'changes', [{'mean': [1.0]}, {'std': [1.0, 1.0, 0.0]}]
 )
 def test_bad_arguments(changes):
-    with pytest.raises(ValueError, match='one number per channel'):
+    with pytest.raises(ValueError, match=r'three channels \(RGB\)'):
         preprocessor(**changes)
 
 

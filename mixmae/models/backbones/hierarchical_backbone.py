@@ -119,7 +119,16 @@ class HierarchicalBackbone(BaseModule):
 
         Returns:
             (B, H / patch, W / patch, C); sides rounded up, zeros padded.
+
+        Raises:
+            ValueError: the images have another number of channels.
         """
+        if images.ndim != 4 or images.size(1) != 3:
+            raise ValueError(
+                f'{type(self).__name__} reads three channels (RGB): images '
+                f'(B, 3, H, W), got {tuple(images.shape)}; repeat the channel '
+                f'of grey images, choose three of more bands'
+            )
         return self.patch_embed(keep_traced_size(images, 2, 'images'))
 
     def embed_token(self, token: Tensor) -> Tensor:

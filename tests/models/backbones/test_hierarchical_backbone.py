@@ -97,3 +97,11 @@ def test_what_lies_outside_is_the_last_layer():
 def test_frozen_stages_out_of_range(frozen):
     with pytest.raises(ValueError, match=f'4 .all stages., got {frozen}'):
         build(frozen_stages=frozen)
+
+
+@pytest.mark.parametrize('channels', [1, 4])
+def test_another_number_of_channels(channels):
+    images = torch.zeros(1, channels, 32, 32)
+    for call in (build(), build().embed):
+        with pytest.raises(ValueError, match=r'three channels .RGB.*\(1, '):
+            call(images)
