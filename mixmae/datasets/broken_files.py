@@ -121,7 +121,7 @@ class BrokenFiles:
             # file that is missing.
             self._note(int(place), broken)
         raise TooManyBrokenImagesError(
-            f'all {self.count} images are broken ({self.summary()})'
+            f'none of the {self.count} images can be used ({self.summary()})'
         )
 
     def summary(self) -> str:
@@ -142,7 +142,7 @@ class BrokenFiles:
             path = os.path.abspath(error.path)
             self._register.add(BadFile(error.cause, path, sample))
         broken = len(self.found())
-        message = f'{error}; {broken} of {self.count} files are broken so far'
+        message = f'{error}; {broken} of {self.count} files cannot be used'
         if broken > self.allowed:
             listed = ''
             if self._register is not None:

@@ -16,6 +16,7 @@ CAUSES = {
     'too large': 'it has more pixels than are allowed',
     'too small': 'it has a side shorter than is allowed',
     'wrong sum': 'its bytes are not those that were packed into its shard',
+    'unsupported': 'it is sound, but cannot become 8-bit RGB without loss',
 }
 
 
@@ -26,12 +27,16 @@ class BrokenImageError(BadDataError):
         path: the file.
         cause: one of ``CAUSES``.
         detail: what more is known, for the message.
+        kind: for 'unsupported', what the header of the file declares.
     """
 
-    def __init__(self, path: str, cause: str = '', detail: str = '') -> None:
+    def __init__(
+        self, path: str, cause: str = '', detail: str = '', kind: str = ''
+    ) -> None:
         # All arguments go to the base class, so that it can be pickled. A
         # loader's worker hands it on with one argument, its traceback.
-        super().__init__(path, cause, detail)
+        super().__init__(path, cause, detail, kind)
+        self.kind = kind
         self.path = path
         self.cause = cause
         self.detail = detail
@@ -44,3 +49,20 @@ class BrokenImageError(BadDataError):
         return f'cannot read image {escape(self.path)}: {self.cause}' + (
             f' ({detail})' if detail else ''
         )
+
+
+def unsupported(
+    path: str, what: str, advice: str, kind: str | None = None
+) -> BrokenImageError:
+    """Error of a sound file of a kind that is not decoded.
+
+    Args:
+        path: The file.
+        what: What it holds.
+        advice: What to do.
+        kind: ``what`` without that which differs from file to file.
+    """
+    detail = f'{what}; {advice}' if advice else what
+    return BrokenImageError(
+        path, 'unsupported', detail, what if kind is None else kind
+    )

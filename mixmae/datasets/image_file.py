@@ -4,22 +4,23 @@ The loader of a training run and the tools that look at a folder beforehand
 both come here, so that they agree.
 """
 
-import errno
 import functools
-import io
 import os
-import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy import ndarray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.image_decoding import ImageDecoding
+from mixmae.datasets.image_diagnosis import diagnosed, opened_file
+from mixmae.datasets.image_headers import declared_kind
+from mixmae.datasets.image_kind import ImageKind
 from mixmae.datasets.jpeg_decoder import decode_jpeg
 from mixmae.datasets.jpeg_header import START, JpegHeader, read_jpeg_header
 from mixmae.fileio.regular_file import regular_file
@@ -31,9 +32,9 @@ FORMATS = (
     'JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF', 'DIB', 'JPEG2000', 'PPM',
     'AVIF',
 )  # fmt: skip
-WHITE = (255, 255, 255)
-# A lack of the machine, not a fault of the file.
-SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# Formats that may hold several frames.
+ANIMATED = ('GIF', 'PNG', 'WEBP', 'AVIF', 'MPO')
+JPEG = ImageKind.of_mode('JPEG', 'RGB')
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class ImageLimits:
     Attributes:
         min_side: of the shorter side, in pixels.
         max_pixels: of the whole picture; None for Pillow's own limit, 179
-            million (twice ``PIL.Image.MAX_IMAGE_PIXELS``), which holds in
-            any case.
+            million (twice ``PIL.Image.MAX_IMAGE_PIXELS``), against
+            decompression bombs. A larger number allows larger pictures.
 
     Raises:
         ValueError: one of them is less than 1.
@@ -59,14 +60,25 @@ class ImageLimits:
             if value is not None and value < 1:
                 raise ValueError(f'{name} must be at least 1, got {value}')
 
+    @property
+    def most_pixels(self) -> float:
+        """Pixels that a picture may have."""
+        if self.max_pixels is not None:
+            return self.max_pixels
+        limit = Image.MAX_IMAGE_PIXELS
+        return float('inf') if limit is None else 2 * limit
+
     def check(self, path: str, width: int, height: int) -> None:
         """Raises ``BrokenImageError`` if the size, in pixels, is not one."""
         size = f'{width} x {height} px'
         if min(width, height) < self.min_side:
             detail = f'{size}, a side must have {self.min_side}'
             raise BrokenImageError(path, 'too small', detail)
-        if self.max_pixels is not None and width * height > self.max_pixels:
-            detail = f'{size}, more than {self.max_pixels:,} pixels'
+        if width * height > self.most_pixels:
+            detail = (
+                f'{size}, more than {self.most_pixels:,} pixels; max_pixels '
+                f'sets how many are allowed'
+            )
             raise BrokenImageError(path, 'too large', detail)
 
 
@@ -74,16 +86,33 @@ class ImageLimits:
 ANY_SIZE = ImageLimits()
 
 
+# Of every setting its default.
+PLAIN = ImageDecoding()
+
+
 class ImageContent(NamedTuple):
     """What is in an image file.
 
     Attributes:
         pixels: uint8 RGB (H, W, 3), upright.
-        format: Pillow's name for it, e.g. 'JPEG'.
+        kind: What the file declares.
+        values: Smallest and largest sample value, see ``RgbPixels``.
+        clipped: Share of the samples outside the value range, 0 to 1.
+        animated: Whether the file holds further frames, which are ignored.
+        transparent: Whether the file declares transparency.
     """
 
     pixels: ndarray
-    format: str
+    kind: ImageKind
+    values: tuple[float, float] | None = None
+    clipped: float = 0.0
+    animated: bool = False
+    transparent: bool = False
+
+    @property
+    def format(self) -> str:
+        """Pillow's name of the format, e.g. 'JPEG'."""
+        return self.kind.format
 
 
 @contextmanager
@@ -108,11 +137,10 @@ def opened_image(
     """
     path = os.fspath(path)
     with (
-        _diagnosed(path, content),
-        _opened(path, content) as file,
-        Image.open(file, formats=_formats()) as image,
+        diagnosed(path, content),
+        opened_file(path, content) as file,
+        _pillow_image(path, file, limits) as image,
     ):
-        limits.check(path, *image.size)
         if draft_side is not None:
             image.draft('RGB', (draft_side, draft_side))
         image.load()
@@ -123,7 +151,7 @@ def read_image(
     path: str | PathLike,
     limits: ImageLimits = ANY_SIZE,
     draft_side: int | None = None,
-    background: tuple[int, ...] = WHITE,
+    decoding: ImageDecoding = PLAIN,
     content: bytes | None = None,
     order: str = 'RGB',
 ) -> ImageContent:
@@ -131,7 +159,7 @@ def read_image(
 
     Args:
         path, limits, draft_side, content: as ``opened_image`` says.
-        background: RGB colour under transparent pixels.
+        decoding: How samples become 8-bit RGB.
         order: of the channels, 'RGB' or 'BGR'.
 
     Raises:
@@ -144,13 +172,67 @@ def read_image(
         if data is not None and header is not None:
             pixels = decode_jpeg(data, order)
             if pixels is not None:
-                return ImageContent(pixels, 'JPEG')
+                return ImageContent(pixels, JPEG)
             content = data
-    with opened_image(path, limits, draft_side, content) as image:
-        pixels = _to_rgb(_upright(image), background)
-        if order == 'BGR':
-            pixels = np.ascontiguousarray(pixels[..., ::-1])
-        return ImageContent(pixels, str(image.format))
+    with diagnosed(path, content), opened_file(path, content) as file:
+        kind = declared_kind(file)
+        if kind is not None:
+            decoding.check(path, kind)
+        with _pillow_image(path, file, limits) as image:
+            if kind is None:
+                kind = ImageKind.of_mode(str(image.format), image.mode)
+                if kind.format in ('TIFF', 'JPEG2000'):
+                    # Bands and sample type are not known.
+                    detail = 'its header contradicts itself'
+                    raise BrokenImageError(path, 'damaged', detail)
+                decoding.check(path, kind)
+            if draft_side is not None:
+                image.draft('RGB', (draft_side, draft_side))
+            image.load()
+            clear = bool(kind.alpha) or 'transparency' in image.info
+            animated = kind.format in ANIMATED and getattr(
+                image, 'is_animated', False
+            )
+            found = decoding.to_rgb(path, image, kind, lambda: _all_of(file))
+    pixels = found.pixels
+    if order == 'BGR':
+        pixels = np.ascontiguousarray(pixels[..., ::-1])
+    return ImageContent(
+        pixels, kind, found.values, found.clipped, animated, clear
+    )
+
+
+@contextmanager
+def _pillow_image(
+    path: str, file: BinaryIO, limits: ImageLimits
+) -> Iterator[Image.Image]:
+    """An image, not decoded yet, of a size that is allowed."""
+    file.seek(0)
+    with (
+        _pixel_limit(limits),
+        Image.open(file, formats=_formats()) as image,
+    ):
+        limits.check(path, *image.size)
+        yield image
+
+
+@contextmanager
+def _pixel_limit(limits: ImageLimits) -> Iterator[None]:
+    """Raises Pillow's limit, for which it has a global variable alone."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is None or limits.most_pixels <= 2 * limit:
+        yield
+        return
+    try:
+        Image.MAX_IMAGE_PIXELS = limits.max_pixels
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _all_of(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
@@ -166,7 +248,7 @@ def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
     if content is not None:
         return content if content[: len(START)] == START else None
     with (
-        _diagnosed(path),
+        diagnosed(path),
         open(path, 'rb', buffering=0, opener=regular_file) as file,
     ):
         # Of a film that somebody named .png, this is all that is read.
@@ -190,34 +272,8 @@ def usual_header(
     header = read_jpeg_header(data)
     if header is None:
         return None
-    most = Image.MAX_IMAGE_PIXELS
-    if most is not None and header.height * header.width > 2 * most:
-        # Pillow has its own words for this.
-        return None
     limits.check(path, header.width, header.height)
     return header
-
-
-def _opened(path: str, content: bytes | None) -> BinaryIO:
-    if content is not None:
-        return io.BytesIO(content)
-    return open(path, 'rb', opener=regular_file)
-
-
-@contextmanager
-def _diagnosed(path: str, content: bytes | None = None) -> Iterator[None]:
-    """Turns errors about a file into ``BrokenImageError``."""
-    try:
-        yield
-    except (MemoryError, BrokenImageError):
-        # The former is a matter of the machine, not of the file.
-        raise
-    except Exception as error:
-        # Decoders raise whatever they like on broken data.
-        if isinstance(error, OSError) and error.errno in SHORTAGES:
-            raise
-        cause = _diagnosis(path, content, error)
-        raise BrokenImageError(path, *cause) from error
 
 
 @functools.cache
@@ -225,79 +281,3 @@ def _formats() -> tuple[str, ...]:
     # Pillow can be built without some of them.
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _diagnosis(
-    path: str, content: bytes | None, error: Exception
-) -> tuple[str, str]:
-    """The cause, one of ``CAUSES``, and a detail."""
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return 'missing', ''
-    if isinstance(error, OSError) and error.errno is not None:
-        return 'unreadable', error.strerror or os.strerror(error.errno)
-    if isinstance(error, Image.DecompressionBombError):
-        return 'too large', str(error)
-    shortened = _is_shortened(path, content)
-    if shortened is None:
-        return 'empty', ''
-    if isinstance(error, UnidentifiedImageError):
-        # Its own text is the path again.
-        return 'no image', 'none of the formats that are read'
-    text = f'{type(error).__name__}: {error}'
-    cut_off = isinstance(error, EOFError) or 'truncated' in text.lower()
-    return 'truncated' if cut_off or shortened else 'damaged', text
-
-
-def _is_shortened(path: str, content: bytes | None) -> bool | None:
-    """Whether a WebP file lacks bytes; None of any file without bytes.
-
-    Pillow's decoder of WebP does not say why it gave up.
-    """
-    try:
-        if content is not None:
-            size, head = len(content), content[:12]
-        else:
-            size = os.path.getsize(path)
-            with open(path, 'rb') as file:
-                head = file.read(12)
-    except (OSError, ValueError):
-        return False
-    if not size:
-        return None
-    if head[:4] != b'RIFF' or len(head) < 12:
-        return False
-    return size < struct.unpack('<I', head[4:8])[0] + 8
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    # Unreadable EXIF data says nothing about the pixels.
-    with suppress(Exception):
-        # In place, because a copy is made otherwise even of upright ones.
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
-
-
-def _to_rgb(image: Image.Image, background: tuple[int, ...]) -> ndarray:
-    if image.mode == 'RGB' and 'transparency' not in image.info:
-        return np.asarray(image)
-    if image.mode.startswith(('I', 'F')):
-        grey = _to_eight_bits(np.asarray(image))
-        return np.repeat(grey[..., None], 3, axis=2)
-    if image.mode.endswith(('A', 'a')) or 'transparency' in image.info:
-        image = image.convert('RGBA')
-        below = Image.new('RGBA', image.size, (*background, 255))
-        image = Image.alpha_composite(below, image)
-    return np.asarray(image.convert('RGB'))
-
-
-def _to_eight_bits(values: ndarray) -> ndarray:
-    """Grey values of any range, (H, W), as uint8; see ``LoadImage``."""
-    wide = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(wide.min()), float(wide.max())
-    if np.issubdtype(values.dtype, np.integer):
-        full = 65535.0
-    else:
-        full = 1.0 if high <= 1.0 else 255.0
-    if low < 0.0 or high > full:
-        wide, full = wide - low, max(high - low, 1e-12)
-    return np.round(wide * (255.0 / full)).astype(np.uint8)

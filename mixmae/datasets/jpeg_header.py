@@ -14,6 +14,7 @@ XMP = b'http://ns.adobe.com/xap/'
 # extended sequential, progressive; Huffman-coded.
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
+LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
 # Markers in the range of frames that are none.
 TABLES = (0xC4, 0xC8, 0xCC)
 SCAN = 0xDA
@@ -71,6 +72,33 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
             return None
         at = end
     return None
+
+
+def unusual_frame(data: bytes | memoryview) -> str:
+    """Property of a JPEG file that decoders of 8-bit images do not know.
+
+    Args:
+        data: A whole file.
+
+    Returns:
+        E.g. 'lossless'; '' of usual files, damaged ones and other formats.
+    """
+    if data[:3] != START:
+        return ''
+    at = 2
+    while at + 12 <= len(data) and data[at] == 0xFF and data[at + 1] != SCAN:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in TABLES:
+            bits, bands = data[at + 4], data[at + 9]
+            if marker in LOSSLESS:
+                return 'lossless'
+            if marker in HIERARCHICAL:
+                return 'hierarchical'
+            if bits != 8:
+                return f'{bits} bits per sample'
+            return '' if bands in (1, 3, 4) else f'{bands} bands'
+        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return ''
 
 
 def _frame(

@@ -7,7 +7,10 @@ from mixmae.datasets.broken_files import (
     BrokenFiles,
     TooManyBrokenImagesError,
 )
-from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.broken_image_error import (
+    BrokenImageError,
+    unsupported,
+)
 from mixmae.datasets.samplers.sample_index import SampleIndex
 
 
@@ -58,7 +61,7 @@ def test_too_many():
     with pytest.raises(TooManyBrokenImagesError) as caught:
         files.deliver(10, prepare)
     text = str(caught.value)
-    assert '10.jpg: empty; 11 of 1000 files are broken so far' in text
+    assert '10.jpg: empty; 11 of 1000 files cannot be used' in text
     assert '(11 empty), 10 are allowed' in text
     assert 'max_broken_share=0.01' in text and '\n' not in text
 
@@ -131,3 +134,17 @@ def test_a_cause_that_somebody_else_wrote(tmp_path):
 def test_shares_out_of_range(share):
     with pytest.raises(ValueError, match=str(share)):
         BrokenFiles(10, share)
+
+
+def test_the_true_cause_of_unsupported_files_is_named():
+    files = BrokenFiles(1000, 0.01)
+
+    def prepare(index):
+        raise unsupported(f'{index}.tif', 'TIFF, 12 bands', 'convert it')
+
+    with pytest.raises(TooManyBrokenImagesError) as caught:
+        files.deliver(3, prepare)
+    text = str(caught.value)
+    assert 'unsupported (TIFF, 12 bands; convert it)' in text
+    assert '(11 unsupported), 10 are allowed' in text and '\n' not in text
+    assert 'damaged' not in text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.jpeg_header import read_jpeg_header
+from mixmae.datasets.jpeg_header import read_jpeg_header, unusual_frame
 from tests.datasets.photographs import jpeg, photograph, turned
 
 PICTURE = photograph(40, 56)
@@ -93,3 +93,23 @@ def test_heads_that_end_early():
     assert read_jpeg_header(data[: scan + 9]) is not None
     for length in range(0, scan, 7):
         assert read_jpeg_header(data[:length]) is None
+
+
+@pytest.mark.parametrize(
+    'offset, value, words',
+    [
+        (-1, 12, '12 bits per sample'),
+        (4, 2, '2 bands'),
+        (-4, 0xC3, 'lossless'),
+        (-4, 0xC5, 'hierarchical'),
+    ],
+)
+def test_frames_that_no_decoder_knows(offset, value, words):
+    assert unusual_frame(changed(offset, value)) == words
+
+
+def test_usual_frames_are_not_unusual():
+    for data in (jpeg(PICTURE), jpeg(PICTURE, 'CMYK'), b'', b'text'):
+        assert unusual_frame(data) == ''
+        for length in range(0, len(data), 97):
+            assert unusual_frame(data[:length]) == ''

@@ -43,7 +43,7 @@ def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
     assert dataset.broken_files() == [str(folder / '03.png')]
     # Once by each of the two data sets.
     assert len(said) == 2
-    assert '03.png' in said[0] and '1 of 20 files are broken' in said[0]
+    assert '03.png' in said[0] and '1 of 20 files cannot be used' in said[0]
 
 
 def test_a_run_of_broken_files_has_several_stand_ins(folder):
@@ -81,7 +81,7 @@ def test_nothing_but_broken_files(folder):
     dataset = UnlabeledImageFolder(
         str(folder), pipeline=LOAD, max_broken_share=1.0
     )
-    with pytest.raises(TooManyBrokenImagesError, match='all 20'):
+    with pytest.raises(TooManyBrokenImagesError, match='none of the 20'):
         dataset[0]
 
 

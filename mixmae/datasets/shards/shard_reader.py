@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.image_file import SHORTAGES
+from mixmae.datasets.image_diagnosis import SHORTAGES
 from mixmae.datasets.shards.sample_table import Sample, Shard
 from mixmae.fileio.regular_file import regular_file
 

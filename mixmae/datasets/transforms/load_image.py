@@ -4,7 +4,8 @@ from os import PathLike
 
 from numpy import ndarray
 
-from mixmae.datasets.image_file import WHITE, ImageLimits, read_image
+from mixmae.datasets.image_decoding import WHITE, ImageDecoding
+from mixmae.datasets.image_file import ImageLimits, read_image
 from mixmae.registry import TRANSFORMS
 
 
@@ -22,14 +23,16 @@ class LoadImage:
     - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM and AVIF, whatever the
       suffix says;
     - grey, two-level, palette, YCbCr, LAB and CMYK images become RGB;
-    - transparency is laid over ``background``;
-    - 16 bits are scaled to 8: 65535 is white. 32-bit integers within
-      0..65535 count as 16 bits, others are stretched from their minimum to
-      their maximum;
-    - floats within 0..1 or 0..255 are taken as such, others are stretched;
-      NaN is black;
+    - declared transparency is laid over ``background``;
+    - 16 bits are scaled to 8: see ``value_range``;
     - of an animation, the first frame;
-    - the EXIF orientation is applied.
+    - the EXIF orientation is applied, colour profiles are not.
+
+    What cannot become 8-bit RGB without loss is refused as 'unsupported', with
+    what the file holds and what to do: further bands, floats and signed
+    integers of an unknown range, stacks of images in a TIFF. The decision
+    follows from the type that the file declares, never from its pixels, so
+    that it is the same for all files of a kind.
 
     Usual JPEGs are decoded by ``simplejpeg`` where it is installed and has no
     objections, all else by Pillow; pixels are the same.
@@ -45,7 +48,10 @@ class LoadImage:
             for none. An image of one pixel does no harm, and teaches
             nothing.
         max_pixels: files with more count as broken; None for Pillow's limit
-            of 179 million, beyond which it must be an attack or a mistake.
+            of 179 million, against decompression bombs. A larger number
+            allows larger files.
+        value_range, extra_band: Sample values of black and white, and the
+            use of a band beside the colours; see ``ImageDecoding``.
 
     Raises:
         BrokenImageError: when called on a file that cannot be used; names it
@@ -58,18 +64,15 @@ class LoadImage:
         draft_side: int | None = None,
         min_side: int = 1,
         max_pixels: int | None = None,
+        value_range: tuple[float, float] | None = None,
+        extra_band: str | None = None,
     ) -> None:
-        if len(background) != 3 or not all(0 <= v <= 255 for v in background):
-            raise ValueError(
-                f'background must be three values from 0 to 255, '
-                f'got {background}'
-            )
         if draft_side is not None and draft_side < 1:
             raise ValueError(
                 f'draft_side must be at least 1 pixel, or None for full '
                 f'size, got {draft_side}'
             )
-        self.background = tuple(int(value) for value in background)
+        self.decoding = ImageDecoding(background, extra_band, value_range)
         self.draft_side = draft_side
         self.limits = ImageLimits(min_side, max_pixels)
 
@@ -100,15 +103,17 @@ class LoadImage:
             path,
             self.limits,
             self.draft_side,
-            self.background,
+            self.decoding,
             content,
             order='BGR',
         ).pixels
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(background={self.background}, '
+            f'{type(self).__name__}(background={self.decoding.background}, '
             f'draft_side={self.draft_side}, '
             f'min_side={self.limits.min_side}, '
-            f'max_pixels={self.limits.max_pixels})'
+            f'max_pixels={self.limits.max_pixels}, '
+            f'value_range={self.decoding.value_range}, '
+            f'extra_band={self.decoding.extra_band!r})'
         )

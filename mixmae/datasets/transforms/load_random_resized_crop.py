@@ -15,8 +15,8 @@ from mixmae.datasets.crop_resize import (
     resize_by_pillow,
     resize_by_torch,
 )
+from mixmae.datasets.image_decoding import WHITE
 from mixmae.datasets.image_file import (
-    WHITE,
     jpeg_content,
     read_image,
     usual_header,
@@ -94,7 +94,8 @@ class LoadRandomResizedCrop(LoadImage):
             middle of the image is taken.
         interpolation: 'bicubic' or 'bilinear'.
         exact: decode everything, and let Pillow resize.
-        background, min_side, max_pixels: as in ``LoadImage``.
+        background, min_side, max_pixels, value_range, extra_band: as in
+            ``LoadImage``.
 
     Raises:
         ValueError: an argument is out of range.
@@ -112,8 +113,16 @@ class LoadRandomResizedCrop(LoadImage):
         background: tuple[int, int, int] = WHITE,
         min_side: int = 1,
         max_pixels: int | None = None,
+        value_range: tuple[float, float] | None = None,
+        extra_band: str | None = None,
     ) -> None:
-        super().__init__(background, min_side=min_side, max_pixels=max_pixels)
+        super().__init__(
+            background,
+            min_side=min_side,
+            max_pixels=max_pixels,
+            value_range=value_range,
+            extra_band=extra_band,
+        )
         self.size = _checked_size(scale)
         self.range = CropRange(
             _checked_range('crop_ratio_range', crop_ratio_range, 1.0),
@@ -216,7 +225,7 @@ class LoadRandomResizedCrop(LoadImage):
             return _Decoded.cropped(self.load(path, data), box)
         # Pillow decodes to scale, too.
         side = min(header.height, header.width) // shrink
-        content = read_image(path, self.limits, side, content=data)
+        content = read_image(path, self.limits, side, self.decoding, data)
         pixels = content.pixels[..., ::-1]
         if pixels.shape[1] != -(-header.width // shrink):
             return _Decoded.cropped(self.load(path, data), box)
@@ -236,9 +245,11 @@ class LoadRandomResizedCrop(LoadImage):
             f'aspect_ratio_range={self.range.aspect}, '
             f'max_attempts={self.range.attempts}, '
             f'interpolation={self.interpolation!r}, exact={self.exact}, '
-            f'background={self.background}, '
+            f'background={self.decoding.background}, '
             f'min_side={self.limits.min_side}, '
-            f'max_pixels={self.limits.max_pixels})'
+            f'max_pixels={self.limits.max_pixels}, '
+            f'value_range={self.decoding.value_range}, '
+            f'extra_band={self.decoding.extra_band!r})'
         )
 
 

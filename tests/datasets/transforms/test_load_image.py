@@ -95,25 +95,21 @@ def test_16_bits_are_scaled(tmp_path, suffix):
     assert img[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-def test_wide_integers_are_stretched(tmp_path):
-    values = np.array([[-100000, 0, 100000]], dtype=np.int32)
-    img = load(save(tmp_path, Image.fromarray(values), 'a.tif'))
-    assert img[0, :, 0].tolist() == [0, 128, 255]
+@pytest.mark.parametrize('dtype', [np.int32, np.float32])
+def test_other_samples_need_a_value_range(tmp_path, dtype):
+    values = np.array([[-100, 0, 100, 200]], dtype)
+    path = save(tmp_path, Image.fromarray(values), 'a.tif')
+    with pytest.raises(BrokenImageError, match='value_range'):
+        load(path)
+    img = load(path, value_range=(-100, 100))
+    assert img[0, :, 0].tolist() == [0, 128, 255, 255]
 
 
-@pytest.mark.parametrize(
-    'values, expected',
-    [
-        ([0.0, 0.5, 1.0], [0, 128, 255]),
-        ([0.0, 100.0, 255.0], [0, 100, 255]),
-        ([-1.0, 0.0, 1.0], [0, 128, 255]),
-        ([float('nan'), 0.0, 1.0], [0, 0, 255]),
-    ],
-)
-def test_floats(tmp_path, values, expected):
-    image = Image.fromarray(np.array([values], dtype=np.float32))
-    img = load(save(tmp_path, image, 'a.tif'))
-    assert img[0, :, 0].tolist() == expected
+def test_a_band_beside_the_colours(tmp_path):
+    four = Image.new('RGBA', (4, 4), (10, 20, 30, 0))
+    path = save(tmp_path, four, 'a.tif')
+    assert (load(path) == 255).all()
+    assert load(path, extra_band='drop')[0, 0].tolist() == [30, 20, 10]
 
 
 @pytest.mark.parametrize('suffix', ['.gif', '.webp', '.png'])
@@ -165,6 +161,20 @@ def test_bad_arguments():
         LoadImage(min_side=0)
     with pytest.raises(ValueError, match='max_pixels'):
         LoadImage(max_pixels=0)
+    with pytest.raises(ValueError, match='value_range'):
+        LoadImage(value_range=(1, 0))
+    with pytest.raises(ValueError, match='extra_band'):
+        LoadImage(extra_band='white')
+
+
+def test_all_settings_are_shown():
+    """A log says by which of them a run reads its images."""
+    text = repr(LoadImage((1, 2, 3), 64, 5, 99, (0, 4095), 'drop'))
+    for said in (
+        'background=(1, 2, 3)', 'draft_side=64', 'min_side=5',
+        'max_pixels=99', 'value_range=(0, 4095)', "extra_band='drop'",
+    ):  # fmt: skip
+        assert said in text
 
 
 def test_registered():
