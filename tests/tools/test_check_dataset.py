@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mixmae.datasets.scenes.scene_set import SceneSet
 from tests.engine.tiny_run import ROOT
@@ -80,3 +82,30 @@ def test_as_a_user_calls_it(scenes):
     options = ['--workers', '2', '--decode', 'all']
     done = run_tool(TOOL, 'scenes', scenes, *options)
     assert 'no problems' in done.stdout
+
+
+def test_unsupported_images_are_no_damage(tmp_path, capsys):
+    """Another copy of the file would be the same."""
+    for index in range(2):
+        values = np.full((9, 9), index, np.float32)
+        Image.fromarray(values).save(tmp_path / f'{index}.tif')
+    arguments = ['image-folder', str(tmp_path)]
+    assert load_tool(TOOL).main(arguments) == 1
+    said = capsys.readouterr().out
+    assert said.count('problem: ') == 2 and '32-bit floats' in said
+    assert 'download it' not in said
+    arguments += ['--value-range', '0', '1']
+    assert load_tool(TOOL).main(arguments) == 0
+    said = capsys.readouterr().out
+    assert 'note: images: 2 images of 32-bit floats' in said
+    assert load_tool(TOOL).main([*arguments, '--decode', 'none']) == 2
+    assert '--decode none opens no image' in capsys.readouterr().err
+
+
+def test_damaged_images_are_to_be_replaced(tmp_path, capsys):
+    Image.effect_noise((99, 99), 50).save(tmp_path / 'a.png')
+    data = (tmp_path / 'a.png').read_bytes()
+    (tmp_path / 'b.png').write_bytes(data[:-30])
+    assert load_tool(TOOL).main(['image-folder', str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert 'b.png: truncated' in said and 'unpack or download it' in said

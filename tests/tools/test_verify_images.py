@@ -1,5 +1,6 @@
 """The command that opens every image of a folder."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -115,3 +116,33 @@ def test_an_interrupted_run_writes_nothing(
 def test_as_a_user_calls_it(folder):
     done = run_tool(TOOL, folder, '--workers', '2')
     assert 'none is bad' in done.stdout
+
+
+def test_unsupported_files_have_a_heading_of_their_own(folder, capsys):
+    for index in range(3):
+        values = np.full((9, 9), index, np.float32)
+        Image.fromarray(values).save(folder / f'{index}.png', 'TIFF')
+    assert load_tool(TOOL).main([str(folder)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [f'unsupported: {index}.png' for index in range(3)]
+    assert lines[-3].startswith('unsupported: 3 of the files are sound')
+    assert '3 of TIFF, 1 band of 32-bit floats' in lines[-2]
+    assert '3 bad (3 unsupported)' in lines[-1]
+    # They can be read when it is known what is white.
+    arguments = [str(folder), '--value-range', '0', '1']
+    assert load_tool(TOOL).main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [note] = [line for line in lines if 'floats' in line]
+    assert note.startswith('note: 3 images of 32-bit floats have values')
+    assert '0 to 2' in note and 'in 1 images' in note
+
+
+def test_settings_without_effect(folder, tmp_path, capsys):
+    pack_pictures(folder, tmp_path / 'packed')
+    arguments = ['--sums-only', '--extra-band', 'drop']
+    packed = str(tmp_path / 'packed')
+    assert load_tool(TOOL).main([packed, *arguments]) == 2
+    assert '--sums-only decodes nothing' in capsys.readouterr().err
+    arguments = ['--value-range', '3', '2']
+    assert load_tool(TOOL).main([str(folder), *arguments]) == 2
+    assert 'value_range must be (low, high)' in capsys.readouterr().err

@@ -16,6 +16,11 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.datasets.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
+from mixmae.datasets.image_file import PLAIN
 from mixmae.datasets.verification.archives import verify_archives
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import DECODE, SAMPLE, Opening
@@ -87,6 +92,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--images', type=Path, help='coco-format: its folder of images'
     )
+    add_decoding_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -108,10 +114,16 @@ def look(args: argparse.Namespace) -> Findings:
         )
     if args.archives is not None and args.kind not in KNOWN_SETS:
         raise ValueError(f'--archives: no sums are known for {args.kind}')
+    decoding = decoding_of(args)
+    if args.decode == 'none' and decoding != PLAIN:
+        raise ValueError(
+            '--decode none opens no image: leave out --value-range, '
+            '--extra-band and --background'
+        )
     request = Request(
         kind=args.kind,
         root=args.root,
-        opening=Opening(args.decode, args.workers, progress=True),
+        opening=Opening(args.decode, args.workers, True, decoding),
         subset=args.subset,
         values=values,
         annotations=args.annotations,

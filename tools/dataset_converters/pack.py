@@ -21,6 +21,10 @@ import sys
 from pathlib import Path
 
 from mixmae.cli.progress import progress_bar
+from mixmae.datasets.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
 from mixmae.datasets.shards.pack_settings import (
     MEBIBYTE,
     PackReport,
@@ -83,6 +87,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=os.cpu_count() or 1,
         help='processes that read and shrink (default: cores)',
     )
+    add_decoding_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -93,7 +98,11 @@ def work(args: argparse.Namespace) -> PackReport:
         ValueError: it says something that cannot be done.
     """
     settings = PackSettings(
-        args.short_side, args.quality, args.shard_size * MEBIBYTE, args.shuffle
+        args.short_side,
+        args.quality,
+        args.shard_size * MEBIBYTE,
+        args.shuffle,
+        decoding_of(args),
     )
     source = read_source(args.source, args.data_root, not args.no_labels)
     for note in source.notes:
@@ -120,6 +129,8 @@ def show(report: PackReport, args: argparse.Namespace) -> None:
             f'suffix; WebDataset takes what follows the first one for the '
             f'suffix'
         )
+    for kind, count in report.unsupported.most_common():
+        print(f'unsupported: {count:,} of {kind}')
     if report.bad:
         print(
             f'{len(report.bad):,} files could not be packed: '

@@ -18,7 +18,11 @@ from pathlib import Path
 
 from mixmae.cli.progress import progress_bar
 from mixmae.datasets.bad_file_list import write_bad_files
-from mixmae.datasets.image_file import ImageLimits
+from mixmae.datasets.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
+from mixmae.datasets.image_file import PLAIN, ImageLimits
 from mixmae.datasets.verification.image_folder import (
     WRONG_SUFFIX,
     FolderReport,
@@ -87,6 +91,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=20,
         help='bad files to print; --out has them all (default 20)',
     )
+    add_decoding_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -102,6 +107,12 @@ def look(args: argparse.Namespace) -> FolderReport:
         raise ValueError(f'--out {args.out}: there is no folder to write to')
     progress = progress_bar('verifying')
     limits = ImageLimits(args.min_side, args.max_pixels)
+    decoding = decoding_of(args)
+    if args.sums_only and decoding != PLAIN:
+        raise ValueError(
+            '--sums-only decodes nothing: leave out --value-range, '
+            '--extra-band and --background'
+        )
     packed = is_packed(args.folder)
     for name in ('ann_file', 'strict') if packed else ('sums_only',):
         if getattr(args, name):
@@ -112,7 +123,12 @@ def look(args: argparse.Namespace) -> FolderReport:
             )
     if packed:
         report = verify_shards(
-            args.folder, limits, args.workers, args.sums_only, progress
+            args.folder,
+            limits,
+            args.workers,
+            args.sums_only,
+            progress,
+            decoding,
         )
     else:
         report = verify_image_folder(
@@ -122,6 +138,7 @@ def look(args: argparse.Namespace) -> FolderReport:
             args.workers,
             args.strict,
             progress,
+            decoding,
         )
     if args.out is not None:
         note = (
@@ -147,6 +164,14 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
             f'note: {odd:,} images have another format than their suffix '
             f'says; they are read all the same'
         )
+    kinds = report.unsupported.most_common()
+    if kinds:
+        print(
+            f'unsupported: {report.unsupported.total():,} of the files are '
+            f'sound, but cannot become 8-bit RGB without loss:'
+        )
+    for kind, count in kinds[: args.limit]:
+        print(f'    {count:,} of {kind}')
     causes = ', '.join(
         f'{count:,} {cause}' for cause, count in report.causes().most_common()
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import PIL
 
 from mixmae.datasets.bad_file_list import BadFile
+from mixmae.datasets.image_decoding import ImageDecoding
+from mixmae.datasets.image_file import PLAIN
 from mixmae.datasets.shards.pack_source import PackSource
 from mixmae.datasets.shards.shrinking import QUALITY
 
@@ -25,17 +29,24 @@ class PackSettings:
         quality: of JPEGs that are made smaller, 1 to 95.
         shard_bytes: that a shard may have.
         shuffle: seed of a fixed order; None for that of the source.
+        decoding: how those that are made smaller become 8-bit RGB.
 
     Raises:
-        ValueError: one is out of range.
+        ValueError: one is out of range, or has no effect.
     """
 
     short_side: int | None = None
     quality: int = QUALITY
     shard_bytes: int = 256 * MEBIBYTE
     shuffle: int | None = None
+    decoding: ImageDecoding = PLAIN
 
     def __post_init__(self) -> None:
+        if self.short_side is None and self.decoding != PLAIN:
+            raise ValueError(
+                'value_range, extra_band and background are for images that '
+                'are made smaller: without a short side all keep their bytes'
+            )
         if self.short_side is not None and self.short_side < 1:
             raise ValueError(
                 f'short_side must be at least 1 pixel, or None to keep all '
@@ -54,6 +65,11 @@ class PackSettings:
     def made(self, source: PackSource) -> dict[str, Any]:
         """What tells the result from another: noted in the index."""
         made = asdict(self) | {'source': source.digest()}
+        if self.decoding == PLAIN:
+            # As in the index of older versions.
+            del made['decoding']
+        # Tuples are lists in JSON, and this is compared with an index.
+        made = json.loads(json.dumps(made))
         if self.short_side is not None:
             # Another version may write other bytes.
             made['pillow'] = PIL.__version__
@@ -73,6 +89,8 @@ class PackReport:
         dotted: names with more than one dot, which WebDataset would take for
             long suffixes.
         bad: files that could not be packed, relative to the source.
+        unsupported: counts of sound files among them that cannot become
+            8-bit RGB, in this call, by what they declare.
     """
 
     images: int = 0
@@ -82,3 +100,4 @@ class PackReport:
     found: int = 0
     dotted: int = 0
     bad: list[BadFile] = field(default_factory=list)
+    unsupported: Counter[str] = field(default_factory=Counter)

@@ -184,6 +184,8 @@ class _Packing:
         self.settings = settings
         self.made = made
         self.report = PackReport()
+        # Detail of the first file that could not be packed, in this call.
+        self.first_fault = ''
         # The next file of the source: all before it are in shards, or bad.
         self.next = 0
 
@@ -213,6 +215,7 @@ class _Packing:
             raise ValueError(
                 f'none of the {len(self.source.names)} files can be packed; '
                 f'the first, {escape(first.path)}, is: {first.cause}'
+                + (f' ({self.first_fault})' if self.first_fault else '')
             )
         self._finish(tables)
 
@@ -225,6 +228,7 @@ class _Packing:
             shrink,
             short_side=self.settings.short_side,
             quality=self.settings.quality,
+            decoding=self.settings.decoding,
         )
         first = self.next
         paths = [
@@ -234,6 +238,9 @@ class _Packing:
         for index, content in enumerate(contents, first):
             if content.cause:
                 self.report.bad.append(BadFile(content.cause, names[index]))
+                if content.cause == 'unsupported':
+                    self.report.unsupported[content.kind] += 1
+                self.first_fault = self.first_fault or content.detail
             else:
                 self.next = index
                 self.report.shrunk += content.shrunk

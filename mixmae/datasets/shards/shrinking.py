@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.image_file import FORMATS, SHORTAGES, read_image
+from mixmae.datasets.image_decoding import ImageDecoding
+from mixmae.datasets.image_diagnosis import SHORTAGES
+from mixmae.datasets.image_file import FORMATS, PLAIN, read_image
 from mixmae.fileio.regular_file import regular_file
 
 # More would only store the noise of the first compression.
@@ -25,20 +27,27 @@ class ShrunkImage(NamedTuple):
         data: the whole file; b'' if it cannot be used.
         shrunk: whether it was made smaller, else it is what the file holds.
         cause: one of ``CAUSES`` if it cannot be used, else ''.
+        detail: what more is known of the cause.
+        kind: see ``BrokenImageError``.
     """
 
     data: bytes
     shrunk: bool = False
     cause: str = ''
+    detail: str = ''
+    kind: str = ''
 
 
 def shrink(
-    path: str, short_side: int | None, quality: int = QUALITY
+    path: str,
+    short_side: int | None,
+    quality: int = QUALITY,
+    decoding: ImageDecoding = PLAIN,
 ) -> ShrunkImage:
     """An image file as it goes into a shard.
 
     One whose short side is longer than asked for is decoded as a training run
-    does (upright, RGB, 8 bits, over white), reduced by Pillow's Lanczos
+    does (upright, 8-bit RGB), reduced by Pillow's Lanczos
     filter, which is antialiased, and written as a JPEG with colours at half
     the resolution (4:2:0), without EXIF data. Every other one keeps its
     bytes, and is not decoded; so does one whose long side would still be too
@@ -48,6 +57,7 @@ def shrink(
         path: the file.
         short_side: in pixels; None for no limit.
         quality: of the JPEG, 1 to 95.
+        decoding: That of the training.
     """
     try:
         with open(path, 'rb', opener=regular_file) as file:
@@ -62,9 +72,9 @@ def shrink(
     if short_side is None or _short_side(data) <= short_side:
         return ShrunkImage(data)
     try:
-        pixels = read_image(path, content=data).pixels
+        pixels = read_image(path, decoding=decoding, content=data).pixels
     except BrokenImageError as error:
-        return ShrunkImage(b'', cause=error.cause)
+        return ShrunkImage(b'', False, error.cause, error.detail, error.kind)
     height, width = pixels.shape[:2]
     if min(height, width) <= short_side:
         return ShrunkImage(data)

@@ -15,6 +15,7 @@ from mixmae.datasets.labels.class_folders import (
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import Opening, inspect_images
+from mixmae.datasets.verification.image_notes import ImageNotes
 from mixmae.datasets.verification.known_sets import KnownSet
 from mixmae.datasets.verification.split_counts import (
     compare_classes,
@@ -137,13 +138,14 @@ def open_pictures(
 ) -> None:
     """Opens the chosen ones and reports those that cannot be read."""
     opened = 0
+    notes = ImageNotes(opening.decoding)
     for index, content in inspect_images(paths, opening, split):
         opened += 1
+        notes.add(content)
         if content.fault is not None:
-            findings.problem(
-                'broken image',
-                f'{paths[index]}: {content.fault}; unpack or download it '
-                f'again',
-            )
+            heading, text = content.problem
+            findings.problem(heading, f'{paths[index]}: {text}')
     if opened:
         findings.fact(f'{split}: {opened:,} images opened')
+    for line in notes.lines():
+        findings.note(f'{split}: {line}')

@@ -13,6 +13,7 @@ from mixmae.datasets.verification.coco_annotations import (
 from mixmae.datasets.verification.existing_files import ExistingFiles
 from mixmae.datasets.verification.findings import Findings
 from mixmae.datasets.verification.image_files import Opening, inspect_images
+from mixmae.datasets.verification.image_notes import ImageNotes
 from mixmae.datasets.verification.known_sets import KnownSet
 from mixmae.datasets.verification.split_counts import (
     compare_classes,
@@ -171,17 +172,16 @@ def _verify_sizes(
     opening: Opening,
 ) -> None:
     paths = [folder / image['file_name'] for image in images]
+    notes = ImageNotes(opening.decoding)
     opened = 0
     for index, content in inspect_images(paths, opening, split):
         opened += 1
         image = images[index]
         sides = (image.get('width'), image.get('height'))
+        notes.add(content)
         if content.fault is not None:
-            findings.problem(
-                'broken image',
-                f'{paths[index]}: {content.fault}; unpack or download it '
-                f'again',
-            )
+            heading, text = content.problem
+            findings.problem(heading, f'{paths[index]}: {text}')
         elif sides != (content.width, content.height):
             findings.problem(
                 'image of another size',
@@ -192,3 +192,5 @@ def _verify_sizes(
             )
     if opened:
         findings.fact(f'{split}: {opened:,} images opened')
+    for line in notes.lines():
+        findings.note(f'{split}: {line}')

@@ -1,5 +1,6 @@
 """Opens many image files side by side and says what each holds."""
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,24 @@ from PIL import Image
 from tqdm import tqdm
 
 from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.image_decoding import ImageDecoding
 from mixmae.datasets.image_file import (
     ANY_SIZE,
+    PLAIN,
     ImageLimits,
     opened_image,
     read_image,
 )
+from mixmae.datasets.image_kind import ImageKind
 from mixmae.datasets.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.escaped_path import escape
 
+# What to do about a file, where another copy of it would not help.
+ADVICE = {
+    'unreadable': 'mend its permissions or the disk',
+    'too large': 'make it smaller, or leave it out',
+    'too small': 'leave it out',
+}
 DECODE = ('all', 'sample', 'none')
 SAMPLE = 1000
 
@@ -32,6 +42,7 @@ class Opening:
             each split, or ``none``.
         workers: processes that open files; 0 or 1 for this one alone.
         progress: whether to draw a bar on stderr.
+        decoding: How samples become 8-bit RGB, as in the config.
 
     Raises:
         ValueError: decode or workers are out of their range.
@@ -40,6 +51,7 @@ class Opening:
     decode: str = 'sample'
     workers: int = 0
     progress: bool = False
+    decoding: ImageDecoding = PLAIN
 
     def __post_init__(self) -> None:
         if self.decode not in DECODE:
@@ -69,7 +81,10 @@ class Inspection:
         fault: why it cannot be used; None if it can.
         values: for label maps, each value and how many pixels have it.
         cause: one of ``CAUSES`` if it cannot be used, else ''.
-        format: Pillow's name for it, e.g. 'JPEG'; '' if unknown.
+        kind: What the file declares; ``None`` of label maps, and of files
+            that cannot be used.
+        refused: For the cause 'unsupported', what the file declares.
+        sample_values, clipped, animated, transparent: see ``ImageContent``.
     """
 
     width: int = 0
@@ -77,20 +92,51 @@ class Inspection:
     fault: str | None = None
     values: tuple[tuple[int, int], ...] = ()
     cause: str = ''
-    format: str = ''
+    kind: ImageKind | None = None
+    refused: str = ''
+    sample_values: tuple[float, float] | None = None
+    clipped: float = 0.0
+    animated: bool = False
+    transparent: bool = False
+
+    @property
+    def problem(self) -> tuple[str, str]:
+        """Heading of the fault of a picture, and a text with advice."""
+        if self.cause == 'unsupported':
+            return 'unsupported image', f'{self.fault}'
+        kind = 'broken image'
+        if self.cause in ADVICE:
+            return kind, f'{self.fault}; {ADVICE[self.cause]}'
+        return kind, f'{self.fault}; unpack or download it again'
 
 
-def inspect_image(path: str, limits: ImageLimits = ANY_SIZE) -> Inspection:
+def inspect_image(
+    path: str,
+    limits: ImageLimits = ANY_SIZE,
+    decoding: ImageDecoding = PLAIN,
+    content: bytes | None = None,
+) -> Inspection:
     """Reads a picture completely, as the loader of a run does."""
     with warnings.catch_warnings():
-        # Odd EXIF data is no matter here; bombs are errors of their own.
+        # Odd EXIF data is no matter here; bombs are errors of their own, and
+        # ``ImageNotes`` says what a loader warns of.
         warnings.simplefilter('ignore')
         try:
-            content = read_image(path, limits)
+            found = read_image(
+                path, limits, decoding=decoding, content=content
+            )
         except BrokenImageError as error:
-            return _faulty(error)
-    height, width = content.pixels.shape[:2]
-    return Inspection(width, height, format=content.format)
+            return faulty(error)
+    height, width = found.pixels.shape[:2]
+    return Inspection(
+        width,
+        height,
+        kind=found.kind,
+        sample_values=found.values,
+        clipped=found.clipped,
+        animated=found.animated,
+        transparent=found.transparent,
+    )
 
 
 def inspect_label_map(path: str) -> Inspection:
@@ -101,20 +147,22 @@ def inspect_label_map(path: str) -> Inspection:
             with opened_image(path) as image:
                 return _label_map(image)
         except BrokenImageError as error:
-            return _faulty(error)
+            return faulty(error)
 
 
-def _faulty(error: BrokenImageError) -> Inspection:
+def faulty(error: BrokenImageError) -> Inspection:
+    """Inspection of a file that cannot be used."""
     detail = ' '.join(error.detail.split())
     fault = f'{error.cause} ({detail})' if detail else error.cause
-    return Inspection(fault=fault, cause=error.cause)
+    return Inspection(fault=fault, cause=error.cause, refused=error.kind)
 
 
 def inspect_images(
     paths: Sequence[Path], opening: Opening, title: str
 ) -> Iterator[tuple[int, Inspection]]:
     """The chosen ones of some pictures: index in ``paths`` and content."""
-    return _inspect_chosen(inspect_image, paths, opening, title)
+    look = functools.partial(inspect_image, decoding=opening.decoding)
+    return _inspect_chosen(look, paths, opening, title)
 
 
 def inspect_label_maps(

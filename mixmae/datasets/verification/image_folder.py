@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from mixmae.datasets.bad_file_list import BadFile
-from mixmae.datasets.image_file import ANY_SIZE, ImageLimits
+from mixmae.datasets.image_decoding import ImageDecoding
+from mixmae.datasets.image_file import ANY_SIZE, PLAIN, ImageLimits
 from mixmae.datasets.image_listing import list_folder
 from mixmae.datasets.path_list import read_path_list
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
@@ -20,6 +21,7 @@ from mixmae.datasets.verification.image_files import (
     inspect_image,
     inspected,
 )
+from mixmae.datasets.verification.image_notes import ImageNotes
 
 # The cause of a file that is read all the same, but is not what it says.
 WRONG_SUFFIX = 'wrong suffix'
@@ -36,13 +38,23 @@ class FolderReport:
         bad: what cannot be used, in the order of the listing; folders that
             cannot be looked into come last. Paths are relative to the folder.
         odd: counts of what is odd, but can be used.
-        notes: lines on what was left out, see ``ImageListing``.
+        unsupported: counts of sound files that cannot become 8-bit RGB, by
+            what they declare. They are among ``bad``, too.
+        notes: lines on what was left out, see ``ImageListing``, and on how
+            the others become 8-bit RGB.
     """
 
     opened: int = 0
     bad: list[BadFile] = field(default_factory=list)
     odd: Counter[str] = field(default_factory=Counter)
+    unsupported: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+
+    def add_bad(self, path: str, content: Inspection) -> None:
+        """Takes a file into account that cannot be used."""
+        self.bad.append(BadFile(content.cause, path))
+        if content.cause == 'unsupported':
+            self.unsupported[content.refused or str(content.fault)] += 1
 
     def causes(self) -> Counter[str]:
         """How many files are bad for each cause."""
@@ -56,6 +68,7 @@ def verify_image_folder(
     workers: int = 0,
     strict: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+    decoding: ImageDecoding = PLAIN,
 ) -> FolderReport:
     """Opens all images that ``UnlabeledImageFolder`` would list.
 
@@ -67,6 +80,7 @@ def verify_image_folder(
         strict: whether images of another format than their suffix says are
             bad, too.
         progress: is told how many files are done, of how many, and a note.
+        decoding: that of ``LoadImage``.
 
     Raises:
         ValueError: there is no such folder, no image in it, or the list
@@ -89,23 +103,27 @@ def verify_image_folder(
             + ''.join(f'; {note}' for note in notes)
         )
     report = FolderReport(notes=notes)
-    look = functools.partial(inspect_image, limits=limits)
+    described = ImageNotes(decoding)
+    look = functools.partial(inspect_image, limits=limits, decoding=decoding)
     paths = [os.path.join(folder, name) for name in names]
     found = inspected(look, paths, Opening('all', workers))
     for done, (name, content) in enumerate(zip(names, found), 1):
+        described.add(content)
         if content.cause:
-            report.bad.append(BadFile(content.cause, name))
+            report.add_bad(name, content)
         elif _has_wrong_suffix(name, content):
             report.odd[WRONG_SUFFIX] += 1
             if strict:
                 report.bad.append(BadFile(WRONG_SUFFIX, name))
         report.opened = done
         progress(done, len(names), f'{len(report.bad)} bad')
+    report.notes += described.lines()
     report.bad += [BadFile('unreadable', name or '.') for name in refused]
     return report
 
 
 def _has_wrong_suffix(name: str, content: Inspection) -> bool:
     suffix = os.path.splitext(name)[1].lower()
-    said = Image.registered_extensions().get(suffix, content.format)
-    return SAME.get(said, said) != SAME.get(content.format, content.format)
+    format = '' if content.kind is None else content.kind.format
+    said = Image.registered_extensions().get(suffix, format)
+    return SAME.get(said, said) != SAME.get(format, format)

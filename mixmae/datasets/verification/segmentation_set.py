@@ -13,6 +13,7 @@ from mixmae.datasets.verification.image_files import (
     inspect_images,
     inspect_label_maps,
 )
+from mixmae.datasets.verification.image_notes import ImageNotes
 from mixmae.datasets.verification.known_sets import KnownSet
 from mixmae.datasets.verification.split_counts import compare_count
 
@@ -191,6 +192,11 @@ def _open_pairs(
     pictures = inspect_images(images, opening, f'{split}, images')
     # One after the other, so that each has all workers and a bar of its own.
     seen = dict(pictures)
+    notes = ImageNotes(opening.decoding)
+    for picture in seen.values():
+        notes.add(picture)
+    for line in notes.lines():
+        findings.note(f'{split}: {line}')
     used: set[int] = set()
     for index, found in inspect_label_maps(maps, opening, f'{split}, maps'):
         used |= {value for value, _ in found.values}
@@ -212,10 +218,13 @@ def _compare_pair(
     findings: Findings,
     values: LabelValues,
 ) -> None:
-    for path, content in ((image, picture), (label_map, labels)):
-        if content.fault is not None:
-            kind = 'broken image' if path is image else 'broken label map'
-            findings.problem(kind, f'{path}: {content.fault}; replace it')
+    if picture.fault is not None:
+        heading, text = picture.problem
+        findings.problem(heading, f'{image}: {text}')
+    if labels.fault is not None:
+        findings.problem(
+            'broken label map', f'{label_map}: {labels.fault}; replace it'
+        )
     if picture.fault is not None or labels.fault is not None:
         return
     sizes = [f'{c.width} x {c.height} px' for c in (labels, picture)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, overload
@@ -12,14 +11,21 @@ from typing import NamedTuple, overload
 from mixmae.checkpoints.durable_file import digest_of
 from mixmae.datasets.bad_file_list import BadFile
 from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.image_file import ANY_SIZE, ImageLimits, read_image
+from mixmae.datasets.image_decoding import ImageDecoding
+from mixmae.datasets.image_file import ANY_SIZE, PLAIN, ImageLimits
 from mixmae.datasets.packed_images import table_of
 from mixmae.datasets.parallel_map import LostWorkerError, parallel_map
 from mixmae.datasets.shards.packing import INDEX, JOURNAL
 from mixmae.datasets.shards.sample_table import Sample, SampleTable, Shard
 from mixmae.datasets.shards.shard_reader import ShardReader
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.datasets.verification.image_files import (
+    Inspection,
+    faulty,
+    inspect_image,
+)
 from mixmae.datasets.verification.image_folder import FolderReport
+from mixmae.datasets.verification.image_notes import ImageNotes
 
 
 class PackedSample(NamedTuple):
@@ -78,6 +84,7 @@ def verify_shards(
     workers: int = 0,
     sums_only: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+    decoding: ImageDecoding = PLAIN,
 ) -> FolderReport:
     """Compares the sums of shards, and opens all images in them.
 
@@ -88,6 +95,7 @@ def verify_shards(
         sums_only: whether to decode nothing.
         progress: is told how many shards and images are done, of how many,
             and a note.
+        decoding: that of ``LoadImage``.
 
     Returns:
         What is bad, relative to the folder: images, and shards whose SHA-256
@@ -104,9 +112,13 @@ def verify_shards(
     total = len(summed) + len(table)
     report = FolderReport()
     shard_fault = functools.partial(_shard_fault, folder=folder)
-    sample_fault = functools.partial(
-        _sample_fault, folder=folder, limits=None if sums_only else limits
+    inspect_sample = functools.partial(
+        _inspect_sample,
+        folder=folder,
+        limits=None if sums_only else limits,
+        decoding=decoding,
     )
+    notes = ImageNotes(decoding)
     done = 0
     try:
         for shard, cause in zip(
@@ -116,18 +128,20 @@ def verify_shards(
             if cause:
                 report.bad.append(BadFile(cause, shard.name))
             progress(done, total, f'{len(report.bad)} bad')
-        causes = parallel_map(sample_fault, PackedSamples(table), workers)
-        for index, cause in enumerate(causes):
+        contents = parallel_map(inspect_sample, PackedSamples(table), workers)
+        for index, content in enumerate(contents):
             done += 1
             report.opened += 1
-            if cause:
-                report.bad.append(BadFile(cause, table.path(index)))
+            notes.add(content)
+            if content.cause:
+                report.add_bad(table.path(index), content)
             progress(done, total, f'{len(report.bad)} bad')
     except LostWorkerError:
         raise ValueError(
             'a process that reads shards was killed, for want of memory '
             'perhaps; take fewer workers or a limit of pixels'
         ) from None
+    report.notes = notes.lines()
     return report
 
 
@@ -142,18 +156,18 @@ def _shard_fault(shard: Shard, folder: str) -> str:
     return '' if same else 'wrong sum'
 
 
-def _sample_fault(
-    packed: PackedSample, folder: str, limits: ImageLimits | None
-) -> str:
-    """The cause, one of ``CAUSES``; '' if the image can be used."""
+def _inspect_sample(
+    packed: PackedSample,
+    folder: str,
+    limits: ImageLimits | None,
+    decoding: ImageDecoding,
+) -> Inspection:
     reader = ShardReader(folder, [packed.shard])
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        try:
-            data = reader.read(packed.sample)
-            if limits is not None:
-                path = os.path.join(folder, packed.sample.name)
-                read_image(path, limits, content=data)
-        except BrokenImageError as error:
-            return error.cause
-    return ''
+    try:
+        data = reader.read(packed.sample)
+    except BrokenImageError as error:
+        return faulty(error)
+    if limits is None:
+        return Inspection()
+    path = os.path.join(folder, packed.sample.name)
+    return inspect_image(path, limits, decoding, data)

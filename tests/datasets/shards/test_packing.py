@@ -7,9 +7,12 @@ import signal
 import time
 from multiprocessing import get_context
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mixmae.datasets.bad_file_list import BadFile, read_bad_files
+from mixmae.datasets.image_decoding import ImageDecoding
 from mixmae.datasets.packed_images import PackedImages
 from mixmae.datasets.shards import packing
 from mixmae.datasets.shards.pack_settings import PackSettings
@@ -234,3 +237,43 @@ def test_killed_half_way(folder, tmp_path):
     assert pack_pictures(folder, out).found == 5
     pack_pictures(folder, tmp_path / 'whole')
     assert content(out) == content(tmp_path / 'whole')
+
+
+def test_settings_of_the_decoder_are_part_of_a_pack(tmp_path):
+    """They change the bytes; without them an old index still fits."""
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    deep = np.full((8, 8), 2048, np.uint16)
+    Image.fromarray(deep).save(folder / 'a.png')
+    source = read_source(str(folder))
+    plain = PackSettings(short_side=4)
+    assert 'decoding' not in plain.made(source)
+    settings = PackSettings(
+        short_side=4, decoding=ImageDecoding(value_range=(0, 4095))
+    )
+    out = tmp_path / 'out'
+    pack(source, out, settings)
+    before = content(out)
+    # The same command once more, and with other settings.
+    assert pack(source, out, settings).found == 1
+    assert content(out) == before
+    with pytest.raises(ValueError, match='is not what these files'):
+        pack(source, out, plain)
+    with pytest.raises(ValueError, match='short side'):
+        PackSettings(decoding=ImageDecoding(extra_band='drop'))
+
+
+def test_unsupported_files_are_told_by_kind(tmp_path):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for index in range(3):
+        values = np.full((8, 8), index, np.float32)
+        Image.fromarray(values).save(folder / f'{index}.tif')
+    source, settings = read_source(str(folder)), PackSettings(short_side=4)
+    with pytest.raises(ValueError, match='0.tif, is: unsupported .*floats'):
+        pack(source, tmp_path / 'out', settings)
+    Image.new('RGB', (8, 8)).save(folder / 'sound.png')
+    report = pack(read_source(str(folder)), tmp_path / 'out', settings)
+    [(kind, count)] = report.unsupported.items()
+    assert count == 3 and '32-bit floats' in kind
+    assert [bad.cause for bad in report.bad] == ['unsupported'] * 3

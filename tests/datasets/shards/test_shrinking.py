@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.datasets.image_decoding import ImageDecoding
 from mixmae.datasets.shards import shrinking
 from mixmae.datasets.shards.shrinking import shrink
 
@@ -106,10 +107,22 @@ def test_what_cannot_be_used_is_told(tmp_path, data, cause):
     if data is not None:
         path.write_bytes(data)
     found = shrink(str(path), 20)
-    assert found == (b'', False, cause)
+    assert (found.data, found.shrunk, found.cause) == (b'', False, cause)
 
 
 def test_what_is_not_decoded_is_not_judged(tmp_path):
     path = tmp_path / 'x.jpg'
     path.write_bytes(b'no image')
     assert shrink(str(path), None).data == b'no image'
+
+
+def test_images_are_decoded_by_the_settings_of_the_training(tmp_path):
+    path = tmp_path / 'x.png'
+    Image.fromarray(np.full((60, 40), 2048, np.uint16)).save(path)
+    decoding = ImageDecoding(value_range=(0, 4095))
+    pixels = np.asarray(opened(shrink(str(path), 20, 95, decoding).data))
+    assert np.abs(pixels.astype(int) - 128).max() <= 1
+    Image.fromarray(np.full((60, 40), 7, np.float32)).save(path, 'TIFF')
+    found = shrink(str(path), 20)
+    assert (found.data, found.cause) == (b'', 'unsupported')
+    assert '32-bit floats' in found.detail and '32-bit floats' in found.kind
