@@ -24,6 +24,15 @@ Resize = str | int | tuple[int, int] | None
 # What reads files and annotations, checks them, and packs the result: done
 # here, or of no use without annotations.
 _OTHER_STEPS = ('Load', 'Pack', 'Check')
+# Arguments of the loading transforms that say how a file is read.
+LOADING = (
+    'background',
+    'draft_side',
+    'min_side',
+    'max_pixels',
+    'value_range',
+    'extra_band',
+)
 # Key of a config that a checkpoint carries: the path of the checkpoint.
 CARRIED_BY = 'carried_by'
 
@@ -48,10 +57,15 @@ class ImagePreparation:
     def __init__(self, cfg: Config, resize: Resize) -> None:
         self.resize = _checked(resize)
         steps = test_pipeline(cfg)
-        loader = steps[0] if steps else {}
-        ours = str(loader.get('type')) in ('LoadImage', 'mixmae.LoadImage')
-        options = {k: v for k, v in loader.items() if k != 'type'}
-        self.load = LoadImage(**options if ours else {}).load
+        loader = _loader(steps, cfg) or LoadImage()
+        trained = _loader(_pipeline(cfg, ('train_dataloader',)), cfg)
+        if trained is not None and trained.decoding != loader.decoding:
+            raise ValueError(
+                f'the training reads images by {trained.decoding}, the test '
+                f'pipeline by {loader.decoding}: give background, extra_band '
+                f'and value_range to the loading transforms of both alike'
+            )
+        self.load = loader.load
         self.steps: list = []
         if self.resize != 'pipeline':
             return
@@ -120,7 +134,11 @@ def scope_of(cfg: Config) -> str:
 
 def test_pipeline(cfg: Config) -> list[Mapping]:
     """The transforms of a config's test (else validation) data, if any."""
-    for loader in ('test_dataloader', 'val_dataloader'):
+    return _pipeline(cfg, ('test_dataloader', 'val_dataloader'))
+
+
+def _pipeline(cfg: Config, loaders: Sequence[str]) -> list[Mapping]:
+    for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
         while dataset is not None:
             if dataset.get('pipeline'):
@@ -128,6 +146,21 @@ def test_pipeline(cfg: Config) -> list[Mapping]:
             # Wrappers such as RepeatDataset hold another data set.
             dataset = dataset.get('dataset')
     return []
+
+
+def _loader(steps: Sequence[Mapping], cfg: Config) -> LoadImage | None:
+    """The transform of ours that loads images in a pipeline, if any."""
+    for step in steps:
+        scope, _, name = str(step.get('type')).rpartition('.')
+        ours = scope == 'mixmae' or not scope
+        if not ours or name not in ('LoadImage', 'LoadRandomResizedCrop'):
+            continue
+        options = {k: step[k] for k in LOADING if k in step}
+        if cfg.get(CARRIED_BY):
+            # A checkpoint cannot lift the limit against bombs.
+            options.pop('max_pixels', None)
+        return LoadImage(**options)
+    return None
 
 
 def _name(step: Mapping) -> str:

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from mixmae.datasets.image_file import read_image
+
 
 def read_split(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images of class folders, resized and cropped to a square.
@@ -18,7 +20,7 @@ def read_split(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         sorted class names.
 
     Raises:
-        ValueError: there is no image.
+        ValueError: there is no image, or one cannot be read.
     """
     classes = sorted(p.name for p in folder.glob('*') if p.is_dir())
     paths = [
@@ -30,8 +32,7 @@ def read_split(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         raise ValueError(f'no images in {folder}/<class>/')
     images = np.empty((len(paths), size, size, 3), np.uint8)
     for i, (path, _) in enumerate(tqdm(paths, desc=f'reading {folder.name}')):
-        with Image.open(path) as picture:
-            rgb = picture.convert('RGB')
+        rgb = Image.fromarray(read_image(path).pixels)
         scale = size / min(rgb.size)
         width, height = (max(size, round(s * scale)) for s in rgb.size)
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)

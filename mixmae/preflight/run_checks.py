@@ -9,6 +9,8 @@ from mixmae.preflight.class_folders import ClassFolderNames
 from mixmae.preflight.class_names import ClassNames, ClassOrder
 from mixmae.preflight.config_keys import ConfigKeys
 from mixmae.preflight.head_classes import HeadClasses
+from mixmae.preflight.image_channels import ImageChannels
+from mixmae.preflight.image_kinds import ImageKinds
 from mixmae.preflight.image_sizes import ImageSizes
 from mixmae.preflight.listed_paths import ListedPaths
 from mixmae.preflight.path_types import PathTypes
@@ -32,9 +34,11 @@ def run_preflight(*checks: Check) -> Preflight:
             UpdateSize(),
             ClassCount(),
             ImageSizes(),
+            ImageChannels(),
             Channels(),
             ClassNames(),
             ClassFolderNames(),
+            ImageKinds(),
             ScheduleLength(),
             IterationSchedule(),
             ListedPaths(),

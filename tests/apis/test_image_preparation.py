@@ -3,7 +3,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mixmae.apis.image_preparation import ImagePreparation, test_pipeline
+from mixmae.apis.image_preparation import (
+    CARRIED_BY,
+    ImagePreparation,
+    test_pipeline,
+)
 from mixmae.registry import DATASETS
 from tests.apis.tiny_setup import (
     PIPELINE,
@@ -101,3 +105,34 @@ def test_a_pipeline_that_a_checkpoint_carries_has_known_steps(tmp_path):
     with pytest.raises(ValueError, match='^x.pth carries .*torchvision'):
         ImagePreparation(cfg, 'pipeline')
     assert not ran.exists()
+
+
+def loading(name, **settings):
+    pipeline = [dict(type=name, **settings)]
+    return dict(dataset=dict(pipeline=pipeline))
+
+
+@pytest.mark.parametrize('name', ['LoadImage', 'mixmae.LoadRandomResizedCrop'])
+def test_files_are_read_as_they_were_trained_on(name):
+    """A range given to one pipeline alone would change every pixel."""
+    train = loading(name, value_range=(0, 4095))
+    for settings in ({}, {'value_range': (0, 4000)}):
+        cfg = Config(dict(
+            train_dataloader=train,
+            test_dataloader=loading('LoadImage', **settings),
+        ))  # fmt: skip
+        with pytest.raises(ValueError, match=r'\(0, 4095\).*pipeline'):
+            ImagePreparation(cfg, None)
+    cfg.test_dataloader = loading('LoadImage', value_range=(0, 4095))
+    loader = ImagePreparation(cfg, None).load.__self__
+    assert loader.decoding.value_range == (0, 4095)
+
+
+def test_a_checkpoint_does_not_lift_the_limit_of_pixels():
+    test = loading('LoadImage', max_pixels=10**12, min_side=7)
+    cfg = Config(dict(test_dataloader=test))
+    limits = ImagePreparation(cfg, None).load.__self__.limits
+    assert limits.max_pixels == 10**12
+    cfg[CARRIED_BY] = 'a.pth'
+    limits = ImagePreparation(cfg, None).load.__self__.limits
+    assert (limits.max_pixels, limits.min_side) == (None, 7)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -32,4 +33,16 @@ def test_the_middle_of_the_longer_side_is_kept(tmp_path):
 
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(ValueError, match='no images in .*<class>'):
+        read_split(tmp_path, 16)
+
+
+def test_files_are_read_as_by_a_training(tmp_path):
+    (tmp_path / 'one').mkdir()
+    path = tmp_path / 'one' / 'a.png'
+    deep = np.full((16, 16), 32768, np.uint16)
+    Image.fromarray(deep).save(path)
+    images, _ = read_split(tmp_path, 16)
+    assert (images == 128).all()
+    Image.fromarray(deep.astype(np.float32)).save(path, 'TIFF')
+    with pytest.raises(ValueError, match='a.png: unsupported'):
         read_split(tmp_path, 16)
