@@ -27,6 +27,8 @@ NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 BANDS, PLANAR, INK_SET, EXTRA, SAMPLE_FORMAT = 277, 284, 332, 338, 339
 SUBSAMPLING = 530
+# No tag: whether the file is big-endian.
+BIG_ENDIAN = 0
 WANTED = {
     NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION,
     PHOTOMETRIC, BANDS, PLANAR, INK_SET, EXTRA, SAMPLE_FORMAT, SUBSAMPLING,
@@ -175,6 +177,10 @@ def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
         return 'of which no more than 8 bits are read'
     if extra > MOST_EXTRA.get((colours, depths[0]), 0):
         return 'more bands than are read'
+    unsigned = formats[0] == 1 and depths[0] <= 16
+    if tags[BIG_ENDIAN][0] and compression != 1 and not unsigned:
+        # Pillow swaps the bytes twice.
+        return 'compressed and big-endian'
     planes = tags.get(PLANAR, (1,))[0] == 2 and bands > 1
     if planes and (wide or colours != 'RGB' or extra):
         return 'in separate planes'
@@ -194,7 +200,7 @@ def _is_auxiliary(tags: Tags) -> bool:
 
 
 def _tags(file: BinaryIO, entries: bytes, order: str, big: bool) -> Tags:
-    found: Tags = {}
+    found: Tags = {BIG_ENDIAN: (order == '>',)}
     layout = order + ('HHQ8s' if big else 'HHL4s')
     for tag, type_, count, data in struct.iter_unpack(layout, entries):
         code = TYPES.get(type_)

@@ -1,6 +1,7 @@
 """Uncompressed TIFF files of any bands, types and tags."""
 
 import struct
+import zlib
 
 import numpy as np
 
@@ -17,6 +18,7 @@ def tiff(
     tags=(),
     pages=1,
     head_last=False,
+    compressed=False,
 ):
     """The bytes of a TIFF file.
 
@@ -29,6 +31,7 @@ def tiff(
         order: '<' or '>'.
         tags: further ones, (tag, value) of 16 bits; they replace others.
         pages: the same image so many times.
+        compressed: by Deflate.
         head_last: directories follow the pixels, as libtiff writes them.
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
@@ -36,6 +39,8 @@ def tiff(
     bits = 8 * pixels.dtype.itemsize
     stored = np.moveaxis(pixels, 2, 0) if planar else pixels
     data = stored.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    if compressed:
+        data = zlib.compress(data)
     plane = len(data) // bands
     offset = 'Q' if big else 'L'
     head = 16 if big else 8
@@ -45,7 +50,7 @@ def tiff(
     def directory(start, data_at, following):
         values = {
             254: (0,), 256: (width,), 257: (height,), 258: (bits,) * bands,
-            259: (1,), 262: (photometric,),
+            259: (8 if compressed else 1,), 262: (photometric,),
             273: [data_at + plane * i for i in range(bands)]
             if planar else [data_at],
             277: (bands,), 278: (height,),
