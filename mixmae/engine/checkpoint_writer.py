@@ -75,10 +75,14 @@ class CheckpointWriter:
         except Exception as error:
             name = getattr(error, 'filename', None) or 'a checkpoint'
             why = getattr(error, 'strerror', None) or repr(error)
+            remedy = (
+                'The checkpoints before it are whole; make room, or name '
+                'another --work-dir, and go on with --resume'
+            )
+            if isinstance(error, FileNotFoundError):
+                remedy = 'Bring it back and go on with --resume, or begin anew'
             self._error = CheckpointWriteError(
-                f'{name} could not be written: {why}. The checkpoints '
-                f'before it are whole; make room, or name another '
-                f'--work-dir, and go on with --resume'
+                f'{name} could not be written: {why}. {remedy}'
             )
 
 

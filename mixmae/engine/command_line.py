@@ -30,6 +30,7 @@ from mixmae.engine.failure_report import (
     lost_others,
     note_for_torchrun,
     print_error,
+    removed_folder,
 )
 from mixmae.engine.option_values import option_value
 from mixmae.engine.pickled_data import refuse_pickled_data
@@ -323,6 +324,8 @@ def run_tool(tool: Callable[[], None]) -> None:
         tool()
     except Exception as error:
         line = failure_line(error)
+        for cfg in _configs_read:
+            line = line or removed_folder(error, cfg.work_dir)
         # Worse luck of its own may bring lost connections along.
         if line is None and lost_others(error):
             end_after_the_others(error)

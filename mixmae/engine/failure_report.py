@@ -22,6 +22,7 @@ EXIT_FAILURE = 1
 PATIENCE = 5.0
 # No space, or no more of it for this user.
 FULL = (errno.ENOSPC, errno.EDQUOT)
+REMOVED = 'the folder was removed while the run was writing to it'
 KILLED = re.compile(
     r'DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) '
     r'(?:is killed by signal: ([\w ]+)|exited unexpectedly)'
@@ -73,6 +74,23 @@ def failure_line(error: BaseException) -> str | None:
                 f'the machine has not enough memory: {text or "MemoryError"}; '
                 f'lower batch_size or num_workers of the data loaders'
             )
+    return None
+
+
+def removed_folder(error: BaseException, folder: str) -> str | None:
+    """What happened to a run whose work folder, or a part of it, is gone.
+
+    Args:
+        error: That stopped the run.
+        folder: Its work folder.
+    """
+    folder = os.path.abspath(folder)
+    for one in _chain(error):
+        path = os.path.abspath(str(getattr(one, 'filename', None) or ''))
+        below = path.startswith(folder + os.sep)
+        gone = not os.path.isdir(os.path.dirname(path))
+        if isinstance(one, FileNotFoundError) and below and gone:
+            return f'{folder}: {REMOVED}; begin anew, or bring it back'
     return None
 
 

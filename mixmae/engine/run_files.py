@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mmengine.fileio.backends import LocalBackend
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.durable_file import SIDECAR
 from mixmae.engine.checkpoint_search import RunFolders, names_before
 from mixmae.engine.checkpoint_writer import WRITER
-from mixmae.engine.failure_report import FULL
+from mixmae.engine.failure_report import FULL, REMOVED
 from mixmae.engine.manifest import (
     INTERRUPTED,
     Manifest,
@@ -47,6 +49,8 @@ class RunFiles:
         self.manifest = manifest
         self._record = manifest.record.to_json() if manifest.record else ''
         try:
+            if isinstance(backend, LocalBackend):
+                os.makedirs(folder, exist_ok=True)
             manifest.write(work_dir)
         except OSError as error:
             # Told as such; see ``failure_line``.
@@ -163,9 +167,20 @@ class RunFiles:
         }
 
     def write(self) -> None:
-        """Queue the manifest as it is now."""
+        """Queue the manifest as it is now.
+
+        It is an error of the writer if a folder of the run is gone: a run
+        does not make it anew, for its log and checkpoints are lost.
+        """
         snapshot = self.manifest.snapshot()
-        WRITER.put(lambda: snapshot.write(self.work_dir))
+
+        def write() -> None:
+            for folder in (str(self.work_dir), self.folder):
+                if not self.backend.exists(folder):
+                    raise FileNotFoundError(errno.ENOENT, REMOVED, folder)
+            snapshot.write(self.work_dir)
+
+        WRITER.put(write)
 
 
 def best_files(info: Mapping[str, Any]) -> dict[str, str]:

@@ -147,3 +147,20 @@ def test_a_cause_of_its_own_comes_before_lost_connections(
         run_tool(tool)
     assert caught.value.code == 1 and not lost
     assert expected in capsys.readouterr().err
+
+
+def test_a_work_folder_that_is_gone_is_told(tmp_path):
+    run = tmp_path / 'run'
+    log = run / '2026' / 'scalars.json'
+
+    def told(path, kind=FileNotFoundError) -> str | None:
+        error = RuntimeError('in between')
+        error.__cause__ = kind(2, 'No such file or directory', str(path))
+        return failure_report.removed_folder(error, str(run))
+
+    assert str(run) in told(log)
+    # Not a file that was never there, nor one of somebody else.
+    log.parent.mkdir(parents=True)
+    assert told(log) is None
+    assert told(tmp_path / 'data' / 'a.jpg') is None
+    assert told(run / 'other' / 'a.json', PermissionError) is None

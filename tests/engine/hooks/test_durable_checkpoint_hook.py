@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import CheckpointLoader, Runner
+from mmengine.visualization import LocalVisBackend
 
 from mixmae.checkpoints.durable_file import damage, sidecar
 from mixmae.engine import checkpoint_writer
@@ -16,6 +17,7 @@ from mixmae.engine.checkpoint_writer import (
     CheckpointWriteError,
     CheckpointWriter,
 )
+from mixmae.engine.failure_report import failure_line
 from mixmae.engine.finite_values import NonFiniteError
 from mixmae.engine.hooks import DurableCheckpointHook
 from mixmae.engine.manifest import Manifest
@@ -342,3 +344,34 @@ def test_where_nothing_can_be_written_one_line_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(Manifest, 'write', refuse)
     with pytest.raises(ValueError, match='nothing can be written to the work'):
         train_numbers(tmp_path)
+
+
+@HOOKS.register_module(force=True)
+class RemoveFolderHook(Hook):
+    """Removes the work folder in the third iteration."""
+
+    priority = 'VERY_HIGH'
+
+    def after_train_iter(self, runner: Runner, *args, **kwargs):
+        if runner.iter == 2:
+            checkpoint_writer.WRITER.finish()
+            shutil.rmtree(runner.work_dir)
+
+
+def test_a_folder_that_is_removed_is_not_made_anew(tmp_path, monkeypatch):
+    run = tmp_path / 'run'
+    # Its files are MMEngine's.
+    monkeypatch.setattr(LocalVisBackend, 'add_scalars', lambda *_, **__: None)
+    with pytest.raises(CheckpointWriteError, match='folder was removed while'):
+        train_numbers(run, dict(type='mixmae.RemoveFolderHook'))
+    assert not list(run.glob('*.pth'))
+
+
+def test_a_full_disk_at_the_manifest_is_one_line(tmp_path, monkeypatch):
+    def full(self, work_dir):
+        raise OSError(28, 'No space left on device', str(work_dir))
+
+    monkeypatch.setattr(Manifest, 'write', full)
+    with pytest.raises(OSError, match='No space left') as caught:
+        train_numbers(tmp_path)
+    assert failure_line(caught.value).startswith('the disk is full')
