@@ -27,6 +27,7 @@ from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 from mixmae.engine.hooks.restart_schedule_hook import RestartScheduleHook
 from mixmae.engine.loader_limits import limit_loaders
 from mixmae.engine.process_group import (
+    end_process_group,
     first_rank,
     on_main_rank,
     prepare_process_group,
@@ -174,6 +175,7 @@ def main() -> None:
         if line and not args.preflight_only:
             if first_rank(cfg):
                 print(line)
+            end_process_group()
             return
         checks += [ResumeSettings(start, args.resume_with), ResumeData(start)]
     preflight = run_preflight(*checks)

@@ -120,6 +120,16 @@ def prepare_process_group(cfg: Config) -> None:
         cfg.model_wrapper_cfg.device_ids = None
 
 
+def end_process_group() -> None:
+    """End the process group, if there is one; by all ranks.
+
+    A process that ends with a group that it has hardly used aborts.
+    """
+    if distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+
 def on_main_rank(work: Callable[[], T]) -> T:
     """Do something on the main rank only; all ranks get the result.
 

@@ -66,7 +66,8 @@ def test_both_save_and_go_on_as_if_nothing_was(tmp_path):
     last = last_checkpoint(tmp_path / 'run')
     assert last.name == 'interrupted.pth' and damage(last) is None
     assert torch.load(last, weights_only=False)['meta']['iter'] == 6
-    done = train(whole, tmp_path / 'run', '--resume')
+    # Its signal is over; the settings are those of the checkpoint.
+    done = train(stopped, tmp_path / 'run', '--resume')
     assert done.returncode == 0, done.stderr[-3000:]
     wanted = weights(tmp_path / 'whole')
     found = weights(tmp_path / 'run')
