@@ -94,7 +94,7 @@ def test_a_value_range_reads_every_type_alike(dtype, order, compressed):
     """The same values, whatever type they are stored as."""
     values = picture(100, dtype)[..., 0]
     data = tiff(values, GREY, order=order, compressed=compressed)
-    if order == '>' and (dtype == 'u4' or compressed and dtype != 'u2'):
+    if order == '>' and (dtype == 'u4' or (compressed and dtype != 'u2')):
         # Pillow does not open the one, and swaps the bytes of the others.
         with pytest.raises(BrokenImageError, match='unsupported'):
             read(data, value_range=(0, 100))
