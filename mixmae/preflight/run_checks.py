@@ -8,6 +8,7 @@ from mixmae.preflight.class_count import ClassCount
 from mixmae.preflight.class_folders import ClassFolderNames
 from mixmae.preflight.class_names import ClassNames, ClassOrder
 from mixmae.preflight.config_keys import ConfigKeys
+from mixmae.preflight.folder_listings import FolderListings
 from mixmae.preflight.head_classes import HeadClasses
 from mixmae.preflight.image_channels import ImageChannels
 from mixmae.preflight.image_kinds import ImageKinds
@@ -38,6 +39,7 @@ def run_preflight(*checks: Check) -> Preflight:
             Channels(),
             ClassNames(),
             ClassFolderNames(),
+            FolderListings(),
             ImageKinds(),
             ScheduleLength(),
             IterationSchedule(),

@@ -1,0 +1,145 @@
+"""Check of the folders that mmpretrain and mmseg list."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from mixmae.datasets.image_listing import ImageListing, list_folder
+from mixmae.datasets.labels.class_folders import READ_BY_MMPRETRAIN
+from mixmae.fileio.escaped_path import escape
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.class_folders import folder_of_classes
+from mixmae.preflight.data_sets import ConfiguredSet, configured_sets
+
+SEGMENTATION = 'BaseSegDataset.load_data_list'
+
+
+class ListedFolder(NamedTuple):
+    """Folder that a data set lists.
+
+    Attributes:
+        path: Of the folder.
+        suffixes: Of the files that it reads.
+        ignores_case: Whether the case of suffixes does not matter.
+    """
+
+    path: Path
+    suffixes: tuple[str, ...]
+    ignores_case: bool
+
+
+class FolderListings(Check):
+    """Counts what data sets of other libraries leave out without a word.
+
+    They follow links without end where these form a circle, so that is an
+    error. Our data sets say all of it themselves.
+    """
+
+    name: ClassVar[str] = 'folders'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """List the folders."""
+        errors: list[str] = []
+        warnings: list[str] = []
+        count = 0
+        for folder in dict.fromkeys(_folders(planned)):
+            place = str(folder.path)
+            try:
+                listing = list_folder(place, folder.suffixes)
+            except ValueError as error:
+                errors.append(str(error))
+                continue
+            if not folder.ignores_case:
+                _leave_out_other_cases(listing, folder.suffixes)
+            count += len(listing.files)
+            for link in circles(listing):
+                errors.append(
+                    f'{place}/{escape(link)} leads back to {place}/'
+                    f'{escape(listing.repeated[link])}, and the data set '
+                    f'would follow it without end; remove that link'
+                )
+            warnings += [
+                f'{place}: {note}'.replace('kept once', 'read twice')
+                for note in listing.notes()
+            ]
+        if not count and not errors and not warnings:
+            return None
+        return Finding(
+            f'{count:,} files that other libraries list',
+            tuple(errors),
+            tuple(warnings),
+        )
+
+
+def circles(listing: ImageListing) -> list[str]:
+    """Folders of a listing that lead back to one that they lie in.
+
+    Each of ``repeated`` leads to a folder; from there others of them may be
+    reached, and so on.
+    """
+    found = []
+    for link in listing.repeated:
+        pending, seen = [listing.repeated[link]], set()
+        while pending:
+            place = pending.pop()
+            if place in seen:
+                continue
+            seen.add(place)
+            if _is_below(link, place):
+                found.append(link)
+                break
+            pending += [
+                target
+                for other, target in listing.repeated.items()
+                if _is_below(other, place)
+            ]
+    return found
+
+
+def _is_below(name: str, place: str) -> bool:
+    return not place or name.startswith(f'{place}/')
+
+
+def _folders(planned: PlannedRun) -> Iterator[ListedFolder]:
+    for one in configured_sets(planned):
+        folder = folder_of_classes(one)
+        if folder is not None:
+            read = one.config.get('extensions') or READ_BY_MMPRETRAIN
+            found = ListedFolder(folder, tuple(map(str.lower, read)), True)
+        else:
+            segmented = _segmented(one)
+            if segmented is None:
+                continue
+            found = segmented
+        if one.is_read and os.path.isdir(found.path):
+            yield found
+
+
+def _segmented(one: ConfiguredSet) -> ListedFolder | None:
+    """The folder of images of one of mmseg's data sets."""
+    load = getattr(one.type, 'load_data_list', None)
+    if getattr(load, '__qualname__', '') != SEGMENTATION:
+        return None
+    folder = one.path('img_path')
+    if folder is None or one.config.get('ann_file'):
+        return None
+    suffix = one.config.get('img_suffix')
+    if suffix is None:
+        parameters = inspect.signature(one.type).parameters
+        suffix = parameters['img_suffix'].default
+    return ListedFolder(folder, (str(suffix),), False)
+
+
+def _leave_out_other_cases(
+    listing: ImageListing, suffixes: tuple[str, ...]
+) -> None:
+    for name in listing.files:
+        if not name.endswith(suffixes):
+            suffix = os.path.splitext(name)[1]
+            count = listing.left_out.get(suffix, 0)
+            listing.left_out[suffix] = count + 1
+    listing.files = [n for n in listing.files if n.endswith(suffixes)]
