@@ -17,7 +17,7 @@ import numpy as np
 
 from mixmae.apis import FeatureExtractor
 from mixmae.apis.arguments import add_inference_arguments, resize_of
-from mixmae.checkpoints.whole_file import whole_file
+from mixmae.checkpoints.whole_file import check_target, whole_file
 from mixmae.engine.command_line import ConfigError, run_tool
 
 
@@ -49,6 +49,7 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
 
     Raises:
         ConfigError: the file cannot hold what is asked for.
+        SpecialFileError: see ``check_target``.
     """
     if out.suffix not in ('.npz', '.npy'):
         raise ConfigError(f'--out must end in .npz or .npy, got {out}')
@@ -60,6 +61,7 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
         )
     if out.is_dir():
         raise ConfigError(f'--out {out} is a folder')
+    check_target(out)
 
 
 def as_arrays(results: Iterable[dict], maps: bool) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.whole_file import whole_file
+from mixmae.checkpoints.whole_file import check_target, whole_file
 from mixmae.engine.checkpoint_loader import load_only_safely
 from mixmae.engine.command_line import (
     ConfigError,
@@ -109,6 +109,8 @@ def main() -> None:
     cfg = read_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')
+    if args.out is not None:
+        check_target(args.out)
     cfg.load_from = args.checkpoint
     cfg.resume = False
     preflight = run_preflight()

@@ -25,13 +25,10 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         A path in the same folder. After an exception nothing is left there.
 
     Raises:
-        SpecialFileError: there is a folder, a device or the like, by a link
-            perhaps.
+        SpecialFileError: see ``check_target``.
     """
     target = Path(path)
-    if target.exists():
-        # Renaming would put a file in the place of /dev/null.
-        check_regular(target.stat().st_mode, target)
+    check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f'.{target.name}.{_writer()}.partial')
     try:
@@ -39,6 +36,19 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_target(path: str | os.PathLike) -> None:
+    """Check, before the work, that a file may be put in a place.
+
+    Renaming would put one in the place of ``/dev/null``, too.
+
+    Raises:
+        SpecialFileError: there is a folder, a device or the like, by a link
+            perhaps.
+    """
+    if os.path.exists(path):
+        check_regular(os.stat(path).st_mode, path)
 
 
 def _writer() -> str:

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,21 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     )  # fmt: skip
     with np.load(tmp_path / 'a.npz') as arrays:
         assert arrays['names'].tolist() == [str(paths[0])]
+
+
+def test_what_cannot_be_read_or_replaced_is_one_line(
+    run, setup, tmp_path, capsys
+):
+    checkpoint, _ = setup
+    os.mkfifo(tmp_path / 'pipe.png')
+    (tmp_path / 'out.npz').symlink_to('/dev/null')
+    for arguments, words in (
+        ([tmp_path / 'pipe.png', '--out', tmp_path / 'a.npz'], 'named pipe'),
+        ([tmp_path / 'in', '--out', tmp_path / 'out.npz'], 'is a device'),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            run(checkpoint, *arguments)
+        assert caught.value.code == 2
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith('error: ') and words in line
+    assert (tmp_path / 'out.npz').is_symlink()

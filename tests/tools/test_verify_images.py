@@ -86,6 +86,8 @@ def test_shards_are_looked_into(folder, tmp_path, capsys):
         (['.', '--limit', '-1'], 'limit'),
         (['.', '--out', 'gone/bad.txt'], 'no folder to write to'),
         (['.', '--ann-file', 'gone.txt'], 'gone.txt does not exist'),
+        (['.', '--out', '/dev/null'], 'it is a device, not a regular file'),
+        (['.', '--ann-file', '/dev/null'], 'it is a device'),
     ],
 )
 def test_bad_calls_are_one_line(folder, monkeypatch, capsys, arguments, words):

@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.checkpoints.whole_file import check_target
 from mixmae.cli.progress import progress_bar
 from mixmae.datasets.bad_file_list import write_bad_files
 from mixmae.datasets.decoding_arguments import (
@@ -105,6 +106,8 @@ def look(args: argparse.Namespace) -> FolderReport:
         raise ValueError(f'--limit must be 0 or more, got {args.limit}')
     if args.out is not None and not args.out.absolute().parent.is_dir():
         raise ValueError(f'--out {args.out}: there is no folder to write to')
+    if args.out is not None:
+        check_target(args.out)
     progress = progress_bar('verifying')
     limits = ImageLimits(args.min_side, args.max_pixels)
     decoding = decoding_of(args)

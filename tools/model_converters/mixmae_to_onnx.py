@@ -28,8 +28,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from mixmae.apis.normalisation import Normalisation
 from mixmae.apis.trained_network import read_config, trained_backbone
 from mixmae.checkpoints.trust import add_trust_argument
+from mixmae.checkpoints.whole_file import check_target
 from mixmae.engine.command_line import ConfigError, run_tool
-from mixmae.fileio.regular_file import check_regular
 
 BOUND = 1e-4
 
@@ -187,8 +187,7 @@ def convert(
     for key, value in (metadata or {}).items():
         program.model.metadata_props[key] = json.dumps(value)
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.exists():
-        check_regular(out.stat().st_mode, out)
+    check_target(out)
     with tempfile.TemporaryDirectory(
         dir=out.parent, prefix=f'.{out.stem}-'
     ) as folder:
