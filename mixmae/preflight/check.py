@@ -60,8 +60,11 @@ class Check(ABC):
         stage: 'config' before anything is built, 'built' with the loops, data
             sets and model of the runner, before weights are loaded.
         modes: Kinds of runs that it applies to.
+        guards: Whether the checks behind it in its stage rely on it: after an
+            error they do not run.
     """
 
+    guards: ClassVar[bool] = False
     name: ClassVar[str]
     stage: ClassVar[Stage] = 'config'
     modes: ClassVar[tuple[Mode, ...]] = ('train', 'test')

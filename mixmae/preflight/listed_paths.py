@@ -15,6 +15,8 @@ class ListedPaths(Check):
 
     name: ClassVar[str] = 'listed paths'
     stage: ClassVar[Stage] = 'built'
+    # Others open images.
+    guards: ClassVar[bool] = True
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare."""

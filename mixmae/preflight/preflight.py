@@ -76,4 +76,6 @@ class Preflight:
                 finding = check.run(planned)
                 if finding is not None:
                     found[check.name] = finding
+                    if finding.errors and check.guards:
+                        break
         return found

@@ -8,10 +8,15 @@ from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.runner import BaseLoop
 from PIL import Image
 
+from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.preflight import PlannedRun
 from mixmae.preflight.listed_paths import ListedPaths
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool
+
+
+def never(*_):
+    raise AssertionError('an image is opened')
 
 
 class Listed(BaseDataset):
@@ -73,6 +78,7 @@ def test_a_path_elsewhere_is_an_error_in_any_wrapper(wrap):
 
 @pytest.mark.parametrize('name', ['../secret.png', '/etc/passwd'])
 def test_a_training_does_not_start(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setattr(LoadImage, 'load', never)
     pytest.importorskip('mmpretrain')
     (tmp_path / 'images').mkdir()
     for place in (tmp_path / 'secret.png', tmp_path / 'images' / 'a.png'):

@@ -42,6 +42,15 @@ def test_a_check_runs_in_its_stage_and_mode_only():
     ]
 
 
+def test_checks_that_rely_on_one_with_an_error_do_not_run():
+    guard = Recorded('guard', Finding('a', errors=('fault',)))
+    guard.guards = True
+    later = Recorded('later', Finding('b'))
+    with pytest.raises(PreflightError):
+        Preflight([guard, later]).run('config', planned())
+    assert (guard.calls, later.calls) == (1, 0)
+
+
 def test_all_faults_are_listed_one_line_each():
     preflight = Preflight(
         [
