@@ -34,7 +34,7 @@ from benchmarks.contender import (
 )
 from benchmarks.environment_info import environment_info
 from benchmarks.figure_table import Column, Summary, summarise, table
-from mixmae.checkpoints.whole_file import whole_file
+from mixmae.fileio.atomic_write import atomic_write
 
 
 def add_contest_arguments(
@@ -201,7 +201,7 @@ class Contest:
         """Writes the figures, and what else is given, to ``--out``."""
         if self.args.out is not None:
             text = json.dumps({**self.content(), **more}, indent=1)
-            with whole_file(self.args.out) as partial:
+            with atomic_write(self.args.out) as partial:
                 partial.write_text(text + '\n')
 
 

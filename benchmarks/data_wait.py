@@ -20,8 +20,8 @@ from benchmarks.contest import (
     check_contest_arguments,
 )
 from benchmarks.figure_table import Column
+from mixmae.cli.command_line import run_tool
 from mixmae.datasets.scenes.scene_set import SceneSet
-from mixmae.engine.command_line import run_tool
 
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
 GOAL = 0.03

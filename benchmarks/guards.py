@@ -30,8 +30,8 @@ from benchmarks.contest import (
     check_contest_arguments,
 )
 from benchmarks.figure_table import Column
-from mixmae.engine.checkpoint_writer import WRITER
-from mixmae.engine.command_line import run_tool
+from mixmae.checkpoints.io.checkpoint_writer import WRITER
+from mixmae.cli.command_line import run_tool
 
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
 # Hooks that MMEngine has no counterpart of.

@@ -42,12 +42,12 @@ from benchmarks.contest import (
 )
 from benchmarks.figure_table import Column
 from benchmarks.photographs import photograph
-from mixmae.datasets import jpeg_decoder
+from mixmae.cli.command_line import run_tool
+from mixmae.data_tools.packing.pack_settings import PackSettings
+from mixmae.data_tools.packing.pack_source import read_source
+from mixmae.data_tools.packing.packing import pack
+from mixmae.datasets.images import jpeg_decoder
 from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
-from mixmae.datasets.shards.pack_settings import PackSettings
-from mixmae.datasets.shards.pack_source import read_source
-from mixmae.datasets.shards.packing import pack
-from mixmae.engine.command_line import run_tool
 from mixmae.registry import DATASETS
 
 # In dB; stands for 'no difference'.

@@ -37,7 +37,7 @@ from benchmarks.step_contenders import (
     contenders,
 )
 from benchmarks.training_step import DTYPES, TrainingStep
-from mixmae.engine.command_line import run_tool
+from mixmae.cli.command_line import run_tool
 
 MEGA = 1e6
 # What repeats more and more of a block in the backward pass.

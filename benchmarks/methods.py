@@ -28,7 +28,7 @@ from benchmarks.contest import (
 from benchmarks.figure_table import Column, Summary
 from benchmarks.method_models import networks
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
-from mixmae.engine.command_line import run_tool
+from mixmae.cli.command_line import run_tool
 
 BUILD = 'benchmarks.method_models:build'
 # SimMIM, the yardstick, first.

@@ -35,8 +35,8 @@ from benchmarks.contest import (
 )
 from benchmarks.figure_table import Column
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
-from mixmae.engine.command_line import run_tool
-from mixmae.engine.sharding.parameter_shards import own_part
+from mixmae.cli.command_line import run_tool
+from mixmae.engine.fsdp.local_parameters import own_part
 from mixmae.registry import MODEL_WRAPPERS
 
 AXES = ('ranks', 'size', 'batch', 'window')

@@ -38,8 +38,8 @@ from benchmarks.step_contenders import (
     with_best_batch,
 )
 from benchmarks.training_step import CLOCKS, TrainingStep
-from mixmae.engine.command_line import run_tool
-from mixmae.engine.matmul_rate import matmul_rate
+from mixmae.cli.command_line import run_tool
+from mixmae.profiling.peak_flops import matmul_rate
 
 ROOFLINE = [
     Column('flops_per_step', 'TFLOP', unit=1e12, digits=3),

@@ -19,7 +19,7 @@ from benchmarks.method_models import (
     window_sizes,
 )
 from benchmarks.training_step import DTYPES, TrainingStep
-from mixmae.engine.flops import training_flops
+from mixmae.profiling.flops import training_flops
 from mixmae.registry import MODELS
 
 OURS = 'benchmarks.method_models:build'

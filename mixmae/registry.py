@@ -8,6 +8,7 @@ names.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -28,6 +29,8 @@ class LazyRegistry(Registry):
         parent: MMEngine's registry of the same kind.
         modules: Module of each part, relative to the package, by the name of
             the part.
+        renamed: New name of each part that has been renamed. The old one
+            works for one minor version, with a warning.
     """
 
     def __init__(
@@ -35,8 +38,10 @@ class LazyRegistry(Registry):
         name: str,
         parent: Registry,
         modules: Mapping[str, str] | None = None,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(name, parent=parent, scope=SCOPE)
+        self.renamed = dict(renamed or {})
         self.modules = {
             part: f'{SCOPE}.{module}'
             for part, module in (modules or {}).items()
@@ -59,9 +64,18 @@ class LazyRegistry(Registry):
 
     def get(self, key: str) -> Any:
         """Class of a name, with or without the prefix ``mixmae.``."""
-        module = self.modules.get(str(key).removeprefix(f'{SCOPE}.'))
-        if module is not None:
-            import_module(module)
+        name = str(key).removeprefix(f'{SCOPE}.')
+        if name in self.renamed:
+            new = self.renamed[name]
+            warnings.warn(
+                f'{SCOPE}.{name} is now {SCOPE}.{new}; the old name will be '
+                f'removed in the next minor version',
+                FutureWarning,
+                stacklevel=2,
+            )
+            name = key = new
+        if name in self.modules:
+            import_module(self.modules[name])
         return super().get(key)
 
 
@@ -150,7 +164,7 @@ HOOKS = LazyRegistry(
     'hook',
     parents.HOOKS,
     {
-        'BadFilesHook': 'engine.hooks.bad_files_hook',
+        'CorruptFilesHook': 'engine.hooks.corrupt_files_hook',
         'ClassPictureHook': 'engine.hooks.class_picture_hook',
         'CompileHook': 'engine.hooks.compile_hook',
         'DurableCheckpointHook': 'engine.hooks.durable_checkpoint_hook',
@@ -160,9 +174,14 @@ HOOKS = LazyRegistry(
         'ReconstructionHook': 'engine.hooks.reconstruction_hook',
         'StepSeedHook': 'engine.hooks.step_seed_hook',
         'ThroughputHook': 'engine.hooks.throughput_hook',
-        'UpdateBorderHook': 'engine.hooks.update_border_hook',
+        'AccumulationBoundaryHook': 'engine.hooks.accumulation_boundary_hook',
         'WatchdogHook': 'engine.hooks.watchdog_hook',
-        'WholeModelHook': 'engine.hooks.whole_model_hook',
+        'StrictLoadHook': 'engine.hooks.strict_load_hook',
+    },
+    renamed={
+        'BadFilesHook': 'CorruptFilesHook',
+        'UpdateBorderHook': 'AccumulationBoundaryHook',
+        'WholeModelHook': 'StrictLoadHook',
     },
 )
 LOG_PROCESSORS = LazyRegistry(
@@ -196,12 +215,12 @@ LOOPS = LazyRegistry(
 MODEL_WRAPPERS = LazyRegistry(
     'model wrapper',
     parents.MODEL_WRAPPERS,
-    {'FullyShardedModel': 'engine.sharding.fully_sharded_model'},
+    {'FullyShardedModel': 'engine.fsdp.fully_sharded_model'},
 )
 RUNNERS = LazyRegistry(
     'runner',
     parents.RUNNERS,
-    {'ShardedRunner': 'engine.sharding.sharded_runner'},
+    {'ShardedRunner': 'engine.fsdp.sharded_runner'},
 )
 METRICS = LazyRegistry(
     'metric',

@@ -9,9 +9,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.datasets.scenes.scene_set import SceneSet
-from mixmae.engine.checkpoint_loader import load_only_safely
 from mixmae.registry import MODELS
 from tests.models.parts import random_images
 

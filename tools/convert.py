@@ -3,8 +3,8 @@
 ``--help`` lists the code bases; docs/converters.md says what is equal.
 """
 
+from mixmae.cli.command_line import run_tool
 from mixmae.cli.convert import main
-from mixmae.engine.command_line import run_tool
 
 if __name__ == '__main__':
     run_tool(main)

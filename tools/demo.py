@@ -33,19 +33,13 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from tqdm import tqdm
 
-from mixmae.checkpoints.safe_load import safe_load
-from mixmae.checkpoints.whole_file import whole_file
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.cli.command_line import run_tool
 from mixmae.cli.progress import progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
-from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.checkpoint_search import last_checkpoint
-from mixmae.engine.command_line import run_tool
-from mixmae.engine.loss_curve import draw_curves, read_run
-from mixmae.engine.reconstruction_panel import (
-    predict_mixed,
-    reconstruction_panel,
-)
+from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.evaluation.dense_probe import dense_linear_probe
 from mixmae.evaluation.features import dense_features, with_all_stages
 from mixmae.evaluation.fine_tuning import few_labels, fine_tune
@@ -53,7 +47,13 @@ from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
 from mixmae.evaluation.scene_split import SceneSplit
+from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import MODELS
+from mixmae.visualization.loss_curve import draw_curves, read_run
+from mixmae.visualization.reconstruction_panel import (
+    predict_mixed,
+    reconstruction_panel,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
@@ -313,11 +313,11 @@ def main() -> None:
         predict_mixed(model, dict(inputs=val.images[:8]))
     )
     bgr = cv2.cvtColor(panel, cv2.COLOR_RGB2BGR)
-    with whole_file(args.work_dir / 'reconstruction.png') as partial:
+    with atomic_write(args.work_dir / 'reconstruction.png') as partial:
         partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
     results['epochs'] = len(curve.epochs)
     results['seconds'] = round(time.monotonic() - started)
-    with whole_file(results_file) as partial:
+    with atomic_write(results_file) as partial:
         partial.write_text(json.dumps(results, indent=2) + '\n')
     print(f'\n{table(results)}\n')
     for name in ('loss.png', 'reconstruction.png', 'results.json'):

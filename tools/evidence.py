@@ -26,7 +26,7 @@ from benchmarks.evidence.processes import (  # noqa: E402
 from benchmarks.evidence.runs import Place, perform  # noqa: E402
 from benchmarks.evidence.specs import CAMPAIGN  # noqa: E402
 from benchmarks.evidence.table import filled, read_results  # noqa: E402
-from mixmae.checkpoints.whole_file import whole_file  # noqa: E402
+from mixmae.fileio.atomic_write import atomic_write  # noqa: E402
 
 RESULTS = ROOT / 'docs' / 'evidence' / 'results'
 PAGE = ROOT / 'docs' / 'evidence.md'
@@ -55,7 +55,7 @@ def report(place: Place) -> None:
     """Write the tables of the page and the plots anew."""
     results = read_results(place.results)
     page = filled(PAGE.read_text(), results)
-    with whole_file(PAGE) as partial:
+    with atomic_write(PAGE) as partial:
         partial.write_text(page)
     draw(results, PAGE.with_suffix('') / 'plots.png')
 

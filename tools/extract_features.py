@@ -17,8 +17,9 @@ import numpy as np
 
 from mixmae.apis import FeatureExtractor
 from mixmae.apis.arguments import add_inference_arguments, resize_of
-from mixmae.checkpoints.whole_file import check_target, whole_file
-from mixmae.engine.command_line import ConfigError, run_tool
+from mixmae.cli.command_line import run_tool
+from mixmae.config.config_error import ConfigError
+from mixmae.fileio.atomic_write import atomic_write, check_target
 
 
 def parse_args() -> argparse.Namespace:
@@ -83,7 +84,7 @@ def as_arrays(results: Iterable[dict], maps: bool) -> dict[str, np.ndarray]:
 
 def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes the file, whole or not at all."""
-    with whole_file(out) as partial, partial.open('wb') as file:
+    with atomic_write(out) as partial, partial.open('wb') as file:
         if out.suffix == '.npz':
             np.savez(file, **arrays)
             return
@@ -91,7 +92,7 @@ def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
             array for name, array in arrays.items() if name.startswith('stage')
         )
         np.save(file, features)
-    with whole_file(out.with_suffix('.names.txt')) as partial:
+    with atomic_write(out.with_suffix('.names.txt')) as partial:
         partial.write_text('\n'.join(arrays['names']) + '\n')
 
 

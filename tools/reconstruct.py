@@ -17,9 +17,10 @@ import cv2
 
 from mixmae.apis import ReconstructionInferencer
 from mixmae.apis.arguments import add_inference_arguments, resize_of
-from mixmae.checkpoints.whole_file import whole_file
-from mixmae.engine.command_line import ConfigError, run_tool
-from mixmae.engine.panel_stack import stacked_panels
+from mixmae.cli.command_line import run_tool
+from mixmae.config.config_error import ConfigError
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.visualization.panel_stack import stacked_panels
 
 FIGURES = ('name', 'loss', 'mean_colour_loss')
 
@@ -70,7 +71,7 @@ def reconstruct(
         row['panel'] = Path(result['panel']).name
         figures[result['index']] = row
     rows = [figures[index] for index in sorted(figures)]
-    with whole_file(out / 'figures.json') as partial:
+    with atomic_write(out / 'figures.json') as partial:
         partial.write_text(json.dumps(rows, indent=2) + '\n')
     mean = sum(row['loss'] for row in rows) / len(rows)
     filling = sum(row['mean_colour_loss'] for row in rows) / len(rows)
@@ -90,7 +91,7 @@ def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
             for heading, folder in folders.items()
         ]
         picture = stacked_panels(panels)[..., ::-1]
-        with whole_file(out / name) as partial:
+        with atomic_write(out / name) as partial:
             partial.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
 
 

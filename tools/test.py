@@ -18,25 +18,21 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.whole_file import check_target, whole_file
-from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.command_line import (
-    ConfigError,
-    add_common_arguments,
-    read_config,
-    run_tool,
-)
-from mixmae.engine.loader_limits import limit_loaders
-from mixmae.engine.prediction_drawing import draw_predictions
-from mixmae.engine.process_group import prepare_process_group
-from mixmae.engine.reconstruction_panel import (
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.cli.command_line import add_common_arguments, read_config, run_tool
+from mixmae.cli.loader_limits import limit_loaders
+from mixmae.cli.runner_choice import drop_sharding
+from mixmae.config.config_error import ConfigError
+from mixmae.distributed.process_group import prepare_process_group
+from mixmae.evaluation.figure_text import figure_text
+from mixmae.fileio.atomic_write import atomic_write, check_target
+from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight.run_checks import run_preflight
+from mixmae.visualization.prediction_drawing import draw_predictions
+from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
 )
-from mixmae.engine.runner_choice import drop_sharding
-from mixmae.evaluation.figure_text import figure_text
-from mixmae.preflight import PlannedRun, PreflightHook
-from mixmae.preflight.run_checks import run_preflight
 
 
 def parse_args() -> argparse.Namespace:
@@ -90,7 +86,7 @@ def write_panels(runner: Runner, folder: Path, count: int) -> None:
         picture = reconstruction_panel(predict_mixed(model, data))
         path = folder / f'panel_{panel:02d}.png'
         bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        with whole_file(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
 
 
@@ -123,7 +119,7 @@ def main() -> None:
     # and their loop loads the backbone strictly by itself.
     if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
         hooks = cfg.get('custom_hooks') or []
-        cfg.custom_hooks = [*hooks, dict(type='mixmae.WholeModelHook')]
+        cfg.custom_hooks = [*hooks, dict(type='mixmae.StrictLoadHook')]
     limit_loaders(cfg)
     load_only_safely()
     drop_sharding(cfg)
@@ -139,7 +135,7 @@ def main() -> None:
         text = figure_text(with_classes(figures, runner))
         print(text)
         if args.out is not None:
-            with whole_file(args.out) as partial:
+            with atomic_write(args.out) as partial:
                 partial.write_text(text + '\n')
 
 

@@ -14,26 +14,22 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 import torch
 from mmengine.config import Config
 
-from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.checkpoint_search import RunFolders
-from mixmae.engine.command_line import (
-    ConfigError,
-    add_common_arguments,
-    read_config,
-    run_tool,
-)
-from mixmae.engine.failure_report import end_workers
-from mixmae.engine.hooks.overwrite_hook import OverwriteHook
-from mixmae.engine.hooks.restart_schedule_hook import RestartScheduleHook
-from mixmae.engine.loader_limits import limit_loaders
-from mixmae.engine.process_group import (
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.cli.command_line import add_common_arguments, read_config, run_tool
+from mixmae.cli.loader_limits import limit_loaders
+from mixmae.cli.runner_choice import build_runner, check_engine
+from mixmae.cli.work_dir_lock import WorkDirLock
+from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import end_workers
+from mixmae.distributed.process_group import (
     end_process_group,
     first_rank,
     on_main_rank,
     prepare_process_group,
 )
-from mixmae.engine.runner_choice import build_runner, check_engine
-from mixmae.engine.work_dir_lock import WorkDirLock
+from mixmae.engine.hooks.overwrite_hook import OverwriteHook
+from mixmae.engine.hooks.restart_schedule_hook import RestartScheduleHook
+from mixmae.engine.manifest.checkpoint_search import RunFolders
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.folder_check import FolderCheck
 from mixmae.preflight.resume_check import (
@@ -185,7 +181,7 @@ def main() -> None:
     if cfg.get('load_from'):
         # MMEngine would take what fits, nothing at all if need be. A new
         # training may have another head, a resumed one is the same network.
-        strict = dict(type='mixmae.WholeModelHook')
+        strict = dict(type='mixmae.StrictLoadHook')
         if not cfg.get('resume'):
             strict['part'] = 'backbone'
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), strict]

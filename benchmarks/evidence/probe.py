@@ -15,11 +15,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.safe_load import safe_load
-from mixmae.checkpoints.whole_file import whole_file
+from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.evaluation.features import pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
+from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import MODELS
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     """Write the figures to a file."""
     config, data, start, out = sys.argv[1:]
     figures = probe(config, data, start)
-    with whole_file(Path(out)) as partial:
+    with atomic_write(Path(out)) as partial:
         partial.write_text(json.dumps(figures) + '\n')
 
 

@@ -16,7 +16,7 @@ from types import FrameType
 
 import psutil
 
-from mixmae.checkpoints.whole_file import whole_file
+from mixmae.fileio.atomic_write import atomic_write
 
 EXIT_INTERRUPTED = 75
 _PR_SET_PDEATHSIG = 1
@@ -42,7 +42,7 @@ class Account:
     def set(self, stage: str, seconds: float) -> None:
         """Write the seconds of a stage so far."""
         self.seconds[stage] = round(seconds, 1)
-        with whole_file(self.path) as partial:
+        with atomic_write(self.path) as partial:
             partial.write_text(json.dumps(self.seconds))
 
 

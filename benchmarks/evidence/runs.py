@@ -17,8 +17,8 @@ from mmengine.config import Config
 from benchmarks.evidence.processes import Account, run
 from benchmarks.evidence.specs import FineTuning, Pretraining, Spec
 from benchmarks.evidence.views import image_view, link_view
-from mixmae.checkpoints.whole_file import whole_file
-from mixmae.engine.loss_curve import read_run
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.visualization.loss_curve import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain', 'numpy')
@@ -204,7 +204,7 @@ def perform(spec: Spec, place: Place, by_name: Mapping[str, Spec]) -> None:
 
 
 def _keep(spec: Spec, place: Place, result: dict[str, Any]) -> None:
-    with whole_file(place.result(spec.name)) as partial:
+    with atomic_write(place.result(spec.name)) as partial:
         partial.write_text(json.dumps(result, indent=1) + '\n')
 
 

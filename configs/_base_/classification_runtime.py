@@ -23,10 +23,10 @@ default_hooks = dict(
 custom_hooks = [
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
-    dict(type='mixmae.UpdateBorderHook'),
+    dict(type='mixmae.AccumulationBoundaryHook'),
     # Training skips files that are no images and lists them in the work
     # folder's bad_files.txt; too many of them stop the run.
-    dict(type='mixmae.BadFilesHook', max_broken_share=0.01),
+    dict(type='mixmae.CorruptFilesHook', max_broken_share=0.01),
 ]
 # Gradients live in the buffers they are exchanged in.
 model_wrapper_cfg = dict(

@@ -19,7 +19,7 @@ default_hooks = dict(
     finite_guard=dict(type='FiniteGuardHook', max_skips=5),
     # Training skips files that are no images and lists them in the work
     # folder's bad_files.txt; too many of them stop the run.
-    bad_files=dict(type='BadFilesHook', max_broken_share=0.01),
+    bad_files=dict(type='CorruptFilesHook', max_broken_share=0.01),
     # A rank that hangs is named, with its stack, and all end.
     watchdog=dict(type='WatchdogHook', timeout=540),
     sampler_seed=dict(type='DistSamplerSeedHook'),
@@ -28,7 +28,7 @@ default_hooks = dict(
     step_seed=dict(type='StepSeedHook'),
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
-    update_border=dict(type='UpdateBorderHook'),
+    update_border=dict(type='AccumulationBoundaryHook'),
 )
 
 env_cfg = dict(

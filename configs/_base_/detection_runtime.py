@@ -16,7 +16,7 @@ default_hooks = dict(
     step_seed=dict(type='mixmae.StepSeedHook'),
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
-    update_border=dict(type='mixmae.UpdateBorderHook'),
+    update_border=dict(type='mixmae.AccumulationBoundaryHook'),
     watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
 )
 # No name: visualizers of one name are one object, so a second run of a

@@ -27,7 +27,7 @@ default_hooks = dict(
     step_seed=dict(type='mixmae.StepSeedHook'),
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
-    update_border=dict(type='mixmae.UpdateBorderHook'),
+    update_border=dict(type='mixmae.AccumulationBoundaryHook'),
     watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Draws nothing until it is told to: --show-dir of the test tools does.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mixmae.apis.image_preparation import Resize
-from mixmae.checkpoints.trust import add_trust_argument
+from mixmae.fileio.trust import add_trust_argument
 
 
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:

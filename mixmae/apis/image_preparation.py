@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.checkpoints.carried_parts import (
+from mixmae.checkpoints.loading.config_allowlist import (
     SCOPES,
     TEST_STEPS,
     registered_parts,

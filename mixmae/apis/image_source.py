@@ -15,9 +15,9 @@ from mmengine.logging import print_log
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.image_listing import list_folder
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.regular_file import kind_of
 
 CHANNEL_ORDERS = ('rgb', 'bgr')
@@ -50,7 +50,7 @@ class ImageSource:
             return self.pixels
         try:
             return load(self.name)
-        except BrokenImageError as error:
+        except CorruptImageError as error:
             raise ValueError(str(error)) from error
 
 

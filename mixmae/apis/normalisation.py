@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mixmae.checkpoints.channel_order import channel_order
+from mixmae.checkpoints.loading.channel_order import channel_order
 
 
 @dataclass(frozen=True)

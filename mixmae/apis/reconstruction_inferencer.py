@@ -24,10 +24,13 @@ from mixmae.apis.trained_network import (
     pretraining_model,
     read_config,
 )
-from mixmae.checkpoints.whole_file import whole_file
-from mixmae.engine.reconstruction_panel import reconstruction_panel, to_pixels
+from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import INFERENCERS
 from mixmae.structures import CellMask
+from mixmae.visualization.reconstruction_panel import (
+    reconstruction_panel,
+    to_pixels,
+)
 
 PICTURES = ('original', 'mixed', 'reconstruction')
 FIGURES = (
@@ -268,5 +271,5 @@ def _check_folder(path: str | os.PathLike | None) -> None:
 
 def _write_png(path: Path, picture: ndarray) -> None:
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())

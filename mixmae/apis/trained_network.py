@@ -17,16 +17,16 @@ from torch import nn
 
 from mixmae.apis.image_preparation import CARRIED_BY, scope_of
 from mixmae.apis.normalisation import Normalisation
-from mixmae.checkpoints.carried_parts import registered_parts
-from mixmae.checkpoints.config_text import parse_config_text
-from mixmae.checkpoints.official_mixmim import (
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.loading.config_allowlist import registered_parts
+from mixmae.checkpoints.loading.config_text import parse_config_text
+from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
     is_official_mixmim,
 )
-from mixmae.checkpoints.recorded_model import recorded_model
-from mixmae.checkpoints.safe_load import safe_load
-from mixmae.checkpoints.state_dict import state_dict_of
-from mixmae.engine.config_file import read_config_file
+from mixmae.checkpoints.loading.recorded_model import recorded_model
+from mixmae.config.config_file import read_config_file
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import MODELS, TASK_UTILS

@@ -10,24 +10,25 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from mixmae.checkpoints.trust import add_trust_argument
-from mixmae.engine.command_line import ConfigError, run_tool
-from mixmae.engine.conversion.conversion import Conversion, describe
-from mixmae.engine.conversion.incoming import (
+from mixmae.checkpoints.conversion.conversion import Conversion, describe
+from mixmae.checkpoints.conversion.incoming import (
     from_bare,
     from_mmpretrain,
     from_official,
     from_swin,
     from_timm,
 )
-from mixmae.engine.conversion.outgoing import (
+from mixmae.checkpoints.conversion.outgoing import (
     to_bare,
     to_mmpretrain,
     to_swin,
     to_timm,
 )
-from mixmae.engine.conversion.source import read_source
-from mixmae.engine.conversion.um_mae import from_um_mae
+from mixmae.checkpoints.conversion.source import read_source
+from mixmae.checkpoints.conversion.um_mae import from_um_mae
+from mixmae.cli.command_line import run_tool
+from mixmae.config.config_error import ConfigError
+from mixmae.fileio.trust import add_trust_argument
 
 OURS = 'mixmae'
 Converter = Callable[..., Conversion]

@@ -12,11 +12,11 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.engine.checkpoint_writer import WRITER
-from mixmae.engine.failure_report import end_workers
+from mixmae.checkpoints.io.checkpoint_writer import WRITER
+from mixmae.cli.runner_choice import build_runner
+from mixmae.config.failure_report import end_workers
 from mixmae.engine.hooks.throughput_hook import peak_memory
-from mixmae.engine.runner_choice import build_runner
-from mixmae.engine.throughput import Throughput
+from mixmae.profiling.throughput import Throughput
 
 # Kernels are chosen and workers are started in the first ones.
 WARM_UP = 5

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
+from mixmae.cli.command_line import OptionAction, read_config
 from mixmae.cli.planned_speed import Device, speed_of
-from mixmae.engine.command_line import ConfigError, OptionAction, read_config
-from mixmae.engine.gpu_table import GPUS
-from mixmae.engine.run_plan import Network, Schedule
-from mixmae.engine.run_settings import RunSettings
-from mixmae.engine.sharding.fully_sharded_model import BLOCKS
+from mixmae.config.config_error import ConfigError
+from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
+from mixmae.profiling.gpu_table import GPUS
+from mixmae.profiling.run_plan import Network, Schedule
+from mixmae.profiling.run_settings import RunSettings
 
 # Images that a core feeds: full-size photographs, cropped and resized; of
 # that order. benchmarks/loader.py measures it.

@@ -14,13 +14,13 @@ import torch
 from mmengine.config import Config
 
 from mixmae.cli.measured_iterations import measure_iterations
-from mixmae.engine.command_line import ConfigError
-from mixmae.engine.gpu_table import GPUS
+from mixmae.config.config_error import ConfigError
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
     native_dtype,
 )
+from mixmae.profiling.gpu_table import GPUS
 
 # Not measured: the goal of this project for one GPU.
 ASSUMED_MFU = 0.4

@@ -3,12 +3,12 @@
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
-from mixmae.datasets.verification.coco_annotations import (
+from mixmae.datasets.coco_annotations import (
     coco_faults,
     read_coco,
 )
-from mixmae.datasets.verification.existing_files import ExistingFiles
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
+from mixmae.datasets.existing_files import ExistingFiles
 from mixmae.registry import DATASETS
 
 REPORT = 'tools/dataset_converters/check_dataset.py lists them all'
@@ -21,7 +21,7 @@ class CheckedCoco(COCO):
         annotation_file: in COCO's format.
 
     Raises:
-        BadAnnotationError: naming the file and the first entry at fault.
+        AnnotationError: naming the file and the first entry at fault.
     """
 
     def __init__(self, annotation_file: str) -> None:
@@ -29,7 +29,7 @@ class CheckedCoco(COCO):
         faults = list(coco_faults(content))
         if faults:
             more = f' ({len(faults) - 1} more faults; {REPORT})'
-            raise BadAnnotationError(
+            raise AnnotationError(
                 f'{annotation_file}, {faults[0].entry}: {faults[0].text}; '
                 f'correct or remove it' + (more if len(faults) > 1 else '')
             )
@@ -51,7 +51,7 @@ class CheckedCocoDataset(CocoDataset):
     files.
 
     Raises:
-        BadAnnotationError: when loaded: the file has a fault (see
+        AnnotationError: when loaded: the file has a fault (see
             ``coco_faults``), lacks a class, or names an image that is not
             there.
     """
@@ -66,7 +66,7 @@ class CheckedCocoDataset(CocoDataset):
             entry['ann_file'] = self.ann_file
         classes = self.metainfo['classes']
         if len(self.cat_ids) != len(classes):
-            raise BadAnnotationError(
+            raise AnnotationError(
                 f'{self.ann_file}: has {len(self.cat_ids)} of the '
                 f'{len(classes)} classes asked for '
                 f'({", ".join(classes[:5])} ...); name its categories in '
@@ -79,7 +79,7 @@ class CheckedCocoDataset(CocoDataset):
         if missing:
             first = missing[0]
             more = f' ({len(missing) - 1} more are missing; {REPORT})'
-            raise BadAnnotationError(
+            raise AnnotationError(
                 f'{self.ann_file}, image {first["img_id"]}: there is no file '
                 f'{first["img_path"]}; unpack the images there'
                 + (more if len(missing) > 1 else '')

@@ -17,7 +17,7 @@ class CheckedCustomDataset(CustomDataset):
     ``mmpretrain.CustomDataset``.
 
     Raises:
-        BadAnnotationError: When loaded: the list names a file elsewhere.
+        AnnotationError: When loaded: the list names a file elsewhere.
     """
 
     def load_data_list(self) -> list[dict]:

@@ -10,9 +10,9 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mixmae.datasets.bad_file_list import read_bad_files
-from mixmae.datasets.broken_files import BrokenFiles
-from mixmae.datasets.staged_pipeline import StagedPipeline
+from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
+from mixmae.datasets.images.batched_transforms import BatchedPipeline
 from mixmae.registry import TRANSFORMS
 
 
@@ -20,10 +20,10 @@ class ImageSet(BaseDataset):
     """Images of which some may be broken.
 
     An image that cannot be used (reading it or the pipeline raises
-    ``BrokenImageError``) is named in the log and counted once; from then on
-    another one, always the same, takes its place. ``BrokenFiles`` says which,
-    and when it is too many of them; ``BadFilesHook`` lists them in the work
-    folder.
+    ``CorruptImageError``) is named in the log and counted once; from then on
+    another one, always the same, takes its place. ``CorruptFiles`` says which,
+    and when it is too many of them; ``CorruptFilesHook`` lists them in the
+    work folder.
 
     A child says by ``load_data_list`` what there is, one dict with
     ``img_path`` per image; if that is no path of a file, ``read_sample`` adds
@@ -31,7 +31,7 @@ class ImageSet(BaseDataset):
 
     Args:
         pipeline: configs of transforms, or transforms.
-        max_broken_share: of all images, 0 to 1; see ``BrokenFiles``.
+        max_broken_share: of all images, 0 to 1; see ``CorruptFiles``.
         exclude: a list, or some, of images to leave out, as verify_images.py
             and earlier runs write them. The others keep their order. A run is
             resumed with the lists that it began with.
@@ -50,7 +50,7 @@ class ImageSet(BaseDataset):
     ) -> None:
         self.max_broken_share = max_broken_share
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
-        self.broken = BrokenFiles(0, max_broken_share)
+        self.broken = CorruptFiles(0, max_broken_share)
         # By our registry, so that 'LoadImage' is found in any scope.
         steps = [_build(one) for one in pipeline]
         _check_flips(steps)
@@ -82,7 +82,7 @@ class ImageSet(BaseDataset):
         """What the pipeline is given for an image.
 
         Raises:
-            BrokenImageError: it cannot be read.
+            CorruptImageError: it cannot be read.
         """
         return self.get_data_info(index)
 
@@ -105,14 +105,14 @@ class ImageSet(BaseDataset):
     def __getitems__(self, indices: Sequence[int]) -> list[dict]:
         """The same of several, in less time: torch's loaders ask for batches.
 
-        If the pipeline allows it (see ``StagedPipeline``), images are taken
+        If the pipeline allows it (see ``BatchedPipeline``), images are taken
         through it together; those that are broken, and what is out of
         the ordinary, one by one. So are all where a child has its own
         ``__getitem__`` or ``prepare_data``.
         """
         if not self._fully_initialized:
             self.full_init()
-        staged = StagedPipeline.of(self.pipeline.transforms)
+        staged = BatchedPipeline.of(self.pipeline.transforms)
         kind = type(self)
         if (
             staged is None
@@ -143,7 +143,7 @@ class ImageSet(BaseDataset):
         return data
 
     def _forget(self) -> None:
-        self.broken = BrokenFiles(len(self), self.max_broken_share)
+        self.broken = CorruptFiles(len(self), self.max_broken_share)
 
     def _kept(self, paths: Iterable[str], folder: str) -> list[int]:
         """Indices of the paths that ``exclude`` does not name.

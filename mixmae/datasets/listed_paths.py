@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
@@ -48,7 +48,7 @@ def check_listed_paths(
         The number of paths.
 
     Raises:
-        BadAnnotationError: A path leads out of the folders.
+        AnnotationError: A path leads out of the folders.
     """
     ann_file = getattr(dataset, 'ann_file', '')
     # Ours look at each name as they read it.
@@ -63,7 +63,7 @@ def check_listed_paths(
             count += 1
             fault = _fault(path, roots)
             if fault is not None:
-                raise BadAnnotationError(
+                raise AnnotationError(
                     f'{ann_file}: {fault}; name files below data_root'
                 )
     return count

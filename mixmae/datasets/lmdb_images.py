@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
-from mixmae.datasets.lmdb_reader import LmdbReader, read_key_list
+from mixmae.datasets.packed.lmdb_reader import LmdbReader, read_key_list
 from mixmae.fileio.safe_path import UnsafePathError, path_fault
 from mixmae.registry import DATASETS
 
@@ -37,7 +37,7 @@ class LmdbImages(ImageSet):
         pipeline: configs of transforms; the one that loads must be
             ``LoadImage`` or another of this package.
         with_label: whether ``gt_label``, from ``ann_file``, is given.
-        max_broken_share: of all images, 0 to 1; see ``BrokenFiles``.
+        max_broken_share: of all images, 0 to 1; see ``CorruptFiles``.
         exclude: a list, or some, of images to leave out, such as a run's
             bad_files.txt.
         metainfo, indices, serialize_data, test_mode, lazy_init: as in
@@ -111,9 +111,9 @@ class LmdbImages(ImageSet):
         info = self.get_data_info(index)
         data = self._reader.read(info.pop('lmdb_key'))
         if data is None:
-            raise BrokenImageError(info['img_path'], 'missing', 'no such key')
+            raise CorruptImageError(info['img_path'], 'missing', 'no such key')
         if not data:
-            raise BrokenImageError(info['img_path'], 'empty')
+            raise CorruptImageError(info['img_path'], 'empty')
         return info | dict(img_bytes=data)
 
     def get_cat_ids(self, idx: int) -> list[int]:

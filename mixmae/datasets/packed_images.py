@@ -10,11 +10,15 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mixmae.datasets.image_set import ImageSet
-from mixmae.datasets.shards.packing import INDEX, JOURNAL
-from mixmae.datasets.shards.sample_list import SampleList
-from mixmae.datasets.shards.sample_table import SampleTable, read_table
-from mixmae.datasets.shards.shard_reader import ShardReader
-from mixmae.datasets.shards.tar_listing import list_tars
+from mixmae.datasets.packed.sample_list import SampleList
+from mixmae.datasets.packed.sample_table import (
+    INDEX,
+    JOURNAL,
+    SampleTable,
+    read_table,
+)
+from mixmae.datasets.packed.shard_reader import ShardReader
+from mixmae.datasets.packed.tar_listing import list_tars
 from mixmae.registry import DATASETS
 
 
@@ -44,7 +48,7 @@ class PackedImages(ImageSet):
         with_label: whether ``gt_label`` is given, for fine-tuning and the
             like. The classes of class folders are in ``metainfo``.
         check_sums: whether the CRC-32 of images is compared.
-        max_broken_share: of all images, 0 to 1; see ``BrokenFiles``.
+        max_broken_share: of all images, 0 to 1; see ``CorruptFiles``.
         exclude: a list, or some, of images to leave out: a run's
             bad_files.txt, or what verify_images.py writes of this folder.
         metainfo, indices, test_mode, lazy_init: as in MMEngine's

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from mmengine.logging import print_log
 
-from mixmae.datasets.broken_files import TooManyBrokenImagesError
-from mixmae.datasets.image_listing import cache_beside, list_folder
+from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.image_set import ImageSet
-from mixmae.datasets.path_list import read_path_list
+from mixmae.fileio.image_listing import cache_beside, list_folder
+from mixmae.fileio.path_list import read_path_list
 from mixmae.registry import DATASETS
 
 SUFFIXES = (
     '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff',
 )  # fmt: skip
 
-__all__ = ['TooManyBrokenImagesError', 'UnlabeledImageFolder']
+__all__ = ['TooManyCorruptFilesError', 'UnlabeledImageFolder']
 
 
 @DATASETS.register_module()
@@ -42,7 +42,7 @@ class UnlabeledImageFolder(ImageSet):
         pipeline: configs of transforms; the first must be ``LoadImage`` for
             broken files to be skipped.
         suffixes: of images, with or without capitals.
-        max_broken_share: of all files, 0 to 1; see ``BrokenFiles``.
+        max_broken_share: of all files, 0 to 1; see ``CorruptFiles``.
         exclude: a list, or some, of files to leave out, as verify_images.py
             and earlier runs write them: paths are relative to the folder
             (see ``data_root``), or absolute. The others keep their order. A

@@ -1,137 +1,16 @@
-"""Loading checkpoints without running code that they might carry."""
+"""Deprecated: ``mixmae.checkpoints.io.checkpoint_loader``."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import warnings
 
-from mmengine.fileio import get
-from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import (
-    get_deprecated_model_names,
-    get_external_models,
-    get_mmcls_models,
-    get_torchvision_models,
+from mixmae.checkpoints.io.checkpoint_loader import *  # noqa: F403
+from mixmae.checkpoints.io.checkpoint_loader import (
+    load_only_safely as load_only_safely,
 )
 
-from mixmae.checkpoints.safe_load import safe_load, safe_load_bytes
-from mixmae.checkpoints.state_dict import check_names, check_state_dict
-from mixmae.engine.resumed_state import checked_hub
-
-
-def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
-    """``safe_load``, as MMEngine calls a loader; always onto the CPU.
-
-    Whoever loads the state copies it to where the parameters are.
-
-    Raises:
-        ValueError: as ``safe_load``; the state dict is none.
-    """
-    return _harmless(safe_load(path), path)
-
-
-def load_from_store(path: str, map_location: Any = None) -> dict:
-    """As ``load_from_file_or_url``, of ``s3://`` or ``petrel://``."""
-    try:
-        data = get(path, backend_args=dict(backend='petrel'))
-    # Without the client's package, without rights, without such a file.
-    except Exception as error:
-        raise ValueError(
-            f'{path} cannot be fetched ({error}); fetch it by other means '
-            f'and give its path'
-        ) from error
-    return _harmless(safe_load_bytes(data, path), path)
-
-
-def load_named(path: str, map_location: Any = None) -> dict:
-    """Weights that MMEngine knows by name, e.g. ``torchvision://resnet50``."""
-    scheme, _, name = path.partition('://')
-    names = _named(scheme)
-    name = _renamed(scheme, name)
-    if name not in names:
-        raise ValueError(f'{path}: {scheme} has no weights of that name')
-    content = load_from_file_or_url(names[name])
-    if scheme != 'mmcls':
-        return content
-    prefix = 'backbone.'
-    state = content.get('state_dict', content)
-    return {
-        'state_dict': {
-            key.removeprefix(prefix): value
-            for key, value in state.items()
-            if key.startswith(prefix)
-        }
-    }
-
-
-def refuse(path: str, map_location: Any = None) -> dict:
-    """Instead of a loader that unpickles whatever it is given."""
-    raise ValueError(
-        f'{path} is of a scheme that cannot be loaded safely; fetch the file '
-        f'by other means and give its path'
-    )
-
-
-LOADERS: dict[str, Callable[..., dict]] = {
-    '': load_from_file_or_url,
-    'http://': load_from_file_or_url,
-    'https://': load_from_file_or_url,
-    r'(\S+\:)?s3://': load_from_store,
-    r'(\S+\:)?petrel://': load_from_store,
-    'modelzoo://': load_named,
-    'torchvision://': load_named,
-    'open-mmlab://': load_named,
-    'openmmlab://': load_named,
-    'mmcls://': load_named,
-}
-
-
-def _named(scheme: str) -> Mapping[str, str]:
-    if scheme in ('modelzoo', 'torchvision'):
-        return get_torchvision_models()
-    return get_mmcls_models() if scheme == 'mmcls' else get_external_models()
-
-
-def _renamed(scheme: str, name: str) -> str:
-    if scheme in ('open-mmlab', 'openmmlab'):
-        return get_deprecated_model_names().get(name, name)
-    return name
-
-
-def _harmless(content: dict, path: str) -> dict:
-    """Without what MMEngine would execute, nor what it would stumble over.
-
-    To learn the number of GPUs of runs of years ago, MMEngine's ``resume``
-    runs a text that it finds as ``meta['config']``. Paths in the state of its
-    message hub name files that it would remove.
-    """
-    meta = content.get('meta')
-    if meta is not None and not isinstance(meta, dict):
-        raise ValueError(
-            f'{path} is no checkpoint of a run: its meta is a '
-            f'{type(meta).__name__}, not a dict'
-        )
-    if meta is not None:
-        content['meta'] = {k: v for k, v in meta.items() if k != 'config'}
-    if 'message_hub' in content:
-        hub = checked_hub(content.pop('message_hub'), path)
-        if hub is not None:
-            content['message_hub'] = hub
-    if 'state_dict' in content:
-        check_state_dict(content['state_dict'], path)
-    else:
-        # A state dict alone, or something that holds none.
-        check_names(content, path)
-    return content
-
-
-def load_only_safely() -> None:
-    """Let MMEngine's ``load_from``, ``resume`` and ``init_cfg`` load safely.
-
-    On its own MMEngine falls back to unpickling anything, with a warning,
-    when a safe load fails, and never loads URLs safely. Every scheme it knows
-    is replaced; those that cannot be loaded safely are refused. This holds
-    for the whole process, so programs call it, not the library.
-    """
-    for scheme in {*CheckpointLoader._schemes, *LOADERS}:
-        CheckpointLoader.register_scheme(
-            scheme, loader=LOADERS.get(scheme, refuse), force=True
-        )
+warnings.warn(
+    'mixmae.engine.checkpoint_loader is now '
+    'mixmae.checkpoints.io.checkpoint_loader; the old name will be removed in '
+    'the next minor version',
+    FutureWarning,
+    stacklevel=2,
+)

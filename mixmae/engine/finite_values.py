@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from mixmae.engine.sharding.parameter_shards import is_shard, norms_of_shards
+from mixmae.engine.fsdp.local_parameters import is_shard, norms_of_shards
 
 
 class NonFiniteError(ValueError):

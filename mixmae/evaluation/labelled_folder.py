@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from mixmae.datasets.image_file import read_image
+from mixmae.datasets.images.image_file import read_image
 
 
 def read_split(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:

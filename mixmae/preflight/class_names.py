@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mixmae.checkpoints.safe_load import safe_load
+from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.datasets.labels.class_names import (
     ClassList,
     name_faults,

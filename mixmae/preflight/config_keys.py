@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.engine.config_variables import (
+from mixmae.config.config_variables import (
     RUN_KEYS,
     is_variable,
     settings_named,

@@ -11,9 +11,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 from mmengine.runner import BaseLoop, Runner
 
+from mixmae.config.data_paths import data_loaders
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.datasets.listed_paths import leaf_sets
-from mixmae.engine.data_paths import data_loaders
 from mixmae.preflight.check import Finding, PlannedRun
 from mixmae.registry import DATASETS
 

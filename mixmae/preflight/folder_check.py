@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from mixmae.engine.checkpoint_search import RunFolders, StartPoint
-from mixmae.engine.manifest import Manifest, written_files
+from mixmae.engine.manifest.checkpoint_search import RunFolders, StartPoint
+from mixmae.engine.manifest.manifest import Manifest, written_files
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
 
 

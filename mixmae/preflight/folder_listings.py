@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from mixmae.datasets.image_listing import ImageListing, list_folder
 from mixmae.datasets.labels.class_folders import READ_BY_MMPRETRAIN
 from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.image_listing import ImageListing, list_folder
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.class_folders import folder_of_classes
 from mixmae.preflight.data_sets import ConfiguredSet, configured_sets

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.image_decoding import ImageDecoding
-from mixmae.datasets.stand_in_pipeline import image_sets, loader_of
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.fallback_pipeline import image_sets, loader_of
+from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 # Images of each data set that are read, evenly spread over it.
@@ -102,7 +102,7 @@ def _look(dataset: Any, load: Any) -> _Looked:
                 results = read(index)
                 path = results['img_path']
                 load(path, results.get('img_bytes'))
-            except BrokenImageError as error:
+            except CorruptImageError as error:
                 if error.cause == 'unsupported':
                     looked.refused.append(str(error))
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
 from mixmae.preflight.data_sets import built_sets
@@ -25,7 +25,7 @@ class ListedPaths(Check):
         for one in built_sets(planned.runner):
             try:
                 count += check_listed_paths(one.dataset)
-            except BadAnnotationError as error:
+            except AnnotationError as error:
                 errors.append(str(error))
         if not count and not errors:
             return None

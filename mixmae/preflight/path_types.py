@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mixmae.engine.data_paths import data_loaders
+from mixmae.config.data_paths import data_loaders
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 # Some data sets read several annotation files.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 
-from mixmae.engine.command_line import ConfigError
+from mixmae.config.config_error import ConfigError
 from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from mmengine.config import Config
 
-from mixmae.engine.checkpoint_search import StartPoint
-from mixmae.engine.run_record import RunRecord, plain_config
+from mixmae.engine.manifest.checkpoint_search import StartPoint
+from mixmae.engine.manifest.run_record import RunRecord, plain_config
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
 from mixmae.preflight.resume_rules import Difference, Verdict, differences
 

@@ -102,7 +102,7 @@ HARMLESS_HOOKS = frozenset(
         'ReconstructionHook',
         'ThroughputHook',
         'WatchdogHook',
-        'WholeModelHook',
+        'StrictLoadHook',
     }
 )
 # Compared as a whole: parts of one schedule make no sense with another's.

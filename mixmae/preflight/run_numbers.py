@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mixmae.engine.data_paths import data_loaders
+from mixmae.config.data_paths import data_loaders
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
-from mixmae.engine.checkpoint_search import (
+from mixmae.engine.manifest.checkpoint_search import (
     RunFolders,
     StartPoint,
     read_start,
     start_to_resume,
 )
-from mixmae.engine.manifest import Manifest
+from mixmae.engine.manifest.manifest import Manifest
 
 AUTO = 'auto'
 

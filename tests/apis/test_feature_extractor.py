@@ -4,9 +4,9 @@ import torch
 
 from mixmae.apis import FeatureExtractor, ReconstructionInferencer
 from mixmae.apis.trained_network import read_config
-from mixmae.engine.conversion.incoming import from_bare
-from mixmae.engine.conversion.outgoing import to_bare
-from mixmae.engine.conversion.source import Source, read_source
+from mixmae.checkpoints.conversion.incoming import from_bare
+from mixmae.checkpoints.conversion.outgoing import to_bare
+from mixmae.checkpoints.conversion.source import Source, read_source
 from tests.apis.tiny_setup import photo, photo_folder, tiny_checkpoint
 
 QUIET = dict(progress=False)

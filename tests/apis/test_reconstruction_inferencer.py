@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mixmae.apis import ReconstructionInferencer
-from mixmae.engine.reconstruction_panel import predict_mixed, to_pixels
+from mixmae.visualization.reconstruction_panel import predict_mixed, to_pixels
 from tests.apis.tiny_setup import (
     photo,
     photo_folder,

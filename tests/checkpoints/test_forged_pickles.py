@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from mixmae.checkpoints.safe_load import safe_load_bytes
+from mixmae.checkpoints.io.safe_load import safe_load_bytes
 from tests.fuzz.forked_outcome import outcome
 from tests.fuzz.opcodes import (
     EMPTY,

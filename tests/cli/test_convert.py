@@ -3,7 +3,7 @@
 import pytest
 
 from mixmae.cli import convert
-from mixmae.engine.command_line import ConfigError
+from mixmae.config.config_error import ConfigError
 from tests.tools.running import ROOT, run_tool
 
 PAIRS = [

@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
-from mixmae.datasets.verification.known_sets import KNOWN_SETS
+from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from tests.configs.test_classification import CONFIGS, FOLDER
 from tests.configs.test_configs import identity, read
 

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.utils import is_installed
 
 from mixmae.apis import image_preparation
-from mixmae.checkpoints.carried_parts import TEST_STEPS
+from mixmae.checkpoints.loading.config_allowlist import TEST_STEPS
 from mixmae.registry import TRANSFORMS
 
 ROOT = Path(__file__).parents[2]

@@ -8,32 +8,32 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement
 
-from mixmae.checkpoints.durable_file import (
+from mixmae.cli.work_dir_lock import WorkDirLock
+from mixmae.data_tools.label_lists import write_lists
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_register import CorruptFileRegister
+from mixmae.datasets.packed.sample_table import JOURNAL
+from mixmae.datasets.packed.tar_listing import list_tars
+from mixmae.engine.hooks import ClassPictureHook
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.checksummed_write import (
+    checksummed_write,
     damage,
     sidecar,
-    write_durably,
     write_text_durably,
 )
-from mixmae.checkpoints.whole_file import whole_file
-from mixmae.datasets.bad_file_list import BadFile, write_bad_files
-from mixmae.datasets.bad_file_register import BadFileRegister
-from mixmae.datasets.image_listing import list_images
-from mixmae.datasets.label_lists import write_lists
-from mixmae.datasets.shards.packing import JOURNAL
-from mixmae.datasets.shards.tar_listing import list_tars
-from mixmae.engine.hooks import ClassPictureHook
-from mixmae.engine.loss_curve import LossCurve, write_reference
-from mixmae.engine.work_dir_lock import WorkDirLock
+from mixmae.fileio.image_listing import list_images
+from mixmae.visualization.loss_curve import LossCurve, write_reference
+from tests.data_tools.test_label_lists import inaturalist
 from tests.datasets.grey_pictures import save_pictures
+from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures
-from tests.datasets.shards.test_tar_listing import write_tar
-from tests.datasets.test_label_lists import inaturalist
 
 PRECIOUS = 'precious'
 
 
 def whole(place: Path) -> None:
-    with whole_file(place) as partial:
+    with atomic_write(place) as partial:
         partial.write_text('new')
 
 
@@ -53,7 +53,7 @@ def lists(place: Path) -> None:
 
 
 def register(place: Path) -> None:
-    BadFileRegister(place).add(BadFile('empty', '/a.jpg'))
+    CorruptFileRegister(place).add(BadFile('empty', '/a.jpg'))
 
 
 def lock(place: Path) -> None:
@@ -85,11 +85,11 @@ def picture(place: Path) -> None:
 # Name of the file, what writes it, and whether a link is replaced; if not,
 # the writer refuses it.
 WRITERS = {
-    'whole_file': ('out.json', whole, True),
-    'checkpoint': ('a.pth', lambda p: write_durably(p, b'new'), True),
+    'atomic_write': ('out.json', whole, True),
+    'checkpoint': ('a.pth', lambda p: checksummed_write(p, b'new'), True),
     'sidecar': (
         'a.pth.sha256',
-        lambda p: write_durably(p.with_suffix(''), b'new'),
+        lambda p: checksummed_write(p.with_suffix(''), b'new'),
         True,
     ),
     'note': ('note', lambda p: write_text_durably(p, 'new'), True),
@@ -136,7 +136,7 @@ def test_no_writer_follows_a_link(tmp_path, kind, target):
     assert len(os.listdir(precious.parent)) == (target == 'file')
 
 
-@pytest.mark.parametrize('kind', ['whole_file', 'checkpoint', 'bad files'])
+@pytest.mark.parametrize('kind', ['atomic_write', 'checkpoint', 'bad files'])
 def test_devices_and_pipes_are_not_replaced(tmp_path, kind):
     name, write, _ = WRITERS[kind]
     place = tmp_path / name

@@ -11,28 +11,28 @@ import pytest
 from mmengine.dataset import BaseDataset
 from PIL import Image
 
+from mixmae.data_tools.label_lists import write_lists
+from mixmae.data_tools.packing.pack_source import read_source
+from mixmae.data_tools.packing.packing import INDEX
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import LmdbImages, PackedImages, UnlabeledImageFolder
-from mixmae.datasets.image_listing import cache_beside, list_images
-from mixmae.datasets.label_lists import write_lists
-from mixmae.datasets.listed_paths import check_listed_paths
-from mixmae.datasets.shards.name_list import NameList
-from mixmae.datasets.shards.pack_source import read_source
-from mixmae.datasets.shards.packing import INDEX
-from mixmae.datasets.shards.sample_table import Shard, read_table
-from mixmae.datasets.shards.tar_listing import list_tars
-from mixmae.datasets.verification.coco_annotations import (
+from mixmae.datasets.coco_annotations import (
     coco_faults,
     read_coco,
 )
-from mixmae.datasets.verification.findings import Findings
-from mixmae.datasets.verification.image_files import Opening
-from mixmae.datasets.verification.verifier import Request, verify
+from mixmae.datasets.listed_paths import check_listed_paths
+from mixmae.datasets.packed.name_list import NameList
+from mixmae.datasets.packed.sample_table import Shard, read_table
+from mixmae.datasets.packed.tar_listing import list_tars
+from mixmae.fileio.image_listing import cache_beside, list_images
 from tests.contracts.hostile_names import HOSTILE, HOSTILE_TEXT
+from tests.data_tools.test_label_lists import inaturalist
+from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures
-from tests.datasets.shards.test_tar_listing import write_tar
-from tests.datasets.test_image_listing import age, forge
-from tests.datasets.test_label_lists import inaturalist
 from tests.engine.tiny_run import ROOT
+from tests.fileio.test_image_listing import age, forge
 from tests.tools.running import load_tool
 
 UNPACK = ROOT / 'tools' / 'dataset_converters' / 'unpack_jpegs.py'

@@ -11,26 +11,26 @@ from PIL import Image
 
 from mixmae.apis import image_source
 from mixmae.apis.image_source import list_sources
+from mixmae.data_tools.packing.packing import INDEX
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import (
     LmdbImages,
     PackedImages,
     UnlabeledImageFolder,
     unlabeled_image_folder,
 )
-from mixmae.datasets.bad_file_list import read_bad_files
-from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.lmdb_reader import read_key_list
-from mixmae.datasets.shards.packing import INDEX
+from mixmae.datasets.coco_annotations import read_coco
+from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.packed.lmdb_reader import read_key_list
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.datasets.transforms.load_random_resized_crop import (
     LoadRandomResizedCrop,
 )
-from mixmae.datasets.verification.coco_annotations import read_coco
-from mixmae.datasets.verification.findings import Findings
-from mixmae.datasets.verification.image_files import Opening
-from mixmae.datasets.verification.verifier import Request, verify
+from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures
-from tests.datasets.shards.test_tar_listing import write_tar
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool
 
@@ -130,7 +130,7 @@ def test_lists_that_name_them(images, tmp_path, name, loader):
     # Another image takes its place.
     assert [one['img_path'][-5:] for one in dataset] == ['0.png'] * 2
     assert dataset.broken.found() == {1: 'unreadable'}
-    with pytest.raises(BrokenImageError, match=r'unreadable \(it is a '):
+    with pytest.raises(CorruptImageError, match=r'unreadable \(it is a '):
         loader.load(str(images / name))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mixmae.datasets.shards.pack_settings import PackReport, PackSettings
-from mixmae.datasets.shards.pack_source import read_source
-from mixmae.datasets.shards.packing import pack
+from mixmae.data_tools.packing.pack_settings import PackReport, PackSettings
+from mixmae.data_tools.packing.pack_source import read_source
+from mixmae.data_tools.packing.packing import pack
 from tests.datasets.grey_pictures import save_pictures
 
 # Room for five of them and their labels.

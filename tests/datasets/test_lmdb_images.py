@@ -5,8 +5,9 @@ import pickle
 import pytest
 from torch.utils.data import DataLoader
 
-from mixmae.datasets import LmdbImages, lmdb_reader
-from mixmae.datasets.bad_file_list import BadFile, write_bad_files
+from mixmae.datasets import LmdbImages
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.packed import lmdb_reader
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures
 

@@ -13,12 +13,12 @@ from mmengine.config import Config
 from PIL import Image
 
 from mixmae.apis.image_preparation import ImagePreparation
-from mixmae.datasets.broken_image_error import BrokenImageError
-from mixmae.datasets.shards import shrinking
-from mixmae.datasets.shards.shrinking import shrink
+from mixmae.data_tools.packing import shrinking
+from mixmae.data_tools.packing.shrinking import shrink
+from mixmae.data_tools.verification import image_files
+from mixmae.data_tools.verification.image_files import inspect_image
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.transforms import LoadImage, LoadRandomResizedCrop
-from mixmae.datasets.verification import image_files
-from mixmae.datasets.verification.image_files import inspect_image
 from tests.datasets.picture_kinds import read_kinds, refused_kinds
 
 SETTINGS = {
@@ -36,7 +36,7 @@ def outcome(load, *args):
     """Pixels BGR, or the text of the error."""
     try:
         return load(*args)
-    except BrokenImageError as error:
+    except CorruptImageError as error:
         return str(error)
 
 

@@ -14,14 +14,14 @@ from torch.utils.data import DataLoader
 
 from mixmae.datasets import (
     PackedImages,
-    TooManyBrokenImagesError,
+    TooManyCorruptFilesError,
     UnlabeledImageFolder,
     packed_images,
 )
-from mixmae.datasets.bad_file_list import BadFile, write_bad_files
-from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.packed.sample_table import read_table
 from mixmae.datasets.samplers.sample_index import SampleIndex
-from mixmae.datasets.shards.sample_table import read_table
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures
 from tests.datasets.packed_pictures import (
@@ -190,13 +190,13 @@ def test_damage_is_borne_and_counted_by_its_cause(packed, monkeypatch):
     assert dataset.broken.summary() == '5 missing, 2 truncated, 1 wrong sum'
     assert f'{packed}/shard-00002.tar/odd/03.png' in dataset.broken_files()
     strict = build(packed, max_broken_share=0.3)
-    with pytest.raises(TooManyBrokenImagesError, match='6 are allowed'):
+    with pytest.raises(TooManyCorruptFilesError, match='6 are allowed'):
         list(strict)
 
 
 def test_without_sums_only_decoders_see_damage(packed):
     damage(packed)
-    with pytest.raises(BrokenImageError, match='wrong sum'):
+    with pytest.raises(CorruptImageError, match='wrong sum'):
         build(packed).read_sample(2)
     build(packed, check_sums=False).read_sample(2)
 

@@ -11,7 +11,7 @@ from mixmae.datasets import (
     UnlabeledImageFolder,
     image_set,
 )
-from mixmae.datasets.bad_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures, spoil
 

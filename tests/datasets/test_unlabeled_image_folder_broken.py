@@ -5,11 +5,8 @@ from itertools import chain
 import pytest
 from torch.utils.data import DataLoader
 
-from mixmae.datasets import (
-    TooManyBrokenImagesError,
-    UnlabeledImageFolder,
-    broken_files,
-)
+from mixmae.datasets import TooManyCorruptFilesError, UnlabeledImageFolder
+from mixmae.datasets.corrupt import corrupt_files as broken_files
 from tests.datasets.grey_pictures import save_pictures, spoil
 
 LOAD = [dict(type='LoadImage')]
@@ -57,7 +54,7 @@ def test_too_many_broken_files_stop_the_run(folder):
     dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     for index in range(5):
         dataset[index]
-    with pytest.raises(TooManyBrokenImagesError, match='05.png.*6 of 20') as e:
+    with pytest.raises(TooManyCorruptFilesError, match='05.png.*6 of 20') as e:
         for index in range(20):
             dataset[index]
     assert 'max_broken_share=0.01' in str(e.value)
@@ -72,7 +69,7 @@ def test_a_share_of_zero_bears_none(folder):
     dataset = UnlabeledImageFolder(
         str(folder), pipeline=LOAD, max_broken_share=0
     )
-    with pytest.raises(TooManyBrokenImagesError, match='1 of 20'):
+    with pytest.raises(TooManyCorruptFilesError, match='1 of 20'):
         dataset[0]
 
 
@@ -81,7 +78,7 @@ def test_nothing_but_broken_files(folder):
     dataset = UnlabeledImageFolder(
         str(folder), pipeline=LOAD, max_broken_share=1.0
     )
-    with pytest.raises(TooManyBrokenImagesError, match='none of the 20'):
+    with pytest.raises(TooManyCorruptFilesError, match='none of the 20'):
         dataset[0]
 
 
@@ -138,5 +135,5 @@ def test_the_stop_reaches_the_main_process(folder):
     spoil(folder, *range(6))
     dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     loader = DataLoader(dataset, num_workers=1, multiprocessing_context='fork')
-    with pytest.raises(TooManyBrokenImagesError, match='6 of 20'):
+    with pytest.raises(TooManyCorruptFilesError, match='6 of 20'):
         list(loader)

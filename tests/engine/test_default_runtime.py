@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.engine.command_line import OptionAction, apply_options
+from mixmae.cli.command_line import OptionAction, apply_options
 from tests.engine.tiny_run import tiny_config
 
 

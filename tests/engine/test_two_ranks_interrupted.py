@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mixmae.checkpoints.durable_file import damage
-from mixmae.engine.checkpoint_search import last_checkpoint
+from mixmae.engine.manifest.checkpoint_search import last_checkpoint
+from mixmae.fileio.checksummed_write import damage
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 
 pytestmark = pytest.mark.slow

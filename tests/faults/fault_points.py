@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from mmengine.hooks import Hook
 
-from mixmae.checkpoints import durable_file
-from mixmae.engine import checkpoint_writer
+from mixmae.checkpoints.io import checkpoint_writer
 from mixmae.engine.optimizers import AutocastOptimWrapper
+from mixmae.fileio import checksummed_write as durable_file
 from mixmae.registry import HOOKS
 from tests.engine.tiny_run import SquaresDataset
 
@@ -170,7 +170,7 @@ def _watch_serialising() -> None:
 
 
 def _watch_files() -> None:
-    original = durable_file.whole_file
+    original = durable_file.atomic_write
 
     @contextmanager
     def watched(path: str | os.PathLike) -> Iterator[Path]:
@@ -183,7 +183,7 @@ def _watch_files() -> None:
             ARMED.reached(f'{kind} written')
         ARMED.reached(f'{kind} renamed')
 
-    durable_file.whole_file = watched
+    durable_file.atomic_write = watched
     remove = checkpoint_writer.remove
 
     def half_removed(path):

@@ -8,8 +8,8 @@ import signal
 import time
 from collections.abc import Callable
 
-from mixmae.checkpoints.durable_file import sidecar
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from mixmae.fileio.checksummed_write import sidecar
 from tests.faults.fault_points import Strike
 from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun
 from tests.faults.training_server import Training

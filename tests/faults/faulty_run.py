@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from mixmae.checkpoints.durable_file import damage
-from mixmae.engine.checkpoint_search import last_checkpoint
+from mixmae.engine.manifest.checkpoint_search import last_checkpoint
+from mixmae.fileio.checksummed_write import damage
 from tests.engine.tiny_run import loader as tiny_loader
 from tests.engine.tiny_run import tiny_config, write_config
 from tests.faults.fault_points import Strike

@@ -34,7 +34,7 @@ MODULES = (
     'torchvision.models',
     'matplotlib.pyplot',
     'mixmae.datasets',
-    'mixmae.engine.command_line',
+    'mixmae.cli.command_line',
     'mixmae.engine.hooks',
     'mixmae.engine.loops',
     'mixmae.engine.optimizers',

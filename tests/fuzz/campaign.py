@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
-from mixmae.checkpoints.backbone_state import backbone_state
-from mixmae.checkpoints.durable_file import damage
-from mixmae.checkpoints.recorded_model import recorded_model
-from mixmae.checkpoints.safe_load import safe_load
-from mixmae.checkpoints.trust import FLAG
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.loading.backbone_state import backbone_state
+from mixmae.checkpoints.loading.recorded_model import recorded_model
+from mixmae.fileio.checksummed_write import damage
 from mixmae.fileio.printable import printable
+from mixmae.fileio.trust import FLAG
 from tests.fuzz.forked_outcome import outcome
 from tests.fuzz.mutations import MUTATIONS, WEIGHTS
 from tests.fuzz.samples import KINDS, safetensors, saved

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from mixmae.checkpoints.pickle_check import NAMES
+from mixmae.checkpoints.io.pickle_check import NAMES
 from tests.fuzz import opcodes as op
 
 # Numbers at which sizes and offsets go wrong.

@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mixmae.engine.checkpoint_search import RunFolders, StartPoint
 from mixmae.engine.hooks.overwrite_hook import OverwriteHook
-from mixmae.engine.manifest import Manifest, WrittenFile
+from mixmae.engine.manifest.checkpoint_search import RunFolders, StartPoint
+from mixmae.engine.manifest.manifest import Manifest, WrittenFile
 from mixmae.preflight import PlannedRun
 from mixmae.preflight.folder_check import FolderCheck
 

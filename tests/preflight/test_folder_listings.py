@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mixmae.datasets.image_listing import ImageListing
+from mixmae.fileio.image_listing import ImageListing
 from mixmae.preflight.folder_listings import circles
 from tests.preflight.labelled_sets import (
     class_set,

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
-from mixmae.engine.checkpoint_search import read_start
-from mixmae.engine.manifest import Manifest
+from mixmae.engine.manifest.checkpoint_search import read_start
+from mixmae.engine.manifest.manifest import Manifest
 from mixmae.preflight.resume_check import changes
 from mixmae.preflight.resume_rules import Verdict
 from mixmae.preflight.run_start import apply_start

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.engine.conversion.networks import (
+from tests.checkpoints.conversion.networks import (
     MIXMIM,
     NECK,
     PRETRAINING,

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.runner import EpochBasedTrainLoop, Runner, TestLoop
 
-from mixmae.engine.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from tests.engine.tiny_run import tiny_config
 from tests.tools.workshop import Workshop
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from safetensors import safe_open
 
-from tests.engine.conversion.networks import (
+from tests.checkpoints.conversion.networks import (
     MIXMIM,
     PREPROCESSOR,
     SWIN,

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from safetensors import safe_open
 
 from mixmae.registry import MODELS
-from tests.engine.conversion.networks import (
+from tests.checkpoints.conversion.networks import (
     PREPROCESSOR,
     PRETRAINING,
     SWIN,

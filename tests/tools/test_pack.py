@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mixmae.datasets import PackedImages
-from mixmae.datasets.bad_file_list import BadFile, read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, read_bad_files
 from tests.datasets.packed_pictures import content, save_classes
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool

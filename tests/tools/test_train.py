@@ -9,8 +9,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.durable_file import damage, write_durably
-from mixmae.engine import failure_report
+from mixmae.config import failure_report
+from mixmae.fileio.checksummed_write import checksummed_write, damage
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool, load_tool, run_tool
 
@@ -73,7 +73,7 @@ def test_resumes_no_damaged_checkpoint(monkeypatch, tmp_path, capsys):
     folder = tmp_path / 'run'
     folder.mkdir()
     for name in ('epoch_1.pth', 'epoch_2.pth'):
-        write_durably(folder / name, b'whole')
+        checksummed_write(folder / name, b'whole')
         (folder / name).write_bytes(b'not so')
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
     with pytest.raises(SystemExit) as caught:

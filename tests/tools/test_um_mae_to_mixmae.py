@@ -7,9 +7,9 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mixmae.checkpoints.official_um_mae import to_official_um_mae
-from mixmae.engine.conversion.source import Source
-from mixmae.engine.conversion.um_mae import from_um_mae
+from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.um_mae import from_um_mae
+from mixmae.checkpoints.loading.official_um_mae import to_official_um_mae
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 from mixmae.registry import MODELS
 from tests.golden import formula

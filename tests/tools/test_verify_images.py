@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.bad_file_list import BadFile, read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, read_bad_files
 from tests.datasets.packed_pictures import pack_pictures
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool, run_tool

@@ -10,8 +10,9 @@ Without a reference the one named as the run's config is taken.
 import argparse
 from pathlib import Path
 
-from mixmae.engine.command_line import ConfigError, run_tool
-from mixmae.engine.loss_curve import (
+from mixmae.cli.command_line import run_tool
+from mixmae.config.config_error import ConfigError
+from mixmae.visualization.loss_curve import (
     compare,
     draw_curves,
     read_reference,

@@ -7,8 +7,8 @@ Parameters, FLOPs and activations are counted in the model itself, without a
 GPU. docs/planning.md says where each figure comes from.
 """
 
+from mixmae.cli.command_line import run_tool
 from mixmae.cli.plan import main
-from mixmae.engine.command_line import run_tool
 
 if __name__ == '__main__':
     run_tool(main)

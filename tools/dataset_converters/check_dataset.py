@@ -16,17 +16,17 @@ import os
 import sys
 from pathlib import Path
 
-from mixmae.datasets.decoding_arguments import (
+from mixmae.data_tools.verification.archives import verify_archives
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
+from mixmae.data_tools.verification.known_sets import KNOWN_SETS
+from mixmae.data_tools.verification.segmentation_set import LabelValues
+from mixmae.data_tools.verification.verifier import KINDS, Request, verify
+from mixmae.datasets.images.decoding_arguments import (
     add_decoding_arguments,
     decoding_of,
 )
-from mixmae.datasets.image_file import PLAIN
-from mixmae.datasets.verification.archives import verify_archives
-from mixmae.datasets.verification.findings import Findings
-from mixmae.datasets.verification.image_files import DECODE, SAMPLE, Opening
-from mixmae.datasets.verification.known_sets import KNOWN_SETS
-from mixmae.datasets.verification.segmentation_set import LabelValues
-from mixmae.datasets.verification.verifier import KINDS, Request, verify
+from mixmae.datasets.images.image_file import PLAIN
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

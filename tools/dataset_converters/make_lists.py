@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mixmae.datasets.label_lists import PLACES365_SIZES, READERS, write_lists
+from mixmae.data_tools.label_lists import PLACES365_SIZES, READERS, write_lists
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -21,18 +21,18 @@ import sys
 from pathlib import Path
 
 from mixmae.cli.progress import progress_bar
-from mixmae.datasets.decoding_arguments import (
-    add_decoding_arguments,
-    decoding_of,
-)
-from mixmae.datasets.shards.pack_settings import (
+from mixmae.data_tools.packing.pack_settings import (
     MEBIBYTE,
     PackReport,
     PackSettings,
 )
-from mixmae.datasets.shards.pack_source import read_source
-from mixmae.datasets.shards.packing import BAD_FILES, pack
-from mixmae.datasets.shards.shrinking import QUALITY
+from mixmae.data_tools.packing.pack_source import read_source
+from mixmae.data_tools.packing.packing import BAD_FILES, pack
+from mixmae.data_tools.packing.shrinking import QUALITY
+from mixmae.datasets.images.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
 
 EXIT_INTERRUPTED = 130
 

@@ -16,23 +16,23 @@ import os
 import sys
 from pathlib import Path
 
-from mixmae.checkpoints.whole_file import check_target
 from mixmae.cli.progress import progress_bar
-from mixmae.datasets.bad_file_list import write_bad_files
-from mixmae.datasets.decoding_arguments import (
-    add_decoding_arguments,
-    decoding_of,
-)
-from mixmae.datasets.image_file import PLAIN, ImageLimits
-from mixmae.datasets.verification.image_folder import (
+from mixmae.data_tools.verification.image_folder import (
     WRONG_SUFFIX,
     FolderReport,
     verify_image_folder,
 )
-from mixmae.datasets.verification.shard_folder import (
+from mixmae.data_tools.verification.shard_folder import (
     is_packed,
     verify_shards,
 )
+from mixmae.datasets.corrupt.corrupt_file_list import write_bad_files
+from mixmae.datasets.images.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
+from mixmae.datasets.images.image_file import PLAIN, ImageLimits
+from mixmae.fileio.atomic_write import check_target
 from mixmae.fileio.escaped_path import escape
 
 EXIT_INTERRUPTED = 130

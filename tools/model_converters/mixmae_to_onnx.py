@@ -27,9 +27,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixmae.apis.normalisation import Normalisation
 from mixmae.apis.trained_network import read_config, trained_backbone
-from mixmae.checkpoints.trust import add_trust_argument
-from mixmae.checkpoints.whole_file import check_target
-from mixmae.engine.command_line import ConfigError, run_tool
+from mixmae.cli.command_line import run_tool
+from mixmae.config.config_error import ConfigError
+from mixmae.fileio.atomic_write import check_target
+from mixmae.fileio.trust import add_trust_argument
 
 BOUND = 1e-4
 

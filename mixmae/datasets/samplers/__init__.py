@@ -5,6 +5,6 @@ from mixmae.registry import DATA_SAMPLERS, exports
 __getattr__ = exports(
     __name__,
     DATA_SAMPLERS,
-    EndlessBatches='endless_batches',
-    EpochBatches='epoch_batches',
+    InfiniteBatchSampler='infinite_batch_sampler',
+    ResumableBatchSampler='resumable_batch_sampler',
 )

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.instance_faults import TOLERANCE, box_fault, mask_fault
 from mixmae.registry import TRANSFORMS
 
@@ -32,7 +32,7 @@ class CheckInstances:
             name it and the id of the annotation.
 
     Raises:
-        BadAnnotationError: a ``ValueError``, when called on results with a
+        AnnotationError: a ``ValueError``, when called on results with a
             fault: the image is of another size than the annotations say; a
             box is not finite, empty, inverted or outside the image; a mask is
             of another size than the image or has no polygon of three points;
@@ -71,7 +71,7 @@ class CheckInstances:
         height, width = results['ori_shape'][:2]
         declared = (results.get('width', width), results.get('height', height))
         if declared != (width, height):
-            raise BadAnnotationError(
+            raise AnnotationError(
                 f'{_image(results)}: the annotations say '
                 f'{declared[0]} x {declared[1]} px, the file is of '
                 f'{width} x {height} px (width x height); correct the '
@@ -80,7 +80,7 @@ class CheckInstances:
         for index, instance in enumerate(results['instances']):
             fault = self._fault(instance, width, height)
             if fault is not None:
-                raise BadAnnotationError(
+                raise AnnotationError(
                     f'{self._entry(results, index)}: {fault}; correct or '
                     f'remove this entry'
                 )

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy import ndarray
 
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.registry import TRANSFORMS
 
 
@@ -22,7 +22,7 @@ class CheckLabelMap:
         ignore_index: the one other value that is allowed.
 
     Raises:
-        BadAnnotationError: a ``ValueError``, when called on a map of another
+        AnnotationError: a ``ValueError``, when called on a map of another
             size than the image, or with other values: which, and how many
             pixels have them.
     """
@@ -50,12 +50,12 @@ class CheckLabelMap:
             )
         labels: ndarray = results['gt_seg_map']
         if labels.shape != tuple(results['ori_shape'][:2]):
-            raise BadAnnotationError(self._size_message(results))
+            raise AnnotationError(self._size_message(results))
         ill = (labels >= self.num_classes) & (labels != self.ignore_index)
         if labels.dtype.kind == 'i':
             ill |= (labels < 0) & (labels != self.ignore_index)
         if ill.any():
-            raise BadAnnotationError(self._value_message(results, labels[ill]))
+            raise AnnotationError(self._value_message(results, labels[ill]))
         return results
 
     def _size_message(self, results: dict) -> str:

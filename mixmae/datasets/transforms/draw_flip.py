@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mixmae.datasets.staged_pipeline import Stages
+from mixmae.datasets.images.batched_transforms import Stages
 from mixmae.registry import TRANSFORMS
 
 
@@ -49,7 +49,7 @@ class DrawFlip:
         return results
 
     def stages(self) -> Stages:
-        """See ``StagedPipeline``."""
+        """See ``BatchedPipeline``."""
         return Stages(draw=self)
 
     def __repr__(self) -> str:

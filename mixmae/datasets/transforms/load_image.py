@@ -4,8 +4,8 @@ from os import PathLike
 
 from numpy import ndarray
 
-from mixmae.datasets.image_decoding import WHITE, ImageDecoding
-from mixmae.datasets.image_file import ImageLimits, read_image
+from mixmae.datasets.images.image_decoding import WHITE, ImageDecoding
+from mixmae.datasets.images.image_file import ImageLimits, read_image
 from mixmae.registry import TRANSFORMS
 
 
@@ -54,7 +54,7 @@ class LoadImage:
             use of a band beside the colours; see ``ImageDecoding``.
 
     Raises:
-        BrokenImageError: when called on a file that cannot be used; names it
+        CorruptImageError: when called on a file that cannot be used; names it
             and one of ``CAUSES``.
     """
 

@@ -9,21 +9,21 @@ from typing import NamedTuple
 
 from numpy import ndarray
 
-from mixmae.datasets.crop_box import CropBox, CropRange
-from mixmae.datasets.crop_resize import (
+from mixmae.datasets.images.batched_transforms import Stages
+from mixmae.datasets.images.crop_box import CropBox, CropRange
+from mixmae.datasets.images.crop_resize import (
     KERNELS,
     resize_by_pillow,
     resize_by_torch,
 )
-from mixmae.datasets.image_decoding import WHITE
-from mixmae.datasets.image_file import (
+from mixmae.datasets.images.image_decoding import WHITE
+from mixmae.datasets.images.image_file import (
     jpeg_content,
     read_image,
     usual_header,
 )
-from mixmae.datasets.jpeg_decoder import decode_jpeg_part
-from mixmae.datasets.jpeg_header import JpegHeader
-from mixmae.datasets.staged_pipeline import Stages
+from mixmae.datasets.images.jpeg_decoder import decode_jpeg_part
+from mixmae.datasets.images.jpeg_header import JpegHeader
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 
@@ -99,7 +99,7 @@ class LoadRandomResizedCrop(LoadImage):
 
     Raises:
         ValueError: an argument is out of range.
-        BrokenImageError: when called on a file that cannot be used.
+        CorruptImageError: when called on a file that cannot be used.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class LoadRandomResizedCrop(LoadImage):
         return self._resize(self._decode(results))
 
     def stages(self) -> Stages:
-        """See ``StagedPipeline``."""
+        """See ``BatchedPipeline``."""
         return Stages(self._read, self._draw, self._decode, self._resize)
 
     def _read(self, results: dict) -> dict:

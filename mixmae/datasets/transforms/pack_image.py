@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
 
-from mixmae.datasets.staged_pipeline import Stages
+from mixmae.datasets.images.batched_transforms import Stages
 from mixmae.registry import TRANSFORMS
 
 
@@ -64,7 +64,7 @@ class PackImage:
         return packed
 
     def stages(self) -> Stages:
-        """See ``StagedPipeline``."""
+        """See ``BatchedPipeline``."""
         return Stages(pack=self)
 
     def __repr__(self) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mixmae.datasets.images.batched_transforms import Stages
 from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
-from mixmae.datasets.staged_pipeline import Stages
 from mixmae.registry import TRANSFORMS
 
 
@@ -45,7 +45,7 @@ class SeedSample:
         return results
 
     def stages(self) -> Stages:
-        """See ``StagedPipeline``."""
+        """See ``BatchedPipeline``."""
         return Stages(draw=self)
 
     def __repr__(self) -> str:

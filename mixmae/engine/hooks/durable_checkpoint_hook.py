@@ -10,17 +10,21 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.durable_file import (
+from mixmae.checkpoints.io.checkpoint_writer import BACKEND, WRITER
+from mixmae.checkpoints.io.resumed_state import FILES
+from mixmae.distributed.host_barrier import HOST_BARRIER
+from mixmae.distributed.process_group import on_main_rank
+from mixmae.engine.hooks.finite_checkpoint import check_finite
+from mixmae.engine.manifest.manifest import (
+    INTERRUPTED,
+    WrittenFile,
+    is_plain_name,
+)
+from mixmae.engine.manifest.run_files import BEST_FILES, RunFiles, best_files
+from mixmae.fileio.checksummed_write import (
     remove_partials,
     write_text_durably,
 )
-from mixmae.engine.checkpoint_writer import BACKEND, WRITER
-from mixmae.engine.hooks.finite_checkpoint import check_finite
-from mixmae.engine.manifest import INTERRUPTED, WrittenFile, is_plain_name
-from mixmae.engine.patient_group import PATIENT_GROUP
-from mixmae.engine.process_group import on_main_rank
-from mixmae.engine.resumed_state import FILES
-from mixmae.engine.run_files import BEST_FILES, RunFiles, best_files
 from mixmae.registry import HOOKS
 
 
@@ -73,7 +77,7 @@ class DurableCheckpointHook(CheckpointHook):
             del info[key]
         super().before_train(runner)
         _check_agreement(runner)
-        PATIENT_GROUP.prepare()
+        HOST_BARRIER.prepare()
         # Of a training before this one, in the same process.
         WRITER.forget()
         best = on_main_rank(lambda: self._begin(runner, noted))
@@ -107,7 +111,7 @@ class DurableCheckpointHook(CheckpointHook):
         super().after_train(runner)
         # The main rank alone writes. Launchers end the others some time
         # after the first has ended, well or not.
-        PATIENT_GROUP.wait()
+        HOST_BARRIER.wait()
 
     def after_run(self, runner: Runner) -> None:
         """Waits, also when no training took place."""

@@ -15,8 +15,8 @@ from mixmae.engine.finite_values import (
     names_of_non_finite,
     some,
 )
+from mixmae.engine.fsdp.local_parameters import is_shard, own_part
 from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
-from mixmae.engine.sharding.parameter_shards import is_shard, own_part
 
 
 def check_finite(runner: Runner, name: str) -> None:

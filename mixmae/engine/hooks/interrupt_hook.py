@@ -13,9 +13,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import distributed
 
-from mixmae.engine.failure_report import end_workers
+from mixmae.config.failure_report import end_workers
+from mixmae.distributed.shielded_worker import SIGNALS, spare_workers
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
-from mixmae.engine.spared_worker import SIGNALS, spare_workers
 from mixmae.registry import HOOKS
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on.

@@ -8,10 +8,10 @@ from pathlib import Path
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.durable_file import remove
-from mixmae.engine.checkpoint_search import NOTE, RunFolders
-from mixmae.engine.manifest import NAME
-from mixmae.engine.process_group import on_main_rank
+from mixmae.distributed.process_group import on_main_rank
+from mixmae.engine.manifest.checkpoint_search import NOTE, RunFolders
+from mixmae.engine.manifest.manifest import NAME
+from mixmae.fileio.checksummed_write import remove
 
 
 class OverwriteHook(Hook):

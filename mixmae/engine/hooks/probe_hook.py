@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
-from mixmae.engine.patient_group import PATIENT_GROUP
+from mixmae.distributed.host_barrier import HOST_BARRIER
+from mixmae.distributed.shielded_worker import spare_workers
+from mixmae.engine.fsdp.fully_sharded_model import gathered
 from mixmae.engine.random_state import kept_random_state
-from mixmae.engine.sharding.fully_sharded_model import gathered
-from mixmae.engine.spared_worker import spare_workers
 from mixmae.evaluation.features import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
@@ -70,7 +70,7 @@ class ProbeHook(Hook):
         """Prepares to wait for the main rank."""
         # The others begin no further step while it computes, which the
         # watchdog would take for a hang.
-        PATIENT_GROUP.prepare()
+        HOST_BARRIER.prepare()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Probe if this epoch is one to be probed."""
@@ -85,7 +85,7 @@ class ProbeHook(Hook):
             for name, value in figures.items():
                 runner.message_hub.update_scalar(name, value)
             runner.visualizer.add_scalars(figures, step=runner.epoch + 1)
-        PATIENT_GROUP.wait()
+        HOST_BARRIER.wait()
 
     def probe(self, runner: Runner) -> dict[str, float]:
         """Accuracies of the runner's model now; empty off the main rank."""

@@ -5,16 +5,16 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mixmae.engine.random_state import kept_random_state
-from mixmae.engine.reconstruction_panel import (
-    predict_mixed,
-    reconstruction_panel,
-)
-from mixmae.engine.sharding.fully_sharded_model import (
+from mixmae.engine.fsdp.fully_sharded_model import (
     FullyShardedModel,
     gathered,
 )
+from mixmae.engine.random_state import kept_random_state
 from mixmae.registry import HOOKS
+from mixmae.visualization.reconstruction_panel import (
+    predict_mixed,
+    reconstruction_panel,
+)
 
 
 @HOOKS.register_module()

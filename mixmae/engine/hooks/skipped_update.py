@@ -13,8 +13,8 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mixmae.checkpoints.durable_file import write_text_durably
 from mixmae.engine.optimizers.step_guard import GradientLook
+from mixmae.fileio.checksummed_write import write_text_durably
 
 # By what a sample tells where it is from, in this order.
 SOURCES = ('img_path', 'img_id', 'sample_idx')

@@ -15,9 +15,9 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mixmae.engine.flops import training_flops
-from mixmae.engine.matmul_rate import matmul_rate
-from mixmae.engine.throughput import Throughput
+from mixmae.profiling.flops import training_flops
+from mixmae.profiling.peak_flops import matmul_rate
+from mixmae.profiling.throughput import Throughput
 from mixmae.registry import HOOKS, MODELS
 
 # A machine does not change within a process.

@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.distributed import distributed_c10d
 
-from mixmae.engine.failure_report import end_process
-from mixmae.engine.watchdog import Watchdog
+from mixmae.config.failure_report import end_process
+from mixmae.distributed.watchdog import Watchdog
 from mixmae.registry import HOOKS
 
 # EX_SOFTWARE of sysexits.h.

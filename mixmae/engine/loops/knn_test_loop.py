@@ -10,7 +10,7 @@ from mmengine.runner import Runner, TestLoop
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mixmae.checkpoints.backbone_state import load_pretrained
+from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.evaluation.features import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_votes
 from mixmae.registry import LOOPS

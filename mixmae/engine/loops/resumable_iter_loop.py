@@ -5,7 +5,9 @@ from typing import Any
 from mmengine.dataset import InfiniteSampler
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from mixmae.datasets.samplers.endless_batches import EndlessBatches
+from mixmae.datasets.samplers.infinite_batch_sampler import (
+    InfiniteBatchSampler,
+)
 from mixmae.engine.loops.loader_shape import resume_loading
 from mixmae.engine.loops.resumable_train_loop import seed_samples
 from mixmae.engine.loops.update_loader import update_loader
@@ -31,9 +33,9 @@ class ResumableIterLoop(IterBasedTrainLoop):
         loader = update_loader(dataloader, runner)
         super().__init__(runner, loader, *args, **kwargs)
         loader = self.dataloader
-        self._batches: EndlessBatches | None = None
+        self._batches: InfiniteBatchSampler | None = None
         if isinstance(loader.sampler, InfiniteSampler):
-            self._batches = EndlessBatches(loader.batch_sampler)
+            self._batches = InfiniteBatchSampler(loader.batch_sampler)
             # PyTorch allows no other way to change it; no worker has begun.
             loader.__dict__['batch_sampler'] = self._batches
             seed_samples(loader.dataset)

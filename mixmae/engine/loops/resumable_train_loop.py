@@ -5,7 +5,9 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mixmae.datasets.samplers.epoch_batches import EpochBatches
+from mixmae.datasets.samplers.resumable_batch_sampler import (
+    ResumableBatchSampler,
+)
 from mixmae.datasets.samplers.update_sampler import UpdateSampler
 from mixmae.datasets.transforms.seed_sample import SeedSample
 from mixmae.engine.loops.loader_shape import resume_loading
@@ -40,7 +42,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         if loader.batch_sampler is None or not _knows_epochs(loader):
             return
         # PyTorch allows no other way to change it; no worker has begun yet.
-        loader.__dict__['batch_sampler'] = EpochBatches(loader.batch_sampler)
+        sampler = ResumableBatchSampler(loader.batch_sampler)
+        loader.__dict__['batch_sampler'] = sampler
         seed_samples(loader.dataset)
 
     def run(self) -> Any:
@@ -88,7 +91,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                 f'weights with load_from'
             )
         batches = self.dataloader.batch_sampler
-        if done and not isinstance(batches, EpochBatches):
+        if done and not isinstance(batches, ResumableBatchSampler):
             name = type(self.dataloader.sampler).__name__
             raise ValueError(
                 f'the checkpoint lies within an epoch, and a {name}, which '

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixmae.checkpoints.backbone_state import load_pretrained
+from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.models.layers.initialisation import init_transformer
 from mixmae.models.layers.traced_size import keep_traced_size
 from mixmae.structures import AttentionGroups

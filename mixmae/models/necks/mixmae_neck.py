@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mixmae.models.encoder_input import EncoderInput
 from mixmae.models.layers.decoder import Decoder
 from mixmae.models.layers.initialisation import init_transformer
-from mixmae.models.necks.abilities import require
+from mixmae.models.necks.capabilities import require
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups, CellMask
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mixmae.datasets.bad_annotation_error import BadAnnotationError
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.transforms import CheckInstances
 from mixmae.registry import TRANSFORMS
 
@@ -150,7 +150,7 @@ class OneBadObject(Dataset):
 
 def test_the_line_comes_whole_out_of_a_worker():
     loader = DataLoader(OneBadObject(), num_workers=1)
-    with pytest.raises(BadAnnotationError) as raised:
+    with pytest.raises(AnnotationError) as raised:
         next(iter(loader))
     text = str(raised.value)
     assert text.startswith('image data/coco/val2017/7.jpg (id 7), instance 0')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.transforms import LoadImage
 from mixmae.registry import TRANSFORMS
 
@@ -99,7 +99,7 @@ def test_16_bits_are_scaled(tmp_path, suffix):
 def test_other_samples_need_a_value_range(tmp_path, dtype):
     values = np.array([[-100, 0, 100, 200]], dtype)
     path = save(tmp_path, Image.fromarray(values), 'a.tif')
-    with pytest.raises(BrokenImageError, match='value_range'):
+    with pytest.raises(CorruptImageError, match='value_range'):
         load(path)
     img = load(path, value_range=(-100, 100))
     assert img[0, :, 0].tolist() == [0, 128, 255, 255]
@@ -135,10 +135,10 @@ def test_draft_stays_above_the_asked_side(tmp_path):
 
 
 def test_broken_files(tmp_path):
-    """What can ail a file is tested with mixmae.datasets.image_file."""
+    """What can ail a file is tested with mixmae.datasets.images.image_file."""
     path = tmp_path / 'text.png'
     path.write_bytes(b'no image')
-    with pytest.raises(BrokenImageError, match='text.png: no image') as e:
+    with pytest.raises(CorruptImageError, match='text.png: no image') as e:
         load(path)
     assert (e.value.path, e.value.cause) == (str(path), 'no image')
 
@@ -146,9 +146,9 @@ def test_broken_files(tmp_path):
 def test_limits(tmp_path):
     path = save(tmp_path, Image.new('RGB', (5, 3)))
     assert load(path, min_side=3, max_pixels=15).shape == (3, 5, 3)
-    with pytest.raises(BrokenImageError, match='too small .5 x 3 px'):
+    with pytest.raises(CorruptImageError, match='too small .5 x 3 px'):
         load(path, min_side=4)
-    with pytest.raises(BrokenImageError, match='too large .5 x 3 px'):
+    with pytest.raises(CorruptImageError, match='too large .5 x 3 px'):
         load(path, max_pixels=14)
 
 

@@ -8,8 +8,8 @@ import pytest
 from mmpretrain.datasets import RandomResizedCrop
 from PIL import Image
 
-from mixmae.datasets import jpeg_decoder
-from mixmae.datasets.broken_image_error import BrokenImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.images import jpeg_decoder
 from mixmae.datasets.transforms import LoadImage, LoadRandomResizedCrop
 from mixmae.registry import TRANSFORMS
 from tests.datasets.photographs import (
@@ -191,7 +191,7 @@ def test_what_the_fast_decoder_refuses(tmp_path):
 
 
 def cause(load) -> tuple[str, str]:
-    with pytest.raises(BrokenImageError) as caught:
+    with pytest.raises(CorruptImageError) as caught:
         load()
     return caught.value.cause, caught.value.path
 
@@ -217,7 +217,7 @@ def test_broken_files_have_the_same_causes(tmp_path, given, seed):
         given_bytes = content if given == 'bytes' else None
         try:
             wanted = LoadImage().load(path)
-        except BrokenImageError as error:
+        except CorruptImageError as error:
             found = cause(lambda: crop(path, seed, given_bytes))  # noqa: B023
             assert found == (error.cause, str(path))
             causes.add(error.cause)

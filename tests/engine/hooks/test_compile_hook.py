@@ -9,9 +9,9 @@ import torch
 from mmengine.runner import Runner
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from mixmae.engine.flops import training_flops
+from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel
 from mixmae.engine.hooks.compile_hook import CompileHook, compile_parts
-from mixmae.engine.sharding.fully_sharded_model import FullyShardedModel
+from mixmae.profiling.flops import training_flops
 from tests.engine.tiny_run import tiny_config
 from tests.models.parts import random_images, random_mask, tiny_model
 

@@ -9,18 +9,18 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.visualization import LocalVisBackend
 
-from mixmae.checkpoints.durable_file import damage, sidecar
-from mixmae.engine import checkpoint_writer
-from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.checkpoint_search import last_checkpoint
-from mixmae.engine.checkpoint_writer import (
-    CheckpointWriteError,
+from mixmae.checkpoints.io import checkpoint_writer
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.checkpoint_writer import (
     CheckpointWriter,
 )
-from mixmae.engine.failure_report import failure_line
+from mixmae.config.failure_report import failure_line
 from mixmae.engine.finite_values import NonFiniteError
 from mixmae.engine.hooks import DurableCheckpointHook
-from mixmae.engine.manifest import Manifest
+from mixmae.engine.manifest.checkpoint_search import last_checkpoint
+from mixmae.engine.manifest.manifest import Manifest
+from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
+from mixmae.fileio.checksummed_write import damage, sidecar
 from mixmae.registry import HOOKS
 from tests.engine.numbers_run import train_numbers
 from tests.engine.tiny_run import tiny_config
@@ -79,7 +79,7 @@ def test_a_full_disk_stops_the_run_and_spares_the_last_one(
         written.append(path)
         Path(path).write_bytes(data)
 
-    monkeypatch.setattr(checkpoint_writer, 'write_durably', full)
+    monkeypatch.setattr(checkpoint_writer, 'checksummed_write', full)
     with pytest.raises(CheckpointWriteError, match='epoch_3.pth.*No space'):
         Runner.from_cfg(config(tmp_path)).train()
     names = sorted(p.name for p in (tmp_path / 'run').glob('*.pth'))
@@ -170,7 +170,7 @@ class ScoreHook(Hook):
 
 def test_the_best_one_goes_when_a_better_one_stands(tmp_path, monkeypatch):
     order: list[tuple] = []
-    for name in ('write_durably', 'remove'):
+    for name in ('checksummed_write', 'remove'):
 
         def noted(path, *data, name=name, plain=None):
             order.append((name, Path(path).name))
@@ -194,10 +194,10 @@ def test_the_best_one_goes_when_a_better_one_stands(tmp_path, monkeypatch):
     files = [one for one in order if one[1].startswith('best_')]
     better = [f'best_score_iter_{n}.pth' for n in (2, 4, 8)]
     assert files == [
-        ('write_durably', better[0]),
-        ('write_durably', better[1]),
+        ('checksummed_write', better[0]),
+        ('checksummed_write', better[1]),
         ('remove', better[0]),
-        ('write_durably', better[2]),
+        ('checksummed_write', better[2]),
         ('remove', better[1]),
     ]
 

@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.checkpoint_search import last_checkpoint
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.registry import HOOKS
 from tests.engine.tiny_run import ROOT, tiny_config
 

@@ -5,13 +5,13 @@ import os
 import pytest
 import torch
 
-from mixmae.datasets.bad_file_list import read_bad_files
-from mixmae.datasets.shards.pack_settings import PackSettings
-from mixmae.datasets.shards.pack_source import read_source
-from mixmae.datasets.shards.packing import pack
-from mixmae.datasets.shards.sample_table import read_table
-from mixmae.engine.checkpoint_loader import load_only_safely
-from tests.engine.hooks.test_bad_files_hook import (
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.data_tools.packing.pack_settings import PackSettings
+from mixmae.data_tools.packing.pack_source import read_source
+from mixmae.data_tools.packing.packing import pack
+from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.packed.sample_table import read_table
+from tests.engine.hooks.test_corrupt_files_hook import (
     COUNT,
     config_of,
     save,

@@ -13,11 +13,11 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-from mixmae.engine.checkpoint_loader import load_only_safely
-from mixmae.engine.flops import training_flops
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.engine.hooks import throughput_hook
 from mixmae.engine.hooks.throughput_hook import ThroughputHook
-from mixmae.engine.throughput import Throughput
+from mixmae.profiling.flops import training_flops
+from mixmae.profiling.throughput import Throughput
 from mixmae.registry import DATASETS, HOOKS, OPTIM_WRAPPERS
 from tests.engine.tiny_run import SquaresDataset, tiny_config
 

@@ -10,10 +10,10 @@ from unittest.mock import Mock
 
 from torch import distributed
 
-from mixmae.engine.checkpoint_writer import WRITER
+from mixmae.checkpoints.io.checkpoint_writer import WRITER
 from mixmae.engine.hooks import ProbeHook
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
-from mixmae.engine.run_record import RunRecord
+from mixmae.engine.manifest.run_record import RunRecord
 from tests.engine.forked import start
 
 

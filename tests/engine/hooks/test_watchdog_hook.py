@@ -10,10 +10,10 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.engine import failure_report
-from mixmae.engine.command_line import run_tool
+from mixmae.cli.command_line import run_tool
+from mixmae.config import failure_report
+from mixmae.distributed.process_group import prepare_process_group
 from mixmae.engine.hooks.watchdog_hook import EXIT_HUNG, WatchdogHook
-from mixmae.engine.process_group import prepare_process_group
 from mixmae.registry import HOOKS
 from tests.engine.forked import start
 from tests.engine.tiny_run import tiny_config

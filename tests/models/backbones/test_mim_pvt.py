@@ -264,7 +264,7 @@ def test_a_checkpoint_may_not_lack_published_positions(tmp_path):
 def test_other_key_cells_are_told_of(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mixmae.checkpoints.backbone_state.print_log',
+        'mixmae.checkpoints.loading.backbone_state.print_log',
         lambda text, *_: lines.append(text),
     )
     init_cfg = saved(tmp_path / 'a.pth', sr_ratios=(4, 2, 1, 1), **UM_MAE)

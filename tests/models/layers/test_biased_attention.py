@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.models.layers import biased_attention as module
 from mixmae.models.layers.biased_attention import (
     Part,
     biased_attention,
     biases,
 )
+from mixmae.profiling.activation_memory import SavedBytes
 
 IMAGES, WINDOWS, TOKENS, HEADS, DIMS, OFFSETS = 3, 4, 10, 2, 4, 30
 # Places in the raster of the full window, which is larger than the tokens.

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.models.layers.attention import SelfAttention
 from mixmae.models.layers.plain_module import (
     is_plain,
@@ -14,6 +13,7 @@ from mixmae.models.layers.plain_module import (
     takes_custom_backward,
 )
 from mixmae.models.layers.transformer_block import MLP, TransformerBlock
+from mixmae.profiling.activation_memory import SavedBytes
 
 
 class Sub(nn.Linear):

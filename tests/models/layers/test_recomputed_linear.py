@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.models.layers.recomputed_linear import (
     linear_of_gelu,
     linear_of_norm,
 )
+from mixmae.profiling.activation_memory import SavedBytes
 
 IN, OUT = 12, 20
 

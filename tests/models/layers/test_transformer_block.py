@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from mixmae.engine.saved_bytes import SavedBytes
 from mixmae.models.layers.attention import SelfAttention
 from mixmae.models.layers.transformer_block import TransformerBlock
+from mixmae.profiling.activation_memory import SavedBytes
 
 
 def block(with_cp=False) -> TransformerBlock:

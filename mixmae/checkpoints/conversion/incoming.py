@@ -1,0 +1,301 @@
+"""Checkpoints of other code bases become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
+    DECODER_POSITIONS,
+    POSITIONS,
+    from_mmpretrain_mixmim,
+)
+from mixmae.checkpoints.conversion.network import (
+    backbone_config,
+    neck_config,
+    parts_of,
+    resize_tables,
+    settings_of,
+    wanted_state,
+)
+from mixmae.checkpoints.conversion.openmmlab_swin import from_openmmlab_swin
+from mixmae.checkpoints.conversion.position_channels import (
+    swap_backbone_halves,
+    swap_neck_halves,
+)
+from mixmae.checkpoints.conversion.position_table import identify_positions
+from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.swin_settings import (
+    SwinSettings,
+    settings_from_shapes,
+)
+from mixmae.checkpoints.conversion.timm_swin import from_timm_swin
+from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.official_mixmim import (
+    from_official_mixmim,
+    is_official_mixmim,
+)
+
+# MixMIM util/datasets.py; torchvision's figures in units of 0..255.
+_IMAGENET = {
+    'mean': [123.675, 116.28, 103.53],
+    'std': [58.395, 57.12, 57.375],
+    'channel_order': 'RGB',
+}
+_PRETRAINED_AT = 224
+_OUR_TABLE = '.attn.position_bias.table'
+_NO_PART = 'a part of the model beside its backbone'
+
+
+def from_official(
+    source: Source, window_sizes: Sequence[int] | None = None
+) -> Conversion:
+    """An official MixMIM, pretrained or fine-tuned.
+
+    Args:
+        source: the checkpoint.
+        window_sizes: sides of the windows to resize bias tables to, or None.
+
+    Raises:
+        ValueError: the file is no official MixMIM checkpoint.
+    """
+    _refuse_ours(source)
+    if not is_official_mixmim(source.state):
+        raise ValueError(
+            f'not an official MixMIM checkpoint: {source.path} has no '
+            f'layers.0.blocks.0.attn.qkv.weight, or neither '
+            f'absolute_pos_embed nor mask_token'
+        )
+    state, report = from_official_mixmim(source.state)
+    return _mixmim(
+        source,
+        state,
+        report,
+        ('absolute_pos_embed', 'decoder_pos_embed'),
+        window_sizes,
+        dict(num_heads=16),
+        _IMAGENET,
+    )
+
+
+def from_mmpretrain(
+    source: Source, window_sizes: Sequence[int] | None = None
+) -> Conversion:
+    """mmpretrain's MixMIM, pretrained or fine-tuned.
+
+    Args:
+        source: the checkpoint.
+        window_sizes: sides of the windows to resize bias tables to, or None.
+
+    Raises:
+        ValueError: the file is no such checkpoint.
+    """
+    _refuse_ours(source)
+    state, report = from_mmpretrain_mixmim(source.state)
+    neck = dict(source.model.get('neck') or {})
+    decoder = dict(
+        num_heads=neck.get('decoder_num_heads', 16),
+        norm_eps=(neck.get('norm_cfg') or {}).get('eps', 1e-6),
+    )
+    names = (POSITIONS, DECODER_POSITIONS)
+    if POSITIONS not in source.state:
+        names = (POSITIONS.removeprefix('backbone.'), DECODER_POSITIONS)
+    if not neck and 'neck.mask_token' in state:
+        report.notes.append(
+            f"the decoder is taken to have mmpretrain's default of "
+            f'{decoder["num_heads"]} heads and norm_eps '
+            f'{decoder["norm_eps"]}, which tensors cannot tell'
+        )
+    return _mixmim(
+        source, state, report, names, window_sizes, decoder, _recorded(source)
+    )
+
+
+def from_swin(source: Source) -> Conversion:
+    """mmdet's or mmseg's Swin, alone or in a detector or segmentor.
+
+    Raises:
+        ValueError: the file has no such backbone.
+    """
+    _refuse_ours(source)
+    backbone, others = parts_of(source.state)
+    state, report = from_openmmlab_swin(backbone)
+    _prefix(report)
+    for key in others:
+        report.dropped[key] = _NO_PART
+    settings = replace(
+        settings_from_shapes(state),
+        shift=True,
+        absolute_positions=False,
+        # As near as padding comes to theirs.
+        mask_padding=False,
+        norm_eps=_norm_eps(source),
+    )
+    return _plain(source, state, report, settings, {})
+
+
+def from_timm(source: Source) -> Conversion:
+    """timm's or Microsoft's Swin, with its classifier if it has one.
+
+    Raises:
+        ValueError: the file is no such network.
+    """
+    _refuse_ours(source)
+    renamed, report = from_timm_swin(source.state)
+    state = {k: v for k, v in renamed.items() if not k.startswith('head.')}
+    head = {k: v for k, v in renamed.items() if k.startswith('head.')}
+    _prefix(report)
+    # Without positions it matters only on the way back.
+    recorded = source.model.get('SwinTransformer') or {}
+    settings = replace(
+        settings_from_shapes(state),
+        shift=True,
+        absolute_positions=False,
+        img_size=recorded.get('img_size', SwinSettings.img_size),
+    )
+    report.notes.append(
+        'equal where each grid is a multiple of its window or lies within '
+        'one; elsewhere timm pads after shifting, without masking'
+    )
+    return _plain(source, state, report, settings, head)
+
+
+def from_bare(source: Source) -> Conversion:
+    """A bare safetensors file of ours.
+
+    Raises:
+        ValueError: it has no header that says what it is.
+    """
+    backbone, others = parts_of(source.state)
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    report = KeyReport(
+        renamed={key: f'backbone.{key}' for key in backbone},
+        unexpected=sorted(others),
+    )
+    settings = settings_of(backbone, source.part('backbone'))
+    model = {
+        'backbone': backbone_config(state, settings),
+        'data_preprocessor': source.preprocessing(),
+    }
+    report.compare(state, wanted_state(state, settings))
+    return Conversion(state, report, model, source.path)
+
+
+def _refuse_ours(source: Source) -> None:
+    """Raises ValueError if there is nothing to convert."""
+    ours = [key for key in source.state if key.endswith(_OUR_TABLE)]
+    if ours:
+        raise ValueError(
+            f'{source.path} already is a mixmae checkpoint, it has '
+            f'{ours[0]}; use it as it is'
+        )
+
+
+def _mixmim(
+    source: Source,
+    state: dict[str, Tensor],
+    report: KeyReport,
+    position_names: tuple[str, str],
+    windows: Sequence[int] | None,
+    decoder: Mapping[str, Any],
+    preprocessing: Mapping[str, Any] | None,
+) -> Conversion:
+    """Positions, windows and settings of a MixMIM in our names."""
+    table, decoder_table = (source.state.get(name) for name in position_names)
+    backbone, others = parts_of(state)
+    settings = replace(settings_from_shapes(backbone), shift=False)
+    if table is not None:
+        base = max(_PRETRAINED_AT // settings.patch_size, 1)
+        found = identify_positions(table, (base,))
+        report.dropped[position_names[0]] = _what(found.deviation)
+        settings = replace(
+            settings,
+            img_size=found.side * settings.patch_size,
+            absolute_positions=found.present,
+        )
+        if found.swapped:
+            backbone = swap_backbone_halves(backbone, settings.embed_dims)
+            report.notes.append(
+                'its positions hold y before x: the two halves of the '
+                'channels of stage 0 were swapped, an equal network'
+            )
+        if not found.present:
+            report.dropped[position_names[0]] = 'all zero'
+            report.notes.append('its positions are zero, so it has none')
+    model: dict[str, Any] = {}
+    if 'neck.mask_token' in state:
+        neck = {
+            key.removeprefix('neck.'): value for key, value in others.items()
+        }
+        model['neck'] = neck_config(neck, **decoder)
+        if decoder_table is not None:
+            found = identify_positions(decoder_table)
+            if not found.present:
+                raise ValueError(
+                    f'{source.path}: the positions of its decoder are zero; '
+                    f'ours always has them'
+                )
+            report.dropped[position_names[1]] = _what(found.deviation)
+            if found.swapped:
+                dims = model['neck']['decoder']['embed_dims']
+                neck = swap_neck_halves(neck, dims)
+                report.notes.append(
+                    'and so were those of the channels of the decoder'
+                )
+        others = {f'neck.{key}': value for key, value in neck.items()}
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    state.update(others)
+    if windows is not None:
+        settings = replace(settings, window_sizes=tuple(windows))
+        resize_tables(state, windows, report)
+    model = {'backbone': backbone_config(state, settings), **model}
+    if preprocessing:
+        model['data_preprocessor'] = dict(preprocessing)
+    report.compare(state, wanted_state(state, settings))
+    return Conversion(state, report, model, source.path)
+
+
+def _plain(
+    source: Source,
+    backbone: Mapping[str, Tensor],
+    report: KeyReport,
+    settings: SwinSettings,
+    head: Mapping[str, Tensor],
+) -> Conversion:
+    """The end of a conversion of a Swin."""
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    state.update(head)
+    model: dict[str, Any] = {'backbone': backbone_config(state, settings)}
+    preprocessing = _recorded(source)
+    if preprocessing:
+        model['data_preprocessor'] = preprocessing
+    report.compare(state, wanted_state(state, settings))
+    return Conversion(state, report, model, source.path)
+
+
+def _prefix(report: KeyReport) -> None:
+    """Our names in a report get the backbone's prefix."""
+    for old, new in report.renamed.items():
+        if not new.startswith('head.'):
+            report.renamed[old] = f'backbone.{new}'
+
+
+def _what(deviation: float) -> str:
+    near = f', ours is within {deviation:.1g}' if deviation else ''
+    return f'frozen sine-cosine table, recomputed{near}'
+
+
+def _recorded(source: Source) -> dict[str, Any] | None:
+    """The preprocessing, if the source tells."""
+    return (
+        source.preprocessing() if 'data_preprocessor' in source.model else None
+    )
+
+
+def _norm_eps(source: Source) -> float:
+    config = source.model.get('backbone') or {}
+    return (config.get('norm_cfg') or {}).get('eps', SwinSettings.norm_eps)

@@ -1,0 +1,238 @@
+"""mmpretrain's MixMIM, in our names and back.
+
+``MixMIMTransformer`` merges patches at the end of a stage, in the order of
+mmcv's unfold, and keeps its frozen positions with its weights. A model that
+mmpretrain pretrained has x and y of its positions swapped (see
+``position_halves``); the official weights that it hands out do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.bias_tables import (
+    centre_of_table,
+    offset_index,
+)
+from mixmae.checkpoints.conversion.merging_permutation import (
+    from_unfold_order,
+    to_unfold_order,
+)
+from mixmae.checkpoints.conversion.swin_settings import (
+    SwinSettings,
+    refuse,
+    size_objections,
+)
+from mixmae.checkpoints.loading.key_map import KeyMap, prefixed
+from mixmae.checkpoints.loading.key_report import KeyReport
+
+POSITIONS = 'backbone.absolute_pos_embed'
+DECODER_POSITIONS = 'neck.decoder_pos_embed'
+
+_BLOCK = [
+    ('ln1.{p}', 'norm1.{p}'),
+    ('ln2.{p}', 'norm2.{p}'),
+    ('attn.relative_position_bias_table', 'attn.position_bias.table'),
+    ('attn.{m}.{p}', 'attn.{m}.{p}'),
+    ('ffn.layers.0.0.{p}', 'mlp.fc1.{p}'),
+    ('ffn.layers.1.{p}', 'mlp.fc2.{p}'),
+]
+_BACKBONE = [
+    ('patch_embed.projection.{p}', 'patch_embed.proj.{p}'),
+    ('patch_embed.norm.{p}', 'patch_embed.norm.{p}'),
+    *prefixed(_BLOCK, 'layers.{i}.blocks.{j}.', 'stages.{i}.blocks.{j}.'),
+    ('layers.{i}.downsample.{m}.{p}', 'stages.{i+1}.downsample.{m}.{p}'),
+]
+_NECK = [
+    ('decoder_embed.{p}', 'embed.{p}'),
+    ('mask_token', 'mask_token'),
+    *prefixed(_BLOCK, 'decoder_blocks.{i}.', 'decoder.blocks.{i}.'),
+    ('ln1.{p}', 'decoder.norm.{p}'),
+    ('decoder_pred.{p}', 'decoder.predict.{p}'),
+]
+_DROPS = [
+    (r'.*\.relative_position_index', 'index, recomputed'),
+    (
+        rf'{re.escape(POSITIONS)}|{re.escape(DECODER_POSITIONS)}',
+        'frozen table, recomputed',
+    ),
+]
+
+
+def from_mmpretrain_mixmim(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Renames the keys of a MixMIM and reorders its merging layers.
+
+    Its positions are dropped; whether they are ours is another question.
+
+    Args:
+        state: of a ``MixMIM`` or of a classifier, or of the backbone alone.
+
+    Returns:
+        The state dict of a ``MaskedImageModel`` or of an
+        ``ImageClassifier``, and what became of each key.
+    """
+    if not any(key.startswith('backbone.') for key in state):
+        state = {f'backbone.{key}': value for key, value in state.items()}
+    renamed, report = _map(_last_stage(state, 'layers')).to_ours(state)
+    for key, value in renamed.items():
+        if '.downsample.' in key:
+            renamed[key] = from_unfold_order(value)
+    return renamed, report
+
+
+def to_mmpretrain_mixmim(
+    state: Mapping[str, Tensor],
+    settings: SwinSettings,
+    positions: Tensor,
+    decoder_positions: Tensor | None = None,
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """The reverse; positions and index buffers are made.
+
+    MixMIM's windows, and with them the bias tables, are never larger than
+    the grid: of larger tables the centre is kept, which is what MIMSwin
+    looks up there.
+
+    Args:
+        state: of a model with a ``MIMSwin``, with its prefixes.
+        settings: of the same network.
+        positions: (h, w, C) of the first stage; zeros if it has none.
+        decoder_positions: (h, w, D) of the decoder, if there is one.
+
+    Raises:
+        ValueError: MixMIM cannot compute what this network computes.
+    """
+    refuse("mmpretrain's MixMIMTransformer", _objections(settings))
+    last = len(settings.depths) - 1
+    unused = [
+        key
+        for key in state
+        if re.fullmatch(r'backbone\.norm\d+\.\w+', key)
+        and not key.startswith(f'backbone.norm{last}.')
+    ]
+    kept = {key: state[key] for key in state if key not in unused}
+    renamed, report = _map(last).to_theirs(kept)
+    for key in unused:
+        report.dropped[key] = 'norm of an output that MixMIM does not have'
+    for key, value in list(renamed.items()):
+        if '.downsample.' in key:
+            renamed[key] = to_unfold_order(value)
+        elif key.endswith('relative_position_bias_table'):
+            stage = int(key.split('.')[2])
+            window = min(settings.window_sizes[stage], *settings.grids[stage])
+            renamed[key] = centre_of_table(value, window)
+            if renamed[key].shape != value.shape:
+                report.resized[key] = (value.shape, renamed[key].shape)
+            name = key.replace('bias_table', 'index')
+            renamed[name] = offset_index(window)
+            report.made[name] = 'index of the bias table'
+    renamed[POSITIONS] = positions.flatten(0, 1)[None]
+    report.made[POSITIONS] = 'frozen positions'
+    if decoder_positions is not None:
+        renamed[DECODER_POSITIONS] = decoder_positions.flatten(0, 1)[None]
+        report.made[DECODER_POSITIONS] = 'frozen positions'
+    report.notes.append(
+        f'equal to MIMSwin at image size {settings.img_size}, the only one '
+        f'that MixMIMTransformer takes; it returns one pooled vector'
+    )
+    return renamed, report
+
+
+def mmpretrain_mixmim_config(
+    settings: SwinSettings, neck: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Configs of the same parts in mmpretrain.
+
+    Args:
+        settings: of the backbone.
+        neck: dict of ``MixMAENeck``'s arguments, of a pretraining model.
+
+    Returns:
+        ``backbone``, and ``neck`` if there is one.
+    """
+    kind = 'MixMIMTransformer' if neck is None else 'MixMIMPretrainTransformer'
+    config: dict[str, Any] = dict(
+        backbone=dict(
+            type=f'mmpretrain.{kind}',
+            arch=dict(
+                embed_dims=settings.embed_dims,
+                depths=list(settings.depths),
+                num_heads=list(settings.num_heads),
+            ),
+            img_size=settings.img_size,
+            patch_size=settings.patch_size,
+            window_size=list(settings.window_sizes),
+            mlp_ratio=settings.mlp_ratio,
+            norm_cfg=dict(type='LN', eps=settings.norm_eps),
+        )
+    )
+    if neck is not None:
+        rows, columns = settings.grids[-1]
+        decoder = neck['decoder']
+        config['neck'] = dict(
+            type='mmpretrain.MixMIMPretrainDecoder',
+            num_patches=rows * columns,
+            embed_dim=neck['in_channels'],
+            encoder_stride=neck.get('cell', 32),
+            decoder_embed_dim=decoder['embed_dims'],
+            decoder_depth=decoder['depth'],
+            decoder_num_heads=decoder['num_heads'],
+            mlp_ratio=decoder.get('mlp_ratio', 4.0),
+            # Theirs is 1e-6 unless told.
+            norm_cfg=dict(type='LN', eps=decoder.get('norm_eps', 1e-5)),
+        )
+    return config
+
+
+def _objections(settings: SwinSettings) -> list[str]:
+    """Why a network cannot be a MixMIM; empty if it can."""
+    objections = size_objections(settings)
+    if settings.shift:
+        objections.append(
+            'its windows are shifted (shift=True), which MixMIM never does'
+        )
+    sides = {side for grid in settings.grids for side in grid}
+    if len(settings.depths) != 4:
+        objections.append(f'it has {len(settings.depths)} stages, MixMIM 4')
+    if any(rows != columns for rows, columns in settings.grids):
+        objections.append(
+            f'MixMIM takes square images, this one is made for '
+            f'{settings.img_size}'
+        )
+    if max(sides) % 8:
+        objections.append(
+            f'at image size {settings.img_size} its first grid has '
+            f'{max(sides)} tokens a side, MixMIM needs a multiple of 8'
+        )
+    for (side, _), window in zip(
+        settings.grids, settings.window_sizes, strict=True
+    ):
+        if side > window and side % window:
+            objections.append(
+                f'MixMIM does not pad, and at image size {settings.img_size} '
+                f'a grid of {side}x{side} tokens is no multiple of its '
+                f'window {window}'
+            )
+    return objections
+
+
+def _map(last: int) -> KeyMap:
+    norm = [('norm.{p}', f'norm{last}.{{p}}')]
+    return KeyMap(
+        [
+            *prefixed(_BACKBONE + norm, 'backbone.', 'backbone.'),
+            *prefixed(_NECK, 'neck.', 'neck.'),
+            ('head.fc.{p}', 'head.fc.{p}'),
+        ],
+        _DROPS,
+    )
+
+
+def _last_stage(state: Mapping[str, Tensor], name: str) -> int:
+    found = [re.match(rf'backbone\.{name}\.(\d+)\.', key) for key in state]
+    return max((int(match[1]) for match in found if match), default=0)

@@ -1,0 +1,146 @@
+"""The ``SwinTransformer`` of mmdet and mmseg, in our names and back.
+
+Both have the same keys and the same mathematics. They merge patches at the
+end of a stage, in the order of mmcv's unfold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.bias_tables import offset_index
+from mixmae.checkpoints.conversion.merging_permutation import (
+    from_unfold_order,
+    to_unfold_order,
+)
+from mixmae.checkpoints.conversion.swin_settings import (
+    SwinSettings,
+    refuse,
+    swin_objections,
+)
+from mixmae.checkpoints.loading.key_map import KeyMap
+from mixmae.checkpoints.loading.key_report import KeyReport
+
+_BLOCK = 'stages.{i}.blocks.{j}.'
+_MAP = KeyMap(
+    [
+        ('patch_embed.projection.{p}', 'patch_embed.proj.{p}'),
+        ('patch_embed.norm.{p}', 'patch_embed.norm.{p}'),
+        (
+            _BLOCK + 'attn.w_msa.relative_position_bias_table',
+            _BLOCK + 'attn.position_bias.table',
+        ),
+        (_BLOCK + 'attn.w_msa.{m}.{p}', _BLOCK + 'attn.{m}.{p}'),
+        (_BLOCK + 'ffn.layers.0.0.{p}', _BLOCK + 'mlp.fc1.{p}'),
+        (_BLOCK + 'ffn.layers.1.{p}', _BLOCK + 'mlp.fc2.{p}'),
+        (_BLOCK + '{m}.{p}', _BLOCK + '{m}.{p}'),
+        (
+            'stages.{i}.downsample.{m}.{p}',
+            'stages.{i+1}.downsample.{m}.{p}',
+        ),
+        ('norm{i}.{p}', 'norm{i}.{p}'),
+    ],
+    drops=[(r'.*\.relative_position_index', 'index, recomputed')],
+)
+
+
+def from_openmmlab_swin(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Renames the keys of a Swin and reorders its merging layers.
+
+    Args:
+        state: of the backbone, without prefix.
+
+    Returns:
+        The state dict of a ``MIMSwin`` with ``shift=True``,
+        ``absolute_positions=False`` and ``mask_padding=False``, and what
+        became of each key.
+
+    Raises:
+        ValueError: it has learned absolute positions.
+    """
+    if 'absolute_pos_embed' in state:
+        raise ValueError(
+            'a Swin with learned absolute positions (use_abs_pos_embed=True) '
+            'is no MIMSwin, whose positions are frozen sines and cosines'
+        )
+    renamed, report = _MAP.to_ours(state)
+    for key, value in renamed.items():
+        if '.downsample.' in key:
+            renamed[key] = from_unfold_order(value)
+    return renamed, report
+
+
+def to_openmmlab_swin(
+    state: Mapping[str, Tensor], settings: SwinSettings
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """The reverse; index buffers are made, so that strict loading works.
+
+    Args:
+        state: of a ``MIMSwin``, without prefix.
+        settings: of the same network.
+
+    Raises:
+        ValueError: Swin cannot compute what this network computes.
+    """
+    objections = swin_objections(settings, per_stage=False)
+    if settings.mlp_ratio != int(settings.mlp_ratio):
+        objections.append(
+            f'its mlp_ratio {settings.mlp_ratio} is no integer, as theirs'
+        )
+    refuse('SwinTransformer of mmdet or mmseg', objections)
+    renamed, report = _MAP.to_theirs(state)
+    for key, value in renamed.items():
+        if '.downsample.' in key:
+            renamed[key] = to_unfold_order(value)
+    index = offset_index(settings.window_sizes[0])
+    for i, depth in enumerate(settings.depths):
+        for j in range(depth):
+            name = f'stages.{i}.blocks.{j}.attn.w_msa.relative_position_index'
+            renamed[name] = index.clone()
+            report.made[name] = 'index of the bias table'
+    report.notes.append(_where_equal(settings))
+    return renamed, report
+
+
+def openmmlab_swin_config(
+    settings: SwinSettings, scope: str, out_indices: Sequence[int]
+) -> dict[str, Any]:
+    """The config of the same network, as ``scope``'s SwinTransformer."""
+    strides = (settings.patch_size,) + (2,) * (len(settings.depths) - 1)
+    config: dict[str, Any] = dict(
+        type=f'{scope}.SwinTransformer',
+        embed_dims=settings.embed_dims,
+        depths=settings.depths,
+        num_heads=settings.num_heads,
+        patch_size=settings.patch_size,
+        strides=strides,
+        window_size=settings.window_sizes[0],
+        mlp_ratio=int(settings.mlp_ratio),
+        out_indices=tuple(out_indices),
+    )
+    if settings.norm_eps != SwinSettings.norm_eps:
+        config['norm_cfg'] = dict(type='LN', eps=settings.norm_eps)
+    return config
+
+
+def _where_equal(settings: SwinSettings) -> str:
+    stages = len(settings.depths)
+    window = settings.window_sizes[0]
+    total = (settings.patch_size << (stages - 1)) * window
+    if settings.mask_padding:
+        return (
+            f'equal to MIMSwin at image sides of {2 * total}, {3 * total}, '
+            f'... pixels. Elsewhere a grid is padded to the window of '
+            f'{window}, or lies within one window; theirs then lets padding '
+            f'take part in attention and shifts even a single window'
+        )
+    return (
+        f'equal to MIMSwin where every grid has more tokens a side than the '
+        f'window of {window}, image sides above {total} pixels; below, '
+        f'theirs shifts even a single window'
+    )

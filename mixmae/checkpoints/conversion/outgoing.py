@@ -1,0 +1,255 @@
+"""Our checkpoints become those of other code bases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
+    mmpretrain_mixmim_config,
+    to_mmpretrain_mixmim,
+)
+from mixmae.checkpoints.conversion.network import (
+    backbone_config,
+    parts_of,
+    settings_of,
+    wanted_state,
+)
+from mixmae.checkpoints.conversion.openmmlab_swin import (
+    openmmlab_swin_config,
+    to_openmmlab_swin,
+)
+from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.swin_settings import SwinSettings
+from mixmae.checkpoints.conversion.timm_swin import (
+    timm_swin_config,
+    to_timm_swin,
+)
+from mixmae.checkpoints.loading.backbone_state import backbone_state
+from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.layers.sincos import grid_coords, sincos_embedding
+
+_NO_PART = 'a part of the model beside its backbone'
+# Built into MixMIMPretrainTransformer.
+_THEIR_STRIDE = 32
+
+
+def to_mmpretrain(
+    source: Source, img_size: int | None = None, backbone_only: bool = False
+) -> Conversion:
+    """mmpretrain's MixMIM: a classifier, a backbone, or a pretraining model.
+
+    Args:
+        source: our checkpoint.
+        img_size: side in pixels of the images it is for; None = what the
+            network was made for.
+        backbone_only: leave out decoder and classifier.
+
+    Raises:
+        ValueError: nothing is known of the network, or MixMIM cannot compute
+            what it computes.
+    """
+    _check_size(img_size)
+    neck = None
+    recorded = source.model.get('neck') or {}
+    has_neck = any(key.startswith('neck.') for key in source.state)
+    has_neck = has_neck and not backbone_only
+    if has_neck and str(recorded.get('type')).endswith('MixMAENeck'):
+        neck = source.part('neck')
+        if not neck.get('masked_attention', True):
+            raise ValueError(
+                "mmpretrain's MixMIM always masks attention; this network "
+                'was pretrained without (masked_attention=False)'
+            )
+    parts = {'neck'} if neck else {'head'}
+    state, settings, report = _ours(source, set() if backbone_only else parts)
+    if neck and settings.patch_size << 3 != _THEIR_STRIDE:
+        raise ValueError(
+            f"mmpretrain's MixMIM is pretrained in cells of {_THEIR_STRIDE} "
+            f'pixels, this network in {settings.patch_size << 3}; its '
+            f'backbone alone can be converted: --backbone-only'
+        )
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    target = (
+        settings if img_size is None else replace(settings, img_size=img_size)
+    )
+    positions = _positions(settings, target.grids[0])
+    decoder_positions = None
+    if neck is not None:
+        coords = grid_coords(*target.grids[-1])
+        dims = state['neck.embed.weight'].size(0)
+        decoder_positions = sincos_embedding(coords, dims)
+    converted, mapped = to_mmpretrain_mixmim(
+        state, target, positions, decoder_positions
+    )
+    mapped.dropped.update(report.dropped)
+    return Conversion(
+        converted,
+        mapped,
+        mmpretrain_mixmim_config(target, neck),
+        source.path,
+    )
+
+
+def to_swin(source: Source, scope: str) -> Conversion:
+    """The Swin of mmdet or mmseg.
+
+    Args:
+        source: our checkpoint.
+        scope: 'mmdet' or 'mmseg', for the config that is shown.
+
+    Raises:
+        ValueError: nothing is known of the network, or Swin cannot compute
+            what it computes.
+    """
+    state, settings, report = _ours(source, set())
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    backbone, _ = parts_of(state)
+    converted, mapped = to_openmmlab_swin(backbone, settings)
+    _merge(mapped, report)
+    outputs = sorted({int(k[4]) for k in backbone if k.startswith('norm')})
+    if len(outputs) < len(settings.depths):
+        mapped.notes.append(
+            f'it has norms of outputs {outputs} only; others that '
+            f'out_indices asks for start anew'
+        )
+    # Their init_cfg looks for this prefix, and mmdet for nothing else.
+    converted = {f'backbone.{key}': value for key, value in converted.items()}
+    mapped.renamed = {a: f'backbone.{b}' for a, b in mapped.renamed.items()}
+    mapped.made = {f'backbone.{a}': b for a, b in mapped.made.items()}
+    config = openmmlab_swin_config(settings, scope, outputs)
+    return Conversion(converted, mapped, {'backbone': config}, source.path)
+
+
+def to_timm(source: Source, img_size: int | None = None) -> Conversion:
+    """timm's Swin.
+
+    Args:
+        source: our checkpoint.
+        img_size: as for ``to_mmpretrain``.
+
+    Raises:
+        ValueError: as for ``to_mmpretrain``.
+    """
+    _check_size(img_size)
+    state, settings, report = _ours(source, {'head'})
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    if img_size is not None:
+        settings = replace(settings, img_size=img_size)
+    backbone, head = parts_of(state)
+    converted, mapped = to_timm_swin({**backbone, **head}, settings)
+    _merge(mapped, report)
+    classes = head['head.fc.weight'].size(0) if head else 0
+    config = timm_swin_config(settings, classes)
+    return Conversion(
+        converted, mapped, {'SwinTransformer': config}, source.path
+    )
+
+
+def to_bare(source: Source, from_task: bool = False) -> Conversion:
+    """The backbone alone, for a safetensors file.
+
+    Args:
+        source: our checkpoint.
+        from_task: also of a detector, segmentor or any other model that is
+            neither a pretraining nor a classifier; the file then says so.
+
+    Raises:
+        ValueError: nothing is known of the network or its preprocessing, or
+            the model has parts that only ``from_task`` allows.
+    """
+    state, settings, report = _ours(source, set())
+    remark = _remark(source, from_task)
+    backbone, _ = parts_of(state)
+    report.renamed = {f'backbone.{key}': key for key in backbone}
+    model = {
+        'backbone': backbone_config(state, settings),
+        'data_preprocessor': source.preprocessing(),
+    }
+    return Conversion(
+        backbone, report, model, source.path, bare=True, remark=remark
+    )
+
+
+def _remark(source: Source, from_task: bool) -> str:
+    """What shall be remarked of weights of another task; '' of ours.
+
+    Raises:
+        ValueError: weights of another task, and not ``from_task``.
+    """
+    try:
+        backbone_state(source.state)
+    except ValueError as error:
+        # What loading would say of the file, but for what to do there.
+        what = str(error).partition('. If ')[0]
+        if not from_task:
+            raise ValueError(
+                f'{source.path}: {what}. A bare file would not show it, and '
+                f'init_cfg would take it for pretrained; if that is meant: '
+                f'--from-task'
+            ) from None
+        return f'the backbone of {what}'
+    return ''
+
+
+def _check_size(img_size: int | None) -> None:
+    if img_size is not None and img_size < 1:
+        raise ValueError(f'--img-size must be at least 1, got {img_size}')
+
+
+def _ours(
+    source: Source, parts: set[str]
+) -> tuple[dict[str, Tensor], SwinSettings, KeyReport]:
+    """A backbone and the named parts, checked against the network.
+
+    Returns:
+        The state with prefixes, the settings, and a report of what was
+        dropped and what does not fit.
+    """
+    backbone, others = parts_of(source.state)
+    settings = settings_of(backbone, source.part('backbone'))
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    report = KeyReport()
+    names = {key.split('.')[0] for key in others}
+    for key, value in others.items():
+        if key.split('.')[0] not in parts or _foreign(key):
+            report.dropped[key] = _NO_PART
+        elif parts == {'head'} and 'neck' in names:
+            report.dropped[key] = 'a classifier on a neck with weights'
+        else:
+            state[key] = value
+    report.compare(state, wanted_state(state, settings))
+    return state, settings, report
+
+
+def _foreign(key: str) -> bool:
+    """A head that is no classifier's, e.g. of reconstruction."""
+    return key.startswith('head.') and not key.startswith('head.fc.')
+
+
+def _positions(settings: SwinSettings, grid: tuple[int, int]) -> Tensor:
+    """(h, w, C) as the network adds them on a grid."""
+    if not settings.absolute_positions:
+        return torch.zeros(*grid, settings.embed_dims)
+    own = SinCosPositions(
+        *settings.grids[0], settings.embed_dims, settings.position_resize
+    )
+    return own.at(grid)
+
+
+def _merge(mapped: KeyReport, before: KeyReport) -> None:
+    """A report of keys without prefix becomes one of the source's keys."""
+
+    def name(key: str) -> str:
+        return key if key.startswith('head.') else f'backbone.{key}'
+
+    mapped.renamed = {name(a): b for a, b in mapped.renamed.items()}
+    mapped.dropped = {name(a): b for a, b in mapped.dropped.items()}
+    mapped.dropped.update(before.dropped)

@@ -1,0 +1,93 @@
+"""A checkpoint to be converted, and what is known of its network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.loading.channel_order import channel_order
+from mixmae.checkpoints.loading.recorded_model import (
+    model_of_settings,
+    recorded_model,
+)
+from mixmae.config.config_file import read_config_file
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read of a checkpoint.
+
+    Attributes:
+        path: of the file.
+        state: all its tensors, under their own names.
+        model: what is recorded of the model: configs of its ``backbone``,
+            ``neck``, ``data_preprocessor``; empty if nothing is.
+    """
+
+    path: str
+    state: Mapping[str, Tensor]
+    model: Mapping[str, Any]
+
+    def part(self, name: str) -> dict[str, Any]:
+        """The recorded config of a part of the model.
+
+        Raises:
+            ValueError: nothing is recorded of it.
+        """
+        config = self.model.get(name)
+        if not isinstance(config, Mapping):
+            raise ValueError(
+                f'{self.path} does not say how its {name} was built, and '
+                f'tensors alone cannot tell; give the config of its run: '
+                f'--config CONFIG'
+            )
+        return dict(config)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """Mean, std and channel order that the network was trained with.
+
+        Raises:
+            ValueError: nothing is recorded of them.
+        """
+        config = self.part('data_preprocessor')
+        if 'channel_order' in config:
+            return config
+        if config.get('mean') is None or config.get('std') is None:
+            raise ValueError(
+                f'{self.path}: its data_preprocessor has no mean and std; '
+                f'give a config that has: --config CONFIG'
+            )
+        return {
+            'mean': [float(x) for x in config['mean']],
+            'std': [float(x) for x in config['std']],
+            'channel_order': channel_order(config),
+        }
+
+
+def read_source(path: str | Path, config: str | Path | None = None) -> Source:
+    """Reads a checkpoint safely, with what it or a config says of its model.
+
+    Args:
+        path: of a checkpoint or safetensors file.
+        config: the config file of its run, which is executed as any config
+            is; None = what the checkpoint itself carries, which is not.
+
+    Raises:
+        ValueError: an unreadable file, or no state dict in it.
+    """
+    content = safe_load(path)
+    state = state_dict_of(content, path)
+    if not state:
+        raise ValueError(f'{path} holds no state dict')
+    if config is not None:
+        model = model_of_settings(read_config_file(config).to_dict())
+    else:
+        meta = content.get('meta')
+        model = recorded_model(meta if isinstance(meta, Mapping) else {})
+    return Source(str(path), state, model)

@@ -1,0 +1,174 @@
+"""timm's (and Microsoft's) ``SwinTransformer``, in our names and back.
+
+timm merges patches as we do, at the beginning of a stage; Microsoft's code,
+and timm before 0.9, at the end of the stage before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.bias_tables import centre_of_table
+from mixmae.checkpoints.conversion.swin_settings import (
+    SwinSettings,
+    refuse,
+    size_objections,
+    swin_objections,
+)
+from mixmae.checkpoints.loading.key_map import KeyMap
+from mixmae.checkpoints.loading.key_report import KeyReport
+
+_BLOCKS = [
+    ('patch_embed.{m}.{p}', 'patch_embed.{m}.{p}'),
+    (
+        'layers.{i}.blocks.{j}.attn.relative_position_bias_table',
+        'stages.{i}.blocks.{j}.attn.position_bias.table',
+    ),
+    ('layers.{i}.blocks.{j}.{n}.{p}', 'stages.{i}.blocks.{j}.{n}.{p}'),
+    (
+        'layers.{i}.blocks.{j}.{n}.{m}.{p}',
+        'stages.{i}.blocks.{j}.{n}.{m}.{p}',
+    ),
+]
+_DROPS = [
+    (r'.*\.relative_position_index', 'index, recomputed'),
+    (r'.*\.attn_mask', 'mask of shifted windows, recomputed'),
+]
+
+
+def from_timm_swin(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Renames the keys of a Swin and of its classifier.
+
+    Args:
+        state: of timm's network or of Microsoft's.
+
+    Returns:
+        The state dict of a ``MIMSwin`` with ``shift=True`` and
+        ``absolute_positions=False``, and ``head.fc``, a classifier of its
+        pooled output if there is one; and what became of each key.
+
+    Raises:
+        ValueError: it has learned absolute positions.
+    """
+    if 'absolute_pos_embed' in state:
+        raise ValueError(
+            'a Swin with absolute positions (absolute_pos_embed) is no '
+            'MIMSwin without them; is it a MixMIM checkpoint?'
+        )
+    merges_late = 'layers.0.downsample.reduction.weight' in state
+    return _map(_last_stage(state, 'layers.'), merges_late).to_ours(state)
+
+
+def to_timm_swin(
+    state: Mapping[str, Tensor], settings: SwinSettings
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """The reverse, for timm's network.
+
+    Its windows, and with them the bias tables, are never larger than the
+    grid of the image size that it is built for: of larger tables the centre
+    is kept, which is what MIMSwin looks up there.
+
+    Args:
+        state: of a ``MIMSwin``, without prefix, and ``head.fc`` if there is
+            a classifier.
+        settings: of the same network.
+
+    Raises:
+        ValueError: timm's Swin cannot compute what this network computes at
+            its image size.
+    """
+    objections = [
+        *swin_objections(settings, per_stage=True),
+        *size_objections(settings),
+    ]
+    if settings.norm_eps != SwinSettings.norm_eps:
+        objections.append(
+            f'its norm_eps is {settings.norm_eps}, theirs '
+            f'{SwinSettings.norm_eps}'
+        )
+    for grid, window in zip(
+        settings.grids, settings.window_sizes, strict=True
+    ):
+        if any(side > window and side % window for side in grid):
+            objections.append(
+                f'at image size {settings.img_size} a grid of {grid[0]}x'
+                f'{grid[1]} tokens is padded to windows of {window}, which '
+                f'timm does after shifting and without masking'
+            )
+        if min(grid) < window and grid[0] != grid[1]:
+            objections.append(
+                f'at image size {settings.img_size} a grid of {grid[0]}x'
+                f'{grid[1]} tokens makes the window of {window} oblong'
+            )
+    refuse("timm's SwinTransformer", objections)
+    last = len(settings.depths) - 1
+    unused = [
+        key
+        for i in range(last)
+        for key in (f'norm{i}.weight', f'norm{i}.bias')
+        if key in state
+    ]
+    kept = {key: state[key] for key in state if key not in unused}
+    renamed, report = _map(last, merges_late=False).to_theirs(kept)
+    for key in unused:
+        report.dropped[key] = 'norm of an output that timm does not have'
+    for key, value in renamed.items():
+        if not key.endswith('relative_position_bias_table'):
+            continue
+        stage = int(key.split('.')[1])
+        window = min(settings.window_sizes[stage], *settings.grids[stage])
+        if window < settings.window_sizes[stage]:
+            renamed[key] = centre_of_table(value, window)
+            report.resized[key] = (value.shape, renamed[key].shape)
+    report.notes.append(
+        f'equal to MIMSwin at image size {settings.img_size}; timm keeps '
+        f'that size unless told otherwise'
+    )
+    return renamed, report
+
+
+def timm_swin_config(
+    settings: SwinSettings, num_classes: int = 0
+) -> dict[str, Any]:
+    """Arguments of ``timm.models.swin_transformer.SwinTransformer``."""
+    windows = settings.window_sizes
+    return dict(
+        img_size=settings.img_size,
+        patch_size=settings.patch_size,
+        num_classes=num_classes,
+        embed_dim=settings.embed_dims,
+        depths=settings.depths,
+        num_heads=settings.num_heads,
+        window_size=windows[0] if len(set(windows)) == 1 else windows,
+        mlp_ratio=settings.mlp_ratio,
+    )
+
+
+def _map(last: int, merges_late: bool) -> KeyMap:
+    merging = 'stages.{i+1}' if merges_late else 'stages.{i}'
+    return KeyMap(
+        [
+            *_BLOCKS,
+            (
+                'layers.{i}.downsample.{m}.{p}',
+                merging + '.downsample.{m}.{p}',
+            ),
+            ('norm.{p}', f'norm{last}.{{p}}'),
+            ('head.fc.{p}', 'head.fc.{p}'),
+            # Microsoft's.
+            ('head.{p}', 'head.fc.{p}'),
+        ],
+        _DROPS,
+    )
+
+
+def _last_stage(state: Mapping[str, Tensor], prefix: str) -> int:
+    numbers = [
+        int(key.split('.')[1]) for key in state if key.startswith(prefix)
+    ]
+    return max(numbers, default=0)

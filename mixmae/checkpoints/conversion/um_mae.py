@@ -1,0 +1,264 @@
+"""Checkpoints of the official UM-MAE become ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.position_table import identify_positions
+from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.loading.config_allowlist import registered_parts
+from mixmae.checkpoints.loading.official_um_mae import (
+    from_official_um_mae,
+    is_official_um_mae,
+)
+from mixmae.registry import MODELS
+
+# UM-MAE main_pretrain.py; torchvision's figures in units of 0..255.
+_IMAGENET = {
+    'mean': [123.675, 116.28, 103.53],
+    'std': [58.395, 57.12, 57.375],
+    'channel_order': 'RGB',
+}
+_NORM_EPS = 1e-6
+_SIZE = 256
+# By stage; pretraining runs on a grid of half the sides.
+_WINDOW = {True: 8, False: 16}
+_SR_RATIOS = {True: (4, 2, 1, 1), False: (8, 4, 2, 1)}
+# Heads of PVT-S, by channels: no tensor tells them.
+_PVT_HEADS = {(64, 128, 320, 512): (1, 2, 5, 8)}
+_TABLES = ('pos_embed', 'decoder_pos_embed')
+
+
+def from_um_mae(source: Source) -> Conversion:
+    """An official UM-MAE with Swin or PVT, pretrained or fine-tuned.
+
+    What tensors do not tell is taken to be as the official code has it, or
+    from the source's config, if there is one: windows and heads, reduction
+    ratios, epsilons, and that the decoder gives visible tokens the positions
+    of others (``legacy_position_order``).
+
+    Args:
+        source: the checkpoint.
+
+    Raises:
+        ValueError: the file is no such checkpoint, its frozen positions are
+            no sine-cosine tables, or a PVT's heads are not known.
+    """
+    if any(key.startswith('backbone.') for key in source.state):
+        raise ValueError(
+            f'{source.path} already is a mixmae checkpoint, its keys begin '
+            f'with backbone.; use it as it is'
+        )
+    if not is_official_um_mae(source.state):
+        raise ValueError(
+            f'not an official UM-MAE checkpoint of Swin or PVT: '
+            f'{source.path} has no blocks.0.attn.posmlp.0.weight and no '
+            f'blocks.0.attn.sr.weight, or no merging in any block'
+        )
+    state, report = from_official_um_mae(source.state)
+    pretraining = 'mask_token' in source.state
+    sides = {}
+    for name in _TABLES:
+        if name in report.dropped:
+            found = identify_positions(source.state[name])
+            if found.swapped or not found.present:
+                raise ValueError(
+                    f'{source.path}: {name} is no table of the official code: '
+                    f'it is zero, or holds y before x'
+                )
+            near = f', ours is within {found.deviation:.1g}'
+            report.dropped[name] += near if found.deviation else ''
+            sides[name] = found.side
+    learned = state.get('backbone.positions.table')
+    if learned is not None:
+        sides['pos_embed'] = learned.size(0)
+    model: dict[str, Any] = {}
+    for part in ('backbone', 'neck'):
+        # Of these the network is built, and a checkpoint may name anything.
+        model[part] = registered_parts(
+            dict(source.model.get(part) or {}), (MODELS,), source.path
+        )
+    if not model['backbone']:
+        model['backbone'] = _backbone(source, state, pretraining, sides)
+        report.notes.append(
+            f'its {"windows" if _is_swin(state) else "heads and ratios"} are '
+            f'taken to be the official ones, which tensors cannot tell'
+        )
+    if pretraining:
+        model['neck'] = {
+            **(model['neck'] or _neck(state)),
+            # Whatever a config has by default: these weights had it so.
+            'legacy_position_order': True,
+        }
+        report.notes.append(
+            'its decoder was trained with the official order of positions, '
+            'in which most visible tokens have the position of another: '
+            'legacy_position_order=True belongs to these weights'
+        )
+    else:
+        norm = state.get('neck.norm.weight')
+        if norm is None:
+            raise ValueError(
+                f'{source.path} has neither a decoder (mask_token) nor a '
+                f"classifier's norm (fc_norm.weight), so it is neither a "
+                f'pretraining nor a fine-tuning network'
+            )
+        model['neck'] = {
+            'type': 'mixmae.NormedPooling',
+            'in_channels': norm.numel(),
+            'norm_eps': _NORM_EPS,
+        }
+    model['data_preprocessor'] = dict(_IMAGENET)
+    report.compare(state, _wanted(state, model))
+    return Conversion(state, report, model, source.path)
+
+
+def _is_swin(state: Mapping[str, Tensor]) -> bool:
+    return any('.position_bias.' in key for key in state)
+
+
+def _backbone(
+    source: Source,
+    state: Mapping[str, Tensor],
+    pretraining: bool,
+    sides: Mapping[str, int],
+) -> dict[str, Any]:
+    """The config of the official backbone with such tensors.
+
+    Args:
+        source: for the messages.
+        state: in our names, with prefixes.
+        pretraining: rather than fine-tuning.
+        sides: of grids of positions, by official name.
+
+    Raises:
+        ValueError: tensors that tell sizes are missing, or heads are unknown.
+    """
+    found = [
+        re.match(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.', key)
+        for key in state
+    ]
+    blocks = {(int(place[1]), int(place[2])) for place in found if place}
+    stages = range(max(stage for stage, _ in blocks) + 1)
+    depths = tuple(len([b for b in blocks if b[0] == i]) for i in stages)
+    first = [f'backbone.stages.{i}.blocks.0.' for i in stages]
+    try:
+        patches = state['backbone.patch_embed.proj.weight']
+        mlps = [state[f'{name}mlp.fc1.weight'] for name in first]
+        config: dict[str, Any] = {
+            'img_size': _SIZE,
+            'patch_size': patches.size(-1),
+            'norm_eps': _NORM_EPS,
+            # QUIRK(UM-MAE): blocks have torch's default, all else 1e-6.
+            'block_norm_eps': 1e-5,
+        }
+        if not pretraining:
+            config['output_norms'] = False
+        if _is_swin(state):
+            bias = [
+                state[f'{name}attn.position_bias.fc2.weight'] for name in first
+            ]
+            return {
+                'type': 'mixmae.MIMSwin',
+                'arch': {
+                    'embed_dims': patches.size(0),
+                    'depths': depths,
+                    'num_heads': tuple(weight.size(0) for weight in bias),
+                },
+                'window_sizes': (_WINDOW[pretraining],) * len(stages),
+                'mlp_ratio': mlps[0].size(0) / mlps[0].size(1),
+                'shift': True,
+                'absolute_positions': False,
+                'position_bias': 'log_coordinates',
+                'bias_dims': bias[0].size(1),
+                'merging': 'conv',
+                **config,
+            }
+    except KeyError as error:
+        raise ValueError(
+            f'{source.path}: no tensors of a whole backbone: '
+            f'{error.args[0]} is missing'
+        ) from None
+    dims = tuple(weight.size(1) for weight in mlps)
+    if dims not in _PVT_HEADS:
+        raise ValueError(
+            f'{source.path} is a PVT of {dims} channels, whose heads are not '
+            f'known and no tensor tells; give the config of its run: '
+            f'--config CONFIG'
+        )
+    if 'pos_embed' in sides:
+        config['img_size'] = sides['pos_embed'] * config['patch_size']
+    if not pretraining:
+        config['positions'] = 'learned'
+    return {
+        'type': 'mixmae.MIMPVT',
+        'arch': {
+            'embed_dims': dims,
+            'depths': depths,
+            'num_heads': _PVT_HEADS[dims],
+            'mlp_ratios': tuple(w.size(0) // w.size(1) for w in mlps),
+        },
+        'sr_ratios': _SR_RATIOS[pretraining],
+        'reduction': 'pool',
+        'patch_norm': False,
+        **config,
+    }
+
+
+def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The config of the ``UMMAENeck`` with such tensors.
+
+    Raises:
+        ValueError: tensors that tell sizes are missing.
+    """
+    try:
+        token = state['neck.mask_token']
+        embed = state['neck.embed.weight']
+        pixels = state['neck.decoder.predict.weight'].size(0)
+        hidden = state['neck.decoder.blocks.0.mlp.fc1.weight'].size(0)
+    except KeyError as error:
+        raise ValueError(
+            f'no tensors of a whole decoder: {error.args[0]} is missing'
+        ) from None
+    dims = token.size(-1)
+    blocks = [re.match(r'neck\.decoder\.blocks\.(\d+)\.', k) for k in state]
+    secondary = state.get('neck.secondary_token')
+    return {
+        'type': 'mixmae.UMMAENeck',
+        'in_channels': embed.size(1),
+        'token_channels': None if secondary is None else secondary.size(-1),
+        'cell': round((pixels / 3) ** 0.5),
+        'factor': round((embed.size(0) / dims) ** 0.5),
+        'decoder': {
+            'embed_dims': dims,
+            'depth': len({found[1] for found in blocks if found}),
+            'num_heads': 16,
+            'mlp_ratio': hidden / dims,
+            'norm_eps': _NORM_EPS,
+        },
+    }
+
+
+def _wanted(
+    state: Mapping[str, Tensor], model: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """Names and shapes that a model has, with a classifier if it has one."""
+    wanted = {}
+    with torch.device('meta'):
+        for part in ('backbone', 'neck'):
+            config = {**model[part], 'init_cfg': None}
+            built = MODELS.build(config).state_dict()
+            wanted.update({f'{part}.{k}': v for k, v in built.items()})
+        if any(key.startswith('head.fc.') for key in state):
+            weight = state.get('head.fc.weight')
+            classes = 1 if weight is None else weight.size(0)
+            channels = wanted['neck.norm.weight'].numel()
+            wanted['head.fc.weight'] = torch.empty(classes, channels)
+            wanted['head.fc.bias'] = torch.empty(classes)
+    return wanted

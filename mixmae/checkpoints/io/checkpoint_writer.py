@@ -1,0 +1,109 @@
+"""Writes checkpoints behind the training's back, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from mmengine.fileio import register_backend
+from mmengine.fileio.backends import LocalBackend
+
+from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
+from mixmae.fileio.checksummed_write import checksummed_write, remove
+
+BACKEND = 'durable'
+
+
+class CheckpointWriter:
+    """A queue of file operations, done in order by one thread.
+
+    An operation that fails is not forgotten: it is raised by the next
+    ``check``, ``put`` or ``finish``, and nothing after it is done, so that no
+    old checkpoint is removed in favour of one that was never written.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+        # A forked process has the queue, but not the thread that empties it.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._thread: ThreadPoolExecutor | None = None
+        self._pending: list[Future] = []
+        self._error: CheckpointWriteError | None = None
+
+    def forget(self) -> None:
+        """Forgets what went wrong in a training before this one.
+
+        It was raised there; where nothing was written, nothing was removed.
+        """
+        for one in self._pending:
+            one.result()
+        self._pending = []
+        self._error = None
+
+    def put(self, operation: Callable[[], None]) -> None:
+        """Queues an operation."""
+        self.check()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, 'checkpoint-writer')
+        self._pending.append(self._thread.submit(self._run, operation))
+
+    def check(self) -> None:
+        """Raises what went wrong in the thread, if something did."""
+        self._pending = [one for one in self._pending if not one.done()]
+        if self._error is not None:
+            raise self._error
+
+    def finish(self) -> None:
+        """Waits for all operations, then checks."""
+        for one in self._pending:
+            one.result()
+        self.check()
+
+    def _run(self, operation: Callable[[], None]) -> None:
+        if self._error is not None:
+            return
+        try:
+            operation()
+        # Whatever it is: a thread has nobody else to tell.
+        except Exception as error:
+            name = getattr(error, 'filename', None) or 'a checkpoint'
+            why = getattr(error, 'strerror', None) or repr(error)
+            remedy = (
+                'The checkpoints before it are whole; make room, or name '
+                'another --work-dir, and go on with --resume'
+            )
+            if isinstance(error, FileNotFoundError):
+                remedy = 'Bring it back and go on with --resume, or begin anew'
+            self._error = CheckpointWriteError(
+                f'{name} could not be written: {why}. {remedy}'
+            )
+
+
+# MMEngine builds its backends by itself and wherever it needs one, so those
+# of a process share the writer.
+WRITER = CheckpointWriter()
+
+
+class DurableBackend(LocalBackend):
+    """MMEngine's local files, written durably by ``WRITER``.
+
+    ``CheckpointHook(backend_args=dict(backend='durable'))`` uses it; so does
+    ``DurableCheckpointHook`` by default.
+    """
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Queues a file to be written; see ``checksummed_write``."""
+        # At most one checkpoint waits in memory.
+        WRITER.finish()
+        WRITER.put(lambda: checksummed_write(filepath, obj))
+
+    def remove(self, filepath: str | os.PathLike) -> None:
+        """Queues a file and its sidecar to be removed."""
+        WRITER.put(lambda: remove(filepath))
+
+
+register_backend(BACKEND, DurableBackend, force=True)

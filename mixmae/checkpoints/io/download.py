@@ -1,0 +1,134 @@
+"""Checkpoints from the net, kept on the disk and checked by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urldefrag, urlparse
+from urllib.request import Request, urlopen
+
+import torch
+from mmengine.dist import all_gather_object
+from mmengine.logging import print_log
+
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.checksummed_write import digest_of
+
+# Seconds without a byte.
+TIMEOUT = 60
+# model-0123abcd.pth, as PyTorch and OpenMMLab name what they publish.
+_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.(?:pth|pt|safetensors)$')
+_IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})')
+
+
+def noted_hash(url: str) -> str:
+    """How the SHA-256 of a file begins, as its address notes it.
+
+    Args:
+        url: with ``#sha256=<64 hex digits>``, or a file name that ends in
+            ``-<8 or more hex digits>.pth``.
+
+    Returns:
+        The digits, '' if it notes none.
+
+    Raises:
+        ValueError: a fragment that is no such hash.
+    """
+    address, fragment = urldefrag(url)
+    if fragment:
+        found = _IN_FRAGMENT.fullmatch(fragment.lower())
+        if not found:
+            raise ValueError(
+                f'{url}: what stands behind # must be sha256= and 64 '
+                f'hexadecimal digits'
+            )
+        return found[1]
+    found = _IN_NAME.search(urlparse(address).path)
+    return found[1] if found else ''
+
+
+def download(url: str) -> Path:
+    """Fetches a file into PyTorch's cache, once per machine.
+
+    Of several ranks all call this; those of a machine wait for its first. A
+    file of the cache that is not what the address says is fetched anew.
+
+    Returns:
+        Where it lies.
+
+    Raises:
+        ValueError: on any machine the address cannot be reached, or the file
+            is another than its address says, or ends early. All ranks raise.
+    """
+    wanted = noted_hash(url)
+    address = urldefrag(url)[0]
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    # Many runs call their files alike: the address belongs to the name.
+    digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+    name = Path(urlparse(address).path).name or 'checkpoint'
+    path = folder / f'{digest}-{name}'
+    failure = ''
+    if _local_rank() == 0:
+        try:
+            _provide(path, address, wanted)
+        # No such host, no answer, one that makes no sense, no room here:
+        # whatever it is, the other ranks must not be left waiting.
+        except Exception as error:
+            failure = str(error) or type(error).__name__
+    failures = [one for one in all_gather_object(failure) if one]
+    if not failures and not path.is_file():
+        failures = [f'it was fetched, but not to {path}']
+    if failures:
+        raise ValueError(
+            f'{address} cannot be used: {failures[0]}; fetch it by other '
+            f'means and give its path'
+        )
+    return path
+
+
+def _local_rank() -> int:
+    """The rank among those of this machine, as the launcher says.
+
+    MMEngine's own is that of a group which nothing creates.
+    """
+    names = ('OMPI_COMM_WORLD_LOCAL_RANK', 'LOCAL_RANK')
+    found = [os.environ[name] for name in names if name in os.environ]
+    return int(found[0]) if found else 0
+
+
+def _provide(path: Path, address: str, wanted: str) -> None:
+    """Sees to it that the right file is there.
+
+    Raises:
+        OSError, HTTPException, ValueError: it cannot be.
+    """
+    if path.is_file() and digest_of(path).startswith(wanted):
+        return
+    path.unlink(missing_ok=True)
+    with atomic_write(path) as partial:
+        _fetch(address, partial)
+        found = digest_of(partial)[: len(wanted)]
+        if found != wanted:
+            raise ValueError(
+                f'its SHA-256 begins with {found}, its address says {wanted}'
+            )
+
+
+def _fetch(address: str, path: Path) -> None:
+    """Writes what an address gives; torch.hub would not miss a lost end."""
+    print_log(f'fetching {address}', 'current')
+    request = Request(address, headers={'User-Agent': 'mixmae'})
+    with (
+        urlopen(request, timeout=TIMEOUT) as answer,
+        path.open('wb') as file,
+    ):
+        shutil.copyfileobj(answer, file, 1 << 20)
+        promised = answer.headers.get('Content-Length')
+    found = path.stat().st_size
+    if promised is not None and found != int(promised):
+        raise ValueError(
+            f'it ended after {found} of {promised} bytes; try again'
+        )

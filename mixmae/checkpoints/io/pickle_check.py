@@ -1,0 +1,194 @@
+"""Opcodes of a checkpoint's pickles, checked before PyTorch executes them.
+
+``torch.load(weights_only=True)`` executes a pickle while it reads it, and its
+own list of names is wider than checkpoints need: sparse and nested tensors,
+for instance, are built of indices that nobody checks. Here the opcodes are
+read once without any effect, so that a pickle that names something else is
+refused before its first opcode is executed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickletools
+import re
+import sys
+import tarfile
+from importlib.util import find_spec
+from typing import Any, BinaryIO
+
+import torch
+from torch._utils import IMPORT_MAPPING, NAME_MAPPING
+
+from mixmae.checkpoints.io.safe_globals import REPLACEMENTS
+from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
+
+ZIP_START = b'PK\x03\x04'
+PICKLE_START = b'\x80'
+# Of a file that is no zip: magic number, version, byte order, content, keys.
+LEGACY_PICKLES = 5
+# Tuples in tuples: Python's hash of a tuple recurses without any bound.
+MAX_NESTING = 1000
+OPCODES = frozenset({
+    'PROTO', 'STOP', 'GLOBAL', 'REDUCE', 'BUILD', 'NEWOBJ', 'BINPERSID',
+    'MARK', 'NONE', 'NEWTRUE', 'NEWFALSE', 'BININT', 'BININT1', 'BININT2',
+    'LONG1', 'BINFLOAT', 'BINUNICODE', 'SHORT_BINSTRING', 'EMPTY_TUPLE',
+    'EMPTY_LIST', 'EMPTY_DICT', 'EMPTY_SET', 'TUPLE', 'TUPLE1', 'TUPLE2',
+    'TUPLE3', 'APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BINGET',
+    'LONG_BINGET', 'BINPUT', 'LONG_BINPUT',
+})  # fmt: skip
+# Of a storage: the last item of its id, which is None in the legacy format.
+SIZES = ('NONE', 'BININT', 'BININT1', 'BININT2', 'LONG1')
+# They change what they find on the stack.
+CHANGING = ('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BUILD')
+# Quantized and packed types hold no numbers that could be copied.
+ODD_DTYPE = re.compile(r'q|bits|u?int[1-7]$|float4')
+TORCH_NAMES = frozenset({
+    '_codecs.encode', 'builtins.bytearray', 'builtins.complex',
+    'builtins.set', 'collections.Counter', 'collections.OrderedDict',
+    'torch.Size', 'torch.device', 'torch._utils._rebuild_parameter',
+    'torch._utils._rebuild_tensor', 'torch._utils._rebuild_tensor_v2',
+    'torch._utils._rebuild_tensor_v3', 'torch.storage.UntypedStorage',
+    *(f'torch.{kind}Storage' for kind in (
+        'Double', 'Float', 'Half', 'BFloat16', 'Long', 'Int', 'Short', 'Char',
+        'Byte', 'Bool', 'ComplexDouble', 'ComplexFloat',
+    )),
+    *(
+        f'torch.{name}' for name, value in vars(torch).items()
+        if isinstance(value, torch.dtype) and not ODD_DTYPE.match(name)
+    ),
+})  # fmt: skip
+NAMES = TORCH_NAMES | REPLACEMENTS.keys()
+
+
+class _Item:
+    """What an opcode puts on the stack.
+
+    Attributes:
+        opcode: its name.
+        nesting: values in each other, at most.
+        last: of a tuple, the opcode of its last item.
+    """
+
+    __slots__ = ('last', 'nesting', 'opcode')
+
+    def __init__(self, opcode: str, items: list[_Item]) -> None:
+        self.opcode = opcode
+        self.nesting = _nesting(items)
+        self.last = items[-1].opcode if items else ''
+
+
+def check_pickles(file: BinaryIO) -> None:
+    """Checks all pickles that ``torch.load`` would execute.
+
+    Args:
+        file: at its beginning; is left anywhere.
+
+    Raises:
+        NotAllowed: one names what no weights need, or it is no checkpoint.
+        Malformed: one does what no ``torch.save`` writes.
+        Exception: of any type, from a file that is damaged.
+    """
+    start = file.read(len(ZIP_START))
+    file.seek(0)
+    if start == ZIP_START:
+        reader = torch._C.PyTorchFileReader(file)
+        if 'constants.pkl' in reader.get_all_records():
+            raise NotAllowed('is a TorchScript program')
+        _check_pickle(io.BytesIO(reader.get_record('data.pkl')))
+        return
+    # PyTorch looks for this, too; some releases run the code in it.
+    if tarfile.is_tarfile(file):
+        raise NotAllowed('is a tar file')
+    file.seek(0)
+    if not start.startswith(PICKLE_START):
+        raise ValueError('it does not begin like a file of torch.save')
+    for _ in range(LEGACY_PICKLES):
+        _check_pickle(file)
+
+
+def _check_pickle(file: Any) -> None:
+    """Does to sizes what the pickle would do to objects."""
+    stack: list[_Item] = []
+    marks: list[int] = []
+    memo: dict[int, _Item] = {}
+    argument: Any
+    for opcode, argument, _ in pickletools.genops(file):
+        name = opcode.name
+        if name not in OPCODES:
+            raise ValueError(f'its pickle has the opcode {name}')
+        if name == 'GLOBAL':
+            _check_name(argument)
+        if name == 'MARK':
+            marks.append(len(stack))
+        elif name.endswith('BINGET'):
+            stack.append(memo[argument])
+        elif name.endswith('BINPUT'):
+            memo[argument] = stack[-1]
+        else:
+            items = _taken(opcode, stack, marks)
+            if name in CHANGING:
+                # It grows, also where it is part of other values.
+                items[0].nesting = max(items[0].nesting, _nesting(items[1:]))
+                stack.append(items[0])
+            elif opcode.stack_after:
+                stack.append(_Item(name, items))
+            if name == 'BINPERSID' and items[0].last not in SIZES:
+                # A view into a storage outlives it if that is resized.
+                raise Malformed('a view of a part of a storage')
+            if stack and stack[-1].nesting > MAX_NESTING:
+                raise Malformed(f'more than {MAX_NESTING} nested values')
+
+
+def _taken(opcode: Any, stack: list[_Item], marks: list[int]) -> list[_Item]:
+    """Removes from the stack what an opcode takes."""
+    before = opcode.stack_before
+    start = len(stack) - len(before)
+    lowest = marks[-1] if marks else 0
+    if pickletools.markobject in before:
+        start = marks.pop() - before.index(pickletools.markobject)
+        lowest = marks[-1] if marks else 0
+    if start < lowest:
+        raise ValueError('its pickle takes more than it has')
+    items = stack[start:]
+    del stack[start:]
+    return items
+
+
+def _nesting(items: list[_Item]) -> int:
+    return max((one.nesting + 1 for one in items), default=0)
+
+
+def _check_name(argument: str) -> None:
+    module, _, name = argument.partition(' ')
+    # Files of Python 2, and of protocol 2, use the names of Python 2.
+    if (module, name) in NAME_MAPPING:
+        module, name = NAME_MAPPING[module, name]
+    else:
+        module = IMPORT_MAPPING.get(module, module)
+    full = f'{module}.{name}'
+    if full in NAMES:
+        return
+    if not _exists(module, name):
+        raise Malformed(f'the name {full}, which does not exist here')
+    raise NotAllowed(f'wants to run {full}')
+
+
+def _exists(module: str, name: str) -> bool:
+    """Whether a module has the name, as far as can be told without import."""
+    if module in sys.modules:
+        return name.split('.')[0] in vars(sys.modules[module])
+    top, *rest = module.split('.')
+    try:
+        spec = find_spec(top)
+    # No name of a module at all.
+    except (ImportError, ValueError):
+        return False
+    if spec is None or not rest:
+        return spec is not None
+    return any(
+        os.path.exists(os.path.join(place, *rest) + end)
+        for place in spec.submodule_search_locations or ()
+        for end in ('', '.py')
+    )

@@ -1,0 +1,1 @@
+"""Strict loading of backbones, with a report of every key."""

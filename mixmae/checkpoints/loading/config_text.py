@@ -1,0 +1,73 @@
+"""Reading the config that a checkpoint carries, without running it."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from mixmae.checkpoints.io.plain_values import plain_values
+
+
+class _DictCalls(ast.NodeTransformer):
+    """``dict(a=1)``, as MMEngine prints configs, becomes ``{'a': 1}``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        plain = (
+            isinstance(node.func, ast.Name)
+            and node.func.id == 'dict'
+            and not node.args
+        )
+        if not plain:
+            return node
+        names: list[ast.expr | None] = [
+            None if word.arg is None else ast.Constant(word.arg)
+            for word in node.keywords
+        ]
+        if None in names:
+            return node
+        return ast.Dict(names, [word.value for word in node.keywords])
+
+
+def parse_config_text(text: str) -> dict[str, Any]:
+    """The plain top-level settings of a config's text.
+
+    MMEngine saves a run's config as text in ``meta['cfg']`` of a checkpoint;
+    its own reader would execute it. Here it is parsed only.
+
+    Args:
+        text: as ``Config.pretty_text`` gives it.
+
+    Returns:
+        Name -> value of the assignments made of dicts, lists, tuples and
+        plain values; names that were given anything else, or values nested
+        without end, are left out.
+
+    Raises:
+        ValueError: the text is no list of assignments.
+    """
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(
+            'the config that the checkpoint carries is not readable'
+        ) from None
+    settings: dict[str, Any] = {}
+    for node in body:
+        if not (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(target := node.targets[0], ast.Name)
+        ):
+            raise ValueError(
+                f'the config that the checkpoint carries is not as MMEngine '
+                f'prints it: line {node.lineno} is no "name = value"'
+            )
+        settings.pop(target.id, None)
+        try:
+            value = ast.literal_eval(_DictCalls().visit(node.value))
+            plain_values(value)
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            continue
+        settings[target.id] = value
+    return settings

@@ -1,0 +1,162 @@
+"""Checkpoints of the official UM-MAE (implus/UM-MAE), and the way back.
+
+Its Swin and PVT number the blocks of all stages in one row, and the first
+block of a stage holds the merging before it. Its ViT is MAE's and has other
+names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from mixmae.checkpoints.loading.key_map import KeyMap
+from mixmae.checkpoints.loading.key_report import KeyReport
+
+# What stands behind the number of a block.
+_BLOCK_PAIRS = [
+    # Swin; 1x1 convolutions there, linear maps here.
+    ('attn.posmlp.0.{p}', 'attn.position_bias.fc1.{p}'),
+    ('attn.posmlp.2.{p}', 'attn.position_bias.fc2.{p}'),
+    # PVT
+    ('attn.sr.{p}', 'attn.reduction.proj.{p}'),
+    ('attn.norm.{p}', 'attn.reduction.norm.{p}'),
+    ('{n}.{p}', '{n}.{p}'),
+    ('{n}.{m}.{p}', '{n}.{m}.{p}'),
+]
+_PAIRS = [
+    ('patch_embed.{m}.{p}', 'backbone.patch_embed.{m}.{p}'),
+    ('vis_mask_token', 'neck.secondary_token'),
+    ('mask_token', 'neck.mask_token'),
+    ('decoder_embed.{p}', 'neck.embed.{p}'),
+    ('decoder_blocks.{i}.{n}.{p}', 'neck.decoder.blocks.{i}.{n}.{p}'),
+    ('decoder_blocks.{i}.{n}.{m}.{p}', 'neck.decoder.blocks.{i}.{n}.{m}.{p}'),
+    ('decoder_norm.{p}', 'neck.decoder.norm.{p}'),
+    ('decoder_pred.{p}', 'neck.decoder.predict.{p}'),
+    # Of the fine-tuning network: NormedPooling and a LinearClsHead.
+    ('fc_norm.{p}', 'neck.norm.{p}'),
+    ('head.{p}', 'head.fc.{p}'),
+]
+_FROZEN = (r'(decoder_)?pos_embed', 'frozen sine-cosine table, recomputed')
+_DROPS = [
+    (r'.*\.(attn_mask|relative_position_index)', 'index, recomputed'),
+    (r'kernel|pos_hw', 'constant, recomputed'),
+]
+# PVT learns its positions in fine-tuning.
+_LEARNED = ('pos_embed', 'backbone.positions.table')
+_OUR_BLOCK = re.compile(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.')
+
+
+def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
+    """Whether keys look like the official Swin or PVT.
+
+    Pretrained or fine-tuned; a ViT has no merging.
+    """
+    first = 'blocks.0.attn.'
+    own = (first + 'posmlp.0.weight', first + 'sr.weight')
+    merges = any(re.match(r'blocks\.\d+\.downsample\.', key) for key in state)
+    return merges and any(key in state for key in own)
+
+
+def from_official_um_mae(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Renames the keys of an official UM-MAE state dict.
+
+    Args:
+        state: of the pretraining or of the fine-tuning network, Swin or PVT.
+
+    Returns:
+        The state dict of a ``MaskedImageModel`` with ``UMMAENeck``, or of an
+        ``ImageClassifier`` with ``NormedPooling`` and ``head.fc``, and what
+        became of each key. Tensors are the given ones, or views of them.
+
+    Raises:
+        ValueError: learned positions that are no square grid; numbers of
+            blocks that the file has no room for.
+    """
+    numbers = [re.match(r'blocks\.(\d+)\.(downsample)?', key) for key in state]
+    found = [number for number in numbers if number]
+    starts = {int(number[1]) for number in found if number[2]}
+    last = max((int(number[1]) for number in found), default=-1)
+    # Each block has tensors: a larger number would only cost memory.
+    if last >= len(state):
+        raise ValueError(f'block {last} in a file of {len(state)} tensors')
+    # (stage, index in it) of each block, in order.
+    places: list[tuple[int, int]] = []
+    for block in range(last + 1):
+        stage, index = places[-1] if places else (0, -1)
+        new = block in starts
+        places.append((stage + 1, 0) if new else (stage, index + 1))
+    learned = 'mask_token' not in state and 'pos_embed' in state
+    renamed, report = _key_map(places, learned).to_ours(state)
+    for key, value in renamed.items():
+        if '.position_bias.' in key:
+            renamed[key] = value.flatten(1) if value.ndim == 4 else value
+        elif key == _LEARNED[1]:
+            count = value.size(1) if value.ndim == 3 else 0
+            side = round(count**0.5)
+            if not count or side**2 != count:
+                raise ValueError(
+                    f'pos_embed of shape {tuple(value.shape)} holds no '
+                    f'square grid of positions'
+                )
+            renamed[key] = value.unflatten(1, (side, side))[0]
+    return renamed, report
+
+
+def to_official_um_mae(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Renames our keys for the official code.
+
+    Args:
+        state: of a ``MaskedImageModel`` with ``UMMAENeck``, or of an
+            ``ImageClassifier`` with ``NormedPooling``; the backbone a
+            ``MIMSwin`` with log-coordinate biases or a ``MIMPVT`` with
+            pooling reduction.
+
+    Returns:
+        The official state dict, without frozen positions, and what became of
+        each key. Tensors are the given ones, or views of them.
+    """
+    blocks = {
+        (int(found[1]), int(found[2]))
+        for key in state
+        if (found := _OUR_BLOCK.match(key))
+    }
+    renamed, report = _key_map(sorted(blocks), learned=True).to_theirs(state)
+    for key, value in renamed.items():
+        if '.posmlp.' in key:
+            four = value.ndim == 2
+            renamed[key] = value[..., None, None] if four else value
+        elif key == _LEARNED[0]:
+            renamed[key] = value.flatten(0, 1)[None]
+    return renamed, report
+
+
+def _key_map(places: list[tuple[int, int]], learned: bool) -> KeyMap:
+    """Templates for blocks at such places.
+
+    Args:
+        places: (stage, index in it) of each block, in order.
+        learned: positions are a parameter, not a frozen table.
+    """
+    pairs = []
+    for block, (stage, index) in enumerate(places):
+        theirs = f'blocks.{block}.'
+        ours = f'backbone.stages.{stage}.'
+        if not index:
+            merging = 'downsample.{m}.{p}'
+            pairs.append((theirs + merging, ours + merging))
+        pairs += [
+            (theirs + their, f'{ours}blocks.{index}.{our}')
+            for their, our in _BLOCK_PAIRS
+        ]
+    last = max((stage for stage, _ in places), default=0)
+    pairs.append(('norm.{p}', f'backbone.norm{last}.{{p}}'))
+    if learned:
+        return KeyMap([*pairs, *_PAIRS, _LEARNED], _DROPS)
+    return KeyMap([*pairs, *_PAIRS], [_FROZEN, *_DROPS])

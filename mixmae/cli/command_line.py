@@ -1,0 +1,328 @@
+"""What the command-line tools share: configs, options, error messages."""
+
+import argparse
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mmengine.registry
+from mmengine.config import Config
+
+import mixmae
+from mixmae.config.config_error import ConfigError
+from mixmae.config.config_variables import (
+    RUN_KEYS,
+    VariableError,
+    is_variable,
+    with_variables,
+)
+from mixmae.config.data_paths import missing_data
+from mixmae.config.failure_report import (
+    EXIT_FAILURE,
+    end_after_the_others,
+    end_workers,
+    failure_line,
+    lost_others,
+    note_for_torchrun,
+    print_error,
+    removed_folder,
+)
+from mixmae.config.option_values import option_value
+from mixmae.config.pickled_data import refuse_pickled_data
+from mixmae.config.setup_errors import setup_error
+from mixmae.datasets.corrupt.data_error import DataError
+from mixmae.fileio.trust import add_trust_argument, set_trusted
+
+EXIT_CONFIG_ERROR = 2
+# In the environment: keep the traceback of every error.
+TRACEBACK = 'MIXMAE_TRACEBACK'
+PACKAGE = Path(mixmae.__file__).parent
+# Of a checkout there are the benchmarks, too.
+OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
+REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
+DICTS = (
+    'auto_scale_lr',
+    'default_hooks',
+    'env_cfg',
+    'log_processor',
+    'model',
+    'model_wrapper_cfg',
+    'optim_wrapper',
+    'randomness',
+    'strategy',
+    'test_cfg',
+    'test_dataloader',
+    'train_cfg',
+    'train_dataloader',
+    'val_cfg',
+    'val_dataloader',
+    'visualizer',
+)
+# What `read_config` has read in this process, for the message of an error
+# that comes from deep inside a library and does not know its config.
+_configs_read: list[Config] = []
+
+
+class OptionAction(argparse.Action):
+    """Reads ``KEY=VALUE`` pairs into a dictionary, by dotted key.
+
+    Raises:
+        ConfigError: One is none.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for pair in values:
+            key, equals, text = pair.partition('=')
+            if not equals or not all(key.split('.')):
+                raise ConfigError(
+                    f'{option_string} {pair}: must be KEY=VALUE, with dots '
+                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3; '
+                    f'a value with spaces must be in quotes'
+                )
+            try:
+                options[key] = option_value(text)
+            except ValueError as error:
+                raise ConfigError(f'{option_string} {key}={error}') from error
+        setattr(namespace, self.dest, options)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that training and testing have in common."""
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs and checkpoints (default: the one named in the '
+        'config, else ./work_dirs/<config name>)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionAction,
+        metavar='KEY=VALUE',
+        help='change settings of the config, e.g. '
+        'train_dataloader.batch_size=64 or key="[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes; without a GPU they talk by gloo',
+    )
+    parser.add_argument(
+        '--preflight-only',
+        action='store_true',
+        help='compare config, data, model and folder, print the table of '
+        'checks, and stop before the first iteration',
+    )
+    add_trust_argument(parser)
+    # torchrun sets LOCAL_RANK; older launchers and mim pass one of these.
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help=argparse.SUPPRESS,
+    )
+
+
+def known_keys(cfg: Config) -> set[str]:
+    """Names a top-level key of this config may have."""
+    return set(cfg) | RUN_KEYS
+
+
+def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
+    """Give settings and variables of a config other values.
+
+    Raises:
+        ConfigError: An option names no setting, or has no effect.
+    """
+    for option in options:
+        key = option.split('.')[0]
+        if key not in known_keys(cfg):
+            close = difflib.get_close_matches(key, known_keys(cfg), 1)
+            hint = f'; did you mean {close[0]}?' if close else ''
+            raise ConfigError(
+                f'--cfg-options {option}: {key} is no key of {cfg.filename}'
+                + hint
+            )
+    variables = {
+        option: value
+        for option, value in options.items()
+        if option.split('.')[0] in cfg
+        and is_variable(cfg, option.split('.')[0])
+    }
+    settings = {
+        option: value
+        for option, value in options.items()
+        if option not in variables
+    }
+    try:
+        cfg = with_variables(cfg, variables)
+        for option, value in settings.items():
+            _merge(cfg, option, value)
+    # A config is a program: with other values it may raise anything.
+    except Exception as error:
+        text = str(error.args[0] if isinstance(error, KeyError) else error)
+        if not isinstance(error, VariableError):
+            said = ' '.join(f'{key}={new!r}' for key, new in options.items())
+            text = f'{said}: {type(error).__name__}: {text}'
+        raise ConfigError(f'--cfg-options {text}') from error
+    return cfg
+
+
+def check_kinds(cfg: Config) -> None:
+    """Check that parts of a config are dicts, or lists of dicts.
+
+    Raises:
+        ConfigError: One is anything else.
+    """
+    for key in DICTS:
+        if not isinstance(cfg.get(key), (dict, type(None))):
+            raise ConfigError(f'{key}={cfg[key]!r} must be a dict')
+    hooks = cfg.get('custom_hooks')
+    if hooks is not None and not (
+        isinstance(hooks, (list, tuple))
+        and all(isinstance(hook, dict) for hook in hooks)
+    ):
+        raise ConfigError(f'custom_hooks={hooks!r} must be a list of dicts')
+
+
+def _merge(cfg: Config, option: str, value: Any) -> None:
+    """Merge an option, which may be an element of a list or tuple."""
+    place, _, last = option.rpartition('.')
+    parent: Any = cfg._cfg_dict
+    for name in place.split('.') if place else ():
+        if isinstance(parent, (list, tuple)) and name.isdecimal():
+            parent = parent[int(name)] if int(name) < len(parent) else None
+        else:
+            parent = parent.get(name) if isinstance(parent, dict) else None
+    if (
+        isinstance(parent, (list, tuple))
+        and last.isdecimal()
+        and int(last) < len(parent)
+        and not isinstance(value, dict)
+    ):
+        # MMEngine changes elements that are dicts only.
+        items = [*parent]
+        items[int(last)] = value
+        _merge(cfg, place, type(parent)(items))
+    else:
+        cfg.merge_from_dict({option: value})
+
+
+def read_config(args: argparse.Namespace) -> Config:
+    """Read ``args.config`` and apply the common arguments.
+
+    Raises:
+        ConfigError: If the file is missing or cannot be read as a config,
+            for whatever reason, or an option names no setting.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not Path(args.config).is_file():
+        raise ConfigError(f'there is no config file {args.config}')
+    try:
+        cfg = Config.fromfile(args.config)
+    # A config is a program: it may raise anything.
+    except Exception as error:
+        kind = type(error).__name__
+        raise ConfigError(
+            f'{args.config} cannot be read as a config: {kind}: {error}'
+        ) from error
+    options = args.cfg_options or {}
+    for name in ('launcher', 'work_dir'):
+        given = getattr(args, name, None)
+        if name in options and (name == 'launcher' or given is not None):
+            raise ConfigError(
+                f'--cfg-options {name}={options[name]} has no effect: '
+                f'--{name.replace("_", "-")} {given} decides'
+            )
+    if args.work_dir is not None and not args.work_dir.strip():
+        raise ConfigError('--work-dir must name a folder, got an empty name')
+    cfg = apply_options(cfg, options)
+    check_kinds(cfg)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    refuse_pickled_data(cfg)
+    _configs_read[:] = [cfg]
+    return cfg
+
+
+def is_config_error(error: BaseException) -> bool:
+    """Whether an exception blames the config rather than the program.
+
+    Our parts raise ``ValueError`` and ``FileNotFoundError`` for bad input
+    only; MMEngine's registry raises ``KeyError`` for unknown types and
+    ``TypeError`` where a part is built with arguments it does not have.
+    What is raised further down keeps its traceback.
+    """
+    # Bad data may come out of a loader's worker, far from our code.
+    if isinstance(error, (ConfigError, DataError)):
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return False
+    origin = Path(frames[-1].filename)
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return not OUR_FOLDERS.isdisjoint(origin.parents)
+    if isinstance(error, (KeyError, TypeError)):
+        return REGISTRY_FOLDER in origin.parents
+    return False
+
+
+def config_error_line(error: Exception) -> str | None:
+    """What is wrong in config, command line or files; None if nothing is."""
+    lines = [missing_data(error, cfg) for cfg in _configs_read]
+    text = next(filter(None, lines), None)
+    if text is None and is_config_error(error):
+        # str() of a KeyError would put the message in quotes; that of bad
+        # data drops the traceback that a loader's worker puts before it.
+        plain = isinstance(error, DataError) or not error.args
+        text = str(error if plain else error.args[0])
+    elif text is None:
+        text = setup_error(error, next(iter(_configs_read), None))
+        text = text and f'{text} ({TRACEBACK}=1 shows where)'
+    if text is None or isinstance(error, ConfigError):
+        return text if text is None else str(text)
+    return ' '.join(str(text).split())
+
+
+def run_tool(tool: Callable[[], None]) -> None:
+    """Run a tool; report what users can mend in one line.
+
+    Exits with status 2 for mistakes in configs, arguments and files, with 1
+    for a lack of memory, loaders that do not deliver, and other ranks that
+    are gone. Anything else keeps its traceback, and so does all of it if
+    ``MIXMAE_TRACEBACK`` is in the environment.
+    """
+    _configs_read.clear()
+    set_trusted(False)
+    try:
+        tool()
+    except Exception as error:
+        line = failure_line(error)
+        for cfg in _configs_read:
+            line = line or removed_folder(error, cfg.work_dir)
+        # Worse luck of its own may bring lost connections along.
+        if line is None and lost_others(error):
+            end_after_the_others(error)
+        status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE
+        line = line or config_error_line(error)
+        note_for_torchrun(line or f'{type(error).__name__}: {error}')
+        end_workers()
+        if line is None or os.environ.get(TRACEBACK):
+            raise
+        print_error(line)
+        sys.exit(status)

@@ -1,0 +1,111 @@
+"""Which of MMEngine's runners, or ours, trains a config."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.config.formatted_config import FormattedConfig
+from mixmae.registry import RUNNERS
+
+AUTOCAST = 'AutocastOptimWrapper'
+DEEPSPEED = 'DeepSpeedStrategy'
+# MMEngine imports it; gone in deepspeed 0.19.
+ONEBIT = Path('runtime/fp16/onebit')
+SHARDED_MODEL = 'FullyShardedModel'
+
+
+def _type(part: Any) -> str:
+    """The type of a part of a config, without its scope."""
+    kind = part.get('type', '') if isinstance(part, dict) else ''
+    return str(kind).split('.')[-1]
+
+
+def check_engine(cfg: Config) -> None:
+    """Says, before anything is built, which parts do not go together.
+
+    Raises:
+        ValueError: a strategy without ``FlexibleRunner``, or one whose
+            package is missing; a model that is split without the runner for
+            it; a static graph under accumulation; a setting that MMEngine
+            would pass over in silence.
+    """
+    runner = str(cfg.get('runner_type', 'Runner')).split('.')[-1]
+    strategy = cfg.get('strategy')
+    wrapper = cfg.get('model_wrapper_cfg') or {}
+    if strategy is not None and runner != 'FlexibleRunner':
+        raise ValueError(
+            f'strategy={_type(strategy)} is for FlexibleRunner, and '
+            f"runner_type is {runner}: set runner_type='FlexibleRunner', or "
+            f'take the strategy out'
+        )
+    if _type(strategy) == DEEPSPEED:
+        folder = _folder_of('deepspeed')
+        if folder is None or not (folder / ONEBIT).exists():
+            why = 'not installed' if folder is None else 'too new for MMEngine'
+            raise ValueError(
+                f'strategy={DEEPSPEED} needs the package deepspeed, which is '
+                f'{why}: pip install deepspeed==0.17.6 (or split the model by '
+                f'FullyShardedModel, which needs no package)'
+            )
+    if _type(wrapper) == SHARDED_MODEL and runner != 'ShardedRunner':
+        raise ValueError(
+            f'model_wrapper_cfg={SHARDED_MODEL} needs '
+            f"runner_type='mixmae.ShardedRunner', which draws the weights and "
+            f'writes the checkpoints of a model that is split; got {runner}'
+        )
+    if cfg.get('find_unused_parameters') and wrapper:
+        raise ValueError(
+            'find_unused_parameters=True is not looked at where there is a '
+            'model_wrapper_cfg: set '
+            'model_wrapper_cfg.find_unused_parameters=True instead'
+        )
+    if cfg.get('compile') and _type(cfg.get('optim_wrapper')) == AUTOCAST:
+        raise ValueError(
+            f'compile={cfg.compile} compiles the update with the step, which '
+            f'{AUTOCAST} does not allow: set '
+            f"default_hooks.compile=dict(type='mixmae.CompileHook') instead"
+        )
+    counts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if wrapper.get('static_graph') and counts > 1:
+        raise ValueError(
+            f'model_wrapper_cfg.static_graph=True and '
+            f'optim_wrapper.accumulative_counts={counts} do not go together: '
+            f'PyTorch takes the first micro-iteration, which exchanges '
+            f'nothing, for the graph; set static_graph=False'
+        )
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner that ``runner_type`` names; MMEngine's ``Runner`` without.
+
+    Raises:
+        ValueError: see ``check_engine``.
+    """
+    check_engine(cfg)
+    return RUNNERS.build(FormattedConfig.of(cfg))
+
+
+def drop_sharding(cfg: Config) -> None:
+    """Lets every rank hold the whole model, which a test has room for.
+
+    Loops of tests call parts of it, by themselves or on one rank.
+
+    Args:
+        cfg: its ``model_wrapper_cfg`` and ``runner_type`` are changed.
+    """
+    if _type(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
+        cfg.model_wrapper_cfg = None
+        cfg.runner_type = 'Runner'
+
+
+def _folder_of(package: str) -> Path | None:
+    """Where a package is, without importing it; None if nowhere."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent

@@ -1,0 +1,1 @@
+"""Reading configs, the data paths in them, one-line error reports."""

@@ -1,0 +1,237 @@
+"""Variables of a config file that are set from outside it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+from unittest.mock import patch
+
+from mmengine.config import Config
+from mmengine.runner import FlexibleRunner, Runner
+
+from mixmae.config.option_values import LITERALS
+
+# Keys that runners and tools read beside the arguments of the runners.
+EXTRA_KEYS = {
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'init_weights_for_test_or_val',
+    'model_wrapper_cfg',
+    'runner_type',
+    'strategy',
+    'sync_bn',
+}
+RUN_KEYS = frozenset(
+    {
+        *inspect.signature(Runner).parameters,
+        *inspect.signature(FlexibleRunner).parameters,
+        *EXTRA_KEYS,
+    }
+) - {'cfg'}
+
+
+class VariableError(ValueError):
+    """A variable cannot be set, or nothing of the run depends on it."""
+
+
+def is_variable(cfg: Mapping[str, Any], key: str) -> bool:
+    """Whether a top-level key is a variable that no runner reads."""
+    if key == 'data_preprocessor':
+        # The one within the model wins.
+        return 'data_preprocessor' in (cfg.get('model') or {})
+    return key not in RUN_KEYS
+
+
+def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
+    """Run a config file again with other values of its variables.
+
+    MMEngine merges options into the finished config, when the file has
+    already used its variables. Here a variable gets its value where the files
+    of the config assign it, so all that they derive from it follows.
+
+    Args:
+        cfg: The config as its file says.
+        options: New values, by dotted key that begins with a variable.
+
+    Raises:
+        VariableError: Nothing of the run depends on a variable.
+        KeyError, TypeError: A variable has no such entry.
+    """
+    grouped: dict[str, dict[str, Any]] = {}
+    for key, value in options.items():
+        grouped.setdefault(key.split('.')[0], {})[key] = value
+    said = cfg
+    assignments: dict[str, str] = {}
+    for name, values in grouped.items():
+        expected = Config({name: copy.deepcopy(cfg[name])})
+        expected.merge_from_dict(dict(values))
+        if expected[name] == cfg[name]:
+            continue
+        statements: list[str] = []
+        for key, value in values.items():
+            nested = _nested(key, value)[name]
+            statements += _statements(name, cfg[name], nested)
+        assignments[name] = '\n'.join(statements)
+        new = cfg
+        if cfg.filename and not Config._is_lazy_import(cfg.filename):
+            new = _run(said, assignments)
+        reached = new.get(name) == expected[name] and any(
+            new.get(key) != cfg.get(key)
+            for key in {*cfg, *new}
+            if not is_variable(cfg, key)
+        )
+        if not reached:
+            keys = ', '.join(settings_named(cfg, name))
+            raise VariableError(
+                f'{", ".join(values)}: {name} is a variable of '
+                f'{cfg.filename} that has no effect here'
+                + (f'; set {keys} instead' if keys else '')
+            )
+        cfg = new
+    return cfg
+
+
+def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
+    """Execute the config's files with statements behind assignments.
+
+    Args:
+        cfg: The config as its files say.
+        assignments: Statements by the name of the variable.
+    """
+    pending = dict(assignments)
+    substitute = Config._pre_substitute_base_vars
+
+    def insert(filename: str, target: str) -> dict:
+        # Called for each file: for one that inherits before its bases.
+        result = substitute(filename, target)
+        path = Path(target)
+        if path.suffix == '.py':
+            inserted = _Insertion(pending)
+            tree = inserted.visit(ast.parse(path.read_text('utf-8')))
+            path.write_text(ast.unparse(tree), 'utf-8')
+            for name in inserted.found:
+                # Bases may use the name for something else.
+                statements = pending.pop(name)
+                if statements.startswith('if '):
+                    pending[name] = statements
+                elif _is_literal(cfg[name]):
+                    same = f'if {name} == {_literal(cfg[name])}:\n'
+                    pending[name] = same + indent(statements, '    ')
+        return result
+
+    # MMEngine has nothing else between reading a file and its execution.
+    with patch.object(
+        Config, '_pre_substitute_base_vars', staticmethod(insert)
+    ):
+        return Config.fromfile(cfg.filename)
+
+
+class _Insertion(ast.NodeTransformer):
+    """Inserts statements behind the assignments of variables.
+
+    Args:
+        statements: By name of the variable.
+
+    Attributes:
+        found: Variables that are assigned.
+    """
+
+    def __init__(self, statements: Mapping[str, str]) -> None:
+        self.statements = statements
+        self.found: set[str] = set()
+
+    def _assigned(self, node: ast.AST) -> list[ast.AST]:
+        names = {
+            part.id
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+        }
+        inserted: list[ast.AST] = []
+        for name in sorted(names & set(self.statements)):
+            self.found.add(name)
+            inserted += ast.parse(self.statements[name]).body
+        return [node, *inserted]
+
+    def _kept(self, node: ast.AST) -> ast.AST:
+        """Functions and classes have variables of their own."""
+        return node
+
+    visit_Assign = visit_AnnAssign = visit_AugAssign = _assigned
+    visit_FunctionDef = visit_ClassDef = visit_Lambda = _kept
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split('.')):
+        value = {part: value}
+    return value
+
+
+def _statements(target: str, old: Any, new: Any) -> list[str]:
+    """Assignments that merge a value into a variable, as MMEngine would."""
+    if isinstance(new, dict) and isinstance(old, (dict, list)):
+        if isinstance(old, list):
+            inner: Any = {int(key): value for key, value in new.items()}
+            present: Any = dict(enumerate(old))
+        else:
+            inner, present = dict(new), old
+        if not inner.pop('_delete_', False):
+            found: list[str] = []
+            for key, value in inner.items():
+                place = f'{target}[{key!r}]'
+                found += _statements(place, present.get(key), value)
+            return found
+        new = inner
+    return [f'{target} = {_literal(new)}']
+
+
+def _literal(value: Any) -> str:
+    """Python expression of a value of an option."""
+    if isinstance(value, dict):
+        items = [f'{_literal(k)}: {_literal(v)}' for k, v in value.items()]
+        return f'{{{", ".join(items)}}}'
+    if isinstance(value, (list, tuple)):
+        text = ''.join(f'{_literal(item)}, ' for item in value)
+        return f'[{text}]' if isinstance(value, list) else f'({text})'
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float({str(value)!r})'
+    return repr(value)
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_literal, (*value, *value.values())))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_literal, value))
+    return isinstance(value, LITERALS)
+
+
+def settings_named(cfg: Config, name: str) -> list[str]:
+    """Dotted keys of a run that end with a variable's name, a few of them."""
+    keys = [
+        key
+        for top in cfg
+        if not is_variable(cfg, top)
+        for key in _keys_below(top, cfg[top])
+        if key.split('.')[-1] == name
+    ]
+    return keys[:6]
+
+
+def _keys_below(key: str, part: Any) -> Iterator[str]:
+    yield key
+    items: Any = ()
+    if isinstance(part, dict):
+        items = part.items()
+    elif isinstance(part, (list, tuple)):
+        items = enumerate(part)
+    for name, value in items:
+        yield from _keys_below(f'{key}.{name}', value)

@@ -1,0 +1,193 @@
+"""Failures that nobody here is to blame for, each in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import time
+from typing import NoReturn
+
+import torch
+
+from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
+
+EXIT_FAILURE = 1
+# Seconds in which the launcher sees the rank that failed first.
+PATIENCE = 5.0
+# No space, or no more of it for this user.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REMOVED = 'the folder was removed while the run was writing to it'
+KILLED = re.compile(
+    r'DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) '
+    r'(?:is killed by signal: ([\w ]+)|exited unexpectedly)'
+)
+TIMED_OUT = re.compile(r'DataLoader timed out after (\d+) seconds')
+# Of gloo, NCCL and PyTorch's stores.
+LOST = re.compile(
+    r'Connection closed by peer|Connection reset by peer|Broken pipe|'
+    r'Timed out waiting|Socket Timeout|Socket closed|NCCL communicator was '
+    r'aborted|wait timeout after|failed to (?:send|recv)|collective.*timeout',
+    re.IGNORECASE,
+)
+
+
+def failure_line(error: BaseException) -> str | None:
+    """What happened and what may help.
+
+    Returns:
+        One line, ``None`` for errors that need their traceback.
+    """
+    for one in _chain(error):
+        text = str(one)
+        killed = KILLED.search(text)
+        if killed:
+            return _killed(*killed.groups())
+        late = TIMED_OUT.search(text)
+        if late:
+            return (
+                f'no batch came from the data loader within {late[1]} s: a '
+                f'worker hangs, most often because the storage does not '
+                f'answer. If it is only slow, raise train_dataloader.timeout'
+            )
+        if isinstance(one, CheckpointWriteError):
+            return text
+        if isinstance(one, OSError) and one.errno in FULL:
+            return (
+                f'the disk is full: {text}; the checkpoints are whole: make '
+                f'room, or name another --work-dir, and go on with --resume'
+            )
+        if isinstance(one, torch.OutOfMemoryError):
+            return (
+                f'the GPU has not enough memory: {text.splitlines()[0]} '
+                f'Lower train_dataloader.batch_size, or use --amp. With '
+                f'mixmae.UpdateSampler, optim_wrapper.accumulative_counts=2 '
+                f'makes up for half the batch size'
+            )
+        if isinstance(one, MemoryError) or "can't allocate memory" in text:
+            return (
+                f'the machine has not enough memory: {text or "MemoryError"}; '
+                f'lower batch_size or num_workers of the data loaders'
+            )
+    return None
+
+
+def removed_folder(error: BaseException, folder: str) -> str | None:
+    """What happened to a run whose work folder, or a part of it, is gone.
+
+    Args:
+        error: That stopped the run.
+        folder: Its work folder.
+    """
+    folder = os.path.abspath(folder)
+    for one in _chain(error):
+        path = os.path.abspath(str(getattr(one, 'filename', None) or ''))
+        below = path.startswith(folder + os.sep)
+        gone = not os.path.isdir(os.path.dirname(path))
+        if isinstance(one, FileNotFoundError) and below and gone:
+            return f'{folder}: {REMOVED}; begin anew, or bring it back'
+    return None
+
+
+def lost_others(error: BaseException) -> bool:
+    """Whether another rank is gone, and this one only noticed."""
+    return ranks() > 1 and any(LOST.search(str(one)) for one in _chain(error))
+
+
+def ranks() -> int:
+    """How many processes train together, as their launcher says."""
+    return int(os.environ.get('WORLD_SIZE', '1') or 1)
+
+
+def print_error(text: str) -> None:
+    """Print errors, one a line, on stderr; of several ranks with the rank."""
+    rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
+    for line in text.splitlines():
+        print(f'error: {rank}{line}', file=sys.stderr, flush=True)
+
+
+def note_for_torchrun(text: str) -> None:
+    """Leaves a message that torchrun shows in its report."""
+    path = os.environ.get('TORCHELASTIC_ERROR_FILE')
+    if not path or os.path.exists(path):
+        return
+    about = {'py_callstack': text, 'timestamp': str(int(time.time()))}
+    with contextlib.suppress(OSError), open(path, 'w') as file:
+        json.dump({'message': {'message': text, 'extraInfo': about}}, file)
+
+
+def end_process(text: str, status: int) -> NoReturn:
+    """Ends at once, from any thread, although others of it may hang."""
+    print_error(text)
+    note_for_torchrun(text.splitlines()[0])
+    _end_now(status)
+
+
+def end_after_the_others(error: BaseException) -> NoReturn:
+    """Ends a rank that lost another one, but lets that one be seen first.
+
+    A launcher takes whoever ends first for the cause, and ends the others.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    print_error(
+        f'another rank is gone ({first[:200]}). The cause is the first error '
+        f'above; if there is none, that rank was killed, most likely for '
+        f'want of memory (see dmesg)'
+    )
+    time.sleep(PATIENCE)
+    _end_now(EXIT_FAILURE)
+
+
+def end_workers() -> None:
+    """Kills loaders' workers, for which the end would wait; some hang."""
+    children = multiprocessing.active_children()
+    if not children:
+        return
+    # PyTorch's handler would take them for lost ones and say so; only the
+    # main thread may take it away.
+    before = None
+    with contextlib.suppress(ValueError):
+        before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for child in children:
+        child.kill()
+    for child in children:
+        # One that waits for a dead disk cannot even be killed.
+        child.join(1)
+    if before is not None and not any(one.is_alive() for one in children):
+        signal.signal(signal.SIGCHLD, before)
+
+
+def _end_now(status: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    end_workers()
+    os._exit(status)
+
+
+def _killed(pids: str, name: str | None) -> str:
+    how = f'was killed by {name}' if name else 'ended unexpectedly'
+    causes = 'most likely the machine ran out of memory (see dmesg)'
+    if name and 'Bus' in name:
+        causes = 'most likely /dev/shm is full (docker: --shm-size)'
+    elif name and 'Segmentation' in name:
+        causes = 'a library for images crashed on a file'
+    return (
+        f'a worker of the data loader (process {pids}) {how}: {causes}; '
+        f'lower train_dataloader.num_workers or batch_size; --resume goes on'
+    )
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        # "raise ... from None" says that what was before does not matter.
+        before = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or before
+    return found

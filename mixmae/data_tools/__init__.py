@@ -1,0 +1,1 @@
+"""Tools for data sets; a training imports none of them."""

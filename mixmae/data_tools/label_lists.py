@@ -1,0 +1,194 @@
+"""Turns the lists of iNaturalist and Places into one form.
+
+Written are ``meta/train.txt`` and ``meta/val.txt`` in the folder of the set,
+one line ``<path> <label>`` per image, the path relative to that folder, labels
+from 0: what mmpretrain's ``CustomDataset`` reads with ``ann_file``. The images
+stay where their archives put them.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mixmae.data_tools.verification.known_sets import KNOWN_SETS
+from mixmae.datasets.coco_annotations import read_coco
+from mixmae.fileio.safe_path import path_fault
+
+SPLITS = ('train', 'val')
+# Where the archive of Places205 puts its images.
+PLACES205_IMAGES = 'data/vision/torralba/deeplearning/images256'
+PLACES365_SIZES = ('256', 'large')
+PLACES365_LISTS = {
+    'train': 'places365_train_standard.txt',
+    'val': 'places365_val.txt',
+}
+Entry = tuple[str, int]
+
+
+def inaturalist(root: Path, split: str, year: str) -> Iterator[Entry]:
+    """Entries of ``<split><year>.json``: the category id is the label."""
+    path = root / f'{split}{year}.json'
+    content = read_coco(path)
+    try:
+        names = {
+            image['id']: image['file_name'] for image in content['images']
+        }
+        for annotation in content['annotations']:
+            yield names[annotation['image_id']], annotation['category_id']
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path}: an entry is incomplete or names an unknown image '
+            f'({type(error).__name__}: {error}); download it again'
+        ) from None
+
+
+def places205(root: Path, split: str) -> Iterator[Entry]:
+    """Entries of ``trainvalsplit_places205/<split>_places205.csv``."""
+    name = f'{split}_places205.csv'
+    path = _find(root, name, 'trainvalsplit_places205')
+    for image, label in _lines(path):
+        yield _below(PLACES205_IMAGES, image), label
+
+
+def places365(
+    root: Path, split: str, size: str | None = None
+) -> Iterator[Entry]:
+    """Entries of the lists of Places365-Standard.
+
+    Args:
+        root: folder of the set.
+        split: train or val.
+        size: which images, ``256`` or ``large``; those that are there if
+            None.
+    """
+    path = _find(root, PLACES365_LISTS[split], 'filelist_places365-standard')
+    # The archive's own name, and the one that torchvision gives it.
+    forms = ['data_{}', 'data_{}_standard'] if split == 'train' else ['val_{}']
+    sizes = [size] if size else list(PLACES365_SIZES)
+    names = [form.format(s) for s in sizes for form in forms]
+    there = [name for name in names if (root / name).is_dir()]
+    if len(there) != 1:
+        found = ' and '.join(there) or f'none of {", ".join(names)}'
+        raise ValueError(
+            f'{root}: holds {found}; '
+            + ('say which by --size' if there else 'unpack the images there')
+        )
+    for image, label in _lines(path):
+        # The list of training images has paths from the root: /a/airfield/…
+        yield _below(there[0], image.removeprefix('/')), label
+
+
+READERS: dict[str, Callable[..., Iterator[Entry]]] = {
+    'inaturalist2018': lambda root, split: inaturalist(root, split, '2018'),
+    'inaturalist2019': lambda root, split: inaturalist(root, split, '2019'),
+    'places205': places205,
+    'places365': places365,
+}
+
+
+def write_lists(
+    kind: str, root: Path, size: str | None = None
+) -> dict[str, int]:
+    """Writes both lists; nothing is replaced before both are complete.
+
+    Args:
+        kind: one of ``READERS``.
+        root: folder of the set.
+        size: of the images of Places365, see ``places365``.
+
+    Returns:
+        The number of images of each split.
+
+    Raises:
+        ValueError: the official lists are missing or broken, or ``size``
+            does not apply.
+    """
+    if kind not in READERS:
+        raise ValueError(
+            f'kind must be one of {", ".join(READERS)}, got {kind!r}'
+        )
+    options = {}
+    if size is not None:
+        if kind != 'places365' or size not in PLACES365_SIZES:
+            raise ValueError(
+                f'size is for places365, and one of '
+                f'{", ".join(PLACES365_SIZES)}; got {size!r} for {kind}'
+            )
+        options['size'] = size
+    if not root.is_dir():
+        raise ValueError(f'{root}: no such folder')
+    classes = KNOWN_SETS[kind].classes
+    lists = {
+        split: _checked(READERS[kind](root, split, **options), classes, split)
+        for split in SPLITS
+    }
+    folder = root / 'meta'
+    folder.mkdir(exist_ok=True)
+    written = [_write_beside(folder, entries) for entries in lists.values()]
+    for split, temporary in zip(lists, written):
+        os.replace(temporary, folder / f'{split}.txt')
+    return {split: len(entries) for split, entries in lists.items()}
+
+
+def _below(folder: str, name: str) -> str:
+    """The name in a folder; a bad name as it is, for ``_checked``."""
+    return f'{folder}/{name}' if path_fault(name) is None else name
+
+
+def _checked(
+    entries: Iterator[Entry], classes: int, split: str
+) -> list[Entry]:
+    checked = []
+    for name, label in entries:
+        fault = path_fault(name)
+        if fault is None and (
+            not isinstance(label, int) or not 0 <= label < classes
+        ):
+            fault = f'{name}: label {label!r} is not from 0 to {classes - 1}'
+        if fault is not None:
+            raise ValueError(f'{split}: {fault}; download the list again')
+        checked.append((name, label))
+    if not checked:
+        raise ValueError(f'{split}: the list is empty; download it again')
+    return checked
+
+
+def _find(root: Path, name: str, folder: str) -> Path:
+    """A list in the folder of its archive, or beside it."""
+    for path in (root / folder / name, root / name):
+        if path.is_file():
+            return path
+    raise ValueError(
+        f'{root}: neither {folder}/{name} nor {name}; unpack the archive of '
+        f'lists there'
+    )
+
+
+def _lines(path: Path) -> Iterator[Entry]:
+    text = path.read_text(encoding='utf-8', errors='replace')
+    # Not splitlines(), which takes other characters for line breaks.
+    for number, line in enumerate(text.split('\n'), 1):
+        if not line.strip():
+            continue
+        name, _, label = line.strip().rpartition(' ')
+        if not name or not label.isdecimal():
+            raise ValueError(
+                f'{path}, line {number}: {line[:200]!r} is not a path and a '
+                f'label; download the list again'
+            )
+        yield name, int(label)
+
+
+def _write_beside(folder: Path, entries: list[Entry]) -> str:
+    """A complete list under a temporary name."""
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix='.list-')
+    try:
+        with os.fdopen(handle, 'w', encoding='utf-8') as file:
+            file.writelines(f'{name} {label}\n' for name, label in entries)
+        # mkstemp's files are private; a list is as public as its folder.
+        os.chmod(temporary, 0o644)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return temporary

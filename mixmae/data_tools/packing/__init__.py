@@ -1,0 +1,1 @@
+"""Packing of images into tar shards."""

@@ -1,0 +1,103 @@
+"""How images are packed, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import PIL
+
+from mixmae.data_tools.packing.pack_source import PackSource
+from mixmae.data_tools.packing.shrinking import QUALITY
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile
+from mixmae.datasets.images.image_decoding import ImageDecoding
+from mixmae.datasets.images.image_file import PLAIN
+
+MEBIBYTE = 2**20
+# Of a tar file with a small image in it.
+MIN_BYTES = 20480
+
+
+@dataclass(frozen=True)
+class PackSettings:
+    """How images are packed.
+
+    Attributes:
+        short_side: images are made this small, in pixels; None for no change.
+        quality: of JPEGs that are made smaller, 1 to 95.
+        shard_bytes: that a shard may have.
+        shuffle: seed of a fixed order; None for that of the source.
+        decoding: how those that are made smaller become 8-bit RGB.
+
+    Raises:
+        ValueError: one is out of range, or has no effect.
+    """
+
+    short_side: int | None = None
+    quality: int = QUALITY
+    shard_bytes: int = 256 * MEBIBYTE
+    shuffle: int | None = None
+    decoding: ImageDecoding = PLAIN
+
+    def __post_init__(self) -> None:
+        if self.short_side is None and self.decoding != PLAIN:
+            raise ValueError(
+                'value_range, extra_band and background are for images that '
+                'are made smaller: without a short side all keep their bytes'
+            )
+        if self.short_side is not None and self.short_side < 1:
+            raise ValueError(
+                f'short_side must be at least 1 pixel, or None to keep all '
+                f'as they are, got {self.short_side}'
+            )
+        if not 1 <= self.quality <= 95:
+            raise ValueError(
+                f'quality must be from 1 to 95, got {self.quality}'
+            )
+        if self.shard_bytes < MIN_BYTES:
+            raise ValueError(
+                f'a shard must be allowed {MIN_BYTES} bytes at least, got '
+                f'{self.shard_bytes}'
+            )
+
+    def made(self, source: PackSource) -> dict[str, Any]:
+        """What tells the result from another: noted in the index."""
+        made = asdict(self) | {'source': source.digest()}
+        if self.decoding == PLAIN:
+            # As in the index of older versions.
+            del made['decoding']
+        # Tuples are lists in JSON, and this is compared with an index.
+        made = json.loads(json.dumps(made))
+        if self.short_side is not None:
+            # Another version may write other bytes.
+            made['pillow'] = PIL.__version__
+        return made
+
+
+@dataclass
+class PackReport:
+    """What was packed.
+
+    Attributes:
+        images: how many.
+        shards: how many.
+        size: of the shards, in bytes.
+        shrunk: images that were made smaller, in this call.
+        found: images that an earlier call had packed.
+        dotted: names with more than one dot, which WebDataset would take for
+            long suffixes.
+        bad: files that could not be packed, relative to the source.
+        unsupported: counts of sound files among them that cannot become
+            8-bit RGB, in this call, by what they declare.
+    """
+
+    images: int = 0
+    shards: int = 0
+    size: int = 0
+    shrunk: int = 0
+    found: int = 0
+    dotted: int = 0
+    bad: list[BadFile] = field(default_factory=list)
+    unsupported: Counter[str] = field(default_factory=Counter)

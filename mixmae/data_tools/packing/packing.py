@@ -1,0 +1,314 @@
+"""Packs images into shards.
+
+While it works, everything is in ``OUT.partial``, where each complete shard
+has a table of its own beside it; what was killed goes on after the last of
+these. The folder gets its name when all is there:
+
+    OUT/shard-00000.tar, ...    the images
+    OUT/index.npz               a ``SampleTable``
+    OUT/bad_files.txt           what could not be packed, if there is any
+    OUT/SHA256SUMS              of all these, as ``sha256sum`` writes it
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import functools
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from mixmae.data_tools.packing.pack_settings import PackReport, PackSettings
+from mixmae.data_tools.packing.pack_source import PackSource
+from mixmae.data_tools.packing.shrinking import shrink
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    BadFile,
+    read_bad_files,
+    write_bad_files,
+)
+from mixmae.datasets.packed.sample_table import (
+    INDEX,
+    JOURNAL,
+    SampleTable,
+    read_table,
+)
+from mixmae.datasets.packed.shard_file import (
+    EncodedImage,
+    shard_name,
+    write_shard,
+)
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.checksummed_write import digest_of, write_text_durably
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
+from mixmae.fileio.regular_file import own_file
+
+SUMS = 'SHA256SUMS'
+BAD_FILES = 'bad_files.txt'
+PART = '.part.npz'
+
+
+def pack(
+    source: PackSource,
+    out: Path,
+    settings: PackSettings,
+    workers: int = 0,
+    progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+) -> PackReport:
+    """Writes the images of a source into shards below ``out``.
+
+    The same files in the same order, settings and version of Pillow give the
+    same bytes, whatever the number of workers and interruptions.
+
+    Args:
+        source: what to pack.
+        out: the folder to make; its parent is made if need be.
+        settings: how.
+        workers: processes that read and shrink; 0 or 1 for this one alone.
+        progress: is told how many files are done, of how many, and a note.
+
+    Raises:
+        ValueError: there is something else at ``out``; other files or
+            settings were begun with; no file can be packed; a worker was
+            killed, or the disk is full. What is done stays.
+    """
+    if workers < 0:
+        raise ValueError(f'workers must be 0 or more, got {workers}')
+    if settings.shuffle is not None:
+        source = source.shuffled(settings.shuffle)
+    made = settings.made(source)
+    if os.path.lexists(out):
+        return _found(out, made)
+    partial = out.with_name(out.name + '.partial')
+    try:
+        with _begun(partial, made):
+            packing = _Packing(source, partial, settings, made)
+            packing.run(workers, progress)
+            partial.rename(out)
+            (out / JOURNAL).unlink()
+    except OSError as error:
+        raise ValueError(
+            f'{error.filename or partial}: {error.strerror or error}; the '
+            f'same command goes on after the last complete shard in {partial}'
+        ) from error
+    except LostWorkerError:
+        raise ValueError(
+            'a process that reads images was killed, for want of memory '
+            'perhaps; take fewer workers (the same command goes on after the '
+            'last complete shard)'
+        ) from None
+    return packing.report
+
+
+def _found(out: Path, made: dict[str, Any]) -> PackReport:
+    """The report on what is there already, if it is the same."""
+    try:
+        table = read_table(out / INDEX)
+    except (FileNotFoundError, ValueError):
+        table = None
+    if table is None or table.made != made:
+        raise ValueError(
+            f'{out} exists, and is not what these files and settings would '
+            f'be packed to; remove it, or name another folder'
+        )
+    size = sum(shard.size for shard in table.shards)
+    report = PackReport(len(table), len(table.shards), size, found=len(table))
+    if (out / BAD_FILES).is_file():
+        report.bad = read_bad_files(out / BAD_FILES)
+    return report
+
+
+@contextmanager
+def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
+    """Holds the folder of an unfinished pack, a new or an old one."""
+    journal = partial / JOURNAL
+    if partial.is_symlink():
+        raise ValueError(f'{partial} is a symbolic link; remove it')
+    if partial.exists() and not journal.exists() and os.listdir(partial):
+        raise ValueError(
+            f'{partial} exists and was not made by pack.py; move it away'
+        )
+    partial.mkdir(parents=True, exist_ok=True)
+    with open(journal, 'a+', encoding='utf-8', opener=own_file) as file:
+        _lock(file.fileno(), partial)
+        file.seek(0)
+        text = file.read()
+        noted = json.dumps(made, sort_keys=True)
+        if text and text != noted:
+            raise ValueError(
+                f'{partial} was begun from other files or with other '
+                f'settings; remove it to begin anew, or go on with those'
+            )
+        if not text:
+            file.write(noted)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            yield
+        finally:
+            if os.path.exists(partial) and os.listdir(partial) == [JOURNAL]:
+                # Nothing that could be gone on from.
+                journal.unlink()
+                partial.rmdir()
+
+
+def _lock(handle: int, partial: Path) -> None:
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise ValueError(
+                f'another process packs into {partial} just now; wait for '
+                f'it, or name another folder'
+            ) from None
+        # File systems without locks: nothing is written there but whole
+        # files, and both would write the same.
+
+
+class _Packing:
+    """The work on one folder."""
+
+    def __init__(
+        self,
+        source: PackSource,
+        partial: Path,
+        settings: PackSettings,
+        made: dict[str, Any],
+    ) -> None:
+        self.source = source
+        self.partial = partial
+        self.settings = settings
+        self.made = made
+        self.report = PackReport()
+        # Detail of the first file that could not be packed, in this call.
+        self.first_fault = ''
+        # The next file of the source: all before it are in shards, or bad.
+        self.next = 0
+
+    def run(
+        self, workers: int, progress: Callable[[int, int, str], None]
+    ) -> None:
+        """Goes on after the shards that are there."""
+        if (self.partial / SUMS).is_file():
+            # The last thing to be written.
+            return self._say(read_table(self.partial / INDEX))
+        tables = self._complete()
+        noted = len(self.report.bad)
+        self.report.found = sum(len(table) for table in tables)
+        images = self._images(workers, progress)
+        image = next(images, None)
+        while image is not None:
+            path = self.partial / shard_name(len(tables))
+            table, image = write_shard(
+                path, chain([image], images), self.settings.shard_bytes
+            )
+            state = dict(next=self.next, bad=self.report.bad[noted:])
+            noted = len(self.report.bad)
+            self._note(path, replace(table, made=state))
+            tables.append(table)
+        if not tables:
+            first = self.report.bad[0]
+            raise ValueError(
+                f'none of the {len(self.source.names)} files can be packed; '
+                f'the first, {escape(first.path)}, is: {first.cause}'
+                + (f' ({self.first_fault})' if self.first_fault else '')
+            )
+        self._finish(tables)
+
+    def _images(
+        self, workers: int, progress: Callable[[int, int, str], None]
+    ) -> Iterator[EncodedImage]:
+        """What can be packed of the files from the next one on."""
+        names, labels = self.source.names, self.source.labels
+        function = functools.partial(
+            shrink,
+            short_side=self.settings.short_side,
+            quality=self.settings.quality,
+            decoding=self.settings.decoding,
+        )
+        first = self.next
+        paths = [
+            os.path.join(self.source.folder, name) for name in names[first:]
+        ]
+        contents = parallel_map(function, paths, workers)
+        for index, content in enumerate(contents, first):
+            if content.cause:
+                self.report.bad.append(BadFile(content.cause, names[index]))
+                if content.cause == 'unsupported':
+                    self.report.unsupported[content.kind] += 1
+                self.first_fault = self.first_fault or content.detail
+            else:
+                self.next = index
+                self.report.shrunk += content.shrunk
+                label = None if labels is None else labels[index]
+                yield EncodedImage(names[index], content.data, label)
+            bad = len(self.report.bad)
+            progress(index + 1, len(names), f'{bad} bad' if bad else '')
+        self.next = len(names)
+
+    def _note(self, path: Path, table: SampleTable) -> None:
+        part = part_of(path)
+        with atomic_write(part) as partial, partial.open('wb') as file:
+            table.save(file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _complete(self) -> list[SampleTable]:
+        """Tables of the shards that are there; what follows is removed."""
+        tables: list[SampleTable] = []
+        while True:
+            path = self.partial / shard_name(len(tables))
+            try:
+                table = read_table(part_of(path))
+                if path.stat().st_size != table.shards[0].size:
+                    break
+            except (FileNotFoundError, ValueError):
+                break
+            self.next = table.made['next']
+            self.report.bad += [BadFile(*bad) for bad in table.made['bad']]
+            tables.append(table)
+        keep = {shard_name(number) for number in range(len(tables))}
+        for path in self.partial.glob('*shard-*'):
+            if path.name.removesuffix(PART) not in keep:
+                path.unlink()
+        return tables
+
+    def _finish(self, tables: list[SampleTable]) -> None:
+        table = SampleTable.joined(tables, self.source.classes, self.made)
+        index = self.partial / INDEX
+        with atomic_write(index) as partial, partial.open('wb') as file:
+            table.save(file)
+            file.flush()
+            os.fsync(file.fileno())
+        sums = {shard.name: shard.sha256 for shard in table.shards}
+        sums[INDEX] = digest_of(index)
+        if self.report.bad:
+            bad_files = self.partial / BAD_FILES
+            write_bad_files(bad_files, self.report.bad, 'not packed')
+            sums[BAD_FILES] = digest_of(bad_files)
+        lines = [f'{sum_}  {name}\n' for name, sum_ in sorted(sums.items())]
+        write_text_durably(self.partial / SUMS, ''.join(lines))
+        self._say(table)
+
+    def _say(self, table: SampleTable) -> None:
+        for path in self.partial.glob(f'*{PART}'):
+            path.unlink()
+        if (self.partial / BAD_FILES).is_file():
+            self.report.bad = read_bad_files(self.partial / BAD_FILES)
+        self.report.images = len(table)
+        self.report.dotted = sum(
+            name.rpartition(b'/')[2].count(b'.') > 1 for name in table.names
+        )
+        self.report.shards = len(table.shards)
+        self.report.size = sum(shard.size for shard in table.shards)
+
+
+def part_of(shard: Path) -> Path:
+    """Where the table of one shard stands until all are there."""
+    return shard.with_name(shard.name + PART)

@@ -1,0 +1,228 @@
+"""Opens many image files side by side and says what each holds."""
+
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.images.image_decoding import ImageDecoding
+from mixmae.datasets.images.image_file import (
+    ANY_SIZE,
+    PLAIN,
+    ImageLimits,
+    opened_image,
+    read_image,
+)
+from mixmae.datasets.images.image_kind import ImageKind
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
+
+# What to do about a file, where another copy of it would not help.
+ADVICE = {
+    'unreadable': 'mend its permissions or the disk',
+    'too large': 'make it smaller, or leave it out',
+    'too small': 'leave it out',
+}
+DECODE = ('all', 'sample', 'none')
+SAMPLE = 1000
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How the files of a set are looked into.
+
+    Attributes:
+        decode: open ``all`` files, a ``sample`` of 1,000 evenly spread over
+            each split, or ``none``.
+        workers: processes that open files; 0 or 1 for this one alone.
+        progress: whether to draw a bar on stderr.
+        decoding: How samples become 8-bit RGB, as in the config.
+
+    Raises:
+        ValueError: decode or workers are out of their range.
+    """
+
+    decode: str = 'sample'
+    workers: int = 0
+    progress: bool = False
+    decoding: ImageDecoding = PLAIN
+
+    def __post_init__(self) -> None:
+        if self.decode not in DECODE:
+            raise ValueError(
+                f'decode must be one of {", ".join(DECODE)}, '
+                f'got {self.decode!r}'
+            )
+        if self.workers < 0:
+            raise ValueError(f'workers must be 0 or more, got {self.workers}')
+
+    def choose(self, count: int) -> list[int]:
+        """Which of ``count`` files to open, in ascending order."""
+        if self.decode == 'none':
+            return []
+        if self.decode == 'all' or count <= SAMPLE:
+            return list(range(count))
+        return [index * count // SAMPLE for index in range(SAMPLE)]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file holds.
+
+    Attributes:
+        width: in pixels, after the EXIF orientation; 0 if unknown.
+        height: in pixels, likewise.
+        fault: why it cannot be used; None if it can.
+        values: for label maps, each value and how many pixels have it.
+        cause: one of ``CAUSES`` if it cannot be used, else ''.
+        kind: What the file declares; ``None`` of label maps, and of files
+            that cannot be used.
+        refused: For the cause 'unsupported', what the file declares.
+        sample_values, clipped, animated, transparent: see ``ImageContent``.
+    """
+
+    width: int = 0
+    height: int = 0
+    fault: str | None = None
+    values: tuple[tuple[int, int], ...] = ()
+    cause: str = ''
+    kind: ImageKind | None = None
+    refused: str = ''
+    sample_values: tuple[float, float] | None = None
+    clipped: float = 0.0
+    animated: bool = False
+    transparent: bool = False
+
+    @property
+    def problem(self) -> tuple[str, str]:
+        """Heading of the fault of a picture, and a text with advice."""
+        if self.cause == 'unsupported':
+            return 'unsupported image', f'{self.fault}'
+        kind = 'broken image'
+        if self.cause in ADVICE:
+            return kind, f'{self.fault}; {ADVICE[self.cause]}'
+        return kind, f'{self.fault}; unpack or download it again'
+
+
+def inspect_image(
+    path: str,
+    limits: ImageLimits = ANY_SIZE,
+    decoding: ImageDecoding = PLAIN,
+    content: bytes | None = None,
+) -> Inspection:
+    """Reads a picture completely, as the loader of a run does."""
+    with warnings.catch_warnings():
+        # Odd EXIF data is no matter here; bombs are errors of their own, and
+        # ``ImageNotes`` says what a loader warns of.
+        warnings.simplefilter('ignore')
+        try:
+            found = read_image(
+                path, limits, decoding=decoding, content=content
+            )
+        except CorruptImageError as error:
+            return faulty(error)
+    height, width = found.pixels.shape[:2]
+    return Inspection(
+        width,
+        height,
+        kind=found.kind,
+        sample_values=found.values,
+        clipped=found.clipped,
+        animated=found.animated,
+        transparent=found.transparent,
+    )
+
+
+def inspect_label_map(path: str) -> Inspection:
+    """Reads a label map completely, and counts its values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            with opened_image(path) as image:
+                return _label_map(image)
+        except CorruptImageError as error:
+            return faulty(error)
+
+
+def faulty(error: CorruptImageError) -> Inspection:
+    """Inspection of a file that cannot be used."""
+    detail = ' '.join(error.detail.split())
+    fault = f'{error.cause} ({detail})' if detail else error.cause
+    return Inspection(fault=fault, cause=error.cause, refused=error.kind)
+
+
+def inspect_images(
+    paths: Sequence[Path], opening: Opening, title: str
+) -> Iterator[tuple[int, Inspection]]:
+    """The chosen ones of some pictures: index in ``paths`` and content."""
+    look = functools.partial(inspect_image, decoding=opening.decoding)
+    return _inspect_chosen(look, paths, opening, title)
+
+
+def inspect_label_maps(
+    paths: Sequence[Path], opening: Opening, title: str
+) -> Iterator[tuple[int, Inspection]]:
+    """The chosen ones of some label maps: index in ``paths`` and content."""
+    return _inspect_chosen(inspect_label_map, paths, opening, title)
+
+
+def _inspect_chosen(
+    inspect: Callable[[str], Inspection],
+    paths: Sequence[Path],
+    opening: Opening,
+    title: str,
+) -> Iterator[tuple[int, Inspection]]:
+    chosen = opening.choose(len(paths))
+    names = [str(paths[index]) for index in chosen]
+    # None: only on a terminal, so that logs stay readable.
+    hidden = None if opening.progress else True
+    bar = tqdm(total=len(chosen), desc=title, unit='file', disable=hidden)
+    with bar:
+        for index, found in zip(chosen, inspected(inspect, names, opening)):
+            yield index, found
+            bar.update()
+
+
+def inspected(
+    inspect: Callable[[str], Inspection],
+    names: Sequence[str],
+    opening: Opening,
+) -> Iterator[Inspection]:
+    """What ``inspect`` finds in files, in their order.
+
+    Args:
+        inspect: can be pickled.
+        names: of the files, all of which are opened.
+        opening: how many processes work on it.
+
+    Raises:
+        ValueError: one of the processes was killed.
+    """
+    try:
+        yield from parallel_map(inspect, names, opening.workers)
+    except LostWorkerError as error:
+        raise ValueError(
+            f'a process that opens images was killed, for want of memory '
+            f'perhaps, not long after {escape(names[error.args[0]])}; take '
+            f'fewer workers or a limit of pixels'
+        ) from None
+
+
+def _label_map(image: Image.Image) -> Inspection:
+    # Colours of a palette do not matter, its indices are the labels.
+    if image.mode not in ('L', 'P', '1'):
+        fault = (
+            f'mode {image.mode}, not one value of 8 bits per pixel; save it '
+            f'as a grey or a palette image'
+        )
+        return Inspection(*image.size, fault)
+    counts = np.bincount(np.asarray(image, np.uint8).ravel())
+    values = np.flatnonzero(counts)
+    pairs = zip(values.tolist(), counts[values].tolist())
+    return Inspection(*image.size, None, tuple(pairs))

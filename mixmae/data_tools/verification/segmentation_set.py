@@ -1,0 +1,262 @@
+"""Pictures with label maps, in ADE20K's layout."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import (
+    Inspection,
+    Opening,
+    inspect_images,
+    inspect_label_maps,
+)
+from mixmae.data_tools.verification.image_notes import ImageNotes
+from mixmae.data_tools.verification.known_sets import KnownSet
+from mixmae.data_tools.verification.split_counts import compare_count
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_listing import list_folder, list_images
+
+LISTED_VALUES = 8
+
+
+@dataclass(frozen=True)
+class LabelValues:
+    """Which values label maps may have.
+
+    Attributes:
+        num_classes: how many classes there are; None for any value.
+        reduce_zero_label: whether 0 is ignored and the classes count from 1,
+            as in ADE20K.
+        ignore_index: the value of pixels to ignore.
+
+    Raises:
+        ValueError: num_classes is out of its range.
+    """
+
+    num_classes: int | None = None
+    reduce_zero_label: bool = False
+    ignore_index: int = 255
+
+    def __post_init__(self) -> None:
+        if self.num_classes is not None and not 1 <= self.num_classes <= 256:
+            raise ValueError(
+                f'num_classes must be 1 to 256, got {self.num_classes}'
+            )
+
+    @property
+    def largest(self) -> int:
+        """The largest value of a class in the files."""
+        assert self.num_classes is not None
+        return self.num_classes - (0 if self.reduce_zero_label else 1)
+
+    def ill(self, inspection: Inspection) -> list[tuple[int, int]]:
+        """Values that are not allowed, and how many pixels have them."""
+        if self.num_classes is None:
+            return []
+        return [
+            (value, count)
+            for value, count in inspection.values
+            if value > self.largest and value != self.ignore_index
+        ]
+
+
+def known_values(root: Path) -> LabelValues | None:
+    """What ``classes.json`` or ``classes.txt`` in a folder says.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    path = root / 'classes.json'
+    if path.is_file():
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+            count = len(content['classes'])
+            reduced = bool(content.get('reduce_zero_label', False))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f'{path}: no list of classes ({error})') from None
+        return LabelValues(count, reduced)
+    path = root / 'classes.txt'
+    if path.is_file():
+        lines = path.read_text(encoding='utf-8').split('\n')
+        return LabelValues(sum(bool(line.strip()) for line in lines))
+    return None
+
+
+def verify_segmentation(
+    root: Path,
+    findings: Findings,
+    opening: Opening,
+    values: LabelValues,
+    known: KnownSet | None = None,
+    subset: bool = False,
+) -> None:
+    """Looks at ``root/{images,annotations}/<split>/``.
+
+    Each image needs a label map of the same stem and size, a PNG, with
+    values that are allowed.
+
+    Args:
+        root: folder of the set.
+        findings: where to report.
+        opening: which files to open.
+        values: the values allowed.
+        known: names of the splits and published figures, if any.
+        subset: whether fewer images are fine.
+    """
+    if known is not None:
+        splits = list(known.images)
+    elif (root / 'images').is_dir():
+        folders = sorted((root / 'images').iterdir())
+        splits = [f.name for f in folders if f.is_dir() and f.name[0] != '.']
+    else:
+        splits = []
+    if not splits:
+        findings.problem(
+            'missing folder',
+            f'{root}: expected are {root}/images/<split>/ with images and '
+            f'{root}/annotations/<split>/ with their label maps',
+        )
+    for split in splits:
+        _verify_split(root, split, findings, opening, values)
+        if known is not None and not subset:
+            folder = root / 'images' / split
+            if folder.is_dir():
+                count = len(list_images(str(folder), SUFFIXES))
+                compare_count(findings, known, split, count)
+
+
+def _verify_split(
+    root: Path,
+    split: str,
+    findings: Findings,
+    opening: Opening,
+    values: LabelValues,
+) -> None:
+    folders = [root / part / split for part in ('images', 'annotations')]
+    missing = [folder for folder in folders if not folder.is_dir()]
+    for folder in missing:
+        inner = sorted(root.glob('*/images'))
+        hint = f'; did you mean {inner[0].parent}?' if inner else ''
+        findings.problem(
+            'missing folder',
+            f'{folder}: no such folder; unpack the archive again (images and '
+            f'label maps have folders of the same name){hint}',
+        )
+    if missing:
+        return
+    images = _by_stem(folders[0], SUFFIXES, findings)
+    maps = _by_stem(folders[1], ('.png',), findings)
+    for stem in sorted(images.keys() - maps.keys()):
+        findings.problem(
+            'missing label map',
+            f'{images[stem]}: has no label map {folders[1] / stem}.png; '
+            f'unpack the archive again, or remove the image',
+        )
+    for stem in sorted(maps.keys() - images.keys()):
+        findings.problem(
+            'missing image',
+            f'{maps[stem]}: has no image {folders[0] / stem}.jpg (or of '
+            f'another suffix); unpack the archive again, or remove the map',
+        )
+    findings.fact(f'{split}: {len(images):,} images, {len(maps):,} label maps')
+    stems = sorted(images.keys() & maps.keys())
+    _open_pairs(
+        [images[stem] for stem in stems],
+        [maps[stem] for stem in stems],
+        split,
+        findings,
+        opening,
+        values,
+    )
+
+
+def _by_stem(
+    folder: Path, suffixes: tuple[str, ...], findings: Findings
+) -> dict[str, Path]:
+    """Files by their path in the folder without its suffix."""
+    listing = list_folder(str(folder), suffixes)
+    for note in listing.notes():
+        findings.note(f'{folder}: {note}')
+    return {name.rpartition('.')[0]: folder / name for name in listing.files}
+
+
+def _open_pairs(
+    images: list[Path],
+    maps: list[Path],
+    split: str,
+    findings: Findings,
+    opening: Opening,
+    values: LabelValues,
+) -> None:
+    pictures = inspect_images(images, opening, f'{split}, images')
+    # One after the other, so that each has all workers and a bar of its own.
+    seen = dict(pictures)
+    notes = ImageNotes(opening.decoding)
+    for picture in seen.values():
+        notes.add(picture)
+    for line in notes.lines():
+        findings.note(f'{split}: {line}')
+    used: set[int] = set()
+    for index, found in inspect_label_maps(maps, opening, f'{split}, maps'):
+        used |= {value for value, _ in found.values}
+        _compare_pair(
+            images[index], maps[index], seen[index], found, findings, values
+        )
+    if seen:
+        findings.fact(
+            f'{split}: {len(seen):,} pairs opened; values in the label maps: '
+            f'{_spans(sorted(used)) or "none"}'
+        )
+
+
+def _compare_pair(
+    image: Path,
+    label_map: Path,
+    picture: Inspection,
+    labels: Inspection,
+    findings: Findings,
+    values: LabelValues,
+) -> None:
+    if picture.fault is not None:
+        heading, text = picture.problem
+        findings.problem(heading, f'{image}: {text}')
+    if labels.fault is not None:
+        findings.problem(
+            'broken label map', f'{label_map}: {labels.fault}; replace it'
+        )
+    if picture.fault is not None or labels.fault is not None:
+        return
+    sizes = [f'{c.width} x {c.height} px' for c in (labels, picture)]
+    if sizes[0] != sizes[1]:
+        findings.problem(
+            'label map of another size',
+            f'{label_map}: is of {sizes[0]} (width x height), its image '
+            f'{image} of {sizes[1]}; replace one of them',
+        )
+    ill = values.ill(labels)
+    if ill:
+        shown = [f'{value} in {count} pixels' for value, count in ill]
+        more = len(shown) - LISTED_VALUES
+        findings.problem(
+            'label out of range',
+            f'{label_map}: has value {", ".join(shown[:LISTED_VALUES])}'
+            + (f' and {more} more' if more > 0 else '')
+            + f'; allowed are 0 to {values.largest} and '
+            f'{values.ignore_index}: correct the map or the number of '
+            f'classes',
+        )
+
+
+def _spans(values: list[int]) -> str:
+    """Ascending numbers with runs drawn together: 0 to 10, 255."""
+    spans: list[list[int]] = []
+    for value in values:
+        if spans and value == spans[-1][1] + 1:
+            spans[-1][1] = value
+        else:
+            spans.append([value, value])
+    return ', '.join(
+        str(first) if first == last else f'{first} to {last}'
+        for first, last in spans
+    )

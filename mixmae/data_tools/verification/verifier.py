@@ -1,0 +1,183 @@
+"""Looks at a data set of any kind this toolbox has recipes for."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mixmae.data_tools.verification.class_folders import (
+    open_pictures,
+    verify_class_folders,
+)
+from mixmae.data_tools.verification.coco_set import (
+    verify_coco,
+    verify_coco_file,
+    verify_coco_format,
+)
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.image_lists import verify_image_lists
+from mixmae.data_tools.verification.known_sets import KNOWN_SETS
+from mixmae.data_tools.verification.segmentation_set import (
+    LabelValues,
+    known_values,
+    verify_segmentation,
+)
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_listing import list_folder
+
+LISTED = ('inaturalist2018', 'inaturalist2019', 'places205', 'places365')
+# The value ADE20K's challenge keeps for nothing at all, and its classes.
+ADE_VALUES = LabelValues(num_classes=150, reduce_zero_label=True)
+KINDS = {
+    **{name: known.title for name, known in KNOWN_SETS.items()},
+    'class-folders': '{train,val}/<class>/ with images of your own',
+    'coco-format': 'annotations/instances_<split>.json and <split>/',
+    'segmentation': '{images,annotations}/<split>/ with label maps',
+    'image-folder': 'images without labels, at any depth',
+    'scenes': 'the embedded scenes of make_scenes.py',
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to look at, and how.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        root: folder of the set.
+        opening: which files to open.
+        subset: whether a part of the published images is fine.
+        values: values of label maps (``segmentation`` only); None for what
+            ``classes.json`` or ``classes.txt`` in the folder say.
+        annotations: an annotation file (``coco-format`` only) for those
+            below ``root``.
+        images: its folder of images.
+
+    Raises:
+        ValueError: the kind is unknown, the folder is missing, or options
+            of another kind are given.
+    """
+
+    kind: str
+    root: Path
+    opening: Opening = field(default_factory=Opening)
+    subset: bool = False
+    values: LabelValues | None = None
+    annotations: Path | None = None
+    images: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(
+                f'kind must be one of {", ".join(KINDS)}, got {self.kind!r}'
+            )
+        if not self.root.is_dir():
+            raise ValueError(f'{self.root}: no such folder')
+        if self.values is not None and self.kind != 'segmentation':
+            raise ValueError(
+                f'values of label maps can be given for segmentation only, '
+                f'not for {self.kind}'
+            )
+        pair = (self.annotations, self.images)
+        if pair != (None, None) and self.kind != 'coco-format':
+            raise ValueError(
+                f'annotations and images can be named for coco-format only, '
+                f'not for {self.kind}'
+            )
+        if pair.count(None) == 1:
+            raise ValueError('name both annotations and images, or neither')
+
+
+def verify(request: Request, findings: Findings) -> None:
+    """Looks at a data set and reports what it finds.
+
+    Raises:
+        ValueError: the folder is not of the kind asked for, so that nothing
+            can be said about it.
+    """
+    kind, root, opening = request.kind, request.root, request.opening
+    known = KNOWN_SETS.get(kind)
+    if kind == 'imagenet':
+        compared = None if request.subset else known
+        verify_class_folders(root, findings, opening, compared, wordnet=True)
+    elif known is not None and kind in LISTED:
+        verify_image_lists(
+            root, kind, findings, opening, known, request.subset
+        )
+    elif known is not None and kind == 'coco':
+        verify_coco(root, findings, opening, known, request.subset)
+    elif known is not None and kind == 'ade20k':
+        verify_segmentation(
+            root, findings, opening, ADE_VALUES, known, request.subset
+        )
+    elif kind == 'class-folders':
+        verify_class_folders(root, findings, opening)
+    elif kind == 'coco-format':
+        _verify_coco_format(request, findings)
+    elif kind == 'segmentation':
+        values = request.values or known_values(root)
+        if values is None:
+            findings.note(
+                f'{root}: has no classes.json or classes.txt, and no number '
+                f'of classes was given: any label passes'
+            )
+        verify_segmentation(root, findings, opening, values or LabelValues())
+    elif kind == 'image-folder':
+        _verify_image_folder(root, findings, opening)
+    else:
+        _verify_scenes(root, findings, opening)
+
+
+def _verify_coco_format(request: Request, findings: Findings) -> None:
+    if request.annotations is None or request.images is None:
+        verify_coco_format(request.root, findings, request.opening)
+    else:
+        verify_coco_file(
+            request.annotations, request.images, findings, request.opening
+        )
+
+
+def _verify_image_folder(
+    root: Path, findings: Findings, opening: Opening
+) -> None:
+    listing = list_folder(str(root), SUFFIXES)
+    paths = [root / name for name in listing.files]
+    for note in listing.notes():
+        findings.note(f'{root}: {note}')
+    findings.fact(f'images: {len(paths):,} below {root}')
+    if not paths:
+        findings.problem(
+            'no images',
+            f'{root}: no images; those of suffix {", ".join(SUFFIXES)} are '
+            f'looked for, at any depth',
+        )
+    open_pictures(paths, 'images', findings, opening)
+
+
+def _verify_scenes(root: Path, findings: Findings, opening: Opening) -> None:
+    """All layouts in a folder of the embedded scenes, and their counts."""
+    path = root / 'scenes.json'
+    try:
+        record = json.loads(path.read_text(encoding='utf-8'))
+        settings = record['settings']
+        formats, files = settings['formats'], int(record['files'])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path}: no record of scenes ({type(error).__name__}); write '
+            f'them with tools/dataset_converters/make_scenes.py {root}'
+        ) from None
+    count = sum(p.is_file() for p in root.rglob('*')) - 1
+    if count != files:
+        findings.problem(
+            'count of files',
+            f'{root}: {count:,} files, {files:,} were written; call '
+            f'tools/dataset_converters/make_scenes.py again',
+        )
+    if 'imagenet' in formats:
+        verify_class_folders(root / 'imagenet', findings, opening)
+    if 'coco' in formats:
+        verify_coco_format(root / 'coco', findings, opening)
+    if 'ade' in formats:
+        folder = root / 'ade'
+        values = known_values(folder) or LabelValues()
+        verify_segmentation(folder, findings, opening, values)

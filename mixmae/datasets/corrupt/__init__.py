@@ -1,0 +1,1 @@
+"""Corrupt files: detection, fallback samples, lists."""

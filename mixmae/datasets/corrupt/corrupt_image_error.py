@@ -1,0 +1,68 @@
+"""The error of an image file that cannot be used, and what may ail one."""
+
+from mixmae.datasets.corrupt.data_error import DataError
+from mixmae.fileio.escaped_path import escape
+
+# One word for each cause, wherever it is met: in the log of a run, in its
+# bad_files.txt, and in the report of verify_images.py. The order counts: a
+# run keeps the causes of its files as numbers.
+CAUSES = {
+    'missing': 'there is no such file (any more), or a link leads nowhere',
+    'unreadable': 'the system refuses to read it: permissions, a failing disk',
+    'empty': 'it has no bytes',
+    'no image': 'its content is of no format that is read here',
+    'truncated': 'it ends before the image does',
+    'damaged': 'the decoder gives up on what is in it',
+    'too large': 'it has more pixels than are allowed',
+    'too small': 'it has a side shorter than is allowed',
+    'wrong sum': 'its bytes are not those that were packed into its shard',
+    'unsupported': 'it is sound, but cannot become 8-bit RGB without loss',
+}
+
+
+class CorruptImageError(DataError):
+    """An image file that cannot be used.
+
+    Args:
+        path: the file.
+        cause: one of ``CAUSES``.
+        detail: what more is known, for the message.
+        kind: for 'unsupported', what the header of the file declares.
+    """
+
+    def __init__(
+        self, path: str, cause: str = '', detail: str = '', kind: str = ''
+    ) -> None:
+        # All arguments go to the base class, so that it can be pickled. A
+        # loader's worker hands it on with one argument, its traceback.
+        super().__init__(path, cause, detail, kind)
+        self.kind = kind
+        self.path = path
+        self.cause = cause
+        self.detail = detail
+
+    def __str__(self) -> str:
+        if not self.cause:
+            marker = f'{type(self).__name__}: '
+            return self.path.rpartition(marker)[2].strip()
+        detail = ' '.join(self.detail.split())
+        return f'cannot read image {escape(self.path)}: {self.cause}' + (
+            f' ({detail})' if detail else ''
+        )
+
+
+def unsupported(
+    path: str, what: str, advice: str, kind: str | None = None
+) -> CorruptImageError:
+    """Error of a sound file of a kind that is not decoded.
+
+    Args:
+        path: The file.
+        what: What it holds.
+        advice: What to do.
+        kind: ``what`` without that which differs from file to file.
+    """
+    detail = f'{what}; {advice}' if advice else what
+    return CorruptImageError(
+        path, 'unsupported', detail, what if kind is None else kind
+    )

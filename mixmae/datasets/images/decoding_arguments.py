@@ -1,0 +1,51 @@
+"""Command-line arguments of ``ImageDecoding``."""
+
+from __future__ import annotations
+
+import argparse
+
+from mixmae.datasets.images.image_decoding import (
+    EXTRA_BANDS,
+    WHITE,
+    ImageDecoding,
+)
+
+
+def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say how files become 8-bit RGB."""
+    group = parser.add_argument_group(
+        'decoding', 'as in LoadImage of the config (docs/data.md)'
+    )
+    group.add_argument(
+        '--value-range',
+        nargs=2,
+        type=float,
+        metavar=('LOW', 'HIGH'),
+        help='sample values of black and white, for images of more than 8 '
+        'bits, signed ones and floats (default: what the file declares)',
+    )
+    group.add_argument(
+        '--extra-band',
+        choices=[choice for choice in EXTRA_BANDS if choice],
+        help='a band beside the colours is transparency, or ignored '
+        '(default: what the file declares)',
+    )
+    group.add_argument(
+        '--background',
+        nargs=3,
+        type=int,
+        default=WHITE,
+        metavar=('R', 'G', 'B'),
+        help='colour below transparent pixels (default: white)',
+    )
+
+
+def decoding_of(args: argparse.Namespace) -> ImageDecoding:
+    """The settings that a command line gives.
+
+    Raises:
+        ValueError: One is out of range.
+    """
+    return ImageDecoding(
+        tuple(args.background), args.extra_band, args.value_range
+    )

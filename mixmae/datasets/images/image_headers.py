@@ -1,0 +1,132 @@
+"""Kind of an image file, read from its header without decoding it."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import BinaryIO
+
+from mixmae.datasets.images.image_kind import ImageKind
+from mixmae.datasets.images.jpeg2000_header import is_jpeg2000, jpeg2000_kind
+from mixmae.datasets.images.jpeg_header import START, unusual_frame
+from mixmae.datasets.images.tiff_header import is_tiff, tiff_kind
+
+HEAD = 1024
+PNG = b'\x89PNG\r\n\x1a\n'
+# PNG 1.2, section 4.1.1: colour model, bands, transparency.
+PNG_COLOURS = {
+    0: ('grey', 1, ''),
+    2: ('RGB', 3, ''),
+    3: ('palette', 1, ''),
+    4: ('grey', 2, 'straight'),
+    6: ('RGB', 4, 'straight'),
+}
+PPM = re.compile(rb'P([2356])\s+\d+\s+\d+\s+(\d+)\s')
+# Formats of images that are not decoded here, by their first bytes.
+OTHER_FORMATS = (
+    (b'\xff\x0a', 'JPEG XL'),
+    (b'\x00\x00\x00\x0cJXL ', 'JPEG XL'),
+    (b'8BPS', 'Photoshop'),
+    (b'\x76\x2f\x31\x01', 'OpenEXR'),
+    (b'#?R', 'Radiance HDR'),
+    (b'SIMPLE  =', 'FITS'),
+    (b'\x89HDF', 'HDF5'),
+    (b'\x93NUMPY', 'NumPy'),
+    (b'DDS ', 'DirectDraw'),
+    (b'qoif', 'QOI'),
+    (b'\x00\x00\x01\x00', 'icon'),
+    (b'P7\n', 'PAM'),
+    (b'PF\n', 'PFM in colour'),
+    (b'FUJIFILMCCD-RAW', 'raw camera'),
+    (b'IIRO', 'raw camera'),
+    (b'IIRS', 'raw camera'),
+    (b'IIU\x00', 'raw camera'),
+)
+# Major brands of ISO base media files.
+BRANDS = {
+    b'heic': 'HEIC', b'heix': 'HEIC', b'heim': 'HEIC', b'heis': 'HEIC',
+    b'hevc': 'HEIC', b'hevx': 'HEIC', b'mif1': 'HEIF', b'msf1': 'HEIF',
+    b'avif': 'AVIF', b'avis': 'AVIF', b'crx ': 'raw camera',
+}  # fmt: skip
+
+
+def declared_kind(file: BinaryIO) -> ImageKind | None:
+    """Kind of the image in a file.
+
+    Args:
+        file: The file; its position is changed.
+
+    Returns:
+        ``None`` of formats of which Pillow's mode says all, and of damaged
+        headers.
+    """
+    file.seek(0)
+    head = file.read(HEAD)
+    try:
+        if head.startswith(PNG):
+            return _png_kind(head)
+        if is_tiff(head):
+            return tiff_kind(file)
+        if is_jpeg2000(head):
+            return jpeg2000_kind(file)
+        return _ppm_kind(head)
+    except (EOFError, KeyError, IndexError, struct.error):
+        return None
+
+
+def other_format(head: bytes) -> str:
+    """Name of an image format that is not decoded here, else ''.
+
+    Args:
+        head: The first ``HEAD`` bytes of a file.
+    """
+    if head[4:8] == b'ftyp':
+        return BRANDS.get(head[8:12], '')
+    if head[128:132] == b'DICM':
+        return 'DICOM'
+    names = (name for start, name in OTHER_FORMATS if head.startswith(start))
+    return next(names, '')
+
+
+def undecoded(file: BinaryIO) -> str:
+    """What a sound file holds that Pillow refuses to open.
+
+    Args:
+        file: The file; its position is changed.
+
+    Returns:
+        '' of files that are damaged, or no images.
+    """
+    kind = declared_kind(file)
+    if kind is not None and kind.format in ('TIFF', 'JPEG2000'):
+        unusual = kind.obstacle or kind.extra or kind.wide
+        return str(kind) if unusual else ''
+    file.seek(0)
+    head = file.read(HEAD)
+    if head.startswith(START):
+        frame = unusual_frame(head + file.read())
+        return f'JPEG, {frame}' if frame else ''
+    name = other_format(head)
+    return f'{name}, a format that is not read' if name else ''
+
+
+def _png_kind(head: bytes) -> ImageKind:
+    bits, number = head[24], head[25]
+    colours, bands, alpha = PNG_COLOURS[number]
+    return ImageKind(
+        'PNG', colours, bands, bits, alpha=alpha, white=2**bits - 1
+    )
+
+
+def _ppm_kind(head: bytes) -> ImageKind | None:
+    """Kind of a grey or colour PPM: its header names the value of white."""
+    if head[:1] != b'P':
+        return None
+    if head[:3] == b'Pf\n':
+        return ImageKind('PPM', 'grey', 1, 32, 'float')
+    found = PPM.match(re.sub(rb'#[^\n]*\n', b'\n', head))
+    if found is None:
+        return None
+    colours, bands = ('RGB', 3) if found[1] in b'36' else ('grey', 1)
+    white = int(found[2])
+    return ImageKind('PPM', colours, bands, white.bit_length(), white=white)

@@ -1,0 +1,125 @@
+"""Steps between a decoded image and 8-bit RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import cv2
+import numpy as np
+from numpy import ndarray
+from PIL import Image, ImageOps
+
+from mixmae.datasets.corrupt.corrupt_image_error import unsupported
+from mixmae.datasets.images.image_kind import ImageKind
+
+ORIENTATION = 0x0112
+
+
+def eight_bit_rgb(
+    image: Image.Image, background: tuple[int, ...], dropped: bool
+) -> ndarray:
+    """RGB of an image whose samples have 8 bits or fewer."""
+    if image.mode == 'RGB' and 'transparency' not in image.info:
+        return np.asarray(image)
+    if image.mode == 'La':
+        image = image.convert('LA')
+    clear = image.mode.endswith(('A', 'a')) or 'transparency' in image.info
+    if dropped:
+        image.info.pop('transparency', None)
+        if image.mode == 'PA':
+            image = image.convert('RGBA')
+    elif clear:
+        image = image.convert('RGBA')
+        below = Image.new('RGBA', image.size, (*background, 255))
+        image = Image.alpha_composite(below, image)
+    return np.asarray(image.convert('RGB'))
+
+
+def wide_samples(
+    path: str,
+    image: Image.Image,
+    kind: ImageKind,
+    orientation: int,
+    read: Callable[[], bytes],
+) -> tuple[ndarray, ndarray | None]:
+    """Samples as the file has them, and transparency.
+
+    Returns:
+        (H, W) grey or (H, W, 3) RGB, and (H, W) of 0 to 1, if any.
+    """
+    if kind.bands == 1 and kind.format != 'PPM':
+        values = np.asarray(image)
+        if kind.format == 'JPEG2000':
+            # Pillow shifts samples to 16 bits.
+            values = values >> (16 - kind.bits)
+        elif kind.number == 'int' and kind.bits == 8:
+            # Pillow has no signed integers of 8 bits.
+            values = values.view(np.int8)
+        elif kind.number == 'uint' and kind.bits == 32:
+            # Nor unsigned ones of 32.
+            values = values.view(np.uint32)
+        clear = image.info.get('transparency')
+        alpha = None if clear is None else (values != clear).astype(float)
+        return values, alpha
+    # Of colours, Pillow keeps the upper 8 bits alone. OpenCV turns a TIFF
+    # upright, and leaves a PNG as it is.
+    encoded = np.frombuffer(read(), np.uint8)
+    found = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if found is not None and kind.format == 'PNG':
+        found = _turned(found, orientation)
+    if found is None or found.shape[:2] != image.size[::-1]:
+        raise unsupported(
+            path, f'{kind}, which OpenCV does not decode', 'convert it'
+        )
+    if found.ndim == 2:
+        return found, None
+    opacity = None
+    if found.shape[2] == 4:
+        opacity = found[..., 3] / np.iinfo(found.dtype).max
+    return found[..., 2::-1], opacity
+
+
+def scaled(samples: ndarray, low: float, high: float) -> ndarray:
+    """Sample values from low to high as uint8, rounded and clipped."""
+    table = samples.dtype.kind == 'u' and samples.dtype.itemsize <= 2
+    values = np.arange(65536) if table else samples.astype(np.float64)
+    scaled = (np.clip(values, low, high) - low) * 255 / (high - low)
+    # NaN stays NaN in all of these; it becomes black.
+    eight_bits = np.nan_to_num(np.round(scaled)).astype(np.uint8)
+    return eight_bits[samples] if table else eight_bits
+
+
+def composite(
+    pixels: ndarray,
+    alpha: ndarray,
+    kind: str,
+    background: tuple[int, ...],
+) -> ndarray:
+    """Pixels uint8 (H, W, 3) above a colour; alpha (H, W), 0 to 1."""
+    alpha = alpha[..., None]
+    above = pixels if kind == 'premultiplied' else pixels * alpha
+    mixed = above + np.array(background) * (1 - alpha)
+    return np.round(mixed.clip(0, 255)).astype(np.uint8)
+
+
+def turn_upright(image: Image.Image) -> int:
+    """Apply the EXIF orientation in place; return it."""
+    # Unreadable EXIF data says nothing about the pixels.
+    with suppress(Exception):
+        orientation = image.getexif().get(ORIENTATION, 1)
+        # In place, because a copy is made otherwise even of upright ones.
+        ImageOps.exif_transpose(image, in_place=True)
+        return orientation
+    return 1
+
+
+def _turned(values: ndarray, orientation: int) -> ndarray:
+    """Samples (H, W, ...) upright, from an EXIF orientation, 1 to 8."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values

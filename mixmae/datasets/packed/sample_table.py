@@ -1,0 +1,285 @@
+"""The index of shards: where each sample lies, in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+from mixmae.datasets.packed.name_list import NameList
+from mixmae.fileio.npz_file import read_arrays
+from mixmae.fileio.safe_path import path_fault
+
+# Index of a packed folder.
+INDEX = 'index.npz'
+# Beside it as long as packing is not complete.
+JOURNAL = 'packing.json'
+FORMAT = 1
+# Columns of the file and their types; each has one value per sample.
+COLUMNS = {
+    'shard': np.int32,
+    'offset': np.int64,
+    'size': np.int64,
+    'crc32': np.int64,
+    'label': np.int64,
+}
+
+
+class Shard(NamedTuple):
+    """A tar file.
+
+    Attributes:
+        name: of the file, below the folder of the index.
+        size: in bytes.
+        sha256: of the file, in hexadecimal digits; '' if unknown.
+        modified: time of the last change, ns, where the sum is unknown; 0
+            where it is known, so that an index depends on nothing else.
+    """
+
+    name: str
+    size: int
+    sha256: str = ''
+    modified: int = 0
+
+
+class Sample(NamedTuple):
+    """Where an encoded image lies.
+
+    Attributes:
+        shard: number of the shard.
+        name: of the image in it.
+        offset: of its first byte in the shard.
+        size: in bytes.
+        crc32: of these bytes; None if unknown.
+        label: index of its class; None if it has none.
+    """
+
+    shard: int
+    name: str
+    offset: int
+    size: int
+    crc32: int | None
+    label: int | None
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """All samples of a set of shards, in their order.
+
+    Attributes:
+        shards: the files.
+        names: of the samples.
+        columns: arrays (samples,), see ``COLUMNS``; -1 stands for None.
+        classes: names of the classes, if they have names.
+        made: how the shards were made.
+    """
+
+    shards: tuple[Shard, ...]
+    names: NameList
+    columns: dict[str, ndarray]
+    classes: tuple[str, ...] | None = None
+    made: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        shards: Sequence[Shard],
+        samples: Sequence[Sample],
+        classes: Sequence[str] | None = None,
+        made: dict[str, Any] | None = None,
+    ) -> SampleTable:
+        """A table of these samples."""
+        names = NameList.of(
+            sample.name.encode('utf-8', 'surrogateescape')
+            for sample in samples
+        )
+        columns = {}
+        for key, kind in COLUMNS.items():
+            values = [getattr(sample, key) for sample in samples]
+            known = [-1 if value is None else value for value in values]
+            columns[key] = np.array(known, kind)
+        return cls(
+            tuple(shards),
+            names,
+            columns,
+            None if classes is None else tuple(classes),
+            made or {},
+        )
+
+    @classmethod
+    def joined(
+        cls,
+        tables: Sequence[SampleTable],
+        classes: Sequence[str] | None = None,
+        made: dict[str, Any] | None = None,
+    ) -> SampleTable:
+        """The shards of several tables, one after the other."""
+        shards: list[Shard] = []
+        columns: dict[str, list[ndarray]] = {key: [] for key in COLUMNS}
+        for table in tables:
+            for key, parts in columns.items():
+                shift = len(shards) if key == 'shard' else 0
+                column = table.columns[key] + shift
+                parts.append(column.astype(COLUMNS[key]))
+            shards += table.shards
+        return cls(
+            tuple(shards),
+            NameList.joined(table.names for table in tables),
+            {key: np.concatenate(parts) for key, parts in columns.items()},
+            None if classes is None else tuple(classes),
+            made or {},
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def sample(self, index: int) -> Sample:
+        """Sample ``index``."""
+        shard, offset, size, crc32, label = (
+            int(self.columns[key][index]) for key in COLUMNS
+        )
+        return Sample(
+            shard,
+            self.names.text(index),
+            offset,
+            size,
+            None if crc32 < 0 else crc32,
+            None if label < 0 else label,
+        )
+
+    def path(self, index: int) -> str:
+        """Name of the shard, a slash, and the name in it."""
+        shard = self.shards[int(self.columns['shard'][index])]
+        return f'{shard.name}/{self.names.text(index)}'
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every sample has a label."""
+        return len(self) > 0 and bool((self.columns['label'] >= 0).all())
+
+    def save(self, file: BinaryIO) -> None:
+        """Writes it as a NumPy archive; the same table, the same bytes."""
+        about = dict(
+            format=FORMAT,
+            shards=[shard._asdict() for shard in self.shards],
+            classes=self.classes,
+            made=self.made,
+        )
+        text = json.dumps(about, sort_keys=True).encode()
+        arrays: dict[str, Any] = dict(
+            about=np.frombuffer(text, np.uint8),
+            names=self.names.blob,
+            name_ends=self.names.ends,
+            **self.columns,
+        )
+        np.savez(file, **arrays)
+
+
+def read_table(path: str | PathLike) -> SampleTable:
+    """The table in a file that ``SampleTable.save`` has written.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no such table, or a damaged one.
+    """
+    try:
+        # The archive has a checksum of each part, which is compared.
+        parts = read_arrays(path)
+        about = json.loads(parts.pop('about').tobytes())
+        if about['format'] != FORMAT:
+            raise ValueError(
+                f'it is of format {about["format"]}, this version of mixmae '
+                f'reads format {FORMAT}'
+            )
+        table = SampleTable(
+            tuple(Shard(**shard) for shard in about['shards']),
+            NameList(parts['names'], parts['name_ends']),
+            {key: parts[key] for key in COLUMNS},
+            None if about['classes'] is None else tuple(about['classes']),
+            dict(about['made']),
+        )
+        fault = _fault(table)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        fault = error.strerror or str(error)
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        fault = f'{type(error).__name__}: {error}'
+    if fault is not None:
+        raise ValueError(
+            f'{Path(path)} is no index of shards that can be used ({fault}); '
+            f'restore it, or pack the images again'
+        )
+    return table
+
+
+def _fault(table: SampleTable) -> str | None:
+    """What cannot be true of a table, None if it may be true."""
+    ends, blob = table.names.ends, table.names.blob
+    arrays = {'name_ends': (ends, np.int64), 'names': (blob, np.uint8)}
+    arrays |= {
+        key: (table.columns[key], kind) for key, kind in COLUMNS.items()
+    }
+    for key, (array, kind) in arrays.items():
+        if array.ndim != 1 or array.dtype != kind:
+            return f'{key} is of type {array.dtype}, shape {array.shape}'
+        if key != 'names' and len(array) != len(ends):
+            return f'{key} has {len(array)} values for {len(ends)} samples'
+    last = int(ends[-1]) if len(ends) else 0
+    outside = ((ends < 0) | (ends > len(blob))).any()
+    if outside or (np.diff(ends) < 0).any() or last != len(blob):
+        return 'name_ends and names do not fit each other'
+    shard, label = table.columns['shard'], table.columns['label']
+    if ((shard < 0) | (shard >= len(table.shards))).any():
+        return 'a sample lies in a shard that is not named'
+    for key in ('offset', 'size'):
+        if (table.columns[key] < 0).any():
+            return f'{key} is negative'
+    if table.classes is not None and (label >= len(table.classes)).any():
+        return f'a label is not below {len(table.classes)}'
+    for one in table.shards:
+        # bool is a kind of int.
+        numbers = type(one.size) is type(one.modified) is int
+        if not numbers or one.size < 0 or not isinstance(one.sha256, str):
+            return f'shard {one.name!r} has a size or a sum that is none'
+        fault = path_fault(one.name)
+        if fault is not None:
+            return fault
+    return _fault_of_places(table) or table.names.fault()
+
+
+def _fault_of_places(table: SampleTable) -> str | None:
+    """Which sample cannot lie where the table says, None if all may.
+
+    Only shards whose checksum is known are complete; of others, which may be
+    cut off, readers compare the size of the file.
+    """
+    ends = [
+        # No file is larger, and int64 holds no more.
+        min(one.size, 2**63 - 1) if one.sha256 else -1
+        for one in table.shards
+    ]
+    limit = np.array([*ends, -1], np.int64)[table.columns['shard']]
+    offset, size = table.columns['offset'], table.columns['size']
+    # offset + size may be too large for int64.
+    beyond = (offset > limit) | (size > limit - offset)
+    beyond &= (limit >= 0) & (size > 0)
+    if not beyond.any():
+        return None
+    index = int(np.flatnonzero(beyond)[0])
+    return (
+        f'sample {index} claims {int(size[index]):,} bytes from byte '
+        f'{int(offset[index]):,} on, and its shard has {int(limit[index]):,}'
+    )

@@ -1,0 +1,134 @@
+"""Reads single images out of shards."""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.images.image_diagnosis import SHORTAGES
+from mixmae.datasets.packed.sample_table import Sample, Shard
+from mixmae.fileio.regular_file import regular_file
+
+# Of a process, which has 1,024 on most systems; opening one costs little.
+OPEN_FILES = 64
+
+
+class ShardReader:
+    """The bytes of samples, by their place.
+
+    Files are opened when they are needed, by each process for itself, and
+    read at places (``pread``), without a position that could be shared.
+    Pickled, and in a forked process, a reader has no open files.
+
+    Args:
+        folder: of the shards.
+        shards: all of them.
+        check_sums: whether the CRC-32 of a sample is compared.
+    """
+
+    def __init__(
+        self, folder: str, shards: Sequence[Shard], check_sums: bool = True
+    ) -> None:
+        self.folder = folder
+        self.shards = tuple(shards)
+        self.check_sums = check_sums
+        self._open: OrderedDict[int, int] = OrderedDict()
+        self._process = os.getpid()
+
+    def read(self, sample: Sample) -> bytes:
+        """The encoded image of a sample.
+
+        Raises:
+            CorruptImageError: the shard is missing or ends too early, or
+                these are not the bytes that were packed.
+        """
+        path = self.path(sample)
+        try:
+            data = self._pread(sample)
+        except (FileNotFoundError, NotADirectoryError):
+            raise CorruptImageError(path, 'missing', 'no such shard') from None
+        except OSError as error:
+            if error.errno in SHORTAGES:
+                raise
+            detail = error.strerror or str(error)
+            raise CorruptImageError(path, 'unreadable', detail) from None
+        if len(data) < sample.size:
+            detail = f'{len(data)} of {sample.size} bytes are in the shard'
+            raise CorruptImageError(path, 'truncated', detail)
+        if not data:
+            raise CorruptImageError(path, 'empty')
+        if self.check_sums and sample.crc32 is not None:
+            found = zlib.crc32(data)
+            if found != sample.crc32:
+                detail = f'CRC-32 {found:08x}, packed was {sample.crc32:08x}'
+                raise CorruptImageError(path, 'wrong sum', detail)
+        return data
+
+    def path(self, sample: Sample) -> str:
+        """What a sample is called, in messages and lists."""
+        return os.path.join(self._file(sample.shard), sample.name)
+
+    def close(self) -> None:
+        """Closes all files; they are opened again if need be."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _file(self, shard: int) -> str:
+        return os.path.join(self.folder, self.shards[shard].name)
+
+    def _pread(self, sample: Sample) -> bytes:
+        try:
+            return _read_fully(self._handle(sample.shard), sample)
+        except OSError as error:
+            # A file that was replaced on a network file system.
+            if error.errno != errno.ESTALE:
+                raise
+        handle = self._open.pop(sample.shard, None)
+        # None if it could not even be opened.
+        if handle is not None:
+            os.close(handle)
+        return _read_fully(self._handle(sample.shard), sample)
+
+    def _handle(self, shard: int) -> int:
+        if self._process != os.getpid():
+            # Those of the parent; here they are copies.
+            self.close()
+            self._process = os.getpid()
+        handle = self._open.get(shard)
+        if handle is None:
+            handle = regular_file(self._file(shard), os.O_RDONLY)
+            self._open[shard] = handle
+            if len(self._open) > OPEN_FILES:
+                os.close(self._open.popitem(last=False)[1])
+        self._open.move_to_end(shard)
+        return handle
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {'_open': OrderedDict()}
+
+    def __del__(self) -> None:
+        if getattr(self, '_open', None):
+            self.close()
+
+
+def _read_fully(handle: int, sample: Sample) -> bytes:
+    """Up to ``sample.size`` bytes; fewer at the end of the file."""
+    # An index may claim any size, for which memory would be taken.
+    there = os.fstat(handle).st_size - sample.offset
+    size = min(sample.size, there)
+    if size <= 0:
+        return b''
+    data = os.pread(handle, size, sample.offset)
+    # A signal, or more than 2 GiB, may make a read a short one.
+    while data and len(data) < size:
+        rest = size - len(data)
+        more = os.pread(handle, rest, sample.offset + len(data))
+        if not more:
+            break
+        data += more
+    return data

@@ -1,0 +1,321 @@
+"""Finds the images in tar files that others have made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from mmengine.logging import print_log
+
+from mixmae.datasets.packed.sample_table import (
+    Sample,
+    SampleTable,
+    Shard,
+    read_table,
+)
+from mixmae.datasets.packed.shard_file import LABEL_SUFFIX
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.image_listing import list_folder
+from mixmae.fileio.listing_cache import TIME_STEP_NS
+from mixmae.fileio.private_folder import (
+    is_sealed,
+    seal,
+    temporary_folder,
+)
+from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import path_fault
+
+# Digits of any number of classes; what is longer is no label.
+MAX_LABEL = 16
+ZEROS = bytes(tarfile.BLOCKSIZE)
+# Bytes that no file has, and int64 can count.
+LARGEST = 2**62
+SEAL = 'seal'
+CACHE_FOLDER = 'mixmae-tar-index'
+
+
+def list_tars(folder: str) -> tuple[SampleTable, str | None]:
+    """The images in all tar files of a folder, or in one tar file.
+
+    Only the headers are read, and only once: the table is kept beside the
+    folder (in ``.NAME.mixmae_tars.npz``), or in the user's folder of
+    temporary files if nothing can be written there, and is true until a tar
+    comes, goes or changes. Only a table that this user has written is
+    believed.
+
+    An image is a member with the suffix of one; as WebDataset has it, a
+    member of the same name but for its suffix, ``.cls``, is its label. Names
+    have no sums in a tar, so damage is only seen by decoders.
+
+    Args:
+        folder: of the tars, at any depth, or a tar.
+
+    Returns:
+        The table, and the file that it is in (None if it is in none).
+
+    Raises:
+        ValueError: there is no tar, a file is none that can be read at
+            places, a name leads out of its folder, or no image is in them.
+    """
+    root, names = _tars(folder)
+    shards = [_shard(root, name) for name in names]
+    places = [_beside(folder), _temporary(folder)]
+    for place in filter(None, places):
+        known = _known(place, shards)
+        if known is not None:
+            _warn(known)
+            return known, place
+    started = time.time_ns()
+    _say(f'looking for images in {len(shards)} tar files of {folder}')
+    listings = [TarListing(os.path.join(root, shard.name)) for shard in shards]
+    tables = [
+        SampleTable.of([shard], listing.samples())
+        for shard, listing in zip(shards, listings)
+    ]
+    ends = [listing.path for listing in listings if not listing.whole]
+    table = SampleTable.joined(
+        tables, made=dict(started=started, cut_off=ends)
+    )
+    if not len(table):
+        raise ValueError(
+            f'no images in the {len(shards)} tar files of {folder}; looked '
+            f'for names that end in {", ".join(SUFFIXES)} (in any case)'
+        )
+    _warn(table)
+    checksum = seal(_content(table))
+    if checksum is None:
+        return table, None
+    table.made[SEAL] = checksum
+    for place in filter(None, places):
+        try:
+            with atomic_write(place) as partial, partial.open('wb') as file:
+                table.save(file)
+        except OSError:
+            continue
+        _say(f'{len(table):,} images; their places are kept in {place}')
+        return table, place
+    return table, None
+
+
+class BoundedFile:
+    """A file of which no more is read than there is.
+
+    A header of a few bytes may claim any size, for which ``read`` would take
+    memory.
+
+    Args:
+        file: opened to be read.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """As many bytes as asked for, or as there are."""
+        left = max(0, self._size - self.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+
+class TarListing:
+    """The images in one tar.
+
+    Args:
+        path: of the tar.
+
+    Attributes:
+        whole: whether it has an end; known when it has been listed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.whole = True
+
+    def samples(self) -> list[Sample]:
+        """Places and labels of the images, in their order.
+
+        Raises:
+            ValueError: it is no tar without compression, or a name leads
+                out of its folder.
+        """
+        images: list[tuple[str, int, int]] = []
+        labels: dict[str, int] = {}
+        with self._opened() as raw, self._listed(raw) as file:
+            for member in self._members(file):
+                fault = path_fault(member.name)
+                if fault is not None:
+                    raise ValueError(f'{self.path}: {fault}')
+                if not member.isreg() or member.issparse():
+                    continue
+                name = os.path.normpath(member.name)
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() == LABEL_SUFFIX:
+                    labels[stem] = _label(file, member)
+                elif suffix.lower() in SUFFIXES and _shown(name):
+                    images.append((name, member.offset_data, member.size))
+        return [
+            Sample(
+                shard=0,
+                name=name,
+                offset=offset,
+                size=size,
+                crc32=None,
+                label=labels.get(os.path.splitext(name)[0]),
+            )
+            for name, offset, size in images
+        ]
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return open(self.path, 'rb', opener=regular_file)
+        except OSError as error:
+            raise ValueError(f'{self.path}: {error.strerror}') from None
+
+    def _listed(self, raw: BinaryIO) -> tarfile.TarFile:
+        bounded = cast(BinaryIO, BoundedFile(raw))
+        try:
+            return tarfile.open(self.path, 'r:', bounded)
+        # Parts of a header that make no sense raise whatever they like.
+        except Exception as error:
+            raise ValueError(
+                f'{self.path} is no tar file without compression ({error}); '
+                f'mend or remove it'
+            ) from None
+
+    def _members(self, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """Up to the end, or to where the file is cut off or damaged."""
+        raw = file.fileobj
+        assert raw is not None
+        self.whole = False
+        place = -1
+        while True:
+            try:
+                member = file.next()
+            # Headers that make no sense raise whatever they like.
+            except Exception:
+                return
+            if member is None:
+                break
+            # Negative sizes lead back, others beyond any file system.
+            if not 0 <= member.size < LARGEST or member.offset <= place:
+                return
+            place = member.offset
+            yield member
+            # Or all headers would stay in memory.
+            file.members = []  # type: ignore[attr-defined]
+        # Damage ends the reading without a word; a tar ends with zeros.
+        raw.seek(file.offset)
+        self.whole = raw.read(tarfile.BLOCKSIZE) == ZEROS
+
+
+def _say(text: str, level: int = logging.INFO) -> None:
+    print_log(text, logger='current', level=level)
+
+
+def _tars(folder: str) -> tuple[str, list[str]]:
+    """The folder, and names of the tars below it."""
+    if os.path.isfile(folder):
+        return os.path.dirname(folder), [os.path.basename(folder)]
+    listing = list_folder(folder, ['.tar', '.tar.gz', '.tgz', '.tar.bz2'])
+    for note in listing.notes():
+        _say(f'{folder}: {note}', logging.WARNING)
+    names = listing.files
+    packed = [name for name in names if not name.lower().endswith('.tar')]
+    if packed:
+        raise ValueError(
+            f'{os.path.join(folder, packed[0])} is compressed: nothing in it '
+            f'can be read without all before it; decompress it (gunzip, '
+            f'bunzip2), which costs little space for images'
+        )
+    if not names:
+        raise ValueError(
+            f'no shards in {os.path.abspath(folder)}: neither index.npz of '
+            f'pack.py nor files that end in .tar'
+        )
+    return folder, names
+
+
+def _shard(root: str, name: str) -> Shard:
+    try:
+        about = os.stat(os.path.join(root, name))
+    except OSError as error:
+        raise ValueError(
+            f'{os.path.join(root, name)}: {error.strerror}; restore it, or '
+            f'remove the link'
+        ) from None
+    return Shard(name, about.st_size, modified=about.st_mtime_ns)
+
+
+def _warn(table: SampleTable) -> None:
+    for path in table.made['cut_off']:
+        _say(
+            f'{escape(path)} is cut off or damaged: images after that are '
+            f'not known of',
+            logging.WARNING,
+        )
+
+
+def _shown(name: str) -> bool:
+    """Whether neither a file nor a folder on its way is hidden."""
+    return not any(part.startswith('.') for part in name.split('/'))
+
+
+def _label(file: tarfile.TarFile, member: tarfile.TarInfo) -> int:
+    """The number in a text file; -1 if it holds none."""
+    content = file.extractfile(member)
+    text = b'' if content is None else content.read(MAX_LABEL).strip()
+    return int(text) if text.isdigit() else -1
+
+
+def _known(place: str, shards: list[Shard]) -> SampleTable | None:
+    """The table that was made of the same tars, if it is there."""
+    try:
+        table = read_table(place)
+    except (OSError, ValueError):
+        return None
+    if not is_sealed(_content(table), table.made.get(SEAL)):
+        return None
+    settled = table.made['started'] - TIME_STEP_NS
+    if list(table.shards) != shards:
+        return None
+    if any(shard.modified > settled for shard in shards):
+        return None
+    return table
+
+
+def _content(table: SampleTable) -> bytes:
+    """What its checksum is made of."""
+    made = {key: table.made[key] for key in table.made if key != SEAL}
+    text = json.dumps([table.shards, made], sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    for array in (
+        table.names.blob,
+        table.names.ends,
+        *table.columns.values(),
+    ):
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def _beside(folder: str) -> str:
+    path = Path(folder).resolve()
+    return str(path.parent / f'.{path.name}.mixmae_tars.npz')
+
+
+def _temporary(folder: str) -> str | None:
+    """A place that nobody else can write to; None if there is none."""
+    home = temporary_folder(CACHE_FOLDER)
+    if home is None:
+        return None
+    name = hashlib.sha256(os.fsencode(Path(folder).resolve())).hexdigest()
+    return str(home / f'{name}.npz')

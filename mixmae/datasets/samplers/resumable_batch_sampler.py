@@ -1,0 +1,50 @@
+"""Batches that begin in the middle of an epoch, of samples that know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from mixmae.datasets.samplers.sample_index import SampleIndex
+
+
+class ResumableBatchSampler:
+    """A batch sampler that can leave out what a run has seen already.
+
+    It stands before another one, whatever that groups its batches by, and
+    whatever sampler is below it, as long as their order depends on a seed and
+    the epoch alone. Nothing that is left out is loaded. The indices that it
+    passes on remember seed and epoch; see ``SeedSample``.
+
+    Args:
+        batches: The batch sampler; its ``sampler`` has a seed and an epoch.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        self.batches = batches
+        self._skipped = 0
+
+    def skip(self, batches: int) -> None:
+        """Leave out the first batches of the next pass."""
+        self._skipped = batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first, self._skipped = self._skipped, 0
+        for batch in islice(iter(self.batches), first, None):
+            yield [self._stamped(index) for index in batch]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getattr__(self, name: str) -> Any:
+        # Hooks ask for the sampler and the size of a batch.
+        if name == 'batches':
+            raise AttributeError(name)
+        return getattr(self.batches, name)
+
+    def _stamped(self, index: int) -> int:
+        sampler = self.batches.sampler
+        if isinstance(index, SampleIndex):
+            return index
+        return SampleIndex(index, sampler.seed, sampler.epoch)

@@ -1,1 +1,0 @@
-"""Checkpoints of other code bases to ours, and ours to theirs."""

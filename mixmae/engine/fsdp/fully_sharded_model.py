@@ -1,0 +1,139 @@
+"""A model whose parameters live on all ranks together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from mmengine.dist import get_world_size
+from mmengine.optim import OptimWrapper
+from mmengine.utils import digit_version
+from torch import Tensor, nn
+
+from mixmae.engine.fsdp.local_parameters import split_like
+from mixmae.registry import MODEL_WRAPPERS
+
+# Of ours, and of mmpretrain's ViT.
+BLOCKS = ('TransformerBlock', 'TransformerEncoderLayer')
+# Before, gloo added gradients where it should have averaged them.
+TORCH = '2.10'
+
+
+@MODEL_WRAPPERS.register_module()
+class FullyShardedModel(nn.Module):
+    """PyTorch's ``fully_shard`` (FSDP2), as MMEngine wraps models.
+
+    Each rank keeps its share of parameters, gradients and optimizer states.
+    The parameters of a block are gathered right before it is run and freed
+    right after, those outside of blocks for the whole step. Gradients are
+    averaged over the ranks in every micro-iteration: they are accumulated in
+    shares, too.
+
+    MMEngine's own wrapper is made for FSDP1; its strategy for it needs a
+    runner that writes no durable checkpoints.
+
+    Needs a ``ShardedRunner``, which draws the weights before they are split
+    and writes whole ones into checkpoints.
+
+    Args:
+        module: the model, with the weights to start from, on its device.
+        blocks: names of the classes of what is gathered at a time.
+        reshard_after_forward: free the parameters of a block after the
+            forward pass, and gather them again for the backward pass. False
+            keeps them: less exchange, more memory.
+
+    Raises:
+        ValueError: PyTorch is too old, or the model has no such blocks.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        blocks: Sequence[str] = BLOCKS,
+        reshard_after_forward: bool = True,
+    ) -> None:
+        super().__init__()
+        if digit_version(torch.__version__) < digit_version(TORCH):
+            raise ValueError(
+                f'FullyShardedModel needs PyTorch {TORCH} or newer, and this '
+                f'is {torch.__version__}: upgrade it, or leave '
+                f'model_wrapper_cfg out'
+            )
+        chosen = [m for m in module.modules() if type(m).__name__ in blocks]
+        if not chosen:
+            raise ValueError(
+                f'FullyShardedModel(blocks={tuple(blocks)}): this '
+                f'{type(module).__name__} has no modules of these classes; '
+                f'name those that its parameters are to be gathered by'
+            )
+        # A type of its own, with methods that no annotation knows.
+        self.module: Any = _split(module, chosen, reshard_after_forward)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """As the model's."""
+        return self.module(*args, **kwargs)
+
+    def train_step(
+        self, data: Any, optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
+        """As the model's."""
+        return self.module.train_step(data, optim_wrapper)
+
+    def val_step(self, data: Any) -> list:
+        """As the model's; by all ranks at the same time."""
+        with gathered(self):
+            return self.module.val_step(data)
+
+    def test_step(self, data: Any) -> list:
+        """As the model's; by all ranks at the same time."""
+        with gathered(self):
+            return self.module.test_step(data)
+
+
+def _split(
+    module: nn.Module, blocks: list[nn.Module], reshard_after_forward: bool
+) -> nn.Module:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(get_device(), (get_world_size(),))
+    for block in blocks:
+        fully_shard(
+            block, mesh=mesh, reshard_after_forward=reshard_after_forward
+        )
+    fully_shard(module, mesh=mesh)
+    for part in module.modules():
+        if any(True for _ in part.parameters(recurse=False)):
+            part.register_load_state_dict_pre_hook(_split_loaded)
+    return module
+
+
+def _split_loaded(
+    module: nn.Module, state_dict: dict, prefix: str, *_: object
+) -> None:
+    """Each rank takes its share of what it has loaded whole."""
+    for name, parameter in module.named_parameters(recurse=False):
+        value = state_dict.get(prefix + name)
+        if value is not None:
+            state_dict[prefix + name] = split_like(value, parameter)
+
+
+@contextmanager
+def gathered(model: nn.Module) -> Iterator[None]:
+    """Lets parts of a wrapped model be called by themselves.
+
+    Outside of a step only blocks know how to get their parameters; here the
+    others are whole. All ranks have to enter, and to run the same blocks.
+    Nothing happens to models that are not sharded.
+    """
+    if not isinstance(model, FullyShardedModel):
+        yield
+        return
+    model.module.unshard()
+    try:
+        yield
+    finally:
+        model.module.reshard()

@@ -1,0 +1,72 @@
+"""Refuses to train where updates would straddle epochs or checkpoints."""
+
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from mixmae.registry import HOOKS
+
+
+@HOOKS.register_module()
+class AccumulationBoundaryHook(Hook):
+    """Checks, before training, that updates end where epochs end.
+
+    With gradient accumulation an update takes several micro-iterations.
+    Gradients are not in a checkpoint, so one written in between loses those
+    accumulated so far, and its resumed run is another run.
+    """
+
+    # Before anything that costs time, and before the first checkpoint.
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        """Raise ``ValueError`` if anything disagrees."""
+        counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        self._check_sampler(runner)
+        self._check_length(runner, counts)
+        self._check_checkpoints(runner, counts)
+        if runner.iter % counts:
+            raise ValueError(
+                f'the resumed iteration {runner.iter} is no multiple of '
+                f'accumulative_counts={counts}: that checkpoint lies within '
+                'an update; resume from one at an update border'
+            )
+
+    def _check_sampler(self, runner: Runner) -> None:
+        loader = runner.train_dataloader
+        sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
+        batch_size = getattr(loader.batch_sampler, 'batch_size', None)
+        # Only samplers that count updates, UpdateSampler above all, have one.
+        assumed = getattr(sampler, 'batch_size', batch_size)
+        if assumed is not None and assumed != batch_size:
+            raise ValueError(
+                f'the train_dataloader has batch_size={batch_size}, its '
+                f'{type(sampler).__name__} batch_size={assumed}: set '
+                f'train_dataloader.sampler.batch_size={batch_size}, or leave '
+                'it out of the config'
+            )
+
+    def _check_length(self, runner: Runner, counts: int) -> None:
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            length, name = runner.max_iters, 'max_iters'
+        else:
+            length, name = len(runner.train_dataloader), 'an epoch'
+        if length % counts:
+            raise ValueError(
+                f'{name} has {length} micro-iterations, no multiple of '
+                f'accumulative_counts={counts}, so updates would straddle '
+                "its border: train by epochs with sampler=dict(type='mixmae."
+                "UpdateSampler') and ResumableTrainLoop, or by iterations "
+                'with a multiple for max_iters'
+            )
+
+    def _check_checkpoints(self, runner: Runner, counts: int) -> None:
+        for hook in runner.hooks:
+            if not isinstance(hook, CheckpointHook) or hook.by_epoch:
+                continue
+            if hook.interval > 0 and hook.interval % counts:
+                raise ValueError(
+                    f'checkpoints every {hook.interval} micro-iterations '
+                    'would fall between two updates of '
+                    f'accumulative_counts={counts}: set the interval of '
+                    'the CheckpointHook to a multiple of it'
+                )

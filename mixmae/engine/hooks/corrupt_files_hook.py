@@ -1,0 +1,160 @@
+"""Lets runs bear files that cannot be used, and lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import barrier
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile
+from mixmae.datasets.corrupt.corrupt_file_register import (
+    REGISTER,
+    CorruptFileRegister,
+)
+from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.fallback_pipeline import (
+    bear_broken,
+    image_sets,
+    loader_of,
+)
+from mixmae.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CorruptFilesHook(Hook):
+    """Skips bad images in training, and lists them in ``bad_files.txt``.
+
+    Where a training set loads its images by ``LoadImage``, whatever library
+    it is of, another sample takes the place of one whose file is broken;
+    ``CorruptFiles`` says which, and when there are too many of them. All
+    workers of all ranks write to one list in the work folder, one line per
+    file (``cause<TAB>path<TAB>sample``), at once, and count what is in it; so
+    a folder that all machines share is needed for a common count. After each
+    epoch in which something was found, the log gives the counts per cause.
+
+    When a run starts or is resumed, the files listed are looked at again:
+    those that are sound now are used and no longer listed, the others are
+    known from the first step.
+
+    In validation and testing an image that cannot be used is an error that
+    names it, for figures of fewer images could not be compared. (An
+    ``UnlabeledImageFolder`` bears them there as well; they are listed.)
+
+    Loops by iterations are served as those by epochs are; all their training
+    is one epoch.
+
+    Args:
+        max_broken_share: of the files of a training set that may be broken,
+            0 to 1. An ``UnlabeledImageFolder`` has its own.
+
+    Raises:
+        ValueError: the share is out of range.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self, max_broken_share: float = 0.01) -> None:
+        # Raises if it is out of range, now rather than in training.
+        CorruptFiles(0, max_broken_share)
+        self.max_broken_share = max_broken_share
+        self._sets: dict[str, CorruptFiles] = {}
+        self._register: CorruptFileRegister | None = None
+        self._reported: dict[str, str] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Looks at listed files again; attaches the training sets."""
+        register = self._register_of(runner)
+        dataset = runner.train_dataloader.dataset
+        sets = dict(image_sets(dataset, 'train'))
+        if runner.rank == 0:
+            _look_again(register, sets, runner)
+        barrier()
+        register.look()
+        for name, one in sets.items():
+            self._sets[name] = bear_broken(one, self.max_broken_share)
+            self._sets[name].attach(register, name)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Logs the counts per cause if they have changed."""
+        if runner.rank != 0 or self._register is None:
+            return
+        self._register.look()
+        for name, broken in self._sets.items():
+            summary = broken.summary()
+            if summary != self._reported.get(name, ''):
+                self._reported[name] = summary
+                runner.logger.info(
+                    f'bad files of {name}: {summary} of {broken.count:,}; '
+                    f'they are listed in {self._register.path}'
+                )
+
+    def before_val(self, runner: Runner) -> None:
+        """Attaches the validation sets that bear broken files."""
+        self._attach(runner, runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        """Attaches the test sets that bear broken files."""
+        self._attach(runner, runner.test_dataloader.dataset)
+
+    def _attach(self, runner: Runner, dataset: Any) -> None:
+        for _, one in image_sets(dataset, ''):
+            broken = getattr(one, 'broken', None)
+            if isinstance(broken, CorruptFiles):
+                broken.attach(self._register_of(runner))
+
+    def _register_of(self, runner: Runner) -> CorruptFileRegister:
+        if self._register is None:
+            path = Path(runner.work_dir).absolute() / REGISTER
+            self._register = CorruptFileRegister(path)
+        return self._register
+
+
+def _look_again(
+    register: CorruptFileRegister, sets: dict[str, Any], runner: Runner
+) -> None:
+    """Keeps in the list what is still bad, and of these training sets."""
+    register.look()
+    listed = register.entries()
+    if not listed:
+        return
+    looked_at = [_still_bad(entry, sets) for entry in listed]
+    kept = [entry for entry in looked_at if entry is not None]
+    runner.logger.info(
+        f'{register.path}: {len(kept)} of {len(listed)} files listed by an '
+        f'earlier start are still bad files of the training set'
+    )
+    if kept != listed:
+        try:
+            register.replace(kept)
+        except OSError as error:
+            runner.logger.warning(
+                f'{register.path} cannot be written: {error.strerror}'
+            )
+
+
+def _still_bad(entry: BadFile, sets: dict[str, Any]) -> BadFile | None:
+    """The entry with today's cause, None if it is no bad file any more."""
+    name, _, index = entry.sample.rpartition('/')
+    if name not in sets or not index.isdecimal():
+        return None
+    dataset = sets[name]
+    if int(index) >= len(dataset):
+        return None
+    path = os.path.abspath(dataset.get_data_info(int(index))['img_path'])
+    loader = loader_of(dataset)
+    if path != entry.path or loader is None:
+        return None
+    try:
+        # Images that are no files by themselves are read by their data set.
+        read = getattr(dataset, 'read_sample', dataset.get_data_info)
+        results = read(int(index))
+        # All of it, and without drawing a crop.
+        loader.load(results['img_path'], results.get('img_bytes'))
+    except CorruptImageError as error:
+        return entry._replace(cause=error.cause)
+    return None

@@ -1,0 +1,1 @@
+"""The manifest of a run: what a resume must find again."""

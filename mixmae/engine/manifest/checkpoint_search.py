@@ -1,0 +1,292 @@
+"""Search for the checkpoint that a run goes on from."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.engine.manifest.manifest import (
+    BEST,
+    INTERRUPTED,
+    NUMBERED,
+    Manifest,
+    is_plain_name,
+    is_written_name,
+    template_pattern,
+)
+from mixmae.engine.manifest.run_record import RunRecord
+from mixmae.fileio.checksummed_write import damage
+
+# MMEngine's note of the last checkpoint.
+NOTE = 'last_checkpoint'
+
+
+class StartPoint(NamedTuple):
+    """A checkpoint that a run goes on from.
+
+    Attributes:
+        path: Of the file.
+        epoch: Finished epochs.
+        iter: Finished iterations.
+        record: Settings of the run that wrote it; ``None`` if not known.
+        seed: Of that run; ``None`` if not known.
+    """
+
+    path: str
+    epoch: int
+    iter: int
+    record: RunRecord | None
+    seed: int | None
+
+
+class RunFolders(NamedTuple):
+    """Where a run keeps its files.
+
+    Attributes:
+        work_dir: Logs, the manifest and the note of the last checkpoint.
+        checkpoints: Checkpoints; ``work_dir`` unless the config names another
+            folder.
+        template: ``filename_tmpl`` of its checkpoints; '' for the default.
+    """
+
+    work_dir: Path
+    checkpoints: Path
+    template: str = ''
+
+    @classmethod
+    def of(cls, cfg: Config) -> RunFolders:
+        """Folders of a config, as MMEngine's ``CheckpointHook`` has them."""
+        work_dir = Path(os.path.abspath(cfg.work_dir))
+        hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+        template = str(hook.get('filename_tmpl') or '')
+        out_dir = hook.get('out_dir')
+        if out_dir is None or str(out_dir) == str(work_dir):
+            return cls(work_dir, work_dir, template)
+        return cls(work_dir, Path(out_dir) / work_dir.name, template)
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Each folder once."""
+        return tuple(dict.fromkeys((self.work_dir, self.checkpoints)))
+
+
+def read_start(path: str | os.PathLike) -> StartPoint:
+    """Read a checkpoint that the user has named.
+
+    Raises:
+        ValueError: It cannot be loaded, or a run cannot go on from it.
+    """
+    content = safe_load(str(path))
+    reason = reason_not_to_resume(content)
+    if reason is not None:
+        raise ValueError(
+            f'no run can go on from {path}: {reason}. If it holds weights, '
+            f'start a new run from them with --cfg-options load_from={path}'
+        )
+    return _start(str(path), content)
+
+
+def last_checkpoint(
+    work_dir: str | os.PathLike, folders: RunFolders | None = None
+) -> Path | None:
+    """The newest whole checkpoint of a run; ``None`` if it has none.
+
+    Only files of the run are looked at: those of its manifest or, in folders
+    without one, files whose names a run gives, in the order of their
+    iterations. The log names those that are damaged.
+
+    Args:
+        work_dir: Of the run.
+        folders: Where its files are; all in ``work_dir`` by default.
+    """
+    place = Path(work_dir)
+    found = _newest(folders or RunFolders(place, place))
+    return None if found is None else Path(found.path)
+
+
+def start_to_resume(folders: RunFolders) -> StartPoint | None:
+    """The newest whole checkpoint of a run.
+
+    Returns:
+        ``None`` if the run has not written any yet.
+
+    Raises:
+        ValueError: There are checkpoints, and a run can go on from none of
+            them; or the one that is noted as the last, and all before it,
+            are not there.
+    """
+    found = _newest(folders)
+    if found is not None:
+        return found
+    bad = [path for path in _candidates(folders) if os.path.lexists(path)]
+    remedy = (
+        'bring back a whole one, name another --work-dir, or begin anew with '
+        '--overwrite instead of --resume'
+    )
+    if bad:
+        reason, _ = _inspect(bad[0])
+        raise ValueError(
+            f'{bad[0].parent} holds {len(bad)} checkpoints, such as '
+            f'{bad[0].name}, and all are damaged ({reason}): {remedy}'
+        )
+    noted = _noted(folders)
+    if noted is not None:
+        raise ValueError(
+            f'{folders.work_dir / NOTE} notes {noted}, and there is neither '
+            f'that file nor one before it in {folders.checkpoints}: {remedy}'
+        )
+    return None
+
+
+def _newest(folders: RunFolders) -> StartPoint | None:
+    candidates = _candidates(folders)
+    noted = _noted(folders)
+    if noted is not None and not any(p.name == noted for p in candidates):
+        _tell(folders.checkpoints / noted, 'it is not there')
+    for path in candidates:
+        # One that was listed, and never written, is no loss.
+        if not os.path.lexists(path) and path.name != noted:
+            continue
+        reason, content = _inspect(path)
+        if content is not None:
+            return _start(str(path), content)
+        _tell(path, reason)
+    return None
+
+
+def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
+    """Why a file is no checkpoint to go on from, or its content."""
+    try:
+        reason = damage(path)
+        if reason is not None:
+            return reason, None
+        content = safe_load(path)
+    except ValueError as error:
+        return str(error), None
+    # Damaged bytes make readers raise almost anything.
+    except Exception as error:
+        return f'{type(error).__name__}: {error}', None
+    reason = reason_not_to_resume(content)
+    return (reason, None) if reason is not None else ('', content)
+
+
+def _candidates(folders: RunFolders) -> list[Path]:
+    """Files of the run, the newest first; they need not be there."""
+    try:
+        manifest = Manifest.read(folders.work_dir)
+    except ValueError as error:
+        print_log(
+            f'{error}; looking for checkpoints by their names',
+            'current',
+            logging.WARNING,
+        )
+        manifest = None
+    if manifest is not None:
+        names = list(manifest.current('checkpoint', 'interrupted'))
+        return [_place(name, folders) for name in reversed(names)]
+    found: dict[str, Path] = {}
+    for folder in folders.places:
+        for path in folder.glob('*.pth'):
+            if is_written_name(path.name, folders.template):
+                found.setdefault(path.name, path)
+    regular = [p for n, p in found.items() if not BEST.fullmatch(n)]
+    return sorted(regular, key=_order(regular, folders), reverse=True)
+
+
+def _place(name: str, folders: RunFolders) -> Path:
+    paths = [folder / name for folder in reversed(folders.places)]
+    return next(filter(os.path.lexists, paths), paths[0])
+
+
+def _order(paths: list[Path], folders: RunFolders) -> Any:
+    """Sort key of checkpoints whose iterations no manifest tells."""
+    patterns = [NUMBERED]
+    if folders.template:
+        patterns.append(template_pattern(folders.template))
+    numbers = {}
+    families = set()
+    for path in paths:
+        for pattern in patterns:
+            match = pattern.fullmatch(path.name)
+            if match:
+                numbers[path] = int(match[1])
+                families.add(path.name[: match.start(1)])
+                break
+    if len(families) + (len(numbers) < len(paths)) < 2:
+        return lambda path: numbers.get(path, 0)
+
+    # Epochs and iterations are compared by what the files say.
+    def iteration(path: Path) -> int:
+        _, content = _inspect(path)
+        return -1 if content is None else content['meta']['iter']
+
+    found = {path: iteration(path) for path in paths}
+    return lambda path: (found[path], path.name != INTERRUPTED)
+
+
+def _noted(folders: RunFolders) -> str | None:
+    """Name in the note of the last checkpoint, if it is one of a run."""
+    try:
+        text = (folders.work_dir / NOTE).read_text(errors='replace')
+    except OSError:
+        return None
+    name = os.path.basename(text.strip())
+    written = is_plain_name(name) and is_written_name(name, folders.template)
+    return name if written else None
+
+
+def _start(path: str, content: Mapping[str, Any]) -> StartPoint:
+    meta = content['meta']
+    return StartPoint(
+        path=path,
+        epoch=meta['epoch'],
+        iter=meta['iter'],
+        record=RunRecord.of_checkpoint(content),
+        seed=meta.get('seed'),
+    )
+
+
+def _tell(path: Path, reason: str) -> None:
+    print_log(
+        f'{path} is not used: {reason}; looking for the one before',
+        'current',
+        logging.WARNING,
+    )
+
+
+def names_before(
+    folders: RunFolders, iteration: int, epoch_length: int
+) -> Iterator[tuple[str, int, int]]:
+    """Checkpoints of a folder without a manifest, up to an iteration.
+
+    Args:
+        folders: Of the run.
+        iteration: That the run goes on from.
+        epoch_length: Iterations of an epoch; 0 for loops by iterations.
+
+    Yields:
+        Name, finished epochs, finished iterations.
+    """
+    if not folders.checkpoints.is_dir():
+        return
+    for path in folders.checkpoints.iterdir():
+        match = NUMBERED.fullmatch(path.name)
+        if match is None:
+            continue
+        number = int(match[1])
+        if path.name.startswith('iter_'):
+            place = (number // max(1, epoch_length), number)
+        elif epoch_length:
+            place = (number, number * epoch_length)
+        else:
+            continue
+        if place[1] <= iteration:
+            yield (path.name, *place)

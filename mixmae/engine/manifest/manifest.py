@@ -1,0 +1,205 @@
+"""Manifest of a run: its settings, and the files that it wrote."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mixmae.engine.manifest.run_record import RunRecord
+from mixmae.fileio.checksummed_write import write_text_durably
+from mixmae.fileio.safe_path import path_fault
+
+NAME = 'run.json'
+VERSION = 1
+KINDS = ('checkpoint', 'best', 'interrupted')
+# What a run writes when it is interrupted by a signal.
+INTERRUPTED = 'interrupted.pth'
+# Names of checkpoints in folders without a manifest.
+NUMBERED = re.compile(r'(?:epoch|iter)_(\d{1,12})\.pth')
+BEST = re.compile(r'best_.+_(?:epoch|iter)_\d{1,12}\.pth')
+
+
+@dataclass
+class WrittenFile:
+    """A checkpoint in a manifest.
+
+    Attributes:
+        kind: 'checkpoint', 'best' or 'interrupted'.
+        epoch: Finished epochs.
+        iter: Finished iterations.
+        rotates: Removed when enough newer ones are on the disk.
+        superseded: The run has gone on from an earlier checkpoint since.
+    """
+
+    kind: str
+    epoch: int
+    iter: int
+    rotates: bool = False
+    superseded: bool = False
+
+
+@dataclass
+class Manifest:
+    """Settings of a run, and the checkpoints that it wrote.
+
+    It is ``run.json`` in the work folder. A checkpoint is listed before it is
+    written, so that a run that is killed in between finds it again, and
+    nothing that is not listed is ever removed. The names are those of files
+    in the folder of the checkpoints, which the config alone determines.
+
+    Attributes:
+        record: Settings; ``None`` if they could not be read.
+        files: Checkpoints by name.
+        finished: The training has come to its end.
+    """
+
+    record: RunRecord | None
+    files: dict[str, WrittenFile] = field(default_factory=dict)
+    finished: bool = False
+
+    @classmethod
+    def read(cls, work_dir: str | os.PathLike) -> Manifest | None:
+        """The manifest of a folder; ``None`` if it has none.
+
+        Raises:
+            ValueError: It is damaged, or of a later version.
+        """
+        path = Path(work_dir) / NAME
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ValueError(
+                f'{path} cannot be read: {error.strerror or error}'
+            ) from None
+        except (ValueError, RecursionError):
+            raise ValueError(f'{path} is damaged: it is no JSON') from None
+        if not isinstance(content, dict) or content.get('version') != VERSION:
+            raise ValueError(
+                f'{path} is no manifest of version {VERSION} of a run'
+            )
+        files = content.get('files')
+        if not isinstance(files, dict):
+            raise ValueError(f'{path} is damaged: it lists no files')
+        return cls(
+            record=RunRecord.from_dict(content.get('record')),
+            files=dict(_entries(files, path)),
+            finished=content.get('finished') is True,
+        )
+
+    def text(self) -> str:
+        """The content of the file."""
+        content = dict(
+            version=VERSION,
+            finished=self.finished,
+            record=self.record and self.record.to_dict(),
+            files={name: asdict(one) for name, one in self.files.items()},
+        )
+        return json.dumps(content, indent=1) + '\n'
+
+    def write(self, work_dir: str | os.PathLike) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            OSError: It cannot be written; the one before is as it was.
+        """
+        write_text_durably(Path(work_dir) / NAME, self.text())
+
+    def snapshot(self) -> Manifest:
+        """A copy that later changes leave as it is."""
+        return replace(self, files=copy.deepcopy(self.files))
+
+    def current(self, *kinds: str) -> dict[str, WrittenFile]:
+        """Files of some kinds that the run goes on from, oldest first."""
+        found = [
+            (name, one)
+            for name, one in self.files.items()
+            if one.kind in kinds and not one.superseded
+        ]
+        return dict(sorted(found, key=lambda item: item[1].iter))
+
+
+def is_plain_name(name: Any) -> bool:
+    """Whether a text is the name of a checkpoint in a folder, no path."""
+    return (
+        path_fault(name) is None
+        and name.endswith('.pth')
+        and not name.startswith('.')
+        and not set(name) & {'/', '\\'}
+    )
+
+
+def template_pattern(template: str) -> re.Pattern:
+    """Expression of the names that a ``filename_tmpl`` gives."""
+    parts = re.split(r'\{[^{}]*\}', template)
+    return re.compile(r'(\d{1,12})'.join(map(re.escape, parts)))
+
+
+def is_written_name(name: str, template: str = '') -> bool:
+    """Whether a run names its files so, where no manifest lists them.
+
+    Args:
+        name: Of a file.
+        template: ``filename_tmpl`` of the run.
+    """
+    patterns = [NUMBERED, BEST]
+    if template:
+        patterns.append(template_pattern(template))
+    return is_plain_name(name) and (
+        name == INTERRUPTED or any(one.fullmatch(name) for one in patterns)
+    )
+
+
+def written_files(
+    work_dir: Path, folder: Path, template: str = ''
+) -> list[Path]:
+    """Checkpoints of a run that are on the disk, in the order of names.
+
+    Args:
+        work_dir: Of the run.
+        folder: Where its checkpoints are.
+        template: ``filename_tmpl`` of the run.
+    """
+    try:
+        manifest = Manifest.read(work_dir)
+    except ValueError:
+        manifest = None
+    names = set(manifest.files) if manifest else set()
+    if folder.is_dir():
+        found = (path.name for path in folder.iterdir())
+        names |= {name for name in found if is_written_name(name, template)}
+    return [folder / n for n in sorted(names) if os.path.lexists(folder / n)]
+
+
+def _entries(files: dict, path: Path) -> Iterator[tuple[str, WrittenFile]]:
+    for name, one in files.items():
+        sound = (
+            is_plain_name(name)
+            and isinstance(one, dict)
+            and one.get('kind') in KINDS
+            and all(
+                type(one.get(key)) is int and one[key] >= 0
+                for key in ('epoch', 'iter')
+            )
+        )
+        if not sound:
+            raise ValueError(
+                f'{path} is damaged: {name!r} is no checkpoint of a run'
+            )
+        yield (
+            name,
+            WrittenFile(
+                kind=one['kind'],
+                epoch=one['epoch'],
+                iter=one['iter'],
+                rotates=one.get('rotates') is True,
+                superseded=one.get('superseded') is True,
+            ),
+        )

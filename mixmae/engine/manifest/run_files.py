@@ -1,0 +1,218 @@
+"""Checkpoints that a run lists, rotates and removes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mmengine.fileio.backends import LocalBackend
+from mmengine.runner import Runner
+
+from mixmae.checkpoints.io.checkpoint_writer import WRITER
+from mixmae.config.failure_report import FULL, REMOVED
+from mixmae.engine.manifest.checkpoint_search import RunFolders, names_before
+from mixmae.engine.manifest.manifest import (
+    INTERRUPTED,
+    Manifest,
+    WrittenFile,
+    is_plain_name,
+)
+from mixmae.engine.manifest.run_record import RunRecord
+from mixmae.fileio.checksummed_write import SIDECAR
+
+# In the message hub: names of the best checkpoints, by MMEngine's keys.
+BEST_FILES = 'best_files'
+
+
+class RunFiles:
+    """The manifest of a run while it trains; on the main rank only.
+
+    A file is listed before it is written, and only listed files are removed.
+
+    Args:
+        work_dir: Of the run.
+        folder: Of its checkpoints.
+        backend: Of MMEngine, for the files in ``folder``.
+        manifest: What the run starts with; it is written at once.
+    """
+
+    def __init__(
+        self, work_dir: Path, folder: str, backend: Any, manifest: Manifest
+    ) -> None:
+        self.work_dir = work_dir
+        self.folder = folder
+        self.backend = backend
+        self.manifest = manifest
+        self._record = manifest.record.to_json() if manifest.record else ''
+        try:
+            if isinstance(backend, LocalBackend):
+                os.makedirs(folder, exist_ok=True)
+            manifest.write(work_dir)
+        except OSError as error:
+            # Told as such; see ``failure_line``.
+            if error.errno in FULL:
+                raise
+            raise ValueError(
+                f'nothing can be written to the work folder {work_dir}: '
+                f'{error.strerror}'
+            ) from error
+
+    @classmethod
+    def begin(cls, runner: Runner, folder: str, backend: Any) -> RunFiles:
+        """Manifest of a run before its first iteration.
+
+        A run that goes on from a checkpoint in its own folder takes over what
+        was listed there; later checkpoints are superseded.
+        """
+        work_dir = Path(runner.work_dir)
+        record = RunRecord.of(runner)
+        files: dict[str, WrittenFile] = {}
+        if runner.iter > 0 and _goes_on_in(runner, folder):
+            length = record.loader.iterations if record.loader else 0
+            folders = RunFolders(work_dir, Path(folder))
+            files = _listed(folders, runner.iter, length)
+            name = os.path.basename(str(runner.cfg.get('load_from') or ''))
+            if is_plain_name(name):
+                known = files.get(name)
+                kind = known.kind if known else 'checkpoint'
+                files[name] = WrittenFile(
+                    'interrupted' if name == INTERRUPTED else kind,
+                    runner.epoch,
+                    runner.iter,
+                    rotates=known.rotates if known else False,
+                )
+        kept = {}
+        for name, one in files.items():
+            path = backend.join_path(folder, name)
+            if backend.exists(path):
+                one.superseded = one.superseded or one.iter > runner.iter
+                kept[name] = one
+            elif backend.exists(path + SIDECAR):
+                # The run was killed while it removed them.
+                backend.remove(path)
+        return cls(work_dir, folder, backend, Manifest(record, kept))
+
+    def plan(
+        self,
+        name: str,
+        kind: str,
+        place: Mapping[str, int],
+        rotates: bool = False,
+    ) -> WrittenFile | None:
+        """List a file that is going to be written.
+
+        Args:
+            name: Of the file.
+            kind: See ``WrittenFile``.
+            place: 'epoch' and 'iter' of the checkpoint.
+            rotates: See ``WrittenFile``.
+
+        Returns:
+            What was listed by that name before.
+        """
+        before = self.manifest.files.get(name)
+        self.manifest.files[name] = WrittenFile(
+            kind, place['epoch'], place['iter'], rotates
+        )
+        self.write()
+        return before
+
+    def relist(self, name: str, listed: WrittenFile | None) -> None:
+        """Take back what ``plan`` did, with what it returned."""
+        self.manifest.files.pop(name, None)
+        if listed is not None:
+            self.manifest.files[name] = listed
+
+    def meta(self, place: Mapping[str, int]) -> dict[str, Any]:
+        """The meta of a checkpoint, with the settings of the run."""
+        return {**place, 'run': self._record}
+
+    def rotate(self, keep: int) -> None:
+        """Queue the removal of all but the newest checkpoints."""
+        rotating = [
+            name
+            for name, one in self.manifest.current('checkpoint').items()
+            if one.rotates
+        ]
+        for name in rotating[:-keep]:
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Queue the removal of a listed file; it need not be there."""
+        if self.manifest.files.pop(name, None) is not None:
+            self.backend.remove(self.path(name))
+
+    def path(self, name: str) -> str:
+        """Where a file is."""
+        return self.backend.join_path(self.folder, name)
+
+    def best(self, noted: Any) -> dict[str, str]:
+        """Paths of the best checkpoints that a resumed state names.
+
+        Args:
+            noted: ``BEST_FILES`` of the message hub. It comes from a file:
+                names that this run has not listed are left out.
+        """
+        if not isinstance(noted, Mapping):
+            return {}
+        listed = self.manifest.current('best')
+        return {
+            str(key): self.path(name)
+            for key, name in noted.items()
+            if is_plain_name(name) and name in listed
+        }
+
+    def write(self) -> None:
+        """Queue the manifest as it is now.
+
+        It is an error of the writer if a folder of the run is gone: a run
+        does not make it anew, for its log and checkpoints are lost.
+        """
+        snapshot = self.manifest.snapshot()
+
+        def write() -> None:
+            for folder in (str(self.work_dir), self.folder):
+                if not self.backend.exists(folder):
+                    raise FileNotFoundError(errno.ENOENT, REMOVED, folder)
+            snapshot.write(self.work_dir)
+
+        WRITER.put(write)
+
+
+def best_files(info: Mapping[str, Any]) -> dict[str, str]:
+    """Names of the best checkpoints that MMEngine notes by their paths."""
+    return {
+        key: os.path.basename(path)
+        for key, path in info.items()
+        if key.startswith('best_ckpt') and isinstance(path, str)
+    }
+
+
+def _goes_on_in(runner: Runner, folder: str) -> bool:
+    """Whether the run goes on from a checkpoint in its own folder."""
+    start = runner.cfg.get('load_from')
+    # MMEngine looks for one in the work folder.
+    if not start:
+        return True
+    start = os.path.expanduser(str(start))
+    places = {os.path.realpath(one) for one in (folder, runner.work_dir)}
+    return os.path.realpath(os.path.dirname(start)) in places
+
+
+def _listed(
+    folders: RunFolders, iteration: int, epoch_length: int
+) -> dict[str, WrittenFile]:
+    """Checkpoints of the manifest; without one, those that are named so."""
+    with suppress(ValueError):
+        found = Manifest.read(folders.work_dir)
+        if found is not None:
+            return found.files
+    # They are found again, and never removed.
+    return {
+        name: WrittenFile('checkpoint', epoch, step)
+        for name, epoch, step in names_before(folders, iteration, epoch_length)
+    }

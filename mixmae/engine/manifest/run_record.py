@@ -1,0 +1,183 @@
+"""Settings of a training that a resumed run is compared with."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import mmengine
+import torch
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+import mixmae
+from mixmae.checkpoints.loading.config_text import parse_config_text
+from mixmae.config.config_variables import is_variable
+from mixmae.engine.loops.loader_shape import KEY as LOADER
+from mixmae.engine.loops.loader_shape import LoaderShape
+from mixmae.engine.manifest.image_names import ImageNames
+
+# Name in the meta of a checkpoint.
+KEY = 'run'
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Settings of a training, as plain values.
+
+    Attributes:
+        config: The keys of the config that the runner reads; see
+            ``plain_config``.
+        seed: Of the run; ``None`` if not known.
+        images: Number and digest of the training images.
+        loader: Sizes of the data loading.
+        versions: Of mixmae, MMEngine, PyTorch and Python.
+    """
+
+    config: dict[str, Any]
+    seed: int | None = None
+    images: ImageNames | None = None
+    loader: LoaderShape | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, runner: Runner) -> RunRecord:
+        """Settings of a runner whose train loop is built."""
+        epochs = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        return cls(
+            config=plain_config(runner.cfg),
+            seed=runner.seed,
+            images=ImageNames.of(runner.train_dataloader.dataset),
+            loader=LoaderShape.of(runner, epochs),
+            versions={
+                'mixmae': mixmae.__version__,
+                'mmengine': mmengine.__version__,
+                'torch': torch.__version__,
+                'python': platform.python_version(),
+            },
+        )
+
+    @classmethod
+    def of_checkpoint(cls, content: Mapping[str, Any]) -> RunRecord | None:
+        """Settings noted in a checkpoint.
+
+        Checkpoints of earlier versions and of MMEngine hold the text of the
+        config, of which plain values are read; nothing is executed.
+
+        Returns:
+            ``None`` if it holds neither.
+        """
+        meta = content.get('meta')
+        if not isinstance(meta, Mapping):
+            return None
+        noted = cls.from_json(meta.get(KEY))
+        if noted is not None:
+            return noted
+        try:
+            settings = parse_config_text(str(meta.get('cfg') or ''))
+        except ValueError:
+            settings = {}
+        if not settings:
+            return None
+        seed = meta.get('seed')
+        hub = content.get('message_hub')
+        info = hub.get('runtime_info') if isinstance(hub, Mapping) else None
+        loader = info.get(LOADER) if isinstance(info, Mapping) else None
+        return cls(
+            config=plain_config(settings),
+            seed=seed if type(seed) is int else None,
+            loader=LoaderShape.read(loader),
+        )
+
+    def to_json(self) -> str:
+        """The settings as one text, for a checkpoint."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values."""
+        found = asdict(self)
+        found['loader'] = self.loader and self.loader._asdict()
+        return found
+
+    @classmethod
+    def from_json(cls, text: Any) -> RunRecord | None:
+        """Settings from their text; ``None`` if it is no such text."""
+        if not isinstance(text, str):
+            return None
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return cls.from_dict(found)
+
+    @classmethod
+    def from_dict(cls, found: Any) -> RunRecord | None:
+        """Settings from plain values; ``None`` if they are none."""
+        if not isinstance(found, dict):
+            return None
+        config, seed = found.get('config'), found.get('seed')
+        images, versions = found.get('images'), found.get('versions')
+        if not isinstance(config, dict) or not (
+            seed is None or type(seed) is int
+        ):
+            return None
+        names = None
+        if isinstance(images, dict) and type(images.get('count')) is int:
+            digest = images.get('digest')
+            names = ImageNames(
+                images['count'], digest if isinstance(digest, str) else None
+            )
+        if not isinstance(versions, dict):
+            versions = {}
+        return cls(
+            config=config,
+            seed=seed,
+            images=names,
+            loader=LoaderShape.read(found.get('loader')),
+            versions={str(k): str(v) for k, v in versions.items()},
+        )
+
+
+def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of a config that the runner reads, as plain values.
+
+    Values that are written differently and mean the same become equal: a
+    tuple and a list, 1 and 1.0, ``None`` and a key left out. Names that a
+    config defines for itself are left out.
+    """
+    if hasattr(config, 'to_dict'):
+        config = config.to_dict()
+    return {
+        key: plain(value)
+        for key, value in config.items()
+        if value is not None and not is_variable(config, key)
+    }
+
+
+def plain(value: Any) -> Any:
+    """A value of a config as JSON has it."""
+    if isinstance(value, Mapping):
+        return {
+            str(key): plain(one)
+            for key, one in value.items()
+            if one is not None
+        }
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if hasattr(value, 'item'):
+        value = value.item()
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return int(value) if value.is_integer() else value
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, type) or callable(value):
+        name = getattr(value, '__qualname__', type(value).__qualname__)
+        return f'{value.__module__}.{name}'
+    return repr(value)

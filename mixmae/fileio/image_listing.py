@@ -1,0 +1,270 @@
+"""Lists the images below a folder, and remembers the list."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import heapq
+import os
+import stat
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.listing_cache import read_cache, write_cache
+from mixmae.fileio.private_folder import cache_folder
+from mixmae.fileio.regular_file import kind_of
+
+# A lack of the machine, not a fault of a folder.
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# Suffixes that a note names.
+NAMED_SUFFIXES = 10
+
+
+@dataclass
+class ImageListing:
+    """Images below a folder, and what else was found there.
+
+    Attributes:
+        files: paths relative to the folder, sorted.
+        left_out: how many files have which other suffix.
+        special: how many of what is no regular file, such as named pipes.
+        repeated: folders that another path leads to as well, by links, and
+            that path; their files are listed once. Both are relative to the
+            folder.
+    """
+
+    files: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    special: dict[str, int] = field(default_factory=dict)
+    repeated: dict[str, str] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """Lines on what was left out, for the log."""
+        notes = []
+        places = set(self.repeated.values())
+        outermost = [one for one in places if _above(one).isdisjoint(places)]
+        count = sum(map(self._files_below, outermost))
+        if count:
+            link, place = next(iter(self.repeated.items()))
+            notes.append(
+                f'{count:,} files are reached by two paths; kept once '
+                f'({escape(link)} leads to {escape(place or ".")}, too)'
+            )
+        if self.special:
+            counts = [f'{n:,} {kind}' for kind, n in self.special.items()]
+            notes.append(f'left out, no regular files: {", ".join(counts)}')
+        if self.left_out:
+            counts = [
+                f'{count:,} {escape(suffix) or "without a suffix"}'
+                for suffix, count in Counter(self.left_out).most_common()
+            ]
+            more = len(counts) - NAMED_SUFFIXES
+            notes.append(
+                f'left out by suffix: {", ".join(counts[:NAMED_SUFFIXES])}'
+                + (f' and {more:,} more suffixes' if more > 0 else '')
+            )
+        return notes
+
+    def _files_below(self, place: str) -> int:
+        if not place:
+            return len(self.files)
+        # The character that follows a slash.
+        ends = (f'{place}/', f'{place}0')
+        first, last = (bisect_left(self.files, end) for end in ends)
+        return last - first
+
+
+def cache_beside(folder: str) -> str:
+    """The default place of the cache: a hidden file next to the folder.
+
+    Where that cannot be written, it is a file in the cache of the user.
+    """
+    path = Path(folder).resolve()
+    home = None if os.access(path.parent, os.W_OK) else cache_folder()
+    if home is None:
+        return str(path.parent / f'.{path.name}.mixmae_listing.json')
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()
+    return str(home / f'listing-{name}.json')
+
+
+def list_images(
+    folder: str,
+    suffixes: Collection[str],
+    cache: str | None = None,
+    unreadable: dict[str, str] | None = None,
+) -> list[str]:
+    """The files of ``list_folder``."""
+    return list_folder(folder, suffixes, cache, unreadable).files
+
+
+def list_folder(
+    folder: str,
+    suffixes: Collection[str],
+    cache: str | None = None,
+    unreadable: dict[str, str] | None = None,
+) -> ImageListing:
+    """List the images below a folder.
+
+    Symbolic links are followed; a folder that several paths lead to, such as
+    one that a link below it leads back to, is listed once, by the path
+    without links if there is one. Links that lead nowhere are listed: whoever
+    opens them says what is wrong. Hidden files and folders are skipped, as is
+    all that is no regular file: to open a named pipe would wait forever.
+
+    With a cache, a list made before is read back instead of walking through
+    the files, if it is still true (see ``read_cache``): one look at each
+    folder tells. A cache that is stale, unreadable, forged or another
+    folder's is made anew; one that cannot be written is done without.
+
+    Args:
+        folder: where to look.
+        suffixes: lower case, with the dot; those of files are compared
+            without regard to case.
+        cache: file to keep the list in; None for no cache. It must not lie
+            below ``folder``, for writing it would change the folder's time.
+        unreadable: where to note folders below that cannot be looked into,
+            and why. Without it they are an error.
+
+    Raises:
+        ValueError: a folder cannot be looked into; names it.
+    """
+    folder = os.path.abspath(folder)
+    about = {'folder': folder, 'suffixes': sorted(set(suffixes))}
+    if cache is not None:
+        known = read_cache(cache, about)
+        if known is not None:
+            return ImageListing(**known['listing'], files=known['files'])
+    started = time.time_ns()
+    walk = _Walk(folder, tuple(suffixes))
+    if walk.refused and unreadable is None:
+        first, reason = next(iter(walk.refused.items()))
+        more = len(walk.refused) - 1
+        place = os.path.join(folder, first) if first else folder
+        raise ValueError(
+            f'the folder {escape(place)}'
+            + (f' ({more} more)' if more else '')
+            + f' cannot be looked into: {reason}; mend that, or move it '
+            f'elsewhere'
+        )
+    if unreadable is not None:
+        unreadable.update(walk.refused)
+    if cache is not None and walk.listing.files and not walk.refused:
+        rest: dict[str, Any] = asdict(walk.listing)
+        content = {
+            **about,
+            'started': started,
+            'times': walk.times,
+            'files': rest.pop('files'),
+            'listing': rest,
+        }
+        write_cache(cache, content)
+    return walk.listing
+
+
+class _Walk:
+    """One look at a folder and all below it.
+
+    Attributes:
+        listing: what was found.
+        times: of each folder, in nanoseconds.
+        refused: folders that cannot be read, and why.
+    """
+
+    def __init__(self, folder: str, suffixes: tuple[str, ...]) -> None:
+        self.folder = folder
+        self.suffixes = suffixes
+        self.listing = ImageListing()
+        self.times: dict[str, int] = {}
+        self.refused: dict[str, str] = {}
+        # Folders without links to them, and the path of the first look.
+        self._seen: dict[str, str] = {}
+        self._links: list[str] = []
+        # Links last: of two paths, the one without links is kept.
+        self._visit('', os.path.realpath(folder))
+        while self._links:
+            link = heapq.heappop(self._links)
+            self._visit(link, os.path.realpath(os.path.join(folder, link)))
+        self.listing.files.sort()
+
+    def _visit(self, below: str, real: str) -> None:
+        """Looks into a folder and those in it."""
+        pending = [(below, real)]
+        while pending:
+            below, real = pending.pop()
+            if real in self._seen:
+                self.listing.repeated[below] = self._seen[real]
+                continue
+            self._seen[real] = below
+            for entry in self._entries(below):
+                name = f'{below}/{entry.name}' if below else entry.name
+                if not _is_folder(entry):
+                    self._file(entry, name)
+                elif entry.is_symlink():
+                    heapq.heappush(self._links, name)
+                else:
+                    pending.append((name, f'{real}/{entry.name}'))
+
+    def _entries(self, below: str) -> list[os.DirEntry]:
+        path = os.path.join(self.folder, below) if below else self.folder
+        try:
+            # The time is taken first: a file that comes later changes it.
+            modified = os.stat(path).st_mtime_ns
+            with os.scandir(path) as entries:
+                # Complete, or not at all.
+                found = [e for e in entries if not e.name.startswith('.')]
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno in SHORTAGES:
+                raise ValueError(
+                    f'the folder {escape(path)} cannot be looked '
+                    f'into: {reason}; raise that limit (ulimit -n), or close '
+                    f'other programs'
+                ) from None
+            self.refused[below] = reason
+            return []
+        self.times[below] = modified
+        return found
+
+    def _file(self, entry: os.DirEntry, name: str) -> None:
+        kind = _kind(entry)
+        if kind:
+            special = self.listing.special
+            special[kind] = special.get(kind, 0) + 1
+        elif entry.name.lower().endswith(self.suffixes):
+            self.listing.files.append(name)
+        else:
+            suffix = os.path.splitext(entry.name)[1].lower()
+            left_out = self.listing.left_out
+            left_out[suffix] = left_out.get(suffix, 0) + 1
+
+
+def _above(place: str) -> set[str]:
+    """The folders that a folder is below."""
+    parts = place.split('/') if place else []
+    return {'/'.join(parts[:count]) for count in range(len(parts))}
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link in a circle.
+        return False
+
+
+def _kind(entry: os.DirEntry) -> str:
+    """What is no regular file is; '' for files and links to nowhere."""
+    try:
+        # Known without asking the file system, but for links.
+        if entry.is_file():
+            return ''
+        mode = entry.stat().st_mode
+    except OSError:
+        return ''
+    return '' if stat.S_ISDIR(mode) else kind_of(mode)

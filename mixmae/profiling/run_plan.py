@@ -1,0 +1,313 @@
+"""What a run needs of memory, time and data, before it is started."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.flops import (
+    forward_inputs,
+    mask_for,
+    training_flops,
+    without_values,
+)
+
+FLOAT = 4
+# Numbers that an optimizer keeps of each trained parameter.
+STATES = {'Adam': 2, 'AdamW': 2, 'LAMB': 2, 'Lion': 1, 'SGD': 1, 'LARS': 1}
+# Tensors as large as the largest one that come and go beside the saved
+# activations: what a block's backward pass computes again, gradients of
+# activations, gaps. Measured on a CPU: 3 to 9.
+TEMPORARIES = 7
+
+
+class SavedActivations(NamedTuple):
+    """What autograd keeps of a forward pass, in bytes.
+
+    Attributes:
+        image: of each image.
+        batch: of a batch of any size: weights in another dtype.
+        largest: the largest tensor that is made, of each image.
+    """
+
+    image: float
+    batch: float
+    largest: float = 0.0
+
+    def at_work(self, batch: int) -> float:
+        """With what comes and goes beside them."""
+        image = self.image + TEMPORARIES * self.largest
+        return self.batch + batch * image
+
+
+class Needs(NamedTuple):
+    """Memory of one device, in bytes.
+
+    Attributes:
+        process: before the model is there.
+        parameters, gradients, optimizer: of what this device holds.
+        gathered: where parameters are shared, what a step needs whole at a
+            time, and its gradients.
+        activations: saved for the backward pass, and what comes and goes
+            beside them.
+    """
+
+    process: float
+    parameters: float
+    gradients: float
+    optimizer: float
+    gathered: float
+    activations: float
+
+    @property
+    def total(self) -> float:
+        """All together."""
+        return sum(self)
+
+
+class Network(NamedTuple):
+    """What a plan has to know of a network.
+
+    Attributes:
+        parameters, trained: numbers of them.
+        flops: model FLOPs of an image in training.
+        saved: activations.
+        gathered: parameters that are whole at a time where devices share
+            them.
+    """
+
+    parameters: int
+    trained: int
+    flops: float
+    saved: SavedActivations
+    gathered: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        image_shape: Sequence[int],
+        device: str,
+        dtype: torch.dtype,
+        blocks: Sequence[str] = (),
+    ) -> Network:
+        """Counts a model, which may be on the meta device.
+
+        Args:
+            model: see ``training_flops``.
+            image_shape: (3, height, width).
+            device: 'cuda' or 'cpu', which keep different things.
+            dtype: of autocast; float32 is none.
+            blocks: see ``FullyShardedModel``.
+
+        Raises:
+            ValueError: the model does not take such images.
+        """
+        flops = training_flops(model, image_shape)
+        small, large = 2, 4
+        few, _ = _saved(model, (small, *image_shape), device, dtype)
+        many, top = _saved(model, (large, *image_shape), device, dtype)
+        image = (many - few) / (large - small)
+        trained = [x.numel() for x in model.parameters() if x.requires_grad]
+        saved = SavedActivations(image, few - small * image, top / large)
+        whole = gathered_parameters(model, blocks)
+        return cls(_size(model), sum(trained), flops, saved, whole)
+
+    def needs(
+        self,
+        batch: int,
+        optimizer: str = 'AdamW',
+        process: float = 0.0,
+        shards: int = 1,
+    ) -> Needs:
+        """Memory of a device that trains on batches of images.
+
+        Args:
+            batch: images of one forward pass.
+            optimizer: its class.
+            process: see ``Needs``.
+            shards: devices that share parameters, gradients and states.
+        """
+        trained = FLOAT * self.trained / shards
+        return Needs(
+            process,
+            FLOAT * self.parameters / shards,
+            trained,
+            STATES.get(optimizer, 2) * trained,
+            2 * FLOAT * self.gathered if shards > 1 else 0.0,
+            self.saved.at_work(batch),
+        )
+
+    def largest_batch(
+        self, memory: float, optimizer: str, process: float, shards: int
+    ) -> int:
+        """Images that fit into so much memory; 0 if none does."""
+        fixed = self.needs(0, optimizer, process, shards).total
+        image = self.saved.at_work(1) - self.saved.batch
+        return max(0, math.floor((memory - fixed) / image))
+
+    def checkpoint(self, optimizer: str = 'AdamW') -> float:
+        """Bytes of a checkpoint to resume from."""
+        states = STATES.get(optimizer, 2) * self.trained
+        return FLOAT * (self.parameters + states)
+
+
+class Schedule(NamedTuple):
+    """The images of a run, and how they are shared out.
+
+    Attributes:
+        images: of the data set.
+        epochs: passes over it.
+        update: images of an update of the parameters, of all devices.
+        devices: that share them.
+        batch: of one device at a time.
+        accumulation: batches of an update on each device.
+        updates: of the whole run; images that fill none are left out.
+    """
+
+    images: int
+    epochs: float
+    update: int
+    devices: int
+    batch: int
+    accumulation: int
+    updates: int
+
+    @classmethod
+    def of(
+        cls,
+        images: int,
+        epochs: float,
+        update: int,
+        devices: int,
+        batch: int,
+        updates: int | None = None,
+    ) -> Schedule:
+        """Accumulates as many batches as make the same update.
+
+        Args:
+            updates: if they are not counted by epochs.
+
+        Raises:
+            ValueError: no whole number of batches does, or there are no
+                updates.
+        """
+        if updates is None:
+            updates = int(images // update * epochs)
+        if updates < 1:
+            raise ValueError(
+                f'{epochs:g} epochs of {images:,} images make no update of '
+                f'{update:,} images, as the config has it: lower its batch '
+                f'size, auto_scale_lr.base_batch_size or accumulative_counts, '
+                f'train longer, or name the images you will have by --images'
+            )
+        share = update / devices
+        if share % batch:
+            fitting = [
+                b
+                for b in range(1, round(share) + 1)
+                if share % b == 0 and share == int(share)
+            ]
+            hint = (
+                f'batch sizes that do: {", ".join(map(str, fitting[-8:]))}'
+                if fitting
+                else 'take another number of devices'
+            )
+            raise ValueError(
+                f'{devices} devices with batches of {batch} make no update '
+                f'of {update} images, as the config has it: {hint}'
+            )
+        accumulation = int(share // batch)
+        return cls(
+            images, epochs, update, devices, batch, accumulation, updates
+        )
+
+    @property
+    def trained_images(self) -> int:
+        """Of the whole run."""
+        return self.updates * self.update
+
+
+def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:
+    """What lies outside of blocks, and twice the largest of them.
+
+    While one is computed the next is gathered.
+    """
+    sizes = [
+        _size(one) for one in model.modules() if type(one).__name__ in blocks
+    ]
+    return _size(model) - sum(sizes) + 2 * max(sizes, default=0)
+
+
+def _size(module: nn.Module) -> int:
+    return sum(one.numel() for one in module.parameters())
+
+
+class _LargestTensor(TorchDispatchMode):
+    """Number of elements of the largest tensor that a ``with`` block makes."""
+
+    size = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple = (),
+        kwargs: dict | None = None,
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        made = (_stored(x) for x in tree_iter(out) if isinstance(x, Tensor))
+        self.size = max([self.size, *made])
+        return out
+
+
+def _saved(
+    model: nn.Module, shape: Sequence[int], device: str, dtype: torch.dtype
+) -> tuple[int, int]:
+    """Bytes that autograd keeps of a forward pass, and of the largest tensor.
+
+    Nothing is computed.
+    """
+    # Drawing it looks at values.
+    mask = mask_for(model, shape)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        fake = without_values(model, device).train()
+        inputs = forward_inputs(shape, mask, device)
+        before = torch.is_autocast_enabled(device)
+        before_dtype = torch.get_autocast_dtype(device)
+        # torch.autocast would look for a GPU, and there may be none here.
+        torch.set_autocast_enabled(device, dtype != torch.float32)
+        torch.set_autocast_dtype(
+            device, torch.bfloat16 if dtype == torch.float32 else dtype
+        )
+        torch.autocast_increment_nesting()
+        try:
+            with (
+                SavedBytes(fake) as saved,
+                _LargestTensor() as largest,
+                torch.enable_grad(),
+            ):
+                # Alive, so that nothing is freed before it is counted.
+                kept = fake(**inputs)
+            total = saved.total
+            del kept
+        finally:
+            if torch.autocast_decrement_nesting() == 0:
+                torch.clear_autocast_cache()
+            torch.set_autocast_enabled(device, before)
+            torch.set_autocast_dtype(device, before_dtype)
+    return total, largest.size * dtype.itemsize
+
+
+def _stored(x: Tensor) -> int:
+    """Number of elements; those of an expanded tensor count once."""
+    sizes = zip(x.shape, x.stride(), strict=True)
+    return math.prod(size for size, stride in sizes if stride)

@@ -1,0 +1,1 @@
+"""Panels of reconstructions, drawn predictions, curves."""

@@ -1,0 +1,180 @@
+"""Files from the net, and whether they are what was meant."""
+
+import hashlib
+import threading
+from datetime import timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from torch import distributed
+
+from mixmae.checkpoints.io.download import download, noted_hash
+from mixmae.checkpoints.io.safe_load import safe_load
+from tests.engine.forked import start
+
+DATA = b'some weights'
+HASH = hashlib.sha256(DATA).hexdigest()
+
+
+class Net(ThreadingHTTPServer):
+    """Answers on this machine; notes what was asked for.
+
+    Attributes:
+        files: what it has, by path.
+        asked: paths, in the order of the requests.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(('127.0.0.1', 0), Answer)
+        self.url = f'http://127.0.0.1:{self.server_port}'
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Paths with 'short' end early, one way or the other."""
+
+    protocol_version = 'HTTP/1.1'
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        data = self.server.files.get(self.path, DATA)
+        self.send_response(200)
+        if 'chunks' in self.path:
+            self.send_header('Transfer-Encoding', 'chunked')
+            self.end_headers()
+            self.wfile.write(b'64\r\nabcdef')
+        else:
+            promised = len(data) + 9 * ('short' in self.path)
+            self.send_header('Content-Length', str(promised))
+            self.end_headers()
+            self.wfile.write(data)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    with Net() as server:
+        threading.Thread(
+            target=server.serve_forever, args=(0.01,), daemon=True
+        ).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """What lies in the cache."""
+
+    def names() -> list[str]:
+        folder = tmp_path / 'hub' / 'checkpoints'
+        return [path.name for path in folder.iterdir()]
+
+    return names
+
+
+def test_hashes_of_addresses():
+    base = 'https://example.org/a'
+    assert noted_hash(f'{base}/x.pth') == ''
+    assert noted_hash(f'{base}/x-0123abcd.pth?a=1') == '0123abcd'
+    assert noted_hash(f'{base}/swin-b_8xb128-600e.pth') == ''
+    assert noted_hash(f'{base}/x.pth#sha256={HASH.upper()}') == HASH
+    with pytest.raises(ValueError, match='must be sha256= and 64'):
+        noted_hash(f'{base}/x.pth#sha256=0123')
+
+
+def test_fetched_once_and_checked_each_time(net):
+    url = f'{net.url}/x-{HASH[:8]}.pth'
+    path = download(url)
+    assert path.read_bytes() == DATA and download(url) == path
+    assert len(net.asked) == 1
+    # One that has become another one is not kept.
+    path.write_bytes(b'others')
+    assert download(url).read_bytes() == DATA
+    assert len(net.asked) == 2
+
+
+def test_other_files_are_not_kept(net, kept):
+    for end in ('x-00000000.pth', f'x.pth#sha256={"0" * 64}'):
+        with pytest.raises(ValueError, match='cannot be used: its SHA-256'):
+            download(f'{net.url}/{end}')
+    assert not kept()
+    path = download(f'{net.url}/x.pth#sha256={HASH}')
+    assert path.name.endswith('-x.pth') and net.asked[-1] == '/x.pth'
+
+
+@pytest.mark.parametrize('name', ['short.pth', 'chunks.pth', 'a b.pth'])
+def test_files_that_end_early_are_not_kept(net, kept, name):
+    with pytest.raises(ValueError, match=f'/{name} cannot be used: '):
+        download(f'{net.url}/{name}')
+    assert not kept()
+
+
+def test_files_of_one_name_from_two_addresses(net, tmp_path):
+    for name in 'ab':
+        torch.save({'from': name}, tmp_path / name)
+        net.files[f'/{name}/epoch_1.pth'] = (tmp_path / name).read_bytes()
+    for name in 'aba':
+        found = safe_load(f'{net.url}/{name}/epoch_1.pth')
+        assert found == {'from': name}
+
+
+def test_an_address_that_does_not_answer(net, kept):
+    with pytest.raises(ValueError, match='http://127.0.0.1:1/x.pth cannot be'):
+        safe_load('http://127.0.0.1:1/x.pth')
+    assert not kept()
+
+
+def fetch_twice(rank: int, folder: str, url: str) -> None:
+    """One of two ranks of a machine: a file that is there, one that ends."""
+    distributed.init_process_group(
+        'gloo',
+        init_method=f'file://{folder}/rendezvous',
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(seconds=60),
+    )
+    print(download(f'{url}/x.pth').read_bytes())
+    try:
+        download(f'{url}/short.pth')
+    except ValueError as error:
+        print(error)
+    distributed.destroy_process_group()
+
+
+def test_two_ranks_share_what_one_of_them_fetches(net, tmp_path):
+    logs = [tmp_path / f'{rank}.log' for rank in range(2)]
+    ranks = [
+        start(
+            partial(fetch_twice, rank, str(tmp_path), net.url),
+            log,
+            LOCAL_RANK=rank,
+        )
+        for rank, log in enumerate(logs)
+    ]
+    for rank in ranks:
+        rank.join(120)
+    for log in logs:
+        said = log.read_text()
+        assert str(DATA) in said and '/short.pth cannot be used' in said, said
+        assert f'ended after {len(DATA)} of {len(DATA) + 9} bytes' in said
+    assert [rank.exitcode for rank in ranks] == [0, 0]
+    assert net.asked == ['/x.pth', '/short.pth']
+
+
+@pytest.mark.parametrize(
+    'variable', ['LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK']
+)
+def test_which_is_the_first_of_a_machine(net, monkeypatch, variable):
+    # Our tools set the one to 0 where a launcher does not.
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setenv(variable, '1')
+    with pytest.raises(ValueError, match='fetched, but not to'):
+        download(f'{net.url}/x.pth')
+    assert not net.asked

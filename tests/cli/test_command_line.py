@@ -1,0 +1,170 @@
+"""What a user sees of a mistake: one line, exit status 2."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.cli.command_line import apply_options, read_config, run_tool
+from mixmae.config.config_error import ConfigError
+
+
+def arguments(path: Path, **options: object) -> Namespace:
+    return Namespace(
+        config=str(path),
+        cfg_options=options,
+        work_dir=None,
+        launcher='none',
+        local_rank=0,
+    )
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'expected'),
+    [
+        ('README.md', '# Not a config', 'OSError: Only py'),
+        ('name.py', 'model = nothing', "NameError: name 'nothing'"),
+        ('syntax.py', 'model = dict(', 'SyntaxError: '),
+        ('zero.py', 'lr = 1 / 0', 'ZeroDivisionError: division by zero'),
+        ('base.py', "_base_ = './none.py'", 'FileNotFoundError: '),
+        (
+            'import.py',
+            "custom_imports = dict(imports=['no_such_module'])",
+            'ImportError: ',
+        ),
+        ('list.json', '[1', 'JSONDecodeError: '),
+    ],
+)
+def test_files_that_are_no_configs(tmp_path, capsys, name, content, expected):
+    path = written(tmp_path / name, content)
+    with pytest.raises(ConfigError, match='cannot be read as a config'):
+        read_config(arguments(path))
+    with pytest.raises(SystemExit) as caught:
+        run_tool(lambda: read_config(arguments(path)))
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        line.startswith(f'error: {path} cannot be read') and expected in line
+    )
+
+
+def test_missing_data_is_told_in_one_line(tmp_path, capsys):
+    path = written(
+        tmp_path / 'good.py',
+        "train_dataloader = dict(dataset=dict(data_root='here'))",
+    )
+    key = 'train_dataloader.dataset.data_root'
+    root = tmp_path / 'nowhere'
+
+    def tool() -> Config:
+        cfg = read_config(arguments(path, **{key: str(root)}))
+        next((root / 'train').iterdir())
+        return cfg
+
+    with pytest.raises(SystemExit) as caught:
+        run_tool(tool)
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'error: {root}/train does not exist')
+    assert f'{key}={root} ' in line and 'docs/data.md' in line
+
+
+def test_other_missing_files_keep_their_traceback(tmp_path):
+    path = written(
+        tmp_path / 'good.py',
+        f"train_dataloader = dict(dataset=dict(data_root='{tmp_path}/data'))",
+    )
+
+    def tool() -> None:
+        read_config(arguments(path))
+        (tmp_path / 'elsewhere').read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        run_tool(tool)
+
+    def second() -> None:
+        """Without a config; that of the tool before does not count."""
+        (tmp_path / 'data').read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        run_tool(second)
+
+
+@pytest.mark.parametrize(
+    ('name', 'given'),
+    [('launcher', 'none'), ('launcher', 'pytorch'), ('work_dir', 'here')],
+)
+def test_options_that_arguments_decide(tmp_path, name, given):
+    path = written(tmp_path / 'good.py', 'model = dict()')
+    args = arguments(path, **{name: 'x'})
+    setattr(args, name, given)
+    flag = f'--{name.replace("_", "-")} {given} decides'
+    with pytest.raises(ConfigError, match=f'no effect: {flag}'):
+        read_config(args)
+
+
+def test_a_work_dir_by_option(tmp_path):
+    path = written(tmp_path / 'good.py', 'model = dict()')
+    assert read_config(arguments(path, work_dir='here')).work_dir == 'here'
+
+
+@pytest.mark.parametrize('name', ['', ' '])
+def test_a_work_dir_without_a_name(tmp_path, name):
+    args = arguments(written(tmp_path / 'good.py', 'model = dict()'))
+    args.work_dir = name
+    with pytest.raises(ConfigError, match='--work-dir must name a folder'):
+        read_config(args)
+
+
+def test_a_plain_option_that_cannot_be_merged_is_one_line(tmp_path):
+    path = written(tmp_path / 'good.py', 'model = dict(x=[1])')
+    for option in ('model.x.a', 'model.x.0.y', 'model.x.7', 'model.x.-1'):
+        with pytest.raises(ConfigError, match=f'{option}=2: ') as info:
+            apply_options(Config.fromfile(path), {option: 2})
+        assert '\n' not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ('option', 'expected'),
+    [
+        ('model.a.1', [1, 9, [3, (4, 5)]]),
+        ('model.a.2.0', [1, 2, [9, (4, 5)]]),
+        ('model.a.2.1.1', [1, 2, [3, (4, 9)]]),
+    ],
+)
+def test_elements_of_lists(tmp_path, option, expected):
+    path = written(tmp_path / 'good.py', 'model = dict(a=[1, 2, [3, (4, 5)]])')
+    cfg = apply_options(Config.fromfile(path), {option: 9})
+    assert cfg.model.a == expected
+    assert Config.fromfile(path).model.a == [1, 2, [3, (4, 5)]]
+
+
+def test_elements_together(tmp_path):
+    path = written(tmp_path / 'good.py', 'model = dict(a=[1, dict(b=2)])')
+    options = {'model.a.0': 5, 'model.a.1.b': 6, 'model.c': 7}
+    cfg = apply_options(Config.fromfile(path), options)
+    assert cfg.model == dict(a=[5, dict(b=6)], c=7)
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [
+        ('default_hooks', ' '),
+        ('model', [1]),
+        ('train_dataloader', 0),
+        ('custom_hooks', dict(type='EMAHook')),
+        ('custom_hooks', ['EMAHook']),
+    ],
+)
+def test_parts_of_another_kind(tmp_path, option, value):
+    path = written(tmp_path / 'good.py', 'model = None')
+    with pytest.raises(ConfigError, match=f'{option}=.* must be a'):
+        read_config(arguments(path, **{option: value}))

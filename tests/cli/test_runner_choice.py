@@ -1,0 +1,136 @@
+"""Which runner trains a config, and what is refused at once."""
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import FlexibleRunner, Runner
+
+from mixmae.cli import runner_choice
+from mixmae.cli.runner_choice import (
+    build_runner,
+    check_engine,
+    drop_sharding,
+)
+from mixmae.engine.fsdp import ShardedRunner
+from tests.engine.numbers_run import numbers_config
+from tests.engine.tiny_run import ROOT
+
+SHARDED = dict(
+    runner_type='mixmae.ShardedRunner',
+    model_wrapper_cfg=dict(type='mixmae.FullyShardedModel'),
+)
+
+
+@pytest.mark.parametrize(
+    'changes, kind',
+    [
+        ({}, Runner),
+        (SHARDED, ShardedRunner),
+        (dict(runner_type='FlexibleRunner', env_cfg={}), FlexibleRunner),
+    ],
+)
+def test_runner_type(tmp_path, changes, kind):
+    config = numbers_config(tmp_path / 'run', **changes)
+    assert type(build_runner(config)) is kind
+
+
+def test_a_single_process_splits_nothing_and_trains(tmp_path):
+    runner = build_runner(numbers_config(tmp_path / 'run', **SHARDED))
+    runner.train()
+    assert not runner.sharded
+    assert (tmp_path / 'run' / 'iter_12.pth').is_file()
+
+
+def deepspeed(**changes) -> Config:
+    config = dict(
+        runner_type='FlexibleRunner',
+        strategy=dict(type='DeepSpeedStrategy', zero_optimization={}),
+    )
+    return Config({**config, **changes})
+
+
+@pytest.mark.parametrize(
+    'config, said',
+    [
+        (deepspeed(), 'is not installed: pip install deepspeed'),
+        (deepspeed(runner_type='Runner'), "runner_type='FlexibleRunner'"),
+        (
+            Config({**SHARDED, 'runner_type': 'Runner'}),
+            "needs runner_type='mixmae.ShardedRunner'",
+        ),
+        (
+            Config(
+                dict(
+                    model_wrapper_cfg=dict(static_graph=True),
+                    optim_wrapper=dict(accumulative_counts=2),
+                )
+            ),
+            'static_graph=True and optim_wrapper.accumulative_counts=2',
+        ),
+        (
+            Config(
+                dict(
+                    find_unused_parameters=True,
+                    model_wrapper_cfg=dict(gradient_as_bucket_view=True),
+                )
+            ),
+            'model_wrapper_cfg.find_unused_parameters=True instead',
+        ),
+        (
+            Config(
+                dict(
+                    compile=dict(backend='eager'),
+                    optim_wrapper=dict(type='mixmae.AutocastOptimWrapper'),
+                )
+            ),
+            "default_hooks.compile=dict.type='mixmae.CompileHook'. instead",
+        ),
+    ],
+)
+def test_refusals_are_one_line(config, said, monkeypatch):
+    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: None)
+    with pytest.raises(ValueError, match=said) as caught:
+        check_engine(config)
+    assert '\n' not in str(caught.value)
+
+
+def test_what_goes_together_is_let_pass(monkeypatch, tmp_path):
+    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: tmp_path)
+    with pytest.raises(ValueError, match='is too new for MMEngine: pip'):
+        check_engine(deepspeed())
+    (tmp_path / 'runtime/fp16/onebit').mkdir(parents=True)
+    check_engine(deepspeed())
+    check_engine(Config(SHARDED))
+    check_engine(Config(dict(model_wrapper_cfg=dict(static_graph=True))))
+
+
+def test_tests_share_nothing():
+    config = Config(SHARDED)
+    drop_sharding(config)
+    assert config.model_wrapper_cfg is None
+    assert config.runner_type == 'Runner'
+    wrapper = dict(type='MMDistributedDataParallel')
+    config = Config(dict(model_wrapper_cfg=wrapper))
+    drop_sharding(config)
+    assert config.model_wrapper_cfg == wrapper
+
+
+def test_the_settings_of_the_document_are_read(tmp_path, monkeypatch):
+    """docs/distributed.md: what is to be written for DeepSpeed and FSDP."""
+    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: None)
+    text = (ROOT / 'docs/distributed.md').read_text()
+    blocks = [b.split('```')[0] for b in text.split('```python\n')[1:]]
+    chosen = [block for block in blocks if 'runner_type' in block]
+    assert len(chosen) == 2
+    base = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
+    for name, block in zip(('fsdp', 'deepspeed'), chosen, strict=True):
+        path = tmp_path / f'{name}.py'
+        path.write_text(f'_base_ = {str(base)!r}\n{block}')
+        config = Config.fromfile(path)
+        if name == 'fsdp':
+            check_engine(config)
+            continue
+        with pytest.raises(ValueError, match='pip install deepspeed'):
+            check_engine(config)
+        # FlexibleRunner takes no hooks of None, unlike Runner.
+        assert None not in config.default_hooks.values()
+        assert not {'interrupt', 'finite_guard'} & set(config.default_hooks)

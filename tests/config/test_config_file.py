@@ -1,0 +1,47 @@
+import pytest
+
+from mixmae.apis.trained_network import read_config
+from mixmae.checkpoints.conversion.source import read_source
+from mixmae.config.config_file import read_config_file
+from tests.apis.tiny_setup import tiny_checkpoint
+
+
+def test_reads(tmp_path):
+    path = tmp_path / 'a.py'
+    path.write_text('a = 1\nb = dict(c=2)')
+    assert read_config_file(path).to_dict() == {'a': 1, 'b': {'c': 2}}
+    assert read_config_file(str(path)).b.c == 2
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'said'),
+    [
+        ('README.md', '# A page', 'OSError: Only py/yml/yaml/json'),
+        ('a.py', 'model = (', 'SyntaxError'),
+        ('a.py', 'a = b', "NameError: name 'b' is not defined"),
+        ('a.py', 'a = 1 / 0', 'ZeroDivisionError: '),
+        ('a.py', '_base_ = "gone.py"', 'gone.py'),
+        ('a.json', '{', 'JSONDecodeError'),
+        ('a.yml', 'a: [', 'ParserError'),
+    ],
+)
+def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
+    """In the reader, and for all that read by it."""
+    path = tmp_path / name
+    path.write_text(text)
+    checkpoint = tiny_checkpoint(tmp_path / 'epoch_1.pth')
+    for read in (
+        read_config_file,
+        lambda path: read_config(path, None),
+        lambda path: read_source(checkpoint, path),
+    ):
+        with pytest.raises(ValueError, match='no readable config') as error:
+            read(path)
+        line = str(error.value)
+        assert str(path) in line and said in line and '\n' not in line
+
+
+def test_files_that_are_not_there(tmp_path):
+    for path in (tmp_path / 'none.py', tmp_path):
+        with pytest.raises(ValueError, match='there is no config file'):
+            read_config_file(path)

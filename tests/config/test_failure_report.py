@@ -1,0 +1,167 @@
+"""Failures of loaders' workers and of other ranks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.cli import command_line
+from mixmae.cli.command_line import run_tool
+from mixmae.config import failure_report
+from mixmae.registry import DATASETS
+from tests.engine.forked import start
+from tests.engine.tiny_run import SquaresDataset, tiny_config
+
+
+@DATASETS.register_module(force=True)
+class FailingDataset(SquaresDataset):
+    """Its worker is killed, or hangs, at one of its pictures."""
+
+    def __init__(self, how: str, length: int = 16) -> None:
+        super().__init__(length)
+        self.how = how
+
+    def __getitem__(self, index: int) -> dict:
+        if index == 9 and self.how == 'kill':
+            os.kill(os.getpid(), signal.SIGKILL)
+        if index == 9 and self.how == 'hang':
+            # As one that waits for a disk: it cannot be asked to end.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(600)
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ('how', 'expected'),
+    [
+        ('kill', 'ran out of memory (see dmesg)'),
+        ('hang', 'no batch came from the data loader within 1 s'),
+    ],
+)
+def test_workers_that_fail_end_the_run(tmp_path, how, expected):
+    config = tiny_config(tmp_path)
+    config['train_dataloader'].update(
+        num_workers=1,
+        timeout=0 if how == 'kill' else 1,
+        dataset=dict(type='FailingDataset', how=how, length=19),
+    )
+    log = tmp_path / 'log'
+    run = start(lambda: run_tool(Runner.from_cfg(Config(config)).train), log)
+    run.join(120)
+    assert run.exitcode == 1
+    said = log.read_text()
+    assert said.count('error: ') == 1 and 'Traceback' not in said
+    assert expected in said.splitlines()[-1]
+
+
+def chained(text: str) -> Exception:
+    """As PyTorch raises one from another."""
+    try:
+        try:
+            raise OSError('the queue is empty')
+        except OSError as first:
+            raise RuntimeError(text) from first
+    except RuntimeError as error:
+        return error
+
+
+def test_causes():
+    line = failure_report.failure_line
+    died = 'DataLoader worker (pid 17) is killed by signal: Bus error. '
+    assert '/dev/shm' in line(chained(died))
+    died = 'DataLoader worker (pid(s) 17, 18) exited unexpectedly'
+    assert 'process 17, 18' in line(chained(died))
+    full = torch.OutOfMemoryError('CUDA out of memory. Tried to\nmore')
+    assert 'Lower train_dataloader.batch_size' in line(full)
+    assert 'not enough memory: MemoryError' in line(MemoryError())
+    assert line(chained('anything else')) is None
+
+
+def test_what_an_error_replaces_is_no_cause():
+    """A file that asks for too much memory says nothing of the machine."""
+    try:
+        try:
+            raise MemoryError
+        except MemoryError:
+            raise ValueError('x.pth is damaged') from None
+    except ValueError as error:
+        assert failure_report.failure_line(error) is None
+        error.__suppress_context__ = False
+        assert 'not enough memory' in failure_report.failure_line(error)
+
+
+def test_a_rank_that_lost_another_leaves_it_the_first_word(
+    monkeypatch, capsys
+):
+    error = chained('[pair.cc:547] Connection closed by peer [::1]:5')
+    assert not failure_report.lost_others(error)
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    monkeypatch.setenv('RANK', '1')
+    assert failure_report.lost_others(error)
+    assert not failure_report.lost_others(chained('of its own'))
+    done = []
+    # Of these tests there may be some, too.
+    end = 'workers end'
+    monkeypatch.setattr(
+        failure_report, 'end_workers', lambda: done.append(end)
+    )
+    monkeypatch.setattr(time, 'sleep', lambda seconds: done.append(seconds))
+    monkeypatch.setattr(os, '_exit', lambda status: done.append(status))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        failure_report.end_after_the_others(error)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done == [failure_report.PATIENCE, end, 1]
+    said = capsys.readouterr().err
+    assert said.startswith('error: rank 1: another rank is gone ([pair.cc')
+
+
+@pytest.mark.parametrize(
+    ('cause', 'expected'),
+    [
+        (OSError(28, 'No space left on device', '/x'), 'the disk is full'),
+        (
+            RuntimeError('DataLoader worker (pid(s) 12) exited unexpectedly'),
+            'a worker of the data loader (process 12) ended',
+        ),
+    ],
+)
+def test_a_cause_of_its_own_comes_before_lost_connections(
+    monkeypatch, capsys, cause, expected
+):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    monkeypatch.setattr(command_line, 'end_workers', lambda: None)
+    lost = []
+    monkeypatch.setattr(command_line, 'end_after_the_others', lost.append)
+
+    def tool():
+        raise cause from ConnectionResetError(104, 'Connection reset by peer')
+
+    with pytest.raises(SystemExit) as caught:
+        run_tool(tool)
+    assert caught.value.code == 1 and not lost
+    assert expected in capsys.readouterr().err
+
+
+def test_a_work_folder_that_is_gone_is_told(tmp_path):
+    run = tmp_path / 'run'
+    log = run / '2026' / 'scalars.json'
+
+    def told(path, kind=FileNotFoundError) -> str | None:
+        error = RuntimeError('in between')
+        error.__cause__ = kind(2, 'No such file or directory', str(path))
+        return failure_report.removed_folder(error, str(run))
+
+    assert str(run) in told(log)
+    # Not a file that was never there, nor one of somebody else.
+    log.parent.mkdir(parents=True)
+    assert told(log) is None
+    assert told(tmp_path / 'data' / 'a.jpg') is None
+    assert told(run / 'other' / 'a.json', PermissionError) is None

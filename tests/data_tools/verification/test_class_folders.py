@@ -1,0 +1,120 @@
+"""ImageNet's layout, spoiled one way at a time."""
+
+import os
+import shutil
+
+from PIL import Image
+
+from mixmae.data_tools.verification.class_folders import verify_class_folders
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.known_sets import KnownSet
+
+
+def test_sound_scenes(scenes, look):
+    assert look('class-folders', scenes / 'imagenet') == []
+
+
+def test_missing_split(scenes, look):
+    shutil.rmtree(scenes / 'imagenet' / 'val')
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 1
+    assert 'imagenet/val: no such folder' in problems[0]
+
+
+def test_missing_class(scenes, look):
+    shutil.rmtree(scenes / 'imagenet' / 'val' / 'fish')
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 1
+    assert 'imagenet/val: lacks class fish' in problems[0]
+
+
+def test_empty_class(scenes, look):
+    for split in ('train', 'val'):
+        (scenes / 'imagenet' / split / 'zebra').mkdir()
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 2
+    assert 'train/zebra: no images' in problems[0]
+
+
+def test_images_that_were_not_sorted(scenes, look):
+    """The official archive of ILSVRC's validation images is flat."""
+    Image.new('RGB', (4, 4)).save(scenes / 'imagenet/val/a.JPEG')
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 1
+    assert 'imagenet/val: 1 images lie in no class folder' in problems[0]
+
+
+def test_broken_image(scenes, look):
+    path = scenes / 'imagenet/train/fish/bad.jpg'
+    path.write_bytes(b'no picture')
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 1
+    assert str(path) in problems[0] and 'no image' in problems[0]
+
+
+def test_files_mmpretrain_does_not_read_are_noted(scenes):
+    (scenes / 'imagenet/train/fish/a.webp').touch()
+    findings = Findings()
+    verify_class_folders(scenes / 'imagenet', findings, Opening('none'))
+    assert findings.count == 0
+    assert 'train/fish: 1 files' in findings.notes[0]
+
+
+def test_imagenet_is_counted(scenes, look):
+    assert look('imagenet', scenes / 'imagenet', subset=True) != []
+    problems = '\n'.join(look('imagenet', scenes / 'imagenet'))
+    assert '12 images, 1,281,155 fewer than the 1,281,167' in problems
+    assert 'val: 12 images, 49,988 fewer than the 50,000' in problems
+    assert 'train: 10 classes, ImageNet-1K (ILSVRC 2012) has' in problems
+    assert 'train/fish: classes are named like n01440764' in problems
+
+
+def test_exact_counts_pass_and_others_do_not(scenes):
+    def problems(**changes):
+        figures = {
+            'classes': 10,
+            'images': {'train': 12, 'val': 12},
+            'title': 'Scenes',
+            'page': '',
+        }
+        findings = Findings()
+        known = KnownSet(**(figures | changes))
+        folder = scenes / 'imagenet'
+        verify_class_folders(folder, findings, Opening('none'), known)
+        return findings.problems
+
+    assert problems() == []
+    assert '1 more than' in problems(images={'train': 11, 'val': 12})[0]
+    assert '1 fewer than' in problems(images={'train': 12, 'val': 13})[0]
+    assert 'has 11' in problems(classes=11)[0]
+    unequal = problems(per_class={'val': 1})
+    assert unequal and 'each should have 1' in unequal[0]
+
+
+def test_links_in_a_circle(scenes, look):
+    """mmpretrain would walk around in them."""
+    fish = scenes / 'imagenet' / 'train' / 'fish'
+    (fish / 'more').mkdir()
+    (fish / 'more' / 'up').symlink_to('../..')
+    (fish / 'self').symlink_to('.')
+    problems = look('class-folders', scenes / 'imagenet')
+    assert len(problems) == 2
+    assert 'fish/self: leads back to' in problems[0]
+    assert 'fish/more/up/fish: leads back to' in problems[1]
+
+
+def test_a_class_that_cannot_be_looked_into(scenes, look, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith('train/fish'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    problems = look('class-folders', scenes / 'imagenet')
+    assert any(
+        'train/fish: cannot be looked into (Permission denied)' in problem
+        for problem in problems
+    )

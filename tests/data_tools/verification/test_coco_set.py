@@ -1,0 +1,272 @@
+"""COCO's layout, spoiled one way at a time: each fault is named."""
+
+import json
+import math
+
+import pytest
+from PIL import Image
+
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.verifier import Request, verify
+
+NAME = 'instances_val.json, annotation 1 '
+
+
+def set_box(change):
+    def changed(content):
+        box = content['annotations'][0]['bbox']
+        content['annotations'][0]['bbox'] = change(box)
+
+    return changed
+
+
+def set_in(part, index, **values):
+    return lambda content: content[part][index].update(values)
+
+
+def test_sound_scenes(scenes, look):
+    assert look('coco-format', scenes / 'coco') == []
+
+
+@pytest.mark.parametrize(
+    'change, named, words',
+    [
+        (
+            set_box(lambda box: [box[0], box[1], 40, box[3]]),
+            NAME,
+            'outside the image of 16 x 16',
+        ),
+        (set_box(lambda box: [-9, *box[1:]]), NAME, 'px outside the image'),
+        (set_box(lambda box: [*box[:3], -4]), NAME, 'empty or inverted'),
+        (set_box(lambda box: [*box[:3], math.nan]), NAME, 'not finite'),
+        (set_box(lambda box: [10**400, *box[1:]]), NAME, 'beyond all bounds'),
+        (set_box(lambda box: box[:3]), NAME, 'list of four numbers'),
+        (set_box(lambda box: 'x'), NAME, 'list of four numbers'),
+        (
+            set_in('annotations', 0, category_id=11),
+            'annotation 1:',
+            'category_id 11 is none of the categories (10 with ids 1 to 10)',
+        ),
+        (
+            set_in('annotations', 0, category_id=[1]),
+            'annotation 1:',
+            'none of the categories',
+        ),
+        (
+            set_in('annotations', 0, image_id=99),
+            'annotation 1:',
+            'image_id 99 is none of the images',
+        ),
+        (
+            set_in('annotations', 0, image_id=[1]),
+            'annotation 1:',
+            'image_id [1] is none of the images',
+        ),
+        (set_in('annotations', 0, area=None), NAME, 'area is None'),
+        (
+            set_in(
+                'annotations',
+                0,
+                segmentation={'size': [8, 16], 'counts': [0, 128]},
+            ),
+            NAME,
+            'mask is of 16 x 8 px (width x height), the image of 16 x 16',
+        ),
+        (
+            set_in('annotations', 0, segmentation=[[1, 1, 2, 2]]),
+            NAME,
+            'no polygon of at least three points',
+        ),
+        (
+            set_in('annotations', 1, id=1),
+            'annotation [1]:',
+            'id 1 is that of annotation [0], too',
+        ),
+        (
+            set_in('annotations', 1, id=None),
+            'annotation [1]:',
+            'id is None',
+        ),
+        (
+            set_in('images', 1, id=1),
+            'image [1]:',
+            'id 1 is that of image [0], too',
+        ),
+        (
+            set_in('images', 1, file_name='000000.png'),
+            'image 2:',
+            "file_name '000000.png' is that of image [0], too",
+        ),
+        (
+            set_in('categories', 1, name='apple'),
+            'category 2:',
+            "name 'apple' is that of category [0], too",
+        ),
+        (
+            set_in('images', 0, width=0),
+            'image 1:',
+            'not two numbers from 1 to 1,000,000',
+        ),
+        (
+            set_in('images', 0, height=10**400),
+            'image 1:',
+            'not two numbers from 1 to 1,000,000',
+        ),
+        (
+            set_in('images', 0, file_name='../train/000000.png'),
+            'image 1:',
+            'leads out of the folder',
+        ),
+        (
+            set_in('images', 0, file_name='/etc/passwd'),
+            'image 1:',
+            'is absolute',
+        ),
+        (
+            set_in('images', 0, file_name=None),
+            'image 1:',
+            'file name None is no text',
+        ),
+        (
+            set_in('images', 0, file_name='gone.png'),
+            'image 1:',
+            'val/gone.png; unpack the images again',
+        ),
+        (
+            set_in('images', 0, width=20, height=17),
+            'image 1:',
+            'says 20 x 17 px (width x height)',
+        ),
+    ],
+)
+def test_each_fault_is_named(scenes, look, edit, change, named, words):
+    path = edit(change)
+    problems = look('coco-format', scenes / 'coco')
+    found = [p for p in problems if words in p]
+    assert found, problems
+    assert str(path) in found[0] and named in found[0]
+    assert '\n' not in found[0]
+
+
+def test_faults_of_the_scenes_only(scenes, look, edit):
+    """One fault gives one line, not an avalanche."""
+    edit(set_in('annotations', 0, category_id=11))
+    assert len(look('coco-format', scenes / 'coco')) == 1
+
+
+@pytest.mark.parametrize(
+    'spoil, words',
+    [
+        (lambda text: text[:-200], 'no valid JSON'),
+        (lambda text: '', 'no valid JSON'),
+        (lambda text: '[' * 100_000, 'no valid JSON'),
+        (lambda text: '[]', 'holds a list, not an object'),
+        (lambda text: '{"images": []}', 'has no list of annotations'),
+        (
+            lambda text: (
+                '{"images": [1], "annotations": [], "categories": []}'
+            ),
+            'an entry of images is no object',
+        ),
+    ],
+)
+def test_bad_files_are_one_line(scenes, look, spoil, words):
+    path = scenes / 'coco' / 'annotations' / 'instances_val.json'
+    path.write_text(spoil(path.read_text()))
+    problems = look('coco-format', scenes / 'coco')
+    assert len(problems) == 1
+    assert str(path) in problems[0] and words in problems[0]
+    assert len(problems[0]) < 400
+
+
+def test_bytes_that_are_no_text(scenes, look):
+    path = scenes / 'coco' / 'annotations' / 'instances_val.json'
+    path.write_bytes(b'\xff\xfe\x00')
+    problems = look('coco-format', scenes / 'coco')
+    assert len(problems) == 1 and 'no valid JSON' in problems[0]
+
+
+def test_missing_parts(scenes, look):
+    (scenes / 'coco' / 'val' / '000003.png').unlink()
+    problems = look('coco-format', scenes / 'coco')
+    assert len(problems) == 1
+    assert 'instances_val.json, image 4' in problems[0]
+    for path in (scenes / 'coco' / 'val').iterdir():
+        path.unlink()
+    (scenes / 'coco' / 'val').rmdir()
+    problems = look('coco-format', scenes / 'coco')
+    assert len(problems) == 1 and 'val: no such folder' in problems[0]
+    for path in (scenes / 'coco' / 'annotations').iterdir():
+        path.unlink()
+    problems = look('coco-format', scenes / 'coco')
+    assert 'no file instances_<split>.json' in problems[0]
+
+
+def test_broken_images(scenes, look):
+    path = scenes / 'coco' / 'val' / '000003.png'
+    data = path.read_bytes()
+    # The layouts share their pictures by hard links.
+    path.unlink()
+    path.write_bytes(data[: len(data) // 2])
+    problems = look('coco-format', scenes / 'coco')
+    assert len(problems) == 1 and str(path) in problems[0]
+    assert look('coco-format', scenes / 'coco', opening=Opening('none')) == []
+
+
+def test_the_orientation_counts_as_in_training(tmp_path, look):
+    """OpenCV turns a picture as EXIF says, and mmdet reads by OpenCV."""
+    root = tmp_path / 'set'
+    (root / 'annotations').mkdir(parents=True)
+    (root / 'val').mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (16, 8)).save(root / 'val' / 'a.jpg', exif=exif)
+    image = {'id': 1, 'file_name': 'a.jpg', 'width': 8, 'height': 16}
+    content = {'images': [image], 'annotations': [], 'categories': []}
+    path = root / 'annotations' / 'instances_val.json'
+    path.write_text(json.dumps(content))
+    assert look('coco-format', root) == []
+    image.update(width=16, height=8)
+    path.write_text(json.dumps(content))
+    assert 'says 16 x 8 px' in look('coco-format', root)[0]
+
+
+def test_what_mmdet_leaves_out_is_a_note(scenes, edit):
+    def spoil(content):
+        x, y, *_ = content['annotations'][0]['bbox']
+        content['annotations'][0]['bbox'] = [x, y, 0, 3]
+        polygons = [[1, 1, 2, 2], [0, 0, 4, 0, 4, 4]]
+        content['annotations'][1]['segmentation'] = polygons
+        (scenes / 'coco' / 'val' / 'more.png').touch()
+
+    edit(spoil)
+    findings = Findings()
+    verify(Request('coco-format', scenes / 'coco'), findings)
+    assert findings.problems == []
+    notes = '\n'.join(findings.notes)
+    assert '1 objects are less than a pixel' in notes
+    assert '1 polygons have fewer than three points' in notes
+    assert '1 images are not in' in notes
+
+
+def test_a_named_file_and_folder(scenes, look, edit):
+    root = scenes / 'coco'
+    path = edit(set_in('annotations', 0, image_id=99))
+    options = {'annotations': path, 'images': root / 'val'}
+    assert len(look('coco-format', root, **options)) == 1
+    options['annotations'] = root / 'gone.json'
+    assert 'no such file' in look('coco-format', root, **options)[0]
+
+
+def test_coco_itself_is_counted(scenes, look):
+    root = scenes / 'coco'
+    for split in ('train', 'val'):
+        (root / split).rename(root / f'{split}2017')
+        path = root / 'annotations' / f'instances_{split}.json'
+        path.rename(path.with_name(f'instances_{split}2017.json'))
+    assert look('coco', root, subset=True) == []
+    problems = '\n'.join(look('coco', root))
+    assert 'train: 12 images, 118,275 fewer than the 118,287' in problems
+    assert 'val: 12 images, 4,988 fewer than the 5,000' in problems
+    assert '10 classes, COCO 2017 has 80' in problems

@@ -1,0 +1,107 @@
+"""The verifier of shards finds what a run would stumble over."""
+
+import os
+import shutil
+
+import pytest
+
+from mixmae.data_tools.verification.shard_folder import (
+    is_packed,
+    verify_shards,
+)
+from mixmae.datasets import PackedImages
+from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.images.image_file import ImageLimits
+from mixmae.datasets.packed.sample_table import read_table
+from tests.datasets.packed_pictures import pack_pictures, save_classes
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """Four shards; one image is none, but was so before it was packed."""
+    folder = save_classes(tmp_path / 'images')
+    (folder / 'even' / '02.png').write_bytes(b'no image')
+    pack_pictures(folder, tmp_path / 'packed')
+    return tmp_path / 'packed'
+
+
+BEFORE = BadFile('no image', 'shard-00000.tar/even/02.png')
+
+
+def test_sound_shards(packed):
+    told = []
+    report = verify_shards(packed, progress=lambda *what: told.append(what))
+    assert (report.opened, report.bad) == (20, [BEFORE])
+    # Shards first, then images.
+    count = len(read_table(packed / 'index.npz').shards)
+    assert told[0] == (1, 20 + count, '0 bad')
+    assert told[-1] == (20 + count, 20 + count, '1 bad')
+    report = verify_shards(packed, sums_only=True)
+    assert (report.opened, report.bad) == (20, [])
+    small = verify_shards(packed, ImageLimits(min_side=5)).causes()
+    assert small == {'too small': 19, 'no image': 1}
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_damaged_shards(packed, workers, tmp_path):
+    table = read_table(packed / 'index.npz')
+    last = len(table.shards) - 1
+    with (packed / 'shard-00000.tar').open('r+b') as file:
+        file.seek(table.sample(2).offset)
+        file.write(b'!')
+    # Between images: no run would see it.
+    with (packed / f'shard-0000{last}.tar').open('r+b') as file:
+        file.seek(-1, 2)
+        file.write(b'!')
+    (packed / 'shard-00001.tar').unlink()
+    expected = [
+        BadFile('wrong sum', 'shard-00000.tar'),
+        BadFile('missing', 'shard-00001.tar'),
+        BadFile('wrong sum', f'shard-0000{last}.tar'),
+        BEFORE,
+        BadFile('wrong sum', table.path(2)),
+        *(
+            BadFile('missing', table.path(index))
+            for index in range(20)
+            if table.sample(index).shard == 1
+        ),
+    ]
+    report = verify_shards(packed, workers=workers)
+    assert report.bad == expected
+    # What it lists, a data set leaves out, and loads.
+    write_bad_files(tmp_path / 'bad.txt', report.bad)
+    dataset = PackedImages(
+        str(packed),
+        pipeline=[dict(type='LoadImage')],
+        exclude=str(tmp_path / 'bad.txt'),
+        max_broken_share=0,
+    )
+    assert len(list(dataset)) == 20 - len(expected) + 3
+
+
+def test_tars_of_others_have_no_sums(packed):
+    shutil.copytree(packed, packed.with_name('tars'))
+    tars = packed.with_name('tars')
+    (tars / 'index.npz').unlink()
+    report = verify_shards(tars)
+    assert (report.opened, report.bad) == (20, [BEFORE])
+    os.truncate(tars / 'shard-00000.tar', 3000)
+    assert verify_shards(tars).opened < 20
+
+
+def test_what_counts_as_shards(packed, tmp_path):
+    assert is_packed(packed) and is_packed(packed / 'shard-00000.tar')
+    assert not is_packed(tmp_path / 'images')
+    assert not is_packed(tmp_path / 'gone')
+    tars = tmp_path / 'tars'
+    tars.mkdir()
+    (tars / 'train.tar').touch()
+    assert is_packed(tars)
+    # As ImageNet's folder, with its archives.
+    (tars / 'train').mkdir()
+    assert not is_packed(tars)
+
+
+def test_bad_calls(packed):
+    with pytest.raises(ValueError, match='workers must be'):
+        verify_shards(packed, workers=-1)

@@ -1,0 +1,64 @@
+"""Requests, the embedded scenes, folders of images."""
+
+import pytest
+
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.segmentation_set import LabelValues
+from mixmae.data_tools.verification.verifier import Request
+
+
+def test_all_layouts_of_the_scenes(scenes, look):
+    assert look('scenes', scenes) == []
+    (scenes / 'ade' / 'images' / 'training' / '000000.png').unlink()
+    problems = '\n'.join(look('scenes', scenes))
+    # Twice 12 scenes: three pictures and a label map each; and four files
+    # that list classes or objects.
+    assert '99 files, 100 were written' in problems
+    assert 'training/000000.png: has no image' in problems
+
+
+def test_a_folder_that_holds_no_scenes(scenes, look):
+    with pytest.raises(ValueError, match='make_scenes.py'):
+        look('scenes', scenes / 'ade')
+    (scenes / 'scenes.json').write_text('{"settings": 3}')
+    with pytest.raises(ValueError, match='no record of scenes'):
+        look('scenes', scenes)
+
+
+def test_folder_of_images(scenes, look, tmp_path):
+    folder = scenes / 'imagenet' / 'train'
+    assert look('image-folder', folder) == []
+    (folder / 'fish' / 'a.jpg').write_bytes(b'?')
+    problems = look('image-folder', folder)
+    assert len(problems) == 1 and 'fish/a.jpg' in problems[0]
+    (tmp_path / 'empty').mkdir()
+    assert 'no images' in look('image-folder', tmp_path / 'empty')[0]
+
+
+def test_bad_requests(tmp_path):
+    with pytest.raises(ValueError, match="got 'voc'"):
+        Request('voc', tmp_path)
+    with pytest.raises(ValueError, match='no such folder'):
+        Request('coco', tmp_path / 'gone')
+    with pytest.raises(ValueError, match='segmentation only'):
+        Request('coco', tmp_path, values=LabelValues(3))
+    with pytest.raises(ValueError, match='coco-format only'):
+        Request('coco', tmp_path, annotations=tmp_path, images=tmp_path)
+    with pytest.raises(ValueError, match='both'):
+        Request('coco-format', tmp_path, images=tmp_path)
+
+
+def test_problems_beyond_the_limit_are_counted():
+    findings = Findings(limit=2)
+    for number in range(5):
+        findings.problem('missing image', f'image {number}')
+    findings.problem('bad box', 'box\nof two lines')
+    assert findings.count == 6
+    assert findings.problems == [
+        'image 0',
+        'image 1',
+        '... and 3 more of this kind: missing image',
+        'box of two lines',
+    ]
+    with pytest.raises(ValueError, match='limit'):
+        Findings(limit=0)

@@ -1,0 +1,73 @@
+"""Crops are resized as Pillow does, exactly or nearly."""
+
+import mmcv
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixmae.datasets.images.crop_box import CropBox
+from mixmae.datasets.images.crop_resize import (
+    resize_by_pillow,
+    resize_by_torch,
+)
+from tests.datasets.photographs import photograph, psnr
+
+PICTURE = photograph(180, 240)
+BOXES = [
+    CropBox(0, 0, 180, 240),
+    CropBox(11, 23, 100, 131),
+    CropBox(80, 100, 40, 31),
+    CropBox(179, 0, 1, 240),
+    CropBox(60, 239, 90, 1),
+]
+both = pytest.mark.parametrize('kernel', ['bicubic', 'bilinear'])
+
+
+@both
+@pytest.mark.parametrize('box', BOXES)
+@pytest.mark.parametrize('size', [(64, 64), (48, 97), (224, 224)])
+def test_both_ways(box, size, kernel):
+    corners = box.left, box.top, box.left + box.width, box.top + box.height
+    part = mmcv.imcrop(PICTURE, np.array(corners) - [0, 0, 1, 1])
+    wanted = mmcv.imresize(
+        part, size[::-1], interpolation=kernel, backend='pillow'
+    )
+    assert wanted.shape == (*size, 3)
+    assert np.array_equal(resize_by_pillow(PICTURE, box, size, kernel), wanted)
+    found = resize_by_torch(PICTURE, box, size, kernel)
+    assert found.dtype == np.uint8 and found.flags['C_CONTIGUOUS']
+    assert psnr(found, wanted) > 48
+
+
+def test_smaller_pictures_have_no_jagged_edges():
+    """Stripes of one pixel become grey."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    box = CropBox(0, 0, 64, 64)
+    for resize in (resize_by_pillow, resize_by_torch):
+        found = resize(stripes, box, (16, 16), 'bicubic').astype(int)
+        assert abs(found[:, 1:-1] - 128).max() < 6
+
+
+@both
+@pytest.mark.parametrize('shrink', [2, 4, 8])
+def test_boxes_of_what_was_shrunk(kernel, shrink):
+    """They lie where they would in the whole, to a fraction of a pixel."""
+    picture = photograph(640, 800)
+    # Side by side: neither an offset nor a scale would go unnoticed.
+    box = CropBox(133, 207, 397, 411)
+    wanted = resize_by_pillow(picture, box, (32, 32), kernel)
+    small = np.asarray(Image.fromarray(picture).reduce(shrink))
+    found = resize_by_pillow(small, box, (32, 32), kernel, shrink)
+    assert psnr(found, wanted) > 35
+    moved = box._replace(left=box.left + 12)
+    other = resize_by_pillow(small, moved, (32, 32), kernel, shrink)
+    assert psnr(other, wanted) < 30
+
+
+def test_what_cannot_be_written_to_is_not(recwarn):
+    """Pillow's arrays; torch would warn of them."""
+    pixels = np.array(PICTURE)
+    pixels.flags.writeable = False
+    resize_by_torch(pixels, BOXES[0], (16, 16), 'bicubic')
+    assert not [w for w in recwarn if 'writ' in str(w.message)]

@@ -1,0 +1,122 @@
+"""Who is to blame when ranks wait for each other."""
+
+import re
+import threading
+
+import pytest
+from torch import distributed
+
+from mixmae.distributed import watchdog
+from mixmae.distributed.watchdog import Progress, Watchdog
+
+
+def dog(store=None, rank=0, **kwargs) -> Watchdog:
+    kwargs = {'timeout': 10.0, 'bark': lambda _: None, **kwargs}
+    return Watchdog(store or distributed.HashStore(), rank, 3, **kwargs)
+
+
+def verdict(mine, first, second, idle, found=None) -> str:
+    """Of rank 0, which began its step ``idle`` seconds ago."""
+    found = found or dog()
+    found._mine = Progress(*mine, 0)
+    return found.verdict(
+        {1: Progress(*first), 2: Progress(*second)}, found._since + idle
+    )
+
+
+STEP = ('iteration 4', True)
+
+
+def test_nothing_is_wrong_in_time():
+    assert not verdict((4, *STEP), (4, *STEP, 1), (3, *STEP, 1), 9)
+
+
+def test_the_one_behind_speaks_first_and_shows_its_stack():
+    mine, other = (3, 'loading', False), (4, *STEP, 1)
+    line = verdict(mine, other, other, 11)
+    assert line.startswith('no progress for 11 s in loading; it hangs in\n')
+    assert __name__.split('.')[-1] in line
+
+
+def test_the_others_name_it_after_a_while():
+    mine, behind, level = (4, *STEP), (3, 'loading', False, 1), (4, *STEP, 1)
+    assert not verdict(mine, level, behind, 14)
+    line = verdict(mine, level, behind, 16)
+    assert line == (
+        'waited 16 s in iteration 4 for rank 2, which hangs in loading'
+    )
+
+
+def test_equally_far_it_is_the_one_that_does_not_wait(monkeypatch):
+    waiting, busy = (4, *STEP, 1, True), (4, *STEP, 1, False)
+    line = verdict((4, *STEP), waiting, waiting, 11)
+    assert line.startswith('no progress for 11 s in iteration 4; it hangs')
+    monkeypatch.setattr(watchdog, 'WAITING', (__file__, 'watchdog.py'))
+    assert 'for rank 1, which' in verdict((4, *STEP), busy, waiting, 16)
+    line = verdict((4, *STEP), waiting, waiting, 11)
+    assert '(as ranks 1, 2)' in line
+
+
+def test_long_work_of_all_is_let_be():
+    probe = (9, 'the end of epoch 1', False)
+    assert not verdict(probe, (*probe, 1), (*probe, 1), 10_000)
+
+
+def test_a_rank_without_a_sign_of_life():
+    found = dog()
+    mine, level = (4, *STEP), (4, *STEP, 1, True)
+    assert not verdict(mine, level, (*level[:3], 1, True), 2, found)
+    line = verdict(mine, (*level[:3], 2, True), level, 16, found)
+    assert 'for rank 2, of which there is no sign of life' in line
+
+
+def test_ranks_that_have_ended_are_not_missed():
+    found = dog()
+    mine, ended = (5, 'the end', False), (5, 'the end', False, -1)
+    assert not verdict(mine, ended, ended, 1, found)
+    assert not verdict(mine, ended, ended, 100, found)
+
+
+@pytest.mark.parametrize('quiet', [True, False])
+def test_threads_find_the_rank_that_stands_still(quiet):
+    store, barked, heard = distributed.HashStore(), {}, threading.Event()
+
+    def bark(rank: int, line: str) -> None:
+        barked[rank] = line
+        heard.set()
+
+    # Who may speak first does, however slowly the threads run.
+    limits = dict(timeout=1.0, grace=0.1 if quiet else 600.0, poll=0.02)
+    dogs = [
+        dog(store, rank, **limits,
+            bark=lambda line, rank=rank: bark(rank, line))
+        for rank in range(3)
+    ]  # fmt: skip
+    for one in dogs[:2]:
+        one.mark('iteration 1', True)
+    for one in dogs:
+        # Rank 2 was stopped before it could say anything, or stays behind.
+        if not (quiet and one.rank == 2):
+            one.start()
+    assert heard.wait(60)
+    for one in dogs:
+        one.stop()
+    rank, line = next(iter(barked.items()))
+    if quiet:
+        # A thread that did not run for a while is missed as well.
+        assert rank < 2 and re.search('for (rank|ranks [01],) 2', line)
+    else:
+        assert rank == 2 and 'in the start; it hangs in' in line
+
+
+def test_it_ends_with_the_process_however_that_ends(monkeypatch):
+    """A thread inside the store would abort the interpreter's end."""
+    at_exit = []
+    monkeypatch.setattr(watchdog.atexit, 'register', at_exit.append)
+    monkeypatch.setattr(watchdog.atexit, 'unregister', at_exit.remove)
+    found = dog(poll=0.01)
+    found.start()
+    [end] = at_exit
+    assert found._thread.is_alive()
+    end()
+    assert not found._thread.is_alive() and not at_exit

@@ -1,0 +1,73 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from mixmae.engine.hooks import StrictLoadHook
+from tests.models.parts import TINY, tiny_model
+
+
+def load(model: nn.Module, state: dict, part: str = '') -> None:
+    checkpoint = {'state_dict': state}
+    runner = SimpleNamespace(model=model)
+    StrictLoadHook(part).after_load_checkpoint(runner, checkpoint)
+
+
+def test_what_fits_is_let_through():
+    model = tiny_model()
+    load(model, model.state_dict())
+    load(model, {f'module.{k}': v for k, v in model.state_dict().items()})
+    # More than the model needs, and tables that are resized on loading.
+    other = tiny_model(backbone={'window_sizes': (6, 6, 6, 4)})
+    load(model, {**other.state_dict(), 'more': torch.ones(1)})
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (
+            lambda s: s.pop('neck.mask_token'),
+            r'for 1 of .*\(neck.mask_token\)',
+        ),
+        (
+            lambda s: s.update({'backbone.norm3.bias': torch.ones(3)}),
+            r'for 1 of .*\(backbone.norm3.bias\)',
+        ),
+        (lambda s: s.clear(), r'not of this MaskedImageModel.* \.\.\.\)'),
+    ],
+)
+def test_a_part_is_not_enough(spoil, message):
+    model = tiny_model()
+    state = dict(model.state_dict())
+    spoil(state)
+    with pytest.raises(ValueError, match=message):
+        load(model, state)
+
+
+def test_tables_of_other_heads_do_not_fit():
+    heads = {'arch': {**TINY['arch'], 'num_heads': (2, 2, 2, 4)}}
+    with pytest.raises(ValueError, match='stages.0.*position_bias.table'):
+        load(tiny_model(backbone=heads), tiny_model().state_dict())
+
+
+def test_blocks_that_are_left_over():
+    """A deeper network's weights in a shallower one."""
+    arch = {**TINY['arch'], 'depths': (1, 1, 1, 1)}
+    shallow = tiny_model(backbone={'arch': arch})
+    with pytest.raises(ValueError, match=r'has 13 .*stages.2.blocks.1'):
+        load(shallow, tiny_model().state_dict())
+
+
+def test_a_training_may_start_from_another_head():
+    model = tiny_model()
+    state = {
+        key: value
+        for key, value in model.state_dict().items()
+        if not key.startswith('neck.')
+    }
+    load(model, {**state, 'head.fc.weight': torch.ones(1)}, 'backbone')
+    with pytest.raises(ValueError, match='neck'):
+        load(model, state)
+    with pytest.raises(ValueError, match='no weights for'):
+        load(model, {'layer1.weight': torch.ones(1)}, 'backbone')

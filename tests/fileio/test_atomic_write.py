@@ -1,0 +1,46 @@
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.checksummed_write import remove_partials
+
+
+def test_whole_or_not_at_all(tmp_path):
+    path = tmp_path / 'deep' / 'file.pth'
+    with atomic_write(path) as partial:
+        partial.write_text('one')
+        assert not path.exists()
+    assert path.read_text() == 'one'
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as partial:
+        partial.write_text('tw')
+        raise KeyboardInterrupt
+    assert path.read_text() == 'one'
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_writers_of_one_number_do_not_meet(tmp_path):
+    """As in containers, which number their processes alike."""
+    path = tmp_path / 'file.pth'
+    with atomic_write(path) as one, atomic_write(path) as two:
+        assert one != two
+        one.write_text('one')
+        two.write_text('two')
+        assert one.read_text() == 'one'
+    assert path.read_text() == 'one'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('host', ['node-1.example.org', 'a/b*', 'n' * 64])
+def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
+    named = SimpleNamespace(nodename=host)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'uname', lambda: named)
+        with atomic_write(tmp_path / 'file.pth') as partial:
+            left = partial
+            partial.write_text('x')
+    assert left.parent == tmp_path and host[:1] in left.name
+    left.write_text('x')
+    remove_partials(tmp_path)
+    assert not left.exists() and (tmp_path / 'file.pth').exists()

@@ -1,0 +1,27 @@
+import pytest
+from torch import nn
+
+from mixmae.models.necks.capabilities import require
+
+
+class Backbone(nn.Module):
+    takes_groups = True
+    takes_coords = False
+    refusals = {'takes_coords': 'has seen full grids only'}
+
+
+def test_what_a_backbone_can_do_passes():
+    require(Backbone(), 'takes_groups', nn.Identity())
+
+
+def test_a_refusal_quotes_the_reason():
+    with pytest.raises(
+        ValueError,
+        match='Identity needs .* gathered .*; Backbone has seen full grids',
+    ):
+        require(Backbone(), 'takes_coords', nn.Identity())
+
+
+def test_no_word_is_no():
+    with pytest.raises(ValueError, match='Identity does not say that it can'):
+        require(nn.Identity(), 'takes_groups', nn.Identity())
