@@ -9,24 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from mixmae.models.layers.biased_attention import Part, biased_attention
-from mixmae.models.layers.log_coordinate_bias import (
-    LogCoordinateBias,
-    TokenPairs,
-)
-from mixmae.models.layers.plain_module import (
-    is_plain,
-    replaceable,
-    takes_custom_backward,
-)
+from mixmae.models.layers.attend import SCORES, attend
+from mixmae.models.layers.layout import Layout
+from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
+from mixmae.models.layers.plain_module import replaceable
 from mixmae.models.layers.position_bias import (
     OffsetBias,
     RelativePositionBias,
 )
 from mixmae.models.layers.recomputed_linear import linear_of_norm
-from mixmae.models.layers.windows import Layout
-
-SCORES = ('auto', 'kept', 'recomputed')
 
 
 class AttentionHeads(nn.Module):
@@ -66,11 +57,16 @@ class AttentionHeads(nn.Module):
     def layout_heads(
         self, x: Tensor, layout: Layout, norm: nn.LayerNorm | None
     ) -> Tensor:
-        """``heads`` of the tokens of a layout, whose padding is zero."""
-        if layout.real is None:
+        """``heads`` of the tokens of a layout, with zeros as padding."""
+        if layout.padding is None:
             return self.heads(x, norm)
         x = x if norm is None else norm(x)
-        return self.heads(x.masked_fill(~layout.real, 0))
+        return self.heads(x.masked_fill(layout.padding, 0))
+
+    def project(self, segments: tuple[Tensor, ...]) -> Tensor:
+        """Projects each segment, (B, nW, n, C), and joins them."""
+        out = [self.proj(x) for x in segments]
+        return torch.cat(out, dim=2) if len(out) > 1 else out[0]
 
 
 @replaceable
@@ -95,10 +91,7 @@ class WindowAttention(AttentionHeads):
         bias_resize: see ``RelativePositionBias``.
         bias_dims: hidden channels of a ``LogCoordinateBias``; None = a
             ``RelativePositionBias``.
-        scores: what becomes of the score matrices in training, one of
-            ``SCORES``: 'kept' by torch's attention if it has to,
-            'recomputed' in the backward pass (``biased_attention``; compiled
-            code keeps torch's), or 'auto', recomputed on a CPU.
+        scores: which backend runs, one of ``SCORES``; see ``attend``.
 
     Raises:
         ValueError: unknown ``scores``, or the heads do not fit.
@@ -132,91 +125,9 @@ class WindowAttention(AttentionHeads):
 
         Args:
             x: the tokens.
-            layout: says which of them meet.
+            layout: which tokens attend to each other; see ``attend``.
             norm: see ``heads``.
         """
         qkv = self.layout_heads(x, layout, norm)
-        if self._recomputed(qkv):
-            out = self._attend_recomputed(qkv, layout)
-        elif layout.pairs is not None:
-            out = self._attend_gathered(qkv, layout.pairs, layout.allow)
-        elif len(layout.parts) == 1:
-            out = self._attend(qkv, layout.positions, layout.allow)
-        else:
-            assert layout.positions is not None and layout.allow is None
-            parts = zip(
-                qkv.split(layout.parts, dim=2),
-                layout.positions.split(layout.parts),
-                strict=True,
-            )
-            out = torch.cat([self._attend(*part) for part in parts], dim=2)
-        return self.proj(out)
-
-    def _recomputed(self, qkv: Tensor) -> bool:
-        """Whether the backward pass computes the scores again."""
-        bias = self.position_bias
-        plain = is_plain(bias, RelativePositionBias) or is_plain(
-            bias, LogCoordinateBias
-        )
-        if not plain or not takes_custom_backward():
-            return False
-        if self.scores == 'auto':
-            return qkv.device.type == 'cpu'
-        return self.scores == 'recomputed'
-
-    def _attend_recomputed(self, qkv: Tensor, layout: Layout) -> Tensor:
-        """(B, nW, N, 3, h, d) -> (B, nW, N, C), no scores are kept."""
-        if layout.pairs is not None:
-            assert isinstance(self.position_bias, LogCoordinateBias)
-            rows = self.position_bias.at(layout.pairs.offsets())
-            index = layout.pairs.row
-            return biased_attention(qkv, rows, index, allow=layout.allow)
-        rows, index = self.position_bias.rows(), self.position_bias.index
-        if layout.split is not None:
-            return biased_attention(qkv, rows, index, layout.split)
-        if len(layout.parts) == 1:
-            whole = [Part(positions=layout.positions)]
-            return biased_attention(qkv, rows, index, whole, layout.allow)
-        assert layout.positions is not None and layout.allow is None
-        parts, start = [], 0
-        for positions in layout.positions.split(layout.parts):
-            tokens = slice(start, start + len(positions))
-            parts.append(Part(tokens, positions))
-            start = tokens.stop
-        return biased_attention(qkv, rows, index, parts)
-
-    def _attend(
-        self,
-        qkv: Tensor,
-        positions: Tensor | None,
-        allow: Tensor | None = None,
-    ) -> Tensor:
-        """(B, nW, N, 3, h, d) -> (B, nW, N, C)."""
-        images, windows = qkv.shape[:2]
-        bias = self.position_bias(positions)[None].to(qkv.dtype)
-        qkv = qkv.permute(3, 0, 1, 4, 2, 5)
-        # An additive 4-D term keeps scaled_dot_product_attention off its
-        # slowest path, so windows join the images or the heads: images where
-        # one bias serves all windows, heads where each has its own.
-        if allow is None:
-            query, key, value = qkv.flatten(1, 2)
-        else:
-            query, key, value = qkv.flatten(2, 3)
-            bias = bias[:, None].masked_fill(~allow[:, :, None], -torch.inf)
-            bias = bias.flatten(1, 2)
-        out = scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        out = out.reshape(images, windows, self.num_heads, *out.shape[-2:])
-        return out.transpose(2, 3).flatten(3)
-
-    def _attend_gathered(
-        self, qkv: Tensor, pairs: TokenPairs, allow: Tensor | None
-    ) -> Tensor:
-        """(B, nW, N, 3, h, d) -> (B, nW, N, C), with biases per image."""
-        bias = self.position_bias(pairs).to(qkv.dtype)
-        if allow is not None:
-            bias = bias.masked_fill(~allow[:, :, None], -torch.inf)
-        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).flatten(1, 2)
-        out = scaled_dot_product_attention(
-            query, key, value, attn_mask=bias.flatten(0, 1)
-        )
-        return out.transpose(1, 2).flatten(2).unflatten(0, qkv.shape[:2])
+        out = attend(qkv, self.position_bias, layout, self.scores)
+        return self.project(out)

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mixmae.models.layers.biased_attention import biases
 from mixmae.models.layers.plain_module import replaceable
-from mixmae.models.layers.position_bias import OffsetBias
+from mixmae.models.layers.position_bias import OffsetBias, gather_bias
 
 
 class TokenPairs(NamedTuple):
@@ -51,8 +50,8 @@ class TokenPairs(NamedTuple):
         place = (coords / step).round().int()
         place = place[..., 0] * side + place[..., 1]
         offset = place[..., None, :] - place[..., :, None]
-        # Rolling brings tokens together that lie further apart and never
-        # meet: any row will do.
+        # Rolling brings tokens together that lie further apart. They are
+        # masked: any row will do.
         row = (offset + side * reach + reach).clamp(0, side**2 - 1)
         return cls(row, reach, step)
 
@@ -106,6 +105,11 @@ class LogCoordinateBias(OffsetBias):
             return self.among(tokens)
         return super().forward(tokens)
 
+    def rows_and_index(self, positions: object) -> tuple[Tensor, Tensor]:
+        if isinstance(positions, TokenPairs):
+            return self.at(positions.offsets()), positions.row
+        return super().rows_and_index(positions)
+
     def rows(self) -> Tensor:
         """The biases of a dense window's offsets, (offsets, heads)."""
         reach = self.window - 1
@@ -123,7 +127,7 @@ class LogCoordinateBias(OffsetBias):
 
     def among(self, pairs: TokenPairs) -> Tensor:
         """The biases of pairs, (B, nW, heads, N, N)."""
-        return biases(self.at(pairs.offsets()), pairs.row)
+        return gather_bias(self.at(pairs.offsets()), pairs.row)
 
 
 def _pairs(steps: Tensor) -> Tensor:

@@ -8,14 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.bias_resize import check_method, resize_table
-from mixmae.models.layers.biased_attention import biases
 from mixmae.models.layers.plain_module import replaceable
+
+
+def gather_bias(rows: Tensor, index: Tensor) -> Tensor:
+    """Rows (offsets, h) at an index (..., N, N): (..., h, N, N)."""
+    bias = rows.index_select(0, index.flatten())
+    return bias.view(*index.shape, -1).movedim(-1, -3)
 
 
 class OffsetBias(nn.Module, ABC):
     """One bias per head and offset between two tokens of a window.
 
-    Subclasses say by ``rows`` where the biases come from.
+    Subclasses implement ``rows``.
 
     Args:
         window: side of the full window.
@@ -32,19 +37,32 @@ class OffsetBias(nn.Module, ABC):
         """The biases among some tokens.
 
         Args:
-            positions: long (N,), where the tokens stand in the raster of the
-                full window; None means all of them, in order.
+            positions: long (N,), of the tokens in the raster of the full
+                window; None = all of them, in order.
 
         Returns:
             (heads, N, N).
         """
-        return biases(self.rows(), self.pairs(positions))
+        return gather_bias(self.rows(), self.pairs(positions))
 
     def pairs(self, positions: Tensor | None = None) -> Tensor:
         """The row of each pair of tokens, long (N, N); see ``forward``."""
         if positions is None:
             return self.index
         return self.index[positions][:, positions]
+
+    def rows_and_index(self, positions: object) -> tuple[Tensor, Tensor]:
+        """What ``forward`` gathers from, for backends that gather themselves.
+
+        Args:
+            positions: see ``Layout``.
+
+        Returns:
+            Biases (offsets, heads), and the row of each pair: of places in
+            the full window, (M, M), or, if positions are the pairs of
+            gathered tokens, (B, nW, N, N).
+        """
+        return self.rows(), self.index
 
     @abstractmethod
     def rows(self) -> Tensor:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from mixmae.models.layers.key_cells import KeyCells
+from mixmae.models.layers.layout import Layout
 from mixmae.models.layers.local_attention import LocalAttention
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.models.layers.position_conv import PositionConv
 from mixmae.models.layers.reduced_attention import ReducedAttention
 from mixmae.models.layers.transformer_block import TransformerBlock
-from mixmae.models.layers.windows import Layout, SortedTokens, Windows
+from mixmae.models.layers.windows import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
 
 

@@ -17,12 +17,12 @@ def attend(module, x, layout):
         return layout.reverse(module(layout.partition(x), layout))
 
 
-def by_hand(module, tokens, allow=None):
+def by_hand(module, tokens, mask=None):
     """Softmax attention of (N, C) tokens, written out."""
     query, key, value = module.heads(tokens).permute(1, 2, 0, 3)
     scores = query @ key.transpose(1, 2) / 2
-    if allow is not None:
-        scores = scores.masked_fill(~allow, -torch.inf)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
     return module.proj((scores.softmax(-1) @ value).transpose(0, 1).flatten(1))
 
 

@@ -39,7 +39,7 @@ def test_a_dense_window(grid):
 @pytest.mark.parametrize('window', [3, 4, 8, 14])
 @pytest.mark.parametrize('stage', range(4))
 def test_looking_up_is_computing(stage, window, shift):
-    """In every stage and window, for all tokens that may meet."""
+    """In every stage and window, for all pairs that are not masked."""
     mask = um_mask(128, 192, 1)
     hide = UMMAENeck(8, {'embed_dims': 8, 'depth': 1, 'num_heads': 1}, cell=8)
     tokens = torch.zeros(1, 64, 96, 1)
@@ -51,11 +51,12 @@ def test_looking_up_is_computing(stage, window, shift):
         grid, window, shift, coords=coords, cell=2.0 ** (2 - stage)
     )
     bias = biases(window)
-    found = bias.among(windows.pairs)
+    found = bias(windows.positions)
     wanted = direct(bias, windows.partition(coords))
-    if windows.allow is not None:
-        meet = windows.allow[:, :, None].expand_as(wanted)
-        found, wanted = found[meet], wanted[meet]
+    mask = windows.attention_mask
+    if mask is not None:
+        mask = mask[:, :, None].expand_as(wanted)
+        found, wanted = found[mask], wanted[mask]
     torch.testing.assert_close(found, wanted)
 
 

@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from mixmae.models.layers import windows as windows_module
 from mixmae.models.layers.windows import SortedTokens, Windows
-from mixmae.structures import AttentionGroups, CellMask
+from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
 
 
@@ -33,32 +32,31 @@ def test_windows_are_contiguous_patches():
     assert windows[3].tolist() == [12, 13, 18, 19]
 
 
-def test_nothing_is_masked_where_everybody_may_meet():
-    assert Windows((8, 8), 4).allow is None
-    assert Windows((8, 8), 8, shift=4).allow is None
+def test_whole_windows_have_no_mask():
+    assert Windows((8, 8), 4).attention_mask is None
+    assert Windows((8, 8), 8, shift=4).attention_mask is None
 
 
-def allowed_pairs(windows: Windows) -> torch.Tensor:
-    """Which tokens of the grid, by raster index, may meet: (HW, HW)."""
+def attended_pairs(windows: Windows) -> torch.Tensor:
+    """The attention mask of the grid's tokens in raster order, (HW, HW)."""
     height, width = windows.grid
     index = torch.arange(1, height * width + 1).view(1, height, width, 1)
     index = windows.partition(index)[0, :, :, 0] - 1
     pairs = torch.zeros(height * width, height * width, dtype=torch.bool)
-    allow = windows.allow.expand(1, *windows.allow.shape[1:])[0]
-    for tokens, may in zip(index, allow, strict=True):
+    for tokens, mask in zip(index, windows.attention_mask[0], strict=True):
         real = tokens >= 0
         rows = tokens[real]
-        pairs[rows[:, None], rows] = may[real][:, real]
-        # Padding is invisible, yet no row of the softmax is empty.
-        assert not may[real][:, ~real].any()
-        assert may.any(-1).all()
+        pairs[rows[:, None], rows] = mask[real][:, real]
+        # Nothing attends to padding, yet no row of the softmax is empty.
+        assert not mask[real][:, ~real].any()
+        assert mask.any(-1).all()
     return pairs
 
 
 @pytest.mark.parametrize('shift', [0, 2])
 @pytest.mark.parametrize('with_groups', [False, True])
 @pytest.mark.parametrize('grid', [(8, 8), (8, 12), (16, 12)])
-def test_who_may_meet(grid, with_groups, shift):
+def test_attention_mask(grid, with_groups, shift):
     """Against a definition by coordinates, token by token."""
     window = 5
     mask = random_mask(grid[0] * 8, grid[1] * 8, cell=32)
@@ -76,68 +74,14 @@ def test_who_may_meet(grid, with_groups, shift):
         ]
         for i in range(len(places))
     ]
-    assert torch.equal(allowed_pairs(windows), torch.tensor(wanted))
+    assert torch.equal(attended_pairs(windows), torch.tensor(wanted))
 
 
 def test_visible_padding_is_a_choice():
-    assert Windows((6, 6), 4, mask_padding=True).allow is not None
-    assert Windows((6, 6), 4, mask_padding=False).allow is None
+    assert Windows((6, 6), 4, mask_padding=True).attention_mask is not None
+    assert Windows((6, 6), 4, mask_padding=False).attention_mask is None
 
 
 def test_clamped_window_uses_the_centre_of_the_bias_table():
     windows = Windows((2, 3), 4)
     assert windows.positions.tolist() == [0, 1, 2, 4, 5, 6]
-
-
-def meeting(windows: Windows) -> torch.Tensor:
-    """Who meets whom by the parts: bool (nW, N, N)."""
-    meets = torch.zeros_like(windows.allow[0])
-    seen = torch.zeros(meets.shape[:2], dtype=torch.int)
-    for tokens, _, here in windows.split:
-        meets[here.start][tokens[:, None], tokens] = True
-        seen[here.start, tokens] += 1
-    assert (seen == 1).all()
-    return meets
-
-
-@pytest.mark.parametrize('shift', [0, 2])
-@pytest.mark.parametrize('grid', [(8, 8), (8, 12)])
-def test_parts_say_what_the_mask_says(monkeypatch, grid, shift):
-    monkeypatch.setattr(windows_module, '_MANY', 25)
-    monkeypatch.setattr(windows_module, '_MOST', 1)
-    mask = random_mask(8 * grid[0], 8 * grid[1], cell=32)
-    windows = Windows(grid, 5, shift, AttentionGroups(mask))
-    assert torch.equal(meeting(windows), windows.allow[0])
-
-
-def test_parts_know_their_places_in_the_full_window(monkeypatch):
-    monkeypatch.setattr(windows_module, '_MANY', 1)
-    groups = AttentionGroups(random_mask(64, 96, cell=32))
-    windows = Windows((4, 6), 5, 0, groups)
-    assert windows.split is not None
-    for tokens, positions, _ in windows.split:
-        assert torch.equal(positions, windows.positions[tokens])
-
-
-@pytest.mark.parametrize(
-    ('batch', 'window', 'device'),
-    [(3, 16, 'cpu'), (1, 11, 'cpu'), (1, 16, 'meta')],
-)
-def test_no_parts_where_they_do_not_serve(batch, window, device):
-    """Masks differ, windows are small, or nobody knows the values."""
-    mask = random_mask(64, 64, batch=batch, cell=32)
-    hidden = mask.hidden.to(device)
-    one = CellMask(hidden, 32, num_hidden=mask.num_hidden)
-    windows = Windows((16, 16), window, 0, AttentionGroups(one), device=device)
-    assert windows.allow is not None
-    assert windows.split is None
-    here = Windows((16, 16), 16, 0, AttentionGroups(random_mask(64, 64)))
-    assert here.split is not None
-
-
-@pytest.mark.parametrize(('side', 'share'), [(24, 9 / 16), (96, 225 / 256)])
-def test_no_parts_where_most_windows_are_whole(side, share):
-    windows = Windows((side, side), 12, 6)
-    met = windows.allow.float().mean()
-    assert met == pytest.approx(share)
-    assert (windows.split is not None) == (share < 0.75)
