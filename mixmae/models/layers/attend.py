@@ -106,7 +106,7 @@ def choose_backend(
         asked
         and bias is not None
         and takes_custom_backward()
-        and is_plain(bias, OffsetBias)
+        and is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
     ):
         return 'cpu_tiled'
     return 'sdpa'
