@@ -27,6 +27,7 @@ from mixmae.checkpoints.loading.official_mixmim import (
 )
 from mixmae.checkpoints.loading.recorded_model import recorded_model
 from mixmae.config.config_file import read_config_file
+from mixmae.fileio.address import public_address
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import MODELS, TASK_UTILS
@@ -166,7 +167,7 @@ def trained_backbone(
     if checkpoint is not None:
         path = str(checkpoint)
         config['init_cfg'] = {'type': 'Pretrained', 'checkpoint': path}
-        state = state_dict_of(safe_load(path), path)
+        state = state_dict_of(safe_load(path), public_address(path))
         # A detector's backbone is what is wanted here.
         if any(key.startswith('backbone.') for key in state):
             config['init_cfg']['prefix'] = 'backbone.'
@@ -186,19 +187,20 @@ def trained_backbone(
 
 def _carried_config(checkpoint: str | os.PathLike) -> Config:
     meta = safe_load(str(checkpoint)).get('meta')
+    source = public_address(str(checkpoint))
     meta = meta if isinstance(meta, Mapping) else {}
     # Of a run the whole config, for its pipelines.
     if isinstance(meta.get('cfg'), str):
         found = parse_config_text(meta['cfg'])
         kept = {key: found[key] for key in _KEPT if key in found}
-        return Config({**kept, CARRIED_BY: str(checkpoint)})
+        return Config({**kept, CARRIED_BY: source})
     model = recorded_model(meta)
     if not model:
         raise ValueError(
-            f'{checkpoint} carries no config; give the one it was trained with'
+            f'{source} carries no config; give the one it was trained with'
         )
     model = copy.deepcopy(dict(model))
-    return Config({'model': model, CARRIED_BY: str(checkpoint)})
+    return Config({'model': model, CARRIED_BY: source})
 
 
 def _buildable(config: dict, cfg: Config) -> dict:
@@ -230,7 +232,9 @@ def _check_stages(stages: Sequence[int] | None) -> None:
 
 
 def _load_whole(model: nn.Module, path: str | os.PathLike) -> None:
-    state = state_dict_of(safe_load(str(path)), path)
+    content = safe_load(str(path))
+    path = public_address(str(path))
+    state = state_dict_of(content, path)
     if is_official_mixmim(state):
         state, _ = from_official_mixmim(state)
     wanted = model.state_dict()

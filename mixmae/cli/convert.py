@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -69,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description='Convert a checkpoint from or to another code base. Every '
         'key is reported; if one does not fit, nothing is written.'
     )
-    parser.add_argument('src', type=Path, help='checkpoint to convert')
+    parser.add_argument('src', help='checkpoint to convert, or its address')
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument(
         '--from',
@@ -161,7 +162,8 @@ def main(argv: list[str] | None = None) -> None:
     """
     args = parse_args(argv)
     convert = choose_converter(args)
-    if args.dst.exists() and args.dst.samefile(args.src):
+    both = args.dst.exists() and os.path.exists(args.src)
+    if both and args.dst.samefile(args.src):
         raise ConfigError(f'SRC and DST are one file, {args.src}')
     done = convert(read_source(args.src, args.config))
     print('\n'.join(done.report.lines()))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mixmae.checkpoints.io.safetensors_file import write_bare_backbone
 from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.fileio.address import public_address
 from mixmae.fileio.atomic_write import atomic_write
 
 
@@ -49,7 +50,7 @@ class Conversion:
         if self.bare != (path.suffix == suffix):
             wanted = f'on {suffix}' if self.bare else f'not on {suffix}'
             raise ValueError(f'{path} must end {wanted}, nothing written')
-        name = os.path.basename(self.source)
+        name = os.path.basename(public_address(self.source))
         if self.bare:
             write_bare_backbone(
                 path,

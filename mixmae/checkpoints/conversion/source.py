@@ -17,6 +17,7 @@ from mixmae.checkpoints.loading.recorded_model import (
     recorded_model,
 )
 from mixmae.config.config_file import read_config_file
+from mixmae.fileio.address import public_address
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Source:
     """What was read of a checkpoint.
 
     Attributes:
-        path: of the file.
+        path: of the file, or its address without secrets.
         state: all its tensors, under their own names.
         model: what is recorded of the model: configs of its ``backbone``,
             ``neck``, ``data_preprocessor``; empty if nothing is.
@@ -74,7 +75,7 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
     """Reads a checkpoint safely, with what it or a config says of its model.
 
     Args:
-        path: of a checkpoint or safetensors file.
+        path: of a checkpoint or safetensors file, or its address.
         config: the config file of its run, which is executed as any config
             is; None = what the checkpoint itself carries, which is not.
 
@@ -82,12 +83,13 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
         ValueError: an unreadable file, or no state dict in it.
     """
     content = safe_load(path)
-    state = state_dict_of(content, path)
+    shown = public_address(str(path))
+    state = state_dict_of(content, shown)
     if not state:
-        raise ValueError(f'{path} holds no state dict')
+        raise ValueError(f'{shown} holds no state dict')
     if config is not None:
         model = model_of_settings(read_config_file(config).to_dict())
     else:
         meta = content.get('meta')
         model = recorded_model(meta if isinstance(meta, Mapping) else {})
-    return Source(str(path), state, model)
+    return Source(shown, state, model)

@@ -12,9 +12,11 @@ from mmengine.runner.checkpoint import (
     get_torchvision_models,
 )
 
+from mixmae.checkpoints.io.download import whole_address
 from mixmae.checkpoints.io.resumed_state import checked_hub
 from mixmae.checkpoints.io.safe_load import safe_load, safe_load_bytes
 from mixmae.checkpoints.io.state_dict import check_names, check_state_dict
+from mixmae.fileio.address import public_address, without_secrets
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
@@ -25,20 +27,23 @@ def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
     Raises:
         ValueError: as ``safe_load``; the state dict is none.
     """
-    return _harmless(safe_load(path), path)
+    return _harmless(safe_load(path), public_address(path))
 
 
 def load_from_store(path: str, map_location: Any = None) -> dict:
     """As ``load_from_file_or_url``, of ``s3://`` or ``petrel://``."""
+    address = whole_address(path)
+    shown = public_address(address)
     try:
-        data = get(path, backend_args=dict(backend='petrel'))
+        data = get(address, backend_args=dict(backend='petrel'))
     # Without the client's package, without rights, without such a file.
     except Exception as error:
+        reason = without_secrets(str(error), address)
         raise ValueError(
-            f'{path} cannot be fetched ({error}); fetch it by other means '
+            f'{shown} cannot be fetched ({reason}); fetch it by other means '
             f'and give its path'
-        ) from error
-    return _harmless(safe_load_bytes(data, path), path)
+        ) from None
+    return _harmless(safe_load_bytes(data, shown), shown)
 
 
 def load_named(path: str, map_location: Any = None) -> dict:
@@ -47,7 +52,9 @@ def load_named(path: str, map_location: Any = None) -> dict:
     names = _named(scheme)
     name = _renamed(scheme, name)
     if name not in names:
-        raise ValueError(f'{path}: {scheme} has no weights of that name')
+        raise ValueError(
+            f'{public_address(path)}: {scheme} has no weights of that name'
+        )
     content = load_from_file_or_url(names[name])
     if scheme != 'mmcls':
         return content
@@ -65,8 +72,8 @@ def load_named(path: str, map_location: Any = None) -> dict:
 def refuse(path: str, map_location: Any = None) -> dict:
     """Instead of a loader that unpickles whatever it is given."""
     raise ValueError(
-        f'{path} is of a scheme that cannot be loaded safely; fetch the file '
-        f'by other means and give its path'
+        f'{public_address(path)} is of a scheme that cannot be loaded '
+        f'safely; fetch the file by other means and give its path'
     )
 
 

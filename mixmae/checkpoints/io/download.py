@@ -14,6 +14,12 @@ import torch
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
+from mixmae.fileio.address import (
+    HIDDEN,
+    public_address,
+    without_secrets,
+    without_user,
+)
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.checksummed_write import digest_of
 
@@ -22,6 +28,46 @@ TIMEOUT = 60
 # model-0123abcd.pth, as PyTorch and OpenMMLab name what they publish.
 _IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.(?:pth|pt|safetensors)$')
 _IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})')
+
+
+# Shown address -> whole address, of this process.
+_whole: dict[str, str] = {}
+
+
+def hidden_address(address: str) -> str:
+    """An address that may be stored and shown, and downloaded by this process.
+
+    Args:
+        address: perhaps with a user or tokens; other text is returned as it
+            is.
+
+    Returns:
+        With ``***`` in place of them; ``download`` knows them still.
+    """
+    shown = public_address(address)
+    if shown == address:
+        return address
+    name, number = shown, 1
+    # Two of one name differ in what is hidden.
+    while _whole.setdefault(name, address) != address:
+        number += 1
+        name = shown.replace(HIDDEN, f'{HIDDEN}{number}', 1)
+    return name
+
+
+def whole_address(address: str) -> str:
+    """The address that was hidden.
+
+    Raises:
+        ValueError: another process has hidden it.
+    """
+    found = _whole.get(address, address)
+    if found == address and HIDDEN in address:
+        raise ValueError(
+            f'{address}: its user or tokens were left out when it was '
+            f'stored; give the whole address, or a local file'
+        )
+    return found
 
 
 def noted_hash(url: str) -> str:
@@ -42,8 +88,8 @@ def noted_hash(url: str) -> str:
         found = _IN_FRAGMENT.fullmatch(fragment.lower())
         if not found:
             raise ValueError(
-                f'{url}: what stands behind # must be sha256= and 64 '
-                f'hexadecimal digits'
+                f'{public_address(url)}: what stands behind # must be '
+                f'sha256= and 64 hexadecimal digits'
             )
         return found[1]
     found = _IN_NAME.search(urlparse(address).path)
@@ -63,6 +109,7 @@ def download(url: str) -> Path:
         ValueError: on any machine the address cannot be reached, or the file
             is another than its address says, or ends early. All ranks raise.
     """
+    url = whole_address(url)
     wanted = noted_hash(url)
     address = urldefrag(url)[0]
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
@@ -78,13 +125,14 @@ def download(url: str) -> Path:
         # whatever it is, the other ranks must not be left waiting.
         except Exception as error:
             failure = str(error) or type(error).__name__
+            failure = without_secrets(failure, address)
     failures = [one for one in all_gather_object(failure) if one]
     if not failures and not path.is_file():
         failures = [f'it was fetched, but not to {path}']
     if failures:
         raise ValueError(
-            f'{address} cannot be used: {failures[0]}; fetch it by other '
-            f'means and give its path'
+            f'{public_address(address)} cannot be used: {failures[0]}; '
+            f'fetch it by other means and give its path'
         )
     return path
 
@@ -119,8 +167,12 @@ def _provide(path: Path, address: str, wanted: str) -> None:
 
 def _fetch(address: str, path: Path) -> None:
     """Writes what an address gives; torch.hub would not miss a lost end."""
-    print_log(f'fetching {address}', 'current')
+    print_log(f'fetching {public_address(address)}', 'current')
+    address, authorization = without_user(address)
     request = Request(address, headers={'User-Agent': 'mixmae'})
+    if authorization is not None:
+        # A server that the address leads on to must not learn it.
+        request.add_unredirected_header('Authorization', authorization)
     with (
         urlopen(request, timeout=TIMEOUT) as answer,
         path.open('wb') as file,

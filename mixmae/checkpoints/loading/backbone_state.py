@@ -21,6 +21,7 @@ from mixmae.checkpoints.loading.official_um_mae import (
     from_official_um_mae,
     is_official_um_mae,
 )
+from mixmae.fileio.address import public_address, public_addresses
 
 # What a pretraining or classification model holds beside its backbone.
 _OTHER_PARTS = ('neck', 'head', 'data_preprocessor')
@@ -80,15 +81,16 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     ):
         raise ValueError(
             f"init_cfg of a backbone must be dict(type='Pretrained', "
-            f'checkpoint=...), with prefix if need be, got {dict(init_cfg)}'
+            f'checkpoint=...), with prefix if need be, got '
+            f'{public_addresses(str(dict(init_cfg)))}'
         )
-    path = init_cfg['checkpoint']
+    path = public_address(str(init_cfg['checkpoint']))
     try:
-        content = safe_load(path)
+        content = safe_load(init_cfg['checkpoint'])
         found = backbone_state(content, init_cfg.get('prefix'))
         changes = untraced_changes(content, backbone)
     except ValueError as error:
-        if str(path) in str(error):
+        if path in str(error):
             raise
         raise ValueError(f'{path}: {error}') from None
     wanted = backbone.state_dict()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from mixmae.fileio.printable import printable
+
 
 @dataclass
 class KeyReport:
@@ -60,7 +62,7 @@ class KeyReport:
             f'them resized, {made}{len(self.dropped)} dropped, '
             f'{len(self.unexpected)} unexpected, {len(self.missing)} missing'
         )
-        return [
+        lines = [
             *(f'taken       {a} -> {b}' for a, b in self.renamed.items()),
             *(f'resized     {key} {sizes}' for key, sizes in resized.items()),
             *(
@@ -76,3 +78,5 @@ class KeyReport:
             counts,
             *(f'note: {note}' for note in self.notes),
         ]
+        # Keys are those of the file.
+        return [printable(line) for line in lines]

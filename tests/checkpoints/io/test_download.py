@@ -10,7 +10,12 @@ import pytest
 import torch
 from torch import distributed
 
-from mixmae.checkpoints.io.download import download, noted_hash
+from mixmae.checkpoints.io.download import (
+    download,
+    hidden_address,
+    noted_hash,
+    whole_address,
+)
 from mixmae.checkpoints.io.safe_load import safe_load
 from tests.engine.forked import start
 
@@ -24,6 +29,7 @@ class Net(ThreadingHTTPServer):
     Attributes:
         files: what it has, by path.
         asked: paths, in the order of the requests.
+        users: what each request said of its user.
     """
 
     def __init__(self) -> None:
@@ -31,6 +37,7 @@ class Net(ThreadingHTTPServer):
         self.url = f'http://127.0.0.1:{self.server_port}'
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.users: list[str | None] = []
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -40,6 +47,12 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(self.path)
+        self.server.users.append(self.headers.get('Authorization'))
+        if self.path.startswith('/moved'):
+            self.send_response(302)
+            self.send_header('Location', f'{self.server.url}/x.pth')
+            self.end_headers()
+            return
         data = self.server.files.get(self.path, DATA)
         self.send_response(200)
         if 'chunks' in self.path:
@@ -129,6 +142,39 @@ def test_an_address_that_does_not_answer(net, kept):
     with pytest.raises(ValueError, match='http://127.0.0.1:1/x.pth cannot be'):
         safe_load('http://127.0.0.1:1/x.pth')
     assert not kept()
+
+
+def test_a_user_is_told_to_the_server_alone(net, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mixmae.checkpoints.io.download.print_log',
+        lambda text, *_: said.append(text),
+    )
+    address = net.url.replace('//', '//user:pass@')
+    path = download(f'{address}/x.pth?token=abc')
+    assert path.read_bytes() == DATA and net.asked == ['/x.pth?token=abc']
+    # Where it leads to, another one may answer.
+    download(f'{address}/moved.pth')
+    assert net.users == ['Basic dXNlcjpwYXNz', 'Basic dXNlcjpwYXNz', None]
+    for end in ('short.pth?token=abc', 'a b.pth?token=abc', 'x.pth#abc'):
+        with pytest.raises(ValueError, match=r'\*\*\*') as caught:
+            download(f'{address}/{end}')
+        said.append(str(caught.value))
+    assert not [text for text in said if 'pass' in text or 'abc' in text]
+
+
+def test_hidden_addresses_are_known_to_this_process(net):
+    for name in 'ab':
+        net.files[f'/x.pth?token={name}'] = name.encode()
+    one, other = (f'{net.url}/x.pth?token={name}' for name in 'ab')
+    assert hidden_address(one) == f'{net.url}/x.pth?token=***'
+    assert hidden_address(one) == hidden_address(one) != hidden_address(other)
+    assert download(hidden_address(one)).read_bytes() == b'a'
+    assert download(hidden_address(other)).read_bytes() == b'b'
+    for plain in (f'{net.url}/x.pth', '/a/b.pth', 'x', ''):
+        assert hidden_address(plain) == whole_address(plain) == plain
+    with pytest.raises(ValueError, match='give the whole address'):
+        download(f'{net.url}/y.pth?token=***')
 
 
 def fetch_twice(rank: int, folder: str, url: str) -> None:
