@@ -20,6 +20,7 @@ from mixmae.apis.arguments import add_inference_arguments, resize_of
 from mixmae.cli.command_line import run_tool
 from mixmae.config.config_error import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.shown_text import shown_line
 from mixmae.visualization.panel_stack import stacked_panels
 
 FIGURES = ('name', 'loss', 'mean_colour_loss')
@@ -118,8 +119,9 @@ def main() -> None:
     folders, found = {}, []
     for i, (path, infer) in enumerate(zip(checkpoints, networks), start=1):
         method = infer.model.neck.method
-        short = '/'.join(Path(path).parts[-2:])
-        print(f'{method}, {path}')
+        shown = shown_line(str(path))
+        short = '/'.join(Path(shown).parts[-2:])
+        print(f'{method}, {shown}')
         folder = out / f'{i}_{method.lower()}'
         folders[f'{i}. {method}, {short}'] = folder
         found.append(reconstruct(infer, args, folder))

@@ -26,6 +26,7 @@ from mixmae.config.config_error import ConfigError
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
 from mixmae.fileio.atomic_write import atomic_write, check_target
+from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.prediction_drawing import draw_predictions
@@ -107,7 +108,7 @@ def main() -> None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     if args.out is not None:
         check_target(args.out)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = hidden_address(args.checkpoint)
     cfg.resume = False
     preflight = run_preflight()
     planned = PlannedRun('test', cfg, args.cfg_options or {})

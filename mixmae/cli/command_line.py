@@ -33,8 +33,10 @@ from mixmae.config.failure_report import (
 )
 from mixmae.config.option_values import option_value
 from mixmae.config.pickled_data import refuse_pickled_data
+from mixmae.config.private_addresses import hide_addresses
 from mixmae.config.setup_errors import setup_error
 from mixmae.datasets.corrupt.data_error import DataError
+from mixmae.fileio.shown_text import guard_output
 from mixmae.fileio.trust import add_trust_argument, set_trusted
 
 EXIT_CONFIG_ERROR = 2
@@ -256,6 +258,8 @@ def read_config(args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
     refuse_pickled_data(cfg)
+    # It goes into logs, the work folder and checkpoints.
+    hide_addresses(cfg)
     _configs_read[:] = [cfg]
     return cfg
 
@@ -309,6 +313,7 @@ def run_tool(tool: Callable[[], None]) -> None:
     """
     _configs_read.clear()
     set_trusted(False)
+    guard_output()
     try:
         tool()
     except Exception as error:

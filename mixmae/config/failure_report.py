@@ -16,6 +16,7 @@ from typing import NoReturn
 import torch
 
 from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
+from mixmae.fileio.shown_text import shown_line, shown_lines
 
 EXIT_FAILURE = 1
 # Seconds in which the launcher sees the rank that failed first.
@@ -107,8 +108,9 @@ def ranks() -> int:
 def print_error(text: str) -> None:
     """Print errors, one a line, on stderr; of several ranks with the rank."""
     rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
-    for line in text.splitlines():
-        print(f'error: {rank}{line}', file=sys.stderr, flush=True)
+    for line in text.split('\n'):
+        shown = shown_line(line)
+        print(f'error: {rank}{shown}', file=sys.stderr, flush=True)
 
 
 def note_for_torchrun(text: str) -> None:
@@ -116,6 +118,7 @@ def note_for_torchrun(text: str) -> None:
     path = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if not path or os.path.exists(path):
         return
+    text = shown_lines(text)
     about = {'py_callstack': text, 'timestamp': str(int(time.time()))}
     with contextlib.suppress(OSError), open(path, 'w') as file:
         json.dump({'message': {'message': text, 'extraInfo': about}}, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -81,6 +82,23 @@ def test_causes():
     assert 'Lower train_dataloader.batch_size' in line(full)
     assert 'not enough memory: MemoryError' in line(MemoryError())
     assert line(chained('anything else')) is None
+
+
+def test_errors_are_one_line_each(capsys, monkeypatch, tmp_path):
+    """Lines are ours; what names hold is made visible."""
+    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(tmp_path / 'error'))
+    text = 'key \x1b[2Ja\rb\x85c\nhttps://u:secret@host/x?token=secret is no'
+    failure_report.print_error(text)
+    failure_report.note_for_torchrun(text)
+    lines = [
+        'key \\x1b[2Ja\\rb\\x85c',
+        'https://***@host/x?token=*** is no',
+    ]
+    printed = capsys.readouterr().err
+    assert printed.split('\n') == [*(f'error: {x}' for x in lines), '']
+    noted = json.loads((tmp_path / 'error').read_text())['message']
+    assert noted['message'] == '\n'.join(lines)
+    assert 'secret' not in str(noted)
 
 
 def test_what_an_error_replaces_is_no_cause():

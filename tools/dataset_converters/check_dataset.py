@@ -27,6 +27,7 @@ from mixmae.datasets.images.decoding_arguments import (
     decoding_of,
 )
 from mixmae.datasets.images.image_file import PLAIN
+from mixmae.fileio.shown_text import shown_line
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -144,14 +145,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         findings = look(args)
     except (ValueError, OSError) as error:
-        print(f'check_dataset: {error}', file=sys.stderr)
+        print(shown_line(f'check_dataset: {error}'), file=sys.stderr)
         return 2
     for fact in findings.facts:
-        print(fact)
+        print(shown_line(str(fact)))
     for note in findings.notes:
-        print(f'note: {note}')
+        print(shown_line(f'note: {note}'))
     for problem in findings.problems:
-        print(f'problem: {problem}')
+        print(shown_line(f'problem: {problem}'))
     if findings.count:
         print(f'{args.root}: {findings.count:,} problems')
         return 1

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from mixmae.data_tools.label_lists import PLACES365_SIZES, READERS, write_lists
+from mixmae.fileio.shown_text import shown_line
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         counts = write_lists(args.kind, args.root, args.size)
     except (ValueError, OSError) as error:
-        print(f'make_lists: {error}', file=sys.stderr)
+        print(shown_line(f'make_lists: {error}'), file=sys.stderr)
         return 2
     for split, count in counts.items():
         print(f'{args.root}/meta/{split}.txt: {count:,} images')

@@ -33,6 +33,7 @@ from mixmae.datasets.images.decoding_arguments import (
     add_decoding_arguments,
     decoding_of,
 )
+from mixmae.fileio.shown_text import shown_line
 
 EXIT_INTERRUPTED = 130
 
@@ -106,7 +107,7 @@ def work(args: argparse.Namespace) -> PackReport:
     )
     source = read_source(args.source, args.data_root, not args.no_labels)
     for note in source.notes:
-        print(f'note: {note}')
+        print(shown_line(f'note: {note}'))
     if args.exclude:
         source = source.without(args.exclude)
     return pack(
@@ -146,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
         report = work(args)
     except (ValueError, OSError) as error:
         text = ' '.join(str(error).split())
-        print(f'pack: {text}', file=sys.stderr)
+        print(shown_line(f'pack: {text}'), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(

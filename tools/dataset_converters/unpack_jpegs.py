@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from mixmae.fileio.npz_file import read_arrays
 from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.shown_text import shown_line
 
 
 class Split(NamedTuple):
@@ -145,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         written = unpack(args.archive, args.dst)
     except ValueError as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(shown_line(f'error: {error}'), file=sys.stderr)
         return 2
     print(f'wrote {written} files to {args.dst}')
     return 0

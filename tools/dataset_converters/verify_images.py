@@ -34,6 +34,7 @@ from mixmae.datasets.images.decoding_arguments import (
 from mixmae.datasets.images.image_file import PLAIN, ImageLimits
 from mixmae.fileio.atomic_write import check_target
 from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.shown_text import shown_line
 
 EXIT_INTERRUPTED = 130
 
@@ -160,7 +161,7 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
     if more > 0:
         print(f'... and {more:,} more' + ('' if args.out else '; see --out'))
     for note in report.notes:
-        print(f'note: {note}')
+        print(shown_line(f'note: {note}'))
     odd = report.odd[WRONG_SUFFIX]
     if odd and not args.strict:
         print(
@@ -192,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
         report = look(args)
     except (ValueError, OSError) as error:
         text = ' '.join(str(error).split())
-        print(f'verify_images: {text}', file=sys.stderr)
+        print(shown_line(f'verify_images: {text}'), file=sys.stderr)
         return 2
     except MemoryError:
         print(

@@ -12,11 +12,11 @@ from mmengine.runner.checkpoint import (
     get_torchvision_models,
 )
 
-from mixmae.checkpoints.io.download import whole_address
 from mixmae.checkpoints.io.resumed_state import checked_hub
 from mixmae.checkpoints.io.safe_load import safe_load, safe_load_bytes
 from mixmae.checkpoints.io.state_dict import check_names, check_state_dict
 from mixmae.fileio.address import public_address, without_secrets
+from mixmae.fileio.hidden_address import whole_address
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:

@@ -15,59 +15,19 @@ from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
 from mixmae.fileio.address import (
-    HIDDEN,
     public_address,
     without_secrets,
     without_user,
 )
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.checksummed_write import digest_of
+from mixmae.fileio.hidden_address import whole_address
 
 # Seconds without a byte.
 TIMEOUT = 60
 # model-0123abcd.pth, as PyTorch and OpenMMLab name what they publish.
 _IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.(?:pth|pt|safetensors)$')
 _IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})')
-
-
-# Shown address -> whole address, of this process.
-_whole: dict[str, str] = {}
-
-
-def hidden_address(address: str) -> str:
-    """An address that may be stored and shown, and downloaded by this process.
-
-    Args:
-        address: perhaps with a user or tokens; other text is returned as it
-            is.
-
-    Returns:
-        With ``***`` in place of them; ``download`` knows them still.
-    """
-    shown = public_address(address)
-    if shown == address:
-        return address
-    name, number = shown, 1
-    # Two of one name differ in what is hidden.
-    while _whole.setdefault(name, address) != address:
-        number += 1
-        name = shown.replace(HIDDEN, f'{HIDDEN}{number}', 1)
-    return name
-
-
-def whole_address(address: str) -> str:
-    """The address that was hidden.
-
-    Raises:
-        ValueError: another process has hidden it.
-    """
-    found = _whole.get(address, address)
-    if found == address and HIDDEN in address:
-        raise ValueError(
-            f'{address}: its user or tokens were left out when it was '
-            f'stored; give the whole address, or a local file'
-        )
-    return found
 
 
 def noted_hash(url: str) -> str:

@@ -10,13 +10,9 @@ import pytest
 import torch
 from torch import distributed
 
-from mixmae.checkpoints.io.download import (
-    download,
-    hidden_address,
-    noted_hash,
-    whole_address,
-)
+from mixmae.checkpoints.io.download import download, noted_hash
 from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.fileio.hidden_address import hidden_address, whole_address
 from tests.engine.forked import start
 
 DATA = b'some weights'

@@ -1,0 +1,35 @@
+"""Addresses in configs, which are logged and stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+
+from mixmae.fileio.hidden_address import hidden_address
+
+
+def hide_addresses(cfg: Config) -> None:
+    """Takes users and tokens out of the addresses of a config.
+
+    This process can download them all the same (``hidden_address``).
+
+    Args:
+        cfg: is changed.
+    """
+    _hide(cfg._cfg_dict)
+
+
+def _hide(value: Any) -> Any:
+    if isinstance(value, str):
+        return hidden_address(value)
+    if isinstance(value, dict):
+        for key, old in list(value.items()):
+            new = _hide(old)
+            if new is not old:
+                value[key] = new
+    elif type(value) in (list, tuple):
+        found = [_hide(one) for one in value]
+        if any(new is not old for new, old in zip(found, value)):
+            return type(value)(found)
+    return value

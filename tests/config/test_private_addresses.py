@@ -1,0 +1,67 @@
+"""No password or token of a config's addresses is stored or shown."""
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mixmae.config.private_addresses import hide_addresses
+from tests.checkpoints.io.test_download import net  # noqa: F401
+from tests.engine.tiny_run import ROOT, tiny_config, write_config
+from tests.tools.running import call_tool
+
+SECRET = 'hunter2'
+
+
+def test_all_places_of_a_config():
+    address = f'https://u:{SECRET}@host/x.pth?token={SECRET}'
+    cfg = Config(
+        dict(
+            load_from=address,
+            model=dict(backbone=dict(init_cfg=dict(checkpoint=address))),
+            hooks=[dict(a=(1, [address]))],
+            plain='https://host/x.pth',
+            number=3,
+        )
+    )
+    hide_addresses(cfg)
+    assert SECRET not in str(cfg.to_dict()) + cfg.pretty_text
+    hidden = 'https://***@host/x.pth?token=***'
+    assert cfg.load_from == cfg.hooks[0].a[1][0] == hidden
+    assert cfg.model.backbone.init_cfg.checkpoint == hidden
+    assert cfg.plain == 'https://host/x.pth' and cfg.hooks[0].a[0] == 1
+
+
+def test_a_run_from_a_secret_address(net, monkeypatch, tmp_path, capsys):  # noqa: F811
+    # It would call compilers, which takes seconds.
+    monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
+    work_dir = tmp_path / 'run'
+    config = tiny_config(work_dir)
+    config['train_cfg']['max_epochs'] = 1
+    path = write_config(tmp_path / 'tiny.py', config)
+    call_tool(monkeypatch, ROOT / 'tools/train.py', path)
+    first = work_dir / 'epoch_1.pth'
+    net.files[f'/x.pth?token={SECRET}'] = first.read_bytes()
+    address = (
+        net.url.replace('//', f'//u:{SECRET}@') + f'/x.pth?token={SECRET}'
+    )
+    second = tmp_path / 'second'
+    call_tool(
+        monkeypatch,
+        ROOT / 'tools/train.py',
+        path,
+        '--work-dir',
+        second,
+        '--cfg-options',
+        f'load_from={address}',
+    )
+    assert net.asked == [f'/x.pth?token={SECRET}'] and net.users[0]
+    said = ''.join(capsys.readouterr())
+    assert f'//***@{net.url.split("//")[1]}/x.pth?token=***' in said
+    assert SECRET not in said
+    files = [one for one in second.rglob('*') if one.is_file()]
+    assert (
+        'cfg' in torch.load(second / 'epoch_1.pth', weights_only=False)['meta']
+    )
+    assert len(files) > 3
+    for one in files:
+        assert SECRET.encode() not in one.read_bytes(), one
