@@ -48,7 +48,7 @@ def failure_line(error: BaseException) -> str | None:
         text = str(one)
         killed = KILLED.search(text)
         if killed:
-            return _killed(*killed.groups())
+            return killed_worker(*killed.groups())
         late = TIMED_OUT.search(text)
         if late:
             return (
@@ -173,7 +173,13 @@ def _end_now(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _killed(pids: str, name: str | None) -> str:
+def killed_worker(pids: str, name: str | None) -> str:
+    """Line on loader workers that died.
+
+    Args:
+        pids: Their process numbers.
+        name: Description of the signal that killed them, if one did.
+    """
     how = f'was killed by {name}' if name else 'ended unexpectedly'
     causes = 'most likely the machine ran out of memory (see dmesg)'
     if name and 'Bus' in name:

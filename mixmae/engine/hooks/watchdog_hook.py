@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.dist import get_rank, get_world_size
@@ -9,7 +11,12 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.distributed import distributed_c10d
 
-from mixmae.config.failure_report import end_process
+from mixmae.config.failure_report import (
+    EXIT_FAILURE,
+    end_process,
+    killed_worker,
+)
+from mixmae.distributed.process_watch import ProcessWatch
 from mixmae.distributed.watchdog import Watchdog
 from mixmae.registry import HOOKS
 
@@ -24,8 +31,9 @@ class WatchdogHook(Hook):
     Where one hangs, the others would wait for it in a collective operation,
     with NCCL for 10 minutes, with gloo for 30, and then complain of that
     operation. With this hook the rank that hangs says so, with its stack, or
-    the others name it; all end with status 70. A single process has nothing
-    to wait for but its data loader, which has a time limit of its own.
+    the others name it; all end with status 70. Ranks whose launcher was killed
+    get SIGTERM, and a process whose loader workers have died ends within
+    seconds, wherever its main thread is (``ProcessWatch``).
 
     Args:
         timeout: seconds within which each rank has to begin another step,
@@ -46,11 +54,14 @@ class WatchdogHook(Hook):
         self.timeout = timeout
         self.grace = grace
         self._dog: Watchdog | None = None
+        self._processes: ProcessWatch | None = None
         self._first = 0
 
     def before_run(self, runner: Runner) -> None:
-        """Begins to watch, if there is anybody to wait for."""
+        """Start the watching threads."""
         self._first = -1
+        self._processes = ProcessWatch(_end_without_workers)
+        self._processes.start()
         if get_world_size() < 2:
             return
         store = distributed_c10d._get_default_store()
@@ -69,7 +80,10 @@ class WatchdogHook(Hook):
         self._dog.start()
 
     def after_run(self, runner: Runner) -> None:
-        """Ends to watch."""
+        """Stop the watching threads."""
+        if self._processes is not None:
+            self._processes.stop()
+            self._processes = None
         if self._dog is not None:
             self._dog.stop()
             self._dog = None
@@ -125,3 +139,10 @@ class WatchdogHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """The last checkpoint is written; the others wait for it."""
         self._mark('the end of the training')
+
+
+def _end_without_workers(dead: Mapping[int, int]) -> None:
+    pids = ', '.join(map(str, dead))
+    status = min(dead.values())
+    name = signal.strsignal(-status) if status < 0 else None
+    end_process(killed_worker(pids, name), EXIT_FAILURE)

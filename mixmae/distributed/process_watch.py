@@ -1,0 +1,96 @@
+"""Thread that notices a lost launcher and dead loader workers."""
+
+from __future__ import annotations
+
+import multiprocessing.process
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+# torchrun, srun and mpirun set one of these in the ranks that they start.
+LAUNCHED = ('TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+
+
+class ProcessWatch:
+    """Watches the parent and the children of a training process.
+
+    A launcher that is killed leaves its ranks behind: they get SIGTERM, as
+    from a launcher that ends, save and exit. PyTorch raises the death of a
+    loader worker in the main thread from a signal handler; where that happens
+    in code that catches exceptions (``logging``) nothing is raised, and the
+    run would wait for the batch until the loader's timeout.
+
+    Args:
+        end: Called once with the exit signals or statuses of dead workers by
+            process number, if the process still runs ``grace`` seconds after
+            one of them has died. It should end the process.
+        grace: Seconds.
+        poll: Seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        end: Callable[[Mapping[int, int]], None],
+        grace: float = 10.0,
+        poll: float = 1.0,
+    ) -> None:
+        self.end = end
+        self.grace = grace
+        self.poll = poll
+        launched = any(name in os.environ for name in LAUNCHED)
+        self._parent = os.getppid() if launched else None
+        self._dead_since: float | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name='process-watch', daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join(5 * self.poll)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.poll):
+            if self._parent not in (None, os.getppid()):
+                os.kill(os.getpid(), signal.SIGTERM)
+                self._parent = None
+            dead = dead_children()
+            if not dead:
+                self._dead_since = None
+            elif self._dead_since is None:
+                self._dead_since = time.monotonic()
+            elif time.monotonic() - self._dead_since > self.grace:
+                self.end(dead)
+                return
+
+
+def dead_children() -> dict[int, int]:
+    """Children that ended abnormally and have not been waited for.
+
+    Returns:
+        Exit status by process number; minus the signal if one killed it.
+        Their parent can still wait for them.
+    """
+    found: dict[int, int] = {}
+    # Not on macOS before Python 3.13.
+    if not hasattr(os, 'waitid'):
+        return found
+    # active_children() would wait for them, and hide them from PyTorch.
+    children = multiprocessing.process._children  # type: ignore[attr-defined]
+    for child in list(children):
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        try:
+            state = os.waitid(os.P_PID, child.pid, flags)
+        except ChildProcessError:
+            continue
+        if state is not None and state.si_status != 0:
+            killed = state.si_code != os.CLD_EXITED
+            found[child.pid] = -state.si_status if killed else state.si_status
+    return found
