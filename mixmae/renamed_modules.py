@@ -1,0 +1,183 @@
+"""Modules that have moved: their old names import with a warning.
+
+For one minor version; CHANGELOG has the table of public names.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from types import ModuleType
+from typing import Any
+
+PACKAGE = __name__.rpartition('.')[0]
+# Old and new package, relative to ours: modules, as old:new if renamed.
+_MOVED = {
+    ('checkpoints', 'checkpoints.loading'): (
+        'backbone_state carried_parts:config_allowlist channel_order '
+        'config_text key_map key_report official_mixmim official_um_mae '
+        'recorded_model untraced_settings:hyperparameter_check'
+    ),
+    ('checkpoints', 'checkpoints.conversion'): (
+        'bias_tables merging_order:merging_permutation '
+        'mmpretrain_mixmim openmmlab_swin '
+        'position_halves:position_channels swin_settings timm_swin'
+    ),
+    ('checkpoints', 'checkpoints.io'): (
+        'download safe_globals safe_load safetensors_file'
+    ),
+    ('checkpoints', 'fileio'): (
+        'durable_file:checksummed_write trust whole_file:atomic_write'
+    ),
+    ('datasets', 'datasets.corrupt'): (
+        'bad_annotation_error:annotation_error '
+        'bad_data_error:data_error bad_file_list:corrupt_file_list '
+        'bad_file_register:corrupt_file_register '
+        'broken_files:corrupt_files '
+        'broken_image_error:corrupt_image_error'
+    ),
+    ('datasets', 'datasets.images'): (
+        'crop_box crop_resize image_file jpeg_decoder jpeg_header '
+        'staged_pipeline:batched_transforms'
+    ),
+    ('datasets', 'fileio'): (
+        'escaped_path image_listing parallel_map path_list'
+    ),
+    ('datasets', 'data_tools'): 'label_lists',
+    ('datasets', 'datasets.packed'): 'lmdb_reader',
+    ('datasets.samplers', 'datasets.samplers'): (
+        'endless_batches:infinite_batch_sampler '
+        'epoch_batches:resumable_batch_sampler'
+    ),
+    ('datasets.shards', 'datasets.packed'): (
+        'name_list sample_list sample_table shard_file shard_reader '
+        'tar_listing'
+    ),
+    ('datasets.shards', 'data_tools.packing'): (
+        'pack_settings pack_source packing shrinking'
+    ),
+    ('datasets', 'datasets'): ('stand_in_pipeline:fallback_pipeline'),
+    ('datasets.verification', 'data_tools.verification'): (
+        'archives class_folders coco_set findings image_files '
+        'image_folder image_lists known_sets segmentation_set '
+        'shard_folder split_counts verifier'
+    ),
+    ('datasets.verification', 'datasets'): ('coco_annotations existing_files'),
+    ('datasets.verification', 'fileio'): 'safe_path',
+    ('engine', 'checkpoints.io'): ('checkpoint_loader checkpoint_writer'),
+    ('engine', 'cli'): (
+        'command_line loader_limits runner_choice work_dir_lock'
+    ),
+    ('engine', 'config'): (
+        'config_file data_paths failure_report formatted_config '
+        'pickled_data setup_errors'
+    ),
+    ('engine.conversion', 'checkpoints.conversion'): (
+        'conversion incoming network outgoing position_table source um_mae'
+    ),
+    ('engine', 'profiling'): (
+        'flops gpu_table matmul_rate:peak_flops run_plan run_settings '
+        'saved_bytes:activation_memory throughput'
+    ),
+    ('engine.hooks', 'engine.hooks'): (
+        'bad_files_hook:corrupt_files_hook '
+        'update_border_hook:accumulation_boundary_hook '
+        'whole_model_hook:strict_load_hook'
+    ),
+    ('engine', 'visualization'): (
+        'loss_curve panel_stack prediction_drawing reconstruction_panel'
+    ),
+    ('engine', 'distributed'): (
+        'patient_group:host_barrier process_group '
+        'spared_worker:shielded_worker watchdog'
+    ),
+    ('engine.sharding', 'engine.fsdp'): (
+        'fully_sharded_model parameter_shards:local_parameters sharded_runner'
+    ),
+    ('models.heads', 'models.heads'): (
+        'dual_reconstruction_head:reconstruction_head '
+        'masked_reconstruction_head:reconstruction_head'
+    ),
+    ('models.necks', 'models.necks'): 'abilities:capabilities',
+}
+MODULES = {
+    f'{old}.{pair.partition(":")[0]}': f'{new}.{pair.split(":")[-1]}'
+    for (old, new), names in _MOVED.items()
+    for pair in names.split()
+}
+# Names within them.
+NAMES = {
+    'BadAnnotationError': 'AnnotationError',
+    'BadDataError': 'DataError',
+    'BadFileList': 'CorruptFileList',
+    'BadFileRegister': 'CorruptFileRegister',
+    'BadFilesHook': 'CorruptFilesHook',
+    'BrokenFiles': 'CorruptFiles',
+    'BrokenImageError': 'CorruptImageError',
+    'EndlessBatches': 'InfiniteBatchSampler',
+    'EpochBatches': 'ResumableBatchSampler',
+    'PATIENT_GROUP': 'HOST_BARRIER',
+    'StagedPipeline': 'BatchedPipeline',
+    'StandInPipeline': 'FallbackPipeline',
+    'TooManyBrokenImagesError': 'TooManyCorruptFilesError',
+    'UpdateBorderHook': 'AccumulationBoundaryHook',
+    'WholeModelHook': 'StrictLoadHook',
+    'whole_file': 'atomic_write',
+    'write_durably': 'checksummed_write',
+}
+# Packages of which nothing is left.
+PACKAGES = {name.rpartition('.')[0] for name in MODULES}
+
+
+class RenamedModule(ModuleType):
+    """Module that looks its names up in another one."""
+
+    def __getattr__(self, name: str) -> Any:
+        new = MODULES.get(self.__name__.removeprefix(f'{PACKAGE}.'))
+        # Python looks for names of its own, such as __path__.
+        if new is None or name.startswith('__'):
+            raise AttributeError(f'{self.__name__} has no attribute {name!r}')
+        module = import_module(f'{PACKAGE}.{new}')
+        return getattr(module, NAMES.get(name, name))
+
+
+class RenamedModuleFinder(MetaPathFinder, Loader):
+    """Importer of the old names; it stands behind all others."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Spec of an old name; ``None`` for any other."""
+        name = fullname.removeprefix(f'{PACKAGE}.')
+        if name not in MODULES and name not in PACKAGES:
+            return None
+        return spec_from_loader(fullname, self, is_package=name not in MODULES)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Empty module, which looks its names up later."""
+        return RenamedModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Warn."""
+        new = MODULES.get(module.__name__.removeprefix(f'{PACKAGE}.'))
+        if new is not None:
+            warnings.warn(
+                f'{module.__name__} is now {PACKAGE}.{new}; the old name '
+                f'will be removed in the next minor version',
+                FutureWarning,
+                stacklevel=2,
+            )
+
+
+def install() -> None:
+    """Let the old names be imported."""
+    if not any(isinstance(x, RenamedModuleFinder) for x in sys.meta_path):
+        sys.meta_path.append(RenamedModuleFinder())
