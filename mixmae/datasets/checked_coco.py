@@ -1,5 +1,7 @@
 """COCO data set of mmdet that refuses a faulty annotation file."""
 
+from collections.abc import Sequence
+
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
@@ -9,6 +11,11 @@ from mixmae.datasets.coco_annotations import (
 )
 from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.existing_files import ExistingFiles
+from mixmae.datasets.labels.class_names import ClassList, name_faults
+from mixmae.datasets.labels.coco_labels import (
+    chosen_class_faults,
+    file_classes,
+)
 from mixmae.registry import DATASETS
 
 REPORT = 'tools/dataset_converters/check_dataset.py lists them all'
@@ -34,10 +41,35 @@ class CheckedCoco(COCO):
                 f'correct or remove it' + (more if len(faults) > 1 else '')
             )
         super().__init__()
+        self.path = str(annotation_file)
         self.dataset = content
         self.createIndex()
         self.img_ann_map = self.imgToAnns
         self.cat_img_map = self.catToImgs
+
+    def get_cat_ids(
+        self,
+        cat_names: Sequence[str] = (),
+        sup_names: Sequence[str] = (),
+        cat_ids: Sequence[int] = (),
+    ) -> list[int]:
+        """Ids of categories in the order of the file.
+
+        Raises:
+            AnnotationError: ``cat_names`` is no list of names, names a
+                category that is not there, or has another order than the
+                file: mmdet would call label k by another name.
+        """
+        if cat_names:
+            source = 'metainfo.classes'
+            faults = name_faults(source, cat_names) or chosen_class_faults(
+                file_classes(self.path, self.dataset),
+                ClassList(source, cat_names),
+            )
+            for fault in faults:
+                if fault.level == 'error':
+                    raise AnnotationError(fault.text)
+        return super().get_cat_ids(cat_names, sup_names, cat_ids)
 
 
 @DATASETS.register_module()
@@ -52,8 +84,8 @@ class CheckedCocoDataset(CocoDataset):
 
     Raises:
         AnnotationError: when loaded: the file has a fault (see
-            ``coco_faults``), lacks a class, or names an image that is not
-            there.
+            ``coco_faults``), lacks a class, has the classes in another
+            order, or names an image that is not there.
     """
 
     COCOAPI = CheckedCoco
@@ -64,14 +96,6 @@ class CheckedCocoDataset(CocoDataset):
         for entry in data_list:
             # For the messages of CheckInstances.
             entry['ann_file'] = self.ann_file
-        classes = self.metainfo['classes']
-        if len(self.cat_ids) != len(classes):
-            raise AnnotationError(
-                f'{self.ann_file}: has {len(self.cat_ids)} of the '
-                f'{len(classes)} classes asked for '
-                f'({", ".join(classes[:5])} ...); name its categories in '
-                f'metainfo=dict(classes=(...))'
-            )
         existing = ExistingFiles()
         missing = [
             entry for entry in data_list if entry['img_path'] not in existing

@@ -55,11 +55,8 @@ class HeadClasses(Check):
 
 def head_classes(runner: Runner) -> Iterator[tuple[str, int]]:
     """Key in the config and number of classes of every part that has one."""
-    model: Any = runner.model
-    if is_model_wrapper(model):
-        model = model.module
     seen: set[str] = set()
-    for name, part in model.named_modules():
+    for name, part in model_of(runner).named_modules():
         count = getattr(part, 'num_classes', None)
         places = [place for place in name.split('.') if not place.isdigit()]
         key = '.'.join(['model', *places, 'num_classes'])
@@ -73,6 +70,12 @@ def head_classes(runner: Runner) -> Iterator[tuple[str, int]]:
         ):
             seen.add(key.removesuffix('.num_classes'))
             yield key, count
+
+
+def model_of(runner: Runner) -> Any:
+    """The model of a runner, without a wrapper."""
+    model: Any = runner.model
+    return model.module if is_model_wrapper(model) else model
 
 
 def _disagreeing(heads: dict[str, int]) -> list[LabelFault]:

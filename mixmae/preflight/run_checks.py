@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mixmae.preflight.annotations import Annotations
 from mixmae.preflight.channels import Channels
 from mixmae.preflight.check import Check
 from mixmae.preflight.class_count import ClassCount
@@ -12,7 +13,10 @@ from mixmae.preflight.folder_listings import FolderListings
 from mixmae.preflight.head_classes import HeadClasses
 from mixmae.preflight.image_channels import ImageChannels
 from mixmae.preflight.image_kinds import ImageKinds
+from mixmae.preflight.image_orientation import ImageOrientation
 from mixmae.preflight.image_sizes import ImageSizes
+from mixmae.preflight.label_counts import LabelCounts
+from mixmae.preflight.label_maps import LabelMaps
 from mixmae.preflight.listed_paths import ListedPaths
 from mixmae.preflight.path_types import PathTypes
 from mixmae.preflight.preflight import Preflight
@@ -42,10 +46,14 @@ def run_preflight(*checks: Check) -> Preflight:
             FolderListings(),
             ListedPaths(),
             ImageKinds(),
+            Annotations(),
             ScheduleLength(),
             IterationSchedule(),
             ClassOrder(),
             HeadClasses(),
+            LabelCounts(),
+            LabelMaps(),
+            ImageOrientation(),
             *checks,
         ]
     )

@@ -111,8 +111,26 @@ def test_missing_image(scenes):
 
 def test_classes_that_the_file_does_not_have(scenes):
     names = (*CLASSES[:9], 'zebra')
-    with pytest.raises(ValueError, match='has 9 of the 10 classes'):
+    with pytest.raises(ValueError, match='lacks zebra and has 10 categories'):
         detection(scenes, metainfo=dict(classes=names))
+
+
+@pytest.mark.parametrize(
+    'names, words',
+    [
+        (CLASSES[::-1], 'another order'),
+        (CLASSES[0], 'a tuple of one class'),
+        ((*CLASSES, CLASSES[0]), 'more than once'),
+    ],
+)
+def test_classes_that_name_other_labels(scenes, names, words):
+    with pytest.raises(ValueError, match=words):
+        detection(scenes, metainfo=dict(classes=names))
+
+
+def test_a_part_of_the_classes_in_the_order_of_the_file(scenes):
+    dataset = detection(scenes, metainfo=dict(classes=CLASSES[2:5]))
+    assert list(dataset.cat2label.values()) == [0, 1, 2]
 
 
 def test_cut_off_file(scenes):

@@ -18,6 +18,18 @@ from mixmae.datasets.coco_annotations import (
     tiny_boxes,
 )
 from mixmae.datasets.existing_files import ExistingFiles
+from mixmae.datasets.labels.class_names import ClassList
+from mixmae.datasets.labels.coco_labels import (
+    coco_set_faults,
+    file_classes,
+    file_order_faults,
+    images_without_objects,
+)
+from mixmae.datasets.labels.image_headers import (
+    UPRIGHT,
+    LabelledSize,
+    size_faults,
+)
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.safe_path import path_fault
 
@@ -32,7 +44,7 @@ def verify_coco(
     subset: bool = False,
 ) -> None:
     """COCO 2017: ``annotations/instances_{train,val}2017.json``, images."""
-    for split in known.images:
+    found = [
         verify_coco_file(
             root / 'annotations' / f'{PREFIX}{split}2017.json',
             root / f'{split}2017',
@@ -41,6 +53,9 @@ def verify_coco(
             None if subset else known,
             split,
         )
+        for split in known.images
+    ]
+    _compare_files(found, findings)
 
 
 def verify_coco_format(
@@ -55,9 +70,13 @@ def verify_coco_format(
             f'there, with its images in {root}/<split>/, or name the two by '
             f'--annotations and --images',
         )
-    for path in found:
-        folder = root / path.stem.removeprefix(PREFIX)
-        verify_coco_file(path, folder, findings, opening)
+    files = [
+        verify_coco_file(
+            path, root / path.stem.removeprefix(PREFIX), findings, opening
+        )
+        for path in found
+    ]
+    _compare_files(files, findings)
 
 
 def verify_coco_file(
@@ -67,7 +86,7 @@ def verify_coco_file(
     opening: Opening,
     known: KnownSet | None = None,
     split: str | None = None,
-) -> None:
+) -> tuple[ClassList, bool] | None:
     """Looks at one annotation file and its images.
 
     Args:
@@ -77,6 +96,10 @@ def verify_coco_file(
         opening: which images to open, to compare their sizes.
         known: published figures to compare with, if any.
         split: its name there.
+
+    Returns:
+        Its categories, and whether an object has a mask; None if it cannot
+        be read.
     """
     split = split or path.stem.removeprefix(PREFIX)
     if not path.is_file():
@@ -84,18 +107,19 @@ def verify_coco_file(
             'missing annotations',
             f'{path}: no such file; unpack the archive of annotations',
         )
-        return
+        return None
     if not folder.is_dir():
         findings.problem(
             'missing folder',
             f'{folder}: no such folder; unpack the archive of images there',
         )
-        return
+        return None
     try:
         content = read_coco(path)
     except ValueError as error:
         findings.problem('bad annotation file', str(error))
-        return
+        return None
+    findings.faults(coco_set_faults(str(path), content))
     for fault in coco_faults(content):
         text = f'{path}, {fault.entry}: {fault.text}; correct or remove it'
         findings.problem(fault.kind, text)
@@ -103,7 +127,8 @@ def verify_coco_file(
     findings.fact(
         f'{split}: {len(images):,} images, '
         f'{len(content["annotations"]):,} objects, '
-        f'{len(content["categories"]):,} categories'
+        f'{len(content["categories"]):,} categories, '
+        f'{images_without_objects(content):,} images without an object'
     )
     compare_count(findings, known, split, len(images))
     compare_classes(
@@ -112,6 +137,24 @@ def verify_coco_file(
     _note_what_mmdet_leaves_out(path, content, findings)
     there = _verify_presence(path, folder, images, findings)
     _verify_sizes(path, folder, there, split, findings, opening)
+    masks = any(e.get('segmentation') for e in content['annotations'])
+    return file_classes(str(path), content), masks
+
+
+def _compare_files(
+    files: list[tuple[ClassList, bool] | None], findings: Findings
+) -> None:
+    """Categories and masks of the files of one set."""
+    read = [file for file in files if file is not None]
+    findings.faults(file_order_faults([classes for classes, _ in read]))
+    bare = [classes.source for classes, masks in read if not masks]
+    if 0 < len(bare) < len(read):
+        findings.problem(
+            'missing mask',
+            f'{", ".join(bare)}: no object has a mask, and those of the '
+            f'other files of the set have; add segmentation, or take it out '
+            f'of all of them',
+        )
 
 
 def _note_what_mmdet_leaves_out(
@@ -174,6 +217,7 @@ def _verify_sizes(
     paths = [folder / image['file_name'] for image in images]
     notes = ImageNotes(opening.decoding)
     opened = 0
+    turned: list[LabelledSize] = []
     for index, content in inspect_images(paths, opening, split):
         opened += 1
         image = images[index]
@@ -182,6 +226,9 @@ def _verify_sizes(
         if content.fault is not None:
             heading, text = content.problem
             findings.problem(heading, f'{paths[index]}: {text}')
+        elif content.header and content.header.orientation != UPRIGHT:
+            name = str(paths[index])
+            turned.append(LabelledSize(name, content.header, sides))
         elif sides != (content.width, content.height):
             findings.problem(
                 'image of another size',
@@ -190,6 +237,7 @@ def _verify_sizes(
                 f'{content.width} x {content.height} px; correct the entry '
                 f'or replace the file',
             )
+    findings.faults(size_faults(str(path), turned, count=opened))
     if opened:
         findings.fact(f'{split}: {opened:,} images opened')
     for line in notes.lines():

@@ -4,10 +4,9 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
@@ -16,10 +15,11 @@ from mixmae.datasets.images.image_file import (
     ANY_SIZE,
     PLAIN,
     ImageLimits,
-    opened_image,
     read_image,
 )
 from mixmae.datasets.images.image_kind import ImageKind
+from mixmae.datasets.labels.image_headers import ImageHeader, read_header
+from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 
@@ -85,6 +85,7 @@ class Inspection:
             that cannot be used.
         refused: For the cause 'unsupported', what the file declares.
         sample_values, clipped, animated, transparent: see ``ImageContent``.
+        header: its size as stored and EXIF orientation; None of label maps.
     """
 
     width: int = 0
@@ -98,6 +99,7 @@ class Inspection:
     clipped: float = 0.0
     animated: bool = False
     transparent: bool = False
+    header: ImageHeader | None = None
 
     @property
     def problem(self) -> tuple[str, str]:
@@ -136,6 +138,7 @@ def inspect_image(
         clipped=found.clipped,
         animated=found.animated,
         transparent=found.transparent,
+        header=read_header(path if content is None else BytesIO(content)),
     )
 
 
@@ -144,10 +147,10 @@ def inspect_label_map(path: str) -> Inspection:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         try:
-            with opened_image(path) as image:
-                return _label_map(image)
+            found = read_label_map(path)
         except CorruptImageError as error:
             return faulty(error)
+    return Inspection(found.width, found.height, found.fault, found.values)
 
 
 def faulty(error: CorruptImageError) -> Inspection:
@@ -212,17 +215,3 @@ def inspected(
             f'perhaps, not long after {escape(names[error.args[0]])}; take '
             f'fewer workers or a limit of pixels'
         ) from None
-
-
-def _label_map(image: Image.Image) -> Inspection:
-    # Colours of a palette do not matter, its indices are the labels.
-    if image.mode not in ('L', 'P', '1'):
-        fault = (
-            f'mode {image.mode}, not one value of 8 bits per pixel; save it '
-            f'as a grey or a palette image'
-        )
-        return Inspection(*image.size, fault)
-    counts = np.bincount(np.asarray(image, np.uint8).ravel())
-    values = np.flatnonzero(counts)
-    pairs = zip(values.tolist(), counts[values].tolist())
-    return Inspection(*image.size, None, tuple(pairs))

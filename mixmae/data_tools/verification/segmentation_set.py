@@ -1,6 +1,7 @@
 """Pictures with label maps, in ADE20K's layout."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from mixmae.data_tools.verification.image_files import (
 from mixmae.data_tools.verification.image_notes import ImageNotes
 from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.data_tools.verification.split_counts import compare_count
+from mixmae.datasets.labels.image_headers import (
+    UPRIGHT,
+    LabelledSize,
+    size_faults,
+)
+from mixmae.datasets.labels.label_maps import ValueMeaning, value_faults
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder, list_images
 
@@ -29,6 +36,7 @@ class LabelValues:
         reduce_zero_label: whether 0 is ignored and the classes count from 1,
             as in ADE20K.
         ignore_index: the value of pixels to ignore.
+        names: of the classes, if they are known.
 
     Raises:
         ValueError: num_classes is out of its range.
@@ -37,6 +45,7 @@ class LabelValues:
     num_classes: int | None = None
     reduce_zero_label: bool = False
     ignore_index: int = 255
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.num_classes is not None and not 1 <= self.num_classes <= 256:
@@ -49,6 +58,16 @@ class LabelValues:
         """The largest value of a class in the files."""
         assert self.num_classes is not None
         return self.num_classes - (0 if self.reduce_zero_label else 1)
+
+    @property
+    def meaning(self) -> ValueMeaning:
+        """The same, for all maps of a split together."""
+        return ValueMeaning(
+            self.num_classes,
+            self.reduce_zero_label,
+            self.ignore_index,
+            self.names,
+        )
 
     def ill(self, inspection: Inspection) -> list[tuple[int, int]]:
         """Values that are not allowed, and how many pixels have them."""
@@ -71,15 +90,16 @@ def known_values(root: Path) -> LabelValues | None:
     if path.is_file():
         try:
             content = json.loads(path.read_text(encoding='utf-8'))
-            count = len(content['classes'])
+            names = tuple(map(str, content['classes']))
             reduced = bool(content.get('reduce_zero_label', False))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f'{path}: no list of classes ({error})') from None
-        return LabelValues(count, reduced)
+        return LabelValues(len(names), reduced, names=names)
     path = root / 'classes.txt'
     if path.is_file():
         lines = path.read_text(encoding='utf-8').split('\n')
-        return LabelValues(sum(bool(line.strip()) for line in lines))
+        names = tuple(line.strip() for line in lines if line.strip())
+        return LabelValues(len(names), names=names)
     return None
 
 
@@ -197,16 +217,30 @@ def _open_pairs(
         notes.add(picture)
     for line in notes.lines():
         findings.note(f'{split}: {line}')
-    used: set[int] = set()
+    pixels: Counter[int] = Counter()
+    turned: list[LabelledSize] = []
     for index, found in inspect_label_maps(maps, opening, f'{split}, maps'):
-        used |= {value for value, _ in found.values}
+        pixels.update(dict(found.values))
+        picture = seen[index]
+        if picture.header and picture.header.orientation != UPRIGHT:
+            size = (found.width, found.height)
+            name = str(images[index])
+            turned.append(LabelledSize(name, picture.header, size))
         _compare_pair(
-            images[index], maps[index], seen[index], found, findings, values
+            images[index], maps[index], picture, found, findings, values
         )
     if seen:
+        source = f'{split} of {maps[0].parent}'
+        is_complete = len(seen) == len(maps)
+        findings.faults(
+            value_faults(
+                source, pixels, values.meaning, len(seen), is_complete
+            )
+        )
+        findings.faults(size_faults(source, turned, count=len(seen)))
         findings.fact(
             f'{split}: {len(seen):,} pairs opened; values in the label maps: '
-            f'{_spans(sorted(used)) or "none"}'
+            f'{_spans(sorted(pixels)) or "none"}'
         )
 
 
@@ -228,7 +262,8 @@ def _compare_pair(
     if picture.fault is not None or labels.fault is not None:
         return
     sizes = [f'{c.width} x {c.height} px' for c in (labels, picture)]
-    if sizes[0] != sizes[1]:
+    upright = picture.header is None or picture.header.orientation == UPRIGHT
+    if sizes[0] != sizes[1] and upright:
         findings.problem(
             'label map of another size',
             f'{label_map}: is of {sizes[0]} (width x height), its image '

@@ -214,7 +214,7 @@ def _pillow_image(
     file.seek(0)
     with (
         _pixel_limit(limits),
-        Image.open(file, formats=_formats()) as image,
+        Image.open(file, formats=image_formats()) as image,
     ):
         limits.check(path, *image.size)
         yield image
@@ -281,7 +281,8 @@ def usual_header(
 
 
 @functools.cache
-def _formats() -> tuple[str, ...]:
+def image_formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read."""
     # Pillow can be built without some of them.
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)

@@ -229,7 +229,7 @@ def test_the_orientation_counts_as_in_training(tmp_path, look):
     assert look('coco-format', root) == []
     image.update(width=16, height=8)
     path.write_text(json.dumps(content))
-    assert 'says 16 x 8 px' in look('coco-format', root)[0]
+    assert 'labels of 16 x 8 px' in look('coco-format', root)[0]
 
 
 def test_what_mmdet_leaves_out_is_a_note(scenes, edit):

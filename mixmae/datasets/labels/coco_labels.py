@@ -1,0 +1,324 @@
+"""Faults of a whole annotation file in COCO's format.
+
+Entry by entry ``coco_annotations.coco_faults`` looks; here it is what all
+entries together show: units of boxes, missing fields, masks, categories.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mixmae.datasets.instance_faults import TOLERANCE
+from mixmae.datasets.labels.class_names import ClassList, order_faults
+from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
+
+# Shares of all boxes that make a fault of the file, not of an entry.
+OUTSIDE = 0.2
+MOST = 0.9
+# Boxes and masks of sound sets agree within some pixels.
+APART = 0.2
+APART_PIXELS = 8.0
+# What is beyond, not a number above all, is reported entry by entry.
+LARGEST = 1e12
+
+
+def coco_set_faults(
+    path: str,
+    content: dict,
+    masks_needed: bool | None = None,
+    evaluated: bool | None = None,
+) -> list[LabelFault]:
+    """Faults of the content of an annotation file as a whole.
+
+    Args:
+        path: Of the file, for messages.
+        content: What ``read_coco`` returns.
+        masks_needed: Whether every object needs a mask; with ``None`` all or
+            none must have one.
+        evaluated: Whether pycocotools measures predictions by the file;
+            ``None`` if that is unknown.
+    """
+    return [
+        *_unit_faults(path, content),
+        *_field_faults(path, content, evaluated),
+        *_mask_faults(path, content, masks_needed),
+        *_category_faults(path, content),
+    ]
+
+
+def file_classes(path: str, content: dict) -> ClassList:
+    """Category names in the order of the file, as mmdet numbers them."""
+    names = [str(entry.get('name')) for entry in content['categories']]
+    return ClassList(path, names)
+
+
+def file_order_faults(files: Sequence[ClassList]) -> list[LabelFault]:
+    """Compare the categories of the files of one set with the first's."""
+    mend = (
+        'mmdet numbers the labels along the categories of each file: write '
+        'the same ones in the same order'
+    )
+    return [
+        fault
+        for other in files[1:]
+        for fault in order_faults(files[0], other, mend)
+    ]
+
+
+def chosen_class_faults(
+    file: ClassList, chosen: ClassList
+) -> list[LabelFault]:
+    """Compare the classes that a config chooses with a file's categories."""
+    missing = [name for name in chosen.names if name not in set(file.names)]
+    if missing:
+        text = (
+            f'{chosen.source}: {file.source} lacks {listed(missing)} and has '
+            f'{len(file.names)} categories ({listed(file.names)}); mmdet '
+            f'would number the others on without them: name categories of '
+            f'the file'
+        )
+        return [LabelFault('classes differ', text)]
+    mend = (
+        'mmdet numbers the labels in the order of the file, whatever the '
+        'order of the classes: state them in that order'
+    )
+    return order_faults(file, chosen, mend, by_name=True)
+
+
+def images_without_objects(content: dict, classes: Any = None) -> int:
+    """Images without an object of the classes; of all of them if ``None``."""
+    chosen = {
+        _key(entry, 'id')
+        for entry in content['categories']
+        if classes is None or entry.get('name') in classes
+    }
+    filled = {
+        _key(entry, 'image_id')
+        for entry in content['annotations']
+        if _key(entry, 'category_id') in chosen
+    }
+    return sum(_key(image, 'id') not in filled for image in content['images'])
+
+
+def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
+    """Boxes in fractions of the image, or as two corners."""
+    sizes = {
+        _key(image, 'id'): (image.get('width'), image.get('height'))
+        for image in content['images']
+    }
+    boxes = []
+    for entry in content['annotations']:
+        box, size = entry.get('bbox'), sizes.get(_key(entry, 'image_id'))
+        if _is_numbers(box, 4) and size is not None and _is_numbers(size, 2):
+            boxes.append((box, size, entry))
+    if not boxes:
+        return
+    count = len(boxes)
+    if all(
+        max(box) <= 1.0 < min(size) and min(box) >= 0 for box, size, _ in boxes
+    ):
+        yield LabelFault(
+            'unit of boxes',
+            f'{path}: all {count} boxes lie between 0 and 1, as fractions of '
+            f'the image (first: {boxes[0][0]}); COCO has [x, y, width, '
+            f'height] in pixels, and mmdet leaves out boxes under a pixel: '
+            f'multiply by width and height of the image',
+        )
+        return
+    outside = sum(not _fits(box, size) for box, size, _ in boxes)
+    corners = sum(_is_corners(box, size) for box, size, _ in boxes)
+    # The area, or the extent of the mask, tells which of both is meant.
+    votes = Counter(_meaning(box, entry) for box, _, entry in boxes)
+    as_corners = votes['corners'] > MOST * (count - votes['unknown'])
+    voted = votes['corners'] >= 3 or votes['corners'] == count
+    if corners >= MOST * count and (
+        outside > OUTSIDE * count or (as_corners and voted)
+    ):
+        yield LabelFault(
+            'unit of boxes',
+            f'{path}: boxes are [x1, y1, x2, y2], it seems (first: '
+            f'{boxes[0][0]}): as [x, y, width, height], which COCO has, '
+            f'{outside} of {count} reach outside the image, as corners '
+            f'{count - corners}; write x2 - x1 and y2 - y1',
+        )
+    elif votes['neither'] > 0.5 * count:
+        yield LabelFault(
+            'boxes beside masks',
+            f'{path}: {votes["neither"]} of {count} boxes lie elsewhere than '
+            f'the mask of the same object; both must be in pixels of the '
+            f'same image, as a viewer shows it',
+            'warning',
+        )
+
+
+def _field_faults(
+    path: str, content: dict, evaluated: bool | None
+) -> Iterator[LabelFault]:
+    objects = content['annotations']
+    without = sum('iscrowd' not in entry for entry in objects)
+    # A training reads 0 for it.
+    if without and evaluated is not False:
+        level: Level = 'error' if evaluated else 'warning'
+        yield LabelFault(
+            'missing iscrowd',
+            f'{path}: {without} of {len(objects)} objects have no iscrowd, '
+            f'without which pycocotools measures nothing; write '
+            f'"iscrowd": 0',
+            level,
+        )
+    flat = [
+        entry
+        for entry in objects
+        if isinstance(entry.get('area'), (int, float)) and entry['area'] <= 0
+    ]
+    if flat:
+        yield LabelFault(
+            'area of 0',
+            f'{path}: {len(flat)} of {len(objects)} objects have an area of '
+            f'0 or less (first: annotation {flat[0].get("id")}), and mmdet '
+            f'leaves them out; write the area of the mask or the box in '
+            f'pixels',
+            'warning',
+        )
+
+
+def _mask_faults(
+    path: str, content: dict, needed: bool | None
+) -> Iterator[LabelFault]:
+    objects = content['annotations']
+    bare = [e for e in objects if e.get('segmentation') in (None, [], {}, '')]
+    if bare and (needed or (needed is None and len(bare) < len(objects))):
+        yield LabelFault(
+            'missing mask',
+            f'{path}: {len(bare)} of {len(objects)} objects have no mask '
+            f'(first: annotation {bare[0].get("id")}), '
+            + (
+                'which training and segm AP need; add segmentation, or take '
+                'a model and a metric of boxes alone'
+                if needed
+                else 'the others have; add segmentation to all or none'
+            ),
+            'error' if needed else 'warning',
+        )
+    empty = [e for e in objects if _is_empty(e.get('segmentation'))]
+    if empty:
+        yield LabelFault(
+            'empty mask',
+            f'{path}: {len(empty)} of {len(objects)} objects have a mask '
+            f'without a pixel (first: annotation {empty[0].get("id")}); '
+            f'draw or remove them',
+            'warning',
+        )
+
+
+def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
+    used = {_key(entry, 'category_id') for entry in content['annotations']}
+    unused = [
+        str(entry.get('name'))
+        for entry in content['categories']
+        if _key(entry, 'id') not in used
+    ]
+    if unused:
+        yield LabelFault(
+            'class without objects',
+            f'{path}: {len(unused)} of {len(content["categories"])} '
+            f'categories have no object ({listed(unused)})',
+            'note',
+        )
+
+
+def _key(entry: dict, name: str) -> str:
+    """An id as text, whatever it is."""
+    return repr(entry.get(name))
+
+
+def _is_numbers(values: Any, count: int) -> bool:
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) == count
+        and all(
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and abs(value) < LARGEST
+            for value in values
+        )
+    )
+
+
+def _fits(box: Sequence[float], size: Sequence[float]) -> bool:
+    x, y, width, height = box
+    return (
+        min(x, y) >= -TOLERANCE
+        and x + width <= size[0] + TOLERANCE
+        and y + height <= size[1] + TOLERANCE
+    )
+
+
+def _is_corners(box: Sequence[float], size: Sequence[float]) -> bool:
+    x1, y1, x2, y2 = box
+    return (
+        x2 > x1 >= -TOLERANCE
+        and y2 > y1 >= -TOLERANCE
+        and x2 <= size[0] + TOLERANCE
+        and y2 <= size[1] + TOLERANCE
+    )
+
+
+def _meaning(box: Sequence[float], entry: dict) -> str:
+    """What mask or area say of a box: 'size', 'corners' or 'neither'."""
+    x, y, third, fourth = box
+    extent = _extent(entry.get('segmentation'))
+    if extent is not None:
+        if _near(extent, (x, y, x + third, y + fourth)):
+            return 'size'
+        return 'corners' if _near(extent, (x, y, third, fourth)) else 'neither'
+    area = entry.get('area')
+    if isinstance(area, (int, float)) and area > 0:
+        if abs(third * fourth - area) <= 0.01 * area:
+            return 'size'
+        if abs((third - x) * (fourth - y) - area) <= 0.01 * area:
+            return 'corners'
+    return 'unknown'
+
+
+def _extent(mask: Any) -> tuple[float, ...] | None:
+    """Corners around the polygons of a mask; ``None`` of other masks."""
+    if not isinstance(mask, list) or not mask:
+        return None
+    if not all(
+        isinstance(polygon, list)
+        and len(polygon) >= 6
+        and _is_numbers(polygon, len(polygon))
+        for polygon in mask
+    ):
+        return None
+    xs = [x for polygon in mask for x in polygon[::2]]
+    ys = [y for polygon in mask for y in polygon[1::2]]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _near(extent: Sequence[float], corners: Sequence[float]) -> bool:
+    width, height = extent[2] - extent[0], extent[3] - extent[1]
+    allowed = [
+        max(APART_PIXELS if side > 4 * APART_PIXELS else 2.0, APART * side)
+        for side in (width, height, width, height)
+    ]
+    return all(
+        abs(a - b) <= most for a, b, most in zip(extent, corners, allowed)
+    )
+
+
+def _is_empty(mask: Any) -> bool:
+    """Whether a mask that is there has no pixel."""
+    if isinstance(mask, dict):
+        counts = mask.get('counts')
+        if isinstance(counts, list):
+            numbers = all(isinstance(value, int) for value in counts)
+            return numbers and sum(counts[1::2]) == 0
+        return counts in ('', b'')
+    extent = _extent(mask)
+    return extent is not None and (
+        extent[0] == extent[2] or extent[1] == extent[3]
+    )

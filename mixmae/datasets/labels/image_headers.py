@@ -1,0 +1,152 @@
+"""Size and EXIF orientation of images, against sizes that labels state.
+
+mmcv's loaders apply the EXIF orientation, as viewers and most annotation
+tools do; boxes and label maps are used as they are. After a quarter turn the
+sizes tell whether both mean the same picture. After half a turn or a mirror
+they do not, and nothing else would notice.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from PIL import Image
+
+from mixmae.datasets.images.image_file import image_formats
+from mixmae.datasets.labels.label_fault import LabelFault
+
+ORIENTATION = 0x0112
+UPRIGHT = 1
+MEND = 'docs/data.md, "Turned photos", says how to write upright files'
+
+
+class ImageHeader(NamedTuple):
+    """Size of an image file.
+
+    Attributes:
+        width: As stored, in pixels.
+        height: As stored, in pixels.
+        orientation: EXIF orientation, 1 to 8; 1 is upright, 5 to 8 are
+            quarter turns.
+    """
+
+    width: int
+    height: int
+    orientation: int = UPRIGHT
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Width and height in the file."""
+        return self.width, self.height
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height after the orientation is applied."""
+        return self.stored[::-1] if self.orientation > 4 else self.stored
+
+
+class LabelledSize(NamedTuple):
+    """An image, and the size that its labels are of.
+
+    Attributes:
+        path: Of the image.
+        header: Of the image.
+        size: Width and height that the labels state.
+    """
+
+    path: str
+    header: ImageHeader
+    size: tuple[int | None, int | None]
+
+
+def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
+    """Read no more than the header; ``None`` if it is none of an image.
+
+    Args:
+        source: A file, or its content.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            with Image.open(source, formats=image_formats()) as image:
+                # A PNG would be decoded to look for EXIF data behind it.
+                known = image.format != 'PNG' or 'exif' in image.info
+                turn = image.getexif().get(ORIENTATION, 1) if known else 1
+                width, height = image.size
+    # Decoders raise whatever they like; whoever reads the file says why.
+    except Exception:
+        return None
+    valid = isinstance(turn, int) and 1 <= turn <= 8
+    return ImageHeader(width, height, turn if valid else UPRIGHT)
+
+
+def size_faults(
+    source: str,
+    images: Iterable[LabelledSize],
+    applied: bool = True,
+    count: int | None = None,
+) -> Iterator[LabelFault]:
+    """Labels of another size, and photos whose turn cannot be checked.
+
+    Args:
+        source: The labels, for messages.
+        images: Images, all or a sample.
+        applied: Whether the loader applies the EXIF orientation.
+        count: Number of images that were opened, if ``images`` is a part.
+    """
+    images = list(images)
+    count = len(images) if count is None else count
+    other: list[LabelledSize] = []
+    stored: list[LabelledSize] = []
+    doubtful: list[LabelledSize] = []
+    for one in images:
+        header = one.header
+        loaded = header.upright if applied else header.stored
+        if one.size != loaded:
+            turned = one.size in (header.stored, header.upright)
+            (stored if turned else other).append(one)
+        elif header.orientation != UPRIGHT and (
+            header.upright == header.stored
+        ):
+            doubtful.append(one)
+    if other:
+        first = other[0]
+        yield LabelFault(
+            'image of another size',
+            f'{source}: {_share(other, count)} of another size than '
+            f'their labels say (first: {first.path} is of '
+            f'{_size(first.header.upright)}, the labels are of '
+            f'{_size(first.size)}); correct the sizes or replace the files',
+        )
+    if stored:
+        first = stored[0]
+        yield LabelFault(
+            'labels of a turned photo',
+            f'{source}: {_share(stored, count)} turned by a quarter as they '
+            f'are loaded, and their labels are not (first: {first.path}, '
+            f'EXIF orientation {first.header.orientation}, labels of '
+            f'{_size(first.size)}); {MEND}',
+        )
+    if doubtful:
+        first = doubtful[0]
+        does = 'turns' if applied else 'does not turn'
+        yield LabelFault(
+            'labels of a turned photo',
+            f'{source}: {_share(doubtful, count)} turned or mirrored by '
+            f'EXIF without a change of size (first: {first.path}, '
+            f'orientation {first.header.orientation}): the loader {does} '
+            f'them, and whether boxes and masks fit cannot be seen from the '
+            f'size; {MEND}',
+            'warning',
+        )
+
+
+def _share(some: list, count: int) -> str:
+    return f'{len(some)} of {count} images {"is" if len(some) == 1 else "are"}'
+
+
+def _size(size: tuple[int | None, int | None]) -> str:
+    return f'{size[0]} x {size[1]} px'

@@ -1,0 +1,89 @@
+"""How often each label occurs, and what is odd about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from mixmae.datasets.labels.label_fault import LabelFault, listed
+
+SHOWN = 12
+
+
+def named(label: int, names: Sequence[str] | None) -> str:
+    """A label with its name, if it has one."""
+    if names is None or not 0 <= label < len(names):
+        return str(label)
+    return f'{label} ({names[label]})'
+
+
+def frequencies(
+    counts: Counter[int], names: Sequence[str] | None = None
+) -> str:
+    """Counts of labels as one line; of many, the rarest and most frequent."""
+    if not counts:
+        return 'no labels'
+    if len(counts) <= SHOWN:
+        return ', '.join(
+            f'{named(k, names)}: {counts[k]:,}' for k in sorted(counts)
+        )
+    ranked = [
+        f'{named(k, names)}: {n:,}'
+        for k, n in sorted(counts.items(), key=lambda item: (item[1], item))
+    ]
+    return (
+        f'{len(counts)} classes, fewest {", ".join(ranked[:3])}, most '
+        f'{", ".join(ranked[-1:-4:-1])}'
+    )
+
+
+def count_faults(
+    source: str,
+    counts: Counter[int],
+    num_classes: int,
+    names: Sequence[str] | None,
+    is_complete: bool,
+    unit: str = 'images',
+) -> Iterator[LabelFault]:
+    """Labels out of range, classes that never occur, one class alone.
+
+    Args:
+        source: The data, for messages.
+        counts: How often each label occurs.
+        num_classes: Labels must be below.
+        names: Of the classes.
+        is_complete: Whether all data were counted, not a sample.
+        unit: What was counted.
+    """
+    ill = sorted(k for k in counts if not 0 <= k < num_classes)
+    if ill:
+        shown = ', '.join(f'{k} in {counts[k]:,} {unit}' for k in ill[:5])
+        more = f' and {len(ill) - 5} more' if len(ill) > 5 else ''
+        yield LabelFault(
+            'label out of range',
+            f'{source} has label {shown}{more}; the head has {num_classes} '
+            f'classes, labels 0 to {num_classes - 1}: correct the labels or '
+            f'num_classes',
+        )
+    present = [k for k in counts if 0 <= k < num_classes]
+    if not is_complete:
+        return
+    if len(present) == 1 and num_classes > 1:
+        only = present[0]
+        yield LabelFault(
+            'one class alone',
+            f'{source} has class {named(only, names)} alone, in all '
+            f'{counts[only]:,} {unit}; the other {num_classes - 1} classes '
+            f'never occur: nothing is learnt or measured of them',
+            'warning',
+        )
+    elif len(present) < num_classes and counts:
+        missing = [
+            named(k, names) for k in range(num_classes) if k not in counts
+        ]
+        yield LabelFault(
+            'class without objects',
+            f'{source}: {len(missing)} of {num_classes} classes never occur '
+            f'({listed(missing)})',
+            'note',
+        )

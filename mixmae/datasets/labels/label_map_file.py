@@ -1,0 +1,48 @@
+"""Reader of label maps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mixmae.datasets.images.image_file import opened_image
+
+
+class LabelMapFile(NamedTuple):
+    """Content of a label map.
+
+    Attributes:
+        width: In pixels.
+        height: In pixels.
+        mode: Pillow's mode: 'L', 'P' for a palette, 'RGB', ...
+        values: Values in ascending order with their number of pixels; none
+            of a file that has not one value of 8 bits per pixel.
+        fault: Why it has none, and how to mend it.
+    """
+
+    width: int
+    height: int
+    mode: str
+    values: tuple[tuple[int, int], ...] = ()
+    fault: str | None = None
+
+
+def read_label_map(path: str) -> LabelMapFile:
+    """Count the values of a label map.
+
+    Raises:
+        CorruptImageError: It cannot be read.
+    """
+    with opened_image(path) as image:
+        # Colours of a palette do not matter, its indices are the labels.
+        if image.mode not in ('L', 'P', '1'):
+            fault = (
+                f'mode {image.mode}, not one value of 8 bits per pixel; save '
+                f'it as a grey or a palette image'
+            )
+            return LabelMapFile(*image.size, image.mode, fault=fault)
+        counts = np.bincount(np.asarray(image, np.uint8).ravel())
+        values = np.flatnonzero(counts)
+        pairs = tuple(zip(values.tolist(), counts[values].tolist()))
+        return LabelMapFile(*image.size, image.mode, pairs)

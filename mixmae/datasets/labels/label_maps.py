@@ -1,0 +1,165 @@
+"""Values of label maps, against the classes that they must name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mixmae.datasets.labels.label_counts import named
+from mixmae.datasets.labels.label_fault import LabelFault, listed
+
+BACKGROUND = frozenset({
+    'background', 'back', 'bg', '_background_', '__background__',
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ValueMeaning:
+    """What the values in the files mean.
+
+    Attributes:
+        num_classes: ``None`` if any value may be a class.
+        reduce_zero_label: Whether 0 is ignored and classes count from 1.
+        ignore_index: Value that is ignored.
+        names: Of the classes, or ``None``.
+        label_map: mmseg's map from one list of classes to another, or
+            ``None``.
+    """
+
+    num_classes: int | None = None
+    reduce_zero_label: bool = False
+    ignore_index: int = 255
+    names: Sequence[str] | None = None
+    label_map: Mapping[int, int] | None = None
+
+    def label(self, value: int) -> int:
+        """The label that the loss sees for a value in the file."""
+        if self.reduce_zero_label:
+            # As mmseg does: 0 and 255 are ignored.
+            value = 255 if value in (0, 255) else value - 1
+        if self.label_map is not None:
+            value = self.label_map.get(value, value)
+        return value
+
+
+def value_faults(
+    source: str,
+    pixels: Counter[int],
+    meaning: ValueMeaning,
+    maps: int,
+    is_complete: bool,
+) -> Iterator[LabelFault]:
+    """What the values of all label maps of a split show together.
+
+    Args:
+        source: The label maps, for messages.
+        pixels: Pixels of each value in the files.
+        meaning: Of the values.
+        maps: Number of label maps that were read.
+        is_complete: Whether these are all.
+    """
+    total = pixels.total()
+    if not total:
+        return
+    labels: Counter[int] = Counter()
+    for value, count in pixels.items():
+        labels[meaning.label(value)] += count
+    ignored = labels.pop(meaning.ignore_index, 0)
+    limit = meaning.num_classes
+    present = sorted(k for k in labels if limit is None or k < limit)
+    missing = [k for k in range(limit or 0) if k not in labels]
+    held = ', '.join(
+        f'{value} ({100 * pixels[value] / total:.3g} % of the pixels)'
+        for value in sorted(pixels)[:8]
+    )
+    if not present:
+        yield LabelFault(
+            'nothing to learn',
+            f'{source}: {maps} label maps hold only {held}, and all of it is '
+            f'ignored or no class; write the class numbers from '
+            f'{int(meaning.reduce_zero_label)} on, {meaning.ignore_index} '
+            f'where a pixel is to be ignored',
+            'error' if is_complete else 'warning',
+        )
+        return
+    if len(present) == 1 and (limit is None or limit > 1):
+        yield _single_value(source, meaning, maps, present[0], ignored, held)
+    elif missing and is_complete:
+        shown = listed([named(k, meaning.names) for k in missing])
+        yield LabelFault(
+            'class without objects',
+            f'{source}: {len(missing)} of {limit} classes never occur '
+            f'({shown})',
+            'note',
+        )
+    yield from _reduction_faults(source, pixels, meaning, missing, is_complete)
+
+
+def _single_value(
+    source: str,
+    meaning: ValueMeaning,
+    maps: int,
+    present: int,
+    ignored: int,
+    held: str,
+) -> LabelFault:
+    others = [
+        named(k, meaning.names)
+        for k in range(meaning.num_classes or 0)
+        if k != present
+    ]
+    never = (
+        f'class {listed(others)} never occurs and is never learnt'
+        if others
+        else 'there is one class alone'
+    )
+    # What is ignored by its value, not by reduce_zero_label.
+    holds = (
+        f'0 and the ignore value {meaning.ignore_index}'
+        if ignored and present == 0 and not meaning.reduce_zero_label
+        else 'one class'
+    )
+    mend = (
+        f'write another value than {meaning.ignore_index} for the foreground '
+        f'(1), or set ignore_index to a value that does not occur'
+        if ignored and not meaning.reduce_zero_label
+        else 'write the number of each class'
+    )
+    return LabelFault(
+        'one class alone',
+        f'{source}: the masks hold only {holds}: {held}, in {maps} label '
+        f'maps; {never}: {mend}',
+        'warning',
+    )
+
+
+def _reduction_faults(
+    source: str,
+    pixels: Counter[int],
+    meaning: ValueMeaning,
+    missing: Sequence[int],
+    is_complete: bool,
+) -> Iterator[LabelFault]:
+    limit, names = meaning.num_classes, meaning.names
+    if not meaning.reduce_zero_label or not limit or not pixels[0]:
+        return
+    share = f'{100 * pixels[0] / pixels.total():.3g} % of the pixels'
+    if names and names[0].casefold() in BACKGROUND:
+        yield LabelFault(
+            'reduce_zero_label',
+            f'{source}: reduce_zero_label=True ignores value 0 ({share}) and '
+            f'takes value 1 for class 0, which is called {names[0]!r}; set '
+            f'reduce_zero_label=False, or take {names[0]!r} out of the '
+            f'classes',
+            'warning',
+        )
+    elif is_complete and limit - 1 in missing and pixels[limit - 1]:
+        yield LabelFault(
+            'reduce_zero_label',
+            f'{source}: reduce_zero_label=True ignores value 0 ({share}), '
+            f'and value {limit}, class {named(limit - 1, names)}, never '
+            f'occurs: the values look like 0 to {limit - 1}; set '
+            f'reduce_zero_label=False if 0 is a class',
+            'warning',
+        )

@@ -1,0 +1,193 @@
+"""Annotation files in COCO's format."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mixmae.datasets.coco_annotations import (
+    Fault,
+    coco_faults,
+    read_coco,
+)
+from mixmae.datasets.labels.class_names import ClassList
+from mixmae.datasets.labels.coco_labels import (
+    chosen_class_faults,
+    coco_set_faults,
+    file_classes,
+    file_order_faults,
+    images_without_objects,
+)
+from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.class_count import evaluators
+from mixmae.preflight.class_names import stated_names
+from mixmae.preflight.data_sets import (
+    ConfiguredSet,
+    configured_sets,
+    finding,
+)
+
+# JSON of 100 MB is read in about two seconds. check_dataset.py reads all.
+MOST_BYTES = 100_000_000
+
+
+class Annotations(Check):
+    """Annotation files: units, fields, masks, and order of categories."""
+
+    name = 'annotations'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Read the files of mmdet's ``CocoDataset`` that the run reads."""
+        compared: list[str] = []
+        faults: list[LabelFault] = []
+        orders: list[ClassList] = []
+        for one in configured_sets(planned):
+            path = one.path('ann_file') if is_coco(one) else None
+            if path is None or not path.is_file() or not one.is_read:
+                continue
+            size = path.stat().st_size
+            if size > MOST_BYTES:
+                compared.append(f'{path} not read: {size / 1e6:.0f} MB')
+                continue
+            try:
+                content = read_coco(path)
+            except ValueError as error:
+                faults.append(LabelFault('bad annotation file', str(error)))
+                continue
+            compared.append(
+                f'{path}: {len(content["annotations"]):,} objects in '
+                f'{len(content["images"]):,} images, '
+                f'{images_without_objects(content):,} without one'
+            )
+            faults += _file_faults(planned, one, path, content)
+            orders.append(file_classes(str(path), content))
+        faults += file_order_faults(orders)
+        faults += _evaluator_faults(planned)
+        if not compared and not faults:
+            return None
+        return finding('; '.join(compared), list(dict.fromkeys(faults)))
+
+
+def is_coco(one: ConfiguredSet) -> bool:
+    """Whether a data set is mmdet's ``CocoDataset`` or ours."""
+    load = getattr(one.type, 'load_data_list', None)
+    return getattr(load, '__qualname__', '').split('.')[0] in (
+        'CocoDataset',
+        'CheckedCocoDataset',
+    )
+
+
+def _file_faults(
+    planned: PlannedRun, one: ConfiguredSet, path: Path, content: dict
+) -> Iterator[LabelFault]:
+    measured = one.key.startswith(('val_dataloader', 'test_dataloader'))
+    masks = measured and any(
+        'segm' in _metrics(part)
+        for _, part in evaluators(planned.config, planned.mode)
+    )
+    masks = masks or (not measured and _loads_masks(one))
+    yield from (
+        fault
+        for fault in coco_set_faults(str(path), content, masks, measured)
+        # The labels of the built data set are counted.
+        if fault.kind != 'class without objects'
+    )
+    counts: Counter[str] = Counter()
+    first: dict[str, Fault] = {}
+    for fault in coco_faults(content):
+        counts[fault.kind] += 1
+        first.setdefault(fault.kind, fault)
+    for kind, fault in first.items():
+        more = f' ({counts[kind] - 1} more of this kind)'
+        yield LabelFault(
+            kind,
+            f'{path}, {fault.entry}: {fault.text}; correct or remove it'
+            + (more if counts[kind] > 1 else ''),
+        )
+    names = stated_names(one)
+    if isinstance(names, (list, tuple)):
+        chosen = ClassList(one.metainfo_key, tuple(names))
+        file = file_classes(str(path), content)
+        yield from chosen_class_faults(file, chosen)
+        unused = [name for name in file.names if name not in set(names)]
+        if unused:
+            ids = {
+                repr(entry.get('id'))
+                for entry in content['categories']
+                if entry.get('name') in unused
+            }
+            left = sum(
+                repr(entry.get('category_id')) in ids
+                for entry in content['annotations']
+            )
+            yield LabelFault(
+                'objects left out',
+                f'{path}: {left:,} of {len(content["annotations"]):,} '
+                f'objects are left out: their {len(unused)} categories are '
+                f'not in {one.metainfo_key}',
+                'note',
+            )
+
+
+def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
+    """Metrics that read another file than the data set, or more images."""
+    split = 'val' if planned.mode == 'train' else 'test'
+    sets = [
+        one
+        for one in configured_sets(planned)
+        if one.key.startswith(f'{split}_dataloader') and is_coco(one)
+    ]
+    if len(sets) != 1:
+        return
+    (one,) = sets
+    path = one.path('ann_file')
+    for key, part in evaluators(planned.config, planned.mode):
+        stated = part.get('ann_file')
+        if not isinstance(stated, str) or path is None:
+            continue
+        if os.path.realpath(stated) != os.path.realpath(path):
+            same = _same_bytes(Path(stated), path)
+            if same is False:
+                yield LabelFault(
+                    'file of the metric',
+                    f'{key}.ann_file={stated} and the ann_file of '
+                    f'{one.key}, {path}, are different files: predictions '
+                    f'would be measured by the labels of other images; name '
+                    f'the same file',
+                )
+        elif one.config.get('indices') is not None:
+            yield LabelFault(
+                'file of the metric',
+                f'{one.key}.indices={one.config["indices"]} takes a part of '
+                f'the images, and {key}.ann_file={stated} has all of them: '
+                f'AP counts the objects of the others as missed',
+                'warning',
+            )
+
+
+def _same_bytes(one: Path, other: Path) -> bool | None:
+    """``None`` if a file is missing, which its reader will say."""
+    if not one.is_file() or not other.is_file():
+        return None
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    if one.stat().st_size > MOST_BYTES:
+        return True
+    return one.read_bytes() == other.read_bytes()
+
+
+def _metrics(part: Mapping) -> list[Any]:
+    metric = part.get('metric') or []
+    return [metric] if isinstance(metric, str) else list(metric)
+
+
+def _loads_masks(one: ConfiguredSet) -> bool:
+    return any(
+        isinstance(step, Mapping) and bool(step.get('with_mask'))
+        for step in one.config.get('pipeline') or ()
+        if str(step.get('type')).endswith('LoadAnnotations')
+    )

@@ -1,0 +1,72 @@
+"""Sizes and EXIF orientation of the images of a detection."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from mixmae.datasets.labels.image_headers import (
+    UPRIGHT,
+    LabelledSize,
+    read_header,
+    size_faults,
+)
+from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.data_sets import built_sets, finding
+
+# Per split.
+SECONDS = 2.0
+MOST_IMAGES = 2000
+
+
+class ImageOrientation(Check):
+    """Size and orientation of image files, against the annotations."""
+
+    name = 'turned photos'
+    stage = 'built'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Read the headers of a sample of the images of each split."""
+        assert planned.runner is not None
+        faults: list[LabelFault] = []
+        compared = []
+        for built in built_sets(planned.runner):
+            sizes = _sizes(built.dataset)
+            if not sizes:
+                continue
+            turned = sum(one.header.orientation != UPRIGHT for one in sizes)
+            compared.append(
+                f'{built.split}: sizes of {len(sizes):,} of '
+                f'{len(built.dataset):,} images, {turned:,} turned by EXIF'
+            )
+            applied = applies_orientation(built.dataset)
+            faults += size_faults(f'the {built.split} data', sizes, applied)
+        return finding('; '.join(compared), faults) if compared else None
+
+
+def applies_orientation(dataset: Any) -> bool:
+    """Whether the pipeline of a data set turns photos by their EXIF data."""
+    for step in getattr(dataset.pipeline, 'transforms', ()):
+        flag = getattr(step, 'color_type', None)
+        if isinstance(flag, str):
+            return 'unchanged' not in flag and 'ignore' not in flag
+    return True
+
+
+def _sizes(dataset: Any) -> list[LabelledSize]:
+    end = time.monotonic() + SECONDS
+    count = min(len(dataset), MOST_IMAGES)
+    sizes: list[LabelledSize] = []
+    for start in range(4):
+        for place in range(start, count, 4):
+            info = dataset.get_data_info(place * len(dataset) // count)
+            if not {'width', 'height', 'img_path', 'instances'} <= set(info):
+                return sizes
+            if time.monotonic() > end:
+                return sizes
+            header = read_header(info['img_path'])
+            if header is not None:
+                size = (info['width'], info['height'])
+                sizes.append(LabelledSize(info['img_path'], header, size))
+    return sizes

@@ -1,0 +1,218 @@
+"""Labels of built data sets: how often each occurs, what was left out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+
+from mixmae.datasets.coco_annotations import read_coco
+from mixmae.datasets.existing_files import ExistingFiles
+from mixmae.datasets.image_set import ImageSet
+from mixmae.datasets.labels.class_folders import READ_BY_MMPRETRAIN
+from mixmae.datasets.labels.coco_labels import images_without_objects
+from mixmae.datasets.labels.label_counts import count_faults, frequencies
+from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.preflight.annotations import MOST_BYTES
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.data_sets import (
+    BuiltSet,
+    built_sets,
+    finding,
+    uses_labels,
+)
+from mixmae.preflight.head_classes import head_classes
+
+# Per split; entries of a large set are a sample.
+SECONDS = 3.0
+MOST_ENTRIES = 200_000
+MOST_FILES = 20_000
+
+
+class LabelCounts(Check):
+    """Labels in their range, and which classes never occur."""
+
+    name = 'labels'
+    stage = 'built'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Count the labels of each split, of a sample if it is large."""
+        assert planned.runner is not None
+        if not uses_labels(planned):
+            return None
+        heads = dict(head_classes(planned.runner)).values()
+        faults: list[LabelFault] = []
+        notes = []
+        for built in built_sets(planned.runner):
+            line, fault = left_out(built)
+            notes.append(line)
+            faults += [fault] if fault else []
+            faults += missing_images(built)
+            counts, read, unit = label_counts(built.dataset)
+            if not counts:
+                continue
+            names = built.classes if _is_list(built.classes) else None
+            limit = len(names) if names else max(heads, default=None)
+            total = len(built.dataset)
+            notes.append(
+                f'{built.split} labels'
+                + ('' if read == total else f' of {read:,} images')
+                + f': {frequencies(counts, names)}'
+            )
+            if limit is not None:
+                faults += count_faults(
+                    f'the {built.split} data',
+                    counts,
+                    limit,
+                    names,
+                    read == total,
+                    unit,
+                )
+        if not notes:
+            return None
+        return finding('; '.join(notes), faults, notes)
+
+
+def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
+    """Count labels of a data set of mmpretrain or mmdet.
+
+    Returns:
+        How often each label occurs, the number of entries that were read,
+        evenly spread, and the unit that was counted.
+    """
+    total = len(dataset)
+    chosen = min(total, MOST_ENTRIES)
+    counts: Counter[int] = Counter()
+    end, unit, read = time.monotonic() + SECONDS, 'images', 0
+    # Coarse to fine, so that a sample cut short is evenly spread, too.
+    for start in range(16):
+        for place in range(start, chosen, 16):
+            if time.monotonic() > end:
+                return counts, read, unit
+            info = dataset.get_data_info(place * total // chosen)
+            if 'instances' in info:
+                unit = 'objects'
+                counts.update(
+                    one['bbox_label']
+                    for one in info['instances']
+                    if 'bbox_label' in one
+                )
+            elif 'gt_label' in info:
+                counts.update(_labels(info['gt_label']))
+            else:
+                return counts, read, unit
+            read += 1
+    return counts, read, unit
+
+
+def left_out(built: BuiltSet) -> tuple[str, LabelFault | None]:
+    """Images that a data set has of those in its folder or file.
+
+    Returns:
+        A line for the log, and a warning if files were passed over for
+        their suffix.
+    """
+    dataset = built.dataset
+    kept, is_coco = len(dataset), hasattr(dataset, 'cat2label')
+    if is_coco:
+        found, why = _of_annotations(dataset)
+    elif getattr(dataset, 'ann_file', '') or isinstance(dataset, ImageSet):
+        found, why = None, ''
+    else:
+        folder = dataset.data_prefix.get('img_path') or ''
+        found = _image_files(folder) if os.path.isdir(folder) else None
+        suffixes = getattr(dataset, 'img_suffix', None) or ', '.join(
+            sorted(getattr(dataset, 'extensions', ()))
+        )
+        why = f'read are files that end in {suffixes}' if suffixes else ''
+    if found is None or found == kept:
+        return f'{built.split}: {kept:,} images', None
+    by_indices = getattr(dataset, '_indices', None) is not None
+    if by_indices:
+        why = ', '.join(filter(None, [why * is_coco, 'indices']))
+    line = f'{built.split}: kept {kept:,} of {found:,} images: {why}'
+    if is_coco or by_indices or kept > found:
+        return line, None
+    text = f'{line}; rename or convert the others to use them'
+    return line, LabelFault('images left out', text, 'warning')
+
+
+def missing_images(built: BuiltSet) -> Iterator[LabelFault]:
+    """Image files that labels name and that are not there."""
+    dataset = built.dataset
+    # Images in tars have no file of their own.
+    if isinstance(dataset, ImageSet):
+        return
+    existing, missing = ExistingFiles(), []
+    count = min(len(dataset), MOST_FILES)
+    for place in range(count):
+        info = dataset.get_data_info(place * len(dataset) // count)
+        path = info.get('img_path')
+        if path is None or '://' in path:
+            return
+        if path not in existing:
+            missing.append(path)
+    if missing:
+        yield LabelFault(
+            'missing image',
+            f'the {built.split} data: {len(missing)} of {count:,} images are '
+            f'missing (first: {missing[0]}); put them there, or take them '
+            f'out of the list',
+            # A classification puts another image in the place of a few.
+            'error' if 'instances' in info else 'warning',
+        )
+
+
+def _of_annotations(dataset: Any) -> tuple[int | None, str]:
+    """Images of an annotation file, and why mmdet leaves some out."""
+    try:
+        if os.path.getsize(dataset.ann_file) > MOST_BYTES:
+            return None, ''
+        content = read_coco(dataset.ann_file)
+    except (OSError, ValueError):
+        return None, ''
+    rules = getattr(dataset, 'filter_cfg', None) or {}
+    why = []
+    if rules.get('filter_empty_gt') and not dataset.test_mode:
+        bare = images_without_objects(content, dataset.metainfo['classes'])
+        if bare:
+            why.append(f'{bare:,} without an object of the classes')
+    least = rules.get('min_size', 0)
+    if not dataset.test_mode and least:
+        small = sum(
+            min(image['width'], image['height']) < least
+            for image in content['images']
+        )
+        if small:
+            why.append(f'{small:,} with a side under {least} pixels')
+    return len(content['images']), ', '.join(why)
+
+
+def _image_files(folder: str) -> int | None:
+    """Image files of any kind at any depth; ``None`` if it takes long."""
+    end, count = time.monotonic() + SECONDS, 0
+    suffixes = tuple({*SUFFIXES, *READ_BY_MMPRETRAIN})
+    for _, below, names in os.walk(folder):
+        below[:] = [name for name in below if name[0] != '.']
+        count += sum(
+            name[0] != '.' and name.lower().endswith(suffixes)
+            for name in names
+        )
+        if time.monotonic() > end:
+            return None
+    return count
+
+
+def _labels(value: Any) -> list[int]:
+    if isinstance(value, (int, float)):
+        return [int(value)]
+    return [int(one) for one in value]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))

@@ -1,0 +1,90 @@
+"""Labels are counted and told; what was left out is told too."""
+
+import os
+
+import pytest
+
+from tests.preflight.labelled_sets import (
+    class_set,
+    classification,
+    coco_content,
+    coco_set,
+    detection,
+    picture,
+    preflight,
+    told,
+)
+
+pytest.importorskip('mmpretrain')
+
+
+def listed(root, lines, names=None):
+    """Config of a list of images with labels."""
+    class_set(root, 'a', 'a')
+    for split in ('train', 'val'):
+        (root / f'{split}.txt').write_text('\n'.join(lines) + '\n')
+    meta = dict(metainfo=dict(classes=names)) if names else {}
+    config = classification(root, **meta)
+    for split in ('train', 'val'):
+        config[f'{split}_dataloader'].dataset.ann_file = f'{split}.txt'
+    return config
+
+
+def test_counts_of_labels_are_logged(tmp_path):
+    root = class_set(tmp_path / 'data', dict(a=3, b=1), dict(a=1, b=1))
+    findings, raised = preflight(classification(root), tmp_path)
+    assert raised is None and told(findings) == []
+    notes = findings['labels'].notes
+    assert 'train: 4 images' in notes
+    assert 'train labels: 0 (a): 3, 1 (b): 1' in notes
+
+
+@pytest.mark.parametrize(
+    'lines, words, refused',
+    [
+        (['a/0.png 0', 'a/1.png 2'], 'label 2 in 1 images', True),
+        (['a/0.png 0', 'a/1.png 0'], 'class 0 alone', False),
+        (['a/0.png 0', 'a/9.png 1'], '1 of 2 images are missing', False),
+    ],
+)
+def test_labels_of_lists(tmp_path, lines, words, refused):
+    config = listed(tmp_path / 'data', lines)
+    findings, raised = preflight(config, tmp_path)
+    assert any(words in line for line in told(findings)), told(findings)
+    assert (raised is not None) == refused
+
+
+def test_sound_lists_have_no_finding(tmp_path):
+    config = listed(tmp_path / 'data', ['a/0.png 0', 'a/1.png 1'])
+    findings, raised = preflight(config, tmp_path)
+    assert raised is None and told(findings) == []
+
+
+def test_files_passed_over_for_their_suffix(tmp_path):
+    root = class_set(tmp_path / 'data')
+    picture(root / 'train' / 'a' / 'odd.webp')
+    findings, raised = preflight(classification(root), tmp_path, num_classes=3)
+    assert raised is None
+    (line,) = told(findings)
+    assert 'train: kept 6 of 7 images' in line
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_images_left_out_of_annotations(tmp_path):
+    if os.environ.get('MIXMAE_FULL_TIER') != '1':
+        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+    content = coco_content(images=5)
+    content['annotations'] = [
+        one for one in content['annotations'] if one['image_id'] > 1
+    ]
+    root = coco_set(tmp_path / 'data', train=content)
+    config = detection(root)
+    findings, raised = preflight(config, tmp_path, 'bbox_head')
+    assert raised is None and told(findings) == []
+    assert (
+        'train: kept 3 of 5 images: 2 without an object of the classes'
+        in findings['labels'].notes
+    )
+    (root / 'train' / '4.jpg').unlink()
+    _, raised = preflight(config, tmp_path, 'bbox_head')
+    assert '1 of 3 images are missing' in str(raised)

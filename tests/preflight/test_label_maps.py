@@ -1,0 +1,155 @@
+"""Label maps that teach nothing, or the wrong class, are reported."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.preflight.labelled_sets import (
+    SIZE,
+    checked,
+    preflight,
+    segmentation,
+    segmentation_set,
+    told,
+)
+
+pytestmark = pytest.mark.filterwarnings('ignore')
+
+
+@pytest.fixture(autouse=True)
+def full_tier() -> None:
+    """Skip without it, but never in `make test`, which installs it."""
+    if os.environ.get('MIXMAE_FULL_TIER') != '1':
+        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+
+
+def blocks(*values, shape=(SIZE, SIZE)):
+    """A label map of horizontal blocks of some values."""
+    labels = np.empty(shape, np.uint8)
+    for place, rows in enumerate(np.array_split(np.arange(shape[0]), 5)):
+        labels[rows] = values[place % len(values)]
+    return labels
+
+
+def both(tmp_path, capsys, root, *options, **settings):
+    """Preflight (findings, error) and lines of the checker."""
+    config = segmentation(root, **settings)
+    findings, raised = preflight(config, tmp_path, 'decode_head')
+    return findings, raised, checked(capsys, 'segmentation', root, *options)
+
+
+def test_sound_maps_have_no_finding(tmp_path, capsys):
+    root = segmentation_set(tmp_path / 'data')
+    findings, raised, lines = both(tmp_path, capsys, root)
+    assert raised is None and told(findings) == [] and lines == []
+    notes = findings['label maps'].notes
+    assert len(notes) == 2 and '3 of 3 label maps' in notes[0]
+
+
+@pytest.mark.parametrize(
+    'labels, words, refused',
+    [
+        (blocks(0, 255), 'hold only 0 and the ignore value 255', False),
+        (blocks(1), 'hold only one class', False),
+        (blocks(255), 'hold only 255', True),
+        (blocks(0, 1, 2), ' 2 in ', True),
+        (blocks(0, 1, shape=(SIZE, 2 * SIZE)), 'size', True),
+        (np.zeros((SIZE, SIZE, 3), np.uint8), 'mode RGB', True),
+    ],
+)
+def test_both_report(tmp_path, capsys, labels, words, refused):
+    root = segmentation_set(tmp_path / 'data', [labels] * 3)
+    findings, raised, lines = both(tmp_path, capsys, root)
+    assert any(words in line for line in told(findings)), told(findings)
+    assert (raised is not None) == refused
+    assert any(
+        words in line and line.startswith('problem') for line in lines
+    ), lines
+
+
+def test_the_shares_of_values_are_told(tmp_path, capsys):
+    labels = np.zeros((SIZE, SIZE), np.uint8)
+    labels[: SIZE // 4] = 255
+    root = segmentation_set(tmp_path / 'data', [labels])
+    findings, _, lines = both(tmp_path, capsys, root)
+    for line in (told(findings)[0], lines[0]):
+        assert '0 (75 % of the pixels), 255 (25 % of the pixels)' in line
+        assert '1 (object) never occurs' in line
+
+
+def test_a_class_that_val_lacks_is_told(tmp_path, capsys):
+    root = segmentation_set(
+        tmp_path / 'data', [blocks(0, 1, 2)], val=[blocks(0, 1)]
+    )
+    (root / 'classes.txt').write_text('a\nb\nc\n')
+    meta = dict(classes=('a', 'b', 'c'), palette=[[0] * 3] * 3)
+    config = segmentation(root, metainfo=meta)
+    findings, raised = preflight(config, tmp_path, 'decode_head', 3)
+    assert raised is None
+    (line,) = told(findings)
+    assert 'val' in line and '1 of 3 classes never occur (2 (c))' in line
+    (line,) = checked(capsys, 'segmentation', root)
+    assert line.startswith('note') and '2 (c)' in line
+
+
+@pytest.mark.parametrize('names', [('background', 'object'), ('a', 'b')])
+def test_reduced_zeros_that_are_a_class(tmp_path, capsys, names):
+    root = segmentation_set(tmp_path / 'data', [blocks(0, 1)])
+    known = dict(classes=names, reduce_zero_label=True)
+    (root / 'classes.json').write_text(json.dumps(known))
+    meta = dict(classes=names, palette=[[0] * 3] * 2)
+    findings, _, lines = both(
+        tmp_path, capsys, root, metainfo=meta, reduce_zero_label=True
+    )
+    words = 'reduce_zero_label=True ignores value 0 (58'
+    assert any(words in line for line in told(findings)), told(findings)
+    assert any(words in line for line in lines)
+
+
+def test_zeros_that_should_be_reduced(tmp_path, capsys):
+    root = segmentation_set(tmp_path / 'data', [blocks(0, 1, 2)])
+    _, raised, _ = both(tmp_path, capsys, root)
+    assert 'set reduce_zero_label=True' in str(raised)
+    config = segmentation(root, reduce_zero_label=True)
+    findings, raised = preflight(config, tmp_path, 'decode_head')
+    assert raised is None and told(findings) == []
+
+
+def test_settings_that_disagree(tmp_path):
+    root = segmentation_set(tmp_path / 'data', [blocks(0, 1, 2)])
+    config = segmentation(root, reduce_zero_label=True)
+    for loader in (config.train_dataloader, config.val_dataloader):
+        loader.dataset.pipeline[1].reduce_zero_label = False
+    _, raised = preflight(config, tmp_path, 'decode_head')
+    assert 'reduce_zero_label=True, its LoadAnnotations False' in str(raised)
+
+
+def test_palettes_by_opencv(tmp_path):
+    root = segmentation_set(tmp_path / 'data')
+    for path in root.glob('annotations/*/*.png'):
+        image = Image.fromarray(np.asarray(Image.open(path)))
+        image.putpalette([200, 10, 10] * 256)
+        image.save(path)
+    config = segmentation(root)
+    findings, raised = preflight(config, tmp_path, 'decode_head')
+    assert raised is None and told(findings) == []
+    for loader in (config.train_dataloader, config.val_dataloader):
+        loader.dataset.pipeline[1].imdecode_backend = 'cv2'
+    _, raised = preflight(config, tmp_path, 'decode_head')
+    assert "imdecode_backend='pillow'" in str(raised)
+
+
+def test_missing_maps_and_passed_over_images(tmp_path, capsys):
+    root = segmentation_set(tmp_path / 'data')
+    folder = root / 'images' / 'train'
+    (folder / '0.jpg').rename(folder / '0.jpeg')
+    findings, raised, _ = both(tmp_path, capsys, root)
+    assert raised is None
+    assert any('kept 2 of 3 images' in line for line in told(findings))
+    (root / 'annotations' / 'train' / '1.png').unlink()
+    _, raised, lines = both(tmp_path, capsys, root)
+    assert '1 of 2 are missing' in str(raised)
+    assert any('has no label map' in line for line in lines)
