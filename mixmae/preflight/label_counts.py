@@ -49,9 +49,7 @@ class LabelCounts(Check):
         faults: list[LabelFault] = []
         notes = []
         for built in built_sets(planned.runner):
-            line, fault = left_out(built)
-            notes.append(line)
-            faults += [fault] if fault else []
+            notes.append(kept_line(built))
             faults += missing_images(built)
             counts, read, unit = label_counts(built.dataset)
             if not counts:
@@ -110,13 +108,8 @@ def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
     return counts, read, unit
 
 
-def left_out(built: BuiltSet) -> tuple[str, LabelFault | None]:
-    """Images that a data set has of those in its folder or file.
-
-    Returns:
-        A line for the log, and a warning if files were passed over for
-        their suffix.
-    """
+def kept_line(built: BuiltSet) -> str:
+    """Images that a data set has of those in its folder or file."""
     dataset = built.dataset
     kept, is_coco = len(dataset), hasattr(dataset, 'cat2label')
     if is_coco:
@@ -131,15 +124,11 @@ def left_out(built: BuiltSet) -> tuple[str, LabelFault | None]:
         )
         why = f'read are files that end in {suffixes}' if suffixes else ''
     if found is None or found == kept:
-        return f'{built.split}: {kept:,} images', None
+        return f'{built.split}: {kept:,} images'
     by_indices = getattr(dataset, '_indices', None) is not None
     if by_indices:
         why = ', '.join(filter(None, [why * is_coco, 'indices']))
-    line = f'{built.split}: kept {kept:,} of {found:,} images: {why}'
-    if is_coco or by_indices or kept > found:
-        return line, None
-    text = f'{line}; rename or convert the others to use them'
-    return line, LabelFault('images left out', text, 'warning')
+    return f'{built.split}: kept {kept:,} of {found:,} images: {why}'
 
 
 def missing_images(built: BuiltSet) -> Iterator[LabelFault]:
