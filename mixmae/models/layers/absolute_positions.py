@@ -1,4 +1,4 @@
-"""Absolute positions that meet any grid of tokens."""
+"""Absolute positions for token grids of any size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SinCosPositions(nn.Module):
     Args:
         rows, columns: grid of tokens that the positions are made for.
         embed_dims: channels of a token, a multiple of 4.
-        resize: how they meet another grid. 'bicubic' stretches the table
+        resize: for another grid. 'bicubic' stretches the table
             over it, as the official fine-tuning does: coordinates keep their
             range, so a token of a larger image stands between two old ones.
             'sincos' computes them anew: coordinates keep their unit, so the

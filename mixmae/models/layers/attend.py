@@ -1,46 +1,58 @@
-"""Self-attention within windows: which tokens attend to which, and how.
+"""Windowed self-attention: the attention mask, and the backend that runs.
 
 Axes: B images, nW windows, N tokens of a window, C channels, h heads,
 d = C / h.
 
-**Attention mask.** A ``Layout`` arranges the tokens of a grid in windows. A
-token attends to the tokens of its own window that are in its own segment:
+Attention mask
+--------------
+A ``Layout`` partitions a token grid into windows. A token attends to the
+tokens of its own window that are in the same segment:
 
-    softmax(q k^T / sqrt(d) + bias, over the tokens of the segment) v
+    softmax(q k^T / sqrt(d) + position bias + mask) v
 
-    layout         segments                     what makes them
-    Windows        None, the whole window       nothing
-    Windows        ids, (1 or B, nW, N)         group ids (MixMAE: the two
-                                                images that were mixed),
-                                                padding, and what a shift has
-                                                rolled to another border
-    SortedTokens   lengths, that sum to N       group ids; one window, sorted
-                                                by group, all images alike
+    layout         layout.segments              a segment is
+    Windows        None                         the whole window
+                   ids, (1 or B, nW, N)         the tokens of a window with the
+                                                same id, see below
+    SortedTokens   lengths, which sum to N      a run of consecutive tokens
 
-One window of 2 x 3 tokens, of which the mask hides the right column:
+Three things get segment ids of their own in ``Windows``: the two groups of an
+``AttentionGroups`` (the hidden and the visible cells, which in MixMAE come
+from two images), padding, and the regions of a window that a cyclic shift has
+brought together from opposite borders (Swin). ``SortedTokens`` replaces
+``Windows`` where one window covers the grid and one mask serves all images of
+the batch: tokens sorted by group need no mask. An example, 2 x 3 tokens of
+which the right column is hidden:
 
-    raster    0 1 2    ids    0 0 1    attention_mask[i, j] = ids[i] == ids[j]
-              3 4 5           0 0 1
-    sorted    0 1 3 4 | 2 5   lengths (4, 2): two dense matrices, no mask
+    grid      0 1 2    Windows: ids        0 0 1   attention_mask[i, j] =
+              3 4 5                        0 0 1       ids[i] == ids[j]
 
-**Position bias.** Added to the scores, (h, N, N): one for all windows, looked
-up by ``layout.positions``, or (B, nW, h, N, N), where tokens were gathered
-from a larger grid and stand differently in each image (UM-MAE). None: Twins.
+    sorted    0 1 3 4 2 5    SortedTokens: lengths (4, 2), no mask
 
-**Backends.** ``choose_backend`` is the only place that chooses.
+Position bias
+-------------
+Swin's table or UM-MAE's MLP, called with ``layout.positions``: (h, N, N), or
+(B, nW, h, N, N) for gathered tokens, whose offsets differ by image. Twins has
+no position bias.
+
+Backends
+--------
+``choose_backend`` is the only place that chooses. Both compute the same.
 
     backend     runs                         keeps for the backward pass
-    sdpa        by default: on a GPU, in     what torch's kernel keeps: q, k,
-                validation, compiled,        v, the output, the expanded bias
-                traced or exported, without  with its mask; no scores, if the
-                a bias, or if a hook or a    kernel is a fused one, as on GPUs
-                subclass changes the bias
-    cpu_tiled   in training on a CPU, or on  q, k, v, the output, the mask and
-                any device if asked for by   the rows of the bias; scores are
-                scores='recomputed'          computed again, tile by tile
+    cpu_tiled   in training on a CPU; on     q, k, v, the output; per layout
+                any device with              the mask. The backward pass
+                scores='recomputed'          recomputes the score matrices.
+    sdpa        otherwise: on a GPU, in      what PyTorch's kernel keeps. A
+                inference, compiled or       fused kernel (GPU): q, k, v, the
+                exported, with               output, the (h, N, N) bias. The
+                scores='kept', without a     math kernel (a bias that is
+                bias, and if a hook or a     trained on a CPU): the score
+                subclass changes the bias    matrices, too.
 
-Both compute the same function; a backend is a function of the arguments of
-``attend``, but for ``scores``.
+Not here: ``SelfAttention`` (ViT, decoders), in which each token attends to
+all tokens, and ``ReducedAttention`` (PVT, Twins), whose keys are not tokens;
+``KeyCells`` has its mask.
 """
 
 from __future__ import annotations
@@ -73,15 +85,15 @@ def attend(
     """Attention of each token to the tokens of its segment.
 
     Args:
-        qkv: (B, nW, N, 3, h, d), tokens as the layout has them.
-        bias: the relative position bias; None = none.
+        qkv: (B, nW, N, 3, h, d), in the token order of the layout.
+        bias: relative position bias; None = none.
         layout: windows, segments and positions of the tokens.
         scores: see ``choose_backend``.
 
     Returns:
-        (B, nW, n, C), once or once per segment: joined along the third axis,
-        the N tokens. The caller joins them behind its linear map, so that no
-        joint copy is kept for the backward pass.
+        Chunks (B, nW, n, C) along the token axis, one or one per segment.
+        The caller concatenates them after its output projection: a
+        concatenated input of it would be kept for the backward pass.
     """
     backend = BACKENDS[choose_backend(qkv.device, bias, scores)]
     return backend(qkv, bias, layout)
@@ -90,18 +102,18 @@ def attend(
 def choose_backend(
     device: torch.device, bias: OffsetBias | None, scores: str = 'auto'
 ) -> str:
-    """The backend that runs, a key of ``BACKENDS``.
+    """Name of the backend that runs, a key of ``BACKENDS``.
 
     Args:
         device: of the tokens.
-        bias: the relative position bias; None = none.
-        scores: one of ``SCORES``: 'kept' = sdpa; 'recomputed' = cpu_tiled
-            wherever its backward pass can run; 'auto' = that on a CPU.
+        bias: relative position bias; None = none.
+        scores: one of ``SCORES``: 'kept' = sdpa; 'recomputed' = cpu_tiled in
+            training; 'auto' = 'recomputed' on a CPU, 'kept' elsewhere.
     """
     asked = scores == 'recomputed' or (
         scores == 'auto' and device.type == 'cpu'
     )
-    # cpu_tiled reads the rows of the bias and does not call the module.
+    # cpu_tiled reads the rows of the bias and does not call its module.
     if (
         asked
         and bias is not None

@@ -1,4 +1,4 @@
-"""Self-attention: plain, and within the windows of a layout.
+"""Self-attention: of all tokens, and within the windows of a layout.
 
 Axes: B images, nW windows, N tokens, C channels, h heads, d = C / h.
 """
@@ -131,3 +131,18 @@ class WindowAttention(AttentionHeads):
         qkv = self.layout_heads(x, layout, norm)
         out = attend(qkv, self.position_bias, layout, self.scores)
         return self.project(out)
+
+
+@replaceable
+class LocalAttention(AttentionHeads):
+    """Self-attention within windows, without position biases.
+
+    Twins' locally-grouped self-attention (2104.13840, section 3.2).
+    """
+
+    def forward(
+        self, x: Tensor, layout: Layout, norm: nn.LayerNorm | None = None
+    ) -> Tensor:
+        """(B, nW, N, C) -> (B, nW, N, C); see ``WindowAttention``."""
+        qkv = self.layout_heads(x, layout, norm)
+        return self.project(attend(qkv, None, layout))

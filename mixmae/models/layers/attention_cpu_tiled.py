@@ -1,4 +1,4 @@
-"""Attention backend: score matrices by tiles in a CPU's cache, none kept.
+"""Attention backend that recomputes score matrices, tile by tile.
 
 Axes: B images, nW windows, N tokens of a window, n of a segment, h heads,
 d channels of a head.

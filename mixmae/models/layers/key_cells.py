@@ -1,4 +1,4 @@
-"""How a stage lays out its tokens for attention with reduced keys.
+"""Layout of a stage's tokens for attention with reduced keys.
 
 Axes: B images, H and W the token grid, r = side of a key cell in tokens,
 M key cells, C channels.
@@ -17,26 +17,26 @@ from mixmae.structures import AttentionGroups
 class KeyCells:
     """A grid cut into cells of r x r tokens, each of which makes one key.
 
-    Where two groups must not meet and one order serves the whole batch, the
-    cells stand sorted by group, and attention is dense within each part: no
-    mask, half the work. A key cell then is the tokens of one group alone,
-    because a mask's cells are whole numbers of key cells.
+    A token attends to the keys of its segment. With groups, a segment is a
+    group: if one order serves the whole batch, the cells are sorted by group
+    and attention is dense within each segment; if not, there is an attention
+    mask. All tokens of a key cell are of one group, because a mask's cells
+    are whole numbers of key cells.
 
     Args:
         grid: (H, W) of the tokens; padded at the bottom and right with
             zeros up to whole cells, so that each cell has a real token.
         side: r.
-        groups: tokens of different groups do not meet.
+        groups: tokens attend to keys of their group only.
         sort_groups: False masks scores instead of sorting, for debugging.
         device: of the tokens.
 
     Attributes:
-        allow: bool (1 or B, 1, M * r^2, M), True where a query may meet a
-            key; None = everywhere within a part.
-        parts: lengths into which the M cells are cut; attention stays
-            within a part.
-        real: bool (1, M, r^2, 1), False where a token is padding; None =
-            there is none.
+        segments: lengths of segments of consecutive cells, which sum to M.
+        attention_mask: bool (1 or B, 1, M * r^2, M), True where the row's
+            token attends to the column's key; None = to all of its segment.
+        padding: bool (1, M, r^2, 1), True where a token is padding; None =
+            no padding.
 
     Raises:
         ValueError: a mask's cells are no whole numbers of key cells.
@@ -52,29 +52,31 @@ class KeyCells:
     ) -> None:
         self.grid = grid
         self.side = side
-        self.padding = (-grid[0] % side, -grid[1] % side)
+        self._pad = (-grid[0] % side, -grid[1] % side)
         self.cells = (-(-grid[0] // side), -(-grid[1] // side))
-        self.parts: tuple[int, ...] = (self.cells[0] * self.cells[1],)
-        self.allow: Tensor | None = None
+        self.segments: tuple[int, ...] = (self.cells[0] * self.cells[1],)
+        self.attention_mask: Tensor | None = None
         self._order = None
         if groups is not None:
             if sort_groups:
                 self._order = groups.order(*self.cells)
             if self._order is not None:
-                self.parts = self._order.sizes
+                self.segments = self._order.sizes
             else:
                 keys = groups.labels(*self.cells).flatten(1)
                 queries = keys.repeat_interleave(side**2, 1)
-                self.allow = (queries[..., None] == keys[:, None])[:, None]
-        self.real: Tensor | None = None
-        if any(self.padding):
+                self.attention_mask = (queries[..., None] == keys[:, None])[
+                    :, None
+                ]
+        self.padding: Tensor | None = None
+        if any(self._pad):
             real = torch.ones(1, *grid, 1, dtype=torch.bool, device=device)
-            self.real = self.partition(real)
+            self.padding = ~self.partition(real)
 
     def partition(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, M, r^2, C)."""
-        if any(self.padding):
-            x = F.pad(x, (0, 0, 0, self.padding[1], 0, self.padding[0]))
+        if any(self._pad):
+            x = F.pad(x, (0, 0, 0, self._pad[1], 0, self._pad[0]))
         x = cut(x, (self.side, self.side))
         if self._order is None:
             return x

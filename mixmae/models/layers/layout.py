@@ -27,11 +27,12 @@ class Layout:
             long (N,), in the raster of the full, unclamped window; None =
             all of it, in order; or the pairs of gathered tokens.
         segments: a token attends to the tokens of its window that are in the
-            same segment. None = the whole window is one segment; a tuple =
-            lengths of segments of consecutive tokens, the same in all
-            windows and images; int32 (1 or B, nW, N) = segment ids.
+            same segment; see ``attend``. None = the whole window is one
+            segment; int32 (1 or B, nW, N) = segment ids; a tuple = lengths
+            of segments of consecutive tokens, the same in all windows and
+            images.
         padding: bool (1, nW, N, 1), True where a token is padding that other
-            tokens attend to; None = there is none.
+            tokens attend to; None = no such padding.
 
     Attributes:
         attention_mask: bool (1 or B, nW, N, N), True where the row's token

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mixmae.models.layers.attention import LocalAttention
 from mixmae.models.layers.key_cells import KeyCells
 from mixmae.models.layers.layout import Layout
-from mixmae.models.layers.local_attention import LocalAttention
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.models.layers.position_conv import PositionConv
 from mixmae.models.layers.reduced_attention import ReducedAttention
@@ -109,7 +109,7 @@ class PyramidStage(nn.Module):
         """(B, H, W, C) -> (B, H, W, C), or half of H, W and other C.
 
         Args:
-            groups: tokens of different groups do not meet.
+            groups: tokens attend within their group only.
             coords: ignored; positions are added before the first stage.
         """
         if self.downsample is not None:
@@ -130,7 +130,7 @@ class PyramidStage(nn.Module):
     def layouts(
         self, x: Tensor, groups: AttentionGroups | None
     ) -> list[Layout | KeyCells]:
-        """How a grid is laid out for attention, by kind of block."""
+        """Layouts of a grid for attention, by kind of block."""
         grid = (x.size(1), x.size(2))
         cells = KeyCells(
             grid, self.key_side, groups, self.sort_groups, x.device
@@ -147,7 +147,7 @@ class PyramidStage(nn.Module):
         return [windows, cells]
 
     def _runs(self) -> list[tuple[int, slice]]:
-        """Blocks that share a layout, which they enter and leave once."""
+        """Runs of blocks that share a layout: its index, and the blocks."""
         depth = len(self.blocks)
         if self.window is not None:
             return [(i % 2, slice(i, i + 1)) for i in range(depth)]

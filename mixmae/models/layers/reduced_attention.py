@@ -59,29 +59,30 @@ class ReducedAttention(nn.Module):
         keys = (
             x[:, :, 0]
             if self.reduction is None
-            else self.reduction(x, layout.real)
+            else self.reduction(x, layout.padding)
         )
         query = self.q(x).unflatten(-1, (self.num_heads, -1))
         key, value = (
             self.kv(keys).unflatten(-1, (2, self.num_heads, -1)).unbind(2)
         )
-        parts = zip(
-            *(y.split(layout.parts, dim=1) for y in (query, key, value)),
+        segments = zip(
+            *(y.split(layout.segments, dim=1) for y in (query, key, value)),
             strict=True,
         )
-        # Projected part by part, the parts need no joint copy for backward.
-        out = [self.proj(_attend(*qkv, allow=layout.allow)) for qkv in parts]
+        mask = layout.attention_mask
+        # A concatenated input of proj would be kept for the backward pass.
+        out = [self.proj(_attend(*qkv, mask=mask)) for qkv in segments]
         return torch.cat(out, dim=1) if len(out) > 1 else out[0]
 
 
 def _attend(
-    query: Tensor, key: Tensor, value: Tensor, *, allow: Tensor | None
+    query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor | None
 ) -> Tensor:
     """(B, M, r^2, h, d) and twice (B, M, h, d) -> (B, M, r^2, C)."""
     out = scaled_dot_product_attention(
         query.flatten(1, 2).transpose(1, 2),
         key.transpose(1, 2),
         value.transpose(1, 2),
-        attn_mask=allow,
+        attn_mask=mask,
     )
     return out.transpose(1, 2).flatten(2).unflatten(1, query.shape[1:3])

@@ -51,17 +51,19 @@ class SpatialReduction(nn.Module):
         self.proj = nn.Conv2d(embed_dims, embed_dims, side, stride=side)
         self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
 
-    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
         """(B, M, r^2, C) -> (B, M, C), tokens of a cell in raster order.
 
         Args:
-            real: bool (1, M, r^2, 1), False where a token is padding, which
-                counts as zero in a convolution and not at all in a mean.
+            padding: bool (1, M, r^2, 1), True where a token is padding: zero
+                in a convolution, left out of a mean.
         """
-        if real is not None:
-            x = x.masked_fill(~real, 0)
+        if padding is not None:
+            x = x.masked_fill(padding, 0)
         if self.pool:
-            mean = x.mean(2) if real is None else x.sum(2) / real.sum(2)
+            mean = (
+                x.mean(2) if padding is None else x.sum(2) / (~padding).sum(2)
+            )
             x = mean[:, :, None]
         return self.norm(self._project(x))
 

@@ -113,7 +113,7 @@ class SwinStage(nn.Module):
         shifts = self.shifts if several else (0,)
         layouts = [self.layout(x, shift, groups, coords) for shift in shifts]
         if len(layouts) == 1:
-            # The layout is entered and left once per stage.
+            # Partitioned and reversed once per stage.
             layout = layouts[0]
             tokens = layout.partition(x)
             for block in self.blocks:
@@ -131,7 +131,7 @@ class SwinStage(nn.Module):
         groups: AttentionGroups | None,
         coords: Tensor | None = None,
     ) -> Layout:
-        """How the tokens of a grid are laid out for attention."""
+        """Layout of a grid for attention."""
         grid = (x.size(1), x.size(2))
         whole = max(grid) <= self.window and coords is None
         if self.sort_groups and groups and whole:

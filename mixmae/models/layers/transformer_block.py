@@ -109,7 +109,7 @@ class TransformerBlock(nn.Module):
         return self._both(x, *context, wanted=wanted)
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
-        """The first half: tokens meet."""
+        """The first half: attention."""
         attn = self.attn
         if (
             self._repeats(x, 'pointwise', 'mlp')
@@ -123,12 +123,12 @@ class TransformerBlock(nn.Module):
         return x + self.drop_path(mixed)
 
     def transform(self, x: Tensor) -> Tensor:
-        """The second half, each token for itself."""
+        """The second half: the MLP."""
         mlp = self.mlp
         if self._repeats(x, 'pointwise') and self._plain_mlp():
             changed = mlp.recomputed(x, self.norm2)
         elif self._repeats(x, 'mlp'):
-            # Stops before the second map, whose output nobody needs.
+            # Stops before the second map, whose output is not needed.
             changed = checkpoint(
                 self._changed,
                 x,

@@ -43,9 +43,9 @@ def join(x: Tensor, window: tuple[int, int], columns: int) -> Tensor:
 
 
 class Windows(Layout):
-    """A grid cut into windows, padded at its bottom and right if need be.
+    """A grid cut into windows, padded at the bottom and right if necessary.
 
-    Segment ids are given where groups, padding or a shift need them.
+    It has segment ids if there are groups, padding or a shift.
 
     Args:
         grid: (H, W) of the tokens.
@@ -87,7 +87,7 @@ class Windows(Layout):
         if coords is not None:
             places = self.partition(coords)
             positions = TokenPairs.of(places, max(self.window), cell)
-        # Padding that is attended to is zero behind the norm, as mmdet's.
+        # Padding that is attended to is zero after the norm, as mmdet's.
         padding: Tensor | None = None
         if any(self._pad) and not mask_padding:
             real = torch.ones(1, *grid, 1, dtype=torch.bool, device=device)

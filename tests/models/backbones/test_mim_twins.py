@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixmae.models.layers.local_attention import LocalAttention
+from mixmae.models.layers.attention import LocalAttention
 from mixmae.models.layers.position_conv import PositionConv
 from mixmae.models.layers.reduced_attention import ReducedAttention
 from mixmae.registry import MODELS

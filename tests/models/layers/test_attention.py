@@ -1,7 +1,11 @@
 import pytest
 import torch
 
-from mixmae.models.layers.attention import SelfAttention, WindowAttention
+from mixmae.models.layers.attention import (
+    LocalAttention,
+    SelfAttention,
+    WindowAttention,
+)
 from mixmae.models.layers.windows import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
@@ -12,29 +16,38 @@ def window_attention(window: int = 4) -> WindowAttention:
     return WindowAttention(8, 2, window).eval()
 
 
+def local_attention() -> LocalAttention:
+    torch.manual_seed(0)
+    return LocalAttention(8, 2).eval()
+
+
 def attend(attention, x, layout):
     with torch.no_grad():
         return layout.reverse(attention(layout.partition(x), layout))
 
 
-def by_hand(attention, tokens, positions, mask=None):
+def by_hand(module, tokens, positions=None, mask=None):
     """Softmax attention of (N, C) tokens, written out."""
-    heads = attention.heads(tokens).permute(1, 2, 0, 3)
-    query, key, value = heads
+    query, key, value = module.heads(tokens).permute(1, 2, 0, 3)
     scores = query @ key.transpose(1, 2) / query.size(-1) ** 0.5
-    scores = scores + attention.position_bias(positions)
+    if isinstance(module, WindowAttention):
+        scores = scores + module.position_bias(positions)
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
-    mixed = scores.softmax(-1) @ value
-    return attention.proj(mixed.transpose(0, 1).flatten(1))
+    return module.proj((scores.softmax(-1) @ value).transpose(0, 1).flatten(1))
 
 
-def test_a_window_by_hand():
-    attention = window_attention()
+BOTH = pytest.mark.parametrize(
+    'attention', [window_attention(), local_attention()], ids=['bias', 'none']
+)
+
+
+@BOTH
+def test_a_window_by_hand(attention):
     x = torch.randn(2, 8, 8, 8)
     out = attend(attention, x, Windows((8, 8), 4))
     with torch.no_grad():
-        wanted = by_hand(attention, x[1, 4:, :4].reshape(16, 8), None)
+        wanted = by_hand(attention, x[1, 4:, :4].reshape(16, 8))
     torch.testing.assert_close(out[1, 4:, :4].reshape(16, 8), wanted)
 
 
@@ -50,11 +63,36 @@ def test_nothing_attends_to_padding():
     torch.testing.assert_close(out[0, 4:, 4:].reshape(2, 8), corner)
 
 
-@pytest.mark.parametrize('grid', [(4, 4), (2, 4)])
-def test_sorted_and_masked_tokens_agree(grid):
-    attention = window_attention()
-    mask = random_mask(16 * grid[0], 16 * grid[1])
+@pytest.mark.parametrize('batch', [None, 2])
+def test_a_masked_window_by_hand(batch):
+    """Windows of 5 tokens cut cells of 4 and are padded."""
+    attention = local_attention()
+    mask = random_mask(32, 32, batch)
     groups = AttentionGroups(mask)
+    x = torch.randn(2, 8, 8, 8)
+    out = attend(attention, x, Windows((8, 8), 5, groups=groups))
+    label = mask.on_grid(8, 8)[-1, 5:, :5].flatten()
+    with torch.no_grad():
+        tokens = x[1, 5:, :5].reshape(15, 8)
+        wanted = by_hand(attention, tokens, mask=label[:, None] == label)
+    torch.testing.assert_close(out[1, 5:, :5].reshape(15, 8), wanted)
+
+
+def test_padding_that_is_attended_to_is_zero():
+    attention = local_attention()
+    x = torch.randn(1, 6, 8, 8)
+    out = attend(attention, x, Windows((6, 8), 4, mask_padding=False))
+    window = torch.zeros(4, 4, 8)
+    window[:2] = x[0, 4:, :4]
+    with torch.no_grad():
+        wanted = by_hand(attention, window.view(16, 8)).view(4, 4, 8)[:2]
+    torch.testing.assert_close(out[0, 4:, :4], wanted)
+
+
+@BOTH
+@pytest.mark.parametrize('grid', [(4, 4), (2, 4)])
+def test_sorted_and_masked_tokens_agree(attention, grid):
+    groups = AttentionGroups(random_mask(16 * grid[0], 16 * grid[1]))
     x = torch.randn(3, *grid, 8)
     masked = attend(attention, x, Windows(grid, 4, groups=groups))
     order = groups.order(*grid)

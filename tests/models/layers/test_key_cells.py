@@ -13,7 +13,7 @@ def numbered(*grid: int) -> torch.Tensor:
 def test_cells_in_raster_order():
     cells = KeyCells((4, 6), 2)
     tokens = cells.partition(numbered(4, 6))[0, ..., 0]
-    assert cells.parts == (6,)
+    assert cells.segments == (6,)
     assert tokens[0].tolist() == [0, 1, 6, 7]
     assert tokens[4].tolist() == [14, 15, 20, 21]
 
@@ -28,19 +28,19 @@ def test_reverse_undoes_partition(side, sort):
     assert torch.equal(cells.reverse(cells.partition(x)), x)
 
 
-def test_sorted_parts_hold_one_group_each():
+def test_sorted_segments_hold_one_group_each():
     mask = random_mask(32, 48)
     groups = AttentionGroups(mask)
     cells = KeyCells((8, 12), 2, groups)
     labels = cells.partition(groups.labels(8, 12)[..., None])
-    visible, hidden = labels.split(cells.parts, dim=1)
+    visible, hidden = labels.split(cells.segments, dim=1)
     assert hidden.all()
     assert not visible.any()
-    assert cells.allow is None
+    assert cells.attention_mask is None
 
 
 @pytest.mark.parametrize('batch', [None, 3])
-def test_unsorted_cells_say_who_may_meet(batch):
+def test_attention_mask_of_unsorted_cells(batch):
     mask = random_mask(32, 48, batch)
     groups = AttentionGroups(mask)
     cells = KeyCells((8, 12), 2, groups, sort_groups=False)
@@ -48,23 +48,23 @@ def test_unsorted_cells_say_who_may_meet(batch):
     keys = labels[:, :, 0, 0]
     queries = labels[..., 0].flatten(1)
     wanted = queries[:, :, None] == keys[:, None, :]
-    assert torch.equal(cells.allow[:, 0], wanted)
-    assert cells.allow.shape == (batch or 1, 1, 96, 24)
+    assert torch.equal(cells.attention_mask[:, 0], wanted)
+    assert cells.attention_mask.shape == (batch or 1, 1, 96, 24)
 
 
 def test_masks_per_image_are_never_sorted():
     groups = AttentionGroups(random_mask(32, 48, 3))
-    assert KeyCells((8, 12), 2, groups).allow is not None
+    assert KeyCells((8, 12), 2, groups).attention_mask is not None
 
 
 def test_each_cell_of_a_padded_grid_has_a_real_token():
     cells = KeyCells((5, 7), 4)
-    assert cells.parts == (4,)
-    assert cells.real.sum() == 35
-    assert cells.real.any(2).all()
+    assert cells.segments == (4,)
+    assert (~cells.padding).sum() == 35
+    assert (~cells.padding).any(2).all()
     x = torch.randn(2, 5, 7, 3)
     tokens = cells.partition(x)
-    assert not tokens[~cells.real.expand_as(tokens)].any()
+    assert not tokens[cells.padding.expand_as(tokens)].any()
     assert torch.equal(cells.reverse(tokens), x)
 
 

@@ -60,7 +60,7 @@ def test_sorted_and_masked_tokens_agree(side):
     torch.testing.assert_close(found, wanted)
 
 
-def test_groups_do_not_meet():
+def test_tokens_attend_to_keys_of_their_group():
     module = attention(2)
     mask = random_mask(32, 48)
     groups = AttentionGroups(mask)

@@ -13,7 +13,7 @@ def reduction(*arguments) -> SpatialReduction:
 
 def reduced(module, x, cells):
     with torch.no_grad():
-        return module(cells.partition(x), cells.real)
+        return module(cells.partition(x), cells.padding)
 
 
 def maps(x: torch.Tensor) -> torch.Tensor:
