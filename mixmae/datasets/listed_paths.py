@@ -63,9 +63,7 @@ def check_listed_paths(
             count += 1
             fault = _fault(path, roots)
             if fault is not None:
-                raise AnnotationError(
-                    f'{ann_file}: {fault}; name files below data_root'
-                )
+                raise AnnotationError(f'{ann_file}: {fault}')
     return count
 
 
@@ -89,7 +87,10 @@ def _paths(entry: dict) -> Iterator[str]:
 
 def _fault(path: str, roots: Sequence[str]) -> str | None:
     """Why a path is below none of some folders, None if it is."""
-    fault = f'file name {path!r} is outside of {", ".join(roots)}'
+    fault = (
+        f'file name {path!r} is outside of {", ".join(roots)}; name files '
+        f'below data_root'
+    )
     # The innermost one is what the name was joined to.
     for root in sorted(roots, key=len, reverse=True):
         above = root.rstrip('/') + '/' if root else ''

@@ -93,6 +93,22 @@ def cache_beside(folder: str) -> str:
     return str(home / f'listing-{name}.json')
 
 
+def check_folder(folder: str | os.PathLike) -> None:
+    """Check that a folder can be listed.
+
+    Raises:
+        ValueError: it cannot; names it.
+    """
+    try:
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f'the folder {escape(str(folder))} cannot be looked into: '
+            f'{error.strerror}'
+        ) from None
+
+
 def list_images(
     folder: str,
     suffixes: Collection[str],
@@ -203,7 +219,7 @@ class _Walk:
             self._seen[real] = below
             for entry in self._entries(below):
                 name = f'{below}/{entry.name}' if below else entry.name
-                if not _is_folder(entry):
+                if not is_folder(entry):
                     self._file(entry, name)
                 elif entry.is_symlink():
                     heapq.heappush(self._links, name)
@@ -250,11 +266,11 @@ def _above(place: str) -> set[str]:
     return {'/'.join(parts[:count]) for count in range(len(parts))}
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether it is a folder or a link to one, not a link in a circle."""
     try:
         return entry.is_dir()
     except OSError:
-        # A link in a circle.
         return False
 
 

@@ -182,6 +182,7 @@ def test_verification_of_data_sets(tmp_path, kind):
     elif kind == 'class-folders':
         for split in ('train', 'val'):
             spoil(pictures(root / split / 'cat'))
+            (root / split / 'self').symlink_to('self')
     else:
         for part in ('images', 'annotations'):
             spoil(pictures(root / part / 'train'))

@@ -10,6 +10,7 @@ import pytest
 from mixmae.fileio import listing_cache
 from mixmae.fileio.image_listing import (
     cache_beside,
+    check_folder,
     list_folder,
     list_images,
 )
@@ -325,3 +326,10 @@ def test_too_few_handles_are_an_error_in_any_case(folder, monkeypatch):
             list_images(str(folder), ['.jpg'], None, unreadable)
         assert f'the folder {folder} cannot' in str(error.value)
         assert '\n' not in str(error.value)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(locked):
+    check_folder(locked)
+    for place, reason in (('b', 'denied'), ('gone', 'No such'), ('a.png', '')):
+        with pytest.raises(ValueError, match=f'{place} cannot.*{reason}'):
+            check_folder(locked / place)

@@ -20,7 +20,7 @@ from mixmae.datasets.labels.class_folders import (
     is_stray,
 )
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.fileio.image_listing import list_folder
+from mixmae.fileio.image_listing import is_folder, list_folder
 
 WORDNET_ID = re.compile(r'n\d{8}$')
 
@@ -73,7 +73,7 @@ def _verify_split(
         raise ValueError(
             f'the folder {folder} cannot be looked into: {error.strerror}'
         ) from None
-    folders = [e.name for e in below if e.is_dir()]
+    folders = [e.name for e in below if is_folder(e)]
     names = [name for name in folders if not is_stray(name)]
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:

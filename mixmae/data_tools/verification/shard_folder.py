@@ -30,6 +30,7 @@ from mixmae.datasets.packed.shard_reader import ShardReader
 from mixmae.datasets.packed_images import table_of
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.checksummed_write import digest_of
+from mixmae.fileio.image_listing import check_folder
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 
 
@@ -72,9 +73,13 @@ def is_packed(place: Path) -> bool:
 
     A folder that has images or folders beside tars, as ImageNet's has its
     archives, is one of images.
+
+    Raises:
+        ValueError: it cannot be looked into.
     """
     if not place.is_dir():
         return place.suffix.lower() == '.tar'
+    check_folder(place)
     if any((place / name).is_file() for name in (INDEX, JOURNAL)):
         return True
     shown = [one for one in place.iterdir() if not one.name.startswith('.')]

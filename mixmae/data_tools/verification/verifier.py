@@ -23,7 +23,7 @@ from mixmae.data_tools.verification.segmentation_set import (
     verify_segmentation,
 )
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.fileio.image_listing import list_folder
+from mixmae.fileio.image_listing import check_folder, list_folder
 
 LISTED = ('inaturalist2018', 'inaturalist2019', 'places205', 'places365')
 # The value ADE20K's challenge keeps for nothing at all, and its classes.
@@ -73,6 +73,7 @@ class Request:
             )
         if not self.root.is_dir():
             raise ValueError(f'{self.root}: no such folder')
+        check_folder(self.root)
         if self.values is not None and self.kind != 'segmentation':
             raise ValueError(
                 f'values of label maps can be given for segmentation only, '

@@ -13,6 +13,7 @@ from mixmae.datasets.labels.class_names import (
     order_faults,
 )
 from mixmae.datasets.labels.label_fault import LabelFault, listed
+from mixmae.fileio.image_listing import is_folder
 
 # What mmpretrain's class folder data sets take for an image.
 READ_BY_MMPRETRAIN = (
@@ -68,7 +69,7 @@ def class_folders(
         suffixes: Of images, in lower case.
     """
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir())
+        names = sorted(entry.name for entry in entries if is_folder(entry))
     empty = (
         name
         for name in names
@@ -126,7 +127,7 @@ def _has_image(folder: Path, suffixes: tuple[str, ...], depth: int) -> bool:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir():
+                if is_folder(entry):
                     below.append(folder / entry.name)
                 elif entry.name[0] != '.' and entry.name.lower().endswith(
                     suffixes
