@@ -23,6 +23,7 @@ from mixmae.cli.command_line import add_common_arguments, read_config, run_tool
 from mixmae.cli.loader_limits import limit_loaders
 from mixmae.cli.runner_choice import drop_sharding
 from mixmae.config.config_error import ConfigError
+from mixmae.config.formatted_config import FormattedConfig
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
 from mixmae.fileio.atomic_write import atomic_write, check_target
@@ -125,7 +126,7 @@ def main() -> None:
     load_only_safely()
     drop_sharding(cfg)
     prepare_process_group(cfg)
-    runner = Runner.from_cfg(cfg)
+    runner = Runner.from_cfg(FormattedConfig.of(cfg))
     runner.register_hook(
         PreflightHook(preflight, planned, only=args.preflight_only)
     )

@@ -100,7 +100,7 @@ def check_folder(folder: str | os.PathLike) -> None:
         ValueError: it cannot; names it.
     """
     try:
-        with os.scandir(folder):
+        with os.scandir(os.fspath(folder)):
             pass
     except OSError as error:
         raise ValueError(

@@ -1,6 +1,7 @@
 import copy
 import pickle
 
+import pytest
 from mmengine.config import Config
 from yapf.yapflib import yapf_api
 
@@ -64,3 +65,31 @@ def test_a_training_formats_its_config_once(monkeypatch, tmp_path):
     runner.train()
     assert len(texts) == 1
     assert runner.message_hub.get_info('cfg') == runner.cfg.pretty_text
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / 'own.py'
+    path.write_text('# A comment.\na = 1\n')
+    return FormattedConfig.of(Config.fromfile(path))
+
+
+def test_what_is_written_reads_back(config, tmp_path):
+    for name in ('b.py', 'b.json', 'b.yaml'):
+        config.dump(str(tmp_path / name))
+        assert Config.fromfile(tmp_path / name).to_dict() == {'a': 1}
+    assert config.dump() == config.pretty_text
+
+
+def test_the_file_of_the_user_is_left_as_it_is(config, tmp_path):
+    """The work folder may be the one that it lies in."""
+    config.dump(tmp_path / 'own.py')
+    assert '# A comment.' in (tmp_path / 'own.py').read_text()
+
+
+def test_a_link_is_not_followed(config, tmp_path):
+    (tmp_path / 'precious').write_text('precious')
+    (tmp_path / 'b.py').symlink_to('precious')
+    config.dump(tmp_path / 'b.py')
+    assert (tmp_path / 'precious').read_text() == 'precious'
+    assert not (tmp_path / 'b.py').is_symlink()
