@@ -43,7 +43,7 @@ SIZES = ('NONE', 'BININT', 'BININT1', 'BININT2', 'LONG1')
 # They change what they find on the stack.
 CHANGING = ('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BUILD')
 # Quantized and packed types hold no numbers that could be copied.
-ODD_DTYPE = re.compile(r'q|bits|u?int[1-7]$|float4')
+ODD_DTYPE = re.compile(r'torch\.(?:q|bits|u?int[1-7]$|float4)')
 TORCH_NAMES = frozenset({
     '_codecs.encode', 'builtins.bytearray', 'builtins.complex',
     'builtins.set', 'collections.Counter', 'collections.OrderedDict',
@@ -55,8 +55,8 @@ TORCH_NAMES = frozenset({
         'Byte', 'Bool', 'ComplexDouble', 'ComplexFloat',
     )),
     *(
-        f'torch.{name}' for name, value in vars(torch).items()
-        if isinstance(value, torch.dtype) and not ODD_DTYPE.match(name)
+        str(value) for value in vars(torch).values()
+        if isinstance(value, torch.dtype) and not ODD_DTYPE.match(str(value))
     ),
 })  # fmt: skip
 NAMES = TORCH_NAMES | REPLACEMENTS.keys()
