@@ -12,7 +12,6 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.models.layers.initialisation import init_transformer
 from mixmae.models.layers.traced_size import keep_traced_size
 from mixmae.structures import AttentionGroups
@@ -198,6 +197,12 @@ class HierarchicalBackbone(BaseModule):
         """
         self._initialise()
         if self.init_cfg is not None:
+            # Here, as a training from scratch needs none of the checkpoint
+            # code.
+            from mixmae.checkpoints.loading.backbone_state import (
+                load_pretrained,
+            )
+
             load_pretrained(self, self.init_cfg)
         self._is_init = True
 

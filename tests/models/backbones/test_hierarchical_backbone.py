@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -105,3 +108,21 @@ def test_another_number_of_channels(channels):
     for call in (build(), build().embed):
         with pytest.raises(ValueError, match=r'three channels .RGB.*\(1, '):
             call(images)
+
+
+def test_a_start_from_scratch_imports_no_checkpoint_code():
+    """Run in an interpreter of its own, as tests import everything."""
+    code = """
+import sys
+from mixmae.registry import MODELS
+arch = dict(embed_dims=16, depths=(1, 1, 1, 1), num_heads=(1, 1, 1, 1))
+MODELS.build(dict(type='MIMSwin', arch=arch, img_size=64)).init_weights()
+print(sorted(name for name in sys.modules if 'mixmae.checkpoints' in name))
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split('\n')[-2] == '[]', done.stdout
