@@ -89,6 +89,8 @@ class CheckedCocoDataset(CocoDataset):
     """
 
     COCOAPI = CheckedCoco
+    # See check_listed_paths.
+    names_checked = True
 
     def load_data_list(self) -> list[dict]:
         """Entries of all images: mmdet's, and the annotation file."""

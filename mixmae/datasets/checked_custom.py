@@ -20,6 +20,9 @@ class CheckedCustomDataset(CustomDataset):
         AnnotationError: When loaded: the list names a file elsewhere.
     """
 
+    # See check_listed_paths.
+    names_checked = True
+
     def load_data_list(self) -> list[dict]:
         """Entries of all images."""
         entries = super().load_data_list()

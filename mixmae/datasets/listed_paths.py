@@ -11,10 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mixmae.datasets.corrupt.annotation_error import AnnotationError
+from mixmae.datasets.existing_files import ExistingFiles
+from mixmae.datasets.fallback_pipeline import loader_of
 from mixmae.datasets.image_set import ImageSet
+from mixmae.fileio.regular_file import kind_of
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
 PATH_KEYS = ('path', 'paths')
+# Attribute of data sets that check the names that they read.
+CHECKED = 'names_checked'
 
 
 def leaf_sets(dataset: Any) -> Iterator[Any]:
@@ -36,8 +41,8 @@ def check_listed_paths(
     """Check the paths of a data set that a list or an annotation file names.
 
     They must lie below its ``data_root`` or one of its ``data_prefix``, by
-    names alone (see ``path_below``). Data sets without an ``ann_file`` list
-    their folders themselves.
+    names alone (see ``path_below``), and must not be named pipes, devices and
+    the like. Data sets without an ``ann_file`` list their folders themselves.
 
     Args:
         dataset: A child of MMEngine's ``BaseDataset``.
@@ -48,20 +53,26 @@ def check_listed_paths(
         The number of paths.
 
     Raises:
-        AnnotationError: A path leads out of the folders.
+        AnnotationError: A path leads out of the folders, or to something else
+            than a file.
     """
     ann_file = getattr(dataset, 'ann_file', '')
+    held = entries is None
     # Ours look at each name as they read it.
-    if not ann_file or isinstance(dataset, ImageSet):
+    own = isinstance(dataset, ImageSet) or getattr(dataset, CHECKED, False)
+    if not ann_file or (held and own):
         return 0
+    # Our transforms open regular files only, others wait for a pipe.
+    opened = held and loader_of(dataset) is None
+    existing = ExistingFiles() if opened else None
     prefixes = getattr(dataset, 'data_prefix', None) or {}
     named = [*prefixes.values(), getattr(dataset, 'data_root', '')]
     roots = [root for root in named if isinstance(root, str) and root] or ['']
     count = 0
-    for entry in _entries(dataset) if entries is None else entries:
+    for entry in _entries(dataset) if held else entries or ():
         for path in _paths(entry):
             count += 1
-            fault = _fault(path, roots)
+            fault = _fault(path, roots) or _special(path, existing)
             if fault is not None:
                 raise AnnotationError(f'{ann_file}: {fault}')
     return count
@@ -105,3 +116,15 @@ def _fault(path: str, roots: Sequence[str]) -> str | None:
         if inside:
             break
     return fault
+
+
+def _special(path: str, existing: ExistingFiles | None) -> str | None:
+    """What a path is instead of a file, None of files and missing ones."""
+    if existing is None or '://' in path or path in existing:
+        return None
+    try:
+        kind = kind_of(os.stat(path).st_mode)
+    # Whoever opens it says so.
+    except OSError:
+        return None
+    return f'{path} is a {kind}, not a regular file' if kind else None

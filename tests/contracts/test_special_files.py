@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from mixmae.apis import image_source
@@ -24,6 +25,7 @@ from mixmae.datasets import (
 from mixmae.datasets.coco_annotations import read_coco
 from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.lmdb_reader import read_key_list
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.datasets.transforms.load_random_resized_crop import (
@@ -193,6 +195,17 @@ def test_verification_of_data_sets(tmp_path, kind):
     assert not any('broken' in line for line in findings.problems)
     twice = [*findings.problems, *findings.notes]
     assert any('two paths' in one or 'leads back' in one for one in twice)
+
+
+@pytest.mark.parametrize('name', SPECIAL)
+def test_lists_of_other_libraries(images, tmp_path, name):
+    """Their transforms would wait."""
+    entries = [dict(img_path=name) for name in ('0.png', 'gone.png', name)]
+    path = tmp_path / 'data.json'
+    path.write_text(json.dumps(dict(metainfo={}, data_list=entries)))
+    dataset = BaseDataset(str(path), data_prefix=dict(img_path=str(images)))
+    with pytest.raises(ValueError, match=f'{name} is a .* not a regular'):
+        check_listed_paths(dataset)
 
 
 def test_images_of_an_annotation_file(images, tmp_path):
