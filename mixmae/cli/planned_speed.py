@@ -65,6 +65,11 @@ class Device(NamedTuple):
             raise ValueError(f'dtype must be auto or one of {[*DTYPES]}')
         if kind == 'cpu':
             auto = native_dtype(torch.device('cpu'))
+            if not hasattr(os, 'sysconf'):
+                raise ConfigError(
+                    'the memory of this machine is not known here: plan for '
+                    'a GPU with --gpu'
+                )
             pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
             process = peak_memory() * 2**20 + RUNNING
             return cls('cpu', DTYPES.get(dtype, auto), float(pages), process)

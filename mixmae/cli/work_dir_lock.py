@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
 import os
@@ -13,13 +11,12 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from mixmae.fileio.file_lock import NoLocksError, lock_file
 from mixmae.fileio.regular_file import SpecialFileError, own_file
 
 NAME = '.lock'
 # How the content of a lock begins.
 SIGNATURE = b'{"pid": '
-# Of file systems without locks.
-UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 # Network file systems keep the locks of a machine that died for a while.
 WAIT = 120.0
 
@@ -28,10 +25,9 @@ class WorkDirLock:
     """Held by the first rank of a run for as long as its process lives.
 
     The kernel frees it at the process's end, whatever ends it, so a lock is
-    never stale, and a run that torchrun or Slurm starts again gets it. It is
-    a POSIX lock (``fcntl.lockf``): processes that the run forks, such as the
-    loader's, do not hold it, and NFS knows it. Where the file system has no
-    locks a warning says so, and nothing is refused.
+    never stale, and a run that torchrun or Slurm starts again gets it; see
+    ``lock_file``. Where there are no locks a warning says so, and nothing is
+    refused.
 
     Args:
         folder: of the run; it is made if need be.
@@ -95,16 +91,11 @@ class WorkDirLock:
     def _locked(self) -> bool:
         assert self._file is not None
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                return False
-            if error.errno not in UNSUPPORTED:
-                raise
+            return lock_file(self._file)
+        except NoLocksError as error:
             print_log(
-                f'{self.folder} lies on a file system without locks '
-                f'({error.strerror}): a second run in it would not be '
-                f'noticed',
+                f'{self.folder} cannot be locked ({error.strerror}): a second '
+                f'run in it would not be noticed',
                 'current',
                 logging.WARNING,
             )
@@ -121,7 +112,8 @@ class WorkDirLock:
         """What the file says; of an empty one, how that of a lock begins."""
         assert self._file is not None
         try:
-            return os.pread(self._file, 4096, 0) or SIGNATURE
+            os.lseek(self._file, 0, os.SEEK_SET)
+            return os.read(self._file, 4096) or SIGNATURE
         except OSError:
             return SIGNATURE
 
@@ -137,7 +129,8 @@ class WorkDirLock:
         )
         try:
             os.ftruncate(self._file, 0)
-            os.pwrite(self._file, text.encode(), 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, text.encode())
         # A full disk: the lock holds all the same.
         except OSError:
             pass

@@ -155,7 +155,8 @@ def end_workers() -> None:
     # PyTorch's handler would take them for lost ones and say so; only the
     # main thread may take it away.
     before = None
-    with contextlib.suppress(ValueError):
+    # Windows has no such signal.
+    with contextlib.suppress(ValueError, AttributeError):
         before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for child in children:
         child.kill()

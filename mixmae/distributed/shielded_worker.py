@@ -33,6 +33,9 @@ class SparedWorker:
         """Starts to listen, in the worker."""
         if self.init is not None:
             self.init(worker_id)
+        # On Windows signals reach one process only.
+        if not hasattr(signal, 'pthread_sigmask'):
+            return
         # Blocked everywhere, so that the thread takes them, and learns who
         # sent them, whatever the others do.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +39,9 @@ class ThroughputLogProcessor(LogProcessor):
         if 'eta' in figures:
             runner.message_hub.update_info('eta', figures['eta'])
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
-        if 'memory' not in tag:
-            figures['memory'] = round(peak_memory())
+        memory = peak_memory()
+        if 'memory' not in tag and not math.isnan(memory):
+            figures['memory'] = round(memory)
         prefix = 'train/' if self.log_with_hierarchy else ''
         tag.update({prefix + key: value for key, value in figures.items()})
         shown = [

@@ -135,4 +135,4 @@ def test_without_locks_it_warns(tmp_path, monkeypatch, caplog):
     lock = WorkDirLock(tmp_path)
     lock.acquire()
     lock.release()
-    assert 'without locks (No locks available)' in said[0]
+    assert 'cannot be locked (No locks available)' in said[0]

@@ -27,7 +27,8 @@ class CheckpointWriter:
     def __init__(self) -> None:
         self._begin()
         # A forked process has the queue, but not the thread that empties it.
-        os.register_at_fork(after_in_child=self._begin)
+        if hasattr(os, 'register_at_fork'):
+            os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
         self._thread: ThreadPoolExecutor | None = None

@@ -12,8 +12,7 @@ these. The folder gets its name when all is there:
 
 from __future__ import annotations
 
-import errno
-import fcntl
+import contextlib
 import functools
 import json
 import os
@@ -46,6 +45,7 @@ from mixmae.datasets.packed.shard_file import (
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.checksummed_write import digest_of, write_text_durably
 from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.file_lock import NoLocksError, lock_file
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.regular_file import own_file
 
@@ -159,16 +159,14 @@ def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
 
 
 def _lock(handle: int, partial: Path) -> None:
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN):
+    # Without locks: nothing is written there but whole files, and both would
+    # write the same.
+    with contextlib.suppress(NoLocksError):
+        if not lock_file(handle):
             raise ValueError(
                 f'another process packs into {partial} just now; wait for '
                 f'it, or name another folder'
-            ) from None
-        # File systems without locks: nothing is written there but whole
-        # files, and both would write the same.
+            )
 
 
 class _Packing:

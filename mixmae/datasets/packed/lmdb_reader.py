@@ -99,7 +99,8 @@ def _close_all() -> None:
         _open.popitem()[1].close()
 
 
-os.register_at_fork(before=_close_all)
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(before=_close_all)
 
 
 def _opened(path: str) -> Any:

@@ -123,12 +123,20 @@ def _read_fully(handle: int, sample: Sample) -> bytes:
     size = min(sample.size, there)
     if size <= 0:
         return b''
-    data = os.pread(handle, size, sample.offset)
+    data = _read_at(handle, size, sample.offset)
     # A signal, or more than 2 GiB, may make a read a short one.
     while data and len(data) < size:
         rest = size - len(data)
-        more = os.pread(handle, rest, sample.offset + len(data))
+        more = _read_at(handle, rest, sample.offset + len(data))
         if not more:
             break
         data += more
     return data
+
+
+def _read_at(handle: int, size: int, offset: int) -> bytes:
+    if hasattr(os, 'pread'):
+        return os.pread(handle, size, offset)
+    # On Windows. A process has handles of its own.
+    os.lseek(handle, offset, os.SEEK_SET)
+    return os.read(handle, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import resource
+import math
 import sys
 from typing import Any
 
@@ -19,6 +19,12 @@ from mixmae.profiling.flops import training_flops
 from mixmae.profiling.peak_flops import matmul_rate
 from mixmae.profiling.throughput import Throughput
 from mixmae.registry import HOOKS, MODELS
+
+try:
+    import resource
+# On Windows.
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 # A machine does not change within a process.
 measured_rate = functools.cache(matmul_rate)
@@ -161,7 +167,12 @@ class ThroughputHook(Hook):
 
 
 def peak_memory() -> float:
-    """Most memory that this process has held, without a GPU's, in MiB."""
+    """Most memory that this process has held, without a GPU's, in MiB.
+
+    NaN where the system does not tell, as Windows.
+    """
+    if resource is None:
+        return math.nan
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == 'darwin' else 2**10)
 
