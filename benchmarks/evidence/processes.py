@@ -67,9 +67,13 @@ def _waited_for() -> float:
 
 
 def _end_with_parent() -> None:
-    """In a new process: SIGTERM when its parent dies; Linux only."""
+    """In a new process: SIGKILL when its parent dies; Linux only.
+
+    SIGTERM would let it save first, and the next call would find its work
+    folder in use.
+    """
     if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run(

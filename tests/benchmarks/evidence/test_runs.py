@@ -17,15 +17,16 @@ from benchmarks.evidence.specs import FineTuning, Pretraining
 
 @pytest.fixture
 def place(tmp_path):
-    """Two classes that differ in colour: 64 images to train, 8 to test."""
+    """Ten classes that differ in colour: 70 images to train, 20 to test."""
     generator = np.random.default_rng(0)
-    for split, count in (('train', 32), ('val', 4)):
-        for label, name in enumerate(('cold', 'warm')):
-            folder = tmp_path / 'data' / split / name
+    for split, count in (('train', 7), ('val', 2)):
+        for label in range(10):
+            folder = tmp_path / 'data' / split / f'class_{label}'
             folder.mkdir(parents=True)
+            colour = [15 * label, 15 * (3 * label % 10), 15 * (7 * label % 10)]
             for number in range(count):
                 pixels = generator.integers(0, 99, (128, 140, 3), np.uint8)
-                pixels[..., 2 * label] += 120
+                pixels += np.array(colour, np.uint8)
                 Image.fromarray(pixels).save(folder / f'{number:02d}.jpg')
     return Place(tmp_path / 'data', tmp_path / 'work', tmp_path / 'results')
 
@@ -40,9 +41,9 @@ def test_untrained_backbones_are_told_apart_by_seed(place):
     for spec in specs:
         perform(spec, place, {})
     first, second = (read(place, spec) for spec in specs)
-    assert first['figures']['knn'] > 0.5
+    assert first['figures']['knn'] > 0.3
     assert first['loss_of_each_epoch'] == []
-    assert first['train_images'] == second['train_images'] == 64
+    assert first['train_images'] == second['train_images'] == 70
     before = place.result(specs[0].name).stat()
     perform(specs[0], place, {})
     assert place.result(specs[0].name).stat() == before
@@ -52,7 +53,7 @@ def test_untrained_backbones_are_told_apart_by_seed(place):
 def test_a_killed_campaign_goes_on(place):
     """SIGKILL in the pretraining; then a fine-tuning asks for it again."""
     start = Pretraining('um_mae', 10)
-    tuned = FineTuning(start.name, 64, 10)
+    tuned = FineTuning(start.name, 60, 10)
     script = (
         'import sys\n'
         'from pathlib import Path\n'
@@ -80,7 +81,7 @@ def test_a_killed_campaign_goes_on(place):
     assert len(pretrained['loss_of_each_epoch']) == start.epochs
     assert pretrained['processor_seconds']['train'] > spent['train']
     assert set(pretrained['figures']) >= {'ratio', 'knn', 'linear'}
-    assert result['train_images'] == 64
+    assert result['train_images'] == 60
     assert 0 <= result['figures']['accuracy'] <= 1
     for done in (pretrained, result):
         text = json.dumps(done['commands'])
