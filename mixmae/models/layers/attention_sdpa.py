@@ -53,8 +53,9 @@ def _attend(
     term = _additive(bias, mask, qkv.dtype)
     qkv = qkv.permute(3, 0, 1, 4, 2, 5)
     # torch's fast kernels take four axes: (batch, heads, n, d) and a term
-    # that broadcasts to (batch, heads, n, n). Windows join the heads where
-    # each window has its own term, the same for all images; else the images.
+    # that broadcasts to (batch, heads, n, n). Windows join the images, which
+    # copies nothing; but the heads, where each window has its own term that
+    # all images share.
     if term is not None and term.size(0) == 1 < term.size(1):
         query, key, value = qkv.flatten(2, 3)
         term = term.expand(-1, -1, heads, -1, -1).flatten(1, 2)
