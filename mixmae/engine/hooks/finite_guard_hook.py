@@ -12,9 +12,16 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
-from mixmae.engine.finite_values import NonFiniteError, running_statistics
+from mixmae.engine.finite_values import (
+    NonFiniteError,
+    learnt,
+    names_of_non_finite,
+    running_statistics,
+    some,
+)
+from mixmae.engine.fsdp.local_parameters import own_part
 from mixmae.engine.hooks.skipped_update import (
     MicroStep,
     SkippedUpdate,
@@ -72,7 +79,13 @@ class FiniteGuardHook(Hook):
         self.max_skips = max_skips
 
     def before_train(self, runner: Runner) -> None:
-        """Starts to look at every step of the optimizer."""
+        """Start to check every step of the optimizer.
+
+        Raises:
+            NonFiniteError: The weights that the training starts from are not
+                finite.
+            ValueError: There is no single optimizer.
+        """
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper):
             raise ValueError(
@@ -85,6 +98,7 @@ class FiniteGuardHook(Hook):
         self._model = runner.model
         if is_model_wrapper(self._model):
             self._model = self._model.module
+        _check_start(self._model)
         self._micro_steps: list[MicroStep] = []
         self._statistics = [one for _, one in running_statistics(self._model)]
         self._kept: list[Tensor] = []
@@ -214,3 +228,15 @@ def _scale(runner: Runner) -> float | None:
         return None
     scaler = _scaler(runner)
     return None if scaler is None else scaler.get_scale()
+
+
+def _check_start(model: nn.Module) -> None:
+    found = {name: own_part(one) for name, one in learnt(model).items()}
+    shares = all_gather_object(names_of_non_finite(found))
+    bad = list(dict.fromkeys(name for share in shares for name in share))
+    if bad:
+        raise NonFiniteError(
+            f'the weights that the training starts from are not finite: '
+            f'{len(bad)} of {len(found)} tensors ({some(bad)}); start from '
+            f'another checkpoint (load_from, init_cfg or --resume)'
+        )

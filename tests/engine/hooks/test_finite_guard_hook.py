@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+import torch
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS
@@ -280,3 +281,20 @@ def test_several_optimizers_are_refused(tmp_path):
 
     with pytest.raises(ValueError, match='one optimizer.*is a dict'):
         hook.before_train(Two)
+
+
+@HOOKS.register_module(force=True)
+class SpoilWeightsHook(Hook):
+    """Spoils a weight before the guard looks, as a bad checkpoint does."""
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        with torch.no_grad():
+            next(iter(runner.model.parameters())).fill_(NAN)
+
+
+def test_weights_that_are_not_finite_at_the_start(tmp_path):
+    with pytest.raises(NonFiniteError, match='weights that the training st'):
+        train_numbers(tmp_path, dict(type='SpoilWeightsHook'))
+    assert not list(tmp_path.glob('*.pth'))
