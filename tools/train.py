@@ -30,6 +30,7 @@ from mixmae.distributed.process_group import (
 from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 from mixmae.engine.hooks.restart_schedule_hook import RestartScheduleHook
 from mixmae.engine.manifest.checkpoint_search import RunFolders
+from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.folder_check import FolderCheck
 from mixmae.preflight.resume_check import (
@@ -158,7 +159,9 @@ def main() -> None:
     folders = RunFolders.of(cfg)
     locks = [WorkDirLock(folder) for folder in folders.places]
     on_main_rank(lambda: acquire(locks) if first_rank(cfg) else None)
-    start = on_main_rank(lambda: choose_start(cfg, args.resume, folders))
+    # Every rank keeps what an address hides.
+    asked = args.resume and hidden_address(args.resume)
+    start = on_main_rank(lambda: choose_start(cfg, asked, folders))
     apply_start(cfg, start)
     check = FolderCheck(folders, start, args.overwrite)
     checks: list[Check] = [check]

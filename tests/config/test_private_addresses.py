@@ -1,6 +1,6 @@
 """No password or token of a config's addresses is stored or shown."""
 
-import torch
+import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -31,37 +31,49 @@ def test_all_places_of_a_config():
     assert cfg.plain == 'https://host/x.pth' and cfg.hooks[0].a[0] == 1
 
 
-def test_a_run_from_a_secret_address(net, monkeypatch, tmp_path, capsys):  # noqa: F811
+@pytest.fixture
+def first(monkeypatch, tmp_path):
+    """Config of a run, which has written its first checkpoint."""
     # It would call compilers, which takes seconds.
     monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
-    work_dir = tmp_path / 'run'
-    config = tiny_config(work_dir)
-    config['train_cfg']['max_epochs'] = 1
+    config = tiny_config(tmp_path / 'first')
+    config['train_cfg']['max_epochs'] = 2
     path = write_config(tmp_path / 'tiny.py', config)
     call_tool(monkeypatch, ROOT / 'tools/train.py', path)
-    first = work_dir / 'epoch_1.pth'
-    net.files[f'/x.pth?token={SECRET}'] = first.read_bytes()
-    address = (
-        net.url.replace('//', f'//u:{SECRET}@') + f'/x.pth?token={SECRET}'
-    )
+    return path
+
+
+@pytest.mark.parametrize(
+    'option', [('--resume',), ('--cfg-options', 'load_from=')]
+)
+def test_a_run_from_a_secret_address(
+    net,  # noqa: F811
+    first,
+    monkeypatch,
+    tmp_path,
+    capsys,
+    option,
+):
+    data = (tmp_path / 'first/epoch_1.pth').read_bytes()
+    net.files[f'/x.pth?token={SECRET}'] = data
+    place = net.url.replace('//', f'//u:{SECRET}@')
+    address = f'{place}/x.pth?token={SECRET}'
+    name, *key = option
     second = tmp_path / 'second'
     call_tool(
         monkeypatch,
         ROOT / 'tools/train.py',
-        path,
+        first,
         '--work-dir',
         second,
-        '--cfg-options',
-        f'load_from={address}',
+        name,
+        ''.join([*key, address]),
     )
     assert net.asked == [f'/x.pth?token={SECRET}'] and net.users[0]
     said = ''.join(capsys.readouterr())
     assert f'//***@{net.url.split("//")[1]}/x.pth?token=***' in said
     assert SECRET not in said
     files = [one for one in second.rglob('*') if one.is_file()]
-    assert (
-        'cfg' in torch.load(second / 'epoch_1.pth', weights_only=False)['meta']
-    )
-    assert len(files) > 3
+    assert second / 'epoch_2.pth' in files and len(files) > 3
     for one in files:
         assert SECRET.encode() not in one.read_bytes(), one

@@ -23,6 +23,7 @@ from mixmae.engine.manifest.manifest import (
     template_pattern,
 )
 from mixmae.engine.manifest.run_record import RunRecord
+from mixmae.fileio.address import public_address
 from mixmae.fileio.checksummed_write import damage
 
 # MMEngine's note of the last checkpoint.
@@ -87,9 +88,10 @@ def read_start(path: str | os.PathLike) -> StartPoint:
     content = safe_load(str(path))
     reason = reason_not_to_resume(content)
     if reason is not None:
+        shown = public_address(str(path))
         raise ValueError(
-            f'no run can go on from {path}: {reason}. If it holds weights, '
-            f'start a new run from them with --cfg-options load_from={path}'
+            f'no run can go on from {shown}: {reason}. If it holds weights, '
+            f'start a new run from them with --cfg-options load_from={shown}'
         )
     return _start(str(path), content)
 
