@@ -25,7 +25,10 @@ from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
     is_official_mixmim,
 )
-from mixmae.checkpoints.loading.recorded_model import recorded_model
+from mixmae.checkpoints.loading.recorded_model import (
+    check_parts,
+    recorded_model,
+)
 from mixmae.config.config_file import read_config_file
 from mixmae.fileio.address import public_address
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
@@ -193,6 +196,7 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
     if isinstance(meta.get('cfg'), str):
         found = parse_config_text(meta['cfg'])
         kept = {key: found[key] for key in _KEPT if key in found}
+        check_parts(kept, source)
         return Config({**kept, CARRIED_BY: source})
     model = recorded_model(meta)
     if not model:
@@ -200,6 +204,7 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
             f'{source} carries no config; give the one it was trained with'
         )
     model = copy.deepcopy(dict(model))
+    check_parts({'model': model}, source)
     return Config({'model': model, CARRIED_BY: source})
 
 

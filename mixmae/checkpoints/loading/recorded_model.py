@@ -8,6 +8,9 @@ from typing import Any
 from mixmae.checkpoints.io.safetensors_file import read_header
 from mixmae.checkpoints.loading.config_text import parse_config_text
 
+PARTS = ('backbone', 'neck', 'head', 'data_preprocessor')
+LOADERS = ('test_dataloader', 'val_dataloader')
+
 
 def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configs of a model's parts, as far as a checkpoint has them.
@@ -31,7 +34,7 @@ def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
             'data_preprocessor': header.get('preprocessing'),
         }
         return {key: value for key, value in named.items() if value}
-    if isinstance(meta.get('model'), Mapping):
+    if isinstance(meta.get('model'), Mapping) and _is_config(meta['model']):
         return meta['model']
     if not isinstance(meta.get('cfg'), str):
         return {}
@@ -39,6 +42,40 @@ def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
         return model_of_settings(parse_config_text(meta['cfg']))
     except ValueError:
         return {}
+
+
+def check_parts(settings: Mapping[str, Any], source: str) -> None:
+    """Checks that the parts of a config that a checkpoint carries are dicts.
+
+    Args:
+        settings: names and values of the config.
+        source: the checkpoint, for messages.
+
+    Raises:
+        ValueError: one is anything else.
+    """
+    places = [f'model.{name}' for name in PARTS]
+    for name in LOADERS:
+        places += [name, *(name + '.dataset' * n for n in range(1, 5))]
+    for place in ('model', 'data_preprocessor', *places):
+        value: Any = settings
+        for name in place.split('.'):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if not isinstance(value, (Mapping, type(None))):
+            raise ValueError(
+                f'{source} carries a config whose {place} is no dict; give '
+                f'the config of its run as a file'
+            )
+
+
+def _is_config(value: Any) -> bool:
+    """Whether a config file could hold it."""
+    if isinstance(value, Mapping):
+        names = all(isinstance(key, str) for key in value)
+        return names and all(map(_is_config, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_config, value))
+    return isinstance(value, (str, int, float, type(None)))
 
 
 def model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:

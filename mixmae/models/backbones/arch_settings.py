@@ -56,10 +56,11 @@ def swin_arch(arch: str | Mapping) -> SwinArch:
                 f'and num_heads'
             )
         return SWIN_ARCHS[name]
-    if set(arch) != set(SwinArch._fields):
+    if not isinstance(arch, Mapping) or set(arch) != set(SwinArch._fields):
+        given = sorted(arch) if isinstance(arch, Mapping) else repr(arch)
         raise ValueError(
             f'an arch dict has the keys {sorted(SwinArch._fields)}, got '
-            f'{sorted(arch)}'
+            f'{given}'
         )
     found = SwinArch(
         arch['embed_dims'], tuple(arch['depths']), tuple(arch['num_heads'])

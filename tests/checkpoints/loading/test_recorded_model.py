@@ -1,0 +1,48 @@
+"""What a checkpoint says of its model, believed only if a config could."""
+
+import pytest
+import torch
+
+from mixmae.checkpoints.loading.recorded_model import (
+    check_parts,
+    recorded_model,
+)
+
+MODEL = {'type': 'X', 'backbone': {'type': 'MIMSwin', 'sizes': (4, [None])}}
+
+
+def test_a_model_is_read():
+    assert recorded_model({'model': MODEL}) is MODEL
+    text = f'model = {MODEL!r}\ndata_preprocessor = dict(mean=[1.0])'
+    found = recorded_model({'cfg': text})
+    assert found == {**MODEL, 'data_preprocessor': {'mean': [1.0]}}
+    assert recorded_model({}) == {}
+
+
+@pytest.mark.parametrize('value', [torch.ones(3), b'x', {1: 2}, {3}, print])
+def test_what_no_config_holds_is_not_read(value):
+    model = {**MODEL, 'backbone': {'a': [value]}}
+    assert recorded_model({'model': model}) == {}
+
+
+@pytest.mark.parametrize(
+    ('settings', 'place'),
+    [
+        ({'model': 3}, 'model'),
+        ({'model': {'backbone': [1]}}, 'model.backbone'),
+        ({'model': {'data_preprocessor': 'x'}}, 'model.data_preprocessor'),
+        ({'test_dataloader': 3}, 'test_dataloader'),
+        (
+            {'val_dataloader': {'dataset': {'dataset': [1]}}},
+            'val_dataloader.dataset.dataset',
+        ),
+    ],
+)
+def test_parts_are_dicts(settings, place):
+    with pytest.raises(ValueError, match=f'^x.pth carries .* {place} is no'):
+        check_parts(settings, 'x.pth')
+
+
+def test_parts_that_may_be_missing():
+    check_parts({}, 'x.pth')
+    check_parts({'model': {**MODEL, 'neck': None}}, 'x.pth')
