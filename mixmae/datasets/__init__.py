@@ -1,4 +1,4 @@
-"""Data sets, transforms and samplers; the embedded synthetic scenes."""
+"""Datasets, transforms and samplers; the embedded synthetic scenes."""
 
 from mixmae.registry import DATASETS, exports
 

@@ -1,4 +1,4 @@
-"""COCO data set of mmdet that refuses a faulty annotation file."""
+"""COCO dataset of mmdet that rejects a faulty annotation file."""
 
 from collections.abc import Sequence
 
@@ -22,13 +22,14 @@ REPORT = 'tools/dataset_converters/check_dataset.py lists them all'
 
 
 class CheckedCoco(COCO):
-    """The index of an annotation file, made only if the file is sound.
+    """Index of an annotation file; rejects a faulty one.
 
     Args:
-        annotation_file: in COCO's format.
+        annotation_file: Annotation file in COCO format.
 
     Raises:
-        AnnotationError: naming the file and the first entry at fault.
+        AnnotationError: The file has a fault. The message names the file
+            and the first faulty entry.
     """
 
     def __init__(self, annotation_file: str) -> None:
@@ -53,12 +54,12 @@ class CheckedCoco(COCO):
         sup_names: Sequence[str] = (),
         cat_ids: Sequence[int] = (),
     ) -> list[int]:
-        """Ids of categories in the order of the file.
+        """Return category ids in the order of the file.
 
         Raises:
-            AnnotationError: ``cat_names`` is no list of names, names a
-                category that is not there, or has another order than the
-                file: mmdet would call label k by another name.
+            AnnotationError: ``cat_names`` is not a list of names, contains an
+                unknown category, or is ordered differently from the file, so
+                that mmdet would assign label k to another category.
         """
         if cat_names:
             source = 'metainfo.classes'
@@ -74,18 +75,18 @@ class CheckedCoco(COCO):
 
 @DATASETS.register_module()
 class CheckedCocoDataset(CocoDataset):
-    """``mmdet.CocoDataset`` that raises where that one leaves things out.
+    """``mmdet.CocoDataset`` that raises where mmdet drops data.
 
-    mmdet's silently drops objects of unknown categories and boxes outside
-    the image, whole classes whose names are not in the file, and fails late
-    where an image is missing. Here all of it is an error, before training
-    begins. Arguments are those of ``mmdet.CocoDataset``; images must be local
-    files.
+    mmdet silently drops objects of unknown categories, boxes outside the
+    image and classes whose names are not in the file, and fails late if an
+    image is missing. This class raises an error for each of these before
+    training starts. It takes the arguments of ``mmdet.CocoDataset``; images
+    must be local files.
 
     Raises:
-        AnnotationError: when loaded: the file has a fault (see
-            ``coco_faults``), lacks a class, has the classes in another
-            order, or names an image that is not there.
+        AnnotationError: On loading: the file has a fault (see
+            ``coco_faults``), lacks a class, orders the classes differently,
+            or names a missing image.
     """
 
     COCOAPI = CheckedCoco
@@ -93,7 +94,7 @@ class CheckedCocoDataset(CocoDataset):
     names_checked = True
 
     def load_data_list(self) -> list[dict]:
-        """Entries of all images: mmdet's, and the annotation file."""
+        """Return mmdet's entry of each image, with the annotation file."""
         data_list = super().load_data_list()
         for entry in data_list:
             # For the messages of CheckInstances.

@@ -1,4 +1,4 @@
-"""mmpretrain's data set of a list, which refuses names that lead elsewhere."""
+"""mmpretrain's list dataset, restricted to files below its folder."""
 
 from mmpretrain.datasets import CustomDataset
 
@@ -8,23 +8,23 @@ from mixmae.registry import DATASETS
 
 @DATASETS.register_module()
 class CheckedCustomDataset(CustomDataset):
-    """``mmpretrain.CustomDataset`` whose list names files below it only.
+    """``mmpretrain.CustomDataset`` restricted to files below its folder.
 
-    mmpretrain's joins whatever a list says to ``data_prefix``: an absolute
-    path, or one with ``..``, may be any file of the machine. Here these are
-    errors; absolute paths below ``data_root`` are accepted, and
-    ``data_root='/'`` allows any file. Arguments are those of
+    mmpretrain joins every name in the list to ``data_prefix``, so an absolute
+    path or one with ``..`` can reach any file of the machine. This class
+    rejects them. It accepts absolute paths below ``data_root``;
+    ``data_root='/'`` allows any file. It takes the arguments of
     ``mmpretrain.CustomDataset``.
 
     Raises:
-        AnnotationError: When loaded: the list names a file elsewhere.
+        AnnotationError: On loading: the list names a file outside.
     """
 
     # See check_listed_paths.
     names_checked = True
 
     def load_data_list(self) -> list[dict]:
-        """Entries of all images."""
+        """Return the entries of all images."""
         entries = super().load_data_list()
         check_listed_paths(self, entries)
         return entries

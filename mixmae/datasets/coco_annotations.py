@@ -1,4 +1,4 @@
-"""Annotation files in COCO's format: what in them cannot be true."""
+"""Validation of annotation files in COCO format."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mixmae.datasets.instance_faults import (
 from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
 
-# No picture that Pillow opens is as wide; larger ones are typing errors.
+# Pillow opens no image this wide; larger values are typing errors.
 LARGEST_SIDE = 1_000_000
 LISTS = ('images', 'annotations', 'categories')
 
@@ -23,9 +23,9 @@ class Fault(NamedTuple):
     """A fault in an annotation file.
 
     Attributes:
-        kind: a few words that faults of one cause have in common.
-        entry: which entry of the file.
-        text: what is wrong with it.
+        kind: Short label shared by faults of the same cause.
+        entry: The faulty entry of the file.
+        text: Description of the fault.
     """
 
     kind: str
@@ -34,11 +34,11 @@ class Fault(NamedTuple):
 
 
 def read_coco(path: str | Path) -> dict:
-    """The content of an annotation file.
+    """Return the content of an annotation file.
 
     Raises:
-        ValueError: it is missing, no JSON (cut off, perhaps), or without
-            the three lists that make a COCO file.
+        ValueError: The file is missing, is not JSON (for example
+            truncated), or lacks one of the three lists of a COCO file.
     """
     try:
         with open(path, encoding='utf-8', opener=regular_file) as file:
@@ -65,10 +65,10 @@ def read_coco(path: str | Path) -> dict:
 
 
 def coco_faults(content: dict) -> Iterator[Fault]:
-    """Every fault in the content of an annotation file.
+    """Yield every fault in the content of an annotation file.
 
-    No file is opened. Objects less than a pixel wide or high are no fault:
-    COCO itself has some, and mmdet leaves them out.
+    Opens no files. Objects less than a pixel wide or high are not faults:
+    COCO itself contains some, and mmdet skips them.
     """
     yield from _repeated(content['categories'], 'category', 'id')
     yield from _repeated(content['categories'], 'category', 'name')
@@ -92,7 +92,7 @@ def coco_faults(content: dict) -> Iterator[Fault]:
 
 
 def tiny_boxes(content: dict) -> int:
-    """How many objects are less than a pixel wide or high."""
+    """Return the number of objects less than a pixel wide or high."""
     return sum(
         0 <= min(box[2:]) < 1
         for box in (entry.get('bbox') for entry in content['annotations'])
@@ -103,7 +103,7 @@ def tiny_boxes(content: dict) -> int:
 
 
 def left_out_polygons(content: dict) -> int:
-    """How many polygons have fewer than three points."""
+    """Return the number of polygons with fewer than three points."""
     return sum(
         ill_polygons(entry.get('segmentation'))
         for entry in content['annotations']
@@ -125,7 +125,7 @@ def _name(kind: str, entry: dict, index: int) -> str:
 
 
 def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
-    """Entries whose ``key`` is missing, or is that of an earlier one."""
+    """Yield a fault per entry whose ``key`` is missing or repeated."""
     first: dict[int | str, int] = {}
     for index, entry in enumerate(entries):
         value, name = entry.get(key), _name(kind, entry, index)
@@ -137,7 +137,7 @@ def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
                 text = f'{key} {value!r} is that of {kind} [{earlier}], too'
                 yield Fault(f'{kind} {key} used twice', name, text)
         elif key != 'file_name':
-            # Bad file names are reported with their other faults.
+            # Invalid file names are reported with their other faults.
             text = f'{key} is {value!r}, not a number or a text'
             yield Fault(f'bad {key}', name, text)
 
@@ -181,7 +181,7 @@ def _annotation_faults(
     if fault is not None:
         yield Fault('bad box', name, fault)
     mask = annotation.get('segmentation')
-    # Objects without a mask are allowed: there are sets of boxes only.
+    # Objects without a mask are allowed: some datasets have only boxes.
     fault = None if mask in (None, [], {}) else mask_fault(mask, width, height)
     if fault is not None:
         yield Fault('bad mask', name, fault)
@@ -195,7 +195,7 @@ def _span(categories: set) -> str:
 
 
 def _coco_box_fault(box: Any, width: int, height: int) -> str | None:
-    """``box_fault`` of [x, y, width, height], which may be tiny."""
+    """Return the ``box_fault`` of [x, y, width, height]; tiny is allowed."""
     if not isinstance(box, list) or len(box) != 4:
         return box_fault(box, width, height)
     if not all(isinstance(value, (int, float)) for value in box):

@@ -1,4 +1,4 @@
-"""Lets data sets of other libraries bear broken images."""
+"""Fallback samples for corrupt images in datasets of other libraries."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from mixmae.datasets.transforms.load_image import LoadImage
 
 
 class FallbackPipeline:
-    """Calls a pipeline, for another sample where the image is broken.
+    """Pipeline that uses a fallback sample where the image is corrupt.
 
-    Takes the place of ``dataset.pipeline`` of MMEngine's ``BaseDataset`` and
-    its children, mmpretrain's among them. A stand-in brings its own label.
+    Replaces ``dataset.pipeline`` of MMEngine's ``BaseDataset`` and its
+    subclasses, including mmpretrain's. A fallback sample has its own label.
 
     Args:
-        dataset: the data set, which is asked for stand-ins.
-        broken: what is known of its files.
+        dataset: Dataset that provides the fallback samples.
+        broken: Record of its corrupt files.
     """
 
     def __init__(self, dataset: Any, broken: CorruptFiles) -> None:
@@ -25,11 +25,11 @@ class FallbackPipeline:
 
     @property
     def transforms(self) -> Sequence:
-        """Those of the pipeline."""
+        """Transforms of the wrapped pipeline."""
         return self.pipeline.transforms
 
     def __call__(self, results: dict) -> dict | None:
-        """What the pipeline makes of ``results``, or of the stand-in."""
+        """Apply the pipeline to ``results`` or to its fallback sample."""
         asked = results['sample_idx']
 
         def prepare(index: int) -> dict | None:
@@ -41,14 +41,15 @@ class FallbackPipeline:
 
 
 def image_sets(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The data sets below wrappers that load images by ``LoadImage``.
+    """Yield the datasets below wrappers that load images by ``LoadImage``.
 
     Args:
-        dataset: a data set or a wrapper of some (concatenated, repeated).
-        name: of it; parts of a concatenation are name.0, name.1 and so on.
+        dataset: A dataset, or a wrapper (concatenated, repeated).
+        name: Name of the dataset; parts of a concatenation are called
+            name.0, name.1 and so on.
 
     Yields:
-        Names and data sets.
+        Names and datasets.
     """
     parts = getattr(dataset, 'datasets', None)
     inner = getattr(dataset, 'dataset', None)
@@ -62,7 +63,7 @@ def image_sets(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def loader_of(dataset: Any) -> LoadImage | None:
-    """The transform by which a data set loads its images, if it is ours."""
+    """Return the image loader of a dataset if it is a ``LoadImage``."""
     pipeline = getattr(dataset, 'pipeline', None)
     if not hasattr(dataset, 'get_data_info'):
         return None
@@ -71,12 +72,12 @@ def loader_of(dataset: Any) -> LoadImage | None:
 
 
 def bear_broken(dataset: Any, max_share: float) -> CorruptFiles:
-    """Lets a data set bear broken files, if it does not yet.
+    """Make a dataset tolerate corrupt files, if it does not already.
 
     Args:
-        dataset: one of ``image_sets``.
-        max_share: see ``CorruptFiles``; a data set that bears them by itself
-            has its own.
+        dataset: One of ``image_sets``.
+        max_share: See ``CorruptFiles``; a dataset that already tolerates
+            corrupt files keeps its own share.
     """
     known = getattr(dataset, 'broken', None)
     if isinstance(known, CorruptFiles):

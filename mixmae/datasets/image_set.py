@@ -1,4 +1,4 @@
-"""What data sets of images that bear broken ones have in common."""
+"""Base class of image datasets that tolerate corrupt images."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from mixmae.registry import TRANSFORMS
 
 
 class ImageSet(BaseDataset):
-    """Images of which some may be broken.
+    """Image dataset that tolerates corrupt images.
 
-    An image that cannot be used (reading it or the pipeline raises
-    ``CorruptImageError``) is named in the log and counted once; from then on
-    another one, always the same, takes its place. ``CorruptFiles`` says which,
-    and when it is too many of them; ``CorruptFilesHook`` lists them in the
-    work folder.
+    An image is corrupt if reading it or the pipeline raises
+    ``CorruptImageError``. It is logged and counted once; from then on a fixed
+    fallback sample replaces it. ``CorruptFiles`` chooses the fallback sample
+    and raises if too many files are corrupt; ``CorruptFilesHook`` lists them
+    in the work folder.
 
-    A child says by ``load_data_list`` what there is, one dict with
-    ``img_path`` per image; if that is no path of a file, ``read_sample`` adds
-    ``img_bytes``.
+    Subclasses implement ``load_data_list``, which returns one dict with
+    ``img_path`` per image. If that is not the path of a file, ``read_sample``
+    adds ``img_bytes``.
 
     Args:
-        pipeline: configs of transforms, or transforms.
-        max_broken_share: of all images, 0 to 1; see ``CorruptFiles``.
-        exclude: a list, or some, of images to leave out, as verify_images.py
-            and earlier runs write them. The others keep their order. A run is
-            resumed with the lists that it began with.
-        others: of MMEngine's ``BaseDataset``.
+        pipeline: Configs of transforms, or transforms.
+        max_broken_share: Largest share of corrupt images, 0 to 1; see
+            ``CorruptFiles``.
+        exclude: One or several lists of images to leave out, as written by
+            verify_images.py and earlier runs. The other images keep their
+            order. A run is resumed with the lists that it started with.
+        others: Arguments of MMEngine's ``BaseDataset``.
 
     Raises:
-        ValueError: the pipeline draws flips that nobody would do.
+        ValueError: The pipeline draws flips that no later step applies.
     """
 
     def __init__(
@@ -51,49 +52,49 @@ class ImageSet(BaseDataset):
         self.max_broken_share = max_broken_share
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
         self.broken = CorruptFiles(0, max_broken_share)
-        # By our registry, so that 'LoadImage' is found in any scope.
+        # From our registry, so that 'LoadImage' is found in any scope.
         steps = [_build(one) for one in pipeline]
         _check_flips(steps)
         super().__init__(pipeline=steps, **others)
 
     def full_init(self) -> None:
-        """Lists the images, once."""
+        """List the images, once."""
         if self._fully_initialized:
             return
         super().full_init()
         self._forget()
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
-        """Keeps these images only; forgets which were broken."""
+        """Keep only these images; forget which ones were corrupt."""
         super().get_subset_(indices)
         self._forget()
 
     def get_subset(self, indices: Sequence[int] | int) -> BaseDataset:
-        """A data set of these images; counts its broken ones anew."""
+        """Return a subset, with a new count of corrupt images."""
         subset = super().get_subset(indices)
         subset._forget()
         return subset
 
     def broken_files(self) -> list[str]:
-        """Paths found broken so far, by all workers of this process."""
+        """Paths found corrupt so far by all workers of this process."""
         return [self.get_data_info(i)['img_path'] for i in self.broken.found()]
 
     def read_sample(self, index: int) -> dict[str, Any]:
-        """What the pipeline is given for an image.
+        """Return the pipeline's input for an image.
 
         Raises:
-            CorruptImageError: it cannot be read.
+            CorruptImageError: The image cannot be read.
         """
         return self.get_data_info(index)
 
     def prepare_data(self, idx: int) -> Any:
-        """What the pipeline makes of an image."""
+        """Return an image after the pipeline."""
         return self.pipeline(self.read_sample(idx))
 
     def __getitem__(self, idx: int) -> dict:
-        """Image ``idx`` after the pipeline, or its stand-in.
+        """Return image ``idx`` after the pipeline, or its fallback sample.
 
-        ``img_path`` and ``sample_idx`` are those of the image delivered.
+        ``img_path`` and ``sample_idx`` are those of the returned image.
         """
         if not self._fully_initialized:
             self.full_init()
@@ -103,11 +104,11 @@ class ImageSet(BaseDataset):
         return self.broken.deliver(idx, self._prepare)
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict]:
-        """The same of several, in less time: torch's loaders ask for batches.
+        """Return several samples in less time; torch's loaders fetch batches.
 
-        If the pipeline allows it (see ``BatchedPipeline``), images are taken
-        through it together; those that are broken, and what is out of
-        the ordinary, one by one. So are all where a child has its own
+        If the pipeline allows it (see ``BatchedPipeline``), images pass
+        through it together. Corrupt images and special cases are processed
+        one by one, as are all images of a subclass that overrides
         ``__getitem__`` or ``prepare_data``.
         """
         if not self._fully_initialized:
@@ -127,7 +128,7 @@ class ImageSet(BaseDataset):
         ]
 
     def _read_sound(self, index: int) -> dict[str, Any] | None:
-        """``read_sample`` of what is not known to be broken, else None."""
+        """Return ``read_sample``, or None for a known corrupt image."""
         if not 0 <= index < self.broken.count or self.broken.knows(index):
             return None
         return self.read_sample(index)
@@ -146,14 +147,14 @@ class ImageSet(BaseDataset):
         self.broken = CorruptFiles(len(self), self.max_broken_share)
 
     def _kept(self, paths: Iterable[str], folder: str) -> list[int]:
-        """Indices of the paths that ``exclude`` does not name.
+        """Return the indices of the paths that ``exclude`` does not name.
 
         Args:
-            paths: of all images.
-            folder: what relative paths in the lists are relative to.
+            paths: Paths of all images.
+            folder: Base folder of relative paths in the lists.
 
         Raises:
-            ValueError: nothing is left.
+            ValueError: No image is left.
         """
         listed = {
             os.path.abspath(os.path.join(folder, entry.path))

@@ -1,4 +1,4 @@
-"""What can be wrong with the box and the mask of an annotated object."""
+"""Validation of the box and the mask of an annotated object."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy import ndarray
 
-# Coordinates are rounded, here and there to beyond the border; COCO's own
-# boxes leave the picture by less than a pixel.
+# Coordinates are rounded, sometimes to beyond the image; COCO's own boxes
+# exceed the image by less than a pixel.
 TOLERANCE = 1.0
 
 
@@ -18,13 +18,16 @@ def box_fault(
     height: float,
     tolerance: float = TOLERANCE,
 ) -> str | None:
-    """What is wrong with a box (x1, y1, x2, y2) in pixels, None if nothing.
+    """Describe the fault of a box (x1, y1, x2, y2) in pixels, if any.
 
     Args:
-        box: the corners; they need not be inside by more than ``tolerance``.
-        width: of the image in pixels.
-        height: of the image in pixels.
-        tolerance: how far outside a box may reach, in pixels.
+        box: Corners; they may lie outside the image by up to ``tolerance``.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+        tolerance: Largest allowed distance outside the image, in pixels.
+
+    Returns:
+        None for a valid box.
     """
     if not isinstance(box, (list, tuple, ndarray)) or len(box) != 4:
         return f'box {box!r} is no list of four numbers'
@@ -50,17 +53,20 @@ def box_fault(
 
 
 def mask_fault(mask: Any, width: int, height: int) -> str | None:
-    """What is wrong with a mask in COCO's form, None if nothing.
+    """Describe the fault of a mask in COCO format, if any.
 
-    Polygons that mmdet would leave out (an odd number of coordinates, fewer
-    than three points) are a fault only if none is left without them.
+    Polygons that mmdet would skip (an odd number of coordinates, or fewer
+    than three points) are a fault only if no valid polygon is left.
 
     Args:
-        mask: polygons ``[[x, y, x, y, ...], ...]`` in pixels, run lengths
+        mask: Polygons ``[[x, y, x, y, ...], ...]`` in pixels, run lengths
             ``{'size': [height, width], 'counts': ...}``, or an array
             (height, width).
-        width: of the image in pixels.
-        height: of the image in pixels.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    Returns:
+        None for a valid mask.
     """
     if isinstance(mask, dict):
         return _runs_fault(mask, width, height)
@@ -82,7 +88,7 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
         )
     for polygon in mask:
         try:
-            # One number that is not finite makes the sum so.
+            # The sum is not finite if any coordinate is not.
             finite = math.isfinite(sum(polygon))
         except TypeError:
             return 'mask has a polygon with something else than numbers'
@@ -94,7 +100,7 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
 
 
 def ill_polygons(mask: Any) -> int:
-    """How many polygons of a mask are none: mmdet leaves them out."""
+    """Return the number of invalid polygons of a mask; mmdet skips them."""
     if not isinstance(mask, (list, tuple)):
         return 0
     return sum(
@@ -106,7 +112,7 @@ def ill_polygons(mask: Any) -> int:
 
 
 def _number(value: object) -> float:
-    """A number as float; TypeError for anything else, text included."""
+    """Return a number as float; TypeError for anything else, also text."""
     if not isinstance(value, Real):
         raise TypeError(f'{value!r} is no number')
     try:

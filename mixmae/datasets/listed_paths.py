@@ -1,7 +1,7 @@
-"""Paths in the entries of data sets, as their lists and annotations name them.
+"""Paths in the entries of datasets, as named by lists and annotation files.
 
-Data sets of OpenMMLab's libraries join such names to their folders as they
-are. Here the result is looked at.
+Datasets of OpenMMLab's libraries join such names to their folders without
+checks. This module checks the resulting paths.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from mixmae.fileio.regular_file import kind_of
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
 PATH_KEYS = ('path', 'paths')
-# Attribute of data sets that check the names that they read.
+# Attribute of datasets that check names while reading them.
 CHECKED = 'names_checked'
 
 
 def leaf_sets(dataset: Any) -> Iterator[Any]:
-    """Data sets below wrappers (concatenated, repeated, balanced)."""
+    """Yield the datasets below wrappers (concatenated, repeated, balanced)."""
     parts = getattr(dataset, 'datasets', None)
     inner = getattr(dataset, 'dataset', None)
     if isinstance(parts, (list, tuple)):
@@ -38,31 +38,31 @@ def leaf_sets(dataset: Any) -> Iterator[Any]:
 def check_listed_paths(
     dataset: Any, entries: Iterable[dict] | None = None
 ) -> int:
-    """Check the paths of a data set that a list or an annotation file names.
+    """Check the paths in a dataset that a list or annotation file names.
 
-    They must lie below its ``data_root`` or one of its ``data_prefix``, by
-    names alone (see ``path_below``), and must not be named pipes, devices and
-    the like. Data sets without an ``ann_file`` list their folders themselves.
+    The paths must lie below ``data_root`` or one of ``data_prefix`` by name
+    (see ``path_below``), and must not be special files such as named pipes
+    and devices. Datasets without an ``ann_file`` list their folders
+    themselves.
 
     Args:
-        dataset: A child of MMEngine's ``BaseDataset``.
-        entries: What its ``load_data_list`` has found; those that it holds if
-            None.
+        dataset: Subclass of MMEngine's ``BaseDataset``.
+        entries: Result of its ``load_data_list``; its loaded entries if None.
 
     Returns:
-        The number of paths.
+        Number of paths.
 
     Raises:
-        AnnotationError: A path leads out of the folders, or to something else
-            than a file.
+        AnnotationError: A path is outside of the folders, or is not a regular
+            file.
     """
     ann_file = getattr(dataset, 'ann_file', '')
     held = entries is None
-    # Ours look at each name as they read it.
+    # Our datasets check each name while reading it.
     own = isinstance(dataset, ImageSet) or getattr(dataset, CHECKED, False)
     if not ann_file or (held and own):
         return 0
-    # Our transforms open regular files only, others wait for a pipe.
+    # Our transforms open regular files only; others block on a named pipe.
     opened = held and loader_of(dataset) is None
     existing = ExistingFiles() if opened else None
     prefixes = getattr(dataset, 'data_prefix', None) or {}
@@ -79,7 +79,7 @@ def check_listed_paths(
 
 
 def _entries(dataset: Any) -> Iterator[dict]:
-    # get_data_info copies what is not serialised.
+    # get_data_info copies entries that are not serialised.
     if not getattr(dataset, 'serialize_data', True):
         yield from dataset.data_list
         return
@@ -97,12 +97,12 @@ def _paths(entry: dict) -> Iterator[str]:
 
 
 def _fault(path: str, roots: Sequence[str]) -> str | None:
-    """Why a path is below none of some folders, None if it is."""
+    """Describe why a path is below none of the folders; None if it is."""
     fault = (
         f'file name {path!r} is outside of {", ".join(roots)}; name files '
         f'below data_root'
     )
-    # The innermost one is what the name was joined to.
+    # The innermost folder is the one that the name was joined to.
     for root in sorted(roots, key=len, reverse=True):
         above = root.rstrip('/') + '/' if root else ''
         inside = path.startswith(above)
@@ -119,12 +119,12 @@ def _fault(path: str, roots: Sequence[str]) -> str | None:
 
 
 def _special(path: str, existing: ExistingFiles | None) -> str | None:
-    """What a path is instead of a file, None of files and missing ones."""
+    """Return the type of a special file; None for regular or missing."""
     if existing is None or '://' in path or path in existing:
         return None
     try:
         kind = kind_of(os.stat(path).st_mode)
-    # Whoever opens it says so.
+    # The code that opens the file reports it.
     except OSError:
         return None
     return f'{path} is a {kind}, not a regular file' if kind else None

@@ -15,39 +15,41 @@ from mixmae.registry import DATASETS
 
 @DATASETS.register_module()
 class LmdbImages(ImageSet):
-    """Images that an LMDB holds under a key each, as encoded files.
+    """Encoded image files that are the values of an LMDB.
 
-    That is how MMEngine's LMDB backend and many scripts write them: the key
+    This is the format of MMEngine's LMDB backend and of many scripts: the key
     is a name, the value a JPEG (or another format that ``LoadImage`` reads).
-    ``img_path`` is the name of the database, a slash, and the key; the
-    encoded image is in ``img_bytes``, which ``LoadImage`` takes. Images that
-    cannot be used are borne, see ``ImageSet``.
+    ``img_path`` is the name of the database, a slash, and the key;
+    ``img_bytes`` is the encoded image, which ``LoadImage`` decodes. Corrupt
+    images are tolerated, see ``ImageSet``.
 
-    It needs ``pip install lmdb``. To pack images anew, take pack.py: its
-    shards have sums, and ordinary tools read them.
+    Requires ``pip install lmdb``. To pack images from scratch, use pack.py:
+    its shards have checksums, and ordinary tools read them.
 
     Args:
-        data_root: the database: a folder with ``data.mdb``, or a file.
-        ann_file: a text file that names the keys to use, in its order, one a
-            line, or one and a label, as in ``cat/01 3``. If labels are not
-            asked for, a line is taken whole if that is a key, else a number
-            at its end is left out. Without a list all keys are used, in the
-            order of the database, but for such as ``__len__`` and
-            ``__keys__``, by which scripts note what is in it.
-        pipeline: configs of transforms; the one that loads must be
+        data_root: The database: a folder with ``data.mdb``, or a file.
+        ann_file: A text file with the keys to use, in order, one per line,
+            optionally followed by a label, as in ``cat/01 3``. Without
+            ``with_label``, a line that is a key is used as it is; otherwise a
+            number at its end is ignored. Without a file all keys are used, in
+            the order of the database, except for metadata keys such as
+            ``__len__`` and ``__keys__``.
+        pipeline: Configs of transforms; the loading transform must be
             ``LoadImage`` or another of this package.
-        with_label: whether ``gt_label``, from ``ann_file``, is given.
-        max_broken_share: of all images, 0 to 1; see ``CorruptFiles``.
-        exclude: a list, or some, of images to leave out, such as a run's
-            bad_files.txt.
-        metainfo, indices, serialize_data, test_mode, lazy_init: as in
+        with_label: Whether to return ``gt_label``, from ``ann_file``.
+        max_broken_share: Largest share of corrupt images, 0 to 1; see
+            ``CorruptFiles``.
+        exclude: One or several lists of images to leave out, such as
+            bad_files.txt of a run.
+        metainfo, indices, serialize_data, test_mode, lazy_init: As in
             MMEngine's ``BaseDataset``.
 
     Raises:
-        FileNotFoundError: there is no database or list.
-        ValueError: the package ``lmdb`` is not installed; it is no LMDB, or
-            an empty one; a key is no name of a file below a folder, see
-            ``path_fault``; labels are asked for and the list has none.
+        FileNotFoundError: The database or the list does not exist.
+        ValueError: The package ``lmdb`` is not installed, the file is not an
+            LMDB or is empty, a key is not the name of a file below a folder
+            (see ``path_fault``), or labels are requested and the list has
+            none.
     """
 
     METAINFO = {'dataset_type': 'lmdb_images'}
@@ -86,7 +88,7 @@ class LmdbImages(ImageSet):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Keys and, if asked for, labels."""
+        """Return keys and, if requested, labels."""
         labels: list[int] | None = None
         if self.ann_file:
             keys, labels = read_key_list(self.ann_file, self.with_label)
@@ -107,7 +109,7 @@ class LmdbImages(ImageSet):
         return [infos[index] for index in kept]
 
     def read_sample(self, index: int) -> dict[str, Any]:
-        """What the pipeline is given for an image: its bytes among it."""
+        """Return the pipeline's input for an image, including its bytes."""
         info = self.get_data_info(index)
         data = self._reader.read(info.pop('lmdb_key'))
         if data is None:
@@ -117,11 +119,11 @@ class LmdbImages(ImageSet):
         return info | dict(img_bytes=data)
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """The class of an image, for wrappers that balance classes."""
+        """Return the class of an image, for class-balancing wrappers."""
         return [self.get_data_info(idx)['gt_label']]
 
     def _path(self, key: bytes) -> str:
-        """A key as a path, for messages and lists; no file has it."""
+        """Return a key as a path for messages and lists; not a real file."""
         name = key.decode('utf-8', 'surrogateescape')
         fault = path_fault(name)
         if fault is not None:

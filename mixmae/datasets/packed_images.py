@@ -1,4 +1,4 @@
-"""A data set of images that lie in tar files."""
+"""Dataset of images in tar files."""
 
 from __future__ import annotations
 
@@ -26,39 +26,40 @@ from mixmae.registry import DATASETS
 class PackedImages(ImageSet):
     """Images in shards of ``tools/dataset_converters/pack.py``, or any tars.
 
-    Every image is read by itself, at its place, so that shuffling, exact
-    resume and stand-ins are those of a folder of files; of the same files in
-    the same order (nothing shrunk) a run sees exactly the same. ``img_path``
-    is the name of the shard, a slash, and the name in it; the encoded image is
-    in ``img_bytes``, which ``LoadImage`` takes.
+    Each image is read by its offset, so shuffling, exact resume and fallback
+    samples work as for a folder of files. With the same files in the same
+    order (not shrunk), a run sees identical samples. ``img_path`` is the name
+    of the shard, a slash, and the name inside the shard; ``img_bytes`` is the
+    encoded image, which ``LoadImage`` decodes.
 
-    Images that cannot be used are borne, see ``ImageSet``: those of a missing
-    shard, beyond the end of a truncated one, or with another CRC-32 than was
-    packed (``wrong sum``), among others. It is compared whenever an image is
-    read.
+    Corrupt images are tolerated, see ``ImageSet``. They include images of a
+    missing shard, images beyond the end of a truncated shard, and images
+    whose CRC-32 differs from the packed one (``wrong sum``). The CRC-32 is
+    compared on every read.
 
     Args:
-        data_root: a folder that pack.py has made; or one with tar files of
-            any making (WebDataset's, with labels in ``.cls`` files, or plain
-            ones), at any depth; or a tar file. See ``list_tars`` for where
-            the places of the images in the latter are kept.
-        data_prefix: a folder below ``data_root`` to use instead of it.
-        pipeline: configs of transforms; the one that loads must be
+        data_root: A folder written by pack.py; or one with tar files from any
+            source (WebDataset's, with labels in ``.cls`` files, or plain
+            ones), at any depth; or a tar file. For tars from other sources,
+            ``list_tars`` describes where the listing is cached.
+        data_prefix: A folder below ``data_root`` to use instead of it.
+        pipeline: Configs of transforms; the loading transform must be
             ``LoadImage`` or another of this package.
-        with_label: whether ``gt_label`` is given, for fine-tuning and the
-            like. The classes of class folders are in ``metainfo``.
-        check_sums: whether the CRC-32 of images is compared.
-        max_broken_share: of all images, 0 to 1; see ``CorruptFiles``.
-        exclude: a list, or some, of images to leave out: a run's
-            bad_files.txt, or what verify_images.py writes of this folder.
-        metainfo, indices, test_mode, lazy_init: as in MMEngine's
+        with_label: Whether to return ``gt_label``, for example for
+            fine-tuning. The classes of class folders are in ``metainfo``.
+        check_sums: Whether to compare the CRC-32 of images.
+        max_broken_share: Largest share of corrupt images, 0 to 1; see
+            ``CorruptFiles``.
+        exclude: One or several lists of images to leave out: bad_files.txt of
+            a run, or the list of verify_images.py for this folder.
+        metainfo, indices, test_mode, lazy_init: As in MMEngine's
             ``BaseDataset``.
 
     Raises:
-        FileNotFoundError: there is nothing at ``data_root``.
-        ValueError: the index is damaged, or packing was not completed; there
-            are no tars or no images in them; labels are asked for and some
-            have none.
+        FileNotFoundError: ``data_root`` does not exist.
+        ValueError: The index is damaged, packing was not completed, there are
+            no tars or no images in them, or ``with_label`` is set and some
+            images have no label.
     """
 
     METAINFO = {'dataset_type': 'packed_images'}
@@ -93,14 +94,14 @@ class PackedImages(ImageSet):
             data_root=os.path.expanduser(data_root),
             data_prefix={'img_path': data_prefix},
             indices=indices,
-            # A SampleList is compact as it is.
+            # A SampleList is already compact.
             serialize_data=False,
             test_mode=test_mode,
             lazy_init=lazy_init,
         )
 
     def load_data_list(self) -> SampleList:
-        """All samples but for those excluded."""
+        """Return all samples except the excluded ones."""
         place = self.data_prefix['img_path'].rstrip('/') or '/'
         if not os.path.exists(place):
             raise FileNotFoundError(
@@ -126,22 +127,22 @@ class PackedImages(ImageSet):
         return samples.take(self._kept(paths, folder))
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Name, number and label of an image, without its bytes."""
+        """Return name, index and label of an image, without its bytes."""
         if not self._fully_initialized:
             self.full_init()
-        # Made anew each time: MMEngine's deep copy is not needed.
+        # Created on each call, so MMEngine's deep copy is not needed.
         number = idx if idx >= 0 else len(self) + idx
         return self.data_list[idx] | dict(sample_idx=number)
 
     def read_sample(self, index: int) -> dict[str, Any]:
-        """What the pipeline is given for an image: its bytes among it."""
+        """Return the pipeline's input for an image, including its bytes."""
         info = self.get_data_info(index)
         assert self._reader is not None
         sample = self.data_list.sample(int(index))
         return info | dict(img_bytes=self._reader.read(sample))
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """The class of an image, for wrappers that balance classes."""
+        """Return the class of an image, for class-balancing wrappers."""
         return [self.get_data_info(idx)['gt_label']]
 
     def _get_unserialized_subset(
@@ -154,7 +155,7 @@ class PackedImages(ImageSet):
 
 
 def table_of(place: str) -> tuple[SampleTable, str | None]:
-    """The samples of a folder or tar, and the file that says so."""
+    """Return the samples of a folder or tar, and the file of the index."""
     index = os.path.join(place, INDEX)
     if os.path.isfile(index):
         return read_table(index), index
@@ -167,7 +168,7 @@ def table_of(place: str) -> tuple[SampleTable, str | None]:
 
 
 def _compare_sizes(folder: str, table: SampleTable) -> None:
-    """Warns at the start of shards that will be missed later."""
+    """Warn at startup about missing or truncated shards."""
     odd = []
     for shard in table.shards:
         try:

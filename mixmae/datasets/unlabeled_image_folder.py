@@ -1,4 +1,4 @@
-"""A data set of nothing but images."""
+"""Image dataset without labels."""
 
 import logging
 import os
@@ -23,40 +23,41 @@ __all__ = ['TooManyCorruptFilesError', 'UnlabeledImageFolder']
 class UnlabeledImageFolder(ImageSet):
     """Images below a folder, or in a list, without labels.
 
-    Files that cannot be used are borne, see ``ImageSet``.
+    Corrupt files are tolerated, see ``ImageSet``.
 
-    The listing of a folder is kept beside it, in ``.NAME.mixmae_listing.json``
-    (see ``list_folder`` for when it is trusted), or in ``~/.cache/mixmae``
-    where nothing can be written there. What is left out, by its suffix or
-    because it is no regular file, is counted in the log.
+    The listing of a folder is cached beside it, in
+    ``.NAME.mixmae_listing.json`` (see ``list_folder`` for when it is valid),
+    or in ``~/.cache/mixmae`` if that location is not writable. Files skipped
+    because of their suffix or because they are not regular files are counted
+    in the log.
 
     Args:
-        data_root: the folder; or, with ``ann_file``, what the paths in it
-            are relative to.
-        ann_file: a text file with one path per line, taken in its order;
-            empty lines and lines that start with # are skipped. Paths are
-            relative to ``data_root`` (without one, to the folder of
-            ``ann_file``), or absolute, and stay below it;
-            ``data_root='/'`` allows any file. No suffix is asked for.
-        data_prefix: a folder below ``data_root`` to use instead of it.
-        pipeline: configs of transforms; the first must be ``LoadImage`` for
-            broken files to be skipped.
-        suffixes: of images, with or without capitals.
-        max_broken_share: of all files, 0 to 1; see ``CorruptFiles``.
-        exclude: a list, or some, of files to leave out, as verify_images.py
-            and earlier runs write them: paths are relative to the folder
-            (see ``data_root``), or absolute. The others keep their order. A
-            run is resumed with the lists that it began with.
-        listing_cache: a file to keep the listing in; None for the one beside
-            the folder; False for none.
-        metainfo, indices, serialize_data, test_mode, lazy_init: as in
+        data_root: The folder; with ``ann_file``, the base folder of its paths.
+        ann_file: A text file with one path per line, in the order of the
+            dataset; empty lines and lines that start with # are skipped.
+            Paths are relative to ``data_root`` (without one, to the folder of
+            ``ann_file``), or absolute, and must stay below it;
+            ``data_root='/'`` allows any file. Any suffix is accepted.
+        data_prefix: A folder below ``data_root`` to use instead of it.
+        pipeline: Configs of transforms; the first must be ``LoadImage`` for
+            corrupt files to be skipped.
+        suffixes: Suffixes of images, case-insensitive.
+        max_broken_share: Largest share of corrupt files, 0 to 1; see
+            ``CorruptFiles``.
+        exclude: One or several lists of files to leave out, as written by
+            verify_images.py and earlier runs: paths are relative to the
+            folder (see ``data_root``), or absolute. The other files keep
+            their order. A run is resumed with the lists that it started with.
+        listing_cache: File of the cached listing; None for the default beside
+            the folder; False for no cache.
+        metainfo, indices, serialize_data, test_mode, lazy_init: As in
             MMEngine's ``BaseDataset``.
 
     Raises:
-        FileNotFoundError: the folder or a list does not exist.
-        ValueError: no image was found, a list names a file outside of
-            ``data_root``, a folder cannot be looked into, or an argument is
-            out of range.
+        FileNotFoundError: The folder or a list does not exist.
+        ValueError: No image was found, a list names a file outside of
+            ``data_root``, a folder cannot be listed, or an argument is out of
+            range.
     """
 
     METAINFO = {'dataset_type': 'unlabeled_image_folder'}
@@ -104,7 +105,7 @@ class UnlabeledImageFolder(ImageSet):
         )
 
     def load_data_list(self) -> list[dict]:
-        """One ``dict(img_path=...)`` per image."""
+        """Return one ``dict(img_path=...)`` per image."""
         folder = self._folder()
         if self.ann_file:
             paths = read_path_list(self.ann_file, folder)
@@ -116,13 +117,13 @@ class UnlabeledImageFolder(ImageSet):
         return [{'img_path': path} for path in paths]
 
     def _folder(self) -> str | None:
-        """What paths are relative to; None if there is no data_root."""
+        """Return the base folder of relative paths; None without data_root."""
         if not self._has_folder:
             return None
         return self.data_prefix['img_path'].rstrip('/') or '/'
 
     def _list_folder(self, folder: str | None) -> list[str]:
-        # Without ann_file there is a data_root.
+        # Without ann_file there is always a data_root.
         folder = folder or ''
         if os.path.isfile(folder):
             raise ValueError(

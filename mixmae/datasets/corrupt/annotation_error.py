@@ -1,7 +1,7 @@
-"""The error of an annotation that cannot be true."""
+"""Error of an invalid annotation."""
 
 from mixmae.datasets.corrupt.data_error import DataError
 
 
 class AnnotationError(DataError):
-    """Says in one line which file and entry is bad, and how."""
+    """Invalid annotation; the message names file, entry and fault."""

@@ -1,12 +1,11 @@
-"""Lists of files that are not to be used: one line each, cause and path.
+"""Lists of files to leave out: one line each, cause and path.
 
     # cause<TAB>path
     truncated<TAB>cats/0001.jpg
 
-Paths are absolute, or relative to a folder that whoever reads the list
-knows; special characters in them are written as ``escaped_path`` says. A run
-adds a third column, the sample that the file is, for itself. A line without a
-tab is a path alone.
+Paths are absolute, or relative to a folder known to the reader of the list;
+special characters are escaped by ``escaped_path``. A run adds a third column
+for its own use: the sample of the file. A line without a tab is a path alone.
 """
 
 from collections.abc import Iterable
@@ -21,13 +20,13 @@ HEADER = '# cause\tpath\n'
 
 
 class BadFile(NamedTuple):
-    """A file, and why it is not to be used.
+    """A file to leave out, and the cause.
 
     Attributes:
-        cause: one of ``CAUSES``, or another word; '' if the list says none.
-        path: of the file.
-        sample: what it is for the run that listed it, e.g. 'train/12', the
-            sample of index 12 of the training set.
+        cause: One of ``CAUSES``, or another word; '' if the list gives none.
+        path: Path of the file.
+        sample: Sample of the file in the run that listed it, e.g.
+            'train/12', index 12 of the training set.
     """
 
     cause: str
@@ -35,16 +34,16 @@ class BadFile(NamedTuple):
     sample: str = ''
 
     def line(self) -> str:
-        """As it stands in a list."""
+        """Return the entry as a line of a list."""
         columns = [self.cause, escape(self.path), self.sample]
         return '\t'.join(columns if self.sample else columns[:2]) + '\n'
 
 
 def parse_line(line: str) -> BadFile | None:
-    """What a line of a list says; None of a comment or an empty line.
+    """Parse a line of a list; None for a comment or an empty line.
 
     Raises:
-        ValueError: the line is none of a list.
+        ValueError: The line is invalid.
     """
     line = line.rstrip('\r\n')
     if not line.strip() or line.startswith('#'):
@@ -61,14 +60,14 @@ def parse_line(line: str) -> BadFile | None:
 
 
 def read_bad_files(path: str | PathLike) -> list[BadFile]:
-    """The entries of a list, in its order.
+    """Return the entries of a list, in order.
 
     Raises:
-        FileNotFoundError: there is no such list.
-        ValueError: a line is none of a list; names it.
+        FileNotFoundError: The list does not exist.
+        ValueError: A line is invalid; the message names it.
     """
     try:
-        # Not splitlines(), which takes other characters for line breaks.
+        # Not splitlines(), which splits at other characters, too.
         with open(path, 'rb', opener=regular_file) as file:
             lines = file.read().split(b'\n')
     except FileNotFoundError:
@@ -92,12 +91,12 @@ def read_bad_files(path: str | PathLike) -> list[BadFile]:
 def write_bad_files(
     path: str | PathLike, entries: Iterable[BadFile], note: str = ''
 ) -> None:
-    """Writes a list, whole or not at all.
+    """Write a list by an atomic write.
 
     Args:
-        path: where to.
-        entries: in their order.
-        note: a comment of one line, on top.
+        path: Path of the list.
+        entries: Entries, in order.
+        note: A comment of one line at the top.
     """
     text = f'# {note}\n{HEADER}' if note else HEADER
     text += ''.join(entry.line() for entry in entries)

@@ -1,4 +1,4 @@
-"""The list of bad files that all workers of all ranks of a run write to."""
+"""List of corrupt files shared by all workers of all ranks of a run."""
 
 import logging
 import os
@@ -19,18 +19,18 @@ REGISTER = 'bad_files.txt'
 
 
 class CorruptFileRegister:
-    """``work_dir/bad_files.txt``, as one process knows it.
+    """One process's view of ``work_dir/bad_files.txt``.
 
-    A line is appended by a single write, so that lines of several processes
-    do not mix, and stays whatever happens to the run; a process learns of the
-    lines of others when it adds one itself, or is told to look. A file that
-    is listed is not listed again. (Two processes that meet the same file at
-    the same instant may both list it: the second line counts for nothing.)
+    Each line is appended by a single write, so lines of several processes do
+    not mix, and written lines survive a crash. A process reads the lines of
+    others when it adds one itself or when ``look`` is called. A listed file
+    is not listed again. (Two processes that find the same file at the same
+    instant may both list it; the second line is ignored.)
 
-    Where nothing can be written, the log says so once and the run goes on.
+    If the list is not writable, this is logged once and the run continues.
 
     Args:
-        path: of the list; need not be there.
+        path: Path of the list; it need not exist.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -41,11 +41,11 @@ class CorruptFileRegister:
         self._failed = False
 
     def entries(self) -> list[BadFile]:
-        """What is known to be listed, in its order."""
+        """Return the known entries, in order."""
         return list(self._entries.values())
 
     def samples(self, name: str) -> dict[int, str]:
-        """Index and cause of what is listed of the data set ``name``."""
+        """Return index and cause of the entries of the dataset ``name``."""
         found = {}
         for entry in self._entries.values():
             owner, _, index = entry.sample.rpartition('/')
@@ -54,14 +54,14 @@ class CorruptFileRegister:
         return found
 
     def look(self) -> None:
-        """Reads what others have added."""
+        """Read the lines that other processes have added."""
         try:
             with open(self.path, 'rb', opener=own_file) as file:
                 file.seek(self._read)
                 added = file.read()
         except OSError:
             return
-        # A line without an end was cut off, or is just being written.
+        # A line without a newline is truncated, or still being written.
         whole, line_break, rest = added.rpartition(b'\n')
         self._read += len(whole) + len(line_break)
         self._torn = bool(rest)
@@ -74,7 +74,7 @@ class CorruptFileRegister:
                 self._entries.setdefault(entry.path, entry)
 
     def add(self, entry: BadFile) -> None:
-        """Lists a file, unless it is listed."""
+        """Append a file, unless it is already listed."""
         self.look()
         if entry.path in self._entries:
             return
@@ -93,12 +93,12 @@ class CorruptFileRegister:
         self._entries.setdefault(entry.path, entry)
 
     def replace(self, entries: Iterable[BadFile]) -> None:
-        """Makes the list these entries, while nobody else writes to it.
+        """Replace the content of the list; no other process may write to it.
 
-        A list of nothing is removed.
+        A list without entries is removed.
 
         Raises:
-            OSError: it cannot be written; the old one is still there.
+            OSError: The list cannot be written; the old one is kept.
         """
         entries = list(entries)
         if entries:

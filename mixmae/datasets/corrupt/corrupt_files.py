@@ -1,4 +1,4 @@
-"""Which files of a data set are broken, and what takes their place."""
+"""Corrupt files of a dataset and their fallback samples."""
 
 import functools
 import logging
@@ -20,37 +20,37 @@ from mixmae.datasets.corrupt.corrupt_image_error import (
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.datasets.samplers.sample_index import SampleIndex
 
-# As many broken files are borne in any folder that is not tiny, so that one
-# of ten does not stop a run.
+# Lower bound on the tolerated number of corrupt files, except in tiny
+# folders, so that one of ten does not stop a run.
 FEW_BROKEN = 5
 WORDS = tuple(CAUSES)
 
 
 class TooManyCorruptFilesError(DataError):
-    """More files are broken than the data set is to bear."""
+    """More files are corrupt than the dataset tolerates."""
 
 
 class CorruptFiles:
-    """Counts the broken files of a data set and finds stand-ins for them.
+    """Count the corrupt files of a dataset and choose fallback samples.
 
-    The stand-in of a file depends on its index and on which files are broken
-    alone, so that every worker, every epoch and a resumed run choose the same
-    one; what is drawn for it depends on (seed, epoch, stand-in), see
+    The fallback sample of a file depends only on its index and on the set of
+    corrupt files, so every worker, every epoch and a resumed run choose the
+    same one; its augmentations depend on (seed, epoch, fallback sample), see
     ``SeedSample``.
 
-    What one worker of a loader finds, forked or spawned, the others know at
-    once; with a register, ranks learn of each other, too.
+    All workers of a loader, forked or spawned, share the record immediately;
+    with a register, ranks share it, too.
 
     Args:
-        count: of files in the data set.
-        max_share: of them that may be broken, 0 to 1. More than
+        count: Number of files in the dataset.
+        max_share: Largest share of corrupt files, 0 to 1. More than
 
                 max(int(max_share * count), min(5, count // 2))
 
-            stop the run; with a share of 0 none is borne.
+            stop the run; with a share of 0 none is tolerated.
 
     Raises:
-        ValueError: the share is out of range.
+        ValueError: The share is out of range.
     """
 
     def __init__(self, count: int, max_share: float) -> None:
@@ -64,20 +64,20 @@ class CorruptFiles:
         if max_share > 0:
             few = min(FEW_BROKEN, count // 2)
             self.allowed = max(int(max_share * count), few)
-        # 0 for sound, else the place of the cause in WORDS and 1.
+        # 0 for an intact file, else the index of the cause in WORDS plus 1.
         self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()
-        # The same memory. Torch would take 20 us to look at one of them.
+        # A view of the same memory: indexing the tensor would take 20 us.
         self._seen = self._flags.numpy()
         self._register: CorruptFileRegister | None = None
         self._name = ''
 
     def attach(self, register: CorruptFileRegister, name: str = '') -> None:
-        """Lists what is found from now on; before loaders start workers.
+        """Record corrupt files in a register; call it before workers start.
 
         Args:
-            register: of the run.
-            name: of the data set in it. What is listed under it counts as
-                found. Without a name, files are listed but those of other
+            register: Register of the run.
+            name: Name of the dataset in it. Entries under this name count as
+                found. Without a name, files are listed but entries of other
                 processes do not count.
         """
         self._register, self._name = register, name
@@ -87,7 +87,7 @@ class CorruptFiles:
                     self._flags[index] = _code(cause)
 
     def found(self) -> dict[int, str]:
-        """Index and cause of the files that are known to be broken."""
+        """Return index and cause of the known corrupt files."""
         indices = self._flags.nonzero().flatten().tolist()
         found = {i: WORDS[int(self._flags[i]) - 1] for i in indices}
         if self._register is not None and self._name:
@@ -95,19 +95,20 @@ class CorruptFiles:
         return dict(sorted(found.items()))
 
     def knows(self, index: int) -> bool:
-        """Whether a sample, from 0 on, is known to be broken."""
+        """Whether a sample, from 0 on, is known to be corrupt."""
         return bool(self._seen[index])
 
     def deliver(self, index: int, prepare: Callable[[int], Any]) -> Any:
-        """What ``prepare`` makes of a sample, or of its stand-in.
+        """Return ``prepare`` of a sample, or of its fallback sample.
 
         Args:
-            index: of the sample, from ``-count`` on.
-            prepare: makes something of a sample; raises
-                ``CorruptImageError`` if its file is broken.
+            index: Index of the sample, from ``-count`` on.
+            prepare: Prepares a sample; raises ``CorruptImageError`` if its
+                file is corrupt.
 
         Raises:
-            TooManyCorruptFilesError: one file too many is broken.
+            TooManyCorruptFilesError: The number of corrupt files exceeds the
+                limit.
         """
         stride = _stride(self.count)
         for step in range(self.count):
@@ -120,25 +121,25 @@ class CorruptFiles:
                 return prepare(place)
             except CorruptImageError as error:
                 broken = error
-            # Outside of the handler: an error raised here is not about a
-            # file that is missing.
+            # Outside of the handler, so that an error raised here is not
+            # reported as one of this file.
             self._note(int(place), broken)
         raise TooManyCorruptFilesError(
             f'none of the {self.count} images can be used ({self.summary()})'
         )
 
     def summary(self) -> str:
-        """Counts per cause, e.g. '2 truncated, 1 empty'."""
+        """Return counts per cause, e.g. '2 truncated, 1 empty'."""
         counts = Counter(self.found().values())
         return ', '.join(f'{n} {cause}' for cause, n in counts.most_common())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        # An array is sent as a copy; of a tensor, workers get the memory.
+        # An array is pickled as a copy; a tensor shares memory with workers.
         self._seen = self._flags.numpy()
 
     def _note(self, index: int, error: CorruptImageError) -> None:
-        # Setting one flag twice does no harm, so workers need no lock.
+        # Setting a flag twice is harmless, so workers need no lock.
         self._flags[index] = _code(error.cause)
         if self._register is not None:
             sample = f'{self._name}/{index}' if self._name else ''
@@ -164,16 +165,16 @@ class CorruptFiles:
 
 
 def _code(cause: str) -> int:
-    # A word of a list that somebody else wrote is as bad as any.
+    # An unknown cause in a list from another source counts as damage.
     return WORDS.index(cause if cause in WORDS else 'damaged') + 1
 
 
 @functools.cache
 def _stride(count: int) -> int:
-    """A step that visits all of ``count`` places, far apart.
+    """Return a step that visits all of ``count`` indices, far apart.
 
-    Broken files come in clusters; the next in line would then stand in for
-    all of them.
+    Corrupt files come in clusters; with a step of 1, one sample would
+    replace the whole cluster.
     """
     stride = max(1, int(count * 0.618))
     while gcd(stride, count) != 1:

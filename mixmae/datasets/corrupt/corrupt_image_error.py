@@ -1,11 +1,11 @@
-"""The error of an image file that cannot be used, and what may ail one."""
+"""Error of an image file that cannot be used, and its causes."""
 
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.fileio.escaped_path import escape
 
-# One word for each cause, wherever it is met: in the log of a run, in its
-# bad_files.txt, and in the report of verify_images.py. The order counts: a
-# run keeps the causes of its files as numbers.
+# One word per cause, used in the log of a run, in its bad_files.txt and in
+# the report of verify_images.py. Do not reorder: a run stores the causes of
+# its files as numbers.
 CAUSES = {
     'missing': 'there is no such file (any more), or a link leads nowhere',
     'unreadable': 'the system refuses to read it: permissions, a failing disk',
@@ -24,17 +24,17 @@ class CorruptImageError(DataError):
     """An image file that cannot be used.
 
     Args:
-        path: the file.
-        cause: one of ``CAUSES``.
-        detail: what more is known, for the message.
-        kind: for 'unsupported', what the header of the file declares.
+        path: Path of the file.
+        cause: One of ``CAUSES``.
+        detail: Further information for the message.
+        kind: For 'unsupported', the type declared by the file header.
     """
 
     def __init__(
         self, path: str, cause: str = '', detail: str = '', kind: str = ''
     ) -> None:
-        # All arguments go to the base class, so that it can be pickled. A
-        # loader's worker hands it on with one argument, its traceback.
+        # All arguments go to the base class, so that the error can be pickled.
+        # A loader's worker passes it on with one argument, its traceback.
         super().__init__(path, cause, detail, kind)
         self.kind = kind
         self.path = path
@@ -54,13 +54,13 @@ class CorruptImageError(DataError):
 def unsupported(
     path: str, what: str, advice: str, kind: str | None = None
 ) -> CorruptImageError:
-    """Error of a sound file of a kind that is not decoded.
+    """Return the error of an intact file of an unsupported kind.
 
     Args:
-        path: The file.
-        what: What it holds.
-        advice: What to do.
-        kind: ``what`` without that which differs from file to file.
+        path: Path of the file.
+        what: Content of the file.
+        advice: Suggested remedy.
+        kind: ``what`` without the parts that differ between files.
     """
     detail = f'{what}; {advice}' if advice else what
     return CorruptImageError(

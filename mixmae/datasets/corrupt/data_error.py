@@ -1,11 +1,11 @@
-"""The error of data that cannot be used."""
+"""Error of data that cannot be used."""
 
 
 class DataError(ValueError):
-    """Says in one line which file or entry is bad, and how.
+    """Invalid data; the message names file or entry and fault in one line.
 
-    A loader's worker hands an error on with its traceback as the text; of
-    that, only the line that was written here is shown.
+    A loader's worker passes an error on with its traceback as text; only the
+    line written here is shown.
     """
 
     def __str__(self) -> str:
