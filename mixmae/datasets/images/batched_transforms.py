@@ -1,4 +1,4 @@
-"""A pipeline that several samples go through together, stage by stage."""
+"""Pipeline that processes several samples together, stage by stage."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 
 Step = Callable[[dict], dict]
-# So many samples are under way at once.
+# Number of samples in flight at once.
 TOGETHER = 16
 
 
 class Stages(NamedTuple):
-    """What a transform does in each stage, if anything.
+    """Steps of a transform in each stage, if any.
 
-    Called one after the other they are the transform. ``draw`` alone may draw
-    random numbers. None needs what a later stage of another transform adds.
+    Called in order they are equal to the transform. Only ``draw`` may draw
+    random numbers. No stage may need the result of a later stage of another
+    transform.
     """
 
     read: Step | None = None
@@ -27,17 +28,17 @@ class Stages(NamedTuple):
 
 
 class BatchedPipeline:
-    """Takes samples through a pipeline together.
+    """Pipeline that processes several samples together.
 
-    Decoding an image empties the caches of a core, and all that is done
-    between two of them (opening a file, seeding, drawing, packing) then takes
-    several times as long as it would by itself: a quarter of the whole. Here
-    some samples are read, then crops are drawn for all of these, then they are
-    decoded, and so on. Each is the same as by itself: what it draws follows
-    its own seed.
+    Decoding an image evicts the caches of a core, so the steps between two
+    decodings (opening a file, seeding, drawing, packing) take several times
+    as long as in isolation: a quarter of the total time. This class reads
+    several samples, then draws the crops of all of them, then decodes them,
+    and so on. The result of each sample is the same as on its own: its random
+    numbers follow its own seed.
 
     Args:
-        transforms: of the pipeline; see ``of``.
+        transforms: Transforms of the pipeline; see ``of``.
     """
 
     def __init__(self, transforms: Sequence[Any]) -> None:
@@ -49,11 +50,11 @@ class BatchedPipeline:
 
     @classmethod
     def of(cls, transforms: Iterable[Any]) -> BatchedPipeline | None:
-        """That of these transforms; None if they do not allow it.
+        """Return the batched pipeline; None if a transform does not allow it.
 
-        The first must be ``SeedSample``, and all must have ``stages()``,
-        which gives their ``Stages``. Those of a class do not count for its
-        child that has another ``__call__``.
+        The first transform must be ``SeedSample``, and all must have a
+        ``stages()`` method, which returns their ``Stages``. An inherited
+        ``stages()`` does not count if the subclass overrides ``__call__``.
         """
         found = list(transforms)
         kinds = [type(transform) for transform in found]
@@ -65,15 +66,15 @@ class BatchedPipeline:
     def run(
         self, indices: Sequence[int], read: Callable[[int], dict | None]
     ) -> list[dict | None]:
-        """What the pipeline makes of some samples.
+        """Apply the pipeline to several samples.
 
         Args:
-            indices: of the samples.
-            read: gives what goes into the pipeline, or None.
+            indices: Indices of the samples.
+            read: Returns the input of the pipeline, or None.
 
         Returns:
-            One for each; None where ``read`` gave None, or it or a transform
-            raised ``CorruptImageError``.
+            One result per sample; None where ``read`` returned None, or where
+            it or a transform raised ``CorruptImageError``.
         """
         found: list[dict | None] = []
         for start in range(0, len(indices), TOGETHER):
@@ -86,7 +87,7 @@ class BatchedPipeline:
 
 
 def _has_stages(kind: type) -> bool:
-    """Whether calls of a class go through stages."""
+    """Whether calls of a class may be replaced by its stages."""
     for parent in kind.__mro__:
         if 'stages' in vars(parent):
             return True
@@ -96,7 +97,7 @@ def _has_stages(kind: type) -> bool:
 
 
 def _through(stage: Sequence[Callable], sample: Any) -> Any:
-    """A sample after the steps of a stage; None if it is broken, or None."""
+    """Apply the steps of a stage; None if the sample is corrupt or None."""
     try:
         for step in stage:
             if sample is None:

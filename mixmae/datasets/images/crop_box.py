@@ -1,4 +1,4 @@
-"""The part of an image that a crop takes, and how one is drawn."""
+"""Crop of an image, and its random draw."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class CropBox(NamedTuple):
 
 
 class CropRange(NamedTuple):
-    """Which crops are drawn.
+    """Distribution of random crops.
 
     Attributes:
-        area: smallest and largest, as shares of the image's area.
-        aspect: smallest and largest ratio of width to height.
-        attempts: how often a crop is drawn that does not fit, before the
-            middle of the image is taken.
+        area: Smallest and largest area, as fractions of the image's area.
+        aspect: Smallest and largest ratio of width to height.
+        attempts: Number of draws that may not fit before the centre of the
+            image is taken.
     """
 
     area: tuple[float, float]
@@ -32,11 +32,11 @@ class CropRange(NamedTuple):
     attempts: int
 
     def draw(self, height: int, width: int) -> CropBox:
-        """A crop of an image of this size, in pixels.
+        """Draw a crop of an image of this size, in pixels.
 
-        Area and logarithm of the aspect ratio are uniform. NumPy's global
-        generator is asked in the same order and for the same values as by
-        ``RandomResizedCrop`` of mmpretrain, so both draw the same crops.
+        Area and logarithm of the aspect ratio are uniform. The calls of
+        NumPy's global generator are those of mmpretrain's
+        ``RandomResizedCrop``, in the same order, so both draw the same crops.
         """
         shortest, longest = map(math.log, self.aspect)
         for _ in range(self.attempts):
@@ -51,7 +51,7 @@ class CropRange(NamedTuple):
         return self._middle(height, width)
 
     def _middle(self, height: int, width: int) -> CropBox:
-        """The largest part in the middle of an allowed aspect ratio."""
+        """Return the largest centre crop of an allowed aspect ratio."""
         high, wide = height, width
         if width / height < min(self.aspect):
             high = max(1, round(width / min(self.aspect)))

@@ -1,7 +1,7 @@
-"""Crops are resized: exactly as Pillow does, or faster.
+"""Resizing of crops: identical to Pillow, or faster.
 
-Both antialias: when a picture is made smaller, the kernel grows with the
-factor. Bicubic kernels have a = -0.5.
+Both variants antialias: when downsampling, the kernel grows with the factor.
+Bicubic kernels have a = -0.5.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ KERNELS = {
     'bicubic': Image.Resampling.BICUBIC,
     'bilinear': Image.Resampling.BILINEAR,
 }
-# What torch.nn.functional.interpolate(antialias=True) calls. Between the
-# images of a loader its checks, cold in the caches, would take as long as half
-# of the resizing.
+# The function behind torch.nn.functional.interpolate(antialias=True). In a
+# loader the checks of the latter run with cold caches and would take half as
+# long as the resizing.
 OPERATORS = {
     'bicubic': torch._C._nn._upsample_bicubic2d_aa,
     'bilinear': torch._C._nn._upsample_bilinear2d_aa,
@@ -33,15 +33,15 @@ def resize_by_pillow(
     kernel: str,
     shrink: int = 1,
 ) -> ndarray:
-    """A crop of an image, resized by Pillow.
+    """Resize a crop of an image with Pillow.
 
     Args:
         pixels: uint8 (H, W, 3).
-        box: of the image before it was shrunk.
-        size: height and width that the crop is to have.
-        kernel: one of ``KERNELS``.
-        shrink: the part by which the sides of ``pixels`` have been
-            shortened. The box may then begin and end within a pixel.
+        box: Crop in the image before it was shrunk.
+        size: Height and width of the result.
+        kernel: One of ``KERNELS``.
+        shrink: Factor by which the sides of ``pixels`` have been reduced.
+            The box may then begin and end at fractions of a pixel.
 
     Returns:
         uint8 (height, width, 3).
@@ -63,18 +63,18 @@ def resize_by_pillow(
 def resize_by_torch(
     pixels: ndarray, box: CropBox, size: tuple[int, int], kernel: str
 ) -> ndarray:
-    """The same in a quarter of the time, by vector instructions.
+    """Resize a crop four times faster, with vector instructions.
 
-    Weights have fewer bits: a value may differ by some units, the whole by 50
-    to 70 dB. Boxes are of whole pixels only.
+    Weights have fewer bits: single values differ by a few units, PSNR is 50
+    to 70 dB. Boxes must have integer pixel coordinates.
     """
     top, left, height, width = box
     part = pixels[top : top + height, left : left + width]
-    # Torch warns of arrays that cannot be written to, as Pillow's.
+    # torch warns about read-only arrays, such as Pillow's.
     if not (part.flags.c_contiguous and part.flags.writeable):
         part = part.copy()
-    # A batch of one in channels-last order, which torch has fast code for, if
-    # the strides say so to the last one: hence not part[None].
+    # torch has a fast path for a batch of one in channels-last order, which it
+    # recognises only if all strides match: hence not part[None].
     batch = torch.from_numpy(part).unsqueeze(0).permute(0, 3, 1, 2)
     resized = OPERATORS[kernel](batch, size, False, None)
     return resized[0].permute(1, 2, 0).numpy()

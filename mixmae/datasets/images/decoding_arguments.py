@@ -12,7 +12,7 @@ from mixmae.datasets.images.image_decoding import (
 
 
 def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say how files become 8-bit RGB."""
+    """Add the options that control the conversion of files to 8-bit RGB."""
     group = parser.add_argument_group(
         'decoding', 'as in LoadImage of the config (docs/data.md)'
     )
@@ -41,10 +41,10 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def decoding_of(args: argparse.Namespace) -> ImageDecoding:
-    """The settings that a command line gives.
+    """Return the settings given on a command line.
 
     Raises:
-        ValueError: One is out of range.
+        ValueError: A setting is out of range.
     """
     return ImageDecoding(
         tuple(args.background), args.extra_band, args.value_range

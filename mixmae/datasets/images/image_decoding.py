@@ -24,8 +24,8 @@ from mixmae.datasets.images.rgb_conversion import (
 
 WHITE = (255, 255, 255)
 EXTRA_BANDS = (None, 'alpha', 'drop')
-# Bits of a sample that say nothing of the range of its values: files of
-# 10, 12 or 14 bits are stored with so many.
+# Sample size that does not imply a value range: files of 10, 12 or 14 bits
+# are stored in samples of this size.
 CONTAINER_BITS = 16
 
 
@@ -35,8 +35,8 @@ class RgbPixels(NamedTuple):
     Attributes:
         pixels: uint8 (H, W, 3).
         values: Smallest and largest sample value of an image whose samples
-            are not unsigned integers of 8 bits; ``None`` of others.
-        clipped: Share of its samples outside the value range, 0 to 1.
+            are not unsigned 8-bit integers; ``None`` for other images.
+        clipped: Fraction of its samples outside the value range, 0 to 1.
     """
 
     pixels: ndarray
@@ -46,27 +46,26 @@ class RgbPixels(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageDecoding:
-    """Settings by which any image file becomes 8-bit RGB.
+    """Settings of the conversion of an image file to 8-bit RGB.
 
-    All that reads images shares them: trainings, tests, the extraction of
-    features, verification and packing. What happens to an image depends on
-    these settings and on the type that its file declares, never on pixels.
+    Training, tests, feature extraction, verification and packing all use
+    them. The conversion of an image depends on these settings and on the type
+    declared by its file, never on pixels.
 
     Attributes:
         background: RGB colour below transparent pixels.
-        extra_band: Use of a band beside the colours. ``None`` takes it for
+        extra_band: Use of a band beside the colours. ``None`` reads it as
             transparency where the file declares that (with a warning for
-            unassociated alpha of TIFF, a mark that GDAL puts on the fourth
-            of any four bands), and refuses it otherwise. 'alpha' also takes
-            a single band without a mark for transparency. 'drop' ignores
-            all bands beside the colours, declared transparency as well.
-        value_range: Sample values that become 0 and 255, for samples that
-            are signed, floats, or of more than 8 bits. Values between are
-            scaled linearly, values outside are clipped; NaN becomes 0.
-            ``None`` takes the range that the file declares, 0 to 65535 for
-            integers of 16 bits, with a warning, and refuses signed
-            integers, floats and integers of more than 16 bits. Samples of 8
-            bits are read as they are in any case.
+            unassociated alpha in TIFF, which GDAL declares for the fourth of
+            any four bands), and rejects it otherwise. 'alpha' also reads a
+            single undeclared band as transparency. 'drop' ignores all bands
+            beside the colours, including declared transparency.
+        value_range: Sample values mapped to 0 and 255, for samples that are
+            signed, floats, or wider than 8 bits. Values between are scaled
+            linearly, values outside are clipped; NaN becomes 0. ``None``
+            takes the range declared by the file, 0 to 65535 for 16-bit
+            integers, with a warning, and rejects signed integers, floats and
+            integers of more than 16 bits. 8-bit samples are never scaled.
 
     Raises:
         ValueError: A setting is out of range.
@@ -94,11 +93,11 @@ class ImageDecoding:
             object.__setattr__(self, 'value_range', checked)
 
     def check(self, path: str, kind: ImageKind) -> None:
-        """Refuse a kind of image that cannot be decoded faithfully.
+        """Reject a kind of image that cannot be decoded faithfully.
 
         Raises:
-            CorruptImageError: 'unsupported', with what the file is and what
-                to do.
+            CorruptImageError: The kind is 'unsupported'; the message says what
+                the file is and how to convert it.
         """
         if kind.obstacle:
             raise unsupported(path, str(kind), 'convert it to 8-bit RGB')
@@ -133,12 +132,12 @@ class ImageDecoding:
 
         Args:
             path: Name of the file, for messages.
-            image: The image, loaded; it is turned upright in place.
-            kind: Its kind, which ``check`` has passed.
+            image: The loaded image; it is turned upright in place.
+            kind: Kind of the image, already passed to ``check``.
             read: Returns the content of the file.
 
         Raises:
-            CorruptImageError: Its value range is unknown.
+            CorruptImageError: The value range is unknown.
         """
         dropped = self.extra_band == 'drop'
         if kind.doubtful_alpha and self.extra_band is None:
@@ -151,7 +150,7 @@ class ImageDecoding:
             )
         orientation = turn_upright(image)
         if not kind.wide or (kind.format == 'JPEG2000' and kind.bands > 1):
-            # Pillow reduces colours of JPEG 2000 to 8 bits.
+            # Pillow reduces JPEG 2000 colours to 8 bits.
             return RgbPixels(eight_bit_rgb(image, self.background, dropped))
         samples, alpha = wide_samples(path, image, kind, orientation, read)
         finite = samples
@@ -184,7 +183,7 @@ class ImageDecoding:
     def _range(
         self, path: str, kind: ImageKind, least: float, most: float
     ) -> tuple[float, float]:
-        """Values of black and white."""
+        """Return the sample values of black and white."""
         if self.value_range is not None:
             return self.value_range
         if kind.white is None:
@@ -200,11 +199,11 @@ class ImageDecoding:
         return 0, kind.white
 
     def _warn(self, kind: ImageKind, most: float) -> None:
-        # 10 or 12 bits that the header declares need no warning.
+        # 10 or 12 bits declared in the header need no warning.
         if kind.bits != CONTAINER_BITS:
             return
         used = int(most).bit_length()
-        # The text names no file, so that Python shows it once a process.
+        # The text names no file, so that Python shows it once per process.
         warnings.warn(
             f'{kind.format} images of 16 bits per sample are scaled from '
             f'0..65535 to 0..255, and values of {used} bits '

@@ -1,4 +1,4 @@
-"""Cause of the error of an image file that cannot be read."""
+"""Diagnosis of image files that cannot be read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from mixmae.datasets.images.jpeg_header import START
 from mixmae.datasets.images.tiff_header import is_tiff, tiff_directories
 from mixmae.fileio.regular_file import regular_file
 
-# A lack of the machine, not a fault of the file.
+# Errors caused by the machine, not by the file.
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-# How files of the usual formats begin.
+# Magic numbers of the usual formats.
 STARTS = {
     b'\xff\xd8\xff': 'JPEG',
     b'\x89PNG\r\n\x1a\n': 'PNG',
@@ -35,9 +35,9 @@ STARTS = {
 
 @contextmanager
 def opened_file(path: str, content: bytes | None) -> Iterator[BinaryIO]:
-    """The content of a file, or of ``path`` if that is None."""
-    # Never by the path: Pillow would map some files into memory, and those of
-    # them that an orientation turns by 90 degrees come out scrambled.
+    """Open ``content`` as a file, or ``path`` if it is None."""
+    # Never pass the path: Pillow would memory-map some files, and images that
+    # an orientation turns by 90 degrees would be scrambled.
     if content is not None:
         yield io.BytesIO(content)
         return
@@ -47,14 +47,14 @@ def opened_file(path: str, content: bytes | None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def diagnosed(path: str, content: bytes | None = None) -> Iterator[None]:
-    """Turns errors about a file into ``CorruptImageError``."""
+    """Convert errors about a file to ``CorruptImageError``."""
     try:
         yield
     except (MemoryError, CorruptImageError):
-        # The former is a matter of the machine, not of the file.
+        # The former is caused by the machine, not by the file.
         raise
     except Exception as error:
-        # Decoders raise whatever they like on broken data.
+        # Decoders raise arbitrary exceptions on corrupt data.
         if isinstance(error, OSError) and error.errno in SHORTAGES:
             raise
         raise _diagnosis(path, content, error) from error
@@ -63,7 +63,7 @@ def diagnosed(path: str, content: bytes | None = None) -> Iterator[None]:
 def _diagnosis(
     path: str, content: bytes | None, error: Exception
 ) -> CorruptImageError:
-    """The error of a file that a decoder raised another one for."""
+    """Return the error of a file for an exception of a decoder."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return CorruptImageError(path, 'missing')
     if isinstance(error, OSError) and error.errno is not None:
@@ -81,12 +81,12 @@ def _diagnosis(
         return unsupported(path, what, 'convert it to 8-bit RGB')
     text = f'{type(error).__name__}: {error}'
     if not unknown and 'unsupported' in text.lower():
-        # Words of Pillow. Those of what it does not know name the path.
+        # Messages of Pillow. For unknown formats they contain the path.
         return unsupported(path, text, 'convert it to 8-bit RGB')
     if what is None:
         return CorruptImageError(path, 'truncated', 'it ends in its header')
     if unknown:
-        # Its own text is the path again.
+        # The text of the exception is the path again.
         return _unknown(path, content)
     cut_off = isinstance(error, EOFError) or 'truncated' in text.lower()
     cause = 'truncated' if cut_off or shortened else 'damaged'
@@ -94,7 +94,7 @@ def _diagnosis(
 
 
 def _unknown(path: str, content: bytes | None) -> CorruptImageError:
-    """The error of a file that no decoder opens."""
+    """Return the error of a file that no decoder opens."""
     head = b''
     with suppress(OSError), opened_file(path, content) as file:
         head = file.read(HEAD)
@@ -108,14 +108,14 @@ def _unknown(path: str, content: bytes | None) -> CorruptImageError:
 
 
 def _undecoded(path: str, content: bytes | None, unknown: bool) -> str | None:
-    """What a sound file holds that no decoder reads; '' if it is not sound.
+    """Name the unsupported content of an intact file; '' if it is corrupt.
 
     Args:
-        path, content: of the file.
-        unknown: whether no decoder opened it.
+        path, content: Path and content of the file.
+        unknown: Whether no decoder opened it.
 
     Returns:
-        ``None`` of a TIFF that ends in its header.
+        ``None`` for a TIFF that ends in its header.
     """
     try:
         with opened_file(path, content) as file:
@@ -133,9 +133,9 @@ def _undecoded(path: str, content: bytes | None, unknown: bool) -> str | None:
 
 
 def _is_shortened(path: str, content: bytes | None) -> bool | None:
-    """Whether a WebP file lacks bytes; None of any file without bytes.
+    """Whether a WebP file is truncated; None for other formats.
 
-    Pillow's decoder of WebP does not say why it gave up.
+    Pillow's WebP decoder does not report the reason of a failure.
     """
     try:
         if content is not None:

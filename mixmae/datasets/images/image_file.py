@@ -1,7 +1,7 @@
-"""Reads an image file, or says what ails it: the one place that does.
+"""Reader of image files, the only one; it diagnoses corrupt files.
 
-The loader of a training run and the tools that look at a folder beforehand
-both come here, so that they agree.
+The loader of a training run and the tools that check a folder beforehand both
+use it, so that their results agree.
 """
 
 import functools
@@ -29,9 +29,9 @@ from mixmae.datasets.images.jpeg_header import (
 )
 from mixmae.fileio.regular_file import regular_file
 
-# The most common first: they are asked in this order. What else Pillow knows
-# is left out on purpose: rare decoders are where its security holes were, and
-# that of EPS calls an interpreter of PostScript.
+# The most common first: they are tried in this order. Other formats of Pillow
+# are left out on purpose: rare decoders had most of its security holes, and
+# the EPS decoder runs a PostScript interpreter.
 FORMATS = (
     'JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF', 'DIB', 'JPEG2000', 'PPM',
     'AVIF',
@@ -43,16 +43,16 @@ JPEG = ImageKind.of_mode('JPEG', 'RGB')
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """Which sizes an image may have.
+    """Limits on the size of an image.
 
     Attributes:
-        min_side: of the shorter side, in pixels.
-        max_pixels: of the whole picture; None for Pillow's own limit, 179
-            million (twice ``PIL.Image.MAX_IMAGE_PIXELS``), against
-            decompression bombs. A larger number allows larger pictures.
+        min_side: Minimum of the shorter side, in pixels.
+        max_pixels: Maximum number of pixels; None for Pillow's own limit, 179
+            million (twice ``PIL.Image.MAX_IMAGE_PIXELS``), which guards
+            against decompression bombs. A larger number allows larger images.
 
     Raises:
-        ValueError: one of them is less than 1.
+        ValueError: A limit is less than 1.
     """
 
     min_side: int = 1
@@ -66,14 +66,14 @@ class ImageLimits:
 
     @property
     def most_pixels(self) -> float:
-        """Pixels that a picture may have."""
+        """Maximum number of pixels of an image."""
         if self.max_pixels is not None:
             return self.max_pixels
         limit = Image.MAX_IMAGE_PIXELS
         return float('inf') if limit is None else 2 * limit
 
     def check(self, path: str, width: int, height: int) -> None:
-        """Raises ``CorruptImageError`` if the size, in pixels, is not one."""
+        """Raise ``CorruptImageError`` if a size, in pixels, is not allowed."""
         size = f'{width} x {height} px'
         if min(width, height) < self.min_side:
             detail = f'{size}, a side must have {self.min_side}'
@@ -86,23 +86,23 @@ class ImageLimits:
             raise CorruptImageError(path, 'too large', detail)
 
 
-# What Pillow allows.
+# Pillow's limit.
 ANY_SIZE = ImageLimits()
 
 
-# Of every setting its default.
+# All settings at their defaults.
 PLAIN = ImageDecoding()
 
 
 class ImageContent(NamedTuple):
-    """What is in an image file.
+    """Content of an image file.
 
     Attributes:
         pixels: uint8 RGB (H, W, 3), upright.
-        kind: What the file declares.
+        kind: Kind declared by the file.
         values: Smallest and largest sample value, see ``RgbPixels``.
-        clipped: Share of the samples outside the value range, 0 to 1.
-        animated: Whether the file holds further frames, which are ignored.
+        clipped: Fraction of the samples outside the value range, 0 to 1.
+        animated: Whether the file has further frames, which are ignored.
         transparent: Whether the file declares transparency.
     """
 
@@ -126,18 +126,19 @@ def opened_image(
     draft_side: int | None = None,
     content: bytes | None = None,
 ) -> Iterator[Image.Image]:
-    """The decoded first frame of a file, as it is stored.
+    """Open the decoded first frame of a file, as stored.
 
-    Sizes are compared with the limits before anything is decoded.
+    Sizes are compared with the limits before decoding.
 
     Args:
-        path: the file; of its suffix nothing is believed.
-        limits: sizes that are allowed.
-        draft_side: see ``LoadImage``.
-        content: what is in the file, if it is not to be read from ``path``.
+        path: Path of the file; its suffix is ignored.
+        limits: Allowed sizes.
+        draft_side: See ``LoadImage``.
+        content: Content of the file; read from ``path`` if None.
 
     Raises:
-        CorruptImageError: it cannot be read, or what is done with it fails.
+        CorruptImageError: The file cannot be read, or the code in the
+            ``with`` block fails on it.
     """
     path = os.fspath(path)
     with (
@@ -159,15 +160,15 @@ def read_image(
     content: bytes | None = None,
     order: str = 'RGB',
 ) -> ImageContent:
-    """Everything that is needed to train on a file; see ``LoadImage``.
+    """Read an image file for training; see ``LoadImage``.
 
     Args:
-        path, limits, draft_side, content: as ``opened_image`` says.
-        decoding: How samples become 8-bit RGB.
-        order: of the channels, 'RGB' or 'BGR'.
+        path, limits, draft_side, content: As in ``opened_image``.
+        decoding: Settings of the conversion to 8-bit RGB.
+        order: Order of the channels, 'RGB' or 'BGR'.
 
     Raises:
-        CorruptImageError: it cannot be used; names the cause.
+        CorruptImageError: The file cannot be used; names the cause.
     """
     path = os.fspath(path)
     if draft_side is None:
@@ -186,7 +187,7 @@ def read_image(
             if kind is None:
                 kind = ImageKind.of_mode(str(image.format), image.mode)
                 if kind.format in ('TIFF', 'JPEG2000'):
-                    # Bands and sample type are not known.
+                    # Bands and sample type are unknown.
                     detail = 'its header contradicts itself'
                     raise CorruptImageError(path, 'damaged', detail)
                 decoding.check(path, kind)
@@ -210,7 +211,7 @@ def read_image(
 def _pillow_image(
     path: str, file: BinaryIO, limits: ImageLimits
 ) -> Iterator[Image.Image]:
-    """An image, not decoded yet, of a size that is allowed."""
+    """Open an image of an allowed size, not decoded yet."""
     file.seek(0)
     with (
         _pixel_limit(limits),
@@ -222,7 +223,7 @@ def _pillow_image(
 
 @contextmanager
 def _pixel_limit(limits: ImageLimits) -> Iterator[None]:
-    """Raises Pillow's limit, for which it has a global variable alone."""
+    """Raise Pillow's limit, which exists only as a global variable."""
     limit = Image.MAX_IMAGE_PIXELS
     if limit is None or limits.most_pixels <= 2 * limit:
         yield
@@ -240,14 +241,14 @@ def _all_of(file: BinaryIO) -> bytes:
 
 
 def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
-    """What is in a file if that begins as a JPEG does, else None.
+    """Return the content of a file that starts like a JPEG, else None.
 
     Args:
-        path: the file.
-        content: what is in it, if it is not to be read from ``path``.
+        path: Path of the file.
+        content: Content of the file; read from ``path`` if None.
 
     Raises:
-        CorruptImageError: it cannot be read.
+        CorruptImageError: The file cannot be read.
     """
     if content is not None:
         return content if content[: len(START)] == START else None
@@ -255,23 +256,23 @@ def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
         diagnosed(path),
         open(path, 'rb', buffering=0, opener=regular_file) as file,
     ):
-        # Of a film that somebody named .png, this is all that is read.
+        # Of a video renamed to .png, only this is read.
         head = file.read(len(START))
         if head != START:
             return None
         size = os.fstat(file.fileno()).st_size
         data = head + file.read(size)
-        # A short read, a file that grows, or one without a size.
+        # A short read, a growing file, or one without a size.
         return data if len(data) == size else data + file.readall()
 
 
 def usual_header(
     path: str, data: bytes, limits: ImageLimits
 ) -> JpegHeader | None:
-    """The header of a JPEG that Pillow need not look at, else None.
+    """Return the header of a JPEG that does not need Pillow, else None.
 
     Raises:
-        CorruptImageError: its size is not one of those allowed.
+        CorruptImageError: The size is not allowed.
     """
     header = read_jpeg_header(data)
     if header is None:
@@ -282,7 +283,7 @@ def usual_header(
 
 @functools.cache
 def image_formats() -> tuple[str, ...]:
-    """Pillow's names of the formats that are read."""
+    """Return Pillow's names of the supported formats."""
     # Pillow can be built without some of them.
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)

@@ -1,4 +1,4 @@
-"""Kind of an image file, read from its header without decoding it."""
+"""Kind of an image file, read from its header without decoding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PNG_COLOURS = {
     6: ('RGB', 4, 'straight'),
 }
 PPM = re.compile(rb'P([2356])\s+\d+\s+\d+\s+(\d+)\s')
-# Formats of images that are not decoded here, by their first bytes.
+# Image formats that are not decoded here, by their first bytes.
 OTHER_FORMATS = (
     (b'\xff\x0a', 'JPEG XL'),
     (b'\x00\x00\x00\x0cJXL ', 'JPEG XL'),
@@ -51,14 +51,14 @@ BRANDS = {
 
 
 def declared_kind(file: BinaryIO) -> ImageKind | None:
-    """Kind of the image in a file.
+    """Return the kind of the image in a file.
 
     Args:
         file: The file; its position is changed.
 
     Returns:
-        ``None`` of formats of which Pillow's mode says all, and of damaged
-        headers.
+        ``None`` for formats that Pillow's mode describes completely, and for
+        damaged headers.
     """
     file.seek(0)
     head = file.read(HEAD)
@@ -75,7 +75,7 @@ def declared_kind(file: BinaryIO) -> ImageKind | None:
 
 
 def other_format(head: bytes) -> str:
-    """Name of an image format that is not decoded here, else ''.
+    """Return the name of an unsupported image format, else ''.
 
     Args:
         head: The first ``HEAD`` bytes of a file.
@@ -89,13 +89,13 @@ def other_format(head: bytes) -> str:
 
 
 def undecoded(file: BinaryIO) -> str:
-    """What a sound file holds that Pillow refuses to open.
+    """Name the content of an intact file that Pillow does not open.
 
     Args:
         file: The file; its position is changed.
 
     Returns:
-        '' of files that are damaged, or no images.
+        '' for files that are damaged or not images.
     """
     kind = declared_kind(file)
     if kind is not None and kind.format in ('TIFF', 'JPEG2000'):
@@ -119,7 +119,7 @@ def _png_kind(head: bytes) -> ImageKind:
 
 
 def _ppm_kind(head: bytes) -> ImageKind | None:
-    """Kind of a grey or colour PPM: its header names the value of white."""
+    """Return the kind of a grey or colour PPM; its header names white."""
     if head[:1] != b'P':
         return None
     if head[:3] == b'Pf\n':

@@ -1,10 +1,10 @@
-"""Sample type, bands and colours that an image file declares."""
+"""Sample type, bands and colours declared by an image file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Bands of each colour model that is converted to RGB.
+# Number of bands of each colour model that is converted to RGB.
 COLOUR_BANDS = {
     'grey': 1,
     'palette': 1,
@@ -33,7 +33,7 @@ MODES = {
     'LAB': ('LAB', 3),
     'CMYK': ('CMYK', 4),
 }
-# Marks of bands beside the colours.
+# Declarations of bands beside the colours.
 UNMARKED, UNSPECIFIED = 'without a mark', 'marked as unspecified'
 ASSOCIATED = 'marked as associated alpha'
 UNASSOCIATED = 'marked as unassociated alpha'
@@ -52,12 +52,12 @@ class ImageKind:
         number: A key of ``NUMBERS``.
         alpha: 'straight' or 'premultiplied' if the file declares
             transparency, else ''.
-        extra: Bands beside colours and transparency.
-        extra_mark: What a TIFF says of the first band beside the colours, in
-            words.
-        white: Sample value of white that the file declares; ``None`` for
-            signed integers, floats, and integers of more than 16 bits.
-        inverted: 0 is white.
+        extra: Number of bands beside colours and transparency.
+        extra_mark: A TIFF's description of the first band beside the colours,
+            in words.
+        white: Sample value of white declared by the file; ``None`` for signed
+            integers, floats, and integers of more than 16 bits.
+        inverted: Whether 0 is white.
         obstacle: Property that no decoder here handles; '' if there is none.
     """
 
@@ -75,7 +75,7 @@ class ImageKind:
 
     @classmethod
     def of_mode(cls, format: str, mode: str) -> ImageKind:
-        """Kind of an image of 8 bits that Pillow has opened in a mode."""
+        """Return the kind of an 8-bit image that Pillow opened in a mode."""
         if mode not in MODES:
             return cls(format, obstacle=f'Pillow mode {mode}')
         colours, bands = MODES[mode]
@@ -84,12 +84,12 @@ class ImageKind:
 
     @property
     def wide(self) -> bool:
-        """Whether samples do not fit unsigned integers of 8 bits."""
+        """Whether samples do not fit unsigned 8-bit integers."""
         return self.bits > 8 or self.number != 'uint'
 
     @property
     def doubtful_alpha(self) -> bool:
-        """Whether transparency has a mark that further bands have, too."""
+        """Whether its transparency may be another band with the same mark."""
         return bool(self.alpha) and self.extra_mark == UNASSOCIATED
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Kind of a JPEG 2000 file, read from its header without decoding it."""
+"""Kind of a JPEG 2000 file, read from its header without decoding."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mixmae.datasets.images.image_kind import UNMARKED, ImageKind
 
 CODESTREAM = b'\xff\x4f\xff\x51'
 SIGNATURE = b'\x00\x00\x00\x0cjP  \r\n\x87\n'
-# Types of channels in the box of channel definitions (ISO 15444-1, I.5.3.6).
+# Channel types in the channel definition box (ISO 15444-1, I.5.3.6).
 OPACITY = {1: 'straight', 2: 'premultiplied'}
 
 
 def is_jpeg2000(head: bytes) -> bool:
-    """Whether a file that begins like this is a JPEG 2000."""
+    """Whether a file with these first bytes is a JPEG 2000."""
     return head.startswith((CODESTREAM, SIGNATURE))
 
 
 def jpeg2000_kind(file: BinaryIO) -> ImageKind:
-    """Kind of a JPEG 2000 file, raw or in boxes.
+    """Return the kind of a JPEG 2000 file, raw codestream or in boxes.
 
     Raises:
         EOFError: The file ends in its header.
@@ -39,7 +39,7 @@ def jpeg2000_kind(file: BinaryIO) -> ImageKind:
             elif name == b'jp2c':
                 file.seek(start + 4)
                 break
-    # SIZ: length, capabilities, eight sizes of 32 bits; then the components.
+    # SIZ: length, capabilities, eight 32-bit sizes; then the components.
     head = _read_at(file, file.tell(), 38)
     bands = struct.unpack('>H', head[36:])[0]
     depths = _read_at(file, file.tell(), 3 * bands)[::3]
@@ -67,7 +67,7 @@ def jpeg2000_kind(file: BinaryIO) -> ImageKind:
 
 
 def _opacity(data: bytes) -> dict[int, str]:
-    """Transparency by channel, from a box of channel definitions."""
+    """Return transparency by channel, from a channel definition box."""
     channels = struct.iter_unpack(
         '>HHH', data[2 : 2 + (len(data) - 2) // 6 * 6]
     )
@@ -81,14 +81,14 @@ def _opacity(data: bytes) -> dict[int, str]:
 def _boxes(
     file: BinaryIO, start: int, end: int | None
 ) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of the content of each box."""
+    """Yield name, start and end of the content of each box."""
     while end is None or start + 8 <= end:
         size, name = struct.unpack('>L4s', _read_at(file, start, 8))
         content = start + 8
         if size == 1:
             size = struct.unpack('>Q', _read_at(file, content, 8))[0]
             content += 8
-        # A size of 0 reaches to the end of the file.
+        # A size of 0 means up to the end of the file.
         stop = start + size if size else 2**63
         if stop < content:
             raise KeyError('size of a box')

@@ -1,8 +1,8 @@
-"""The fast decoder of JPEG files, where it is installed.
+"""Fast JPEG decoder, where it is installed.
 
-It is ``simplejpeg``, libjpeg-turbo without detours: it reads what is in
-memory, writes BGR, and decodes to scale. Pillow has the same library below;
-pixels are the same, bit by bit, unless fewer are asked for.
+``simplejpeg`` is a thin wrapper of libjpeg-turbo: it decodes from memory,
+writes BGR, and decodes at reduced scale. Pillow uses the same library; pixels
+are bit-identical at full size.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ try:
 except ImportError:
     simplejpeg = None
 
-# Rows below the last one that is wanted, which its colours are interpolated
-# from where they are stored at half the resolution.
+# Extra rows below the last required one: its colours are interpolated from
+# them where chroma is stored at half the resolution.
 CONTEXT = 2
 
 
 def decode_jpeg(data: bytes | memoryview, order: str) -> ndarray | None:
-    """All pixels, as Pillow would decode them.
+    """Decode all pixels, as Pillow would.
 
     Args:
-        data: a whole file with a ``JpegHeader``.
+        data: Content of a file with a ``JpegHeader``.
         order: 'RGB' or 'BGR'.
 
     Returns:
-        uint8 (H, W, 3); None if the decoder is not installed, or does not
-        like the file for any reason: it is strict. Pillow may.
+        uint8 (H, W, 3); None if the decoder is not installed or rejects the
+        file. It is strict; Pillow may accept the file.
     """
     if simplejpeg is None:
         return None
@@ -46,24 +46,24 @@ def decode_jpeg_part(
     bottom: int,
     shrink: int,
 ) -> ndarray | None:
-    """Fewer pixels, faster and with less care.
+    """Decode fewer pixels, faster and less exactly.
 
-    Rows below ``bottom`` are left out where the file allows it: the copy of
-    it that is decoded is given another height. What is damaged below is then
-    not seen; that the file has its end is.
+    Rows below ``bottom`` are skipped where the file allows it: a copy of the
+    file with a reduced height is decoded. Damage below ``bottom`` is then not
+    detected; a missing end of the file is.
 
-    The fast transform of libjpeg-turbo is used: about 44 dB away from the
-    exact one on photographs, and a tenth to a fifth faster.
+    Uses the fast DCT of libjpeg-turbo: about 44 dB PSNR from the exact one on
+    photographs, and a tenth to a fifth faster.
 
     Args:
-        data: a whole file.
-        header: of it.
-        bottom: rows of the file that are needed, from the top.
-        shrink: 1, 2, 4 or 8: the part by which both sides are shortened.
+        data: Content of the file.
+        header: Header of the file.
+        bottom: Number of rows of the file to decode, from the top.
+        shrink: 1, 2, 4 or 8: the factor by which both sides are reduced.
 
     Returns:
         uint8 BGR (H', W', 3), H' at least ``bottom / shrink``, W' the width
-        by ``shrink``, rounded up; None as ``decode_jpeg`` says.
+        divided by ``shrink``, rounded up; None as for ``decode_jpeg``.
     """
     if simplejpeg is None:
         return None
@@ -85,7 +85,7 @@ def decode_jpeg_part(
             min_height=-(-height // shrink),
             min_width=width,
             min_factor=shrink,
-            # Of a file that is cut, it would complain of the rest.
+            # Strict mode would reject the copy with a reduced height.
             strict=not cut,
         )
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the head of a JPEG file says, read without decoding it."""
+"""Header of a JPEG file, read without decoding."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ START = b'\xff\xd8\xff'
 END = b'\xff\xd9'
 EXIF = b'Exif\x00\x00'
 XMP = b'http://ns.adobe.com/xap/'
-# Markers of frames (ITU T.81, table B.1) that any decoder knows: baseline,
+# Frame markers (ITU T.81, table B.1) that every decoder supports: baseline,
 # extended sequential, progressive; Huffman-coded.
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
 LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
-# Markers in the range of frames that are none.
+# Markers in the range of frame markers that are not frames.
 TABLES = (0xC4, 0xC8, 0xCC)
 SCAN = 0xDA
 APP1 = 0xE1
@@ -23,14 +23,13 @@ ORIENTATION = 0x0112
 
 
 class JpegHeader(NamedTuple):
-    """Of an upright grey or colour JPEG of 8 bits.
+    """Header of an upright grey or colour JPEG of 8 bits.
 
     Attributes:
-        height, width: in pixels.
-        height_at: where in the file the height stands, two bytes, big end
-            first.
-        baseline: rows come one after the other, so that those at the top can
-            be decoded alone; progressive ones come in several passes.
+        height, width: In pixels.
+        height_at: Offset of the height in the file, two bytes, big-endian.
+        baseline: Rows are stored in order, so that the top ones can be
+            decoded alone; progressive files store several passes.
     """
 
     height: int
@@ -40,14 +39,14 @@ class JpegHeader(NamedTuple):
 
 
 def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
-    """The header of an encoded image, if it is a JPEG of the usual kind.
+    """Return the header of an encoded image if it is a usual JPEG.
 
     Args:
-        data: a whole file.
+        data: Content of the file.
 
     Returns:
-        None of anything that is not one, or not as usual: CMYK, more than 8
-        bits, turned by EXIF or XMP, damaged. Pillow knows what to make of it.
+        None for other formats and unusual JPEGs: CMYK, more than 8 bits,
+        turned by EXIF or XMP, damaged. Pillow handles these.
     """
     if data[:3] != START:
         return None
@@ -75,13 +74,14 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
 
 
 def unusual_frame(data: bytes | memoryview) -> str:
-    """Property of a JPEG file that decoders of 8-bit images do not know.
+    """Name the property of a JPEG that 8-bit decoders do not support.
 
     Args:
-        data: A whole file.
+        data: Content of the file.
 
     Returns:
-        E.g. 'lossless'; '' of usual files, damaged ones and other formats.
+        For example 'lossless'; '' for usual files, damaged ones and other
+        formats.
     """
     if data[:3] != START:
         return ''
@@ -104,17 +104,17 @@ def unusual_frame(data: bytes | memoryview) -> str:
 def _frame(
     data: bytes | memoryview, at: int, marker: int
 ) -> JpegHeader | None:
-    """What a frame's segment says from its precision on."""
+    """Parse a frame segment from its precision on."""
     height = data[at + 1] << 8 | data[at + 2]
     width = data[at + 3] << 8 | data[at + 4]
-    # A height of 0 stands for one that is told after the pixels.
+    # A height of 0 means that it follows after the pixels.
     if data[at] != 8 or data[at + 5] not in (1, 3) or not height * width:
         return None
     return JpegHeader(height, width, at + 1, marker != PROGRESSIVE)
 
 
 def _may_be_turned(segment: bytes) -> bool:
-    """Whether EXIF or XMP data may ask for another orientation."""
+    """Whether EXIF or XMP data may declare another orientation."""
     if segment.startswith(XMP):
         return b'Orientation' in segment
     if not segment.startswith(EXIF):
@@ -124,5 +124,5 @@ def _may_be_turned(segment: bytes) -> bool:
         exif.load(segment)
         return exif.get(ORIENTATION, 1) != 1
     except Exception:
-        # Whatever there is to raise about data of any kind.
+        # Parsers raise arbitrary exceptions on arbitrary data.
         return True

@@ -1,4 +1,4 @@
-"""Steps between a decoded image and 8-bit RGB."""
+"""Steps from a decoded image to 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORIENTATION = 0x0112
 def eight_bit_rgb(
     image: Image.Image, background: tuple[int, ...], dropped: bool
 ) -> ndarray:
-    """RGB of an image whose samples have 8 bits or fewer."""
+    """Convert an image with samples of 8 bits or fewer to RGB."""
     if image.mode == 'RGB' and 'transparency' not in image.info:
         return np.asarray(image)
     if image.mode == 'La':
@@ -43,7 +43,7 @@ def wide_samples(
     orientation: int,
     read: Callable[[], bytes],
 ) -> tuple[ndarray, ndarray | None]:
-    """Samples as the file has them, and transparency.
+    """Return samples as stored in the file, and transparency.
 
     Returns:
         (H, W) grey or (H, W, 3) RGB, and (H, W) of 0 to 1, if any.
@@ -54,15 +54,15 @@ def wide_samples(
             # Pillow shifts samples to 16 bits.
             values = values >> (16 - kind.bits)
         elif kind.number == 'int' and kind.bits == 8:
-            # Pillow has no signed integers of 8 bits.
+            # Pillow has no signed 8-bit integers.
             values = values.view(np.int8)
         elif kind.number == 'uint' and kind.bits == 32:
-            # Nor unsigned ones of 32.
+            # Nor unsigned 32-bit integers.
             values = values.view(np.uint32)
         clear = image.info.get('transparency')
         alpha = None if clear is None else (values != clear).astype(float)
         return values, alpha
-    # Of colours, Pillow keeps the upper 8 bits alone. OpenCV turns a TIFF
+    # Pillow keeps only the upper 8 bits of colours. OpenCV turns a TIFF
     # upright, and leaves a PNG as it is.
     encoded = np.frombuffer(read(), np.uint8)
     found = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
@@ -81,11 +81,11 @@ def wide_samples(
 
 
 def scaled(samples: ndarray, low: float, high: float) -> ndarray:
-    """Sample values from low to high as uint8, rounded and clipped."""
+    """Scale sample values from low to high to uint8, rounded and clipped."""
     table = samples.dtype.kind == 'u' and samples.dtype.itemsize <= 2
     values = np.arange(65536) if table else samples.astype(np.float64)
     scaled = (np.clip(values, low, high) - low) * 255 / (high - low)
-    # NaN stays NaN in all of these; it becomes black.
+    # NaN stays NaN in these operations; it becomes black.
     eight_bits = np.nan_to_num(np.round(scaled)).astype(np.uint8)
     return eight_bits[samples] if table else eight_bits
 
@@ -96,7 +96,7 @@ def composite(
     kind: str,
     background: tuple[int, ...],
 ) -> ndarray:
-    """Pixels uint8 (H, W, 3) above a colour; alpha (H, W), 0 to 1."""
+    """Composite uint8 (H, W, 3) over a colour; alpha (H, W), 0 to 1."""
     alpha = alpha[..., None]
     above = pixels if kind == 'premultiplied' else pixels * alpha
     mixed = above + np.array(background) * (1 - alpha)
@@ -105,17 +105,17 @@ def composite(
 
 def turn_upright(image: Image.Image) -> int:
     """Apply the EXIF orientation in place; return it."""
-    # Unreadable EXIF data says nothing about the pixels.
+    # Unreadable EXIF data does not affect the pixels.
     with suppress(Exception):
         orientation = image.getexif().get(ORIENTATION, 1)
-        # In place, because a copy is made otherwise even of upright ones.
+        # In place: otherwise even upright images are copied.
         ImageOps.exif_transpose(image, in_place=True)
         return orientation
     return 1
 
 
 def _turned(values: ndarray, orientation: int) -> ndarray:
-    """Samples (H, W, ...) upright, from an EXIF orientation, 1 to 8."""
+    """Turn samples (H, W, ...) upright, from an EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,4 @@
-"""Kind of a TIFF file, read from its directories without decoding it."""
+"""Kind of a TIFF file, read from its directories without decoding."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from mixmae.datasets.images.image_kind import (
 
 ORDERS = {b'II': '<', b'MM': '>'}
 CLASSIC, BIG = 42, 43
-# Types of integers (TIFF 6.0, section 2, and BigTIFF), as struct's codes.
+# Integer types (TIFF 6.0, section 2, and BigTIFF), as struct codes.
 TYPES = {1: 'B', 3: 'H', 4: 'L', 16: 'Q'}
 # Tags (TIFF 6.0, section 8 and later).
 NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 BANDS, PLANAR, INK_SET, EXTRA, SAMPLE_FORMAT = 277, 284, 332, 338, 339
 SUBSAMPLING = 530
-# No tag: whether the file is big-endian.
+# Not a tag: whether the file is big-endian.
 BIG_ENDIAN = 0
 WANTED = {
     NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION,
     PHOTOMETRIC, BANDS, PLANAR, INK_SET, EXTRA, SAMPLE_FORMAT, SUBSAMPLING,
 }  # fmt: skip
-# More values of a tag than any image has bands are a damaged header.
+# More values of a tag than an image can have bands mean a damaged header.
 MOST_VALUES = 65535
 
 REDUCED, MASK = 1, 4
@@ -55,7 +55,7 @@ COLOURS = {
 }
 MARKS = {0: UNSPECIFIED, 1: ASSOCIATED, 2: UNASSOCIATED}
 ALPHA = {ASSOCIATED: 'premultiplied', UNASSOCIATED: 'straight'}
-# Bands beside the colours that Pillow or OpenCV leave out, by bits.
+# Bands beside the colours that Pillow or OpenCV drop, by bits.
 MOST_EXTRA = {('RGB', 8): 3, ('RGB', 16): 1, ('grey', 8): 1}
 NUMBERS = {1: 'uint', 2: 'int', 3: 'float'}
 COMPRESSIONS = {34712: 'JPEG 2000', 34887: 'LERC', 50002: 'JPEG XL'}
@@ -64,7 +64,7 @@ Tags = dict[int, tuple[int, ...]]
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether a file that begins like this is a TIFF."""
+    """Whether a file with these first bytes is a TIFF."""
     order = ORDERS.get(head[:2])
     return (
         order is not None
@@ -74,11 +74,11 @@ def is_tiff(head: bytes) -> bool:
 
 
 def tiff_directories(file: BinaryIO) -> Iterator[Tags]:
-    """Tags of ``WANTED`` of each image in a TIFF file.
+    """Yield the tags of ``WANTED`` of each image in a TIFF file.
 
     Raises:
         EOFError: The file ends before a directory does.
-        KeyError, struct.error: It is not a TIFF.
+        KeyError, struct.error: The file is not a TIFF.
     """
     file.seek(0)
     head = _read(file, 8)
@@ -93,24 +93,25 @@ def tiff_directories(file: BinaryIO) -> Iterator[Tags]:
         file.seek(offset)
         count_code, entry = ('Q', 20) if big else ('H', 12)
         count = _unpack(file, order + count_code)[0]
-        # A directory cannot have more: tags are numbers of 16 bits.
+        # A directory cannot have more entries: tags are 16-bit numbers.
         entries = _read(file, min(count, 65536) * entry)
         offset = _unpack(file, order + ('Q' if big else 'L'))[0]
         yield _tags(file, entries, order, big)
 
 
 def tiff_kind(file: BinaryIO) -> ImageKind:
-    """Kind of the first image in a TIFF file.
+    """Return the kind of the first image in a TIFF file.
 
     Raises:
         EOFError: The file ends before a directory does.
-        KeyError, struct.error: It is not a TIFF, or has no width and height.
+        KeyError, struct.error: The file is not a TIFF, or has no width and
+            height.
     """
     pages = tiff_directories(file)
     tags = next(pages, {})
     size = tags[WIDTH], tags[HEIGHT]
     stack = 0
-    # What follows a sound image may be damaged.
+    # Data after an intact image may be damaged.
     with suppress(EOFError, struct.error):
         for page in pages:
             same = (page.get(WIDTH), page.get(HEIGHT)) == size
@@ -158,7 +159,7 @@ def _kind(tags: Tags, obstacle: str) -> ImageKind:
 
 
 def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
-    """Property that Pillow or OpenCV decode wrongly, or not at all."""
+    """Name the property that Pillow or OpenCV cannot decode correctly."""
     depths = tags.get(BITS, (1,))
     formats = tags.get(SAMPLE_FORMAT, (1,))
     compression = tags.get(COMPRESSION, (1,))[0]
@@ -194,7 +195,7 @@ def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
 
 
 def _is_auxiliary(tags: Tags) -> bool:
-    """Whether an image is a reduced one or a mask of another."""
+    """Whether an image is a thumbnail or a mask of another."""
     flags = tags.get(NEW_SUBFILE_TYPE, (0,))[0]
     return bool(flags & (REDUCED | MASK)) or tags.get(SUBFILE_TYPE) == (2,)
 
