@@ -1,4 +1,4 @@
-"""Reads LMDBs, if the package for it is there."""
+"""Reader of LMDB databases, if the package ``lmdb`` is installed."""
 
 from __future__ import annotations
 
@@ -12,50 +12,52 @@ from mixmae.fileio.regular_file import regular_file
 
 try:
     import lmdb
-# Only these data sets need it.
+# Only the LMDB dataset needs it.
 except ImportError:
     lmdb = None  # type: ignore[assignment]
 
 LABELLED = re.compile(rb'(.*\S)\s+([0-9]+)')
-# What scripts that write databases note beside the images: `__len__`, ...
+# Metadata keys that scripts write beside the images: `__len__`, ...
 NOTE = re.compile(rb'__\w+__')
-# The largest part of the pages of a whole database that is not in the file.
+# Largest fraction of the pages of a complete database missing in the file.
 UNWRITTEN = 0.01
-# LMDB allows a database to be opened once in a process: by path.
+# LMDB allows a database to be opened once per process: cache by path.
 _open: dict[str, Any] = {}
 
 
 class LmdbReader:
-    """Values of a database, by their keys.
+    """Values of a database, by key.
 
     Raises:
-        FileNotFoundError: when it is used and is not there.
-        ValueError: when it is used and is no LMDB, or the package is missing.
+        FileNotFoundError: On first use: the database does not exist.
+        ValueError: On first use: the file is not an LMDB, or the package is
+            missing.
 
-    It is opened when it is needed, by each process for itself: LMDB forbids
-    the use of what was opened before a fork, and to open it again after one,
-    so that a process closes it before. Pickled, it is a path.
+    Each process opens the database on first use. LMDB forbids both the use of
+    a database opened before a fork and reopening it after the fork, so a
+    process closes it before forking. Pickling stores only the path.
 
     Args:
-        path: a folder with ``data.mdb``, or a file.
+        path: A folder with ``data.mdb``, or a file.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def read(self, key: bytes) -> bytes | None:
-        """The value of a key; None if there is none."""
+        """Return the value of a key; None if it does not exist."""
         with self._database().begin() as transaction:
             return transaction.get(key)
 
     def without_labels(self, lines: list[bytes]) -> list[bytes]:
-        """The keys that lines name, with or without a label behind them.
+        """Return the keys of lines that may end in a label.
 
-        A line that is a key is one, though it ends in a number.
+        A line that is itself a key is used as it is, even if it ends in a
+        number.
         """
         keys = []
         with self._database().begin() as transaction:
-            # It looks for keys and leaves their values where they are.
+            # Looks up keys without reading their values.
             cursor = transaction.cursor()
             for line in lines:
                 found = LABELLED.fullmatch(line)
@@ -69,10 +71,10 @@ class LmdbReader:
         return keys
 
     def keys(self) -> list[bytes]:
-        """All keys, in the order of the database, but for `__len__` etc.
+        """Return all keys but metadata keys, in the order of the database.
 
         Raises:
-            ValueError: there is none.
+            ValueError: There is no key.
         """
         with self._database().begin() as transaction:
             cursor = transaction.cursor()
@@ -117,7 +119,7 @@ def _opened(path: str) -> Any:
     folder = os.path.isdir(path)
     file = os.path.join(path, 'data.mdb') if folder else path
     try:
-        # LMDB would wait for a named pipe.
+        # LMDB would block on a named pipe.
         with open(file, 'rb', opener=regular_file) as opened:
             size = os.fstat(opened.fileno()).st_size
     except OSError as error:
@@ -130,7 +132,7 @@ def _opened(path: str) -> Any:
             subdir=folder,
             readonly=True,
             create=False,
-            # Nobody writes, and folders may be read-only.
+            # There are no writers, and folders may be read-only.
             lock=False,
             # Images are read in random order.
             readahead=False,
@@ -140,8 +142,8 @@ def _opened(path: str) -> Any:
         raise ValueError(
             f'{path} is no LMDB that can be read ({error})'
         ) from None
-    # Reading beyond the end of the file would kill the process. Of a whole
-    # database a few free pages may never have been written.
+    # Reading beyond the end of the file would crash the process. In a
+    # complete database a few free pages may never have been written.
     claimed = (database.info()['last_pgno'] + 1) * database.stat()['psize']
     if claimed - size > claimed * UNWRITTEN:
         database.close()
@@ -155,13 +157,14 @@ def _opened(path: str) -> Any:
 def read_key_list(
     listing: str, with_label: bool
 ) -> tuple[list[bytes], list[int] | None]:
-    """Keys that a list names, and their labels if asked for.
+    """Return the keys named by a list, and their labels if requested.
 
-    If they are not, its lines: only the database knows what is a key.
+    Without labels it returns whole lines: only the database can tell which
+    part of a line is the key.
 
     Raises:
-        FileNotFoundError: there is no such list.
-        ValueError: it is empty, or a line has no label; says which.
+        FileNotFoundError: The list does not exist.
+        ValueError: The list is empty, or a line has no label; names it.
     """
     path = Path(listing)
     if not path.is_file():

@@ -13,14 +13,14 @@ from numpy import ndarray
 from mixmae.fileio.safe_path import path_fault
 
 SLASH, SPACE = b'/ '
-# Bytes of names that path_fault may object to: ways out, drives, addresses,
+# Bytes of names that path_fault may reject: parent folders, drives, addresses,
 # control characters of ASCII and, in UTF-8, of Latin-1.
 ODD = re.compile(rb'(?=\.\.)|[:\\\x00-\x1f\x7f]|\xc2[\x80-\x9f]')
 
 
 @dataclass(frozen=True)
 class NameList:
-    """Names, end to end: forked workers share them, none is an object.
+    """Concatenated names; forked workers share them without copies.
 
     Attributes:
         blob: uint8, (bytes of all names,).
@@ -32,14 +32,14 @@ class NameList:
 
     @classmethod
     def of(cls, names: Iterable[bytes]) -> NameList:
-        """A list of these."""
+        """Return a list of these names."""
         names = list(names)
         ends = np.cumsum([len(name) for name in names], dtype=np.int64)
         return cls(np.frombuffer(b''.join(names), np.uint8), ends)
 
     @classmethod
     def joined(cls, lists: Iterable[NameList]) -> NameList:
-        """One after the other."""
+        """Concatenate lists."""
         lists = list(lists)
         if not lists:
             return cls.of(())
@@ -62,13 +62,13 @@ class NameList:
         return (self[index] for index in range(len(self)))
 
     def text(self, index: int) -> str:
-        """A name; bytes that are no UTF-8 become lone surrogates."""
+        """Return a name; bytes that are not UTF-8 become lone surrogates."""
         return self[index].decode('utf-8', 'surrogateescape')
 
     def fault(self) -> str | None:
-        """Why one of them is no name of a file below a folder, or None.
+        """Describe the first name that is not a file below a folder, or None.
 
-        Only names that look odd are taken out one by one, so that a million
+        Only suspicious names are checked one by one, so that a million names
         take milliseconds.
         """
         if not len(self):

@@ -1,4 +1,4 @@
-"""The rows of a table, as MMEngine's ``BaseDataset`` keeps its data."""
+"""Rows of a sample table, as the data list of MMEngine's ``BaseDataset``."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from mixmae.datasets.packed.sample_table import (
 
 
 class SampleList:
-    """Samples of a table, in any order; takes the place of a list of dicts.
+    """Samples of a table, in any order; replaces a list of dicts.
 
-    Forked workers share its arrays; where it is pickled, for spawned ones,
-    only the name of the index goes along.
+    Forked workers share its arrays; pickling, for spawned workers, stores
+    only the name of the index.
 
     Args:
-        folder: of the shards.
-        table: of all samples.
-        index: the file that the table was read from; None if it is in no
-            file.
-        rows: of the table, int64 (samples,); None for all.
-        with_label: whether ``gt_label`` is given.
+        folder: Folder of the shards.
+        table: Table of all samples.
+        index: File that the table was read from; None if there is none.
+        rows: Rows of the table, int64 (samples,); None for all.
+        with_label: Whether to return ``gt_label``.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class SampleList:
         return len(self.table) if self.rows is None else len(self.rows)
 
     def __getitem__(self, index: int | slice) -> Any:
-        """``dict(img_path=...)`` of a sample, or a list of some."""
+        """Return ``dict(img_path=...)`` of a sample, or a list of several."""
         if isinstance(index, slice):
             return self.take(range(len(self))[index])
         row = self._row(index)
@@ -62,11 +61,11 @@ class SampleList:
         return (self[index] for index in range(len(self)))
 
     def sample(self, index: int) -> Sample:
-        """Where sample ``index`` of this list lies."""
+        """Return the location of sample ``index`` of this list."""
         return self.table.sample(self._row(index))
 
     def take(self, indices: Sequence[int]) -> SampleList:
-        """A list of these."""
+        """Return a list of the samples at these indices."""
         chosen = np.asarray(indices, np.int64)
         if self.rows is not None:
             chosen = self.rows[chosen]
@@ -79,7 +78,7 @@ class SampleList:
         return place if self.rows is None else int(self.rows[place])
 
     def __deepcopy__(self, memo: dict) -> SampleList:
-        # Nothing in it is ever changed.
+        # The list is immutable.
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,6 +100,6 @@ class SampleList:
 
 
 def _stamp(index: str) -> tuple[int, int]:
-    """What changes when a file is replaced."""
+    """Return values that change when a file is replaced."""
     about = os.stat(index)
     return about.st_size, about.st_mtime_ns

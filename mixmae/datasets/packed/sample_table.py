@@ -1,4 +1,4 @@
-"""The index of shards: where each sample lies, in one file."""
+"""Index of shards: the location of each sample, in one file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixmae.fileio.safe_path import path_fault
 
 # Index of a packed folder.
 INDEX = 'index.npz'
-# Beside it as long as packing is not complete.
+# Present beside it until packing is complete.
 JOURNAL = 'packing.json'
 FORMAT = 1
 # Columns of the file and their types; each has one value per sample.
@@ -35,11 +35,11 @@ class Shard(NamedTuple):
     """A tar file.
 
     Attributes:
-        name: of the file, below the folder of the index.
-        size: in bytes.
-        sha256: of the file, in hexadecimal digits; '' if unknown.
-        modified: time of the last change, ns, where the sum is unknown; 0
-            where it is known, so that an index depends on nothing else.
+        name: Path of the file, relative to the folder of the index.
+        size: In bytes.
+        sha256: SHA-256 of the file, in hexadecimal; '' if unknown.
+        modified: Time of the last change, in ns, if the checksum is unknown;
+            0 otherwise, so that an index depends only on the content.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Shard(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Where an encoded image lies.
+    """Location of an encoded image.
 
     Attributes:
-        shard: number of the shard.
-        name: of the image in it.
-        offset: of its first byte in the shard.
-        size: in bytes.
-        crc32: of these bytes; None if unknown.
-        label: index of its class; None if it has none.
+        shard: Index of the shard.
+        name: Name of the image in the shard.
+        offset: Offset of its first byte in the shard.
+        size: In bytes.
+        crc32: CRC-32 of these bytes; None if unknown.
+        label: Index of its class; None if it has none.
     """
 
     shard: int
@@ -70,14 +70,14 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class SampleTable:
-    """All samples of a set of shards, in their order.
+    """All samples of a set of shards, in order.
 
     Attributes:
-        shards: the files.
-        names: of the samples.
-        columns: arrays (samples,), see ``COLUMNS``; -1 stands for None.
-        classes: names of the classes, if they have names.
-        made: how the shards were made.
+        shards: The files.
+        names: Names of the samples.
+        columns: Arrays (samples,), see ``COLUMNS``; -1 stands for None.
+        classes: Names of the classes, if they have names.
+        made: Settings that the shards were written with.
     """
 
     shards: tuple[Shard, ...]
@@ -94,7 +94,7 @@ class SampleTable:
         classes: Sequence[str] | None = None,
         made: dict[str, Any] | None = None,
     ) -> SampleTable:
-        """A table of these samples."""
+        """Return a table of these samples."""
         names = NameList.of(
             sample.name.encode('utf-8', 'surrogateescape')
             for sample in samples
@@ -119,7 +119,7 @@ class SampleTable:
         classes: Sequence[str] | None = None,
         made: dict[str, Any] | None = None,
     ) -> SampleTable:
-        """The shards of several tables, one after the other."""
+        """Concatenate the shards of several tables."""
         shards: list[Shard] = []
         columns: dict[str, list[ndarray]] = {key: [] for key in COLUMNS}
         for table in tables:
@@ -140,7 +140,7 @@ class SampleTable:
         return len(self.names)
 
     def sample(self, index: int) -> Sample:
-        """Sample ``index``."""
+        """Return sample ``index``."""
         shard, offset, size, crc32, label = (
             int(self.columns[key][index]) for key in COLUMNS
         )
@@ -154,7 +154,7 @@ class SampleTable:
         )
 
     def path(self, index: int) -> str:
-        """Name of the shard, a slash, and the name in it."""
+        """Return the name of the shard, a slash, and the name in it."""
         shard = self.shards[int(self.columns['shard'][index])]
         return f'{shard.name}/{self.names.text(index)}'
 
@@ -164,7 +164,7 @@ class SampleTable:
         return len(self) > 0 and bool((self.columns['label'] >= 0).all())
 
     def save(self, file: BinaryIO) -> None:
-        """Writes it as a NumPy archive; the same table, the same bytes."""
+        """Write a NumPy archive; equal tables give equal bytes."""
         about = dict(
             format=FORMAT,
             shards=[shard._asdict() for shard in self.shards],
@@ -182,14 +182,14 @@ class SampleTable:
 
 
 def read_table(path: str | PathLike) -> SampleTable:
-    """The table in a file that ``SampleTable.save`` has written.
+    """Read a table written by ``SampleTable.save``.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such table, or a damaged one.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a table, or is damaged.
     """
     try:
-        # The archive has a checksum of each part, which is compared.
+        # The archive verifies a checksum of each part.
         parts = read_arrays(path)
         about = json.loads(parts.pop('about').tobytes())
         if about['format'] != FORMAT:
@@ -226,7 +226,7 @@ def read_table(path: str | PathLike) -> SampleTable:
 
 
 def _fault(table: SampleTable) -> str | None:
-    """What cannot be true of a table, None if it may be true."""
+    """Describe the inconsistency of a table, None if there is none."""
     ends, blob = table.names.ends, table.names.blob
     arrays = {'name_ends': (ends, np.int64), 'names': (blob, np.uint8)}
     arrays |= {
@@ -250,7 +250,7 @@ def _fault(table: SampleTable) -> str | None:
     if table.classes is not None and (label >= len(table.classes)).any():
         return f'a label is not below {len(table.classes)}'
     for one in table.shards:
-        # bool is a kind of int.
+        # bool is a subclass of int.
         numbers = type(one.size) is type(one.modified) is int
         if not numbers or one.size < 0 or not isinstance(one.sha256, str):
             return f'shard {one.name!r} has a size or a sum that is none'
@@ -261,10 +261,10 @@ def _fault(table: SampleTable) -> str | None:
 
 
 def _fault_of_places(table: SampleTable) -> str | None:
-    """Which sample cannot lie where the table says, None if all may.
+    """Describe a sample whose location is impossible, None if all are valid.
 
-    Only shards whose checksum is known are complete; of others, which may be
-    cut off, readers compare the size of the file.
+    Only shards with a known checksum are complete; other shards may be
+    truncated, so readers compare the size of the file.
     """
     ends = [
         # No file is larger, and int64 holds no more.
@@ -273,7 +273,7 @@ def _fault_of_places(table: SampleTable) -> str | None:
     ]
     limit = np.array([*ends, -1], np.int64)[table.columns['shard']]
     offset, size = table.columns['offset'], table.columns['size']
-    # offset + size may be too large for int64.
+    # offset + size may overflow int64.
     beyond = (offset > limit) | (size > limit - offset)
     beyond &= (limit >= 0) & (size > 0)
     if not beyond.any():

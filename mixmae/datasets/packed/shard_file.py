@@ -1,4 +1,4 @@
-"""Writes shards: tar files that hold the same bytes for the same images."""
+"""Writer of deterministic shards: equal images give equal tar files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixmae.datasets.packed.sample_table import Sample, SampleTable, Shard
 from mixmae.fileio.atomic_write import atomic_write
 
 BLOCK = tarfile.BLOCKSIZE
-# Of two blocks of zeros, filled up as every tar does.
+# Two blocks of zeros, padded to the record size of tar.
 END = bytes(tarfile.RECORDSIZE)
 LABEL_SUFFIX = '.cls'
 
@@ -23,9 +23,9 @@ class EncodedImage(NamedTuple):
     """An image to be written.
 
     Attributes:
-        name: in the shard, with slashes.
-        data: the whole file.
-        label: index of its class; None if it has none.
+        name: Name in the shard, with slashes.
+        data: Content of the file.
+        label: Index of its class; None if it has none.
     """
 
     name: str
@@ -34,29 +34,29 @@ class EncodedImage(NamedTuple):
 
 
 def shard_name(number: int) -> str:
-    """Of the shard with this number, from 0."""
+    """Return the name of the shard with this number, from 0."""
     return f'shard-{number:05d}.tar'
 
 
 def write_shard(
     path: Path, images: Iterator[EncodedImage], max_bytes: int
 ) -> tuple[SampleTable, EncodedImage | None]:
-    """Writes images into one shard until it is full; whole or not at all.
+    """Write images into one shard until it is full, by an atomic write.
 
-    As WebDataset has it, a label is a text file of the same name but for its
-    suffix, .cls, right after its image. Owners, modes and times are the same
-    for all.
+    As in WebDataset, a label is a text file with the name of the image and
+    the suffix .cls, right after it. Owners, modes and times are the same for
+    all files.
 
     Args:
-        path: of the shard.
-        images: to write; there must be one.
-        max_bytes: of the shard; that of a single image may be larger.
+        path: Path of the shard.
+        images: Images to write, at least one.
+        max_bytes: Largest size of the shard, unless a single image is larger.
 
     Returns:
         The table of this shard, and the image that did not fit.
 
     Raises:
-        OSError: it could not be written.
+        OSError: The shard could not be written.
     """
     samples: list[Sample] = []
     rest = None
@@ -91,7 +91,7 @@ def write_shard(
 
 
 def _entry(name: str, data: bytes) -> tuple[bytes, int]:
-    """A file as it stands in a tar, and where its data begin in that."""
+    """Return a file as a tar entry, and the offset of its data in it."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
     info.mode = 0o644
@@ -105,7 +105,7 @@ def _label_name(name: str) -> str:
 
 
 class _HashedFile:
-    """Adds up what is written."""
+    """File wrapper that hashes the written data."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file

@@ -1,4 +1,4 @@
-"""Reads single images out of shards."""
+"""Random access to images in shards."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.packed.sample_table import Sample, Shard
 from mixmae.fileio.regular_file import regular_file
 
-# Of a process, which has 1,024 on most systems; opening one costs little.
+# Per process; most systems allow 1,024 open files. Opening one is cheap.
 OPEN_FILES = 64
 
 
 class ShardReader:
-    """The bytes of samples, by their place.
+    """Encoded images, by location.
 
-    Files are opened when they are needed, by each process for itself, and
-    read at places (``pread``), without a position that could be shared.
-    Pickled, and in a forked process, a reader has no open files.
+    Each process opens files on first use and reads at offsets (``pread``),
+    without a shared file position. After pickling, and in a forked process,
+    a reader has no open files.
 
     Args:
-        folder: of the shards.
-        shards: all of them.
-        check_sums: whether the CRC-32 of a sample is compared.
+        folder: Folder of the shards.
+        shards: All shards.
+        check_sums: Whether to compare the CRC-32 of a sample.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class ShardReader:
         self._process = os.getpid()
 
     def read(self, sample: Sample) -> bytes:
-        """The encoded image of a sample.
+        """Return the encoded image of a sample.
 
         Raises:
-            CorruptImageError: the shard is missing or ends too early, or
-                these are not the bytes that were packed.
+            CorruptImageError: The shard is missing or truncated, or the bytes
+                differ from the packed ones.
         """
         path = self.path(sample)
         try:
@@ -70,11 +70,11 @@ class ShardReader:
         return data
 
     def path(self, sample: Sample) -> str:
-        """What a sample is called, in messages and lists."""
+        """Return the name of a sample in messages and lists."""
         return os.path.join(self._file(sample.shard), sample.name)
 
     def close(self) -> None:
-        """Closes all files; they are opened again if need be."""
+        """Close all files; they are reopened on demand."""
         while self._open:
             os.close(self._open.popitem()[1])
 
@@ -85,18 +85,18 @@ class ShardReader:
         try:
             return _read_fully(self._handle(sample.shard), sample)
         except OSError as error:
-            # A file that was replaced on a network file system.
+            # The file was replaced on a network file system.
             if error.errno != errno.ESTALE:
                 raise
         handle = self._open.pop(sample.shard, None)
-        # None if it could not even be opened.
+        # None if opening failed.
         if handle is not None:
             os.close(handle)
         return _read_fully(self._handle(sample.shard), sample)
 
     def _handle(self, shard: int) -> int:
         if self._process != os.getpid():
-            # Those of the parent; here they are copies.
+            # File descriptors of the parent; here they are copies.
             self.close()
             self._process = os.getpid()
         handle = self._open.get(shard)
@@ -117,14 +117,14 @@ class ShardReader:
 
 
 def _read_fully(handle: int, sample: Sample) -> bytes:
-    """Up to ``sample.size`` bytes; fewer at the end of the file."""
-    # An index may claim any size, for which memory would be taken.
+    """Read up to ``sample.size`` bytes; fewer at the end of the file."""
+    # An index may declare any size, which would be allocated.
     there = os.fstat(handle).st_size - sample.offset
     size = min(sample.size, there)
     if size <= 0:
         return b''
     data = _read_at(handle, size, sample.offset)
-    # A signal, or more than 2 GiB, may make a read a short one.
+    # A signal, or more than 2 GiB, may cause a short read.
     while data and len(data) < size:
         rest = size - len(data)
         more = _read_at(handle, rest, sample.offset + len(data))
@@ -137,6 +137,6 @@ def _read_fully(handle: int, sample: Sample) -> bytes:
 def _read_at(handle: int, size: int, offset: int) -> bytes:
     if hasattr(os, 'pread'):
         return os.pread(handle, size, offset)
-    # On Windows. A process has handles of its own.
+    # Windows has no pread; each process has its own file handles.
     os.lseek(handle, offset, os.SEEK_SET)
     return os.read(handle, size)

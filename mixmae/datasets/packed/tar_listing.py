@@ -1,4 +1,4 @@
-"""Finds the images in tar files that others have made."""
+"""Listing of the images in tar files from any source."""
 
 from __future__ import annotations
 
@@ -34,37 +34,36 @@ from mixmae.fileio.private_folder import (
 from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
 
-# Digits of any number of classes; what is longer is no label.
+# Digits of any number of classes; a longer text is not a label.
 MAX_LABEL = 16
 ZEROS = bytes(tarfile.BLOCKSIZE)
-# Bytes that no file has, and int64 can count.
+# Larger than any file, and within int64.
 LARGEST = 2**62
 SEAL = 'seal'
 CACHE_FOLDER = 'mixmae-tar-index'
 
 
 def list_tars(folder: str) -> tuple[SampleTable, str | None]:
-    """The images in all tar files of a folder, or in one tar file.
+    """List the images in all tar files of a folder, or in one tar file.
 
-    Only the headers are read, and only once: the table is kept beside the
-    folder (in ``.NAME.mixmae_tars.npz``), or in the user's folder of
-    temporary files if nothing can be written there, and is true until a tar
-    comes, goes or changes. Only a table that this user has written is
-    believed.
+    Only headers are read, and only once: the table is cached beside the
+    folder (in ``.NAME.mixmae_tars.npz``), or in the user's temporary folder
+    if that location is not writable. It is valid until a tar is added,
+    removed or changed. A cached table is trusted only if this user wrote it.
 
-    An image is a member with the suffix of one; as WebDataset has it, a
-    member of the same name but for its suffix, ``.cls``, is its label. Names
-    have no sums in a tar, so damage is only seen by decoders.
+    An image is a member with an image suffix; as in WebDataset, a member of
+    the same name with the suffix ``.cls`` is its label. Tars have no checksums
+    of their members, so only decoders detect damage.
 
     Args:
-        folder: of the tars, at any depth, or a tar.
+        folder: Folder of the tars, at any depth, or a tar.
 
     Returns:
-        The table, and the file that it is in (None if it is in none).
+        The table, and its file (None if it is not cached).
 
     Raises:
-        ValueError: there is no tar, a file is none that can be read at
-            places, a name leads out of its folder, or no image is in them.
+        ValueError: There is no tar, a file is not an uncompressed tar, a name
+            leads out of its folder, or there are no images.
     """
     root, names = _tars(folder)
     shards = [_shard(root, name) for name in names]
@@ -107,13 +106,12 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
 
 
 class BoundedFile:
-    """A file of which no more is read than there is.
+    """File whose reads are limited to its remaining bytes.
 
-    A header of a few bytes may claim any size, for which ``read`` would take
-    memory.
+    A short header may declare any size, which ``read`` would allocate.
 
     Args:
-        file: opened to be read.
+        file: File opened for reading.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -122,7 +120,7 @@ class BoundedFile:
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int = -1) -> bytes:
-        """As many bytes as asked for, or as there are."""
+        """Read ``size`` bytes, or the remaining ones if fewer."""
         left = max(0, self._size - self.tell())
         return self._file.read(left if size < 0 else min(size, left))
 
@@ -131,10 +129,10 @@ class TarListing:
     """The images in one tar.
 
     Args:
-        path: of the tar.
+        path: Path of the tar.
 
     Attributes:
-        whole: whether it has an end; known when it has been listed.
+        whole: Whether the tar has an end marker; known after listing.
     """
 
     def __init__(self, path: str) -> None:
@@ -142,10 +140,10 @@ class TarListing:
         self.whole = True
 
     def samples(self) -> list[Sample]:
-        """Places and labels of the images, in their order.
+        """Return locations and labels of the images, in order.
 
         Raises:
-            ValueError: it is no tar without compression, or a name leads
+            ValueError: The file is not an uncompressed tar, or a name leads
                 out of its folder.
         """
         images: list[tuple[str, int, int]] = []
@@ -185,7 +183,7 @@ class TarListing:
         bounded = cast(BinaryIO, BoundedFile(raw))
         try:
             return tarfile.open(self.path, 'r:', bounded)
-        # Parts of a header that make no sense raise whatever they like.
+        # tarfile raises arbitrary exceptions on invalid headers.
         except Exception as error:
             raise ValueError(
                 f'{self.path} is no tar file without compression ({error}); '
@@ -193,7 +191,7 @@ class TarListing:
             ) from None
 
     def _members(self, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-        """Up to the end, or to where the file is cut off or damaged."""
+        """Yield members up to the end, or to where the file is damaged."""
         raw = file.fileobj
         assert raw is not None
         self.whole = False
@@ -201,19 +199,19 @@ class TarListing:
         while True:
             try:
                 member = file.next()
-            # Headers that make no sense raise whatever they like.
+            # tarfile raises arbitrary exceptions on invalid headers.
             except Exception:
                 return
             if member is None:
                 break
-            # Negative sizes lead back, others beyond any file system.
+            # Negative sizes would loop, others exceed any file system.
             if not 0 <= member.size < LARGEST or member.offset <= place:
                 return
             place = member.offset
             yield member
-            # Or all headers would stay in memory.
+            # Otherwise tarfile keeps all headers in memory.
             file.members = []  # type: ignore[attr-defined]
-        # Damage ends the reading without a word; a tar ends with zeros.
+        # tarfile stops silently at damage; a complete tar ends with zeros.
         raw.seek(file.offset)
         self.whole = raw.read(tarfile.BLOCKSIZE) == ZEROS
 
@@ -223,7 +221,7 @@ def _say(text: str, level: int = logging.INFO) -> None:
 
 
 def _tars(folder: str) -> tuple[str, list[str]]:
-    """The folder, and names of the tars below it."""
+    """Return the folder, and the names of the tars below it."""
     if os.path.isfile(folder):
         return os.path.dirname(folder), [os.path.basename(folder)]
     listing = list_folder(folder, ['.tar', '.tar.gz', '.tgz', '.tar.bz2'])
@@ -266,19 +264,19 @@ def _warn(table: SampleTable) -> None:
 
 
 def _shown(name: str) -> bool:
-    """Whether neither a file nor a folder on its way is hidden."""
+    """Whether neither the file nor one of its folders is hidden."""
     return not any(part.startswith('.') for part in name.split('/'))
 
 
 def _label(file: tarfile.TarFile, member: tarfile.TarInfo) -> int:
-    """The number in a text file; -1 if it holds none."""
+    """Return the number in a text file; -1 if it holds none."""
     content = file.extractfile(member)
     text = b'' if content is None else content.read(MAX_LABEL).strip()
     return int(text) if text.isdigit() else -1
 
 
 def _known(place: str, shards: list[Shard]) -> SampleTable | None:
-    """The table that was made of the same tars, if it is there."""
+    """Return the cached table of the same tars, if there is one."""
     try:
         table = read_table(place)
     except (OSError, ValueError):
@@ -294,7 +292,7 @@ def _known(place: str, shards: list[Shard]) -> SampleTable | None:
 
 
 def _content(table: SampleTable) -> bytes:
-    """What its checksum is made of."""
+    """Return the bytes of a table that its checksum covers."""
     made = {key: table.made[key] for key in table.made if key != SEAL}
     text = json.dumps([table.shards, made], sort_keys=True)
     digest = hashlib.sha256(text.encode())
@@ -313,7 +311,7 @@ def _beside(folder: str) -> str:
 
 
 def _temporary(folder: str) -> str | None:
-    """A place that nobody else can write to; None if there is none."""
+    """Return a private temporary location; None if there is none."""
     home = temporary_folder(CACHE_FOLDER)
     if home is None:
         return None

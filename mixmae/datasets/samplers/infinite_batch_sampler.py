@@ -1,4 +1,4 @@
-"""Batches of an endless sampler, of samples that know their pass."""
+"""Infinite batch sampler whose indices carry their epoch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mixmae.datasets.samplers.sample_index import SampleIndex
 
 
 class InfiniteBatchSampler:
-    """Passes batches on; their indices remember the seed and the pass.
+    """Batch sampler that adds seed and epoch to each index.
 
-    MMEngine's ``InfiniteSampler`` goes through the data again and again, in a
-    new order each time. Of its N images the k-th one, over all ranks, belongs
-    to pass k // N. See ``SeedSample``.
+    MMEngine's ``InfiniteSampler`` repeats the data in a new order for each
+    pass. With N images, the k-th image, over all ranks, belongs to pass
+    k // N. See ``SeedSample``.
 
     Args:
         batches: A batch sampler over an ``InfiniteSampler``.
@@ -26,7 +26,7 @@ class InfiniteBatchSampler:
         self._taken = 0
 
     def begin(self, samples: int) -> None:
-        """So many samples of this rank have been left out by the sampler."""
+        """Set the number of samples of this rank that the sampler skipped."""
         self._taken = samples
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -1,4 +1,4 @@
-"""Batches that begin in the middle of an epoch, of samples that know it."""
+"""Batch sampler that starts in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from mixmae.datasets.samplers.sample_index import SampleIndex
 
 
 class ResumableBatchSampler:
-    """A batch sampler that can leave out what a run has seen already.
+    """Batch sampler that skips the batches that a run has already seen.
 
-    It stands before another one, whatever that groups its batches by, and
-    whatever sampler is below it, as long as their order depends on a seed and
-    the epoch alone. Nothing that is left out is loaded. The indices that it
-    passes on remember seed and epoch; see ``SeedSample``.
+    Wraps any batch sampler over any sampler whose order depends only on a
+    seed and the epoch. Skipped batches are not loaded. The returned indices
+    carry seed and epoch; see ``SeedSample``.
 
     Args:
         batches: The batch sampler; its ``sampler`` has a seed and an epoch.
@@ -26,7 +25,7 @@ class ResumableBatchSampler:
         self._skipped = 0
 
     def skip(self, batches: int) -> None:
-        """Leave out the first batches of the next pass."""
+        """Skip the first batches of the next pass."""
         self._skipped = batches
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -38,7 +37,7 @@ class ResumableBatchSampler:
         return len(self.batches)
 
     def __getattr__(self, name: str) -> Any:
-        # Hooks ask for the sampler and the size of a batch.
+        # Hooks read the sampler and the batch size.
         if name == 'batches':
             raise AttributeError(name)
         return getattr(self.batches, name)

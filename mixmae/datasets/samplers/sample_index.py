@@ -1,4 +1,4 @@
-"""Which sample is asked for, and in which pass over the data."""
+"""Index of a sample, with the pass over the data that it belongs to."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 
 
 class SampleIndex(int):
-    """The index of a sample that remembers seed and epoch.
+    """Index of a sample that carries seed and epoch.
 
-    Samplers yield it in place of a plain int; it goes to the workers, and
-    ``SeedSample`` makes the augmentations depend on it alone.
+    Samplers yield it in place of a plain int; it is passed to the workers,
+    where ``SeedSample`` makes the augmentations depend on it alone.
 
     Args:
-        index: of the sample.
-        seed: of the run.
-        epoch: from 0.
+        index: Index of the sample.
+        seed: Seed of the run.
+        epoch: Epoch, from 0.
     """
 
     seed: int
@@ -33,15 +33,15 @@ class SampleIndex(int):
         return SampleIndex, (int(self), self.seed, self.epoch)
 
     def at(self, index: int) -> SampleIndex:
-        """Another sample of the same pass."""
+        """Return another sample of the same pass."""
         return SampleIndex(index, self.seed, self.epoch)
 
 
 def seed_generators(*numbers: int) -> None:
-    """Seeds Python's, NumPy's and PyTorch's generators by some numbers.
+    """Seed Python's, NumPy's and PyTorch's generators by some numbers.
 
-    The same numbers give the same streams, others independent ones. Of
-    PyTorch the CPU's generator alone.
+    Equal numbers give equal streams, different numbers independent ones.
+    For PyTorch only the CPU generator is seeded.
     """
     words = np.random.SeedSequence(numbers).generate_state(4).tolist()
     random.seed(words[0])

@@ -1,4 +1,4 @@
-"""A sampler whose epoch is a whole number of parameter updates."""
+"""Sampler whose epoch is a whole number of parameter updates."""
 
 from collections.abc import Iterator, Sized
 
@@ -12,31 +12,31 @@ from mixmae.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class UpdateSampler(Sampler[int]):
-    """Shuffles, then drops the images that would not fill an update.
+    """Sampler that shuffles and drops images that do not fill an update.
 
-    MMEngine accumulates gradients across the border of an epoch. ImageNet on
-    8 ranks with batches of 128 has 1,251 micro-iterations; with 2 of them an
-    update, every other epoch would end in the middle of one, and a run
-    resumed there would lose half a gradient. This sampler gives 1,250
-    micro-iterations: 625 updates, as in the official training. Which images
-    are dropped changes with the shuffle.
+    MMEngine accumulates gradients across epoch boundaries. ImageNet on 8
+    ranks with batches of 128 has 1,251 micro-iterations; with 2 of them per
+    update, every other epoch would end within an update, and a run resumed
+    there would lose half a gradient. This sampler yields 1,250
+    micro-iterations: 625 updates, as in the official training. The shuffle
+    determines which images are dropped.
 
     The k-th batches of all ranks together are the k-th slice of the shuffled
-    list, so that 2 ranks with batches of b see what 1 rank with batches of
-    2b sees.
+    list, so that 2 ranks with batches of b see the same images as 1 rank with
+    batches of 2b.
 
     Args:
-        dataset: The data set; only its length is used.
+        dataset: The dataset; only its length is used.
         batch_size: Images per rank and micro-iteration. ``ResumableTrainLoop``
-            and ``ResumableIterLoop`` take it from the data loader; elsewhere
-            None drops only what does not fill all ranks.
-        accumulative_counts: Micro-iterations per update. The loops take it
+            and ``ResumableIterLoop`` set it from the data loader; otherwise
+            None drops only the images that do not fill all ranks.
+        accumulative_counts: Micro-iterations per update. The loops set it
             from the optimizer wrapper.
         shuffle: Whether to shuffle; the order depends on seed and epoch.
         seed: The same on all ranks; drawn and synchronised when None.
 
     Raises:
-        ValueError: If the data set does not fill a single update.
+        ValueError: The dataset does not fill a single update.
     """
 
     def __init__(
@@ -90,9 +90,9 @@ class UpdateSampler(Sampler[int]):
         return self.total_size // self.world_size
 
     def skip(self, samples: int) -> None:
-        """Leave out the first samples of this rank in the next pass."""
+        """Skip the first samples of this rank in the next pass."""
         self._skipped = samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the shuffle of an epoch, counted from 0."""
+        """Set the epoch of the shuffle, counted from 0."""
         self.epoch = epoch

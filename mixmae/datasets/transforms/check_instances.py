@@ -1,4 +1,4 @@
-"""Stops at an object whose annotation cannot be true."""
+"""Check of annotated objects: raises at an invalid annotation."""
 
 import json
 from typing import Any
@@ -10,33 +10,33 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class CheckInstances:
-    """Raises at a bad box, mask or class of ``results['instances']``.
+    """Raise at an invalid box, mask or class of ``results['instances']``.
 
-    For mmdet's pipelines, anywhere after the image is loaded; best right
-    before ``LoadAnnotations``, which fails without a name at some faults
-    (a mask that is missing or of another size) and silently ignores others
-    (polygons of two points). ``results`` is not changed, and the cost is some
-    microseconds per object.
+    For mmdet's pipelines, anywhere after the image is loaded; best directly
+    before ``LoadAnnotations``, which fails at some faults without naming the
+    object (a missing mask, or one of another size) and silently ignores
+    others (polygons of two points). ``results`` is not changed; the cost is
+    some microseconds per object.
 
-    What mmdet's ``CocoDataset`` leaves out while reading the file (unknown
-    category ids, boxes fully outside) no transform can see:
-    ``tools/dataset_converters/check_dataset.py`` reports it.
+    mmdet's ``CocoDataset`` drops unknown category ids and boxes fully outside
+    the image while it reads the file, before any transform:
+    ``tools/dataset_converters/check_dataset.py`` reports these.
 
     Args:
-        num_classes: how many classes there are; labels must be below. With
-            None they must be 0 or more.
-        with_mask: whether every object needs a mask. Masks that are there
-            are looked at in any case.
-        tolerance: how far a box may reach outside the image, in pixels.
-        ann_file: the annotation file, in COCO's format, for messages: they
-            name it and the id of the annotation.
+        num_classes: Number of classes; labels must be smaller. With None they
+            must be 0 or more.
+        with_mask: Whether every object needs a mask. Masks that exist are
+            always checked.
+        tolerance: Largest distance of a box outside the image, in pixels.
+        ann_file: Annotation file in COCO format, for messages, which name it
+            and the id of the annotation.
 
     Raises:
-        AnnotationError: a ``ValueError``, when called on results with a
-            fault: the image is of another size than the annotations say; a
-            box is not finite, empty, inverted or outside the image; a mask is
-            of another size than the image or has no polygon of three points;
-            a label is out of range.
+        AnnotationError: A ``ValueError``, when called on invalid results: the
+            size of the image differs from the annotations; a box is not
+            finite, empty, inverted or outside the image; a mask differs in
+            size from the image or has no polygon of three points; a label is
+            out of range.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class CheckInstances:
         self.ann_file = ann_file
 
     def __call__(self, results: dict) -> dict:
-        """Returns ``results`` as they came, or raises."""
+        """Return ``results`` unchanged, or raise."""
         if 'ori_shape' not in results or 'instances' not in results:
             raise ValueError(
                 'CheckInstances needs ori_shape and instances: it belongs '
@@ -99,9 +99,9 @@ class CheckInstances:
         return 'the mask is missing' if self.with_mask else None
 
     def _entry(self, results: dict, index: int) -> str:
-        """Names the object, by its id in the annotation file if possible."""
+        """Name the object, by its annotation id if possible."""
         entry = f'{_image(results)}, instance {index}'
-        # Our own data set says which file it read.
+        # Our own dataset records the file that it read.
         ann_file = results.get('ann_file', self.ann_file)
         if ann_file is None:
             return entry
@@ -127,17 +127,17 @@ def _image(results: dict) -> str:
 
 
 def _annotation_id(ann_file: str, image_id: Any, box: Any) -> Any:
-    """The id in COCO's file, which mmdet does not hand on; or None."""
+    """Return the annotation id, which mmdet does not pass on; or None."""
     try:
         with open(ann_file, encoding='utf-8') as file:
             annotations = json.load(file)['annotations']
         for entry in annotations:
             x, y, width, height = entry['bbox']
             corners = [x, y, x + width, y + height]
-            # As text, because NaN is equal to nothing.
+            # As text, because NaN does not equal itself.
             if entry['image_id'] == image_id and str(corners) == str(box):
                 return entry['id']
     except (OSError, ValueError, KeyError, TypeError):
-        # Only a help to find the fault, which is reported in any case.
+        # Only improves the message; the fault is reported in any case.
         return None
     return None

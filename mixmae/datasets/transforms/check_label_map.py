@@ -1,4 +1,4 @@
-"""Stops at a label map that does not fit its image or its classes."""
+"""Check of label maps against their image and classes."""
 
 import numpy as np
 from numpy import ndarray
@@ -9,22 +9,22 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class CheckLabelMap:
-    """Raises at a bad ``results['gt_seg_map']``.
+    """Raise at an invalid ``results['gt_seg_map']``.
 
-    For mmseg's pipelines, right after ``LoadAnnotations``: the map then holds
-    what the loss will see, after ``reduce_zero_label`` and after mapping to
-    other classes. ``results`` is not changed; the cost is that of looking at
-    each pixel once.
+    For mmseg's pipelines, directly after ``LoadAnnotations``: the map then
+    holds the values that the loss receives, after ``reduce_zero_label`` and
+    after mapping to other classes. ``results`` is not changed; the cost is
+    one pass over the pixels.
 
     Args:
-        num_classes: how many classes there are; the values allowed are 0 to
+        num_classes: Number of classes; the allowed values are 0 to
             ``num_classes`` - 1.
-        ignore_index: the one other value that is allowed.
+        ignore_index: The only other allowed value.
 
     Raises:
-        AnnotationError: a ``ValueError``, when called on a map of another
-            size than the image, or with other values: which, and how many
-            pixels have them.
+        AnnotationError: A ``ValueError``, when called on a map of another
+            size than the image, or with other values; the message lists them
+            and the number of pixels.
     """
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
@@ -36,8 +36,8 @@ class CheckLabelMap:
         self.ignore_index = ignore_index
 
     def __call__(self, results: dict) -> dict:
-        """Returns ``results`` as they came, or raises."""
-        # Inferencers of mmseg drop LoadAnnotations: there are no labels.
+        """Return ``results`` unchanged, or raise."""
+        # mmseg's inferencers drop LoadAnnotations, so there are no labels.
         if 'img' in results and not {'gt_seg_map', 'seg_map_path'} & {
             *results
         }:
@@ -72,9 +72,9 @@ class CheckLabelMap:
         )
 
     def _value_message(self, results: dict, ill: ndarray) -> str:
-        """Names the values of the pixels that are not allowed, (n,)."""
+        """Describe the values of the pixels that are not allowed, (n,)."""
         values, counts = np.unique(ill, return_counts=True)
-        # In the file they were one more; users look there.
+        # Values in the file were larger by one; users look there.
         reduced = bool(results.get('reduce_zero_label'))
         shown = [
             f'{value} ({value + 1} in the file) in {count} pixels'

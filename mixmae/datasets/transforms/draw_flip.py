@@ -1,4 +1,4 @@
-"""Draws which images are mirrored; the device does it."""
+"""Random horizontal flip that is drawn here and applied on the device."""
 
 from typing import Any
 
@@ -10,26 +10,26 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class DrawFlip:
-    """Says in ``results['mirror']`` whether the image is to be mirrored.
+    """Draw ``results['mirror']``: whether to flip the image horizontally.
 
-    ``PackImage`` hands it on, and ``MaskingDataPreprocessor`` mirrors images
-    from left to right on the device, a whole batch at a time; a copy of each
-    image in the loader is saved. NumPy's global generator is asked once, as
-    by mmcv's ``RandomFlip``, so that both mirror the same images.
+    ``PackImage`` passes it on, and ``MaskingDataPreprocessor`` flips images on
+    the device, one batch at a time, which saves a copy of each image in the
+    loader. NumPy's global generator is called once, as by mmcv's
+    ``RandomFlip``, so that both flip the same images.
 
-    It does nothing by itself: another packing step or preprocessor, such as
-    mmpretrain's, passes over what was drawn, and no image is mirrored. There
-    ``mmpretrain.RandomFlip`` does it. Our data sets refuse pipelines with
-    this one and mmpretrain's ``PackInputs``.
+    The transform has no effect by itself: other packing steps and
+    preprocessors, such as mmpretrain's, ignore the draw, and no image is
+    flipped. Use ``mmpretrain.RandomFlip`` with them. Our datasets reject
+    pipelines that combine this transform with mmpretrain's ``PackInputs``.
 
-    For images alone: boxes and label maps are not mirrored along.
+    For images only: boxes and label maps are not flipped.
 
     Args:
-        prob: of being mirrored, 0 to 1.
+        prob: Probability of a flip, 0 to 1.
 
     Raises:
-        ValueError: the probability is out of range, or when called on results
-            that have boxes, key points or label maps.
+        ValueError: The probability is out of range, or the transform is
+            called on results with boxes, key points or label maps.
     """
 
     def __init__(self, prob: float = 0.5) -> None:
@@ -38,7 +38,7 @@ class DrawFlip:
         self.prob = prob
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Adds mirror, a bool, to ``results``."""
+        """Add ``mirror``, a bool, to ``results``."""
         for key in ('gt_bboxes', 'gt_keypoints', 'gt_seg_map'):
             if key in results:
                 raise ValueError(
@@ -49,7 +49,7 @@ class DrawFlip:
         return results
 
     def stages(self) -> Stages:
-        """See ``BatchedPipeline``."""
+        """Return the stages, see ``BatchedPipeline``."""
         return Stages(draw=self)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Reads any usual image, as the BGR array pipelines expect."""
+"""Loader of image files, as the BGR array that pipelines expect."""
 
 from os import PathLike
 
@@ -11,50 +11,49 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadImage:
-    """Loads ``results['img_path']`` into ``results['img']``.
+    """Load ``results['img_path']`` into ``results['img']``.
 
-    A drop-in for mmcv's ``LoadImageFromFile`` on local files: ``img`` is a
+    Replaces mmcv's ``LoadImageFromFile`` for local files: ``img`` is a
     contiguous uint8 BGR array (H, W, 3), ``img_shape`` and ``ori_shape`` are
-    (H, W). Where a data set hands on ``img_bytes``, the encoded file, that is
-    decoded; ``img_path`` is then a name for messages. An array in ``img`` is
-    kept, as it comes from inferencers. It reads what image
-    folders of the wild contain:
+    (H, W). If a dataset provides ``img_bytes``, the encoded file, that is
+    decoded; ``img_path`` is then only a name for messages. An existing array
+    in ``img``, as passed by inferencers, is kept. It reads the usual contents
+    of image folders:
 
     - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM and AVIF, whatever the
-      suffix says;
+      suffix is;
     - grey, two-level, palette, YCbCr, LAB and CMYK images become RGB;
-    - declared transparency is laid over ``background``;
+    - declared transparency is composited over ``background``;
     - 16 bits are scaled to 8: see ``value_range``;
-    - of an animation, the first frame;
+    - the first frame of an animation;
     - the EXIF orientation is applied, colour profiles are not.
 
-    What cannot become 8-bit RGB without loss is refused as 'unsupported', with
-    what the file holds and what to do: further bands, floats and signed
-    integers of an unknown range, stacks of images in a TIFF. The decision
-    follows from the type that the file declares, never from its pixels, so
-    that it is the same for all files of a kind.
+    Images that cannot become 8-bit RGB without loss are rejected as
+    'unsupported', with their type and a remedy: further bands, floats and
+    signed integers of an unknown range, stacks of images in a TIFF. The
+    decision depends on the type declared by the file, never on its pixels,
+    so it is the same for all files of a kind.
 
-    Usual JPEGs are decoded by ``simplejpeg`` where it is installed and has no
-    objections, all else by Pillow; pixels are the same.
+    Usual JPEGs are decoded by ``simplejpeg`` where it is installed and accepts
+    the file, everything else by Pillow; pixels are the same.
 
     Args:
-        background: RGB colour under transparent pixels; white by default,
-            as a browser shows them.
-        draft_side: let a JPEG be decoded at 1/2, 1/4 or 1/8 of its size as
-            long as no side falls below this; several times faster for
-            photographs that are resized anyway. ``ori_shape`` is then the
-            decoded shape. Full size by default.
-        min_side: files with a shorter side, in pixels, count as broken; 1
-            for none. An image of one pixel does no harm, and teaches
-            nothing.
-        max_pixels: files with more count as broken; None for Pillow's limit
-            of 179 million, against decompression bombs. A larger number
+        background: RGB colour under transparent pixels; white by default, as
+            in a browser.
+        draft_side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size as long as no
+            side is shorter than this; several times faster for photographs
+            that are resized anyway. ``ori_shape`` is then the decoded shape.
+            Full size by default.
+        min_side: Files with a shorter side, in pixels, count as corrupt; 1
+            for no limit. An image of one pixel is harmless but useless.
+        max_pixels: Files with more pixels count as corrupt; None for Pillow's
+            limit of 179 million, against decompression bombs. A larger number
             allows larger files.
-        value_range, extra_band: Sample values of black and white, and the
-            use of a band beside the colours; see ``ImageDecoding``.
+        value_range, extra_band: Sample values of black and white, and the use
+            of a band beside the colours; see ``ImageDecoding``.
 
     Raises:
-        CorruptImageError: when called on a file that cannot be used; names it
+        CorruptImageError: When called on a file that cannot be used; names it
             and one of ``CAUSES``.
     """
 
@@ -77,8 +76,8 @@ class LoadImage:
         self.limits = ImageLimits(min_side, max_pixels)
 
     def __call__(self, results: dict) -> dict:
-        """Adds img, img_shape and ori_shape to ``results``."""
-        # Inferencers hand on an array that they have read themselves.
+        """Add img, img_shape and ori_shape to ``results``."""
+        # Inferencers pass an array that they have loaded themselves.
         if 'img_path' not in results and 'img' in results:
             results['img_shape'] = results['img'].shape[:2]
             results['ori_shape'] = results['img'].shape[:2]
@@ -93,11 +92,11 @@ class LoadImage:
     def load(
         self, path: str | PathLike, content: bytes | None = None
     ) -> ndarray:
-        """The image at ``path``: uint8 BGR (H, W, 3).
+        """Load the image at ``path`` as uint8 BGR (H, W, 3).
 
         Args:
-            path: the file.
-            content: what is in it, if it is not to be read from ``path``.
+            path: Path of the file.
+            content: Content of the file; read from ``path`` if None.
         """
         return read_image(
             path,

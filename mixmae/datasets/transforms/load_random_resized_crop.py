@@ -1,4 +1,4 @@
-"""Reads, crops and resizes an image, and decodes no more than that needs."""
+"""Loader of random resized crops that decodes only the required pixels."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ from mixmae.datasets.images.jpeg_header import JpegHeader
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 
-# A JPEG is decoded at a half, a quarter or an eighth of its size where the
-# crop then still has this many pixels for each one that is asked for, per
-# side. With 1.0 crops come within 38 dB of the exact ones on the average, but
-# some only within 25.
+# A JPEG is decoded at a half, a quarter or an eighth of its size if the crop
+# then still has this many pixels per output pixel, per side. With 1.0, crops
+# are within 38 dB PSNR of the exact ones on average, but some only within 25.
 OVERSAMPLING = 1.5
 SHRINKS = (8, 4, 2)
-# Bytes of pixels that do not wait until other images are decoded, too.
+# Decoded images with more bytes are resized at once, to limit memory.
 LARGE = 8_000_000
 
 
 class _Decoded(NamedTuple):
-    """Pixels, uint8 BGR (H, W, 3), and where the crop lies in them.
+    """Pixels, uint8 BGR (H, W, 3), and the crop in them.
 
     Attributes:
-        box: of the pixels as they were before they were shrunk.
-        shrink: the part by which their sides have been shortened.
+        box: Crop in the image before it was shrunk.
+        shrink: Factor by which the sides have been reduced.
     """
 
     pixels: ndarray
@@ -53,9 +52,9 @@ class _Decoded(NamedTuple):
     def cropped(
         cls, pixels: ndarray, box: CropBox, shrink: int = 1
     ) -> _Decoded:
-        """Of these pixels no more than is needed, if they are whole ones.
+        """Copy the required part of these pixels if they are at full size.
 
-        They have just been written: now they are in the caches.
+        Copying right after decoding uses pixels that are still cached.
         """
         if shrink > 1:
             return cls(pixels, box, shrink)
@@ -68,38 +67,38 @@ class _Decoded(NamedTuple):
 class LoadRandomResizedCrop(LoadImage):
     """``LoadImage`` and ``RandomResizedCrop`` in one, twice as fast.
 
-    The crop is drawn when the head of the file is known, so that of a JPEG
-    only the rows down to its lower edge are decoded, and large ones at a half,
-    a quarter or an eighth of their size. It is resized with antialiasing.
-    Files are read and refused as by ``LoadImage``.
+    The crop is drawn after reading the file header, so that a JPEG is decoded
+    only down to the lower edge of the crop, and large ones at a half, a
+    quarter or an eighth of their size. It is resized with antialiasing. Files
+    are read and rejected as by ``LoadImage``.
 
-    With ``exact=True`` the result is that of
+    With ``exact=True`` the result is bit-identical to
 
         dict(type='mixmae.LoadImage'),
         dict(type='mmpretrain.RandomResizedCrop', scale=..., backend='pillow',
              interpolation=...),
 
-    bit by bit; without, the same crop is drawn, and pixels are within about
-    44 dB of it (``benchmarks/loader.py`` measures it).
+    Otherwise the same crop is drawn, and pixels are within about 44 dB PSNR
+    (``benchmarks/loader.py`` measures it).
 
     Adds ``img``, uint8 BGR (height, width, 3), ``img_shape`` (height, width),
     ``ori_shape`` (H, W) of the whole image and ``crop_box`` (top, left,
     height, width) in it.
 
     Args:
-        scale: height and width of the result; one number for a square.
-        crop_ratio_range: smallest and largest share of the image's area.
-        aspect_ratio_range: smallest and largest width by height.
-        max_attempts: how often a crop is drawn that does not fit, before the
-            middle of the image is taken.
+        scale: Height and width of the result; one number for a square.
+        crop_ratio_range: Smallest and largest fraction of the image's area.
+        aspect_ratio_range: Smallest and largest ratio of width to height.
+        max_attempts: Number of draws that may not fit before the centre of
+            the image is taken.
         interpolation: 'bicubic' or 'bilinear'.
-        exact: decode everything, and let Pillow resize.
-        background, min_side, max_pixels, value_range, extra_band: as in
+        exact: Decode all pixels, and resize with Pillow.
+        background, min_side, max_pixels, value_range, extra_band: As in
             ``LoadImage``.
 
     Raises:
-        ValueError: an argument is out of range.
-        CorruptImageError: when called on a file that cannot be used.
+        ValueError: An argument is out of range.
+        CorruptImageError: When called on a file that cannot be used.
     """
 
     def __init__(
@@ -142,19 +141,19 @@ class LoadRandomResizedCrop(LoadImage):
         self.exact = exact
 
     def __call__(self, results: dict) -> dict:
-        """Adds the crop to ``results``."""
+        """Add the crop to ``results``."""
         results = self._draw(self._read(results))
         return self._resize(self._decode(results))
 
     def stages(self) -> Stages:
-        """See ``BatchedPipeline``."""
+        """Return the stages, see ``BatchedPipeline``."""
         return Stages(self._read, self._draw, self._decode, self._resize)
 
     def _read(self, results: dict) -> dict:
-        """Reads JPEGs.
+        """Read JPEGs.
 
-        Adds ``img_bytes`` and ``header``, which is None where a crop cannot
-        be drawn before all is decoded.
+        Adds ``img_bytes`` and ``header``, which is None where a crop can only
+        be drawn after decoding.
         """
         path = os.fspath(results['img_path'])
         data = jpeg_content(path, results.get('img_bytes'))
@@ -167,7 +166,7 @@ class LoadRandomResizedCrop(LoadImage):
         return results
 
     def _draw(self, results: dict) -> dict:
-        """Draws the crop; decodes what has no size otherwise."""
+        """Draw the crop; decode images without a usable header."""
         header = results['header']
         if header is None:
             path, content = results['img_path'], results.pop('img_bytes', None)
@@ -182,7 +181,7 @@ class LoadRandomResizedCrop(LoadImage):
         return results
 
     def _decode(self, results: dict) -> dict:
-        """Decodes what is needed of a JPEG."""
+        """Decode the required part of a JPEG."""
         header = results.pop('header')
         if header is not None:
             path, box = os.fspath(results['img_path']), results['crop_box']
@@ -192,19 +191,19 @@ class LoadRandomResizedCrop(LoadImage):
         return results
 
     def _keep(self, results: dict, decoded: _Decoded) -> dict:
-        """Adds ``decoded``, or ``img`` at once: memory has an end."""
+        """Add ``decoded``, or ``img`` at once if it is too large to keep."""
         results['decoded'] = decoded
         large = decoded.pixels.nbytes > LARGE
         return self._resize(results) if large else results
 
     def _resize(self, results: dict) -> dict:
-        """Replaces ``decoded`` by ``img``, if that has not been done."""
+        """Replace ``decoded`` by ``img``, if not done yet."""
         if 'decoded' not in results:
             return results
         pixels, box, shrink = results.pop('decoded')
         size, kernel = self.size, self.interpolation
         if self.exact or shrink > 1:
-            # Boxes may begin within a pixel of what was shrunk.
+            # In shrunk pixels, boxes may begin at fractions of a pixel.
             image = resize_by_pillow(pixels, box, size, kernel, shrink)
         else:
             image = resize_by_torch(pixels, box, size, kernel)
@@ -215,7 +214,7 @@ class LoadRandomResizedCrop(LoadImage):
     def _from_jpeg(
         self, path: str, data: bytes, header: JpegHeader, box: CropBox
     ) -> _Decoded:
-        """The crop of a JPEG, from no more pixels than are needed."""
+        """Return the crop of a JPEG, from as few pixels as required."""
         shrink = self._shrink(box)
         bottom = box.top + box.height
         pixels = decode_jpeg_part(data, header, bottom, shrink)
@@ -223,7 +222,7 @@ class LoadRandomResizedCrop(LoadImage):
             return _Decoded.cropped(pixels, box, shrink)
         if shrink == 1:
             return _Decoded.cropped(self.load(path, data), box)
-        # Pillow decodes to scale, too.
+        # Pillow decodes at reduced scale, too.
         side = min(header.height, header.width) // shrink
         content = read_image(path, self.limits, side, self.decoding, data)
         pixels = content.pixels[..., ::-1]
@@ -232,7 +231,7 @@ class LoadRandomResizedCrop(LoadImage):
         return _Decoded(pixels, box, shrink)
 
     def _shrink(self, box: CropBox) -> int:
-        """By how much a JPEG may be shrunk while it is decoded."""
+        """Return the factor by which a JPEG may be shrunk during decoding."""
         height, width = self.size
         ratio = min(box.height / height, box.width / width)
         fitting = (n for n in SHRINKS if n * OVERSAMPLING <= ratio)

@@ -1,4 +1,4 @@
-"""The last step of a pretraining pipeline: from results to a batch's entry."""
+"""Last step of a pretraining pipeline: packs results as a batch entry."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,25 +14,25 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackImage:
-    """Packs an image without labels, in a third of ``PackInputs``' time.
+    """Pack an image without labels, three times faster than ``PackInputs``.
 
     Returns a dict of
 
-    - ``inputs``: ``results['img']`` as uint8 (3, H, W), channels in their
-      order;
+    - ``inputs``: ``results['img']`` as uint8 (3, H, W), channel order
+      unchanged;
     - ``data_samples``: a ``BaseDataElement`` with the meta information;
-    - ``mirror``: what ``DrawFlip`` has drawn, if it stands in the pipeline.
+    - ``mirror``: the draw of ``DrawFlip``, if it is in the pipeline.
 
-    Where labels are needed, use mmpretrain's ``PackInputs``; of a ``mirror``
-    it knows nothing, so ``mmpretrain.RandomFlip`` belongs to it.
+    For labels use mmpretrain's ``PackInputs``; it ignores ``mirror``, so
+    combine it with ``mmpretrain.RandomFlip``.
 
     Args:
-        meta_keys: what is kept of ``results``, where it is there. By default
-            the number and the path of the image: the former seeds its mask in
-            evaluation, and messages about bad values name both.
+        meta_keys: Keys of ``results`` to keep, where they exist. By default
+            index and path of the image: the index seeds its mask in
+            evaluation, and messages about invalid values name both.
 
     Raises:
-        ValueError: when called on an image that is not uint8 (H, W, 3).
+        ValueError: When called on an image that is not uint8 (H, W, 3).
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PackImage:
         self.meta_keys = tuple(meta_keys)
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """The entry of a batch."""
+        """Return the entry of a batch."""
         image = results['img']
         if image.dtype != np.uint8 or image.shape[2:] != (3,):
             raise ValueError(
@@ -64,7 +64,7 @@ class PackImage:
         return packed
 
     def stages(self) -> Stages:
-        """See ``BatchedPipeline``."""
+        """Return the stages, see ``BatchedPipeline``."""
         return Stages(pack=self)
 
     def __repr__(self) -> str:

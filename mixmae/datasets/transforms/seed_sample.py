@@ -1,4 +1,4 @@
-"""Augmentations that can be drawn again."""
+"""Seeding of augmentations, for reproducible draws."""
 
 from typing import Any
 
@@ -9,26 +9,27 @@ from mixmae.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class SeedSample:
-    """Seeds the generators by (seed, epoch, sample), before augmentations.
+    """Seed the generators by (seed, epoch, sample), before augmentations.
 
-    Stands first in a pipeline. What the transforms after it draw then does
-    not depend on which worker draws it, how many there are, or what was drawn
-    before; a resumed run sees the crops of the uninterrupted one, and workers
-    that are started anew in each epoch do not repeat themselves.
+    Must be the first transform of a pipeline. The draws of the following
+    transforms then depend neither on the worker, nor on the number of
+    workers, nor on earlier draws: a resumed run gets the crops of the
+    uninterrupted one, and workers that restart in each epoch do not repeat
+    their draws.
 
-    A data set that asks for another sample when a crop has left no object
-    draws its number after this seeding, so that it is the same one again; it
-    is seeded by that number and the same epoch.
+    A dataset that replaces a sample whose crop contains no object draws the
+    index of the replacement after this seeding, so that the index is
+    reproducible; the replacement is seeded by that index and the same epoch.
 
     Raises:
-        ValueError: the index comes from a sampler that knows no epoch.
+        ValueError: The index comes from a sampler that provides no epoch.
     """
 
     def __init__(self) -> None:
         self._before: SampleIndex | None = None
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Seed; leave a plain ``sample_idx`` behind."""
+        """Seed; replace ``sample_idx`` by a plain int."""
         index = results.get('sample_idx')
         if type(index) is int and self._before is not None:
             index = self._before.at(index)
@@ -45,7 +46,7 @@ class SeedSample:
         return results
 
     def stages(self) -> Stages:
-        """See ``BatchedPipeline``."""
+        """Return the stages, see ``BatchedPipeline``."""
         return Stages(draw=self)
 
     def __repr__(self) -> str:
