@@ -1,18 +1,17 @@
-"""Batches on their way to the device, and the one door of randomness."""
+"""Collating, normalisation and masking of batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mixmae.masking.masking import Masking
 from mixmae.registry import MODELS, TASK_UTILS
 from mixmae.structures import CellMask
-
-Masking = Callable[[int, int, int, torch.Generator | None], CellMask]
 
 
 @MODELS.register_module()
@@ -22,8 +21,8 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
     Args:
         mean, std: per channel, RGB, in units of 0..255.
         to_rgb: the images that come in are BGR.
-        masking: config of a masking, e.g. ``RandomMasking``. It is drawn on
-            the CPU and copied without blocking.
+        masking: config of a ``Masking``, e.g. ``RandomMasking``. Masks are
+            drawn on the CPU and copied without blocking.
         eval_shared: outside training, one mask serves all images, always
             the same. By default each image has its own, seeded by its
             ``sample_idx``, so that figures do not depend on the batches.
@@ -31,6 +30,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
 
     Raises:
         ValueError: ``mean`` or ``std`` is not three numbers.
+        TypeError: ``masking`` does not fulfil the contract of ``Masking``.
     """
 
     mean: Tensor
@@ -59,18 +59,13 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         self.masking: Masking | None = (
             None if masking is None else TASK_UTILS.build(masking)
         )
+        if masking is not None and not isinstance(self.masking, Masking):
+            raise TypeError(
+                f'masking {masking} builds a {type(self.masking).__name__}, '
+                f'which needs an attribute `cell` (pixels) and a call; see '
+                f'mixmae.masking.masking.Masking'
+            )
         self.eval_shared = eval_shared
-        self._draw: tuple[int, int, int] | None = None
-
-    def set_draw(self, seed: int, rank: int, iteration: int) -> None:
-        """Fixes the next training mask to a function of three numbers.
-
-        Args:
-            seed: of the run.
-            rank: of this process; each draws masks of its own.
-            iteration: counts batches of this process (micro-iterations).
-        """
-        self._draw = (seed, rank, iteration)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Collates, moves and normalises a batch, and draws its mask.
@@ -80,8 +75,12 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
                 list or stacked; optional ``data_samples``; optional
                 ``mirror``, one bool per image, which are turned over from
                 left to right on the device; optional ``mask``, a
-                ``CellMask`` to use instead of drawing one.
-            training: draw as in training, see ``set_draw``.
+                ``CellMask`` to use instead of drawing one; optional
+                ``mask_seed``, the integers that determine a training mask:
+                ``StepSeedHook`` gives (seed of the run, rank, iteration).
+            training: draw as in training: the mask is a function of
+                ``mask_seed`` or, without one, of torch's global generator.
+                In evaluation it depends on the sample alone.
 
         Returns:
             ``inputs`` float (B, 3, H, W), ``data_samples`` and ``mask``, a
@@ -98,7 +97,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             batch, _, height, width = inputs.shape
             size = (self.masking, batch, height, width)
             mask = (
-                self._training_mask(*size)
+                self.masking(batch, height, width, _seeded(data))
                 if training
                 else self._evaluation_mask(*size, samples)
             )
@@ -158,12 +157,6 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         """Normalised images (B, 3, H, W) as RGB values, clamped to 0..255."""
         return (images * self.std + self.mean).clamp(0, 255)
 
-    def _training_mask(
-        self, masking: Masking, batch: int, height: int, width: int
-    ) -> CellMask:
-        generator = None if self._draw is None else _generator(*self._draw)
-        return masking(batch, height, width, generator)
-
     def _evaluation_mask(
         self,
         masking: Masking,
@@ -189,8 +182,14 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         )
 
 
+def _seeded(data: Mapping) -> torch.Generator | None:
+    """The generator of a training mask; None is torch's global one."""
+    seed = data.get('mask_seed')
+    return None if seed is None else _generator(*seed)
+
+
 def _generator(*numbers: int) -> torch.Generator:
-    """A CPU generator that depends on every one of some numbers."""
+    """A CPU generator that depends on each of the numbers."""
     state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 

@@ -1,7 +1,8 @@
-"""What every masking must fulfil; inherit and give ``masking``."""
+"""Tests of the masking contract; inherit and give ``masking``."""
 
 import torch
 
+from mixmae.masking.masking import Masking
 from mixmae.structures import CellMask
 
 
@@ -36,6 +37,14 @@ class MaskingContract:
             for i in range(8)
         }
         assert len(masks) > 1
+
+    def test_has_a_cell_and_hides_equally_many_in_each_image(self):
+        masking = self.masking()
+        assert isinstance(masking, Masking)
+        mask = masking(3, *self.sizes[0], generator(0))
+        assert mask.cell == masking.cell
+        assert mask.num_hidden == mask.hidden[0].sum()
+        assert mask.hidden.device.type == 'cpu'
 
     def test_is_a_mask_of_the_whole_image(self):
         for height, width in self.sizes:

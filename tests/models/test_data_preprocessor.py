@@ -3,6 +3,7 @@ import torch
 from mmengine.structures import BaseDataElement
 
 from mixmae.models import MaskingDataPreprocessor
+from mixmae.registry import TASK_UTILS
 from tests.models.parts import random_mask
 
 MEAN, STD = [123.0, 116.0, 103.0], [58.0, 57.0, 56.0]
@@ -52,8 +53,8 @@ def test_stacked_batches_are_taken_too():
 
 
 def training_mask(parts, seed, rank, iteration):
-    parts.set_draw(seed, rank, iteration)
-    return parts({'inputs': images()}, True)['mask'].hidden
+    data = {'inputs': images(), 'mask_seed': (seed, rank, iteration)}
+    return parts(data, True)['mask'].hidden
 
 
 def test_masks_are_a_function_of_seed_rank_and_iteration():
@@ -66,6 +67,27 @@ def test_masks_are_a_function_of_seed_rank_and_iteration():
         assert torch.equal(mask, training_mask(second, *numbers))
         draws[numbers] = tuple(mask.flatten().tolist())
     assert len(set(draws.values())) == len(draws)
+
+
+def test_no_mask_seed_outlives_its_batch():
+    parts = preprocessor()
+    training_mask(parts, 0, 0, 0)
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        drawn.append(parts({'inputs': images()}, True)['mask'].hidden)
+    torch.manual_seed(1)
+    drawn.append(parts({'inputs': images()}, True)['mask'].hidden)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_masking_without_a_cell_is_refused(monkeypatch):
+    monkeypatch.setitem(
+        TASK_UTILS.module_dict, 'Celless', lambda: lambda *size: None
+    )
+    with pytest.raises(TypeError, match='needs an attribute `cell`'):
+        preprocessor(masking={'type': 'Celless'})
 
 
 def test_drawing_leaves_the_global_generator_alone():

@@ -1,4 +1,4 @@
-"""Ties everything random in a step to (seed, rank, iteration)."""
+"""Makes all random draws of a step depend on (seed, rank, iteration)."""
 
 from typing import Any
 
@@ -15,11 +15,14 @@ from mixmae.registry import HOOKS
 class StepSeedHook(Hook):
     """Seeds the generators of this process before each iteration.
 
-    Masks, drop path, mixup or the sampling of regions then depend on nothing
-    but the runner's seed, the rank, and the number of the
-    (micro-)iteration, so that a resumed run draws what the uninterrupted one
-    would have drawn, and no state of a generator need be saved. Models whose
-    preprocessor draws no masks are served as well.
+    Masks, drop path, mixup and the sampling of regions then depend only on
+    the runner's seed, the rank, and the number of the (micro-)iteration. A
+    resumed run draws the same numbers as an uninterrupted one, and no
+    generator state has to be saved.
+
+    Where the model's ``data_preprocessor`` has a ``masking``, the hook also
+    adds ``mask_seed``, (seed, rank, iteration), to the batch; see
+    ``MaskingDataPreprocessor.forward``. Other models get the batch as it is.
     """
 
     # Before any hook that might draw.
@@ -28,16 +31,15 @@ class StepSeedHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Seed Python, NumPy and PyTorch; hand (seed, rank, iter) over."""
+        """Seeds Python, NumPy and PyTorch, and adds the mask seed."""
         step = (runner.seed, runner.rank, runner.iter)
         seed_generators(*step)
         if torch.cuda.is_available():
-            # Seeds are noted on the host; no kernel is waited for.
+            # Sets the seeds on the host only, without a synchronisation.
             torch.cuda.manual_seed_all(torch.initial_seed())
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
         preprocessor = getattr(model, 'data_preprocessor', None)
-        set_draw = getattr(preprocessor, 'set_draw', None)
-        if set_draw is not None:
-            set_draw(*step)
+        if getattr(preprocessor, 'masking', None) is not None:
+            data_batch['mask_seed'] = step

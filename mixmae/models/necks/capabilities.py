@@ -1,35 +1,36 @@
-"""What necks ask of a backbone."""
+"""Checks of the capabilities that a neck needs of its backbone."""
 
 from __future__ import annotations
 
 from torch import nn
 
-# What a backbone is told to do, by the attribute in which it says that it can.
-_TASKS = {
+# By the attribute of a backbone, see ``HierarchicalBackbone``.
+_CAPABILITIES = {
     'takes_groups': 'keep two groups of tokens apart',
     'takes_coords': 'encode tokens gathered from a larger grid',
 }
 
 
-def require(backbone: nn.Module, ability: str, neck: nn.Module) -> None:
-    """Checks an ability of a backbone.
+def require(backbone: nn.Module, capability: str, neck: nn.Module) -> None:
+    """Raises an error where a backbone lacks a capability.
 
     Args:
         backbone: of a ``MaskedImageModel``.
-        ability: 'takes_groups' or 'takes_coords'; see
+        capability: 'takes_groups' or 'takes_coords'; see
             ``HierarchicalBackbone``.
-        neck: that needs it.
+        neck: the neck that needs it.
 
     Raises:
-        ValueError: the backbone lacks it, with the backbone's own reason.
+        ValueError: the backbone lacks it; the message holds the reason that
+            the backbone gives in ``refusals``.
     """
-    if getattr(backbone, ability, False):
+    if getattr(backbone, capability, False):
         return
     kind = type(backbone).__name__
     reason = getattr(backbone, 'refusals', {}).get(
-        ability, 'does not say that it can'
+        capability, f'does not set {capability}=True'
     )
     raise ValueError(
         f'{type(neck).__name__} needs a backbone that can '
-        f'{_TASKS[ability]}; {kind} {reason}'
+        f'{_CAPABILITIES[capability]}; {kind} {reason}'
     )

@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -49,11 +50,21 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(tmp_path, request):
         assert loss == loss_again
 
 
-def test_models_without_masks_are_left_alone():
+@pytest.mark.parametrize(
+    ('preprocessor', 'handed'),
+    [
+        (object(), {}),
+        (SimpleNamespace(masking=None), {}),
+        (SimpleNamespace(masking=object()), {'mask_seed': (5, 2, 3)}),
+    ],
+)
+def test_only_batches_that_are_masked_carry_a_mask_seed(preprocessor, handed):
     runner = SimpleNamespace(
-        model=SimpleNamespace(data_preprocessor=object()),
-        seed=0,
-        rank=0,
-        iter=0,
+        model=SimpleNamespace(data_preprocessor=preprocessor),
+        seed=5,
+        rank=2,
+        iter=3,
     )
-    StepSeedHook().before_train_iter(runner, 0)
+    batch = {}
+    StepSeedHook().before_train_iter(runner, 0, batch)
+    assert batch == handed

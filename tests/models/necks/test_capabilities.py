@@ -22,6 +22,6 @@ def test_a_refusal_quotes_the_reason():
         require(Backbone(), 'takes_coords', nn.Identity())
 
 
-def test_no_word_is_no():
-    with pytest.raises(ValueError, match='Identity does not say that it can'):
+def test_a_capability_must_be_stated():
+    with pytest.raises(ValueError, match='Identity does not set takes_groups'):
         require(nn.Identity(), 'takes_groups', nn.Identity())
