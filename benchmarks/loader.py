@@ -124,8 +124,7 @@ def fidelity(dataset: Any, settings: dict[str, Any]) -> list[float]:
 
 def seen(packed: dict[str, Any]) -> torch.Tensor:
     """The image as the network sees it, (3, H, W) in 0..255."""
-    image = packed['inputs'].double()
-    return image.flip(-1) if packed.get('mirror') else image
+    return packed['inputs'].double()
 
 
 def ours(size: int, exact: bool = False) -> list[dict]:

@@ -54,7 +54,6 @@ class ImageSet(BaseDataset):
         self.broken = CorruptFiles(0, max_broken_share)
         # From our registry, so that 'LoadImage' is found in any scope.
         steps = [_build(one) for one in pipeline]
-        _check_flips(steps)
         super().__init__(pipeline=steps, **others)
 
     def full_init(self) -> None:
@@ -182,13 +181,3 @@ class ImageSet(BaseDataset):
 
 def _build(transform: dict | Callable) -> Callable:
     return transform if callable(transform) else TRANSFORMS.build(transform)
-
-
-def _check_flips(steps: Sequence[Callable]) -> None:
-    names = {type(step).__name__ for step in steps}
-    if {'DrawFlip', 'PackInputs'} <= names:
-        raise ValueError(
-            'DrawFlip only draws which images are mirrored, and PackInputs '
-            'does not hand that on: take PackImage (with '
-            'MaskingDataPreprocessor), or mmpretrain.RandomFlip'
-        )

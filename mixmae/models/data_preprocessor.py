@@ -73,11 +73,10 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         Args:
             data: ``inputs``, uint8 or float (3, H, W) images of one size, a
                 list or stacked; optional ``data_samples``; optional
-                ``mirror``, one bool per image, which are turned over from
-                left to right on the device; optional ``mask``, a
-                ``CellMask`` to use instead of drawing one; optional
-                ``mask_seed``, the integers that determine a training mask:
-                ``StepSeedHook`` gives (seed of the run, rank, iteration).
+                ``mask``, a ``CellMask`` to use instead of drawing one;
+                optional ``mask_seed``, integers that determine a training
+                mask; ``StepSeedHook`` gives (seed of the run, rank,
+                iteration).
             training: draw as in training: the mask is a function of
                 ``mask_seed`` or, without one, of torch's global generator.
                 In evaluation it depends on the sample alone.
@@ -87,8 +86,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             ``CellMask`` or None without a masking.
 
         Raises:
-            ValueError: images of different sizes or channels, or another
-                number of them than of ``mirror``.
+            ValueError: images of different sizes or channels.
         """
         inputs = _stacked(data['inputs'])
         samples = data.get('data_samples')
@@ -104,54 +102,27 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         if mask is not None:
             mask = mask.to(self.device, non_blocking=self._non_blocking)
         return {
-            'inputs': self.normalise(inputs, data.get('mirror')),
+            'inputs': self.normalise(inputs),
             'data_samples': samples,
             'mask': mask,
         }
 
-    def normalise(
-        self,
-        images: Tensor | Sequence[Tensor],
-        mirror: Tensor | Sequence[bool] | None = None,
-    ) -> Tensor:
+    def normalise(self, images: Tensor | Sequence[Tensor]) -> Tensor:
         """Moves and normalises images of any one size, without a mask.
 
         Args:
             images: uint8 or float (3, H, W), a list or stacked.
-            mirror: which of them are turned over from left to right; by
-                default none.
 
         Returns:
             float (B, 3, H, W).
 
         Raises:
-            ValueError: images of different sizes or channels, or another
-                number of them than of ``mirror``.
+            ValueError: images of different sizes or channels.
         """
-        stacked = self.cast_data(_stacked(images))
-        if mirror is not None:
-            stacked = self._mirrored(stacked, mirror)
-        stacked = stacked.to(self.mean.dtype)
+        stacked = self.cast_data(_stacked(images)).to(self.mean.dtype)
         if self.to_rgb:
             stacked = stacked.flip(1)
         return (stacked - self.mean) / self.std
-
-    def _mirrored(
-        self, images: Tensor, mirror: Tensor | Sequence[bool]
-    ) -> Tensor:
-        """Turns some images (B, 3, H, W) over; the device is not waited for.
-
-        Those that are not turned are computed with: to choose them would take
-        their number, which only the device knows.
-        """
-        which = torch.as_tensor(mirror, dtype=torch.bool)
-        if which.shape != images.shape[:1]:
-            raise ValueError(
-                f'mirror must say one thing of each of {len(images)} images, '
-                f'got {tuple(which.shape)}'
-            )
-        which = self.cast_data(which).view(-1, 1, 1, 1)
-        return torch.where(which, images.flip(-1), images)
 
     def to_pixels(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) as RGB values, clamped to 0..255."""

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from mmengine.dataset import default_collate
 
 from mixmae.datasets import (
@@ -188,13 +189,17 @@ def test_packs_with_mmpretrain(folder):
     assert [s.sample_idx for s in batch['data_samples']] == [0, 7]
 
 
-def test_flips_that_nobody_would_do_are_refused(folder):
-    steps = [
-        dict(type='LoadImage'),
-        dict(type='DrawFlip'),
-        dict(type='mmpretrain.PackInputs'),
-    ]
-    with pytest.raises(ValueError, match='DrawFlip only draws'):
-        UnlabeledImageFolder(str(folder), pipeline=steps)
-    for end in (dict(type='PackImage'), lambda results: results):
-        UnlabeledImageFolder(str(folder), pipeline=[*steps[:2], end])
+def test_flips_are_done_whatever_packs_the_image(folder):
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    end = dict(type='mmpretrain.PackInputs')
+    flip = dict(type='DrawFlip', prob=1.0)
+
+    def load(results):
+        return results | {'img': picture}
+
+    plain, flipped = (
+        UnlabeledImageFolder(str(folder), pipeline=steps)[0]['inputs']
+        for steps in ([load, end], [load, flip, end])
+    )
+    assert torch.equal(flipped, plain.flip(-1))
+    assert not torch.equal(flipped, plain)

@@ -151,33 +151,8 @@ def test_bad_arguments(changes):
         preprocessor(**changes)
 
 
-@pytest.mark.parametrize('as_tensor', [False, True])
-@pytest.mark.parametrize(
-    'mirror', [[True, False, True], [False] * 3, [True] * 3]
-)
-def test_mirrored_on_the_device_as_on_the_host(mirror, as_tensor):
-    batch = images(3, 32, 48)
-    parts = preprocessor()
-    turned = [
-        image.flip(-1) if turn else image for image, turn in zip(batch, mirror)
-    ]
-    wanted = parts({'inputs': turned})['inputs']
-    given = torch.tensor(mirror) if as_tensor else mirror
-    found = parts({'inputs': torch.stack(batch), 'mirror': given})['inputs']
-    assert torch.equal(found, wanted)
-    assert torch.equal(parts.normalise(batch, given), wanted)
-
-
-def test_nothing_waits_for_the_device_to_mirror():
-    """Values of tensors on this one are nowhere; asking for them fails."""
+def test_nothing_waits_for_the_device():
+    """Tensors on the meta device have no values; reading them fails."""
     parts = preprocessor(masking=None).to('meta')
-    batch = torch.stack(images(5, 32, 48))
-    mirror = torch.tensor([True, False, False, True, True])
-    found = parts({'inputs': batch, 'mirror': mirror})['inputs']
+    found = parts({'inputs': torch.stack(images(5, 32, 48))})['inputs']
     assert found.device.type == 'meta' and found.shape == (5, 3, 32, 48)
-
-
-def test_one_word_for_each_image():
-    for mirror in ([True], torch.tensor([True] * 4), torch.ones(3, 1)):
-        with pytest.raises(ValueError, match='each of 3 images'):
-            preprocessor()({'inputs': images(), 'mirror': mirror})

@@ -20,11 +20,9 @@ class PackImage:
 
     - ``inputs``: ``results['img']`` as uint8 (3, H, W), channel order
       unchanged;
-    - ``data_samples``: a ``BaseDataElement`` with the meta information;
-    - ``mirror``: the draw of ``DrawFlip``, if it is in the pipeline.
+    - ``data_samples``: a ``BaseDataElement`` with the meta information.
 
-    For labels use mmpretrain's ``PackInputs``; it ignores ``mirror``, so
-    combine it with ``mmpretrain.RandomFlip``.
+    For labels use mmpretrain's ``PackInputs``.
 
     Args:
         meta_keys: Keys of ``results`` to keep, where they exist. By default
@@ -55,13 +53,7 @@ class PackImage:
         for key in self.meta_keys:
             if key in results:
                 sample.set_field(results[key], key, field_type='metainfo')
-        packed = {
-            'inputs': torch.from_numpy(planes),
-            'data_samples': sample,
-        }
-        if 'mirror' in results:
-            packed['mirror'] = results['mirror']
-        return packed
+        return {'inputs': torch.from_numpy(planes), 'data_samples': sample}
 
     def stages(self) -> Stages:
         """Return the stages, see ``BatchedPipeline``."""

@@ -74,7 +74,7 @@ def indices(seed: int = 0) -> list[SampleIndex]:
 def flat(sample: dict) -> tuple:
     about = sample['data_samples']
     pixels = sample['inputs'].numpy().tobytes()
-    return about.sample_idx, about.img_path, sample['mirror'], pixels
+    return about.sample_idx, about.img_path, pixels
 
 
 @pytest.mark.parametrize('crop', [{}, dict(exact=True), dict(scale=16)])

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import default_collate
 from mmpretrain.datasets import PackInputs
 
-from mixmae.datasets.transforms import PackImage
+from mixmae.datasets.transforms import DrawFlip, PackImage
 from mixmae.registry import TRANSFORMS
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
@@ -28,12 +27,11 @@ def test_packs_as_mmpretrain_does(image):
     assert set(ours) == {'inputs', 'data_samples'}
 
 
-def test_batches_say_which_are_to_be_mirrored():
-    step = PackImage(meta_keys=())
-    batch = default_collate([step(results(mirror=m)) for m in (True, False)])
-    assert batch['inputs'].shape == (2, 3, 6, 9)
-    assert batch['mirror'].dtype == torch.bool
-    assert batch['mirror'].tolist() == [True, False]
+def test_flipped_images_are_packed_flipped():
+    whole = PackImage()(results())['inputs']
+    flipped = PackImage()(DrawFlip(prob=1.0)(results()))
+    assert torch.equal(flipped['inputs'], whole.flip(-1))
+    assert set(flipped) == {'inputs', 'data_samples'}
 
 
 @pytest.mark.parametrize(
