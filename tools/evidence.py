@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.evidence.page import filled  # noqa: E402
 from benchmarks.evidence.plots import draw  # noqa: E402
 from benchmarks.evidence.processes import (  # noqa: E402
     EXIT_INTERRUPTED,
@@ -25,7 +26,7 @@ from benchmarks.evidence.processes import (  # noqa: E402
 )
 from benchmarks.evidence.runs import Place, perform  # noqa: E402
 from benchmarks.evidence.specs import CAMPAIGN  # noqa: E402
-from benchmarks.evidence.table import filled, read_results  # noqa: E402
+from benchmarks.evidence.table import read_results  # noqa: E402
 from mixmae.fileio.atomic_write import atomic_write  # noqa: E402
 
 RESULTS = ROOT / 'docs' / 'evidence' / 'results'

@@ -176,28 +176,3 @@ def progress(results: Results) -> str:
             f'{count} runs'
         )
     return '\n'.join(lines)
-
-
-BLOCKS = {
-    'progress': progress,
-    'starts': main_table,
-    'scratch': long_table,
-    'selection': selection_table,
-}
-
-
-def filled(page: str, results: Results) -> str:
-    """A page with its generated blocks replaced.
-
-    A block stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
-
-    Raises:
-        ValueError: the page lacks a block, or has it twice.
-    """
-    for name, block in BLOCKS.items():
-        begin, end = f'<!-- begin {name} -->', f'<!-- end {name} -->'
-        if page.count(begin) != 1 or page.count(end) != 1:
-            raise ValueError(f'the page must have one block {name}')
-        before, after = page.split(begin)[0], page.split(end)[1]
-        page = f'{before}{begin}\n\n{block(results)}\n\n{end}{after}'
-    return page
