@@ -53,6 +53,41 @@ def test_nothing_is_left_to_be_filled_in(name):
     assert not re.findall(r'^[A-Z_0-9]+$', text, re.MULTILINE)
 
 
+def test_the_diagram_of_the_rooms_is_the_import_contract():
+    """README: a block for each layer, a line for each room."""
+    tomllib = pytest.importorskip('tomllib')  # Python 3.11
+    text = (ROOT / 'README.md').read_text()
+    section = text.split('\n## Reading the code\n')[1].split('\n## ')[0]
+    diagram = section.split('```text\n')[1].split('```')[0]
+    rooms = [
+        [re.split(' {2,}', line) for line in block.splitlines()]
+        for block in diagram.strip().split('\n\n')
+    ]
+    assert all(len(row) == 2 and all(row) for block in rooms for row in block)
+    names = [[row[0] for row in block] for block in rooms]
+    settings = tomllib.loads((ROOT / 'pyproject.toml').read_text())
+    contracts = settings['tool']['importlinter']['contracts']
+    [contract] = [one for one in contracts if one['name'] == 'Rooms']
+    layers = [
+        [
+            room.strip(' ()').removeprefix('mixmae.')
+            for room in re.split('[|:]', layer)
+        ]
+        for layer in contract['layers']
+    ]
+    # Rooms in brackets may be absent.
+    present = [[room for room in layer if _is_room(room)] for layer in layers]
+    assert names == [layer for layer in present if layer]
+    tops = {room.split('.')[0] for layer in names for room in layer}
+    folders = (ROOT / 'mixmae').glob('*/__init__.py')
+    assert tops >= {path.parent.name for path in folders}
+
+
+def _is_room(name: str) -> bool:
+    path = ROOT.joinpath('mixmae', *name.split('.'))
+    return path.is_dir() or path.with_suffix('.py').is_file()
+
+
 def test_the_quoted_line_of_loading_counts_rightly():
     """docs/downstream.md: tensors of Swin-B and of its pretraining's neck."""
     config = Config.fromfile(ROOT / 'configs/mixmae/swin-b_8xb128_600e.py')

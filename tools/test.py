@@ -20,10 +20,8 @@ from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.cli.command_line import add_common_arguments, read_config, run_tool
-from mixmae.cli.loader_limits import limit_loaders
-from mixmae.cli.runner_choice import drop_sharding
+from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.config.config_error import ConfigError
-from mixmae.config.formatted_config import FormattedConfig
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
 from mixmae.fileio.atomic_write import atomic_write, check_target
@@ -122,11 +120,10 @@ def main() -> None:
     if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
         hooks = cfg.get('custom_hooks') or []
         cfg.custom_hooks = [*hooks, dict(type='mixmae.StrictLoadHook')]
-    limit_loaders(cfg)
     load_only_safely()
     drop_sharding(cfg)
     prepare_process_group(cfg)
-    runner = Runner.from_cfg(FormattedConfig.of(cfg))
+    runner = build_runner(cfg)
     runner.register_hook(
         PreflightHook(preflight, planned, only=args.preflight_only)
     )

@@ -34,7 +34,6 @@ from mixmae.config.failure_report import (
 from mixmae.config.option_values import option_value
 from mixmae.config.pickled_data import refuse_pickled_data
 from mixmae.config.private_addresses import hide_addresses
-from mixmae.config.setup_errors import setup_error
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.fileio.shown_text import guard_output
 from mixmae.fileio.trust import add_trust_argument, set_trusted
@@ -296,6 +295,9 @@ def config_error_line(error: Exception) -> str | None:
         plain = isinstance(error, DataError) or not error.args
         text = str(error if plain else error.args[0])
     elif text is None:
+        # Its tables are for runs that fail.
+        from mixmae.config.setup_errors import setup_error
+
         text = setup_error(error, next(iter(_configs_read), None))
         text = text and f'{text} ({TRACEBACK}=1 shows where)'
     if text is None or isinstance(error, ConfigError):

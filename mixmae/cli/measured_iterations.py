@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
-from mixmae.cli.runner_choice import build_runner
+from mixmae.cli.runner_builder import build_runner
 from mixmae.config.failure_report import end_workers
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.profiling.throughput import Throughput

@@ -42,6 +42,9 @@ class ImageSet(BaseDataset):
         ValueError: The pipeline draws flips that no later step applies.
     """
 
+    # Each name of a list, as it is read; see ``check_listed_paths``.
+    checks_paths = True
+
     def __init__(
         self,
         pipeline: Sequence[dict | Callable] = (),

@@ -13,7 +13,6 @@ from typing import Any
 from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.existing_files import ExistingFiles
 from mixmae.datasets.fallback_pipeline import loader_of
-from mixmae.datasets.image_set import ImageSet
 from mixmae.fileio.regular_file import kind_of
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
@@ -59,7 +58,9 @@ def check_listed_paths(
     ann_file = getattr(dataset, 'ann_file', '')
     held = entries is None
     # Our datasets check each name while reading it.
-    own = isinstance(dataset, ImageSet) or getattr(dataset, CHECKED, False)
+    own = getattr(dataset, 'checks_paths', False) or getattr(
+        dataset, CHECKED, False
+    )
     if not ann_file or (held and own):
         return 0
     # Our transforms open regular files only; others block on a named pipe.

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.fileio.escaped_path import escape
-from mixmae.fileio.listing_cache import read_cache, write_cache
-from mixmae.fileio.private_folder import cache_folder
 from mixmae.fileio.regular_file import kind_of
 
 # A lack of the machine, not a fault of a folder.
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# Suffixes that mmpretrain's class folder data sets read.
+READ_BY_MMPRETRAIN = (
+    '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
+)  # fmt: skip
 # Suffixes that a note names.
 NAMED_SUFFIXES = 10
 
@@ -86,6 +88,9 @@ def cache_beside(folder: str) -> str:
     Where that cannot be written, it is a file in the cache of the user.
     """
     path = Path(folder).resolve()
+    # Only folders that are listed by a data set of ours have a cache.
+    from mixmae.fileio.private_folder import cache_folder
+
     home = None if os.access(path.parent, os.W_OK) else cache_folder()
     if home is None:
         return str(path.parent / f'.{path.name}.mixmae_listing.json')
@@ -153,6 +158,9 @@ def list_folder(
     folder = os.path.abspath(folder)
     about = {'folder': folder, 'suffixes': sorted(set(suffixes))}
     if cache is not None:
+        # Listings of checks have no cache.
+        from mixmae.fileio.listing_cache import read_cache
+
         known = read_cache(cache, about)
         if known is not None:
             return ImageListing(**known['listing'], files=known['files'])
@@ -171,6 +179,8 @@ def list_folder(
     if unreadable is not None:
         unreadable.update(walk.refused)
     if cache is not None and walk.listing.files and not walk.refused:
+        from mixmae.fileio.listing_cache import write_cache
+
         rest: dict[str, Any] = asdict(walk.listing)
         content = {
             **about,

@@ -1,8 +1,11 @@
 """Checks of config, data, head and checkpoint before the first iteration."""
 
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.preflight import Preflight, PreflightError
-from mixmae.preflight.preflight_hook import PreflightHook
+from mixmae.preflight.preflight import (
+    Preflight,
+    PreflightError,
+    PreflightHook,
+)
 
 __all__ = [
     'Check',

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mixmae.datasets.labels.class_folders import (
-    READ_BY_MMPRETRAIN,
     ClassFolders,
     class_folders,
     folder_faults,
 )
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
+from mixmae.fileio.image_listing import READ_BY_MMPRETRAIN
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.class_names import stated_names
 from mixmae.preflight.data_sets import (
     ConfiguredSet,
     configured_sets,
     finding,
+    folder_of_classes,
     uses_labels,
-)
-
-# Of mmpretrain's data sets that read class folders, and of ours.
-READERS = (
-    'CustomDataset.load_data_list',
-    'CheckedCustomDataset.load_data_list',
 )
 
 
@@ -65,26 +58,6 @@ class ClassFolderNames(Check):
         )
         unique = list(dict.fromkeys(faults))
         return finding(f'classes: {compared}', unique)
-
-
-def folder_of_classes(one: ConfiguredSet) -> Path | None:
-    """The folder whose folders are classes; ``None`` for other data sets."""
-    load = getattr(one.type, 'load_data_list', None)
-    qualified = getattr(load, '__qualname__', '')
-    if qualified not in READERS:
-        return None
-    config = one.config
-    if config.get('ann_file') or not config.get('with_label', True):
-        return None
-    split = config.get('split')
-    prefix = config.get('data_prefix') or split or ''
-    if isinstance(prefix, dict):
-        prefix = prefix.get('img_path') or ''
-    root = Path(config.get('data_root') or '').expanduser()
-    # mmpretrain's ImageNet takes its list instead, if there is one.
-    if split == 'test' or (split and (root / f'meta/{split}.txt').is_file()):
-        return None
-    return root / Path(prefix).expanduser()
 
 
 def _stated_faults(

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.datasets.labels.class_names import (
     ClassList,
     name_faults,
@@ -112,6 +111,9 @@ def checkpoint_classes(planned: PlannedRun) -> ClassList | None:
         continued = bool(config.get('resume'))
     if not path or not continued or not Path(path).expanduser().is_file():
         return None
+    # Most runs read no checkpoint.
+    from mixmae.checkpoints.io.safe_load import safe_load
+
     try:
         content = safe_load(path)
         names = content['meta']['dataset_meta']['classes']

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 from mmengine.runner import BaseLoop, Runner
 
 from mixmae.config.data_paths import data_loaders
-from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.datasets.listed_paths import leaf_sets
 from mixmae.preflight.check import Finding, PlannedRun
 from mixmae.registry import DATASETS
+
+if TYPE_CHECKING:
+    from mixmae.datasets.labels.label_fault import LabelFault
 
 # Loaders that a run of a mode reads; others are compared, with warnings.
 READ = {
     'train': ('train_dataloader', 'val_dataloader'),
     'test': ('test_dataloader', 'test_cfg.train_dataloader'),
 }
+# Of mmpretrain's data sets that read class folders, and of ours.
+READERS = (
+    'CustomDataset.load_data_list',
+    'CheckedCustomDataset.load_data_list',
+)
 # These belong to one task, those of a hook to another.
 OWN = ('', 'train_cfg', 'val_cfg', 'test_cfg')
 
@@ -123,6 +130,26 @@ def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
                 found.append(one)
     # The run's own first, and of those the first that it reads.
     return sorted(found, key=lambda one: (one.group, not one.is_read))
+
+
+def folder_of_classes(one: ConfiguredSet) -> Path | None:
+    """The folder whose folders are classes; ``None`` for other data sets."""
+    load = getattr(one.type, 'load_data_list', None)
+    qualified = getattr(load, '__qualname__', '')
+    if qualified not in READERS:
+        return None
+    config = one.config
+    if config.get('ann_file') or not config.get('with_label', True):
+        return None
+    split = config.get('split')
+    prefix = config.get('data_prefix') or split or ''
+    if isinstance(prefix, dict):
+        prefix = prefix.get('img_path') or ''
+    root = Path(config.get('data_root') or '').expanduser()
+    # mmpretrain's ImageNet takes its list instead, if there is one.
+    if split == 'test' or (split and (root / f'meta/{split}.txt').is_file()):
+        return None
+    return root / Path(prefix).expanduser()
 
 
 def uses_labels(planned: PlannedRun) -> bool:

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from mixmae.preflight.annotations import Annotations
 from mixmae.preflight.channels import Channels
 from mixmae.preflight.check import Check
-from mixmae.preflight.class_count import ClassCount
-from mixmae.preflight.class_folders import ClassFolderNames
-from mixmae.preflight.class_names import ClassNames, ClassOrder
-from mixmae.preflight.config_keys import ConfigKeys
-from mixmae.preflight.folder_listings import FolderListings
-from mixmae.preflight.head_classes import HeadClasses
-from mixmae.preflight.image_channels import ImageChannels
-from mixmae.preflight.image_kinds import ImageKinds
-from mixmae.preflight.image_orientation import ImageOrientation
-from mixmae.preflight.image_sizes import ImageSizes
-from mixmae.preflight.label_counts import LabelCounts
-from mixmae.preflight.label_maps import LabelMaps
-from mixmae.preflight.listed_paths import ListedPaths
-from mixmae.preflight.path_types import PathTypes
+from mixmae.preflight.config_keys import ConfigKeys, PathTypes
+from mixmae.preflight.folders import FolderListings, ListedPaths
+from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
+from mixmae.preflight.numbers import RunNumbers, UpdateSize
 from mixmae.preflight.preflight import Preflight
-from mixmae.preflight.run_numbers import RunNumbers
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
-from mixmae.preflight.update_size import UpdateSize
 
 
-def run_preflight(*checks: Check) -> Preflight:
+def run_preflight(*checks: Check, labels: bool = True) -> Preflight:
     """Preflight of ``tools/train.py`` and ``tools/test.py``.
 
     Args:
         checks: Further checks, of one run.
+        labels: Whether the run looks at labels: see ``uses_labels``.
     """
     return Preflight(
         [
@@ -37,23 +25,39 @@ def run_preflight(*checks: Check) -> Preflight:
             PathTypes(),
             RunNumbers(),
             UpdateSize(),
-            ClassCount(),
             ImageSizes(),
             ImageChannels(),
             Channels(),
-            ClassNames(),
-            ClassFolderNames(),
             FolderListings(),
             ListedPaths(),
             ImageKinds(),
-            Annotations(),
             ScheduleLength(),
             IterationSchedule(),
-            ClassOrder(),
-            HeadClasses(),
-            LabelCounts(),
-            LabelMaps(),
-            ImageOrientation(),
+            *(_label_checks() if labels else ()),
             *checks,
         ]
     )
+
+
+def _label_checks() -> list[Check]:
+    # Pretraining looks at no label.
+    from mixmae.preflight.annotations import Annotations
+    from mixmae.preflight.class_count import ClassCount
+    from mixmae.preflight.class_folders import ClassFolderNames
+    from mixmae.preflight.class_names import ClassNames, ClassOrder
+    from mixmae.preflight.head_classes import HeadClasses
+    from mixmae.preflight.image_orientation import ImageOrientation
+    from mixmae.preflight.label_counts import LabelCounts
+    from mixmae.preflight.label_maps import LabelMaps
+
+    return [
+        ClassCount(),
+        ClassNames(),
+        ClassFolderNames(),
+        Annotations(),
+        ClassOrder(),
+        HeadClasses(),
+        LabelCounts(),
+        LabelMaps(),
+        ImageOrientation(),
+    ]

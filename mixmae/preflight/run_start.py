@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mmengine.config import Config
 
 from mixmae.engine.manifest.checkpoint_search import (
@@ -11,6 +13,7 @@ from mixmae.engine.manifest.checkpoint_search import (
     start_to_resume,
 )
 from mixmae.engine.manifest.manifest import Manifest
+from mixmae.preflight.check import Check
 
 AUTO = 'auto'
 
@@ -57,6 +60,39 @@ def apply_start(cfg: Config, start: StartPoint | None) -> None:
     randomness = cfg.get('randomness') or {}
     if randomness.get('seed') is None and start.seed is not None:
         cfg.randomness = {**randomness, 'seed': start.seed}
+
+
+def compare_resumed(
+    cfg: Config,
+    start: StartPoint,
+    choice: Literal['config', 'checkpoint'] | None,
+) -> tuple[list[Check], bool]:
+    """Compare the settings of a resumed run with those of its checkpoint.
+
+    Args:
+        cfg: Of the run; takes over settings if ``choice`` is 'checkpoint'.
+        start: Checkpoint that the run goes on from.
+        choice: Whose values of settings that may change take effect.
+
+    Returns:
+        Checks of a resumed run, and whether its schedules restart because
+        the config has changed them.
+    """
+    # A new run has no checkpoint.
+    from mixmae.preflight.resume_check import (
+        ResumeData,
+        ResumeSettings,
+        changes,
+        keep_settings,
+    )
+    from mixmae.preflight.resume_rules import Verdict
+
+    changed = changes(start, cfg)
+    if choice == 'checkpoint':
+        keep_settings(cfg, changed)
+    chosen = any(one.verdict is Verdict.CHOSEN for one in changed)
+    checks: list[Check] = [ResumeSettings(start, choice), ResumeData(start)]
+    return checks, chosen and choice == 'config'
 
 
 def nothing_left(

@@ -83,24 +83,6 @@ def test_resumes_no_damaged_checkpoint(monkeypatch, tmp_path, capsys):
     assert line.startswith(f'error: {folder} holds 2 checkpoints, such as')
 
 
-def test_amp_of_other_wrappers(monkeypatch, tmp_path):
-    module = load_tool(TRAIN)
-    cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=1))))
-    module.set_precision(cfg)
-    assert cfg.optim_wrapper.type == 'mixmae.AutocastOptimWrapper'
-    detector = Config({**cfg.to_dict(), 'default_scope': 'mmdet'})
-    detector.optim_wrapper.dtype = 'float32'
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    module.set_precision(detector)
-    assert detector.optim_wrapper.dtype == 'float16'
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(module.ConfigError, match='a detector needs a GPU'):
-        module.set_precision(detector)
-    cfg = Config(dict(optim_wrapper=dict(type='ApexOptimWrapper')))
-    with pytest.raises(module.ConfigError, match='ApexOptimWrapper'):
-        module.set_precision(cfg)
-
-
 @pytest.mark.slow
 def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
     config = tiny_config(tmp_path / 'none')

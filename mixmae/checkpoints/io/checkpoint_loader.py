@@ -1,4 +1,7 @@
-"""Loading checkpoints without running code that they might carry."""
+"""Loading checkpoints without running code that they might carry.
+
+What parses a checkpoint is imported when one is loaded.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,9 +15,6 @@ from mmengine.runner.checkpoint import (
     get_torchvision_models,
 )
 
-from mixmae.checkpoints.io.resumed_state import checked_hub
-from mixmae.checkpoints.io.safe_load import safe_load, safe_load_bytes
-from mixmae.checkpoints.io.state_dict import check_names, check_state_dict
 from mixmae.fileio.address import public_address, without_secrets
 from mixmae.fileio.hidden_address import whole_address
 
@@ -27,11 +27,15 @@ def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
     Raises:
         ValueError: as ``safe_load``; the state dict is none.
     """
+    from mixmae.checkpoints.io.safe_load import safe_load
+
     return _harmless(safe_load(path), public_address(path))
 
 
 def load_from_store(path: str, map_location: Any = None) -> dict:
     """As ``load_from_file_or_url``, of ``s3://`` or ``petrel://``."""
+    from mixmae.checkpoints.io.safe_load import safe_load_bytes
+
     address = whole_address(path)
     shown = public_address(address)
     try:
@@ -110,6 +114,12 @@ def _harmless(content: dict, path: str) -> dict:
     runs a text that it finds as ``meta['config']``. Paths in the state of its
     message hub name files that it would remove.
     """
+    from mixmae.checkpoints.io.resumed_state import checked_hub
+    from mixmae.checkpoints.io.state_dict import (
+        check_names,
+        check_state_dict,
+    )
+
     meta = content.get('meta')
     if meta is not None and not isinstance(meta, dict):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,10 @@ from mmengine.fileio.backends import LocalBackend
 from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
 from mixmae.fileio.checksummed_write import checksummed_write, remove
 
+# Paths and numbers of files to be removed, by MMEngine and earlier versions.
+# A checkpoint may come from anywhere: what a run may remove, its own manifest
+# says.
+NOTED_FILES = re.compile(r'best_ckpt.*|(keep|outdated)_ckpt_ids|last_ckpt')
 BACKEND = 'durable'
 
 

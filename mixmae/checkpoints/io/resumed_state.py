@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
 from mmengine.logging import print_log
 
-# Paths and numbers of files to be removed, by MMEngine and earlier versions.
-# A checkpoint may come from anywhere: what a run may remove, its own manifest
-# says.
-FILES = re.compile(r'best_ckpt.*|(keep|outdated)_ckpt_ids|last_ckpt')
+from mixmae.checkpoints.io.checkpoint_writer import NOTED_FILES
+
 PARTS = ('log_scalars', 'runtime_info', 'resumed_keys')
 # Without them MMEngine would begin the optimizer and the schedule anew.
 STATES = ('state_dict', 'message_hub', 'optimizer')
@@ -36,7 +33,7 @@ def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
         return None
     info = {}
     for key, value in hub['runtime_info'].items():
-        if not isinstance(key, str) or FILES.fullmatch(key):
+        if not isinstance(key, str) or NOTED_FILES.fullmatch(key):
             continue
         check = _check_of(key)
         if check is None or check(value):

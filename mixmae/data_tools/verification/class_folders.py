@@ -14,13 +14,16 @@ from mixmae.data_tools.verification.split_counts import (
     compare_count,
 )
 from mixmae.datasets.labels.class_folders import (
-    READ_BY_MMPRETRAIN,
     ClassFolders,
     folder_faults,
     is_stray,
 )
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.fileio.image_listing import is_folder, list_folder
+from mixmae.fileio.image_listing import (
+    READ_BY_MMPRETRAIN,
+    is_folder,
+    list_folder,
+)
 
 WORDNET_ID = re.compile(r'n\d{8}$')
 

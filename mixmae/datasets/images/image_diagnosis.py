@@ -16,9 +16,8 @@ from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
 )
-from mixmae.datasets.images.image_headers import HEAD, undecoded
+from mixmae.datasets.images.image_headers import HEAD, is_tiff, undecoded
 from mixmae.datasets.images.jpeg_header import START
-from mixmae.datasets.images.tiff_header import is_tiff, tiff_directories
 from mixmae.fileio.regular_file import regular_file
 
 # Errors caused by the machine, not by the file.
@@ -123,6 +122,11 @@ def _undecoded(path: str, content: bytes | None, unknown: bool) -> str | None:
             if not unknown and not head.startswith(START):
                 return ''
             if unknown and is_tiff(head):
+                # Imported with the first TIFF.
+                from mixmae.datasets.images.tiff_header import (
+                    tiff_directories,
+                )
+
                 with suppress(KeyError, struct.error):
                     list(tiff_directories(file))
             return undecoded(file)

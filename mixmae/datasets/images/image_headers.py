@@ -7,12 +7,14 @@ import struct
 from typing import BinaryIO
 
 from mixmae.datasets.images.image_kind import ImageKind
-from mixmae.datasets.images.jpeg2000_header import is_jpeg2000, jpeg2000_kind
 from mixmae.datasets.images.jpeg_header import START, unusual_frame
-from mixmae.datasets.images.tiff_header import is_tiff, tiff_kind
 
 HEAD = 1024
 PNG = b'\x89PNG\r\n\x1a\n'
+# Classic TIFF and BigTIFF, little- and big-endian.
+TIFF = (b'II*\0', b'II+\0', b'MM\0*', b'MM\0+')
+# Raw codestream, and boxes.
+JPEG2000 = (b'\xff\x4f\xff\x51', b'\x00\x00\x00\x0cjP  \r\n\x87\n')
 # PNG 1.2, section 4.1.1: colour model, bands, transparency.
 PNG_COLOURS = {
     0: ('grey', 1, ''),
@@ -50,6 +52,11 @@ BRANDS = {
 }  # fmt: skip
 
 
+def is_tiff(head: bytes) -> bool:
+    """Whether a file that begins like this is a TIFF."""
+    return head.startswith(TIFF)
+
+
 def declared_kind(file: BinaryIO) -> ImageKind | None:
     """Return the kind of the image in a file.
 
@@ -65,9 +72,14 @@ def declared_kind(file: BinaryIO) -> ImageKind | None:
     try:
         if head.startswith(PNG):
             return _png_kind(head)
+        # Parsers of rare formats are imported with their first file.
         if is_tiff(head):
+            from mixmae.datasets.images.tiff_header import tiff_kind
+
             return tiff_kind(file)
-        if is_jpeg2000(head):
+        if head.startswith(JPEG2000):
+            from mixmae.datasets.images.jpeg2000_header import jpeg2000_kind
+
             return jpeg2000_kind(file)
         return _ppm_kind(head)
     except (EOFError, KeyError, IndexError, struct.error):

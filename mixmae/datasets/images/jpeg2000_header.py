@@ -9,14 +9,8 @@ from typing import BinaryIO
 from mixmae.datasets.images.image_kind import UNMARKED, ImageKind
 
 CODESTREAM = b'\xff\x4f\xff\x51'
-SIGNATURE = b'\x00\x00\x00\x0cjP  \r\n\x87\n'
 # Channel types in the channel definition box (ISO 15444-1, I.5.3.6).
 OPACITY = {1: 'straight', 2: 'premultiplied'}
-
-
-def is_jpeg2000(head: bytes) -> bool:
-    """Whether a file with these first bytes is a JPEG 2000."""
-    return head.startswith((CODESTREAM, SIGNATURE))
 
 
 def jpeg2000_kind(file: BinaryIO) -> ImageKind:

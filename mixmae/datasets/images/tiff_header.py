@@ -19,7 +19,8 @@ from mixmae.datasets.images.image_kind import (
 )
 
 ORDERS = {b'II': '<', b'MM': '>'}
-CLASSIC, BIG = 42, 43
+# Version of a BigTIFF; that of others is 42.
+BIG = 43
 # Integer types (TIFF 6.0, section 2, and BigTIFF), as struct codes.
 TYPES = {1: 'B', 3: 'H', 4: 'L', 16: 'Q'}
 # Tags (TIFF 6.0, section 8 and later).
@@ -61,16 +62,6 @@ NUMBERS = {1: 'uint', 2: 'int', 3: 'float'}
 COMPRESSIONS = {34712: 'JPEG 2000', 34887: 'LERC', 50002: 'JPEG XL'}
 
 Tags = dict[int, tuple[int, ...]]
-
-
-def is_tiff(head: bytes) -> bool:
-    """Whether a file with these first bytes is a TIFF."""
-    order = ORDERS.get(head[:2])
-    return (
-        order is not None
-        and len(head) >= 4
-        and struct.unpack(order + 'H', head[2:4])[0] in (CLASSIC, BIG)
-    )
 
 
 def tiff_directories(file: BinaryIO) -> Iterator[Tags]:

@@ -13,12 +13,8 @@ from mixmae.datasets.labels.class_names import (
     order_faults,
 )
 from mixmae.datasets.labels.label_fault import LabelFault, listed
-from mixmae.fileio.image_listing import is_folder
+from mixmae.fileio.image_listing import READ_BY_MMPRETRAIN, is_folder
 
-# What mmpretrain's class folder data sets take for an image.
-READ_BY_MMPRETRAIN = (
-    '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
-)  # fmt: skip
 # Folders that programs leave behind; hidden ones are meant anyway.
 LEFT_BEHIND = frozenset({
     '__macosx', '__pycache__', '@eadir', 'lost+found', '$recycle.bin',

@@ -10,11 +10,13 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.io.checkpoint_writer import BACKEND, WRITER
-from mixmae.checkpoints.io.resumed_state import FILES
+from mixmae.checkpoints.io.checkpoint_writer import (
+    BACKEND,
+    NOTED_FILES,
+    WRITER,
+)
 from mixmae.distributed.host_barrier import HOST_BARRIER
 from mixmae.distributed.process_group import on_main_rank
-from mixmae.engine.hooks.finite_checkpoint import check_finite
 from mixmae.engine.manifest.manifest import (
     INTERRUPTED,
     WrittenFile,
@@ -73,7 +75,7 @@ class DurableCheckpointHook(CheckpointHook):
         """
         info = runner.message_hub.runtime_info
         noted = info.pop(BEST_FILES, None)
-        for key in [key for key in info if FILES.fullmatch(key)]:
+        for key in [key for key in info if NOTED_FILES.fullmatch(key)]:
             del info[key]
         super().before_train(runner)
         _check_agreement(runner)
@@ -125,7 +127,7 @@ class DurableCheckpointHook(CheckpointHook):
             regular checkpoint.
         """
         path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
-        check_finite(runner, INTERRUPTED)
+        _check_finite(runner, INTERRUPTED)
         place = dict(epoch=runner.epoch, iter=runner.iter + 1)
         runner.save_checkpoint(
             self.out_dir,
@@ -143,7 +145,7 @@ class DurableCheckpointHook(CheckpointHook):
         """As MMEngine, but the one that was best goes when this one stands."""
         if not self.save_best:
             return
-        check_finite(runner, 'the best checkpoint')
+        _check_finite(runner, 'the best checkpoint')
         # One that is still being written could not be found and removed.
         WRITER.finish()
         before = self._plan_best(runner, metrics)
@@ -209,7 +211,7 @@ class DurableCheckpointHook(CheckpointHook):
     ) -> None:
         """Saves first and removes afterwards; MMEngine's order is opposite."""
         name = self.filename_tmpl.format(step)
-        check_finite(runner, name)
+        _check_finite(runner, name)
         path = self.file_backend.join_path(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
@@ -244,6 +246,13 @@ class _Postponed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
+
+
+def _check_finite(runner: Runner, name: str) -> None:
+    # First needed when the first checkpoint is written.
+    from mixmae.engine.hooks.finite_checkpoint import check_finite
+
+    check_finite(runner, name)
 
 
 def _check_template(template: str) -> None:

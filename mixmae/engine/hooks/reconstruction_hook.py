@@ -5,16 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mixmae.engine.fsdp.fully_sharded_model import (
-    FullyShardedModel,
-    gathered,
-)
-from mixmae.engine.random_state import kept_random_state
 from mixmae.registry import HOOKS
-from mixmae.visualization.reconstruction_panel import (
-    predict_mixed,
-    reconstruction_panel,
-)
 
 
 @HOOKS.register_module()
@@ -60,6 +51,17 @@ class ReconstructionHook(Hook):
         last = runner.epoch + 1 == runner.max_epochs
         if not last and not self.every_n_epochs(runner, self.interval):
             return
+        # Few epochs draw.
+        from mixmae.engine.fsdp.fully_sharded_model import (
+            FullyShardedModel,
+            gathered,
+        )
+        from mixmae.engine.random_state import kept_random_state
+        from mixmae.visualization.reconstruction_panel import (
+            predict_mixed,
+            reconstruction_panel,
+        )
+
         # Of a model that is split, the others have to lend their shares.
         split = isinstance(runner.model, FullyShardedModel)
         if not split and not is_main_process():

@@ -15,7 +15,6 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mixmae.profiling.flops import training_flops
 from mixmae.profiling.peak_flops import matmul_rate
 from mixmae.profiling.throughput import Throughput
 from mixmae.registry import HOOKS, MODELS
@@ -152,6 +151,9 @@ class ThroughputHook(Hook):
     def _count(
         self, runner: Runner, image_shape: tuple[int, ...], rate: float
     ) -> None:
+        # It imports the attention of every backbone.
+        from mixmae.profiling.flops import training_flops
+
         try:
             flops = training_flops(_whole_model(runner), image_shape)
         except ValueError as error:

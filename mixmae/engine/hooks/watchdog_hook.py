@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
@@ -17,8 +17,10 @@ from mixmae.config.failure_report import (
     killed_worker,
 )
 from mixmae.distributed.process_watch import ProcessWatch
-from mixmae.distributed.watchdog import Watchdog
 from mixmae.registry import HOOKS
+
+if TYPE_CHECKING:
+    from mixmae.distributed.watchdog import Watchdog
 
 # EX_SOFTWARE of sysexits.h.
 EXIT_HUNG = 70
@@ -64,6 +66,9 @@ class WatchdogHook(Hook):
         self._processes.start()
         if get_world_size() < 2:
             return
+        # One process has nobody to watch.
+        from mixmae.distributed.watchdog import Watchdog
+
         store = distributed_c10d._get_default_store()
         # Its own connection: others may block theirs.
         if hasattr(store, 'clone'):

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
-from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.engine.manifest.manifest import (
     BEST,
     INTERRUPTED,
@@ -85,8 +83,7 @@ def read_start(path: str | os.PathLike) -> StartPoint:
     Raises:
         ValueError: It cannot be loaded, or a run cannot go on from it.
     """
-    content = safe_load(str(path))
-    reason = reason_not_to_resume(content)
+    content, reason = _loaded(str(path))
     if reason is not None:
         shown = public_address(str(path))
         raise ValueError(
@@ -170,14 +167,23 @@ def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
         reason = damage(path)
         if reason is not None:
             return reason, None
-        content = safe_load(path)
+        content, reason = _loaded(path)
     except ValueError as error:
         return str(error), None
     # Damaged bytes make readers raise almost anything.
     except Exception as error:
         return f'{type(error).__name__}: {error}', None
-    reason = reason_not_to_resume(content)
     return (reason, None) if reason is not None else ('', content)
+
+
+def _loaded(path: str) -> tuple[dict, str | None]:
+    """Content of a checkpoint, and why no run can go on from it."""
+    # A new run loads none.
+    from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
+    from mixmae.checkpoints.io.safe_load import safe_load
+
+    content = safe_load(path)
+    return content, reason_not_to_resume(content)
 
 
 def _candidates(folders: RunFolders) -> list[Path]:

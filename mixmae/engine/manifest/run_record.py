@@ -14,7 +14,6 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mixmae
-from mixmae.checkpoints.loading.config_text import parse_config_text
 from mixmae.config.config_variables import is_variable
 from mixmae.engine.loops.loader_shape import KEY as LOADER
 from mixmae.engine.loops.loader_shape import LoaderShape
@@ -76,6 +75,9 @@ class RunRecord:
         noted = cls.from_json(meta.get(KEY))
         if noted is not None:
             return noted
+        # Only checkpoints without a record of ours hold settings as text.
+        from mixmae.checkpoints.loading.config_text import parse_config_text
+
         try:
             settings = parse_config_text(str(meta.get('cfg') or ''))
         except ValueError:

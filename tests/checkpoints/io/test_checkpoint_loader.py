@@ -3,7 +3,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint, load_from_local
 
-from mixmae.checkpoints.io import checkpoint_loader
+from mixmae.checkpoints.io import checkpoint_loader, safe_load
 from mixmae.checkpoints.io.checkpoint_loader import (
     load_from_file_or_url,
     load_only_safely,
@@ -64,7 +64,7 @@ def test_weights_by_name_are_loaded_safely(safe_mmengine, monkeypatch):
         state = {'backbone.x': torch.ones(1), 'head.x': torch.ones(1)}
         return {'state_dict': state}
 
-    monkeypatch.setattr(checkpoint_loader, 'safe_load', load)
+    monkeypatch.setattr(safe_load, 'safe_load', load)
     found = _load_checkpoint('open-mmlab://vgg16_caffe')
     assert set(found['state_dict']) == {'backbone.x', 'head.x'}
     found = _load_checkpoint('mmcls://vgg11')

@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 
+from mixmae.datasets.images.image_headers import is_tiff
 from mixmae.datasets.images.tiff_header import (
-    is_tiff,
     tiff_directories,
     tiff_kind,
 )

@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mixmae.cli.runner_choice import build_runner
+from mixmae.cli.runner_builder import build_runner
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.engine.fsdp.local_parameters import is_shard, own_part
 from mixmae.fileio.checksummed_write import damage

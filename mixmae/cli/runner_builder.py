@@ -1,4 +1,4 @@
-"""Which of MMEngine's runners, or ours, trains a config."""
+"""Runner of a config: MMEngine's or ours, for training and testing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mixmae.config.data_paths import data_loaders
 from mixmae.config.formatted_config import FormattedConfig
 from mixmae.registry import RUNNERS
 
@@ -17,6 +18,15 @@ DEEPSPEED = 'DeepSpeedStrategy'
 # MMEngine imports it; gone in deepspeed 0.19.
 ONEBIT = Path('runtime/fp16/onebit')
 SHARDED_MODEL = 'FullyShardedModel'
+# Seconds for one batch. A network file system that was away for minutes may
+# come back; with NCCL the other ranks wait no longer than this.
+TIMEOUT = 500
+OF_WORKERS = (
+    'multiprocessing_context',
+    'persistent_workers',
+    'prefetch_factor',
+    'timeout',
+)
 
 
 def _type(part: Any) -> str:
@@ -81,26 +91,48 @@ def check_engine(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The runner that ``runner_type`` names; MMEngine's ``Runner`` without.
+    """Build the runner that ``runner_type`` names; ``Runner`` by default.
+
+    Args:
+        cfg: Its loaders get time limits; see ``limit_loaders``.
 
     Raises:
-        ValueError: see ``check_engine``.
+        ValueError: See ``check_engine``.
     """
     check_engine(cfg)
+    limit_loaders(cfg)
     return RUNNERS.build(FormattedConfig.of(cfg))
 
 
 def drop_sharding(cfg: Config) -> None:
-    """Lets every rank hold the whole model, which a test has room for.
+    """Let every rank hold the whole model, which a test has room for.
 
     Loops of tests call parts of it, by themselves or on one rank.
 
     Args:
-        cfg: its ``model_wrapper_cfg`` and ``runner_type`` are changed.
+        cfg: Its ``model_wrapper_cfg``, ``strategy`` and ``runner_type`` are
+            changed.
     """
     if _type(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
         cfg.model_wrapper_cfg = None
-        cfg.runner_type = 'Runner'
+    cfg.strategy = None
+    cfg.runner_type = 'Runner'
+
+
+def limit_loaders(cfg: Config) -> None:
+    """Give every loader with workers a time limit, if it has none.
+
+    PyTorch's default is to wait forever for a worker that hangs. ``timeout``
+    of a loader in the config sets another limit, 0 none. From loaders without
+    workers it takes the settings of workers, which PyTorch refuses there, so
+    that ``num_workers=0`` is enough.
+    """
+    for _, loader in data_loaders(cfg):
+        if loader.get('num_workers', 0):
+            loader.setdefault('timeout', TIMEOUT)
+            continue
+        for name in OF_WORKERS:
+            loader.pop(name, None)
 
 
 def _folder_of(package: str) -> Path | None:

@@ -4,11 +4,13 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
-from mixmae.cli import runner_choice
-from mixmae.cli.runner_choice import (
+from mixmae.cli import runner_builder
+from mixmae.cli.runner_builder import (
+    TIMEOUT,
     build_runner,
     check_engine,
     drop_sharding,
+    limit_loaders,
 )
 from mixmae.engine.fsdp import ShardedRunner
 from tests.engine.numbers_run import numbers_config
@@ -87,14 +89,14 @@ def deepspeed(**changes) -> Config:
     ],
 )
 def test_refusals_are_one_line(config, said, monkeypatch):
-    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: None)
+    monkeypatch.setattr(runner_builder, '_folder_of', lambda package: None)
     with pytest.raises(ValueError, match=said) as caught:
         check_engine(config)
     assert '\n' not in str(caught.value)
 
 
 def test_what_goes_together_is_let_pass(monkeypatch, tmp_path):
-    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: tmp_path)
+    monkeypatch.setattr(runner_builder, '_folder_of', lambda package: tmp_path)
     with pytest.raises(ValueError, match='is too new for MMEngine: pip'):
         check_engine(deepspeed())
     (tmp_path / 'runtime/fp16/onebit').mkdir(parents=True)
@@ -116,7 +118,7 @@ def test_tests_share_nothing():
 
 def test_the_settings_of_the_document_are_read(tmp_path, monkeypatch):
     """docs/distributed.md: what is to be written for DeepSpeed and FSDP."""
-    monkeypatch.setattr(runner_choice, '_folder_of', lambda package: None)
+    monkeypatch.setattr(runner_builder, '_folder_of', lambda package: None)
     text = (ROOT / 'docs/distributed.md').read_text()
     blocks = [b.split('```')[0] for b in text.split('```python\n')[1:]]
     chosen = [block for block in blocks if 'runner_type' in block]
@@ -134,3 +136,30 @@ def test_the_settings_of_the_document_are_read(tmp_path, monkeypatch):
         # FlexibleRunner takes no hooks of None, unlike Runner.
         assert None not in config.default_hooks.values()
         assert not {'interrupt', 'finite_guard'} & set(config.default_hooks)
+
+
+def limited(**loader):
+    cfg = Config(dict(test_cfg=dict(train_dataloader=loader)))
+    limit_loaders(cfg)
+    return cfg.test_cfg.train_dataloader.to_dict()
+
+
+def test_workers_have_a_time_limit():
+    assert limited(num_workers=1) == dict(num_workers=1, timeout=TIMEOUT)
+    assert limited(num_workers=1, timeout=0)['timeout'] == 0
+
+
+@pytest.mark.parametrize('count', [dict(num_workers=0), {}])
+def test_no_workers_is_enough(count):
+    loader = limited(
+        batch_size=2,
+        persistent_workers=True,
+        prefetch_factor=2,
+        timeout=9,
+        pin_memory=False,
+        sampler=dict(type='DefaultSampler'),
+        dataset=list(range(4)),
+        **count,
+    )
+    assert loader['pin_memory'] is False
+    assert len(Runner.build_dataloader(loader)) == 2

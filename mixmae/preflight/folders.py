@@ -1,4 +1,4 @@
-"""Check of the folders that mmpretrain and mmseg list."""
+"""Folders and lists that data sets of other libraries read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from mixmae.datasets.labels.class_folders import READ_BY_MMPRETRAIN
+from mixmae.datasets.corrupt.annotation_error import AnnotationError
+from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.fileio.escaped_path import escape
-from mixmae.fileio.image_listing import ImageListing, list_folder
-from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.class_folders import folder_of_classes
-from mixmae.preflight.data_sets import ConfiguredSet, configured_sets
+from mixmae.fileio.image_listing import (
+    READ_BY_MMPRETRAIN,
+    ImageListing,
+    list_folder,
+)
+from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
+from mixmae.preflight.data_sets import (
+    ConfiguredSet,
+    built_sets,
+    configured_sets,
+    folder_of_classes,
+)
 
 SEGMENTATION = 'BaseSegDataset.load_data_list'
 
@@ -143,3 +152,28 @@ def _leave_out_other_cases(
             count = listing.left_out.get(suffix, 0)
             listing.left_out[suffix] = count + 1
     listing.files = [n for n in listing.files if n.endswith(suffixes)]
+
+
+class ListedPaths(Check):
+    """Looks at every path of the data sets that have an ``ann_file``."""
+
+    name: ClassVar[str] = 'listed paths'
+    stage: ClassVar[Stage] = 'built'
+    # Others open images.
+    guards: ClassVar[bool] = True
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Compare."""
+        assert planned.runner is not None
+        count, errors = 0, []
+        for one in built_sets(planned.runner):
+            try:
+                count += check_listed_paths(one.dataset)
+            except AnnotationError as error:
+                errors.append(str(error))
+        if not count and not errors:
+            return None
+        return Finding(
+            f'{count:,} paths of lists and annotations with their folders',
+            tuple(dict.fromkeys(errors)),
+        )

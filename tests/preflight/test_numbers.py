@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.run_numbers import RunNumbers
+from mixmae.preflight.numbers import RunNumbers, UpdateSize
 
 GOOD = Config(
     dict(
@@ -59,3 +59,29 @@ def test_numbers_out_of_range(key, values):
 def test_a_test_does_not_look_at_the_training():
     assert not errors('test', **{'train_cfg.max_epochs': 0})
     assert errors('test', **{'train_dataloader.batch_size': 0})
+
+
+def finding(kind='mixmae.UpdateSampler', **sampler):
+    cfg = Config(
+        dict(
+            train_dataloader=dict(
+                batch_size=4, sampler=dict(type=kind, **sampler)
+            ),
+            optim_wrapper=dict(accumulative_counts=2),
+        )
+    )
+    return UpdateSize().run(PlannedRun('train', cfg))
+
+
+def test_one_place_is_enough():
+    assert not finding().errors
+    assert not finding(batch_size=4, accumulative_counts=2).errors
+    assert finding('DefaultSampler') is None
+
+
+def test_different_numbers_are_errors():
+    lines = finding(batch_size=8, accumulative_counts=1).errors
+    assert len(lines) == 2
+    assert 'train_dataloader.batch_size=4' in lines[0]
+    assert 'sampler.batch_size=8' in lines[0]
+    assert 'optim_wrapper.accumulative_counts=2' in lines[1]

@@ -1,0 +1,116 @@
+"""Arguments of ``tools/train.py``, and what they change in a config."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from mmengine.config import Config
+
+from mixmae.cli.command_line import add_common_arguments
+from mixmae.config.config_error import ConfigError
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Train a model')
+    parser.add_argument('config', help='a config file')
+    add_common_arguments(parser)
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from a checkpoint; without a value (or with "auto") from '
+        'the last one in the work folder, if there is one',
+    )
+    parser.add_argument(
+        '--resume-with',
+        choices=['config', 'checkpoint'],
+        help='with --resume, where learning rate, schedule, number of epochs '
+        'or precision differ: take those of the config, or keep those of the '
+        'checkpoint',
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='begin anew in a work folder that holds checkpoints of an '
+        'earlier run: they are removed before the first iteration',
+    )
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: bfloat16 where it is native; float16 for '
+        'detectors',
+    )
+    parser.add_argument(
+        '--no-validate',
+        action='store_true',
+        help='do not validate while training',
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by ranks x batch size over '
+        'auto_scale_lr.base_batch_size of the config; accumulated '
+        'micro-iterations count in neither',
+    )
+    parser.add_argument('--seed', type=int, help='random seed')
+    return parser.parse_args()
+
+
+def set_precision(cfg: Config) -> None:
+    """Apply ``--amp`` to the optimizer wrapper."""
+    wrapper = cfg.optim_wrapper
+    dtype = 'auto'
+    if cfg.get('default_scope') == 'mmdet':
+        # mmcv's ops, which detectors call, know no bfloat16, and on a CPU
+        # its NMS knows no float16 either.
+        dtype = 'float16'
+        if not torch.cuda.is_available():
+            raise ConfigError(
+                '--amp: a detector needs a GPU for mixed precision; leave it '
+                'out, or give --cfg-options optim_wrapper.dtype=float32'
+            )
+    kind = str(wrapper.get('type', 'OptimWrapper')).split('.')[-1]
+    if kind == 'AutocastOptimWrapper':
+        if wrapper.get('dtype') == 'float32':
+            wrapper.dtype = dtype
+    elif kind == 'OptimWrapper':
+        wrapper.type = 'mixmae.AutocastOptimWrapper'
+        wrapper.dtype = dtype
+    elif kind != 'AmpOptimWrapper':
+        raise ConfigError(
+            f'--amp does not know the optim_wrapper {kind}; set its precision '
+            'in the config'
+        )
+
+
+def drop_validation(cfg: Config) -> None:
+    """Drop validation and the hook that draws its images."""
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.custom_hooks = [
+        hook
+        for hook in cfg.get('custom_hooks') or []
+        if not str(hook.get('type')).endswith('ReconstructionHook')
+    ]
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the training's own arguments into the config."""
+    if args.resume_with and args.resume is None and not cfg.get('resume'):
+        raise ConfigError('--resume-with has no effect without --resume')
+    if args.amp:
+        set_precision(cfg)
+    if args.no_validate:
+        drop_validation(cfg)
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+            raise ConfigError(
+                '--auto-scale-lr needs auto_scale_lr = '
+                'dict(base_batch_size=...) in the config: ranks x batch size '
+                'that its learning rate was chosen for, without accumulation'
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.seed is not None:
+        cfg.merge_from_dict({'randomness.seed': args.seed})
