@@ -28,9 +28,9 @@ from mixmae.engine.manifest.checkpoint_search import RunFolders
 from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels
-from mixmae.preflight.folder_check import FolderCheck
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import (
+    FolderCheck,
     apply_start,
     choose_start,
     compare_resumed,

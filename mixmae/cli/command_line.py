@@ -20,7 +20,7 @@ from mixmae.config.config_variables import (
     is_variable,
     with_variables,
 )
-from mixmae.config.data_paths import missing_data
+from mixmae.config.data_paths import missing_data, refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
     end_after_the_others,
@@ -32,7 +32,6 @@ from mixmae.config.failure_report import (
     removed_folder,
 )
 from mixmae.config.option_values import option_value
-from mixmae.config.pickled_data import refuse_pickled_data
 from mixmae.config.private_addresses import hide_addresses
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.fileio.shown_text import guard_output

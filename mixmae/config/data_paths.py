@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from mixmae.fileio.trust import FLAG, trusted
+
 MISSING = (FileNotFoundError, NotADirectoryError)
 # A loader's worker hands an error on as text alone.
 IN_TEXT = re.compile(r"(?:No such file or directory|Not a directory): '(.+?)'")
@@ -147,3 +149,36 @@ def missing_data(error: BaseException, config: Config) -> str | None:
 
 def _passes_a_file(path: Path) -> bool:
     return any(part.is_file() for part in (path, *path.parents))
+
+
+# MMEngine reads YAML, too, by a loader that builds any object.
+SUFFIXES = ('.pkl', '.pickle', '.yaml', '.yml')
+
+
+def refuse_pickled_data(config: Config) -> None:
+    """Checks the files that the data loaders of a config name.
+
+    Raises:
+        ValueError: one is a pickle or YAML, and pickles are not trusted.
+    """
+    if trusted():
+        return
+    for key, loader in data_loaders(config):
+        for place, value in _strings_below(key, loader):
+            if value.lower().endswith(SUFFIXES):
+                raise ValueError(
+                    f'{place}={value}: reading a pickle or YAML file may run '
+                    f'code that it carries; convert it to JSON, or give '
+                    f'{FLAG} if you know its author'
+                )
+
+
+def _strings_below(key: str, part: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(part, str):
+        yield key, part
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            yield from _strings_below(f'{key}.{name}', value)
+    elif isinstance(part, (list, tuple)):
+        for index, value in enumerate(part):
+            yield from _strings_below(f'{key}.{index}', value)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mixmae.datasets.corrupt.annotation_error import AnnotationError
 from mixmae.datasets.existing_files import ExistingFiles
 from mixmae.datasets.fallback_pipeline import loader_of
 from mixmae.fileio.regular_file import kind_of
@@ -75,6 +74,11 @@ def check_listed_paths(
             count += 1
             fault = _fault(path, roots) or _special(path, existing)
             if fault is not None:
+                # Few lists lead elsewhere.
+                from mixmae.datasets.corrupt.annotation_error import (
+                    AnnotationError,
+                )
+
                 raise AnnotationError(f'{ann_file}: {fault}')
     return count
 

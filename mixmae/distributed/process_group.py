@@ -1,5 +1,7 @@
 """Process group of a training, with and without GPUs."""
 
+from __future__ import annotations
+
 import os
 import pickle
 import subprocess
@@ -9,7 +11,12 @@ from typing import Any, TypeVar
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, init_dist, is_main_process
+from mmengine.dist import (
+    broadcast_object_list,
+    get_world_size,
+    init_dist,
+    is_main_process,
+)
 from mmengine.utils.dl_utils import set_multi_processing
 from torch import distributed
 
@@ -162,3 +169,39 @@ def _portable(error: Exception) -> Exception:
     # Errors of libraries are not all made for it.
     except Exception:
         return RuntimeError(f'{type(error).__name__}: {error}')
+
+
+PATIENCE = timedelta(days=1)
+
+
+class HostBarrier:
+    """All ranks, on the host, with a time limit that nothing reaches.
+
+    The group that exchanges gradients must not wait long for anybody; this
+    one is for what takes the main rank as long as it takes. Ranks that wait
+    here are equally far, so the watchdog lets them be. A single process has
+    nobody to wait for.
+    """
+
+    def __init__(self) -> None:
+        self._world: Any = None
+        self._group: Any = None
+
+    def prepare(self) -> None:
+        """To be called by all ranks; the group is made once."""
+        if get_world_size() < 2:
+            self._world = self._group = None
+        elif self._world is not distributed.group.WORLD:
+            self._world = distributed.group.WORLD
+            self._group = distributed.new_group(
+                backend='gloo', timeout=PATIENCE
+            )
+
+    def wait(self) -> None:
+        """Until all ranks are here."""
+        if self._group is not None:
+            distributed.barrier(self._group)
+
+
+# Those of a process share it: each group has threads and connections.
+HOST_BARRIER = HostBarrier()

@@ -133,3 +133,7 @@ def _damage_inside(path: Path) -> str | None:
     except Exception as error:
         return f'it is no whole file ({error})'
     return f'{broken} in it is damaged' if broken else None
+
+
+class CheckpointWriteError(RuntimeError):
+    """A checkpoint could not be written; the last good one is untouched."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from mixmae.datasets.corrupt.annotation_error import AnnotationError
+from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.image_listing import (
@@ -169,7 +169,7 @@ class ListedPaths(Check):
         for one in built_sets(planned.runner):
             try:
                 count += check_listed_paths(one.dataset)
-            except AnnotationError as error:
+            except DataError as error:
                 errors.append(str(error))
         if not count and not errors:
             return None

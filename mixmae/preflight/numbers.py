@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from mixmae.config.data_paths import data_loaders
-from mixmae.engine.loops.update_loader import is_update_sampler
+from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 

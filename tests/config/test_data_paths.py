@@ -10,8 +10,11 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from mixmae.cli.runner_builder import TIMEOUT, limit_loaders
-from mixmae.config.data_paths import data_paths, missing_data
-from mixmae.config.pickled_data import refuse_pickled_data
+from mixmae.config.data_paths import (
+    data_paths,
+    missing_data,
+    refuse_pickled_data,
+)
 from tests.engine.tiny_run import ROOT
 
 

@@ -10,8 +10,11 @@ from mmengine.structures import BaseDataElement
 
 from mixmae.cli.work_dir_lock import WorkDirLock
 from mixmae.data_tools.label_lists import write_lists
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
-from mixmae.datasets.corrupt.corrupt_file_register import CorruptFileRegister
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    BadFile,
+    CorruptFileRegister,
+    write_bad_files,
+)
 from mixmae.datasets.packed.sample_table import JOURNAL
 from mixmae.datasets.packed.tar_listing import list_tars
 from mixmae.engine.hooks import ClassPictureHook

@@ -11,8 +11,11 @@ from pathlib import Path
 from mmengine.fileio import register_backend
 from mmengine.fileio.backends import LocalBackend
 
-from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
-from mixmae.fileio.checksummed_write import checksummed_write, remove
+from mixmae.fileio.checksummed_write import (
+    CheckpointWriteError,
+    checksummed_write,
+    remove,
+)
 
 # Paths and numbers of files to be removed, by MMEngine and earlier versions.
 # A checkpoint may come from anywhere: what a run may remove, its own manifest

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile
-from mixmae.datasets.corrupt.corrupt_file_register import CorruptFileRegister
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    BadFile,
+    CorruptFileRegister,
+)
 from mixmae.datasets.corrupt.corrupt_image_error import (
     CAUSES,
     CorruptImageError,

@@ -6,5 +6,5 @@ __getattr__ = exports(
     __name__,
     DATA_SAMPLERS,
     InfiniteBatchSampler='infinite_batch_sampler',
-    ResumableBatchSampler='resumable_batch_sampler',
+    ResumableBatchSampler='update_sampler',
 )

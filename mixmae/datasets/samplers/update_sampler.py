@@ -1,6 +1,10 @@
 """Sampler whose epoch is a whole number of parameter updates."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sized
+from itertools import islice
+from typing import Any
 
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -96,3 +100,43 @@ class UpdateSampler(Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the shuffle, counted from 0."""
         self.epoch = epoch
+
+
+class ResumableBatchSampler:
+    """Batch sampler that skips the batches that a run has already seen.
+
+    Wraps any batch sampler over any sampler whose order depends only on a
+    seed and the epoch. Skipped batches are not loaded. The returned indices
+    carry seed and epoch; see ``SeedSample``.
+
+    Args:
+        batches: The batch sampler; its ``sampler`` has a seed and an epoch.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        self.batches = batches
+        self._skipped = 0
+
+    def skip(self, batches: int) -> None:
+        """Skip the first batches of the next pass."""
+        self._skipped = batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first, self._skipped = self._skipped, 0
+        for batch in islice(iter(self.batches), first, None):
+            yield [self._stamped(index) for index in batch]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getattr__(self, name: str) -> Any:
+        # Hooks read the sampler and the batch size.
+        if name == 'batches':
+            raise AttributeError(name)
+        return getattr(self.batches, name)
+
+    def _stamped(self, index: int) -> int:
+        sampler = self.batches.sampler
+        if isinstance(index, SampleIndex):
+            return index
+        return SampleIndex(index, sampler.seed, sampler.epoch)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from numpy import ndarray
 
 from mixmae.datasets.images.batched_transforms import Stages
-from mixmae.datasets.images.crop_box import CropBox, CropRange
 from mixmae.datasets.images.crop_resize import (
     KERNELS,
+    CropBox,
+    CropRange,
     resize_by_pillow,
     resize_by_torch,
 )

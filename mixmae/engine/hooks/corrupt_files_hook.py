@@ -10,9 +10,9 @@ from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile
-from mixmae.datasets.corrupt.corrupt_file_register import (
+from mixmae.datasets.corrupt.corrupt_file_list import (
     REGISTER,
+    BadFile,
     CorruptFileRegister,
 )
 from mixmae.datasets.corrupt.corrupt_files import CorruptFiles

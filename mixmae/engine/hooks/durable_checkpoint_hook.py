@@ -15,8 +15,7 @@ from mixmae.checkpoints.io.checkpoint_writer import (
     NOTED_FILES,
     WRITER,
 )
-from mixmae.distributed.host_barrier import HOST_BARRIER
-from mixmae.distributed.process_group import on_main_rank
+from mixmae.distributed.process_group import HOST_BARRIER, on_main_rank
 from mixmae.engine.manifest.manifest import (
     INTERRUPTED,
     WrittenFile,

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
-from mixmae.distributed.host_barrier import HOST_BARRIER
+from mixmae.distributed.process_group import HOST_BARRIER
 from mixmae.distributed.shielded_worker import spare_workers
 from mixmae.engine.fsdp.fully_sharded_model import gathered
 from mixmae.engine.random_state import kept_random_state

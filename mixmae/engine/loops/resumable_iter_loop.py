@@ -8,9 +8,8 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mixmae.datasets.samplers.infinite_batch_sampler import (
     InfiniteBatchSampler,
 )
-from mixmae.engine.loops.loader_shape import resume_loading
+from mixmae.engine.loops.loader_shape import resume_loading, update_loader
 from mixmae.engine.loops.resumable_train_loop import seed_samples
-from mixmae.engine.loops.update_loader import update_loader
 from mixmae.registry import LOOPS
 
 

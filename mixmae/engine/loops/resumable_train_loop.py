@@ -5,13 +5,12 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mixmae.datasets.samplers.resumable_batch_sampler import (
+from mixmae.datasets.samplers.update_sampler import (
     ResumableBatchSampler,
+    UpdateSampler,
 )
-from mixmae.datasets.samplers.update_sampler import UpdateSampler
 from mixmae.datasets.transforms.seed_sample import SeedSample
-from mixmae.engine.loops.loader_shape import resume_loading
-from mixmae.engine.loops.update_loader import update_loader
+from mixmae.engine.loops.loader_shape import resume_loading, update_loader
 from mixmae.registry import LOOPS
 
 

@@ -176,13 +176,13 @@ def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
     return (reason, None) if reason is not None else ('', content)
 
 
-def _loaded(path: str) -> tuple[dict, str | None]:
+def _loaded(path: str | Path) -> tuple[dict, str | None]:
     """Content of a checkpoint, and why no run can go on from it."""
     # A new run loads none.
     from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
     from mixmae.checkpoints.io.safe_load import safe_load
 
-    content = safe_load(path)
+    content = safe_load(str(path))
     return content, reason_not_to_resume(content)
 
 

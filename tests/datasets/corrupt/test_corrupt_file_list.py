@@ -1,9 +1,13 @@
 """Lists of bad files: written, read, and refused with the line."""
 
+import multiprocessing
+
 import pytest
 
+from mixmae.datasets.corrupt import corrupt_file_list as bad_file_register
 from mixmae.datasets.corrupt.corrupt_file_list import (
     BadFile,
+    CorruptFileRegister,
     parse_line,
     read_bad_files,
     write_bad_files,
@@ -48,3 +52,102 @@ def test_the_bad_line_is_named(tmp_path):
         read_bad_files(tmp_path / 'gone.txt')
     with pytest.raises(ValueError, match='directory'):
         read_bad_files(tmp_path)
+
+
+def entry(index, cause='empty', name='train'):
+    return BadFile(cause, f'/data/{index}.jpg', f'{name}/{index}')
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / 'bad_files.txt'
+
+
+def test_a_file_is_listed_once(path):
+    register = CorruptFileRegister(path)
+    register.add(entry(1))
+    register.add(entry(1, 'damaged'))
+    CorruptFileRegister(path).add(entry(1))
+    assert read_bad_files(path) == [entry(1)]
+    assert path.read_text().startswith('#')
+
+
+def test_others_are_learnt_of(path):
+    one, two = CorruptFileRegister(path), CorruptFileRegister(path)
+    one.add(entry(1))
+    two.add(entry(2, 'missing'))
+    two.add(entry(7, name='train.1'))
+    assert one.samples('train') == {1: 'empty'}
+    one.look()
+    assert one.samples('train') == {1: 'empty', 2: 'missing'}
+    assert one.samples('train.1') == {7: 'empty'}
+    assert one.entries() == read_bad_files(path)
+
+
+def test_a_line_that_was_cut_off_is_not_continued(path):
+    register = CorruptFileRegister(path)
+    register.add(entry(1))
+    with path.open('a') as file:
+        file.write('trunca')
+    register.add(entry(2))
+    other = CorruptFileRegister(path)
+    other.look()
+    assert other.samples('train') == {1: 'empty', 2: 'empty'}
+    assert 'trunca\nempty' in path.read_text()
+
+
+def test_a_line_that_is_being_written_is_read_later(path):
+    register = CorruptFileRegister(path)
+    line = entry(1).line()
+    path.write_text(line[:9])
+    register.look()
+    assert register.entries() == []
+    path.write_text(line)
+    register.look()
+    assert register.entries() == [entry(1)]
+
+
+def test_replaced(path):
+    register = CorruptFileRegister(path)
+    for index in range(3):
+        register.add(entry(index))
+    register.replace([entry(1, 'damaged')])
+    assert register.samples('train') == {1: 'damaged'}
+    register.add(entry(2))
+    assert len(read_bad_files(path)) == 2
+    register.replace([])
+    assert not path.exists() and register.entries() == []
+
+
+def test_what_cannot_be_written_is_told_once(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        bad_file_register, 'print_log', lambda text, **_: said.append(text)
+    )
+    register = CorruptFileRegister(tmp_path / 'gone' / 'bad_files.txt')
+    register.add(entry(1))
+    register.add(entry(2))
+    assert len(said) == 1 and 'cannot be written (No such file' in said[0]
+    # They still count.
+    assert set(register.samples('train')) == {1, 2}
+
+
+def add_many(path, first):
+    register = CorruptFileRegister(path)
+    for index in range(first, 300, 3):
+        register.add(entry(index))
+
+
+def test_processes_do_not_mix_their_lines(path):
+    context = multiprocessing.get_context('fork')
+    workers = [
+        context.Process(target=add_many, args=(path, first))
+        for first in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    listed = read_bad_files(path)
+    assert sorted(listed) == sorted(map(entry, range(300)))

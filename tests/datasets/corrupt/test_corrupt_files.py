@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.datasets.corrupt.corrupt_file_register import CorruptFileRegister
+from mixmae.datasets.corrupt.corrupt_file_list import CorruptFileRegister
 from mixmae.datasets.corrupt.corrupt_files import (
     CorruptFiles,
     TooManyCorruptFilesError,

@@ -19,8 +19,11 @@ from mixmae.engine.finite_values import NonFiniteError
 from mixmae.engine.hooks import DurableCheckpointHook
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.engine.manifest.manifest import Manifest
-from mixmae.fileio.checkpoint_write_error import CheckpointWriteError
-from mixmae.fileio.checksummed_write import damage, sidecar
+from mixmae.fileio.checksummed_write import (
+    CheckpointWriteError,
+    damage,
+    sidecar,
+)
 from mixmae.registry import HOOKS
 from tests.engine.numbers_run import train_numbers
 from tests.engine.tiny_run import tiny_config

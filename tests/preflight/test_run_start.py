@@ -8,7 +8,7 @@ from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 from mixmae.engine.manifest.checkpoint_search import RunFolders, StartPoint
 from mixmae.engine.manifest.manifest import Manifest, WrittenFile
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.folder_check import FolderCheck
+from mixmae.preflight.run_start import FolderCheck
 
 PLANNED = PlannedRun('train', Config({}))
 
