@@ -37,12 +37,12 @@ _MOVED = {
     ('datasets', 'datasets.corrupt'): (
         'bad_annotation_error:annotation_error '
         'bad_data_error:data_error bad_file_list:corrupt_file_list '
-        'bad_file_register:corrupt_file_register '
+        'bad_file_register:corrupt_file_list '
         'broken_files:corrupt_files '
         'broken_image_error:corrupt_image_error'
     ),
     ('datasets', 'datasets.images'): (
-        'crop_box crop_resize image_file jpeg_decoder jpeg_header '
+        'crop_box:crop_resize crop_resize image_file jpeg_decoder jpeg_header '
         'staged_pipeline:batched_transforms'
     ),
     ('datasets', 'fileio'): (
@@ -52,7 +52,7 @@ _MOVED = {
     ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets.samplers', 'datasets.samplers'): (
         'endless_batches:infinite_batch_sampler '
-        'epoch_batches:resumable_batch_sampler'
+        'epoch_batches:update_sampler'
     ),
     ('datasets.shards', 'datasets.packed'): (
         'name_list sample_list sample_table shard_file shard_reader '
@@ -71,11 +71,12 @@ _MOVED = {
     ('datasets.verification', 'fileio'): 'safe_path',
     ('engine', 'checkpoints.io'): ('checkpoint_loader checkpoint_writer'),
     ('engine', 'cli'): (
-        'command_line loader_limits runner_choice work_dir_lock'
+        'command_line loader_limits:runner_builder '
+        'runner_choice:runner_builder work_dir_lock'
     ),
     ('engine', 'config'): (
         'config_file data_paths failure_report formatted_config '
-        'pickled_data setup_errors'
+        'pickled_data:data_paths setup_errors'
     ),
     ('engine.conversion', 'checkpoints.conversion'): (
         'conversion incoming network outgoing position_table source um_mae'
@@ -93,7 +94,7 @@ _MOVED = {
         'loss_curve panel_stack prediction_drawing reconstruction_panel'
     ),
     ('engine', 'distributed'): (
-        'patient_group:host_barrier process_group '
+        'patient_group:process_group process_group '
         'spared_worker:shielded_worker watchdog'
     ),
     ('engine.sharding', 'engine.fsdp'): (
