@@ -51,8 +51,7 @@ _MOVED = {
     ('datasets', 'data_tools'): 'label_lists',
     ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets.samplers', 'datasets.samplers'): (
-        'endless_batches:infinite_batch_sampler '
-        'epoch_batches:update_sampler'
+        'endless_batches:infinite_batch_sampler epoch_batches:update_sampler'
     ),
     ('datasets.shards', 'datasets.packed'): (
         'name_list sample_list sample_table shard_file shard_reader '
