@@ -36,7 +36,7 @@ def writer(monkeypatch):
     """One that no failure of another test has stopped."""
     fresh = CheckpointWriter()
     monkeypatch.setattr(checkpoint_writer, 'WRITER', fresh)
-    for name in ('hooks.durable_checkpoint_hook', 'run_files'):
+    for name in ('hooks.durable_checkpoint_hook', 'manifest.run_files'):
         monkeypatch.setattr(f'mixmae.engine.{name}.WRITER', fresh)
     return fresh
 
