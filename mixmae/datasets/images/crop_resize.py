@@ -1,4 +1,4 @@
-"""Resizing of crops: identical to Pillow, or faster.
+"""Crop boxes, and resizing of crops: identical to Pillow, or faster.
 
 Both variants antialias: when downsampling, the kernel grows with the factor.
 Bicubic kernels have a = -0.5.
