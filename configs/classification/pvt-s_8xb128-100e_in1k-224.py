@@ -17,6 +17,7 @@ _base_ = [
 
 pretrained = 'work_dirs/pvt-s_8xb128_300e/epoch_300.pth'
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(
         _delete_=True,
         type='mixmae.MIMPVT',
@@ -27,7 +28,7 @@ model = dict(
         drop_path_rate=0.1,
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
-    head=dict(in_channels=512),
+    head=dict(num_classes=_base_.num_classes, in_channels=512),
 )
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.85))
 # 8 ranks x 128 images = 1,024 images an update: nothing to accumulate.

@@ -17,6 +17,7 @@ _base_ = [
 pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 # All four stages keep their weights; only the linear layer learns.
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(
         frozen_stages=4,
         drop_path_rate=0.0,
@@ -27,6 +28,7 @@ model = dict(
         dict(type='ClsBatchNormNeck', input_features=1024),
     ],
     head=dict(
+        num_classes=_base_.num_classes,
         loss=dict(_delete_=True, type='CrossEntropyLoss'),
         init_cfg=dict(std=0.01),
     ),
@@ -35,6 +37,8 @@ model = dict(
 # Crops and flips only.
 train_pipeline = [*_base_.train_pipeline[:2], dict(type='PackInputs')]
 batch_size = 2048
+max_epochs = 90
+warmup_epochs = 10
 train_dataloader = dict(
     batch_size=batch_size,
     dataset=dict(pipeline=train_pipeline),
@@ -44,26 +48,28 @@ optim_wrapper = dict(
     dtype='auto',
     optimizer=dict(type='LARS', lr=6.4, weight_decay=0.0, momentum=0.9),
 )
+# A run too short for the warm-up warms up for half of its length.
+warmup_end = warmup_epochs if warmup_epochs < max_epochs else max_epochs / 2
 param_scheduler = [
     dict(
         type='LinearLR',
         start_factor=1e-4,
         by_epoch=True,
         begin=0,
-        end=10,
+        end=warmup_end,
         convert_to_iter_based=True,
     ),
     dict(
         type='CosineAnnealingLR',
         eta_min=0.0,
         by_epoch=True,
-        begin=10,
-        end=90,
+        begin=warmup_end,
+        end=max_epochs,
         convert_to_iter_based=True,
     ),
 ]
 train_cfg = dict(
-    type='mixmae.ResumableTrainLoop', max_epochs=90, val_interval=10
+    type='mixmae.ResumableTrainLoop', max_epochs=max_epochs, val_interval=10
 )
 val_cfg = dict()
 test_cfg = dict()

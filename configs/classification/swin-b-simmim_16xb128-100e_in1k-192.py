@@ -21,7 +21,9 @@ _base_ = [
 
 pretrained = 'work_dirs/swin-b_16xb128_100e/epoch_100.pth'
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    head=dict(num_classes=_base_.num_classes),
 )
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=2048)

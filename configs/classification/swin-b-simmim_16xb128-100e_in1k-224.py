@@ -18,10 +18,12 @@ _base_ = [
 pretrained = 'work_dirs/swin-b_16xb128_100e/epoch_100.pth'
 # Bias tables are resized from windows of 6 on loading.
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(
         window_sizes=(7, 7, 7, 7),
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
+    head=dict(num_classes=_base_.num_classes),
 )
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=2048)

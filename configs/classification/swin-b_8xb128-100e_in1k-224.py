@@ -18,7 +18,9 @@ _base_ = [
 
 pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    head=dict(num_classes=_base_.num_classes),
 )
 # 8 ranks x 128 images = 1,024 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=1024)

@@ -19,10 +19,12 @@ _base_ = [
 pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 # The grids are 96, 48, 24 and 12. Bias tables are resized on loading.
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(
         window_sizes=(16, 16, 24, 12),
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
+    head=dict(num_classes=_base_.num_classes),
 )
 # 8 ranks x 32 images x 4 micro-iterations = 1,024 images an update.
 batch_size = 32

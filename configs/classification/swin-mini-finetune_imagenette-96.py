@@ -12,7 +12,9 @@ _base_ = './swin-mini-finetune_scenes-128.py'
 # What configs/mixmae/swin-mini_imagenette-96.py writes.
 pretrained = 'work_dirs/swin-mini_imagenette-96/epoch_10.pth'
 data_root = 'data/imagenette128'
+img_size = 96
 model = dict(
+    # The size of the pretraining.
     backbone=dict(
         img_size=96,
         patch_size=3,
@@ -20,20 +22,24 @@ model = dict(
     ),
 )
 train_pipeline = [
-    dict(_base_.train_pipeline[0], scale=96, crop_ratio_range=(0.2, 1.0)),
+    dict(
+        _base_.train_pipeline[0],
+        scale=img_size,
+        crop_ratio_range=(0.2, 1.0),
+    ),
     *_base_.train_pipeline[1:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
     dict(
         type='ResizeEdge',
-        scale=96,
+        scale=img_size,
         edge='short',
         backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='CenterCrop', crop_size=96),
-    *_base_.test_pipeline[1:],
+    dict(type='CenterCrop', crop_size=img_size),
+    _base_.test_pipeline[-1],
 ]
 train_dataloader = dict(
     dataset=dict(

@@ -17,10 +17,12 @@ _base_ = [
 # What configs/mixmae/swin-mini_scenes-128.py writes.
 pretrained = 'work_dirs/swin-mini_scenes-128/epoch_20.pth'
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    head=dict(num_classes=_base_.num_classes),
 )
 default_hooks = dict(
     logger=dict(interval=5),
-    checkpoint=dict(interval=30, max_keep_ckpts=2),
+    checkpoint=dict(interval=_base_.max_epochs, max_keep_ckpts=2),
 )
 auto_scale_lr = dict(base_batch_size=32)

@@ -16,6 +16,7 @@ _base_ = './swin-mini-finetune_imagenette-96.py'
 #   work_dirs/swin-mini-um-mae_imagenette-128/epoch_20.pth
 #   work_dirs/swin-mini-simmim_imagenette-128/epoch_20.pth
 pretrained = 'work_dirs/swin-mini-mixmae_imagenette-128/epoch_20.pth'
+img_size = 128
 model = dict(
     backbone=dict(
         img_size=128,
@@ -30,13 +31,13 @@ model = dict(
     ),
 )
 train_pipeline = [
-    dict(_base_.train_pipeline[0], scale=128),
+    dict(_base_.train_pipeline[0], scale=img_size),
     *_base_.train_pipeline[1:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(_base_.test_pipeline[1], scale=128),
-    dict(_base_.test_pipeline[2], crop_size=128),
+    dict(_base_.test_pipeline[1], scale=img_size),
+    dict(_base_.test_pipeline[2], crop_size=img_size),
     *_base_.test_pipeline[3:],
 ]
 train_dataloader = dict(

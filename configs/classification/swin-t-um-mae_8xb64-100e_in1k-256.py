@@ -19,7 +19,9 @@ _base_ = [
 
 pretrained = 'work_dirs/swin-t_8xb128_200e/epoch_200.pth'
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    head=dict(num_classes=_base_.num_classes),
 )
 # 8 ranks x 64 images x 2 micro-iterations = 1,024 images an update.
 batch_size = 64

@@ -20,6 +20,7 @@ pretrained = 'work_dirs/vit-b_8xb128_200e/epoch_200.pth'
 # Positions learn from where the frozen ones were; the mean of the patches is
 # normed and classified, not the class token.
 model = dict(
+    data_preprocessor=dict(num_classes=_base_.num_classes),
     backbone=dict(
         _delete_=True,
         type='mixmae.MIMViT',
@@ -33,7 +34,7 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
     neck=dict(type='mixmae.NormedPooling', in_channels=768),
-    head=dict(in_channels=768),
+    head=dict(num_classes=_base_.num_classes, in_channels=768),
 )
 # 8 ranks x 64 images x 2 micro-iterations = 1,024 images an update.
 batch_size = 64

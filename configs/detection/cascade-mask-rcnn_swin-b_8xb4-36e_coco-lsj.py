@@ -20,11 +20,22 @@ pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 model = dict(
     data_preprocessor=dict(
         batch_augments=[
-            dict(type='BatchFixedSizePad', size=(1024, 1024), pad_mask=True)
+            dict(
+                type='BatchFixedSizePad',
+                size=_base_.image_size,
+                pad_mask=True,
+            )
         ],
     ),
     backbone=dict(
         with_cp=True,
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    roi_head=dict(
+        bbox_head=[
+            dict(head, num_classes=_base_.num_classes)
+            for head in _base_.model.roi_head.bbox_head
+        ],
+        mask_head=dict(num_classes=_base_.num_classes),
     ),
 )

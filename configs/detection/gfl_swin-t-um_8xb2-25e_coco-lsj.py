@@ -18,5 +18,9 @@ _base_ = [
 # After fine-tuning on ImageNet-1K, as officially.
 pretrained = 'work_dirs/swin-t-um-mae_8xb64-100e_in1k-256/epoch_100.pth'
 model = dict(
+    data_preprocessor=dict(
+        batch_augments=[dict(type='BatchFixedSizePad', size=_base_.image_size)]
+    ),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    bbox_head=dict(num_classes=_base_.num_classes),
 )

@@ -20,5 +20,23 @@ _base_ = [
 # After fine-tuning on ImageNet-1K, as for UM-MAE's other detectors.
 pretrained = 'work_dirs/swin-l-um-mae_8xb32-100e_in1k-256/epoch_100.pth'
 model = dict(
+    data_preprocessor=dict(
+        batch_augments=[
+            dict(
+                _base_.model.data_preprocessor.batch_augments[0],
+                size=_base_.image_size,
+            )
+        ],
+    ),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    roi_head=dict(
+        bbox_head=[
+            dict(head, num_classes=_base_.num_classes)
+            for head in _base_.model.roi_head.bbox_head
+        ],
+        mask_head=[
+            dict(head, num_classes=_base_.num_classes)
+            for head in _base_.model.roi_head.mask_head
+        ],
+    ),
 )

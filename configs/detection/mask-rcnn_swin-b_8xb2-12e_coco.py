@@ -19,4 +19,8 @@ _base_ = [
 pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 model = dict(
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)),
+    roi_head=dict(
+        bbox_head=dict(num_classes=_base_.num_classes),
+        mask_head=dict(num_classes=_base_.num_classes),
+    ),
 )

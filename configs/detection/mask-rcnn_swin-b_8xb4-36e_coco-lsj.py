@@ -22,7 +22,11 @@ norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     data_preprocessor=dict(
         batch_augments=[
-            dict(type='BatchFixedSizePad', size=(1024, 1024), pad_mask=True)
+            dict(
+                type='BatchFixedSizePad',
+                size=_base_.image_size,
+                pad_mask=True,
+            )
         ],
     ),
     # Recomputed in the backward pass, as in the recipe.
@@ -35,9 +39,10 @@ model = dict(
     roi_head=dict(
         bbox_head=dict(
             type='Shared4Conv1FCBBoxHead',
+            num_classes=_base_.num_classes,
             conv_out_channels=256,
             norm_cfg=norm_cfg,
         ),
-        mask_head=dict(norm_cfg=norm_cfg),
+        mask_head=dict(num_classes=_base_.num_classes, norm_cfg=norm_cfg),
     ),
 )

@@ -28,15 +28,20 @@ model = dict(
     rpn_head=dict(anchor_generator=dict(scales=[4], strides=strides)),
     roi_head=dict(
         bbox_roi_extractor=dict(finest_scale=28, featmap_strides=strides[:4]),
+        bbox_head=dict(num_classes=_base_.num_classes),
         mask_roi_extractor=dict(finest_scale=28, featmap_strides=strides[:4]),
+        mask_head=dict(num_classes=_base_.num_classes),
     ),
 )
 # A dozen updates an epoch: more epochs, a shorter warm-up.
 max_epochs = 24
+warmup_iters = 24
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
-    dict(_base_.param_scheduler[0], end=24),
+    dict(_base_.param_scheduler[0], end=warmup_iters),
     dict(_base_.param_scheduler[1], end=max_epochs),
 ]
-default_hooks = dict(logger=dict(interval=4), checkpoint=dict(interval=24))
+default_hooks = dict(
+    logger=dict(interval=4), checkpoint=dict(interval=max_epochs)
+)
 auto_scale_lr = dict(enable=False, base_batch_size=4)

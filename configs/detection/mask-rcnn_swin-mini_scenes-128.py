@@ -23,10 +23,12 @@ model = dict(
     rpn_head=dict(anchor_generator=dict(scales=[4])),
     roi_head=dict(
         bbox_roi_extractor=dict(finest_scale=28),
-        bbox_head=dict(num_classes=10),
+        bbox_head=dict(num_classes=_base_.num_classes),
         mask_roi_extractor=dict(finest_scale=28),
-        mask_head=dict(num_classes=10),
+        mask_head=dict(num_classes=_base_.num_classes),
     ),
 )
-default_hooks = dict(logger=dict(interval=16), checkpoint=dict(interval=6))
+default_hooks = dict(
+    logger=dict(interval=16), checkpoint=dict(interval=_base_.max_epochs)
+)
 auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -15,6 +15,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # 8 ranks x 128 images x 2 micro-iterations = 2,048 images an update.
 accumulative_counts = 2
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

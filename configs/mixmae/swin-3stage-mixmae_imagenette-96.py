@@ -18,6 +18,7 @@ model = dict(
     data_preprocessor=dict(
         masking=dict(type='RandomMasking', ratio=0.5, cell=16, shared=True)
     ),
+    backbone=dict(img_size=_base_.img_size),
     neck=dict(
         type='MixMAENeck',
         in_channels=192,

@@ -13,6 +13,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # 8 ranks x 128 images x 2 micro-iterations = 2,048 images an update, of which
 # an epoch of ImageNet-1K has 625, with 16 masks each.
 accumulative_counts = 2

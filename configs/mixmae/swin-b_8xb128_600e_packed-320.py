@@ -16,6 +16,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # As in swin-b_8xb128_600e.
 accumulative_counts = 2
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

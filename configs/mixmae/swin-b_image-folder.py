@@ -15,6 +15,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # One GPU, one micro-iteration; --auto-scale-lr scales with ranks x batch size.
 optim_wrapper = dict(optimizer=dict(lr=1.5e-4 * 128 / 256))
 auto_scale_lr = dict(base_batch_size=128)

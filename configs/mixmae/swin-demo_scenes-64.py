@@ -30,7 +30,7 @@ model = dict(
             depths=(1, 1, 4),
             num_heads=(3, 6, 12),
         ),
-        img_size=64,
+        img_size=_base_.img_size,
         patch_size=4,
         window_sizes=(8, 8, 4),
     ),
@@ -42,9 +42,11 @@ model = dict(
 )
 
 optim_wrapper = dict(optimizer=dict(lr=1.5e-3))
+# A run too short for the warm-up warms up for half of its length.
+warmup_end = warmup_epochs if warmup_epochs < max_epochs else max_epochs / 2
 param_scheduler = [
-    dict(_base_.param_scheduler[0], end=warmup_epochs),
-    dict(_base_.param_scheduler[1], begin=warmup_epochs, end=max_epochs),
+    dict(_base_.param_scheduler[0], end=warmup_end),
+    dict(_base_.param_scheduler[1], begin=warmup_end, end=max_epochs),
 ]
 train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 default_hooks = dict(

@@ -21,7 +21,7 @@ model = dict(
             depths=(1, 1, 4, 1),
             num_heads=(2, 4, 8, 16),
         ),
-        img_size=96,
+        img_size=_base_.img_size,
         patch_size=3,
         window_sizes=(8, 8, 8, 4),
     ),

@@ -11,22 +11,31 @@
 _base_ = './swin-mini_imagenette-96.py'
 
 data_root = 'data/scenes-128/imagenet'
+img_size = 128
 max_epochs = 20
 
 model = dict(
     data_preprocessor=dict(masking=dict(cell=32)),
-    backbone=dict(img_size=128, patch_size=4),
+    backbone=dict(img_size=img_size, patch_size=4),
     neck=dict(cell=32),
 )
 
 # Objects in scenes are small, so crops keep at least 40 % of the area.
 train_pipeline = [
     _base_.train_pipeline[0],
-    dict(_base_.train_pipeline[1], scale=128, crop_ratio_range=(0.4, 1.0)),
+    dict(
+        _base_.train_pipeline[1],
+        scale=img_size,
+        crop_ratio_range=(0.4, 1.0),
+    ),
     *_base_.train_pipeline[2:],
 ]
-# Whole scenes: they have this size.
-test_pipeline = [_base_.test_pipeline[0], _base_.test_pipeline[-1]]
+# Whole scenes: they have 128 pixels.
+test_pipeline = [
+    _base_.test_pipeline[0],
+    *(_base_.test_pipeline[1:3] if img_size != 128 else []),
+    _base_.test_pipeline[-1],
+]
 train_dataloader = dict(
     dataset=dict(data_root=data_root, pipeline=train_pipeline)
 )

@@ -17,7 +17,14 @@ _base_ = [
 
 pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    decode_head=dict(num_classes=_base_.num_classes),
+    auxiliary_head=dict(num_classes=_base_.num_classes),
+    test_cfg=dict(
+        crop_size=_base_.crop_size,
+        stride=(_base_.img_size * 2 // 3, _base_.img_size * 2 // 3),
     ),
 )

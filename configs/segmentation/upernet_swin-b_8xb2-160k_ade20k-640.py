@@ -19,10 +19,15 @@ pretrained = 'work_dirs/swin-b_8xb128_600e/epoch_600.pth'
 # two to 48 and 32, for 1.4 and 2.6 times the tokens; 20 divides them, and the
 # last stage stays global, as it was in pretraining.
 model = dict(
-    data_preprocessor=dict(size=(640, 640)),
+    data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(
         window_sizes=(16, 16, 20, 20),
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
-    test_cfg=dict(crop_size=(640, 640), stride=(426, 426)),
+    decode_head=dict(num_classes=_base_.num_classes),
+    auxiliary_head=dict(num_classes=_base_.num_classes),
+    test_cfg=dict(
+        crop_size=_base_.crop_size,
+        stride=(_base_.img_size * 2 // 3, _base_.img_size * 2 // 3),
+    ),
 )

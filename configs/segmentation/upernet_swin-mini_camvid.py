@@ -19,16 +19,16 @@ pretrained = 'work_dirs/swin-mini_imagenette-96/epoch_10.pth'
 # The grids of a crop are 32, 16, 8 and 4, as in pretraining; those of a whole
 # picture, 80x60 and down to 10x8, are padded to the windows.
 model = dict(
-    data_preprocessor=dict(size=(96, 96)),
+    data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(
         img_size=96,
         patch_size=3,
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
-    decode_head=dict(num_classes=11),
-    auxiliary_head=dict(num_classes=11),
+    decode_head=dict(num_classes=_base_.num_classes),
+    auxiliary_head=dict(num_classes=_base_.num_classes),
 )
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=150, save_best=None),
+    checkpoint=dict(interval=_base_.max_iters, save_best=None),
 )

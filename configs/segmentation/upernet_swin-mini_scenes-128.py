@@ -16,13 +16,16 @@ _base_ = [
 # What configs/mixmae/swin-mini_scenes-128.py writes.
 pretrained = 'work_dirs/swin-mini_scenes-128/epoch_20.pth'
 model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
+    decode_head=dict(num_classes=_base_.num_classes),
+    auxiliary_head=dict(num_classes=_base_.num_classes),
 )
 # Pretraining saw all 4,096 scenes, without labels.
 train_dataloader = dict(dataset=dict(indices=512))
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=150, save_best=None),
+    checkpoint=dict(interval=_base_.max_iters, save_best=None),
 )

@@ -18,8 +18,15 @@ _base_ = [
 # After fine-tuning on ImageNet-1K, as officially.
 pretrained = 'work_dirs/swin-t-um-mae_8xb64-100e_in1k-256/epoch_100.pth'
 model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    decode_head=dict(num_classes=_base_.num_classes),
+    auxiliary_head=dict(num_classes=_base_.num_classes),
+    test_cfg=dict(
+        crop_size=_base_.crop_size,
+        stride=(_base_.img_size * 2 // 3, _base_.img_size * 2 // 3),
     ),
 )
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=1.0))

@@ -24,6 +24,7 @@ model = dict(
             shared=False,
         )
     ),
+    backbone=dict(img_size=_base_.img_size),
     neck=dict(
         type='SimMIMNeck',
         in_channels=192,

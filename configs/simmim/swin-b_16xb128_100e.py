@@ -15,5 +15,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=2048)

@@ -21,6 +21,7 @@ model = dict(
     data_preprocessor=dict(
         masking=dict(type='RandomMasking', ratio=0.75, cell=16, shared=False)
     ),
+    backbone=dict(img_size=_base_.img_size),
     neck=dict(
         type='SimMIMNeck',
         in_channels=256,

@@ -12,6 +12,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # 8 ranks x 64 images x 8 micro-iterations = 4,096 images an update.
 batch_size = 64
 accumulative_counts = 8

@@ -20,6 +20,7 @@ model = dict(
             type='UniformMasking', cell=8, secondary_ratio=0.25, multiple=32
         )
     ),
+    backbone=dict(img_size=_base_.img_size),
     neck=dict(
         type='UMMAENeck',
         in_channels=192,

@@ -21,6 +21,7 @@ model = dict(
     data_preprocessor=dict(
         masking=dict(type='UniformMasking', cell=16, secondary_ratio=0.25)
     ),
+    backbone=dict(img_size=_base_.img_size),
     neck=dict(
         type='UMMAENeck',
         in_channels=256,

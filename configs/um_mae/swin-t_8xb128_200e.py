@@ -17,6 +17,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(backbone=dict(img_size=_base_.img_size))
 # 8 ranks x 128 images x 4 micro-iterations = 4,096 images an update.
 accumulative_counts = 4
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

@@ -2,14 +2,17 @@
 # Source: mmseg's pipeline for it; label 0 is "other" and ignored, classes 1
 # to 150 become 0 to 149 (the data set's reduce_zero_label).
 data_root = 'data/ade/ADEChallengeData2016'
-crop_size = (512, 512)
+batch_size = 2
+img_size = 512
+num_classes = 150
+crop_size = (img_size, img_size)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='mixmae.CheckLabelMap', num_classes=150),
+    dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(
         type='RandomResize',
-        scale=(2048, 512),
+        scale=(4 * img_size, img_size),
         ratio_range=(0.5, 2.0),
         keep_ratio=True,
     ),
@@ -21,9 +24,9 @@ train_pipeline = [
 # Labels are loaded after the resize, which leaves them at their own size.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(2048, 512), keep_ratio=True),
+    dict(type='Resize', scale=(4 * img_size, img_size), keep_ratio=True),
     dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='mixmae.CheckLabelMap', num_classes=150),
+    dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(type='PackSegInputs'),
 ]
 # Six scales, each of them mirrored too: for mmseg's own test tool, --tta.
@@ -46,7 +49,7 @@ tta_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    batch_size=2,
+    batch_size=batch_size,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

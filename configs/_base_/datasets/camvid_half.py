@@ -4,7 +4,10 @@
 # nothing is taken off the labels. Figures are at the size of the label maps:
 # mmseg resizes the scores to it.
 data_root = 'data/camvid'
-crop_size = (96, 96)
+batch_size = 8
+img_size = 96
+num_classes = 11
+crop_size = (img_size, img_size)
 # fmt: off
 metainfo = dict(
     classes=('sky', 'building', 'pole', 'road', 'pavement', 'tree',
@@ -17,7 +20,7 @@ metainfo = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='mixmae.CheckLabelMap', num_classes=11),
+    dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(
         type='RandomResize',
         scale=(240, 180),
@@ -33,11 +36,11 @@ test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(240, 180), keep_ratio=True),
     dict(type='LoadAnnotations'),
-    dict(type='mixmae.CheckLabelMap', num_classes=11),
+    dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=batch_size,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

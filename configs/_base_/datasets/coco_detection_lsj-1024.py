@@ -5,15 +5,19 @@ _base_ = 'mmdet::_base_/datasets/coco_detection.py'
 
 data_root = 'data/coco/'
 train_ann_file = 'annotations/instances_train2017.json'
-image_size = (1024, 1024)
+val_ann_file = 'annotations/instances_val2017.json'
+batch_size = 2
+img_size = 1024
+num_classes = 80
+image_size = (img_size, img_size)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     # Before LoadAnnotations, which fails without naming the entry.
     dict(
         type='mixmae.CheckInstances',
-        num_classes=80,
+        num_classes=num_classes,
         with_mask=False,
-        ann_file=data_root + train_ann_file,
+        ann_file=f'{data_root.rstrip("/")}/{train_ann_file}',
     ),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
@@ -35,7 +39,7 @@ train_pipeline = [
 ]
 # Crops are square: nothing to be grouped by shape.
 train_dataloader = dict(
-    batch_size=2,
+    batch_size=batch_size,
     num_workers=4,
     batch_sampler=None,
     dataset=dict(
@@ -49,3 +53,5 @@ val_dataloader = dict(
     dataset=dict(type='mixmae.CheckedCocoDataset', data_root=data_root),
 )
 test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=f'{data_root.rstrip("/")}/{val_ann_file}')
+test_evaluator = val_evaluator

@@ -4,7 +4,9 @@
 # Source of the sizes: FastMIM's public recipe for a SimMIM Swin-B.
 _base_ = './coco_instance.py'
 
-image_size = (1024, 1024)
+batch_size = 4
+img_size = 1024
+image_size = (img_size, img_size)
 train_pipeline = [
     # Read, checked, with boxes and masks.
     *_base_.train_pipeline[:3],
@@ -26,13 +28,17 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(1666, 1024), keep_ratio=True),
+    dict(
+        type='Resize',
+        scale=(img_size * 1666 // 1024, img_size),
+        keep_ratio=True,
+    ),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(type='PackDetInputs', meta_keys=_base_.test_pipeline[-1].meta_keys),
 ]
 # Crops are square: nothing to be grouped by shape.
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=batch_size,
     num_workers=4,
     batch_sampler=None,
     dataset=dict(pipeline=train_pipeline),

@@ -3,22 +3,26 @@ _base_ = 'mmdet::_base_/datasets/coco_instance.py'
 
 data_root = 'data/coco_tiny/'
 batch_size = 4
+img_size = 192
+num_classes = 80
+train_ann_file = 'annotations/instances_train2017.json'
+val_ann_file = 'annotations/instances_val2017.json'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
         type='mixmae.CheckInstances',
-        num_classes=80,
+        num_classes=num_classes,
         with_mask=True,
-        ann_file=data_root + 'annotations/instances_train2017.json',
+        ann_file=f'{data_root.rstrip("/")}/{train_ann_file}',
     ),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
-    dict(type='Resize', scale=(288, 192), keep_ratio=True),
+    dict(type='Resize', scale=(img_size * 3 // 2, img_size), keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(288, 192), keep_ratio=True),
+    dict(type='Resize', scale=(img_size * 3 // 2, img_size), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(type='PackDetInputs', meta_keys=_base_.test_pipeline[-1].meta_keys),
 ]
@@ -41,5 +45,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + 'annotations/instances_val2017.json')
+val_evaluator = dict(ann_file=f'{data_root.rstrip("/")}/{val_ann_file}')
 test_evaluator = val_evaluator

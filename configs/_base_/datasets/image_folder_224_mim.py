@@ -1,17 +1,17 @@
 # Any folder of images, 224 pixels: JPEG, PNG, WebP, BMP and TIFF files below
 # data/images, at any depth. To use another one:
-#   --cfg-options train_dataloader.dataset.data_root=/my/pictures \
-#       val_dataloader.dataset.data_root=/my/pictures
+#   --cfg-options data_root=/my/pictures
 # The reconstruction error is measured on the first 1,000 images: it says how
 # well the model fits, and compares checkpoints; give val_dataloader a
 # data_root of its own for more. Mean and std (ImageNet's) are with the model.
 _base_ = './imagenet_224_mim.py'
 
+data_root = 'data/images'
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='UnlabeledImageFolder',
-        data_root='data/images',
+        data_root=data_root,
         max_broken_share=0.01,
         pipeline=_base_.train_pipeline,
     )
@@ -20,7 +20,7 @@ val_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='UnlabeledImageFolder',
-        data_root='data/images',
+        data_root=data_root,
         indices=1000,
         pipeline=_base_.test_pipeline,
     )

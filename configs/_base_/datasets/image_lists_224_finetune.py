@@ -1,7 +1,6 @@
 # Images listed with their labels, 224 pixels, as iNaturalist and Places are
 # here: lines of `path label` in meta/train.txt and meta/val.txt, paths from
-# data_root on and below it, labels from 0. A config names the data_root of all
-# three loaders. For class folders instead of lists:
+# data_root on and below it, labels from 0. For class folders instead of lists:
 #   ann_file='', data_prefix='train'
 # Views are those of ImageNet-1K.
 _base_ = './imagenet_224_finetune.py'

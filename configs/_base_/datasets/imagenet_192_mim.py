@@ -3,11 +3,12 @@
 # flips.
 _base_ = './imagenet_224_mim.py'
 
+img_size = 192
 train_pipeline = [
     *_base_.train_pipeline[:1],
     dict(
         _base_.train_pipeline[1],
-        scale=192,
+        scale=img_size,
         crop_ratio_range=(0.67, 1.0),
         interpolation='bilinear',
     ),
@@ -16,8 +17,8 @@ train_pipeline = [
 # As much of the image as at 224 pixels.
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(_base_.test_pipeline[1], scale=219),
-    dict(_base_.test_pipeline[2], crop_size=192),
+    dict(_base_.test_pipeline[1], scale=img_size * 256 // 224),
+    dict(_base_.test_pipeline[2], crop_size=img_size),
     *_base_.test_pipeline[3:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

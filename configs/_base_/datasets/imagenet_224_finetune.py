@@ -1,7 +1,12 @@
 # ImageNet-1K with labels, 224 pixels: data/imagenet/{train,val}/...
 # Views as in Sense-X/MixMIM's fine-tuning (timm's rand-m9-mstd0.5-inc1, pixel
 # noise for 0.25 of the images); test images at a short side of 256, the 224
-# in their middle. Mean and std are with the model.
+# in their middle, and above 224 pixels the middle of the whole image. Mean and
+# std are with the model.
+data_root = 'data/imagenet'
+batch_size = 128
+img_size = 224
+num_classes = 1000
 bgr_mean = [103.53, 116.28, 123.675]
 bgr_std = [57.375, 57.12, 58.395]
 
@@ -9,7 +14,7 @@ train_pipeline = [
     # The crops of mmpretrain's RandomResizedCrop, of no more than is needed.
     dict(
         type='mixmae.LoadRandomResizedCrop',
-        scale=224,
+        scale=img_size,
         interpolation='bicubic',
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
@@ -41,16 +46,15 @@ test_pipeline = [
     dict(type='mixmae.LoadImage'),
     dict(
         type='ResizeEdge',
-        scale=256,
+        scale=img_size if img_size > 224 else img_size * 256 // 224,
         edge='short',
         backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='CenterCrop', crop_size=224),
+    dict(type='CenterCrop', crop_size=img_size),
     dict(type='PackInputs'),
 ]
 
-batch_size = 128
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=8,
@@ -62,7 +66,7 @@ train_dataloader = dict(
     sampler=dict(type='mixmae.UpdateSampler', shuffle=True),
     dataset=dict(
         type='ImageNet',
-        data_root='data/imagenet',
+        data_root=data_root,
         split='train',
         pipeline=train_pipeline,
     ),
@@ -77,11 +81,13 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='ImageNet',
-        data_root='data/imagenet',
+        data_root=data_root,
         split='val',
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_evaluator = dict(
+    type='Accuracy', topk=tuple(k for k in (1, 5) if k <= num_classes)
+)
 test_evaluator = val_evaluator

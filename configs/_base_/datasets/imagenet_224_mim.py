@@ -6,12 +6,15 @@
 # as in the official code, otherwise 44 dB from them. Images that do not come
 # from local disks (Petrel, S3) need mmpretrain's data set and transforms.
 # Mean and std are with the model.
+data_root = 'data/imagenet'
+batch_size = 128
+img_size = 224
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
     dict(
         type='LoadRandomResizedCrop',
-        scale=224,
+        scale=img_size,
         crop_ratio_range=(0.2, 1.0),
         interpolation='bicubic',
     ),
@@ -23,17 +26,16 @@ test_pipeline = [
     dict(type='LoadImage'),
     dict(
         type='mmpretrain.ResizeEdge',
-        scale=256,
+        scale=img_size * 256 // 224,
         edge='short',
         backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='mmpretrain.CenterCrop', crop_size=224),
+    dict(type='mmpretrain.CenterCrop', crop_size=img_size),
     # sample_idx seeds the mask of an image, so that figures can be compared.
     dict(type='mmpretrain.PackInputs', meta_keys=('sample_idx', 'img_path')),
 ]
 
-batch_size = 128
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=8,
@@ -45,7 +47,7 @@ train_dataloader = dict(
     sampler=dict(type='UpdateSampler', shuffle=True),
     dataset=dict(
         type='UnlabeledImageFolder',
-        data_root='data/imagenet',
+        data_root=data_root,
         data_prefix='train',
         pipeline=train_pipeline,
     ),
@@ -60,7 +62,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='UnlabeledImageFolder',
-        data_root='data/imagenet',
+        data_root=data_root,
         data_prefix='val',
         pipeline=test_pipeline,
     ),

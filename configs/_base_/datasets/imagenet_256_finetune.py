@@ -2,15 +2,16 @@
 # tests on the middle of the whole image (crop_pct 1.0).
 _base_ = './imagenet_224_finetune.py'
 
+img_size = 256
 train_pipeline = [
-    dict(_base_.train_pipeline[0], scale=256),
+    dict(_base_.train_pipeline[0], scale=img_size),
     *_base_.train_pipeline[1:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(_base_.test_pipeline[1], scale=256),
-    dict(type='CenterCrop', crop_size=256),
-    dict(type='PackInputs'),
+    dict(_base_.test_pipeline[1], scale=img_size),
+    dict(_base_.test_pipeline[2], crop_size=img_size),
+    _base_.test_pipeline[3],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

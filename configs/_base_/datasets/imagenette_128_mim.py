@@ -2,12 +2,13 @@
 # other set laid out as data/imagenette128/{train,val}/<class>/*.jpg.
 data_root = 'data/imagenette128'
 batch_size = 64
+img_size = 128
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
     dict(
         type='LoadRandomResizedCrop',
-        scale=128,
+        scale=img_size,
         crop_ratio_range=(0.2, 1.0),
         interpolation='bicubic',
     ),
@@ -19,12 +20,12 @@ test_pipeline = [
     dict(type='LoadImage'),
     dict(
         type='mmpretrain.ResizeEdge',
-        scale=128,
+        scale=img_size,
         edge='short',
         backend='pillow',
         interpolation='bicubic',
     ),
-    dict(type='mmpretrain.CenterCrop', crop_size=128),
+    dict(type='mmpretrain.CenterCrop', crop_size=img_size),
     # sample_idx seeds the mask of an image, so that figures can be compared.
     dict(type='mmpretrain.PackInputs', meta_keys=('sample_idx', 'img_path')),
 ]

@@ -1,15 +1,16 @@
 # Imagenette without its labels, 96 pixels; else as imagenette_128_mim.py.
 _base_ = './imagenette_128_mim.py'
 
+img_size = 96
 train_pipeline = [
     _base_.train_pipeline[0],
-    dict(_base_.train_pipeline[1], scale=96),
+    dict(_base_.train_pipeline[1], scale=img_size),
     *_base_.train_pipeline[2:],
 ]
 test_pipeline = [
     _base_.test_pipeline[0],
-    dict(_base_.test_pipeline[1], scale=96),
-    dict(_base_.test_pipeline[2], crop_size=96),
+    dict(_base_.test_pipeline[1], scale=img_size),
+    dict(_base_.test_pipeline[2], crop_size=img_size),
     *_base_.test_pipeline[3:],
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

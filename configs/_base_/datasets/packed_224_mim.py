@@ -4,16 +4,17 @@
 # and the same with val (docs/packed_data.md; without --short-side nothing is
 # changed, and a run is that of the files, bit by bit). Labels are packed, but
 # not asked for. Any other shards or tar files:
-#   --cfg-options train_dataloader.dataset.data_root=/my/shards \
-#       val_dataloader.dataset.data_root=/my/shards
+#   --cfg-options data_root=/my/shards
+# for /my/shards/{train,val}, or data_root of the data set in each loader.
 # Views are those of the files.
 _base_ = './imagenet_224_mim.py'
 
+data_root = 'data/imagenet-packed'
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='PackedImages',
-        data_root='data/imagenet-packed/train',
+        data_root=f'{data_root}/train',
         max_broken_share=0.01,
         pipeline=_base_.train_pipeline,
     )
@@ -22,7 +23,7 @@ val_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='PackedImages',
-        data_root='data/imagenet-packed/val',
+        data_root=f'{data_root}/val',
         pipeline=_base_.test_pipeline,
     )
 )

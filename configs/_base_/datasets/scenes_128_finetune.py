@@ -5,19 +5,28 @@
 # 160 labelled scenes at equal distances in the list sorted by class, so of all
 # classes. Colours tell classes apart here, so they are not distorted, and
 # objects are small, so crops keep at least 40 % of the area.
+data_root = 'data/scenes-128/imagenet'
+batch_size = 32
+img_size = 128
+num_classes = 10
 train_pipeline = [
     dict(
         type='mixmae.LoadRandomResizedCrop',
-        scale=128,
+        scale=img_size,
         crop_ratio_range=(0.4, 1.0),
         interpolation='bicubic',
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
-test_pipeline = [dict(type='mixmae.LoadImage'), dict(type='PackInputs')]
+resize = dict(type='Resize', scale=img_size, interpolation='bicubic')
+# Whole scenes: they have 128 pixels.
+test_pipeline = [
+    dict(type='mixmae.LoadImage'),
+    *([resize] if img_size != 128 else []),
+    dict(type='PackInputs'),
+]
 
-batch_size = 32
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=1,
@@ -27,7 +36,7 @@ train_dataloader = dict(
     sampler=dict(type='mixmae.UpdateSampler'),
     dataset=dict(
         type='CustomDataset',
-        data_root='data/scenes-128/imagenet',
+        data_root=data_root,
         data_prefix='train',
         indices=[index * 4096 // 160 for index in range(160)],
         pipeline=train_pipeline,
@@ -41,11 +50,13 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CustomDataset',
-        data_root='data/scenes-128/imagenet',
+        data_root=data_root,
         data_prefix='val',
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_evaluator = dict(
+    type='Accuracy', topk=tuple(k for k in (1, 5) if k <= num_classes)
+)
 test_evaluator = val_evaluator

@@ -4,6 +4,9 @@
 _base_ = 'mmdet::_base_/datasets/coco_instance.py'
 
 data_root = 'data/scenes-128/coco/'
+num_classes = 10
+train_ann_file = 'annotations/instances_train.json'
+val_ann_file = 'annotations/instances_val.json'
 # Of the scenes to train on, the first ones of the file.
 num_labelled = 256
 batch_size = 8
@@ -37,9 +40,9 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
         type='mixmae.CheckInstances',
-        num_classes=10,
+        num_classes=num_classes,
         with_mask=True,
-        ann_file=data_root + 'annotations/instances_train.json',
+        ann_file=f'{data_root.rstrip("/")}/{train_ann_file}',
     ),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(type='RandomFlip', prob=0.5),
@@ -58,7 +61,7 @@ train_dataloader = dict(
     dataset=dict(
         type='mixmae.CheckedCocoDataset',
         data_root=data_root,
-        ann_file='annotations/instances_train.json',
+        ann_file=train_ann_file,
         data_prefix=dict(img='train/'),
         metainfo=metainfo,
         indices=num_labelled,
@@ -71,12 +74,12 @@ val_dataloader = dict(
     dataset=dict(
         type='mixmae.CheckedCocoDataset',
         data_root=data_root,
-        ann_file='annotations/instances_val.json',
+        ann_file=val_ann_file,
         data_prefix=dict(img='val/'),
         metainfo=metainfo,
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + 'annotations/instances_val.json')
+val_evaluator = dict(ann_file=f'{data_root.rstrip("/")}/{val_ann_file}')
 test_evaluator = val_evaluator

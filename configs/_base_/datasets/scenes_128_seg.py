@@ -3,7 +3,10 @@
 #   --train 4096
 # Read as ADE20K is: 0, the background, is ignored; 1 to 10 become 0 to 9.
 data_root = 'data/scenes-128/ade'
-crop_size = (128, 128)
+batch_size = 8
+img_size = 128
+num_classes = 10
+crop_size = (img_size, img_size)
 # fmt: off
 metainfo = dict(
     classes=('apple', 'ball', 'brick', 'doughnut', 'fish', 'flower', 'leaf',
@@ -17,10 +20,10 @@ metainfo = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='mixmae.CheckLabelMap', num_classes=10),
+    dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(
         type='RandomResize',
-        scale=(128, 128),
+        scale=crop_size,
         ratio_range=(1.0, 1.5),
         keep_ratio=True,
     ),
@@ -31,11 +34,11 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='mixmae.CheckLabelMap', num_classes=10),
+    dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(type='PackSegInputs'),
 ]
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=batch_size,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),

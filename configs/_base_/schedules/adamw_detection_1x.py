@@ -1,8 +1,10 @@
 # 12 epochs of AdamW, 16 images an update.
 # Source: mmdet's Mask R-CNN with Swin-T, 1x: rates, steps, warm-up, and no
 # decay of norms and position biases.
+max_epochs = 12
+warmup_iters = 1000
 train_cfg = dict(
-    type='mixmae.ResumableTrainLoop', max_epochs=12, val_interval=1
+    type='mixmae.ResumableTrainLoop', max_epochs=max_epochs, val_interval=1
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
@@ -24,14 +26,18 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=1000
+        type='LinearLR',
+        start_factor=0.001,
+        by_epoch=False,
+        begin=0,
+        end=warmup_iters,
     ),
     dict(
         type='MultiStepLR',
         by_epoch=True,
         begin=0,
-        end=12,
-        milestones=[8, 11],
+        end=max_epochs,
+        milestones=sorted({max_epochs * 2 // 3, max_epochs * 11 // 12} - {0}),
         gamma=0.1,
     ),
 ]

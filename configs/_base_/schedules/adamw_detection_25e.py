@@ -3,14 +3,16 @@
 # biases.
 _base_ = './adamw_detection_1x.py'
 
-train_cfg = dict(max_epochs=25, val_interval=5)
+max_epochs = 25
+warmup_iters = 2000
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 param_scheduler = [
-    dict(_base_.param_scheduler[0], end=2000),
+    dict(_base_.param_scheduler[0], end=warmup_iters),
     dict(
         type='CosineAnnealingLR',
         eta_min_ratio=0.01,
         by_epoch=True,
         begin=0,
-        end=25,
+        end=max_epochs,
     ),
 ]

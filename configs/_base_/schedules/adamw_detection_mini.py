@@ -1,6 +1,7 @@
 # 6 epochs of AdamW, a few minutes on a CPU core. Nothing is decayed by layer,
 # for that would hinder a training from scratch.
 max_epochs = 6
+warmup_iters = 64
 train_cfg = dict(
     type='mixmae.ResumableTrainLoop',
     max_epochs=max_epochs,
@@ -21,12 +22,18 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=64),
+    dict(
+        type='LinearLR',
+        start_factor=0.001,
+        by_epoch=False,
+        begin=0,
+        end=warmup_iters,
+    ),
     dict(
         type='CosineAnnealingLR',
         eta_min_ratio=0.01,
         by_epoch=True,
-        begin=2,
+        begin=min(2, max_epochs - 1),
         end=max_epochs,
         convert_to_iter_based=True,
     ),

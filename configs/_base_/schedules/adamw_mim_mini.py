@@ -10,20 +10,22 @@ optim_wrapper = dict(
     ),
     paramwise_cfg=dict(flat_decay_mult=0.0),
 )
+# A run too short for the warm-up warms up for half of its length.
+warmup_end = warmup_epochs if warmup_epochs < max_epochs else max_epochs / 2
 param_scheduler = [
     dict(
         type='LinearLR',
         start_factor=1e-8,
         by_epoch=True,
         begin=0,
-        end=warmup_epochs,
+        end=warmup_end,
         convert_to_iter_based=True,
     ),
     dict(
         type='CosineAnnealingLR',
         eta_min=0.0,
         by_epoch=True,
-        begin=warmup_epochs,
+        begin=warmup_end,
         end=max_epochs,
         convert_to_iter_based=True,
     ),

@@ -3,8 +3,9 @@
 _base_ = './adamw_mixmae_600e.py'
 
 # The warm-up is that of 600 epochs.
+max_epochs = 300
 param_scheduler = [
     _base_.param_scheduler[0],
-    dict(_base_.param_scheduler[1], end=300),
+    dict(_base_.param_scheduler[1], end=max_epochs),
 ]
-train_cfg = dict(max_epochs=300)
+train_cfg = dict(max_epochs=max_epochs)

@@ -6,6 +6,8 @@
 #   ranks x batch_size x accumulative_counts = 2048
 # (8 x 128 x 2 or 16 x 128 x 1), and auto_scale_lr.base_batch_size =
 # ranks x batch_size, because MMEngine does not count accumulation there.
+max_epochs = 600
+warmup_epochs = 40
 optim_wrapper = dict(
     type='AutocastOptimWrapper',
     dtype='auto',  # bfloat16 where it is native, else float32
@@ -25,24 +27,28 @@ optim_wrapper = dict(
 # reaches the peak one step earlier, and steps per micro-iteration where the
 # official code steps per update. For 1,250 micro-iterations an epoch, 2 an
 # update, no update's rate differs by more than 4e-5 of the peak.
+# A run too short for the warm-up warms up for half of its length.
+warmup_end = warmup_epochs if warmup_epochs < max_epochs else max_epochs / 2
 param_scheduler = [
     dict(
         type='LinearLR',
         start_factor=1e-8,  # MMEngine divides by it: 0 is not possible
         by_epoch=True,
         begin=0,
-        end=40,
+        end=warmup_end,
         convert_to_iter_based=True,
     ),
     dict(
         type='CosineAnnealingLR',
         eta_min=0.0,
         by_epoch=True,
-        begin=40,
-        end=600,
+        begin=warmup_end,
+        end=max_epochs,
         convert_to_iter_based=True,
     ),
 ]
 
 # A run that was cut off goes on in the middle of an epoch.
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=600, val_interval=10)
+train_cfg = dict(
+    type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=10
+)

@@ -3,6 +3,7 @@ _base_ = './adamw_poly_160k.py'
 
 warmup_iters = 15
 max_iters = 150
+warmup_end = warmup_iters if warmup_iters < max_iters else max_iters // 2
 # float32: convolutions of so few channels were ten times slower in bfloat16
 # on our CPU.
 optim_wrapper = dict(
@@ -11,7 +12,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(layer_decay_rate=0.75),
 )
 param_scheduler = [
-    dict(_base_.param_scheduler[0], end=warmup_iters),
-    dict(_base_.param_scheduler[1], begin=warmup_iters, end=max_iters),
+    dict(_base_.param_scheduler[0], end=warmup_end),
+    dict(_base_.param_scheduler[1], begin=warmup_end, end=max_iters),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

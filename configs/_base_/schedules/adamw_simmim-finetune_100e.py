@@ -1,6 +1,8 @@
 # The fine-tuning schedule of SimMIM's Swin, 100 epochs, 2,048 images an
 # update. Source: the yamls of microsoft/SimMIM, config.py, optimizer.py and
 # main_finetune.py, which multiplies all rates by images / 512.
+max_epochs = 100
+warmup_epochs = 20
 optim_wrapper = dict(
     type='mixmae.AutocastOptimWrapper',
     dtype='auto',  # bfloat16 where it is native, else float32
@@ -21,13 +23,15 @@ optim_wrapper = dict(
 # as timm's, counts from the first epoch; all times each layer's share. The two
 # overlap: at the end of the warm-up the rate is 9.3 % of the peak below the
 # official one, later no more than 0.002 % off.
+# A run too short for the warm-up warms up for half of its length.
+warmup_end = warmup_epochs if warmup_epochs < max_epochs else max_epochs / 2
 param_scheduler = [
     dict(
         type='LinearLR',
         start_factor=2.5e-7 / 1.25e-3,
         by_epoch=True,
         begin=0,
-        end=20,
+        end=warmup_end,
         convert_to_iter_based=True,
     ),
     dict(
@@ -35,13 +39,13 @@ param_scheduler = [
         eta_min_ratio=2.5e-7 / 1.25e-3,
         by_epoch=True,
         begin=0,
-        end=100,
+        end=max_epochs,
         convert_to_iter_based=True,
     ),
 ]
 
 train_cfg = dict(
-    type='mixmae.ResumableTrainLoop', max_epochs=100, val_interval=5
+    type='mixmae.ResumableTrainLoop', max_epochs=max_epochs, val_interval=5
 )
 val_cfg = dict()
 test_cfg = dict()

@@ -6,6 +6,8 @@
 #   ranks x batch_size x accumulative_counts = 4096
 # and auto_scale_lr.base_batch_size = ranks x batch_size, because MMEngine does
 # not count accumulation there.
+max_epochs = 200
+warmup_epochs = 10
 optim_wrapper = dict(
     type='AutocastOptimWrapper',
     dtype='auto',  # bfloat16 where it is native, else float32
@@ -22,24 +24,28 @@ optim_wrapper = dict(
 )
 
 # Linear from 0 over 10 epochs, then cosine to 0, per micro-iteration.
+# A run too short for the warm-up warms up for half of its length.
+warmup_end = warmup_epochs if warmup_epochs < max_epochs else max_epochs / 2
 param_scheduler = [
     dict(
         type='LinearLR',
         start_factor=1e-8,  # MMEngine divides by it: 0 is not possible
         by_epoch=True,
         begin=0,
-        end=10,
+        end=warmup_end,
         convert_to_iter_based=True,
     ),
     dict(
         type='CosineAnnealingLR',
         eta_min=0.0,
         by_epoch=True,
-        begin=10,
-        end=200,
+        begin=warmup_end,
+        end=max_epochs,
         convert_to_iter_based=True,
     ),
 ]
 
 # A run that was cut off goes on in the middle of an epoch.
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=200, val_interval=10)
+train_cfg = dict(
+    type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=10
+)
