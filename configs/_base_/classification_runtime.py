@@ -1,24 +1,13 @@
 # What every classification config inherits: mmpretrain's scope, hooks,
 # processes and log.
-_base_ = 'mmpretrain::_base_/default_runtime.py'
+_base_ = './runtime/hooks.py'
+
+default_scope = 'mmpretrain'
 
 default_hooks = dict(
-    logger=dict(interval=50),
-    # Whole or not there, with a checksum, and written beside the training.
-    checkpoint=dict(
-        type='mixmae.DurableCheckpointHook', interval=5, max_keep_ckpts=2
-    ),
-    # Images per second, share of the time that went by waiting for data, and
-    # how much of what the device can do is put to use.
-    throughput=dict(type='mixmae.ThroughputHook'),
-    # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
-    interrupt=dict(type='mixmae.InterruptHook'),
-    # Updates by NaN or infinity are left out and told; too many in a row stop
-    # the run.
-    finite_guard=dict(type='mixmae.FiniteGuardHook', max_skips=5),
-    # What is random in a step depends on (seed, rank, iteration) only.
-    step_seed=dict(type='mixmae.StepSeedHook'),
-    watchdog=dict(type='mixmae.WatchdogHook', timeout=540),
+    checkpoint=dict(interval=5, max_keep_ckpts=2),
+    # Draws nothing until it is told to.
+    visualization=dict(type='VisualizationHook', enable=False),
 )
 custom_hooks = [
     # Refuses to train where accumulated updates would straddle epochs or
@@ -34,5 +23,6 @@ model_wrapper_cfg = dict(
     broadcast_buffers=False,
     gradient_as_bucket_view=True,
 )
+visualizer = dict(type='UniversalVisualizer', vis_backends=_base_.vis_backends)
 log_processor = dict(type='mixmae.ThroughputLogProcessor', window_size=50)
-randomness = dict(seed=0)
+randomness = dict(deterministic=False)
