@@ -43,6 +43,8 @@ train_dataloader = dict(
     batch_size=batch_size,
     dataset=dict(pipeline=train_pipeline),
 )
+# Accuracies are averages over images: batches of testing may be smaller.
+val_dataloader = test_dataloader = dict(batch_size=128)
 optim_wrapper = dict(
     type='mixmae.AutocastOptimWrapper',
     dtype='auto',

@@ -18,6 +18,7 @@ from mixmae.config.config_variables import (
     RUN_KEYS,
     VariableError,
     is_variable,
+    read_with_bases,
     with_variables,
 )
 from mixmae.config.data_paths import missing_data, refuse_pickled_data
@@ -231,7 +232,7 @@ def read_config(args: argparse.Namespace) -> Config:
     if not Path(args.config).is_file():
         raise ConfigError(f'there is no config file {args.config}')
     try:
-        cfg = Config.fromfile(args.config)
+        cfg = read_with_bases(args.config)
     # A config is a program: it may raise anything.
     except Exception as error:
         kind = type(error).__name__

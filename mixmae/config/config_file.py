@@ -7,9 +7,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mixmae.config.config_variables import read_with_bases
+
 
 def read_config_file(path: str | os.PathLike) -> Config:
-    """Reads a config, executing it as MMEngine does.
+    """Reads a config, its bases follow its shared variables.
 
     Args:
         path: of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
@@ -21,7 +23,7 @@ def read_config_file(path: str | os.PathLike) -> Config:
     if not path.is_file():
         raise ValueError(f'there is no config file {path}')
     try:
-        return Config.fromfile(path)
+        return read_with_bases(path)
     # A config is a program: what it raises is a mistake in the file.
     except Exception as error:
         raise ValueError(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -39,6 +42,20 @@ RUN_KEYS = frozenset(
 ) - {'cfg'}
 
 
+# Variables that the configs have in common. The value of the outermost file
+# holds for its bases, too.
+SHARED_VARIABLES = (
+    'batch_size',
+    'data_root',
+    'img_size',
+    'max_epochs',
+    'max_iters',
+    'num_classes',
+    'warmup_epochs',
+    'warmup_iters',
+)
+
+
 class VariableError(ValueError):
     """A variable cannot be set, or nothing of the run depends on it."""
 
@@ -51,6 +68,30 @@ def is_variable(cfg: Mapping[str, Any], key: str) -> bool:
     return key not in RUN_KEYS
 
 
+def read_with_bases(path: str | os.PathLike) -> Config:
+    """Read a config file; its bases follow its ``SHARED_VARIABLES``.
+
+    MMEngine executes bases first. A file that inherits a config and assigns
+    ``max_epochs`` would change the variable alone: the schedule of the base
+    is computed already. Here the files are executed again with the value of
+    the outermost file wherever such a variable is assigned.
+
+    Args:
+        path: Of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
+    """
+    files: Counter[str] = Counter()
+
+    def count(target: Path) -> None:
+        with contextlib.suppress(SyntaxError):  # MMEngine reports it
+            found = _Insertion(dict.fromkeys(SHARED_VARIABLES, ''))
+            found.visit(ast.parse(target.read_text('utf-8')))
+            files.update(found.found)
+
+    with _before_execution(count):
+        cfg = Config.fromfile(path)
+    return _run(cfg, {}) if any(n > 1 for n in files.values()) else cfg
+
+
 def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
     """Run a config file again with other values of its variables.
 
@@ -59,7 +100,7 @@ def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
     of the config assign it, so all that they derive from it follows.
 
     Args:
-        cfg: The config as its file says.
+        cfg: The config as ``read_with_bases`` returns it.
         options: New values, by dotted key that begins with a variable.
 
     Raises:
@@ -107,32 +148,50 @@ def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
         cfg: The config as its files say.
         assignments: Statements by the name of the variable.
     """
-    pending = dict(assignments)
+    pending = {
+        name: f'{name} = {_literal(cfg[name])}'
+        for name in SHARED_VARIABLES
+        if name in cfg and _is_literal(cfg[name])
+    }
+    pending.update(assignments)
+
+    def insert(path: Path) -> None:
+        inserted = _Insertion(pending)
+        tree = inserted.visit(ast.parse(path.read_text('utf-8')))
+        path.write_text(ast.unparse(tree), 'utf-8')
+        for name in inserted.found.difference(SHARED_VARIABLES):
+            # Bases may use the name for something else.
+            statements = pending.pop(name)
+            if statements.startswith('if '):
+                pending[name] = statements
+            elif _is_literal(cfg[name]):
+                same = f'if {name} == {_literal(cfg[name])}:\n'
+                pending[name] = same + indent(statements, '    ')
+
+    with _before_execution(insert):
+        return Config.fromfile(cfg.filename)
+
+
+@contextlib.contextmanager
+def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
+    """Call a function with each Python file that a config consists of.
+
+    Args:
+        change: Gets MMEngine's copy of a file, of one that inherits before
+            its bases, and may change it.
+    """
     substitute = Config._pre_substitute_base_vars
 
-    def insert(filename: str, target: str) -> dict:
-        # Called for each file: for one that inherits before its bases.
+    def call(filename: str, target: str) -> dict:
         result = substitute(filename, target)
         path = Path(target)
         if path.suffix == '.py':
-            inserted = _Insertion(pending)
-            tree = inserted.visit(ast.parse(path.read_text('utf-8')))
-            path.write_text(ast.unparse(tree), 'utf-8')
-            for name in inserted.found:
-                # Bases may use the name for something else.
-                statements = pending.pop(name)
-                if statements.startswith('if '):
-                    pending[name] = statements
-                elif _is_literal(cfg[name]):
-                    same = f'if {name} == {_literal(cfg[name])}:\n'
-                    pending[name] = same + indent(statements, '    ')
+            change(path)
         return result
 
     # MMEngine has nothing else between reading a file and its execution.
-    with patch.object(
-        Config, '_pre_substitute_base_vars', staticmethod(insert)
-    ):
-        return Config.fromfile(cfg.filename)
+    with patch.object(Config, '_pre_substitute_base_vars', staticmethod(call)):
+        yield
 
 
 class _Insertion(ast.NodeTransformer):

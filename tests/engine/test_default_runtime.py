@@ -29,7 +29,7 @@ def test_tensorboard_works_by_config(tmp_path, request):
 
 def test_the_option_in_the_comment_adds_tensorboard():
     configs = Path(__file__).parents[2] / 'configs'
-    text = (configs / '_base_/default_runtime.py').read_text()
+    text = (configs / '_base_/runtime/hooks.py').read_text()
     comment = re.search(r'by --cfg-options\n((?:#   .*\n)+)', text)[1]
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=OptionAction)
