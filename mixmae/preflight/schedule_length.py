@@ -66,7 +66,8 @@ class ScheduleLength(Check):
             return None
         by_epoch = loop.get('max_epochs') is not None
         unit = 'epoch' if by_epoch else 'iteration'
-        length = loop.get('max_epochs' if by_epoch else 'max_iters')
+        name = 'max_epochs' if by_epoch else 'max_iters'
+        length = loop.get(name)
         if not isinstance(length, int) or length < 1:
             return None
         try:
@@ -82,6 +83,13 @@ class ScheduleLength(Check):
         ]
         own = [phase for phase in phases if phase.by_epoch == by_epoch]
         warnings = list(schedule_warnings(own, length, unit))
+        if planned.config.get(name, length) != length:
+            # The variable that the schedule is computed from.
+            warnings = [
+                f'{line}; {name}={length} instead of train_cfg.{name} moves '
+                f'the schedule, too'
+                for line in warnings
+            ]
         warnings += _intervals(planned.config, length, by_epoch, unit)
         ends = sorted({phase.end for phase in own if phase.end < math.inf})
         said = ', '.join(f'{end:g}' for end in ends) or 'open'

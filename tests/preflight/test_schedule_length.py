@@ -53,6 +53,24 @@ def test_schedules_that_end_with_the_run(schedule):
 
 
 @pytest.mark.parametrize(
+    ('loop', 'variables', 'option'),
+    [
+        (dict(max_epochs=3), dict(max_epochs=30), 'max_epochs=3 instead of'),
+        (dict(max_epochs=40), dict(max_epochs=30), 'max_epochs=40 instead'),
+        # Nothing but the schedule itself would help.
+        (dict(max_epochs=3), dict(max_epochs=3), None),
+        (dict(max_epochs=3), {}, None),
+        (dict(max_iters=3), dict(max_epochs=30), None),
+    ],
+)
+def test_the_variable_of_a_schedule_is_named(loop, variables, option):
+    by_epoch = 'max_epochs' in loop
+    schedule = [cosine(0, 30, by_epoch=by_epoch)]
+    (line,) = finding(schedule, train_cfg=loop, **variables).warnings
+    assert (option in line) if option else (' instead of ' not in line)
+
+
+@pytest.mark.parametrize(
     ('schedule', 'told'),
     [
         # A warm-up longer than the run.
