@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from mixmae.config.config_variables import (
     RUN_KEYS,
+    SHARED_VARIABLES,
     is_variable,
     settings_named,
 )
@@ -87,7 +88,11 @@ def unread_variables(cfg: Config) -> Iterator[tuple[str, str]]:
             continue
         places = [i for i, one in enumerate(texts) if key in one.assigned]
         # Without one it is of a config that imports its bases, or of a dict.
-        if places and not any(key in one.read for one in texts[places[-1] :]):
+        if not places:
+            continue
+        # Bases follow the shared variables of a config that inherits them.
+        start = places[0 if key in SHARED_VARIABLES else -1]
+        if not any(key in one.read for one in texts[start:]):
             yield key, texts[places[-1]].name
 
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mixmae.cli.command_line import apply_options, read_config
 from mixmae.config.config_error import ConfigError
-from mixmae.config.config_variables import is_variable
+from mixmae.config.config_variables import is_variable, read_with_bases
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 DEMO = CONFIGS / 'mixmae' / 'swin-demo_scenes-64.py'
@@ -128,6 +128,68 @@ def test_bases_follow_where_they_hold_the_same(tmp_path):
     new = apply_options(cfg, dict(root='b', size=8))
     assert new.train_cfg == dict(root='b', size=8)
     assert new.model == dict(root='b', size=2)
+
+
+FOLLOWING = {
+    'base.py': """
+max_epochs = 20
+data_root = 'here'
+side = 8
+train_cfg = dict(max_epochs=max_epochs)
+param_scheduler = [dict(end=max_epochs)]
+train_dataloader = dict(data_root=data_root, side=side)
+val_dataloader = dict(data_root=data_root)
+""",
+    'middle.py': """
+_base_ = './base.py'
+max_epochs = 10
+optim_wrapper = dict(length=_base_.max_epochs, epochs=max_epochs)
+""",
+    'child.py': """
+_base_ = './middle.py'
+max_epochs = 300
+data_root = 'there'
+side = 2
+val_dataloader = dict(data_root='elsewhere')
+""",
+}
+
+
+@pytest.fixture
+def following(tmp_path):
+    for name, text in FOLLOWING.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path / 'child.py'
+
+
+def test_bases_follow_the_shared_variables_of_a_child(following):
+    cfg = read_with_bases(following)
+    assert cfg.param_scheduler == [dict(end=300)]
+    assert cfg.train_cfg == dict(max_epochs=300)
+    assert cfg.optim_wrapper == dict(length=300, epochs=300)
+    # What the child itself says comes last, and other names are its own.
+    assert cfg.train_dataloader == dict(data_root='there', side=8)
+    assert cfg.val_dataloader == dict(data_root='elsewhere')
+    assert cfg.filename == Config.fromfile(following).filename
+
+
+def test_an_option_leaves_the_other_variables_of_a_child(following):
+    cfg = apply_options(read_with_bases(following), {'max_epochs': 3})
+    assert cfg.param_scheduler == [dict(end=3)]
+    assert cfg.train_dataloader == dict(data_root='there', side=8)
+
+
+def test_a_file_is_executed_once_if_nothing_follows(following, monkeypatch):
+    calls = []
+    read = Config._file2dict
+    monkeypatch.setattr(
+        Config,
+        '_file2dict',
+        staticmethod(lambda *a, **k: calls.append(a) or read(*a, **k)),
+    )
+    path = following.with_name('base.py')
+    assert read_with_bases(path).to_dict()['max_epochs'] == 20
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pytest
 from mmengine.config import Config
 
+from mixmae.config.config_variables import read_with_bases
 from mixmae.preflight import PlannedRun
 from mixmae.preflight.config_keys import ConfigKeys, PathTypes
 
@@ -75,6 +76,19 @@ def test_an_override_that_comes_late_names_the_setting(tmp_path):
     text = "_base_ = './base.py'\nmax_epochs = 5\n"
     _, warnings = findings(tmp_path, text)
     assert any('train_cfg.max_epochs' in line for line in warnings)
+
+
+def test_bases_read_the_shared_variables_of_a_child(tmp_path):
+    (tmp_path / 'base.py').write_text(
+        'max_epochs = 3\nlength = 2\n'
+        'train_cfg = dict(max_epochs=max_epochs, length=length)\n'
+    )
+    path = tmp_path / 'leaf.py'
+    path.write_text("_base_ = './base.py'\nmax_epochs = 5\nlength = 5\n")
+    (line,) = (
+        ConfigKeys().run(PlannedRun('train', read_with_bases(path))).warnings
+    )
+    assert line.startswith('length of ')
 
 
 @pytest.mark.parametrize(
