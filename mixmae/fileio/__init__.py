@@ -1,1 +1,1 @@
-"""Safe names, regular files and small caches: imports no other room."""
+"""Safe names, regular files and small caches; imports no other room."""

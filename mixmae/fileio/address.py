@@ -1,8 +1,8 @@
-"""Addresses without what grants access: user, password, tokens.
+"""Removal of credentials from addresses: user, password, tokens.
 
 An address such as ``https://user:password@host/x.pth?token=...`` is a secret.
-It must not stand in messages, logs, configs and checkpoints, which are passed
-on.
+It must not appear in messages, logs, configs and checkpoints, which may be
+shared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
 
 HIDDEN = '***'
-# Two slashes, or one, as paths have them; drives of Windows have one letter.
+# Two slashes, or one, as in paths; drives of Windows have one letter.
 ADDRESS = re.compile(
     r'(?P<scheme>\b[a-z][a-z0-9+.-]+:/{1,2})(?P<place>[^\s\'"<>`]+)', re.I
 )
@@ -20,10 +20,10 @@ WHOLE = re.compile(
     r'(?P<scheme>[a-z][a-z0-9+.-]+:/{1,2})(?P<place>.+)', re.I | re.S
 )
 USER = re.compile(
-    # Also where a password holds characters that it should not.
+    # Also if a password contains characters that should be escaped.
     r'^(?:[^/?#]*|[^/?#:@]*:(?!\d*(?:[/?#]|$))[^?]*)@'
 )
-# Which values of a query tell the file, and grant nothing.
+# Query values that identify the file and grant no access.
 PLAIN = re.compile(
     r'(?:download|raw|dl|alt|export|format|version|v|ref|rev|revision|id|'
     r'name|file|path)=[^&;#]{0,64}',
@@ -33,18 +33,18 @@ CHECKSUM = re.compile(r'sha256=[0-9a-f]*', re.I)
 
 
 def public_address(address: str) -> str:
-    """The address with ``***`` in place of what it grants.
+    """Return the address with ``***`` in place of credentials.
 
-    That is the user with a password, values of the query but for a few that
-    are known to be harmless, and fragments other than a checksum. Other text,
-    such as a path, is returned as it is.
+    Credentials are the user with a password, all query values except a few
+    that are known to be harmless, and fragments other than a checksum. Other
+    text, such as a path, is returned unchanged.
     """
     found = WHOLE.fullmatch(address)
     return _public(found) if found else address
 
 
 def public_addresses(text: str) -> str:
-    """The text with addresses in it as ``public_address`` gives them.
+    """Apply ``public_address`` to all addresses in a text.
 
     An address ends at a space or quotation mark.
     """
@@ -54,11 +54,11 @@ def public_addresses(text: str) -> str:
 
 
 def without_user(address: str) -> tuple[str, str | None]:
-    """Splits an http(s) address for a request.
+    """Split an http(s) address for a request.
 
     Returns:
-        The address without its user and fragment, and the value of the header
-        ``Authorization`` that says the user instead, None if there is none.
+        The address without user and fragment, and the value of the
+        ``Authorization`` header for the user, None if there is none.
     """
     parts = urlsplit(urldefrag(address)[0])
     user, at, host = parts.netloc.rpartition('@')
@@ -71,11 +71,11 @@ def without_user(address: str) -> tuple[str, str | None]:
 
 
 def without_secrets(text: str, address: str) -> str:
-    """A text, such as an error's, that may quote parts of an address."""
+    """Return a text, such as an error's, without secrets of an address."""
     query = urlsplit(address).query
     values = [part.partition('=')[2] for part in re.split('[&;]', query)]
     secrets = [query, *values] if public_address(address) != address else []
-    # The longest first, for one may be in another.
+    # The longest first, as one may contain another.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return public_addresses(text)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes of files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mixmae.fileio.regular_file import check_regular
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
-    """A place to write to, which becomes ``path`` when all went well.
+    """Yield a temporary path that becomes ``path`` on success.
 
     Args:
-        path: where the file shall be; folders are made, an old file stays
-            until the new one is complete, and also if it never is. Of a
-            symbolic link the link is replaced, not the file it leads to.
+        path: Target file; missing folders are created. An existing file is
+            kept until the new one is complete, and after a failure. A
+            symbolic link is replaced itself, not its target.
 
     Yields:
-        A path in the same folder. After an exception nothing is left there.
+        A path in the same folder. It is removed after an exception.
 
     Raises:
-        SpecialFileError: see ``check_target``.
+        SpecialFileError: See ``check_target``.
     """
     target = Path(path)
     check_target(target)
@@ -39,20 +39,20 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def check_target(path: str | os.PathLike) -> None:
-    """Check, before the work, that a file may be put in a place.
+    """Check, before the work, that a file may be written to a path.
 
-    Renaming would put one in the place of ``/dev/null``, too.
+    Renaming would replace even ``/dev/null``.
 
     Raises:
-        SpecialFileError: there is a folder, a device or the like, by a link
-            perhaps.
+        SpecialFileError: The path, or the target of its link, is a folder, a
+            device or another special file.
     """
     if os.path.exists(path):
         check_regular(os.stat(path).st_mode, path)
 
 
 def _writer() -> str:
-    """Process, machine, and by chance: containers share the first two."""
-    # Shortened, for names of files may have 255 bytes.
+    """Return a unique name: containers may share process id and host."""
+    # Shortened, because file names are limited to 255 bytes.
     host = re.sub(r'[^A-Za-z0-9_-]', '_', os.uname().nodename)[:24]
     return f'{os.getpid()}-{host}-{secrets.token_hex(4)}'

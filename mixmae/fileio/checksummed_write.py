@@ -1,9 +1,9 @@
-"""Files that are whole, or not there.
+"""Atomic writes with a checksum.
 
-A checkpoint is written beside its name, flushed to the disk and renamed, so
+A checkpoint is written beside its target, flushed to the disk and renamed, so
 that a kill at any instant leaves the old file or the new one. A sidecar
-``<name>.sha256`` in the format of ``sha256sum`` tells later whether the bytes
-are still those that were written.
+``<name>.sha256`` in the format of ``sha256sum`` allows a later check that the
+bytes are unchanged.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.regular_file import regular_file
 
 SIDECAR = '.sha256'
-# Of a checksum and the longest name there is.
+# Size of a checksum and the longest file name.
 SIDECAR_BYTES = 1024
 
 
 def checksummed_write(path: str | os.PathLike, data: bytes) -> None:
-    """Writes a file and its sidecar, each whole or not at all.
+    """Write a file and its sidecar, each by an atomic write.
 
     Raises:
-        OSError: it could not be written; what was there before still is.
+        OSError: The file could not be written; the old one is unchanged.
     """
     path = Path(path)
-    # Between these steps the file has no sidecar and is asked for its own
-    # checksums; it never has another file's.
+    # Between these steps the file has no sidecar, and its embedded checksums
+    # are used; it never has the sidecar of another file.
     sidecar(path).unlink(missing_ok=True)
     _replace(path, data)
     line = f'{hashlib.sha256(data).hexdigest()}  {path.name}\n'
@@ -37,36 +37,36 @@ def checksummed_write(path: str | os.PathLike, data: bytes) -> None:
 
 
 def write_text_durably(path: str | os.PathLike, text: str) -> None:
-    """Writes a small text file whole or not at all, without a sidecar."""
+    """Write a small text file atomically, without a sidecar."""
     _replace(Path(path), text.encode())
 
 
 def sidecar(path: str | os.PathLike) -> Path:
-    """Where the checksum of a file stands."""
+    """Return the path of a file's checksum."""
     path = Path(path)
     return path.with_name(path.name + SIDECAR)
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Removes a file and its sidecar; neither need be there."""
+    """Remove a file and its sidecar; either may be missing."""
     Path(path).unlink(missing_ok=True)
     sidecar(path).unlink(missing_ok=True)
 
 
 def remove_partials(folder: str | os.PathLike) -> None:
-    """Removes what killed processes left half-written in a folder.
+    """Remove the partial files that killed processes left in a folder.
 
-    Nobody may be writing there now.
+    No process may be writing there.
     """
     for path in Path(folder).glob('.*.[0-9]*.partial'):
         path.unlink(missing_ok=True)
 
 
 def damage(path: str | os.PathLike) -> str | None:
-    """What is wrong with a checkpoint file, None if nothing is.
+    """Describe the damage of a checkpoint file, None if it is intact.
 
-    Its bytes are compared with the sidecar. Files without one, such as
-    MMEngine's own, are asked for the checksums that they carry inside.
+    Its bytes are compared with the sidecar. For files without one, such as
+    MMEngine's own, the checksums inside the file are verified.
     """
     path = Path(path)
     if not os.path.isfile(path):
@@ -77,9 +77,9 @@ def damage(path: str | os.PathLike) -> str | None:
 
 
 def difference(path: Path) -> str | None:
-    """In what a file differs from its sidecar, None if in nothing.
+    """Describe how a file differs from its sidecar, None if it does not.
 
-    A file without one does not.
+    A file without a sidecar does not differ.
     """
     noted = _noted(path)
     try:
@@ -105,10 +105,10 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        # A full disk is told of an open file, which has no name any more.
+        # An error of an open file, such as a full disk, has no file name.
         error.filename = error.filename or str(path)
         raise
-    # The name is in the folder, which is flushed by itself.
+    # The name is an entry of the folder, which is flushed separately.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -117,7 +117,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, 'rb', opener=regular_file) as file:
         while block := file.read(1 << 20):
@@ -129,7 +129,7 @@ def _damage_inside(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as file:
             broken = file.testzip()
-    # Damaged headers ask for passwords, methods and lengths of all kinds.
+    # Damaged headers cause many kinds of errors: passwords, methods, lengths.
     except Exception as error:
         return f'it is no whole file ({error})'
     return f'{broken} in it is damaged' if broken else None

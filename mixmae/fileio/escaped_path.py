@@ -1,30 +1,30 @@
-r"""Paths as one line of text, whatever characters they have.
+r"""Escaping of paths as one line of text.
 
-Names of files may hold line breaks, tabs and bytes that are no UTF-8 (which
-Python shows as lone surrogates). Here these become ``\n``, ``\t``, ``\x07``
-and ``\udc80``, and a backslash becomes two; all else, letters of any script
-among it, stays as it is.
+File names may contain line breaks, tabs and bytes that are not UTF-8 (which
+Python represents as lone surrogates). These become ``\n``, ``\t``, ``\x07``
+and ``\udc80``, and a backslash is doubled; all other characters, including
+letters of any script, are unchanged.
 """
 
 import re
 
 SHORT = {'\\': '\\\\', '\n': '\\n', '\t': '\\t', '\r': '\\r'}
 LONG = {text: character for character, text in SHORT.items()}
-# Control characters, Unicode's own line breaks, and lone surrogates.
+# Control characters, Unicode line breaks, and lone surrogates.
 SPECIAL = re.compile('[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 ESCAPED = re.compile(r'\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|[^xu]|.?)')
 
 
 def escape(path: str) -> str:
-    """The path on one line."""
+    """Return the path on one line."""
     return SPECIAL.sub(_escaped, path)
 
 
 def unescape(text: str) -> str:
-    """The path that was escaped.
+    """Return the original of an escaped path.
 
     Raises:
-        ValueError: there is a backslash that stands for nothing.
+        ValueError: The text contains an invalid escape sequence.
     """
     return ESCAPED.sub(_plain, text)
 

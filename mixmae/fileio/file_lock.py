@@ -6,32 +6,33 @@ import errno
 
 try:
     import fcntl
-# On Windows.
+# Windows has no fcntl.
 except ImportError:
     fcntl = None  # type: ignore[assignment]
 
-# Of file systems without locks.
+# Error codes of file systems without locks.
 UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 class NoLocksError(OSError):
-    """The system or the file system has no locks."""
+    """The system or the file system does not support locks."""
 
 
 def lock_file(handle: int) -> bool:
-    """Lock a file, without waiting.
+    """Lock a file without waiting.
 
-    It is a POSIX lock (``fcntl.lockf``): forked processes do not hold it, the
-    kernel frees it when the process ends, and NFS knows it.
+    The lock is a POSIX lock (``fcntl.lockf``): forked processes do not
+    inherit it, the kernel releases it when the process ends, and NFS supports
+    it.
 
     Args:
         handle: Descriptor of the file, open for writing.
 
     Returns:
-        Whether it is locked; False if another process has it.
+        Whether the file is locked; False if another process holds the lock.
 
     Raises:
-        NoLocksError: Nothing can be locked there.
+        NoLocksError: Locks are not supported there.
     """
     if fcntl is None:
         raise NoLocksError(errno.ENOSYS, 'this system has no POSIX locks')

@@ -1,30 +1,32 @@
-"""Addresses whose secrets this process keeps to itself.
+"""Addresses whose secrets stay in this process.
 
-Configs are logged, and stored in work folders and checkpoints. They hold an
-address as it may be shown; whoever downloads the file asks for the whole one.
+Configs are logged, and stored in work folders and checkpoints. They contain
+the public form of an address; the code that downloads the file looks up the
+complete one.
 """
 
 from mixmae.fileio.address import HIDDEN, public_address
 
-# Shown address -> whole address, of this process.
+# Public address -> complete address, per process.
 _whole: dict[str, str] = {}
 
 
 def hidden_address(address: str) -> str:
-    """An address that may be stored and shown.
+    """Return an address that may be stored and shown.
 
     Args:
-        address: perhaps with a user or tokens; other text is returned as it
-            is.
+        address: Address, possibly with a user or tokens; other text is
+            returned unchanged.
 
     Returns:
-        With ``***`` in place of them; ``whole_address`` knows them.
+        The address with ``***`` in place of secrets, which ``whole_address``
+        restores.
     """
     shown = public_address(address)
     if shown == address:
         return address
     name, number = shown, 1
-    # Two of one name differ in what is hidden.
+    # Addresses with the same public form differ in their secrets.
     while _whole.setdefault(name, address) != address:
         number += 1
         name = shown.replace(HIDDEN, f'{HIDDEN}{number}', 1)
@@ -32,10 +34,10 @@ def hidden_address(address: str) -> str:
 
 
 def whole_address(address: str) -> str:
-    """The address that was hidden.
+    """Return the complete address of a public one.
 
     Raises:
-        ValueError: another process has hidden it.
+        ValueError: The address was hidden by another process.
     """
     found = _whole.get(address, address)
     if found == address and HIDDEN in address:

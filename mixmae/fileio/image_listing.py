@@ -1,4 +1,4 @@
-"""Lists the images below a folder, and remembers the list."""
+"""Listing of the images below a folder, with a cache."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from typing import Any
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.regular_file import kind_of
 
-# A lack of the machine, not a fault of a folder.
+# Errors caused by the machine, not by a folder.
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-# Suffixes that mmpretrain's class folder data sets read.
+# Suffixes that mmpretrain's class folder datasets read.
 READ_BY_MMPRETRAIN = (
     '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
 )  # fmt: skip
-# Suffixes that a note names.
+# Number of suffixes named in a note.
 NAMED_SUFFIXES = 10
 
 
 @dataclass
 class ImageListing:
-    """Images below a folder, and what else was found there.
+    """Images below a folder, and the other files found there.
 
     Attributes:
-        files: paths relative to the folder, sorted.
-        left_out: how many files have which other suffix.
-        special: how many of what is no regular file, such as named pipes.
-        repeated: folders that another path leads to as well, by links, and
-            that path; their files are listed once. Both are relative to the
-            folder.
+        files: Paths relative to the folder, sorted.
+        left_out: Number of skipped files by suffix.
+        special: Number of special files by type, such as named pipes.
+        repeated: Folders that are reached by a second path through links,
+            and that path; their files are listed once. Both are relative to
+            the folder.
     """
 
     files: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class ImageListing:
     repeated: dict[str, str] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
-        """Lines on what was left out, for the log."""
+        """Return log lines about skipped files."""
         notes = []
         places = set(self.repeated.values())
         outermost = [one for one in places if _above(one).isdisjoint(places)]
@@ -76,19 +76,19 @@ class ImageListing:
     def _files_below(self, place: str) -> int:
         if not place:
             return len(self.files)
-        # The character that follows a slash.
+        # The character after a slash.
         ends = (f'{place}/', f'{place}0')
         first, last = (bisect_left(self.files, end) for end in ends)
         return last - first
 
 
 def cache_beside(folder: str) -> str:
-    """The default place of the cache: a hidden file next to the folder.
+    """Return the default path of the cache: a hidden file beside the folder.
 
-    Where that cannot be written, it is a file in the cache of the user.
+    If that is not writable, it is a file in the user's cache folder.
     """
     path = Path(folder).resolve()
-    # Only folders that are listed by a data set of ours have a cache.
+    # Only folders that are listed by one of our datasets have a cache.
     from mixmae.fileio.private_folder import cache_folder
 
     home = None if os.access(path.parent, os.W_OK) else cache_folder()
@@ -102,7 +102,7 @@ def check_folder(folder: str | os.PathLike) -> None:
     """Check that a folder can be listed.
 
     Raises:
-        ValueError: it cannot; names it.
+        ValueError: The folder cannot be listed; names it.
     """
     try:
         with os.scandir(os.fspath(folder)):
@@ -120,7 +120,7 @@ def list_images(
     cache: str | None = None,
     unreadable: dict[str, str] | None = None,
 ) -> list[str]:
-    """The files of ``list_folder``."""
+    """Return the files of ``list_folder``."""
     return list_folder(folder, suffixes, cache, unreadable).files
 
 
@@ -132,28 +132,27 @@ def list_folder(
 ) -> ImageListing:
     """List the images below a folder.
 
-    Symbolic links are followed; a folder that several paths lead to, such as
-    one that a link below it leads back to, is listed once, by the path
-    without links if there is one. Links that lead nowhere are listed: whoever
-    opens them says what is wrong. Hidden files and folders are skipped, as is
-    all that is no regular file: to open a named pipe would wait forever.
+    Symbolic links are followed. A folder with several paths, for example
+    through a link back to a parent, is listed once, by the path without links
+    if there is one. Dangling links are listed; opening them reports the
+    error. Hidden files and folders are skipped, as are special files: opening
+    a named pipe would block.
 
-    With a cache, a list made before is read back instead of walking through
-    the files, if it is still true (see ``read_cache``): one look at each
-    folder tells. A cache that is stale, unreadable, forged or another
-    folder's is made anew; one that cannot be written is done without.
+    With a cache, an earlier listing is reused if it is valid (see
+    ``read_cache``), which takes one ``stat`` per folder instead of a walk
+    through the files. A stale, unreadable or forged cache, or one of another
+    folder, is replaced; a cache that cannot be written is skipped.
 
     Args:
-        folder: where to look.
-        suffixes: lower case, with the dot; those of files are compared
-            without regard to case.
-        cache: file to keep the list in; None for no cache. It must not lie
-            below ``folder``, for writing it would change the folder's time.
-        unreadable: where to note folders below that cannot be looked into,
-            and why. Without it they are an error.
+        folder: Folder to list.
+        suffixes: Lower case, with the dot; compared case-insensitively.
+        cache: File of the cached listing; None for no cache. It must not be
+            below ``folder``, as writing it would change the folder's time.
+        unreadable: Records subfolders that cannot be listed, and the reasons.
+            Without it they raise an error.
 
     Raises:
-        ValueError: a folder cannot be looked into; names it.
+        ValueError: A folder cannot be listed; names it.
     """
     folder = os.path.abspath(folder)
     about = {'folder': folder, 'suffixes': sorted(set(suffixes))}
@@ -194,12 +193,12 @@ def list_folder(
 
 
 class _Walk:
-    """One look at a folder and all below it.
+    """One walk over a folder and everything below it.
 
     Attributes:
-        listing: what was found.
-        times: of each folder, in nanoseconds.
-        refused: folders that cannot be read, and why.
+        listing: Files found.
+        times: Modification time of each folder, in nanoseconds.
+        refused: Unreadable folders, and the reasons.
     """
 
     def __init__(self, folder: str, suffixes: tuple[str, ...]) -> None:
@@ -208,7 +207,7 @@ class _Walk:
         self.listing = ImageListing()
         self.times: dict[str, int] = {}
         self.refused: dict[str, str] = {}
-        # Folders without links to them, and the path of the first look.
+        # Resolved folders, and the path of the first visit.
         self._seen: dict[str, str] = {}
         self._links: list[str] = []
         # Links last: of two paths, the one without links is kept.
@@ -219,7 +218,7 @@ class _Walk:
         self.listing.files.sort()
 
     def _visit(self, below: str, real: str) -> None:
-        """Looks into a folder and those in it."""
+        """Visit a folder and its subfolders."""
         pending = [(below, real)]
         while pending:
             below, real = pending.pop()
@@ -239,7 +238,7 @@ class _Walk:
     def _entries(self, below: str) -> list[os.DirEntry]:
         path = os.path.join(self.folder, below) if below else self.folder
         try:
-            # The time is taken first: a file that comes later changes it.
+            # Read the time first: files added later change it.
             modified = os.stat(path).st_mtime_ns
             with os.scandir(path) as entries:
                 # Complete, or not at all.
@@ -271,13 +270,13 @@ class _Walk:
 
 
 def _above(place: str) -> set[str]:
-    """The folders that a folder is below."""
+    """Return the parent folders of a folder."""
     parts = place.split('/') if place else []
     return {'/'.join(parts[:count]) for count in range(len(parts))}
 
 
 def is_folder(entry: os.DirEntry) -> bool:
-    """Whether it is a folder or a link to one, not a link in a circle."""
+    """Whether an entry is a folder or a link to one, but not a link cycle."""
     try:
         return entry.is_dir()
     except OSError:
@@ -285,9 +284,9 @@ def is_folder(entry: os.DirEntry) -> bool:
 
 
 def _kind(entry: os.DirEntry) -> str:
-    """What is no regular file is; '' for files and links to nowhere."""
+    """Return the type of a special file; '' for files and dangling links."""
     try:
-        # Known without asking the file system, but for links.
+        # Known without a stat call, except for links.
         if entry.is_file():
             return ''
         mode = entry.stat().st_mode

@@ -1,4 +1,4 @@
-"""The listing of a folder, kept for the next run."""
+"""Cache of the listing of a folder."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
 
 FORMAT = 2
-# Some file systems keep times in steps of 2 s: a change within one step of
-# the listing could go unseen, so such a listing is not trusted.
+# Some file systems store times in steps of 2 s: a change within one step of
+# the listing could be missed, so such a listing is not trusted.
 TIME_STEP_NS = 2_000_000_000
 SEAL = 'seal'
 
 
 def read_cache(cache: str, about: dict[str, Any]) -> dict[str, Any] | None:
-    """Read a cache, if it is true.
+    """Read a cache, if it is valid.
 
-    It is true if this user has written it, about the same folder and
-    suffixes, and if no folder has changed since: adding, removing or renaming
-    a file changes the time of its folder. Its names must be safe, see
+    It is valid if this user wrote it, for the same folder and suffixes, and
+    if no folder has changed since: adding, removing or renaming a file
+    changes the time of its folder. Its names must be safe, see
     ``path_fault``.
 
     Args:
-        cache: the file.
-        about: what the listing must be of: ``folder`` and ``suffixes``.
+        cache: Path of the cache.
+        about: Expected ``folder`` and ``suffixes``.
 
     Returns:
-        The content that ``write_cache`` was given; ``None`` if there is none
-        that is true.
+        The content passed to ``write_cache``; ``None`` if there is no valid
+        cache.
     """
     try:
         with open(cache, encoding='utf-8', opener=regular_file) as file:
@@ -54,13 +54,13 @@ def read_cache(cache: str, about: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def write_cache(cache: str, content: dict[str, Any]) -> None:
-    """Write a cache at one stroke; nothing happens where it cannot be.
+    """Write a cache by an atomic write; do nothing if it is not writable.
 
     Args:
-        cache: the file.
+        cache: Path of the cache.
         content: ``folder``, ``suffixes``, ``files``, ``times`` of the folders
-            and ``started``, when the listing began, in nanoseconds, and
-            whatever else is to be kept.
+            and ``started``, the start of the listing in nanoseconds, and any
+            other values.
     """
     content = {'format': FORMAT, **content}
     checksum = seal(_bytes(content))
@@ -74,7 +74,7 @@ def write_cache(cache: str, content: dict[str, Any]) -> None:
 
 
 def _bytes(content: dict[str, Any]) -> bytes:
-    """The same bytes for the same content, made quickly of many names."""
+    """Return deterministic bytes of a content, fast for many names."""
     rest = {key: content[key] for key in content if key != 'files'}
     text = '\0'.join([json.dumps(rest, sort_keys=True), *content['files']])
     return text.encode('utf-8', 'surrogateescape')

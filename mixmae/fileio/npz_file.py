@@ -1,4 +1,4 @@
-"""NumPy archives of anybody: no pickles, no sizes that cannot be true."""
+"""Reader of untrusted NumPy archives: no pickles, validated sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from mixmae.fileio.regular_file import regular_file
 
-# The most that deflate makes of a byte; other methods are refused.
+# Maximum compression ratio of deflate; other methods are rejected.
 EXPANSION = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
 SUFFIX = '.npy'
 HEADERS = {
@@ -24,15 +24,15 @@ HEADERS = {
 def read_arrays(path: str | os.PathLike) -> dict[str, ndarray]:
     """Read all arrays of an ``.npz`` file.
 
-    What the file claims about sizes is compared with the bytes that are
-    there before memory is taken for them.
+    Sizes declared in the file are compared with the existing bytes before
+    memory is allocated.
 
     Returns:
-        The arrays by their names; they cannot be written to.
+        The arrays by name; they are read-only.
 
     Raises:
-        OSError: The file cannot be read, or is no regular one.
-        ValueError: It is damaged or no such file, or would take a pickle.
+        OSError: The file cannot be read, or is not a regular file.
+        ValueError: The file is damaged or not an archive, or needs a pickle.
     """
     with open(path, 'rb', opener=regular_file) as file:
         try:
@@ -47,7 +47,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, ndarray]:
                 }
         except (OSError, ValueError, MemoryError):
             raise
-        # On damage zipfile and zlib raise whatever they like.
+        # zipfile and zlib raise arbitrary exceptions on damage.
         except Exception as error:
             raise ValueError(f'{type(error).__name__}: {error}') from None
 
@@ -97,7 +97,7 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise ValueError(f'version {version} of an array is not read')
     try:
         return HEADERS[version](file)
-    # So does the parser; of too many brackets it has no memory.
+    # So does the parser; too many brackets cause a MemoryError.
     except Exception as error:
         raise ValueError(
             f'the header of an array is damaged ({type(error).__name__})'

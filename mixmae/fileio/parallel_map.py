@@ -1,4 +1,4 @@
-"""Calls a function for many things in several processes."""
+"""Parallel map over several processes."""
 
 import multiprocessing
 from collections import deque
@@ -9,38 +9,39 @@ from typing import TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
-# Things that a process takes at a time.
+# Number of items per task.
 CHUNK = 16
 
 
 class LostWorkerError(Exception):
-    """A process was killed; ``args[0]`` is how many results there were."""
+    """A process was killed; ``args[0]`` is the number of results so far."""
 
 
 def parallel_map(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[Result]:
-    """What a function makes of things, in their order.
+    """Yield the results of a function for all items, in order.
 
     Args:
-        function: can be pickled.
-        items: all of them.
-        workers: processes; 0 or 1 for this one alone, as for few items.
+        function: Function that can be pickled.
+        items: All items.
+        workers: Number of processes; 0 or 1 for the current process only,
+            which is also used for few items.
 
     Raises:
-        LostWorkerError: one of the processes was killed.
+        LostWorkerError: A process was killed.
     """
     if workers <= 1 or len(items) < 2 * workers:
         yield from map(function, items)
         return
-    # Spawned workers would import torch each. (An executor, not a Pool: that
-    # would wait forever for a worker that was killed.)
+    # Spawned workers would each import torch. (A Pool instead of an executor
+    # would wait forever for a killed worker.)
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context(
         'fork' if 'fork' in methods else None
     )
     executor = ProcessPoolExecutor(workers, context)
-    # A hundred million items are not handed over at once.
+    # Avoids submitting a hundred million items at once.
     pending: deque[Future] = deque()
     done = 0
     try:

@@ -1,4 +1,4 @@
-"""Text files that name one image per line."""
+"""Text files with one image path per line."""
 
 import os
 import re
@@ -8,27 +8,26 @@ from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
-# A path, which may have spaces, and a label.
+# A path, which may contain spaces, and a label.
 LABELLED = re.compile(r'[ \t]*(.*[^ \t])[ \t]+([0-9]+)[ \t\r]*')
 
 
 def read_path_list(listing: str, root: str | None) -> list[str]:
-    """Paths that a list names, in its order.
+    """Return the paths in a list, in order.
 
-    Empty lines and lines that start with # are skipped, as are spaces around
-    a path. Bytes that are no UTF-8 are taken as they are.
+    Empty lines and lines that start with # are skipped; spaces around a path
+    are removed. Bytes that are not UTF-8 are kept.
 
     Args:
-        listing: the list.
-        root: the folder that relative paths start from, and below which all
-            must stay; the folder of the list if None. ``'/'`` allows any
-            file.
+        listing: Path of the list.
+        root: Base folder of relative paths; all paths must stay below it.
+            The folder of the list if None. ``'/'`` allows any file.
 
     Raises:
-        FileNotFoundError: there is no such list, or none of the first files
-            that it names.
-        ValueError: it cannot be read, names no file, or one outside of
-            ``root``; says which line.
+        FileNotFoundError: The list, or each of the first files in it, does
+            not exist.
+        ValueError: The list cannot be read, contains no path, or one outside
+            of ``root``; names the line.
     """
     path = Path(listing)
     folder = str(path.parent) if root is None else root
@@ -42,7 +41,7 @@ def read_path_list(listing: str, root: str | None) -> list[str]:
             f'no paths in {path.absolute()}; looked for one path of an image '
             f'per line'
         )
-    # A single missing file is a broken one; here the root is wrong.
+    # A single missing file is a corrupt file; here the root is wrong.
     if not any(os.path.exists(path) for path in paths[:8]):
         raise FileNotFoundError(
             f'none of the first paths in {path} exists, e.g. '
@@ -55,22 +54,22 @@ def read_path_list(listing: str, root: str | None) -> list[str]:
 def read_labelled_list(
     listing: str, root: str
 ) -> tuple[list[str], list[int] | None]:
-    """Paths that a list names, and labels if every line ends with one.
+    """Return the paths in a list, and labels if every line ends with one.
 
-    Lines are ``path label``, as mmpretrain's ``CustomDataset`` reads them,
-    with labels from 0, or plain paths; see ``read_path_list``.
+    Lines are ``path label``, as in mmpretrain's ``CustomDataset``, with labels
+    from 0, or plain paths; see ``read_path_list``.
 
     Args:
-        listing: the list.
-        root: the folder below which all must stay.
+        listing: Path of the list.
+        root: Folder that all paths must stay below.
 
     Returns:
-        Paths; and labels, if the first path that exists does so without what
-        would then be its label.
+        Paths, and labels or None. A trailing number is read as a label if the
+        first path that exists does so without it.
 
     Raises:
-        FileNotFoundError, ValueError: see ``read_path_list``; a line has no
-            label where the first has one.
+        FileNotFoundError, ValueError: See ``read_path_list``; also if a line
+            has no label although the first has one.
     """
     lines = _lines(Path(listing))
     if not _ends_with_labels(lines, root):
@@ -108,13 +107,13 @@ def _ends_with_labels(lines: list[str], root: str) -> bool:
 def _exists(root: str, name: str) -> bool:
     try:
         return os.path.exists(path_below(root, name))
-    # Whoever reads the list says which line it is.
+    # The code that reads the list names the line.
     except UnsafePathError:
         return False
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a list, empty ones and comments too."""
+    """Return the lines of a list, including empty ones and comments."""
     try:
         with open(path, 'rb', opener=regular_file) as file:
             text = file.read().decode('utf-8-sig', 'surrogateescape')
@@ -127,7 +126,7 @@ def _lines(path: Path) -> list[str]:
         raise ValueError(
             f'the list of images {path} cannot be read: {error.strerror}'
         ) from None
-    # Not splitlines(), which takes other characters for line breaks.
+    # Not splitlines(), which splits at other characters, too.
     return text.split('\n')
 
 

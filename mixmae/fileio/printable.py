@@ -1,11 +1,11 @@
-r"""Text out of files as it may be shown on a terminal.
+r"""Text from files, escaped for a terminal.
 
-Names of tensors, classes, files and the like may hold anything, escape
-sequences of terminals among it: these move the cursor, set colours and titles,
-or answer as if the user typed. Here control characters become ``\x1b`` and
-such; so do characters that change the direction of text, and lone surrogates.
-All else, letters of any script among it, stays as it is, also a backslash: the
-text is for people, not for reading back (see ``escaped_path``).
+Names of tensors, classes, files and so on may contain anything, including
+escape sequences of terminals, which move the cursor, set colours and titles,
+or reply as if the user typed. Control characters become ``\x1b`` and so on, as
+do characters that change the direction of text, and lone surrogates. All other
+characters, including letters of any script and backslashes, are unchanged: the
+text is for people and cannot be parsed back (see ``escaped_path`` for that).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from mixmae.fileio.escaped_path import SHORT
 CONTROL = re.compile(
     '[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]'
 )
-# Of a name or a cause in a message.
+# Maximum length of a name or a cause in a message.
 SHOWN = 200
 
 
 def printable(text: str) -> str:
-    """The text on one line."""
+    """Return the text on one line."""
     return CONTROL.sub(_escaped, text)
 
 
 def printable_lines(text: str) -> str:
-    """The text, whose lines and tabs are ours and stay."""
+    """Return the text; line breaks and tabs are kept."""
     return '\n'.join(
         '\t'.join(map(printable, line.split('\t')))
         for line in text.split('\n')
@@ -35,7 +35,7 @@ def printable_lines(text: str) -> str:
 
 
 def shortened(text: str, most: int = SHOWN) -> str:
-    """The text on one line, without its middle if it is long."""
+    """Return the text on one line, without its middle if it is long."""
     text = printable(text)
     if len(text) <= most:
         return text

@@ -1,4 +1,4 @@
-"""Files of this user that nobody else can have written."""
+"""Folders and files that only this user can write."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ KEY_BYTES = 32
 
 
 def private_folder(path: str | os.PathLike) -> Path | None:
-    """Return a folder that only this user can write to, made if need be.
+    """Return a folder that only this user can write; create it if missing.
 
     Returns:
-        The folder, or ``None``: it cannot be made, is a link, belongs to
-        somebody else, or others may write to it.
+        The folder, or ``None`` if it cannot be created, is a link, belongs to
+        another user, or is writable by others.
     """
     folder = Path(path)
     try:
@@ -32,11 +32,11 @@ def private_folder(path: str | os.PathLike) -> Path | None:
 
 
 def temporary_folder(name: str) -> Path | None:
-    """Return a ``private_folder`` among the temporary files."""
+    """Return a ``private_folder`` in the folder for temporary files."""
     user = os.getuid() if hasattr(os, 'getuid') else 'user'
     try:
         place = tempfile.gettempdir()
-    # There is no folder of temporary files.
+    # There is no folder for temporary files.
     except FileNotFoundError:
         return None
     found = os.path.isdir(place)
@@ -44,7 +44,7 @@ def temporary_folder(name: str) -> Path | None:
 
 
 def cache_folder() -> Path | None:
-    """Return ``~/.cache/mixmae``, or a temporary folder instead of it."""
+    """Return ``~/.cache/mixmae``, or a temporary folder if not writable."""
     base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     # An unknown user has no home.
     found = private_folder(Path(base, 'mixmae')) if base[0] == '/' else None
@@ -54,11 +54,11 @@ def cache_folder() -> Path | None:
 def seal(content: bytes) -> str | None:
     """Return a keyed checksum (HMAC-SHA256) of a cache of this user.
 
-    Caches lie where others may write, or came along with the data; only who
-    can read the key in ``cache_folder`` can make the checksum.
+    Caches may lie where others can write, or be shipped with the data; only
+    a user who can read the key in ``cache_folder`` can create the checksum.
 
     Returns:
-        64 hexadecimal digits; ``None`` if no key can be kept.
+        64 hexadecimal digits; ``None`` if no key can be stored.
     """
     folder = cache_folder()
     key = None if folder is None else _key(folder)
@@ -68,7 +68,7 @@ def seal(content: bytes) -> str | None:
 
 
 def is_sealed(content: bytes, checksum: object) -> bool:
-    """Return whether ``checksum`` is what ``seal`` made of the content."""
+    """Return whether ``checksum`` is the ``seal`` of the content."""
     expected = seal(content)
     return (
         expected is not None
@@ -102,7 +102,7 @@ def _key(folder: Path) -> bytes | None:
 
 
 def _make_key(path: Path) -> None:
-    """Of several processes, the first one's is kept."""
+    """Create a key; among several processes the first one wins."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix='.key-')
     try:
         os.write(handle, secrets.token_bytes(KEY_BYTES))

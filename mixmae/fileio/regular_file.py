@@ -1,8 +1,8 @@
-"""Opening of regular files, and of nothing else.
+"""Openers that accept only regular files.
 
-A named pipe keeps whoever opens it waiting, a device such as ``/dev/zero``
-has no end, and a symbolic link makes a file of somebody else out of one's
-own. The functions below are openers for ``open``:
+Opening a named pipe blocks, a device such as ``/dev/zero`` has no end, and a
+symbolic link may redirect a write to another user's file. The functions below
+are openers for ``open``:
 
     with open(path, 'rb', opener=regular_file) as file: ...
 """
@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable
 
-# Windows has none of these, nor the files that they are about.
+# Windows has neither these flags nor the files that they guard against.
 WAITLESS = getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_NOCTTY', 0)
 NO_LINK = getattr(os, 'O_NOFOLLOW', 0)
 CLOSED_IN_CHILDREN = getattr(os, 'O_CLOEXEC', 0)
@@ -29,21 +29,21 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 class SpecialFileError(OSError):
-    """A path names something else than a regular file."""
+    """A path does not name a regular file."""
 
 
 def kind_of(mode: int) -> str:
-    """Return what ``os.stat`` found, '' for a regular file."""
+    """Return the file type in an ``os.stat`` mode, '' for a regular file."""
     if stat.S_ISREG(mode):
         return ''
     return next((kind for test, kind in KINDS if test(mode)), 'special file')
 
 
 def check_regular(mode: int, path: str | os.PathLike) -> None:
-    """Check the mode that ``os.stat`` gives.
+    """Check a mode returned by ``os.stat``.
 
     Raises:
-        SpecialFileError: It is not that of a regular file.
+        SpecialFileError: It is not the mode of a regular file.
     """
     kind = kind_of(mode)
     if kind:
@@ -53,21 +53,21 @@ def check_regular(mode: int, path: str | os.PathLike) -> None:
 
 
 def regular_file(path: str | os.PathLike, flags: int) -> int:
-    """Opener of regular files that never waits; links are followed.
+    """Open a regular file without blocking; links are followed.
 
     Raises:
-        SpecialFileError: It is something else.
-        OSError: It cannot be opened.
+        SpecialFileError: The path is not a regular file.
+        OSError: The file cannot be opened.
     """
     return _opened(path, flags, os.stat)
 
 
 def own_file(path: str | os.PathLike, flags: int) -> int:
-    """Opener of files that we write: no link is followed.
+    """Open a file for writing, without following a link.
 
     Raises:
-        SpecialFileError: It is something else, a link among others.
-        OSError: It cannot be opened.
+        SpecialFileError: The path is not a regular file, or is a link.
+        OSError: The file cannot be opened.
     """
     return _opened(path, flags | NO_LINK, os.lstat)
 
@@ -77,8 +77,8 @@ def _opened(
     flags: int,
     look: Callable[[str | os.PathLike], os.stat_result],
 ) -> int:
-    # Opening a device may have effects, so it is looked at first; what takes
-    # its place in between is noticed afterwards.
+    # Opening a device may have side effects, so check the type first; a
+    # replacement in between is detected after opening.
     try:
         check_regular(look(path).st_mode, path)
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""The gate for paths that come out of files.
+"""Validation of paths read from files.
 
 Lists, annotations, archives, indices and caches name files. Such a name must
 stay below the folder that it is relative to, or it could name any file of the
-machine. The check is one of the text: a symbolic link inside the folder is
-its owner's choice and is followed.
+machine. Only the text is checked: a symbolic link inside the folder was set by
+its owner and is followed.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import re
 from pathlib import PureWindowsPath
 from typing import Any
 
-# Unicode's control characters; they also break lines in logs and lists.
+# Unicode control characters; they also break lines in logs and lists.
 CONTROL = re.compile('[\x00-\x1f\x7f-\x9f]')
-# Names without any of these need no closer look.
+# Names without any of these need no detailed check.
 SUSPICIOUS = re.compile(r'[\x00-\x1f\x7f-\x9f:\\]|\.\.|^[/\s]|\s$|^$')
 ADDRESS = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*://')
-# Characters of a name that a message shows.
+# Maximum number of characters of a name in a message.
 SHOWN = 200
 
 
 class UnsafePathError(ValueError):
-    """A name in a file leads out of its folder; one line says which."""
+    """A name in a file leads out of its folder; the message names it."""
 
 
 def path_fault(name: Any) -> str | None:
-    """Return why a name must not be joined to a folder, ``None`` if it may.
+    """Return why a name must not be joined to a folder, ``None`` if valid.
 
     Args:
         name: A relative path, as read from a file.
 
     Returns:
-        One line on a name that is empty or no text, has control characters,
-        is absolute (with a Windows drive or share, too), an address such as
-        ``https://...``, or has a part ``..``.
+        One line if the name is empty or not a string, has control characters,
+        is absolute (including Windows drives and shares), is an address such
+        as ``https://...``, or has a ``..`` part.
     """
     if isinstance(name, str) and SUSPICIOUS.search(name) is None:
         return None
@@ -59,7 +59,7 @@ def path_fault(name: Any) -> str | None:
             f'file name {shown} is absolute; it must be relative to the '
             f'folder of images'
         )
-    # Both kinds of slash divide the parts of a Windows path.
+    # Both kinds of slash separate the parts of a Windows path.
     if '..' in windows.parts:
         return (
             f'file name {shown} leads out of the folder of images by ..; '
@@ -69,11 +69,10 @@ def path_fault(name: Any) -> str | None:
 
 
 def path_below(root: str | os.PathLike, name: Any) -> str:
-    """Return the path of a file that another file names.
+    """Return the path of a file that is named in another file.
 
     Args:
-        root: The folder that relative names start from; ``'/'`` allows any
-            file.
+        root: Base folder of relative names; ``'/'`` allows any file.
         name: A path relative to the folder, or an absolute one below it.
 
     Raises:
@@ -87,7 +86,7 @@ def path_below(root: str | os.PathLike, name: Any) -> str:
     if isinstance(name, str) and name.startswith('/'):
         above = _spellings(os.path.abspath(root))
         for prefix in above:
-            # 'root//etc' would be absolute again once the root is cut off.
+            # 'root//etc' would be absolute again after removing the root.
             if name.startswith(prefix):
                 fault = path_fault(name[len(prefix) :])
                 if fault is None:
@@ -104,6 +103,6 @@ def path_below(root: str | os.PathLike, name: Any) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _spellings(folder: str) -> tuple[str, ...]:
-    """A folder as it is called, and as it is called without links."""
+    """Return a folder as given, and with links resolved."""
     names = (folder, os.path.realpath(folder))
     return tuple(name.rstrip('/') + '/' for name in names)

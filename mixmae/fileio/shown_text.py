@@ -1,7 +1,7 @@
-"""The gate for text on its way to a terminal, a log or a report.
+"""Filter of text for a terminal, a log or a report.
 
-It takes out what addresses grant (``address``) and makes visible what would
-steer a terminal (``printable``).
+It removes credentials from addresses (``address``) and escapes control
+sequences of terminals (``printable``).
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from typing import Any
 from mixmae.fileio.address import public_addresses
 from mixmae.fileio.printable import printable, printable_lines
 
-# A line of an error that is longer says less.
+# Longer error lines are truncated.
 LONGEST = 2000
 _plain_warning = warnings.formatwarning
 
 
 def shown_line(text: str) -> str:
-    """The text on one line of ``LONGEST`` characters at most."""
+    """Return the text on one line of at most ``LONGEST`` characters."""
     line = printable(public_addresses(text))
     return line if len(line) <= LONGEST else f'{line[:LONGEST]} ...'
 
 
 def shown_lines(text: str) -> str:
-    """The text, on as many lines as it has."""
+    """Return the filtered text with its line breaks."""
     return printable_lines(public_addresses(text))
 
 
 class ShownRecord(logging.LogRecord):
-    """Log record whose message has passed the gate."""
+    """Log record with a filtered message."""
 
     def getMessage(self) -> str:
         return shown_lines(super().getMessage())
 
 
 def guard_output() -> None:
-    """Lets logs, warnings and tracebacks of this process pass the gate.
+    """Filter the logs, warnings and tracebacks of this process.
 
-    Programs call it, not the library.
+    For programs only; the library does not call it.
     """
     logging.setLogRecordFactory(ShownRecord)
     warnings.formatwarning = _shown_warning  # type: ignore[assignment]

@@ -1,7 +1,7 @@
-"""Whether pickles may run code: never, unless the user says so.
+"""Switch for unpickling untrusted files, off by default.
 
-One switch for the whole process, because MMEngine calls loaders from deep
-inside a model's construction.
+It is one switch per process, because MMEngine calls loaders from deep inside
+the construction of a model.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def trusted() -> bool:
 
 
 def set_trusted(value: bool) -> None:
-    """Lets pickles run what they name, or no longer.
+    """Allow or forbid that pickles run arbitrary code.
 
-    A pickle may do whatever you may do: delete your files, send your keys
-    away. The weights of a model never need it.
+    A pickle has all permissions of the user: it can delete files or send
+    away keys. The weights of a model never need it.
     """
     global _trusted
     _trusted = value
@@ -34,7 +34,7 @@ class _TrustAction(argparse.Action):
 
 
 def add_trust_argument(parser: argparse.ArgumentParser) -> None:
-    """``--trust-checkpoint``, which takes effect as it is parsed."""
+    """Add ``--trust-checkpoint``, which takes effect when parsed."""
     parser.add_argument(
         FLAG,
         action=_TrustAction,

@@ -1,1 +1,1 @@
-"""Comparison of labels, class names and annotations; reads, never changes."""
+"""Checks of labels, class names and annotations; read-only."""

@@ -1,4 +1,4 @@
-"""Class folders of a split, as mmpretrain numbers them."""
+"""Class folders of a split, numbered as in mmpretrain."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from mixmae.datasets.labels.class_names import (
 from mixmae.datasets.labels.label_fault import LabelFault, listed
 from mixmae.fileio.image_listing import READ_BY_MMPRETRAIN, is_folder
 
-# Folders that programs leave behind; hidden ones are meant anyway.
+# Folders that programs leave behind; hidden class folders are valid.
 LEFT_BEHIND = frozenset({
     '__macosx', '__pycache__', '@eadir', 'lost+found', '$recycle.bin',
     'system volume information', 'thumbs', '#recycle',
 })  # fmt: skip
-# Images lie at most this deep in a class.
+# Maximum depth of images below a class folder.
 DEPTH = 6
 
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """Folders that are classes.
+    """Class folders of a split.
 
     Attributes:
-        folder: The folder of the split.
-        names: The folders in it, sorted, hidden ones too: folder k is label
-            k.
-        empty: Those without an image.
+        folder: Folder of the split.
+        names: Its subfolders, sorted, including hidden ones: folder k is
+            label k.
+        empty: Subfolders without an image.
     """
 
     folder: Path
@@ -41,7 +41,7 @@ class ClassFolders:
 
     @property
     def stray(self) -> tuple[str, ...]:
-        """Folders that are no classes, but are taken as such."""
+        """Subfolders that are not classes but are counted as such."""
         return tuple(name for name in self.names if is_stray(name))
 
     @property
@@ -51,7 +51,7 @@ class ClassFolders:
 
 
 def is_stray(name: str) -> bool:
-    """Whether a folder was left behind by a program."""
+    """Whether a program left a folder behind."""
     return name.startswith('.') or name.casefold() in LEFT_BEHIND
 
 
@@ -61,8 +61,8 @@ def class_folders(
     """List the classes of a split; opens no file.
 
     Args:
-        folder: The folder of the split.
-        suffixes: Of images, in lower case.
+        folder: Folder of the split.
+        suffixes: Suffixes of images, in lower case.
     """
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if is_folder(entry))
@@ -77,11 +77,11 @@ def class_folders(
 def folder_faults(
     splits: Sequence[ClassFolders], with_empty: bool = True
 ) -> list[LabelFault]:
-    """Faults of the class folders of splits, the first is compared with.
+    """Return faults of class folders; the first split is the reference.
 
     Args:
         splits: Usually train and val.
-        with_empty: Whether empty classes are reported.
+        with_empty: Whether to report empty classes.
     """
     faults = []
     for split in splits:
@@ -100,7 +100,7 @@ def folder_faults(
             )
             faults.append(LabelFault('empty class', text, 'warning'))
         faults += case_faults(str(split.folder), split.names)
-    # A stray folder is reported once, not as a difference as well.
+    # A stray folder is reported once, not also as a difference.
     lists = [
         ClassList(
             split.classes.source,
@@ -130,7 +130,7 @@ def _has_image(folder: Path, suffixes: tuple[str, ...], depth: int) -> bool:
                 ):
                     return True
     except OSError:
-        # Whoever reads the folder says why it cannot.
+        # The code that reads the folder reports the error.
         return True
     return depth > 0 and any(
         _has_image(path, suffixes, depth - 1) for path in below

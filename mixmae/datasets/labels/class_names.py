@@ -1,4 +1,4 @@
-"""Class names: what a list of them must be, and whether two lists agree."""
+"""Class names: validation of a list, and comparison of two lists."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class ClassList(NamedTuple):
     """Class names in the order of their labels.
 
     Attributes:
-        source: Where they stand, for messages.
-        names: Name k is that of label k.
+        source: Source of the names, for messages.
+        names: Name k is the name of label k.
     """
 
     source: str
@@ -22,11 +22,11 @@ class ClassList(NamedTuple):
 
 
 def name_faults(source: str, names: Any) -> list[LabelFault]:
-    """Faults of one list of class names.
+    """Return the faults of one list of class names.
 
     Args:
-        source: Where it stands, for messages.
-        names: Any value; a list or tuple of different texts has no fault.
+        source: Source of the names, for messages.
+        names: Any value; a list or tuple of distinct strings has no fault.
     """
     if isinstance(names, str):
         text = (
@@ -58,7 +58,7 @@ def name_faults(source: str, names: Any) -> list[LabelFault]:
 
 
 def case_faults(source: str, names: Sequence[str]) -> list[LabelFault]:
-    """Names that differ only in upper and lower case, or outer spaces."""
+    """Return names that differ only in case or in surrounding spaces."""
     spellings: dict[str, set[str]] = {}
     for name in names:
         spellings.setdefault(_folded(name), set()).add(name)
@@ -77,14 +77,14 @@ def case_faults(source: str, names: Sequence[str]) -> list[LabelFault]:
 def order_faults(
     first: ClassList, second: ClassList, mend: str, by_name: bool = False
 ) -> list[LabelFault]:
-    """Compare two lists of which position k must be the same class.
+    """Compare two lists in which position k must be the same class.
 
     Args:
-        first: The list to compare with.
-        second: The list that is blamed.
-        mend: How to mend it, the end of the message.
-        by_name: Whether the second may have a part of the first's names, in
-            any case in the same order.
+        first: Reference list.
+        second: List reported as faulty.
+        mend: Remedy, the end of the message.
+        by_name: Whether the second list may be a subset of the first; the
+            order must agree in any case.
     """
     ours, theirs = list(first.names), list(second.names)
     if ours == theirs:
@@ -121,7 +121,7 @@ def order_faults(
         )
     if extra:
         parts.append(f'has class {listed(extra)}, which {first.source} lacks')
-    # Nothing moves where the shorter list is the beginning of the longer.
+    # Labels agree where the shorter list is a prefix of the longer.
     least = min(len(ours), len(theirs))
     level = 'warning' if ours[:least] == theirs[:least] else 'error'
     moved = (

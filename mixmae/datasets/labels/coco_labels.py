@@ -1,7 +1,7 @@
-"""Faults of a whole annotation file in COCO's format.
+"""Faults of a whole annotation file in COCO format.
 
-Entry by entry ``coco_annotations.coco_faults`` looks; here it is what all
-entries together show: units of boxes, missing fields, masks, categories.
+``coco_annotations.coco_faults`` checks single entries; this module checks
+properties of all entries: units of boxes, missing fields, masks, categories.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from mixmae.datasets.instance_faults import TOLERANCE
 from mixmae.datasets.labels.class_names import ClassList, order_faults
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 
-# Shares of all boxes that make a fault of the file, not of an entry.
+# Fractions of all boxes above which the fault is one of the whole file.
 OUTSIDE = 0.2
 MOST = 0.9
-# Boxes and masks of sound sets agree within some pixels.
+# Boxes and masks of valid datasets agree within a few pixels.
 APART = 0.2
 APART_PIXELS = 8.0
-# What is beyond, not a number above all, is reported entry by entry.
+# Larger values, and values that are not numbers, are reported per entry.
 LARGEST = 1e12
 
 
@@ -30,15 +30,15 @@ def coco_set_faults(
     masks_needed: bool | None = None,
     evaluated: bool | None = None,
 ) -> list[LabelFault]:
-    """Faults of the content of an annotation file as a whole.
+    """Return the faults of an annotation file as a whole.
 
     Args:
-        path: Of the file, for messages.
-        content: What ``read_coco`` returns.
+        path: Path of the file, for messages.
+        content: Result of ``read_coco``.
         masks_needed: Whether every object needs a mask; with ``None`` all or
             none must have one.
-        evaluated: Whether pycocotools measures predictions by the file;
-            ``None`` if that is unknown.
+        evaluated: Whether pycocotools evaluates predictions against the file;
+            ``None`` if unknown.
     """
     return [
         *_unit_faults(path, content),
@@ -49,13 +49,13 @@ def coco_set_faults(
 
 
 def file_classes(path: str, content: dict) -> ClassList:
-    """Category names in the order of the file, as mmdet numbers them."""
+    """Return category names in the order of the file, as in mmdet."""
     names = [str(entry.get('name')) for entry in content['categories']]
     return ClassList(path, names)
 
 
 def file_order_faults(files: Sequence[ClassList]) -> list[LabelFault]:
-    """Compare the categories of the files of one set with the first's."""
+    """Compare the categories of the files of a dataset with the first."""
     mend = (
         'mmdet numbers the labels along the categories of each file: write '
         'the same ones in the same order'
@@ -70,7 +70,7 @@ def file_order_faults(files: Sequence[ClassList]) -> list[LabelFault]:
 def chosen_class_faults(
     file: ClassList, chosen: ClassList
 ) -> list[LabelFault]:
-    """Compare the classes that a config chooses with a file's categories."""
+    """Compare the classes chosen by a config with a file's categories."""
     missing = [name for name in chosen.names if name not in set(file.names)]
     if missing:
         text = (
@@ -88,7 +88,7 @@ def chosen_class_faults(
 
 
 def images_without_objects(content: dict, classes: Any = None) -> int:
-    """Images without an object of the classes; of all of them if ``None``."""
+    """Count images without an object of the classes; None means all."""
     chosen = {
         _key(entry, 'id')
         for entry in content['categories']
@@ -103,7 +103,7 @@ def images_without_objects(content: dict, classes: Any = None) -> int:
 
 
 def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
-    """Boxes in fractions of the image, or as two corners."""
+    """Yield faults of boxes in fractions of the image, or as two corners."""
     sizes = {
         _key(image, 'id'): (image.get('width'), image.get('height'))
         for image in content['images']
@@ -129,7 +129,7 @@ def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
         return
     outside = sum(not _fits(box, size) for box, size, _ in boxes)
     corners = sum(_is_corners(box, size) for box, size, _ in boxes)
-    # The area, or the extent of the mask, tells which of both is meant.
+    # The area, or the extent of the mask, decides between both.
     votes = Counter(_meaning(box, entry) for box, _, entry in boxes)
     as_corners = votes['corners'] > MOST * (count - votes['unknown'])
     voted = votes['corners'] >= 3 or votes['corners'] == count
@@ -158,7 +158,7 @@ def _field_faults(
 ) -> Iterator[LabelFault]:
     objects = content['annotations']
     without = sum('iscrowd' not in entry for entry in objects)
-    # A training reads 0 for it.
+    # Training reads a missing value as 0.
     if without and evaluated is not False:
         level: Level = 'error' if evaluated else 'warning'
         yield LabelFault(
@@ -230,7 +230,7 @@ def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
 
 
 def _key(entry: dict, name: str) -> str:
-    """An id as text, whatever it is."""
+    """Return an id of any type as text."""
     return repr(entry.get(name))
 
 
@@ -267,7 +267,7 @@ def _is_corners(box: Sequence[float], size: Sequence[float]) -> bool:
 
 
 def _meaning(box: Sequence[float], entry: dict) -> str:
-    """What mask or area say of a box: 'size', 'corners' or 'neither'."""
+    """Classify a box by mask or area: 'size', 'corners' or 'neither'."""
     x, y, third, fourth = box
     extent = _extent(entry.get('segmentation'))
     if extent is not None:
@@ -284,7 +284,7 @@ def _meaning(box: Sequence[float], entry: dict) -> str:
 
 
 def _extent(mask: Any) -> tuple[float, ...] | None:
-    """Corners around the polygons of a mask; ``None`` of other masks."""
+    """Return the bounding corners of polygons; ``None`` for other masks."""
     if not isinstance(mask, list) or not mask:
         return None
     if not all(
@@ -311,7 +311,7 @@ def _near(extent: Sequence[float], corners: Sequence[float]) -> bool:
 
 
 def _is_empty(mask: Any) -> bool:
-    """Whether a mask that is there has no pixel."""
+    """Whether an existing mask has no pixel."""
     if isinstance(mask, dict):
         counts = mask.get('counts')
         if isinstance(counts, list):

@@ -1,9 +1,9 @@
-"""Size and EXIF orientation of images, against sizes that labels state.
+"""Comparison of image size and EXIF orientation with the labelled size.
 
 mmcv's loaders apply the EXIF orientation, as viewers and most annotation
-tools do; boxes and label maps are used as they are. After a quarter turn the
-sizes tell whether both mean the same picture. After half a turn or a mirror
-they do not, and nothing else would notice.
+tools do; boxes and label maps are used unchanged. After a quarter turn the
+sizes show whether image and labels agree. After a half turn or a flip they
+do not, and no other check detects the mismatch.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class ImageHeader(NamedTuple):
 
 
 class LabelledSize(NamedTuple):
-    """An image, and the size that its labels are of.
+    """An image and the size of its labels.
 
     Attributes:
-        path: Of the image.
-        header: Of the image.
-        size: Width and height that the labels state.
+        path: Path of the image.
+        header: Header of the image.
+        size: Width and height given by the labels.
     """
 
     path: str
@@ -63,20 +63,21 @@ class LabelledSize(NamedTuple):
 
 
 def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
-    """Read no more than the header; ``None`` if it is none of an image.
+    """Read only the header; ``None`` if the file is not an image.
 
     Args:
-        source: A file, or its content.
+        source: A path, or an open file.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with Image.open(source, formats=image_formats()) as image:
-                # A PNG would be decoded to look for EXIF data behind it.
+                # Pillow would decode a PNG to find EXIF data behind the
+                # pixels.
                 known = image.format != 'PNG' or 'exif' in image.info
                 turn = image.getexif().get(ORIENTATION, 1) if known else 1
                 width, height = image.size
-    # Decoders raise whatever they like; whoever reads the file says why.
+    # Decoders raise arbitrary exceptions; the loader reports the reason.
     except Exception:
         return None
     valid = isinstance(turn, int) and 1 <= turn <= 8
@@ -89,13 +90,13 @@ def size_faults(
     applied: bool = True,
     count: int | None = None,
 ) -> Iterator[LabelFault]:
-    """Labels of another size, and photos whose turn cannot be checked.
+    """Return labels of another size, and photos of unclear orientation.
 
     Args:
-        source: The labels, for messages.
-        images: Images, all or a sample.
+        source: Source of the labels, for messages.
+        images: All images, or a sample.
         applied: Whether the loader applies the EXIF orientation.
-        count: Number of images that were opened, if ``images`` is a part.
+        count: Number of opened images, if ``images`` is a subset.
     """
     images = list(images)
     count = len(images) if count is None else count

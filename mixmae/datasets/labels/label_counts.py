@@ -1,4 +1,4 @@
-"""How often each label occurs, and what is odd about it."""
+"""Frequencies of labels, and their anomalies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN = 12
 
 
 def named(label: int, names: Sequence[str] | None) -> str:
-    """A label with its name, if it has one."""
+    """Return a label with its name, if it has one."""
     if names is None or not 0 <= label < len(names):
         return str(label)
     return f'{label} ({names[label]})'
@@ -20,7 +20,7 @@ def named(label: int, names: Sequence[str] | None) -> str:
 def frequencies(
     counts: Counter[int], names: Sequence[str] | None = None
 ) -> str:
-    """Counts of labels as one line; of many, the rarest and most frequent."""
+    """Format label counts as one line: all, or the extremes of many."""
     if not counts:
         return 'no labels'
     if len(counts) <= SHOWN:
@@ -45,15 +45,15 @@ def count_faults(
     is_complete: bool,
     unit: str = 'images',
 ) -> Iterator[LabelFault]:
-    """Labels out of range, classes that never occur, one class alone.
+    """Return faults: labels out of range, unused classes, a single class.
 
     Args:
-        source: The data, for messages.
-        counts: How often each label occurs.
-        num_classes: Labels must be below.
-        names: Of the classes.
+        source: Source of the data, for messages.
+        counts: Number of occurrences of each label.
+        num_classes: Number of classes; labels must be smaller.
+        names: Names of the classes.
         is_complete: Whether all data were counted, not a sample.
-        unit: What was counted.
+        unit: Unit of the counts.
     """
     ill = sorted(k for k in counts if not 0 <= k < num_classes)
     if ill:

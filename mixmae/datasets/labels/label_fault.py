@@ -1,4 +1,4 @@
-"""Fault of labels, as the preflight and ``check_dataset.py`` report it."""
+"""Fault of labels, as reported by the preflight and check_dataset.py."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ Level = Literal['error', 'warning', 'note']
 
 
 class LabelFault(NamedTuple):
-    """A fault of the labels of a data set.
+    """A fault of the labels of a dataset.
 
     Attributes:
-        kind: A few words that faults of one cause have in common.
-        text: One line: what was compared, both values, how to mend it.
-        level: 'error' if labels are wrong for certain: the preflight refuses
+        kind: Short label shared by faults of the same cause.
+        text: One line: the compared sources, both values, and the remedy.
+        level: 'error' if labels are certainly wrong: the preflight rejects
             the run. 'warning' if they may be wrong: the run starts with a
-            warning, ``check_dataset.py`` counts a problem. 'note' if they
-            are right and worth knowing: a warning of the preflight, a note
-            of ``check_dataset.py``.
+            warning, ``check_dataset.py`` counts a problem. 'note' if they are
+            correct but notable: a warning of the preflight, a note of
+            ``check_dataset.py``.
     """
 
     kind: str
@@ -27,6 +27,6 @@ class LabelFault(NamedTuple):
 
 
 def listed(names: Sequence[object], most: int = 5) -> str:
-    """The first names, and how many more there are."""
+    """Format the first names, and the number of remaining ones."""
     more = f' and {len(names) - most} more' if len(names) > most else ''
     return ', '.join(map(str, names[:most])) + more

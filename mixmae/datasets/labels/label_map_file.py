@@ -16,9 +16,9 @@ class LabelMapFile(NamedTuple):
         width: In pixels.
         height: In pixels.
         mode: Pillow's mode: 'L', 'P' for a palette, 'RGB', ...
-        values: Values in ascending order with their number of pixels; none
-            of a file that has not one value of 8 bits per pixel.
-        fault: Why it has none, and how to mend it.
+        values: Values in ascending order with their pixel counts; empty for a
+            file that does not have one 8-bit value per pixel.
+        fault: Why it is empty, and the remedy.
     """
 
     width: int
@@ -32,10 +32,10 @@ def read_label_map(path: str) -> LabelMapFile:
     """Count the values of a label map.
 
     Raises:
-        CorruptImageError: It cannot be read.
+        CorruptImageError: The file cannot be read.
     """
     with opened_image(path) as image:
-        # Colours of a palette do not matter, its indices are the labels.
+        # The indices of a palette are the labels; its colours do not matter.
         if image.mode not in ('L', 'P', '1'):
             fault = (
                 f'mode {image.mode}, not one value of 8 bits per pixel; save '

@@ -1,4 +1,4 @@
-"""Values of label maps, against the classes that they must name."""
+"""Comparison of the values of label maps with the classes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BACKGROUND = frozenset({
 
 @dataclass(frozen=True)
 class ValueMeaning:
-    """What the values in the files mean.
+    """Meaning of the values in label maps.
 
     Attributes:
-        num_classes: ``None`` if any value may be a class.
+        num_classes: Number of classes; ``None`` if any value may be a class.
         reduce_zero_label: Whether 0 is ignored and classes count from 1.
         ignore_index: Value that is ignored.
-        names: Of the classes, or ``None``.
+        names: Names of the classes, or ``None``.
         label_map: mmseg's map from one list of classes to another, or
             ``None``.
     """
@@ -34,9 +34,9 @@ class ValueMeaning:
     label_map: Mapping[int, int] | None = None
 
     def label(self, value: int) -> int:
-        """The label that the loss sees for a value in the file."""
+        """Return the label that the loss receives for a value in the file."""
         if self.reduce_zero_label:
-            # As mmseg does: 0 and 255 are ignored.
+            # As in mmseg: 0 and 255 are ignored.
             value = 255 if value in (0, 255) else value - 1
         if self.label_map is not None:
             value = self.label_map.get(value, value)
@@ -50,14 +50,14 @@ def value_faults(
     maps: int,
     is_complete: bool,
 ) -> Iterator[LabelFault]:
-    """What the values of all label maps of a split show together.
+    """Return the faults that the label maps of a split show together.
 
     Args:
-        source: The label maps, for messages.
-        pixels: Pixels of each value in the files.
-        meaning: Of the values.
-        maps: Number of label maps that were read.
-        is_complete: Whether these are all.
+        source: Source of the label maps, for messages.
+        pixels: Number of pixels of each value in the files.
+        meaning: Meaning of the values.
+        maps: Number of label maps read.
+        is_complete: Whether these are all label maps.
     """
     total = pixels.total()
     if not total:
@@ -114,7 +114,7 @@ def _single_value(
         if others
         else 'there is one class alone'
     )
-    # What is ignored by its value, not by reduce_zero_label.
+    # Ignored by value, not by reduce_zero_label.
     holds = (
         f'0 and the ignore value {meaning.ignore_index}'
         if ignored and present == 0 and not meaning.reduce_zero_label

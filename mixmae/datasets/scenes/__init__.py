@@ -1,4 +1,4 @@
-"""Embedded synthetic scenes: pictures with labels, boxes and masks."""
+"""Synthetic scenes: images with labels, boxes and masks."""
 
 from mixmae.datasets.scenes.objects import CLASSES, KINDS
 from mixmae.datasets.scenes.renderer import SceneRenderer

@@ -1,8 +1,8 @@
 """Three layouts of the same scenes: ImageNet, COCO and ADE20K.
 
-Each writer takes the scenes one by one and the bytes of the picture that all
-layouts share. A picture is written once; the other layouts hold hard links
-to it where the file system has them.
+Each writer takes the scenes one by one, with the encoded image that all
+layouts share. An image is written once; the other layouts hold hard links to
+it where the file system supports them.
 """
 
 import json
@@ -19,7 +19,7 @@ from mixmae.datasets.scenes.scene import Scene
 
 
 def encode_png(image: ndarray) -> bytes:
-    """PNG file of uint8 RGB (H, W, 3) or of labels (H, W)."""
+    """Encode uint8 RGB (H, W, 3) or labels (H, W) as a PNG file."""
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 4])
@@ -28,7 +28,7 @@ def encode_png(image: ndarray) -> bytes:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link, or a copy where there are none."""
+    """Create a hard link, or a copy where links are not supported."""
     try:
         os.link(source, target)
     except OSError:
@@ -36,10 +36,10 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 class Layout(ABC):
-    """Writes scenes of one layout below ``root``.
+    """Writer of scenes in one layout below ``root``.
 
     Args:
-        root: folder of this layout; made if missing.
+        root: Folder of this layout; created if missing.
     """
 
     name: str
@@ -50,15 +50,15 @@ class Layout(ABC):
 
     @abstractmethod
     def picture(self, split: str, index: int, scene: Scene) -> Path:
-        """Where the picture of a scene belongs."""
+        """Return the path of a scene's image."""
 
     def annotate(  # noqa: B027 (folders say it all in ImageNet's)
         self, split: str, index: int, scene: Scene
     ) -> None:
-        """Notes or writes what is in the picture."""
+        """Record or write the annotations of an image."""
 
     def finish(self, split: str) -> None:  # noqa: B027
-        """Writes what can be written only after the last scene."""
+        """Write the files that need all scenes of a split."""
 
 
 class ImageNetLayout(Layout):
@@ -77,9 +77,9 @@ class ImageNetLayout(Layout):
 class CocoLayout(Layout):
     """``{train,val}/*.png`` and ``annotations/instances_{train,val}.json``.
 
-    Category ids are 1 to 10. Whole outlines are polygons, those in pieces
-    or with holes are uncompressed run lengths. Scraps too small to tell have
-    ``iscrowd`` 1, so that finding them or not counts for nothing.
+    Category ids are 1 to 10. Outlines in one piece are polygons, those in
+    several pieces or with holes are uncompressed run lengths. Fragments too
+    small to recognise have ``iscrowd`` 1, so the evaluation ignores them.
     """
 
     name = 'coco'
@@ -134,13 +134,13 @@ class CocoLayout(Layout):
 
 
 class AdeLayout(Layout):
-    """``{images,annotations}/{training,validation}/*.png``, as ADE20K's.
+    """``{images,annotations}/{training,validation}/*.png``, as in ADE20K.
 
     In the label maps 0 is background, which ADE20K ignores, and 1 to 10 are
-    the classes: read them with ``reduce_zero_label=True``, which makes them
-    255 (ignored) and 0 to 9; or, to have background as a class, with
-    ``reduce_zero_label=False`` and eleven classes. ``classes.json`` names
-    both lists and a palette.
+    the classes. Read them with ``reduce_zero_label=True``, which maps them to
+    255 (ignored) and 0 to 9; or, with background as a class, with
+    ``reduce_zero_label=False`` and eleven classes. ``classes.json`` contains
+    both lists of names and a palette.
     """
 
     name = 'ade'

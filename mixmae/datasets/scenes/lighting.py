@@ -1,4 +1,4 @@
-"""Light, ground and shade of a scene.
+"""Light, background and shading of a scene.
 
 Images here are float32 RGB (h, w, 3), 0 to 1; light directions are unit
 vectors (x right, y down, z towards the viewer).
@@ -16,12 +16,12 @@ from mixmae.datasets.scenes.objects import Surface
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp and the ambient light around it.
+    """One lamp and the ambient light.
 
     Attributes:
         direction: (3,) unit vector from the scene to the lamp.
         tint: (3,) RGB factor of everything that is lit.
-        ambient: share of light that reaches every side, 0 to 1.
+        ambient: Fraction of light that reaches every side, 0 to 1.
     """
 
     direction: ndarray
@@ -30,7 +30,7 @@ class Light:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """A lamp somewhere above, from warm evening to cool shade."""
+    """Draw a lamp above the scene, from warm evening to cool shade."""
     azimuth = rng.uniform(-np.pi, 0)
     elevation = rng.uniform(0.6, 1.2)
     direction = np.array(
@@ -50,7 +50,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 def draw_background(
     height: int, width: int, rng: np.random.Generator
 ) -> ndarray:
-    """A smooth backdrop: a gradient between two colours and a few glows."""
+    """Draw a smooth background: a gradient of two colours and some glows."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = (x + 0.5) / width, (y + 0.5) / height
     hue = rng.uniform(0, 1)
@@ -77,10 +77,10 @@ def draw_background(
 
 
 def shade(surface: Surface, light: Light, pixel: float) -> ndarray:
-    """The surface's colours under a light, RGB (h, w, 3).
+    """Return the surface's colours under a light, RGB (h, w, 3).
 
-    The relief is read off the distance to the outline: flat in the middle,
-    bending away over the width of the bevel.
+    The relief follows the distance to the outline: flat in the middle,
+    curved over the width of the bevel.
     """
     across = np.clip(1 + surface.distance / surface.bevel, 0.0, 0.98)
     grad_y, grad_x = np.gradient(surface.distance)
@@ -92,7 +92,7 @@ def shade(surface: Surface, light: Light, pixel: float) -> ndarray:
     lit = light.ambient + (1 - light.ambient) * facing / max(float(lz), 0.5)
     colour = surface.albedo * lit[..., None]
     if surface.gloss > 0:
-        # Half way between the lamp and the viewer, who looks along z.
+        # Half-way vector between the lamp and the viewer along z.
         hx, hy, hz = light.direction + np.array([0, 0, 1], np.float32)
         norm = float(np.sqrt(hx * hx + hy * hy + hz * hz))
         mirror = (normal_x * hx + normal_y * hy + normal_z * hz) / norm
@@ -102,7 +102,7 @@ def shade(surface: Surface, light: Light, pixel: float) -> ndarray:
 
 
 def shadow(distance: ndarray, light: Light, pixels_per_unit: float) -> ndarray:
-    """Soft shadow on what lies behind, opacity (h, w), 0 to about 0.5."""
+    """Return the opacity (h, w) of a soft shadow, 0 to about 0.5."""
     reach = 0.22 * pixels_per_unit
     matrix = np.array(
         [

@@ -1,10 +1,10 @@
-"""The ten kinds of things that scenes are made of.
+"""The ten object classes of the scenes.
 
-Shape, texture, palette, size and pose go together as in nature, but no single
-cue is enough: every palette overlaps several others, every outline is bent by
-pose and cut by occlusion.
+Shape, texture, palette, size and pose are correlated as in nature, but no
+single cue is sufficient: every palette overlaps several others, and pose and
+occlusion change every outline.
 
-A painter gets the coordinates of pixel centres in the object's frame (see
+A painter takes the coordinates of pixel centres in the object's frame (see
 ``shapes``), the width of a pixel in that frame, and a random generator. It
 draws only scalars from the generator, so an object looks the same at every
 resolution.
@@ -31,14 +31,14 @@ from mixmae.datasets.scenes.shapes import (
 
 @dataclass
 class Surface:
-    """What a painter returns, before light falls on it.
+    """Output of a painter, before lighting.
 
     Attributes:
         distance: (h, w) signed distance to the outline, negative inside.
         albedo: (h, w, 3) RGB, 0 to 1.
-        bevel: width of the rounded rim in object units; 1 is a ball, a
-            small value is a flat thing.
-        gloss: strength of the highlight, 0 to 1.
+        bevel: Width of the rounded rim in object units; 1 is a ball, a small
+            value is a flat object.
+        gloss: Strength of the highlight, 0 to 1.
     """
 
     distance: ndarray
@@ -53,7 +53,7 @@ Painter = Callable[[ndarray, ndarray, float, np.random.Generator], Surface]
 def _colour(
     rng: np.random.Generator, *palette: tuple[float, float, float]
 ) -> ndarray:
-    """One colour near one of a palette of (hue in degrees, s, v)."""
+    """Draw a colour near one of a palette of (hue in degrees, s, v)."""
     hue, saturation, value = palette[rng.integers(len(palette))]
     hue += rng.uniform(-14, 14)
     saturation = min(1.0, max(0.0, saturation + rng.uniform(-0.12, 0.12)))
@@ -67,7 +67,7 @@ def _fill(shape: tuple[int, ...], colour: ndarray) -> ndarray:
 
 
 def _paint(albedo: ndarray, where: ndarray, colour: ndarray) -> ndarray:
-    """Blend a colour in; ``where`` is its opacity per pixel."""
+    """Blend in a colour; ``where`` is its opacity per pixel."""
     return albedo + where[..., None] * (colour - albedo)
 
 
@@ -133,7 +133,7 @@ def ball(x, y, pixel, rng) -> Surface:
 
 
 def brick(x, y, pixel, rng) -> Surface:
-    """A piece of wall: staggered courses with mortar between."""
+    """A piece of wall: staggered courses with mortar between them."""
     body = box(x, y, 0.98, 0.62, 0.06)
     clay = _colour(rng, (12, 0.62, 0.6), (32, 0.5, 0.72), (20, 0.15, 0.55))
     mortar = _colour(rng, (40, 0.1, 0.85))
@@ -191,7 +191,7 @@ def mushroom(x, y, pixel, rng) -> Surface:
 
 
 def flower(x, y, pixel, rng) -> Surface:
-    """Petals that darken towards a contrasting heart."""
+    """Petals that darken towards a contrasting centre."""
     lobes = int(rng.integers(5, 9))
     body = rosette(x, y, lobes=lobes, inner=0.56, sharp=0.0)
     petal = _colour(
@@ -228,7 +228,7 @@ def mug(x, y, pixel, rng) -> Surface:
 
 
 def doughnut(x, y, pixel, rng) -> Surface:
-    """A ring with wavy icing and sprinkles; one can look through it."""
+    """A ring with wavy icing and sprinkles; the hole is transparent."""
     radius = np.sqrt(x * x + y * y)
     turn = np.arctan2(y, x)
     body = np.abs(radius - 0.6) - 0.34
@@ -256,11 +256,11 @@ class Kind:
     """One class of objects.
 
     Attributes:
-        name: its name; the folder of the ImageNet layout.
-        painter: draws it.
-        size: its radius relative to the others' (natural sizes differ).
-        tilt: largest rotation from upright, in degrees; 180 is any.
-        colour: RGB 0 to 255 for pictures of label maps.
+        name: Name of the class; the folder in the ImageNet layout.
+        painter: Function that draws it.
+        size: Radius relative to the other classes (natural sizes differ).
+        tilt: Largest rotation from upright, in degrees; 180 is any.
+        colour: RGB 0 to 255 for visualised label maps.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Outlines of masks: polygons along pixel borders, and COCO run lengths."""
+"""Outlines of masks: polygons along pixel edges, and COCO run lengths."""
 
 import cv2
 import numpy as np
@@ -6,9 +6,10 @@ from numpy import ndarray
 
 
 def run_lengths(mask: ndarray) -> list[int]:
-    """COCO's uncompressed run lengths of a bool mask (h, w).
+    """Return COCO's uncompressed run lengths of a bool mask (h, w).
 
-    Columns first, runs of 0 and 1 in turns, the first of 0 (it may be empty).
+    The order is column-major; runs of 0 and 1 alternate, starting with 0
+    (that run may be empty).
     """
     flat = np.asarray(mask, dtype=bool).ravel(order='F')
     borders = np.flatnonzero(np.diff(flat)) + 1
@@ -18,11 +19,11 @@ def run_lengths(mask: ndarray) -> list[int]:
 
 
 def polygon(mask: ndarray) -> list[float] | None:
-    """The outline of a mask in one piece, as COCO writes it: x, y, x, y ...
+    """Return the outline of a mask in COCO format: x, y, x, y ...
 
-    It runs along the borders of pixels, so that area and filled polygon are
-    exactly those of the mask (a contour through pixel centres would lose half
-    a pixel all around, much for small things).
+    It runs along pixel edges, so that area and filled polygon are exactly
+    those of the mask (a contour through pixel centres would lose half a pixel
+    on each side, a large part of small objects).
 
     Returns:
         ``None`` if the mask is empty, in several pieces (pixels that meet at
@@ -37,9 +38,9 @@ def polygon(mask: ndarray) -> list[float] | None:
 
 
 def _trace(mask: ndarray) -> list[float]:
-    """Walk once around a simply connected mask, clockwise on the screen."""
+    """Trace a simply connected mask, clockwise on the screen."""
     padded = np.pad(mask, 1)
-    # Border steps with the mask to their right, as start -> step.
+    # Edge steps with the mask to their right, as start -> step.
     steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
     rows, columns = np.nonzero(padded)
     for row, column in zip(rows.tolist(), columns.tolist()):
@@ -57,8 +58,8 @@ def _trace(mask: ndarray) -> list[float]:
     point, heading = start, (0, 0)
     while True:
         choices = steps[point]
-        # Two ways lead on where pixels of one piece touch at a corner:
-        # turning right keeps to the pixel at hand.
+        # Two steps are possible where pixels of one piece touch at a corner:
+        # turning right stays at the current pixel.
         right = (-heading[1], heading[0])
         step = right if right in choices else choices[0]
         choices.remove(step)

@@ -1,4 +1,4 @@
-"""Draws scene number i of a split, always the same one."""
+"""Deterministic renderer of scene number i of a split."""
 
 import zlib
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from mixmae.datasets.scenes.objects import KINDS
 from mixmae.datasets.scenes.scene import Instance, Scene
 from mixmae.datasets.scenes.shapes import coverage
 
-# The dominant object is seen on at least this multiple of the pixels of any
-# other, so that "what is in the picture" has one answer.
+# The dominant object covers at least this multiple of the visible pixels of
+# any other, so that the class of the image is unambiguous.
 DOMINANCE = 1.5
 LEAST_VISIBLE = 0.55
 ATTEMPTS = 8
@@ -26,16 +26,16 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and how one object stands.
+    """Position and pose of one object.
 
     Attributes:
-        label: index into ``KINDS``.
-        x, y: its centre, 0 to 1 across the picture.
-        radius: in units of the picture's shorter side.
-        angle: rotation in radians.
-        squash: (2,) how much its axes are shortened by pose, 0 to 1;
-            negative x mirrors it.
-        seed: of the generator that its painter draws from.
+        label: Index into ``KINDS``.
+        x, y: Centre, 0 to 1 across the image.
+        radius: In units of the image's shorter side.
+        angle: Rotation in radians.
+        squash: (2,) foreshortening of its axes by pose, 0 to 1; negative x
+            flips it horizontally.
+        seed: Seed of its painter's generator.
     """
 
     label: int
@@ -48,24 +48,24 @@ class Placement:
 
 
 class SceneRenderer:
-    """Renders synthetic scenes for pretraining, detection and segmentation.
+    """Renderer of synthetic scenes for pretraining, detection, segmentation.
 
-    Each shows one dominant object among smaller ones, in front of and behind
-    it, under a coloured lamp on a smooth backdrop. Scene ``i`` depends on
-    ``(seed, split, i)`` only, neither on the other scenes nor, up to
-    sampling, on the size. Dominant classes take turns: scene ``i`` has class
-    ``i % len(CLASSES)``.
+    Each scene shows one dominant object among smaller ones, in front of and
+    behind it, under a coloured lamp on a smooth background. Scene ``i``
+    depends only on ``(seed, split, i)``, not on other scenes and, up to
+    sampling, not on the size. Dominant classes alternate: scene ``i`` has
+    class ``i % len(CLASSES)``.
 
-    Equal bytes are promised for equal versions of numpy and OpenCV on equal
-    processors; elsewhere a pixel may differ by a rounding.
+    Output is byte-identical for equal versions of numpy and OpenCV on equal
+    processors; elsewhere pixels may differ by rounding.
 
     Args:
-        size: side of the picture, or (height, width), in pixels, at least 16.
-        seed: any non-negative integer.
-        split: name of the split; each has its own scenes.
+        size: Side of the image, or (height, width), in pixels, at least 16.
+        seed: Any non-negative integer.
+        split: Name of the split; each has its own scenes.
 
     Raises:
-        ValueError: size below 16 or a negative seed.
+        ValueError: The size is below 16 or the seed is negative.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SceneRenderer:
         self.split = split
 
     def render(self, index: int) -> Scene:
-        """Scene ``index`` (0 or more) of the split."""
+        """Render scene ``index`` (0 or more) of the split."""
         if index < 0:
             raise ValueError(f'index is {index}; scenes are counted from 0.')
         rng = np.random.default_rng(
@@ -99,7 +99,7 @@ class SceneRenderer:
         for attempt in range(ATTEMPTS):
             placements, dominant = _arrange(label, rng)
             if attempt == ATTEMPTS - 1:
-                # Rare; nothing but the object itself is always fine.
+                # Rare; the dominant object alone is always valid.
                 placements, dominant = [placements[dominant]], 0
             backdrop = draw_background(
                 self.height,
@@ -133,8 +133,8 @@ class SceneRenderer:
 
         Returns:
             image: (H, W, 3) float RGB.
-            owner: (H, W) int, number of the foremost object, -1 is backdrop.
-            areas: (N,) int, pixels of each object, seen or covered.
+            owner: (H, W) int, index of the foremost object, -1 is background.
+            areas: (N,) int, pixels of each object, visible or occluded.
         """
         owner = np.full(image.shape[:2], -1, dtype=np.int64)
         areas = np.zeros(len(placements), dtype=np.int64)
@@ -157,12 +157,12 @@ class SceneRenderer:
     def _frame(
         self, placement: Placement
     ) -> tuple[tuple[slice, slice], ndarray, ndarray, float]:
-        """The window an object covers and its coordinates there.
+        """Return the window that an object covers and its coordinates there.
 
         Returns:
-            window: rows and columns of the picture, shadow included.
+            window: Rows and columns of the image, including the shadow.
             x, y: (h, w) float32 coordinates in the object's frame.
-            pixel: width of a pixel in that frame.
+            pixel: Width of a pixel in that frame.
         """
         radius = placement.radius * min(self.height, self.width)
         centre_x = placement.x * self.width
@@ -192,7 +192,7 @@ class SceneRenderer:
 def _arrange(
     label: int, rng: np.random.Generator
 ) -> tuple[list[Placement], int]:
-    """Placements from back to front, and the number of the dominant one."""
+    """Draw placements from back to front, and the dominant one's index."""
     main = _place(label, rng, radius=(0.28, 0.4), margin=0.36)
     behind = [_extra(rng) for _ in range(rng.integers(1, 4))]
     in_front = [_extra(rng) for _ in range(rng.integers(0, 3))]

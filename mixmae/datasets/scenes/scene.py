@@ -1,4 +1,4 @@
-"""A rendered scene: the picture and what can be seen in it."""
+"""Rendered scene: the image and its visible objects."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +15,10 @@ class Instance:
     """One object of a scene.
 
     Attributes:
-        label: its class, an index into ``CLASSES``.
-        mask: (H, W) bool, True where it is seen (not where it is covered).
-        visible_share: seen area over the area it would have in the picture
-            with nothing in front of it, 0 to 1.
+        label: Class, an index into ``CLASSES``.
+        mask: (H, W) bool, True where it is visible (not occluded).
+        visible_share: Visible area over the area that the object would have
+            in the image without occlusion, 0 to 1.
     """
 
     label: int
@@ -32,12 +32,12 @@ class Instance:
 
     @cached_property
     def area(self) -> int:
-        """Number of pixels seen."""
+        """Number of visible pixels."""
         return int(self.mask.sum())
 
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
-        """Bounding box of what is seen: x, y, width, height in pixels."""
+        """Bounding box of the visible part: x, y, width, height in pixels."""
         rows = np.flatnonzero(self.mask.any(axis=1))
         columns = np.flatnonzero(self.mask.any(axis=0))
         x, y = int(columns[0]), int(rows[0])
@@ -45,12 +45,12 @@ class Instance:
 
     @property
     def is_scrap(self) -> bool:
-        """Too little is seen to tell what it is; COCO calls it a crowd."""
+        """Whether the visible part is too small to recognise; COCO's crowd."""
         too_small = self.area < self.mask.size / 400
         return too_small or self.visible_share < 0.2
 
     def segmentation(self) -> list[list[float]] | dict:
-        """COCO segmentation: a polygon if it is whole, else run lengths."""
+        """Return a COCO polygon if in one piece, else run lengths."""
         outline = None if self.is_scrap else polygon(self.mask)
         if outline is not None:
             return [outline]
@@ -61,13 +61,13 @@ class Instance:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture with its annotations.
+    """An image with its annotations.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        instances: what can be seen, from back to front; their masks are
-            disjoint and none is empty.
-        label: class of the dominant object, clearly the largest.
+        instances: Visible objects, from back to front; their masks are
+            disjoint and not empty.
+        label: Class of the dominant object, clearly the largest.
     """
 
     image: ndarray
@@ -80,7 +80,7 @@ class Scene:
         return CLASSES[self.label]
 
     def label_map(self) -> ndarray:
-        """(H, W) uint8: 0 is background, c + 1 is class c, as in ADE20K."""
+        """Return (H, W) uint8: 0 is background, c + 1 is class c (ADE20K)."""
         labels = np.zeros(self.image.shape[:2], dtype=np.uint8)
         for instance in self.instances:
             labels[instance.mask] = instance.label + 1

@@ -1,4 +1,4 @@
-"""A folder of scenes: written whole or not at all, and known again."""
+"""Folder of scenes, written atomically and recognised by later runs."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from mixmae.datasets.scenes.layouts import LAYOUTS, encode_png, link_or_copy
 from mixmae.datasets.scenes.renderer import SceneRenderer
 
 RECORD = 'scenes.json'
-# Raise it whenever the same settings give other pictures or files.
+# Increase it whenever the same settings give other images or files.
 VERSION = 2
 
 
@@ -22,14 +22,14 @@ class SceneSet:
     """Settings of a folder of scenes.
 
     Attributes:
-        size: side of the pictures in pixels, at least 16.
-        train: number of training scenes.
-        val: number of validation scenes.
-        seed: of all scenes.
-        formats: layouts to write, out of ``LAYOUTS``.
+        size: Side of the images in pixels, at least 16.
+        train: Number of training scenes.
+        val: Number of validation scenes.
+        seed: Seed of all scenes.
+        formats: Layouts to write, a subset of ``LAYOUTS``.
 
     Raises:
-        ValueError: a setting is out of its range.
+        ValueError: A setting is out of range.
     """
 
     size: int = 64
@@ -59,29 +59,29 @@ class SceneSet:
         folder: str | os.PathLike,
         progress: Callable[[int, int], None] | None = None,
     ) -> bool:
-        """Writes the scenes, unless they are there.
+        """Write the scenes, unless they already exist.
 
-        All is written next to ``folder`` and renamed at the end: a run that
-        was cut off leaves nothing that could pass for a data set.
+        Everything is written next to ``folder`` and renamed at the end, so an
+        interrupted run leaves nothing that looks like a dataset.
 
         Args:
-            folder: to write to. It may be missing, empty, or hold scenes
-                written before; those of other settings are replaced.
-            progress: called with scenes done and their total.
+            folder: Output folder. It may be missing, empty, or contain earlier
+                scenes; scenes of other settings are replaced.
+            progress: Called with the number of finished scenes and the total.
 
         Returns:
-            False if the very scenes were there and nothing was done.
+            False if the same scenes existed and nothing was done.
 
         Raises:
-            ValueError: the folder holds something else.
+            ValueError: The folder contains something else.
         """
-        # The user may have linked it to where there is room.
+        # The folder may be a link to another disk.
         folder = Path(folder).resolve()
         if self.is_written(folder):
             return False
         _refuse_foreign(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # A folder of mkdtemp's is private; data sets are to be read by all.
+        # mkdtemp creates private folders; datasets should be readable by all.
         place = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.scenes-'))
         place.chmod(0o755)
         try:
@@ -102,7 +102,7 @@ class SceneSet:
         return True
 
     def is_written(self, folder: str | os.PathLike) -> bool:
-        """Whether the folder holds these scenes, and all of their files."""
+        """Whether the folder contains these scenes, with all their files."""
         record = _record(Path(folder))
         return (
             record is not None
@@ -117,7 +117,7 @@ class SceneSet:
     def _render(
         self, place: Path, progress: Callable[[int, int], None]
     ) -> str:
-        """Writes everything; returns the SHA-256 of all pictures."""
+        """Write everything; return the SHA-256 of all images."""
         layouts = [LAYOUTS[name](place / name) for name in self.formats]
         digest = hashlib.sha256()
         done, total = 0, self.train + self.val

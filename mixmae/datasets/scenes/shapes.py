@@ -1,10 +1,10 @@
-"""Flat shapes as signed distances: the alphabet of the scene objects.
+"""Flat shapes as signed distances, the primitives of scene objects.
 
 ``x`` and ``y`` are float arrays of equal shape: coordinates in the object's
 own frame, x to the right, y down, in units of the object's radius. A distance
-is negative inside, positive outside, roughly 1 per unit of length near the
-border (exact where that is cheap), so that one division by the size of a
-pixel gives anti-aliased coverage at any resolution.
+is negative inside, positive outside, with a slope of about 1 near the boundary
+(exact where that is cheap), so that one division by the size of a pixel gives
+anti-aliased coverage at any resolution.
 """
 
 import numpy as np
@@ -12,17 +12,17 @@ from numpy import ndarray
 
 
 def coverage(distance: ndarray, pixel: float) -> ndarray:
-    """Share of each pixel inside a shape, 0 to 1; ``pixel`` is its width."""
+    """Return the covered fraction of pixels of width ``pixel``, 0 to 1."""
     return np.clip(0.5 - distance / pixel, 0.0, 1.0)
 
 
 def circle(x: ndarray, y: ndarray, radius: float) -> ndarray:
-    """Distance to a circle around the origin."""
+    """Return the distance to a circle around the origin."""
     return np.sqrt(x * x + y * y) - radius
 
 
 def ellipse(x: ndarray, y: ndarray, width: float, height: float) -> ndarray:
-    """Approximate distance to an ellipse with these half axes."""
+    """Return the approximate distance to an ellipse with these half axes."""
     scaled = np.sqrt((x / width) ** 2 + (y / height) ** 2)
     return (scaled - 1.0) * min(width, height)
 
@@ -30,7 +30,7 @@ def ellipse(x: ndarray, y: ndarray, width: float, height: float) -> ndarray:
 def box(
     x: ndarray, y: ndarray, width: float, height: float, corner: float = 0.0
 ) -> ndarray:
-    """Distance to a box with these half sides and rounded corners."""
+    """Return the distance to a box with half sides and rounded corners."""
     dx = np.abs(x) - (width - corner)
     dy = np.abs(y) - (height - corner)
     outside = np.sqrt(np.maximum(dx, 0.0) ** 2 + np.maximum(dy, 0.0) ** 2)
@@ -38,7 +38,7 @@ def box(
 
 
 def lens(x: ndarray, y: ndarray, half_width: float) -> ndarray:
-    """Distance to two arcs that meet at (-1, 0) and (1, 0)."""
+    """Return the distance to two arcs that meet at (-1, 0) and (1, 0)."""
     shift = (1.0 - half_width**2) / (2.0 * half_width)
     radius = shift + half_width
     upper = np.sqrt(x * x + (y - shift) ** 2)
@@ -49,9 +49,9 @@ def lens(x: ndarray, y: ndarray, half_width: float) -> ndarray:
 def rosette(
     x: ndarray, y: ndarray, lobes: int, inner: float, sharp: float
 ) -> ndarray:
-    """Approximate distance to a star or flower with rounded lobes.
+    """Return the approximate distance to a star or flower with round lobes.
 
-    The border swings between radius ``inner`` and 1; ``sharp`` 0 gives
+    The boundary oscillates between radius ``inner`` and 1; ``sharp`` 0 gives
     petals with notches between them, 1 gives pointed arms.
     """
     radius = np.sqrt(x * x + y * y) + 1e-6
@@ -59,7 +59,7 @@ def rosette(
     swing = np.abs(np.cos(half_turn))
     arms = swing if sharp == 0 else (1 - sharp) * swing + sharp * swing**3
     border = inner + (1.0 - inner) * arms
-    # A steep border would look thin: divide by the length of the gradient.
+    # A steep boundary would look thin: divide by the length of the gradient.
     slope = 0.5 * lobes * (1.0 - inner) * np.abs(np.sin(half_turn)) / radius
     return (radius - border) / np.sqrt(1.0 + slope * slope)
 
@@ -67,7 +67,7 @@ def rosette(
 def triangle(
     x: ndarray, y: ndarray, corners: tuple[tuple[float, float], ...]
 ) -> ndarray:
-    """Distance to a triangle, corners clockwise as seen on the screen."""
+    """Return the distance to a triangle, corners clockwise on the screen."""
     distance = np.full_like(x, -np.inf)
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1]):
         length = float(np.hypot(x1 - x0, y1 - y0))
@@ -77,7 +77,7 @@ def triangle(
 
 
 def union(first: ndarray, second: ndarray, blend: float = 0.0) -> ndarray:
-    """Distance to both shapes together; ``blend`` rounds where they meet."""
+    """Return the distance to a union; ``blend`` rounds the junction."""
     if blend == 0.0:
         return np.minimum(first, second)
     overlap = np.maximum(blend - np.abs(first - second), 0.0) / blend
