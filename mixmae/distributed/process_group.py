@@ -22,7 +22,8 @@ from torch import distributed
 
 T = TypeVar('T')
 DDP = 'MMDistributedDataParallel'
-# Where each launcher leaves rank, number of ranks, and rank on its machine.
+# Environment variables in which each launcher passes rank, world size and
+# local rank.
 RANK_VARIABLES = {
     'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
@@ -43,13 +44,13 @@ def _slurm_master() -> str:
 
 
 def first_rank(cfg: Config) -> bool:
-    """Whether this process is the first, as its launcher says."""
+    """Whether this process is rank 0 according to its launcher."""
     names = RANK_VARIABLES.get(cfg.get('launcher', 'none'), ())
     return all(os.environ.get(name, '0') == '0' for name in names[:1])
 
 
 def _time_limit(cfg: Config) -> timedelta | None:
-    """``env_cfg.dist_cfg.timeout``, seconds; None = PyTorch's own."""
+    """``env_cfg.dist_cfg.timeout`` in seconds; None = PyTorch's."""
     settings = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
     seconds = settings.get('timeout')
     if seconds is None:
@@ -68,14 +69,14 @@ def _time_limit(cfg: Config) -> timedelta | None:
 def prepare_process_group(cfg: Config) -> None:
     """Start the process group that ``cfg.launcher`` asks for.
 
-    With GPUs it is done as MMEngine's runner does, only earlier, so that the
-    main rank can decide for all before anything is built. Without one
-    MMEngine fails, for it selects a CUDA device before it initialises any
-    backend, and hands device ids to DistributedDataParallel. There the group
-    is initialised with gloo, and the model's wrapper is configured without
-    device ids.
+    On GPUs this does what MMEngine's runner does, but earlier, so that the
+    main rank can decide for all ranks before anything is built. On CPUs
+    MMEngine fails: it selects a CUDA device before it initialises any backend,
+    and passes device ids to DistributedDataParallel. There the group is
+    initialised with gloo, and the model wrapper is configured without device
+    ids.
 
-    ``FlexibleRunner`` initialises the group by itself on GPUs.
+    ``FlexibleRunner`` initialises the group itself on GPUs.
 
     Args:
         cfg: The config; on a CPU ``env_cfg.dist_cfg`` and
@@ -128,9 +129,9 @@ def prepare_process_group(cfg: Config) -> None:
 
 
 def end_process_group() -> None:
-    """End the process group, if there is one; by all ranks.
+    """Destroy the process group, if there is one; all ranks call it.
 
-    A process that ends with a group that it has hardly used aborts.
+    A process that exits with a group that it has hardly used aborts.
     """
     if distributed.is_initialized():
         distributed.barrier()
@@ -138,20 +139,20 @@ def end_process_group() -> None:
 
 
 def on_main_rank(work: Callable[[], T]) -> T:
-    """Do something on the main rank only; all ranks get the result.
+    """Call a function on the main rank only; all ranks get the result.
 
-    All ranks have to call it at the same time. What the main rank raises is
-    raised on all of them.
+    All ranks must call it at the same time. An exception on the main rank is
+    raised on all ranks.
 
     Args:
-        work: Returns something that can be pickled.
+        work: Function whose result can be pickled.
     """
     outcome: list[Any] = [None, None]
     failure: Exception | None = None
     if is_main_process():
         try:
             outcome[0] = work()
-        # The other ranks wait for the outcome, whatever it is.
+        # Any exception: the other ranks wait for the outcome.
         except Exception as error:
             failure = error
             outcome[1] = _portable(error)
@@ -166,7 +167,7 @@ def on_main_rank(work: Callable[[], T]) -> T:
 def _portable(error: Exception) -> Exception:
     try:
         return pickle.loads(pickle.dumps(error))
-    # Errors of libraries are not all made for it.
+    # Not every library exception can be pickled.
     except Exception:
         return RuntimeError(f'{type(error).__name__}: {error}')
 
@@ -175,12 +176,13 @@ PATIENCE = timedelta(days=1)
 
 
 class HostBarrier:
-    """All ranks, on the host, with a time limit that nothing reaches.
+    """A gloo barrier over all ranks, practically without a time limit.
 
-    The group that exchanges gradients must not wait long for anybody; this
-    one is for what takes the main rank as long as it takes. Ranks that wait
-    here are equally far, so the watchdog lets them be. A single process has
-    nobody to wait for.
+    The process group that exchanges gradients must not wait long. This
+    separate group is for work that only the main rank does and that may take
+    any time. Ranks that wait here have begun the same number of steps, so the
+    watchdog does not report them. With a single process all methods do
+    nothing.
     """
 
     def __init__(self) -> None:
@@ -188,7 +190,7 @@ class HostBarrier:
         self._group: Any = None
 
     def prepare(self) -> None:
-        """To be called by all ranks; the group is made once."""
+        """Create the group, once; all ranks must call it."""
         if get_world_size() < 2:
             self._world = self._group = None
         elif self._world is not distributed.group.WORLD:
@@ -198,10 +200,10 @@ class HostBarrier:
             )
 
     def wait(self) -> None:
-        """Until all ranks are here."""
+        """Block until all ranks have called it."""
         if self._group is not None:
             distributed.barrier(self._group)
 
 
-# Those of a process share it: each group has threads and connections.
+# One per process: each group has threads and connections.
 HOST_BARRIER = HostBarrier()

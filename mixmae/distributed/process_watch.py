@@ -1,4 +1,4 @@
-"""Thread that notices a lost launcher and dead loader workers."""
+"""Thread that detects a lost launcher and dead loader workers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ LAUNCHED = ('TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
 
 class ProcessWatch:
-    """Watches the parent and the children of a training process.
+    """Watch the parent and the children of a training process.
 
-    A launcher that is killed leaves its ranks behind: they get SIGTERM, as
-    from a launcher that ends, save and exit. PyTorch raises the death of a
-    loader worker in the main thread from a signal handler; where that happens
-    in code that catches exceptions (``logging``) nothing is raised, and the
-    run would wait for the batch until the loader's timeout.
+    A launcher that is killed leaves its ranks running: they then get SIGTERM,
+    as from a launcher that ends, save and exit. PyTorch reports the death of a
+    loader worker by raising from a signal handler in the main thread. If that
+    happens in code that catches exceptions (``logging``), the error is lost
+    and the run would wait for the batch until the loader's timeout.
 
     Args:
-        end: Called once with the exit signals or statuses of dead workers by
-            process number, if the process still runs ``grace`` seconds after
-            one of them has died. It should end the process.
+        end: Called once with the exit statuses of dead workers by process id
+            (minus the signal number if a signal killed one), if the process
+            still runs ``grace`` seconds after one of them died. It should end
+            the process.
         grace: Seconds.
-        poll: Seconds between two looks.
+        poll: Seconds between two checks.
     """
 
     def __init__(
@@ -72,17 +73,17 @@ class ProcessWatch:
 
 
 def dead_children() -> dict[int, int]:
-    """Children that ended abnormally and have not been waited for.
+    """Return the children that died and have not been waited for.
 
     Returns:
-        Exit status by process number; minus the signal if one killed it.
-        Their parent can still wait for them.
+        Exit status by process id; minus the signal number if a signal killed
+        it. The parent can still wait for them.
     """
     found: dict[int, int] = {}
     # Not on macOS before Python 3.13.
     if not hasattr(os, 'waitid'):
         return found
-    # active_children() would wait for them, and hide them from PyTorch.
+    # active_children() would reap them and hide them from PyTorch.
     children = multiprocessing.process._children  # type: ignore[attr-defined]
     for child in list(children):
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT

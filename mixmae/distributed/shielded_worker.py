@@ -1,4 +1,4 @@
-"""Loader workers that outlive a signal which was meant for the training."""
+"""Loader workers that survive a signal meant for the training."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class SparedWorker:
-    """A ``worker_init_fn`` that lets one signal from outside pass.
+    """A ``worker_init_fn`` that ignores the first outside signal.
 
-    Whoever signals all processes of a run (a terminal, Slurm) means the
-    training, which needs its batches until it has saved. PyTorch would end
-    the worker. A second signal ends it, and so does any from its parent, as
-    soon as Python code may run in it. One that hangs in a library which never
-    lets it must be killed, see ``failure_report.end_workers``.
+    A terminal or Slurm signals all processes of a run, but the signal is meant
+    for the training, which needs batches until it has saved. PyTorch's default
+    would end the worker. A second signal ends it, and so does any signal from
+    its parent, as soon as Python code can run in the worker. A worker that
+    hangs in a library call must be killed, see ``failure_report.end_workers``.
 
     Args:
-        init: what is called in each worker first, or None.
+        init: Function that is called in each worker first, or None.
     """
 
     def __init__(self, init: Callable[[int], Any] | None = None) -> None:
         self.init = init
 
     def __call__(self, worker_id: int) -> None:
-        """Starts to listen, in the worker."""
+        """Start the signal thread, in the worker."""
         if self.init is not None:
             self.init(worker_id)
-        # On Windows signals reach one process only.
+        # On Windows a signal reaches one process only.
         if not hasattr(signal, 'pthread_sigmask'):
             return
-        # Blocked everywhere, so that the thread takes them, and learns who
-        # sent them, whatever the others do.
+        # Blocked in all threads, so that only this thread receives them,
+        # together with the sender.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         threading.Thread(
             target=_listen, args=(os.getppid(),), daemon=True
@@ -45,7 +45,7 @@ class SparedWorker:
 
 
 def spare_workers(loader: Any) -> None:
-    """Lets the workers of a data loader, if it is one, be spared."""
+    """Shield the workers of a data loader; ignore other objects."""
     if isinstance(loader, DataLoader) and not isinstance(
         loader.worker_init_fn, SparedWorker
     ):

@@ -1,4 +1,4 @@
-"""Who keeps the others waiting when several ranks train together."""
+"""Detection of the rank that blocks the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-# How many calls of the main thread are shown of a rank that hangs.
+# Stack frames of the main thread that the report of a hung rank shows.
 FRAMES = 12
 # Innermost files of a thread that waits for other ranks; gradients are
 # exchanged within the backward pass.
@@ -20,14 +20,14 @@ WAITING = ('torch/distributed/', 'torch/autograd/graph.py')
 
 
 class Progress(NamedTuple):
-    """How far a rank is.
+    """Progress of a rank.
 
     Attributes:
-        begun: number of steps that it has begun; the same steps on every rank.
-        step: what it does now, in words.
-        timed: whether that may never take long.
-        beat: grows as long as the process lives.
-        waits: whether it stands where it may be waiting for others.
+        begun: Number of steps begun; all ranks do the same steps.
+        step: Name of the current step, for messages.
+        timed: Whether the step has a time limit even if all ranks are in it.
+        beat: Heartbeat; grows as long as the process lives.
+        waits: Whether the main thread is where it may wait for other ranks.
     """
 
     begun: int
@@ -41,21 +41,22 @@ START = Progress(0, 'the start', False, 0)
 
 
 class Watchdog:
-    """A thread that tells the others of its rank, and watches them.
+    """Thread that publishes the progress of its rank and watches the others.
 
-    If a rank has begun no step for ``timeout`` seconds, the one that is
-    behind the others speaks first, with its stack; those who wait for it
-    ``grace`` seconds later, for it may not be able to. Ranks that are equally
-    far are let be, however long it takes (a probe, a validation), except in
-    steps that may never take long.
+    If a rank has begun no step for ``timeout`` seconds, the rank that is
+    behind the others reports first, with its stack. The waiting ranks report
+    ``grace`` seconds later, because the hung rank may be unable to. Ranks that
+    have begun the same number of steps are not reported, however long the step
+    takes (a probe, a validation), unless the step is ``timed``.
 
     Args:
-        store: that all ranks share, of PyTorch's stores.
-        rank, world_size: this process, and how many there are.
-        timeout: seconds.
-        bark: called once, with the line to print; it should end the process.
-        grace: seconds.
-        poll: seconds between two looks.
+        store: A ``torch.distributed`` store that all ranks share.
+        rank: Rank of this process.
+        world_size: Number of ranks.
+        timeout: Seconds.
+        bark: Called once, with the line to print; it should end the process.
+        grace: Seconds.
+        poll: Seconds between two checks.
     """
 
     def __init__(
@@ -84,24 +85,24 @@ class Watchdog:
         self._watched = threading.get_ident()
 
     def mark(self, step: str, timed: bool = False) -> None:
-        """Notes that the calling thread begins a step."""
+        """Record that the calling thread begins a step."""
         self._since = time.monotonic()
         self._mine = Progress(self._mine.begun + 1, step, timed, 0)
 
     def start(self) -> None:
-        """Begins to watch the thread that calls this."""
+        """Start to watch the calling thread."""
         self._watched = threading.get_ident()
         self._since = time.monotonic()
         self._thread = threading.Thread(
             target=self._run, name='watchdog', daemon=True
         )
         self._thread.start()
-        # However the process ends: a thread that comes back from the store
-        # into an interpreter that is being taken down would abort it.
+        # At every exit: a thread that returns from the store while the
+        # interpreter shuts down would abort the process.
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Ends the thread; the others no longer wait for signs of life."""
+        """End the thread; other ranks no longer expect a heartbeat."""
         atexit.unregister(self.stop)
         self._stop.set()
         if self._thread is not None:
@@ -113,7 +114,7 @@ class Watchdog:
             beat += 1
             try:
                 found = self.verdict(self._ask(beat), time.monotonic())
-            # The store was the first rank's, which is gone.
+            # The store was on the first rank, which has ended.
             except Exception as error:
                 found = self._without_store(error)
             if found and not self._stop.is_set():
@@ -122,13 +123,13 @@ class Watchdog:
         self._try_to_publish(-1)
 
     def _ask(self, beat: int) -> Mapping[int, Progress]:
-        """Tells the others of this rank; what they have told of theirs.
+        """Publish the progress of this rank; return that of the others.
 
-        A store whose machine is gone gives no answer at all, not even an
-        error, so it is asked by a thread that may be left waiting.
+        A store whose machine is down does not answer, not even with an error.
+        A separate thread asks it, which may block forever.
 
         Raises:
-            Exception: the store's own, or ``TimeoutError``.
+            Exception: The store's own, or ``TimeoutError``.
         """
         if self._answer is None:
             self._answer = queue.SimpleQueue()
@@ -151,7 +152,7 @@ class Watchdog:
         try:
             self._publish(beat)
             answer.put(self._others())
-        # Whatever it is, the other thread deals with it.
+        # Any exception: the other thread handles it.
         except Exception as error:
             answer.put(error)
 
@@ -162,7 +163,7 @@ class Watchdog:
     def _try_to_publish(self, beat: int) -> None:
         try:
             self._publish(beat)
-        # Nobody is left to be told.
+        # The store is gone; no rank could read the progress.
         except Exception:
             return
 
@@ -178,11 +179,11 @@ class Watchdog:
         return found
 
     def verdict(self, others: Mapping[int, Progress], now: float) -> str:
-        """What is wrong, '' if nothing is.
+        """Return the error message; '' if there is no error.
 
         Args:
-            others: how far they are.
-            now: by ``time.monotonic``.
+            others: Progress of the other ranks.
+            now: Value of ``time.monotonic``.
         """
         silent = self._silent(others, now)
         idle = now - self._since
@@ -194,7 +195,8 @@ class Watchdog:
         most = max(progress.begun for progress in everyone.values())
         missing = [r for r, p in everyone.items() if p.begun == least < most]
         if not missing and mine.timed:
-            # As far as each other: it is one that does not wait for others.
+            # All ranks are in the same step: report those that do not wait for
+            # others.
             missing = [r for r, p in everyone.items() if not p.waits]
             missing = missing or list(everyone)
         missing = silent or missing
@@ -221,7 +223,7 @@ class Watchdog:
         )
 
     def _silent(self, others: Mapping[int, Progress], now: float) -> list[int]:
-        """Ranks whose thread has published nothing for a while."""
+        """Ranks that have published no heartbeat for some time."""
         found = []
         for rank, progress in others.items():
             beat, since = self._seen.get(rank, (None, now))
@@ -232,7 +234,7 @@ class Watchdog:
         return found
 
     def _waits(self) -> bool:
-        """Whether the watched thread stands where ranks wait for others."""
+        """Whether the watched thread is where ranks wait for each other."""
         frame = sys._current_frames().get(self._watched)
         file = frame.f_code.co_filename if frame is not None else ''
         return any(place in file for place in WAITING)

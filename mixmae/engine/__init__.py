@@ -1,1 +1,1 @@
-"""What trains a model: hooks, optimizers, launching, pictures."""
+"""Runner parts: hooks, loops, optimizers, FSDP and run manifests."""

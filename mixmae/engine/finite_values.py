@@ -1,4 +1,4 @@
-"""Whether numbers are finite, and what is not."""
+"""Checks for NaN and infinity."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mixmae.engine.fsdp.local_parameters import is_shard, norms_of_shards
 
 
 class NonFiniteError(ValueError):
-    """A training has met NaN or infinity, and must not go on."""
+    """A training has met NaN or infinity and must stop."""
 
 
 def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
-    """Norms of tensors in one pass, where they are; nothing is waited for.
+    """Norms of tensors in one pass on their device, without a sync.
 
     Args:
-        tensors: Of any shapes and floating dtypes, on one device. If they
-            are split among the ranks, all of them are, and all ranks ask.
-        order: 2, or ``math.inf`` for the largest absolute value, which takes
-            a CPU ten times as long.
+        tensors: Of any shapes and floating dtypes, on one device. If one is
+            split over the ranks (FSDP), all must be, and all ranks must call.
+        order: 2, or ``math.inf`` for the largest absolute value, which is ten
+            times as slow on a CPU.
 
     Returns:
-        Float32, (number of tensors,). A tensor that holds NaN or infinity,
-        or whose squares overflow (order 2), has a norm that is not finite.
+        Float32, (number of tensors,). A tensor that holds NaN or infinity, or
+        whose squares overflow (order 2), has a norm that is not finite.
     """
     if not tensors:
         return torch.zeros(0)
@@ -38,12 +38,12 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
 
 
 def largest(tensors: list[Tensor]) -> Tensor:
-    """The largest absolute value of each tensor; see ``norms``."""
+    """Largest absolute value of each tensor; see ``norms``."""
     return norms(tensors, math.inf)
 
 
 def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:
-    """Which tensors hold a value that is not finite; waits for the device."""
+    """Names of tensors that hold NaN or infinity; syncs the device."""
     devices: dict[torch.device, list[str]] = {}
     for name, tensor in named.items():
         if tensor.is_floating_point():
@@ -57,7 +57,7 @@ def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:
             )
             if not math.isfinite(norm)
         }
-        # Squares may have overflowed.
+        # The squares may have overflowed.
         return [
             name
             for name, tensor in named.items()
@@ -66,18 +66,18 @@ def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:
 
 
 def running_statistics(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Names and buffers of what normalisations have seen so far."""
+    """Yield names and buffers of the running statistics of norm layers."""
     for name, module in model.named_modules():
         if isinstance(module, _NormBase) and module.track_running_stats:
             yield from module.named_buffers(name, recurse=False)
 
 
 def learnt(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and running statistics; constants may be infinite."""
+    """Return parameters and running statistics; no constant buffers."""
     return dict([*model.named_parameters(), *running_statistics(model)])
 
 
 def some(names: Iterable[str]) -> str:
-    """The first three names, for a message."""
+    """Join the first three names, for a message."""
     listed = list(names)
     return ', '.join(listed[:3]) + ', ...' * (len(listed) > 3)

@@ -1,4 +1,4 @@
-"""Random numbers drawn aside leave the training's stream untouched."""
+"""Context that restores the random generators."""
 
 import random
 from collections.abc import Iterator
@@ -10,10 +10,9 @@ import torch
 
 @contextmanager
 def kept_random_state() -> Iterator[None]:
-    """Restore Python's, NumPy's and PyTorch's generators on leaving.
+    """Restore the generators of Python, NumPy and PyTorch on exit.
 
-    The generators of all CUDA devices are restored as well, where CUDA is in
-    use.
+    The generators of all CUDA devices are restored too if CUDA is in use.
     """
     python_state = random.getstate()
     numpy_state = np.random.get_state()

@@ -1,4 +1,4 @@
-"""The lines of a training's log."""
+"""Log processor that reports throughput."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mixmae.registry import LOG_PROCESSORS
 
 @LOG_PROCESSORS.register_module()
 class ThroughputLogProcessor(LogProcessor):
-    """MMEngine's, with the figures of a ``ThroughputHook``.
+    """MMEngine's ``LogProcessor`` with the figures of ``ThroughputHook``.
 
-    ``img_per_s``, ``data_wait`` and ``matmul_mfu``, explained there, are
-    added to lines and to the JSON of training, as are ``memory``, in MiB,
-    where there is no GPU (the most that this process has held, its loader's
-    workers left out), and ``eta``, in seconds, which takes the place of
-    MMEngine's: that one counts neither validation nor a slow start.
+    ``img_per_s``, ``data_wait`` and ``matmul_mfu`` (see there) are added to
+    the log lines and to the JSON of training. So are ``memory`` without a GPU
+    (peak memory of this process in MiB, loader workers excluded) and ``eta``
+    in seconds. It replaces MMEngine's ``eta``, which ignores validation and a
+    slow start.
 
     Args are those of MMEngine's ``LogProcessor``.
     """
@@ -28,7 +28,7 @@ class ThroughputLogProcessor(LogProcessor):
     def get_log_after_iter(
         self, runner: Runner, batch_idx: int, mode: str
     ) -> tuple[dict, str]:
-        """Figures and line of an iteration."""
+        """Return the values and the log line of an iteration."""
         hook = next(
             (one for one in runner.hooks if isinstance(one, ThroughputHook)),
             None,
@@ -53,7 +53,7 @@ class ThroughputLogProcessor(LogProcessor):
 
 
 def _three_digits(value: float) -> str:
-    """No more, and none that is not one of the number's."""
+    """Format three significant digits, but keep all integer digits."""
     return f'{value:.0f}' if value >= 100 else f'{value:.3g}'
 
 

@@ -1,6 +1,6 @@
-"""Loading checkpoints without running code that they might carry.
+"""Loading of checkpoints without running code that they contain.
 
-What parses a checkpoint is imported when one is loaded.
+Parsers are imported when a checkpoint is loaded.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ from mixmae.fileio.hidden_address import whole_address
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
-    """``safe_load``, as MMEngine calls a loader; always onto the CPU.
+    """``safe_load`` as an MMEngine loader; always loads onto the CPU.
 
-    Whoever loads the state copies it to where the parameters are.
+    The caller copies the state to the device of the parameters.
 
     Raises:
-        ValueError: as ``safe_load``; the state dict is none.
+        ValueError: As ``safe_load``, or the state dict is not valid.
     """
     from mixmae.checkpoints.io.safe_load import safe_load
 
@@ -33,14 +33,14 @@ def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
 
 
 def load_from_store(path: str, map_location: Any = None) -> dict:
-    """As ``load_from_file_or_url``, of ``s3://`` or ``petrel://``."""
+    """``load_from_file_or_url`` for ``s3://`` and ``petrel://``."""
     from mixmae.checkpoints.io.safe_load import safe_load_bytes
 
     address = whole_address(path)
     shown = public_address(address)
     try:
         data = get(address, backend_args=dict(backend='petrel'))
-    # Without the client's package, without rights, without such a file.
+    # The client package, the permission or the file may be missing.
     except Exception as error:
         reason = without_secrets(str(error), address)
         raise ValueError(
@@ -51,7 +51,7 @@ def load_from_store(path: str, map_location: Any = None) -> dict:
 
 
 def load_named(path: str, map_location: Any = None) -> dict:
-    """Weights that MMEngine knows by name, e.g. ``torchvision://resnet50``."""
+    """Load weights that MMEngine names, as ``torchvision://resnet50``."""
     scheme, _, name = path.partition('://')
     names = _named(scheme)
     name = _renamed(scheme, name)
@@ -74,7 +74,7 @@ def load_named(path: str, map_location: Any = None) -> dict:
 
 
 def refuse(path: str, map_location: Any = None) -> dict:
-    """Instead of a loader that unpickles whatever it is given."""
+    """Raise in place of a loader that unpickles any file."""
     raise ValueError(
         f'{public_address(path)} is of a scheme that cannot be loaded '
         f'safely; fetch the file by other means and give its path'
@@ -108,11 +108,11 @@ def _renamed(scheme: str, name: str) -> str:
 
 
 def _harmless(content: dict, path: str) -> dict:
-    """Without what MMEngine would execute, nor what it would stumble over.
+    """Remove what MMEngine would execute or could not process.
 
-    To learn the number of GPUs of runs of years ago, MMEngine's ``resume``
-    runs a text that it finds as ``meta['config']``. Paths in the state of its
-    message hub name files that it would remove.
+    To find the number of GPUs of old runs, MMEngine's ``resume`` executes the
+    text in ``meta['config']``. Paths in the state of its message hub name
+    files that it would remove.
     """
     from mixmae.checkpoints.io.resumed_state import checked_hub
     from mixmae.checkpoints.io.state_dict import (
@@ -135,18 +135,18 @@ def _harmless(content: dict, path: str) -> dict:
     if 'state_dict' in content:
         check_state_dict(content['state_dict'], path)
     else:
-        # A state dict alone, or something that holds none.
+        # A bare state dict, or content without one.
         check_names(content, path)
     return content
 
 
 def load_only_safely() -> None:
-    """Let MMEngine's ``load_from``, ``resume`` and ``init_cfg`` load safely.
+    """Make MMEngine's ``load_from``, ``resume`` and ``init_cfg`` load safely.
 
-    On its own MMEngine falls back to unpickling anything, with a warning,
-    when a safe load fails, and never loads URLs safely. Every scheme it knows
-    is replaced; those that cannot be loaded safely are refused. This holds
-    for the whole process, so programs call it, not the library.
+    If a safe load fails, MMEngine by default unpickles any content, with a
+    warning, and it never loads URLs safely. This function replaces every
+    scheme that it knows; schemes that cannot be loaded safely are refused. The
+    change holds for the whole process, so programs call it, not the library.
     """
     for scheme in {*CheckpointLoader._schemes, *LOADERS}:
         CheckpointLoader.register_scheme(

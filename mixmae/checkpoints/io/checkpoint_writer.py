@@ -1,4 +1,4 @@
-"""Writes checkpoints behind the training's back, one after the other."""
+"""Background thread that writes checkpoints in order."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ BACKEND = 'durable'
 
 
 class CheckpointWriter:
-    """A queue of file operations, done in order by one thread.
+    """Queue of file operations that one thread runs in order.
 
-    An operation that fails is not forgotten: it is raised by the next
-    ``check``, ``put`` or ``finish``, and nothing after it is done, so that no
-    old checkpoint is removed in favour of one that was never written.
+    The error of a failed operation is raised by the next ``check``, ``put`` or
+    ``finish``, and no later operation runs, so that no old checkpoint is
+    removed in favour of one that was never written.
     """
 
     def __init__(self) -> None:
         self._begin()
-        # A forked process has the queue, but not the thread that empties it.
+        # A forked process has the queue but not the thread that empties it.
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(after_in_child=self._begin)
 
@@ -44,9 +44,9 @@ class CheckpointWriter:
         self._error: CheckpointWriteError | None = None
 
     def forget(self) -> None:
-        """Forgets what went wrong in a training before this one.
+        """Clear the error of an earlier training.
 
-        It was raised there; where nothing was written, nothing was removed.
+        It was raised there; no file was removed after the failed write.
         """
         for one in self._pending:
             one.result()
@@ -54,20 +54,20 @@ class CheckpointWriter:
         self._error = None
 
     def put(self, operation: Callable[[], None]) -> None:
-        """Queues an operation."""
+        """Queue an operation."""
         self.check()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, 'checkpoint-writer')
         self._pending.append(self._thread.submit(self._run, operation))
 
     def check(self) -> None:
-        """Raises what went wrong in the thread, if something did."""
+        """Raise the error of the thread, if there is one."""
         self._pending = [one for one in self._pending if not one.done()]
         if self._error is not None:
             raise self._error
 
     def finish(self) -> None:
-        """Waits for all operations, then checks."""
+        """Wait for all operations, then check."""
         for one in self._pending:
             one.result()
         self.check()
@@ -77,7 +77,7 @@ class CheckpointWriter:
             return
         try:
             operation()
-        # Whatever it is: a thread has nobody else to tell.
+        # Any exception: a thread can only store it for the next check.
         except Exception as error:
             name = getattr(error, 'filename', None) or 'a checkpoint'
             why = getattr(error, 'strerror', None) or repr(error)
@@ -92,26 +92,26 @@ class CheckpointWriter:
             )
 
 
-# MMEngine builds its backends by itself and wherever it needs one, so those
-# of a process share the writer.
+# One per process: MMEngine builds its backends itself, several times, and they
+# share the writer.
 WRITER = CheckpointWriter()
 
 
 class DurableBackend(LocalBackend):
-    """MMEngine's local files, written durably by ``WRITER``.
+    """MMEngine's local files with atomic, checksummed writes by ``WRITER``.
 
-    ``CheckpointHook(backend_args=dict(backend='durable'))`` uses it; so does
-    ``DurableCheckpointHook`` by default.
+    Use it with ``CheckpointHook(backend_args=dict(backend='durable'))``;
+    ``DurableCheckpointHook`` uses it by default.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Queues a file to be written; see ``checksummed_write``."""
+        """Queue the write of a file; see ``checksummed_write``."""
         # At most one checkpoint waits in memory.
         WRITER.finish()
         WRITER.put(lambda: checksummed_write(filepath, obj))
 
     def remove(self, filepath: str | os.PathLike) -> None:
-        """Queues a file and its sidecar to be removed."""
+        """Queue the removal of a file and its sidecar."""
         WRITER.put(lambda: remove(filepath))
 
 

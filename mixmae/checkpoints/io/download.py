@@ -1,4 +1,4 @@
-"""Checkpoints from the net, kept on the disk and checked by their hash."""
+"""Download of checkpoints into a cache, checked by their hash."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.checksummed_write import digest_of
 from mixmae.fileio.hidden_address import whole_address
 
-# Seconds without a byte.
+# Seconds without receiving a byte.
 TIMEOUT = 60
 # model-0123abcd.pth, as PyTorch and OpenMMLab name what they publish.
 _IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.(?:pth|pt|safetensors)$')
@@ -31,17 +31,17 @@ _IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})')
 
 
 def noted_hash(url: str) -> str:
-    """How the SHA-256 of a file begins, as its address notes it.
+    """Return the first digits of the SHA-256 that a URL states.
 
     Args:
-        url: with ``#sha256=<64 hex digits>``, or a file name that ends in
+        url: With ``#sha256=<64 hex digits>``, or with a file name that ends in
             ``-<8 or more hex digits>.pth``.
 
     Returns:
-        The digits, '' if it notes none.
+        The digits, '' if the URL states none.
 
     Raises:
-        ValueError: a fragment that is no such hash.
+        ValueError: The fragment is not such a hash.
     """
     address, fragment = urldefrag(url)
     if fragment:
@@ -57,23 +57,24 @@ def noted_hash(url: str) -> str:
 
 
 def download(url: str) -> Path:
-    """Fetches a file into PyTorch's cache, once per machine.
+    """Download a file into PyTorch's cache, once per machine.
 
-    Of several ranks all call this; those of a machine wait for its first. A
-    file of the cache that is not what the address says is fetched anew.
+    All ranks call this; the ranks of a machine wait for its first one. A
+    cached file that does not match the hash in the URL is downloaded again.
 
     Returns:
-        Where it lies.
+        Path of the file.
 
     Raises:
-        ValueError: on any machine the address cannot be reached, or the file
-            is another than its address says, or ends early. All ranks raise.
+        ValueError: On any machine, the URL cannot be reached, or the file does
+            not match its hash or is truncated. All ranks raise.
     """
     url = whole_address(url)
     wanted = noted_hash(url)
     address = urldefrag(url)[0]
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    # Many runs call their files alike: the address belongs to the name.
+    # File names are not unique, so the cache name includes a digest of the
+    # URL.
     digest = hashlib.sha256(address.encode()).hexdigest()[:8]
     name = Path(urlparse(address).path).name or 'checkpoint'
     path = folder / f'{digest}-{name}'
@@ -81,8 +82,8 @@ def download(url: str) -> Path:
     if _local_rank() == 0:
         try:
             _provide(path, address, wanted)
-        # No such host, no answer, one that makes no sense, no room here:
-        # whatever it is, the other ranks must not be left waiting.
+        # Any exception (unknown host, timeout, invalid response, full disk):
+        # the other ranks must not wait forever.
         except Exception as error:
             failure = str(error) or type(error).__name__
             failure = without_secrets(failure, address)
@@ -98,9 +99,9 @@ def download(url: str) -> Path:
 
 
 def _local_rank() -> int:
-    """The rank among those of this machine, as the launcher says.
+    """Return the rank on this machine, as the launcher sets it.
 
-    MMEngine's own is that of a group which nothing creates.
+    MMEngine's local rank needs a process group that nothing creates.
     """
     names = ('OMPI_COMM_WORLD_LOCAL_RANK', 'LOCAL_RANK')
     found = [os.environ[name] for name in names if name in os.environ]
@@ -108,10 +109,10 @@ def _local_rank() -> int:
 
 
 def _provide(path: Path, address: str, wanted: str) -> None:
-    """Sees to it that the right file is there.
+    """Make sure that the right file exists.
 
     Raises:
-        OSError, HTTPException, ValueError: it cannot be.
+        OSError, HTTPException, ValueError: It cannot be obtained.
     """
     if path.is_file() and digest_of(path).startswith(wanted):
         return
@@ -126,12 +127,12 @@ def _provide(path: Path, address: str, wanted: str) -> None:
 
 
 def _fetch(address: str, path: Path) -> None:
-    """Writes what an address gives; torch.hub would not miss a lost end."""
+    """Download to a file; unlike torch.hub, detect a truncated response."""
     print_log(f'fetching {public_address(address)}', 'current')
     address, authorization = without_user(address)
     request = Request(address, headers={'User-Agent': 'mixmae'})
     if authorization is not None:
-        # A server that the address leads on to must not learn it.
+        # Not sent to the server that a redirect leads to.
         request.add_unredirected_header('Authorization', authorization)
     with (
         urlopen(request, timeout=TIMEOUT) as answer,

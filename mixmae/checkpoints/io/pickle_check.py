@@ -1,10 +1,10 @@
-"""Opcodes of a checkpoint's pickles, checked before PyTorch executes them.
+"""Check of the opcodes of a checkpoint's pickles before PyTorch runs them.
 
 ``torch.load(weights_only=True)`` executes a pickle while it reads it, and its
-own list of names is wider than checkpoints need: sparse and nested tensors,
-for instance, are built of indices that nobody checks. Here the opcodes are
-read once without any effect, so that a pickle that names something else is
-refused before its first opcode is executed.
+own list of allowed names is wider than checkpoints need: sparse and nested
+tensors, for instance, are built from indices that nothing checks. This module
+reads the opcodes once without side effects, so that a pickle with any other
+name is refused before its first opcode is executed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 
 ZIP_START = b'PK\x03\x04'
 PICKLE_START = b'\x80'
-# Of a file that is no zip: magic number, version, byte order, content, keys.
+# Pickles of a file that is not a zip: magic number, version, byte order,
+# content, keys.
 LEGACY_PICKLES = 5
-# Tuples in tuples: Python's hash of a tuple recurses without any bound.
+# Limit of nested tuples: the hash of a tuple recurses without bound.
 MAX_NESTING = 1000
 OPCODES = frozenset({
     'PROTO', 'STOP', 'GLOBAL', 'REDUCE', 'BUILD', 'NEWOBJ', 'BINPERSID',
@@ -38,11 +39,11 @@ OPCODES = frozenset({
     'TUPLE3', 'APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BINGET',
     'LONG_BINGET', 'BINPUT', 'LONG_BINPUT',
 })  # fmt: skip
-# Of a storage: the last item of its id, which is None in the legacy format.
+# Last item of a storage id; it is None in the legacy format.
 SIZES = ('NONE', 'BININT', 'BININT1', 'BININT2', 'LONG1')
-# They change what they find on the stack.
+# Opcodes that modify an object on the stack.
 CHANGING = ('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BUILD')
-# Quantized and packed types hold no numbers that could be copied.
+# Quantized and packed dtypes hold no numbers that can be copied.
 ODD_DTYPE = re.compile(r'torch\.(?:q|bits|u?int[1-7]$|float4)')
 TORCH_NAMES = frozenset({
     '_codecs.encode', 'builtins.bytearray', 'builtins.complex',
@@ -63,12 +64,12 @@ NAMES = TORCH_NAMES | REPLACEMENTS.keys()
 
 
 class _Item:
-    """What an opcode puts on the stack.
+    """Value that an opcode puts on the stack.
 
     Attributes:
-        opcode: its name.
-        nesting: values in each other, at most.
-        last: of a tuple, the opcode of its last item.
+        opcode: Name of the opcode.
+        nesting: Maximum nesting depth of the value.
+        last: For a tuple, the opcode of its last item.
     """
 
     __slots__ = ('last', 'nesting', 'opcode')
@@ -80,15 +81,16 @@ class _Item:
 
 
 def check_pickles(file: BinaryIO) -> None:
-    """Checks all pickles that ``torch.load`` would execute.
+    """Check all pickles that ``torch.load`` would execute.
 
     Args:
-        file: at its beginning; is left anywhere.
+        file: At its beginning; its position afterwards is undefined.
 
     Raises:
-        NotAllowed: one names what no weights need, or it is no checkpoint.
-        Malformed: one does what no ``torch.save`` writes.
-        Exception: of any type, from a file that is damaged.
+        NotAllowed: A pickle uses a name that weights do not need, or the file
+            is not a checkpoint.
+        Malformed: A pickle does what ``torch.save`` never writes.
+        Exception: Of any type, for a damaged file.
     """
     start = file.read(len(ZIP_START))
     file.seek(0)
@@ -98,7 +100,7 @@ def check_pickles(file: BinaryIO) -> None:
             raise NotAllowed('is a TorchScript program')
         _check_pickle(io.BytesIO(reader.get_record('data.pkl')))
         return
-    # PyTorch looks for this, too; some releases run the code in it.
+    # PyTorch checks for this too; some releases run the code in it.
     if tarfile.is_tarfile(file):
         raise NotAllowed('is a tar file')
     file.seek(0)
@@ -109,7 +111,7 @@ def check_pickles(file: BinaryIO) -> None:
 
 
 def _check_pickle(file: Any) -> None:
-    """Does to sizes what the pickle would do to objects."""
+    """Simulate the pickle on the sizes of objects."""
     stack: list[_Item] = []
     marks: list[int] = []
     memo: dict[int, _Item] = {}
@@ -129,20 +131,20 @@ def _check_pickle(file: Any) -> None:
         else:
             items = _taken(opcode, stack, marks)
             if name in CHANGING:
-                # It grows, also where it is part of other values.
+                # The object grows, also where other values contain it.
                 items[0].nesting = max(items[0].nesting, _nesting(items[1:]))
                 stack.append(items[0])
             elif opcode.stack_after:
                 stack.append(_Item(name, items))
             if name == 'BINPERSID' and items[0].last not in SIZES:
-                # A view into a storage outlives it if that is resized.
+                # A view outlives its storage if that is resized.
                 raise Malformed('a view of a part of a storage')
             if stack and stack[-1].nesting > MAX_NESTING:
                 raise Malformed(f'more than {MAX_NESTING} nested values')
 
 
 def _taken(opcode: Any, stack: list[_Item], marks: list[int]) -> list[_Item]:
-    """Removes from the stack what an opcode takes."""
+    """Remove the arguments of an opcode from the stack."""
     before = opcode.stack_before
     start = len(stack) - len(before)
     lowest = marks[-1] if marks else 0
@@ -162,7 +164,7 @@ def _nesting(items: list[_Item]) -> int:
 
 def _check_name(argument: str) -> None:
     module, _, name = argument.partition(' ')
-    # Files of Python 2, and of protocol 2, use the names of Python 2.
+    # Files of Python 2, and of protocol 2, use Python 2 names.
     if (module, name) in NAME_MAPPING:
         module, name = NAME_MAPPING[module, name]
     else:
@@ -176,13 +178,13 @@ def _check_name(argument: str) -> None:
 
 
 def _exists(module: str, name: str) -> bool:
-    """Whether a module has the name, as far as can be told without import."""
+    """Whether a module has the name, as far as known without import."""
     if module in sys.modules:
         return name.split('.')[0] in vars(sys.modules[module])
     top, *rest = module.split('.')
     try:
         spec = find_spec(top)
-    # No name of a module at all.
+    # Not a valid module name.
     except (ImportError, ValueError):
         return False
     if spec is None or not rest:

@@ -1,4 +1,4 @@
-"""Content of a checkpoint: tensors, numbers, text, and containers of them."""
+"""Conversion of loaded content to tensors, numbers, text and containers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mixmae.checkpoints.io.saved_values import (
     SavedValue,
 )
 
-# Containers in containers; those of configs are about ten deep.
+# Limit of nested containers; configs are about ten deep.
 MAX_DEPTH = 100
 KEYS = (type(None), bool, int, float, complex, str, bytes)
 SCALARS = (*KEYS, bytearray, slice, torch.Size, torch.dtype, torch.device)
@@ -25,17 +25,17 @@ DICTS = (dict, OrderedDict, Counter)
 
 
 def plain_values(content: Any) -> Any:
-    """The content with real objects in place of what a pickle has noted.
+    """Replace saved values in loaded content by real objects.
 
-    Dicts and lists are changed in place; sharing is kept.
+    Dicts and lists are changed in place; shared objects stay shared.
 
     Args:
-        content: what was read from a file.
+        content: Content read from a file.
 
     Raises:
-        NotAllowed: an object of any other type is in it, such as a function.
-        Malformed: a container is in itself, or nested more than
-            ``MAX_DEPTH`` deep; a tensor without data; a dict with attributes.
+        NotAllowed: It contains an object of another type, such as a function.
+        Malformed: A container contains itself or is nested more than
+            ``MAX_DEPTH`` deep; a tensor has no data; a dict has attributes.
     """
     return _Conversion().of(content, 0)[0]
 
@@ -44,9 +44,9 @@ class _Conversion:
     """One pass over the content.
 
     Attributes:
-        done: id -> new value, its height (of a container one more than that
-            of what is in it), and the old value, which keeps the id taken.
-        open: ids of the containers around the current one.
+        done: Maps id to new value, height (1 + that of its content for a
+            container) and old value, which keeps the id in use.
+        open: Ids of the containers around the current one.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class _Conversion:
         if id(value) in self.open:
             raise Malformed(f'a {kind.__name__} that contains itself')
         if id(value) not in self.done:
-            # Bounds the recursion; a shared value may stand deeper elsewhere.
+            # Limits the recursion; a shared value may occur deeper elsewhere.
             _check_depth(depth)
             self.open.add(id(value))
             new, height = self._converted(value, depth)
@@ -97,10 +97,10 @@ class _Conversion:
         return value, height
 
     def _dict(self, value: dict, depth: int) -> int:
-        """Converts the values of a dict; its height."""
+        """Convert the values of a dict; return its height."""
         height = 1
-        # State dicts of modules note versions so. Any other attribute could
-        # hide a method.
+        # Module state dicts store versions in this attribute. Any other
+        # attribute could hide a method.
         notes = vars(value) if hasattr(value, '__dict__') else {}
         if not notes.keys() <= {'_metadata'}:
             raise Malformed('a dict with attributes')

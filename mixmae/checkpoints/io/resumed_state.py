@@ -1,4 +1,4 @@
-"""Values that a run takes over from a checkpoint, checked."""
+"""Checked values that a run restores from a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mmengine.logging import print_log
 from mixmae.checkpoints.io.checkpoint_writer import NOTED_FILES
 
 PARTS = ('log_scalars', 'runtime_info', 'resumed_keys')
-# Without them MMEngine would begin the optimizer and the schedule anew.
+# Without them MMEngine would restart the optimizer and the schedule.
 STATES = ('state_dict', 'message_hub', 'optimizer')
 
 
 def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
-    """State of a message hub without values that are not believed.
+    """Return the state of a message hub without untrusted values.
 
     Args:
         hub: ``message_hub`` of a checkpoint.
-        path: Of the checkpoint, for the log.
+        path: Path of the checkpoint, for the log.
 
     Returns:
-        ``None`` if it is no state of a message hub.
+        ``None`` if it is not the state of a message hub.
     """
     if not isinstance(hub, Mapping) or not all(
         isinstance(hub.get(part), Mapping) for part in PARTS
@@ -57,10 +57,10 @@ def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
 
 
 def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
-    """Why a run cannot go on from a checkpoint; ``None`` if it can.
+    """Return why a run cannot resume from a checkpoint; ``None`` if it can.
 
     Args:
-        content: Of the file, as ``safe_load`` gives it.
+        content: Content of the file, as ``safe_load`` returns it.
     """
     meta = content.get('meta')
     if not isinstance(meta, Mapping):

@@ -1,10 +1,10 @@
-"""Names that a pickle in a checkpoint may use, beside PyTorch's own.
+"""Names that a pickle in a checkpoint may use besides PyTorch's own.
 
-They are those that checkpoints of MMEngine (``get_torch_safe_globals()``) and
-of the official MixMIM (``argparse.Namespace``) use. None of them leads to the
-object of that name: MMEngine's list gives pickles ``getattr``, and NumPy's
-types to call and to change. They lead to classes and functions of ours, which
-check what they are given (``saved_values``). SECURITY.md has the table.
+Checkpoints of MMEngine (``get_torch_safe_globals()``) and of the official
+MixMIM (``argparse.Namespace``) use them. None of them resolves to the object
+of that name: MMEngine's list would let pickles use ``getattr``, and call and
+modify NumPy's types. They resolve to classes and functions of mixmae, which
+check their arguments (``saved_values``). SECURITY.md has the table.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPLACEMENTS: Mapping[str, Any] = {
     'mmengine.logging.history_buffer.HistoryBuffer': saved.SavedHistory,
     'numpy.dtype': saved.SavedDtype,
     'numpy.ndarray': saved.SavedArray,
-    # As NumPy 1 and NumPy 2 call them.
+    # Names in NumPy 1 and NumPy 2.
     'numpy.core.multiarray._reconstruct': saved.rebuild_array,
     'numpy.core.multiarray.scalar': saved.rebuild_scalar,
     'numpy._core.multiarray._reconstruct': saved.rebuild_array,
@@ -39,7 +39,7 @@ REPLACEMENTS: Mapping[str, Any] = {
 
 
 def _named(name: str, replacement: Any) -> Any:
-    """A class or function that PyTorch finds under another one's name."""
+    """Return a class or function that PyTorch finds by another name."""
     module, _, name = name.rpartition('.')
     if isinstance(replacement, type):
         names = {'__slots__': (), '__module__': module}
@@ -52,13 +52,13 @@ def _named(name: str, replacement: Any) -> Any:
     return call
 
 
-# Since PyTorch 2.6 names could be given beside the objects.
+# Pairs of object and name need PyTorch 2.6, so objects are renamed.
 _ALLOWED = [_named(*one) for one in REPLACEMENTS.items()]
 
 
 @contextmanager
 def only_safe_globals() -> Iterator[None]:
-    """While ``torch.load(weights_only=True)`` may use these names alone.
+    """Context in which a safe ``torch.load`` allows only these names.
 
     Other packages add to PyTorch's list, some of them NumPy's own functions.
     """

@@ -1,4 +1,4 @@
-"""Reading checkpoint files without running what is in them."""
+"""Reading of checkpoint files without running code in them."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from mixmae.version_gates import unpickler_flaw
 
 
 def safe_load(path: str | Path) -> dict:
-    """Reads a checkpoint onto the CPU; a pickle is never executed.
+    """Read a checkpoint onto the CPU without executing its pickles.
 
-    MMEngine's own files need a few NumPy types, official ones an
-    ``argparse.Namespace``; nothing wider is let in. MMEngine's loader, by
-    contrast, falls back to unsafe unpickling. ``trust.set_trusted`` (the
-    tools' ``--trust-checkpoint``) switches to that, with a warning for each
+    MMEngine's own files need a few NumPy types and official ones an
+    ``argparse.Namespace``; nothing else is allowed. MMEngine's loader, by
+    contrast, falls back to unsafe unpickling. ``trust.set_trusted``
+    (``--trust-checkpoint`` of the tools) enables that, with a warning for each
     file that needs it.
 
     Args:
-        path: a file written by ``torch.save`` or a safetensors file, or the
-            http(s) address of one, which is kept in PyTorch's cache (see
+        path: A file written by ``torch.save`` or a safetensors file, or its
+            http(s) URL, which is downloaded into PyTorch's cache (see
             ``download``).
 
     Returns:
-        What was saved, a dict; of a safetensors file its tensors as
-        'state_dict' and its header's strings as 'meta'.
+        The saved dict; for a safetensors file its tensors as 'state_dict' and
+        the strings of its header as 'meta'.
 
     Raises:
-        ValueError: no such file, a damaged one, one whose bytes are not those
-            that a ``.sha256`` beside it notes, one that needs more than
-            tensors and plain values, or one that holds no dict.
+        ValueError: The file is missing or damaged, does not match the
+            ``.sha256`` file beside it, needs more than tensors and plain
+            values, or holds no dict.
     """
     remote = urlparse(str(path)).scheme in ('http', 'https')
     path = download(str(path)) if remote else Path(path).expanduser()
@@ -71,11 +71,11 @@ def safe_load(path: str | Path) -> dict:
 
 
 def safe_load_bytes(data: bytes, name: str) -> dict:
-    """As ``safe_load``, of a file that was read already.
+    """``safe_load`` for a file that was read already.
 
     Args:
-        data: of the whole file.
-        name: where it comes from, for messages.
+        data: Content of the whole file.
+        name: Origin of the file, for messages.
     """
     if data[8:9] == b'{':
         try:
@@ -104,7 +104,7 @@ def _unpickled(file: BinaryIO, name: str) -> dict:
         if not trusted():
             raise _refusal(name, error) from None
         content = _executed(file, name, error)
-    # Bytes that are no checkpoint make the reader raise almost anything.
+    # Readers raise almost any exception on other bytes.
     except Exception as error:
         raise ValueError(
             f'{name} is no readable checkpoint: {_cause(error)}; it is '
@@ -121,7 +121,7 @@ def _safely(file: BinaryIO) -> Any:
     check_pickles(file)
     file.seek(0)
     with only_safe_globals():
-        # A default of PyTorch's could be set to map the file.
+        # A PyTorch default could be set to map the file.
         content = torch.load(
             file, map_location='cpu', weights_only=True, mmap=False
         )
@@ -129,7 +129,7 @@ def _safely(file: BinaryIO) -> Any:
 
 
 def _refusal(name: str, error: NotAllowed | Malformed) -> ValueError:
-    # Names in it are those of the file.
+    # Shortened: names in it come from the file.
     reason = shortened(str(error))
     if isinstance(error, Malformed):
         return ValueError(
@@ -145,7 +145,7 @@ def _refusal(name: str, error: NotAllowed | Malformed) -> ValueError:
 
 
 def _executed(file: BinaryIO, name: str, error: NotAllowed | Malformed) -> Any:
-    """Runs what the file carries, for the user trusts it."""
+    """Unpickle a file that the user trusts."""
     verb = 'holds ' if isinstance(error, Malformed) else ''
     print_log(
         f'{FLAG}: {name} {verb}{shortened(str(error))}, and may',
@@ -155,7 +155,7 @@ def _executed(file: BinaryIO, name: str, error: NotAllowed | Malformed) -> Any:
     file.seek(0)
     try:
         return torch.load(file, map_location='cpu', weights_only=False)
-    # It may do anything, raise what it likes included.
+    # Its code may raise any exception.
     except Exception as cause:
         raise ValueError(
             f'{name} cannot be loaded, not even with {FLAG}: '
@@ -165,16 +165,16 @@ def _executed(file: BinaryIO, name: str, error: NotAllowed | Malformed) -> Any:
 
 def _cause(error: Exception) -> str:
     text = _first_line(error)
-    # The machine is not blamed for sizes that the file has wrong.
+    # Not reported as lack of memory if the file states wrong sizes.
     if isinstance(error, MemoryError) or re.search('alloc', text):
         return 'it asks for more memory than there is'
-    # PyTorch advises to load it without the check, which would run it.
+    # PyTorch's advice to load without the check would run the code.
     if isinstance(error, UnpicklingError):
         found = re.search('WeightsUnpickler error: (.*)', str(error))
         text = (found and found[1]) or 'its pickle is malformed'
     if isinstance(error, LookupError):
         text = 'its pickle uses what is not there'
-    # The advice behind the first sentence does not help.
+    # The advice after the first sentence does not help.
     return shortened(text.split('. ')[0].rstrip('.'))
 
 
@@ -195,7 +195,7 @@ def _warn_of_old_torch() -> None:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file is one by its name, or begins like one."""
+    """Whether a file is a safetensors file by name or first bytes."""
     if path.suffix == '.safetensors':
         return True
     with _opened(path) as file:
@@ -208,7 +208,7 @@ def _load_safetensors(path: Path) -> dict:
         with safe_open(path, framework='pt', device='cpu') as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return {'state_dict': state, 'meta': file.metadata() or {}}
-    # Types that this version has no tensors for are errors of any type.
+    # Unsupported dtypes raise exceptions of any type.
     except Exception as error:
         raise ValueError(
             f'{path} is no readable safetensors file: {_cause(error)}'

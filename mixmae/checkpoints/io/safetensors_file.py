@@ -1,8 +1,8 @@
-"""A backbone as a bare safetensors file that says what it is.
+"""Bare safetensors file of a backbone with its config.
 
-The header's strings (``__metadata__``) are JSON: ``backbone`` (arguments of
-``MIMSwin``), ``preprocessing`` (mean and std per channel in units of 0..255,
-``channel_order``), ``source``, ``format_version``.
+The strings of the header (``__metadata__``) are JSON: ``backbone`` (arguments
+of ``MIMSwin``), ``preprocessing`` (mean and std per channel in units of
+0..255, ``channel_order``), ``source``, ``format_version``.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def write_bare_backbone(
     preprocessing: Mapping[str, Any],
     source: str,
 ) -> None:
-    """Writes tensors and header, whole or not at all.
+    """Write tensors and header atomically.
 
     Args:
-        path: of the file.
-        state: the backbone's, without prefix.
-        backbone: config of the network.
-        preprocessing: what its images must have gone through.
-        source: where the weights come from, in words.
+        path: Path of the file.
+        state: State dict of the backbone, without prefix.
+        backbone: Config of the network.
+        preprocessing: Mean, std and channel order of its images.
+        source: Origin of the weights, as text.
     """
     header = {
         'backbone': backbone,
@@ -43,19 +43,19 @@ def write_bare_backbone(
         'source': source,
         'format_version': FORMAT_VERSION,
     }
-    # Views of one storage may not be saved, and the format wants them dense.
+    # The format does not allow shared storages and needs dense tensors.
     tensors = {key: value.clone().contiguous() for key, value in state.items()}
     text = {key: json.dumps(value) for key, value in header.items()}
     with atomic_write(path) as partial:
-        # Its save_file would keep the file from all other users.
+        # safetensors' save_file would make the file private to this user.
         partial.write_bytes(save(tensors, {'format': 'pt', **text}))
 
 
 def read_header(meta: Mapping[str, str]) -> dict[str, Any]:
-    """The header of such a file, from its strings.
+    """Parse the header of such a file.
 
     Raises:
-        ValueError: written by a later version, or not by us.
+        ValueError: It was written by a later version or by other software.
     """
     try:
         header = {
@@ -64,7 +64,7 @@ def read_header(meta: Mapping[str, str]) -> dict[str, Any]:
             if key != 'format'
         }
         version = plain_values(header)['format_version']
-    # Of JSON that is nested without end, too.
+    # RecursionError: deeply nested JSON.
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
             'a safetensors file without the header that mixmae writes '

@@ -1,10 +1,10 @@
 """Values that pickles rebuild by a call, rebuilt from checked arguments.
 
-A pickle calls ``numpy.dtype``, ``numpy.ndarray`` and so on with arguments of
-its own, and sets the state of what it gets. NumPy trusts both: a forged dtype
-makes it follow any address. The classes and functions of this file take the
-same arguments, check them, and note numbers. The real objects are made from
-the notes once the whole pickle has been read (``plain_values``).
+A pickle calls ``numpy.dtype``, ``numpy.ndarray`` and others with arguments of
+its own and sets the state of the result. NumPy trusts both: a forged dtype
+makes it read any address. The classes and functions of this module take the
+same arguments, check them and store plain numbers. The real objects are
+created once the whole pickle has been read (``plain_values``).
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ import numpy as np
 from mmengine.logging import HistoryBuffer
 
 NUMERIC = re.compile(r'[<>|=]?(?:b1|[iu][1248]|f[248]|c(?:8|16))')
-# Types that arrays in real files may have, and of which none is needed.
+# Dtypes of arrays in real files, none of which is needed.
 OTHER = re.compile(r'[<>|=]?[SUVOMmfiuc][0-9]*(?:\[\w+\])?')
 BYTE_ORDERS = ('<', '>', '|', '=')
-# The most that every release of NumPy allows.
+# Maximum that every release of NumPy allows.
 MAX_DIMENSIONS = 32
 
 
 class NotAllowed(ValueError):
-    """Content that files of others do have, but that is not loaded."""
+    """Content that occurs in files of other software but is not loaded."""
 
 
 class Malformed(ValueError):
-    """Content that no program has saved."""
+    """Content that no program saves."""
 
 
 class SavedValue:
-    """Arguments and state of an object, until the pickle has been read.
+    """Arguments and state of an object until the pickle has been read.
 
     It has no attribute that a pickle could set by name.
     """
@@ -42,20 +42,20 @@ class SavedValue:
     __slots__ = ('state',)
 
     def __setstate__(self, state: Any) -> None:
-        """Takes the state as it is; ``value`` checks it."""
+        """Store the state unchecked; ``value`` checks it."""
         self.state = state
 
     def value(self) -> Any:
-        """The real object.
+        """Return the real object.
 
         Raises:
-            NotAllowed, Malformed: there is none of such a state.
+            NotAllowed, Malformed: The state is not valid.
         """
         raise NotImplementedError
 
 
 class SavedDtype(SavedValue):
-    """A ``numpy.dtype`` of numbers; of its state the byte order counts."""
+    """A numeric ``numpy.dtype``; only the byte order of its state is used."""
 
     __slots__ = ()
 
@@ -70,10 +70,11 @@ class SavedDtype(SavedValue):
         self.state = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
-        """Takes the byte order.
+        """Store the byte order.
 
         Raises:
-            Malformed: anything else is in it: fields, subarrays, metadata.
+            Malformed: The state has anything else: fields, subarrays,
+                metadata.
         """
         # Version, byte order, subarray, names, fields, size, alignment, flags.
         if (
@@ -88,10 +89,10 @@ class SavedDtype(SavedValue):
         self.state = np.dtype(state[1] + self.value().str[1:])
 
     def value(self) -> np.dtype:
-        """The real object.
+        """Return the real object.
 
         Raises:
-            Malformed: it was never called.
+            Malformed: It was never called.
         """
         if not hasattr(self, 'state'):
             raise Malformed('a numpy.dtype without a name')
@@ -99,10 +100,10 @@ class SavedDtype(SavedValue):
 
 
 class SavedArray(SavedValue):
-    """A ``numpy.ndarray`` of numbers; its content is its state.
+    """A numeric ``numpy.ndarray``; its content is in its state.
 
     Raises:
-        Malformed: it is called with other content, as no real file does.
+        Malformed: It is called with other content, as in no real file.
     """
 
     __slots__ = ()
@@ -112,10 +113,10 @@ class SavedArray(SavedValue):
             raise Malformed('a call of numpy.ndarray')
 
     def value(self) -> np.ndarray:
-        """The array, with memory of its own.
+        """Return the array, with its own memory.
 
         Raises:
-            Malformed: the bytes are not those of such a shape and type.
+            Malformed: The bytes do not fit the shape and dtype.
         """
         state = getattr(self, 'state', None)
         if type(state) is not tuple or len(state) != 5:
@@ -137,7 +138,7 @@ class SavedArray(SavedValue):
             )
         order: Literal['C', 'F'] = 'F' if fortran else 'C'
         flat = np.frombuffer(data, kind) if data else np.empty(0, kind)
-        # NumPy, too, gives this machine's order of bytes.
+        # NumPy also converts to the native byte order.
         native = kind.newbyteorder('=')
         return flat.reshape(shape, order=order).astype(native, order='K')
 
@@ -145,17 +146,16 @@ class SavedArray(SavedValue):
 class SavedHistory(SavedValue):
     """MMEngine's ``HistoryBuffer``: two arrays and a length.
 
-    The methods that such a buffer notes of itself are left in the file; every
-    process has them.
+    The methods that the file lists are ignored; every process has them.
     """
 
     __slots__ = ()
 
     def value(self) -> HistoryBuffer:
-        """The real object.
+        """Return the real object.
 
         Raises:
-            Malformed: other things than numbers.
+            Malformed: It holds anything other than numbers.
         """
         state = getattr(self, 'state', None)
         found = state if type(state) is dict else {}
@@ -180,10 +180,10 @@ class SavedNamespace(SavedValue):
     __slots__ = ()
 
     def value(self) -> argparse.Namespace:
-        """The real object; what it holds is checked by the caller.
+        """Return the real object; the caller checks its content.
 
         Raises:
-            Malformed: its state is no dict of names.
+            Malformed: Its state is not a dict with text keys.
         """
         state = getattr(self, 'state', None)
         if type(state) is not dict or any(type(k) is not str for k in state):
@@ -197,7 +197,7 @@ def rebuild_array(kind: Any, shape: Any, _: Any) -> SavedArray:
     """``numpy.core.multiarray._reconstruct``: an array without content.
 
     Raises:
-        Malformed: it is of another class, or has content already.
+        Malformed: It is of another class, or has content already.
     """
     array = isinstance(kind, type) and issubclass(kind, SavedArray)
     if not array or type(shape) is not tuple or shape != (0,):
@@ -209,7 +209,7 @@ def rebuild_scalar(dtype: Any, data: Any) -> np.generic:
     """``numpy.core.multiarray.scalar``: one number.
 
     Raises:
-        Malformed: the bytes are not those of a number of this type.
+        Malformed: The bytes are not a number of this dtype.
     """
     if not isinstance(dtype, SavedDtype) or type(data) is not bytes:
         raise Malformed('a NumPy scalar that is no number')
@@ -223,7 +223,7 @@ def rebuild_slice(*bounds: Any) -> slice:
     """``slice`` of integers.
 
     Raises:
-        Malformed: other bounds.
+        Malformed: Other bounds.
     """
     numbers = all(type(bound) in (int, type(None)) for bound in bounds)
     if not numbers or not 1 <= len(bounds) <= 3:
@@ -232,21 +232,21 @@ def rebuild_slice(*bounds: Any) -> slice:
 
 
 def no_attribute(*_: Any) -> None:
-    """``getattr``, which gets nothing."""
+    """``getattr`` that returns no attribute."""
 
 
 def no_bytes() -> bytes:
-    """``bytes``, by which pickles write empty ones."""
+    """``bytes``, which pickles call for empty bytes."""
     return b''
 
 
 def encoded(text: Any, encoding: Any = 'latin1') -> bytes:
-    """``_codecs.encode``, by which pickles write bytes.
+    """``_codecs.encode``, which pickles call for bytes.
 
-    Later releases of PyTorch than 2.4 have it on their own list.
+    PyTorch releases after 2.4 have it on their own list.
 
     Raises:
-        Malformed: another encoding.
+        Malformed: Another encoding.
     """
     if type(text) is not str or encoding != 'latin1':
         raise Malformed('bytes in another encoding than latin1')

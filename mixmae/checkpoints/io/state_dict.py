@@ -1,4 +1,4 @@
-"""The state dict of a checkpoint."""
+"""State dict of a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor
 def state_dict_of(
     content: Mapping, source: str | os.PathLike = ''
 ) -> Mapping[str, Tensor]:
-    """Tensors by name, as a checkpoint has them.
+    """Return the tensors of a checkpoint by name.
 
     Args:
-        content: of a checkpoint file: with 'state_dict', with 'model', or
-            itself a state dict.
-        source: its path, for messages.
+        content: Content of a checkpoint file: with 'state_dict', with 'model',
+            or itself a state dict.
+        source: Path of the file, for messages.
 
     Raises:
-        ValueError: there is none: a name that is no text, or another value
-            than a tensor.
+        ValueError: There is no state dict: a key is not text, or a value is
+            not a tensor.
     """
     state = content.get('state_dict', content.get('model', content))
     check_state_dict(state, source)
@@ -29,7 +29,7 @@ def state_dict_of(
 
 
 def check_state_dict(state: Any, source: str | os.PathLike = '') -> None:
-    """Raises ``ValueError`` unless it maps text to tensors."""
+    """Raise ``ValueError`` unless it maps text to tensors."""
     if not isinstance(state, Mapping):
         raise ValueError(
             f'{_start(source)} but an object of type {type(state).__name__}'
@@ -44,7 +44,7 @@ def check_state_dict(state: Any, source: str | os.PathLike = '') -> None:
 
 
 def check_names(state: Mapping, source: str | os.PathLike = '') -> None:
-    """Raises ``ValueError`` unless all keys are text."""
+    """Raise ``ValueError`` unless all keys are text."""
     for key in state:
         if not isinstance(key, str):
             raise ValueError(

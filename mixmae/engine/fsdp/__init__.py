@@ -1,4 +1,4 @@
-"""Parameters, gradients and optimizer states split among the ranks."""
+"""FSDP: parameters, gradients and optimizer states split over ranks."""
 
 from mixmae.registry import MODEL_WRAPPERS, RUNNERS, exports
 

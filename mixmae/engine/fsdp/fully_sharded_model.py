@@ -1,4 +1,4 @@
-"""A model whose parameters live on all ranks together."""
+"""FSDP2 model wrapper."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from torch import Tensor, nn
 from mixmae.engine.fsdp.local_parameters import split_like
 from mixmae.registry import MODEL_WRAPPERS
 
-# Of ours, and of mmpretrain's ViT.
+# Block classes of mixmae and of mmpretrain's ViT.
 BLOCKS = ('TransformerBlock', 'TransformerEncoderLayer')
-# Before, gloo added gradients where it should have averaged them.
+# In earlier releases gloo sums gradients instead of averaging them.
 TORCH = '2.10'
 
 
 @MODEL_WRAPPERS.register_module()
 class FullyShardedModel(nn.Module):
-    """PyTorch's ``fully_shard`` (FSDP2), as MMEngine wraps models.
+    """PyTorch's ``fully_shard`` (FSDP2) as an MMEngine model wrapper.
 
-    Each rank keeps its share of parameters, gradients and optimizer states.
-    The parameters of a block are gathered right before it is run and freed
-    right after, those outside of blocks for the whole step. Gradients are
-    averaged over the ranks in every micro-iteration: they are accumulated in
-    shares, too.
+    Each rank keeps its part of parameters, gradients and optimizer states. The
+    parameters of a block are gathered right before it runs and freed right
+    after; parameters outside of blocks are kept for the whole step. Gradients
+    are averaged over the ranks in every micro-iteration and accumulated in
+    split form.
 
-    MMEngine's own wrapper is made for FSDP1; its strategy for it needs a
-    runner that writes no durable checkpoints.
+    MMEngine's own wrapper is for FSDP1; its strategy needs a runner that does
+    not write atomic checkpoints.
 
-    Needs a ``ShardedRunner``, which draws the weights before they are split
-    and writes whole ones into checkpoints.
+    Needs a ``ShardedRunner``, which initialises the weights before they are
+    split and writes full tensors into checkpoints.
 
     Args:
-        module: the model, with the weights to start from, on its device.
-        blocks: names of the classes of what is gathered at a time.
-        reshard_after_forward: free the parameters of a block after the
-            forward pass, and gather them again for the backward pass. False
-            keeps them: less exchange, more memory.
+        module: The model with its initial weights, on its device.
+        blocks: Class names of the modules that are gathered one at a time.
+        reshard_after_forward: Free the parameters of a block after the forward
+            pass and gather them again for the backward pass. False keeps them:
+            less communication, more memory.
 
     Raises:
         ValueError: PyTorch is too old, or the model has no such blocks.
@@ -69,26 +69,26 @@ class FullyShardedModel(nn.Module):
                 f'{type(module).__name__} has no modules of these classes; '
                 f'name those that its parameters are to be gathered by'
             )
-        # A type of its own, with methods that no annotation knows.
+        # ``fully_shard`` adds methods that have no type annotation.
         self.module: Any = _split(module, chosen, reshard_after_forward)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """As the model's."""
+        """Run the forward pass of the model."""
         return self.module(*args, **kwargs)
 
     def train_step(
         self, data: Any, optim_wrapper: OptimWrapper
     ) -> dict[str, Tensor]:
-        """As the model's."""
+        """Run a training step of the model."""
         return self.module.train_step(data, optim_wrapper)
 
     def val_step(self, data: Any) -> list:
-        """As the model's; by all ranks at the same time."""
+        """Run a validation step; all ranks must call it."""
         with gathered(self):
             return self.module.val_step(data)
 
     def test_step(self, data: Any) -> list:
-        """As the model's; by all ranks at the same time."""
+        """Run a test step; all ranks must call it."""
         with gathered(self):
             return self.module.test_step(data)
 
@@ -114,7 +114,7 @@ def _split(
 def _split_loaded(
     module: nn.Module, state_dict: dict, prefix: str, *_: object
 ) -> None:
-    """Each rank takes its share of what it has loaded whole."""
+    """Keep this rank's part of the full tensors that were loaded."""
     for name, parameter in module.named_parameters(recurse=False):
         value = state_dict.get(prefix + name)
         if value is not None:
@@ -123,11 +123,11 @@ def _split_loaded(
 
 @contextmanager
 def gathered(model: nn.Module) -> Iterator[None]:
-    """Lets parts of a wrapped model be called by themselves.
+    """Context in which parts of a wrapped model can be called directly.
 
-    Outside of a step only blocks know how to get their parameters; here the
-    others are whole. All ranks have to enter, and to run the same blocks.
-    Nothing happens to models that are not sharded.
+    Outside of a step only blocks gather their parameters; in this context the
+    other parameters are gathered. All ranks must enter it and run the same
+    blocks. It does nothing for models without FSDP.
     """
     if not isinstance(model, FullyShardedModel):
         yield

@@ -1,7 +1,7 @@
-"""Tensors of which each rank holds a part: PyTorch's ``DTensor``.
+"""Helpers for tensors split over ranks (PyTorch's ``DTensor``).
 
-What has no parts is left as it is, so that callers need not tell the two
-apart, and runs that share nothing do not even import the library.
+Plain tensors are returned unchanged, so that callers need not tell the two
+apart, and runs without FSDP do not import the library.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from torch import Tensor, distributed
 
 
 def is_shard(value: Any) -> bool:
-    """Whether other ranks hold further parts of a tensor."""
+    """Whether a tensor is split and other ranks hold the other parts."""
     return isinstance(value, Tensor) and hasattr(value, 'full_tensor')
 
 
 def own_part(tensor: Any) -> Tensor:
-    """What this rank holds of a tensor; may be empty."""
+    """Return this rank's part of a tensor; it may be empty."""
     return tensor.to_local() if is_shard(tensor) else tensor
 
 
 def whole(tensor: Any) -> Tensor:
-    """All parts of a tensor; all ranks have to ask at the same time."""
+    """Gather the full tensor; all ranks must call it at the same time."""
     return tensor.full_tensor() if is_shard(tensor) else tensor
 
 
 def split_like(tensor: Tensor, like: Any) -> Tensor:
-    """Splits what every rank holds whole as another tensor is split.
+    """Split a full tensor, present on every rank, like another tensor.
 
-    Nothing is exchanged.
+    No communication takes place.
 
     Args:
-        tensor: of the shape of ``like``; otherwise, or if it is split
-            already, it is returned as it is.
-        like: may be whole, then nothing is split.
+        tensor: Of the shape of ``like``; a tensor of another shape, or one
+            that is split already, is returned unchanged.
+        like: If it is not split, ``tensor`` is not split.
     """
     if not is_shard(like) or is_shard(tensor) or tensor.shape != like.shape:
         return tensor
@@ -49,19 +49,19 @@ def split_like(tensor: Tensor, like: Any) -> Tensor:
 def norms_of_shards(tensors: list[Any], order: float) -> Tensor:
     """Norms of tensors that are all split over the same ranks.
 
-    All ranks have to ask at the same time; what they exchange is one number
-    per tensor and rank.
+    All ranks must call it at the same time; they exchange one number per
+    tensor and rank.
 
     Args:
-        tensors: at least one.
+        tensors: At least one.
         order: 2, or ``math.inf`` for the largest absolute value.
 
     Returns:
-        Float32, (number of tensors,), the same on all ranks; NaN and infinity
-        of any part are in it.
+        Float32, (number of tensors,), the same on all ranks. NaN and infinity
+        of any part propagate.
     """
     parts = [own_part(tensor) for tensor in tensors]
-    # Of nothing there is no largest value.
+    # An empty tensor has no largest value.
     parts = [part if part.numel() else part.new_zeros(1) for part in parts]
     found = torch._foreach_norm(parts, order)
     mine = torch.stack([norm.to(torch.float32) for norm in found])

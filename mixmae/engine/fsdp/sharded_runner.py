@@ -1,4 +1,4 @@
-"""MMEngine's runner for models that are split among the ranks."""
+"""Runner for FSDP models."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ SHARDED = FullyShardedModel.__name__
 
 @RUNNERS.register_module()
 class ShardedRunner(Runner):
-    """MMEngine's ``Runner``, for ``FullyShardedModel``.
+    """MMEngine's ``Runner`` for ``FullyShardedModel``.
 
-    Weights are drawn, or loaded by ``init_cfg``, before they are split, so
-    that they are those of any other runner. Checkpoints hold whole tensors
-    under the usual names: a run on one process, or on ranks that share
-    nothing, can go on from them, and the other way round.
+    Weights are initialised, or loaded by ``init_cfg``, before they are split,
+    so that they equal those of any other runner. Checkpoints hold full tensors
+    under the usual names: a run on one process, or with
+    DistributedDataParallel, can resume from them, and vice versa.
 
-    With other models, and on a single process, it is MMEngine's runner.
+    With other models, and on a single process, it behaves as MMEngine's
+    runner.
 
     Raises:
-        ValueError: to train with a moving average of the weights.
+        ValueError: On training with a moving average of the weights.
     """
 
     @property
     def sharded(self) -> bool:
-        """Whether the model is split."""
+        """Whether the model is split over the ranks."""
         return isinstance(self.model, FullyShardedModel)
 
     def train(self) -> nn.Module:
@@ -54,7 +55,7 @@ class ShardedRunner(Runner):
     def wrap_model(
         self, model_wrapper_cfg: dict | None, model: nn.Module
     ) -> nn.Module:
-        """Draws the weights if they are to be split; wraps the model."""
+        """Initialise the weights if the model will be split; wrap it."""
         kind = str((model_wrapper_cfg or {}).get('type'))
         if not self.distributed or kind.split('.')[-1] != SHARDED:
             return super().wrap_model(model_wrapper_cfg, model)
@@ -69,14 +70,14 @@ class ShardedRunner(Runner):
             super()._init_model_weights()
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper:
-        """As MMEngine; the optimizer splits the states that it loads."""
+        """Build as MMEngine does; states are split when they are loaded."""
         built = super().build_optim_wrapper(optim_wrapper)
         if self.sharded and built is not optim_wrapper:
             built.optimizer.register_load_state_dict_pre_hook(_split_states)
         return built
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """As MMEngine, but of all ranks: each has a share of everything."""
+        """Save as MMEngine does, on all ranks, since each has a part."""
         if not self.sharded:
             super().save_checkpoint(*args, **kwargs)
             return
@@ -87,7 +88,7 @@ class ShardedRunner(Runner):
 
 @contextmanager
 def _whole_states(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
-    """Inside, their state dicts are whole, on the main rank."""
+    """Context in which state dicts are full, on the main rank."""
     weights = _gather(model.state_dict())
     states = _gather(optimizer.state_dict())
     hooks = []
@@ -106,7 +107,7 @@ def _whole_states(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
 
 
 def _gather(value: Any) -> Any:
-    """A copy of nested content with whole tensors, on the host."""
+    """Copy nested content with full tensors to the host."""
     if isinstance(value, Mapping):
         return {key: _gather(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -114,12 +115,12 @@ def _gather(value: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     found = whole(value.detach())
-    # The others only have their shares to give.
+    # The other ranks only contribute their parts.
     return found.cpu() if is_main_process() else None
 
 
 def _split_states(optimizer: Optimizer, state_dict: dict) -> dict:
-    """Each rank takes its share of the states it has loaded whole."""
+    """Keep this rank's part of the full states that were loaded."""
     parameters = [
         one for group in optimizer.param_groups for one in group['params']
     ]

@@ -1,4 +1,4 @@
-"""Refuses to train where updates would straddle epochs or checkpoints."""
+"""Check that epochs and checkpoints end on accumulation boundaries."""
 
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
@@ -8,18 +8,18 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class AccumulationBoundaryHook(Hook):
-    """Checks, before training, that updates end where epochs end.
+    """Check, before training, that epochs end on accumulation boundaries.
 
     With gradient accumulation an update takes several micro-iterations.
-    Gradients are not in a checkpoint, so one written in between loses those
-    accumulated so far, and its resumed run is another run.
+    Checkpoints do not hold gradients: one that is written between two updates
+    loses the gradients accumulated so far, and the resumed run differs.
     """
 
     # Before anything that costs time, and before the first checkpoint.
     priority = 'VERY_HIGH'
 
     def before_train(self, runner: Runner) -> None:
-        """Raise ``ValueError`` if anything disagrees."""
+        """Raise ``ValueError`` if a setting does not fit."""
         counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         self._check_sampler(runner)
         self._check_length(runner, counts)
@@ -35,7 +35,7 @@ class AccumulationBoundaryHook(Hook):
         loader = runner.train_dataloader
         sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
         batch_size = getattr(loader.batch_sampler, 'batch_size', None)
-        # Only samplers that count updates, UpdateSampler above all, have one.
+        # Only samplers that count updates, such as UpdateSampler, have it.
         assumed = getattr(sampler, 'batch_size', batch_size)
         if assumed is not None and assumed != batch_size:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Pictures of what a classifier said, one per test image."""
+"""Pictures of a classifier's predictions, one per test image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,17 +15,17 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class ClassPictureHook(Hook):
-    """Draws label and prediction by mmpretrain's visualizer.
+    """Draw label and prediction with mmpretrain's visualizer.
 
-    mmpretrain's own ``VisualizationHook`` hands images on as they were loaded,
-    so red and blue are swapped wherever the preprocessor turns BGR into RGB,
-    and pictures of one file name in several class folders overwrite each
-    other. Of several processes the first one draws its share.
+    mmpretrain's own ``VisualizationHook`` passes images on as they were
+    loaded. It swaps red and blue if the preprocessor converts BGR to RGB, and
+    pictures with the same file name in several class folders overwrite each
+    other. With several processes the first one draws its part.
 
     Args:
-        folder: where the pictures go, ``000012_<file name>.png``.
-        short_side: pictures are resized to it, so that small images leave
-            room for the text.
+        folder: Output folder of the pictures, ``000012_<file name>.png``.
+        short_side: Pictures are resized to this short side in pixels, so that
+            small images leave room for the text.
     """
 
     def __init__(self, folder: str, short_side: int = 256) -> None:
@@ -38,7 +38,7 @@ class ClassPictureHook(Hook):
         self.drawn = 0
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Count from 0 again."""
+        """Restart the count at 0."""
         self.drawn = 0
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -50,7 +50,7 @@ class ClassPictureHook(Hook):
         data_batch: Any = None,
         outputs: Sequence[BaseDataElement] | None = None,
     ) -> None:
-        """Draw the images of a batch, as they entered the preprocessor."""
+        """Draw the images of a batch as they entered the preprocessor."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
@@ -59,7 +59,7 @@ class ClassPictureHook(Hook):
             pixels = (image.flip(0) if swapped else image).permute(1, 2, 0)
             stem = Path(str(sample.get('img_path', 'image'))).stem
             path = self.folder / f'{self.drawn:06d}_{stem}.png'
-            # A link is replaced, what it leads to is not.
+            # Replaces a link, but not its target.
             path.unlink(missing_ok=True)
             runner.visualizer.visualize_cls(
                 pixels.cpu().numpy(),

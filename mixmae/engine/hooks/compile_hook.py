@@ -1,4 +1,4 @@
-"""Trains with ``torch.compile``."""
+"""Training with ``torch.compile``."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.registry import HOOKS
 
-# What is compiled of which part.
+# Compiled method by target.
 _METHODS = {'blocks': 'forward', 'loss': 'loss'}
-# Graphs that one function may have: stages, sizes and rates of drop path
-# differ. torch would give up, with an error, after eight.
+# Maximum number of graphs per function: stages, sizes and drop path rates
+# differ. torch raises an error after eight by default.
 _GRAPHS = 128
 
 
 @HOOKS.register_module()
 class CompileHook(Hook):
-    """Compiles what a training step computes, with torch.compile.
+    """Compile the computation of a training step with torch.compile.
 
-    Masks, augmentation and the optimizer stay as they are; so does
-    validation, which needs other graphs and would compile them, too. What is
-    compiled keeps its score matrices as the compiler likes: ``scores`` and
-    ``with_cp`` short of whole blocks are for code that is not compiled.
-    MMEngine's ``compile`` setting is for the whole step: the drawing of masks
-    and the optimizer, too.
+    Masks, augmentation and the optimizer are not compiled. Neither is
+    validation, which needs other graphs and would compile them, too. In
+    compiled code the compiler decides which score matrices are kept:
+    ``scores``, and ``with_cp`` below whole blocks, are for code that is not
+    compiled. MMEngine's ``compile`` setting compiles the whole step, including
+    mask generation and the optimizer.
 
     Args:
-        target: 'blocks', each transformer block. Blocks that differ in their
-            weights alone share their code, so a deep network compiles as fast
-            as a flat one; those whose drop path differs do not. 'loss', all
-            from tokens to loss as one graph: longer to compile, more to fuse.
-        options: of ``torch.compile``, for instance ``mode`` or ``backend``.
-            ``dynamic=False`` and ``fullgraph=True`` unless said otherwise:
-            batches have one shape, and a break is an error.
+        target: 'blocks' compiles each transformer block. Blocks that differ in
+            their weights only share code, so a deep network compiles as fast
+            as a shallow one; blocks with different drop path rates do not
+            share it. 'loss' compiles everything from tokens to loss as one
+            graph: it takes longer to compile and can fuse more.
+        options: Options of ``torch.compile``, such as ``mode`` or ``backend``.
+            Defaults are ``dynamic=False`` and ``fullgraph=True``: batches have
+            one shape, and a graph break is an error.
 
     Raises:
-        ValueError: another target; a model that is split over ranks.
+        ValueError: Another target, or a model that is split over ranks (FSDP).
     """
 
     priority = 'VERY_LOW'
@@ -58,7 +59,7 @@ class CompileHook(Hook):
         self._parts: list[nn.Module] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Finds what is to be compiled; the first steps will do it."""
+        """Mark the parts to compile; the first steps compile them."""
         model = runner.model
         if isinstance(model, FullyShardedModel):
             raise ValueError(
@@ -75,7 +76,7 @@ class CompileHook(Hook):
         )
 
     def after_train(self, runner: Runner) -> None:
-        """Calls the class's own methods again."""
+        """Restore the methods of the class."""
         for part in self._parts:
             vars(part).pop(_METHODS[self.target])
 
@@ -83,18 +84,18 @@ class CompileHook(Hook):
 def compile_parts(
     model: nn.Module, target: str, **options: Any
 ) -> list[nn.Module]:
-    """Lets parts of a model compute with compiled code while they train.
+    """Let parts of a model run compiled code in training mode.
 
     Args:
-        model: with a method ``loss``.
-        target: see ``CompileHook``.
-        options: of ``torch.compile``.
+        model: With a method ``loss``.
+        target: See ``CompileHook``.
+        options: Options of ``torch.compile``.
 
     Returns:
         The parts.
 
     Raises:
-        ValueError: the model has no transformer blocks of ours.
+        ValueError: The model has no transformer blocks of mixmae.
     """
     parts = [model]
     if target == 'blocks':
@@ -108,17 +109,17 @@ def compile_parts(
     dynamo.cache_size_limit = max(dynamo.cache_size_limit, _GRAPHS)
     name = _METHODS[target]
     for part in parts:
-        # Of a training that an error ended.
+        # Left by a training that ended with an error.
         vars(part).pop(name, None)
         setattr(part, name, _CompiledInTraining(part, name, options))
     return parts
 
 
 class _CompiledInTraining:
-    """A method of a part, compiled where that trains, and else as it is.
+    """Method of a part that runs compiled in training mode only.
 
-    Copies of the part, as probes and counters of operations make them, and
-    pickles of it get the method of their own that is not compiled.
+    Copies of the part (made by probes and operation counters) and its pickles
+    use the method of the class, which is not compiled.
     """
 
     def __init__(

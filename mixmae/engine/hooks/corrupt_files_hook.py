@@ -1,4 +1,4 @@
-"""Lets runs bear files that cannot be used, and lists them."""
+"""Hook that skips and lists corrupt files."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class CorruptFilesHook(Hook):
-    """Skips bad images in training, and lists them in ``bad_files.txt``.
+    """Skip corrupt images in training and list them in ``bad_files.txt``.
 
-    Where a training set loads its images by ``LoadImage``, whatever library
-    it is of, another sample takes the place of one whose file is broken;
-    ``CorruptFiles`` says which, and when there are too many of them. All
-    workers of all ranks write to one list in the work folder, one line per
-    file (``cause<TAB>path<TAB>sample``), at once, and count what is in it; so
-    a folder that all machines share is needed for a common count. After each
-    epoch in which something was found, the log gives the counts per cause.
+    It applies to training sets of any library that load images with
+    ``LoadImage``. A fallback sample replaces a sample whose file is corrupt;
+    ``CorruptFiles`` chooses it and limits the number of corrupt files. All
+    workers of all ranks append to one list in the work folder, one line per
+    file (``cause<TAB>path<TAB>sample``), immediately, and count its entries. A
+    common count therefore needs a folder that all machines share. After each
+    epoch in which a file was added, the log gives the counts per cause.
 
-    When a run starts or is resumed, the files listed are looked at again:
-    those that are sound now are used and no longer listed, the others are
+    When a run starts or is resumed, the listed files are checked again: files
+    that can be read now are used and removed from the list, the others are
     known from the first step.
 
-    In validation and testing an image that cannot be used is an error that
-    names it, for figures of fewer images could not be compared. (An
-    ``UnlabeledImageFolder`` bears them there as well; they are listed.)
+    In validation and testing a corrupt image is an error that names it, since
+    metrics over fewer images could not be compared. (An
+    ``UnlabeledImageFolder`` skips and lists them there as well.)
 
-    Loops by iterations are served as those by epochs are; all their training
-    is one epoch.
+    Loops by iterations are supported like loops by epochs; their whole
+    training is one epoch.
 
     Args:
-        max_broken_share: of the files of a training set that may be broken,
-            0 to 1. An ``UnlabeledImageFolder`` has its own.
+        max_broken_share: Maximum share of corrupt files in a training set, 0
+            to 1. An ``UnlabeledImageFolder`` has its own.
 
     Raises:
-        ValueError: the share is out of range.
+        ValueError: The share is out of range.
     """
 
     priority = 'NORMAL'
 
     def __init__(self, max_broken_share: float = 0.01) -> None:
-        # Raises if it is out of range, now rather than in training.
+        # Raises now, not in training, if it is out of range.
         CorruptFiles(0, max_broken_share)
         self.max_broken_share = max_broken_share
         self._sets: dict[str, CorruptFiles] = {}
@@ -67,7 +67,7 @@ class CorruptFilesHook(Hook):
         self._reported: dict[str, str] = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Looks at listed files again; attaches the training sets."""
+        """Check listed files again; connect the training sets to the list."""
         register = self._register_of(runner)
         dataset = runner.train_dataloader.dataset
         sets = dict(image_sets(dataset, 'train'))
@@ -80,7 +80,7 @@ class CorruptFilesHook(Hook):
             self._sets[name].attach(register, name)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Logs the counts per cause if they have changed."""
+        """Log the counts per cause if they have changed."""
         if runner.rank != 0 or self._register is None:
             return
         self._register.look()
@@ -94,11 +94,11 @@ class CorruptFilesHook(Hook):
                 )
 
     def before_val(self, runner: Runner) -> None:
-        """Attaches the validation sets that bear broken files."""
+        """Connect validation sets that skip corrupt files."""
         self._attach(runner, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Attaches the test sets that bear broken files."""
+        """Connect test sets that skip corrupt files."""
         self._attach(runner, runner.test_dataloader.dataset)
 
     def _attach(self, runner: Runner, dataset: Any) -> None:
@@ -117,7 +117,7 @@ class CorruptFilesHook(Hook):
 def _look_again(
     register: CorruptFileRegister, sets: dict[str, Any], runner: Runner
 ) -> None:
-    """Keeps in the list what is still bad, and of these training sets."""
+    """Keep the entries that are still corrupt and in these datasets."""
     register.look()
     listed = register.entries()
     if not listed:
@@ -138,7 +138,7 @@ def _look_again(
 
 
 def _still_bad(entry: BadFile, sets: dict[str, Any]) -> BadFile | None:
-    """The entry with today's cause, None if it is no bad file any more."""
+    """Return the entry with its current cause; None if it can be read."""
     name, _, index = entry.sample.rpartition('/')
     if name not in sets or not index.isdecimal():
         return None
@@ -150,10 +150,10 @@ def _still_bad(entry: BadFile, sets: dict[str, Any]) -> BadFile | None:
     if path != entry.path or loader is None:
         return None
     try:
-        # Images that are no files by themselves are read by their data set.
+        # Images inside archives are read by their dataset.
         read = getattr(dataset, 'read_sample', dataset.get_data_info)
         results = read(int(index))
-        # All of it, and without drawing a crop.
+        # Decode the full image, without a random crop.
         loader.load(results['img_path'], results.get('img_bytes'))
     except CorruptImageError as error:
         return entry._replace(cause=error.cause)

@@ -31,26 +31,26 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class DurableCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook``, but nothing of a run can be lost.
+    """MMEngine's ``CheckpointHook`` with atomic, checksummed writes.
 
-    A checkpoint is written by a thread beside the training, to a temporary
-    file, flushed to the disk, renamed, and its SHA-256 noted in a sidecar.
-    Only then is it noted as the last one, and only then are older ones
-    removed, the best one so far too. Every file is listed in the manifest
-    ``run.json`` before it is written, and only listed files in the run's own
-    folder are removed, whatever a checkpoint says. An error in the thread
+    A background thread writes each checkpoint to a temporary file, flushes it
+    to the disk, renames it and writes its SHA-256 to a sidecar. Only then is
+    the checkpoint recorded as the last one, and only then are older ones
+    removed, including the previous best one. Every file is listed in the
+    manifest ``run.json`` before it is written. Only listed files in the run's
+    own folder are removed, whatever a checkpoint says. An error in the thread
     stops the training at the next iteration. Weights, averaged weights,
-    running statistics or an optimizer's state that are not finite are never
-    written: they stop the training, on all ranks.
+    running statistics and optimizer states that are not finite are never
+    written: they stop the training on all ranks.
 
     Args:
-        max_keep_ckpts: how many are kept: at least 2, in case the newest is
-            damaged later; -1 keeps all.
-        **kwargs: see MMEngine's ``CheckpointHook``.
+        max_keep_ckpts: Number of checkpoints to keep: at least 2, in case the
+            newest is damaged later; -1 keeps all.
+        **kwargs: See MMEngine's ``CheckpointHook``.
 
     Raises:
-        ValueError: ``max_keep_ckpts`` is 0 or 1, or ``filename_tmpl`` names
-            no files of a folder.
+        ValueError: ``max_keep_ckpts`` is 0 or 1, or ``filename_tmpl`` does not
+            give file names in one folder.
     """
 
     def __init__(self, *args: Any, max_keep_ckpts: int = 3, **kwargs: Any):
@@ -62,15 +62,15 @@ class DurableCheckpointHook(CheckpointHook):
         kwargs.setdefault('backend_args', dict(backend=BACKEND))
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
         _check_template(self.filename_tmpl)
-        # On the main rank, while it trains.
+        # Set on the main rank during training.
         self.files: RunFiles | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """As MMEngine; what a killed run had left behind is removed.
+        """Prepare as MMEngine does; remove leftovers of a killed run.
 
         Raises:
-            ValueError: the ranks have not gone on from the same step, as
-                where each machine has its own work folder.
+            ValueError: The ranks resumed from different steps, for instance
+                because each machine has its own work folder.
         """
         info = runner.message_hub.runtime_info
         noted = info.pop(BEST_FILES, None)
@@ -79,7 +79,7 @@ class DurableCheckpointHook(CheckpointHook):
         super().before_train(runner)
         _check_agreement(runner)
         HOST_BARRIER.prepare()
-        # Of a training before this one, in the same process.
+        # Errors of an earlier training in the same process.
         WRITER.forget()
         best = on_main_rank(lambda: self._begin(runner, noted))
         for key, path in best.items():
@@ -90,7 +90,7 @@ class DurableCheckpointHook(CheckpointHook):
             info[key] = path
 
     def _begin(self, runner: Runner, noted: Any) -> dict[str, str]:
-        """Opens the manifest; returns the best checkpoints of this run."""
+        """Open the manifest; return the best checkpoints of this run."""
         self.files = RunFiles.begin(runner, self.out_dir, self.file_backend)
         WRITER.put(lambda: remove_partials(self.out_dir))
         WRITER.put(lambda: remove_partials(runner.work_dir))
@@ -99,30 +99,30 @@ class DurableCheckpointHook(CheckpointHook):
         return self.files.best(noted)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
-        """Checks the writer, then as MMEngine."""
+        """Check the writer, then do as MMEngine does."""
         WRITER.check()
         super().after_train_iter(runner, *args, **kwargs)
 
     def after_train(self, runner: Runner) -> None:
-        """Waits until everything is on the disk, on all ranks."""
+        """Wait on all ranks until everything is on the disk."""
         if self.files is not None:
             self.files.manifest.finished = True
             self.files.write()
         WRITER.finish()
         super().after_train(runner)
-        # The main rank alone writes. Launchers end the others some time
-        # after the first has ended, well or not.
+        # Only the main rank writes. Launchers end the other ranks some time
+        # after the first one has ended, with or without an error.
         HOST_BARRIER.wait()
 
     def after_run(self, runner: Runner) -> None:
-        """Waits, also when no training took place."""
+        """Wait for the writer, even if no training took place."""
         WRITER.finish()
 
     def save_now(self, runner: Runner) -> str:
-        """Saves after the current iteration, at once, and waits for it.
+        """Save after the current iteration, immediately, and wait for it.
 
         Returns:
-            The path, always the same one: it is of use until the next
+            The path, always the same: the file is useful until the next
             regular checkpoint.
         """
         path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
@@ -141,11 +141,11 @@ class DurableCheckpointHook(CheckpointHook):
         return path
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        """As MMEngine, but the one that was best goes when this one stands."""
+        """Save as MMEngine does; remove the old best file afterwards."""
         if not self.save_best:
             return
         _check_finite(runner, 'the best checkpoint')
-        # One that is still being written could not be found and removed.
+        # A file that is still being written could not be found and removed.
         WRITER.finish()
         before = self._plan_best(runner, metrics)
         backend = self.file_backend  # type: ignore[has-type]
@@ -163,17 +163,17 @@ class DurableCheckpointHook(CheckpointHook):
             if old not in best:
                 self.files.remove(PurePath(old).name)
         for name, listed in before.items():
-            # It was not better than the one before, and is not written.
+            # It was not better than the previous one and is not written.
             if self.files.path(name) not in best:
                 self.files.relist(name, listed)
 
     def _plan_best(
         self, runner: Runner, metrics: dict
     ) -> dict[str, WrittenFile | None]:
-        """Lists the best checkpoints that MMEngine may write now.
+        """List the best checkpoints that MMEngine may write now.
 
         Returns:
-            Their names, and what was listed by these names before.
+            Their names, with the entries that these names had before.
         """
         if self.files is None:
             return {}
@@ -191,7 +191,7 @@ class DurableCheckpointHook(CheckpointHook):
     def _planned(
         self, runner: Runner, name: str, kind: str, place: dict
     ) -> dict:
-        """Lists a checkpoint to be written; returns its meta."""
+        """List a checkpoint that will be written; return its meta."""
         hub = runner.message_hub
         hub.update_info(BEST_FILES, best_files(hub.runtime_info))
         if self.files is None:
@@ -201,14 +201,14 @@ class DurableCheckpointHook(CheckpointHook):
         return self.files.meta(place)
 
     def _note(self, runner: Runner, path: str) -> None:
-        """Queues that this is the last checkpoint from now on."""
+        """Queue the note that this is the last checkpoint."""
         note = f'{runner.work_dir}/last_checkpoint'
         WRITER.put(lambda: write_text_durably(note, path))
 
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict
     ) -> None:
-        """Saves first and removes afterwards; MMEngine's order is opposite."""
+        """Save first and remove afterwards; MMEngine does the reverse."""
         name = self.filename_tmpl.format(step)
         _check_finite(runner, name)
         path = self.file_backend.join_path(self.out_dir, name)
@@ -232,7 +232,7 @@ class DurableCheckpointHook(CheckpointHook):
 
 
 class _Postponed:
-    """A backend of files that only remembers what shall be removed."""
+    """File backend that only records which files to remove."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -256,7 +256,7 @@ def _check_finite(runner: Runner, name: str) -> None:
 
 def _check_template(template: str) -> None:
     names: list[str] = []
-    # An unknown field, or one of another type.
+    # An unknown field, or a field of another type.
     with suppress(IndexError, KeyError, ValueError, AttributeError, TypeError):
         names = [template.format(step) for step in (1, 23)]
     if len(set(names)) != 2 or not all(map(is_plain_name, names)):

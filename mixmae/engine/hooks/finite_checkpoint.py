@@ -20,18 +20,18 @@ from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
 
 
 def check_finite(runner: Runner, name: str) -> None:
-    """Stops all ranks rather than write what is not finite.
+    """Stop all ranks before a checkpoint that is not finite is written.
 
     Raises:
-        NonFiniteError: something is not.
+        NonFiniteError: A tensor is not finite.
     """
     for hook in runner.hooks:
         if isinstance(hook, FiniteGuardHook):
             hook.finish(runner)
     found = _written(runner)
     if not is_main_process():
-        # The main rank's are written; running statistics may differ. Of what
-        # is split, every rank holds a share.
+        # Only the main rank's tensors are written, and running statistics may
+        # differ. The other ranks check their parts of split tensors.
         found = {key: one for key, one in found.items() if is_shard(one)}
     mine = names_of_non_finite({k: own_part(v) for k, v in found.items()})
     shares = all_gather_object(mine)
@@ -45,7 +45,7 @@ def check_finite(runner: Runner, name: str) -> None:
 
 
 def _written(runner: Runner) -> dict[str, Tensor]:
-    """Names and tensors of what a checkpoint holds of the training."""
+    """Names and tensors that a checkpoint holds of the training."""
     model = runner.model
     if is_model_wrapper(model):
         model = model.module

@@ -1,4 +1,4 @@
-"""Updates by numbers that are not finite are left out, and told."""
+"""Hook that skips and logs updates that are not finite."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ COUNTS = 'skipped_updates'
 
 @HOOKS.register_module()
 class FiniteGuardHook(Hook):
-    """Weights are never updated by NaN or infinity.
+    """Never update weights with NaN or infinity.
 
-    An update one of whose gradients is not finite, on whatever rank and in
-    whatever accumulated micro-iteration it arose, is left out as a whole, on
-    all ranks: weights, optimizer and running statistics stay as they were.
-    It is told in the log, and losses, image files and gradients are written
-    to ``work_dir/non_finite/iter_N.json``. After ``max_skips`` such updates
-    in a row the next one stops the training.
+    An update with a gradient that is not finite, on any rank and in any
+    accumulated micro-iteration, is skipped as a whole on all ranks: weights,
+    optimizer and running statistics stay as they were. The skipped update is
+    logged, and losses, image files and gradients are written to
+    ``work_dir/non_finite/iter_N.json``. After ``max_skips`` such updates in a
+    row the next one stops the training.
 
-    With ``AutocastOptimWrapper`` a loss that is not finite counts as well,
-    and gradients are looked at before they are clipped. With any other
-    wrapper of MMEngine a loss counts if its gradients are not finite.
+    With ``AutocastOptimWrapper`` a loss that is not finite counts as well, and
+    gradients are checked before they are clipped. With any other wrapper of
+    MMEngine a loss counts if its gradients are not finite.
 
-    A dynamic loss scale is found by overflows: as long as it is 1 or more and
-    the losses are finite, they are not counted.
+    A dynamic loss scale is found by overflows: they do not count as long as
+    the scale is 1 or more and the losses are finite.
 
-    On a GPU nothing is waited for if the optimizer is a fused Adam or AdamW:
-    the verdict on an update is read one update later.
+    On a GPU with a fused Adam or AdamW there is no device sync: the result for
+    an update is read one update later.
 
     Args:
-        max_skips: how many updates in a row may be left out.
+        max_skips: Maximum number of skipped updates in a row.
 
     Raises:
         ValueError: ``max_skips`` is negative; or, before the training, there
-            is no single optimizer.
+            is not exactly one optimizer.
     """
 
-    # Before MMEngine's EMA sees the running statistics.
+    # Before MMEngine's EMA reads the running statistics.
     priority = 'HIGH'
 
     def __init__(self, max_skips: int = 5) -> None:
@@ -79,13 +79,7 @@ class FiniteGuardHook(Hook):
         self.max_skips = max_skips
 
     def before_train(self, runner: Runner) -> None:
-        """Start to check every step of the optimizer.
-
-        Raises:
-            NonFiniteError: The weights that the training starts from are not
-                finite.
-            ValueError: There is no single optimizer.
-        """
+        """Start to check every step of the optimizer."""
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper):
             raise ValueError(
@@ -110,7 +104,7 @@ class FiniteGuardHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Keeps the running statistics when an update begins."""
+        """Save the running statistics when an update begins."""
         if not self._micro_steps:
             self._kept = [one.clone() for one in self._statistics]
 
@@ -121,7 +115,7 @@ class FiniteGuardHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Judges the update of this iteration, or the one before."""
+        """Evaluate the update of this iteration or the previous one."""
         self._micro_steps.append(
             MicroStep.of(runner.iter, data_batch, outputs)
         )
@@ -138,27 +132,27 @@ class FiniteGuardHook(Hook):
         self._judge(runner, leave=self._behind(finite))
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Judges what is left."""
+        """Evaluate the pending updates."""
         self.finish(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Judges what is left, and looks no longer."""
+        """Evaluate the pending updates and stop checking."""
         self.finish(runner)
         self._guard.remove()
         if isinstance(runner.optim_wrapper, AutocastOptimWrapper):
             runner.optim_wrapper.before_step = None
 
     def finish(self, runner: Runner) -> None:
-        """Judges all updates up to now; on all ranks at the same time."""
+        """Evaluate all updates so far; all ranks call it at the same time."""
         self._judge(runner, leave=0)
 
     def _behind(self, finite: Tensor) -> int:
-        # What is on its way from a GPU is not waited for. The number is the
-        # same on all ranks, so that all stop at the same iteration.
+        # A result that is still on the GPU is not waited for. The number is
+        # the same on all ranks, so that all stop at the same iteration.
         return int(finite.is_cuda and self._guard.on_device)
 
     def _restore(self, finite: Tensor) -> None:
-        # Where it can be read, nothing need be done most of the time.
+        # If the result is on the host, there is usually nothing to restore.
         if not self._guard.on_device and bool(finite):
             return
         with torch.no_grad():
@@ -209,19 +203,19 @@ class FiniteGuardHook(Hook):
         )
 
     def _note(self, runner: Runner) -> None:
-        # Checkpoints keep it.
+        # Saved in checkpoints.
         counts = dict(in_a_row=self._in_a_row, total=self._total)
         runner.message_hub.update_info(COUNTS, counts)
 
 
 def _scaler(runner: Runner) -> Any:
-    """The scaler that is at work, if one is."""
+    """Return the enabled gradient scaler, if there is one."""
     scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
     return scaler if scaler is not None and scaler.is_enabled() else None
 
 
 def _scale(runner: Runner) -> float | None:
-    """The dynamic scale of the loss; None if it is constant, or none."""
+    """Return the dynamic loss scale; None if constant or not used."""
     wrapper = runner.optim_wrapper
     constant = ('_constant_scale', '_scale_update_param')
     if any(getattr(wrapper, name, None) is not None for name in constant):

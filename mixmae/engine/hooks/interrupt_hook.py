@@ -1,4 +1,4 @@
-"""Runs that are told to end save what they have."""
+"""Hook that saves a checkpoint when the run is asked to end."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from mixmae.distributed.shielded_worker import SIGNALS, spare_workers
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from mixmae.registry import HOOKS
 
-# EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on.
+# EX_TEMPFAIL of sysexits.h: no error; the same command continues the run.
 EXIT_INTERRUPTED = 75
 
 
 @HOOKS.register_module()
 class InterruptHook(Hook):
-    """On SIGTERM or SIGINT saves after the next update, and exits with 75.
+    """On SIGTERM or SIGINT, save after the next update and exit with 75.
 
-    Schedulers send SIGTERM some time before they kill, a keyboard SIGINT. One
-    rank that is told is enough: all save together. ``--resume`` then goes on
-    after the very update. A second signal ends the process at once. Needs
-    ``DurableCheckpointHook``.
+    Schedulers send SIGTERM some time before they kill; a keyboard sends
+    SIGINT. A signal to one rank is enough: all ranks save together.
+    ``--resume`` then continues after exactly this update. A second signal ends
+    the process at once. Needs ``DurableCheckpointHook``.
 
     Raises:
-        ValueError: there is no such hook.
+        ValueError: There is no such hook.
     """
 
     # After the checkpoint hook, which may have saved this iteration already.
@@ -44,17 +44,17 @@ class InterruptHook(Hook):
         self._group: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """Starts to listen."""
+        """Install the signal handlers."""
         self._saver(runner)
         self._told = 0
         self._before = {
             number: signal.signal(number, self._listen) for number in SIGNALS
         }
-        # Any worker's end would be the training's.
+        # The end of any worker would end the training.
         for loop in (runner.train_loop, runner.val_loop):
             spare_workers(getattr(loop, 'dataloader', None))
         if get_world_size() > 1:
-            # Of its own, on the host: no GPU is waited for.
+            # A separate group on the host: no wait for the GPU.
             self._group = distributed.new_group(backend='gloo')
 
     def after_train_iter(
@@ -64,7 +64,7 @@ class InterruptHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Saves and exits if any rank was told to."""
+        """Save and exit if any rank got a signal."""
         counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         if (runner.iter + 1) % counts:
             return
@@ -73,7 +73,7 @@ class InterruptHook(Hook):
             return
         path = self._saver(runner).save_now(runner)
         if self._group is not None:
-            # A launcher ends the others as soon as one has ended.
+            # A launcher ends the other ranks as soon as one has ended.
             distributed.barrier(self._group)
         runner.logger.info(
             f'{signal.Signals(told).name} after iteration {runner.iter + 1}: '
@@ -84,7 +84,7 @@ class InterruptHook(Hook):
         raise SystemExit(EXIT_INTERRUPTED)
 
     def after_train(self, runner: Runner) -> None:
-        """Stops to listen."""
+        """Restore the signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -96,7 +96,7 @@ class InterruptHook(Hook):
         self._told = number
 
     def _agreed(self) -> int:
-        """The signal that this rank or another one got, or 0."""
+        """Return the signal that any rank got, or 0."""
         if self._group is None:
             return self._told
         told = torch.tensor(self._told)

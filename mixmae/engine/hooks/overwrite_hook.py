@@ -15,13 +15,13 @@ from mixmae.fileio.checksummed_write import remove
 
 
 class OverwriteHook(Hook):
-    """Removes files of an earlier run when the new one is about to begin.
+    """Remove files of an earlier run right before the new run begins.
 
-    A run that cannot start has removed nothing. The tools register it with
-    the runner that they have built.
+    A run that cannot start has removed nothing. The tools register this hook
+    with the runner that they have built.
 
     Args:
-        folders: Of the run.
+        folders: Folders of the run.
         files: Checkpoints to remove, with their checksums.
     """
 
@@ -36,7 +36,7 @@ class OverwriteHook(Hook):
         """Remove the files.
 
         Raises:
-            ValueError: One cannot be removed.
+            ValueError: A file cannot be removed.
         """
         on_main_rank(self._remove)
         if self.files:

@@ -1,4 +1,4 @@
-"""An online probe of what the backbone has learnt."""
+"""Online probe of the backbone."""
 
 from collections.abc import Sized
 from typing import cast
@@ -23,27 +23,27 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class ProbeHook(Hook):
-    """Every few epochs: kNN and a linear probe on frozen features.
+    """Run a kNN and a linear probe on frozen features every few epochs.
 
     Features are the globally pooled last output of the backbone on whole
-    images. Labels serve to measure only; nothing of this reaches the model.
-    The figures ``probe/knn`` and ``probe/linear`` (accuracies, 0..1) go to
-    the log, the message hub and the visualizer. Training is not disturbed:
-    modes and random states are restored, so that the loss curve with the
-    probe is the one without.
+    images. Labels are used for measurement only; nothing of this reaches the
+    model. The metrics ``probe/knn`` and ``probe/linear`` (accuracies, 0..1) go
+    to the log, the message hub and the visualizer. The probe does not change
+    the training: modes and random states are restored, so that the loss curve
+    is the same with and without it.
 
     Args:
         train_dataloader: Config of a labelled data loader with a
             ``DefaultSampler(shuffle=False)``; its images are the kNN
             candidates and train the linear classifier.
-        val_dataloader: The same, of the images to be classified.
+        val_dataloader: The same for the images to be classified.
         interval: Epochs between two probes. The last epoch is always probed.
-        k: Neighbours of the kNN classifier.
-        temperature: Of its votes.
+        k: Number of neighbours of the kNN classifier.
+        temperature: Temperature of the kNN votes.
         linear: Whether to train the linear probe as well.
     """
 
-    # After the validation's and the timer's, before the checkpoint.
+    # After the validation and timer hooks, before the checkpoint hook.
     priority = 'LOW'
 
     def __init__(
@@ -67,13 +67,13 @@ class ProbeHook(Hook):
         self._loaders: tuple[DataLoader, ...] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Prepares to wait for the main rank."""
-        # The others begin no further step while it computes, which the
-        # watchdog would take for a hang.
+        """Create the host barrier that waits for the main rank."""
+        # The other ranks wait meanwhile, which the watchdog would otherwise
+        # report as a hang.
         HOST_BARRIER.prepare()
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Probe if this epoch is one to be probed."""
+        """Probe if this epoch is due."""
         last = runner.epoch + 1 == runner.max_epochs
         if not last and not self.every_n_epochs(runner, self.interval):
             return
@@ -88,7 +88,7 @@ class ProbeHook(Hook):
         HOST_BARRIER.wait()
 
     def probe(self, runner: Runner) -> dict[str, float]:
-        """Accuracies of the runner's model now; empty off the main rank."""
+        """Return the current accuracies; empty except on the main rank."""
         if self._loaders is None:
             self._loaders = tuple(
                 runner.build_dataloader(config, seed=runner.seed)

@@ -1,4 +1,4 @@
-"""Pictures of reconstructions while training."""
+"""Hook that draws reconstructions during training."""
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -10,15 +10,15 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class ReconstructionHook(Hook):
-    """Every few epochs: a reconstruction panel to the visualizer.
+    """Add a reconstruction panel to the visualizer every few epochs.
 
-    The same images with the same masks each time, taken at equal distances
-    from the validation data set. Training is not disturbed.
+    Each panel shows the same images with the same masks, taken at equal
+    distances from the validation dataset. The training is not changed.
 
     Args:
-        interval: Epochs between two panels; there is always a last one.
-        num_images: Images shown.
-        name: Of the picture in the visualizer.
+        interval: Epochs between two panels; the last epoch always has one.
+        num_images: Number of images in a panel.
+        name: Name of the picture in the visualizer.
     """
 
     priority = 'LOW'
@@ -39,7 +39,7 @@ class ReconstructionHook(Hook):
         self.name = name
 
     def before_train(self, runner: Runner) -> None:
-        """Fail now, not after an epoch, if there is nothing to show."""
+        """Fail before the first epoch if there is nothing to show."""
         if runner.val_loop is None:
             raise ValueError(
                 'ReconstructionHook shows images of the val_dataloader, but '
@@ -47,7 +47,7 @@ class ReconstructionHook(Hook):
             )
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Draw if this epoch is one to be shown."""
+        """Draw a panel if this epoch is due."""
         last = runner.epoch + 1 == runner.max_epochs
         if not last and not self.every_n_epochs(runner, self.interval):
             return
@@ -62,7 +62,7 @@ class ReconstructionHook(Hook):
             reconstruction_panel,
         )
 
-        # Of a model that is split, the others have to lend their shares.
+        # With FSDP the other ranks must contribute their parts.
         split = isinstance(runner.model, FullyShardedModel)
         if not split and not is_main_process():
             return

@@ -13,25 +13,25 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import HOW
 
-# Of parameter groups: what is not a hyperparameter.
+# Keys of parameter groups that are not hyperparameters.
 NOT_SETTINGS = {'params', *HOW}
 
 
 class RestartScheduleHook(Hook):
-    """Replaces restored hyperparameters by those of the config.
+    """Replace restored hyperparameters by those of the config.
 
     MMEngine restores learning rate, weight decay, betas and the state of the
-    schedule as they are in the checkpoint, whatever the config says. This
-    hook keeps those of the config, and steps its schedule up to the resumed
-    iteration, so that the rate is the one that a run with this config would
-    have there. The tools register it for ``--resume-with config``. It takes
-    about 10 s per million of iterations and schedule.
+    schedule from the checkpoint and ignores the config. This hook keeps the
+    values of the config and steps its schedule up to the resumed iteration, so
+    that the learning rate is the one that a run with this config would have
+    there. The tools register it for ``--resume-with config``. It takes about
+    10 s per million iterations and schedule.
     """
 
     priority = 'VERY_HIGH'
 
     def before_run(self, runner: Runner) -> None:
-        """Keep what was built from the config.
+        """Save the settings that were built from the config.
 
         Raises:
             ValueError: There are several optimizers, or the schedule depends
@@ -65,7 +65,7 @@ class RestartScheduleHook(Hook):
         self._states = [copy.deepcopy(one.state_dict()) for one in schedulers]
 
     def before_train(self, runner: Runner) -> None:
-        """Put it in the place of what was restored; step the schedule."""
+        """Replace what was restored; step the schedule."""
         groups = runner.optim_wrapper.param_groups
         for group, settings in zip(groups, self._groups, strict=True):
             group.update(copy.deepcopy(settings))
@@ -73,7 +73,8 @@ class RestartScheduleHook(Hook):
         for one, state in zip(schedulers, self._states, strict=True):
             one.load_state_dict(copy.deepcopy(state))
         with warnings.catch_warnings():
-            # The optimizer's steps were those of another process.
+            # PyTorch warns since the optimizer has not stepped in this
+            # process.
             warnings.simplefilter('ignore')
             _step(schedulers, runner)
         rates = sorted({f'{group["lr"]:g}' for group in groups})

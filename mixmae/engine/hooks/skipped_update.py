@@ -1,4 +1,4 @@
-"""What is written of an update that was left out."""
+"""Report of a skipped update."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from mixmae.engine.optimizers.step_guard import GradientLook
 from mixmae.fileio.checksummed_write import write_text_durably
 
-# By what a sample tells where it is from, in this order.
+# Fields that tell the source of a sample, in order of preference.
 SOURCES = ('img_path', 'img_id', 'sample_idx')
 MOST_NAMES = 20
 
@@ -25,9 +25,9 @@ class MicroStep(NamedTuple):
     """One forward and backward pass.
 
     Attributes:
-        iteration: From 1, as in the log.
+        iteration: Number of the iteration from 1, as in the log.
         samples: The ``data_samples`` of its batch.
-        losses: What the model gave to the log.
+        losses: Log values that the model returned.
     """
 
     iteration: int
@@ -36,10 +36,10 @@ class MicroStep(NamedTuple):
 
     @classmethod
     def of(cls, index: int, batch: Any, outputs: Any) -> MicroStep:
-        """Of what a hook is given after an iteration, counted from 0."""
+        """Create from the arguments of a hook; ``index`` counts from 0."""
         samples = batch.get('data_samples') if isinstance(batch, dict) else []
         losses = {
-            # The graph behind it need not live on.
+            # Detached, so that the graph is freed.
             key: one.detach() if isinstance(one, Tensor) else one
             for key, one in (
                 outputs if isinstance(outputs, dict) else {}
@@ -49,7 +49,7 @@ class MicroStep(NamedTuple):
 
 
 class Verdict:
-    """Whether an update was finite, fetched from a GPU without waiting."""
+    """Whether an update was finite, copied from a GPU without waiting."""
 
     def __init__(self, finite: Tensor) -> None:
         self._arrived: Any = None
@@ -63,20 +63,20 @@ class Verdict:
             self._arrived.record()
 
     def finite(self) -> bool:
-        """Waits for it, if it has not arrived yet."""
+        """The result; waits for the copy if it is not complete."""
         if self._arrived is not None:
             self._arrived.synchronize()
         return bool(self._finite)
 
 
 class SkippedUpdate(NamedTuple):
-    """An update that may have to be told about.
+    """An update that may have been skipped.
 
     Attributes:
-        micro_steps: Those that it accumulates.
+        micro_steps: Its accumulated micro-iterations.
         verdict: Whether it was finite.
-        look: What was seen of its gradients; None if a scaler kept it from
-            the optimizer by itself.
+        look: Check of its gradients; None if a gradient scaler skipped the
+            optimizer step.
     """
 
     micro_steps: list[MicroStep]
@@ -91,15 +91,15 @@ class SkippedUpdate(NamedTuple):
         settings: dict,
         ranks: list[dict],
     ) -> None:
-        """Writes all that is known, as JSON; not finite numbers as text.
+        """Write a JSON report; numbers that are not finite become text.
 
-        A disk that is full is none of this file's business.
+        A full disk is not reported here.
 
         Args:
-            path: Of the file; its folder is made.
-            model: It names the parameters.
-            optimizer: It groups them.
-            settings: Of the run.
+            path: Path of the file; its folder is created.
+            model: Model that names the parameters.
+            optimizer: Optimizer with the parameter groups.
+            settings: Settings of the run.
             ranks: ``of_this_rank`` of every rank.
         """
         content = dict(
@@ -152,7 +152,7 @@ class SkippedUpdate(NamedTuple):
 
 
 def of_this_rank(rank: int, update: SkippedUpdate) -> dict:
-    """What only this rank knows: its images and its losses."""
+    """Return the images and losses, which only this rank knows."""
     return dict(
         rank=rank,
         micro_iterations=[
@@ -167,7 +167,7 @@ def of_this_rank(rank: int, update: SkippedUpdate) -> dict:
 
 
 def all_finite(ranks: list[dict]) -> bool:
-    """Whether all losses of all ranks are."""
+    """Whether all losses of all ranks are finite."""
     return all(
         math.isfinite(value)
         for rank in ranks

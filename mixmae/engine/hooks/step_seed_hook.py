@@ -13,16 +13,16 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class StepSeedHook(Hook):
-    """Seeds the generators of this process before each iteration.
+    """Seed the generators of this process before each iteration.
 
-    Masks, drop path, mixup and the sampling of regions then depend only on
-    the runner's seed, the rank, and the number of the (micro-)iteration. A
-    resumed run draws the same numbers as an uninterrupted one, and no
-    generator state has to be saved.
+    Masks, drop path, mixup and region sampling then depend only on the
+    runner's seed, the rank and the number of the (micro-)iteration. A resumed
+    run draws the same numbers as an uninterrupted one, and no generator state
+    needs to be saved.
 
-    Where the model's ``data_preprocessor`` has a ``masking``, the hook also
-    adds ``mask_seed``, (seed, rank, iteration), to the batch; see
-    ``MaskingDataPreprocessor.forward``. Other models get the batch as it is.
+    If the model's ``data_preprocessor`` has a ``masking``, the hook also adds
+    ``mask_seed``, (seed, rank, iteration), to the batch; see
+    ``MaskingDataPreprocessor.forward``. Other models get the batch unchanged.
     """
 
     # Before any hook that might draw.

@@ -1,4 +1,4 @@
-"""Refuses weights that fill only a part of a model."""
+"""Strict load check of checkpoints."""
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -10,30 +10,30 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class StrictLoadHook(Hook):
-    """Checks that a loaded checkpoint is of the model's network.
+    """Check that a loaded checkpoint fits the model's network.
 
-    MMEngine loads what it finds and warns about the rest, so the accuracy of
-    an untrained head is printed like any other figure, and a training starts
-    from next to nothing. The tools add this hook.
+    MMEngine loads the tensors that fit and warns about the rest, so that the
+    accuracy of an untrained head looks like any other result, and a training
+    may start with few of the weights. The tools add this hook.
 
     Args:
-        part: name of the part that must be filled, for instance 'backbone':
-            a training may start from the weights of another task, whose head
-            is another one. Empty for the whole model.
+        part: Name of the part that must be filled, such as 'backbone': a
+            training may start from the weights of another task with another
+            head. Empty for the whole model.
     """
 
-    # After the EMA's hook, which swaps its weights in.
+    # After the EMA hook, which swaps its weights in.
     priority = 'VERY_LOW'
 
     def __init__(self, part: str = '') -> None:
         self.prefix = part and f'{part}.'
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Raise ``ValueError`` if a tensor is not filled, or left over."""
+        """Raise ``ValueError`` if a tensor is missing or left over."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        # MMEngine takes this prefix of a wrapper away, too.
+        # MMEngine removes this prefix of a wrapper, too.
         state = {
             key.removeprefix('module.'): value
             for key, value in checkpoint.get('state_dict', checkpoint).items()
@@ -45,7 +45,7 @@ class StrictLoadHook(Hook):
             if key.startswith(self.prefix)
             and (key not in state or not _fits(key, state[key], value))
         ]
-        # Heads of a training may be left out of a test; blocks may not.
+        # A test may omit training heads, but not blocks.
         surplus = [
             key
             for key in state
@@ -76,7 +76,7 @@ def _some(keys: list[str]) -> str:
 
 
 def _fits(key: str, given: Tensor, wanted: Tensor) -> bool:
-    # Tables of other windows are resized as they are loaded.
+    # Tables of other window sizes are resized when they are loaded.
     resized = key.endswith('position_bias.table')
     axes = slice(1, None) if resized else slice(None)
     return given.shape[axes] == wanted.shape[axes]

@@ -1,4 +1,4 @@
-"""Measures how well a training uses its devices."""
+"""Hook that measures the throughput of a training."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ try:
 except ImportError:
     resource = None  # type: ignore[assignment]
 
-# A machine does not change within a process.
+# Measured once per process.
 measured_rate = functools.cache(matmul_rate)
 
 
 @HOOKS.register_module()
 class ThroughputHook(Hook):
-    """Times iterations, and relates them to what the devices can do.
+    """Time iterations and compare them with the device's peak.
 
-    ``ThroughputLogProcessor`` puts ``figures`` into the log. Measuring reads
-    two clocks an iteration and waits for no GPU.
+    ``ThroughputLogProcessor`` adds ``figures`` to the log. The measurement
+    reads two clocks per iteration and needs no GPU sync.
 
     Args:
-        mfu: relate to the device, if it is known what type is computed in.
-            False where images have many sizes, so that one count of
-            operations does not fit them.
-        warm_up: the first iterations, which do not count.
+        mfu: Relate to the device's rate if the compute dtype is known. Set to
+            False if images have many sizes, since one operation count does not
+            fit them.
+        warm_up: Number of first iterations that do not count.
     """
 
-    # Behind all others: what they do is part of an iteration, not of the
+    # After all other hooks: their time belongs to the iteration, not to the
     # wait for the next batch.
     priority = 'LOWEST'
 
@@ -57,7 +57,7 @@ class ThroughputHook(Hook):
         self._batch = 0
 
     def before_train(self, runner: Runner) -> None:
-        """Measures the device, while nothing else runs on it."""
+        """Measure the device while nothing else runs on it."""
         window = runner.log_processor.window_size
         self._throughput = Throughput(window, self.warm_up)
         self._image_shape = self._flops = self._rate = None
@@ -74,22 +74,22 @@ class ThroughputHook(Hook):
                 return
             self._rate = measured_rate(device, dtype)
             if device.type == 'cuda':
-                # The matrices are no part of what training needs.
+                # Free the test matrices, which training does not need.
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats(device)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """What lies between epochs is no iteration's."""
+        """Exclude the time between epochs from the iterations."""
         self._throughput.resume()
 
     def after_val(self, runner: Runner) -> None:
-        """Nor is validation, which a loop by iterations has in between."""
+        """Exclude validation, which loops by iterations run in between."""
         self._throughput.resume()
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """The batch is there."""
+        """Record that the batch has arrived."""
         self._throughput.fetched()
 
     def after_train_iter(
@@ -99,7 +99,7 @@ class ThroughputHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """The iteration has ended."""
+        """Record the end of the iteration."""
         count, shape = _images(data_batch)
         if self.mfu and self._image_shape is None:
             self._image_shape = shape
@@ -107,21 +107,19 @@ class ThroughputHook(Hook):
         self._throughput.done(count)
 
     def figures(self, runner: Runner) -> dict[str, float]:
-        """What is known before this iteration has ended.
+        """Return the figures known before this iteration has ended.
 
         Returns:
-            ``eta``: seconds until the training ends, validation included as
-            far as there was any; ``img_per_s``: images per second of all
-            processes, over the log's window; ``data_wait``: share of that
-            time, 0 to 1, in which this process waited for batches;
-            ``matmul_mfu``: model FLOPs utilisation, 0 to 1: the operations
-            that the plain network needs (``training_flops``), over those
-            that the devices do in matrix products alone (``matmul_rate``,
-            measured before training; on several devices, all are taken to be
-            like this one); ``matmul_tflops``: that rate;
-            ``gflops_per_image``: ``training_flops``; ``batch_size``:
-            images of an iteration on this device. What is not known is left
-            out.
+            ``eta``: seconds until the training ends, with validation if there
+            has been any; ``img_per_s``: images per second of all processes
+            over the log window; ``data_wait``: share of that time, 0 to 1, in
+            which this process waited for batches; ``matmul_mfu``: model FLOPs
+            utilisation, 0 to 1: the operations of the plain network
+            (``training_flops``) divided by the rate of the devices in pure
+            matrix products (``matmul_rate``, measured before training; all
+            devices are assumed equal to this one); ``matmul_tflops``: that
+            rate; ``gflops_per_image``: ``training_flops``; ``batch_size``:
+            images per iteration on this device. Unknown values are omitted.
         """
         left = runner.max_iters - runner.iter - 1
         eta = self._throughput.seconds_for(left)
@@ -142,7 +140,7 @@ class ThroughputHook(Hook):
         return found
 
     def _flops_per_image(self, runner: Runner) -> float | None:
-        """Counted once, when training has begun, to delay no start."""
+        """Count once, after training has begun, so as not to delay it."""
         if self._flops is None and self._rate and self._image_shape:
             with self._throughput.excused():
                 self._count(runner, self._image_shape, self._rate)
@@ -169,9 +167,9 @@ class ThroughputHook(Hook):
 
 
 def peak_memory() -> float:
-    """Most memory that this process has held, without a GPU's, in MiB.
+    """Peak host memory of this process in MiB, without GPU memory.
 
-    NaN where the system does not tell, as Windows.
+    NaN if the system does not report it, as on Windows.
     """
     if resource is None:
         return math.nan
@@ -180,20 +178,21 @@ def peak_memory() -> float:
 
 
 def _dtype(optim_wrapper: Any) -> torch.dtype | None:
-    """What matrix products are computed in; None if that is not known."""
+    """Return the dtype of matrix products; None if unknown."""
     for name in ('dtype', 'cast_dtype'):
         found = getattr(optim_wrapper, name, None)
         if isinstance(found, torch.dtype):
             return found
-    # Others choose by themselves: MMEngine's for autocast, Apex, DeepSpeed.
+    # Others choose the dtype themselves: MMEngine's AMP wrapper, Apex,
+    # DeepSpeed.
     return torch.float32 if type(optim_wrapper) is OptimWrapper else None
 
 
 def _images(data_batch: Any) -> tuple[int, tuple[int, ...] | None]:
-    """How many there are in a batch, and the shape of one, if it has any.
+    """Return the number of images in a batch and the shape of one, if any.
 
-    Nothing is required of the batches of others: several views of an image,
-    or several inputs, are counted by their samples, and have no one shape.
+    Batches of other libraries may have any form: several views of an image, or
+    several inputs, are counted by their samples and have no single shape.
     """
     if not isinstance(data_batch, dict):
         return 0, None
@@ -210,7 +209,7 @@ def _images(data_batch: Any) -> tuple[int, tuple[int, ...] | None]:
 
 
 def _whole_model(runner: Runner) -> nn.Module:
-    """The model; another, without values, if its parameters are sharded."""
+    """Return the model; with FSDP a copy on the meta device."""
     model = runner.model
     if is_model_wrapper(model):
         model = model.module

@@ -1,4 +1,4 @@
-"""Ends a training in which one rank waits for another in vain."""
+"""Hook that ends a training in which a rank hangs."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ EXIT_HUNG = 70
 
 @HOOKS.register_module()
 class WatchdogHook(Hook):
-    """Watches that all ranks of a training get on.
+    """Detect ranks that make no progress.
 
-    Where one hangs, the others would wait for it in a collective operation,
-    with NCCL for 10 minutes, with gloo for 30, and then complain of that
-    operation. With this hook the rank that hangs says so, with its stack, or
-    the others name it; all end with status 70. Ranks whose launcher was killed
-    get SIGTERM, and a process whose loader workers have died ends within
-    seconds, wherever its main thread is (``ProcessWatch``).
+    If one rank hangs, the others wait in a collective operation, with NCCL for
+    10 minutes and with gloo for 30, and then report that operation. With this
+    hook the rank that hangs reports itself with its stack, or the others name
+    it; all exit with status 70. Ranks whose launcher was killed get SIGTERM,
+    and a process whose loader workers have died ends within seconds, wherever
+    its main thread is (``ProcessWatch``).
 
     Args:
-        timeout: seconds within which each rank has to begin another step,
-            while others are further. It should be less than that of the
+        timeout: Seconds within which each rank must begin another step while
+            others are further. It should be less than the timeout of the
             process group (``env_cfg.dist_cfg.timeout``).
-        grace: seconds that the others leave to the one that hangs, to say so
+        grace: Seconds that the other ranks leave to the hung rank to report
             itself.
     """
 
@@ -70,7 +70,7 @@ class WatchdogHook(Hook):
         from mixmae.distributed.watchdog import Watchdog
 
         store = distributed_c10d._get_default_store()
-        # Its own connection: others may block theirs.
+        # A separate connection: others may block theirs.
         if hasattr(store, 'clone'):
             store = store.clone()
         self._dog = Watchdog(
@@ -98,13 +98,13 @@ class WatchdogHook(Hook):
             self._dog.mark(step, timed)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """The workers start."""
+        """Mark the start of the loader workers."""
         self._mark(f'loading the first batch of epoch {runner.epoch + 1}')
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """The batch is there. The first step may be one of compilation."""
+        """Mark a training step; the first one may compile."""
         if self._first < 0:
             self._first = runner.iter
         timed = runner.iter > self._first
@@ -117,32 +117,32 @@ class WatchdogHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Other hooks, and the next batch."""
+        """Mark the time in other hooks and the data loader."""
         self._mark(
             f'what follows iteration {runner.iter + 1} (hooks, loading the '
             f'next batch)'
         )
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Checkpoints, probes."""
+        """Mark the work after an epoch, such as checkpoints and probes."""
         self._mark(f'the end of epoch {runner.epoch + 1}')
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """The workers start."""
+        """Mark the start of the loader workers."""
         self._mark('loading the first batch of a validation')
 
     def before_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """The batch is there."""
+        """Mark a validation step."""
         self._mark(f'iteration {batch_idx + 1} of a validation')
 
     def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
-        """The figures are there."""
+        """Mark the end of a validation."""
         self._mark('the end of a validation')
 
     def after_train(self, runner: Runner) -> None:
-        """The last checkpoint is written; the others wait for it."""
+        """Mark the last checkpoint, for which the other ranks wait."""
         self._mark('the end of the training')
 
 

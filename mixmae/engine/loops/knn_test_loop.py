@@ -1,4 +1,4 @@
-"""Testing a pretrained backbone by the neighbours of its features."""
+"""Test loop with a kNN classifier on frozen features."""
 
 from collections.abc import Sized
 from typing import Any, cast
@@ -15,37 +15,36 @@ from mixmae.evaluation.features import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_votes
 from mixmae.registry import LOOPS
 
-# Similarities to a million train images at once are a gigabyte.
+# Test images per chunk. Similarities to a million train images take 1 GB.
 CHUNK = 256
 
 
 @LOOPS.register_module()
 class KNNTestLoop(TestLoop):
-    """Classifies test images by their nearest train images; trains nothing.
+    """Classify test images by their nearest train images, without training.
 
     Features are the globally pooled last output of the backbone on whole
-    images; see ``knn_votes`` for the vote. Shares of the votes are the
-    scores that the evaluator sees, so mmpretrain's ``Accuracy`` measures
-    them (in per cent). Runs on several ranks, on whatever device the model
-    is; there it keeps the train features: 5 GB for ImageNet-1K and Swin-B.
+    images; see ``knn_votes`` for the vote. The vote shares are the scores that
+    the evaluator gets, so mmpretrain's ``Accuracy`` measures them (in per
+    cent). Runs on several ranks, on the device of the model, which also holds
+    the train features: 5 GB for ImageNet-1K and Swin-B.
 
-    The backbone's part of the runner's ``load_from`` is loaded strictly,
-    whatever file it comes from: a pretraining, a fine-tuning, the official
-    code.
+    The backbone's part of the runner's ``load_from`` is loaded strictly from
+    any kind of file: pretraining, fine-tuning or official code.
 
     Args:
         runner: The runner; its model has a ``backbone`` and a
             ``data_preprocessor``.
         dataloader: Labelled images to be classified.
-        evaluator: Measures the predictions.
-        train_dataloader: Config of a data loader of the images to find
-            neighbours among, with a ``DefaultSampler(shuffle=False)``.
+        evaluator: Evaluator of the predictions.
+        train_dataloader: Config of the data loader of the neighbour
+            candidates, with a ``DefaultSampler(shuffle=False)``.
         k: Number of neighbours.
-        temperature: Of their votes.
+        temperature: Temperature of the votes.
 
     Raises:
-        ValueError: If ``k`` or ``temperature`` is not positive, or, when
-            run, a checkpoint does not fit the backbone.
+        ValueError: If ``k`` or ``temperature`` is not positive, or, when run,
+            if a checkpoint does not fit the backbone.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Numbers that tie an iteration to the images that it reads."""
+"""Sizes that map an iteration to the images it reads."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 from mmengine.dist import get_world_size
 from mmengine.runner import Runner
 
-# Name in the message hub, which checkpoints carry.
+# Key in the message hub, which is saved in checkpoints.
 KEY = 'train_loader'
-# MMEngine's, in checkpoints of other loops and earlier versions.
+# MMEngine's keys, in checkpoints of other loops and earlier versions.
 LIMITS = ('max_iters', 'max_epochs')
 
 
 class LoaderShape(NamedTuple):
     """Sizes of a training's data loading.
 
-    Two runs whose sizes agree read the same images in the same iteration.
+    Two runs with equal sizes read the same images in the same iteration.
 
     Attributes:
         images: Length of the training set.
-        batch_size: Images of a micro-iteration on one rank.
+        batch_size: Images per micro-iteration on one rank.
         ranks: Number of processes.
         accumulative_counts: Micro-iterations per update.
         iterations: Micro-iterations per epoch; 0 for loops by iterations.
@@ -35,9 +35,10 @@ class LoaderShape(NamedTuple):
 
     @classmethod
     def of(cls, runner: Runner, epochs: bool = True) -> LoaderShape:
-        """Sizes of a runner whose train loop and optimizer are built.
+        """Create from a runner whose train loop and optimizer are built.
 
         Args:
+            runner: The runner.
             epochs: Whether the loop counts epochs.
         """
         loader = runner.train_dataloader
@@ -54,7 +55,7 @@ class LoaderShape(NamedTuple):
 
     @classmethod
     def read(cls, content: Any) -> LoaderShape | None:
-        """Sizes noted in a checkpoint; ``None`` if it holds no such."""
+        """Read the sizes from a checkpoint; ``None`` if it has none."""
         if not isinstance(content, Mapping):
             return None
         found: list[Any] = [content.get(field) for field in cls._fields]
@@ -73,12 +74,13 @@ class LoaderShape(NamedTuple):
 
 
 def resume_loading(runner: Runner, epochs: bool = True) -> None:
-    """Compares the loading of a resumed run with its checkpoint's, notes it.
+    """Compare the sizes of a resumed run with its checkpoint; record them.
 
-    Called before the first iteration, while the message hub is still as the
-    checkpoint left it.
+    Call it before the first iteration, while the message hub is in the state
+    of the checkpoint.
 
     Args:
+        runner: The runner.
         epochs: Whether the loop counts epochs.
 
     Raises:
@@ -127,11 +129,12 @@ def update_loader(loader: Any, runner: Runner) -> Any:
 
     Args:
         loader: Config of a data loader, or a built one, which is returned.
-        runner: With an optimizer wrapper or its config.
+        runner: Runner with an optimizer wrapper or its config.
 
     Returns:
         A config whose sampler has the batch size of the loader and the
-        accumulation of the optimizer wrapper, where it says none itself.
+        accumulation of the optimizer wrapper, unless the sampler sets them
+        itself.
     """
     if not isinstance(loader, Mapping):
         return loader
@@ -151,7 +154,7 @@ def update_loader(loader: Any, runner: Runner) -> Any:
 
 
 def is_update_sampler(sampler: Any) -> bool:
-    """Whether the config of a sampler is one of an ``UpdateSampler``."""
+    """Whether a sampler config is that of an ``UpdateSampler``."""
     if not isinstance(sampler, Mapping):
         return False
     kind = sampler.get('type')

@@ -1,4 +1,4 @@
-"""Training by iterations that draws on where it stopped."""
+"""Training by iterations that resumes exactly."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from mixmae.registry import LOOPS
 
 @LOOPS.register_module()
 class ResumableIterLoop(IterBasedTrainLoop):
-    """Augmentations go on too, not the order of the images alone.
+    """Loop by iterations that also resumes the augmentations.
 
-    MMEngine's loop leaves out, at the sampler, what has been seen. What
-    workers draw begins anew there, so that the resumed run is another one.
-    Here it depends on (seed, pass over the data, sample) alone: if the
-    pipeline of the data set has no ``SeedSample``, one is put in front of it.
-    Needs an ``InfiniteSampler``; with others it is MMEngine's loop.
+    MMEngine's loop skips the images already seen at the sampler, but the
+    workers restart their random numbers, so the resumed run differs. Here
+    augmentations depend only on (seed, pass over the data, sample): if the
+    pipeline of the dataset has no ``SeedSample``, one is inserted first. Needs
+    an ``InfiniteSampler``; with other samplers it behaves as MMEngine's loop.
 
     Args and attributes are those of MMEngine's ``IterBasedTrainLoop``.
     """
@@ -35,7 +35,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
         self._batches: InfiniteBatchSampler | None = None
         if isinstance(loader.sampler, InfiniteSampler):
             self._batches = InfiniteBatchSampler(loader.batch_sampler)
-            # PyTorch allows no other way to change it; no worker has begun.
+            # PyTorch has no other way to change it; no worker has started.
             loader.__dict__['batch_sampler'] = self._batches
             seed_samples(loader.dataset)
 
@@ -43,8 +43,8 @@ class ResumableIterLoop(IterBasedTrainLoop):
         """Train to the end.
 
         Raises:
-            ValueError: The run is resumed with another number of images,
-                batch size, accumulation or ranks.
+            ValueError: The run is resumed with another number of images, batch
+                size, accumulation or number of ranks.
         """
         resume_loading(self.runner, epochs=False)
         if self._batches is not None:

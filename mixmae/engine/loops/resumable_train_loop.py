@@ -1,4 +1,4 @@
-"""Training by epochs that can go on in the middle of one."""
+"""Training by epochs that can resume within an epoch."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ from mixmae.registry import LOOPS
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """Goes on after the last batch that a checkpoint has seen.
+    """Loop by epochs that continues after the last batch of a checkpoint.
 
-    MMEngine's loop starts an interrupted epoch from its beginning and counts
-    on, so part of the data is seen twice and the schedule ends early. Here
-    what has been seen is left out, and nothing is loaded in vain. That works
-    with any sampler, and any batch sampler, whose order depends on its seed
-    and its epoch: ``UpdateSampler``, MMEngine's ``DefaultSampler``, mmdet's
-    batches of one aspect ratio.
+    MMEngine's loop repeats an interrupted epoch from its beginning but does
+    not reset the iteration count: part of the data is seen twice and the
+    schedule ends early. This loop skips the batches already seen without
+    loading them. It works with any sampler and batch sampler whose order
+    depends on its seed and epoch: ``UpdateSampler``, MMEngine's
+    ``DefaultSampler``, mmdet's aspect ratio batches.
 
-    Augmentations depend on (seed, epoch, sample) alone: if the pipeline of the
-    data set has no ``SeedSample``, one is put in front of it. Wrappers of data
-    sets, which number their samples anew, are left as they are.
+    Augmentations depend only on (seed, epoch, sample): if the pipeline of the
+    dataset has no ``SeedSample``, one is inserted first. Dataset wrappers,
+    which renumber their samples, are not changed.
 
     Args and attributes are those of MMEngine's ``EpochBasedTrainLoop``.
     """
@@ -40,7 +40,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         loader = self.dataloader
         if loader.batch_sampler is None or not _knows_epochs(loader):
             return
-        # PyTorch allows no other way to change it; no worker has begun yet.
+        # PyTorch has no other way to change it; no worker has started.
         sampler = ResumableBatchSampler(loader.batch_sampler)
         loader.__dict__['batch_sampler'] = sampler
         seed_samples(loader.dataset)
@@ -49,18 +49,18 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         """Train to the end.
 
         Raises:
-            ValueError: The run is resumed with another number of images,
-                batch size, accumulation or ranks.
+            ValueError: The run is resumed with another number of images, batch
+                size, accumulation or number of ranks.
         """
         resume_loading(self.runner)
         return super().run()
 
     def run_epoch(self) -> None:
-        """Iterate one epoch, or what is left of it."""
+        """Run one epoch, or the rest of it."""
         done = self._batches_done()
         if done:
             batches = self.dataloader.batch_sampler
-            # Counting off indices is cheap, counting none is cheaper.
+            # Skipping indices is cheap; starting behind them is cheaper.
             if isinstance(batches.sampler, UpdateSampler):
                 batches.sampler.skip(done * batches.batch_size)
             else:
@@ -73,11 +73,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def _batches_done(self) -> int:
-        """Batches of this epoch that a resumed run has seen already.
+        """Return the batches of this epoch that are already done.
 
         Raises:
-            ValueError: epoch and iteration of the checkpoint do not belong to
-                epochs of this length, or the sampler cannot skip.
+            ValueError: Epoch and iteration of the checkpoint do not fit epochs
+                of this length, or the sampler cannot skip.
         """
         length = len(self.dataloader)
         done = self._iter - self._epoch * length
@@ -109,7 +109,7 @@ def _knows_epochs(loader: Any) -> bool:
 
 
 def seed_samples(dataset: Any) -> None:
-    """Puts a ``SeedSample`` first, where there is none."""
+    """Insert a ``SeedSample`` first if the pipeline has none."""
     if not isinstance(dataset, BaseDataset):
         return
     transforms = getattr(dataset.pipeline, 'transforms', None)

@@ -1,1 +1,1 @@
-"""The manifest of a run: what a resume must find again."""
+"""Manifest of a run: the state that a resume needs."""

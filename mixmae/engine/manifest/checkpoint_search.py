@@ -1,4 +1,4 @@
-"""Search for the checkpoint that a run goes on from."""
+"""Search for the checkpoint that a run resumes from."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.address import public_address
 from mixmae.fileio.checksummed_write import damage
 
-# MMEngine's note of the last checkpoint.
+# Name of the file in which MMEngine records the last checkpoint.
 NOTE = 'last_checkpoint'
 
 
 class StartPoint(NamedTuple):
-    """A checkpoint that a run goes on from.
+    """A checkpoint that a run resumes from.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
         epoch: Finished epochs.
         iter: Finished iterations.
-        record: Settings of the run that wrote it; ``None`` if not known.
-        seed: Of that run; ``None`` if not known.
+        record: Settings of the run that wrote it; ``None`` if unknown.
+        seed: Seed of that run; ``None`` if unknown.
     """
 
     path: str
@@ -47,13 +47,14 @@ class StartPoint(NamedTuple):
 
 
 class RunFolders(NamedTuple):
-    """Where a run keeps its files.
+    """Folders of a run.
 
     Attributes:
-        work_dir: Logs, the manifest and the note of the last checkpoint.
-        checkpoints: Checkpoints; ``work_dir`` unless the config names another
-            folder.
-        template: ``filename_tmpl`` of its checkpoints; '' for the default.
+        work_dir: Folder of the logs, the manifest and the record of the last
+            checkpoint.
+        checkpoints: Folder of the checkpoints; ``work_dir`` unless the config
+            sets another one.
+        template: ``filename_tmpl`` of the checkpoints; '' for the default.
     """
 
     work_dir: Path
@@ -62,7 +63,7 @@ class RunFolders(NamedTuple):
 
     @classmethod
     def of(cls, cfg: Config) -> RunFolders:
-        """Folders of a config, as MMEngine's ``CheckpointHook`` has them."""
+        """Read the folders of a config as MMEngine's hook does."""
         work_dir = Path(os.path.abspath(cfg.work_dir))
         hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
         template = str(hook.get('filename_tmpl') or '')
@@ -73,7 +74,7 @@ class RunFolders(NamedTuple):
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Each folder once."""
+        """Return each folder once."""
         return tuple(dict.fromkeys((self.work_dir, self.checkpoints)))
 
 
@@ -81,7 +82,7 @@ def read_start(path: str | os.PathLike) -> StartPoint:
     """Read a checkpoint that the user has named.
 
     Raises:
-        ValueError: It cannot be loaded, or a run cannot go on from it.
+        ValueError: It cannot be loaded, or a run cannot resume from it.
     """
     content, reason = _loaded(str(path))
     if reason is not None:
@@ -96,15 +97,15 @@ def read_start(path: str | os.PathLike) -> StartPoint:
 def last_checkpoint(
     work_dir: str | os.PathLike, folders: RunFolders | None = None
 ) -> Path | None:
-    """The newest whole checkpoint of a run; ``None`` if it has none.
+    """Return the newest intact checkpoint of a run; ``None`` if none.
 
-    Only files of the run are looked at: those of its manifest or, in folders
+    Only files of the run are considered: those in its manifest or, in folders
     without one, files whose names a run gives, in the order of their
-    iterations. The log names those that are damaged.
+    iterations. Damaged files are logged.
 
     Args:
-        work_dir: Of the run.
-        folders: Where its files are; all in ``work_dir`` by default.
+        work_dir: Work folder of the run.
+        folders: Folders of its files; all in ``work_dir`` by default.
     """
     place = Path(work_dir)
     found = _newest(folders or RunFolders(place, place))
@@ -112,15 +113,14 @@ def last_checkpoint(
 
 
 def start_to_resume(folders: RunFolders) -> StartPoint | None:
-    """The newest whole checkpoint of a run.
+    """Return the newest intact checkpoint of a run.
 
     Returns:
         ``None`` if the run has not written any yet.
 
     Raises:
-        ValueError: There are checkpoints, and a run can go on from none of
-            them; or the one that is noted as the last, and all before it,
-            are not there.
+        ValueError: There are checkpoints but a run cannot resume from any of
+            them, or the recorded last one and all before it are missing.
     """
     found = _newest(folders)
     if found is not None:
@@ -151,7 +151,7 @@ def _newest(folders: RunFolders) -> StartPoint | None:
     if noted is not None and not any(p.name == noted for p in candidates):
         _tell(folders.checkpoints / noted, 'it is not there')
     for path in candidates:
-        # One that was listed, and never written, is no loss.
+        # A file that was listed but never written is no loss.
         if not os.path.lexists(path) and path.name != noted:
             continue
         reason, content = _inspect(path)
@@ -162,7 +162,7 @@ def _newest(folders: RunFolders) -> StartPoint | None:
 
 
 def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
-    """Why a file is no checkpoint to go on from, or its content."""
+    """Return why a run cannot resume from a file, or its content."""
     try:
         reason = damage(path)
         if reason is not None:
@@ -170,7 +170,7 @@ def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
         content, reason = _loaded(path)
     except ValueError as error:
         return str(error), None
-    # Damaged bytes make readers raise almost anything.
+    # Readers raise almost any exception on damaged bytes.
     except Exception as error:
         return f'{type(error).__name__}: {error}', None
     return (reason, None) if reason is not None else ('', content)
@@ -187,7 +187,7 @@ def _loaded(path: str | Path) -> tuple[dict, str | None]:
 
 
 def _candidates(folders: RunFolders) -> list[Path]:
-    """Files of the run, the newest first; they need not be there."""
+    """Return the run's files, newest first; they may not exist."""
     try:
         manifest = Manifest.read(folders.work_dir)
     except ValueError as error:
@@ -215,7 +215,7 @@ def _place(name: str, folders: RunFolders) -> Path:
 
 
 def _order(paths: list[Path], folders: RunFolders) -> Any:
-    """Sort key of checkpoints whose iterations no manifest tells."""
+    """Sort key of checkpoints whose iterations no manifest records."""
     patterns = [NUMBERED]
     if folders.template:
         patterns.append(template_pattern(folders.template))
@@ -231,7 +231,8 @@ def _order(paths: list[Path], folders: RunFolders) -> Any:
     if len(families) + (len(numbers) < len(paths)) < 2:
         return lambda path: numbers.get(path, 0)
 
-    # Epochs and iterations are compared by what the files say.
+    # Names with epochs and with iterations are compared by the content of the
+    # files.
     def iteration(path: Path) -> int:
         _, content = _inspect(path)
         return -1 if content is None else content['meta']['iter']
@@ -241,7 +242,7 @@ def _order(paths: list[Path], folders: RunFolders) -> Any:
 
 
 def _noted(folders: RunFolders) -> str | None:
-    """Name in the note of the last checkpoint, if it is one of a run."""
+    """Name in MMEngine's record file, if it is one of a run."""
     try:
         text = (folders.work_dir / NOTE).read_text(errors='replace')
     except OSError:
@@ -273,11 +274,12 @@ def _tell(path: Path, reason: str) -> None:
 def names_before(
     folders: RunFolders, iteration: int, epoch_length: int
 ) -> Iterator[tuple[str, int, int]]:
-    """Checkpoints of a folder without a manifest, up to an iteration.
+    """Yield checkpoints of a folder without a manifest.
 
     Args:
-        folders: Of the run.
-        iteration: That the run goes on from.
+        folders: Folders of the run.
+        iteration: Iteration that the run resumes from, the last one
+            considered.
         epoch_length: Iterations of an epoch; 0 for loops by iterations.
 
     Yields:

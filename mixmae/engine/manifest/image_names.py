@@ -1,4 +1,4 @@
-"""Number and names of the images that a training reads."""
+"""Number and names of the training images."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-# Names of a digest are hashed in blocks.
+# Names are hashed in blocks of this size.
 BLOCK = 10_000
 
 
 @dataclass(frozen=True)
 class ImageNames:
-    """Images of a training set, in their order.
+    """Images of a training set, in order.
 
     Attributes:
         count: Number of images.
-        digest: SHA-256 of their names, without the folder that all of them
-            have in common, and of their labels; ``None`` where the data set
-            has no names of files.
+        digest: SHA-256 of their names, without their common folder, and of
+            their labels; ``None`` if the dataset has no file names.
     """
 
     count: int
@@ -30,9 +29,9 @@ class ImageNames:
 
     @classmethod
     def of(cls, dataset: Any) -> ImageNames:
-        """Images of a data set, or of a wrapper of several.
+        """Create from a dataset, or a wrapper of several.
 
-        Takes about 2 s per million of images.
+        Takes about 2 s per million images.
         """
         count = len(dataset)
         digest = hashlib.sha256()
@@ -56,7 +55,7 @@ def _parts(dataset: Any) -> Iterator[Any]:
 
 
 def _records(dataset: Any) -> Callable[[], Iterator[dict]] | None:
-    """Function that iterates over the records of the images."""
+    """Return a function that iterates over the image records."""
     if not isinstance(dataset, BaseDataset):
         return None
     plain = type(dataset).get_data_info is BaseDataset.get_data_info
@@ -74,7 +73,7 @@ def _records(dataset: Any) -> Callable[[], Iterator[dict]] | None:
 
 
 def _add(digest: Any, records: Callable[[], Iterator[dict]]) -> bool:
-    """Hash names and labels; returns whether there are any."""
+    """Hash names and labels; return whether there are any."""
     first = last = None
     for record in records():
         name = record.get('img_path')
@@ -84,7 +83,7 @@ def _add(digest: Any, records: Callable[[], Iterator[dict]]) -> bool:
         last = name if last is None else max(last, name)
     if first is None or last is None:
         return False
-    # Of sorted names the first and the last share what all share.
+    # The common prefix of sorted names is that of the first and the last.
     same = 0
     while same < min(len(first), len(last)) and first[same] == last[same]:
         same += 1

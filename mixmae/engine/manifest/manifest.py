@@ -1,4 +1,4 @@
-"""Manifest of a run: its settings, and the files that it wrote."""
+"""Manifest of a run: its settings and the files that it wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixmae.fileio.safe_path import path_fault
 NAME = 'run.json'
 VERSION = 1
 KINDS = ('checkpoint', 'best', 'interrupted')
-# What a run writes when it is interrupted by a signal.
+# Checkpoint that a run writes when a signal interrupts it.
 INTERRUPTED = 'interrupted.pth'
 # Names of checkpoints in folders without a manifest.
 NUMBERED = re.compile(r'(?:epoch|iter)_(\d{1,12})\.pth')
@@ -33,8 +33,8 @@ class WrittenFile:
         kind: 'checkpoint', 'best' or 'interrupted'.
         epoch: Finished epochs.
         iter: Finished iterations.
-        rotates: Removed when enough newer ones are on the disk.
-        superseded: The run has gone on from an earlier checkpoint since.
+        rotates: Whether it is removed when enough newer ones exist.
+        superseded: Whether the run has since resumed from an earlier one.
     """
 
     kind: str
@@ -46,17 +46,17 @@ class WrittenFile:
 
 @dataclass
 class Manifest:
-    """Settings of a run, and the checkpoints that it wrote.
+    """Settings of a run and the checkpoints that it wrote.
 
-    It is ``run.json`` in the work folder. A checkpoint is listed before it is
-    written, so that a run that is killed in between finds it again, and
-    nothing that is not listed is ever removed. The names are those of files
-    in the folder of the checkpoints, which the config alone determines.
+    The file is ``run.json`` in the work folder. A checkpoint is listed before
+    it is written, so that a run that is killed in between finds it again.
+    Files that are not listed are never removed. Names are those of files in
+    the checkpoint folder, which only the config sets.
 
     Attributes:
         record: Settings; ``None`` if they could not be read.
         files: Checkpoints by name.
-        finished: The training has come to its end.
+        finished: Whether the training has finished.
     """
 
     record: RunRecord | None
@@ -65,7 +65,7 @@ class Manifest:
 
     @classmethod
     def read(cls, work_dir: str | os.PathLike) -> Manifest | None:
-        """The manifest of a folder; ``None`` if it has none.
+        """Read the manifest of a folder; ``None`` if it has none.
 
         Raises:
             ValueError: It is damaged, or of a later version.
@@ -95,7 +95,7 @@ class Manifest:
         )
 
     def text(self) -> str:
-        """The content of the file."""
+        """Return the content of the file."""
         content = dict(
             version=VERSION,
             finished=self.finished,
@@ -105,19 +105,19 @@ class Manifest:
         return json.dumps(content, indent=1) + '\n'
 
     def write(self, work_dir: str | os.PathLike) -> None:
-        """Write the file, whole or not at all.
+        """Write the file atomically.
 
         Raises:
-            OSError: It cannot be written; the one before is as it was.
+            OSError: It cannot be written; the previous file is unchanged.
         """
         write_text_durably(Path(work_dir) / NAME, self.text())
 
     def snapshot(self) -> Manifest:
-        """A copy that later changes leave as it is."""
+        """Return a copy that later changes do not affect."""
         return replace(self, files=copy.deepcopy(self.files))
 
     def current(self, *kinds: str) -> dict[str, WrittenFile]:
-        """Files of some kinds that the run goes on from, oldest first."""
+        """Return files of some kinds that are not superseded, oldest first."""
         found = [
             (name, one)
             for name, one in self.files.items()
@@ -127,7 +127,7 @@ class Manifest:
 
 
 def is_plain_name(name: Any) -> bool:
-    """Whether a text is the name of a checkpoint in a folder, no path."""
+    """Whether a text is a checkpoint file name and not a path."""
     return (
         path_fault(name) is None
         and name.endswith('.pth')
@@ -137,16 +137,16 @@ def is_plain_name(name: Any) -> bool:
 
 
 def template_pattern(template: str) -> re.Pattern:
-    """Expression of the names that a ``filename_tmpl`` gives."""
+    """Return the pattern of the names that a ``filename_tmpl`` gives."""
     parts = re.split(r'\{[^{}]*\}', template)
     return re.compile(r'(\d{1,12})'.join(map(re.escape, parts)))
 
 
 def is_written_name(name: str, template: str = '') -> bool:
-    """Whether a run names its files so, where no manifest lists them.
+    """Whether a run writes files of this name, without a manifest.
 
     Args:
-        name: Of a file.
+        name: Name of a file.
         template: ``filename_tmpl`` of the run.
     """
     patterns = [NUMBERED, BEST]
@@ -160,11 +160,11 @@ def is_written_name(name: str, template: str = '') -> bool:
 def written_files(
     work_dir: Path, folder: Path, template: str = ''
 ) -> list[Path]:
-    """Checkpoints of a run that are on the disk, in the order of names.
+    """Return the checkpoints of a run on the disk, sorted by name.
 
     Args:
-        work_dir: Of the run.
-        folder: Where its checkpoints are.
+        work_dir: Work folder of the run.
+        folder: Folder of its checkpoints.
         template: ``filename_tmpl`` of the run.
     """
     try:

@@ -24,20 +24,20 @@ from mixmae.engine.manifest.manifest import (
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.checksummed_write import SIDECAR
 
-# In the message hub: names of the best checkpoints, by MMEngine's keys.
+# Key in the message hub: names of the best checkpoints by MMEngine's keys.
 BEST_FILES = 'best_files'
 
 
 class RunFiles:
-    """The manifest of a run while it trains; on the main rank only.
+    """The manifest of a run during training; on the main rank only.
 
     A file is listed before it is written, and only listed files are removed.
 
     Args:
-        work_dir: Of the run.
-        folder: Of its checkpoints.
-        backend: Of MMEngine, for the files in ``folder``.
-        manifest: What the run starts with; it is written at once.
+        work_dir: Work folder of the run.
+        folder: Folder of its checkpoints.
+        backend: MMEngine file backend for ``folder``.
+        manifest: Initial manifest; it is written at once.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RunFiles:
                 os.makedirs(folder, exist_ok=True)
             manifest.write(work_dir)
         except OSError as error:
-            # Told as such; see ``failure_line``.
+            # Reported as a full disk; see ``failure_line``.
             if error.errno in FULL:
                 raise
             raise ValueError(
@@ -63,10 +63,10 @@ class RunFiles:
 
     @classmethod
     def begin(cls, runner: Runner, folder: str, backend: Any) -> RunFiles:
-        """Manifest of a run before its first iteration.
+        """Open the manifest of a run before its first iteration.
 
-        A run that goes on from a checkpoint in its own folder takes over what
-        was listed there; later checkpoints are superseded.
+        A run that resumes from a checkpoint in its own folder takes over the
+        list of that folder; later checkpoints are superseded.
         """
         work_dir = Path(runner.work_dir)
         record = RunRecord.of(runner)
@@ -103,16 +103,16 @@ class RunFiles:
         place: Mapping[str, int],
         rotates: bool = False,
     ) -> WrittenFile | None:
-        """List a file that is going to be written.
+        """List a file that will be written.
 
         Args:
-            name: Of the file.
+            name: Name of the file.
             kind: See ``WrittenFile``.
             place: 'epoch' and 'iter' of the checkpoint.
             rotates: See ``WrittenFile``.
 
         Returns:
-            What was listed by that name before.
+            The previous entry of that name.
         """
         before = self.manifest.files.get(name)
         self.manifest.files[name] = WrittenFile(
@@ -122,13 +122,13 @@ class RunFiles:
         return before
 
     def relist(self, name: str, listed: WrittenFile | None) -> None:
-        """Take back what ``plan`` did, with what it returned."""
+        """Undo ``plan``, given its return value."""
         self.manifest.files.pop(name, None)
         if listed is not None:
             self.manifest.files[name] = listed
 
     def meta(self, place: Mapping[str, int]) -> dict[str, Any]:
-        """The meta of a checkpoint, with the settings of the run."""
+        """Return the meta of a checkpoint, with the run's settings."""
         return {**place, 'run': self._record}
 
     def rotate(self, keep: int) -> None:
@@ -142,20 +142,20 @@ class RunFiles:
             self.remove(name)
 
     def remove(self, name: str) -> None:
-        """Queue the removal of a listed file; it need not be there."""
+        """Queue the removal of a listed file; it may be missing."""
         if self.manifest.files.pop(name, None) is not None:
             self.backend.remove(self.path(name))
 
     def path(self, name: str) -> str:
-        """Where a file is."""
+        """Return the path of a file."""
         return self.backend.join_path(self.folder, name)
 
     def best(self, noted: Any) -> dict[str, str]:
-        """Paths of the best checkpoints that a resumed state names.
+        """Return paths of the best checkpoints that a resumed state names.
 
         Args:
-            noted: ``BEST_FILES`` of the message hub. It comes from a file:
-                names that this run has not listed are left out.
+            noted: ``BEST_FILES`` of the message hub. It comes from a file, so
+                names that this run has not listed are ignored.
         """
         if not isinstance(noted, Mapping):
             return {}
@@ -167,10 +167,10 @@ class RunFiles:
         }
 
     def write(self) -> None:
-        """Queue the manifest as it is now.
+        """Queue a write of the current manifest.
 
-        It is an error of the writer if a folder of the run is gone: a run
-        does not make it anew, for its log and checkpoints are lost.
+        The writer raises if a folder of the run is missing: it is not created
+        again, since its log and checkpoints are lost.
         """
         snapshot = self.manifest.snapshot()
 
@@ -184,7 +184,7 @@ class RunFiles:
 
 
 def best_files(info: Mapping[str, Any]) -> dict[str, str]:
-    """Names of the best checkpoints that MMEngine notes by their paths."""
+    """Names of the best checkpoints, which MMEngine stores as paths."""
     return {
         key: os.path.basename(path)
         for key, path in info.items()
@@ -193,9 +193,9 @@ def best_files(info: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _goes_on_in(runner: Runner, folder: str) -> bool:
-    """Whether the run goes on from a checkpoint in its own folder."""
+    """Whether the run resumes from a checkpoint in its own folder."""
     start = runner.cfg.get('load_from')
-    # MMEngine looks for one in the work folder.
+    # MMEngine searches the work folder.
     if not start:
         return True
     start = os.path.expanduser(str(start))
@@ -206,12 +206,12 @@ def _goes_on_in(runner: Runner, folder: str) -> bool:
 def _listed(
     folders: RunFolders, iteration: int, epoch_length: int
 ) -> dict[str, WrittenFile]:
-    """Checkpoints of the manifest; without one, those that are named so."""
+    """Checkpoints of the manifest; without one, those with such names."""
     with suppress(ValueError):
         found = Manifest.read(folders.work_dir)
         if found is not None:
             return found.files
-    # They are found again, and never removed.
+    # They are found on resume, but never removed.
     return {
         name: WrittenFile('checkpoint', epoch, step)
         for name, epoch, step in names_before(folders, iteration, epoch_length)

@@ -19,7 +19,7 @@ from mixmae.engine.loops.loader_shape import KEY as LOADER
 from mixmae.engine.loops.loader_shape import LoaderShape
 from mixmae.engine.manifest.image_names import ImageNames
 
-# Name in the meta of a checkpoint.
+# Key in the meta of a checkpoint.
 KEY = 'run'
 
 
@@ -28,12 +28,11 @@ class RunRecord:
     """Settings of a training, as plain values.
 
     Attributes:
-        config: The keys of the config that the runner reads; see
-            ``plain_config``.
-        seed: Of the run; ``None`` if not known.
+        config: Keys of the config that the runner reads; see ``plain_config``.
+        seed: Seed of the run; ``None`` if unknown.
         images: Number and digest of the training images.
         loader: Sizes of the data loading.
-        versions: Of mixmae, MMEngine, PyTorch and Python.
+        versions: Versions of mixmae, MMEngine, PyTorch and Python.
     """
 
     config: dict[str, Any]
@@ -44,7 +43,7 @@ class RunRecord:
 
     @classmethod
     def of(cls, runner: Runner) -> RunRecord:
-        """Settings of a runner whose train loop is built."""
+        """Create from a runner whose train loop is built."""
         epochs = isinstance(runner.train_loop, EpochBasedTrainLoop)
         return cls(
             config=plain_config(runner.cfg),
@@ -61,10 +60,10 @@ class RunRecord:
 
     @classmethod
     def of_checkpoint(cls, content: Mapping[str, Any]) -> RunRecord | None:
-        """Settings noted in a checkpoint.
+        """Read the settings in a checkpoint.
 
-        Checkpoints of earlier versions and of MMEngine hold the text of the
-        config, of which plain values are read; nothing is executed.
+        Checkpoints of earlier versions and of MMEngine hold the config as
+        text. Plain values are parsed from it; nothing is executed.
 
         Returns:
             ``None`` if it holds neither.
@@ -95,18 +94,18 @@ class RunRecord:
         )
 
     def to_json(self) -> str:
-        """The settings as one text, for a checkpoint."""
+        """Return the settings as JSON text, for a checkpoint."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as plain values."""
+        """Return the settings as plain values."""
         found = asdict(self)
         found['loader'] = self.loader and self.loader._asdict()
         return found
 
     @classmethod
     def from_json(cls, text: Any) -> RunRecord | None:
-        """Settings from their text; ``None`` if it is no such text."""
+        """Parse JSON text; ``None`` if it is not of this form."""
         if not isinstance(text, str):
             return None
         try:
@@ -117,7 +116,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, found: Any) -> RunRecord | None:
-        """Settings from plain values; ``None`` if they are none."""
+        """Create from plain values; ``None`` if not of this form."""
         if not isinstance(found, dict):
             return None
         config, seed = found.get('config'), found.get('seed')
@@ -144,11 +143,11 @@ class RunRecord:
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys of a config that the runner reads, as plain values.
+    """Return the config keys that the runner reads, as plain values.
 
-    Values that are written differently and mean the same become equal: a
-    tuple and a list, 1 and 1.0, ``None`` and a key left out. Names that a
-    config defines for itself are left out.
+    Values that are written differently but mean the same become equal: a tuple
+    and a list, 1 and 1.0, ``None`` and a missing key. Names that a config
+    defines only for itself are omitted.
     """
     if hasattr(config, 'to_dict'):
         config = config.to_dict()
@@ -160,7 +159,7 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value of a config as JSON has it."""
+    """Convert a config value to its JSON form."""
     if isinstance(value, Mapping):
         return {
             str(key): plain(one)

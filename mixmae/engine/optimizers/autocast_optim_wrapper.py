@@ -1,4 +1,4 @@
-"""Mixed precision on whatever device the parameters live on."""
+"""Mixed precision on any device."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ DTYPES = {
     'float16': torch.float16,
     'float32': torch.float32,
 }
-# Flags of a CPU that multiplies bfloat16 matrices itself. Without one of
-# them autocast still works, but slower than float32.
+# CPU flags of native bfloat16 matrix products. Without one of them autocast
+# works, but is slower than float32.
 NATIVE_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
 HOW = ('fused', 'foreach')
 
 
 def cpu_flags() -> set[str]:
-    """The names of what this CPU can do, as far as can be found out."""
+    """Return the feature flags of this CPU, as far as known."""
     query = getattr(torch.cpu, 'get_capabilities', None)
     if query is not None:
         return {name for name, has in query().items() if has is True}
@@ -35,10 +35,10 @@ def cpu_flags() -> set[str]:
 
 
 def native_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies it natively, else float32.
+    """Return bfloat16 if the device supports it natively, else float32.
 
-    Native are CUDA devices of compute capability 8.0 or more, and CPUs with
-    one of ``NATIVE_BF16_FLAGS``.
+    Native support: CUDA devices of compute capability 8.0 or more, and CPUs
+    with one of ``NATIVE_BF16_FLAGS``.
     """
     if device.type == 'cuda':
         native = torch.cuda.get_device_capability(device)[0] >= 8
@@ -50,9 +50,9 @@ def native_dtype(device: torch.device) -> torch.dtype:
 def run_fused(optimizer: Optimizer) -> None:
     """Let a new Adam or AdamW update all its parameters in one kernel.
 
-    Such a kernel leaves all as it is when told, on the device, that the
-    gradients are not finite. An optimizer whose config says ``fused`` or
-    ``foreach``, and one of another kind, is left alone.
+    The fused kernel changes nothing if a flag on the device (``found_inf``)
+    says that the gradients are not finite. Optimizers whose config sets
+    ``fused`` or ``foreach``, and other kinds, are not changed.
     """
     defaults = optimizer.defaults
     if type(optimizer) not in ON_DEVICE or any(
@@ -64,7 +64,7 @@ def run_fused(optimizer: Optimizer) -> None:
         return
     for settings in (defaults, *optimizer.param_groups):
         settings['fused'] = True
-    # What their constructors note of it.
+    # Their constructors set these for fused.
     optimizer._step_supports_amp_scaling = True  # type: ignore[attr-defined]
     optimizer._need_device_dtype_check_for_fused = (  # type: ignore[attr-defined]
         True
@@ -76,12 +76,13 @@ class AutocastOptimWrapper(OptimWrapper):
     """An ``OptimWrapper`` whose forward passes run under autocast.
 
     MMEngine's ``AmpOptimWrapper`` asserts a GPU; this one follows the device
-    of the parameters, the CPU included. Gradients are scaled only where they
+    of the parameters, including the CPU. Gradients are scaled only if they
     could underflow: with float16 on CUDA. Adam and AdamW run fused on CUDA
-    unless their config says something else.
+    unless their config sets otherwise.
 
-    A loss that is not finite makes all gradients so, also those that it would
-    not reach by itself. By their exchange all ranks know of it.
+    A loss that is not finite makes all gradients non-finite, including those
+    that it does not depend on. All ranks detect it when gradients are
+    exchanged.
 
     Attributes:
         before_step: Called, if set, with the gradients of an update unscaled
@@ -91,8 +92,8 @@ class AutocastOptimWrapper(OptimWrapper):
         optimizer: The optimizer; its parameters must already be on their
             device.
         dtype: ``'bfloat16'``, ``'float16'``, ``'float32'`` (no autocast), or
-            ``'auto'``: bfloat16 where it is native, else float32.
-        loss_scale: ``'dynamic'``; a number: a constant scale; or a dict of
+            ``'auto'``: bfloat16 if it is native, else float32.
+        loss_scale: ``'dynamic'``, a number (constant scale), or a dict of
             arguments of ``torch.amp.GradScaler``.
         kwargs: Further arguments of ``mmengine.optim.OptimWrapper``
             (``accumulative_counts``, ``clip_grad``).
@@ -114,7 +115,7 @@ class AutocastOptimWrapper(OptimWrapper):
                 f"'auto', {', '.join(map(repr, DTYPES))}"
             )
         if kwargs.get('clip_grad') is not None:
-            # MMEngine pops keys from the dict it is given.
+            # MMEngine pops keys from this dict.
             kwargs['clip_grad'] = dict(kwargs['clip_grad'])
         super().__init__(optimizer=optimizer, **kwargs)
         self.device = optimizer.param_groups[0]['params'][0].device
@@ -144,7 +145,7 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast, and no gradient exchange between two updates."""
+        """Enable autocast; skip gradient exchange between two updates."""
         with (
             super().optim_context(model),
             torch.autocast(
@@ -158,7 +159,7 @@ class AutocastOptimWrapper(OptimWrapper):
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Accumulate the gradients of the (scaled) loss."""
         scaled = self.loss_scaler.scale(loss)
-        # 1, or NaN where the loss is not finite.
+        # 1, or NaN if the loss is not finite.
         gradient = (loss.detach() * 0 + 1).to(scaled.dtype)
         scaled.backward(gradient, **kwargs)
         self._inner_count += 1
@@ -173,11 +174,11 @@ class AutocastOptimWrapper(OptimWrapper):
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._constant_scale)
         if norm is not None:
-            # Not before the step: reading it waits for the device.
+            # After the step: reading the norm syncs the device.
             self.message_hub.update_scalar(f'train/{self.grad_name}', norm)
 
     def _clip(self) -> Tensor | None:
-        """Clip the gradients; their norm, if they are clipped by norm."""
+        """Clip the gradients; return their norm if clipped by norm."""
         parameters = [
             one
             for group in self.optimizer.param_groups
@@ -190,7 +191,7 @@ class AutocastOptimWrapper(OptimWrapper):
         return None if norm is None else whole(norm)
 
     def state_dict(self) -> dict:
-        """The optimizer's state, with the scaler's where one is at work."""
+        """Return the optimizer state, with that of an enabled scaler."""
         state = super().state_dict()
         if self.loss_scaler.is_enabled():
             state['loss_scaler'] = self.loss_scaler.state_dict()
@@ -199,14 +200,14 @@ class AutocastOptimWrapper(OptimWrapper):
     def load_state_dict(self, state_dict: dict) -> None:
         """Load a state written with this or another dtype, or by MMEngine.
 
-        A scaler's state is used where a scaler is at work and ignored
-        elsewhere; without one the scaler starts afresh.
+        A scaler state is used if a scaler is enabled and otherwise ignored.
+        Without a saved state the scaler starts from its initial scale.
         """
         state = dict(state_dict)
         scaler_state = state.pop('loss_scaler', None)
         if scaler_state and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler_state)
-        # How to compute is a matter of this run's device, not of the one
+        # The implementation flags depend on this run's device, not on the one
         # that wrote the state.
         ours = self.optimizer.param_groups
         state['param_groups'] = [

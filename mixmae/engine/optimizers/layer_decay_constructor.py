@@ -1,4 +1,4 @@
-"""Learning rates that fall from the head down to the patch embedding."""
+"""Layer-wise learning rate decay."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from torch import nn
 from mixmae.models.layers.position_bias import RelativePositionBias
 from mixmae.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-# Tables of other packages' Swins are parameters of this name.
+# Name of the bias table in Swins of other packages.
 FOREIGN_TABLE = 'relative_position_bias_table'
 
 
 @dataclass(frozen=True)
 class LayerDecay:
-    """The options in ``paramwise_cfg``; weight decays are multiplied.
+    """Options in ``paramwise_cfg``; weight decay multipliers combine.
 
     Attributes:
-        layer_decay_rate: A parameter n layers below the top learns with
-            rate ** n of the learning rate; in (0, 1], 1 for the same rate
-            everywhere.
-        flat_decay_mult: For what has one axis: biases and norms.
-        bias_table_decay_mult: For tables of relative position biases. The
-            official code of MixMIM decays them (1), Swin's does not (0).
+        layer_decay_rate: A parameter n layers below the top has the learning
+            rate times rate ** n; in (0, 1], 1 for the same rate everywhere.
+        flat_decay_mult: Weight decay multiplier of one-dimensional parameters:
+            biases and norms.
+        bias_table_decay_mult: Weight decay multiplier of relative position
+            bias tables. The official code of MixMIM decays them (1), Swin's
+            does not (0).
         official_off_by_one: QUIRK(MixMIM): head and final norm get the layer
-            of the last block, so nothing learns with the full rate, and the
-            most in use is rate times it.
+            of the last block, so nothing has the full learning rate; the
+            maximum is the learning rate times the decay rate.
 
     Raises:
         ValueError: A value out of its range.
@@ -75,32 +76,33 @@ class LayerDecay:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class LayerDecayOptimWrapperConstructor:
-    """Builds an optimizer whose lower layers learn more slowly.
+    """Build an optimizer with lower learning rates in lower layers.
 
-    BEiT (2106.08254), as MixMIM fine-tunes. Depths are asked of the network:
-    the backbones are those modules that offer mmpretrain's
-    ``get_layer_depth(param_name, prefix)``, wherever in the model they are.
-    So it is the same for classifiers, detectors and segmentors, wrapped for
-    several processes or not. Whatever is outside the backbones is the top.
+    The method is that of BEiT (2106.08254), as MixMIM fine-tunes. The network
+    defines the depths: backbones are the modules with mmpretrain's
+    ``get_layer_depth(param_name, prefix)``, wherever in the model they are. It
+    therefore works the same for classifiers, detectors and segmentors, wrapped
+    for several processes or not. Everything outside the backbones is the top
+    layer.
 
-    Parameters of equal rate and weight decay share one group, 2 x 26 of them
-    for a Swin-B, top first; its rate is the one in the log. The order
-    depends on nothing but the model and the options, so that a resumed run
-    finds its groups again. Each group names its ``lr_scale``.
-    Frozen parameters are left out.
+    Parameters of equal learning rate and weight decay share one group, 2 x 26
+    groups for a Swin-B, top first; the log shows the learning rate of the
+    first. The order depends only on the model and the options, so that a
+    resumed run finds its groups again. Each group has its ``lr_scale``. Frozen
+    parameters are omitted.
 
-    Cosine schedules must end in an ``eta_min_ratio``: an ``eta_min`` is the
-    same for all groups, and the rates of the lowest layers would rise to it.
+    Cosine schedules must use ``eta_min_ratio``: an ``eta_min`` is the same for
+    all groups, and the rates of the lowest layers would rise to it.
 
     Args:
-        optim_wrapper_cfg: Of the wrapper, with its ``optimizer``, which
-            names an ``lr``.
+        optim_wrapper_cfg: Config of the wrapper with its ``optimizer``, which
+            has an ``lr``.
         paramwise_cfg: Fields of ``LayerDecay``.
 
     Raises:
         ValueError: On unknown options or values out of range, and, when
-            called, on a model without such a backbone or with nothing to
-            train.
+            called, on a model without such a backbone or without trainable
+            parameters.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class LayerDecayOptimWrapperConstructor:
             )
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the optimizer of a model, and its wrapper."""
+        """Build the optimizer of a model and its wrapper."""
         groups = self.groups(model)
         used = sorted(group['lr_scale'] for group in groups)
         print_log(
@@ -137,7 +139,7 @@ class LayerDecayOptimWrapperConstructor:
         )
 
     def groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        """The parameter groups of a model, top layer first."""
+        """Return the parameter groups of a model, top layer first."""
         depths = _layers_below_top(model)
         tables = _bias_tables(model)
         decay = self.optimizer_cfg.get('weight_decay')
@@ -175,7 +177,7 @@ class LayerDecayOptimWrapperConstructor:
 
 
 def _layers_below_top(model: nn.Module) -> dict[str, int]:
-    """Names of the backbones' parameters, and how far below the top."""
+    """Map the backbones' parameter names to layers below the top."""
     found = {}
     backbones = list(_backbones(model))
     if not backbones:
@@ -200,9 +202,9 @@ def _layers_below_top(model: nn.Module) -> dict[str, int]:
 def _backbones(
     module: nn.Module, prefix: str = ''
 ) -> Iterator[tuple[str, Any]]:
-    """Prefixes and modules of the outermost ones that know their layers."""
-    # A classifier of mmpretrain has a method of this name as well, but asks
-    # its backbone, so takes no prefix.
+    """Yield prefix and module of the outermost layer-aware modules."""
+    # A classifier of mmpretrain also has this method, but it delegates to its
+    # backbone and takes no prefix.
     method = getattr(module, 'get_layer_depth', None)
     if method and 'prefix' in inspect.signature(method).parameters:
         yield prefix, module
@@ -212,7 +214,7 @@ def _backbones(
 
 
 def _bias_tables(model: nn.Module) -> set[str]:
-    """Names of the tables of relative position biases."""
+    """Return the names of the relative position bias tables."""
     ours = {
         f'{name}.table' if name else 'table'
         for name, module in model.named_modules()

@@ -1,4 +1,4 @@
-"""Updates by gradients that are not finite do nothing."""
+"""Found-inf guard: skips updates with gradients that are not finite."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch.optim import Optimizer
 
 from mixmae.engine.finite_values import largest, norms
 
-# A fused SGD keeps memory that was never written for its momentum if its very
-# first step is forbidden (seen with torch 2.12).
+# A fused SGD leaves its momentum uninitialised if its first step is skipped
+# (seen with torch 2.12).
 ON_DEVICE = (torch.optim.Adam, torch.optim.AdamW)
 
 
 class GradientLook(NamedTuple):
-    """What a guard has seen before a step; on the device of the gradients.
+    """Result of a check before a step, on the device of the gradients.
 
     Attributes:
-        finite: Bool, (): whether all gradients were.
-        parameters: The places, among all of the optimizer, of those
-            parameters that had a gradient.
-        sizes: Of each of their gradients (Q,): its largest absolute value,
-            or, if all are finite, some norm.
+        finite: Bool, (): whether all gradients were finite.
+        parameters: Indices, among all parameters of the optimizer, of those
+            that had a gradient.
+        sizes: Size of each of their gradients, (Q,): its largest absolute
+            value, or, if all are finite, a norm.
     """
 
     finite: Tensor
@@ -33,20 +33,19 @@ class GradientLook(NamedTuple):
 
 
 class StepGuard:
-    """Looks at the gradients before each step of an optimizer.
+    """Check the gradients before each step of an optimizer.
 
-    A fused Adam or AdamW is handed the verdict on the device (``found_inf``,
-    as a ``GradScaler`` does), leaves weights and state alone, and nobody
-    waits.
-    From any other one the gradients are taken away: PyTorch's optimizers, and
-    those made like them, pass over parameters without gradient. For that the
-    verdict is read, which on a GPU waits for the backward pass.
+    A fused Adam or AdamW gets the result on the device (``found_inf``, as from
+    a ``GradScaler``) and then changes neither weights nor state, without a
+    sync. For any other optimizer the gradients are removed: PyTorch's
+    optimizers, and those built like them, skip parameters without gradient.
+    This reads the result, which on a GPU waits for the backward pass.
 
-    The ranks of a DistributedDataParallel need no talk of their own: NaN and
-    infinity survive the exchange of the gradients.
+    DistributedDataParallel ranks need no further communication: NaN and
+    infinity propagate through the gradient exchange.
 
     Args:
-        optimizer: It is watched until ``remove`` is called.
+        optimizer: The optimizer; it is guarded until ``remove`` is called.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -64,20 +63,20 @@ class StepGuard:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """All parameters of the optimizer, group by group."""
+        """Return all parameters of the optimizer, group by group."""
         groups = self.optimizer.param_groups
         return [one for group in groups for one in group['params']]
 
     def look(self) -> None:
-        """Look now, for instance before gradients are clipped."""
+        """Check now, for instance before gradients are clipped."""
         found = [
             (place, one.grad)
             for place, one in enumerate(self.parameters)
             if one.grad is not None
         ]
         gradients = [gradient for _, gradient in found]
-        # Late readers find no gradients any more, so for them it must be the
-        # largest values at once; GPUs find both equally fast.
+        # If the result is read later, the gradients are gone, so the largest
+        # values are computed now; on GPUs both are equally fast.
         sizes = norms(gradients, math.inf if self.on_device else 2.0)
         finite = sizes.isfinite().all()
         if not self.on_device and not bool(finite):
@@ -86,12 +85,12 @@ class StepGuard:
         self._fresh = True
 
     def take(self) -> GradientLook | None:
-        """What was seen since this was last called, if anything was."""
+        """Return the check since the last call, if there was one."""
         look, self._look = self._look, None
         return look
 
     def remove(self) -> None:
-        """Watch no longer."""
+        """Stop guarding the optimizer."""
         for handle in self._handles:
             handle.remove()
 
@@ -104,7 +103,7 @@ class StepGuard:
         if self.on_device:
             given = getattr(optimizer, 'found_inf', None)
             found = finite.logical_not().to(torch.float32)
-            # A scaler puts one there as well, and takes it away by itself.
+            # A gradient scaler sets and removes one, too.
             self._ours = given is None
             optimizer.found_inf = (
                 found if given is None else torch.maximum(given, found)
