@@ -25,13 +25,13 @@ from mixmae.distributed.process_group import (
     prepare_process_group,
 )
 from mixmae.engine.manifest.checkpoint_search import RunFolders
-from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import (
     FolderCheck,
     apply_start,
+    asked_start,
     choose_start,
     compare_resumed,
     nothing_left,
@@ -48,9 +48,8 @@ def main() -> None:
     folders = RunFolders.of(cfg)
     locks = [WorkDirLock(folder) for folder in folders.places]
     on_main_rank(lambda: acquire(locks) if first_rank(cfg) else None)
-    # Every rank keeps what an address hides.
-    asked = args.resume and hidden_address(args.resume)
-    start = on_main_rank(lambda: choose_start(cfg, asked, folders))
+    asked = asked_start(cfg, args.resume)
+    start = on_main_rank(lambda: choose_start(asked, folders))
     apply_start(cfg, start)
     check = FolderCheck(folders, start, args.overwrite)
     checks: list[Check] = [check]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import ClassVar, Literal
+from urllib.parse import urlparse
 
 from mmengine.config import Config
 
+from mixmae.checkpoints.io.download import download
 from mixmae.engine.manifest.checkpoint_search import (
     RunFolders,
     StartPoint,
@@ -20,16 +22,32 @@ from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
 AUTO = 'auto'
 
 
-def choose_start(
-    cfg: Config, asked: str | None, folders: RunFolders
-) -> StartPoint | None:
-    """Find the checkpoint that a training goes on from.
+def asked_start(cfg: Config, asked: str | None) -> str | None:
+    """Return what a training is asked to go on from.
+
+    A file that is named by its address is fetched; all ranks take part.
 
     Args:
         cfg: Of the run; ``resume`` and ``load_from`` in it count if nothing
             is asked for.
         asked: A checkpoint; 'auto' for the last one in the work folder;
             ``None`` if nothing is asked for.
+
+    Raises:
+        ValueError: The file cannot be fetched.
+    """
+    if asked is None and cfg.get('resume'):
+        asked = cfg.get('load_from') or AUTO
+    if asked and urlparse(str(asked)).scheme in ('http', 'https'):
+        return str(download(asked))
+    return asked
+
+
+def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
+    """Find the checkpoint that a training goes on from.
+
+    Args:
+        asked: As ``asked_start`` returns it.
         folders: Of the run.
 
     Returns:
@@ -39,8 +57,6 @@ def choose_start(
         ValueError: No run can go on from the checkpoint, or all that there
             are in the work folder are damaged.
     """
-    if asked is None and cfg.get('resume'):
-        asked = cfg.get('load_from') or AUTO
     if asked is None:
         return None
     if asked == AUTO:

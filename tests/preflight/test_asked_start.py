@@ -1,0 +1,37 @@
+"""What a training goes on from, where it is named by its address."""
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.fileio.hidden_address import hidden_address
+from mixmae.preflight.run_start import AUTO, asked_start
+from tests.checkpoints.io.test_download import DATA, net  # noqa: F401
+
+
+def test_addresses_are_fetched_before_the_main_rank_reads(net):  # noqa: F811
+    """Fetching is done by all ranks together, reading by the main one."""
+    address = f'{net.url}/x.pth?token=abc'
+    shown = hidden_address(address)
+    for cfg, asked in (
+        ({}, address),
+        ({'resume': True, 'load_from': shown}, None),
+    ):
+        found = asked_start(Config(cfg), asked)
+        with open(found, 'rb') as file:
+            assert file.read() == DATA
+    assert net.asked == ['/x.pth?token=abc']
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'asked', 'found'),
+    [
+        ({}, None, None),
+        ({'load_from': 'a.pth'}, None, None),
+        ({'resume': True}, None, AUTO),
+        ({'resume': True, 'load_from': 'a.pth'}, None, 'a.pth'),
+        ({'resume': True, 'load_from': 'a.pth'}, 'b.pth', 'b.pth'),
+        ({}, AUTO, AUTO),
+    ],
+)
+def test_files_are_left_alone(cfg, asked, found):
+    assert asked_start(Config(cfg), asked) == found
