@@ -44,7 +44,8 @@ class HierarchicalBackbone(BaseModule):
             loads a pretraining or backbone checkpoint strictly, and last.
 
     Raises:
-        ValueError: ``out_indices`` or ``frozen_stages`` out of range.
+        ValueError: ``stride``, ``out_indices`` or ``frozen_stages`` out of
+            range.
 
     Attributes:
         takes_groups: ``encode`` keeps two groups of tokens apart exactly, in
@@ -77,6 +78,10 @@ class HierarchicalBackbone(BaseModule):
         norm_eval: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
+        if stride < 1:
+            raise ValueError(
+                f'patch_size must be positive, got a total stride of {stride}'
+            )
         super().__init__(init_cfg)
         self.num_features = list(num_features)
         self.num_stages = len(self.num_features)
@@ -91,6 +96,16 @@ class HierarchicalBackbone(BaseModule):
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.untraced: dict[str, object] = {}
+
+    def refuse(self, capability: str, reason: str) -> None:
+        """States that this backbone lacks a capability.
+
+        Args:
+            capability: 'takes_groups' or 'takes_coords'.
+            reason: end of a sentence that begins with the backbone's name.
+        """
+        setattr(self, capability, False)
+        self.refusals = {**self.refusals, capability: reason}
 
     def finish(self, norm_eps: float, output_norms: bool = True) -> None:
         """Adds the norms of the outputs and freezes what is to be frozen.

@@ -1,21 +1,20 @@
-"""PVT, as masked image modelling wants it."""
+"""PVT for masked image modelling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.models.backbones.positions import (
+    build_positions,
+    check_positions,
+    token_grid,
+)
 from mixmae.models.backbones.pyramid_archs import (
     PVT_ARCHS,
     checked_arch,
     named_arch,
 )
-from mixmae.models.backbones.pyramid_stages import (
-    init_convolutions,
-    keys_cross_cells,
-    pyramid_stages,
-)
-from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.backbones.pyramid_backbone import PyramidBackbone
 from mixmae.models.layers.learned_positions import LearnedPositions
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
@@ -24,7 +23,7 @@ POSITIONS = ('sincos', 'learned', 'per_stage')
 
 
 @MODELS.register_module()
-class MIMPVT(HierarchicalBackbone):
+class MIMPVT(PyramidBackbone):
     """The Pyramid Vision Transformer, version 1 (2102.12122).
 
     Queries of each stage meet keys that were reduced to cells of 32 pixels,
@@ -106,19 +105,16 @@ class MIMPVT(HierarchicalBackbone):
             found = named_arch(arch, PVT_ARCHS, 'pvt')
         else:
             found = checked_arch(arch)
-        _check(positions, position_resize, patch_size)
-        dims = found.embed_dims
+        check_positions(positions, position_resize, POSITIONS)
         super().__init__(
-            dims,
-            found.depths,
-            patch_size << (len(dims) - 1),
-            out_indices,
-            frozen_stages,
-            norm_eval,
-            init_cfg,
+            found,
+            patch_size,
+            out_indices=out_indices,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            init_cfg=init_cfg,
         )
-        self.embed_dims = dims[0]
-        self.patch_size = patch_size
+        dims = found.embed_dims
         self.untraced = {
             'img_size': img_size,
             'norm_eps': norm_eps,
@@ -129,27 +125,22 @@ class MIMPVT(HierarchicalBackbone):
             'sr_ratios': tuple(sr_ratios),
         }
         if positions != 'sincos':
-            self.takes_coords = False
-            reason = f'with {positions} positions knows its own grid only'
-            self.refusals = {**self.refusals, 'takes_coords': reason}
-
-        size = (img_size,) * 2 if isinstance(img_size, int) else img_size
-        rows, columns = (-(-side // patch_size) for side in size)
-        if positions == 'sincos':
-            self.positions = SinCosPositions(
-                rows, columns, dims[0], position_resize
+            self.refuse(
+                'takes_coords',
+                f'with {positions} positions knows its own grid only',
             )
-        else:
-            start = 'sincos' if positions == 'learned' else 'random'
-            self.positions = LearnedPositions(rows, columns, dims[0], start)
+
+        grid = rows, columns = token_grid(img_size, patch_size)
+        self.positions = build_positions(
+            positions, grid, dims[0], position_resize
+        )
         if positions == 'learned':
             self.optional_keys = frozenset({'positions.table'})
         self.patch_embed = PatchEmbed(
             patch_size, dims[0], patch_norm_eps if patch_norm else None
         )
         own = positions == 'per_stage'
-        self.stages = pyramid_stages(
-            found,
+        self.build_stages(
             sr_ratios,
             drop_path_rate,
             [
@@ -165,16 +156,7 @@ class MIMPVT(HierarchicalBackbone):
             sort_groups=sort_groups,
             with_cp=with_cp,
         )
-        crossing = keys_cross_cells(sr_ratios)
-        if crossing:
-            self.takes_groups = False
-            self.refusals = {**self.refusals, 'takes_groups': crossing}
         self.finish(norm_eps, output_norms)
-
-    def init_weights(self) -> None:
-        """See ``HierarchicalBackbone``; convolutions are normal."""
-        init_convolutions(self)
-        super().init_weights()
 
 
 def _refuse_second_version(arch: str) -> None:
@@ -186,17 +168,3 @@ def _refuse_second_version(arch: str) -> None:
             f"cells, so that hidden pixels would be seen; use PVT's first "
             f'version ({", ".join(PVT_ARCHS)}) or MIMTwins'
         )
-
-
-def _check(positions: str, position_resize: str, patch_size: int) -> None:
-    if positions not in POSITIONS:
-        raise ValueError(
-            f'positions must be one of {POSITIONS}, got {positions!r}'
-        )
-    if positions != 'sincos' and position_resize != 'bicubic':
-        raise ValueError(
-            f"position_resize {position_resize!r} needs positions='sincos': "
-            f"learned positions can only be stretched, 'bicubic'"
-        )
-    if patch_size < 1:
-        raise ValueError(f'patch_size must be positive, got {patch_size}')

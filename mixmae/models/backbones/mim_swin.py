@@ -1,4 +1,4 @@
-"""Swin, as masked image modelling wants it."""
+"""Swin for masked image modelling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from mixmae.models.backbones.arch_settings import swin_arch
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-from mixmae.models.layers.absolute_positions import SinCosPositions
+from mixmae.models.backbones.positions import build_positions, token_grid
 from mixmae.models.layers.initialisation import init_fan_out
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.patches import ConvMerging, PatchEmbed
@@ -116,7 +116,7 @@ class MIMSwin(HierarchicalBackbone):
     ) -> None:
         embed_dims, depths, num_heads = swin_arch(arch)
         stages = len(depths)
-        _check(window_sizes, patch_size, stages)
+        _check_windows(window_sizes, stages)
         _check_choice('position_bias', position_bias, POSITION_BIASES)
         _check_choice('merging', merging, MERGINGS)
         super().__init__(
@@ -144,19 +144,17 @@ class MIMSwin(HierarchicalBackbone):
             # Then nothing is made for an image's size.
             del self.untraced['img_size'], self.untraced['position_resize']
         if position_bias == 'table':
-            self.takes_coords = False
-            self.refusals = {'takes_coords': _NO_COORDS}
+            self.refuse('takes_coords', _NO_COORDS)
         else:
             # No tensor has a window's size then.
             self.untraced['window_sizes'] = tuple(window_sizes)
 
-        size = (img_size,) * 2 if isinstance(img_size, int) else img_size
-        rows, columns = (-(-side // patch_size) for side in size)
-        self.positions = (
-            SinCosPositions(rows, columns, embed_dims, position_resize)
-            if absolute_positions
-            else None
-        )
+        self.positions = None
+        if absolute_positions:
+            grid = token_grid(img_size, patch_size)
+            self.positions = build_positions(
+                'sincos', grid, embed_dims, position_resize
+            )
         self.patch_embed = PatchEmbed(patch_size, embed_dims, norm_eps)
         coordinates = position_bias == 'log_coordinates'
         rates = np.linspace(0, drop_path_rate, sum(depths)).tolist()
@@ -206,11 +204,9 @@ def _check_choice(name: str, given: str, choices: Sequence[str]) -> None:
         )
 
 
-def _check(window_sizes: Sequence[int], patch_size: int, stages: int) -> None:
+def _check_windows(window_sizes: Sequence[int], stages: int) -> None:
     if len(window_sizes) != stages or min(window_sizes) < 1:
         raise ValueError(
             f'window_sizes {tuple(window_sizes)} must hold one side of at '
             f'least 1 token for each of the {stages} stages'
         )
-    if patch_size < 1:
-        raise ValueError(f'patch_size must be positive, got {patch_size}')

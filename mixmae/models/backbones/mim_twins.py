@@ -1,27 +1,22 @@
-"""Twins, as masked image modelling wants it."""
+"""Twins for masked image modelling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.backbones.pyramid_archs import (
     TWINS_ARCHS,
     checked_arch,
     named_arch,
 )
-from mixmae.models.backbones.pyramid_stages import (
-    init_convolutions,
-    keys_cross_cells,
-    pyramid_stages,
-)
+from mixmae.models.backbones.pyramid_backbone import PyramidBackbone
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
 
 
 @MODELS.register_module()
-class MIMTwins(HierarchicalBackbone):
+class MIMTwins(PyramidBackbone):
     """Twins-SVT and Twins-PCPVT (2104.13840).
 
     SVT attends by turns in windows and to keys reduced to cells of 32
@@ -87,8 +82,6 @@ class MIMTwins(HierarchicalBackbone):
         patch_norm_eps: float = 1e-5,
         init_cfg: dict | None = None,
     ) -> None:
-        if patch_size < 1:
-            raise ValueError(f'patch_size must be positive, got {patch_size}')
         if window_size is not None and window_size < 1:
             raise ValueError(
                 f'window_size must be at least 1 token, or None for attention '
@@ -99,18 +92,15 @@ class MIMTwins(HierarchicalBackbone):
             windows = 'pcpvt' not in arch.lower()
         else:
             found, windows = checked_arch(arch), True
-        dims = found.embed_dims
         super().__init__(
-            dims,
-            found.depths,
-            patch_size << (len(dims) - 1),
-            out_indices,
-            frozen_stages,
-            norm_eval,
-            init_cfg,
+            found,
+            patch_size,
+            out_indices=out_indices,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            init_cfg=init_cfg,
         )
-        self.embed_dims = dims[0]
-        self.patch_size = patch_size
+        dims = found.embed_dims
         self.untraced = {
             'norm_eps': norm_eps,
             'patch_norm_eps': patch_norm_eps,
@@ -119,8 +109,7 @@ class MIMTwins(HierarchicalBackbone):
         }
         self.positions = None
         self.patch_embed = PatchEmbed(patch_size, dims[0], patch_norm_eps)
-        self.stages = pyramid_stages(
-            found,
+        self.build_stages(
             sr_ratios,
             drop_path_rate,
             [None] * len(dims),
@@ -132,13 +121,4 @@ class MIMTwins(HierarchicalBackbone):
             sort_groups=sort_groups,
             with_cp=with_cp,
         )
-        crossing = keys_cross_cells(sr_ratios)
-        if crossing:
-            self.takes_groups = False
-            self.refusals = {**self.refusals, 'takes_groups': crossing}
         self.finish(norm_eps)
-
-    def init_weights(self) -> None:
-        """See ``HierarchicalBackbone``; convolutions are normal."""
-        init_convolutions(self)
-        super().init_weights()

@@ -13,12 +13,16 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-from mixmae.models.layers.absolute_positions import SinCosPositions
-from mixmae.models.layers.learned_positions import LearnedPositions
+from mixmae.models.backbones.positions import (
+    build_positions,
+    check_positions,
+    token_grid,
+)
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
 
+POSITIONS = ('sincos', 'learned')
 _ARCH_KEYS = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
 
 
@@ -83,7 +87,7 @@ class MIMViT(HierarchicalBackbone):
         output_norms: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
-        _check_positions(positions, position_resize, patch_size)
+        check_positions(positions, position_resize, POSITIONS)
         if not isinstance(with_cp, bool):
             raise ValueError(
                 f'with_cp of a MIMViT is True (recompute whole blocks) or '
@@ -108,18 +112,15 @@ class MIMViT(HierarchicalBackbone):
             'positions': positions,
             'position_resize': position_resize,
         }
-        size = (img_size,) * 2 if isinstance(img_size, int) else img_size
-        rows, columns = (-(-side // patch_size) for side in size)
-        if positions == 'sincos':
-            self.positions = SinCosPositions(
-                rows, columns, dims, position_resize
-            )
-        else:
-            self.positions = LearnedPositions(rows, columns, dims, 'sincos')
+        self.positions = build_positions(
+            positions, token_grid(img_size, patch_size), dims, position_resize
+        )
+        if positions == 'learned':
             self.optional_keys = frozenset({'positions.table'})
-            self.takes_coords = False
-            reason = 'with learned positions knows its own grid only'
-            self.refusals = {**self.refusals, 'takes_coords': reason}
+            self.refuse(
+                'takes_coords',
+                'with learned positions knows its own grid only',
+            )
         self.patch_embed = PatchEmbed(patch_size, dims, norm_eps=None)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.stages = blocks
@@ -243,22 +244,6 @@ def _blocks(
         norm_cfg=dict(type='LN', eps=norm_eps),
     )
     return built.embed_dims, nn.ModuleList(built.layers)
-
-
-def _check_positions(
-    positions: str, position_resize: str, patch_size: int
-) -> None:
-    if positions not in ('sincos', 'learned'):
-        raise ValueError(
-            f"positions must be 'sincos' or 'learned', got {positions!r}"
-        )
-    if positions == 'learned' and position_resize != 'bicubic':
-        raise ValueError(
-            f"position_resize {position_resize!r} needs positions='sincos': "
-            f"learned positions can only be stretched, 'bicubic'"
-        )
-    if patch_size < 1:
-        raise ValueError(f'patch_size must be positive, got {patch_size}')
 
 
 def _check(
