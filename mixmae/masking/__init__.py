@@ -1,4 +1,7 @@
-"""Maskings: pure functions of a size and a generator."""
+"""Maskings: pure functions of a size and a generator.
+
+``mixmae.masking.masking.Masking`` is their contract.
+"""
 
 from mixmae.registry import TASK_UTILS, exports
 

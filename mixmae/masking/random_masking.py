@@ -1,4 +1,4 @@
-"""Random cells, as MixMAE and SimMIM draw them."""
+"""Random masking of MixMAE and SimMIM."""
 
 from __future__ import annotations
 

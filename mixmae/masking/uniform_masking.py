@@ -1,4 +1,4 @@
-"""One visible cell in each 2x2, as UM-MAE draws them."""
+"""Uniform masking of UM-MAE: one visible cell in each 2x2."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ class UniformMasking:
     """Keeps one cell of each 2x2, and hides some of these a second time.
 
     2205.10063, "uniform sampling" and "secondary masking"; UM-MAE
-    mask_transform.py:18-51. What is left of an image is a dense image of
-    half the sides, on which any hierarchical network runs. Masks are drawn
-    per image.
+    mask_transform.py:18-51. The visible cells form a dense image of half the
+    sides, on which any hierarchical network runs. Masks are drawn per image.
 
     Args:
         cell: side of a cell in pixels.
         secondary_ratio: share of the visible cells that the encoder sees as
             a mask token, in [0, 1); their number is rounded up.
-        multiple: what the sides of an image must be a multiple of, in
-            pixels: twice the encoder's total stride, so that it ends in
-            whole tokens. 64 for Swin and PVT, 32 for ViT with 16-px patches.
+        multiple: divisor of the image sides in pixels: twice the encoder's
+            total stride, so that the last grid has whole tokens. 64 for Swin
+            and PVT, 32 for ViT with 16-px patches.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -81,7 +80,7 @@ class UniformMasking:
     def _again(
         self, batch: int, blocks: int, generator: torch.Generator | None
     ) -> Tensor:
-        """Whose visible cell is hidden again, bool (batch, blocks)."""
+        """Blocks whose visible cell is hidden again, bool (batch, blocks)."""
         stay = int(blocks * (1 - self.secondary_ratio))
         if not stay:
             raise ValueError(

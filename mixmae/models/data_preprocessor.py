@@ -20,7 +20,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         mean, std: per channel, RGB, in units of 0..255.
-        to_rgb: the images that come in are BGR.
+        to_rgb: the input images are BGR.
         masking: config of a ``Masking``, e.g. ``RandomMasking``. Masks are
             drawn on the CPU and copied without blocking.
         eval_shared: outside training, one mask serves all images, always

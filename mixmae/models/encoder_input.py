@@ -1,4 +1,4 @@
-"""What a neck hands to a backbone."""
+"""Input of a backbone in pretraining."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mixmae.structures import AttentionGroups
 
 
 class EncoderInput(NamedTuple):
-    """What ``neck.hide`` returns, for every method.
+    """Result of ``neck.hide``, for every method.
 
     Attributes:
         tokens: (B, h, w, C), without positions.
-        groups: who may meet whom; None = everybody.
+        groups: groups within which tokens attend; None = one group.
         coords: float (B, h, w, 2), (y, x) in tokens of the full image's
             grid; None = ``tokens`` are the full grid.
     """

@@ -1,4 +1,4 @@
-"""The one model of all methods."""
+"""The model that all methods share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mixmae.structures import CellMask
 
 @MODELS.register_module()
 class MaskedImageModel(BaseModel):
-    """Hides cells of images, encodes what is left and predicts the rest.
+    """Hides cells of images, encodes the others and predicts the images.
 
     A method is a config that plugs a masking, a backbone, a neck and a head
     together, never a subclass.
@@ -23,13 +23,13 @@ class MaskedImageModel(BaseModel):
     Args:
         data_preprocessor: config of a ``MaskingDataPreprocessor``.
         backbone: config of an encoder with ``embed`` and ``encode``.
-        neck: config of what hides and reveals.
+        neck: config of the neck, which hides and reveals cells.
         head: config of the loss.
         init_cfg: MMEngine's.
 
     Raises:
         ValueError: the parts disagree on channels or cell size, or the neck
-            asks for what the backbone cannot do.
+            needs a capability that the backbone lacks.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class MaskedImageModel(BaseModel):
         mask: CellMask | None = None,
         mode: str = 'tensor',
     ) -> dict[str, Tensor] | list[BaseDataElement] | tuple[Tensor, ...]:
-        """MMEngine's entry: everything as the preprocessor returns it.
+        """Entry point of MMEngine; takes what the preprocessor returns.
 
         Args:
             inputs: (B, 3, H, W), normalised.
@@ -91,12 +91,12 @@ class MaskedImageModel(BaseModel):
         mask: CellMask,
         data_samples: Sequence[BaseDataElement] | None = None,
     ) -> list[BaseDataElement]:
-        """What each image showed, what it hid, and its reconstruction.
+        """Original, masked and reconstructed images.
 
         Args:
             images: (B, 3, H, W), normalised.
             mask: the cells to hide.
-            data_samples: to be filled; new ones if None.
+            data_samples: samples to fill; None creates new ones.
 
         Returns:
             One sample per image with ``method`` (the neck's), ``original``,
@@ -131,7 +131,7 @@ class MaskedImageModel(BaseModel):
         return samples
 
     def _predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
-        """The way of an image: (B, 3, H, W) -> predictions (B, L, ...)."""
+        """Images (B, 3, H, W) -> predictions (B, L, ...)."""
         tokens = self.backbone.embed(images)
         visible = self.neck.hide(tokens, mask, self.backbone.embed_token)
         latent = self.backbone.encode(*visible)

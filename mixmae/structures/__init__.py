@@ -1,4 +1,4 @@
-"""What travels between the parts of a model beside plain tensors."""
+"""Data structures that the parts of a model exchange."""
 
 from mixmae.structures.attention_groups import AttentionGroups, GroupOrder
 from mixmae.structures.cell_mask import CellMask

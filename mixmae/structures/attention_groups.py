@@ -1,4 +1,4 @@
-"""Who may meet whom in an encoder that must not mix two images."""
+"""Groups of tokens that do not attend to each other."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class GroupOrder(NamedTuple):
     """Tokens of a grid sorted by group.
 
     Attributes:
-        permutation: long (N,); sorted token i stands at ``permutation[i]``
-            of the raster.
+        permutation: long (N,); sorted token i is at ``permutation[i]`` of
+            the raster.
         inverse: long (N,), which undoes ``permutation``.
         sizes: tokens in each group.
     """

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CellMask:
-    """The hidden cells of a batch; nothing else knows how they are encoded.
+    """The hidden cells of a batch, the only encoding of masks.
 
     Attributes:
         hidden: bool, (1, rows, columns) for one mask shared by the batch or
@@ -69,7 +69,7 @@ class CellMask:
         return self.hidden.size(1), self.hidden.size(2)
 
     def keeps_one_in_four(self) -> bool:
-        """``one_in_four``, found out now if need be."""
+        """``one_in_four``, computed now where it is not known."""
         if self.one_in_four is None:
             return _keeps_one_in_four(self.hidden)
         return self.one_in_four

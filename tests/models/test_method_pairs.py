@@ -8,7 +8,7 @@ import torch
 from tests.models.pairs import BACKBONES, METHODS, pair_batch, pair_model
 
 _TABLE = 'UMMAENeck needs .* larger grid; MIMSwin with a bias table knows'
-_CONVOLVES = 'UMMAENeck needs .* MIMTwins takes its positions from neighbour'
+_CONVOLVES = 'UMMAENeck needs .* MIMTwins computes positions from neighbour'
 # The reasons, as the user reads them.
 REFUSED = {
     ('swin', 'um-mae'): _TABLE,
@@ -17,7 +17,7 @@ REFUSED = {
     ('pcpvt', 'um-mae'): _CONVOLVES,
     ('vit', 'mixmae'): (
         'MixMAENeck needs a backbone that can keep two groups of tokens '
-        'apart; MIMViT has a class token, which meets both'
+        'apart; MIMViT has a class token, which attends to'
     ),
 }
 PAIRS = [pair for pair in product(BACKBONES, METHODS) if pair not in REFUSED]

@@ -1,4 +1,4 @@
-"""What all our backbones share: how they are called, loaded and trained.
+"""Base class of all backbones: calling, loading and freezing.
 
 Axes: B images, H and W pixels, h and w a token grid, C channels.
 """
@@ -20,11 +20,12 @@ from mixmae.structures import AttentionGroups
 class HierarchicalBackbone(BaseModule):
     """A patch embedding, positions, and stages at doubling strides.
 
-    A backbone never samples, mixes or knows which method uses it. In
-    pretraining a model calls ``embed`` and ``encode``, downstream a detector
-    calls ``backbone(images)``: same class, same keys. Subclasses build
-    ``patch_embed``, ``positions`` (or None) and ``stages``, which are called
-    with tokens, groups and coords of their own grid, then call ``finish``.
+    A backbone draws no masks, mixes no images and does not depend on the
+    method. In pretraining a model calls ``embed`` and ``encode``, downstream
+    a detector calls ``backbone(images)``: same class, same keys. Subclasses
+    build ``patch_embed``, ``positions`` (or None) and ``stages``, which are
+    called with tokens, groups and coords of their own grid, then call
+    ``finish``.
 
     Args:
         num_features: channels of each stage's map.
@@ -33,15 +34,16 @@ class HierarchicalBackbone(BaseModule):
         out_indices: stages whose maps ``forward`` returns; None = the last.
             Each has a final norm of its own; the last stage's is the
             pretrained one.
-        frozen_stages: how much of the network keeps its weights, counted as
-            in mmdet: -1 nothing, 0 the patch embedding, k that and the first
-            k stages with the norms of their outputs. What is frozen stays in
-            evaluation mode.
+        frozen_stages: number of frozen stages, counted as
+            in mmdet: -1 freezes nothing, 0 the patch embedding, k that and
+            the first k stages with the norms of their outputs. Frozen
+            modules stay in evaluation mode.
         norm_eval: keep all norms in evaluation mode. Layer norms have no
             running statistics, so this changes nothing unless batch norms
             were put into the network.
         init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)``
-            loads a pretraining or backbone checkpoint strictly, and last.
+            loads a pretraining or backbone checkpoint strictly, after the
+            initialisation.
 
     Raises:
         ValueError: ``stride``, ``out_indices`` or ``frozen_stages`` out of
@@ -49,13 +51,15 @@ class HierarchicalBackbone(BaseModule):
 
     Attributes:
         takes_groups: ``encode`` keeps two groups of tokens apart exactly, in
-            attention and in all else (MixMAE). False needs a refusal.
-        takes_coords: ``encode`` understands tokens that were gathered from a
-            larger grid (UM-MAE). False needs a refusal.
-        refusals: why not, by attribute: the end of a sentence that begins
-            with the name of the backbone. Necks quote it.
-        untraced: settings of the network that no tensor's shape tells, by
-            name; loading compares them with those of the checkpoint.
+            attention and in all other layers (MixMAE). False needs an entry
+            in ``refusals``.
+        takes_coords: ``encode`` accepts tokens that were gathered from a
+            larger grid (UM-MAE). False needs an entry in ``refusals``.
+        refusals: the reason, by attribute: the end of a sentence that begins
+            with the name of the backbone. Necks quote it in errors.
+        untraced: settings of the network that cannot be inferred from the
+            shapes of its tensors, by name; the hyperparameter mismatch check
+            compares them with those of the checkpoint.
         optional_keys: parameters that a checkpoint may lack, because they
             start from computed values.
     """
@@ -108,7 +112,7 @@ class HierarchicalBackbone(BaseModule):
         self.refusals = {**self.refusals, capability: reason}
 
     def finish(self, norm_eps: float, output_norms: bool = True) -> None:
-        """Adds the norms of the outputs and freezes what is to be frozen.
+        """Adds the norms of the outputs and freezes ``frozen_stages``.
 
         Args:
             norm_eps: their epsilon.
@@ -181,7 +185,7 @@ class HierarchicalBackbone(BaseModule):
         x = self._with_positions(tokens, coords)
         for i, stage in enumerate(self.stages):
             if i and coords is not None:
-                # A merged token stands where its top left one stood, in
+                # A merged token has the place of its top left one, in
                 # units of twice the size (UM-MAE models_mae_swin.py:144).
                 coords = coords[:, ::2, ::2] / 2
             x = stage(x, groups, coords)
@@ -206,9 +210,9 @@ class HierarchicalBackbone(BaseModule):
         return tuple(maps)
 
     def init_weights(self) -> None:
-        """Initialises, then loads what ``init_cfg`` names, strictly.
+        """Initialises, then loads the checkpoint of ``init_cfg`` strictly.
 
-        MMEngine would load first and loosely.
+        MMEngine would load first, and not strictly.
         """
         self._initialise()
         if self.init_cfg is not None:
@@ -222,7 +226,7 @@ class HierarchicalBackbone(BaseModule):
         self._is_init = True
 
     def train(self, mode: bool = True) -> HierarchicalBackbone:
-        """Sets the mode; what is frozen stays in evaluation mode."""
+        """Sets the mode; frozen modules stay in evaluation mode."""
         super().train(mode)
         if mode:
             for module in self._frozen():
@@ -236,15 +240,15 @@ class HierarchicalBackbone(BaseModule):
     def get_layer_depth(
         self, param_name: str, prefix: str = ''
     ) -> tuple[int, int]:
-        """How deep a parameter lies, for layer-wise learning rates.
+        """Depth of a parameter, for layer-wise learning rates.
 
         Layer 0 is the patch embedding, each block is a layer, patch merging
-        belongs to the block that follows it, and what comes after the last
-        block (norms of outputs, necks, heads) is the last layer.
+        belongs to the block that follows it, and all modules after the last
+        block (norms of outputs, necks, heads) are the last layer.
 
         Args:
             param_name: name of a parameter in the whole model.
-            prefix: of the backbone's parameters in it, e.g. 'backbone.'.
+            prefix: prefix of the backbone's parameters, e.g. 'backbone.'.
 
         Returns:
             (layer, number of layers), the layer from 0; the interface of
@@ -264,7 +268,7 @@ class HierarchicalBackbone(BaseModule):
         return first, layers
 
     def _initialise(self) -> None:
-        """What ``init_weights`` does before loading."""
+        """Initialisation without loading; part of ``init_weights``."""
         init_transformer(self)
 
     def _with_positions(

@@ -26,10 +26,10 @@ POSITIONS = ('sincos', 'learned', 'per_stage')
 class MIMPVT(PyramidBackbone):
     """The Pyramid Vision Transformer, version 1 (2102.12122).
 
-    Queries of each stage meet keys that were reduced to cells of 32 pixels,
-    so that MixMAE's two images never meet in it. There is no class token:
-    classifiers pool the last map. ``HierarchicalBackbone`` says how it is
-    called. Two flavours, by options:
+    Queries of each stage attend to keys reduced to cells of 32 pixels, so
+    tokens of MixMAE's two images never attend to each other. There is no
+    class token: classifiers pool the last map. See ``HierarchicalBackbone``
+    for how it is called. Two variants, by options:
 
     - PVT as published: the defaults with ``positions='per_stage'``. With
       the default, frozen sines and cosines at the first stage take the place
@@ -58,14 +58,14 @@ class MIMPVT(PyramidBackbone):
         positions: 'sincos' (frozen), 'learned' (the same to start with, and
             a checkpoint may lack them), both at the first stage, or
             'per_stage' (learned, in each stage).
-        position_resize: how frozen positions meet a grid other than
-            ``img_size``'s; see ``SinCosPositions``. Learned ones are
-            stretched, 'bicubic'.
-        drop_path_rate: of the last block; rises linearly from 0.
+        position_resize: how frozen positions are interpolated for a grid
+            other than ``img_size``'s; see ``SinCosPositions``. Learned ones
+            are always interpolated, 'bicubic'.
+        drop_path_rate: rate of the last block; rises linearly from 0.
         out_indices, frozen_stages, norm_eval, init_cfg: see
             ``HierarchicalBackbone``.
-        sort_groups: False chooses the plain, masked path everywhere, for
-            debugging. Same figures to rounding.
+        sort_groups: False masks scores everywhere instead of sorting tokens
+            by group, for debugging. The results agree up to rounding.
         with_cp: what the backward pass recomputes to save memory: False,
             'pointwise', 'mlp' or True (whole blocks); see
             ``TransformerBlock``.

@@ -29,10 +29,13 @@ class MIMSwin(HierarchicalBackbone):
     """The hierarchical encoder of MixMAE (2205.13137, section 3.2).
 
     A Swin with large windows, without shifts, and with frozen sine-cosine
-    positions at the first stage. ``HierarchicalBackbone`` says how it is
+    positions at the first stage. See ``HierarchicalBackbone`` for how it is
     called. UM-MAE's Swin (models_mae_swin.py) has ``shift=True``,
     ``absolute_positions=False``, ``position_bias='log_coordinates'``,
     ``merging='conv'``, ``norm_eps=1e-6`` and ``block_norm_eps=1e-5``.
+
+    The arguments are grouped: structure, positions, attention, memory, and
+    use in training and downstream. Pass all but the first by keyword.
 
     Args:
         arch: a name ('tiny', 'small', 'base', 'large', 'huge', or aliases
@@ -43,44 +46,45 @@ class MIMSwin(HierarchicalBackbone):
         patch_size: side of a patch in pixels; the total stride is this times
             2 ** (stages - 1).
         window_sizes: side of a window in tokens, one per stage; clamped to
-            the grid, each axis for itself.
+            the grid, separately along each axis.
         mlp_ratio: hidden channels of the MLPs over channels.
-        drop_path_rate: of the last block; rises linearly from 0.
-        out_indices, frozen_stages, norm_eval, init_cfg: see
-            ``HierarchicalBackbone``.
-        shift: shift every second block's windows by half their side, as the
-            plain Swin does. MixMAE does not, and a pretrained network has
-            never seen it. Without shifts, tokens of different windows first
-            meet where a window covers them both: at 224 pixels and windows
-            of 14 in stage 3, which is global; at 1024 pixels and windows of
-            16 each window of the last stage sees 512 pixels and nothing lies
-            beyond. Shifts let neighbouring windows meet in every stage, at
-            no cost in parameters; whether that helps a pretrained network is
-            a matter of trying.
-        mask_padding: keep padding of a grid out of attention; False treats
-            it as tokens of the image, as mmdet's Swin does.
+        merging: 'linear' as in Swin, or 'conv' as in UM-MAE; see
+            ``PatchMerging`` and ``ConvMerging``.
+        norm_eps: epsilon of the layer norms.
+        block_norm_eps: epsilon of those inside the blocks; None =
+            ``norm_eps``.
         absolute_positions: add the sine-cosine positions. The plain Swin has
             none.
-        position_resize: how positions meet a grid other than ``img_size``'s;
-            see ``SinCosPositions``.
+        position_resize: how positions are interpolated for a grid other than
+            ``img_size``'s; see ``SinCosPositions``.
         position_bias: 'table', one learned bias per offset, or
             'log_coordinates', an MLP over offsets that also serves tokens
             gathered from a larger grid (UM-MAE); see ``LogCoordinateBias``.
         bias_dims: hidden channels of that MLP.
-        merging: 'linear' as in Swin, or 'conv' as in UM-MAE; see
-            ``PatchMerging`` and ``ConvMerging``.
         bias_resize: how bias tables of other windows are resized when they
             are loaded, 'bicubic' (official) or 'geometric' (SimMIM); see
             ``resize_table``.
-        sort_groups: False chooses the plain, masked path everywhere, for
-            debugging. Same figures to rounding.
+        shift: shift every second block's windows by half their side, as the
+            plain Swin does. MixMAE pretrains without shifts. Tokens of
+            different windows then first attend to each other where one
+            window covers them: at 224 pixels in stage 3, whose windows of 14
+            are global; at 1024 pixels, with windows of 16, each window of
+            the last stage covers 512 pixels and no stage connects them.
+            Shifts connect neighbouring windows in every stage and add no
+            parameters. Their effect on a network pretrained without them
+            has not been measured.
+        mask_padding: mask the padding of a grid in attention; False treats
+            it as tokens of the image, as mmdet's Swin does.
+        sort_groups: False masks scores everywhere instead of sorting tokens
+            by group, for debugging. The results agree up to rounding.
         with_cp: what the backward pass recomputes to save memory: False,
             'pointwise', 'mlp' or True (whole blocks); see
             ``TransformerBlock``.
         scores: whether attention's backward pass recomputes its score
             matrices; see ``WindowAttention``.
-        norm_eps: epsilon of the layer norms.
-        block_norm_eps: of those inside the blocks; None = ``norm_eps``.
+        drop_path_rate: rate of the last block; rises linearly from 0.
+        out_indices, frozen_stages, norm_eval, init_cfg: see
+            ``HierarchicalBackbone``.
         output_norms: see ``HierarchicalBackbone.finish``.
 
     Raises:
@@ -94,23 +98,27 @@ class MIMSwin(HierarchicalBackbone):
         patch_size: int = 4,
         window_sizes: Sequence[int] = (14, 14, 14, 7),
         mlp_ratio: float = 4.0,
-        drop_path_rate: float = 0.0,
-        out_indices: Sequence[int] | None = None,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        shift: bool = False,
-        mask_padding: bool = True,
+        merging: str = 'linear',
+        norm_eps: float = 1e-5,
+        block_norm_eps: float | None = None,
+        # Positions.
         absolute_positions: bool = True,
         position_resize: str = 'bicubic',
         position_bias: str = 'table',
         bias_dims: int = 32,
-        merging: str = 'linear',
         bias_resize: str = 'bicubic',
+        # Attention.
+        shift: bool = False,
+        mask_padding: bool = True,
         sort_groups: bool = True,
+        # Memory.
         with_cp: bool | str = 'pointwise',
         scores: str = 'auto',
-        norm_eps: float = 1e-5,
-        block_norm_eps: float | None = None,
+        # Training and downstream.
+        drop_path_rate: float = 0.0,
+        out_indices: Sequence[int] | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
         output_norms: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
@@ -141,12 +149,12 @@ class MIMSwin(HierarchicalBackbone):
         }
 
         if not absolute_positions:
-            # Then nothing is made for an image's size.
+            # Then nothing depends on the image size.
             del self.untraced['img_size'], self.untraced['position_resize']
         if position_bias == 'table':
             self.refuse('takes_coords', _NO_COORDS)
         else:
-            # No tensor has a window's size then.
+            # Then no tensor's shape depends on the window size.
             self.untraced['window_sizes'] = tuple(window_sizes)
 
         self.positions = None

@@ -19,12 +19,13 @@ from mixmae.registry import MODELS
 class MIMTwins(PyramidBackbone):
     """Twins-SVT and Twins-PCPVT (2104.13840).
 
-    SVT attends by turns in windows and to keys reduced to cells of 32
+    SVT alternates attention in windows and to keys reduced to cells of 32
     pixels; PCPVT is PVT's attention throughout. Positions come from a
     depthwise convolution after each stage's first block, which keeps groups
-    of tokens apart (see ``PositionConv``), so that MixMAE's two images never
-    meet: without groups it is the plain network. ``HierarchicalBackbone``
-    says how it is called; any image size is taken, as ``MIMPVT`` takes it.
+    of tokens apart (see ``PositionConv``), so tokens of MixMAE's two images
+    never attend to each other; without groups it is the plain network. See
+    ``HierarchicalBackbone`` for how it is called. Grids are padded as in
+    ``MIMPVT``, so images may have any size.
 
     Args:
         arch: 'svt-small', 'svt-base', 'svt-large', 'pcpvt-small',
@@ -38,13 +39,13 @@ class MIMTwins(PyramidBackbone):
         window_size: side in tokens of the windows in which each stage's
             first, third, ... block attends; None, and any PCPVT arch, has
             no such blocks.
-        drop_path_rate: of the last block; rises linearly from 0.
+        drop_path_rate: rate of the last block; rises linearly from 0.
         out_indices, frozen_stages, norm_eval, init_cfg: see
             ``HierarchicalBackbone``.
-        mask_padding: keep padding of a grid out of attention within windows;
+        mask_padding: mask the padding of a grid in attention within windows;
             False treats it as tokens of the image, as timm does.
-        sort_groups: False chooses the plain, masked path everywhere, for
-            debugging. Same figures to rounding.
+        sort_groups: False masks scores everywhere instead of sorting tokens
+            by group, for debugging. The results agree up to rounding.
         with_cp: what the backward pass recomputes to save memory: False,
             'pointwise', 'mlp' or True (whole blocks); see
             ``TransformerBlock``.
@@ -59,8 +60,8 @@ class MIMTwins(PyramidBackbone):
     refusals: Mapping[str, str] = MappingProxyType(
         {
             'takes_coords': (
-                'takes its positions from neighbouring tokens, which '
-                'gathering tears apart'
+                'computes positions from neighbouring tokens, which are '
+                'separated when tokens are gathered'
             )
         }
     )

@@ -1,4 +1,4 @@
-"""ViT, for methods that need no hierarchy.
+"""ViT for methods that need no hierarchy.
 
 Axes: B images, h and w a token grid, N tokens, C channels.
 """
@@ -31,9 +31,9 @@ class MIMViT(HierarchicalBackbone):
     """A plain vision transformer (2010.11929) as MAE pretrains it.
 
     Its blocks are those of mmpretrain's ``VisionTransformer``, which is
-    imported when the first one is built. The class token is the backbone's
-    own business: it joins the tokens behind the positions, takes part in
-    every block, and leaves before the output. Each block counts as a stage,
+    imported when the first one is built. The class token is internal to the
+    backbone: it is added after the positions, takes part in every block, and
+    is removed from the output. Each block counts as a stage,
     all at one stride, so that ``out_indices`` and ``frozen_stages`` count
     blocks.
 
@@ -44,15 +44,15 @@ class MIMViT(HierarchicalBackbone):
         img_size: side, or (height, width), in pixels of the images that the
             positions are made for.
         patch_size: side of a patch in pixels; the stride of all maps.
-        drop_path_rate: of the last block; rises linearly from 0.
+        drop_path_rate: rate of the last block; rises linearly from 0.
         out_indices, frozen_stages, norm_eval, init_cfg: see
             ``HierarchicalBackbone``. The class token is frozen with the
             patch embedding.
         positions: 'sincos' (frozen sines and cosines), or 'learned' (the same
             to start with, and a checkpoint may lack them).
-        position_resize: how frozen positions meet a grid other than
-            ``img_size``'s; see ``SinCosPositions``. Learned ones are
-            stretched, 'bicubic'.
+        position_resize: how frozen positions are interpolated for a grid
+            other than ``img_size``'s; see ``SinCosPositions``. Learned ones
+            are always interpolated, 'bicubic'.
         with_cp: recompute blocks in the backward pass, to save memory.
         norm_eps: epsilon of the layer norms.
         output_norms: see ``HierarchicalBackbone.finish``.
@@ -65,8 +65,8 @@ class MIMViT(HierarchicalBackbone):
     refusals: Mapping[str, str] = MappingProxyType(
         {
             'takes_groups': (
-                'has a class token, which meets both groups in every block '
-                'and tells each of the other'
+                'has a class token, which attends to both groups in every '
+                'block and mixes their information'
             )
         }
     )
@@ -142,9 +142,9 @@ class MIMViT(HierarchicalBackbone):
             (B, h, w, C).
 
         Raises:
-            ValueError: groups, which cannot be kept apart; coords, where
-                positions are learned; or ``out_indices`` leaves out the last
-                block.
+            ValueError: groups are given, which cannot be kept apart; coords
+                are given, but positions are learned; or ``out_indices``
+                leaves out the last block.
         """
         for name, given in (
             ('takes_groups', groups),
@@ -176,7 +176,7 @@ class MIMViT(HierarchicalBackbone):
         )
 
     def init_weights(self) -> None:
-        """Initialises as MAE does, then loads what ``init_cfg`` names."""
+        """Initialises as MAE does, then loads ``init_cfg``'s checkpoint."""
         proj = self.patch_embed.get_submodule('proj')
         assert isinstance(proj, nn.Conv2d) and proj.bias is not None
         # As the linear map that the convolution is.
@@ -188,9 +188,9 @@ class MIMViT(HierarchicalBackbone):
     def get_layer_depth(
         self, param_name: str, prefix: str = ''
     ) -> tuple[int, int]:
-        """How deep a parameter lies; see ``HierarchicalBackbone``.
+        """Depth of a parameter; see ``HierarchicalBackbone``.
 
-        The class token lies where the patch embedding does.
+        The class token has the depth of the patch embedding.
         """
         if param_name == prefix + 'cls_token':
             return 0, self.num_stages + 2
@@ -199,7 +199,7 @@ class MIMViT(HierarchicalBackbone):
     def _maps(
         self, tokens: Tensor, coords: Tensor | None = None
     ) -> Iterator[Tensor]:
-        """Normed tokens (B, h, w, C) behind each block that is asked for."""
+        """Normed tokens (B, h, w, C) after each block of ``out_indices``."""
         patches = self._with_positions(tokens, coords).flatten(1, 2)
         x = torch.cat(
             [self.cls_token.expand(tokens.size(0), -1, -1), patches], 1
@@ -220,7 +220,7 @@ def _blocks(
     arch: str | Mapping, drop_path_rate: float, norm_eps: float
 ) -> tuple[int, nn.ModuleList]:
     """Channels and blocks of one of mmpretrain's vision transformers."""
-    # By its name: an import would burden `import mixmae.models`.
+    # By its name: an import would slow down `import mixmae.models`.
     vit = MODELS.get('mmpretrain.VisionTransformer')
     if isinstance(arch, str) and arch.lower() not in vit.arch_zoo:
         raise ValueError(

@@ -58,7 +58,7 @@ def named_arch(
 
     Args:
         arch: its name, or the first letter of the name's last word; the
-            family's name may stand before it: 'small', 's', 'pvt-small'.
+            family's name may precede it: 'small', 's', 'pvt-small'.
         archs: the family's networks.
         family: 'pvt' or 'twins'.
 

@@ -24,8 +24,8 @@ def pyramid_stages(
     Args:
         arch: widths and depths.
         sr_ratios: side in tokens of a key cell, one per stage.
-        drop_path_rate: of the last block; rises linearly from 0.
-        positions: what adds positions within each stage.
+        drop_path_rate: rate of the last block; rises linearly from 0.
+        positions: modules that add positions within each stage, or None.
         settings: further arguments of ``PyramidStage``, for all stages.
 
     Raises:
@@ -57,7 +57,7 @@ def pyramid_stages(
 
 
 def keys_cross_cells(sr_ratios: Sequence[int]) -> str:
-    """Why keys would be made of two images, of a backbone; '' if they aren't.
+    """The reason why keys would mix two images, or '' if they do not.
 
     A cell is one token of the last stage, 2 ** n tokens wide n stages
     before it; a key must not reach beyond.

@@ -1,4 +1,4 @@
-"""Images as sequences of cells, and what is to be predicted of each.
+"""Images as sequences of cells, and the target of each cell.
 
 Axes: B images, H and W pixels, L cells, p = side of a cell.
 """
@@ -29,9 +29,9 @@ class PixelTarget(NamedTuple):
     """Cells of images, normalised or not.
 
     Attributes:
-        values: (B, L, 3 p^2), to be predicted.
+        values: (B, L, 3 p^2), the target of the prediction.
         mean: (B, L, 1), subtracted from each cell; 0 without normalisation.
-        scale: (B, L, 1), each cell was divided by; 1 without.
+        scale: (B, L, 1), divisor of each cell; 1 without normalisation.
     """
 
     values: Tensor
@@ -62,7 +62,8 @@ class PixelTarget(NamedTuple):
     def mean_colours(self) -> Tensor:
         """The prediction that gives each cell its own mean colour.
 
-        It knows the target, so beating it takes structure, not guessing.
+        It is computed from the target; a model beats it only if it predicts
+        structure within cells.
 
         Returns:
             (B, L, 3 p^2).

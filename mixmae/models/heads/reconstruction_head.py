@@ -85,7 +85,8 @@ class ReconstructionHead(BaseModule):
 
         With ``cells='hidden'`` visible cells are those of the image. With
         ``norm_pixels`` each predicted cell gets the target's own mean and
-        variance back, which a model cannot know: pictures flatter it.
+        variance back, which the model does not predict: the pictures look
+        better than the prediction is.
         """
         target = PixelTarget.of(images, mask.cell, self.norm_pixels)
         cells = prediction * target.scale + target.mean

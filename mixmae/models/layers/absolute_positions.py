@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 
 
-def stretched(table: Tensor, rows: int, columns: int) -> Tensor:
-    """Positions (h, w, C), bicubically over another grid if need be."""
+def interpolated(table: Tensor, rows: int, columns: int) -> Tensor:
+    """Positions (h, w, C), interpolated bicubically for another grid."""
     if (rows, columns) == table.shape[:2]:
         return table
     grid = table.permute(2, 0, 1)[None]
@@ -24,12 +24,12 @@ class SinCosPositions(nn.Module):
     Args:
         rows, columns: grid of tokens that the positions are made for.
         embed_dims: channels of a token, a multiple of 4.
-        resize: for another grid. 'bicubic' stretches the table
-            over it, as the official fine-tuning does: coordinates keep their
-            range, so a token of a larger image stands between two old ones.
-            'sincos' computes them anew: coordinates keep their unit, so the
-            top left of a larger image looks as in pretraining, and the rest
-            lies beyond what was seen.
+        resize: method for another grid. 'bicubic' interpolates the table, as
+            the official fine-tuning does: coordinates keep their range, so a
+            token of a larger image lies between two old ones. 'sincos'
+            computes new ones: coordinates keep their unit, so the top left
+            of a larger image has the positions of pretraining, and the rest
+            has coordinates that pretraining did not have.
 
     Raises:
         ValueError: ``resize`` is neither.
@@ -47,7 +47,7 @@ class SinCosPositions(nn.Module):
             )
         self.resize = resize
         table = sincos_embedding(grid_coords(rows, columns), embed_dims)
-        # Not saved: what is computed needs no checkpoint.
+        # Not saved, as it can be computed.
         self.register_buffer('table', table, persistent=False)
 
     def forward(self, tokens: Tensor, coords: Tensor | None = None) -> Tensor:
@@ -70,4 +70,4 @@ class SinCosPositions(nn.Module):
         if self.resize == 'sincos' and tuple(grid) != self.table.shape[:2]:
             coords = grid_coords(rows, columns, self.table.device)
             return sincos_embedding(coords, dims)
-        return stretched(self.table, rows, columns)
+        return interpolated(self.table, rows, columns)

@@ -31,9 +31,9 @@ def resize_table(
     Args:
         table: ((2v - 1)^2, heads) of a window of side v.
         window: the side that is wanted.
-        method: 'bicubic' stretches the table as a picture, as MixMIM does
+        method: 'bicubic' interpolates the table as an image, as MixMIM does
             (util/pos_embed.py:80-165). 'geometric' keeps the biases of near
-            offsets where they are and stretches the far ones, as SimMIM does
+            offsets and spreads the far ones, as SimMIM does
             (utils.py:126-187): old offsets are placed at 1, 1 + q, 1 + q +
             q^2, ... such that the last meets the new window's last, and a
             cubic spline runs through them. Far offsets that would all but
@@ -71,7 +71,7 @@ def table_side(table: Tensor) -> int:
 
 
 def _geometric_weights(old: int, new: int) -> Tensor:
-    """What each old offset adds to each new one, (2 new - 1, 2 old - 1)."""
+    """Weight of each old offset in each new one, (2 new - 1, 2 old - 1)."""
     if old == 1:
         return torch.ones(2 * new - 1, 1)
     low, high = 0.0, float(new)

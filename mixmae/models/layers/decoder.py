@@ -1,4 +1,4 @@
-"""The light transformer that turns tokens into pixels."""
+"""Light transformer from latent tokens to pixels."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Decoder(nn.Module):
         Args:
             x: (B, h, w, D).
             wanted: long (n,), tokens of the flattened batch and grid that
-                are asked for; the others need not go through the last MLP.
+                are to be returned; the others skip the last MLP.
 
         Returns:
             (B, h * w, D), or (n, D).

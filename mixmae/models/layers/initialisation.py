@@ -1,4 +1,4 @@
-"""How transformers of this family are initialised."""
+"""Initialisation of transformers."""
 
 from torch import nn
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mixmae.models.layers.absolute_positions import stretched
+from mixmae.models.layers.absolute_positions import interpolated
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 
 
 class LearnedPositions(nn.Module):
     """One learned vector per place of a grid, added to tokens.
 
-    Over another grid the table is stretched, bicubically.
+    For another grid the table is interpolated bicubically.
 
     Args:
         rows, columns: grid of tokens that the positions are made for.
@@ -38,8 +38,8 @@ class LearnedPositions(nn.Module):
 
         Args:
             tokens: of a full grid.
-            coords: must be None; what was gathered from another grid has no
-                place here, and backbones refuse it.
+            coords: must be None; backbones refuse tokens gathered from a
+                larger grid.
         """
         assert coords is None
-        return tokens + stretched(self.table, *tokens.shape[1:3])
+        return tokens + interpolated(self.table, *tokens.shape[1:3])

@@ -119,7 +119,7 @@ class LogCoordinateBias(OffsetBias):
 
     def at(self, offsets: Tensor) -> Tensor:
         """The biases of offsets (..., 2), in tokens: (..., heads)."""
-        # Whatever replaced fc1 need not have a weight.
+        # A module that replaces fc1 may have no weight.
         floats = (x for x in self.parameters() if x.is_floating_point())
         offsets = offsets.to(next(floats, offsets.float()).dtype)
         scaled = offsets.sign() * offsets.abs().log1p()

@@ -1,4 +1,4 @@
-"""From pixels to tokens, and from tokens to fewer tokens.
+"""Patch embedding and patch merging.
 
 Axes: B images, H and W a grid, C channels.
 """
@@ -124,13 +124,13 @@ def is_patch_conv(conv: nn.Module, side: int) -> TypeGuard[nn.Conv2d]:
 def _patch_conv(x: Tensor, conv: nn.Module, side: int) -> Tensor:
     """A convolution whose patches neither overlap nor leave gaps.
 
-    As one matrix product, whose channels come out last. On a CPU the patch
-    embedding so takes half the time, forward and backward. Whatever replaced
-    the convolution is called.
+    Computed as one matrix product, channels last. On a CPU this halves the
+    time of the patch embedding, forward and backward. A module that replaces
+    the convolution is called instead.
 
     Args:
         x: (B, H, W, C), patches side by side.
-        conv: the convolution, or what replaced it.
+        conv: the convolution, or the module that replaces it.
         side: of a patch.
 
     Returns:

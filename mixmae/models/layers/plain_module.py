@@ -19,7 +19,7 @@ from torch.nn.modules import module as nn_module
 
 _Part = TypeVar('_Part', bound=nn.Module)
 
-# As they are before anybody can replace a method of a class.
+# Read at import, before a method of a class can be replaced.
 _CALL = nn.Module.__call__
 _FORWARDS: dict[type[nn.Module], Callable] = {
     kind: kind.forward

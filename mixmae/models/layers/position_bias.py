@@ -52,7 +52,7 @@ class OffsetBias(nn.Module, ABC):
         return self.index[positions][:, positions]
 
     def rows_and_index(self, positions: object) -> tuple[Tensor, Tensor]:
-        """What ``forward`` gathers from, for backends that gather themselves.
+        """The operands of ``forward``'s gather, for backends that fuse it.
 
         Args:
             positions: see ``Layout``.

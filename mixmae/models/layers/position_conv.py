@@ -1,4 +1,4 @@
-"""Positions that a convolution tells from a token's neighbours.
+"""Positions from a convolution over neighbouring tokens.
 
 Axes: B images, H and W the token grid, C channels.
 """
@@ -15,7 +15,7 @@ class PositionConv(nn.Conv2d):
     """A 3x3 depthwise convolution that is added to its input.
 
     The position encoding generator of CPVT (2102.10882) and Twins
-    (2104.13840): zeros beyond the border tell tokens where they are.
+    (2104.13840): zeros beyond the border encode the place of a token.
 
     Args:
         embed_dims: channels.

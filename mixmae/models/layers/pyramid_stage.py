@@ -40,8 +40,8 @@ class PyramidStage(nn.Module):
         patch_norm_eps: of those of merging and reduction.
         mask_padding: see ``Windows``.
         sort_groups: sort the tokens by group where that is possible instead
-            of masking scores. False is the plain path, for debugging: same
-            figures, twice the attention work.
+            of masking scores. False is for debugging: same results up to
+            rounding, twice the attention FLOPs.
         with_cp: see ``TransformerBlock``.
     """
 

@@ -1,8 +1,8 @@
-"""Linear maps of what is cheap to compute again.
+"""Linear maps whose input is recomputed in the backward pass.
 
-A linear map keeps its input for the backward pass. Where that is the output
-of a norm or of an activation whose own input is kept anyway, these keep
-nothing more: the backward pass applies norm or activation once again.
+A linear map saves its input for the backward pass. Where this is the output
+of a norm or an activation whose own input is saved anyway, these functions
+save nothing more: the backward pass applies the norm or activation again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
 
 
 def linear_of_norm(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
-    """``linear(norm(x))``, (..., C) -> (..., C'), that keeps x alone."""
+    """``linear(norm(x))``, (..., C) -> (..., C'), that saves only x."""
     weight, bias, dtype = _cast(linear, x)
     with torch.autocast(x.device.type, enabled=False):
         return _LinearOfNorm.apply(
@@ -43,7 +43,7 @@ def linear_of_norm(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
 
 
 def linear_of_gelu(x: Tensor, linear: nn.Linear) -> Tensor:
-    """``linear(gelu(x))``, (..., C) -> (..., C'), that keeps x alone."""
+    """``linear(gelu(x))``, (..., C) -> (..., C'), that saves only x."""
     weight, bias, _ = _cast(linear, x)
     with torch.autocast(x.device.type, enabled=False):
         return _LinearOfGelu.apply(x, weight, bias)
@@ -137,7 +137,7 @@ def _cast(
 
 
 def _one_type(x: Tensor, scale: Tensor) -> Tensor:
-    """What a norm takes: only the kernels of CPUs mix types."""
+    """Input of a norm: only CPU kernels accept mixed dtypes."""
     return x if x.device.type == 'cpu' else x.to(scale.dtype)
 
 

@@ -55,7 +55,7 @@ class ReducedAttention(nn.Module):
         )
 
     def forward(self, x: Tensor, layout: KeyCells) -> Tensor:
-        """(B, M, r^2, C) -> (B, M, r^2, C), tokens as the layout has them."""
+        """(B, M, r^2, C) -> (B, M, r^2, C), tokens in the layout's order."""
         keys = (
             x[:, :, 0]
             if self.reduction is None

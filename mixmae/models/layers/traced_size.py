@@ -1,8 +1,8 @@
-"""Graphs of one size that refuse others.
+"""Traced graphs that refuse inputs of another size.
 
 Padding, windows and groups are computed in Python from the size of an image.
 ``torch.jit.trace`` records their results, so its graph holds for this size
-alone, and may run on others to no purpose.
+only, and its results for other sizes would be wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 def keep_traced_size(x: Tensor, first: int, name: str) -> Tensor:
-    """Lets a graph that is being traced refuse other sizes than this one.
+    """Makes a graph that is being traced refuse other sizes.
 
     A graph of ``torch.jit.trace`` raises an error that names both sizes. In
     one that ``torch.onnx.export`` makes of it, where TorchScript's errors are

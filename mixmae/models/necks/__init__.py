@@ -1,6 +1,6 @@
 """Necks: each hides cells from an encoder and reveals its predictions.
 
-``NormedPooling`` is a classifier's.
+``NormedPooling`` is for classifiers.
 """
 
 from mixmae.registry import MODELS, exports

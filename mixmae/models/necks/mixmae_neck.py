@@ -1,4 +1,4 @@
-"""MixMAE's mixer: hides cells behind a partner image and reveals both.
+"""Neck of MixMAE: mixes pairs of images and predicts both.
 
 Axes: B images, h and w a token grid, C and D channels, L = cells.
 """
@@ -33,7 +33,8 @@ class MixMAENeck(BaseModule):
         in_channels: channels of the latents.
         decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted.
         cell: side of a cell in pixels; the backbone's total stride.
-        masked_attention: tokens of two images never meet in the encoder.
+        masked_attention: tokens of two images never attend to each other in
+            the encoder.
             False is the ablation; it needs a shared mask and even batches.
 
     Raises:
@@ -68,8 +69,8 @@ class MixMAENeck(BaseModule):
         """Refuses a backbone that this neck cannot work with.
 
         Raises:
-            ValueError: cells are not single tokens of the latent, or two
-                images would meet in spite of masked attention.
+            ValueError: cells are not single tokens of the latent, or the
+                backbone cannot mask attention between two images.
         """
         if self.cell != backbone.stride:
             raise ValueError(
@@ -88,7 +89,7 @@ class MixMAENeck(BaseModule):
         Args:
             tokens: (B, h, w, C) of the images.
             mask: the cells to hide.
-            embed_token: not needed, there is no mask token here.
+            embed_token: unused; this method has no mask token.
 
         Raises:
             ValueError: masks per image, or an odd batch, without masked
@@ -113,7 +114,7 @@ class MixMAENeck(BaseModule):
         return EncoderInput(mixed, groups)
 
     def reveal(self, latent: Tensor, mask: CellMask) -> Tensor:
-        """Predicts every cell of every image from the cells it is not in.
+        """Predicts every cell of every image where it was hidden.
 
         Args:
             latent: (B, h, w, C), one token per cell of the mixed images.
@@ -145,8 +146,8 @@ class MixMAENeck(BaseModule):
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
         """The mixed pictures, (B, 3, H, W).
 
-        With a mask per image there is no partner, and what one half of an
-        image leaves open is filled by another image for the picture only.
+        With a mask per image there is no partner; another image fills the
+        hidden cells for the picture only.
         """
         hidden = mask.at_stride(1)[:, None]
         return torch.where(hidden, images.flip(0), images)
@@ -164,7 +165,7 @@ class MixMAENeck(BaseModule):
 
         Args:
             latent, mask: see ``reveal``.
-            wanted: rows of (2B * L, D) that are asked for; None = all.
+            wanted: rows of (2B * L, D) to return; None = all.
         """
         x = self.embed(latent)
         hidden = mask.hidden[..., None]
@@ -177,5 +178,5 @@ class MixMAENeck(BaseModule):
 
     @staticmethod
     def _partner(x: Tensor, mask: CellMask) -> Tensor:
-        """What image i is paired with, for each i."""
+        """The partner of each image."""
         return x.flip(0) if mask.shared else x

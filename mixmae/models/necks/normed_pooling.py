@@ -1,4 +1,4 @@
-"""Between a backbone's last map and a classifier."""
+"""Pooling between a backbone and a classifier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixmae.registry import MODELS
 class NormedPooling(BaseModule):
     """The mean over a map, then a layer norm.
 
-    MAE's and UM-MAE's classifiers norm the pooled vector ("fc_norm") and not
+    Classifiers of MAE and UM-MAE norm the pooled vector ("fc_norm") and not
     the tokens: give the backbone ``output_norms=False``. For a neck of
     mmpretrain's ``ImageClassifier``.
 

@@ -1,4 +1,4 @@
-"""SimMIM's two halves: a mask token before the encoder, one layer behind it.
+"""Neck of SimMIM: a mask token before the encoder, one layer after it.
 
 Axes: B images, h and w a token grid, C channels, L cells, p = side of a cell,
 s = stride of the latent, both in pixels.
@@ -20,7 +20,7 @@ from mixmae.structures import CellMask
 
 @MODELS.register_module()
 class SimMIMNeck(BaseModule):
-    """Shows an encoder mask tokens, and reads pixels off its latents.
+    """Replaces hidden tokens by a mask token, and predicts pixels linearly.
 
     SimMIM, 2111.09886 section 3: the encoder sees the whole grid, hidden
     tokens replaced by one learned vector behind the patch embedding's norm,
@@ -95,7 +95,7 @@ class SimMIMNeck(BaseModule):
         Args:
             tokens: (B, h, w, C) of the images.
             mask: the cells to hide.
-            embed_token: not used: the token stands behind the norm.
+            embed_token: unused; the mask token is inserted after the norm.
         """
         hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
         return EncoderInput(torch.where(hidden, self.mask_token, tokens))

@@ -1,4 +1,4 @@
-"""UM-MAE's two halves: a compact image before the encoder, a light decoder.
+"""Neck of UM-MAE: a compact grid before the encoder, a light decoder.
 
 Axes: B images, h and w a token grid, C and D channels, R x S cells, of which
 r x s = R / 2 x S / 2 are visible; L = R S.
@@ -92,8 +92,8 @@ class UMMAENeck(BaseModule):
         """Refuses a backbone that this neck cannot work with.
 
         Raises:
-            ValueError: it knows no coordinates, has another stride, or
-                tokens of other channels.
+            ValueError: it takes no coordinates, has another stride, or
+                tokens with another number of channels.
         """
         require(backbone, 'takes_coords', self)
         if backbone.stride != self.factor * self.cell:
@@ -207,7 +207,7 @@ class UMMAENeck(BaseModule):
         return self.decoder.pixels(self.decoder(self._complete(latent, mask)))
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
-        """What the encoder sees, the rest in the mean colour, (B, 3, H, W)."""
+        """Visible cells, all others in the mean colour, (B, 3, H, W)."""
         unseen = mask.hidden
         if mask.secondary is not None:
             unseen = unseen | mask.secondary
@@ -268,7 +268,7 @@ def _blocks(cells: Tensor) -> Tensor:
 
 
 def _places(mask: CellMask, batch: int, side: int) -> tuple[Tensor, Tensor]:
-    """Where the rows of tokens of the visible cells stand in the full grid.
+    """Places of the token rows of visible cells in the full grid.
 
     Args:
         mask: one visible cell in each 2x2.

@@ -226,7 +226,7 @@ def test_names_of_mmpretrain():
         ({'patch_size': 0}, 'patch_size must be positive'),
         ({'out_indices': (0, 2)}, r'\(0, 2\) .* 0 to 1'),
         ({'position_resize': 'linear'}, 'got linear'),
-        ({'positions': 'none'}, "'learned', got 'none'"),
+        ({'positions': 'none'}, r"'learned'\), got 'none'"),
         (
             {'positions': 'learned', 'position_resize': 'sincos'},
             "'sincos' needs positions='sincos'",

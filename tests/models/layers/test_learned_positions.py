@@ -12,7 +12,7 @@ def test_start_from_sines_and_cosines():
     assert learned.table.requires_grad
 
 
-def test_are_stretched_as_frozen_ones():
+def test_are_interpolated_as_frozen_ones():
     tokens = torch.zeros(1, 7, 9, 8)
     learned = LearnedPositions(4, 6, 8, 'sincos')
     assert torch.equal(learned(tokens), SinCosPositions(4, 6, 8)(tokens))
