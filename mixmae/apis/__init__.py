@@ -1,4 +1,4 @@
-"""Using trained networks from Python: reconstructions and features."""
+"""Python API of trained networks: reconstructions and features."""
 
 from mixmae.registry import INFERENCERS, exports
 

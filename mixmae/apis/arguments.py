@@ -1,4 +1,4 @@
-"""What the command lines of the inferencers have in common."""
+"""Command-line arguments shared by the inferencers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixmae.fileio.trust import add_trust_argument
 
 
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
-    """Checkpoint, images, and how they are read."""
+    """Add arguments for the checkpoint, the images and their reading."""
     parser.add_argument('checkpoint', help='a checkpoint file or address')
     parser.add_argument(
         'images',
@@ -43,10 +43,10 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def resize_of(args: argparse.Namespace, default: Resize) -> Resize:
-    """``--resize`` as the inferencers take it.
+    """Convert ``--resize`` to the inferencers' argument.
 
     Raises:
-        ValueError: it is none of the choices.
+        ValueError: It is none of the choices.
     """
     given = args.resize
     if given is None:

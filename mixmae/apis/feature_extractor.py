@@ -1,4 +1,4 @@
-"""What a trained backbone says about images."""
+"""Feature extraction with a trained backbone."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class FeatureExtractor:
         results = extract('folder/')
         matrix = np.stack([result['features'][3] for result in results])
 
-    Nothing is hidden, and nothing is resized unless ``resize`` asks for it.
-    Mean, deviation and channel order are those of the config.
+    Nothing is masked, and images are not resized unless ``resize`` is set.
+    Mean, std and channel order are those of the config.
 
     Args:
-        config: of a pretraining, or of a classifier, detector or segmentor
-            with one of our backbones; a file or a read one. None takes the
-            one that the checkpoint carries.
-        checkpoint: of any of these, of the official MixMIM, or of a backbone
-            alone, a path or an http(s) address; loaded strictly. None leaves
-            what the config's backbone loads itself, or an untrained one,
-            with a warning.
-        device: e.g. 'cpu' or 'cuda:1'; None = a GPU if there is one.
-        stages: whose features to give, from 0; None = the config's
-            ``out_indices``, the last stage if it says nothing. Stages that
-            were trained without a norm of their own (all but the last, in
-            pretraining) are standardised per token.
+        config: Config of a pretraining, or of a classifier, detector or
+            segmentor with a mixmae backbone; a file or a loaded config. None
+            uses the config in the checkpoint.
+        checkpoint: Checkpoint of any of these, of the official MixMIM, or of a
+            backbone alone, a path or an http(s) URL; loaded strictly. None
+            keeps the weights that the config's backbone loads itself, or
+            random ones, with a warning.
+        device: Such as 'cpu' or 'cuda:1'; None = a GPU if there is one.
+        stages: Stages whose features are returned, from 0; None = the config's
+            ``out_indices``, by default the last stage. Stages that were
+            trained without a norm of their own (in pretraining all but the
+            last) are standardised per token.
 
     Raises:
-        ValueError: config and checkpoint do not fit, the backbone is none
-            of ours, or has no such stage.
+        ValueError: Config and checkpoint do not fit, the backbone is not one
+            of mixmae, or it has no such stage.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class FeatureExtractor:
         self.stages = tuple(backbone.out_indices)
 
     def __call__(self, inputs: Any, **options: Any) -> list[dict]:
-        """Features of images.
+        """Return the features of images.
 
         Args:
-            inputs: a path, folder, pattern, array, tensor, or a list of
-                these; see ``list_sources``.
-            options: those of ``iterate``.
+            inputs: A path, folder, pattern, array, tensor, or a list of these;
+                see ``list_sources``.
+            options: Options of ``iterate``.
 
         Returns:
             The results of ``iterate``, in the order of the inputs.
@@ -93,32 +93,32 @@ class FeatureExtractor:
         skip_broken: bool = False,
         progress: bool = True,
     ) -> Iterator[dict]:
-        """Features of images, given as soon as they are there.
+        """Yield the features of images as soon as they are computed.
 
-        Images of one size go through the network together; none is padded
-        to another's size. The batch changes features by rounding only.
+        Images of one size are batched; none is padded to another size. The
+        batch changes features only by rounding.
 
         Args:
-            inputs: see ``__call__``.
-            batch_size: most images at once.
-            pool: average over all places; False gives the maps.
-            resize: None takes images as they are; 'pipeline' does what the
-                config's test pipeline does; or a side, or (height, width),
-                see ``ImagePreparation``.
-            channel_order: of arrays and tensors, 'rgb' or 'bgr'.
+            inputs: See ``__call__``.
+            batch_size: Maximum number of images in a batch.
+            pool: Average over all positions; False returns the maps.
+            resize: None keeps images as they are; 'pipeline' applies the
+                config's test pipeline; or a side, or (height, width), see
+                ``ImagePreparation``.
+            channel_order: Channel order of arrays and tensors, 'rgb' or 'bgr'.
             return_as: 'numpy' or 'tensor' (on the CPU), float32.
-            skip_broken: leave out files that cannot be read, with a warning,
+            skip_broken: Skip files that cannot be read, with a warning,
                 instead of raising.
-            progress: show a progress bar on standard error.
+            progress: Show a progress bar on standard error.
 
         Yields:
-            Per image a dict, not always in the order of the inputs:
-            ``index`` (place in the inputs), ``name`` (path, or
-            'image_<index>'), ``size`` (height, width) as the network saw it,
-            ``features``: stage -> (C,), or (C, h, w) maps.
+            Per image a dict, not always in the order of the inputs: ``index``
+            (place in the inputs), ``name`` (path, or 'image_<index>'),
+            ``size`` (height, width) of the network's input, ``features``:
+            stage -> (C,), or (C, h, w) maps.
 
         Raises:
-            ValueError: an argument or an image that cannot be used.
+            ValueError: An argument or an image is not valid.
         """
         if return_as not in KINDS:
             raise ValueError(
@@ -141,7 +141,7 @@ class FeatureExtractor:
             for i, source in enumerate(found):
                 features = {
                     stage: output[i] if return_as == 'tensor'
-                    # A copy: a slice would keep the whole batch alive.
+                    # Copied: a slice would keep the whole batch in memory.
                     else output[i].numpy().copy()
                     for stage, output in zip(
                         self.stages, outputs, strict=True

@@ -1,4 +1,4 @@
-"""From images as they are to images as a network was tested on."""
+"""Preparation of images as in a network's test pipeline."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 
 Resize = str | int | tuple[int, int] | None
-# What reads files and annotations, checks them, and packs the result: done
-# here, or of no use without annotations.
+# Steps that read files and annotations, check them, and pack the result: done
+# here, or not needed without annotations.
 _OTHER_STEPS = ('Load', 'Pack', 'Check')
-# Arguments of the loading transforms that say how a file is read.
+# Arguments of the loading transforms that control how a file is read.
 LOADING = (
     'background',
     'draft_side',
@@ -33,25 +33,24 @@ LOADING = (
     'value_range',
     'extra_band',
 )
-# Key of a config that a checkpoint carries: the path of the checkpoint.
+# Key with the checkpoint path, in a config from a checkpoint.
 CARRIED_BY = 'carried_by'
 
 
 class ImagePreparation:
-    """Reads images and brings them to the size that is asked for.
+    """Read images and resize them.
 
     Args:
-        cfg: a config, for its test pipeline.
-        resize: 'pipeline' = what the config's test pipeline does between
-            reading and packing; None = nothing; an int = the shorter side
-            gets this length, then a square is cut from the middle;
-            (height, width) = exactly this size, whatever becomes of the
-            aspect ratio.
+        cfg: Config with the test pipeline.
+        resize: 'pipeline' = the steps of the config's test pipeline between
+            reading and packing; None = nothing; an int = resize the shorter
+            side to this length, then crop a central square; (height, width) =
+            exactly this size, ignoring the aspect ratio.
 
     Raises:
-        ValueError: another ``resize``, or no test pipeline where it is asked
-            for, or one that a checkpoint carries with steps that are none of
-            ours or of ``TEST_STEPS``.
+        ValueError: Another ``resize``; 'pipeline' without a test pipeline; or
+            a pipeline from a checkpoint with steps that are neither mixmae's
+            nor in ``TEST_STEPS``.
     """
 
     def __init__(self, cfg: Config, resize: Resize) -> None:
@@ -88,14 +87,15 @@ class ImagePreparation:
             self.steps = [TRANSFORMS.build(dict(step)) for step in steps]
 
     def __call__(self, image: ndarray, index: int, name: str) -> Tensor:
-        """uint8 BGR (H, W, 3) -> uint8 BGR (3, H', W').
+        """Prepare an image: uint8 BGR (H, W, 3) -> uint8 BGR (3, H', W').
 
         Args:
-            image: as ``LoadImage`` reads it.
-            index, name: of the image, for transforms that want to know.
+            image: Image as read by ``LoadImage``.
+            index: Index of the image, for transforms that need it.
+            name: Name of the image, for transforms that need it.
 
         Raises:
-            ValueError: the pipeline dropped the image.
+            ValueError: The pipeline dropped the image.
         """
         if self.resize == 'pipeline':
             image = self._through_pipeline(image, index, name)
@@ -128,12 +128,12 @@ class ImagePreparation:
 
 
 def scope_of(cfg: Config) -> str:
-    """The registry scope in which the parts of a config are named."""
+    """Return the registry scope of the types in a config."""
     return cfg.get('default_scope') or 'mixmae'
 
 
 def test_pipeline(cfg: Config) -> list[Mapping]:
-    """The transforms of a config's test (else validation) data, if any."""
+    """Return the transforms of a config's test or validation data."""
     return _pipeline(cfg, ('test_dataloader', 'val_dataloader'))
 
 
@@ -143,13 +143,13 @@ def _pipeline(cfg: Config, loaders: Sequence[str]) -> list[Mapping]:
         while dataset is not None:
             if dataset.get('pipeline'):
                 return list(dataset['pipeline'])
-            # Wrappers such as RepeatDataset hold another data set.
+            # Wrappers such as RepeatDataset contain another dataset.
             dataset = dataset.get('dataset')
     return []
 
 
 def _loader(steps: Sequence[Mapping], cfg: Config) -> LoadImage | None:
-    """The transform of ours that loads images in a pipeline, if any."""
+    """Return mixmae's loading transform of a pipeline, if any."""
     for step in steps:
         scope, _, name = str(step.get('type')).rpartition('.')
         ours = scope == 'mixmae' or not scope
@@ -157,7 +157,7 @@ def _loader(steps: Sequence[Mapping], cfg: Config) -> LoadImage | None:
             continue
         options = {k: step[k] for k in LOADING if k in step}
         if cfg.get(CARRIED_BY):
-            # A checkpoint cannot lift the limit against bombs.
+            # A checkpoint must not lift the limit against decompression bombs.
             options.pop('max_pixels', None)
         return LoadImage(**options)
     return None
@@ -190,7 +190,7 @@ def _is_side(value: object) -> bool:
 def _resized(image: ndarray, height: int, width: int) -> ndarray:
     if image.shape[:2] == (height, width):
         return image
-    # Shrinking by anything but area would alias.
+    # Downscaling by any method but area would alias.
     shrinks = height * width < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=how)

@@ -1,4 +1,4 @@
-"""What users hand over as images: files, folders, arrays, tensors."""
+"""Image inputs: files, folders, arrays and tensors."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CHANNEL_ORDERS = ('rgb', 'bgr')
 
 @dataclass(frozen=True)
 class ImageSource:
-    """One image, not read yet.
+    """One image that is not read yet.
 
     Attributes:
-        index: its place in the inputs, from 0.
-        name: its path, or 'image_<index>' of an array.
-        pixels: uint8 BGR (H, W, 3) of an array; None of a file.
+        index: Index in the inputs, from 0.
+        name: Path, or 'image_<index>' for an array.
+        pixels: uint8 BGR (H, W, 3) for an array; None for a file.
     """
 
     index: int
@@ -38,13 +38,13 @@ class ImageSource:
     pixels: ndarray | None = None
 
     def read(self, load: Callable[[str], ndarray]) -> ndarray:
-        """The image: uint8 BGR (H, W, 3).
+        """Return the image: uint8 BGR (H, W, 3).
 
         Args:
-            load: reads a file.
+            load: Function that reads a file.
 
         Raises:
-            ValueError: the file cannot be read.
+            ValueError: The file cannot be read.
         """
         if self.pixels is not None:
             return self.pixels
@@ -57,21 +57,21 @@ class ImageSource:
 def list_sources(
     inputs: Any, channel_order: str | None = None
 ) -> list[ImageSource]:
-    """Lists images in the order in which they are given.
+    """List images in the order of the inputs.
 
     Args:
-        inputs: a file; a folder, of which all images below are taken, sorted
-            by name; a pattern such as 'a/*.jpg'; an array (H, W, 3) or
-            (N, H, W, 3); a tensor (3, H, W) or (N, 3, H, W); or a list of
-            any of these. Arrays and tensors are uint8, or floats within
-            0..1, which are rounded to 8 bits.
-        channel_order: of arrays and tensors, 'rgb' (Pillow, torchvision) or
-            'bgr' (OpenCV, mmcv). It cannot be told from the pixels, so
-            there is no default.
+        inputs: A file; a folder, with all images below it, sorted by name; a
+            pattern such as 'a/*.jpg'; an array (H, W, 3) or (N, H, W, 3); a
+            tensor (3, H, W) or (N, 3, H, W); or a list of any of these. Arrays
+            and tensors are uint8, or floats in 0..1, which are rounded to 8
+            bits.
+        channel_order: Channel order of arrays and tensors, 'rgb' (Pillow,
+            torchvision) or 'bgr' (OpenCV, mmcv). It cannot be detected from
+            the pixels, so there is no default.
 
     Raises:
-        ValueError: no such file, no image in a folder, an array of another
-            shape or range, no ``channel_order`` for it, or nothing at all.
+        ValueError: No such file, no image in a folder, an array of another
+            shape or range, an array without ``channel_order``, or no input.
     """
     if channel_order not in (None, *CHANNEL_ORDERS):
         raise ValueError(
@@ -139,7 +139,7 @@ def _files(path: str) -> list[str]:
 
 
 def _arrays(item: ndarray | Tensor, order: str | None) -> Sequence[ndarray]:
-    """Images of one array or tensor, uint8 BGR (H, W, 3)."""
+    """Return the images of an array or tensor, uint8 BGR (H, W, 3)."""
     if order is None:
         raise ValueError(
             "say the channel order of arrays and tensors: channel_order='rgb' "
@@ -185,7 +185,7 @@ def _to_bytes(array: ndarray) -> ndarray:
         0.0,
         0.0,
     )  # fmt: skip
-    # Not a number fails both comparisons.
+    # NaN fails both comparisons.
     if not (low >= 0.0 and high <= 1.0):
         raise ValueError(
             f'floats must be within 0..1, got {low:.4g}..{high:.4g}; give '

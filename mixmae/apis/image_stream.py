@@ -1,4 +1,4 @@
-"""Images on their way into a network: read, prepared, batched, counted."""
+"""Stream of prepared image batches."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def image_stream(
     title: str | None = None,
     check: Callable[[Tensor], object] | None = None,
 ) -> Iterator[Batch]:
-    """Batches of equally sized images, read as they are needed.
+    """Yield batches of equally sized images, read on demand.
 
     Args:
-        sources: the images.
-        prepare: brings them to size.
-        batch_size: most images of a batch.
-        skip_broken: files that cannot be read are named in the log and left
-            out; else the first of them is an error.
-        title: of a progress bar on standard error; None = no bar. An image
-            counts when its batch has been used.
-        check: raises ``ValueError`` for a prepared image (3, H, W) that the
-            network does not take; never skipped.
+        sources: The images.
+        prepare: Preparation of each image.
+        batch_size: Maximum number of images in a batch.
+        skip_broken: Log and skip files that cannot be read; otherwise the
+            first of them is an error.
+        title: Title of a progress bar on standard error; None = no bar. An
+            image counts when its batch has been used.
+        check: Function that raises ``ValueError`` for a prepared image (3, H,
+            W) that the network cannot process; never skipped.
 
     Yields:
         The sources of a batch and their images, uint8 BGR (B, 3, H, W).
 
     Raises:
-        ValueError: ``batch_size`` is no whole number from 1, an image that
-            cannot be read or used, by name, or no image left.
+        ValueError: ``batch_size`` is not a positive integer, an image cannot
+            be read or used (it is named), or no image is left.
     """
     if not isinstance(batch_size, Integral) or batch_size < 1:
         raise ValueError(

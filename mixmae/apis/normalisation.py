@@ -1,4 +1,4 @@
-"""Mean, deviation and channel order that a network was trained with."""
+"""Mean, std and channel order that a network was trained with."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from mixmae.checkpoints.loading.channel_order import channel_order
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How pixels become what a backbone takes.
+    """Conversion of pixels to a backbone's input.
 
     Attributes:
-        mean, std: per channel of the network, in units of 0..255.
-        to_rgb: the network takes RGB; else BGR.
+        mean: Per channel of the network, in units of 0..255.
+        std: Per channel of the network, in units of 0..255.
+        to_rgb: Whether the network takes RGB; else BGR.
     """
 
     mean: tuple[float, ...]
@@ -26,20 +27,20 @@ class Normalisation:
 
     @property
     def channel_order(self) -> str:
-        """'RGB' or 'BGR', as the network takes images."""
+        """Channel order of the network's input, 'RGB' or 'BGR'."""
         return 'RGB' if self.to_rgb else 'BGR'
 
     @classmethod
     def of(cls, preprocessor: Mapping | None) -> Normalisation:
-        """That of a config of a data preprocessor.
+        """Create from the config of a data preprocessor.
 
         Args:
-            preprocessor: of mixmae, mmpretrain, mmdet or mmseg, or what a
-                converter recorded; see ``channel_order``.
+            preprocessor: Config from mixmae, mmpretrain, mmdet or mmseg, or
+                the record of a converter; see ``channel_order``.
 
         Raises:
-            ValueError: there is none, without mean or std, its mean and std
-                do not hold one number per channel, or it takes RGB files.
+            ValueError: There is none, it has no mean or std, these do not hold
+                one number per channel, or it takes RGB files.
         """
         config = preprocessor or {}
         mean, std = config.get('mean'), config.get('std')
@@ -64,7 +65,7 @@ class Normalisation:
         return cls(_floats(mean), _floats(std), to_rgb)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 BGR (B, 3, H, W) -> float32 (B, 3, H, W)."""
+        """Convert uint8 BGR (B, 3, H, W) to float32 (B, 3, H, W)."""
         pixels = images.float()
         if self.to_rgb:
             pixels = pixels.flip(1)

@@ -1,4 +1,4 @@
-"""What a pretrained network makes of images of which it sees a part."""
+"""Reconstruction of masked images with a pretrained network."""
 
 from __future__ import annotations
 
@@ -41,26 +41,27 @@ FIGURES = (
     'uses_target_statistics',
 )
 KINDS = ('numpy', 'tensor', 'sample')
-# What stands for hidden cells that no other image fills.
+# Fill value of hidden cells without a second image.
 GREY = 127.5
 
 
 @INFERENCERS.register_module()
 class ReconstructionInferencer:
-    """Hides part of each image and lets a pretrained network guess it.
+    """Mask part of each image and reconstruct it with a pretrained network.
 
         infer = ReconstructionInferencer(config, 'epoch_600.pth')
         results = infer(['a.jpg', 'folder/'], out_dir='panels')
 
     Args:
-        config: of the pretraining, a file or a read one; None takes the one
-            that the checkpoint carries.
-        checkpoint: of the pretraining, a path or an http(s) address. None
-            gives an untrained network, with a warning.
-        device: e.g. 'cpu' or 'cuda:1'; None = a GPU if there is one.
+        config: Config of the pretraining, a file or a loaded config; None uses
+            the config in the checkpoint.
+        checkpoint: Checkpoint of the pretraining, a path or an http(s) URL.
+            None keeps random weights, with a warning.
+        device: Such as 'cpu' or 'cuda:1'; None = a GPU if there is one.
 
     Raises:
-        ValueError: config and checkpoint do not fit, or are no pretraining.
+        ValueError: Config and checkpoint do not fit, or are not of a
+            pretraining.
     """
 
     def __init__(
@@ -80,12 +81,12 @@ class ReconstructionInferencer:
         self.model = model.to(self.device)
 
     def __call__(self, inputs: Any, **options: Any) -> list[dict]:
-        """Reconstructs images.
+        """Reconstruct images.
 
         Args:
-            inputs: a path, folder, pattern, array, tensor, or a list of
-                these; see ``list_sources``.
-            options: those of ``iterate``.
+            inputs: A path, folder, pattern, array, tensor, or a list of these;
+                see ``list_sources``.
+            options: Options of ``iterate``.
 
         Returns:
             The results of ``iterate``, in the order of the inputs.
@@ -106,44 +107,44 @@ class ReconstructionInferencer:
         skip_broken: bool = False,
         progress: bool = True,
     ) -> Iterator[dict]:
-        """Reconstructs images, giving results as soon as they are there.
+        """Yield reconstructions of images as soon as they are computed.
 
-        All images of a size are hidden by one mask, which depends on the
-        size and the seed alone, as on the panels of ``tools/test.py``. With
-        MixMAE its hidden cells are filled by another image of the batch;
-        losses and reconstructions do not depend on which.
+        All images of one size share one mask, which depends only on the size
+        and the seed, as in the panels of ``tools/test.py``. With MixMAE
+        another image of the batch fills the hidden cells; losses and
+        reconstructions do not depend on which one.
 
         Args:
-            inputs: see ``__call__``.
-            batch_size: most images at once.
-            seed: of the masks.
-            resize: 'pipeline' does what the config's test pipeline does,
-                also to arrays; None takes images as they are, for which
-                sides must be whole numbers of cells; or a side, or (height,
-                width), see ``ImagePreparation``.
-            channel_order: of arrays and tensors, 'rgb' or 'bgr'.
+            inputs: See ``__call__``.
+            batch_size: Maximum number of images in a batch.
+            seed: Seed of the masks.
+            resize: 'pipeline' applies the config's test pipeline, also to
+                arrays; None keeps images as they are, which requires sides of
+                whole cells; or a side, or (height, width), see
+                ``ImagePreparation``.
+            channel_order: Channel order of arrays and tensors, 'rgb' or 'bgr'.
             return_as: 'numpy', 'tensor' or 'sample', see below.
-            out_dir: folder for a panel of each image,
-                ``<index>_<name>.png``.
-            skip_broken: leave out files that cannot be read, with a warning,
+            out_dir: Folder for a panel of each image, ``<index>_<name>.png``.
+            skip_broken: Skip files that cannot be read, with a warning,
                 instead of raising.
-            progress: show a progress bar on standard error.
+            progress: Show a progress bar on standard error.
 
         Yields:
-            Per image a dict, not always in the order of the inputs:
-            ``index`` (place in the inputs), ``name`` (path, or
-            'image_<index>'), ``original``, ``mixed`` (what the encoder saw)
-            and ``reconstruction``, RGB, as uint8 (H, W, 3) arrays or, for
+            Per image a dict, not always in the order of the inputs: ``index``
+            (place in the inputs), ``name`` (path, or 'image_<index>'),
+            ``original``, ``mixed`` (input of the encoder) and
+            ``reconstruction``, RGB, as uint8 (H, W, 3) arrays or, for
             'tensor', as floats (3, H, W) in 0..255 on the CPU; ``hidden``,
             bool (rows, columns); ``cell`` in pixels; ``method``, such as
-            'MixMAE'; ``loss``; ``mean_colour_loss``, if each hidden cell
-            were its own mean colour; ``uses_target_statistics``, whether the
-            reconstruction borrows mean and contrast of each cell; ``panel``,
-            the path of the panel or None. For 'sample', ``index``, ``name``,
-            ``panel`` and ``sample``, what ``MaskedImageModel.predict`` gives.
+            'MixMAE'; ``loss``; ``mean_colour_loss``, the loss if each hidden
+            cell were its own mean colour; ``uses_target_statistics``, whether
+            the reconstruction uses mean and contrast of each target cell;
+            ``panel``, the path of the panel or None. For 'sample', ``index``,
+            ``name``, ``panel`` and ``sample``, the result of
+            ``MaskedImageModel.predict``.
 
         Raises:
-            ValueError: an argument or an image that cannot be used.
+            ValueError: An argument or an image is not valid.
         """
         if return_as not in KINDS:
             raise ValueError(
@@ -183,22 +184,22 @@ class ReconstructionInferencer:
         columns: int = 2,
         image_size: int = 160,
     ) -> ndarray:
-        """One picture of originals, encoder inputs and reconstructions.
+        """Draw originals, encoder inputs and reconstructions in one picture.
 
-        In the mixed input of an image that had no other one in its batch
-        the hidden cells are grey.
+        If an image was alone in its batch, the hidden cells of its mixed input
+        are grey.
 
         Args:
-            results: what a call returned, of images of one size.
-            columns: triples side by side.
-            image_size: pictures are enlarged by a whole factor to about this
+            results: Results of a call, of images of one size.
+            columns: Number of triples side by side.
+            image_size: Images are enlarged by a whole factor to about this
                 many pixels.
 
         Returns:
             uint8 RGB (H, W, 3).
 
         Raises:
-            ValueError: no results, or of images of different sizes.
+            ValueError: No results, or images of different sizes.
         """
         samples = [_drawable(result) for result in results]
         sizes = {tuple(sample.original.shape[1:]) for sample in samples}
@@ -210,10 +211,10 @@ class ReconstructionInferencer:
         return reconstruction_panel(samples, len(samples), columns, image_size)
 
     def _mask(self, image: Tensor, seed: int = 0) -> CellMask:
-        """The mask of images (3, H, W) of one size.
+        """Return the mask of images (3, H, W) of one size.
 
         Raises:
-            ValueError: sides that are no whole number of cells.
+            ValueError: A side is not a whole number of cells.
         """
         generator = torch.Generator().manual_seed(seed)
         masking = self.model.data_preprocessor.masking
@@ -221,7 +222,7 @@ class ReconstructionInferencer:
 
 
 def _fields(sample: BaseDataElement, return_as: str) -> dict:
-    """The fields of a prediction, on the CPU."""
+    """Return the fields of a prediction, on the CPU."""
     fields: dict[str, Any] = {}
     for name in PICTURES:
         picture = sample.get(name)
@@ -236,7 +237,7 @@ def _fields(sample: BaseDataElement, return_as: str) -> dict:
 
 
 def _drawable(result: Mapping) -> SimpleNamespace:
-    """A result of any kind as ``reconstruction_panel`` takes it."""
+    """Convert a result of any form for ``reconstruction_panel``."""
     fields = result
     if 'sample' in result:
         fields = _fields(result['sample'], 'tensor')
@@ -259,7 +260,7 @@ def _drawable(result: Mapping) -> SimpleNamespace:
 
 
 def _check_folder(path: str | os.PathLike | None) -> None:
-    """Raises ValueError if files cannot be put there, before the work."""
+    """Raise ValueError early if files cannot be written there."""
     if path is None:
         return
     for folder in (Path(path), *Path(path).parents):

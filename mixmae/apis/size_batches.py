@@ -1,4 +1,4 @@
-"""Batches of images of one size, out of a stream of any sizes."""
+"""Batches of equally sized images from a stream of any sizes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Tag = TypeVar('Tag')
 def size_batches(
     images: Iterable[tuple[Tag, Tensor]], batch_size: int
 ) -> Iterator[list[tuple[Tag, Tensor]]]:
-    """Groups images by size; nothing is resized or padded.
+    """Group images by size without resizing or padding.
 
-    A group leaves when it is full; at most eight batches' worth of images
-    wait, then the longest waiting group leaves as it is.
+    A group is yielded when it is full. At most eight batches of images wait;
+    beyond that, the group that has waited longest is yielded incomplete.
 
     Args:
-        images: (whatever goes along, image (C, H, W)).
-        batch_size: images of a full group.
+        images: Pairs (tag of any type, image (C, H, W)).
+        batch_size: Number of images in a full group.
 
     Yields:
         1 to ``batch_size`` images of one size. The order within a size is

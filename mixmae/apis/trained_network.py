@@ -1,4 +1,4 @@
-"""Networks out of a config and a checkpoint, ready to be used."""
+"""Networks built from a config and a checkpoint for inference."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import MODELS, TASK_UTILS
 
-# What of a run's config is of use without its data and its schedule.
+# Keys of a run's config that are used without its data and schedule.
 _KEPT = (
     'default_scope',
     'model',
@@ -54,24 +54,24 @@ ConfigLike: TypeAlias = Config | Mapping | str | os.PathLike | None
 def read_config(
     config: ConfigLike, checkpoint: str | os.PathLike | None
 ) -> Config:
-    """The config that is given, else what the checkpoint says of itself.
+    """Return the given config, or else the one in the checkpoint.
 
-    What a checkpoint carries is parsed, never executed, and only registered
-    parts are built of it.
+    The config in a checkpoint is parsed, never executed, and only registered
+    parts are built from it.
 
     Args:
-        config: a file, a config, or None.
-        checkpoint: of a run of MMEngine, which notes its config, or of a
-            converter, which notes how the network and its images are made;
-            only looked at without ``config``.
+        config: A file, a config, or None.
+        checkpoint: Checkpoint of an MMEngine run, which records its config, or
+            of a converter, which records the network and its preprocessing;
+            only read without ``config``.
 
     Returns:
-        The config; of a checkpoint's the model and what prepares its images,
-        with the path of the checkpoint as ``carried_by``.
+        The config. From a checkpoint: its model and image preparation, with
+        the path of the checkpoint as ``carried_by``.
 
     Raises:
-        ValueError: no such file, one that cannot be read, a checkpoint
-            without a config, or a config without a model.
+        ValueError: A missing or unreadable file, a checkpoint without a
+            config, or a config without a model.
     """
     if isinstance(config, (str, os.PathLike)):
         cfg = read_config_file(config)
@@ -91,14 +91,14 @@ def read_config(
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:
-    """The device that is asked for, else a GPU if there is one.
+    """Return the given device, or else a GPU if there is one.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: There is no such device.
     """
     try:
         chosen = torch.device(device or get_device())
-        # The device 'meta' has no values.
+        # Fails on the device 'meta', which holds no values.
         torch.zeros(1, device=chosen).item()
     except (RuntimeError, AssertionError) as error:
         cause = str(error).splitlines()[0]
@@ -112,16 +112,16 @@ def choose_device(device: str | torch.device | None) -> torch.device:
 def pretraining_model(
     cfg: Config, checkpoint: str | os.PathLike | None
 ) -> MaskedImageModel:
-    """A whole pretraining model, encoder and decoder, on the CPU.
+    """Build a complete pretraining model, encoder and decoder, on the CPU.
 
     Args:
-        cfg: of a pretraining.
-        checkpoint: of that run, or the official MixMIM's pretraining. None
-            leaves the weights random, with a warning.
+        cfg: Config of a pretraining.
+        checkpoint: Checkpoint of that run, or the official MixMIM pretraining.
+            None keeps random weights, with a warning.
 
     Raises:
-        ValueError: another kind of config, one that a checkpoint carries
-            with parts that are not registered, or weights that do not fit.
+        ValueError: Another kind of config, a config from a checkpoint with
+            parts that are not registered, or weights that do not fit.
     """
     kind = str(cfg.model.get('type', '')).split('.')[-1]
     if kind != 'MaskedImageModel':
@@ -145,21 +145,21 @@ def trained_backbone(
     checkpoint: str | os.PathLike | None,
     stages: Sequence[int] | None = None,
 ) -> tuple[HierarchicalBackbone, Normalisation]:
-    """A backbone alone, on the CPU, and how its images are normalised.
+    """Build a backbone alone, on the CPU, and its normalisation.
 
     Args:
-        cfg: of a pretraining, a classifier, a detector or a segmentor.
-        checkpoint: any that ``init_cfg`` of the backbone takes, also that
-            of the whole downstream model. None leaves what the config's
-            own ``init_cfg`` loads, or random weights, with a warning.
-        stages: whose maps ``backbone(images)`` returns; None = the config's
-            choice. Norms of stages that were not trained with one
-            standardise only.
+        cfg: Config of a pretraining, a classifier, a detector or a segmentor.
+        checkpoint: Any that ``init_cfg`` of the backbone takes, including that
+            of the whole downstream model. None keeps the weights that the
+            config's ``init_cfg`` loads, or random ones, with a warning.
+        stages: Stages whose maps ``backbone(images)`` returns; None = the
+            config's choice. Norms of stages that were trained without one only
+            standardise.
 
     Raises:
-        ValueError: the config's backbone is none of ours, or one that a
-            checkpoint carries has parts that are not registered; no such
-            stage, or weights that do not fit.
+        ValueError: The config's backbone is not one of mixmae, or it comes
+            from a checkpoint and has parts that are not registered; no such
+            stage; or weights that do not fit.
     """
     _check_stages(stages)
     model = _model_config(cfg)
@@ -171,7 +171,7 @@ def trained_backbone(
         path = str(checkpoint)
         config['init_cfg'] = {'type': 'Pretrained', 'checkpoint': path}
         state = state_dict_of(safe_load(path), public_address(path))
-        # A detector's backbone is what is wanted here.
+        # Use the backbone of a detector, too.
         if any(key.startswith('backbone.') for key in state):
             config['init_cfg']['prefix'] = 'backbone.'
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
@@ -192,7 +192,7 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
     meta = safe_load(str(checkpoint)).get('meta')
     source = public_address(str(checkpoint))
     meta = meta if isinstance(meta, Mapping) else {}
-    # Of a run the whole config, for its pipelines.
+    # The whole config of a run, for its pipelines.
     if isinstance(meta.get('cfg'), str):
         found = parse_config_text(meta['cfg'])
         kept = {key: found[key] for key in _KEPT if key in found}
@@ -209,7 +209,7 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
 
 
 def _buildable(config: dict, cfg: Config) -> dict:
-    """A part of ``cfg`` that may be built, whoever wrote it."""
+    """Return a part of ``cfg`` that is safe to build."""
     if not cfg.get(CARRIED_BY):
         return config
     return registered_parts(
@@ -218,7 +218,7 @@ def _buildable(config: dict, cfg: Config) -> dict:
 
 
 def _model_config(cfg: Config) -> dict:
-    """``model``, with the preprocessor that may stand beside it."""
+    """Return ``model`` with a top-level preprocessor, if there is one."""
     model = dict(copy.deepcopy(cfg.model))
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)

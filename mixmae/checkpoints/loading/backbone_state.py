@@ -1,4 +1,4 @@
-"""Loading a pretrained backbone: everything, or a clear refusal."""
+"""Strict loading of a pretrained backbone."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from mixmae.checkpoints.loading.official_um_mae import (
 )
 from mixmae.fileio.address import public_address, public_addresses
 
-# What a pretraining or classification model holds beside its backbone.
+# Parts of pretraining and classification models besides the backbone.
 _OTHER_PARTS = ('neck', 'head', 'data_preprocessor')
 _TABLE = 'position_bias.table'
-# Of NormedPooling, with which a classifier has no norm of its last map.
+# Key of NormedPooling; such a classifier has no norm of its last map.
 _POOLED_NORM = 'neck.norm.weight'
-# Checkpoints in other names: how they are recognised and renamed.
+# Checkpoints with other key names: how to recognise and rename them.
 _OFFICIAL = {
     'official MixMIM': (is_official_mixmim, from_official_mixmim),
     'official UM-MAE': (is_official_um_mae, from_official_um_mae),
@@ -39,10 +39,10 @@ class BackboneState(NamedTuple):
     """The backbone's part of a checkpoint.
 
     Attributes:
-        state: tensors under the backbone's own names.
-        dropped: name of another part -> how many of its tensors were left.
-        kind: what the checkpoint was recognised as, for the log.
-        pooled: it is of a classifier with ``NormedPooling``.
+        state: Tensors under the backbone's own names.
+        dropped: Number of omitted tensors by name of the other part.
+        kind: Recognised kind of checkpoint, for the log.
+        pooled: Whether it is of a classifier with ``NormedPooling``.
     """
 
     state: dict[str, Tensor]
@@ -52,26 +52,26 @@ class BackboneState(NamedTuple):
 
 
 def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
-    """Loads the checkpoint that an ``init_cfg`` names into a backbone.
+    """Load the checkpoint of an ``init_cfg`` into a backbone.
 
-    Takes the file of a pretraining run, of a classifier fine-tuned from it, of
-    the official MixMIM or UM-MAE (pretraining or fine-tuning), or a backbone's
-    own state dict. Bias tables of other windows are resized, norms of outputs
-    that are not asked for are left out; norms of outputs that the checkpoint
-    has none for start anew (the last one only if a classifier's
-    ``NormedPooling`` took its place), and so do the backbone's
-    ``optional_keys``. One line in the log says so.
+    Accepts the file of a pretraining run, of a classifier fine-tuned from it,
+    of the official MixMIM or UM-MAE (pretraining or fine-tuning), or a
+    backbone's own state dict. Bias tables of other window sizes are resized,
+    and norms of outputs that are not requested are omitted. Newly initialised
+    are norms of outputs for which the checkpoint has none (the last one only
+    if a classifier's ``NormedPooling`` replaced it) and the backbone's
+    ``optional_keys``. One log line reports this.
 
     Args:
-        backbone: one of mixmae's backbones.
+        backbone: One of mixmae's backbones.
         init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)`` of a
             ``.pth`` or ``.safetensors`` file; with ``prefix='backbone.'`` the
             tensors of that prefix, whatever else the file holds.
 
     Raises:
-        ValueError: another kind of ``init_cfg``, an unreadable file, that of
-            a detector or segmentor, anything that does not fit, or positions
-            or norms other than those that the checkpoint's config names.
+        ValueError: Another kind of ``init_cfg``, an unreadable file, that of a
+            detector or segmentor, keys or shapes that do not fit, or positions
+            or norms that differ from the checkpoint's config.
     """
     allowed = {'type', 'checkpoint', 'prefix', 'map_location'}
     if (
@@ -95,7 +95,7 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         raise ValueError(f'{path}: {error}') from None
     wanted = backbone.state_dict()
     last = f'norm{len(getattr(backbone, "stages", ())) - 1}.'
-    # The pretrained final norm is of no use where other stages are asked for.
+    # The pretrained final norm is not used if other stages are requested.
     unused = [
         key
         for key in found.state
@@ -136,16 +136,16 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
 def backbone_state(
     checkpoint: Mapping, prefix: str | None = None
 ) -> BackboneState:
-    """Finds the backbone in a checkpoint.
+    """Find the backbone in a checkpoint.
 
     Args:
-        checkpoint: content of a checkpoint file, or a state dict.
-        prefix: of the backbone's tensors; None = find out.
+        checkpoint: Content of a checkpoint file, or a state dict.
+        prefix: Prefix of the backbone's tensors; None = detect.
 
     Raises:
-        ValueError: no state dict; no tensors of that prefix; unknown keys in
-            an official checkpoint; parts that neither pretraining nor
-            classification has.
+        ValueError: No state dict, no tensors of that prefix, unknown keys in
+            an official checkpoint, or parts that neither pretraining nor
+            classification models have.
     """
     state = state_dict_of(checkpoint)
     if prefix is not None:
@@ -204,7 +204,7 @@ def _problems(
     wanted: Mapping[str, Tensor],
     missing: list[str],
 ) -> list[str]:
-    """One phrase for each way in which keys or tensors do not fit."""
+    """Return a phrase for each kind of mismatch of keys or tensors."""
     unexpected = [key for key in state if key not in wanted]
     common = [key for key in state if key in wanted]
     misshapen = [
@@ -237,7 +237,7 @@ def _problems(
 
 def _fits(key: str, given: Tensor, wanted: Tensor) -> bool:
     if key.endswith(_TABLE) and given.ndim == 2:
-        # Rows are resized; one column per head must be there.
+        # Rows can be resized; the number of columns (heads) must match.
         side = round(given.size(0) ** 0.5)
         square = side**2 == given.size(0) and side % 2 == 1
         return square and given.size(1) == wanted.size(1)
@@ -247,7 +247,7 @@ def _fits(key: str, given: Tensor, wanted: Tensor) -> bool:
 def _resized(
     state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> dict[str, int]:
-    """Counts tables by the window they have and the one they get."""
+    """Count tables by saved and new window size."""
     windows = [
         tuple(
             (round(table.size(0) ** 0.5) + 1) // 2
@@ -270,7 +270,7 @@ def _inside(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _by_part(keys) -> dict[str, int]:
-    """Counts keys by what stands before their first dot."""
+    """Count keys by the text before their first dot."""
     return dict(Counter(key.split('.')[0] for key in keys))
 
 

@@ -1,4 +1,4 @@
-"""The order of the channels that a network was trained with."""
+"""Channel order that a network was trained with."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ CHANNEL_ORDERS = ('RGB', 'BGR')
 
 
 def channel_order(preprocessor: Mapping[str, Any]) -> str:
-    """'RGB' or 'BGR', as the network takes images.
+    """Return the channel order of a network's input, 'RGB' or 'BGR'.
 
     Args:
-        preprocessor: what a converter recorded (``channel_order``), or the
-            config of a data preprocessor. mixmae and mmpretrain call the
-            flag ``to_rgb``, mmengine, mmdet and mmseg ``bgr_to_rgb``; ours
-            defaults to True, theirs to False. All pipelines load BGR.
+        preprocessor: Record of a converter (``channel_order``), or config of a
+            data preprocessor. The flag is ``to_rgb`` in mixmae and mmpretrain,
+            ``bgr_to_rgb`` in mmengine, mmdet and mmseg; ours defaults to True,
+            theirs to False. All pipelines load BGR.
 
     Raises:
-        ValueError: a ``channel_order`` that is neither.
+        ValueError: A ``channel_order`` that is neither.
     """
     recorded = preprocessor.get('channel_order')
     if recorded is not None:

@@ -1,8 +1,8 @@
-"""Parts that a checkpoint may name: registered ones, and no others.
+"""Config allowlist: the registered types that a checkpoint may name.
 
-MMEngine's registries, asked for a name that they do not know, import what it
-says and hand it out, whatever it is. A config file may do that, for it is a
-program; the text that a checkpoint carries may not.
+For a name that they do not know, MMEngine's registries import the module in it
+and return any object. A config file may do that since it is a program; the
+text in a checkpoint may not.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-# Which may be the default scope of a config, and whose transforms it may name.
+# Allowed default scopes of a config, and scopes of its transforms.
 SCOPES = ('mixmae', 'mmengine', 'mmpretrain', 'mmdet', 'mmseg')
-# Whose models it may name: some of the others' fetch code from the net.
+# Scopes of allowed models: some models of other scopes download code.
 MODEL_SCOPES = ('mixmae', 'mmengine')
-# Transforms of the others that a test pipeline may name: those that look at
-# nothing but the image. Some of the rest fetch files from the net, open local
-# ones, build any transform that an option names (``resize_type``), or take an
-# option for code (``dtype`` of mmpretrain's ``torchvision/...``).
+# Transforms of other scopes that a test pipeline may use: those that only read
+# the image. Some of the rest download files, open local ones, build any
+# transform named by an option (``resize_type``), or evaluate an option as code
+# (``dtype`` of mmpretrain's ``torchvision/...``).
 TEST_STEPS = frozenset({
     'Resize', 'ResizeEdge', 'ResizeToMultiple', 'FixScaleResize',
     'FixShapeResize', 'CenterCrop', 'EfficientNetCenterCrop', 'RandomCrop',
@@ -37,25 +37,25 @@ def registered_parts(
     allowed: Sequence[str] = MODEL_SCOPES,
     names: Collection[str] | None = None,
 ) -> Any:
-    """A copy of a part of a config from which nothing else can be built.
+    """Copy a part of a config after checking that its types are allowed.
 
     Args:
-        config: what a checkpoint says of a part, and of its parts.
-        registries: ours; a ``type`` must be registered in one of them, or in
-            the same of an allowed scope.
-        source: the checkpoint, for messages.
-        scope: ``default_scope`` that the checkpoint names: that of types
-            without a prefix.
-        allowed: scopes.
-        names: of types, without prefix, that may be used of other scopes than
-            ours; None for all.
+        config: Config of a part in a checkpoint, with nested parts.
+        registries: Registries of mixmae; a ``type`` must be registered in one
+            of them, or in the corresponding one of an allowed scope.
+        source: The checkpoint, for messages.
+        scope: ``default_scope`` in the checkpoint, used for types without a
+            prefix.
+        allowed: Allowed scopes.
+        names: Type names, without prefix, allowed from other scopes; None for
+            all.
 
     Returns:
-        The same without any ``init_cfg``, which would load another file.
+        The copy without any ``init_cfg``, which would load another file.
 
     Raises:
-        ValueError: a type or scope that is not registered or allowed, or no
-            name.
+        ValueError: A type or scope is not registered or not allowed, or a type
+            is not text.
     """
     if isinstance(config, Mapping):
         scope = config.get('_scope_') or scope
@@ -103,14 +103,14 @@ def _registered(
 
 
 def _names(registry: Registry, scope: str) -> Mapping[str, Any]:
-    """What is registered in such a registry of a scope."""
+    """Return the entries of such a registry in a scope."""
     try:
         import_module(f'{scope}.registry')
         found = registry.root
         if scope != found.scope:
             found = found.children[scope]
         found.import_from_location()
-    # Not installed here, or it has no parts of that kind.
+    # Not installed, or without such a registry.
     except (ImportError, KeyError):
         return {}
     return found.module_dict

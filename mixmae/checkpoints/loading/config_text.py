@@ -1,4 +1,4 @@
-"""Reading the config that a checkpoint carries, without running it."""
+"""Parser of the config in a checkpoint, which is not executed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixmae.checkpoints.io.plain_values import plain_values
 
 
 class _DictCalls(ast.NodeTransformer):
-    """``dict(a=1)``, as MMEngine prints configs, becomes ``{'a': 1}``."""
+    """Replace ``dict(a=1)``, as MMEngine prints configs, by ``{'a': 1}``."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -30,21 +30,20 @@ class _DictCalls(ast.NodeTransformer):
 
 
 def parse_config_text(text: str) -> dict[str, Any]:
-    """The plain top-level settings of a config's text.
+    """Return the plain top-level settings in the text of a config.
 
     MMEngine saves a run's config as text in ``meta['cfg']`` of a checkpoint;
-    its own reader would execute it. Here it is parsed only.
+    its own reader would execute the text. This function only parses it.
 
     Args:
-        text: as ``Config.pretty_text`` gives it.
+        text: Text from ``Config.pretty_text``.
 
     Returns:
-        Name -> value of the assignments made of dicts, lists, tuples and
-        plain values; names that were given anything else, or values nested
-        without end, are left out.
+        Values by name, of assignments of dicts, lists, tuples and plain
+        values. Names with other or too deeply nested values are omitted.
 
     Raises:
-        ValueError: the text is no list of assignments.
+        ValueError: The text is not a list of assignments.
     """
     try:
         body = ast.parse(text).body

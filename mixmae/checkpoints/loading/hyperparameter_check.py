@@ -1,4 +1,4 @@
-"""Settings of a network that its tensors do not tell."""
+"""Check of hyperparameters that leave no trace in the tensors."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from torch import nn
 
 from mixmae.checkpoints.loading.recorded_model import recorded_model
 
-# With another one of these it is another network.
+# A mismatch of one of these is an error.
 _BINDING = ('img_size', 'absolute_positions', 'norm_eps')
 
 
 def untraced_changes(content: Mapping, backbone: nn.Module) -> str:
-    """Compares such settings with those that a checkpoint records.
+    """Compare such hyperparameters with those in a checkpoint.
 
     Args:
-        content: of the checkpoint file; nothing is compared if it does not
-            say how its backbone was built.
-        backbone: that is to get the weights; its ``untraced`` are compared.
+        content: Content of the checkpoint file; nothing is compared if it does
+            not record its backbone's config.
+        backbone: Backbone that gets the weights; its ``untraced`` are
+            compared.
 
     Returns:
-        What differs and may, for the log; empty if nothing does.
+        The allowed differences, for the log; empty if there are none.
 
     Raises:
-        ValueError: positions or norms are other ones than in training.
+        ValueError: Positions or norms differ from those in training.
     """
     meta = content.get('meta')
     model = recorded_model(meta) if isinstance(meta, Mapping) else {}
@@ -42,7 +43,7 @@ def untraced_changes(content: Mapping, backbone: nn.Module) -> str:
         given = recorded.get(name, defaults[name].default)
         if _comparable(given) == _comparable(wanted):
             continue
-        # Positions computed anew do not depend on the size they are made for.
+        # Recomputed positions do not depend on the configured image size.
         computed = actual.get('position_resize') == 'sincos'
         free = name == 'img_size' and computed
         if name in _BINDING and not free:
@@ -60,7 +61,7 @@ def untraced_changes(content: Mapping, backbone: nn.Module) -> str:
 
 
 def _comparable(value: object) -> object:
-    """A side stands for a square, a list for a tuple."""
+    """Treat a side as a square and a list as a tuple."""
     if isinstance(value, (list, tuple)):
         return tuple(value)
     if isinstance(value, int) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Renaming the keys of a state dict by templates, either way."""
+"""Renaming of state dict keys by templates, in both directions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from torch import Tensor
 
 from mixmae.checkpoints.loading.key_report import KeyReport
 
-# What a field of a template stands for; any other field is one word.
+# Patterns of template fields; any other field is one word.
 _FIELDS = {'i': r'\d+', 'j': r'\d+', 'p': 'weight|bias'}
 _FIELD = re.compile(r'\{(\w+)(\+1)?\}')
 
 
 class KeyMap:
-    """Pairs of templates, (theirs, ours), read in either direction.
+    """Pairs of templates, (theirs, ours), used in either direction.
 
     ``layers.{i}.downsample.{m}.{p}`` with ``stages.{i+1}.downsample.{m}.{p}``
-    says that our stage counts one more: {i} and {j} are numbers, {p} is
+    means that our stage number is one higher: {i} and {j} are numbers, {p} is
     weight or bias, other fields are any one word. The first template that
-    fits a whole key decides.
+    matches a whole key is used.
 
     Args:
-        pairs: templates of their keys and of ours.
-        drops: (regular expression, reason) of their keys that need no match.
+        pairs: Templates of their keys and of ours.
+        drops: Pairs (regular expression, reason) of their keys that need no
+            match.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class KeyMap:
     def to_ours(
         self, state: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], KeyReport]:
-        """Renames their keys; tensors are the given ones."""
+        """Rename their keys to ours; tensors are not copied."""
         report, renamed = KeyReport(), {}
         for key, value in state.items():
             why = next(
@@ -58,7 +59,7 @@ class KeyMap:
     def to_theirs(
         self, state: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], KeyReport]:
-        """Renames our keys; tensors are the given ones."""
+        """Rename our keys to theirs; tensors are not copied."""
         report, renamed = KeyReport(), {}
         for key, value in state.items():
             name = self._translate(key, 1, 0)
@@ -78,7 +79,7 @@ class KeyMap:
 
 
 def _match(template: str, key: str) -> dict[str, str] | None:
-    """The fields of a template that fits a key; None if it does not fit."""
+    """Return the fields of a template that fits a key; else None."""
     offsets: dict[str, int] = {}
     pattern, end = '', 0
     for field in _FIELD.finditer(template):
@@ -109,5 +110,5 @@ def _fill(template: str, fields: Mapping[str, str]) -> str:
 def prefixed(
     pairs: Iterable[tuple[str, str]], theirs: str, ours: str
 ) -> list[tuple[str, str]]:
-    """The same pairs, of keys that bear prefixes."""
+    """Add prefixes to the templates of pairs."""
     return [(theirs + their, ours + our) for their, our in pairs]

@@ -1,4 +1,4 @@
-"""What became of each key of a checkpoint."""
+"""Report on each key of a conversion."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ class KeyReport:
     """One line per key of a conversion.
 
     Attributes:
-        renamed: old key -> new key, of every tensor that is taken.
-        resized: new key -> (old shape, new shape).
-        dropped: old key -> why it is not needed.
-        made: new key -> what it holds, of tensors the source does not have.
-        unexpected: old keys that nothing wants.
-        missing: new keys that nothing fills.
-        notes: what one should know about the converted network.
+        renamed: New key by old key, for every tensor that is used.
+        resized: (Old shape, new shape) by new key.
+        dropped: Reason by old key that is not needed.
+        made: Description by new key, for tensors that the source does not
+            have.
+        unexpected: Old keys that the network does not have.
+        missing: New keys that the source does not fill.
+        notes: Remarks about the converted network.
     """
 
     renamed: dict[str, str] = field(default_factory=dict)
@@ -34,13 +35,13 @@ class KeyReport:
 
     @property
     def complete(self) -> bool:
-        """Whether no key was unexpected and none is missing."""
+        """Whether no key is unexpected or missing."""
         return not self.unexpected and not self.missing
 
     def compare(
         self, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
     ) -> None:
-        """Notes which keys of a network a state lacks, exceeds or misfits."""
+        """Record keys that are missing, unexpected or of another shape."""
         self.missing += sorted(wanted.keys() - state.keys())
         self.unexpected += [
             f'{key} of shape {tuple(state[key].shape)}, where '
@@ -51,7 +52,7 @@ class KeyReport:
         self.unexpected += sorted(state.keys() - wanted.keys())
 
     def lines(self) -> list[str]:
-        """The report, one key a line, a line of counts, and the notes."""
+        """Return the report: one line per key, the counts, the notes."""
         resized = {
             key: f'{tuple(old)} -> {tuple(new)}'
             for key, (old, new) in self.resized.items()
@@ -78,5 +79,5 @@ class KeyReport:
             counts,
             *(f'note: {note}' for note in self.notes),
         ]
-        # Keys are those of the file.
+        # Keys come from the file.
         return [printable(line) for line in lines]

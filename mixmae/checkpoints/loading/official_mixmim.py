@@ -1,4 +1,4 @@
-"""Checkpoints of the official MixMIM (Sense-X/MixMIM), in our names."""
+"""Key names of the official MixMIM (Sense-X/MixMIM)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAIRS = [
         'layers.{i}.blocks.{j}.{n}.{m}.{p}',
         'backbone.stages.{i}.blocks.{j}.{n}.{m}.{p}',
     ),
-    # The official code merges patches at the end of a stage, we at the
+    # The official code merges patches at the end of a stage, mixmae at the
     # beginning of the next one.
     (
         'layers.{i}.downsample.{m}.{p}',
@@ -36,7 +36,7 @@ _PAIRS = [
     ('decoder_blocks.{i}.{n}.{m}.{p}', 'neck.decoder.blocks.{i}.{n}.{m}.{p}'),
     ('decoder_norm.{p}', 'neck.decoder.norm.{p}'),
     ('decoder_pred.{p}', 'neck.decoder.predict.{p}'),
-    # Of mmpretrain's LinearClsHead on the pooled last map.
+    # mmpretrain's LinearClsHead on the pooled last map.
     ('head.{p}', 'head.fc.{p}'),
 ]
 _DROPS = [
@@ -46,7 +46,7 @@ _DROPS = [
 
 
 def is_official_mixmim(state: Mapping[str, Tensor]) -> bool:
-    """Whether keys look like the official pretraining or fine-tuning net.
+    """Whether keys look like the official pretraining or fine-tuning model.
 
     A plain Swin of Microsoft or timm has the same names, but neither a mask
     token nor positions.
@@ -59,15 +59,14 @@ def is_official_mixmim(state: Mapping[str, Tensor]) -> bool:
 def from_official_mixmim(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Renames the keys of an official MixMIM state dict.
+    """Rename the keys of an official MixMIM state dict.
 
     Args:
-        state: of the pretraining or of the fine-tuning network.
+        state: State dict of the pretraining or fine-tuning network.
 
     Returns:
-        The state dict of a ``MaskedImageModel``, or of an
-        ``ImageClassifier`` with ``head.fc``, and what became of each key.
-        Tensors are the given ones.
+        The state dict of a ``MaskedImageModel``, or of an ``ImageClassifier``
+        with ``head.fc``, and a report of each key. Tensors are not copied.
     """
     stages = [re.match(r'layers\.(\d+)\.', key) for key in state]
     last = max((int(found[1]) for found in stages if found), default=0)

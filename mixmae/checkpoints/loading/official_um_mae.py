@@ -1,6 +1,6 @@
-"""Checkpoints of the official UM-MAE (implus/UM-MAE), and the way back.
+"""Key names of the official UM-MAE (implus/UM-MAE), both directions.
 
-Its Swin and PVT number the blocks of all stages in one row, and the first
+Its Swin and PVT number the blocks of all stages consecutively, and the first
 block of a stage holds the merging before it. Its ViT is MAE's and has other
 names.
 """
@@ -15,9 +15,9 @@ from torch import Tensor
 from mixmae.checkpoints.loading.key_map import KeyMap
 from mixmae.checkpoints.loading.key_report import KeyReport
 
-# What stands behind the number of a block.
+# Keys after the number of a block.
 _BLOCK_PAIRS = [
-    # Swin; 1x1 convolutions there, linear maps here.
+    # Swin; 1x1 convolutions there, linear layers here.
     ('attn.posmlp.0.{p}', 'attn.position_bias.fc1.{p}'),
     ('attn.posmlp.2.{p}', 'attn.position_bias.fc2.{p}'),
     # PVT
@@ -35,7 +35,7 @@ _PAIRS = [
     ('decoder_blocks.{i}.{n}.{m}.{p}', 'neck.decoder.blocks.{i}.{n}.{m}.{p}'),
     ('decoder_norm.{p}', 'neck.decoder.norm.{p}'),
     ('decoder_pred.{p}', 'neck.decoder.predict.{p}'),
-    # Of the fine-tuning network: NormedPooling and a LinearClsHead.
+    # Fine-tuning network: NormedPooling and a LinearClsHead.
     ('fc_norm.{p}', 'neck.norm.{p}'),
     ('head.{p}', 'head.fc.{p}'),
 ]
@@ -44,7 +44,7 @@ _DROPS = [
     (r'.*\.(attn_mask|relative_position_index)', 'index, recomputed'),
     (r'kernel|pos_hw', 'constant, recomputed'),
 ]
-# PVT learns its positions in fine-tuning.
+# PVT learns its positions during fine-tuning.
 _LEARNED = ('pos_embed', 'backbone.positions.table')
 _OUR_BLOCK = re.compile(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.')
 
@@ -52,7 +52,7 @@ _OUR_BLOCK = re.compile(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.')
 def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
     """Whether keys look like the official Swin or PVT.
 
-    Pretrained or fine-tuned; a ViT has no merging.
+    The model may be pretrained or fine-tuned; a ViT has no merging.
     """
     first = 'blocks.0.attn.'
     own = (first + 'posmlp.0.weight', first + 'sr.weight')
@@ -63,25 +63,26 @@ def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
 def from_official_um_mae(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Renames the keys of an official UM-MAE state dict.
+    """Rename the keys of an official UM-MAE state dict.
 
     Args:
-        state: of the pretraining or of the fine-tuning network, Swin or PVT.
+        state: State dict of the pretraining or fine-tuning network, Swin or
+            PVT.
 
     Returns:
         The state dict of a ``MaskedImageModel`` with ``UMMAENeck``, or of an
-        ``ImageClassifier`` with ``NormedPooling`` and ``head.fc``, and what
-        became of each key. Tensors are the given ones, or views of them.
+        ``ImageClassifier`` with ``NormedPooling`` and ``head.fc``, and a
+        report of each key. Tensors are the given ones or views of them.
 
     Raises:
-        ValueError: learned positions that are no square grid; numbers of
-            blocks that the file has no room for.
+        ValueError: Learned positions are not a square grid, or block numbers
+            exceed the number of tensors.
     """
     numbers = [re.match(r'blocks\.(\d+)\.(downsample)?', key) for key in state]
     found = [number for number in numbers if number]
     starts = {int(number[1]) for number in found if number[2]}
     last = max((int(number[1]) for number in found), default=-1)
-    # Each block has tensors: a larger number would only cost memory.
+    # Each block has tensors: a larger number would only use memory.
     if last >= len(state):
         raise ValueError(f'block {last} in a file of {len(state)} tensors')
     # (stage, index in it) of each block, in order.
@@ -110,17 +111,17 @@ def from_official_um_mae(
 def to_official_um_mae(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Renames our keys for the official code.
+    """Rename our keys for the official code.
 
     Args:
-        state: of a ``MaskedImageModel`` with ``UMMAENeck``, or of an
-            ``ImageClassifier`` with ``NormedPooling``; the backbone a
-            ``MIMSwin`` with log-coordinate biases or a ``MIMPVT`` with
-            pooling reduction.
+        state: State dict of a ``MaskedImageModel`` with ``UMMAENeck``, or of
+            an ``ImageClassifier`` with ``NormedPooling``; the backbone is a
+            ``MIMSwin`` with log-coordinate biases or a ``MIMPVT`` with pooling
+            reduction.
 
     Returns:
-        The official state dict, without frozen positions, and what became of
-        each key. Tensors are the given ones, or views of them.
+        The official state dict, without frozen positions, and a report of each
+        key. Tensors are the given ones or views of them.
     """
     blocks = {
         (int(found[1]), int(found[2]))
@@ -138,11 +139,11 @@ def to_official_um_mae(
 
 
 def _key_map(places: list[tuple[int, int]], learned: bool) -> KeyMap:
-    """Templates for blocks at such places.
+    """Return the templates for blocks at given places.
 
     Args:
         places: (stage, index in it) of each block, in order.
-        learned: positions are a parameter, not a frozen table.
+        learned: Whether positions are a parameter, not a frozen table.
     """
     pairs = []
     for block, (stage, index) in enumerate(places):

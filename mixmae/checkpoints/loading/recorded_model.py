@@ -1,4 +1,4 @@
-"""What a checkpoint says of the model whose weights it holds."""
+"""Model config that is recorded in a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ LOADERS = ('test_dataloader', 'val_dataloader')
 
 
 def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configs of a model's parts, as far as a checkpoint has them.
+    """Return the configs of a model's parts recorded in a checkpoint.
 
     Args:
-        meta: of a run's checkpoint (the text of its config, which is parsed
-            and not executed), of a converted one, or the header of a
-            safetensors file.
+        meta: ``meta`` of a run's checkpoint (with the text of its config,
+            which is parsed and not executed) or of a converted one, or the
+            header of a safetensors file.
 
     Returns:
         Configs by part: ``backbone``, ``data_preprocessor`` and so on; empty
         if nothing readable is recorded.
 
     Raises:
-        ValueError: a safetensors header of a later version.
+        ValueError: A safetensors header of a later version.
     """
     if 'format_version' in meta:
         header = read_header(meta)
@@ -79,11 +79,11 @@ def _is_config(value: Any) -> bool:
 
 
 def model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The model of a config; its preprocessor may stand beside it."""
+    """Return the model of a config, with a top-level preprocessor."""
     model = settings.get('model')
     if not isinstance(model, Mapping):
         return {}
-    # What the model itself says of its preprocessor counts.
+    # The preprocessor in the model takes precedence.
     beside = settings.get('data_preprocessor')
     inside = model.get('data_preprocessor')
     if not isinstance(beside, Mapping):
