@@ -1,6 +1,7 @@
-"""``python -m mixmae.doctor``: what is installed, what is wrong, what to do.
+"""``python -m mixmae.doctor``: installed packages, problems and fixes.
 
-Needs the standard library only, since it is called when nothing else works.
+It needs the standard library only, since it must run when other packages do
+not.
 """
 
 from mixmae.doctor.diagnoses import diagnose

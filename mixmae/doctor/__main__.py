@@ -1,4 +1,4 @@
-"""Print what is installed and what is wrong with it.
+"""Print the installed packages and their problems.
 
 Exit status 1 if pretraining would not run, 0 otherwise.
 """
@@ -14,7 +14,7 @@ from mixmae.version import __version__
 
 
 def main() -> int:
-    """Gather, diagnose, print; return the exit status."""
+    """Collect facts, diagnose, print; return the exit status."""
     print(f'mixmae {__version__}: importing everything once, a moment ...')
     facts = gather()
     for name, state in describe(facts):
@@ -23,7 +23,7 @@ def main() -> int:
     for diagnosis in found:
         print(f'\n{diagnosis.severity}: {diagnosis.cause}  [{diagnosis.name}]')
         if diagnosis.command:
-            # Of this very interpreter, whatever `python` is in the shell.
+            # For this interpreter, whatever `python` means in the shell.
             pip = f'{shlex.quote(sys.executable)} -m pip'
             print(f'    {diagnosis.command.replace(PIP, pip)}')
     if any(diagnosis.severity == ERROR for diagnosis in found):

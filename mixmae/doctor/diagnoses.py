@@ -1,6 +1,7 @@
-"""What can be wrong, each a function of the facts alone.
+"""List of checks; each is a function of the facts only.
 
-A check returns one diagnosis or ``None``; the first one is to be mended first.
+A check returns one diagnosis or ``None``. The diagnosis to fix first comes
+first.
 """
 
 from mixmae.doctor.diagnosis import Check, Diagnosis
@@ -44,6 +45,6 @@ CHECKS: tuple[Check, ...] = (
 
 
 def diagnose(facts: Facts) -> list[Diagnosis]:
-    """Run every check; the first thing to mend comes first."""
+    """Run every check; the problem to fix first comes first."""
     found = [check(facts) for check in CHECKS]
     return [diagnosis for diagnosis in found if diagnosis is not None]

@@ -1,4 +1,4 @@
-"""One thing that is wrong with an installation."""
+"""One problem of an installation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ UNTESTED = 'untested'
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
-        name: A short name for it.
+        name: Short name.
         severity: ``error`` if pretraining would not run, ``warning`` if
             something else would not, ``note``, or ``untested``.
-        cause: One line.
-        command: What mends it.
+        cause: Cause, in one line.
+        command: Command that fixes it.
     """
 
     name: str
@@ -31,14 +31,14 @@ class Diagnosis:
     command: str = ''
 
 
-# What looks for one thing that can be wrong.
+# Check for one problem.
 Check = Callable[[Facts], Diagnosis | None]
 
 
 def unless_blamed(
     module: str, severity: str, probe: Probe, facts: Facts, mend: str
 ) -> Diagnosis | None:
-    """Report a failed import, unless a package below it fails as well."""
+    """Report a failed import, unless a package it needs also fails."""
     below = {
         'mmengine': ('torch', 'numpy'),
         'cv2': (),
@@ -50,7 +50,7 @@ def unless_blamed(
     if any(not facts.probe(name).works for name in below[module]):
         return None
     if probe.missing and not probe.absent(module):
-        # Another package's module is what is not there.
+        # The missing module belongs to another package.
         mend = f'{PIP} install {probe.missing.split(".")[0]}'
     cause = f'{module} does not import: {probe.error}'
     return Diagnosis(f'broken {module}', severity, cause, mend)

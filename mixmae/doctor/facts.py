@@ -1,4 +1,4 @@
-"""What is installed here, and what comes of importing it."""
+"""Installed packages and the results of importing them."""
 
 import platform
 import sys
@@ -39,12 +39,12 @@ DISTRIBUTIONS = (
 
 @dataclass(frozen=True)
 class Facts:
-    """All the doctor knows; diagnoses are functions of this alone.
+    """All facts; diagnoses are functions of these only.
 
     Attributes:
         python: Major and minor version of this interpreter.
-        installed: Versions by the name of the distribution.
-        probes: What came of importing, by the name of the module.
+        installed: Versions by name of the distribution.
+        probes: Import results by name of the module.
     """
 
     python: tuple[int, int]
@@ -52,13 +52,13 @@ class Facts:
     probes: Mapping[str, Probe] = field(default_factory=dict)
 
     def probe(self, module: str) -> Probe:
-        """Return what came of importing ``module``."""
+        """Return the result of importing ``module``."""
         missing = Probe(error='not tried', missing=module)
         return self.probes.get(module, missing)
 
 
 def installed_distributions() -> dict[str, str]:
-    """Return name and version of every distribution that matters here."""
+    """Return name and version of every relevant distribution."""
     found = {}
     for name in DISTRIBUTIONS:
         try:
@@ -69,13 +69,13 @@ def installed_distributions() -> dict[str, str]:
 
 
 def gather() -> Facts:
-    """Find out what is installed here and whether it imports."""
+    """Collect the installed packages and try to import them."""
     answers = run_every_probe(PROBES)
     return Facts(sys.version_info[:2], installed_distributions(), answers)
 
 
 def describe(facts: Facts) -> list[tuple[str, str]]:
-    """Return (name, state) rows for what is installed."""
+    """Return (name, state) rows of the installed packages."""
     rows = [('python', f'{platform.python_version()}  {sys.executable}')]
     for module in PROBES:
         probe = facts.probe(module)

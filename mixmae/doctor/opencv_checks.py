@@ -1,4 +1,4 @@
-"""What can be wrong with OpenCV."""
+"""Checks of OpenCV."""
 
 from mixmae.doctor.diagnosis import ERROR, WARNING, Diagnosis, unless_blamed
 from mixmae.doctor.facts import Facts
@@ -6,7 +6,7 @@ from mixmae.doctor.remedies import HEADLESS
 
 
 def opencv_import(facts: Facts) -> Diagnosis | None:
-    """OpenCV is missing or does not import, most often for libGL."""
+    """Check for an OpenCV that is missing or fails to import (libGL)."""
     probe = facts.probe('cv2')
     if probe.works:
         return None
@@ -24,7 +24,7 @@ def opencv_import(facts: Facts) -> Diagnosis | None:
 
 
 def two_opencv(facts: Facts) -> Diagnosis | None:
-    """Several distributions have written into cv2/."""
+    """Check for several distributions that have written into cv2/."""
     flavours = [name for name in facts.installed if name.startswith('opencv')]
     if len(flavours) < 2:
         return None

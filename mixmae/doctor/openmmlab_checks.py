@@ -1,4 +1,4 @@
-"""What can be wrong with MMEngine and the packages on top of it."""
+"""Checks of MMEngine and the packages that build on it."""
 
 from mixmae.doctor.diagnosis import (
     ERROR,
@@ -23,7 +23,7 @@ from mixmae.version_gates import MINIMUM_MMENGINE, release
 
 
 def mixed_forks(facts: Facts) -> Diagnosis | None:
-    """Upstream's packages stand beside the maintained forks."""
+    """Check for upstream packages next to the maintained forks."""
     ours = [name for name in facts.installed if name.startswith('onedl-')]
     theirs = [name for name in FORKS if name in facts.installed]
     if not theirs:
@@ -34,7 +34,7 @@ def mixed_forks(facts: Facts) -> Diagnosis | None:
         'overwrite each other'
     )
     forks = {FORKS[name] for name in theirs}
-    # Those of the forks' files that went with upstream's have to come back.
+    # Reinstalls the forks' files that were removed with upstream's.
     remove = sorted({*theirs, *forks & set(facts.installed)})
     install = [f'{name}=={tested(name)}' for name in sorted(forks)]
     mend = f'{PIP} uninstall -y {" ".join(remove)}'
@@ -50,7 +50,7 @@ def mixed_forks(facts: Facts) -> Diagnosis | None:
 
 
 def two_mmcv(facts: Facts) -> Diagnosis | None:
-    """mmcv-lite and onedl-mmcv have both written into mmcv/."""
+    """Check for mmcv-lite and onedl-mmcv, both written into mmcv/."""
     if not {'mmcv-lite', 'onedl-mmcv'} <= set(facts.installed):
         return None
     cause = 'mmcv-lite and onedl-mmcv are both installed, in one folder mmcv/'
@@ -59,7 +59,7 @@ def two_mmcv(facts: Facts) -> Diagnosis | None:
 
 
 def mmengine_import(facts: Facts) -> Diagnosis | None:
-    """There is no MMEngine, it does not import, or it is too old."""
+    """Check for a missing, failing or too old MMEngine."""
     probe = facts.probe('mmengine')
     if probe.works:
         mixed = {'mmengine', 'mmengine-lite'} & set(facts.installed)
@@ -75,7 +75,7 @@ def mmengine_import(facts: Facts) -> Diagnosis | None:
 
 
 def mmcv_import(facts: Facts) -> Diagnosis | None:
-    """There is no mmcv, or it does not import."""
+    """Check for a missing or failing mmcv."""
     probe = facts.probe('mmcv')
     if probe.works:
         return None
@@ -85,7 +85,7 @@ def mmcv_import(facts: Facts) -> Diagnosis | None:
 
 
 def ops_import(facts: Facts) -> Diagnosis | None:
-    """There are no ops, they do not import, or they leave the GPU idle."""
+    """Check for ops that are missing, fail to import or lack the GPU."""
     torch, ops = facts.probe('torch'), facts.probe('mmcv.ops')
     if not facts.probe('mmcv').works or not torch.works:
         return None
@@ -115,7 +115,7 @@ def ops_import(facts: Facts) -> Diagnosis | None:
 
 
 def mmpretrain_import(facts: Facts) -> Diagnosis | None:
-    """There is no mmpretrain, or it does not import."""
+    """Check for a missing or failing mmpretrain."""
     probe = facts.probe('mmpretrain')
     if probe.works:
         return None
@@ -126,7 +126,7 @@ def mmpretrain_import(facts: Facts) -> Diagnosis | None:
 
 
 def downstream(module: str, distribution: str) -> Check:
-    """Return the check for mmdet or mmseg, which pretraining does not need."""
+    """Return the check of mmdet or mmseg, which pretraining does not need."""
 
     def check(facts: Facts) -> Diagnosis | None:
         probe = facts.probe(module)
@@ -141,7 +141,7 @@ def downstream(module: str, distribution: str) -> Check:
             return Diagnosis(
                 f'no {module}', NOTE, cause, f'{mend}  # or: make full'
             )
-        # Without ops it cannot import, and that is said already.
+        # Without ops it cannot import, which is already reported.
         if not facts.probe('mmcv.ops').works:
             return None
         return unless_blamed(module, WARNING, probe, facts, mend)

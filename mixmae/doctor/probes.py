@@ -1,10 +1,9 @@
-"""What comes of importing packages, without trusting any of them.
+"""Import results of packages, without trusting the packages.
 
-They are imported in another process, so that an extension which crashes its
-interpreter takes nothing else along. First all in one process, for most of
-them import torch, which takes seconds. What has not worked there, and all that
-was to come after it, gets a process of its own, since a failed import may have
-left anything behind.
+Packages are imported in another process, so that an extension that crashes its
+interpreter does no other harm. First all share one process, since most of them
+import torch, which takes seconds. The first one that fails and all after it
+get a process each, since a failed import may leave any state behind.
 """
 
 import json
@@ -18,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 # Each fills in the dict `answer`; an exception is an answer too. Packages
-# stand behind those they import, and what the base tier lacks stands last.
+# follow those they import; packages outside the base tier come last.
 PROBES = {
     'torch': """
 import warnings
@@ -86,23 +85,23 @@ for name, code in json.loads(sys.argv[1]).items():
     if 'error' in answer:
         break
 """
-# What a line with an answer begins with, among all that packages print.
+# Prefix of a line with an answer among the output of packages.
 MARK = 'mixmae.doctor: '
 TIMEOUT = 180
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What came of importing one package.
+    """Result of importing one package.
 
     Attributes:
-        error: The exception in one line; empty if the import went well.
-        missing: The module the error says is not there, or empty.
-        version: As the package itself says.
+        error: The exception in one line; empty if the import succeeded.
+        missing: The module that the error reports as missing, or empty.
+        version: Version that the package reports.
         cuda: Release of CUDA it was built with, such as ``13.0``.
         gpu: Whether torch can use a GPU (torch only).
-        device: The GPU's name (torch only).
-        driver: CUDA release the driver can serve, as 1000 x major + 10 x
+        device: Name of the GPU (torch only).
+        driver: CUDA release that the driver supports, as 1000 x major + 10 x
             minor; 0 without a driver (torch only).
     """
 
@@ -125,15 +124,14 @@ class Probe:
 
 
 def run_probes(codes: Mapping[str, str]) -> dict[str, Probe]:
-    """Run probes one after another in one fresh interpreter.
+    """Run probes one after another in one new interpreter.
 
     Args:
-        codes: What to run, by the name of the module; see ``PROBES``.
+        codes: Code by name of the module; see ``PROBES``.
 
     Returns:
-        Answers by the name of the module: up to and with the first one that
-        says what failed; only the first name, if the interpreter did not end
-        as it should.
+        Answers by name of the module, up to and including the first that
+        reports a failure; only the first name if the interpreter crashed.
     """
     first = next(iter(codes))
     try:
@@ -143,7 +141,8 @@ def run_probes(codes: Mapping[str, str]) -> dict[str, Probe]:
             text=True,
             errors='replace',
             timeout=TIMEOUT,
-            # No checkout in the current folder may shadow what is installed.
+            # A checkout in the current folder must not shadow installed
+            # packages.
             cwd=tempfile.gettempdir(),
             env={**os.environ, 'PYTHONWARNINGS': 'ignore'},
         )
@@ -162,15 +161,15 @@ def run_probes(codes: Mapping[str, str]) -> dict[str, Probe]:
 
 
 def run_probe(code: str) -> Probe:
-    """Run one probe in a fresh interpreter."""
+    """Run one probe in a new interpreter."""
     return run_probes({'': code})['']
 
 
 def run_every_probe(codes: Mapping[str, str]) -> dict[str, Probe]:
-    """Run probes in one interpreter, and where that fails in one each.
+    """Run probes in one interpreter, and after a failure in one each.
 
     Args:
-        codes: What to run, by the name of the module; see ``PROBES``.
+        codes: Code by name of the module; see ``PROBES``.
 
     Returns:
         An answer for each name, in the order of ``codes``.

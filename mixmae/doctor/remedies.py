@@ -1,4 +1,4 @@
-"""The commands that mend an installation, with the tested versions."""
+"""Commands that repair an installation, with the tested versions."""
 
 from mixmae.doctor.tested import tested
 
@@ -9,7 +9,7 @@ TORCH = (
 )
 MMENGINE = f'{PIP} install onedl-mmengine=={tested("onedl-mmengine")}'
 MMCV_LITE = f'{PIP} install --no-deps mmcv-lite=={tested("mmcv-lite")}'
-# Neither pip's cache nor build isolation knows the torch that is here.
+# pip's cache and build isolation do not use the installed torch.
 BUILD = '--no-deps --no-cache-dir --no-build-isolation'
 # An sdist needs a newer setuptools than a fresh venv has.
 BUILD_TOOLS = f"{PIP} install -U 'setuptools>=80,<82' wheel ninja"
@@ -29,7 +29,7 @@ HEADLESS = (
     f'{tested("opencv-python-headless")}'
 )
 
-# Upstream's distribution, and the fork that owns the same folder.
+# Upstream's distribution and the fork that installs the same folder.
 FORKS = {
     'mmengine': 'onedl-mmengine',
     'mmengine-lite': 'onedl-mmengine',

@@ -1,10 +1,10 @@
-"""The versions ``make test`` runs with, of the packages that matter most.
+"""Versions of the most important packages that ``make test`` runs with.
 
-The whole set is ``requirements/constraints.txt``, which an installed package
-does not carry; a test compares the two.
+The full list is ``requirements/constraints.txt``, which an installed package
+does not contain; a test compares the two.
 """
 
-# Where Python 3.10 gets an older version than 3.11 and 3.12, both are named.
+# If Python 3.10 gets an older version than 3.11 and 3.12, both are listed.
 TESTED: dict[str, tuple[str, ...]] = {
     'torch': ('2.12.1',),
     'torchvision': ('0.27.1',),

@@ -1,4 +1,4 @@
-"""What can be wrong with torch and torchvision."""
+"""Checks of torch and torchvision."""
 
 from mixmae.doctor.diagnosis import ERROR, WARNING, Diagnosis
 from mixmae.doctor.facts import Facts
@@ -7,7 +7,7 @@ from mixmae.version_gates import MINIMUM_TORCH, release
 
 
 def torch_import(facts: Facts) -> Diagnosis | None:
-    """There is no torch, it does not import, or it is too old."""
+    """Check for a torch that is missing, fails to import or is too old."""
     probe = facts.probe('torch')
     if probe.absent('torch'):
         return Diagnosis('no torch', ERROR, 'torch is not installed', TORCH)
@@ -22,12 +22,12 @@ def torch_import(facts: Facts) -> Diagnosis | None:
 
 
 def driver_age(facts: Facts) -> Diagnosis | None:
-    """The NVIDIA driver cannot serve the CUDA release torch is built for."""
+    """Check for an NVIDIA driver too old for torch's CUDA release."""
     probe = facts.probe('torch')
     if not probe.works or not probe.cuda or not probe.driver or probe.gpu:
         return None
     major = probe.driver // 1000
-    # Drivers serve every minor release of their own major one.
+    # Drivers support every minor release of their major release.
     if major >= int(probe.cuda.split('.')[0]):
         return None
     driver = f'{major}.{probe.driver % 1000 // 10}'
@@ -44,7 +44,7 @@ def driver_age(facts: Facts) -> Diagnosis | None:
 
 
 def torchvision_import(facts: Facts) -> Diagnosis | None:
-    """There is no torchvision, or one made for another torch."""
+    """Check for a missing torchvision, or one built for another torch."""
     torch, probe = facts.probe('torch'), facts.probe('torchvision')
     if not torch.works or probe.works:
         return None
@@ -61,7 +61,7 @@ def torchvision_import(facts: Facts) -> Diagnosis | None:
     else:
         name = 'broken torchvision'
         cause = f'torchvision does not import: {probe.error}'
-    # A local tag such as +cpu comes from PyTorch's own index only, and both
-    # must come from the same one.
+    # Local tags such as +cpu exist only on PyTorch's own index, and both
+    # packages must come from the same index.
     mend = f'{PIP} uninstall -y torch torchvision && {TORCH}'
     return Diagnosis(name, ERROR, cause, mend)

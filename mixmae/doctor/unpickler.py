@@ -1,4 +1,4 @@
-"""Releases of torch in which loading weights alone is not safe."""
+"""Releases of torch whose weights-only loading is not safe."""
 
 from mixmae.doctor.diagnosis import WARNING, Diagnosis
 from mixmae.doctor.facts import Facts
@@ -7,7 +7,7 @@ from mixmae.version_gates import MINIMUM_TORCH, release, unpickler_flaw
 
 
 def unsafe_unpickler(facts: Facts) -> Diagnosis | None:
-    """``torch.load(weights_only=True)`` has a known flaw; see SECURITY.md."""
+    """Check for a known flaw of the weights-only load; see SECURITY.md."""
     probe = facts.probe('torch')
     if not probe.works or release(probe.version) < MINIMUM_TORCH:
         return None

@@ -1,4 +1,4 @@
-"""Versions outside what the tests run with."""
+"""Check of versions against the tested ones."""
 
 from mixmae.doctor.diagnosis import ERROR, UNTESTED, Diagnosis
 from mixmae.doctor.facts import Facts
@@ -7,7 +7,7 @@ from mixmae.doctor.tested import PYTHONS, TESTED
 
 
 def python_version(facts: Facts) -> Diagnosis | None:
-    """Python is outside the tested range."""
+    """Check for a Python outside the tested range."""
     lowest, highest = PYTHONS
     if lowest <= facts.python <= highest:
         return None
@@ -20,7 +20,7 @@ def python_version(facts: Facts) -> Diagnosis | None:
 
 
 def untested_versions(facts: Facts) -> Diagnosis | None:
-    """Versions differ from those the tests run with."""
+    """Check for versions other than the tested ones."""
     other = []
     for name, versions in TESTED.items():
         found = facts.installed.get(name)

@@ -1,4 +1,4 @@
-"""Tables of relative position biases, as other code bases keep them."""
+"""Relative position bias tables in the layout of other code bases."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def offset_index(window: int) -> Tensor:
-    """The row of a table for each pair of tokens of a window, long (N, N).
+    """Return the table row of each token pair in a window, long (N, N).
 
-    Others store this index with their weights.
+    Other code bases save this index with their weights.
     """
     place = torch.arange(window)
     y, x = (
@@ -21,14 +21,14 @@ def offset_index(window: int) -> Tensor:
 
 
 def centre_of_table(table: Tensor, window: int) -> Tensor:
-    """The part of a table that a smaller window looks up.
+    """Crop a bias table to that of a smaller window.
 
-    Where a grid is smaller than the window we index the centre of the table;
-    others make the window, and the table, smaller.
+    If a grid is smaller than the window, mixmae indexes the centre of the
+    table; other code bases shrink the window and the table.
 
     Args:
         table: ((2v - 1)^2, heads) of a window of side v >= ``window``.
-        window: the smaller side.
+        window: Side of the smaller window.
 
     Returns:
         ((2 window - 1)^2, heads).

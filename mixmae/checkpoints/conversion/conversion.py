@@ -1,4 +1,4 @@
-"""The outcome of a conversion, and how it is reported and written."""
+"""Result of a conversion, its report and its output file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from mixmae.fileio.atomic_write import atomic_write
 
 @dataclass
 class Conversion:
-    """A converted checkpoint, before it is written.
+    """A converted checkpoint before it is written.
 
     Attributes:
-        state: tensors under their new names.
-        report: what became of each key.
-        model: configs of the parts of the model that takes the state.
-        source: where the weights come from.
-        bare: it is a backbone for a safetensors file.
-        remark: what one must know of where the weights of such a file come
-            from; '' = nothing.
+        state: Tensors under their new names.
+        report: Report on each key.
+        model: Configs of the parts of the model for this state.
+        source: Origin of the weights.
+        bare: Whether it is a backbone for a safetensors file.
+        remark: Remark on the origin of the weights of such a file; '' = none.
     """
 
     state: Mapping[str, Tensor]
@@ -39,10 +38,11 @@ class Conversion:
     remark: str = ''
 
     def write(self, path: Path) -> None:
-        """Writes it whole, or not at all.
+        """Write the file atomically.
 
         Raises:
-            ValueError: keys do not fit; another suffix than the format's.
+            ValueError: Keys do not fit, or the suffix is not that of the
+                format.
         """
         if not self.report.complete:
             raise ValueError('keys do not fit, nothing written')
@@ -67,7 +67,7 @@ class Conversion:
 
 
 def describe(model: Mapping[str, Any]) -> str:
-    """Configs as Python would write them, on one line."""
+    """Format configs as Python code on one line."""
     return ', '.join(f'{name}={_call(part)}' for name, part in model.items())
 
 

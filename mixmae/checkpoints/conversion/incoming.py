@@ -1,4 +1,4 @@
-"""Checkpoints of other code bases become ours."""
+"""Conversion of checkpoints of other code bases to mixmae."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from mixmae.checkpoints.loading.official_mixmim import (
     is_official_mixmim,
 )
 
-# MixMIM util/datasets.py; torchvision's figures in units of 0..255.
+# MixMIM util/datasets.py; torchvision's values in units of 0..255.
 _IMAGENET = {
     'mean': [123.675, 116.28, 103.53],
     'std': [58.395, 57.12, 57.375],
@@ -54,14 +54,14 @@ _NO_PART = 'a part of the model beside its backbone'
 def from_official(
     source: Source, window_sizes: Sequence[int] | None = None
 ) -> Conversion:
-    """An official MixMIM, pretrained or fine-tuned.
+    """Convert an official MixMIM, pretrained or fine-tuned.
 
     Args:
-        source: the checkpoint.
-        window_sizes: sides of the windows to resize bias tables to, or None.
+        source: The checkpoint.
+        window_sizes: Sides of the windows to resize bias tables to, or None.
 
     Raises:
-        ValueError: the file is no official MixMIM checkpoint.
+        ValueError: The file is not an official MixMIM checkpoint.
     """
     _refuse_ours(source)
     if not is_official_mixmim(source.state):
@@ -85,14 +85,14 @@ def from_official(
 def from_mmpretrain(
     source: Source, window_sizes: Sequence[int] | None = None
 ) -> Conversion:
-    """mmpretrain's MixMIM, pretrained or fine-tuned.
+    """Convert mmpretrain's MixMIM, pretrained or fine-tuned.
 
     Args:
-        source: the checkpoint.
-        window_sizes: sides of the windows to resize bias tables to, or None.
+        source: The checkpoint.
+        window_sizes: Sides of the windows to resize bias tables to, or None.
 
     Raises:
-        ValueError: the file is no such checkpoint.
+        ValueError: The file is not such a checkpoint.
     """
     _refuse_ours(source)
     state, report = from_mmpretrain_mixmim(source.state)
@@ -116,10 +116,10 @@ def from_mmpretrain(
 
 
 def from_swin(source: Source) -> Conversion:
-    """mmdet's or mmseg's Swin, alone or in a detector or segmentor.
+    """Convert the Swin of mmdet or mmseg, alone or in a whole model.
 
     Raises:
-        ValueError: the file has no such backbone.
+        ValueError: The file has no such backbone.
     """
     _refuse_ours(source)
     backbone, others = parts_of(source.state)
@@ -131,7 +131,7 @@ def from_swin(source: Source) -> Conversion:
         settings_from_shapes(state),
         shift=True,
         absolute_positions=False,
-        # As near as padding comes to theirs.
+        # The padding mode closest to theirs.
         mask_padding=False,
         norm_eps=_norm_eps(source),
     )
@@ -139,17 +139,17 @@ def from_swin(source: Source) -> Conversion:
 
 
 def from_timm(source: Source) -> Conversion:
-    """timm's or Microsoft's Swin, with its classifier if it has one.
+    """Convert timm's or Microsoft's Swin, with a classifier if present.
 
     Raises:
-        ValueError: the file is no such network.
+        ValueError: The file is not such a network.
     """
     _refuse_ours(source)
     renamed, report = from_timm_swin(source.state)
     state = {k: v for k, v in renamed.items() if not k.startswith('head.')}
     head = {k: v for k, v in renamed.items() if k.startswith('head.')}
     _prefix(report)
-    # Without positions it matters only on the way back.
+    # Without positions it is needed only for the reverse conversion.
     recorded = source.model.get('SwinTransformer') or {}
     settings = replace(
         settings_from_shapes(state),
@@ -165,10 +165,10 @@ def from_timm(source: Source) -> Conversion:
 
 
 def from_bare(source: Source) -> Conversion:
-    """A bare safetensors file of ours.
+    """Convert a bare safetensors file of mixmae.
 
     Raises:
-        ValueError: it has no header that says what it is.
+        ValueError: It has no valid header.
     """
     backbone, others = parts_of(source.state)
     state = {f'backbone.{key}': value for key, value in backbone.items()}
@@ -186,7 +186,7 @@ def from_bare(source: Source) -> Conversion:
 
 
 def _refuse_ours(source: Source) -> None:
-    """Raises ValueError if there is nothing to convert."""
+    """Raise ValueError if the file is in mixmae's format already."""
     ours = [key for key in source.state if key.endswith(_OUR_TABLE)]
     if ours:
         raise ValueError(
@@ -204,7 +204,7 @@ def _mixmim(
     decoder: Mapping[str, Any],
     preprocessing: Mapping[str, Any] | None,
 ) -> Conversion:
-    """Positions, windows and settings of a MixMIM in our names."""
+    """Complete a MixMIM in our names: positions, windows, settings."""
     table, decoder_table = (source.state.get(name) for name in position_names)
     backbone, others = parts_of(state)
     settings = replace(settings_from_shapes(backbone), shift=False)
@@ -266,7 +266,7 @@ def _plain(
     settings: SwinSettings,
     head: Mapping[str, Tensor],
 ) -> Conversion:
-    """The end of a conversion of a Swin."""
+    """Complete the conversion of a Swin."""
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     state.update(head)
     model: dict[str, Any] = {'backbone': backbone_config(state, settings)}
@@ -278,7 +278,7 @@ def _plain(
 
 
 def _prefix(report: KeyReport) -> None:
-    """Our names in a report get the backbone's prefix."""
+    """Add the backbone's prefix to our names in a report."""
     for old, new in report.renamed.items():
         if not new.startswith('head.'):
             report.renamed[old] = f'backbone.{new}'
@@ -290,7 +290,7 @@ def _what(deviation: float) -> str:
 
 
 def _recorded(source: Source) -> dict[str, Any] | None:
-    """The preprocessing, if the source tells."""
+    """Return the recorded preprocessing, if there is one."""
     return (
         source.preprocessing() if 'data_preprocessor' in source.model else None
     )

@@ -1,9 +1,10 @@
-"""mmpretrain's MixMIM, in our names and back.
+"""Conversion of mmpretrain's MixMIM, both ways.
 
 ``MixMIMTransformer`` merges patches at the end of a stage, in the order of
-mmcv's unfold, and keeps its frozen positions with its weights. A model that
-mmpretrain pretrained has x and y of its positions swapped (see
-``position_halves``); the official weights that it hands out do not.
+mmcv's unfold, and saves its frozen positions with its weights. A model
+pretrained with mmpretrain has x and y of its positions swapped (see
+``position_channels``); the official weights that mmpretrain distributes do
+not.
 """
 
 from __future__ import annotations
@@ -66,16 +67,17 @@ _DROPS = [
 def from_mmpretrain_mixmim(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Renames the keys of a MixMIM and reorders its merging layers.
+    """Rename the keys of a MixMIM and reorder its merging layers.
 
-    Its positions are dropped; whether they are ours is another question.
+    Its positions are dropped; the caller checks whether they equal ours.
 
     Args:
-        state: of a ``MixMIM`` or of a classifier, or of the backbone alone.
+        state: State dict of a ``MixMIM``, of a classifier, or of the backbone
+            alone.
 
     Returns:
-        The state dict of a ``MaskedImageModel`` or of an
-        ``ImageClassifier``, and what became of each key.
+        The state dict of a ``MaskedImageModel`` or of an ``ImageClassifier``,
+        and a report of each key.
     """
     if not any(key.startswith('backbone.') for key in state):
         state = {f'backbone.{key}': value for key, value in state.items()}
@@ -92,20 +94,20 @@ def to_mmpretrain_mixmim(
     positions: Tensor,
     decoder_positions: Tensor | None = None,
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """The reverse; positions and index buffers are made.
+    """Convert to a MixMIM; positions and index buffers are created.
 
-    MixMIM's windows, and with them the bias tables, are never larger than
-    the grid: of larger tables the centre is kept, which is what MIMSwin
-    looks up there.
+    MixMIM's windows, and with them the bias tables, are never larger than the
+    grid: larger tables are cropped to their centre, which is what MIMSwin
+    indexes there.
 
     Args:
-        state: of a model with a ``MIMSwin``, with its prefixes.
-        settings: of the same network.
+        state: State dict of a model with a ``MIMSwin``, with its prefixes.
+        settings: Settings of the same network.
         positions: (h, w, C) of the first stage; zeros if it has none.
         decoder_positions: (h, w, D) of the decoder, if there is one.
 
     Raises:
-        ValueError: MixMIM cannot compute what this network computes.
+        ValueError: MixMIM cannot represent this network.
     """
     refuse("mmpretrain's MixMIMTransformer", _objections(settings))
     last = len(settings.depths) - 1
@@ -146,11 +148,11 @@ def to_mmpretrain_mixmim(
 def mmpretrain_mixmim_config(
     settings: SwinSettings, neck: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Configs of the same parts in mmpretrain.
+    """Return the configs of the same parts in mmpretrain.
 
     Args:
-        settings: of the backbone.
-        neck: dict of ``MixMAENeck``'s arguments, of a pretraining model.
+        settings: Settings of the backbone.
+        neck: Arguments of the ``MixMAENeck`` of a pretraining model.
 
     Returns:
         ``backbone``, and ``neck`` if there is one.
@@ -183,14 +185,14 @@ def mmpretrain_mixmim_config(
             decoder_depth=decoder['depth'],
             decoder_num_heads=decoder['num_heads'],
             mlp_ratio=decoder.get('mlp_ratio', 4.0),
-            # Theirs is 1e-6 unless told.
+            # Their default is 1e-6.
             norm_cfg=dict(type='LN', eps=decoder.get('norm_eps', 1e-5)),
         )
     return config
 
 
 def _objections(settings: SwinSettings) -> list[str]:
-    """Why a network cannot be a MixMIM; empty if it can."""
+    """Return why a network cannot be a MixMIM; empty if it can."""
     objections = size_objections(settings)
     if settings.shift:
         objections.append(

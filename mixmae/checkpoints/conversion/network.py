@@ -1,4 +1,4 @@
-"""Our networks as state dicts: whose keys are whose, and which are wanted."""
+"""State dicts of mixmae's networks: parts, configs and expected keys."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mixmae.registry import MODELS
 def parts_of(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The backbone's tensors without prefix, and all others.
+    """Split into the backbone's tensors, without prefix, and the others.
 
-    A state without a backbone's prefix is the backbone itself, but for a
-    classifier's ``head.fc``.
+    A state dict without a backbone's prefix is the backbone itself, except for
+    a classifier's ``head.fc``.
     """
     prefix = 'backbone.'
     bare = not any(key.startswith(prefix) for key in state)
@@ -40,14 +40,14 @@ def parts_of(
 def settings_of(
     backbone: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> SwinSettings:
-    """What the tensors and the config of a MIMSwin say together.
+    """Combine the tensors and the config of a MIMSwin.
 
     Args:
-        backbone: its tensors, without prefix.
-        config: of the backbone; its ``arch`` may be a name.
+        backbone: Its tensors, without prefix.
+        config: Config of the backbone; its ``arch`` may be a name.
 
     Raises:
-        ValueError: the config is another network's.
+        ValueError: The config is of another network.
     """
     if str(config.get('type', '')).endswith('MIMSwin'):
         arch = swin_arch(config.get('arch', 'base'))
@@ -58,11 +58,11 @@ def settings_of(
 def backbone_config(
     state: Mapping[str, Tensor], settings: SwinSettings
 ) -> dict[str, Any]:
-    """The config that builds a backbone with all norms of a state.
+    """Return the config of a backbone with all norms in a state dict.
 
     Args:
-        state: with prefixes.
-        settings: of the backbone.
+        state: State dict with prefixes.
+        settings: Settings of the backbone.
     """
     config = settings.config()
     last = len(settings.depths) - 1
@@ -77,15 +77,15 @@ def neck_config(
     num_heads: int = 1,
     norm_eps: float = 1e-5,
 ) -> dict[str, Any]:
-    """The config of the ``MixMAENeck`` that has such tensors.
+    """Return the config of the ``MixMAENeck`` with these tensors.
 
     Args:
-        neck: its tensors, without prefix.
-        num_heads: of the decoder, which no tensor's shape depends on.
-        norm_eps: of the decoder.
+        neck: Its tensors, without prefix.
+        num_heads: Heads of the decoder, on which no tensor's shape depends.
+        norm_eps: Norm epsilon of the decoder.
 
     Raises:
-        ValueError: tensors from which sizes are read are not there.
+        ValueError: Tensors that determine sizes are missing.
     """
     try:
         embed = neck['embed.weight']
@@ -114,11 +114,12 @@ def neck_config(
 def wanted_state(
     state: Mapping[str, Tensor], settings: SwinSettings
 ) -> dict[str, Tensor]:
-    """Names and shapes that a state in our names should have.
+    """Return the names and shapes that a state dict should have.
 
     Args:
-        state: with prefixes: a backbone, and a neck or a classifier.
-        settings: of the backbone.
+        state: State dict with prefixes: a backbone, and a neck or a
+            classifier.
+        settings: Settings of the backbone.
 
     Returns:
         Tensors on the meta device.
@@ -145,7 +146,7 @@ def wanted_state(
 
 
 def _outputs(state: Mapping[str, Tensor], last: int) -> list[int]:
-    """Stages, up to the last, for whose output a state has a norm."""
+    """Stages, up to the last, with an output norm in a state dict."""
     found = [re.match(r'backbone\.norm(\d+)\.', key) for key in state]
     stages = {int(match[1]) for match in found if match}
     return sorted(stage for stage in stages if stage <= last)
@@ -154,10 +155,10 @@ def _outputs(state: Mapping[str, Tensor], last: int) -> list[int]:
 def resize_tables(
     state: dict[str, Tensor], windows: Sequence[int], report: KeyReport
 ) -> None:
-    """Resizes the bias tables to other windows, one per stage, in place.
+    """Resize bias tables to other windows, one per stage, in place.
 
     Raises:
-        ValueError: not one window per stage.
+        ValueError: There is not one window per stage.
     """
     tables = [key for key in state if key.endswith('position_bias.table')]
     stages = {key.split('.')[2] for key in tables}

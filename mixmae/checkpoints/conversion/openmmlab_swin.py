@@ -1,7 +1,7 @@
-"""The ``SwinTransformer`` of mmdet and mmseg, in our names and back.
+"""Conversion of the ``SwinTransformer`` of mmdet and mmseg, both ways.
 
-Both have the same keys and the same mathematics. They merge patches at the
-end of a stage, in the order of mmcv's unfold.
+Both have the same keys and the same computation. They merge patches at the end
+of a stage, in the order of mmcv's unfold.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ _MAP = KeyMap(
 def from_openmmlab_swin(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Renames the keys of a Swin and reorders its merging layers.
+    """Rename the keys of a Swin and reorder its merging layers.
 
     Args:
-        state: of the backbone, without prefix.
+        state: State dict of the backbone, without prefix.
 
     Returns:
         The state dict of a ``MIMSwin`` with ``shift=True``,
-        ``absolute_positions=False`` and ``mask_padding=False``, and what
-        became of each key.
+        ``absolute_positions=False`` and ``mask_padding=False``, and a report
+        of each key.
 
     Raises:
-        ValueError: it has learned absolute positions.
+        ValueError: It has learned absolute positions.
     """
     if 'absolute_pos_embed' in state:
         raise ValueError(
@@ -78,14 +78,14 @@ def from_openmmlab_swin(
 def to_openmmlab_swin(
     state: Mapping[str, Tensor], settings: SwinSettings
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """The reverse; index buffers are made, so that strict loading works.
+    """Convert to a Swin; index buffers are created for strict loading.
 
     Args:
-        state: of a ``MIMSwin``, without prefix.
-        settings: of the same network.
+        state: State dict of a ``MIMSwin``, without prefix.
+        settings: Settings of the same network.
 
     Raises:
-        ValueError: Swin cannot compute what this network computes.
+        ValueError: Swin cannot represent this network.
     """
     objections = swin_objections(settings, per_stage=False)
     if settings.mlp_ratio != int(settings.mlp_ratio):
@@ -110,7 +110,7 @@ def to_openmmlab_swin(
 def openmmlab_swin_config(
     settings: SwinSettings, scope: str, out_indices: Sequence[int]
 ) -> dict[str, Any]:
-    """The config of the same network, as ``scope``'s SwinTransformer."""
+    """Return the config of the same network in ``scope``."""
     strides = (settings.patch_size,) + (2,) * (len(settings.depths) - 1)
     config: dict[str, Any] = dict(
         type=f'{scope}.SwinTransformer',

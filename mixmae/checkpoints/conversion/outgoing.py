@@ -1,4 +1,4 @@
-"""Our checkpoints become those of other code bases."""
+"""Conversion of mixmae checkpoints for other code bases."""
 
 from __future__ import annotations
 
@@ -34,24 +34,23 @@ from mixmae.models.layers.absolute_positions import SinCosPositions
 from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 
 _NO_PART = 'a part of the model beside its backbone'
-# Built into MixMIMPretrainTransformer.
+# Fixed in MixMIMPretrainTransformer.
 _THEIR_STRIDE = 32
 
 
 def to_mmpretrain(
     source: Source, img_size: int | None = None, backbone_only: bool = False
 ) -> Conversion:
-    """mmpretrain's MixMIM: a classifier, a backbone, or a pretraining model.
+    """Convert to mmpretrain's MixMIM: classifier, backbone or pretraining.
 
     Args:
-        source: our checkpoint.
-        img_size: side in pixels of the images it is for; None = what the
-            network was made for.
-        backbone_only: leave out decoder and classifier.
+        source: The mixmae checkpoint.
+        img_size: Side of its images in pixels; None = that of the network.
+        backbone_only: Omit decoder and classifier.
 
     Raises:
-        ValueError: nothing is known of the network, or MixMIM cannot compute
-            what it computes.
+        ValueError: The network's config is unknown, or MixMIM cannot represent
+            the network.
     """
     _check_size(img_size)
     neck = None
@@ -97,15 +96,15 @@ def to_mmpretrain(
 
 
 def to_swin(source: Source, scope: str) -> Conversion:
-    """The Swin of mmdet or mmseg.
+    """Convert to the Swin of mmdet or mmseg.
 
     Args:
-        source: our checkpoint.
+        source: The mixmae checkpoint.
         scope: 'mmdet' or 'mmseg', for the config that is shown.
 
     Raises:
-        ValueError: nothing is known of the network, or Swin cannot compute
-            what it computes.
+        ValueError: The network's config is unknown, or Swin cannot represent
+            the network.
     """
     state, settings, report = _ours(source, set())
     if not report.complete:
@@ -119,7 +118,7 @@ def to_swin(source: Source, scope: str) -> Conversion:
             f'it has norms of outputs {outputs} only; others that '
             f'out_indices asks for start anew'
         )
-    # Their init_cfg looks for this prefix, and mmdet for nothing else.
+    # Their init_cfg accepts this prefix, and mmdet's accepts nothing else.
     converted = {f'backbone.{key}': value for key, value in converted.items()}
     mapped.renamed = {a: f'backbone.{b}' for a, b in mapped.renamed.items()}
     mapped.made = {f'backbone.{a}': b for a, b in mapped.made.items()}
@@ -128,14 +127,14 @@ def to_swin(source: Source, scope: str) -> Conversion:
 
 
 def to_timm(source: Source, img_size: int | None = None) -> Conversion:
-    """timm's Swin.
+    """Convert to timm's Swin.
 
     Args:
-        source: our checkpoint.
-        img_size: as for ``to_mmpretrain``.
+        source: The mixmae checkpoint.
+        img_size: As for ``to_mmpretrain``.
 
     Raises:
-        ValueError: as for ``to_mmpretrain``.
+        ValueError: As for ``to_mmpretrain``.
     """
     _check_size(img_size)
     state, settings, report = _ours(source, {'head'})
@@ -154,16 +153,16 @@ def to_timm(source: Source, img_size: int | None = None) -> Conversion:
 
 
 def to_bare(source: Source, from_task: bool = False) -> Conversion:
-    """The backbone alone, for a safetensors file.
+    """Convert the backbone alone, for a safetensors file.
 
     Args:
-        source: our checkpoint.
-        from_task: also of a detector, segmentor or any other model that is
+        source: The mixmae checkpoint.
+        from_task: Also accept a detector, segmentor or any other model that is
             neither a pretraining nor a classifier; the file then says so.
 
     Raises:
-        ValueError: nothing is known of the network or its preprocessing, or
-            the model has parts that only ``from_task`` allows.
+        ValueError: The config of the network or its preprocessing is unknown,
+            or the model has parts that need ``from_task``.
     """
     state, settings, report = _ours(source, set())
     remark = _remark(source, from_task)
@@ -179,15 +178,15 @@ def to_bare(source: Source, from_task: bool = False) -> Conversion:
 
 
 def _remark(source: Source, from_task: bool) -> str:
-    """What shall be remarked of weights of another task; '' of ours.
+    """Return the remark for weights of another task; '' for ours.
 
     Raises:
-        ValueError: weights of another task, and not ``from_task``.
+        ValueError: Weights of another task without ``from_task``.
     """
     try:
         backbone_state(source.state)
     except ValueError as error:
-        # What loading would say of the file, but for what to do there.
+        # The message of loading, without its advice.
         what = str(error).partition('. If ')[0]
         if not from_task:
             raise ValueError(
@@ -207,11 +206,11 @@ def _check_size(img_size: int | None) -> None:
 def _ours(
     source: Source, parts: set[str]
 ) -> tuple[dict[str, Tensor], SwinSettings, KeyReport]:
-    """A backbone and the named parts, checked against the network.
+    """Return a backbone and the named parts, checked for completeness.
 
     Returns:
-        The state with prefixes, the settings, and a report of what was
-        dropped and what does not fit.
+        The state dict with prefixes, the settings, and a report of dropped and
+        mismatched keys.
     """
     backbone, others = parts_of(source.state)
     settings = settings_of(backbone, source.part('backbone'))
@@ -230,12 +229,12 @@ def _ours(
 
 
 def _foreign(key: str) -> bool:
-    """A head that is no classifier's, e.g. of reconstruction."""
+    """Whether a key is of a head other than a classifier's."""
     return key.startswith('head.') and not key.startswith('head.fc.')
 
 
 def _positions(settings: SwinSettings, grid: tuple[int, int]) -> Tensor:
-    """(h, w, C) as the network adds them on a grid."""
+    """Return the positions (h, w, C) that the network adds on a grid."""
     if not settings.absolute_positions:
         return torch.zeros(*grid, settings.embed_dims)
     own = SinCosPositions(
@@ -245,7 +244,7 @@ def _positions(settings: SwinSettings, grid: tuple[int, int]) -> Tensor:
 
 
 def _merge(mapped: KeyReport, before: KeyReport) -> None:
-    """A report of keys without prefix becomes one of the source's keys."""
+    """Map a report of keys without prefix to the keys of the source."""
 
     def name(key: str) -> str:
         return key if key.startswith('head.') else f'backbone.{key}'

@@ -1,10 +1,10 @@
-"""Networks whose positions have x and y the other way round.
+"""Networks with the opposite x/y channel order of their positions.
 
 MixMIM's tables hold x in the first half of the channels. mmpretrain's
-``build_2d_sincos_position_embedding`` holds y there, so a network that it
-pretrained has learnt the other order. Nothing but the positions gives a
-channel of the first stage (or of the decoder) its place: swapping the halves
-of that whole residual stream turns one network into the other, exactly.
+``build_2d_sincos_position_embedding`` holds y there, so a network pretrained
+with it has learned the other order. Only the positions distinguish the
+channels of the first stage (or of the decoder): swapping the halves of the
+whole residual stream converts one network exactly into the other.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ _NECK_COLUMNS = re.compile(
 def swap_backbone_halves(
     state: Mapping[str, Tensor], dims: int
 ) -> dict[str, Tensor]:
-    """The MIMSwin that computes the same with x and y of its table swapped.
+    """Return the equivalent MIMSwin with x and y of its table swapped.
 
     Args:
-        state: in our names, without prefix.
-        dims: channels of the first stage.
+        state: State dict in our names, without prefix.
+        dims: Channels of the first stage.
 
     Returns:
-        All tensors; those of the first stage's stream with halves swapped.
-        Twice is once round: bit-equal.
+        All tensors; halves are swapped in those of the first stage's stream.
+        Two swaps restore the tensors bit-exactly.
     """
     return _swap(state, dims, _BACKBONE_ROWS, _BACKBONE_COLUMNS)
 
@@ -69,7 +69,7 @@ def _swap(
         if rows.fullmatch(key):
             value = value.roll(dims // 2, dims=0)
         elif columns.fullmatch(key):
-            # A merging has the channels of four tokens side by side.
+            # A merging concatenates the channels of four tokens.
             parts = value.unflatten(-1, (-1, dims))
             value = parts.roll(dims // 2, dims=-1).flatten(-2)
         swapped[key] = value

@@ -1,4 +1,4 @@
-"""Telling which positions a checkpoint was trained with."""
+"""Identification of the positions that a checkpoint was trained with."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TOLERANCE = 1e-3
 
 
 class PositionTable(NamedTuple):
-    """What a table of positions turned out to be.
+    """Properties of an identified position table.
 
     Attributes:
-        side: of the grid in tokens that the sine-cosine table was made for,
-            before it was resized to the grid that it has now.
-        present: False if it is all zero.
-        swapped: x and y are the other way round than ours.
-        deviation: largest difference to our own table.
+        side: Side in tokens of the grid of the original sine-cosine table,
+            before it was resized to the present grid.
+        present: False if the table is all zero.
+        swapped: Whether x and y are in the opposite order to ours.
+        deviation: Largest difference from our own table.
     """
 
     side: int
@@ -34,14 +34,14 @@ class PositionTable(NamedTuple):
 def identify_positions(
     table: Tensor, others: Sequence[int] = ()
 ) -> PositionTable:
-    """Recognises a frozen position table.
+    """Identify a frozen position table.
 
     Args:
         table: (1, L, C) of a square grid.
-        others: sides of grids that it may have been resized from.
+        others: Sides of grids from which it may have been resized.
 
     Raises:
-        ValueError: it is none of the tables that we could compute.
+        ValueError: It is none of the tables that mixmae can compute.
     """
     count, dims = table.shape[-2:]
     side = round(count**0.5)

@@ -1,4 +1,4 @@
-"""A checkpoint to be converted, and what is known of its network."""
+"""Checkpoint to convert, with the known config of its network."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from mixmae.fileio.address import public_address
 
 @dataclass(frozen=True)
 class Source:
-    """What was read of a checkpoint.
+    """Content of a checkpoint.
 
     Attributes:
-        path: of the file, or its address without secrets.
-        state: all its tensors, under their own names.
-        model: what is recorded of the model: configs of its ``backbone``,
-            ``neck``, ``data_preprocessor``; empty if nothing is.
+        path: Path of the file, or its URL without secrets.
+        state: All its tensors, under their own names.
+        model: Recorded configs of ``backbone``, ``neck`` and
+            ``data_preprocessor``; empty if there are none.
     """
 
     path: str
@@ -36,10 +36,10 @@ class Source:
     model: Mapping[str, Any]
 
     def part(self, name: str) -> dict[str, Any]:
-        """The recorded config of a part of the model.
+        """Return the recorded config of a part of the model.
 
         Raises:
-            ValueError: nothing is recorded of it.
+            ValueError: No config of it is recorded.
         """
         config = self.model.get(name)
         if not isinstance(config, Mapping):
@@ -51,10 +51,10 @@ class Source:
         return dict(config)
 
     def preprocessing(self) -> dict[str, Any]:
-        """Mean, std and channel order that the network was trained with.
+        """Return mean, std and channel order of the training.
 
         Raises:
-            ValueError: nothing is recorded of them.
+            ValueError: They are not recorded.
         """
         config = self.part('data_preprocessor')
         if 'channel_order' in config:
@@ -72,15 +72,15 @@ class Source:
 
 
 def read_source(path: str | Path, config: str | Path | None = None) -> Source:
-    """Reads a checkpoint safely, with what it or a config says of its model.
+    """Read a checkpoint safely, with the config of its model.
 
     Args:
-        path: of a checkpoint or safetensors file, or its address.
-        config: the config file of its run, which is executed as any config
-            is; None = what the checkpoint itself carries, which is not.
+        path: Path of a checkpoint or safetensors file, or its URL.
+        config: Config file of its run, which is executed like any config; None
+            = the config in the checkpoint, which is not executed.
 
     Raises:
-        ValueError: an unreadable file, or no state dict in it.
+        ValueError: The file cannot be read, or has no state dict.
     """
     content = safe_load(path)
     shown = public_address(str(path))

@@ -1,7 +1,7 @@
-"""What one must know of a MIMSwin to build it again.
+"""Settings that are needed to rebuild a MIMSwin.
 
-Widths, depths and windows can be read off its tensors; whether it shifts,
-and what its positions are, cannot.
+Its tensors show widths, depths and windows, but not whether it shifts windows
+or which positions it uses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-# Settings that leave no trace in the tensors.
+# Settings that tensors do not show.
 _RECORDED = (
     'img_size',
     'shift',
@@ -22,7 +22,7 @@ _RECORDED = (
     'norm_eps',
 )
 _DEFAULT_WINDOWS = (14, 14, 14, 7)
-# Other values make networks that nobody else builds.
+# Other values have no counterpart in other code bases.
 _PLAIN = {
     'position_bias': 'table',
     'merging': 'linear',
@@ -33,7 +33,7 @@ _PLAIN = {
 
 @dataclass(frozen=True)
 class SwinSettings:
-    """The arguments of a ``MIMSwin``; defaults are its own."""
+    """Arguments of a ``MIMSwin``, with the same defaults."""
 
     embed_dims: int
     depths: tuple[int, ...]
@@ -50,14 +50,14 @@ class SwinSettings:
 
     @property
     def grids(self) -> list[tuple[int, int]]:
-        """(rows, columns) of the tokens of each stage at ``img_size``."""
+        """Return the token grid (rows, columns) of each stage."""
         height, width = self.size
         strides = [self.patch_size << i for i in range(len(self.depths))]
         return [(-(-height // s), -(-width // s)) for s in strides]
 
     @property
     def size(self) -> tuple[int, int]:
-        """``img_size`` as (height, width)."""
+        """Return ``img_size`` as (height, width)."""
         size = self.img_size
         return (size, size) if isinstance(size, int) else size
 
@@ -65,20 +65,20 @@ class SwinSettings:
     def of(
         cls, state: Mapping[str, Tensor], config: Mapping[str, Any]
     ) -> SwinSettings:
-        """What the tensors and the config of a MIMSwin say together.
+        """Combine the tensors and the config of a MIMSwin.
 
         Args:
-            state: in our names, without prefix.
-            config: of the backbone. Its ``arch`` is compared if it is a
-                dict; what a name stands for, this room does not know.
+            state: State dict in our names, without prefix.
+            config: Config of the backbone. Its ``arch`` is compared if it is a
+                dict; names are not resolved here.
 
         Raises:
-            ValueError: the config is another network's.
+            ValueError: The config is of another network.
         """
         return _settings(state, config)
 
     def config(self) -> dict[str, Any]:
-        """A config that builds the network."""
+        """Return a config that builds the network."""
         arguments = {
             field.name: getattr(self, field.name) for field in fields(self)
         }
@@ -86,7 +86,7 @@ class SwinSettings:
             name: arguments.pop(name)
             for name in ('embed_dims', 'depths', 'num_heads')
         }
-        # Left out where it is the default, for shorter configs.
+        # Defaults are omitted, for shorter configs.
         for field in fields(self):
             if arguments.get(field.name) == field.default:
                 del arguments[field.name]
@@ -94,13 +94,13 @@ class SwinSettings:
 
 
 def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
-    """What the shapes of a backbone's tensors say.
+    """Return the settings that the shapes of tensors determine.
 
     Args:
-        state: in our names, without prefix.
+        state: State dict in our names, without prefix.
 
     Raises:
-        ValueError: tensors from which sizes are read are not there.
+        ValueError: Tensors that determine sizes are missing.
     """
 
     def count(prefix: str) -> int:
@@ -160,7 +160,7 @@ def _settings(
             value = arch.get(key)
             claims[key] = tuple(value) if isinstance(value, list) else value
     ratio = config.get('mlp_ratio', SwinSettings.mlp_ratio)
-    # The MLPs have whole numbers of channels, whatever the ratio.
+    # MLPs have an integer number of channels for any ratio.
     hidden = round(found.mlp_ratio * found.embed_dims)
     if int(found.embed_dims * ratio) == hidden:
         found = replace(found, mlp_ratio=ratio)
@@ -179,11 +179,12 @@ def _settings(
 
 
 def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:
-    """Why a network cannot be one of the usual Swins; empty if it can.
+    """Return why a network cannot be a standard Swin; empty if it can.
 
     Args:
-        settings: of the network.
-        per_stage: the target takes one window per stage rather than one.
+        settings: Settings of the network.
+        per_stage: Whether the target takes one window per stage rather than
+            one.
     """
     objections = []
     windows = settings.window_sizes
@@ -206,7 +207,7 @@ def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:
 
 
 def size_objections(settings: SwinSettings) -> list[str]:
-    """Why a network of a fixed image size cannot be one; empty if it can."""
+    """Return why the image size does not fit; empty if it does."""
     if all(side % settings.patch_size == 0 for side in settings.size):
         return []
     return [
@@ -216,10 +217,10 @@ def size_objections(settings: SwinSettings) -> list[str]:
 
 
 def refuse(target: str, objections: list[str]) -> None:
-    """Raises the objections, if any, and says what to do instead.
+    """Raise if there are objections, and name alternatives.
 
     Raises:
-        ValueError: there are objections.
+        ValueError: There are objections.
     """
     if objections:
         raise ValueError(

@@ -1,7 +1,7 @@
-"""timm's (and Microsoft's) ``SwinTransformer``, in our names and back.
+"""Conversion of timm's and Microsoft's ``SwinTransformer``, both ways.
 
-timm merges patches as we do, at the beginning of a stage; Microsoft's code,
-and timm before 0.9, at the end of the stage before.
+timm merges patches at the beginning of a stage, like mixmae; Microsoft's code,
+and timm before 0.9, at the end of the previous stage.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ _DROPS = [
 def from_timm_swin(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Renames the keys of a Swin and of its classifier.
+    """Rename the keys of a Swin and of its classifier.
 
     Args:
-        state: of timm's network or of Microsoft's.
+        state: State dict of timm's or Microsoft's network.
 
     Returns:
         The state dict of a ``MIMSwin`` with ``shift=True`` and
-        ``absolute_positions=False``, and ``head.fc``, a classifier of its
-        pooled output if there is one; and what became of each key.
+        ``absolute_positions=False``, with ``head.fc``, a classifier of its
+        pooled output, if there is one; and a report of each key.
 
     Raises:
-        ValueError: it has learned absolute positions.
+        ValueError: It has learned absolute positions.
     """
     if 'absolute_pos_embed' in state:
         raise ValueError(
@@ -67,20 +67,20 @@ def from_timm_swin(
 def to_timm_swin(
     state: Mapping[str, Tensor], settings: SwinSettings
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """The reverse, for timm's network.
+    """Convert to timm's network.
 
-    Its windows, and with them the bias tables, are never larger than the
-    grid of the image size that it is built for: of larger tables the centre
-    is kept, which is what MIMSwin looks up there.
+    Its windows, and with them the bias tables, are never larger than the grid
+    of the image size that it is built for: larger tables are cropped to their
+    centre, which is what MIMSwin indexes there.
 
     Args:
-        state: of a ``MIMSwin``, without prefix, and ``head.fc`` if there is
-            a classifier.
-        settings: of the same network.
+        state: State dict of a ``MIMSwin``, without prefix, and ``head.fc`` if
+            there is a classifier.
+        settings: Settings of the same network.
 
     Raises:
-        ValueError: timm's Swin cannot compute what this network computes at
-            its image size.
+        ValueError: timm's Swin cannot represent this network at its image
+            size.
     """
     objections = [
         *swin_objections(settings, per_stage=True),
@@ -160,7 +160,7 @@ def _map(last: int, merges_late: bool) -> KeyMap:
             ),
             ('norm.{p}', f'norm{last}.{{p}}'),
             ('head.fc.{p}', 'head.fc.{p}'),
-            # Microsoft's.
+            # Microsoft's key.
             ('head.{p}', 'head.fc.{p}'),
         ],
         _DROPS,

@@ -1,4 +1,4 @@
-"""Checkpoints of the official UM-MAE become ours."""
+"""Conversion of official UM-MAE checkpoints to mixmae."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mixmae.checkpoints.loading.official_um_mae import (
 )
 from mixmae.registry import MODELS
 
-# UM-MAE main_pretrain.py; torchvision's figures in units of 0..255.
+# UM-MAE main_pretrain.py; torchvision's values in units of 0..255.
 _IMAGENET = {
     'mean': [123.675, 116.28, 103.53],
     'std': [58.395, 57.12, 57.375],
@@ -27,28 +27,29 @@ _IMAGENET = {
 }
 _NORM_EPS = 1e-6
 _SIZE = 256
-# By stage; pretraining runs on a grid of half the sides.
+# By stage; pretraining runs on a grid of half the side.
 _WINDOW = {True: 8, False: 16}
 _SR_RATIOS = {True: (4, 2, 1, 1), False: (8, 4, 2, 1)}
-# Heads of PVT-S, by channels: no tensor tells them.
+# Heads of PVT-S by channels; no tensor shows them.
 _PVT_HEADS = {(64, 128, 320, 512): (1, 2, 5, 8)}
 _TABLES = ('pos_embed', 'decoder_pos_embed')
 
 
 def from_um_mae(source: Source) -> Conversion:
-    """An official UM-MAE with Swin or PVT, pretrained or fine-tuned.
+    """Convert an official UM-MAE with Swin or PVT.
 
-    What tensors do not tell is taken to be as the official code has it, or
-    from the source's config, if there is one: windows and heads, reduction
-    ratios, epsilons, and that the decoder gives visible tokens the positions
-    of others (``legacy_position_order``).
+    It may be pretrained or fine-tuned. Settings that tensors do not show are
+    those of the source's config, if there is one, or else those of the
+    official code: windows and heads, reduction ratios, epsilons, and that the
+    decoder gives visible tokens the positions of others
+    (``legacy_position_order``).
 
     Args:
-        source: the checkpoint.
+        source: The checkpoint.
 
     Raises:
-        ValueError: the file is no such checkpoint, its frozen positions are
-            no sine-cosine tables, or a PVT's heads are not known.
+        ValueError: The file is not such a checkpoint, its frozen positions are
+            not sine-cosine tables, or a PVT's heads are unknown.
     """
     if any(key.startswith('backbone.') for key in source.state):
         raise ValueError(
@@ -80,7 +81,8 @@ def from_um_mae(source: Source) -> Conversion:
         sides['pos_embed'] = learned.size(0)
     model: dict[str, Any] = {}
     for part in ('backbone', 'neck'):
-        # Of these the network is built, and a checkpoint may name anything.
+        # The network is built from these configs, and a checkpoint may name
+        # any type.
         model[part] = registered_parts(
             dict(source.model.get(part) or {}), (MODELS,), source.path
         )
@@ -93,7 +95,7 @@ def from_um_mae(source: Source) -> Conversion:
     if pretraining:
         model['neck'] = {
             **(model['neck'] or _neck(state)),
-            # Whatever a config has by default: these weights had it so.
+            # Set regardless of a config's default: these weights need it.
             'legacy_position_order': True,
         }
         report.notes.append(
@@ -129,16 +131,17 @@ def _backbone(
     pretraining: bool,
     sides: Mapping[str, int],
 ) -> dict[str, Any]:
-    """The config of the official backbone with such tensors.
+    """Return the config of the official backbone with these tensors.
 
     Args:
-        source: for the messages.
-        state: in our names, with prefixes.
-        pretraining: rather than fine-tuning.
-        sides: of grids of positions, by official name.
+        source: Checkpoint, for messages.
+        state: State dict in our names, with prefixes.
+        pretraining: Whether it is of pretraining rather than fine-tuning.
+        sides: Sides of position grids by official name.
 
     Raises:
-        ValueError: tensors that tell sizes are missing, or heads are unknown.
+        ValueError: Tensors that determine sizes are missing, or heads are
+            unknown.
     """
     found = [
         re.match(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.', key)
@@ -212,10 +215,10 @@ def _backbone(
 
 
 def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The config of the ``UMMAENeck`` with such tensors.
+    """Return the config of the ``UMMAENeck`` with these tensors.
 
     Raises:
-        ValueError: tensors that tell sizes are missing.
+        ValueError: Tensors that determine sizes are missing.
     """
     try:
         token = state['neck.mask_token']
@@ -248,7 +251,7 @@ def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
 def _wanted(
     state: Mapping[str, Tensor], model: Mapping[str, Any]
 ) -> dict[str, Tensor]:
-    """Names and shapes that a model has, with a classifier if it has one."""
+    """Return names and shapes of a model, with a classifier if present."""
     wanted = {}
     with torch.device('meta'):
         for part in ('backbone', 'neck'):
