@@ -103,6 +103,7 @@ _MOVED = {
         'dual_reconstruction_head:reconstruction_head '
         'masked_reconstruction_head:reconstruction_head'
     ),
+    ('models.layers', 'models.layers'): 'local_attention:attention',
     ('models.necks', 'models.necks'): 'abilities:capabilities',
 }
 MODULES = {
