@@ -50,7 +50,7 @@ def first_rank(cfg: Config) -> bool:
 
 
 def _time_limit(cfg: Config) -> timedelta | None:
-    """``env_cfg.dist_cfg.timeout`` in seconds; None = PyTorch's."""
+    """Return ``env_cfg.dist_cfg.timeout`` in seconds; None = PyTorch's."""
     settings = (cfg.get('env_cfg') or {}).get('dist_cfg') or {}
     seconds = settings.get('timeout')
     if seconds is None:

@@ -223,7 +223,7 @@ class Watchdog:
         )
 
     def _silent(self, others: Mapping[int, Progress], now: float) -> list[int]:
-        """Ranks that have published no heartbeat for some time."""
+        """Return ranks that have published no heartbeat for some time."""
         found = []
         for rank, progress in others.items():
             beat, since = self._seen.get(rank, (None, now))

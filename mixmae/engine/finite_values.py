@@ -17,7 +17,7 @@ class NonFiniteError(ValueError):
 
 
 def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
-    """Norms of tensors in one pass on their device, without a sync.
+    """Compute the norms of tensors in one pass on their device, without sync.
 
     Args:
         tensors: Of any shapes and floating dtypes, on one device. If one is
@@ -38,12 +38,12 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
 
 
 def largest(tensors: list[Tensor]) -> Tensor:
-    """Largest absolute value of each tensor; see ``norms``."""
+    """Return the largest absolute value of each tensor; see ``norms``."""
     return norms(tensors, math.inf)
 
 
 def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:
-    """Names of tensors that hold NaN or infinity; syncs the device."""
+    """Return names of tensors with NaN or infinity; syncs the device."""
     devices: dict[torch.device, list[str]] = {}
     for name, tensor in named.items():
         if tensor.is_floating_point():

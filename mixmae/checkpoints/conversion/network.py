@@ -146,7 +146,7 @@ def wanted_state(
 
 
 def _outputs(state: Mapping[str, Tensor], last: int) -> list[int]:
-    """Stages, up to the last, with an output norm in a state dict."""
+    """Return stages, up to the last, that have an output norm."""
     found = [re.match(r'backbone\.norm(\d+)\.', key) for key in state]
     stages = {int(match[1]) for match in found if match}
     return sorted(stage for stage in stages if stage <= last)

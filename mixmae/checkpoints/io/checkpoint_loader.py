@@ -20,7 +20,7 @@ from mixmae.fileio.hidden_address import whole_address
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
-    """``safe_load`` as an MMEngine loader; always loads onto the CPU.
+    """Load with ``safe_load`` onto the CPU, as an MMEngine loader.
 
     The caller copies the state to the device of the parameters.
 
@@ -33,7 +33,7 @@ def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
 
 
 def load_from_store(path: str, map_location: Any = None) -> dict:
-    """``load_from_file_or_url`` for ``s3://`` and ``petrel://``."""
+    """Load from ``s3://`` or ``petrel://``; see ``load_from_file_or_url``."""
     from mixmae.checkpoints.io.safe_load import safe_load_bytes
 
     address = whole_address(path)

@@ -17,9 +17,9 @@ from mixmae.fileio.checksummed_write import (
     remove,
 )
 
-# Paths and numbers of files to be removed, by MMEngine and earlier versions.
-# A checkpoint may come from anywhere: what a run may remove, its own manifest
-# says.
+# Paths and numbers of files that MMEngine and earlier versions would remove. A
+# checkpoint may come from anywhere; only the run's own manifest says what it
+# may remove.
 NOTED_FILES = re.compile(r'best_ckpt.*|(keep|outdated)_ckpt_ids|last_ckpt')
 BACKEND = 'durable'
 

@@ -71,7 +71,7 @@ def safe_load(path: str | Path) -> dict:
 
 
 def safe_load_bytes(data: bytes, name: str) -> dict:
-    """``safe_load`` for a file that was read already.
+    """Load a file that was read already; see ``safe_load``.
 
     Args:
         data: Content of the whole file.

@@ -45,14 +45,14 @@ def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check_parts(settings: Mapping[str, Any], source: str) -> None:
-    """Checks that the parts of a config that a checkpoint carries are dicts.
+    """Check that the parts of a config in a checkpoint are dicts.
 
     Args:
-        settings: names and values of the config.
-        source: the checkpoint, for messages.
+        settings: Names and values of the config.
+        source: The checkpoint, for messages.
 
     Raises:
-        ValueError: one is anything else.
+        ValueError: A part is not a dict.
     """
     places = [f'model.{name}' for name in PARTS]
     for name in LOADERS:
@@ -69,7 +69,7 @@ def check_parts(settings: Mapping[str, Any], source: str) -> None:
 
 
 def _is_config(value: Any) -> bool:
-    """Whether a config file could hold it."""
+    """Whether a config file could hold the value."""
     if isinstance(value, Mapping):
         names = all(isinstance(key, str) for key in value)
         return names and all(map(_is_config, value.values()))

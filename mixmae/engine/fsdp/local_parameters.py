@@ -47,7 +47,7 @@ def split_like(tensor: Tensor, like: Any) -> Tensor:
 
 
 def norms_of_shards(tensors: list[Any], order: float) -> Tensor:
-    """Norms of tensors that are all split over the same ranks.
+    """Compute the norms of tensors that are split over the same ranks.
 
     All ranks must call it at the same time; they exchange one number per
     tensor and rank.

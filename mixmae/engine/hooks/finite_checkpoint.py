@@ -45,7 +45,7 @@ def check_finite(runner: Runner, name: str) -> None:
 
 
 def _written(runner: Runner) -> dict[str, Tensor]:
-    """Names and tensors that a checkpoint holds of the training."""
+    """Return names and tensors of the training that a checkpoint holds."""
     model = runner.model
     if is_model_wrapper(model):
         model = model.module

@@ -31,7 +31,7 @@ class StepSeedHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Seeds Python, NumPy and PyTorch, and adds the mask seed."""
+        """Seed Python, NumPy and PyTorch, and add the mask seed."""
         step = (runner.seed, runner.rank, runner.iter)
         seed_generators(*step)
         if torch.cuda.is_available():

@@ -66,7 +66,7 @@ class WatchdogHook(Hook):
         self._processes.start()
         if get_world_size() < 2:
             return
-        # One process has nobody to watch.
+        # Imported here: a single process needs no watchdog.
         from mixmae.distributed.watchdog import Watchdog
 
         store = distributed_c10d._get_default_store()

@@ -184,7 +184,7 @@ class RunFiles:
 
 
 def best_files(info: Mapping[str, Any]) -> dict[str, str]:
-    """Names of the best checkpoints, which MMEngine stores as paths."""
+    """Return names of the best checkpoints; MMEngine stores paths."""
     return {
         key: os.path.basename(path)
         for key, path in info.items()
@@ -206,7 +206,7 @@ def _goes_on_in(runner: Runner, folder: str) -> bool:
 def _listed(
     folders: RunFolders, iteration: int, epoch_length: int
 ) -> dict[str, WrittenFile]:
-    """Checkpoints of the manifest; without one, those with such names."""
+    """Return the manifest's checkpoints; without one, match names."""
     with suppress(ValueError):
         found = Manifest.read(folders.work_dir)
         if found is not None:
