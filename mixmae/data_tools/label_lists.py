@@ -1,9 +1,9 @@
-"""Turns the lists of iNaturalist and Places into one form.
+"""Conversion of iNaturalist and Places lists to a common format.
 
-Written are ``meta/train.txt`` and ``meta/val.txt`` in the folder of the set,
-one line ``<path> <label>`` per image, the path relative to that folder, labels
-from 0: what mmpretrain's ``CustomDataset`` reads with ``ann_file``. The images
-stay where their archives put them.
+Writes ``meta/train.txt`` and ``meta/val.txt`` in the folder of the dataset,
+one line ``<path> <label>`` per image, with paths relative to that folder and
+labels from 0: the ``ann_file`` format of mmpretrain's ``CustomDataset``. The
+images stay where their archives were extracted.
 """
 
 import os
@@ -16,7 +16,7 @@ from mixmae.datasets.coco_annotations import read_coco
 from mixmae.fileio.safe_path import path_fault
 
 SPLITS = ('train', 'val')
-# Where the archive of Places205 puts its images.
+# Image folder of the Places205 archive.
 PLACES205_IMAGES = 'data/vision/torralba/deeplearning/images256'
 PLACES365_SIZES = ('256', 'large')
 PLACES365_LISTS = {
@@ -27,7 +27,7 @@ Entry = tuple[str, int]
 
 
 def inaturalist(root: Path, split: str, year: str) -> Iterator[Entry]:
-    """Entries of ``<split><year>.json``: the category id is the label."""
+    """Yield entries of ``<split><year>.json``; category ids are labels."""
     path = root / f'{split}{year}.json'
     content = read_coco(path)
     try:
@@ -44,7 +44,7 @@ def inaturalist(root: Path, split: str, year: str) -> Iterator[Entry]:
 
 
 def places205(root: Path, split: str) -> Iterator[Entry]:
-    """Entries of ``trainvalsplit_places205/<split>_places205.csv``."""
+    """Yield entries of ``trainvalsplit_places205/<split>_places205.csv``."""
     name = f'{split}_places205.csv'
     path = _find(root, name, 'trainvalsplit_places205')
     for image, label in _lines(path):
@@ -54,16 +54,15 @@ def places205(root: Path, split: str) -> Iterator[Entry]:
 def places365(
     root: Path, split: str, size: str | None = None
 ) -> Iterator[Entry]:
-    """Entries of the lists of Places365-Standard.
+    """Yield entries of the lists of Places365-Standard.
 
     Args:
-        root: folder of the set.
-        split: train or val.
-        size: which images, ``256`` or ``large``; those that are there if
-            None.
+        root: Folder of the dataset.
+        split: 'train' or 'val'.
+        size: Image size, ``256`` or ``large``; the existing one if None.
     """
     path = _find(root, PLACES365_LISTS[split], 'filelist_places365-standard')
-    # The archive's own name, and the one that torchvision gives it.
+    # The archive's own name, and the name that torchvision gives it.
     forms = ['data_{}', 'data_{}_standard'] if split == 'train' else ['val_{}']
     sizes = [size] if size else list(PLACES365_SIZES)
     names = [form.format(s) for s in sizes for form in forms]
@@ -75,7 +74,7 @@ def places365(
             + ('say which by --size' if there else 'unpack the images there')
         )
     for image, label in _lines(path):
-        # The list of training images has paths from the root: /a/airfield/…
+        # Paths in the training list start from the root: /a/airfield/…
         yield _below(there[0], image.removeprefix('/')), label
 
 
@@ -90,18 +89,18 @@ READERS: dict[str, Callable[..., Iterator[Entry]]] = {
 def write_lists(
     kind: str, root: Path, size: str | None = None
 ) -> dict[str, int]:
-    """Writes both lists; nothing is replaced before both are complete.
+    """Write both lists; nothing is replaced before both are complete.
 
     Args:
-        kind: one of ``READERS``.
-        root: folder of the set.
-        size: of the images of Places365, see ``places365``.
+        kind: One of ``READERS``.
+        root: Folder of the dataset.
+        size: Size of the Places365 images, see ``places365``.
 
     Returns:
-        The number of images of each split.
+        Number of images of each split.
 
     Raises:
-        ValueError: the official lists are missing or broken, or ``size``
+        ValueError: The official lists are missing or invalid, or ``size``
             does not apply.
     """
     if kind not in READERS:
@@ -132,7 +131,7 @@ def write_lists(
 
 
 def _below(folder: str, name: str) -> str:
-    """The name in a folder; a bad name as it is, for ``_checked``."""
+    """Join a name to a folder; keep an unsafe one for ``_checked``."""
     return f'{folder}/{name}' if path_fault(name) is None else name
 
 
@@ -155,7 +154,7 @@ def _checked(
 
 
 def _find(root: Path, name: str, folder: str) -> Path:
-    """A list in the folder of its archive, or beside it."""
+    """Return the path of a list in its archive's folder, or beside it."""
     for path in (root / folder / name, root / name):
         if path.is_file():
             return path
@@ -167,7 +166,7 @@ def _find(root: Path, name: str, folder: str) -> Path:
 
 def _lines(path: Path) -> Iterator[Entry]:
     text = path.read_text(encoding='utf-8', errors='replace')
-    # Not splitlines(), which takes other characters for line breaks.
+    # Not splitlines(), which splits at other characters, too.
     for number, line in enumerate(text.split('\n'), 1):
         if not line.strip():
             continue
@@ -181,12 +180,12 @@ def _lines(path: Path) -> Iterator[Entry]:
 
 
 def _write_beside(folder: Path, entries: list[Entry]) -> str:
-    """A complete list under a temporary name."""
+    """Write a complete list under a temporary name; return that name."""
     handle, temporary = tempfile.mkstemp(dir=folder, prefix='.list-')
     try:
         with os.fdopen(handle, 'w', encoding='utf-8') as file:
             file.writelines(f'{name} {label}\n' for name, label in entries)
-        # mkstemp's files are private; a list is as public as its folder.
+        # mkstemp creates private files; a list is as public as its folder.
         os.chmod(temporary, 0o644)
     except BaseException:
         os.unlink(temporary)

@@ -1,4 +1,4 @@
-"""A linear classifier of pixels on frozen feature maps."""
+"""Linear pixel classifier on frozen feature maps."""
 
 import functools
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ IGNORE = 255
 
 
 class DenseProbeResult(NamedTuple):
-    """What a dense linear probe found."""
+    """Result of a dense linear probe."""
 
     miou: float
     """Mean intersection over union of the classes that occur, 0..1."""
@@ -25,9 +25,10 @@ class DenseProbeResult(NamedTuple):
 class DenseLinear(nn.Module):
     """One linear layer per feature map; their logits are summed.
 
-    That is a single linear layer on the concatenation of all maps upsampled
-    to the labels' grid, because upsampling and linear layers commute; this
-    order needs far less memory. Maps are standardised per channel.
+    This equals a single linear layer on the concatenation of all maps
+    upsampled to the resolution of the labels, because upsampling and linear
+    layers commute; this order needs far less memory. Maps are standardised
+    per channel.
     """
 
     def __init__(self, maps: Sequence[Tensor], num_classes: int) -> None:
@@ -64,7 +65,7 @@ class DenseLinear(nn.Module):
 def confusion_matrix(
     predicted: Tensor, labels: Tensor, num_classes: int
 ) -> Tensor:
-    """(K, K) counts, rows = truth; pixels labelled 255 are left out."""
+    """Return (K, K) counts, rows = truth; pixels labelled 255 are ignored."""
     known = labels != IGNORE
     pairs = labels[known].long() * num_classes + predicted[known]
     counts = torch.bincount(pairs, minlength=num_classes**2)
@@ -72,7 +73,7 @@ def confusion_matrix(
 
 
 def intersection_over_union(confusion: Tensor) -> Tensor:
-    """(K,) of a confusion matrix; NaN for classes that do not occur."""
+    """Return (K,) IoU of a confusion matrix; NaN for absent classes."""
     hits = confusion.diagonal().double()
     union = confusion.sum(0) + confusion.sum(1) - confusion.diagonal()
     return hits / torch.where(union > 0, union.double(), torch.nan)
@@ -92,9 +93,9 @@ def dense_linear_probe(
 ) -> DenseProbeResult:
     """Train a per-token linear classifier on frozen maps and test it.
 
-    Logits are upsampled bilinearly to the labels' grid. AdamW with a cosine
-    schedule; zero initial weights and a fixed seed make it deterministic.
-    All tensors must be on one device.
+    Logits are upsampled bilinearly to the resolution of the labels. AdamW
+    with a cosine schedule; zero initial weights and a fixed seed make it
+    deterministic. All tensors must be on one device.
 
     Args:
         train_maps: One (N, C_i, H_i, W_i) per stage of the backbone.
@@ -105,11 +106,11 @@ def dense_linear_probe(
         epochs: Passes over the train maps.
         batch_size: Images per step.
         lr: Peak learning rate.
-        weight_decay: Of AdamW.
-        seed: Of the order of images.
+        weight_decay: Weight decay of AdamW.
+        seed: Seed of the order of images.
 
     Raises:
-        ValueError: If a label is neither below ``num_classes`` nor 255.
+        ValueError: A label is neither below ``num_classes`` nor 255.
     """
     known = train_labels[train_labels != IGNORE]
     if known.numel() and int(known.max()) >= num_classes:

@@ -14,9 +14,10 @@ Backbone = Callable[[Tensor], tuple[Tensor, ...]]
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[nn.Module]:
-    """Put a module in evaluation mode; restore each part's mode after.
+    """Set a module to evaluation mode; restore the mode of each submodule.
 
-    ``module.train()`` alone would also set frozen parts to training.
+    Calling ``module.train()`` afterwards would also set frozen submodules to
+    training mode.
     """
     modes = {part: part.training for part in module.modules()}
     module.eval()
@@ -28,15 +29,15 @@ def evaluating(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _labels(data_samples: Iterable) -> Tensor:
-    """(B,) class labels of a batch of mmpretrain's data samples."""
+    """Return (B,) class labels of a batch of mmpretrain's data samples."""
     labels = [sample.gt_label for sample in data_samples]
     return torch.cat([torch.as_tensor(label).reshape(1) for label in labels])
 
 
 def _whole_images(model: Any, batch: dict) -> Tensor:
-    """The images of a batch, normalised, and no mask drawn for them.
+    """Return the normalised images of a batch, without drawing a mask.
 
-    A mask would want whole cells, the backbone takes any size.
+    A mask would require whole cells; the backbone accepts any size.
     """
     preprocessor = model.data_preprocessor
     if hasattr(preprocessor, 'normalise'):
@@ -48,17 +49,17 @@ def _whole_images(model: Any, batch: dict) -> Tensor:
 def pooled_features(
     model: Any, dataloader: Iterable[dict]
 ) -> tuple[Tensor, Tensor]:
-    """Globally average-pooled features of a model's backbone.
+    """Return globally average-pooled features of a model's backbone.
 
     Args:
         model: A model with ``data_preprocessor`` and ``backbone``, e.g. a
             ``MaskedImageModel`` or mmpretrain's ``ImageClassifier``. Nothing
-            is hidden: the backbone sees whole images.
-        dataloader: Yields batches whose data samples carry ``gt_label``.
+            is hidden: the backbone receives whole images.
+        dataloader: Yields batches whose data samples have ``gt_label``.
 
     Returns:
         (N, C) float32 features of the last output and (N,) labels, on the
-        CPU. Under several ranks, those of this rank's share.
+        CPU. In distributed evaluation, those of this rank.
     """
     features, labels = [], []
     with evaluating(model):
@@ -70,14 +71,14 @@ def pooled_features(
 
 
 def gather_shares(share: Tensor, size: int) -> Tensor:
-    """Join the ranks' shares of a data set, in its order.
+    """Gather the results of all ranks, in the order of the dataset.
 
-    Undoes the dealing of MMEngine's ``DefaultSampler``, where rank r holds
-    the images r, r + world size, ..., padded to equal length.
+    Inverts the distribution of MMEngine's ``DefaultSampler``, where rank r
+    has the images r, r + world size, ..., padded to equal length.
 
     Args:
-        share: (N, ...) this rank's results, on the CPU.
-        size: Number of images in the data set.
+        share: (N, ...) results of this rank, on the CPU.
+        size: Number of images in the dataset.
 
     Returns:
         (size, ...), on every rank.
@@ -89,14 +90,14 @@ def gather_shares(share: Tensor, size: int) -> Tensor:
 
 
 def with_all_stages(backbone: Any) -> Any:
-    """A copy of a backbone that returns the maps of all its stages.
+    """Return a copy of a backbone that outputs the maps of all stages.
 
-    Stages that had no output norm get a fresh one, which standardises each
-    token and has learnt nothing.
+    Stages without an output norm get a new, untrained one, which standardises
+    each token.
 
     Args:
-        backbone: With ``num_stages``, ``num_features`` and ``out_indices``,
-            e.g. ``MIMSwin``; not changed.
+        backbone: Backbone with ``num_stages``, ``num_features`` and
+            ``out_indices``, e.g. ``MIMSwin``; not changed.
     """
     copied = copy.deepcopy(backbone)
     parameter = next(copied.parameters())
@@ -112,15 +113,15 @@ def with_all_stages(backbone: Any) -> Any:
 def dense_features(
     backbone: Backbone, batches: Iterable[Tensor]
 ) -> list[Tensor]:
-    """Feature maps of all outputs of a backbone.
+    """Return the feature maps of all outputs of a backbone.
 
     Args:
-        backbone: Gives a tuple of (B, C_i, H_i, W_i) maps.
+        backbone: Returns a tuple of (B, C_i, H_i, W_i) maps.
         batches: Normalised images (B, 3, H, W).
 
     Returns:
         One (N, C_i, H_i, W_i) tensor per output, on the CPU, in half
-        precision (they are the bulk of a dense probe's memory).
+        precision (they dominate the memory of a dense probe).
     """
     outputs: list[list[Tensor]] = []
     for images in batches:

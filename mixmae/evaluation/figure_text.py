@@ -1,4 +1,4 @@
-"""Figures of evaluators as JSON."""
+"""JSON of evaluation results."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 
 
 def figure_text(figures: Mapping) -> str:
-    """JSON of what evaluators return.
+    """Return evaluation results as JSON.
 
-    Tensors and arrays become nested lists, their scalars numbers. What JSON
-    has no form for (NaN and infinity, objects) becomes a string.
+    Tensors and arrays become nested lists, their scalars numbers. Values
+    without a JSON representation (NaN, infinity, objects) become strings.
     """
     return json.dumps(plain(figures), indent=2, allow_nan=False)
 
 
 def plain(value: Any) -> Any:
-    """A value made of the types of JSON."""
+    """Convert a value to JSON types."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, torch.Tensor):

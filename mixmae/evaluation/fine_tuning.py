@@ -1,4 +1,4 @@
-"""Training a whole backbone on a few labels."""
+"""Fine-tuning of a whole backbone on a few labels."""
 
 import copy
 import math
@@ -17,16 +17,16 @@ def random_crops(
     scale: tuple[float, float] = (0.4, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Tensor:
-    """A random crop of each image, resized to the image's size, and flipped.
+    """Crop each image at random, resize to the image's size, and flip.
 
     Args:
         images: (B, 3, H, W) float.
-        generator: On the CPU; draws scale, ratio, place and flip.
+        generator: CPU generator; draws scale, ratio, position and flip.
         scale: Range of a crop's area relative to the image's.
-        ratio: Range of a crop's aspect ratio, drawn logarithmically.
+        ratio: Range of a crop's aspect ratio, drawn log-uniformly.
 
     Returns:
-        (B, 3, H, W); bilinear, half of the images mirrored.
+        (B, 3, H, W); bilinear, half of the images flipped horizontally.
     """
     batch = len(images)
     draw = torch.rand(5, batch, generator=generator)
@@ -51,7 +51,7 @@ def random_crops(
 
 
 def cosine_factor(step: int, steps: int, warmup: int) -> float:
-    """Share (0..1] of the peak learning rate at a step counted from 0."""
+    """Return the factor (0..1] of the peak learning rate, steps from 0."""
     if step < warmup:
         return (step + 1) / (warmup + 1)
     progress = (step - warmup) / max(1, steps - warmup)
@@ -74,7 +74,7 @@ class PooledClassifier(nn.Module):
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Decay weights, but neither biases nor norms (1-D parameters)."""
+    """Apply weight decay to weights, not to biases and norms (1-D)."""
     trained = [p for p in model.parameters() if p.requires_grad]
     return [
         {
@@ -93,7 +93,7 @@ def classifier_accuracy(
     normalise: Normalise,
     batch_size: int = 256,
 ) -> float:
-    """Share (0..1) of labels found on uncropped images."""
+    """Return the accuracy (0..1) on uncropped images."""
     model.eval()
     device = next(model.parameters()).device
     hits = 0
@@ -120,24 +120,24 @@ def fine_tune(
 ) -> float:
     """Train a copy of a backbone with a linear head end to end.
 
-    One recipe for pretrained and untrained backbones, so that both cost the
-    same: AdamW, one learning rate for all layers, 10 % warm-up, cosine
-    to 0, random resized crops and flips, gradients clipped to norm 1.
+    Pretrained and untrained backbones use the same recipe, so that both cost
+    the same: AdamW, one learning rate for all layers, 10 % warm-up, cosine to
+    0, random resized crops and flips, gradients clipped to norm 1.
 
     Args:
         backbone: Not changed; a copy is trained.
-        channels: Of its last output.
+        channels: Channels of its last output.
         train: (N, 3, H, W) uint8 images and (N,) labels.
-        test: The same, to measure the accuracy on.
+        test: Images and labels to measure the accuracy on, likewise.
         num_classes: Number of classes.
-        normalise: Turns float images in 0..255 into the backbone's inputs.
+        normalise: Converts float images in 0..255 to the backbone's inputs.
         epochs: Passes over the train images.
         batch_size: Images per step.
         lr: Peak learning rate.
-        weight_decay: Of parameters with more than one axis.
+        weight_decay: Weight decay of parameters with more than one axis.
         crop_scale: Range of a crop's area relative to the image's.
-        seed: Of the head, the order, and the crops.
-        on_epoch: Called with the number of epochs done.
+        seed: Seed of the head, the order, and the crops.
+        on_epoch: Called with the number of finished epochs.
 
     Returns:
         Test accuracy 0..1 after the last epoch.
@@ -175,10 +175,10 @@ def fine_tune(
 
 
 def few_labels(labels: Tensor, per_class: int, seed: int = 0) -> Tensor:
-    """Indices of ``per_class`` randomly chosen images of each class.
+    """Return indices of ``per_class`` random images of each class.
 
     Raises:
-        ValueError: If a class has fewer.
+        ValueError: A class has fewer images.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen: list[Tensor] = []

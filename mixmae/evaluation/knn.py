@@ -1,4 +1,4 @@
-"""Classification by the nearest neighbours of a feature."""
+"""k-nearest-neighbour classification of features."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ def knn_votes(
     temperature: float = 0.07,
     chunk: int = 1024,
 ) -> Tensor:
-    """The weighted votes of k neighbours of each test feature.
+    """Return the weighted votes of k neighbours of each test feature.
 
     Neighbours are nearest by cosine similarity s and vote with weight
     exp(s / temperature), the protocol of Wu et al., "Unsupervised Feature
@@ -24,12 +24,12 @@ def knn_votes(
         train_labels: (N,), classes counted from 0.
         test_features: (M, D).
         k: Number of neighbours; all N if there are fewer.
-        temperature: The smaller, the more the nearest one decides.
-        chunk: Test features compared at once; a matter of memory only.
+        temperature: Smaller values give the nearest neighbours more weight.
+        chunk: Test features compared at once; affects only memory.
 
     Returns:
-        (M, K) shares of the votes for each of the K classes up to the
-        greatest train label; a row adds up to 1.
+        (M, K) fractions of the votes for each of the K classes up to the
+        largest train label; each row sums to 1.
     """
     train = F.normalize(train_features.float(), dim=1)
     num_classes = int(train_labels.max()) + 1
@@ -54,7 +54,7 @@ def knn_predict(
     temperature: float = 0.07,
     chunk: int = 1024,
 ) -> Tensor:
-    """(M,) labels with the most votes; see ``knn_votes``."""
+    """Return (M,) labels with the most votes; see ``knn_votes``."""
     votes = knn_votes(
         train_features, train_labels, test_features, k, temperature, chunk
     )
@@ -69,7 +69,7 @@ def knn_accuracy(
     k: int = 20,
     temperature: float = 0.07,
 ) -> float:
-    """Share of test labels (0..1) that ``knn_predict`` finds."""
+    """Return the accuracy (0..1) of ``knn_predict`` on the test labels."""
     predicted = knn_predict(
         train_features, train_labels, test_features, k, temperature
     )

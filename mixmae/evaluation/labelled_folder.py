@@ -1,4 +1,4 @@
-"""Small labelled image folders, whole in memory, for offline probes."""
+"""Small labelled image folders, loaded into memory, for offline probes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mixmae.datasets.images.image_file import read_image
 
 
 def read_split(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images of class folders, resized and cropped to a square.
+    """Load images of class folders, resized and cropped to a square.
 
     Returns:
         (N, 3, size, size) uint8, RGB, and (N,) labels in the order of the
         sorted class names.
 
     Raises:
-        ValueError: there is no image, or one cannot be read.
+        ValueError: There is no image, or one cannot be read.
     """
     classes = sorted(p.name for p in folder.glob('*') if p.is_dir())
     paths = [

@@ -1,4 +1,4 @@
-"""A linear classifier on frozen features."""
+"""Linear classifier on frozen features."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Penalties tried, on standardised features: strong to weak.
+# Candidate penalties for standardised features, from strong to weak.
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 
 
 class LinearProbeResult(NamedTuple):
-    """What a linear probe found."""
+    """Result of a linear probe."""
 
     accuracy: float
     """Share of test labels found, 0..1."""
@@ -30,18 +30,18 @@ def fit_logistic(
     start: Tensor | None = None,
     max_iterations: int = 200,
 ) -> Tensor:
-    """Weights of the multinomial logistic regression, by L-BFGS.
+    """Fit a multinomial logistic regression by L-BFGS.
 
     Minimises the mean cross-entropy + penalty / 2 * |weights|^2 (biases are
-    not penalised) over the whole batch: deterministic, no learning rate.
+    not penalised) over the full batch: deterministic, no learning rate.
 
     Args:
         features: (N, D) float64, standardised.
         labels: (N,).
         num_classes: Number of classes K.
-        penalty: The L2 penalty.
-        start: Weights to start from; zeros when None.
-        max_iterations: An upper limit; usually fewer suffice.
+        penalty: L2 penalty.
+        start: Initial weights; zeros if None.
+        max_iterations: Upper limit; usually fewer suffice.
 
     Returns:
         (K, D + 1) weights, the bias last.
@@ -86,21 +86,21 @@ def linear_probe(
 ) -> LinearProbeResult:
     """Train a linear classifier on frozen features and test it.
 
-    Features are standardised by the train features' mean and deviation. The
-    penalty is chosen on a held-out part of the *train* features (the test
-    labels are never looked at), then all of them are fitted.
+    Features are standardised by mean and standard deviation of the train
+    features. The penalty is selected on a held-out part of the *train*
+    features (the test labels are never used), then all of them are fitted.
 
     Args:
         train_features: (N, D).
         train_labels: (N,), classes counted from 0.
         test_features: (M, D).
         test_labels: (M,).
-        penalties: L2 penalties to choose from.
-        holdout: Share of the train features held out, 0..1.
-        seed: Chooses which ones.
+        penalties: Candidate L2 penalties.
+        holdout: Fraction of the train features held out, 0..1.
+        seed: Seed of the held-out selection.
 
     Raises:
-        ValueError: If there are too few train features to hold some out.
+        ValueError: There are too few train features to hold some out.
     """
     held = round(len(train_features) * holdout)
     if not 0 < held < len(train_features):
@@ -123,7 +123,7 @@ def linear_probe(
             x[kept], train_labels[kept], num_classes, penalty, weights
         )
         score = _accuracy(weights, x[out], train_labels[out])
-        # On a tie the first, stronger penalty stays.
+        # On a tie the first, stronger penalty is kept.
         if score > best:
             best, chosen = score, penalty
     weights = fit_logistic(x, train_labels, num_classes, chosen)

@@ -1,4 +1,4 @@
-"""How well hidden pixels are predicted, on fixed masks."""
+"""Reconstruction error of hidden pixels, on fixed masks."""
 
 import logging
 import math
@@ -12,15 +12,15 @@ from torch import Tensor
 
 from mixmae.registry import METRICS
 
-# Rounding alone makes a mean colour loss of up to 6e-7 where there is nothing
-# but one colour a cell; noise of 1 in 255 makes more than 1e-4.
+# Rounding alone gives a mean colour loss of up to 6e-7 for cells of a single
+# colour; noise of 1 in 255 gives more than 1e-4.
 FLAT = 1e-6
 
 
 def psnr(reconstruction: Tensor, original: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of two pictures in 0..255.
+    """Return the peak signal-to-noise ratio in dB of two images in 0..255.
 
-    The reconstruction is clipped to 0..255 first. Equal pictures give 100 dB
+    The reconstruction is clipped to 0..255 first. Equal images give 100 dB
     instead of infinity, so that means stay finite.
     """
     difference = reconstruction.double().clamp(0, 255) - original.double()
@@ -32,26 +32,26 @@ def psnr(reconstruction: Tensor, original: Tensor) -> float:
 class ReconstructionMetric(BaseMetric):
     """Mean reconstruction error of a pretraining model.
 
-    The preprocessor seeds the masks by each image's index, so that two
-    checkpoints are measured on the same task, whatever the batch size or the
-    number of ranks. Reports, as means over images:
+    The preprocessor seeds the masks by the index of each image, so that two
+    checkpoints are evaluated on the same task, for any batch size and number
+    of ranks. Reports means over images of:
 
     - ``loss``: the training objective;
-    - ``mean_colour_loss``: that of filling each hidden cell with its own mean
-      colour, which a model that sees no more than the cell's mean would get;
-    - ``ratio``: the first over the second; below 1 the model knows more
-      than a hidden cell's mean colour. NaN, with a warning, if the hidden
-      cells of all images are of one colour each, so that there is nothing
-      to know;
-    - ``psnr``: of the reconstruction in pixel values, dB. With pixel norm
-      the pixels borrow the target's own mean and deviation, so this figure
-      flatters the model and compares only with figures of its kind.
+    - ``mean_colour_loss``: the loss of filling each hidden cell with its own
+      mean colour, as a model that knows only the mean of a cell would;
+    - ``ratio``: ``loss / mean_colour_loss``; below 1 the model predicts more
+      than the mean colour of a hidden cell. NaN, with a warning, if every
+      hidden cell of all images has a single colour, so that the ratio is
+      undefined;
+    - ``psnr``: PSNR of the reconstruction in pixel values, dB. With pixel
+      norm the reconstruction uses the target's own mean and deviation, so
+      this value is optimistic and only comparable to others with pixel norm.
     """
 
     default_prefix = 'reconstruction'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Take the figures of one batch of predictions."""
+        """Add the values of one batch of predictions."""
         for sample in data_samples:
             self.results.append(
                 {
@@ -62,7 +62,7 @@ class ReconstructionMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Average over all images of all ranks."""
+        """Return the averages over all images of all ranks."""
         figures = {
             name: sum(result[name] for result in results) / len(results)
             for name in ('loss', 'mean_colour_loss', 'psnr')

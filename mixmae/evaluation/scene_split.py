@@ -1,4 +1,4 @@
-"""Synthetic scenes with all their labels, in memory."""
+"""Synthetic scenes with all labels, in memory."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def _read(path: Path, mode: int = cv2.IMREAD_COLOR) -> np.ndarray:
 
 
 class SceneSplit:
-    """A split of a folder written by ``SceneSet``.
+    """Split of a folder written by ``SceneSet``.
 
     Args:
         folder: The folder, with its ``imagenet`` and ``ade`` layouts.
@@ -29,8 +29,9 @@ class SceneSplit:
     Attributes:
         images: (N, 3, H, W) uint8, BGR.
         labels: (N,) class of the dominant object.
-        pixel_labels: (dense, H / 2, W / 2) of every second pixel (enough to
-            measure, a quarter of the work): 0 is background, c + 1 class c.
+        pixel_labels: (dense, H / 2, W / 2) of every second pixel (sufficient
+            for evaluation, at a quarter of the cost): 0 is background, c + 1
+            class c.
     """
 
     def __init__(self, folder: Path, name: str, dense: int) -> None:

@@ -1,1 +1,1 @@
-"""Panels of reconstructions, drawn predictions, curves."""
+"""Reconstruction panels, drawn predictions and loss curves."""

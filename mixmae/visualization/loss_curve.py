@@ -1,4 +1,4 @@
-"""The loss curve of a run: reading, comparing, drawing."""
+"""Loss curve of a run: reading, comparison and plot."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mixmae.fileio.atomic_write import atomic_write
 
-# What predicting each cell's mean costs when targets are normalised per cell.
+# Loss of predicting the mean of each cell if targets are normalised per cell.
 MEAN_PREDICTION_LOSS = 1.0
 
 
@@ -29,7 +29,7 @@ class LossCurve(NamedTuple):
         """Average logged rows (``epoch``, ``loss``) per epoch.
 
         Raises:
-            ValueError: If no row has both, or they are no numbers.
+            ValueError: No row has both, or they are not numbers.
         """
         found: dict[float, list[float]] = {}
         for row in rows:
@@ -74,11 +74,11 @@ def _scalar_files(work_dir: Path) -> list[Path]:
 def read_run(path: str | Path) -> LossCurve:
     """Read a work folder, its ``scalars.json``, or a curve's JSON.
 
-    Of a run that was resumed, later logs replace earlier ones of the same
+    For a resumed run, later logs replace earlier ones of the same
     iterations.
 
     Raises:
-        ValueError: If there is nothing to read in it.
+        ValueError: The path contains no curve.
     """
     path = Path(path)
     if not path.exists():
@@ -95,16 +95,16 @@ def read_run(path: str | Path) -> LossCurve:
 
 
 def _rows(file: Path) -> list[dict]:
-    """One JSON object a line; the last may have been cut off by a kill.
+    """Read one JSON object per line; a kill may have truncated the last.
 
     Raises:
-        ValueError: If another line is none.
+        ValueError: Another line is invalid.
     """
     lines = file.read_text(errors='replace').splitlines()
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            # MMEngine writes NaN as it is, which Python's JSON understands.
+            # MMEngine writes NaN literally, which Python's JSON reads.
             row = json.loads(line)
         except ValueError:
             row = {} if number == len(lines) > 1 else None
@@ -118,7 +118,7 @@ def _rows(file: Path) -> list[dict]:
 
 
 def _read_json(path: Path) -> dict | None:
-    """The content if it is one JSON object with a curve, else None."""
+    """Return the content if it is a JSON object with a curve, else None."""
     try:
         content = json.loads(path.read_text())
     except ValueError:
@@ -138,10 +138,10 @@ def _is_number(value: object) -> bool:
 
 
 def read_reference(path: str | Path) -> tuple[LossCurve, dict]:
-    """Read a reference curve and what is said about it.
+    """Read a reference curve and its metadata.
 
     Raises:
-        ValueError: If the file is missing or holds no curve.
+        ValueError: The file is missing or contains no curve.
     """
     path = Path(path)
     content = _read_json(path) if path.is_file() else None
@@ -152,7 +152,7 @@ def read_reference(path: str | Path) -> tuple[LossCurve, dict]:
 
 
 def write_reference(path: str | Path, curve: LossCurve, about: dict) -> None:
-    """Write a curve with what is said about it (command, grade, ...)."""
+    """Write a curve with its metadata (command, grade, ...)."""
     points = [
         {'epoch': float(epoch), 'loss': round(float(loss), 5)}
         for epoch, loss in zip(*curve, strict=True)
@@ -168,13 +168,13 @@ def write_reference(path: str | Path, curve: LossCurve, about: dict) -> None:
 def compare(
     run: LossCurve, reference: LossCurve, num_bands: int = 5
 ) -> list[Band]:
-    """Ratios of a run's losses to a reference's, band by band.
+    """Return the ratios of a run's losses to a reference's, per band.
 
-    The reference is interpolated at the run's epochs. Bands hold equal
+    The reference is interpolated at the run's epochs. Bands have equal
     numbers of the run's epochs, as far as both curves reach.
 
     Raises:
-        ValueError: If the curves have no epoch in common.
+        ValueError: The curves have no epoch in common.
     """
     if num_bands < 1:
         raise ValueError(f'there must be at least 1 band, got {num_bands}')
@@ -201,9 +201,9 @@ def compare(
 
 
 def verdict(bands: Sequence[Band], tolerance: float) -> str:
-    """One line: normal, high or low.
+    """Return one line: normal, high or low.
 
-    The last band decides; earlier ones outside the tolerance are named.
+    The last band decides; earlier bands outside the tolerance are named.
     """
     last = bands[-1].ratio
     if not math.isfinite(last):
@@ -226,7 +226,7 @@ def verdict(bands: Sequence[Band], tolerance: float) -> str:
 
 
 def warnings_of(curve: LossCurve) -> list[str]:
-    """Known shapes of failure that a curve shows on its own."""
+    """Return warnings about known failure patterns in a single curve."""
     found = []
     bad = ~np.isfinite(curve.losses)
     if bad.any():

@@ -1,4 +1,4 @@
-"""Panels of several networks, one below the other."""
+"""Vertical stack of the panels of several networks."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ HEADING = 30
 
 
 def stacked_panels(panels: Sequence[tuple[str, ndarray]]) -> ndarray:
-    """Draw panels below each other, each under a heading.
+    """Stack panels vertically, each under a heading.
 
     Args:
-        panels: Heading and picture, uint8 RGB (H, W, 3), of each.
+        panels: Heading and image, uint8 RGB (H, W, 3), of each panel.
 
     Returns:
-        (H, W, 3) uint8 RGB picture, as wide as the widest panel or heading.
+        (H, W, 3) uint8 RGB image, as wide as the widest panel or heading.
 
     Raises:
-        ValueError: If there are no panels.
+        ValueError: There are no panels.
     """
     if not panels:
         raise ValueError('a stack needs at least one panel')

@@ -1,4 +1,4 @@
-"""Predictions drawn by the framework that the model belongs to."""
+"""Drawing of predictions by the framework of the model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ from mmengine.config import Config
 
 
 class Artist(NamedTuple):
-    """What draws the predictions of one framework.
+    """Visualizer and hook of one framework.
 
     Attributes:
-        visualizer: type of its visualizers.
-        hook: type of the hook that makes them draw.
-        switch: the hook's settings that make it draw into a folder.
+        visualizer: Type of its visualizers.
+        hook: Type of the hook that calls them.
+        switch: Returns the hook's settings for drawing into a folder.
     """
 
     visualizer: str
@@ -22,13 +22,13 @@ class Artist(NamedTuple):
 
 
 ARTISTS = {
-    # A relative folder would be joined to itself once per batch.
+    # mmdet would join a relative folder to itself once per batch.
     'mmdet': Artist(
         'mmdet.DetLocalVisualizer',
         'mmdet.DetVisualizationHook',
         lambda folder: {'draw': True, 'test_out_dir': folder},
     ),
-    # Its hook knows no folder: pictures go where the visualizer writes.
+    # Its hook has no folder setting: images go to the visualizer's folder.
     'mmseg': Artist(
         'mmseg.SegLocalVisualizer',
         'mmseg.SegVisualizationHook',
@@ -43,9 +43,9 @@ ARTISTS = {
 
 
 def framework_of(cfg: Config) -> str | None:
-    """Which of ``ARTISTS`` draws for a config's model; None if none does.
+    """Return the key of ``ARTISTS`` for a config's model, None if none.
 
-    The scope of the model's type, else the config's default.
+    It is the scope of the model's type, or the config's default scope.
     """
     scope, _, _ = str(cfg.model.get('type', '')).rpartition('.')
     scope = scope or cfg.model.get('_scope_') or cfg.get('default_scope')
@@ -53,17 +53,18 @@ def framework_of(cfg: Config) -> str | None:
 
 
 def draw_predictions(cfg: Config, folder: Path) -> None:
-    """Make a test of this config draw every image's prediction.
+    """Make a test of this config draw the prediction of every image.
 
-    Visualizer and hook of the config are kept, with their settings, if they
-    are the framework's own.
+    Visualizer and hook of the config keep their settings if they are the
+    framework's own.
 
     Args:
-        cfg: its ``visualizer`` and ``default_hooks`` are changed.
-        folder: where pictures go, mmseg's to ``vis_data/vis_image`` in it.
+        cfg: Config; ``visualizer`` and ``default_hooks`` are changed.
+        folder: Folder of the images; mmseg writes to ``vis_data/vis_image``
+            in it.
 
     Raises:
-        ValueError: the model is of no framework that draws.
+        ValueError: The framework of the model has no drawing.
     """
     framework = framework_of(cfg)
     if framework is None:
@@ -79,7 +80,7 @@ def draw_predictions(cfg: Config, folder: Path) -> None:
         visualizer = {'type': artist.visualizer}
     visualizer.setdefault('vis_backends', [{'type': 'LocalVisBackend'}])
     visualizer['save_dir'] = path
-    # Visualizers of one name are one object, that of an earlier test too.
+    # Visualizers of one name are a single object, shared with earlier tests.
     visualizer['name'] = f'predictions in {path}'
     cfg.visualizer = visualizer
 
@@ -92,5 +93,5 @@ def draw_predictions(cfg: Config, folder: Path) -> None:
 
 
 def _same(one: object, other: str) -> bool:
-    """Whether two types are one, but for the scope."""
+    """Whether two types are equal except for the scope."""
     return str(one).split('.')[-1] == other.split('.')[-1]

@@ -1,4 +1,4 @@
-"""A picture of what a pretraining model saw and what it made of it."""
+"""Panel of the inputs and reconstructions of a pretraining model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +15,8 @@ BACKGROUND = (255, 255, 255)
 INK = (34, 34, 34)
 FAINT = (110, 110, 110)
 BORDER = (255, 255, 255)
-# Of what the encoder sees, by method; others show what they hide in one
-# colour.
+# Titles of the encoder input, by method; other methods show hidden cells in
+# a single colour.
 INPUT_TITLES = {'MixMAE': 'mixed input'}
 TARGET_STATISTICS_NOTE = (
     "un-normalised with the target's own statistics: colours flatter the model"
@@ -26,8 +26,8 @@ MARGIN = 14
 
 
 def panel_font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of panels, in pixels."""
-    # Matplotlib brings this font along, so it is the same everywhere.
+    """Return the font of panels at a size in pixels."""
+    # Matplotlib ships this font, so it is the same everywhere.
     return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)
 
 
@@ -46,7 +46,7 @@ def _enlarge(image: Tensor, zoom: int) -> Image.Image:
 
 
 def _outline(picture: Image.Image, hidden: np.ndarray) -> None:
-    """Draw the borders between hidden and visible cells, in place."""
+    """Draw the edges between hidden and visible cells, in place."""
     draw = ImageDraw.Draw(picture)
     rows, columns = hidden.shape
     high, wide = picture.height / rows, picture.width / columns
@@ -65,7 +65,7 @@ def _outline(picture: Image.Image, hidden: np.ndarray) -> None:
 
 
 def _paragraph(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """The text with line breaks, so that no line exceeds the width."""
+    """Break a text into lines that do not exceed the width."""
     lines = ['']
     for word in text.split():
         longer = f'{lines[-1]} {word}'.strip()
@@ -78,17 +78,17 @@ def _paragraph(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 @torch.no_grad()
 def predict_mixed(model: Any, data: dict) -> list:
-    """Predictions for a panel: all images under one mask, always the same.
+    """Predict the images of a panel under one fixed, shared mask.
 
-    Metrics hide other cells of each image, and then there is no partner in
-    the encoder; under a shared mask the picture is what it really saw.
+    Metrics hide different cells in each image, without mixing partners in
+    the encoder; under a shared mask the panel shows the actual encoder input.
 
     Args:
-        model: A ``MaskedImageModel``; left as it was.
-        data: A collated batch of a data set.
+        model: A ``MaskedImageModel``; its state is not changed.
+        data: A collated batch of a dataset.
 
     Returns:
-        One sample per image, as ``reconstruction_panel`` takes them.
+        One sample per image, as required by ``reconstruction_panel``.
     """
     height, width = data['inputs'][0].shape[-2:]
     generator = torch.Generator().manual_seed(0)
@@ -105,10 +105,10 @@ def reconstruction_panel(
 ) -> np.ndarray:
     """Draw original, encoder input and reconstruction of some predictions.
 
-    In the input a fine line parts an image's own cells from those that were
-    hidden; beneath each triple stand its loss and that of filling
-    every hidden cell with its mean colour. With pixel norm a note says that
-    the reconstruction borrows the target's own statistics.
+    In the input a thin line separates an image's own cells from hidden ones.
+    Below each triple are its loss and the loss of filling every hidden cell
+    with its mean colour. With pixel norm a note says that the reconstruction
+    uses the target's own statistics.
 
     Args:
         samples: Predictions with ``original``, ``mixed`` and
@@ -116,14 +116,14 @@ def reconstruction_panel(
             ``mean_colour_loss``, ``method`` and ``uses_target_statistics``.
         max_samples: Only the first ones are drawn.
         columns: Triples side by side.
-        image_size: Pictures are enlarged by a whole factor to about this
+        image_size: Images are enlarged by an integer factor to about this
             many pixels.
 
     Returns:
-        (H, W, 3) uint8 RGB picture.
+        (H, W, 3) uint8 RGB image.
 
     Raises:
-        ValueError: If there are no samples.
+        ValueError: There are no samples.
     """
     shown = list(samples[:max_samples])
     if not shown:
