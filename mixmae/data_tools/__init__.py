@@ -1,1 +1,1 @@
-"""Tools for data sets; a training imports none of them."""
+"""Tools for datasets; training imports none of them."""

@@ -1,4 +1,4 @@
-"""How images are packed, and what came of it."""
+"""Settings of packing, and the report of its result."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
 
 MEBIBYTE = 2**20
-# Of a tar file with a small image in it.
+# Size of a tar file with a small image in it.
 MIN_BYTES = 20480
 
 
 @dataclass(frozen=True)
 class PackSettings:
-    """How images are packed.
+    """Settings of packing.
 
     Attributes:
-        short_side: images are made this small, in pixels; None for no change.
-        quality: of JPEGs that are made smaller, 1 to 95.
-        shard_bytes: that a shard may have.
-        shuffle: seed of a fixed order; None for that of the source.
-        decoding: how those that are made smaller become 8-bit RGB.
+        short_side: Images are reduced to this short side, in pixels; None for
+            no change.
+        quality: JPEG quality of reduced images, 1 to 95.
+        shard_bytes: Largest size of a shard.
+        shuffle: Seed of a fixed order; None for that of the source.
+        decoding: Conversion of reduced images to 8-bit RGB.
 
     Raises:
-        ValueError: one is out of range, or has no effect.
+        ValueError: A setting is out of range, or has no effect.
     """
 
     short_side: int | None = None
@@ -63,34 +64,34 @@ class PackSettings:
             )
 
     def made(self, source: PackSource) -> dict[str, Any]:
-        """What tells the result from another: noted in the index."""
+        """Return the values that identify the result; stored in the index."""
         made = asdict(self) | {'source': source.digest()}
         if self.decoding == PLAIN:
             # As in the index of older versions.
             del made['decoding']
-        # Tuples are lists in JSON, and this is compared with an index.
+        # JSON turns tuples into lists, and this is compared with an index.
         made = json.loads(json.dumps(made))
         if self.short_side is not None:
-            # Another version may write other bytes.
+            # Another version may write different bytes.
             made['pillow'] = PIL.__version__
         return made
 
 
 @dataclass
 class PackReport:
-    """What was packed.
+    """Result of packing.
 
     Attributes:
-        images: how many.
-        shards: how many.
-        size: of the shards, in bytes.
-        shrunk: images that were made smaller, in this call.
-        found: images that an earlier call had packed.
-        dotted: names with more than one dot, which WebDataset would take for
-            long suffixes.
-        bad: files that could not be packed, relative to the source.
-        unsupported: counts of sound files among them that cannot become
-            8-bit RGB, in this call, by what they declare.
+        images: Number of images.
+        shards: Number of shards.
+        size: Total size of the shards, in bytes.
+        shrunk: Number of images reduced in this call.
+        found: Number of images packed by an earlier call.
+        dotted: Number of names with more than one dot, which WebDataset would
+            read as long suffixes.
+        bad: Files that could not be packed, relative to the source.
+        unsupported: Counts of intact files among them that cannot become
+            8-bit RGB, in this call, by declared type.
     """
 
     images: int = 0

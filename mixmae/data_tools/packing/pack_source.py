@@ -1,4 +1,4 @@
-"""What is to be packed: files, their labels, and their order."""
+"""Source of packing: files, their labels, and their order."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mixmae.fileio.safe_path import path_fault
 
 @dataclass(frozen=True)
 class PackSource:
-    """Files to pack, in their order.
+    """Files to pack, in order.
 
     Attributes:
-        folder: that they are below.
-        names: relative to it, with slashes.
-        labels: one for each, or None.
-        classes: names of the classes, if folders are classes.
-        notes: lines on what was left out, see ``ImageListing``.
+        folder: Base folder of the files.
+        names: Paths relative to it, with slashes.
+        labels: One label per file, or None.
+        classes: Names of the classes, if folders are classes.
+        notes: Lines about skipped files, see ``ImageListing``.
     """
 
     folder: str
@@ -37,21 +37,22 @@ class PackSource:
     notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """The same for the same names, labels and order, else another."""
+        """Return a checksum of names, labels and order."""
         text = json.dumps([self.names, self.labels, self.classes])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def shuffled(self, seed: int) -> PackSource:
-        """In an order that depends on the seed and the number of files."""
+        """Return an order that depends on the seed and the number of files."""
         order = list(range(len(self.names)))
         random.Random(seed).shuffle(order)
         return self._taken(order)
 
     def without(self, lists: Sequence[str]) -> PackSource:
-        """Leaves out what lists of bad files name, see ``bad_file_list``.
+        """Leave out files in lists of corrupt files, see ``bad_file_list``.
 
         Raises:
-            FileNotFoundError, ValueError: a list is none, or names them all.
+            FileNotFoundError, ValueError: A list is missing or invalid, or the
+                lists name all files.
         """
         listed = {
             os.path.abspath(os.path.join(self.folder, entry.path))
@@ -82,23 +83,23 @@ class PackSource:
 def read_source(
     path: str, data_root: str | None = None, with_labels: bool = True
 ) -> PackSource:
-    """The images of a folder, or those that a list names.
+    """Return the images of a folder, or those in a list.
 
-    A folder's images have labels if each lies in a folder below it: the
-    first one in its path is its class, and classes are counted along their
-    sorted names, as ``mmpretrain.CustomDataset`` does. For those of lists see
+    Images of a folder have labels if each is in a subfolder: the first folder
+    of its path is its class, and classes are numbered in sorted order, as in
+    ``mmpretrain.CustomDataset``. For labels of lists see
     ``read_labelled_list``.
 
     Args:
-        path: a folder, or a text file.
-        data_root: what the paths in a list are relative to, and stay below;
-            the folder of the list if None.
-        with_labels: whether to look for labels.
+        path: A folder, or a text file.
+        data_root: Base folder of the paths in a list, which must stay below
+            it; the folder of the list if None.
+        with_labels: Whether to look for labels.
 
     Raises:
-        FileNotFoundError: there is no such folder or list.
-        ValueError: it holds no image, one twice, or one with a name that no
-            shard may have.
+        FileNotFoundError: The folder or the list does not exist.
+        ValueError: It contains no image, one twice, or one with a name that
+            is not allowed in a shard.
     """
     path = os.path.expanduser(path)
     if os.path.isdir(path):
@@ -138,7 +139,7 @@ def _folder(folder: str, with_labels: bool) -> PackSource:
             f'files that end in {", ".join(SUFFIXES)} (in any case) and are '
             f'not hidden' + ''.join(f'; {note}' for note in notes)
         )
-    # A backslash in a name reads as a way out where it divides folders.
+    # A backslash in a name may lead out of a folder on Windows.
     fault = next(filter(None, map(path_fault, names)), None)
     if fault is not None:
         raise ValueError(f'{folder}: {fault}; rename it')

@@ -1,13 +1,13 @@
-"""Packs images into shards.
+"""Packing of images into shards.
 
-While it works, everything is in ``OUT.partial``, where each complete shard
-has a table of its own beside it; what was killed goes on after the last of
-these. The folder gets its name when all is there:
+During the work everything is in ``OUT.partial``, with a table beside each
+complete shard; an interrupted call is resumed after the last of these. The
+folder gets its final name when everything is complete:
 
     OUT/shard-00000.tar, ...    the images
     OUT/index.npz               a ``SampleTable``
-    OUT/bad_files.txt           what could not be packed, if there is any
-    OUT/SHA256SUMS              of all these, as ``sha256sum`` writes it
+    OUT/bad_files.txt           files that could not be packed, if any
+    OUT/SHA256SUMS              checksums of these files, as by ``sha256sum``
 """
 
 from __future__ import annotations
@@ -61,22 +61,24 @@ def pack(
     workers: int = 0,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> PackReport:
-    """Writes the images of a source into shards below ``out``.
+    """Write the images of a source into shards below ``out``.
 
     The same files in the same order, settings and version of Pillow give the
-    same bytes, whatever the number of workers and interruptions.
+    same bytes, for any number of workers and interruptions.
 
     Args:
-        source: what to pack.
-        out: the folder to make; its parent is made if need be.
-        settings: how.
-        workers: processes that read and shrink; 0 or 1 for this one alone.
-        progress: is told how many files are done, of how many, and a note.
+        source: Files to pack.
+        out: Output folder; missing parents are created.
+        settings: Settings of packing.
+        workers: Number of processes that read and reduce images; 0 or 1 for
+            the current process only.
+        progress: Called with the number of finished files, the total, and a
+            note.
 
     Raises:
-        ValueError: there is something else at ``out``; other files or
-            settings were begun with; no file can be packed; a worker was
-            killed, or the disk is full. What is done stays.
+        ValueError: ``out`` contains something else, an unfinished pack has
+            other files or settings, no file can be packed, a worker was
+            killed, or the disk is full. Finished work is kept.
     """
     if workers < 0:
         raise ValueError(f'workers must be 0 or more, got {workers}')
@@ -107,7 +109,7 @@ def pack(
 
 
 def _found(out: Path, made: dict[str, Any]) -> PackReport:
-    """The report on what is there already, if it is the same."""
+    """Return the report on an existing pack, if it is the same."""
     try:
         table = read_table(out / INDEX)
     except (FileNotFoundError, ValueError):
@@ -126,7 +128,7 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
 
 @contextmanager
 def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
-    """Holds the folder of an unfinished pack, a new or an old one."""
+    """Hold the folder of an unfinished pack, new or existing."""
     journal = partial / JOURNAL
     if partial.is_symlink():
         raise ValueError(f'{partial} is a symbolic link; remove it')
@@ -153,14 +155,14 @@ def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
             yield
         finally:
             if os.path.exists(partial) and os.listdir(partial) == [JOURNAL]:
-                # Nothing that could be gone on from.
+                # There is nothing to resume from.
                 journal.unlink()
                 partial.rmdir()
 
 
 def _lock(handle: int, partial: Path) -> None:
-    # Without locks: nothing is written there but whole files, and both would
-    # write the same.
+    # Without locks: all writes are atomic, and both processes would write
+    # the same.
     with contextlib.suppress(NoLocksError):
         if not lock_file(handle):
             raise ValueError(
@@ -170,7 +172,7 @@ def _lock(handle: int, partial: Path) -> None:
 
 
 class _Packing:
-    """The work on one folder."""
+    """Packing into one folder."""
 
     def __init__(
         self,
@@ -186,15 +188,15 @@ class _Packing:
         self.report = PackReport()
         # Detail of the first file that could not be packed, in this call.
         self.first_fault = ''
-        # The next file of the source: all before it are in shards, or bad.
+        # Next file of the source: all earlier ones are in shards, or bad.
         self.next = 0
 
     def run(
         self, workers: int, progress: Callable[[int, int, str], None]
     ) -> None:
-        """Goes on after the shards that are there."""
+        """Continue after the existing shards."""
         if (self.partial / SUMS).is_file():
-            # The last thing to be written.
+            # The last file to be written.
             return self._say(read_table(self.partial / INDEX))
         tables = self._complete()
         noted = len(self.report.bad)
@@ -222,7 +224,7 @@ class _Packing:
     def _images(
         self, workers: int, progress: Callable[[int, int, str], None]
     ) -> Iterator[EncodedImage]:
-        """What can be packed of the files from the next one on."""
+        """Yield the images that can be packed, from the next file on."""
         names, labels = self.source.names, self.source.labels
         function = functools.partial(
             shrink,
@@ -258,7 +260,7 @@ class _Packing:
             os.fsync(file.fileno())
 
     def _complete(self) -> list[SampleTable]:
-        """Tables of the shards that are there; what follows is removed."""
+        """Return tables of the existing shards; remove what follows."""
         tables: list[SampleTable] = []
         while True:
             path = self.partial / shard_name(len(tables))
@@ -308,5 +310,5 @@ class _Packing:
 
 
 def part_of(shard: Path) -> Path:
-    """Where the table of one shard stands until all are there."""
+    """Return the path of a shard's table during packing."""
     return shard.with_name(shard.name + PART)

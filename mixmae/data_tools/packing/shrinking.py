@@ -1,4 +1,4 @@
-"""Makes images smaller before they are packed."""
+"""Reduction of images before packing."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.images.image_file import FORMATS, PLAIN, read_image
 from mixmae.fileio.regular_file import regular_file
 
-# More would only store the noise of the first compression.
+# A higher quality would only store noise of the first compression.
 QUALITY = 92
-# Of a JPEG, in pixels, by libjpeg (JPEG_MAX_DIMENSION).
+# Maximum side of a JPEG in libjpeg, in pixels (JPEG_MAX_DIMENSION).
 MAX_SIDE = 65500
 
 
 class ShrunkImage(NamedTuple):
-    """An encoded image, or why there is none.
+    """An encoded image, or the reason why there is none.
 
     Attributes:
-        data: the whole file; b'' if it cannot be used.
-        shrunk: whether it was made smaller, else it is what the file holds.
-        cause: one of ``CAUSES`` if it cannot be used, else ''.
-        detail: what more is known of the cause.
-        kind: see ``CorruptImageError``.
+        data: Content of the file; b'' if it cannot be used.
+        shrunk: Whether it was reduced; otherwise the file is unchanged.
+        cause: One of ``CAUSES`` if it cannot be used, else ''.
+        detail: Further information about the cause.
+        kind: See ``CorruptImageError``.
     """
 
     data: bytes
@@ -44,20 +44,19 @@ def shrink(
     quality: int = QUALITY,
     decoding: ImageDecoding = PLAIN,
 ) -> ShrunkImage:
-    """An image file as it goes into a shard.
+    """Return an image file as stored in a shard.
 
-    One whose short side is longer than asked for is decoded as a training run
-    does (upright, 8-bit RGB), reduced by Pillow's Lanczos
-    filter, which is antialiased, and written as a JPEG with colours at half
-    the resolution (4:2:0), without EXIF data. Every other one keeps its
-    bytes, and is not decoded; so does one whose long side would still be too
-    long for a JPEG (65,500 pixels).
+    An image with a longer short side is decoded as in training (upright,
+    8-bit RGB), reduced by Pillow's Lanczos filter, which is antialiased, and
+    written as a JPEG with chroma at half the resolution (4:2:0), without EXIF
+    data. All others keep their bytes and are not decoded, including those
+    whose long side would still be too long for a JPEG (65,500 pixels).
 
     Args:
-        path: the file.
-        short_side: in pixels; None for no limit.
-        quality: of the JPEG, 1 to 95.
-        decoding: That of the training.
+        path: Path of the file.
+        short_side: In pixels; None for no limit.
+        quality: JPEG quality, 1 to 95.
+        decoding: Conversion to 8-bit RGB, as in training.
     """
     try:
         with open(path, 'rb', opener=regular_file) as file:
@@ -90,10 +89,10 @@ def shrink(
 
 
 def _short_side(data: bytes) -> float:
-    """In pixels; infinite if no decoder says, so that one has to."""
+    """Return the short side in pixels; infinite if not in the header."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return min(image.size)
-    # Decoders raise whatever they like on broken data.
+    # Decoders raise arbitrary exceptions on corrupt data.
     except Exception:
         return float('inf')

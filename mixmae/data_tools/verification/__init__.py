@@ -1,1 +1,1 @@
-"""Verification of data sets."""
+"""Verification of datasets."""

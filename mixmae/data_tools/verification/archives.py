@@ -1,4 +1,4 @@
-"""Sums of downloaded archives against the published ones."""
+"""Comparison of downloaded archives with published checksums."""
 
 import hashlib
 from pathlib import Path
@@ -12,8 +12,8 @@ BLOCK = 1 << 22
 
 
 def file_digest(path: Path, algorithm: str, progress: bool = False) -> str:
-    """The sum of a file in hexadecimal digits."""
-    # They tell a damaged download, they need not withstand an attacker.
+    """Return the checksum of a file in hexadecimal."""
+    # These detect damaged downloads; they need not resist an attacker.
     digest = hashlib.new(algorithm, usedforsecurity=False)
     bar = tqdm(
         total=path.stat().st_size,
@@ -35,11 +35,11 @@ def verify_archives(
     findings: Findings,
     progress: bool = False,
 ) -> None:
-    """Compares the sums of those archives of a set that lie in a folder.
+    """Compare the checksums of a dataset's archives in a folder.
 
     Raises:
-        ValueError: there is no such folder, no sum is published, or no
-            archive is there.
+        ValueError: The folder does not exist, no checksum is published, or
+            there is no archive.
     """
     if not folder.is_dir():
         raise ValueError(f'{folder}: no such folder of archives')

@@ -1,4 +1,4 @@
-"""Pictures sorted into one folder per class, as ImageNet's are."""
+"""Images sorted into one folder per class, as in ImageNet."""
 
 import os
 import re
@@ -35,14 +35,14 @@ def verify_class_folders(
     known: KnownSet | None = None,
     wordnet: bool = False,
 ) -> None:
-    """Looks at ``root/{train,val}/<class>/<image>``.
+    """Verify ``root/{train,val}/<class>/<image>``.
 
     Args:
-        root: folder of the set.
-        findings: where to report.
-        opening: which files to open.
-        known: published figures to compare with, if any.
-        wordnet: whether classes are named n01440764 and so on.
+        root: Folder of the dataset.
+        findings: Receives the results.
+        opening: Selection of the files to open.
+        known: Published figures to compare with, if any.
+        wordnet: Whether classes are named n01440764 and so on.
     """
     splits: list[ClassFolders] = []
     for split in ('train', 'val'):
@@ -68,7 +68,7 @@ def _verify_split(
     known: KnownSet | None,
     wordnet: bool,
 ) -> ClassFolders:
-    """Looks at one split; returns its classes."""
+    """Verify one split; return its classes."""
     try:
         with os.scandir(folder) as entries:
             below = sorted(entries, key=lambda entry: entry.name)
@@ -139,7 +139,7 @@ def _images(folder: Path, findings: Findings) -> list[Path]:
 def open_pictures(
     paths: list[Path], split: str, findings: Findings, opening: Opening
 ) -> None:
-    """Opens the chosen ones and reports those that cannot be read."""
+    """Open the selected images and report unreadable ones."""
     opened = 0
     notes = ImageNotes(opening.decoding)
     for index, content in inspect_images(paths, opening, split):

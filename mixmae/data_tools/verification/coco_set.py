@@ -1,4 +1,4 @@
-"""Data sets in COCO's layout: annotation files and folders of images."""
+"""Datasets in COCO layout: annotation files and folders of images."""
 
 from collections import Counter
 from pathlib import Path
@@ -43,7 +43,7 @@ def verify_coco(
     known: KnownSet,
     subset: bool = False,
 ) -> None:
-    """COCO 2017: ``annotations/instances_{train,val}2017.json``, images."""
+    """Verify ``annotations/instances_{train,val}2017.json`` and images."""
     found = [
         verify_coco_file(
             root / 'annotations' / f'{PREFIX}{split}2017.json',
@@ -61,7 +61,7 @@ def verify_coco(
 def verify_coco_format(
     root: Path, findings: Findings, opening: Opening
 ) -> None:
-    """``annotations/instances_<split>.json``, images in ``<split>/``."""
+    """Verify ``annotations/instances_<split>.json`` and ``<split>/``."""
     found = sorted((root / 'annotations').glob(f'{PREFIX}*.json'))
     if not found:
         findings.problem(
@@ -87,19 +87,19 @@ def verify_coco_file(
     known: KnownSet | None = None,
     split: str | None = None,
 ) -> tuple[ClassList, bool] | None:
-    """Looks at one annotation file and its images.
+    """Verify one annotation file and its images.
 
     Args:
-        path: of the annotation file.
-        folder: of the images.
-        findings: where to report.
-        opening: which images to open, to compare their sizes.
-        known: published figures to compare with, if any.
-        split: its name there.
+        path: Path of the annotation file.
+        folder: Folder of the images.
+        findings: Receives the results.
+        opening: Selection of the images to open, to compare their sizes.
+        known: Published figures to compare with, if any.
+        split: Name of the split in ``known``.
 
     Returns:
-        Its categories, and whether an object has a mask; None if it cannot
-        be read.
+        Its categories, and whether an object has a mask; None if the file
+        cannot be read.
     """
     split = split or path.stem.removeprefix(PREFIX)
     if not path.is_file():
@@ -144,7 +144,7 @@ def verify_coco_file(
 def _compare_files(
     files: list[tuple[ClassList, bool] | None], findings: Findings
 ) -> None:
-    """Categories and masks of the files of one set."""
+    """Compare categories and masks of the files of one dataset."""
     read = [file for file in files if file is not None]
     findings.faults(file_order_faults([classes for classes, _ in read]))
     bare = [classes.source for classes, masks in read if not masks]
@@ -176,7 +176,7 @@ def _note_what_mmdet_leaves_out(
 def _verify_presence(
     path: Path, folder: Path, images: list[dict], findings: Findings
 ) -> list[dict]:
-    """Reports images that are missing; returns those that are there."""
+    """Report missing images; return the existing ones."""
     existing, there = ExistingFiles(), []
     listed = set()
     for image in images:

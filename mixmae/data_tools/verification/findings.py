@@ -1,4 +1,4 @@
-"""What a look at a data set brought to light."""
+"""Results of the verification of a dataset."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,14 +7,14 @@ from mixmae.datasets.labels.label_fault import LabelFault
 
 
 class Findings:
-    """Problems, notes and facts about one data set.
+    """Problems, notes and facts about one dataset.
 
-    Problems must be mended; notes are worth knowing; facts say what is
-    there.
+    Problems must be fixed; notes are worth knowing; facts describe the
+    content.
 
     Args:
-        limit: how many problems of one kind are kept word by word; the
-            others are counted.
+        limit: Number of problems of one kind that are kept as text; further
+            ones are only counted.
     """
 
     def __init__(self, limit: int = 20) -> None:
@@ -28,12 +28,12 @@ class Findings:
 
     @property
     def count(self) -> int:
-        """How many problems there are, listed or not."""
+        """Number of problems, listed or not."""
         return self._counts.total()
 
     @property
     def problems(self) -> list[str]:
-        """One line each, kind by kind, with how many more there are."""
+        """One line per problem, by kind, with counts of further ones."""
         lines = []
         for kind, listed in self._problems.items():
             lines += listed
@@ -43,19 +43,19 @@ class Findings:
         return lines
 
     def fact(self, text: str) -> None:
-        """What is there."""
+        """Add a description of the content."""
         self.facts.append(text)
 
     def note(self, text: str) -> None:
-        """What is odd, but does no harm."""
+        """Add an anomaly that does no harm."""
         self.notes.append(text)
 
     def problem(self, kind: str, text: str) -> None:
-        """What must be mended.
+        """Add a problem that must be fixed.
 
         Args:
-            kind: a few words that problems of one cause have in common.
-            text: one line that names file and entry and says how to mend it.
+            kind: Short label shared by problems of the same cause.
+            text: One line that names file, entry and remedy.
         """
         self._counts[kind] += 1
         listed = self._problems.setdefault(kind, [])
@@ -63,7 +63,7 @@ class Findings:
             listed.append(' '.join(text.split()))
 
     def faults(self, faults: Iterable[LabelFault]) -> None:
-        """Faults of labels: problems, and notes where labels are right."""
+        """Add faults of labels: problems, or notes if labels are correct."""
         for fault in faults:
             if fault.level == 'note':
                 self.note(fault.text)

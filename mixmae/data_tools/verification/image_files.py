@@ -1,4 +1,4 @@
-"""Opens many image files side by side and says what each holds."""
+"""Parallel inspection of image files."""
 
 import functools
 import warnings
@@ -23,7 +23,7 @@ from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 
-# What to do about a file, where another copy of it would not help.
+# Remedies for causes where another copy of the file would not help.
 ADVICE = {
     'unreadable': 'mend its permissions or the disk',
     'too large': 'make it smaller, or leave it out',
@@ -35,17 +35,18 @@ SAMPLE = 1000
 
 @dataclass(frozen=True)
 class Opening:
-    """How the files of a set are looked into.
+    """Settings for opening the files of a dataset.
 
     Attributes:
-        decode: open ``all`` files, a ``sample`` of 1,000 evenly spread over
+        decode: Open ``all`` files, a ``sample`` of 1,000 evenly spread over
             each split, or ``none``.
-        workers: processes that open files; 0 or 1 for this one alone.
-        progress: whether to draw a bar on stderr.
-        decoding: How samples become 8-bit RGB, as in the config.
+        workers: Number of processes that open files; 0 or 1 for the current
+            process only.
+        progress: Whether to draw a progress bar on stderr.
+        decoding: Conversion of samples to 8-bit RGB, as in the config.
 
     Raises:
-        ValueError: decode or workers are out of their range.
+        ValueError: ``decode`` or ``workers`` is out of range.
     """
 
     decode: str = 'sample'
@@ -63,7 +64,7 @@ class Opening:
             raise ValueError(f'workers must be 0 or more, got {self.workers}')
 
     def choose(self, count: int) -> list[int]:
-        """Which of ``count`` files to open, in ascending order."""
+        """Return the indices of the files to open, in ascending order."""
         if self.decode == 'none':
             return []
         if self.decode == 'all' or count <= SAMPLE:
@@ -73,19 +74,19 @@ class Opening:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file holds.
+    """Content of a file.
 
     Attributes:
-        width: in pixels, after the EXIF orientation; 0 if unknown.
-        height: in pixels, likewise.
-        fault: why it cannot be used; None if it can.
-        values: for label maps, each value and how many pixels have it.
-        cause: one of ``CAUSES`` if it cannot be used, else ''.
-        kind: What the file declares; ``None`` of label maps, and of files
+        width: In pixels, after the EXIF orientation; 0 if unknown.
+        height: In pixels, likewise.
+        fault: Why it cannot be used; None if it can.
+        values: For label maps, each value and its number of pixels.
+        cause: One of ``CAUSES`` if it cannot be used, else ''.
+        kind: Kind declared by the file; ``None`` for label maps, and for files
             that cannot be used.
-        refused: For the cause 'unsupported', what the file declares.
-        sample_values, clipped, animated, transparent: see ``ImageContent``.
-        header: its size as stored and EXIF orientation; None of label maps.
+        refused: For the cause 'unsupported', the type declared by the file.
+        sample_values, clipped, animated, transparent: See ``ImageContent``.
+        header: Its stored size and EXIF orientation; None for label maps.
     """
 
     width: int = 0
@@ -103,7 +104,7 @@ class Inspection:
 
     @property
     def problem(self) -> tuple[str, str]:
-        """Heading of the fault of a picture, and a text with advice."""
+        """Return the heading of an image's fault, and a text with advice."""
         if self.cause == 'unsupported':
             return 'unsupported image', f'{self.fault}'
         kind = 'broken image'
@@ -118,10 +119,10 @@ def inspect_image(
     decoding: ImageDecoding = PLAIN,
     content: bytes | None = None,
 ) -> Inspection:
-    """Reads a picture completely, as the loader of a run does."""
+    """Read an image completely, as the loader of a run does."""
     with warnings.catch_warnings():
-        # Odd EXIF data is no matter here; bombs are errors of their own, and
-        # ``ImageNotes`` says what a loader warns of.
+        # Invalid EXIF data does not matter here, bombs raise their own errors,
+        # and ``ImageNotes`` reports the warnings of a loader.
         warnings.simplefilter('ignore')
         try:
             found = read_image(
@@ -143,7 +144,7 @@ def inspect_image(
 
 
 def inspect_label_map(path: str) -> Inspection:
-    """Reads a label map completely, and counts its values."""
+    """Read a label map completely, and count its values."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         try:
@@ -154,7 +155,7 @@ def inspect_label_map(path: str) -> Inspection:
 
 
 def faulty(error: CorruptImageError) -> Inspection:
-    """Inspection of a file that cannot be used."""
+    """Return the inspection of a file that cannot be used."""
     detail = ' '.join(error.detail.split())
     fault = f'{error.cause} ({detail})' if detail else error.cause
     return Inspection(fault=fault, cause=error.cause, refused=error.kind)
@@ -163,7 +164,7 @@ def faulty(error: CorruptImageError) -> Inspection:
 def inspect_images(
     paths: Sequence[Path], opening: Opening, title: str
 ) -> Iterator[tuple[int, Inspection]]:
-    """The chosen ones of some pictures: index in ``paths`` and content."""
+    """Yield index in ``paths`` and content of the selected images."""
     look = functools.partial(inspect_image, decoding=opening.decoding)
     return _inspect_chosen(look, paths, opening, title)
 
@@ -171,7 +172,7 @@ def inspect_images(
 def inspect_label_maps(
     paths: Sequence[Path], opening: Opening, title: str
 ) -> Iterator[tuple[int, Inspection]]:
-    """The chosen ones of some label maps: index in ``paths`` and content."""
+    """Yield index in ``paths`` and content of the selected label maps."""
     return _inspect_chosen(inspect_label_map, paths, opening, title)
 
 
@@ -197,15 +198,15 @@ def inspected(
     names: Sequence[str],
     opening: Opening,
 ) -> Iterator[Inspection]:
-    """What ``inspect`` finds in files, in their order.
+    """Yield the results of ``inspect`` for files, in order.
 
     Args:
-        inspect: can be pickled.
-        names: of the files, all of which are opened.
-        opening: how many processes work on it.
+        inspect: Function that can be pickled.
+        names: Names of the files, all of which are opened.
+        opening: Provides the number of processes.
 
     Raises:
-        ValueError: one of the processes was killed.
+        ValueError: A process was killed.
     """
     try:
         yield from parallel_map(inspect, names, opening.workers)

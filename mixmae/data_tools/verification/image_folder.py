@@ -1,4 +1,4 @@
-"""Opens every image below a folder, as a training run would."""
+"""Verification of all images below a folder, as in training."""
 
 import functools
 import os
@@ -23,25 +23,25 @@ from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_path_list
 
-# The cause of a file that is read all the same, but is not what it says.
+# Cause of a file that can be read, but has another format than its suffix.
 WRONG_SUFFIX = 'wrong suffix'
-# Pillow's names for what is the same to whoever named the file.
+# Pillow's names for formats that share the suffixes of another.
 SAME = {'MPO': 'JPEG', 'DIB': 'BMP'}
 
 
 @dataclass
 class FolderReport:
-    """What was found below a folder.
+    """Result for a folder.
 
     Attributes:
-        opened: how many files were opened.
-        bad: what cannot be used, in the order of the listing; folders that
-            cannot be looked into come last. Paths are relative to the folder.
-        odd: counts of what is odd, but can be used.
-        unsupported: counts of sound files that cannot become 8-bit RGB, by
-            what they declare. They are among ``bad``, too.
-        notes: lines on what was left out, see ``ImageListing``, and on how
-            the others become 8-bit RGB.
+        opened: Number of opened files.
+        bad: Entries that cannot be used, in the order of the listing; folders
+            that cannot be listed come last. Paths are relative to the folder.
+        odd: Counts of anomalies of usable files.
+        unsupported: Counts of intact files that cannot become 8-bit RGB, by
+            declared type. They are also in ``bad``.
+        notes: Lines about skipped files, see ``ImageListing``, and about the
+            conversion of the others to 8-bit RGB.
     """
 
     opened: int = 0
@@ -51,13 +51,13 @@ class FolderReport:
     notes: list[str] = field(default_factory=list)
 
     def add_bad(self, path: str, content: Inspection) -> None:
-        """Takes a file into account that cannot be used."""
+        """Add a file that cannot be used."""
         self.bad.append(BadFile(content.cause, path))
         if content.cause == 'unsupported':
             self.unsupported[content.refused or str(content.fault)] += 1
 
     def causes(self) -> Counter[str]:
-        """How many files are bad for each cause."""
+        """Return the number of unusable files per cause."""
         return Counter(entry.cause for entry in self.bad)
 
 
@@ -70,21 +70,23 @@ def verify_image_folder(
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
     decoding: ImageDecoding = PLAIN,
 ) -> FolderReport:
-    """Opens all images that ``UnlabeledImageFolder`` would list.
+    """Open all images that ``UnlabeledImageFolder`` would list.
 
     Args:
-        folder: its ``data_root``.
-        ann_file: its list of paths, if it has one.
-        limits: those of ``LoadImage``.
-        workers: processes that open files; 0 or 1 for this one alone.
-        strict: whether images of another format than their suffix says are
+        folder: Its ``data_root``.
+        ann_file: Its list of paths, if it has one.
+        limits: Limits of ``LoadImage``.
+        workers: Number of processes that open files; 0 or 1 for the current
+            process only.
+        strict: Whether images of another format than their suffix count as
             bad, too.
-        progress: is told how many files are done, of how many, and a note.
-        decoding: that of ``LoadImage``.
+        progress: Called with the number of finished files, the total, and a
+            note.
+        decoding: Decoding settings of ``LoadImage``.
 
     Raises:
-        ValueError: there is no such folder, no image in it, or the list
-            names a file outside of it.
+        ValueError: The folder does not exist or contains no image, or the
+            list names a file outside of it.
     """
     if not folder.is_dir():
         raise ValueError(f'{folder}: no such folder')

@@ -1,4 +1,4 @@
-"""Pictures listed with their labels, as iNaturalist and Places are here."""
+"""Images in lists with labels, as for iNaturalist and Places."""
 
 from collections import Counter
 from pathlib import Path
@@ -23,15 +23,15 @@ def verify_image_lists(
     known: KnownSet,
     subset: bool = False,
 ) -> None:
-    """Looks at ``root/meta/{train,val}.txt`` and the images named there.
+    """Verify ``root/meta/{train,val}.txt`` and the images in them.
 
     Args:
-        root: folder of the set; paths in the lists are relative to it.
-        kind: name of the set, for advice.
-        findings: where to report.
-        opening: which files to open.
-        known: published figures; labels must be below ``known.classes``.
-        subset: whether fewer images are fine.
+        root: Folder of the dataset; paths in the lists are relative to it.
+        kind: Name of the dataset, for advice.
+        findings: Receives the results.
+        opening: Selection of the files to open.
+        known: Published figures; labels must be below ``known.classes``.
+        subset: Whether fewer images are allowed.
     """
     existing = ExistingFiles()
     for split in ('train', 'val'):
@@ -67,7 +67,7 @@ def _verify_list(
     lines: dict[str, int] = {}
     counts: Counter[int] = Counter()
     text = path.read_text(encoding='utf-8', errors='replace')
-    # Not splitlines(), which takes other characters for line breaks.
+    # Not splitlines(), which splits at other characters, too.
     listed = text.removesuffix('\n').split('\n')
     for number, line in enumerate(listed, 1):
         where = f'{path}, line {number}'

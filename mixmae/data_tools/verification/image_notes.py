@@ -1,4 +1,4 @@
-"""Notes on how the images of a set become 8-bit RGB."""
+"""Notes on the conversion of a dataset's images to 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixmae.datasets.images.image_kind import NUMBERS
 
 @dataclass
 class _WideImages:
-    """Images whose samples are not unsigned integers of 8 bits."""
+    """Images whose samples are not unsigned 8-bit integers."""
 
     count: int = 0
     least: float = float('inf')
@@ -22,10 +22,10 @@ class _WideImages:
 
 
 class ImageNotes:
-    """Collects what is worth knowing about images that can be read.
+    """Collector of notes about readable images.
 
     Args:
-        decoding: Settings by which they were read.
+        decoding: Settings that the images were read with.
     """
 
     def __init__(self, decoding: ImageDecoding) -> None:
@@ -34,7 +34,7 @@ class ImageNotes:
         self._wide: dict[tuple[int, str], _WideImages] = {}
 
     def add(self, content: Inspection) -> None:
-        """Takes an image into account."""
+        """Add an image."""
         kind = content.kind
         if kind is None:
             return
@@ -52,7 +52,7 @@ class ImageNotes:
         wide.share += content.clipped
 
     def lines(self) -> list[str]:
-        """One line for each."""
+        """Return one line per note."""
         counts, decoding = self._counts, self.decoding
         lines = []
         if counts['clear'] and decoding.extra_band != 'drop':

@@ -1,6 +1,6 @@
-"""Published figures of the data sets: counts, classes, sums of archives.
+"""Published figures of datasets: counts, classes, checksums of archives.
 
-Each figure was found in the source named beside it.
+The source of each figure is given beside it.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Archive:
-    """A file as its makers offer it.
+    """A file as published.
 
     Attributes:
-        name: of the file.
-        algorithm: of the sum, md5 or sha1.
-        digest: the sum in hexadecimal digits.
+        name: Name of the file.
+        algorithm: Algorithm of the checksum, md5 or sha1.
+        digest: Checksum in hexadecimal.
     """
 
     name: str
@@ -24,15 +24,15 @@ class Archive:
 
 @dataclass(frozen=True)
 class KnownSet:
-    """A public data set.
+    """A public dataset.
 
     Attributes:
-        title: its name.
-        page: where it is to be had.
-        classes: how many.
-        images: how many in each split.
-        per_class: how many of each class in a split, where all are equal.
-        archives: the files to download whose sums are known.
+        title: Name of the dataset.
+        page: Download page.
+        classes: Number of classes.
+        images: Number of images per split.
+        per_class: Images per class of a split, where all classes are equal.
+        archives: Archives with known checksums.
     """
 
     title: str
@@ -53,7 +53,8 @@ def _sha1(*pairs: tuple[str, str]) -> tuple[Archive, ...]:
 
 KNOWN_SETS = {
     # Counts: Russakovsky et al., ILSVRC, arXiv:1409.0575, table 2 (and the
-    # docstring of mmpretrain's ImageNet); sums: torchvision's imagenet.py.
+    # docstring of mmpretrain's ImageNet); checksums: torchvision's
+    # imagenet.py.
     'imagenet': KnownSet(
         title='ImageNet-1K (ILSVRC 2012)',
         page='https://image-net.org/challenges/LSVRC/2012/',
@@ -69,8 +70,8 @@ KNOWN_SETS = {
             ),
         ),
     ),
-    # Counts and sums: 2018/README.md of github.com/visipedia/inat_comp; in
-    # its table the validation images are thrice the species everywhere.
+    # Counts and checksums: 2018/README.md of github.com/visipedia/inat_comp;
+    # in its table there are three validation images per species everywhere.
     'inaturalist2018': KnownSet(
         title='iNaturalist 2018',
         page='https://github.com/visipedia/inat_comp/tree/master/2018',
@@ -83,9 +84,9 @@ KNOWN_SETS = {
             ('val2018.json.tar.gz', 'f2ed8bfe3e9901cdefceb4e53cd3775d'),
         ),
     ),
-    # Classes, 268,243 images in all, sums: 2019/README.md there. The split,
-    # 265,213 and 3,030 (three per species), is that of the JSON files as
-    # users of the set report it; it adds up to the published total.
+    # Classes, 268,243 images in total, checksums: 2019/README.md there. The
+    # split, 265,213 and 3,030 (three per species), is that of the JSON files
+    # as reported by users of the dataset; it adds up to the published total.
     'inaturalist2019': KnownSet(
         title='iNaturalist 2019',
         page='https://github.com/visipedia/inat_comp/tree/master/2019',
@@ -98,8 +99,8 @@ KNOWN_SETS = {
             ('val2019.json.tar.gz', '5cc5509b0fe495f1c8c1362612448497'),
         ),
     ),
-    # Zhou et al., Places, TPAMI 2018 (and NIPS 2014): 2,448,873 images for
-    # training, 100 of each category for validation. No sums were found.
+    # Zhou et al., Places, TPAMI 2018 (and NIPS 2014): 2,448,873 training
+    # images, 100 validation images per category. No checksums were found.
     'places205': KnownSet(
         title='Places205',
         page='http://places.csail.mit.edu/downloadData.html',
@@ -107,8 +108,8 @@ KNOWN_SETS = {
         images={'train': 2_448_873, 'val': 20_500},
         per_class={'val': 100},
     ),
-    # Counts: README of github.com/zhoubolei/places_devkit; sums: the
-    # download page places2.csail.mit.edu, also in torchvision's places365.py.
+    # Counts: README of github.com/zhoubolei/places_devkit; checksums: download
+    # page places2.csail.mit.edu, also in torchvision's places365.py.
     'places365': KnownSet(
         title='Places365-Standard',
         page='http://places2.csail.mit.edu/download.html',
@@ -132,8 +133,8 @@ KNOWN_SETS = {
             ),
         ),
     ),
-    # Counts: cocodataset.org, "2017 train images [118K]", "val [5K]", exact
-    # in the JSON files and many papers; sums: mscoco.py of GluonCV.
+    # Counts: cocodataset.org, "2017 train images [118K]", "val [5K]", exact in
+    # the JSON files and many papers; checksums: mscoco.py of GluonCV.
     'coco': KnownSet(
         title='COCO 2017',
         page='https://cocodataset.org/#download',
@@ -148,7 +149,7 @@ KNOWN_SETS = {
             ),
         ),
     ),
-    # Counts: sceneparsing.csail.mit.edu; sum: ade20k.py of GluonCV.
+    # Counts: sceneparsing.csail.mit.edu; checksum: ade20k.py of GluonCV.
     'ade20k': KnownSet(
         title='ADE20K, scene parsing (ADEChallengeData2016)',
         page='http://sceneparsing.csail.mit.edu/',

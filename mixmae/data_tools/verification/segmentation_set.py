@@ -1,4 +1,4 @@
-"""Pictures with label maps, in ADE20K's layout."""
+"""Images with label maps, in ADE20K layout."""
 
 import json
 from collections import Counter
@@ -29,17 +29,17 @@ LISTED_VALUES = 8
 
 @dataclass(frozen=True)
 class LabelValues:
-    """Which values label maps may have.
+    """Allowed values of label maps.
 
     Attributes:
-        num_classes: how many classes there are; None for any value.
-        reduce_zero_label: whether 0 is ignored and the classes count from 1,
-            as in ADE20K.
-        ignore_index: the value of pixels to ignore.
-        names: of the classes, if they are known.
+        num_classes: Number of classes; None for any value.
+        reduce_zero_label: Whether 0 is ignored and classes count from 1, as
+            in ADE20K.
+        ignore_index: Value of ignored pixels.
+        names: Names of the classes, if known.
 
     Raises:
-        ValueError: num_classes is out of its range.
+        ValueError: ``num_classes`` is out of range.
     """
 
     num_classes: int | None = None
@@ -55,13 +55,13 @@ class LabelValues:
 
     @property
     def largest(self) -> int:
-        """The largest value of a class in the files."""
+        """Largest value of a class in the files."""
         assert self.num_classes is not None
         return self.num_classes - (0 if self.reduce_zero_label else 1)
 
     @property
     def meaning(self) -> ValueMeaning:
-        """The same, for all maps of a split together."""
+        """Return the same settings for all maps of a split together."""
         return ValueMeaning(
             self.num_classes,
             self.reduce_zero_label,
@@ -70,7 +70,7 @@ class LabelValues:
         )
 
     def ill(self, inspection: Inspection) -> list[tuple[int, int]]:
-        """Values that are not allowed, and how many pixels have them."""
+        """Return values that are not allowed, with their pixel counts."""
         if self.num_classes is None:
             return []
         return [
@@ -81,10 +81,10 @@ class LabelValues:
 
 
 def known_values(root: Path) -> LabelValues | None:
-    """What ``classes.json`` or ``classes.txt`` in a folder says.
+    """Return the values given by ``classes.json`` or ``classes.txt``.
 
     Raises:
-        ValueError: the file cannot be read.
+        ValueError: The file cannot be read.
     """
     path = root / 'classes.json'
     if path.is_file():
@@ -111,18 +111,18 @@ def verify_segmentation(
     known: KnownSet | None = None,
     subset: bool = False,
 ) -> None:
-    """Looks at ``root/{images,annotations}/<split>/``.
+    """Verify ``root/{images,annotations}/<split>/``.
 
-    Each image needs a label map of the same stem and size, a PNG, with
-    values that are allowed.
+    Each image needs a label map of the same stem and size, a PNG with allowed
+    values.
 
     Args:
-        root: folder of the set.
-        findings: where to report.
-        opening: which files to open.
-        values: the values allowed.
-        known: names of the splits and published figures, if any.
-        subset: whether fewer images are fine.
+        root: Folder of the dataset.
+        findings: Receives the results.
+        opening: Selection of the files to open.
+        values: Allowed values.
+        known: Names of the splits and published figures, if any.
+        subset: Whether fewer images are allowed.
     """
     if known is not None:
         splits = list(known.images)
@@ -194,7 +194,7 @@ def _verify_split(
 def _by_stem(
     folder: Path, suffixes: tuple[str, ...], findings: Findings
 ) -> dict[str, Path]:
-    """Files by their path in the folder without its suffix."""
+    """Map paths without suffix, relative to the folder, to files."""
     listing = list_folder(str(folder), suffixes)
     for note in listing.notes():
         findings.note(f'{folder}: {note}')
@@ -210,7 +210,7 @@ def _open_pairs(
     values: LabelValues,
 ) -> None:
     pictures = inspect_images(images, opening, f'{split}, images')
-    # One after the other, so that each has all workers and a bar of its own.
+    # Sequentially, so that each has all workers and its own progress bar.
     seen = dict(pictures)
     notes = ImageNotes(opening.decoding)
     for picture in seen.values():
@@ -284,7 +284,7 @@ def _compare_pair(
 
 
 def _spans(values: list[int]) -> str:
-    """Ascending numbers with runs drawn together: 0 to 10, 255."""
+    """Format ascending numbers as ranges: 0 to 10, 255."""
     spans: list[list[int]] = []
     for value in values:
         if spans and value == spans[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""Opens every image in shards, and compares all sums."""
+"""Verification of the images and checksums of shards."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 
 
 class PackedSample(NamedTuple):
-    """An image, and the shard that it lies in."""
+    """An image, and the shard that contains it."""
 
     shard: Shard
     sample: Sample
 
 
 class PackedSamples(Sequence[PackedSample]):
-    """Those of a table, made when they are asked for."""
+    """Samples of a table, created on access."""
 
     def __init__(self, table: SampleTable) -> None:
         self.table = table
@@ -59,7 +59,7 @@ class PackedSamples(Sequence[PackedSample]):
     def __getitem__(
         self, index: int | slice
     ) -> PackedSample | list[PackedSample]:
-        """A sample, or a list of some."""
+        """Return a sample, or a list of several."""
         rows = range(len(self))[index]
         if isinstance(rows, range):
             return [self[row] for row in rows]
@@ -69,13 +69,13 @@ class PackedSamples(Sequence[PackedSample]):
 
 
 def is_packed(place: Path) -> bool:
-    """Whether it is a tar, a folder that pack.py made, or one of tars.
+    """Whether a path is a tar, a folder of pack.py, or a folder of tars.
 
-    A folder that has images or folders beside tars, as ImageNet's has its
-    archives, is one of images.
+    A folder with images or subfolders beside tars, such as ImageNet with its
+    archives, is a folder of images.
 
     Raises:
-        ValueError: it cannot be looked into.
+        ValueError: The folder cannot be listed.
     """
     if not place.is_dir():
         return place.suffix.lower() == '.tar'
@@ -96,23 +96,24 @@ def verify_shards(
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
     decoding: ImageDecoding = PLAIN,
 ) -> FolderReport:
-    """Compares the sums of shards, and opens all images in them.
+    """Compare the checksums of shards, and open all images in them.
 
     Args:
         place: ``data_root`` of a ``PackedImages``.
-        limits: those of ``LoadImage``.
-        workers: processes that read; 0 or 1 for this one alone.
-        sums_only: whether to decode nothing.
-        progress: is told how many shards and images are done, of how many,
-            and a note.
-        decoding: that of ``LoadImage``.
+        limits: Limits of ``LoadImage``.
+        workers: Number of processes that read; 0 or 1 for the current process
+            only.
+        sums_only: Whether to compare checksums without decoding.
+        progress: Called with the number of finished shards and images, the
+            total, and a note.
+        decoding: Decoding settings of ``LoadImage``.
 
     Returns:
-        What is bad, relative to the folder: images, and shards whose SHA-256
-        is another though all their images may be sound.
+        Corrupt entries, relative to the folder: images, and shards whose
+        SHA-256 differs although all their images may be intact.
 
     Raises:
-        ValueError: there are no shards, or a worker was killed.
+        ValueError: There are no shards, or a worker was killed.
     """
     if workers < 0:
         raise ValueError(f'workers must be 0 or more, got {workers}')
@@ -156,7 +157,7 @@ def verify_shards(
 
 
 def _shard_fault(shard: Shard, folder: str) -> str:
-    """The cause, one of ``CAUSES``; '' if the shard is what was packed."""
+    """Return one of ``CAUSES``; '' if the shard is as packed."""
     try:
         same = digest_of(Path(folder, shard.name)) == shard.sha256
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Counts of a split against the published ones."""
+"""Comparison of the counts of a split with the published ones."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from mixmae.data_tools.verification.known_sets import KnownSet
 def compare_count(
     findings: Findings, known: KnownSet | None, split: str, count: int
 ) -> None:
-    """Images of a split; with None for ``known`` any number is right."""
+    """Compare the number of images; None for ``known`` allows any."""
     if known is None or split not in known.images:
         return
     expected = known.images[split]
@@ -36,14 +36,14 @@ def compare_classes(
     per_class: Counter,
     classes: int | None = None,
 ) -> None:
-    """Classes of a split, and how many images each has.
+    """Compare the number of classes and their numbers of images.
 
     Args:
-        findings: where to report.
-        known: the set, None if any number is right.
-        split: its name.
-        per_class: images of each class.
-        classes: how many classes there are, if not those with images.
+        findings: Receives the results.
+        known: The dataset, None if any number is allowed.
+        split: Name of the split.
+        per_class: Number of images of each class.
+        classes: Number of classes, if it differs from those with images.
     """
     if known is None:
         return

@@ -1,4 +1,4 @@
-"""Looks at a data set of any kind this toolbox has recipes for."""
+"""Verification of any kind of dataset that this toolbox has recipes for."""
 
 import json
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import check_folder, list_folder
 
 LISTED = ('inaturalist2018', 'inaturalist2019', 'places205', 'places365')
-# The value ADE20K's challenge keeps for nothing at all, and its classes.
+# ADE20K's challenge reserves one value for unlabelled pixels; its classes.
 ADE_VALUES = LabelValues(num_classes=150, reduce_zero_label=True)
 KINDS = {
     **{name: known.title for name, known in KNOWN_SETS.items()},
@@ -40,22 +40,22 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What to look at, and how.
+    """Request for a verification.
 
     Attributes:
-        kind: one of ``KINDS``.
-        root: folder of the set.
-        opening: which files to open.
-        subset: whether a part of the published images is fine.
-        values: values of label maps (``segmentation`` only); None for what
-            ``classes.json`` or ``classes.txt`` in the folder say.
-        annotations: an annotation file (``coco-format`` only) for those
-            below ``root``.
-        images: its folder of images.
+        kind: One of ``KINDS``.
+        root: Folder of the dataset.
+        opening: Selection of the files to open.
+        subset: Whether a subset of the published images is allowed.
+        values: Values of label maps (``segmentation`` only); None for those
+            given by ``classes.json`` or ``classes.txt`` in the folder.
+        annotations: An annotation file (``coco-format`` only) instead of
+            those below ``root``.
+        images: Its folder of images.
 
     Raises:
-        ValueError: the kind is unknown, the folder is missing, or options
-            of another kind are given.
+        ValueError: The kind is unknown, the folder is missing, or options of
+            another kind are given.
     """
 
     kind: str
@@ -90,11 +90,11 @@ class Request:
 
 
 def verify(request: Request, findings: Findings) -> None:
-    """Looks at a data set and reports what it finds.
+    """Verify a dataset and report the results.
 
     Raises:
-        ValueError: the folder is not of the kind asked for, so that nothing
-            can be said about it.
+        ValueError: The folder is not of the requested kind, so that it cannot
+            be verified.
     """
     kind, root, opening = request.kind, request.root, request.opening
     known = KNOWN_SETS.get(kind)
@@ -156,7 +156,7 @@ def _verify_image_folder(
 
 
 def _verify_scenes(root: Path, findings: Findings, opening: Opening) -> None:
-    """All layouts in a folder of the embedded scenes, and their counts."""
+    """Verify all layouts in a folder of synthetic scenes, and counts."""
     path = root / 'scenes.json'
     try:
         record = json.loads(path.read_text(encoding='utf-8'))
