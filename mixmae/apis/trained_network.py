@@ -171,7 +171,7 @@ def trained_backbone(
         path = str(checkpoint)
         config['init_cfg'] = {'type': 'Pretrained', 'checkpoint': path}
         state = state_dict_of(safe_load(path), public_address(path))
-        # Use the backbone of a detector, too.
+        # From a whole model, such as a detector, load only the backbone.
         if any(key.startswith('backbone.') for key in state):
             config['init_cfg']['prefix'] = 'backbone.'
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):

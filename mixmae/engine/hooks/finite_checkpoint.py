@@ -30,8 +30,9 @@ def check_finite(runner: Runner, name: str) -> None:
             hook.finish(runner)
     found = _written(runner)
     if not is_main_process():
-        # Only the main rank's tensors are written, and running statistics may
-        # differ. The other ranks check their parts of split tensors.
+        # The checkpoint has the tensors of the main rank, and running
+        # statistics may differ. Other ranks check only their parts of split
+        # tensors.
         found = {key: one for key, one in found.items() if is_shard(one)}
     mine = names_of_non_finite({k: own_part(v) for k, v in found.items()})
     shares = all_gather_object(mine)

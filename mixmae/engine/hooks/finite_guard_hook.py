@@ -104,7 +104,7 @@ class FiniteGuardHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Save the running statistics when an update begins."""
+        """Copy the running statistics when an update begins."""
         if not self._micro_steps:
             self._kept = [one.clone() for one in self._statistics]
 

@@ -60,7 +60,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         done = self._batches_done()
         if done:
             batches = self.dataloader.batch_sampler
-            # Skipping indices is cheap; starting behind them is cheaper.
+            # Skipping batches costs little; an offset in the sampler costs
+            # less.
             if isinstance(batches.sampler, UpdateSampler):
                 batches.sampler.skip(done * batches.batch_size)
             else:

@@ -22,7 +22,7 @@ FOREIGN_TABLE = 'relative_position_bias_table'
 
 @dataclass(frozen=True)
 class LayerDecay:
-    """Options in ``paramwise_cfg``; weight decay multipliers combine.
+    """Options in ``paramwise_cfg``.
 
     Attributes:
         layer_decay_rate: A parameter n layers below the top has the learning
