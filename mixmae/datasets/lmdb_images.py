@@ -1,4 +1,4 @@
-"""A data set of images that lie in an LMDB."""
+"""Dataset of images in an LMDB."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _paint(albedo: ndarray, where: ndarray, colour: ndarray) -> ndarray:
 
 
 def apple(x, y, pixel, rng) -> Surface:
-    """Two lobes with a dimple, a blush of a second colour, a stem."""
+    """Paint two lobes with a dimple, a blush of a second colour, a stem."""
     body = union(
         ellipse(x - 0.3, y - 0.1, 0.62, 0.8),
         ellipse(x + 0.3, y - 0.1, 0.62, 0.8),
@@ -91,7 +91,7 @@ def apple(x, y, pixel, rng) -> Surface:
 
 
 def leaf(x, y, pixel, rng) -> Surface:
-    """A pointed lens with a midrib and veins that run off it."""
+    """Paint a pointed lens with a midrib and veins that run off it."""
     bend = rng.uniform(-0.25, 0.25)
     y = y - bend * (1 - x * x)
     body = lens(x, y, rng.uniform(0.4, 0.56))
@@ -104,7 +104,7 @@ def leaf(x, y, pixel, rng) -> Surface:
 
 
 def starfish(x, y, pixel, rng) -> Surface:
-    """Five soft arms with a row of warts along each."""
+    """Paint five soft arms with a row of warts along each."""
     body = rosette(x, y, lobes=5, inner=0.36, sharp=0.75) - 0.05
     skin = _colour(rng, (22, 0.75, 0.85), (345, 0.5, 0.8), (265, 0.4, 0.65))
     wart = np.clip(skin * 0.4 + 0.58, 0, 1)
@@ -118,7 +118,7 @@ def starfish(x, y, pixel, rng) -> Surface:
 
 
 def ball(x, y, pixel, rng) -> Surface:
-    """A glossy ball with gores of two colours around a tilted pole."""
+    """Paint a glossy ball with gores of two colours around a tilted pole."""
     body = circle(x, y, 0.9)
     first = _colour(rng, (210, 0.7, 0.8), (0, 0.75, 0.8), (140, 0.6, 0.6))
     second = _colour(rng, (50, 0.12, 0.95), (48, 0.75, 0.95))
@@ -133,7 +133,7 @@ def ball(x, y, pixel, rng) -> Surface:
 
 
 def brick(x, y, pixel, rng) -> Surface:
-    """A piece of wall: staggered courses with mortar between them."""
+    """Paint a piece of wall: staggered courses with mortar between them."""
     body = box(x, y, 0.98, 0.62, 0.06)
     clay = _colour(rng, (12, 0.62, 0.6), (32, 0.5, 0.72), (20, 0.15, 0.55))
     mortar = _colour(rng, (40, 0.1, 0.85))
@@ -149,7 +149,7 @@ def brick(x, y, pixel, rng) -> Surface:
 
 
 def fish(x, y, pixel, rng) -> Surface:
-    """A body with bars, a pale belly, a tail fin and an eye."""
+    """Paint a body with bars, a pale belly, a tail fin and an eye."""
     slim = rng.uniform(0.38, 0.52)
     body = ellipse(x + 0.18, y, 0.78, slim)
     tail = triangle(x, y, ((0.4, 0.0), (1.0, -0.46), (1.0, 0.46)))
@@ -174,7 +174,7 @@ def fish(x, y, pixel, rng) -> Surface:
 
 
 def mushroom(x, y, pixel, rng) -> Surface:
-    """A domed cap with pale spots over a pale stem."""
+    """Paint a domed cap with pale spots over a pale stem."""
     under = y + 0.06 - 0.12 * x * x
     cap = np.maximum(ellipse(x, y + 0.02, 0.95, 0.85), under) - 0.03
     stem = box(x * (1.1 - 0.25 * y), y - 0.42, 0.26, 0.5, 0.14)
@@ -191,7 +191,7 @@ def mushroom(x, y, pixel, rng) -> Surface:
 
 
 def flower(x, y, pixel, rng) -> Surface:
-    """Petals that darken towards a contrasting centre."""
+    """Paint petals that darken towards a contrasting centre."""
     lobes = int(rng.integers(5, 9))
     body = rosette(x, y, lobes=lobes, inner=0.56, sharp=0.0)
     petal = _colour(
@@ -211,7 +211,7 @@ def flower(x, y, pixel, rng) -> Surface:
 
 
 def mug(x, y, pixel, rng) -> Surface:
-    """A cup with a handle, a dark mouth and a band around it."""
+    """Paint a cup with a handle, a dark mouth and a band around it."""
     wall = box((x + 0.18) * (1 + 0.14 * y), y, 0.62, 0.78, 0.12)
     handle = np.abs(ellipse(x - 0.48, y - 0.02, 0.36, 0.42)) - 0.1
     glaze = _colour(rng, (215, 0.6, 0.7), (45, 0.1, 0.92), (150, 0.45, 0.6))
@@ -228,7 +228,7 @@ def mug(x, y, pixel, rng) -> Surface:
 
 
 def doughnut(x, y, pixel, rng) -> Surface:
-    """A ring with wavy icing and sprinkles; the hole is transparent."""
+    """Paint a ring with wavy icing and sprinkles; the hole is transparent."""
     radius = np.sqrt(x * x + y * y)
     turn = np.arctan2(y, x)
     body = np.abs(radius - 0.6) - 0.34
