@@ -1,7 +1,6 @@
 # Paper: MixMAE, arXiv 2205.13137, on any folder of pictures.
 # Command: python tools/train.py configs/mixmae/swin-b_image-folder.py
-#     --cfg-options train_dataloader.dataset.data_root=/my/pictures
-#     val_dataloader.dataset.data_root=/my/pictures
+#   --cfg-options data_root=/my/pictures
 #   On 8 GPUs: tools/dist_train.sh CONFIG 8 --auto-scale-lr --cfg-options ...
 # Cost: not measured by us; 19.0 GMACs forward per image, by arithmetic
 # Expected: unknown: it depends on the pictures

@@ -6,6 +6,7 @@ _base_ = './imagenet_224_mim.py'
 
 data_root = 'data/scenes/imagenet'
 batch_size = 64
+# MixMAE mixes images of a batch: figures depend on its size.
 val_batch_size = 64
 img_size = 64
 train_pipeline = [
