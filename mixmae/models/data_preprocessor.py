@@ -86,8 +86,14 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             ``CellMask`` or None without a masking.
 
         Raises:
-            ValueError: images of different sizes or channels.
+            ValueError: images of different sizes or channels; ``mirror``,
+                which flipped images until 0.1.0.
         """
+        if 'mirror' in data:
+            raise ValueError(
+                "a batch has 'mirror', which has no effect any more: flip "
+                'the images in the pipeline (DrawFlip does)'
+            )
         inputs = _stacked(data['inputs'])
         samples = data.get('data_samples')
         mask = data.get('mask')

@@ -28,6 +28,12 @@ def samples(*numbers: int) -> list[BaseDataElement]:
     ]
 
 
+def test_a_flip_that_would_be_ignored_is_refused():
+    batch = dict(inputs=images(), mirror=[True] * 3)
+    with pytest.raises(ValueError, match="'mirror'"):
+        preprocessor()(batch)
+
+
 def test_normalises_bgr_to_rgb():
     batch = images()
     out = preprocessor()({'inputs': batch})['inputs']

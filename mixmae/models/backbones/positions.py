@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mixmae.models.layers.absolute_positions import SinCosPositions
-from mixmae.models.layers.learned_positions import LearnedPositions
+
+if TYPE_CHECKING:
+    from mixmae.models.layers.learned_positions import LearnedPositions
 
 
 def check_positions(
@@ -57,5 +60,8 @@ def build_positions(
     """
     if positions == 'sincos':
         return SinCosPositions(*grid, embed_dims, resize)
+    # MixMAE and SimMIM need none.
+    from mixmae.models.layers.learned_positions import LearnedPositions
+
     start = 'sincos' if positions == 'learned' else 'random'
     return LearnedPositions(*grid, embed_dims, start)
