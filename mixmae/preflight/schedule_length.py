@@ -90,6 +90,7 @@ class ScheduleLength(Check):
                 f'the schedule, too'
                 for line in warnings
             ]
+        warnings += _shortened(planned.config, length)
         warnings += _intervals(planned.config, length, by_epoch, unit)
         ends = sorted({phase.end for phase in own if phase.end < math.inf})
         said = ', '.join(f'{end:g}' for end in ends) or 'open'
@@ -127,6 +128,18 @@ class IterationSchedule(Check):
                 schedule_warnings(phases, runner.max_iters, 'iteration', False)
             ),
         )
+
+
+def _shortened(cfg: Config, length: int) -> Iterator[str]:
+    """Warm-ups that the base schedules of ours shorten to fit the run."""
+    end = cfg.get('warmup_end')
+    for name in ('warmup_epochs', 'warmup_iters'):
+        given = cfg.get(name)
+        if given and end and given > end:
+            yield (
+                f'{name}={given} is not shorter than the run of {length}: the '
+                f'warm-up ends at {end:g}; set {name} below {length}'
+            )
 
 
 def schedule_phases(cfg: Config) -> Iterator[Phase]:

@@ -171,11 +171,15 @@ def test_what_may_be_chosen_is_asked_for(resume, folder):
     assert all(one in line for one in (f'{LR}=0.5', '0.001', '--resume-with'))
 
 
-def rates(run: Path) -> list[float]:
-    """Learning rates of the last start, by iteration."""
+def rates(run: Path, after: int = 0) -> list[float]:
+    """Learning rates of the iterations after one of the last start.
+
+    Two starts within a second write to one folder.
+    """
     log = sorted(run.glob('*/vis_data/scalars.json'))[-1]
     rows = [json.loads(line) for line in log.read_text().splitlines()]
-    return [row['lr'] for row in rows if 'lr' in row]
+    rows = [row for row in rows if 'lr' in row and row['step'] > after]
+    return [row['lr'] for row in rows]
 
 
 CHANGED = [
@@ -205,7 +209,7 @@ def test_the_values_of_the_config_take_effect(
     assert len(wanted) == 12 and len(set(wanted)) == 12
     status, _ = resume(*CHANGED, arguments=('--resume-with', 'config'))
     assert status == 0
-    assert rates(folder / 'run') == wanted[4:]
+    assert rates(folder / 'run', after=4) == wanted[4:]
     content = torch.load(folder / 'run/epoch_3.pth', weights_only=False)
     group = content['optimizer']['param_groups'][0]
     assert group['weight_decay'] == 0.3 and group['initial_lr'] == 0.02

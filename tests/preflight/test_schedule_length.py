@@ -156,3 +156,17 @@ def test_a_warm_up_in_iterations():
     (line,) = warnings(200)
     assert 'param_scheduler.0 (LinearLR) ends at iteration 500' in line
     assert not warnings(5000)
+
+
+@pytest.mark.parametrize('given, told', [(2, False), (10, True), (30, True)])
+def test_a_warm_up_that_is_shortened_is_told(given, told):
+    """The variable of a recipe says more than the schedule does."""
+    end = given if given < 10 else 5
+    found = finding(
+        [linear(0, end), cosine(end, 10)],
+        train_cfg=dict(max_epochs=10),
+        warmup_epochs=given,
+        warmup_end=end,
+    )
+    said = [f'warmup_epochs={given}' in line for line in found.warnings]
+    assert any(said) == told
