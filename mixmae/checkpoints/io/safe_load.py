@@ -27,6 +27,10 @@ from mixmae.fileio.trust import FLAG, trusted
 from mixmae.version_gates import unpickler_flaw
 
 
+class UnreadableError(ValueError):
+    """A file that is damaged, or no checkpoint."""
+
+
 def safe_load(path: str | Path) -> dict:
     """Read a checkpoint onto the CPU without executing its pickles.
 
@@ -64,6 +68,20 @@ def safe_load(path: str | Path) -> dict:
             f'{path} is damaged: {damage}; take another one, or remove '
             f'{sidecar(path)} if you have written the file anew'
         )
+    try:
+        return _read(path)
+    except UnreadableError as error:
+        if not remote:
+            raise
+        # Cut off, perhaps, where the address states neither length nor hash.
+        path.unlink(missing_ok=True)
+        raise UnreadableError(
+            f'{error}; the downloaded file has been removed, so the next '
+            f'start downloads it again'
+        ) from None
+
+
+def _read(path: Path) -> dict:
     if is_safetensors(path):
         return _load_safetensors(path)
     with _opened(path) as file:
@@ -106,7 +124,7 @@ def _unpickled(file: BinaryIO, name: str) -> dict:
         content = _executed(file, name, error)
     # Readers raise almost any exception on other bytes.
     except Exception as error:
-        raise ValueError(
+        raise UnreadableError(
             f'{name} is no readable checkpoint: {_cause(error)}; it is '
             f'damaged, or another kind of file'
         ) from None
@@ -210,6 +228,6 @@ def _load_safetensors(path: Path) -> dict:
             return {'state_dict': state, 'meta': file.metadata() or {}}
     # Unsupported dtypes raise exceptions of any type.
     except Exception as error:
-        raise ValueError(
+        raise UnreadableError(
             f'{path} is no readable safetensors file: {_cause(error)}'
         ) from None

@@ -1,6 +1,7 @@
 """Files from the net, and whether they are what was meant."""
 
 import hashlib
+import io
 import threading
 from datetime import timedelta
 from functools import partial
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from safetensors.torch import save as save_safetensors
 from torch import distributed
 
 from mixmae.checkpoints.io.download import download, noted_hash
@@ -123,6 +125,25 @@ def test_files_that_end_early_are_not_kept(net, kept, name):
     with pytest.raises(ValueError, match=f'/{name} cannot be used: '):
         download(f'{net.url}/{name}')
     assert not kept()
+
+
+@pytest.mark.parametrize('name', ['x.pth', 'x.safetensors'])
+def test_a_damaged_file_does_not_stay_in_the_cache(net, kept, name):
+    """Its address states no hash, so the download cannot notice."""
+    buffer = io.BytesIO()
+    state = {'w': torch.ones(2)}
+    if name == 'x.pth':
+        torch.save({'state_dict': state}, buffer)
+        whole = buffer.getvalue()
+    else:
+        whole = save_safetensors(state)
+    net.files[f'/{name}'] = whole[: len(whole) // 2]
+    with pytest.raises(ValueError, match='next start downloads it again'):
+        safe_load(f'{net.url}/{name}')
+    assert kept() == []
+    net.files[f'/{name}'] = whole
+    found = safe_load(f'{net.url}/{name}')['state_dict']
+    assert torch.equal(found['w'], state['w'])
 
 
 def test_files_of_one_name_from_two_addresses(net, tmp_path):
