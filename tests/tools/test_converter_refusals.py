@@ -68,3 +68,19 @@ def test_configs_of_other_networks(tmp_path, run, other, change, said):
     target = tmp_path / f'out.{suffix}'
     status, _, errors = run(f'mixmae_to_{other}', source, target)
     assert status == 2 and said in errors and not target.exists()
+
+
+@pytest.mark.parametrize('other', ['timm', 'mmdet', 'mmpretrain'])
+def test_the_backbone_names_the_conversion(
+    tmp_path, run, swin, pretraining, other
+):
+    """init_cfg with a file of another code base, as that has saved it."""
+    source = pretraining if other == 'mmpretrain' else swin
+    config = MIXMIM if other == 'mmpretrain' else SWIN
+    theirs = tmp_path / 'theirs.pth'
+    assert run(f'mixmae_to_{other}', source, theirs)[0] == 0
+    backbone = build(config)
+    backbone.init_cfg = dict(type='Pretrained', checkpoint=str(theirs))
+    command = f'tools/convert.py {theirs} OUT --from {other}'
+    with pytest.raises(ValueError, match=command):
+        backbone.init_weights()

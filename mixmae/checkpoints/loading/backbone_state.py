@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.loading.code_base import code_base_of
 from mixmae.checkpoints.loading.hyperparameter_check import untraced_changes
 from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
@@ -117,9 +118,16 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         state, wanted, [key for key in missing if key not in new]
     )
     if problems:
+        other = code_base_of(state)
+        hint = (
+            f'its keys are those of {other}, so convert it first (python '
+            f'tools/convert.py {path} OUT --from {other}); '
+            if other
+            else ''
+        )
         raise ValueError(
             f'{path} ({found.kind}) does not fit this '
-            f'{type(backbone).__name__}: {"; ".join(problems)}'
+            f'{type(backbone).__name__}: {hint}{"; ".join(problems)}'
         )
     resized = _resized(state, wanted)
     backbone.load_state_dict(state, strict=False)
