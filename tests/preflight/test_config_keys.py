@@ -38,8 +38,8 @@ def findings(folder, text, suffix='.py'):
             'optim_wrapper.paramwise_cfg.norm_mult is',
         ),
         (
-            'default_hooks = dict(chekpoint=dict(interval=1))',
-            'default_hooks.chekpoint has no type; .* hooks.checkpoint?',
+            'default_hooks = dict(checkpoint_hook=dict(interval=1))',
+            'default_hooks.checkpoint_hook has no type; .* hooks.checkpoint?',
         ),
     ],
 )
