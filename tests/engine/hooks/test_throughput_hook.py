@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.engine.hooks import throughput_hook
 from mixmae.engine.hooks.throughput_hook import ThroughputHook
+from mixmae.profiling import flops as flops_module
 from mixmae.profiling.flops import training_flops
 from mixmae.profiling.throughput import Throughput
 from mixmae.registry import DATASETS, HOOKS, OPTIM_WRAPPERS
@@ -204,7 +205,7 @@ def test_images_that_cannot_be_counted(config, monkeypatch):
     def refuse(model, shape):
         raise ValueError('the operations cannot be counted')
 
-    monkeypatch.setattr(throughput_hook, 'training_flops', refuse)
+    monkeypatch.setattr(flops_module, 'training_flops', refuse)
     said = []
     monkeypatch.setattr(
         logging.Logger, 'info', lambda self, text, *_: said.append(str(text))
