@@ -1,6 +1,6 @@
 """Probes of a frozen backbone.
 
-python -m benchmarks.evidence.probe CONFIG DATA CHECKPOINT|SEED OUT
+python -m benchmarks.evidence.probe CONFIG DATA CHECKPOINT|SEED OUT [OPTIONS]
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -23,15 +25,19 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import MODELS
 
 
-def probe(config: str, data: str, start: str) -> dict[str, float]:
+def probe(
+    config: str, data: str, start: str, options: Mapping[str, Any]
+) -> dict[str, float]:
     """Accuracies of kNN and of a linear classifier.
 
     Args:
         config: of the pretraining.
         data: holds ``train`` and ``val``, class folders.
         start: a checkpoint, or the seed of an untrained backbone.
+        options: overrides of the config.
     """
     cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(options))
     init_default_scope(cfg.default_scope)
     untrained = start.isdecimal()
     torch.manual_seed(int(start) if untrained else 0)
@@ -55,8 +61,9 @@ def probe(config: str, data: str, start: str) -> dict[str, float]:
 
 def main() -> None:
     """Write the figures to a file."""
-    config, data, start, out = sys.argv[1:]
-    figures = probe(config, data, start)
+    config, data, start, out, *more = sys.argv[1:]
+    options = json.loads(more[0]) if more else {}
+    figures = probe(config, data, start, options)
     with atomic_write(Path(out)) as partial:
         partial.write_text(json.dumps(figures) + '\n')
 

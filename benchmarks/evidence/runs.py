@@ -105,16 +105,25 @@ class Commands:
         )
         return checkpoint
 
+    def model_options(self) -> dict[str, Any]:
+        """The options without which the checkpoint is of another model."""
+        options = self.spec.options()
+        return {k: v for k, v in options.items() if k.startswith('model.')}
+
     def test(self, config: str, *arguments: str) -> dict[str, float]:
         """The figures of ``tools/test.py``, and of probes where asked for."""
         out = self.folder / 'figures.json'
-        data = f'test_dataloader.dataset.data_root={self.data}'
+        options = {
+            **self.model_options(),
+            'test_dataloader.dataset.data_root': str(self.data),
+        }
         self.call(
             'measure',
             out,
             *('tools/test.py', config, *arguments),
             *('--work-dir', str(self.folder / 'test'), '--out', str(out)),
-            *('--cfg-options', data),
+            '--cfg-options',
+            *(f'{key}={value}' for key, value in options.items()),
         )
         return json.loads(out.read_text())
 
@@ -127,6 +136,7 @@ class Commands:
             out,
             *('-m', 'benchmarks.evidence.probe', self.spec.config),
             *(str(self.data), start, str(out)),
+            json.dumps(self.model_options()),
         )
         return json.loads(out.read_text())
 

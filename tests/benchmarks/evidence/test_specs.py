@@ -103,5 +103,9 @@ def test_a_result_is_of_its_run(path):
     assert len(result['loss_of_each_epoch']) == epochs
     assert ('train' in result['processor_seconds']) == (epochs > 0)
     assert min(result['processor_seconds'].values()) > 0
+    # What is measured is the model that was trained.
+    model = [key for key in result['options'] if key.startswith('model.')]
+    for line in result['commands']:
+        assert all(key in line for key in model)
     # Folders of the machine it ran on are nobody's business.
     assert not [line for line in result['commands'] if ' /' in line]
