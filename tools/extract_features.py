@@ -19,7 +19,8 @@ from mixmae.apis import FeatureExtractor
 from mixmae.apis.arguments import add_inference_arguments, resize_of
 from mixmae.cli.command_line import run_tool
 from mixmae.config.config_error import ConfigError
-from mixmae.fileio.atomic_write import atomic_write, check_target
+from mixmae.fileio.atomic_write import atomic_write, check_output
+from mixmae.fileio.escaped_path import escape
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +51,7 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
 
     Raises:
         ConfigError: the file cannot hold what is asked for.
-        SpecialFileError: see ``check_target``.
+        SpecialFileError: see ``check_output``.
     """
     if out.suffix not in ('.npz', '.npy'):
         raise ConfigError(f'--out must end in .npz or .npy, got {out}')
@@ -62,7 +63,7 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
         )
     if out.is_dir():
         raise ConfigError(f'--out {out} is a folder')
-    check_target(out)
+    check_output(out)
 
 
 def as_arrays(results: Iterable[dict], maps: bool) -> dict[str, np.ndarray]:
@@ -93,7 +94,9 @@ def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
         )
         np.save(file, features)
     with atomic_write(out.with_suffix('.names.txt')) as partial:
-        partial.write_text('\n'.join(arrays['names']) + '\n')
+        # One line each, whatever characters the name has.
+        lines = [escape(str(name)) for name in arrays['names']]
+        partial.write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
 def main() -> None:

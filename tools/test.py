@@ -24,7 +24,7 @@ from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.config.config_error import ConfigError
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
-from mixmae.fileio.atomic_write import atomic_write, check_target
+from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
@@ -106,7 +106,7 @@ def main() -> None:
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     if args.out is not None:
-        check_target(args.out)
+        check_output(args.out)
     cfg.load_from = hidden_address(args.checkpoint)
     cfg.resume = False
     preflight = run_preflight()

@@ -7,6 +7,9 @@ import argparse
 from mixmae.apis.image_preparation import Resize
 from mixmae.fileio.trust import add_trust_argument
 
+# Of an image, in pixels: OpenCV allows no more.
+MAX_SIDE = 2**15
+
 
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     """Add arguments for the checkpoint, the images and their reading."""
@@ -56,7 +59,12 @@ def resize_of(args: argparse.Namespace, default: Resize) -> Resize:
     if given == ['none']:
         return None
     if len(given) <= 2 and all(text.isdecimal() for text in given):
-        sides = tuple(int(text) for text in given)
+        sides = tuple(int(text[:9]) for text in given)
+        if not all(0 < side <= MAX_SIDE for side in sides):
+            raise ValueError(
+                f'--resize takes sides of 1 to {MAX_SIDE:,} pixels, got '
+                f'{" ".join(text[:20] for text in given)}'
+            )
         return sides[0] if len(sides) == 1 else (sides[0], sides[1])
     raise ValueError(
         f"--resize must be 'pipeline', 'none', one side or height and width "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import secrets
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def check_target(path: str | os.PathLike) -> None:
-    """Check, before the work, that a file may be written to a path.
+    """Check that a path may be replaced by a file.
 
     Renaming would replace even ``/dev/null``.
 
@@ -51,8 +52,32 @@ def check_target(path: str | os.PathLike) -> None:
         check_regular(os.stat(path).st_mode, path)
 
 
+def check_output(path: str | os.PathLike) -> None:
+    """Check, before the work, that a file can be written to a path.
+
+    Its folder is created.
+
+    Raises:
+        ValueError: It cannot, with the reason.
+    """
+    try:
+        check_target(path)
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe = target.with_name(f'.{target.name}.{_writer()}.partial')
+        try:
+            probe.touch()
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f'{path} cannot be written: {error.strerror or error}; name '
+            f'another file'
+        ) from None
+
+
 def _writer() -> str:
     """Return a unique name: containers may share process id and host."""
     # Shortened, because file names are limited to 255 bytes.
-    host = re.sub(r'[^A-Za-z0-9_-]', '_', os.uname().nodename)[:24]
+    host = re.sub(r'[^A-Za-z0-9_-]', '_', platform.node())[:24]
     return f'{os.getpid()}-{host}-{secrets.token_hex(4)}'

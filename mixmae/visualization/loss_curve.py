@@ -106,7 +106,8 @@ def _rows(file: Path) -> list[dict]:
         try:
             # MMEngine writes NaN literally, which Python's JSON reads.
             row = json.loads(line)
-        except ValueError:
+        # Nested too deep.
+        except (ValueError, RecursionError):
             row = {} if number == len(lines) > 1 else None
         if not isinstance(row, dict):
             raise ValueError(
@@ -121,7 +122,7 @@ def _read_json(path: Path) -> dict | None:
     """Return the content if it is a JSON object with a curve, else None."""
     try:
         content = json.loads(path.read_text())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or 'curve' not in content:
         return None

@@ -1,5 +1,4 @@
-import os
-from types import SimpleNamespace
+import platform
 
 import pytest
 
@@ -34,9 +33,9 @@ def test_two_writers_of_one_number_do_not_meet(tmp_path):
 
 @pytest.mark.parametrize('host', ['node-1.example.org', 'a/b*', 'n' * 64])
 def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
-    named = SimpleNamespace(nodename=host)
+
     with monkeypatch.context() as patch:
-        patch.setattr(os, 'uname', lambda: named)
+        patch.setattr(platform, 'node', lambda: host)
         with atomic_write(tmp_path / 'file.pth') as partial:
             left = partial
             partial.write_text('x')

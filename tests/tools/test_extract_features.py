@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mixmae.apis import FeatureExtractor
+from mixmae.fileio.escaped_path import unescape
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool
@@ -110,3 +111,38 @@ def test_what_cannot_be_read_or_replaced_is_one_line(
         line = capsys.readouterr().err.splitlines()[-1]
         assert line.startswith('error: ') and words in line
     assert (tmp_path / 'out.npz').is_symlink()
+
+
+def test_names_with_any_characters_take_a_line_each(run, setup, tmp_path):
+    checkpoint, paths = setup
+    folder = tmp_path / 'odd'
+    folder.mkdir()
+    for name in (b'a\nb.png', b'\xff.png', b'plain.png'):
+        os.link(paths[0], os.fsencode(folder) + b'/' + name)
+    out = tmp_path / 'odd.npy'
+    run(checkpoint, folder, '--out', out)
+    names = out.with_suffix('.names.txt').read_text('utf-8').splitlines()
+    assert len(names) == len(np.load(out)) == 3
+    assert {os.fsencode(unescape(name)) for name in names} == {
+        os.fsencode(path) for path in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (['--resize', '99999999'], '--resize takes sides of 1 to'),
+        (['--resize', '0'], '--resize takes sides of 1 to'),
+        (['--out', '/proc/x.npz'], '/proc/x.npz cannot be written'),
+    ],
+)
+def test_is_said_before_the_work(
+    run, setup, tmp_path, capsys, options, message
+):
+    checkpoint, _ = setup
+    arguments = ['--out', tmp_path / 'out.npz', *options]
+    with pytest.raises(SystemExit) as caught:
+        run(checkpoint, tmp_path / 'in', *arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob('*.npz'))

@@ -32,7 +32,7 @@ from mixmae.datasets.images.decoding_arguments import (
     decoding_of,
 )
 from mixmae.datasets.images.image_file import PLAIN, ImageLimits
-from mixmae.fileio.atomic_write import check_target
+from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.shown_text import shown_line
 
@@ -108,7 +108,7 @@ def look(args: argparse.Namespace) -> FolderReport:
     if args.out is not None and not args.out.absolute().parent.is_dir():
         raise ValueError(f'--out {args.out}: there is no folder to write to')
     if args.out is not None:
-        check_target(args.out)
+        check_output(args.out)
     progress = progress_bar('verifying')
     limits = ImageLimits(args.min_side, args.max_pixels)
     decoding = decoding_of(args)

@@ -29,7 +29,7 @@ from mixmae.apis.normalisation import Normalisation
 from mixmae.apis.trained_network import read_config, trained_backbone
 from mixmae.cli.command_line import run_tool
 from mixmae.config.config_error import ConfigError
-from mixmae.fileio.atomic_write import check_target
+from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.trust import add_trust_argument
 
 BOUND = 1e-4
@@ -188,7 +188,7 @@ def convert(
     for key, value in (metadata or {}).items():
         program.model.metadata_props[key] = json.dumps(value)
     out.parent.mkdir(parents=True, exist_ok=True)
-    check_target(out)
+    check_output(out)
     with tempfile.TemporaryDirectory(
         dir=out.parent, prefix=f'.{out.stem}-'
     ) as folder:
