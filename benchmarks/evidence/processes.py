@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -13,8 +12,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-
-import psutil
 
 from mixmae.fileio.atomic_write import atomic_write
 
@@ -48,6 +45,9 @@ class Account:
 
 def processor_seconds(pid: int) -> float:
     """Of a process, its living descendants and those it has waited for."""
+    # Listing the runs and writing the page need none.
+    import psutil
+
     total = 0.0
     try:
         process = psutil.Process(pid)
@@ -62,8 +62,8 @@ def processor_seconds(pid: int) -> float:
 
 def _waited_for() -> float:
     """Processor seconds of all processes that have ended so far."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    usage = os.times()
+    return usage.children_user + usage.children_system
 
 
 def _end_with_parent() -> None:

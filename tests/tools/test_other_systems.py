@@ -13,7 +13,8 @@ import builtins, os, runpy, signal, sys
 find = builtins.__import__
 def hidden(name, globals=None, *more, **named):
     # Libraries ask for the platform first.
-    ours = (globals or {}).get('__name__', '').startswith('mixmae')
+    asking = (globals or {}).get('__name__', '')
+    ours = asking.startswith(('mixmae', 'benchmarks', '__main__'))
     if ours and name in ('fcntl', 'resource'):
         raise ImportError(name)
     return find(name, globals, *more, **named)
