@@ -49,7 +49,7 @@ class ContenderTimeout(ContenderError):
 
 @dataclass(frozen=True)
 class Contender:
-    """What is measured, and how to call it.
+    """A candidate: a function of settings and its name.
 
     Attributes:
         name: stands in the table.

@@ -1,4 +1,4 @@
-"""What measured figures depend on besides the code."""
+"""Hardware, load and versions that figures depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guards of a training cost, on the demo's run.
+"""Cost of the guards of a training, on the demo's run.
 
     python -m benchmarks.guards [--rounds 5] [--epochs 3] [--out FILE.json]
 

@@ -1,4 +1,4 @@
-"""What a training step keeps in memory: ours, and mmpretrain's MixMIM.
+"""Memory of a training step: ours and mmpretrain's MixMIM.
 
     python -m benchmarks.memory [--arch mini] [--batch 4] [--steps 3]
     python -m benchmarks.memory --arch base --device cuda --batch 128
@@ -78,7 +78,7 @@ def measure(settings: dict[str, Any]) -> Figures:
 
 
 def held_bytes(trainer: TrainingStep) -> int:
-    """What the GPU's allocator gave to a forward pass and has not back."""
+    """Bytes of the GPU's allocator that a forward pass still holds."""
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
     loss = trainer.forward(trainer.images)

@@ -24,7 +24,7 @@ BYTES_PER_PARAMETER = 4 * (4 + 2 + 4)
 
 
 class Roofline(TorchDispatchMode):
-    """What the operations of a ``with`` block compute and move.
+    """FLOPs and memory traffic of the operations of a ``with`` block.
 
     Each operation is taken by itself, as eager torch executes it: what it
     reads, it reads from memory, and what it writes goes there. It takes no
@@ -141,7 +141,7 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
 
 
 def _bytes(tensor: Tensor) -> int:
-    """What is touched of it; an expanded tensor has less than its size."""
+    """Bytes of a tensor in memory; expanded axes count once."""
     shape = zip(tensor.shape, tensor.stride(), strict=True)
     count = 1
     for size, stride in shape:

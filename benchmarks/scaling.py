@@ -85,7 +85,7 @@ class RankStep(TrainingStep):
         self.loss = loss
 
     def state_bytes(self) -> int:
-        """What this rank keeps from step to step."""
+        """Bytes that this rank keeps from step to step."""
         tensors: list[Any] = []
         for group in self.optimizer.param_groups:
             for one in group['params']:
@@ -208,7 +208,7 @@ def exponent(sizes: list[float], costs: list[float]) -> float:
 
 
 def fit(args: argparse.Namespace, axis: str, contest: Contest) -> str:
-    """What came of an axis, in one line."""
+    """Summary of an axis, in one line."""
     summary = contest.summary()
     found = {
         name: summary[name]['step']['median'] / _batch(args, axis, name)

@@ -1,4 +1,4 @@
-"""Who takes training steps: ours in several ways, and mmpretrain's MixMIM."""
+"""Candidates for training steps: ours in several ways, mmpretrain's MixMIM."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def best_batch(settings: dict[str, Any]) -> Figures:
 
 
 def contenders(args: argparse.Namespace) -> list[Contender]:
-    """Who is measured, the one the others are compared with first."""
+    """Candidates, the reference of the comparison first."""
     letter = NAMES[args.arch]
     backbone = f'swin-{letter}'
     size = args.img_size
@@ -200,6 +200,6 @@ def with_best_batch(
 
 
 def print_tried(name: str, tried: dict[str, float]) -> None:
-    """What the search for the best batch saw."""
+    """Figures of the search for the best batch."""
     speeds = ', '.join(f'{k}: {v:.0f}' for k, v in tried.items())
     print(f'{name}: img/s by batch {speeds}', file=sys.stderr, flush=True)

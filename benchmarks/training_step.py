@@ -115,7 +115,7 @@ class TrainingStep:
         return peak_bytes()
 
     def saved(self, images: Tensor) -> SavedBytes:
-        """What autograd keeps of one forward pass."""
+        """Activation memory of one forward pass."""
         with SavedBytes(self.model) as saved:
             self.forward(images)
         return saved

@@ -39,7 +39,7 @@ def _text(numbers: tuple[int, ...]) -> str:
 
 
 def unpickler_flaw(version: str) -> str:
-    """What makes ``torch.load(weights_only=True)`` unsafe in a version.
+    """Known flaw of ``torch.load(weights_only=True)`` in a version.
 
     Returns:
         One line, '' for the versions that are not known to be unsafe.

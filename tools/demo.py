@@ -1,4 +1,4 @@
-"""What `make demo` does: pretrain a small MixMAE and show what came of it.
+"""Demo: pretrain a small MixMAE, evaluate it and draw reconstructions.
 
     python tools/demo.py
 

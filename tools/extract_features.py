@@ -67,7 +67,7 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
 
 
 def as_arrays(results: Iterable[dict], maps: bool) -> dict[str, np.ndarray]:
-    """What an .npz file holds, in the order of the inputs."""
+    """Arrays of an .npz file, in the order of the inputs."""
     ordered = sorted(results, key=lambda result: result['index'])
     arrays = {
         'names': np.array([result['name'] for result in ordered]),

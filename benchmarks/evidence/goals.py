@@ -1,4 +1,4 @@
-"""What pretraining was to reach, and what it has reached so far."""
+"""Goals of the pretraining runs, with the measured results."""
 
 from __future__ import annotations
 

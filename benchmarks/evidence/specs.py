@@ -56,7 +56,7 @@ class Pretraining(NamedTuple):
         return METHODS[self.method]
 
     def options(self) -> dict[str, Any]:
-        """What is overridden in the config, data and start excepted."""
+        """Options of the config, except those of data and initial weights."""
         return {
             **schedule(self.epochs),
             'custom_hooks': [],
@@ -92,7 +92,7 @@ class FineTuning(NamedTuple):
         return FINE_TUNING
 
     def options(self) -> dict[str, Any]:
-        """What is overridden in the config, data and start excepted."""
+        """Options of the config, except those of data and initial weights."""
         options = schedule(self.epochs)
         if self.start == 'scratch':
             # Layers that know nothing yet are not held back.

@@ -6,7 +6,7 @@ default_scope = 'mmpretrain'
 
 default_hooks = dict(
     checkpoint=dict(interval=5, max_keep_ckpts=2),
-    # Draws nothing until it is told to.
+    # Draws nothing by default; --show-dir of the test tools turns it on.
     visualization=dict(type='VisualizationHook', enable=False),
 )
 custom_hooks = [

@@ -10,7 +10,7 @@ default_hooks = dict(
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
     update_border=dict(type='mixmae.AccumulationBoundaryHook'),
-    # Draws nothing until it is told to: --show-dir of the test tools does.
+    # Draws nothing by default; --show-dir of the test tools turns it on.
     visualization=dict(type='DetVisualizationHook'),
 )
 # No name: visualizers of one name are one object, so a second run of a

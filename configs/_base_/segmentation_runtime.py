@@ -17,7 +17,7 @@ default_hooks = dict(
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
     update_border=dict(type='mixmae.AccumulationBoundaryHook'),
-    # Draws nothing until it is told to: --show-dir of the test tools does.
+    # Draws nothing by default; --show-dir of the test tools turns it on.
     visualization=dict(type='SegVisualizationHook'),
 )
 

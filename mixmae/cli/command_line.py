@@ -1,4 +1,4 @@
-"""What the command-line tools share: configs, options, error messages."""
+"""Configs, options and error messages of the command-line tools."""
 
 import argparse
 import difflib
@@ -286,7 +286,7 @@ def is_config_error(error: BaseException) -> bool:
 
 
 def config_error_line(error: Exception) -> str | None:
-    """What is wrong in config, command line or files; None if nothing is."""
+    """Line on a mistake in config, command line or files, or ``None``."""
     lines = [missing_data(error, cfg) for cfg in _configs_read]
     text = next(filter(None, lines), None)
     if text is None and is_config_error(error):

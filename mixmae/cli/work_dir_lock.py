@@ -109,7 +109,7 @@ class WorkDirLock:
         return found if isinstance(found, dict) else {}
 
     def _content(self) -> bytes:
-        """What the file says; of an empty one, how that of a lock begins."""
+        """Return the content of the file, ``SIGNATURE`` if it is empty."""
         assert self._file is not None
         try:
             os.lseek(self._file, 0, os.SEEK_SET)

@@ -39,7 +39,7 @@ LOST = re.compile(
 
 
 def failure_line(error: BaseException) -> str | None:
-    """What happened and what may help.
+    """Return a line on a failure and its remedy.
 
     Returns:
         One line, ``None`` for errors that need their traceback.
@@ -79,7 +79,7 @@ def failure_line(error: BaseException) -> str | None:
 
 
 def removed_folder(error: BaseException, folder: str) -> str | None:
-    """What happened to a run whose work folder, or a part of it, is gone.
+    """Return a line if the work folder, or a part of it, was removed.
 
     Args:
         error: That stopped the run.

@@ -1,4 +1,4 @@
-"""What went wrong while a run was put together out of its config."""
+"""Error lines of runs that cannot be built from their config."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ LOADERS = {'train': ('train', 'val'), 'test': ('test',)}
 
 @dataclass
 class _Looked:
-    """What was found in some images of a data set."""
+    """Result of reading some images of a data set."""
 
     count: int = 0
     refused: list[str] = field(default_factory=list)

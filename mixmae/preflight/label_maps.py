@@ -103,7 +103,7 @@ class _Sample:
                 )
 
     def faults(self) -> Iterator[LabelFault]:
-        """What is wrong with the label maps."""
+        """Faults of the label maps."""
         source = f'the {self.built.split} label maps'
         if self.missing:
             yield LabelFault(

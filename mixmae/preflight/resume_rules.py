@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Verdict(Enum):
-    """What a changed setting means for a resumed run.
+    """Effect of a changed setting on a resumed run.
 
     Attributes:
         FOLLOWED: The value of the config takes effect.
@@ -126,7 +126,7 @@ class Difference(NamedTuple):
 
 
 def verdict_of(key: str) -> Verdict:
-    """What a change of a key means."""
+    """Return the rule for a changed key."""
     for pattern, verdict in RULES:
         expression = '.*'.join(map(re.escape, pattern.split('*')))
         if re.fullmatch(expression, key):

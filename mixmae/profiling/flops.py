@@ -180,7 +180,7 @@ class _Tally:
 
 
 def _counted_by_attention(model: nn.Module) -> Iterator[nn.Module]:
-    """What ``_attention_flops`` counts, and what images share."""
+    """Modules that ``_attention_flops`` counts, or that images share."""
     for module in model.modules():
         if isinstance(module, ATTENTION):
             for name, child in module.named_children():

@@ -1,4 +1,4 @@
-"""What GPUs can do, as their vendor says."""
+"""Peak FLOP/s, memory and bandwidth of GPUs, from data sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run needs of memory, time and data, before it is started."""
+"""FLOPs, memory and schedule of a planned run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEMPORARIES = 7
 
 
 class SavedActivations(NamedTuple):
-    """What autograd keeps of a forward pass, in bytes.
+    """Activation memory of a forward pass, in bytes.
 
     Attributes:
         image: of each image.
@@ -74,7 +74,7 @@ class Needs(NamedTuple):
 
 
 class Network(NamedTuple):
-    """What a plan has to know of a network.
+    """Sizes of a network that a plan uses.
 
     Attributes:
         parameters, trained: numbers of them.
@@ -237,7 +237,7 @@ class Schedule(NamedTuple):
 
 
 def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:
-    """What lies outside of blocks, and twice the largest of them.
+    """Parameters outside of blocks, and of two of the largest blocks.
 
     While one is computed the next is gathered.
     """

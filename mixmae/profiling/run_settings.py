@@ -1,4 +1,4 @@
-"""What a config says of the size of a run."""
+"""Sizes and lengths of a run, read from its config."""
 
 from __future__ import annotations
 

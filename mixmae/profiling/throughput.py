@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Iteration(NamedTuple):
-    """What one iteration took.
+    """Images and times of one iteration.
 
     Attributes:
         images: of this process.
@@ -51,7 +51,7 @@ class Throughput:
         self._count = 0
 
     def resume(self) -> None:
-        """What has happened since the last iteration was none of it."""
+        """Exclude the time since the last iteration."""
         self._mark = self._clock()
 
     def fetched(self) -> None:
@@ -73,7 +73,7 @@ class Throughput:
 
     @contextmanager
     def excused(self) -> Iterator[None]:
-        """What the block takes of the iteration under way counts nowhere."""
+        """Exclude the time of a ``with`` block from the current iteration."""
         begin = self._clock()
         yield
         seconds = self._clock() - begin

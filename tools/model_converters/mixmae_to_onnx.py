@@ -236,7 +236,7 @@ def _compare(
 def metadata_of(
     normalisation: Normalisation, size: tuple[int, int]
 ) -> dict[str, Any]:
-    """What whoever feeds the graph must know."""
+    """Metadata that a user of the graph needs."""
     return {
         'size': size,
         'mean': normalisation.mean,

@@ -229,7 +229,7 @@ def _ours(
 
 
 def _foreign(key: str) -> bool:
-    """Whether a key is of a head other than a classifier's."""
+    """Whether a key belongs to a head that is not a classifier."""
     return key.startswith('head.') and not key.startswith('head.fc.')
 
 
