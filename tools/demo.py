@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -26,7 +25,6 @@ import cv2
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -36,7 +34,7 @@ from tqdm import tqdm
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.cli.command_line import run_tool
-from mixmae.cli.progress import progress_bar
+from mixmae.cli.progress import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
@@ -81,37 +79,6 @@ def seconds_per_epoch(cfg: Config, device: torch.device) -> float:
         loss.item()
         times.append(time.monotonic() - start)
     return min(times) * 1.25 * (SCENES.train // batch)
-
-
-class ProgressHook(Hook):
-    """Progress bar of a training with its loss; in a log twice a minute."""
-
-    priority = 'VERY_LOW'
-
-    def before_train(self, runner: Runner) -> None:
-        """Start the bar."""
-        self.bar = tqdm(
-            total=runner.max_iters,
-            initial=runner.iter,
-            desc='pretraining',
-            mininterval=0.5 if sys.stderr.isatty() else 30,
-        )
-
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
-    ) -> None:
-        """Show the iteration and its loss."""
-        loss = float((outputs or {}).get('loss', float('nan')))
-        self.bar.set_postfix_str(f'loss {loss:.3f}', refresh=False)
-        self.bar.update()
-
-    def after_train(self, runner: Runner) -> None:
-        """End the bar."""
-        self.bar.close()
 
 
 def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:

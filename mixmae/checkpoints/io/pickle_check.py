@@ -178,7 +178,7 @@ def _check_name(argument: str) -> None:
 
 
 def _exists(module: str, name: str) -> bool:
-    """Whether a module that is already imported defines the name."""
+    """Whether a module defines the name; it is not imported for that."""
     if module in sys.modules:
         return name.split('.')[0] in vars(sys.modules[module])
     top, *rest = module.split('.')
