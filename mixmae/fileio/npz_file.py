@@ -55,7 +55,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, ndarray]:
 def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
     for member in members:
         if member.compress_type not in EXPANSION:
-            raise NotImplementedError(
+            raise ValueError(
                 f'{member.filename} is compressed by an unknown method'
             )
         most = EXPANSION[member.compress_type] * member.compress_size
