@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mixmae.datasets.instance_faults import TOLERANCE
 from mixmae.datasets.labels.class_names import ClassList, order_faults
+from mixmae.datasets.labels.coco_geometry import (
+    box_fits,
+    box_meaning,
+    is_corners,
+    is_empty_mask,
+    is_numbers,
+)
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 
 # Fractions of all boxes above which the fault is one of the whole file.
 OUTSIDE = 0.2
 MOST = 0.9
-# Boxes and masks of valid datasets agree within a few pixels.
-APART = 0.2
-APART_PIXELS = 8.0
-# Larger values, and values that are not numbers, are reported per entry.
-LARGEST = 1e12
 
 
 def coco_set_faults(
@@ -111,7 +112,7 @@ def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
     boxes = []
     for entry in content['annotations']:
         box, size = entry.get('bbox'), sizes.get(_key(entry, 'image_id'))
-        if _is_numbers(box, 4) and size is not None and _is_numbers(size, 2):
+        if is_numbers(box, 4) and size is not None and is_numbers(size, 2):
             boxes.append((box, size, entry))
     if not boxes:
         return
@@ -127,10 +128,10 @@ def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
             f'multiply by width and height of the image',
         )
         return
-    outside = sum(not _fits(box, size) for box, size, _ in boxes)
-    corners = sum(_is_corners(box, size) for box, size, _ in boxes)
+    outside = sum(not box_fits(box, size) for box, size, _ in boxes)
+    corners = sum(is_corners(box, size) for box, size, _ in boxes)
     # The area, or the extent of the mask, decides between both.
-    votes = Counter(_meaning(box, entry) for box, _, entry in boxes)
+    votes = Counter(box_meaning(box, entry) for box, _, entry in boxes)
     as_corners = votes['corners'] > MOST * (count - votes['unknown'])
     voted = votes['corners'] >= 3 or votes['corners'] == count
     if corners >= MOST * count and (
@@ -202,7 +203,7 @@ def _mask_faults(
             ),
             'error' if needed else 'warning',
         )
-    empty = [e for e in objects if _is_empty(e.get('segmentation'))]
+    empty = [e for e in objects if is_empty_mask(e.get('segmentation'))]
     if empty:
         yield LabelFault(
             'empty mask',
@@ -232,93 +233,3 @@ def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
 def _key(entry: dict, name: str) -> str:
     """Return an id of any type as text."""
     return repr(entry.get(name))
-
-
-def _is_numbers(values: Any, count: int) -> bool:
-    return (
-        isinstance(values, (list, tuple))
-        and len(values) == count
-        and all(
-            isinstance(value, (int, float))
-            and not isinstance(value, bool)
-            and abs(value) < LARGEST
-            for value in values
-        )
-    )
-
-
-def _fits(box: Sequence[float], size: Sequence[float]) -> bool:
-    x, y, width, height = box
-    return (
-        min(x, y) >= -TOLERANCE
-        and x + width <= size[0] + TOLERANCE
-        and y + height <= size[1] + TOLERANCE
-    )
-
-
-def _is_corners(box: Sequence[float], size: Sequence[float]) -> bool:
-    x1, y1, x2, y2 = box
-    return (
-        x2 > x1 >= -TOLERANCE
-        and y2 > y1 >= -TOLERANCE
-        and x2 <= size[0] + TOLERANCE
-        and y2 <= size[1] + TOLERANCE
-    )
-
-
-def _meaning(box: Sequence[float], entry: dict) -> str:
-    """Classify a box by mask or area: 'size', 'corners' or 'neither'."""
-    x, y, third, fourth = box
-    extent = _extent(entry.get('segmentation'))
-    if extent is not None:
-        if _near(extent, (x, y, x + third, y + fourth)):
-            return 'size'
-        return 'corners' if _near(extent, (x, y, third, fourth)) else 'neither'
-    area = entry.get('area')
-    if isinstance(area, (int, float)) and area > 0:
-        if abs(third * fourth - area) <= 0.01 * area:
-            return 'size'
-        if abs((third - x) * (fourth - y) - area) <= 0.01 * area:
-            return 'corners'
-    return 'unknown'
-
-
-def _extent(mask: Any) -> tuple[float, ...] | None:
-    """Return the bounding corners of polygons; ``None`` for other masks."""
-    if not isinstance(mask, list) or not mask:
-        return None
-    if not all(
-        isinstance(polygon, list)
-        and len(polygon) >= 6
-        and _is_numbers(polygon, len(polygon))
-        for polygon in mask
-    ):
-        return None
-    xs = [x for polygon in mask for x in polygon[::2]]
-    ys = [y for polygon in mask for y in polygon[1::2]]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _near(extent: Sequence[float], corners: Sequence[float]) -> bool:
-    width, height = extent[2] - extent[0], extent[3] - extent[1]
-    allowed = [
-        max(APART_PIXELS if side > 4 * APART_PIXELS else 2.0, APART * side)
-        for side in (width, height, width, height)
-    ]
-    return all(
-        abs(a - b) <= most for a, b, most in zip(extent, corners, allowed)
-    )
-
-
-def _is_empty(mask: Any) -> bool:
-    """Whether an existing mask has no pixel."""
-    if isinstance(mask, dict):
-        counts = mask.get('counts')
-        if isinstance(counts, list):
-            numbers = all(isinstance(value, int) for value in counts)
-            return numbers and sum(counts[1::2]) == 0
-        return counts in ('', b'')
-    extent = _extent(mask)
-    return extent is not None and (
-        extent[0] == extent[2] or extent[1] == extent[3]
-    )
