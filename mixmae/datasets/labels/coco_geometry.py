@@ -53,7 +53,7 @@ def is_corners(box: Sequence[float], size: Sequence[float]) -> bool:
 
 
 def box_meaning(box: Sequence[float], entry: dict) -> str:
-    """Classify a box by mask or area: 'size', 'corners', 'neither', 'unknown'."""
+    """Classify a box by mask or area: size, corners, neither, unknown."""
     x, y, third, fourth = box
     extent = mask_extent(entry.get('segmentation'))
     if extent is not None:
