@@ -32,7 +32,7 @@ from mixmae.config.failure_report import (
     print_error,
     removed_folder,
 )
-from mixmae.config.option_values import option_value
+from mixmae.config.option_values import OptionAction
 from mixmae.config.private_addresses import hide_addresses
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.fileio.shown_text import guard_output
@@ -66,36 +66,6 @@ DICTS = (
 # What `read_config` has read in this process, for the message of an error
 # that comes from deep inside a library and does not know its config.
 _configs_read: list[Config] = []
-
-
-class OptionAction(argparse.Action):
-    """Reads ``KEY=VALUE`` pairs into a dictionary, by dotted key.
-
-    Raises:
-        ConfigError: One is none.
-    """
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        options = dict(getattr(namespace, self.dest, None) or {})
-        for pair in values:
-            key, equals, text = pair.partition('=')
-            if not equals or not all(key.split('.')):
-                raise ConfigError(
-                    f'{option_string} {pair}: must be KEY=VALUE, with dots '
-                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3; '
-                    f'a value with spaces must be in quotes'
-                )
-            try:
-                options[key] = option_value(text)
-            except ValueError as error:
-                raise ConfigError(f'{option_string} {key}={error}') from error
-        setattr(namespace, self.dest, options)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from mixmae.cli.command_line import OptionAction, read_config
+from mixmae.cli.command_line import read_config
 from mixmae.cli.planned_speed import Device, speed_of
 from mixmae.config.config_error import ConfigError
+from mixmae.config.option_values import OptionAction
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.run_plan import Network, Schedule

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import warnings
 from typing import Any
+
+from mixmae.config.config_error import ConfigError
 
 BRACKETS = {'[': ']', '(': ')', '{': '}'}
 WORDS = {'true': True, 'false': False, 'null': None}
@@ -133,3 +136,35 @@ def _split(text: str, mark: str, most: int = -1) -> list[str] | None:
     if open_brackets or quote:
         return None
     return [*parts, text[begin:].strip()]
+
+
+class OptionAction(argparse.Action):
+    """Argument that reads ``KEY=VALUE`` pairs into a dictionary.
+
+    Keys stay dotted.
+
+    Raises:
+        ConfigError: A pair has no key or no value.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for pair in values:
+            key, equals, text = pair.partition('=')
+            if not equals or not all(key.split('.')):
+                raise ConfigError(
+                    f'{option_string} {pair}: must be KEY=VALUE, with dots '
+                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3; '
+                    f'a value with spaces must be in quotes'
+                )
+            try:
+                options[key] = option_value(text)
+            except ValueError as error:
+                raise ConfigError(f'{option_string} {key}={error}') from error
+        setattr(namespace, self.dest, options)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixmae.cli.command_line import OptionAction
 from mixmae.config.config_error import ConfigError
-from mixmae.config.option_values import option_value
+from mixmae.config.option_values import OptionAction, option_value
 
 few = settings(max_examples=150, derandomize=True, deadline=None)
 scalars = (
