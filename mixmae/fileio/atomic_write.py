@@ -7,7 +7,7 @@ import platform
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mixmae.fileio.regular_file import check_regular
@@ -55,14 +55,15 @@ def check_target(path: str | os.PathLike) -> None:
 def check_output(path: str | os.PathLike) -> None:
     """Check, before the work, that a file can be written to a path.
 
-    Its folder is created.
+    Nothing is left behind: its folder is created and removed again.
 
     Raises:
         ValueError: It cannot, with the reason.
     """
+    target = Path(path)
+    missing = [one for one in target.parents if not one.exists()]
     try:
-        check_target(path)
-        target = Path(path)
+        check_target(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = target.with_name(f'.{target.name}.{_writer()}.partial')
         try:
@@ -74,6 +75,11 @@ def check_output(path: str | os.PathLike) -> None:
             f'{path} cannot be written: {error.strerror or error}; name '
             f'another file'
         ) from None
+    finally:
+        for folder in missing:
+            # Another process may use it by now.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _writer() -> str:

@@ -2,7 +2,7 @@ import platform
 
 import pytest
 
-from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.checksummed_write import remove_partials
 
 
@@ -43,3 +43,17 @@ def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
     left.write_text('x')
     remove_partials(tmp_path)
     assert not left.exists() and (tmp_path / 'file.pth').exists()
+
+
+def test_a_checked_output_leaves_nothing(tmp_path):
+    check_output(tmp_path / 'deep' / 'er' / 'file.json')
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / 'kept').mkdir()
+    check_output(tmp_path / 'kept' / 'file.json')
+    assert list(tmp_path.rglob('*')) == [tmp_path / 'kept']
+
+
+@pytest.mark.parametrize('name', ['/proc/x.json', '/proc/deep/x.json', '.'])
+def test_an_output_that_cannot_be_written(name):
+    with pytest.raises(ValueError, match='cannot be written'):
+        check_output(name)
