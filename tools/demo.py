@@ -21,7 +21,6 @@ from typing import Any
 # Read as torch loads: spinning threads would starve the data loader.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-import cv2
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -48,6 +47,7 @@ from mixmae.evaluation.scene_split import SceneSplit
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import MODELS
 from mixmae.visualization.loss_curve import draw_curves, read_run
+from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
@@ -279,9 +279,7 @@ def main() -> None:
     panel = reconstruction_panel(
         predict_mixed(model, dict(inputs=val.images[:8]))
     )
-    bgr = cv2.cvtColor(panel, cv2.COLOR_RGB2BGR)
-    with atomic_write(args.work_dir / 'reconstruction.png') as partial:
-        partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
+    write_png(args.work_dir / 'reconstruction.png', panel)
     results['epochs'] = len(curve.epochs)
     results['seconds'] = round(time.monotonic() - started)
     with atomic_write(results_file) as partial:

@@ -22,6 +22,7 @@ from mixmae.config.config_error import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line
 from mixmae.visualization.panel_stack import stacked_panels
+from mixmae.visualization.picture_file import write_png
 
 FIGURES = ('name', 'loss', 'mean_colour_loss')
 
@@ -91,9 +92,7 @@ def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
             (heading, cv2.imread(str(folder / name))[..., ::-1])
             for heading, folder in folders.items()
         ]
-        picture = stacked_panels(panels)[..., ::-1]
-        with atomic_write(out / name) as partial:
-            partial.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
+        write_png(out / name, stacked_panels(panels))
 
 
 def main() -> None:

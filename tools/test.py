@@ -11,7 +11,6 @@ from pathlib import Path
 # Read as torch loads: spinning threads would starve the data loader.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -21,6 +20,7 @@ from mmengine.runner import Runner
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.cli.command_line import add_common_arguments, read_config, run_tool
 from mixmae.cli.runner_builder import build_runner, drop_sharding
+from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.config_error import ConfigError
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
@@ -28,11 +28,14 @@ from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
+from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.prediction_drawing import draw_predictions
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
 )
+
+NUM_PANELS = 4
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,8 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--num-panels',
         type=int,
-        default=4,
-        help='how many reconstruction panels, of 8 images each',
+        help='how many reconstruction panels, of 8 images each (default: 4)',
     )
     return parser.parse_args()
 
@@ -84,10 +86,7 @@ def write_panels(runner: Runner, folder: Path, count: int) -> None:
             return
         data = loader.collate_fn([loader.dataset[i] for i in chosen])
         picture = reconstruction_panel(predict_mixed(model, data))
-        path = folder / f'panel_{panel:02d}.png'
-        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        with atomic_write(path) as partial:
-            partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
+        write_png(folder / f'panel_{panel:02d}.png', picture)
 
 
 def with_classes(figures: dict, runner: Runner) -> dict:
@@ -113,6 +112,14 @@ def main() -> None:
     planned = PlannedRun('test', cfg, args.cfg_options or {})
     preflight.run('config', planned)
     panels = args.show_dir is not None and is_pretraining(cfg)
+    count = NUM_PANELS if args.num_panels is None else args.num_panels
+    if not panels:
+        unless = 'without --show-dir, or for a model that reconstructs nothing'
+        refuse_unused(args, ('num_panels',), unless)
+    elif count < 1:
+        raise ConfigError(f'--num-panels must be at least 1, got {count}')
+    else:
+        check_output(Path(args.show_dir, 'panel_00.png'))
     if args.show_dir is not None and not panels:
         draw_predictions(cfg, Path(args.show_dir))
     # No figures of a head that was never trained. Neighbours need no head,
@@ -130,7 +137,7 @@ def main() -> None:
     figures = runner.test()
     if is_main_process():
         if panels:
-            write_panels(runner, Path(args.show_dir), args.num_panels)
+            write_panels(runner, Path(args.show_dir), count)
         text = figure_text(with_classes(figures, runner))
         print(text)
         if args.out is not None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
@@ -24,9 +23,10 @@ from mixmae.apis.trained_network import (
     pretraining_model,
     read_config,
 )
-from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.atomic_write import check_output
 from mixmae.registry import INFERENCERS
 from mixmae.structures import CellMask
+from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.reconstruction_panel import (
     reconstruction_panel,
     to_pixels,
@@ -174,7 +174,7 @@ class ReconstructionInferencer:
                 if out_dir is not None:
                     name = f'{source.index:06d}_{Path(source.name).stem}.png'
                     panel = Path(out_dir) / name
-                    _write_png(panel, self.visualize([result], columns=1))
+                    write_png(panel, self.visualize([result], columns=1))
                     result['panel'] = str(panel)
                 yield result
 
@@ -268,9 +268,4 @@ def _check_folder(path: str | os.PathLike | None) -> None:
             raise ValueError(
                 f'out_dir must be a folder, and {folder} is a file'
             )
-
-
-def _write_png(path: Path, picture: ndarray) -> None:
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    with atomic_write(path) as partial:
-        partial.write_bytes(cv2.imencode('.png', bgr)[1].tobytes())
+    check_output(Path(path, 'panel.png'))

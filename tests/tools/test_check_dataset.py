@@ -48,7 +48,8 @@ def test_problems_are_listed_up_to_a_limit(scenes, capsys):
     'arguments, words',
     [
         (['imagenet', 'gone'], 'gone: no such folder'),
-        (['image-folder', '.', '--archives', '.'], 'no sums are known'),
+        (['image-folder', '.', '--archives', '.'], '--archives has no effect'),
+        (['image-folder', '.', '--subset'], '--subset has no effect'),
         (['places205', '.', '--archives', '.'], 'no sums'),
         (['segmentation', '.', '--reduce-zero-label'], '--num-classes'),
         (['segmentation', '.', '--num-classes', '0'], '1 to 256'),

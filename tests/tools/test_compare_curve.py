@@ -44,3 +44,23 @@ def test_without_a_reference_says_so(monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit):
         call_tool(monkeypatch, TOOL, write_run(tmp_path, 1.0))
     assert 'no reference curve for' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (['--about', 'seed=0'], '--about has no effect without --save-ref'),
+        (['--save-reference', 'x.json', '--bands', '3'], '--bands has no eff'),
+        (['ref.json', '--save-reference', 'x.json'], 'ref.json has no effect'),
+        (['--bands', '0'], '--bands must be at least 1'),
+        (['--plot', '/proc/x.png'], '/proc/x.png cannot be written'),
+    ],
+)
+def test_options_that_change_nothing(
+    monkeypatch, tmp_path, capsys, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, TOOL, 'run', *options)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

@@ -89,7 +89,11 @@ def test_bad_files_are_told(folder, tmp_path, pack):
         (['gone', 'out'], 'neither a folder'),
         (['empty', 'out'], 'no images in'),
         (['.', 'out', '--short-side', '0'], 'short_side must be'),
-        (['.', 'out', '--quality', '100'], 'quality must be'),
+        (['.', 'out', '--quality', '80'], 'without --short-side'),
+        (
+            ['.', 'out', '--quality', '100', '--short-side', '9'],
+            'quality must be',
+        ),
         (['.', 'out', '--shard-size', '0'], 'a shard must be allowed'),
         (['.', 'out', '--workers', '-1'], 'workers must be'),
         (['.', 'out', '--exclude', 'gone.txt'], 'gone.txt does not exist'),

@@ -62,3 +62,22 @@ def test_a_head_that_was_never_trained_is_not_measured(
     assert caught.value.code == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert 'no weights for' in error and 'neck.mask_token' in error
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (['--num-panels', '2'], '--num-panels has no effect without'),
+        (['--num-panels', '0', '--show-dir', 'd'], 'must be at least 1'),
+        (['--show-dir', '/proc/d'], 'cannot be written'),
+    ],
+)
+def test_panels_that_cannot_be(
+    monkeypatch, tmp_path, capsys, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    path = write_config(tmp_path / 'tiny.py', tiny_config(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        call_tool(monkeypatch, TEST, path, 'no.pth', *options)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

@@ -11,7 +11,9 @@ import argparse
 from pathlib import Path
 
 from mixmae.cli.command_line import run_tool
+from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.config_error import ConfigError
+from mixmae.fileio.atomic_write import check_output
 from mixmae.visualization.loss_curve import (
     compare,
     draw_curves,
@@ -23,6 +25,7 @@ from mixmae.visualization.loss_curve import (
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+BANDS = 5
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,7 +46,9 @@ def parse_args() -> argparse.Namespace:
         help='relative deviation that is normal (default: the one stated in '
         'the reference, else 0.05)',
     )
-    parser.add_argument('--bands', type=int, default=5, help='bands of epochs')
+    parser.add_argument(
+        '--bands', type=int, help=f'bands of epochs (default: {BANDS})'
+    )
     parser.add_argument('--plot', metavar='PNG', help='draw both curves')
     parser.add_argument(
         '--save-reference',
@@ -94,6 +99,22 @@ def tolerance_of(value: object) -> float:
 def main() -> None:
     """Compare, or save a reference."""
     args = parse_args()
+    if args.save_reference is None:
+        refuse_unused(args, ('about',), 'without --save-reference')
+    else:
+        others = ('tolerance', 'bands', 'plot')
+        refuse_unused(args, others, 'with --save-reference, which only saves')
+        if args.reference is not None:
+            raise ConfigError(
+                f'{args.reference} has no effect with --save-reference, which '
+                f'compares nothing'
+            )
+        check_output(args.save_reference)
+    bands_wanted = BANDS if args.bands is None else args.bands
+    if bands_wanted < 1:
+        raise ConfigError(f'--bands must be at least 1, got {bands_wanted}')
+    if args.plot is not None:
+        check_output(args.plot)
     run = read_run(args.run)
     if args.save_reference is not None:
         unclear = [item for item in args.about if '=' not in item]
@@ -107,8 +128,10 @@ def main() -> None:
         return
     path = args.reference or reference_of(args.run)
     reference, about = read_reference(path)
-    tolerance = tolerance_of(args.tolerance or about.get('tolerance', 0.05))
-    bands = compare(run, reference, args.bands)
+    given = args.tolerance
+    stated = about.get('tolerance', 0.05)
+    tolerance = tolerance_of(stated if given is None else given)
+    bands = compare(run, reference, bands_wanted)
     print(f'reference: {path}')
     for key, value in about.items():
         print(f'  {key}: {value}')

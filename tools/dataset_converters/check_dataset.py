@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.cli.unused_options import refuse_unused
 from mixmae.data_tools.verification.archives import verify_archives
 from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
@@ -113,8 +114,9 @@ def look(args: argparse.Namespace) -> Findings:
         values = LabelValues(
             args.num_classes, args.reduce_zero_label, args.ignore_index
         )
-    if args.archives is not None and args.kind not in KNOWN_SETS:
-        raise ValueError(f'--archives: no sums are known for {args.kind}')
+    if args.kind not in KNOWN_SETS:
+        reason = f'on {args.kind}, of which no published figures are known'
+        refuse_unused(args, ('archives', 'subset'), reason)
     decoding = decoding_of(args)
     if args.decode == 'none' and decoding != PLAIN:
         raise ValueError(

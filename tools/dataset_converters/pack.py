@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from mixmae.cli.progress import progress_bar
+from mixmae.cli.unused_options import refuse_unused
 from mixmae.data_tools.packing.pack_settings import (
     MEBIBYTE,
     PackReport,
@@ -57,7 +58,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--quality',
         type=int,
-        default=QUALITY,
         help=f'of JPEGs that are made smaller (default {QUALITY})',
     )
     parser.add_argument(
@@ -98,9 +98,11 @@ def work(args: argparse.Namespace) -> PackReport:
     Raises:
         ValueError: it says something that cannot be done.
     """
+    if args.short_side is None:
+        refuse_unused(args, ('quality',), 'without --short-side')
     settings = PackSettings(
         args.short_side,
-        args.quality,
+        QUALITY if args.quality is None else args.quality,
         args.shard_size * MEBIBYTE,
         args.shuffle,
         decoding_of(args),
