@@ -1,0 +1,29 @@
+"""A folder to be listed, and its cache."""
+
+import json
+import os
+
+
+def make(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def age(folder, seconds=100):
+    """Makes folders look untouched for a while, so that a cache is trusted."""
+    for place, _, _ in os.walk(folder):
+        stamp = os.stat(place).st_mtime - seconds
+        os.utime(place, (stamp, stamp))
+
+
+EXPECTED = ['a.png', 'b/1.jpg', 'b/2.JPG', 'c/d/e.jpg']
+
+
+def forge(cache, change):
+    with open(cache) as file:
+        content = json.load(file)
+    change(content)
+    with open(cache, 'w') as file:
+        json.dump(content, file)
