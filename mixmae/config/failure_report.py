@@ -1,4 +1,4 @@
-"""Failures that nobody here is to blame for, each in one line."""
+"""One-line reports of failures outside of config and code."""
 
 from __future__ import annotations
 
@@ -134,7 +134,8 @@ def end_process(text: str, status: int) -> NoReturn:
 def end_after_the_others(error: BaseException) -> NoReturn:
     """Ends a rank that lost another one, but lets that one be seen first.
 
-    A launcher takes whoever ends first for the cause, and ends the others.
+    A launcher reports the rank that ends first as the cause, and ends the
+    others.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     first = (str(error).splitlines() or [type(error).__name__])[0]

@@ -67,7 +67,7 @@ def parse_args() -> argparse.Namespace:
         '--bound',
         type=float,
         default=BOUND,
-        help='largest difference to PyTorch that is borne, as a share of the '
+        help='largest allowed difference to PyTorch, as a share of the '
         f'largest value (default: {BOUND})',
     )
     add_trust_argument(parser)

@@ -1,6 +1,6 @@
 # CamVid, street scenes of 480x360 pixels and eleven classes, at half their
 # size: data/camvid/{images,annotations}/{train,val,test}/*.{jpg,png}, label
-# maps with 0 to 10, and 255 where nobody labelled. Class 0 is the sky, so
+# maps with 0 to 10, and 255 for unlabelled pixels. Class 0 is the sky, so
 # nothing is taken off the labels. Figures are at the size of the label maps:
 # mmseg resizes the scores to it.
 data_root = 'data/camvid'
