@@ -90,7 +90,11 @@ class ScheduleLength(Check):
                 f'the schedule, too'
                 for line in warnings
             ]
-        warnings += _shortened(planned.config, length)
+        notes: list[str] = []
+        for name, line in _shortened(planned.config, length):
+            # A recipe's own warm-up gives way to a short run.
+            told = warnings if name in planned.options else notes
+            told.append(line)
         warnings += _intervals(planned.config, length, by_epoch, unit)
         ends = sorted({phase.end for phase in own if phase.end < math.inf})
         said = ', '.join(f'{end:g}' for end in ends) or 'open'
@@ -98,6 +102,7 @@ class ScheduleLength(Check):
             f'run ends at {unit} {length}, schedules at {said}',
             errors=tuple(errors),
             warnings=() if errors else tuple(warnings),
+            notes=tuple(notes),
         )
 
 
@@ -130,15 +135,16 @@ class IterationSchedule(Check):
         )
 
 
-def _shortened(cfg: Config, length: int) -> Iterator[str]:
-    """Warm-ups that the base schedules of ours shorten to fit the run."""
+def _shortened(cfg: Config, length: int) -> Iterator[tuple[str, str]]:
+    """Variables of warm-ups that our schedules shorten, and a line each."""
     end = cfg.get('warmup_end')
     for name in ('warmup_epochs', 'warmup_iters'):
         given = cfg.get(name)
         if given and end and given > end:
             yield (
+                name,
                 f'{name}={given} is not shorter than the run of {length}: the '
-                f'warm-up ends at {end:g}; set {name} below {length}'
+                f'warm-up ends at {end:g}',
             )
 
 

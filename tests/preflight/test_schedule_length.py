@@ -158,15 +158,22 @@ def test_a_warm_up_in_iterations():
     assert not warnings(5000)
 
 
+@pytest.mark.parametrize('asked', [False, True])
 @pytest.mark.parametrize('given, told', [(2, False), (10, True), (30, True)])
-def test_a_warm_up_that_is_shortened_is_told(given, told):
+def test_a_warm_up_that_is_shortened_is_told(given, told, asked):
     """The variable of a recipe says more than the schedule does."""
     end = given if given < 10 else 5
-    found = finding(
-        [linear(0, end), cosine(end, 10)],
-        train_cfg=dict(max_epochs=10),
-        warmup_epochs=given,
-        warmup_end=end,
+    cfg = Config(
+        dict(
+            param_scheduler=[linear(0, end), cosine(end, 10)],
+            train_cfg=dict(max_epochs=10),
+            warmup_epochs=given,
+            warmup_end=end,
+        )
     )
-    said = [f'warmup_epochs={given}' in line for line in found.warnings]
-    assert any(said) == told
+    options = dict(warmup_epochs=given) if asked else {}
+    found = ScheduleLength().run(PlannedRun('train', cfg, options))
+    # A warning only if this run asks for it.
+    lines = found.warnings if asked else found.notes
+    assert any(f'warmup_epochs={given}' in line for line in lines) == told
+    assert len(found.warnings) + len(found.notes) == told
