@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import indent
 from typing import Any
-from unittest.mock import patch
 
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
@@ -190,8 +189,12 @@ def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
         return result
 
     # MMEngine has nothing else between reading a file and its execution.
-    with patch.object(Config, '_pre_substitute_base_vars', staticmethod(call)):
+    original = inspect.getattr_static(Config, '_pre_substitute_base_vars')
+    Config._pre_substitute_base_vars = staticmethod(call)
+    try:
         yield
+    finally:
+        Config._pre_substitute_base_vars = original
 
 
 class _Insertion(ast.NodeTransformer):
