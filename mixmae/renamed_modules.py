@@ -123,6 +123,7 @@ NAMES = {
     'EndlessBatches': 'InfiniteBatchSampler',
     'EpochBatches': 'ResumableBatchSampler',
     'PATIENT_GROUP': 'HOST_BARRIER',
+    'SparedWorker': 'ShieldedWorker',
     'StagedPipeline': 'BatchedPipeline',
     'StandInPipeline': 'FallbackPipeline',
     'TooManyBrokenImagesError': 'TooManyCorruptFilesError',

@@ -11,7 +11,8 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
-# Files beside ``__init__.py``: lower it with every module that is spared.
+# Files beside ``__init__.py``: lower it with every module that is no longer
+# imported.
 MOST_FILES = 130
 # A training converts, plans, diagnoses and packs nothing.
 OTHER_ROOMS = (

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class SparedWorker:
+class ShieldedWorker:
     """A ``worker_init_fn`` that ignores the first outside signal.
 
     A terminal or Slurm signals all processes of a run, but the signal is meant
@@ -44,20 +44,20 @@ class SparedWorker:
         ).start()
 
 
-def spare_workers(loader: Any) -> None:
+def shield_workers(loader: Any) -> None:
     """Shield the workers of a data loader; ignore other objects."""
     if isinstance(loader, DataLoader) and not isinstance(
-        loader.worker_init_fn, SparedWorker
+        loader.worker_init_fn, ShieldedWorker
     ):
-        loader.worker_init_fn = SparedWorker(loader.worker_init_fn)
+        loader.worker_init_fn = ShieldedWorker(loader.worker_init_fn)
 
 
 def _listen(parent: int) -> None:
-    told = False
+    received = False
     while True:
         found = signal.sigwaitinfo(SIGNALS)
         if found.si_pid == parent:
             os._exit(0)
-        if told:
+        if received:
             os._exit(128 + found.si_signo)
-        told = True
+        received = True

@@ -10,7 +10,7 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from mixmae.config.failure_report import end_workers
-from mixmae.distributed.shielded_worker import SparedWorker
+from mixmae.distributed.shielded_worker import ShieldedWorker
 
 
 class Numbers(Dataset):
@@ -24,7 +24,7 @@ class Numbers(Dataset):
 def begun():
     """A loader with few batches ahead, and its worker."""
     loader = DataLoader(
-        Numbers(), None, num_workers=1, worker_init_fn=SparedWorker()
+        Numbers(), None, num_workers=1, worker_init_fn=ShieldedWorker()
     )
     batches = iter(loader)
     return batches, next(batches)
@@ -100,7 +100,7 @@ def test_one_that_lets_no_python_run_is_killed(tmp_path):
     # Another test may have left its own.
     others = set(multiprocessing.active_children())
     loader = DataLoader(
-        Stuck(*marks), None, num_workers=1, worker_init_fn=SparedWorker()
+        Stuck(*marks), None, num_workers=1, worker_init_fn=ShieldedWorker()
     )
     batches = iter(loader)
     next(batches)
@@ -124,7 +124,7 @@ def test_what_was_to_be_called_first_is(tmp_path):
         (tmp_path / f'worker {worker_id}').touch()
 
     loader = DataLoader(
-        Numbers(), None, num_workers=1, worker_init_fn=SparedWorker(init)
+        Numbers(), None, num_workers=1, worker_init_fn=ShieldedWorker(init)
     )
     next(iter(loader))
     assert [path.name for path in tmp_path.iterdir()] == ['worker 0']

@@ -45,7 +45,8 @@ class Strike:
         rank: which rank it happens to; all if None.
         number: the signal.
         times: how often it is sent.
-        alone: whether the workers of the data loader are spared.
+        alone: whether the signal goes to the main process only, not to the
+            workers of the data loader.
         restart: in which of torchrun's restarts.
     """
 

@@ -51,7 +51,7 @@ def test_goes_on_bit_for_bit(server, tmp_path, name):
     assert sum(one.lost > 0 for one in ordeal.outcomes) > 0
 
 
-def test_workers_that_measure_are_spared_too(server, tmp_path):
+def test_validation_workers_are_shielded_too(server, tmp_path):
     run = FaultyRun(server, tmp_path, epochs=2, workers=1, measured=True)
     # They wait for the end of the second epoch.
     strike = Strike('step', at=EPOCH + 3, number=signal.SIGTERM)

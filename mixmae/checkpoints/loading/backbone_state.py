@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of
 from mixmae.checkpoints.loading.code_base import code_base_of
-from mixmae.checkpoints.loading.hyperparameter_check import untraced_changes
+from mixmae.checkpoints.loading.hyperparameter_check import (
+    hyperparameter_mismatches,
+)
 from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
     is_official_mixmim,
@@ -89,7 +91,7 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     try:
         content = safe_load(init_cfg['checkpoint'])
         found = backbone_state(content, init_cfg.get('prefix'))
-        changes = untraced_changes(content, backbone)
+        changes = hyperparameter_mismatches(content, backbone)
     except ValueError as error:
         if path in str(error):
             raise

@@ -13,14 +13,14 @@ from mixmae.checkpoints.loading.recorded_model import recorded_model
 _BINDING = ('img_size', 'absolute_positions', 'norm_eps')
 
 
-def untraced_changes(content: Mapping, backbone: nn.Module) -> str:
+def hyperparameter_mismatches(content: Mapping, backbone: nn.Module) -> str:
     """Compare such hyperparameters with those in a checkpoint.
 
     Args:
         content: Content of the checkpoint file; nothing is compared if it does
             not record its backbone's config.
-        backbone: Backbone that gets the weights; its ``untraced`` are
-            compared.
+        backbone: Backbone that gets the weights; its
+            ``checked_hyperparameters`` are compared.
 
     Returns:
         The allowed differences, for the log; empty if there are none.
@@ -31,7 +31,7 @@ def untraced_changes(content: Mapping, backbone: nn.Module) -> str:
     meta = content.get('meta')
     model = recorded_model(meta) if isinstance(meta, Mapping) else {}
     recorded = model.get('backbone')
-    actual = getattr(backbone, 'untraced', {})
+    actual = getattr(backbone, 'checked_hyperparameters', {})
     if not isinstance(recorded, Mapping) or not actual:
         return ''
     kind = str(recorded.get('type', '')).split('.')[-1]

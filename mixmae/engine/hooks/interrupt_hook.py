@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import distributed
 
 from mixmae.config.failure_report import end_workers
-from mixmae.distributed.shielded_worker import SIGNALS, spare_workers
+from mixmae.distributed.shielded_worker import SIGNALS, shield_workers
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from mixmae.registry import HOOKS
 
@@ -52,7 +52,7 @@ class InterruptHook(Hook):
         }
         # The end of any worker would end the training.
         for loop in (runner.train_loop, runner.val_loop):
-            spare_workers(getattr(loop, 'dataloader', None))
+            shield_workers(getattr(loop, 'dataloader', None))
         if get_world_size() > 1:
             # A separate group on the host: no wait for the GPU.
             self._group = distributed.new_group(backend='gloo')

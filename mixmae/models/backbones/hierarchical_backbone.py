@@ -57,9 +57,10 @@ class HierarchicalBackbone(BaseModule):
             larger grid (UM-MAE). False needs an entry in ``refusals``.
         refusals: the reason, by attribute: the end of a sentence that begins
             with the name of the backbone. Necks quote it in errors.
-        untraced: settings of the network that cannot be inferred from the
-            shapes of its tensors, by name; the hyperparameter mismatch check
-            compares them with those of the checkpoint.
+        checked_hyperparameters: settings of the network that cannot be
+            inferred from the shapes of its tensors, by name; the
+            hyperparameter mismatch check compares them with those of the
+            checkpoint.
         optional_keys: parameters that a checkpoint may lack, because they
             start from computed values.
     """
@@ -99,7 +100,7 @@ class HierarchicalBackbone(BaseModule):
             )
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
-        self.untraced: dict[str, object] = {}
+        self.checked_hyperparameters: dict[str, object] = {}
 
     def refuse(self, capability: str, reason: str) -> None:
         """States that this backbone lacks a capability.

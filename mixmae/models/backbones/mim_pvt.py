@@ -115,7 +115,7 @@ class MIMPVT(PyramidBackbone):
             init_cfg=init_cfg,
         )
         dims = found.embed_dims
-        self.untraced = {
+        self.checked_hyperparameters = {
             'img_size': img_size,
             'norm_eps': norm_eps,
             'block_norm_eps': block_norm_eps,

@@ -138,7 +138,7 @@ class MIMSwin(HierarchicalBackbone):
         )
         self.embed_dims = embed_dims
         self.patch_size = patch_size
-        self.untraced = {
+        self.checked_hyperparameters = {
             'img_size': img_size,
             'absolute_positions': absolute_positions,
             'norm_eps': norm_eps,
@@ -150,12 +150,15 @@ class MIMSwin(HierarchicalBackbone):
 
         if not absolute_positions:
             # Then nothing depends on the image size.
-            del self.untraced['img_size'], self.untraced['position_resize']
+            del (
+                self.checked_hyperparameters['img_size'],
+                self.checked_hyperparameters['position_resize'],
+            )
         if position_bias == 'table':
             self.refuse('takes_coords', _NO_COORDS)
         else:
             # Then no tensor's shape depends on the window size.
-            self.untraced['window_sizes'] = tuple(window_sizes)
+            self.checked_hyperparameters['window_sizes'] = tuple(window_sizes)
 
         self.positions = None
         if absolute_positions:

@@ -102,7 +102,7 @@ class MIMTwins(PyramidBackbone):
             init_cfg=init_cfg,
         )
         dims = found.embed_dims
-        self.untraced = {
+        self.checked_hyperparameters = {
             'norm_eps': norm_eps,
             'patch_norm_eps': patch_norm_eps,
             'window_size': window_size,

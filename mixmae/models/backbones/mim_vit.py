@@ -106,7 +106,7 @@ class MIMViT(HierarchicalBackbone):
         self.embed_dims = dims
         self.patch_size = patch_size
         self.with_cp = with_cp
-        self.untraced = {
+        self.checked_hyperparameters = {
             'img_size': img_size,
             'norm_eps': norm_eps,
             'positions': positions,

@@ -52,7 +52,7 @@ def test_a_damaged_newest_one_is_passed_over(tmp_path, caplog, spoil):
     assert last_checkpoint(tmp_path / 'run').name == 'epoch_2.pth'
 
 
-def test_a_full_disk_stops_the_run_and_spares_the_last_one(
+def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
     tmp_path, monkeypatch
 ):
     written = []

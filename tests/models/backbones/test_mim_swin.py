@@ -118,7 +118,7 @@ def test_window_s_weights_are_any_window_s():
     small = build(window_sizes=(4, 4, 4, 4), **log)
     large = build(window_sizes=(8, 8, 8, 8), **log)
     large.load_state_dict(small.state_dict(), strict=True)
-    assert small.untraced['window_sizes'] == (4, 4, 4, 4)
+    assert small.checked_hyperparameters['window_sizes'] == (4, 4, 4, 4)
     images = random_images(1, 8, 8)
     torch.testing.assert_close(small(images)[0], large(images)[0])
 
