@@ -36,7 +36,7 @@ from mixmae.cli.command_line import run_tool
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
 # Hooks that MMEngine has no counterpart of.
 GUARDS = (
-    'bad_files',
+    'corrupt_files',
     'finite_guard',
     'interrupt',
     'step_seed',

@@ -115,6 +115,7 @@ MODULES = {
 NAMES = {
     'BadAnnotationError': 'AnnotationError',
     'BadDataError': 'DataError',
+    'BadFile': 'CorruptFile',
     'BadFileList': 'CorruptFileList',
     'BadFileRegister': 'CorruptFileRegister',
     'BadFilesHook': 'CorruptFilesHook',
@@ -129,7 +130,9 @@ NAMES = {
     'TooManyBrokenImagesError': 'TooManyCorruptFilesError',
     'UpdateBorderHook': 'AccumulationBoundaryHook',
     'WholeModelHook': 'StrictLoadHook',
+    'read_bad_files': 'read_corrupt_files',
     'whole_file': 'atomic_write',
+    'write_bad_files': 'write_corrupt_files',
     'write_durably': 'checksummed_write',
 }
 # Packages of which nothing is left.

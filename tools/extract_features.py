@@ -112,7 +112,7 @@ def main() -> None:
         batch_size=args.batch_size,
         pool=not args.maps,
         resize=resize_of(args, None),
-        skip_broken=args.skip_broken,
+        skip_corrupt=args.skip_corrupt,
     )
     arrays = as_arrays(results, args.maps)
     write(out, arrays)

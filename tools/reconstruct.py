@@ -67,7 +67,7 @@ def reconstruct(
         seed=args.seed,
         resize=resize_of(args, 'pipeline'),
         out_dir=out,
-        skip_broken=args.skip_broken,
+        skip_corrupt=args.skip_corrupt,
     ):
         row = {name: result[name] for name in FIGURES}
         row['panel'] = Path(result['panel']).name

@@ -14,8 +14,8 @@ custom_hooks = [
     # checkpoints.
     dict(type='mixmae.AccumulationBoundaryHook'),
     # Training skips files that are no images and lists them in the work
-    # folder's bad_files.txt; too many of them stop the run.
-    dict(type='mixmae.CorruptFilesHook', max_broken_share=0.01),
+    # folder's corrupt_files.txt; too many of them stop the run.
+    dict(type='mixmae.CorruptFilesHook', max_corrupt_ratio=0.01),
 ]
 # Gradients live in the buffers they are exchanged in.
 model_wrapper_cfg = dict(

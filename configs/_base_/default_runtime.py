@@ -6,8 +6,8 @@ default_scope = 'mixmae'
 default_hooks = dict(
     checkpoint=dict(interval=10, max_keep_ckpts=3),
     # Training skips files that are no images and lists them in the work
-    # folder's bad_files.txt; too many of them stop the run.
-    bad_files=dict(type='mixmae.CorruptFilesHook', max_broken_share=0.01),
+    # folder's corrupt_files.txt; too many of them stop the run.
+    corrupt_files=dict(type='mixmae.CorruptFilesHook', max_corrupt_ratio=0.01),
     # Refuses to train where accumulated updates would straddle epochs or
     # checkpoints.
     update_border=dict(type='mixmae.AccumulationBoundaryHook'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mixmae.apis.image_preparation import Resize
+from mixmae.deprecation import RenamedFlag
 from mixmae.fileio.trust import add_trust_argument
 
 # Of an image, in pixels: OpenCV allows no more.
@@ -39,9 +40,15 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_trust_argument(parser)
     parser.add_argument(
-        '--skip-broken',
+        '--skip-corrupt',
         action='store_true',
-        help='leave out files that cannot be read instead of stopping',
+        help='skip files that cannot be read instead of stopping',
+    )
+    parser.add_argument(
+        '--skip-broken',
+        action=RenamedFlag,
+        new='--skip-corrupt',
+        dest='skip_corrupt',
     )
 
 

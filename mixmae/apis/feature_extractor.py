@@ -17,6 +17,7 @@ from mixmae.apis.trained_network import (
     read_config,
     trained_backbone,
 )
+from mixmae.deprecation import renamed_arguments
 from mixmae.registry import INFERENCERS
 
 KINDS = ('numpy', 'tensor')
@@ -82,6 +83,7 @@ class FeatureExtractor:
         return sorted(results, key=lambda result: result['index'])
 
     @torch.no_grad()
+    @renamed_arguments(skip_broken='skip_corrupt')
     def iterate(
         self,
         inputs: Any,
@@ -90,7 +92,7 @@ class FeatureExtractor:
         resize: Resize = None,
         channel_order: str | None = None,
         return_as: str = 'numpy',
-        skip_broken: bool = False,
+        skip_corrupt: bool = False,
         progress: bool = True,
     ) -> Iterator[dict]:
         """Yield the features of images as soon as they are computed.
@@ -107,7 +109,7 @@ class FeatureExtractor:
                 ``ImagePreparation``.
             channel_order: Channel order of arrays and tensors, 'rgb' or 'bgr'.
             return_as: 'numpy' or 'tensor' (on the CPU), float32.
-            skip_broken: Skip files that cannot be read, with a warning,
+            skip_corrupt: Skip files that cannot be read, with a warning,
                 instead of raising.
             progress: Show a progress bar on standard error.
 
@@ -128,7 +130,7 @@ class FeatureExtractor:
             list_sources(inputs, channel_order),
             ImagePreparation(self.cfg, resize),
             batch_size,
-            skip_broken,
+            skip_corrupt,
             'features' if progress else None,
         )
         for found, images in batches:

@@ -21,7 +21,7 @@ def image_stream(
     sources: Sequence[ImageSource],
     prepare: ImagePreparation,
     batch_size: int,
-    skip_broken: bool = False,
+    skip_corrupt: bool = False,
     title: str | None = None,
     check: Callable[[Tensor], object] | None = None,
 ) -> Iterator[Batch]:
@@ -31,7 +31,7 @@ def image_stream(
         sources: The images.
         prepare: Preparation of each image.
         batch_size: Maximum number of images in a batch.
-        skip_broken: Log and skip files that cannot be read; otherwise the
+        skip_corrupt: Log and skip files that cannot be read; otherwise the
             first of them is an error.
         title: Title of a progress bar on standard error; None = no bar. An
             image counts when its batch has been used.
@@ -64,7 +64,7 @@ def image_stream(
             try:
                 pixels = source.read(prepare.load)
             except ValueError as error:
-                if not skip_broken:
+                if not skip_corrupt:
                     raise
                 print_log(f'skipped: {error}', 'current', level=30)
                 skipped += 1

@@ -23,6 +23,7 @@ from mixmae.apis.trained_network import (
     pretraining_model,
     read_config,
 )
+from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.atomic_write import check_output
 from mixmae.registry import INFERENCERS
 from mixmae.structures import CellMask
@@ -95,6 +96,7 @@ class ReconstructionInferencer:
         return sorted(results, key=lambda result: result['index'])
 
     @torch.no_grad()
+    @renamed_arguments(skip_broken='skip_corrupt')
     def iterate(
         self,
         inputs: Any,
@@ -104,7 +106,7 @@ class ReconstructionInferencer:
         channel_order: str | None = None,
         return_as: str = 'numpy',
         out_dir: str | os.PathLike | None = None,
-        skip_broken: bool = False,
+        skip_corrupt: bool = False,
         progress: bool = True,
     ) -> Iterator[dict]:
         """Yield reconstructions of images as soon as they are computed.
@@ -125,7 +127,7 @@ class ReconstructionInferencer:
             channel_order: Channel order of arrays and tensors, 'rgb' or 'bgr'.
             return_as: 'numpy', 'tensor' or 'sample', see below.
             out_dir: Folder for a panel of each image, ``<index>_<name>.png``.
-            skip_broken: Skip files that cannot be read, with a warning,
+            skip_corrupt: Skip files that cannot be read, with a warning,
                 instead of raising.
             progress: Show a progress bar on standard error.
 
@@ -156,7 +158,7 @@ class ReconstructionInferencer:
             sources,
             ImagePreparation(self.cfg, resize),
             batch_size,
-            skip_broken,
+            skip_corrupt,
             'reconstructing' if progress else None,
             check=self._mask,
         )

@@ -35,6 +35,7 @@ from mixmae.config.failure_report import (
 from mixmae.config.option_values import OptionAction
 from mixmae.config.private_addresses import hide_addresses
 from mixmae.datasets.corrupt.data_error import DataError
+from mixmae.deprecation import rename_hooks
 from mixmae.fileio.shown_text import guard_output
 from mixmae.fileio.trust import add_trust_argument, set_trusted
 
@@ -221,6 +222,7 @@ def read_config(args: argparse.Namespace) -> Config:
         raise ConfigError('--work-dir must name a folder, got an empty name')
     cfg = apply_options(cfg, options)
     check_kinds(cfg)
+    rename_hooks(cfg._cfg_dict)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

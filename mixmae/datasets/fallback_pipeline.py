@@ -15,13 +15,13 @@ class FallbackPipeline:
 
     Args:
         dataset: Dataset that provides the fallback samples.
-        broken: Record of its corrupt files.
+        corrupt_files: Record of its corrupt files.
     """
 
-    def __init__(self, dataset: Any, broken: CorruptFiles) -> None:
+    def __init__(self, dataset: Any, corrupt_files: CorruptFiles) -> None:
         self.dataset = dataset
         self.pipeline = dataset.pipeline
-        self.broken = broken
+        self.corrupt_files = corrupt_files
 
     @property
     def transforms(self) -> Sequence:
@@ -37,7 +37,7 @@ class FallbackPipeline:
                 return self.pipeline(self.dataset.get_data_info(index))
             return self.pipeline(results)
 
-        return self.broken.deliver(asked, prepare)
+        return self.corrupt_files.deliver(asked, prepare)
 
 
 def image_sets(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -71,18 +71,18 @@ def loader_of(dataset: Any) -> LoadImage | None:
     return next((t for t in transforms if isinstance(t, LoadImage)), None)
 
 
-def bear_broken(dataset: Any, max_share: float) -> CorruptFiles:
+def tolerate_corrupt_files(dataset: Any, max_ratio: float) -> CorruptFiles:
     """Make a dataset tolerate corrupt files, if it does not already.
 
     Args:
         dataset: One of ``image_sets``.
-        max_share: See ``CorruptFiles``; a dataset that already tolerates
+        max_ratio: See ``CorruptFiles``; a dataset that already tolerates
             corrupt files keeps its own share.
     """
-    known = getattr(dataset, 'broken', None)
+    known = getattr(dataset, 'corrupt_files', None)
     if isinstance(known, CorruptFiles):
         return known
     if not isinstance(dataset.pipeline, FallbackPipeline):
-        broken = CorruptFiles(len(dataset), max_share)
-        dataset.pipeline = FallbackPipeline(dataset, broken)
-    return dataset.pipeline.broken
+        corrupt_files = CorruptFiles(len(dataset), max_ratio)
+        dataset.pipeline = FallbackPipeline(dataset, corrupt_files)
+    return dataset.pipeline.corrupt_files

@@ -10,9 +10,10 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
 from mixmae.datasets.images.batched_transforms import BatchedPipeline
+from mixmae.deprecation import renamed_arguments
 from mixmae.registry import TRANSFORMS
 
 
@@ -31,7 +32,7 @@ class ImageSet(BaseDataset):
 
     Args:
         pipeline: Configs of transforms, or transforms.
-        max_broken_share: Largest share of corrupt images, 0 to 1; see
+        max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of images to leave out, as written by
             verify_images.py and earlier runs. The other images keep their
@@ -45,16 +46,17 @@ class ImageSet(BaseDataset):
     # Each name of a list, as it is read; see ``check_listed_paths``.
     checks_paths = True
 
+    @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
         pipeline: Sequence[dict | Callable] = (),
-        max_broken_share: float = 0.01,
+        max_corrupt_ratio: float = 0.01,
         exclude: str | Sequence[str] = (),
         **others: Any,
     ) -> None:
-        self.max_broken_share = max_broken_share
+        self.max_corrupt_ratio = max_corrupt_ratio
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
-        self.broken = CorruptFiles(0, max_broken_share)
+        self.corrupt_files = CorruptFiles(0, max_corrupt_ratio)
         # From our registry, so that 'LoadImage' is found in any scope.
         steps = [_build(one) for one in pipeline]
         super().__init__(pipeline=steps, **others)
@@ -77,9 +79,12 @@ class ImageSet(BaseDataset):
         subset._forget()
         return subset
 
-    def broken_files(self) -> list[str]:
+    def corrupt_paths(self) -> list[str]:
         """Paths found corrupt so far by all workers of this process."""
-        return [self.get_data_info(i)['img_path'] for i in self.broken.found()]
+        return [
+            self.get_data_info(i)['img_path']
+            for i in self.corrupt_files.found()
+        ]
 
     def read_sample(self, index: int) -> dict[str, Any]:
         """Return the pipeline's input for an image.
@@ -103,7 +108,7 @@ class ImageSet(BaseDataset):
         count = len(self)
         if not -count <= idx < count:
             raise IndexError(f'index {idx}, but there are {count} images')
-        return self.broken.deliver(idx, self._prepare)
+        return self.corrupt_files.deliver(idx, self._prepare)
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict]:
         """Return several samples in less time; torch's loaders fetch batches.
@@ -131,7 +136,10 @@ class ImageSet(BaseDataset):
 
     def _read_sound(self, index: int) -> dict[str, Any] | None:
         """Return ``read_sample``, or None for a known corrupt image."""
-        if not 0 <= index < self.broken.count or self.broken.knows(index):
+        if (
+            not 0 <= index < self.corrupt_files.count
+            or self.corrupt_files.knows(index)
+        ):
             return None
         return self.read_sample(index)
 
@@ -146,7 +154,7 @@ class ImageSet(BaseDataset):
         return data
 
     def _forget(self) -> None:
-        self.broken = CorruptFiles(len(self), self.max_broken_share)
+        self.corrupt_files = CorruptFiles(len(self), self.max_corrupt_ratio)
 
     def _kept(self, paths: Iterable[str], folder: str) -> list[int]:
         """Return the indices of the paths that ``exclude`` does not name.
@@ -161,7 +169,7 @@ class ImageSet(BaseDataset):
         listed = {
             os.path.abspath(os.path.join(folder, entry.path))
             for name in self.exclude
-            for entry in read_bad_files(os.path.expanduser(name))
+            for entry in read_corrupt_files(os.path.expanduser(name))
         }
         absolute = [os.path.abspath(path) for path in paths]
         kept = [i for i, path in enumerate(absolute) if path not in listed]

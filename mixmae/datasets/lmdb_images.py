@@ -9,6 +9,7 @@ from typing import Any
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.packed.lmdb_reader import LmdbReader, read_key_list
+from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.safe_path import UnsafePathError, path_fault
 from mixmae.registry import DATASETS
 
@@ -37,10 +38,10 @@ class LmdbImages(ImageSet):
         pipeline: Configs of transforms; the loading transform must be
             ``LoadImage`` or another of this package.
         with_label: Whether to return ``gt_label``, from ``ann_file``.
-        max_broken_share: Largest share of corrupt images, 0 to 1; see
+        max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of images to leave out, such as
-            bad_files.txt of a run.
+            corrupt_files.txt of a run.
         metainfo, indices, serialize_data, test_mode, lazy_init: As in
             MMEngine's ``BaseDataset``.
 
@@ -54,13 +55,14 @@ class LmdbImages(ImageSet):
 
     METAINFO = {'dataset_type': 'lmdb_images'}
 
+    @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
         data_root: str,
         ann_file: str = '',
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
-        max_broken_share: float = 0.01,
+        max_corrupt_ratio: float = 0.01,
         exclude: str | Sequence[str] = (),
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,
@@ -77,7 +79,7 @@ class LmdbImages(ImageSet):
         self._reader = LmdbReader(os.path.expanduser(data_root))
         super().__init__(
             pipeline=pipeline,
-            max_broken_share=max_broken_share,
+            max_corrupt_ratio=max_corrupt_ratio,
             exclude=exclude,
             metainfo=metainfo,
             ann_file=ann_file and os.path.expanduser(ann_file),

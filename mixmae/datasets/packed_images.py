@@ -19,6 +19,7 @@ from mixmae.datasets.packed.sample_table import (
 )
 from mixmae.datasets.packed.shard_reader import ShardReader
 from mixmae.datasets.packed.tar_listing import list_tars
+from mixmae.deprecation import renamed_arguments
 from mixmae.registry import DATASETS
 
 
@@ -48,10 +49,10 @@ class PackedImages(ImageSet):
         with_label: Whether to return ``gt_label``, for example for
             fine-tuning. The classes of class folders are in ``metainfo``.
         check_sums: Whether to compare the CRC-32 of images.
-        max_broken_share: Largest share of corrupt images, 0 to 1; see
+        max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``.
-        exclude: One or several lists of images to leave out: bad_files.txt of
-            a run, or the list of verify_images.py for this folder.
+        exclude: One or several lists of images to leave out: corrupt_files.txt
+            of a run, or the list of verify_images.py for this folder.
         metainfo, indices, test_mode, lazy_init: As in MMEngine's
             ``BaseDataset``.
 
@@ -64,6 +65,7 @@ class PackedImages(ImageSet):
 
     METAINFO = {'dataset_type': 'packed_images'}
 
+    @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
         data_root: str,
@@ -71,7 +73,7 @@ class PackedImages(ImageSet):
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
         check_sums: bool = True,
-        max_broken_share: float = 0.01,
+        max_corrupt_ratio: float = 0.01,
         exclude: str | Sequence[str] = (),
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,
@@ -88,7 +90,7 @@ class PackedImages(ImageSet):
         self._reader: ShardReader | None = None
         super().__init__(
             pipeline=pipeline,
-            max_broken_share=max_broken_share,
+            max_corrupt_ratio=max_corrupt_ratio,
             exclude=exclude,
             metainfo=metainfo,
             data_root=os.path.expanduser(data_root),

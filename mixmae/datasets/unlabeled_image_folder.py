@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 
 from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.image_set import ImageSet
+from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.image_listing import cache_beside, list_folder
 from mixmae.fileio.path_list import read_path_list
 from mixmae.registry import DATASETS
@@ -42,7 +43,7 @@ class UnlabeledImageFolder(ImageSet):
         pipeline: Configs of transforms; the first must be ``LoadImage`` for
             corrupt files to be skipped.
         suffixes: Suffixes of images, case-insensitive.
-        max_broken_share: Largest share of corrupt files, 0 to 1; see
+        max_corrupt_ratio: Largest share of corrupt files, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of files to leave out, as written by
             verify_images.py and earlier runs: paths are relative to the
@@ -62,6 +63,7 @@ class UnlabeledImageFolder(ImageSet):
 
     METAINFO = {'dataset_type': 'unlabeled_image_folder'}
 
+    @renamed_arguments(max_broken_share='max_corrupt_ratio')
     def __init__(
         self,
         data_root: str = '',
@@ -69,7 +71,7 @@ class UnlabeledImageFolder(ImageSet):
         data_prefix: str = '',
         pipeline: Sequence[dict | Callable] = (),
         suffixes: Sequence[str] = SUFFIXES,
-        max_broken_share: float = 0.01,
+        max_corrupt_ratio: float = 0.01,
         exclude: str | Sequence[str] = (),
         listing_cache: str | bool | None = None,
         metainfo: dict | None = None,
@@ -98,7 +100,7 @@ class UnlabeledImageFolder(ImageSet):
             indices=indices,
             serialize_data=serialize_data,
             pipeline=pipeline,
-            max_broken_share=max_broken_share,
+            max_corrupt_ratio=max_corrupt_ratio,
             exclude=exclude,
             test_mode=test_mode,
             lazy_init=lazy_init,

@@ -8,6 +8,9 @@ from enum import Enum
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from mixmae.deprecation import with_new_names
+from mixmae.registry import HOOKS
+
 
 class Verdict(Enum):
     """Effect of a changed setting on a resumed run.
@@ -52,7 +55,7 @@ RULES: tuple[tuple[str, Verdict], ...] = (
     ('default_hooks.interrupt*', Verdict.FOLLOWED),
     ('default_hooks.watchdog*', Verdict.FOLLOWED),
     ('default_hooks.visualization*', Verdict.FOLLOWED),
-    ('default_hooks.bad_files.max_broken_share', Verdict.FOLLOWED),
+    ('default_hooks.corrupt_files.max_corrupt_ratio', Verdict.FOLLOWED),
     ('default_hooks.finite_guard.max_skips', Verdict.FOLLOWED),
     ('val_*', Verdict.FOLLOWED),
     ('test_*', Verdict.FOLLOWED),
@@ -64,7 +67,7 @@ RULES: tuple[tuple[str, Verdict], ...] = (
     ('train_dataloader.pin_memory', Verdict.FOLLOWED),
     ('train_dataloader.timeout', Verdict.FOLLOWED),
     ('train_dataloader.multiprocessing_context', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*max_broken_share', Verdict.FOLLOWED),
+    ('train_dataloader.dataset.*max_corrupt_ratio', Verdict.FOLLOWED),
     ('train_dataloader.dataset.*lazy_init', Verdict.FOLLOWED),
     ('train_dataloader.dataset.*serialize_data', Verdict.FOLLOWED),
     ('train_dataloader.dataset.*backend_args*', Verdict.FOLLOWED),
@@ -152,7 +155,7 @@ def differences(
 
 
 def _prepared(config: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(config)
+    found = dict(with_new_names(config))
     hooks = found.pop('custom_hooks', None) or []
     kept = [one for one in hooks if _kind(one) not in HARMLESS_HOOKS]
     if kept:
@@ -200,9 +203,12 @@ def _is_list_of_dicts(value: Any) -> bool:
 
 
 def _unscoped(value: Any) -> Any:
-    """A value whose types do not name the scope of this package."""
+    """Value whose types have their current names, without our scope."""
     if isinstance(value, Mapping):
         return {key: _unscoped(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_unscoped(one) for one in value]
-    return value.removeprefix('mixmae.') if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    name = value.removeprefix('mixmae.')
+    return HOOKS.renamed.get(name, name)

@@ -109,11 +109,11 @@ def test_broken_files_are_named_or_skipped(infer, tmp_path, capsys):
     (tmp_path / 'a' / 'broken.png').write_bytes(b'nothing')
     with pytest.raises(ValueError, match='cannot read image .*broken.png'):
         infer(str(tmp_path), **QUIET)
-    results = infer(str(tmp_path), skip_broken=True)
+    results = infer(str(tmp_path), skip_corrupt=True)
     assert [result['index'] for result in results] == [1, 2, 3]
 
     with pytest.raises(ValueError, match='none of the 1 images'):
-        infer(tmp_path / 'a' / 'broken.png', skip_broken=True, **QUIET)
+        infer(tmp_path / 'a' / 'broken.png', skip_corrupt=True, **QUIET)
 
 
 def test_refuses(infer, tmp_path):

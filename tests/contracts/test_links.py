@@ -11,9 +11,9 @@ from mmengine.structures import BaseDataElement
 from mixmae.cli.work_dir_lock import WorkDirLock
 from mixmae.data_tools.label_lists import write_lists
 from mixmae.datasets.corrupt.corrupt_file_list import (
-    BadFile,
+    CorruptFile,
     CorruptFileRegister,
-    write_bad_files,
+    write_corrupt_files,
 )
 from mixmae.datasets.packed.sample_table import JOURNAL
 from mixmae.datasets.packed.tar_listing import list_tars
@@ -56,7 +56,7 @@ def lists(place: Path) -> None:
 
 
 def register(place: Path) -> None:
-    CorruptFileRegister(place).add(BadFile('empty', '/a.jpg'))
+    CorruptFileRegister(place).add(CorruptFile('empty', '/a.jpg'))
 
 
 def lock(place: Path) -> None:
@@ -97,8 +97,8 @@ WRITERS = {
     ),
     'note': ('note', lambda p: write_text_durably(p, 'new'), True),
     'bad files': (
-        'bad_files.txt',
-        lambda p: write_bad_files(p, [BadFile('empty', 'a.jpg')]),
+        'corrupt_files.txt',
+        lambda p: write_corrupt_files(p, [CorruptFile('empty', 'a.jpg')]),
         True,
     ),
     'curve': (
@@ -110,7 +110,7 @@ WRITERS = {
     'tars': ('.tars.mixmae_tars.npz', tar_cache, True),
     'lists': ('meta/train.txt', lists, True),
     'picture': ('000000_a.png', picture, True),
-    'register': ('bad_files.txt', register, False),
+    'register': ('corrupt_files.txt', register, False),
     'lock': ('.lock', lock, False),
     'journal': (f'out.partial/{JOURNAL}', journal, False),
 }

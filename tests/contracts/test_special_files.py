@@ -23,7 +23,7 @@ from mixmae.datasets import (
     unlabeled_image_folder,
 )
 from mixmae.datasets.coco_annotations import read_coco
-from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.lmdb_reader import read_key_list
@@ -131,7 +131,7 @@ def test_lists_that_name_them(images, tmp_path, name, loader):
     )
     # Another image takes its place.
     assert [one['img_path'][-5:] for one in dataset] == ['0.png'] * 2
-    assert dataset.broken.found() == {1: 'unreadable'}
+    assert dataset.corrupt_files.found() == {1: 'unreadable'}
     with pytest.raises(CorruptImageError, match=r'unreadable \(it is a '):
         loader.load(str(images / name))
 
@@ -169,7 +169,8 @@ def test_packing(images, tmp_path, capsys):
     where = ['--data-root', str(images), '--workers', '0']
     assert tool.main([*arguments, *where]) == 1
     causes = [
-        bad.cause for bad in read_bad_files(tmp_path / 'two/bad_files.txt')
+        bad.cause
+        for bad in read_corrupt_files(tmp_path / 'two/corrupt_files.txt')
     ]
     assert causes == ['unreadable'] * 4
 

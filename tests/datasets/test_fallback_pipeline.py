@@ -8,7 +8,10 @@ from PIL import Image
 
 from mixmae.datasets import UnlabeledImageFolder
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
-from mixmae.datasets.fallback_pipeline import bear_broken, image_sets
+from mixmae.datasets.fallback_pipeline import (
+    image_sets,
+    tolerate_corrupt_files,
+)
 from mixmae.datasets.samplers.sample_index import SampleIndex
 from mixmae.registry import DATASETS, TRANSFORMS
 
@@ -70,7 +73,7 @@ def test_stand_ins_bring_their_label(folder):
     dataset = build(folder)
     with pytest.raises(CorruptImageError, match='03.png: empty'):
         dataset[SampleIndex(3)]
-    broken = bear_broken(dataset, 0.5)
+    broken = tolerate_corrupt_files(dataset, 0.5)
     found = drawn(dataset, range(COUNT))
     moved = [i for i, (label, _) in found.items() if label != i]
     assert moved == [3, 4, 9] == list(broken.found())
@@ -82,12 +85,12 @@ def test_everything_depends_on_seed_epoch_and_index_alone(folder):
     runs = []
     for order in (range(COUNT), reversed(range(COUNT)), [9, 4, 3]):
         dataset = build(folder)
-        bear_broken(dataset, 0.5)
+        tolerate_corrupt_files(dataset, 0.5)
         runs.append(drawn(dataset, order))
     assert runs[0] == runs[1]
     assert runs[2].items() <= runs[0].items()
     dataset = build(folder)
-    bear_broken(dataset, 0.5)
+    tolerate_corrupt_files(dataset, 0.5)
     later = drawn(dataset, range(COUNT), epoch=1)
     for index in (3, 4, 9):
         assert later[index][0] == runs[0][index][0]
@@ -96,18 +99,18 @@ def test_everything_depends_on_seed_epoch_and_index_alone(folder):
 
 def test_a_pipeline_is_wrapped_once(folder):
     dataset = build(folder)
-    broken = bear_broken(dataset, 0.5)
-    assert bear_broken(dataset, 0.5) is broken
+    broken = tolerate_corrupt_files(dataset, 0.5)
+    assert tolerate_corrupt_files(dataset, 0.5) is broken
     assert [type(t).__name__ for t in dataset.pipeline.transforms] == [
         'SeedSample',
         'LoadImage',
         'DrawOnce',
     ]
     own = UnlabeledImageFolder(
-        str(folder), pipeline=[dict(type='LoadImage')], max_broken_share=0.2
+        str(folder), pipeline=[dict(type='LoadImage')], max_corrupt_ratio=0.2
     )
-    assert bear_broken(own, 0.5) is own.broken
-    assert own.broken.max_share == 0.2
+    assert tolerate_corrupt_files(own, 0.5) is own.corrupt_files
+    assert own.corrupt_files.max_ratio == 0.2
 
 
 def test_sets_below_wrappers_are_found(folder):

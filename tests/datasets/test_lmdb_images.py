@@ -6,7 +6,10 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mixmae.datasets import LmdbImages
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    write_corrupt_files,
+)
 from mixmae.datasets.packed import lmdb_reader
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures
@@ -121,10 +124,10 @@ def test_bad_images_are_borne(database, tmp_path):
         *(0, 1),
         *range(4, 20),
     ]
-    assert dataset.broken.found() == {
+    assert dataset.corrupt_files.found() == {
         2: 'empty', 3: 'no image', 20: 'missing',
     }  # fmt: skip
-    write_bad_files(tmp_path / 'bad.txt', [BadFile('', 'pictures/02')])
+    write_corrupt_files(tmp_path / 'bad.txt', [CorruptFile('', 'pictures/02')])
     bad = str(tmp_path / 'bad.txt')
     assert len(LmdbImages(str(database), path, LOAD, exclude=bad)) == 20
 

@@ -18,7 +18,10 @@ from mixmae.datasets import (
     UnlabeledImageFolder,
     packed_images,
 )
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    write_corrupt_files,
+)
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed.sample_table import read_table
 from mixmae.datasets.samplers.sample_index import SampleIndex
@@ -121,7 +124,9 @@ def test_excluded_images_are_left_out(packed, tmp_path):
         'shard-00000.tar/even/00.png',
         f'{packed}/shard-00003.tar/odd/19.png',
     ]
-    write_bad_files(bad, [BadFile('wrong sum', name) for name in names])
+    write_corrupt_files(
+        bad, [CorruptFile('wrong sum', name) for name in names]
+    )
     dataset = build(packed, exclude=str(bad), with_label=True)
     assert [value(sample) for sample in dataset] == VALUES[1:-1]
     assert value(dataset.get_subset([1])[0]) == VALUES[2]
@@ -179,17 +184,20 @@ def test_damage_is_borne_and_counted_by_its_cause(packed, monkeypatch):
         packed_images, 'print_log', lambda text, **_: said.append(text)
     )
     expected = damage(packed)
-    dataset = build(packed, max_broken_share=0.4)
+    dataset = build(packed, max_corrupt_ratio=0.4)
     [line] = said
     assert '2 of 4 shards' in line and 'shard-00002.tar (No such' in line
     for index in range(20):
         sample = dataset[index]
         assert (sample['sample_idx'] == index) == (index not in expected)
         assert value(sample) == VALUES[sample['sample_idx']]
-    assert dataset.broken.found() == expected
-    assert dataset.broken.summary() == '5 missing, 2 truncated, 1 wrong sum'
-    assert f'{packed}/shard-00002.tar/odd/03.png' in dataset.broken_files()
-    strict = build(packed, max_broken_share=0.3)
+    assert dataset.corrupt_files.found() == expected
+    assert (
+        dataset.corrupt_files.summary()
+        == '5 missing, 2 truncated, 1 wrong sum'
+    )
+    assert f'{packed}/shard-00002.tar/odd/03.png' in dataset.corrupt_paths()
+    strict = build(packed, max_corrupt_ratio=0.3)
     with pytest.raises(TooManyCorruptFilesError, match='6 are allowed'):
         list(strict)
 
@@ -220,7 +228,7 @@ def test_tars_of_others(tmp_path, folder):
         assert dataset[19]['img_path'] == f'{path}/000019.png'
     whole = path.read_bytes()
     os.truncate(path, len(whole) // 2)
-    dataset = build(path.parent, max_broken_share=0.5)
+    dataset = build(path.parent, max_corrupt_ratio=0.5)
     assert 9 <= len(dataset) < 12
     assert all(value(sample) in VALUES for sample in dataset)
 

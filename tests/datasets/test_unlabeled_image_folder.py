@@ -12,7 +12,10 @@ from mixmae.datasets import (
     UnlabeledImageFolder,
     image_set,
 )
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    write_corrupt_files,
+)
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures, spoil
 
@@ -57,8 +60,8 @@ def test_indices_and_subsets(folder):
     spoil(folder, 1)
     subset = dataset.get_subset([1, 2])
     assert (subset[0]['img'] == 2).all()
-    assert len(subset.broken_files()) == 1
-    assert dataset.broken_files() == []
+    assert len(subset.corrupt_paths()) == 1
+    assert dataset.corrupt_paths() == []
     dataset.get_subset_([3, 4])
     assert [int(item['img'][0, 0, 0]) for item in dataset] == [3, 4]
     assert len(copy.deepcopy(dataset)) == 2
@@ -98,17 +101,19 @@ def test_listed_files_are_left_out(folder, tmp_path, form):
     """The others keep their order."""
     spoil(folder, 3, 11)
     root = f'{folder}/' if form == 'absolute' else ''
-    entries = [BadFile('empty', f'{root}{name}.png') for name in ('11', '03')]
+    entries = [
+        CorruptFile('empty', f'{root}{name}.png') for name in ('11', '03')
+    ]
     lists = [tmp_path / 'a.txt', tmp_path / 'b.txt']
     if form == 'two lists':
         for path, entry in zip(lists, entries):
-            write_bad_files(path, [entry])
+            write_corrupt_files(path, [entry])
         exclude = [str(path) for path in lists]
     else:
-        write_bad_files(lists[0], entries)
+        write_corrupt_files(lists[0], entries)
         exclude = str(lists[0])
     dataset = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, exclude=exclude, max_broken_share=0
+        str(folder), pipeline=LOAD, exclude=exclude, max_corrupt_ratio=0
     )
     sound = [value for value in range(20) if value not in (3, 11)]
     assert [int(item['img'][0, 0, 0]) for item in dataset] == sound
@@ -122,7 +127,9 @@ def test_listed_files_are_left_out(folder, tmp_path, form):
 
 def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
     path = tmp_path / 'bad.txt'
-    write_bad_files(path, [BadFile('', f'{v:02d}.png') for v in range(20)])
+    write_corrupt_files(
+        path, [CorruptFile('', f'{v:02d}.png') for v in range(20)]
+    )
     with pytest.raises(ValueError, match='bad.txt leaves none of 20 files'):
         UnlabeledImageFolder(str(folder), exclude=str(path))
     with pytest.raises(FileNotFoundError, match='gone.txt does not exist'):
@@ -131,7 +138,7 @@ def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(
         image_set, 'print_log', lambda text, **_: said.append(text)
     )
-    write_bad_files(path, [BadFile('empty', 'elsewhere/03.png')])
+    write_corrupt_files(path, [CorruptFile('empty', 'elsewhere/03.png')])
     assert len(UnlabeledImageFolder(str(folder), exclude=str(path))) == 20
     [line] = said
     assert 'none of the 1 files' in line and f'taken from {folder}' in line

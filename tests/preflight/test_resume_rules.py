@@ -51,8 +51,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         f'{HOOKS}.visualization',
         dict(type='VisualizationHook'),
     ),
-    f'{HOOKS}.bad_files.max_broken_share': (
-        f'{HOOKS}.bad_files.max_broken_share',
+    f'{HOOKS}.corrupt_files.max_corrupt_ratio': (
+        f'{HOOKS}.corrupt_files.max_corrupt_ratio',
         0.5,
     ),
     f'{HOOKS}.finite_guard.max_skips': (f'{HOOKS}.finite_guard.max_skips', 1),
@@ -60,7 +60,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     'test_*': ('test_dataloader.batch_size', 2),
     'train_cfg.val_*': ('train_cfg.val_interval', 2),
     'train_cfg.dynamic_intervals*': ('train_cfg.dynamic_intervals', [[1, 2]]),
-    f'{SET}.*max_broken_share': (f'{SET}.max_broken_share', 0.5),
+    f'{SET}.*max_corrupt_ratio': (f'{SET}.max_corrupt_ratio', 0.5),
     f'{SET}.*lazy_init': (f'{SET}.lazy_init', False),
     f'{SET}.*serialize_data': (f'{SET}.serialize_data', False),
     f'{SET}.*backend_args*': (f'{SET}.backend_args', dict(backend='local')),
@@ -68,7 +68,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     f'{SET}.*data_root': (f'{SET}.data_root', '/elsewhere'),
     f'{SET}.*data_prefix*': (f'{SET}.data_prefix', 'train'),
     f'{SET}.*ann_file': (f'{SET}.ann_file', 'list.txt'),
-    f'{SET}.*exclude*': (f'{SET}.exclude', ['bad_files.txt']),
+    f'{SET}.*exclude*': (f'{SET}.exclude', ['corrupt_files.txt']),
     'model.*init_cfg*': (
         'model.backbone.init_cfg',
         dict(type='Pretrained', checkpoint='a.pth'),

@@ -50,7 +50,7 @@ def evil(request, tmp_path, mark):
 
 
 @pytest.fixture
-def bad_files(tmp_path, evil):
+def forged_files(tmp_path, evil):
     """Checkpoints that name it in each part, each way there is."""
     own = tiny_checkpoint(tmp_path / 'own.pth')
     state = torch.load(own, weights_only=True)['state_dict']
@@ -103,10 +103,10 @@ def called(monkeypatch, *arguments) -> object:
     return 0
 
 
-def test_no_converter_calls_it(monkeypatch, bad_files, tmp_path, mark):
+def test_no_converter_calls_it(monkeypatch, forged_files, tmp_path, mark):
     # What they read is the backbone and the neck, each in the same way.
     names = ('backbone_whole_cfg', 'neck_alone_model', 'um_mae', 'bare')
-    chosen = [path for path in bad_files if path.stem in names]
+    chosen = [path for path in forged_files if path.stem in names]
     assert len(chosen) == len(names)
     for name, *options in CONVERTERS:
         tool = TOOLS / f'{name}.py'
@@ -119,10 +119,12 @@ def test_no_converter_calls_it(monkeypatch, bad_files, tmp_path, mark):
             assert not mark.exists(), (name, options, path.name)
 
 
-def test_inference_refuses_it(monkeypatch, bad_files, tmp_path, mark, capsys):
+def test_inference_refuses_it(
+    monkeypatch, forged_files, tmp_path, mark, capsys
+):
     photo_folder(tmp_path / 'in')
     for name in ('reconstruct', 'extract_features'):
-        for path in bad_files:
+        for path in forged_files:
             out = tmp_path / f'{path.stem}.npz'
             tool = TOOLS / f'{name}.py'
             capsys.readouterr()

@@ -88,7 +88,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {'epoch_1.pth', 'in', 'broken.png'}
     run(
-        checkpoint, broken, paths[0], '--skip-broken',
+        checkpoint, broken, paths[0], '--skip-corrupt',
         '--out', tmp_path / 'a.npz',
     )  # fmt: skip
     with np.load(tmp_path / 'a.npz') as arrays:

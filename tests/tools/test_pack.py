@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from mixmae.datasets import PackedImages
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    read_corrupt_files,
+)
 from tests.datasets.packed_pictures import content, save_classes
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool
@@ -72,14 +75,14 @@ def test_bad_files_are_told(folder, tmp_path, pack):
     status, said, _ = pack(folder, tmp_path / 'out')
     assert status == 1
     assert 'note: 1 names have a dot' in said
-    assert f'1 files could not be packed: {tmp_path}/out/bad_files' in said
-    listed = read_bad_files(tmp_path / 'out' / 'bad_files.txt')
-    assert listed == [BadFile('empty', 'odd/01.png')]
+    assert f'1 files could not be packed: {tmp_path}/out/corrupt_files' in said
+    listed = read_corrupt_files(tmp_path / 'out' / 'corrupt_files.txt')
+    assert listed == [CorruptFile('empty', 'odd/01.png')]
     # Neither forgotten nor packed by the same command, mended or not.
     (folder / 'odd' / '01.png').write_bytes(b'mended')
     status, said, _ = pack(folder, tmp_path / 'out')
     assert status == 1 and '19 were there already' in said
-    assert f'1 files could not be packed: {tmp_path}/out/bad_files' in said
+    assert f'1 files could not be packed: {tmp_path}/out/corrupt_files' in said
     assert f'remove {tmp_path}/out and pack anew' in said
 
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    read_corrupt_files,
+)
 from tests.datasets.packed_pictures import pack_pictures
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool, run_tool
@@ -27,7 +30,7 @@ def test_a_sound_folder(folder, tmp_path, capsys):
     assert load_tool(TOOL).main(arguments) == 0
     said = capsys.readouterr()
     assert f'{folder}: 6 images opened, none is bad' in said.out
-    assert read_bad_files(out) == []
+    assert read_corrupt_files(out) == []
 
 
 def test_bad_files_are_counted_and_listed(folder, tmp_path, capsys):
@@ -47,10 +50,10 @@ def test_bad_files_are_counted_and_listed(folder, tmp_path, capsys):
         'read all the same',
         f'{folder}: 7 images opened, 3 bad (2 empty, 1 no image)',
     ]
-    assert read_bad_files(out) == [
-        BadFile('empty', '1.png'),
-        BadFile('empty', '2.png'),
-        BadFile('no image', '4\n.png'),
+    assert read_corrupt_files(out) == [
+        CorruptFile('empty', '1.png'),
+        CorruptFile('empty', '2.png'),
+        CorruptFile('no image', '4\n.png'),
     ]
     assert f'3 bad files among 7 below {folder}' in out.read_text()
     assert load_tool(TOOL).main([str(folder), '--strict']) == 1
@@ -66,8 +69,8 @@ def test_shards_are_looked_into(folder, tmp_path, capsys):
     out = tmp_path / 'bad.txt'
     assert load_tool(TOOL).main([packed, '--out', str(out)]) == 1
     assert '6 images opened, 1 bad (1 no image)' in capsys.readouterr().out
-    assert read_bad_files(out) == [
-        BadFile('no image', 'shard-00000.tar/1.png')
+    assert read_corrupt_files(out) == [
+        CorruptFile('no image', 'shard-00000.tar/1.png')
     ]
     assert load_tool(TOOL).main([packed, '--strict']) == 2
     assert '--strict is for folders of files' in capsys.readouterr().err

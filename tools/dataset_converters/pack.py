@@ -12,7 +12,7 @@ that pays, and how to train from shards.
 The folder OUT is there when all is done; until then OUT.partial is, and the
 same command goes on where it was interrupted. The exit status is 0 if all is
 well, 1 if some files could not be packed (they are listed in
-OUT/bad_files.txt), 2 for a bad call.
+OUT/corrupt_files.txt), 2 for a bad call.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from mixmae.data_tools.packing.pack_settings import (
     PackSettings,
 )
 from mixmae.data_tools.packing.pack_source import read_source
-from mixmae.data_tools.packing.packing import BAD_FILES, pack
+from mixmae.data_tools.packing.packing import CORRUPT_FILES, pack
 from mixmae.data_tools.packing.shrinking import QUALITY
 from mixmae.datasets.images.decoding_arguments import (
     add_decoding_arguments,
@@ -137,7 +137,7 @@ def show(report: PackReport, args: argparse.Namespace) -> None:
     if report.bad:
         print(
             f'{len(report.bad):,} files could not be packed: '
-            f'{args.out / BAD_FILES} lists them (if they are mended, remove '
+            f'{args.out / CORRUPT_FILES} lists them (once fixed, remove '
             f'{args.out} and pack anew)'
         )
 

@@ -1,14 +1,14 @@
 """Open every image below a folder and list those that cannot be used.
 
     python tools/dataset_converters/verify_images.py data/images --workers 8 \\
-        --out bad_files.txt
+        --out corrupt_files.txt
 
 finds before a training run what would be skipped during it, by the same
 decoder. The list can be given to the data set, which then leaves these files
-out: --cfg-options train_dataloader.dataset.exclude=bad_files.txt. Nothing else
-is changed. Shards (of pack.py, or any tars) are looked into as well, and their
-sums compared. The exit status is 0 if all is well, 1 if there are bad files, 2
-for a bad call. docs/data.md says which words there are for causes.
+out: --cfg-options train_dataloader.dataset.exclude=corrupt_files.txt. Nothing
+else is changed. Shards (of pack.py, or any tars) are looked into as well, and
+their sums compared. The exit status is 0 if all is well, 1 if there are bad
+files, 2 for a bad call. docs/data.md says which words there are for causes.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from mixmae.data_tools.verification.shard_folder import (
     is_packed,
     verify_shards,
 )
-from mixmae.datasets.corrupt.corrupt_file_list import write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import write_corrupt_files
 from mixmae.datasets.images.decoding_arguments import (
     add_decoding_arguments,
     decoding_of,
@@ -149,7 +149,7 @@ def look(args: argparse.Namespace) -> FolderReport:
             f'{len(report.bad)} bad files among {report.opened} below '
             f'{escape(str(args.folder.absolute()))}'
         )
-        write_bad_files(args.out, report.bad, note)
+        write_corrupt_files(args.out, report.bad, note)
     return report
 
 

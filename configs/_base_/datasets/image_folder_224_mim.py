@@ -12,7 +12,7 @@ train_dataloader = dict(
         _delete_=True,
         type='UnlabeledImageFolder',
         data_root=data_root,
-        max_broken_share=0.01,
+        max_corrupt_ratio=0.01,
         pipeline=_base_.train_pipeline,
     )
 )

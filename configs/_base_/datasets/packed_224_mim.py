@@ -15,7 +15,7 @@ train_dataloader = dict(
         _delete_=True,
         type='PackedImages',
         data_root=f'{data_root}/train',
-        max_broken_share=0.01,
+        max_corrupt_ratio=0.01,
         pipeline=_base_.train_pipeline,
     )
 )

@@ -11,7 +11,7 @@ import PIL
 
 from mixmae.data_tools.packing.pack_source import PackSource
 from mixmae.data_tools.packing.shrinking import QUALITY
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile
+from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
 
@@ -100,5 +100,5 @@ class PackReport:
     shrunk: int = 0
     found: int = 0
     dotted: int = 0
-    bad: list[BadFile] = field(default_factory=list)
+    bad: list[CorruptFile] = field(default_factory=list)
     unsupported: Counter[str] = field(default_factory=Counter)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.image_listing import list_folder
@@ -48,7 +48,7 @@ class PackSource:
         return self._taken(order)
 
     def without(self, lists: Sequence[str]) -> PackSource:
-        """Leave out files in lists of corrupt files, see ``bad_file_list``.
+        """Leave out the files in lists of corrupt files.
 
         Raises:
             FileNotFoundError, ValueError: A list is missing or invalid, or the
@@ -57,7 +57,7 @@ class PackSource:
         listed = {
             os.path.abspath(os.path.join(self.folder, entry.path))
             for path in lists
-            for entry in read_bad_files(path)
+            for entry in read_corrupt_files(path)
         }
         kept = [
             index

@@ -6,7 +6,7 @@ folder gets its final name when everything is complete:
 
     OUT/shard-00000.tar, ...    the images
     OUT/index.npz               a ``SampleTable``
-    OUT/bad_files.txt           files that could not be packed, if any
+    OUT/corrupt_files.txt           files that could not be packed, if any
     OUT/SHA256SUMS              checksums of these files, as by ``sha256sum``
 """
 
@@ -27,9 +27,9 @@ from mixmae.data_tools.packing.pack_settings import PackReport, PackSettings
 from mixmae.data_tools.packing.pack_source import PackSource
 from mixmae.data_tools.packing.shrinking import shrink
 from mixmae.datasets.corrupt.corrupt_file_list import (
-    BadFile,
-    read_bad_files,
-    write_bad_files,
+    CorruptFile,
+    read_corrupt_files,
+    write_corrupt_files,
 )
 from mixmae.datasets.packed.sample_table import (
     INDEX,
@@ -50,7 +50,7 @@ from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.regular_file import own_file
 
 SUMS = 'SHA256SUMS'
-BAD_FILES = 'bad_files.txt'
+CORRUPT_FILES = 'corrupt_files.txt'
 PART = '.part.npz'
 
 
@@ -121,8 +121,10 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
         )
     size = sum(shard.size for shard in table.shards)
     report = PackReport(len(table), len(table.shards), size, found=len(table))
-    if (out / BAD_FILES).is_file():
-        report.bad = read_bad_files(out / BAD_FILES)
+    # The second one is the name until version 0.1.
+    for name in (CORRUPT_FILES, 'bad_files.txt'):
+        if (out / name).is_file():
+            report.bad = read_corrupt_files(out / name)
     return report
 
 
@@ -239,7 +241,9 @@ class _Packing:
         contents = parallel_map(function, paths, workers)
         for index, content in enumerate(contents, first):
             if content.cause:
-                self.report.bad.append(BadFile(content.cause, names[index]))
+                self.report.bad.append(
+                    CorruptFile(content.cause, names[index])
+                )
                 if content.cause == 'unsupported':
                     self.report.unsupported[content.kind] += 1
                 self.first_fault = self.first_fault or content.detail
@@ -271,7 +275,7 @@ class _Packing:
             except (FileNotFoundError, ValueError):
                 break
             self.next = table.made['next']
-            self.report.bad += [BadFile(*bad) for bad in table.made['bad']]
+            self.report.bad += [CorruptFile(*bad) for bad in table.made['bad']]
             tables.append(table)
         keep = {shard_name(number) for number in range(len(tables))}
         for path in self.partial.glob('*shard-*'):
@@ -289,9 +293,9 @@ class _Packing:
         sums = {shard.name: shard.sha256 for shard in table.shards}
         sums[INDEX] = digest_of(index)
         if self.report.bad:
-            bad_files = self.partial / BAD_FILES
-            write_bad_files(bad_files, self.report.bad, 'not packed')
-            sums[BAD_FILES] = digest_of(bad_files)
+            corrupt_files = self.partial / CORRUPT_FILES
+            write_corrupt_files(corrupt_files, self.report.bad, 'not packed')
+            sums[CORRUPT_FILES] = digest_of(corrupt_files)
         lines = [f'{sum_}  {name}\n' for name, sum_ in sorted(sums.items())]
         write_text_durably(self.partial / SUMS, ''.join(lines))
         self._say(table)
@@ -299,8 +303,8 @@ class _Packing:
     def _say(self, table: SampleTable) -> None:
         for path in self.partial.glob(f'*{PART}'):
             path.unlink()
-        if (self.partial / BAD_FILES).is_file():
-            self.report.bad = read_bad_files(self.partial / BAD_FILES)
+        if (self.partial / CORRUPT_FILES).is_file():
+            self.report.bad = read_corrupt_files(self.partial / CORRUPT_FILES)
         self.report.images = len(table)
         self.report.dotted = sum(
             name.rpartition(b'/')[2].count(b'.') > 1 for name in table.names

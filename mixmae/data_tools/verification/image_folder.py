@@ -16,7 +16,7 @@ from mixmae.data_tools.verification.image_files import (
     inspected,
 )
 from mixmae.data_tools.verification.image_notes import ImageNotes
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile
+from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ANY_SIZE, PLAIN, ImageLimits
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
@@ -45,14 +45,14 @@ class FolderReport:
     """
 
     opened: int = 0
-    bad: list[BadFile] = field(default_factory=list)
+    bad: list[CorruptFile] = field(default_factory=list)
     odd: Counter[str] = field(default_factory=Counter)
     unsupported: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     def add_bad(self, path: str, content: Inspection) -> None:
         """Add a file that cannot be used."""
-        self.bad.append(BadFile(content.cause, path))
+        self.bad.append(CorruptFile(content.cause, path))
         if content.cause == 'unsupported':
             self.unsupported[content.refused or str(content.fault)] += 1
 
@@ -116,11 +116,11 @@ def verify_image_folder(
         elif _has_wrong_suffix(name, content):
             report.odd[WRONG_SUFFIX] += 1
             if strict:
-                report.bad.append(BadFile(WRONG_SUFFIX, name))
+                report.bad.append(CorruptFile(WRONG_SUFFIX, name))
         report.opened = done
         progress(done, len(names), f'{len(report.bad)} bad')
     report.notes += described.lines()
-    report.bad += [BadFile('unreadable', name or '.') for name in refused]
+    report.bad += [CorruptFile('unreadable', name or '.') for name in refused]
     return report
 
 

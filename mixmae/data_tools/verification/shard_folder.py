@@ -15,7 +15,7 @@ from mixmae.data_tools.verification.image_files import (
 )
 from mixmae.data_tools.verification.image_folder import FolderReport
 from mixmae.data_tools.verification.image_notes import ImageNotes
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile
+from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ANY_SIZE, PLAIN, ImageLimits
@@ -137,7 +137,7 @@ def verify_shards(
         ):
             done += 1
             if cause:
-                report.bad.append(BadFile(cause, shard.name))
+                report.bad.append(CorruptFile(cause, shard.name))
             progress(done, total, f'{len(report.bad)} bad')
         contents = parallel_map(inspect_sample, PackedSamples(table), workers)
         for index, content in enumerate(contents):

@@ -24,7 +24,7 @@ from mixmae.fileio.regular_file import own_file, regular_file
 HEADER = '# cause\tpath\n'
 
 
-class BadFile(NamedTuple):
+class CorruptFile(NamedTuple):
     """A file to leave out, and the cause.
 
     Attributes:
@@ -44,7 +44,7 @@ class BadFile(NamedTuple):
         return '\t'.join(columns if self.sample else columns[:2]) + '\n'
 
 
-def parse_line(line: str) -> BadFile | None:
+def parse_line(line: str) -> CorruptFile | None:
     """Parse a line of a list; None for a comment or an empty line.
 
     Raises:
@@ -60,11 +60,11 @@ def parse_line(line: str) -> BadFile | None:
             f'a tab and a path'
         )
     if len(columns) == 1:
-        return BadFile('', unescape(columns[0]))
-    return BadFile(columns[0], unescape(columns[1]), *columns[2:])
+        return CorruptFile('', unescape(columns[0]))
+    return CorruptFile(columns[0], unescape(columns[1]), *columns[2:])
 
 
-def read_bad_files(path: str | PathLike) -> list[BadFile]:
+def read_corrupt_files(path: str | PathLike) -> list[CorruptFile]:
     """Return the entries of a list, in order.
 
     Raises:
@@ -93,8 +93,8 @@ def read_bad_files(path: str | PathLike) -> list[BadFile]:
     return entries
 
 
-def write_bad_files(
-    path: str | PathLike, entries: Iterable[BadFile], note: str = ''
+def write_corrupt_files(
+    path: str | PathLike, entries: Iterable[CorruptFile], note: str = ''
 ) -> None:
     """Write a list by an atomic write.
 
@@ -109,11 +109,13 @@ def write_bad_files(
         partial.write_text(text, encoding='utf-8', newline='\n')
 
 
-REGISTER = 'bad_files.txt'
+REGISTER = 'corrupt_files.txt'
+# Name until version 0.1; still read.
+OLD_REGISTER = 'bad_files.txt'
 
 
 class CorruptFileRegister:
-    """One process's view of ``work_dir/bad_files.txt``.
+    """One process's view of ``work_dir/corrupt_files.txt``.
 
     Each line is appended by a single write, so lines of several processes do
     not mix, and written lines survive a crash. A process reads the lines of
@@ -130,11 +132,11 @@ class CorruptFileRegister:
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
         self._read = 0
-        self._entries: dict[str, BadFile] = {}
+        self._entries: dict[str, CorruptFile] = {}
         self._torn = False
         self._failed = False
 
-    def entries(self) -> list[BadFile]:
+    def entries(self) -> list[CorruptFile]:
         """Return the known entries, in order."""
         return list(self._entries.values())
 
@@ -167,7 +169,7 @@ class CorruptFileRegister:
             if entry is not None:
                 self._entries.setdefault(entry.path, entry)
 
-    def add(self, entry: BadFile) -> None:
+    def add(self, entry: CorruptFile) -> None:
         """Append a file, unless it is already listed."""
         self.look()
         if entry.path in self._entries:
@@ -186,7 +188,7 @@ class CorruptFileRegister:
             self._failed = True
         self._entries.setdefault(entry.path, entry)
 
-    def replace(self, entries: Iterable[BadFile]) -> None:
+    def replace(self, entries: Iterable[CorruptFile]) -> None:
         """Replace the content of the list; no other process may write to it.
 
         A list without entries is removed.
@@ -196,7 +198,7 @@ class CorruptFileRegister:
         """
         entries = list(entries)
         if entries:
-            write_bad_files(self.path, entries)
+            write_corrupt_files(self.path, entries)
         else:
             self.path.unlink(missing_ok=True)
         self._read, self._entries, self._torn = 0, {}, False

@@ -12,7 +12,7 @@ import torch
 from mmengine.logging import print_log
 
 from mixmae.datasets.corrupt.corrupt_file_list import (
-    BadFile,
+    CorruptFile,
     CorruptFileRegister,
 )
 from mixmae.datasets.corrupt.corrupt_image_error import (
@@ -24,7 +24,7 @@ from mixmae.datasets.samplers.sample_index import SampleIndex
 
 # Lower bound on the tolerated number of corrupt files, except in tiny
 # folders, so that one of ten does not stop a run.
-FEW_BROKEN = 5
+FEW_CORRUPT = 5
 WORDS = tuple(CAUSES)
 
 
@@ -45,9 +45,9 @@ class CorruptFiles:
 
     Args:
         count: Number of files in the dataset.
-        max_share: Largest share of corrupt files, 0 to 1. More than
+        max_ratio: Largest share of corrupt files, 0 to 1. More than
 
-                max(int(max_share * count), min(5, count // 2))
+                max(int(max_ratio * count), min(5, count // 2))
 
             stop the run; with a share of 0 none is tolerated.
 
@@ -55,17 +55,17 @@ class CorruptFiles:
         ValueError: The share is out of range.
     """
 
-    def __init__(self, count: int, max_share: float) -> None:
-        if not 0 <= max_share <= 1:
+    def __init__(self, count: int, max_ratio: float) -> None:
+        if not 0 <= max_ratio <= 1:
             raise ValueError(
-                f'max_broken_share must be from 0 to 1, got {max_share}'
+                f'max_corrupt_ratio must be from 0 to 1, got {max_ratio}'
             )
         self.count = count
-        self.max_share = max_share
+        self.max_ratio = max_ratio
         self.allowed = 0
-        if max_share > 0:
-            few = min(FEW_BROKEN, count // 2)
-            self.allowed = max(int(max_share * count), few)
+        if max_ratio > 0:
+            few = min(FEW_CORRUPT, count // 2)
+            self.allowed = max(int(max_ratio * count), few)
         # 0 for an intact file, else the index of the cause in WORDS plus 1.
         self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()
         # A view of the same memory: indexing the tensor would take 20 us.
@@ -122,10 +122,10 @@ class CorruptFiles:
             try:
                 return prepare(place)
             except CorruptImageError as error:
-                broken = error
+                caught = error
             # Outside of the handler, so that an error raised here is not
             # reported as one of this file.
-            self._note(int(place), broken)
+            self._note(int(place), caught)
         raise TooManyCorruptFilesError(
             f'none of the {self.count} images can be used ({self.summary()})'
         )
@@ -146,17 +146,17 @@ class CorruptFiles:
         if self._register is not None:
             sample = f'{self._name}/{index}' if self._name else ''
             path = os.path.abspath(error.path)
-            self._register.add(BadFile(error.cause, path, sample))
-        broken = len(self.found())
-        message = f'{error}; {broken} of {self.count} files cannot be used'
-        if broken > self.allowed:
+            self._register.add(CorruptFile(error.cause, path, sample))
+        number = len(self.found())
+        message = f'{error}; {number} of {self.count} files cannot be used'
+        if number > self.allowed:
             listed = ''
             if self._register is not None:
                 listed = f' They are listed in {self._register.path}.'
             raise TooManyCorruptFilesError(
                 f'{message} ({self.summary()}), {self.allowed} are allowed.'
-                f'{listed} Mend or remove them, or raise '
-                f'max_broken_share={self.max_share}'
+                f'{listed} Fix or remove them, or raise '
+                f'max_corrupt_ratio={self.max_ratio}'
             )
         print_log(
             f'{message}, {self.allowed} are allowed; another image takes its '

@@ -3,7 +3,7 @@
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.fileio.escaped_path import escape
 
-# One word per cause, used in the log of a run, in its bad_files.txt and in
+# One word per cause, used in the log of a run, in its corrupt_files.txt and in
 # the report of verify_images.py. Do not reorder: a run stores the causes of
 # its files as numbers.
 CAUSES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,25 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mixmae.datasets.corrupt.corrupt_file_list import (
+    OLD_REGISTER,
     REGISTER,
-    BadFile,
+    CorruptFile,
     CorruptFileRegister,
 )
 from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.fallback_pipeline import (
-    bear_broken,
     image_sets,
     loader_of,
+    tolerate_corrupt_files,
 )
+from mixmae.deprecation import renamed_arguments
 from mixmae.registry import HOOKS
 
 
 @HOOKS.register_module()
 class CorruptFilesHook(Hook):
-    """Skip corrupt images in training and list them in ``bad_files.txt``.
+    """Skip corrupt images in training and list them in ``corrupt_files.txt``.
 
     It applies to training sets of any library that load images with
     ``LoadImage``. A fallback sample replaces a sample whose file is corrupt;
@@ -49,7 +52,7 @@ class CorruptFilesHook(Hook):
     training is one epoch.
 
     Args:
-        max_broken_share: Maximum share of corrupt files in a training set, 0
+        max_corrupt_ratio: Maximum share of corrupt files in a training set, 0
             to 1. An ``UnlabeledImageFolder`` has its own.
 
     Raises:
@@ -58,10 +61,11 @@ class CorruptFilesHook(Hook):
 
     priority = 'NORMAL'
 
-    def __init__(self, max_broken_share: float = 0.01) -> None:
+    @renamed_arguments(max_broken_share='max_corrupt_ratio')
+    def __init__(self, max_corrupt_ratio: float = 0.01) -> None:
         # Raises now, not in training, if it is out of range.
-        CorruptFiles(0, max_broken_share)
-        self.max_broken_share = max_broken_share
+        CorruptFiles(0, max_corrupt_ratio)
+        self.max_corrupt_ratio = max_corrupt_ratio
         self._sets: dict[str, CorruptFiles] = {}
         self._register: CorruptFileRegister | None = None
         self._reported: dict[str, str] = {}
@@ -72,11 +76,14 @@ class CorruptFilesHook(Hook):
         dataset = runner.train_dataloader.dataset
         sets = dict(image_sets(dataset, 'train'))
         if runner.rank == 0:
-            _look_again(register, sets, runner)
+            _adopt_list_of_0_1(register)
+            _check_again(register, sets, runner)
         barrier()
         register.look()
         for name, one in sets.items():
-            self._sets[name] = bear_broken(one, self.max_broken_share)
+            self._sets[name] = tolerate_corrupt_files(
+                one, self.max_corrupt_ratio
+            )
             self._sets[name].attach(register, name)
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -84,12 +91,12 @@ class CorruptFilesHook(Hook):
         if runner.rank != 0 or self._register is None:
             return
         self._register.look()
-        for name, broken in self._sets.items():
-            summary = broken.summary()
+        for name, found in self._sets.items():
+            summary = found.summary()
             if summary != self._reported.get(name, ''):
                 self._reported[name] = summary
                 runner.logger.info(
-                    f'bad files of {name}: {summary} of {broken.count:,}; '
+                    f'corrupt files of {name}: {summary} of {found.count:,}; '
                     f'they are listed in {self._register.path}'
                 )
 
@@ -103,9 +110,9 @@ class CorruptFilesHook(Hook):
 
     def _attach(self, runner: Runner, dataset: Any) -> None:
         for _, one in image_sets(dataset, ''):
-            broken = getattr(one, 'broken', None)
-            if isinstance(broken, CorruptFiles):
-                broken.attach(self._register_of(runner))
+            found = getattr(one, 'corrupt_files', None)
+            if isinstance(found, CorruptFiles):
+                found.attach(self._register_of(runner))
 
     def _register_of(self, runner: Runner) -> CorruptFileRegister:
         if self._register is None:
@@ -114,7 +121,16 @@ class CorruptFilesHook(Hook):
         return self._register
 
 
-def _look_again(
+def _adopt_list_of_0_1(register: CorruptFileRegister) -> None:
+    """Take over the list of a run that was started with mixmae 0.1."""
+    old = CorruptFileRegister(register.path.with_name(OLD_REGISTER))
+    old.look()
+    if old.entries() and not register.path.exists():
+        with contextlib.suppress(OSError):
+            register.replace(old.entries())
+
+
+def _check_again(
     register: CorruptFileRegister, sets: dict[str, Any], runner: Runner
 ) -> None:
     """Keep the entries that are still corrupt and in these datasets."""
@@ -122,11 +138,11 @@ def _look_again(
     listed = register.entries()
     if not listed:
         return
-    looked_at = [_still_bad(entry, sets) for entry in listed]
-    kept = [entry for entry in looked_at if entry is not None]
+    checked = [_still_corrupt(entry, sets) for entry in listed]
+    kept = [entry for entry in checked if entry is not None]
     runner.logger.info(
         f'{register.path}: {len(kept)} of {len(listed)} files listed by an '
-        f'earlier start are still bad files of the training set'
+        f'earlier start are still corrupt files of the training set'
     )
     if kept != listed:
         try:
@@ -137,7 +153,9 @@ def _look_again(
             )
 
 
-def _still_bad(entry: BadFile, sets: dict[str, Any]) -> BadFile | None:
+def _still_corrupt(
+    entry: CorruptFile, sets: dict[str, Any]
+) -> CorruptFile | None:
     """Return the entry with its current cause; None if it can be read."""
     name, _, index = entry.sample.rpartition('/')
     if name not in sets or not index.isdecimal():

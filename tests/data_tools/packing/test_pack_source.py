@@ -3,7 +3,10 @@
 import pytest
 
 from mixmae.data_tools.packing.pack_source import read_source
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    write_corrupt_files,
+)
 from tests.datasets.grey_pictures import save_pictures
 from tests.datasets.packed_pictures import save_classes
 
@@ -55,13 +58,15 @@ def test_lists_with_and_without_labels(folder, tmp_path):
 
 def test_excluded_files_are_left_out(folder, tmp_path):
     bad = tmp_path / 'bad.txt'
-    write_bad_files(bad, [BadFile('empty', 'odd/01.png')])
+    write_corrupt_files(bad, [CorruptFile('empty', 'odd/01.png')])
     more = tmp_path / 'more.txt'
-    write_bad_files(more, [BadFile('', str(folder / 'even' / '00.png'))])
+    write_corrupt_files(
+        more, [CorruptFile('', str(folder / 'even' / '00.png'))]
+    )
     source = read_source(str(folder)).without([str(bad), str(more)])
     assert len(source.names) == 18 and source.labels == [0] * 9 + [1] * 9
-    everything = [BadFile('', name) for name in source.names]
-    write_bad_files(bad, everything)
+    everything = [CorruptFile('', name) for name in source.names]
+    write_corrupt_files(bad, everything)
     with pytest.raises(ValueError, match='bad.txt names all 18'):
         source.without([str(bad)])
 

@@ -15,7 +15,10 @@ from mixmae.data_tools.packing import packing
 from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import pack
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    read_corrupt_files,
+)
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.packed.sample_table import read_table
 from mixmae.datasets.packed.shard_file import write_shard
@@ -179,10 +182,13 @@ def test_what_is_in_the_way_is_not_touched(folder, tmp_path):
 def test_bad_files_are_left_out_and_listed(folder, tmp_path):
     (folder / 'even' / '02.png').write_bytes(b'no image')
     (folder / 'odd' / '03.png').write_bytes(b'')
-    bad = [BadFile('no image', 'even/02.png'), BadFile('empty', 'odd/03.png')]
+    bad = [
+        CorruptFile('no image', 'even/02.png'),
+        CorruptFile('empty', 'odd/03.png'),
+    ]
     report = pack_pictures(folder, tmp_path / 'out', short_side=3)
     assert (report.images, report.shrunk, report.bad) == (18, 18, bad)
-    assert read_bad_files(tmp_path / 'out' / 'bad_files.txt') == bad
+    assert read_corrupt_files(tmp_path / 'out' / 'corrupt_files.txt') == bad
     for path in folder.rglob('*.png'):
         path.write_bytes(b'')
     with pytest.raises(ValueError, match='none of the 20 files can be packed'):

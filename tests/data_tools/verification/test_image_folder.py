@@ -9,7 +9,10 @@ from PIL import Image
 
 from mixmae.data_tools.verification.image_folder import verify_image_folder
 from mixmae.datasets import UnlabeledImageFolder
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    write_corrupt_files,
+)
 from mixmae.datasets.images.image_file import ImageLimits
 from mixmae.fileio import image_listing
 
@@ -101,7 +104,7 @@ def test_the_loader_agrees(folder):
     dataset = UnlabeledImageFolder(
         str(folder),
         pipeline=[dict(type='LoadImage')],
-        max_broken_share=1.0,
+        max_corrupt_ratio=1.0,
         listing_cache=False,
     )
     assert len(dataset) == len(KINDS)
@@ -109,19 +112,19 @@ def test_the_loader_agrees(folder):
         dataset[index]
     found = {
         os.path.relpath(dataset.get_data_info(index)['img_path'], folder): c
-        for index, c in dataset.broken.found().items()
+        for index, c in dataset.corrupt_files.found().items()
     }
     assert found == BAD
 
 
 def test_what_the_list_names_is_left_out(folder, tmp_path):
     listing = tmp_path / 'bad files.txt'
-    write_bad_files(listing, verify_image_folder(folder).bad)
+    write_corrupt_files(listing, verify_image_folder(folder).bad)
     dataset = UnlabeledImageFolder(
         str(folder),
         pipeline=[dict(type='LoadImage')],
         exclude=str(listing),
-        max_broken_share=0,
+        max_corrupt_ratio=0,
     )
     names = [os.path.basename(results['img_path']) for results in dataset]
     assert names == sorted(KINDS.keys() - BAD.keys())
@@ -168,7 +171,7 @@ def test_folders_that_cannot_be_looked_into(folder, monkeypatch):
 
     monkeypatch.setattr(image_listing.os, 'scandir', refuse)
     report = verify_image_folder(folder)
-    assert report.bad[-1] == BadFile('unreadable', 'below')
+    assert report.bad[-1] == CorruptFile('unreadable', 'below')
 
 
 def test_nothing_to_look_at(tmp_path):

@@ -10,7 +10,10 @@ from mixmae.data_tools.verification.shard_folder import (
     verify_shards,
 )
 from mixmae.datasets import PackedImages
-from mixmae.datasets.corrupt.corrupt_file_list import BadFile, write_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import (
+    CorruptFile,
+    write_corrupt_files,
+)
 from mixmae.datasets.images.image_file import ImageLimits
 from mixmae.datasets.packed.sample_table import read_table
 from tests.datasets.packed_pictures import pack_pictures, save_classes
@@ -25,7 +28,7 @@ def packed(tmp_path):
     return tmp_path / 'packed'
 
 
-BEFORE = BadFile('no image', 'shard-00000.tar/even/02.png')
+BEFORE = CorruptFile('no image', 'shard-00000.tar/even/02.png')
 
 
 def test_sound_shards(packed):
@@ -55,13 +58,13 @@ def test_damaged_shards(packed, workers, tmp_path):
         file.write(b'!')
     (packed / 'shard-00001.tar').unlink()
     expected = [
-        BadFile('wrong sum', 'shard-00000.tar'),
-        BadFile('missing', 'shard-00001.tar'),
-        BadFile('wrong sum', f'shard-0000{last}.tar'),
+        CorruptFile('wrong sum', 'shard-00000.tar'),
+        CorruptFile('missing', 'shard-00001.tar'),
+        CorruptFile('wrong sum', f'shard-0000{last}.tar'),
         BEFORE,
-        BadFile('wrong sum', table.path(2)),
+        CorruptFile('wrong sum', table.path(2)),
         *(
-            BadFile('missing', table.path(index))
+            CorruptFile('missing', table.path(index))
             for index in range(20)
             if table.sample(index).shard == 1
         ),
@@ -69,12 +72,12 @@ def test_damaged_shards(packed, workers, tmp_path):
     report = verify_shards(packed, workers=workers)
     assert report.bad == expected
     # What it lists, a data set leaves out, and loads.
-    write_bad_files(tmp_path / 'bad.txt', report.bad)
+    write_corrupt_files(tmp_path / 'bad.txt', report.bad)
     dataset = PackedImages(
         str(packed),
         pipeline=[dict(type='LoadImage')],
         exclude=str(tmp_path / 'bad.txt'),
-        max_broken_share=0,
+        max_corrupt_ratio=0,
     )
     assert len(list(dataset)) == 20 - len(expected) + 3
 

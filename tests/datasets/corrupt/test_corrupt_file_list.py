@@ -6,24 +6,24 @@ import pytest
 
 from mixmae.datasets.corrupt import corrupt_file_list as bad_file_register
 from mixmae.datasets.corrupt.corrupt_file_list import (
-    BadFile,
+    CorruptFile,
     CorruptFileRegister,
     parse_line,
-    read_bad_files,
-    write_bad_files,
+    read_corrupt_files,
+    write_corrupt_files,
 )
 
 ENTRIES = [
-    BadFile('truncated', 'a b/ä.jpg'),
-    BadFile('empty', 'tab\there\nbreak\udcff.png', 'train/12'),
-    BadFile('', '/plain.jpg'),
+    CorruptFile('truncated', 'a b/ä.jpg'),
+    CorruptFile('empty', 'tab\there\nbreak\udcff.png', 'train/12'),
+    CorruptFile('', '/plain.jpg'),
 ]
 
 
 def test_round_trip(tmp_path):
     path = tmp_path / 'bad files.txt'
-    write_bad_files(path, ENTRIES, 'made by hand')
-    assert read_bad_files(path) == ENTRIES
+    write_corrupt_files(path, ENTRIES, 'made by hand')
+    assert read_corrupt_files(path) == ENTRIES
     text = path.read_text()
     assert text.startswith('# made by hand\n# cause\tpath\n')
     assert 'truncated\ta b/ä.jpg\n' in text
@@ -33,9 +33,9 @@ def test_round_trip(tmp_path):
 def test_lists_written_by_hand(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_bytes(b'# mine\r\n\r\nplain.jpg\r\nempty\t\xff.png\n \n')
-    assert read_bad_files(path) == [
-        BadFile('', 'plain.jpg'),
-        BadFile('empty', '\udcff.png'),
+    assert read_corrupt_files(path) == [
+        CorruptFile('', 'plain.jpg'),
+        CorruptFile('empty', '\udcff.png'),
     ]
     assert parse_line('# no\n') is None
 
@@ -44,23 +44,23 @@ def test_the_bad_line_is_named(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('a.jpg\na\tb\tc\td\n')
     with pytest.raises(ValueError, match='list.txt, line 2: .* 4 columns'):
-        read_bad_files(path)
+        read_corrupt_files(path)
     path.write_text('empty\ta\\b.jpg\n')
     with pytest.raises(ValueError, match='list.txt, line 1: .*character'):
-        read_bad_files(path)
+        read_corrupt_files(path)
     with pytest.raises(FileNotFoundError, match='gone.txt does not exist'):
-        read_bad_files(tmp_path / 'gone.txt')
+        read_corrupt_files(tmp_path / 'gone.txt')
     with pytest.raises(ValueError, match='directory'):
-        read_bad_files(tmp_path)
+        read_corrupt_files(tmp_path)
 
 
 def entry(index, cause='empty', name='train'):
-    return BadFile(cause, f'/data/{index}.jpg', f'{name}/{index}')
+    return CorruptFile(cause, f'/data/{index}.jpg', f'{name}/{index}')
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / 'bad_files.txt'
+    return tmp_path / 'corrupt_files.txt'
 
 
 def test_a_file_is_listed_once(path):
@@ -68,7 +68,7 @@ def test_a_file_is_listed_once(path):
     register.add(entry(1))
     register.add(entry(1, 'damaged'))
     CorruptFileRegister(path).add(entry(1))
-    assert read_bad_files(path) == [entry(1)]
+    assert read_corrupt_files(path) == [entry(1)]
     assert path.read_text().startswith('#')
 
 
@@ -81,7 +81,7 @@ def test_others_are_learnt_of(path):
     one.look()
     assert one.samples('train') == {1: 'empty', 2: 'missing'}
     assert one.samples('train.1') == {7: 'empty'}
-    assert one.entries() == read_bad_files(path)
+    assert one.entries() == read_corrupt_files(path)
 
 
 def test_a_line_that_was_cut_off_is_not_continued(path):
@@ -114,7 +114,7 @@ def test_replaced(path):
     register.replace([entry(1, 'damaged')])
     assert register.samples('train') == {1: 'damaged'}
     register.add(entry(2))
-    assert len(read_bad_files(path)) == 2
+    assert len(read_corrupt_files(path)) == 2
     register.replace([])
     assert not path.exists() and register.entries() == []
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_written_is_told_once(tmp_path, monkeypatch):
     monkeypatch.setattr(
         bad_file_register, 'print_log', lambda text, **_: said.append(text)
     )
-    register = CorruptFileRegister(tmp_path / 'gone' / 'bad_files.txt')
+    register = CorruptFileRegister(tmp_path / 'gone' / 'corrupt_files.txt')
     register.add(entry(1))
     register.add(entry(2))
     assert len(said) == 1 and 'cannot be written (No such file' in said[0]
@@ -149,5 +149,5 @@ def test_processes_do_not_mix_their_lines(path):
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    listed = read_bad_files(path)
+    listed = read_corrupt_files(path)
     assert sorted(listed) == sorted(map(entry, range(300)))

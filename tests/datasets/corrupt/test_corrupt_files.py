@@ -63,7 +63,7 @@ def test_too_many():
     text = str(caught.value)
     assert '10.jpg: empty; 11 of 1000 files cannot be used' in text
     assert '(11 empty), 10 are allowed' in text
-    assert 'max_broken_share=0.01' in text and '\n' not in text
+    assert 'max_corrupt_ratio=0.01' in text and '\n' not in text
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_went_wrong_is_not_taken_for_a_missing_file():
 
 def test_ranks_count_together(tmp_path):
     """Each sees its own part of the data."""
-    path = tmp_path / 'bad_files.txt'
+    path = tmp_path / 'corrupt_files.txt'
     ranks = [CorruptFiles(1000, 0.01) for _ in range(2)]
     for rank in ranks:
         rank.attach(CorruptFileRegister(path), 'train')
@@ -111,7 +111,7 @@ def test_ranks_count_together(tmp_path):
 
 
 def test_other_data_sets_do_not_count(tmp_path):
-    register = CorruptFileRegister(tmp_path / 'bad_files.txt')
+    register = CorruptFileRegister(tmp_path / 'corrupt_files.txt')
     train, val = CorruptFiles(10, 0.5), CorruptFiles(10, 0.5)
     train.attach(register, 'train')
     val.attach(register)
@@ -121,7 +121,7 @@ def test_other_data_sets_do_not_count(tmp_path):
 
 
 def test_a_cause_that_somebody_else_wrote(tmp_path):
-    path = tmp_path / 'bad_files.txt'
+    path = tmp_path / 'corrupt_files.txt'
     path.write_text('ugly\t/a.jpg\ttrain/3\nempty\t/b.jpg\ttrain/99\n')
     register = CorruptFileRegister(path)
     register.look()

@@ -90,7 +90,7 @@ def test_the_same_samples(folder, crop):
         numbers = [sample[0] for sample in wanted]
         others = set(range(COUNT)) - set(BROKEN)
         assert set(numbers) == others and len(numbers) == COUNT
-    assert together.broken.found() == dict.fromkeys(BROKEN, 'truncated')
+    assert together.corrupt_files.found() == dict.fromkeys(BROKEN, 'truncated')
 
 
 def test_the_same_from_shards(folder, tmp_path):
@@ -256,9 +256,9 @@ def test_data_sets_can_be_sent(folder):
         pickle.dumps(UnlabeledImageFolder(str(folder), pipeline=PIPELINE))
     )
     found = copy.__getitems__(indices())
-    assert sorted(copy.broken.found()) == sorted(BROKEN)
-    assert all(copy.broken.knows(index) for index in BROKEN)
+    assert sorted(copy.corrupt_files.found()) == sorted(BROKEN)
+    assert all(copy.corrupt_files.knows(index) for index in BROKEN)
     again = pickle.loads(pickle.dumps(copy))
-    assert all(again.broken.knows(index) for index in BROKEN)
+    assert all(again.corrupt_files.knows(index) for index in BROKEN)
     other = again.__getitems__(indices())
     assert [flat(one) for one in other] == [flat(one) for one in found]

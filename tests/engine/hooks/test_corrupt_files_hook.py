@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from PIL import Image
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
-from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.engine.hooks import CorruptFilesHook
@@ -84,7 +84,7 @@ def config_of(folder, work_dir, name, dataset='ListedPictures', workers=0):
     config['train_cfg']['max_epochs'] = 2
     hooks = config['default_hooks']
     config['default_hooks'] = {
-        name: hooks[name] for name in ('step_seed', 'bad_files', 'logger')
+        name: hooks[name] for name in ('step_seed', 'corrupt_files', 'logger')
     }
     config['default_hooks']['checkpoint'] = None
     for split in ('val', 'test'):
@@ -117,7 +117,7 @@ def test_bad_files_are_skipped_and_listed(
     config = config_of(folder, work_dir, request.node.name, dataset, workers)
     lines, runner = train(config)
     assert runner.iter == 8
-    listed = read_bad_files(work_dir / 'bad_files.txt')
+    listed = read_corrupt_files(work_dir / 'corrupt_files.txt')
     assert {(e.cause, e.path[-6:-4], e.sample) for e in listed} == {
         ('truncated', '03', 'train/3'),
         ('empty', '07', 'train/7'),
@@ -125,7 +125,7 @@ def test_bad_files_are_skipped_and_listed(
     }
     assert len(listed) == 3
     [line] = [line for line in lines if '2 empty, 1 truncated' in line]
-    assert f'of 16; they are listed in {work_dir}/bad_files.txt' in line
+    assert f'of 16; they are listed in {work_dir}/corrupt_files.txt' in line
 
 
 @pytest.mark.parametrize('loop', ['ResumableIterLoop', 'IterBasedTrainLoop'])
@@ -149,9 +149,11 @@ def test_loops_by_iterations_skip_them_too(
     config['param_scheduler'] = []
     lines, runner = train(config)
     assert runner.iter == 6
-    listed = read_bad_files(work_dir / 'bad_files.txt')
+    listed = read_corrupt_files(work_dir / 'corrupt_files.txt')
     assert sorted(e.sample for e in listed) == ['train/3', 'train/7']
-    [line] = [line for line in lines if f'{work_dir}/bad_files.txt' in line]
+    [line] = [
+        line for line in lines if f'{work_dir}/corrupt_files.txt' in line
+    ]
     assert '1 truncated' in line and '1 empty' in line
 
 
@@ -163,13 +165,13 @@ def test_an_earlier_list_is_looked_at_again(folder, tmp_path, request):
     # One is mended, and one is bad for another reason now.
     save(folder, 7)
     (folder / '08.png').unlink()
-    with (work_dir / 'bad_files.txt').open('a') as file:
+    with (work_dir / 'corrupt_files.txt').open('a') as file:
         file.write(f'empty\t{folder}/00.png\tval/0\n')
         file.write(f'empty\t{folder}/01.png\ttrain/2\n')
         file.write(f'empty\t{folder}/01.png\ttrain/99\n')
     config['experiment_name'] += '-again'
     lines, _ = train(config)
-    listed = read_bad_files(work_dir / 'bad_files.txt')
+    listed = read_corrupt_files(work_dir / 'corrupt_files.txt')
     assert [(entry.cause, entry.sample) for entry in sorted(listed)] == [
         ('missing', 'train/8'),
         ('truncated', 'train/3'),
@@ -179,14 +181,14 @@ def test_an_earlier_list_is_looked_at_again(folder, tmp_path, request):
         save(folder, index)
     config['experiment_name'] += '-sound'
     train(config)
-    assert not (work_dir / 'bad_files.txt').exists()
+    assert not (work_dir / 'corrupt_files.txt').exists()
 
 
 def test_too_many_stop_the_run(folder, tmp_path, request):
     spoil(folder, **{f'_{index}': 'empty' for index in range(12)})
     work_dir = tmp_path / 'run'
     config = config_of(folder, work_dir, request.node.name, workers=2)
-    config['default_hooks']['bad_files']['max_broken_share'] = 0.1
+    config['default_hooks']['corrupt_files']['max_corrupt_ratio'] = 0.1
     with pytest.raises(TooManyCorruptFilesError) as caught:
         train(config)
     text = str(caught.value)
@@ -194,8 +196,8 @@ def test_too_many_stop_the_run(folder, tmp_path, request):
     found = re.search(r'\((\d+) empty\), 5 are allowed', text)
     assert found and 6 <= int(found[1]) <= 12, text
     assert '\n' not in text
-    assert f'listed in {work_dir}/bad_files.txt' in text
-    assert len(read_bad_files(work_dir / 'bad_files.txt')) >= 6
+    assert f'listed in {work_dir}/corrupt_files.txt' in text
+    assert len(read_corrupt_files(work_dir / 'corrupt_files.txt')) >= 6
 
 
 def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
@@ -209,7 +211,7 @@ def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
     runner.register_hook(Thief())
     runner.train()
     assert runner.iter == 8
-    [entry] = read_bad_files(tmp_path / 'run' / 'bad_files.txt')
+    [entry] = read_corrupt_files(tmp_path / 'run' / 'corrupt_files.txt')
     assert (entry.cause, entry.sample) == ('missing', 'train/5')
 
 
@@ -227,7 +229,7 @@ def test_a_resumed_run_has_the_same_stand_ins(
     _, runner = train(config)
     expected = runner.model.state_dict()
     if not listed:
-        (work_dir / 'bad_files.txt').unlink()
+        (work_dir / 'corrupt_files.txt').unlink()
     for path in work_dir.glob('iter_8.pth*'):
         path.unlink()
     load_only_safely()
@@ -287,5 +289,5 @@ def test_a_validation_folder_is_listed_too(folder, tmp_path):
     hook.before_val(FakeRunner)
     hook.before_val(FakeRunner)
     assert dataset[3]['sample_idx'] != 3
-    [entry] = read_bad_files(tmp_path / 'bad_files.txt')
+    [entry] = read_corrupt_files(tmp_path / 'corrupt_files.txt')
     assert (entry.cause, entry.sample) == ('truncated', '')

@@ -9,7 +9,7 @@ from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import pack
-from mixmae.datasets.corrupt.corrupt_file_list import read_bad_files
+from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.packed.sample_table import read_table
 from tests.engine.hooks.test_corrupt_files_hook import (
     COUNT,
@@ -79,7 +79,7 @@ def test_damage_is_skipped_and_listed(packed, tmp_path, request):
     config = config_of(packed, work_dir, request.node.name, 'PackedImages', 2)
     lines, runner = train(config)
     assert runner.iter == 8
-    listed = read_bad_files(work_dir / 'bad_files.txt')
+    listed = read_corrupt_files(work_dir / 'corrupt_files.txt')
     assert len(listed) == 3 and set(map(tuple, listed)) == expected
     assert any('2 wrong sum, 1 truncated of 16' in line for line in lines)
 
@@ -96,8 +96,8 @@ def test_an_earlier_list_is_looked_at_again(packed, tmp_path, request):
     config['train_cfg']['max_epochs'] = 1
     lines, _ = train(config)
     assert any('2 of 3 files listed by an earlier start' in li for li in lines)
-    causes = {e.sample: e.cause for e in read_bad_files(
-        work_dir / 'bad_files.txt'
+    causes = {e.sample: e.cause for e in read_corrupt_files(
+        work_dir / 'corrupt_files.txt'
     )}  # fmt: skip
     assert causes['train/11'] == 'missing' and 'train/5' not in causes
     assert causes['train/12'] == 'wrong sum'

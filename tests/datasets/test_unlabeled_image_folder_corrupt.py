@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mixmae.datasets import TooManyCorruptFilesError, UnlabeledImageFolder
-from mixmae.datasets.corrupt import corrupt_files as broken_files
+from mixmae.datasets.corrupt import corrupt_files as corrupt_paths
 from tests.datasets.grey_pictures import save_pictures, spoil
 
 LOAD = [dict(type='LoadImage')]
@@ -24,7 +24,7 @@ def folder(tmp_path):
 def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
     said = []
     monkeypatch.setattr(
-        broken_files,
+        corrupt_paths,
         'print_log',
         lambda message, **_: said.append(message),
     )
@@ -37,7 +37,7 @@ def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
     assert dataset[3]['sample_idx'] == first['sample_idx']
     again = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     assert again[3]['sample_idx'] == first['sample_idx']
-    assert dataset.broken_files() == [str(folder / '03.png')]
+    assert dataset.corrupt_paths() == [str(folder / '03.png')]
     # Once by each of the two data sets.
     assert len(said) == 2
     assert '03.png' in said[0] and '1 of 20 files cannot be used' in said[0]
@@ -57,9 +57,9 @@ def test_too_many_broken_files_stop_the_run(folder):
     with pytest.raises(TooManyCorruptFilesError, match='05.png.*6 of 20') as e:
         for index in range(20):
             dataset[index]
-    assert 'max_broken_share=0.01' in str(e.value)
+    assert 'max_corrupt_ratio=0.01' in str(e.value)
     lenient = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, max_broken_share=0.3
+        str(folder), pipeline=LOAD, max_corrupt_ratio=0.3
     )
     assert len([lenient[index] for index in range(20)]) == 20
 
@@ -67,7 +67,7 @@ def test_too_many_broken_files_stop_the_run(folder):
 def test_a_share_of_zero_bears_none(folder):
     spoil(folder, 0)
     dataset = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, max_broken_share=0
+        str(folder), pipeline=LOAD, max_corrupt_ratio=0
     )
     with pytest.raises(TooManyCorruptFilesError, match='1 of 20'):
         dataset[0]
@@ -76,7 +76,7 @@ def test_a_share_of_zero_bears_none(folder):
 def test_nothing_but_broken_files(folder):
     spoil(folder, *range(20))
     dataset = UnlabeledImageFolder(
-        str(folder), pipeline=LOAD, max_broken_share=1.0
+        str(folder), pipeline=LOAD, max_corrupt_ratio=1.0
     )
     with pytest.raises(TooManyCorruptFilesError, match='none of the 20'):
         dataset[0]
@@ -85,7 +85,7 @@ def test_nothing_but_broken_files(folder):
 @pytest.mark.parametrize('share', [-0.1, 1.5])
 def test_shares_out_of_range(folder, share):
     with pytest.raises(ValueError, match=str(share)):
-        UnlabeledImageFolder(str(folder), max_broken_share=share)
+        UnlabeledImageFolder(str(folder), max_corrupt_ratio=share)
 
 
 def test_other_errors_are_not_swallowed(folder):
@@ -113,7 +113,7 @@ def test_workers_share_the_count(folder):
     assert all(index == value for index, value in epochs[0])
     assert len(epochs[0]) == 20
     names = [str(folder / name) for name in ('02.png', '11.png')]
-    assert dataset.broken_files() == names
+    assert dataset.corrupt_paths() == names
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_spawned_workers_share_the_count(folder):
         multiprocessing_context='spawn',
     )
     assert len(list(chain(*loader))) == 20
-    assert dataset.broken_files() == [str(folder / '02.png')]
+    assert dataset.corrupt_paths() == [str(folder / '02.png')]
 
 
 def test_the_stop_reaches_the_main_process(folder):
