@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.contender import ROOT
+from benchmarks.candidate import ROOT
 
 # In the order of what most people ask for.
 NAMES = ('step', 'memory', 'loader', 'scaling')
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     add = parser.add_argument
     add('names', nargs='*', metavar='NAME', help=f'of {", ".join(NAMES)}')
     add('--folder', type=Path, default='work_dirs/bench')
-    add('--rounds', type=int, default=3, help='processes per contender')
+    add('--rounds', type=int, default=3, help='processes per candidate')
     args = parser.parse_args()
     for name in args.names:
         if name not in NAMES:

@@ -13,11 +13,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.contender import ROOT, Contender
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import ROOT, Candidate
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column
 from mixmae.cli.command_line import run_tool
@@ -33,7 +33,7 @@ COLUMNS = [
 ]
 
 
-def contenders(args: argparse.Namespace, folder: Path) -> list[Contender]:
+def candidates(args: argparse.Namespace, folder: Path) -> list[Candidate]:
     """The demo, each time in a work folder of its own."""
     options = [
         f'train_dataloader.dataset.data_root={folder / "scenes/imagenet"}',
@@ -48,7 +48,7 @@ def contenders(args: argparse.Namespace, folder: Path) -> list[Contender]:
         clock='wall',
         work_dir=str(folder / 'demo'),
     )
-    return [Contender('demo', 'benchmarks.planned_run:train', settings)]
+    return [Candidate('demo', 'benchmarks.planned_run:train', settings)]
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,9 +60,9 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--epochs', type=int, default=3)
-    add_contest_arguments(parser, rounds=3)
+    add_comparison_arguments(parser, rounds=3)
     args = parser.parse_args()
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     if args.epochs < 1:
         parser.error('--epochs must be at least 1')
     return args
@@ -73,12 +73,12 @@ def main() -> None:
     args = parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        contest = Contest(contenders(args, folder), args)
+        comparison = Comparison(candidates(args, folder), args)
         scenes = SceneSet(size=64, train=2048, val=64, seed=0)
         scenes.write(folder / 'scenes')
-        contest.run()
-    print(contest.table(COLUMNS))
-    contest.require_figures()
+        comparison.run()
+    print(comparison.table(COLUMNS))
+    comparison.require_figures()
     print(f'wanted: at most {GOAL:.0%}')
 
 

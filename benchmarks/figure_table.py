@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-# By contender, figure and name of the statistic.
+# By candidate, figure and name of the statistic.
 Summary = dict[str, dict[str, dict[str, float]]]
 
 
@@ -16,12 +16,12 @@ class Column:
     """A figure in the table.
 
     Attributes:
-        key: its name in what contenders return.
+        key: its name in what candidates return.
         title: its name in the table.
         unit: what one unit of the table is in units of the figure.
         digits: behind the point.
         spread: whether the quartiles stand beside the median.
-        ratio: whether its ratio to the first contender's does.
+        ratio: whether its ratio to the first candidate's does.
     """
 
     key: str
@@ -35,18 +35,18 @@ class Column:
 def summarise(
     names: Sequence[str], rounds: Sequence[Mapping[str, Mapping[str, Any]]]
 ) -> Summary:
-    """Every number of every contender over the rounds.
+    """Every number of every candidate over the rounds.
 
     Args:
-        names: of the contenders; the others are compared with the first that
+        names: of the candidates; the others are compared with the first that
             has figures.
-        rounds: figures by contender, who may be missing.
+        rounds: figures by candidate, who may be missing.
 
     Returns:
-        For each contender and number its ``median``, ``lower`` and ``upper``
+        For each candidate and number its ``median``, ``lower`` and ``upper``
         quartile, ``rounds`` (how many had it), and ``ratio``, ``ratio_lower``
-        and ``ratio_upper``: the same of its ratios to the first contender's
-        figure of the same round. Contenders without figures are missing, and
+        and ``ratio_upper``: the same of its ratios to the first candidate's
+        figure of the same round. Candidates without figures are missing, and
         ratios where no round has both.
     """
     found: Summary = {}
@@ -78,7 +78,7 @@ def summarise(
 def compared_with(
     names: Sequence[str], rounds: Sequence[Mapping[str, Any]]
 ) -> str:
-    """The first contender that has figures; '' if none has any."""
+    """The first candidate that has figures; '' if none has any."""
     return next((x for x in names if any(x in one for one in rounds)), '')
 
 
@@ -91,7 +91,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def table(title: str, summary: Summary, columns: Sequence[Column]) -> str:
-    """One row for each contender; a figure that it has not is a dash.
+    """One row for each candidate; a figure that it has not is a dash.
 
     Args:
         title: of the column of names.

@@ -3,7 +3,7 @@
 #
 #   sh benchmarks/gpu_rows.sh 1|2 [DIR]
 #
-# 1: Swin-B at 224, bfloat16, each contender at its best batch, and at one
+# 1: Swin-B at 224, bfloat16, each candidate at its best batch, and at one
 # batch for its memory. 2: L and H, UM-MAE and SimMIM, and what is saved.
 # DIR (default: figures) gets a JSON file of each row, which is written after
 # every process, so that a call that is cut off leaves what it has, and

@@ -23,11 +23,11 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from benchmarks.contender import ROOT, Contender, Figures
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import ROOT, Candidate, Figures
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
@@ -114,10 +114,10 @@ def measure(settings: dict[str, Any]) -> Figures:
     return clock.found
 
 
-def contenders(args: argparse.Namespace) -> list[Contender]:
+def candidates(args: argparse.Namespace) -> list[Candidate]:
     """MMEngine's parts, and ours."""
     return [
-        Contender(
+        Candidate(
             name,
             'benchmarks.guards:measure',
             dict(epochs=args.epochs, threads=args.threads, guarded=guarded),
@@ -134,9 +134,9 @@ def parse_args() -> argparse.Namespace:
         '--epochs', type=int, default=3, help='of each; the first is not timed'
     )
     add('--threads', type=int, default=1, help='of the CPU')
-    add_contest_arguments(parser)
+    add_comparison_arguments(parser)
     args = parser.parse_args()
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     for name, least in (('epochs', 2), ('threads', 1)):
         if getattr(args, name) < least:
             parser.error(f'--{name} must be at least {least}')
@@ -146,10 +146,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    contest = Contest(contenders(args), args)
-    contest.run()
-    print(contest.table(COLUMNS))
-    contest.require_figures()
+    comparison = Comparison(candidates(args), args)
+    comparison.run()
+    print(comparison.table(COLUMNS))
+    comparison.require_figures()
     print(f'wanted: on at most {GOAL} x off')
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.loader --data FOLDER [--size 224] [--short-side 256]
     python -m benchmarks.loader                 (pictures that are generated)
 
-Every contender reads, decodes, crops, resizes, flips and packs all images of
+Every candidate reads, decodes, crops, resizes, flips and packs all images of
 a folder, in one process with one thread, batch by batch as in a worker of
 torch's loader; seconds are of the processor, so that others who use it disturb
 little. A crop takes 20 to 100 % of an image.
@@ -34,11 +34,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.contender import Contender, Figures
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import Candidate, Figures
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column
 from benchmarks.photographs import photograph
@@ -156,7 +156,7 @@ def view(size: int) -> dict[str, Any]:
     )
 
 
-def contenders(args: argparse.Namespace, folder: Path) -> list[Contender]:
+def candidates(args: argparse.Namespace, folder: Path) -> list[Candidate]:
     """All of them; shards are made in ``folder``."""
     files = args.data
     if files is None:
@@ -184,7 +184,7 @@ def contenders(args: argparse.Namespace, folder: Path) -> list[Contender]:
             pipeline=ours(args.size),
         )
     return [
-        Contender(
+        Candidate(
             name,
             measure,
             dict(
@@ -239,9 +239,9 @@ def parse_args() -> argparse.Namespace:
         help='of images in shards that are made smaller (default 256)',
     )
     add('--quality', type=int, default=92, help='of JPEGs in these')
-    add_contest_arguments(parser, rounds=5)
+    add_comparison_arguments(parser, rounds=5)
     args = parser.parse_args()
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     for name in ('images', 'size', 'passes'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} must be at least 1')
@@ -254,10 +254,10 @@ def main() -> None:
     """Measure, print, write."""
     args = parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        contest = Contest(contenders(args, Path(folder)), args)
-        contest.run()
-    print(contest.table(COLUMNS))
-    contest.require_figures()
+        comparison = Comparison(candidates(args, Path(folder)), args)
+        comparison.run()
+    print(comparison.table(COLUMNS))
+    comparison.require_figures()
 
 
 if __name__ == '__main__':

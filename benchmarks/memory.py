@@ -24,17 +24,17 @@ from typing import Any
 
 import torch
 
-from benchmarks.contender import Contender, Figures
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import Candidate, Figures
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column
-from benchmarks.step_contenders import (
+from benchmarks.step_candidates import (
     add_step_arguments,
+    candidates,
     complete_step_arguments,
-    contenders,
 )
 from benchmarks.training_step import DTYPES, TrainingStep
 from mixmae.cli.command_line import run_tool
@@ -87,11 +87,11 @@ def held_bytes(trainer: TrainingStep) -> int:
     return after - before
 
 
-def memory_contenders(args: argparse.Namespace) -> list[Contender]:
+def memory_candidates(args: argparse.Namespace) -> list[Candidate]:
     """Those of steps, and each that recomputes."""
     found: dict[str, dict] = {}
     environment: dict[str, str] = {}
-    for one in contenders(args):
+    for one in candidates(args):
         found[one.name] = dict(one.settings)
         environment.update(one.environment)
     for name, with_cp in RECOMPUTED.items():
@@ -110,7 +110,7 @@ def memory_contenders(args: argparse.Namespace) -> list[Contender]:
     own = dict(dtypes=args.dtypes, list_saved=args.list_saved)
     entry = 'benchmarks.memory:measure'
     return [
-        Contender(name, entry, {**settings, **own}, environment)
+        Candidate(name, entry, {**settings, **own}, environment)
         for name, settings in found.items()
     ]
 
@@ -146,13 +146,13 @@ def parse_args() -> argparse.Namespace:
     add('--dtypes', nargs='+', choices=sorted(DTYPES), default=sorted(DTYPES))
     add('--steps', type=int, default=3, help='timed, per process')
     add('--list-saved', type=int, default=0, help='the largest so many')
-    add_contest_arguments(parser, rounds=3)
+    add_comparison_arguments(parser, rounds=3)
     parser.set_defaults(
         batch=4, compiled=False, clock='wall', warmup=1, roofline=False
     )
     args = parser.parse_args()
     complete_step_arguments(parser, args)
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     if args.batch == 'best':
         parser.error('--batch best: memory is compared at one batch')
     return args
@@ -161,15 +161,15 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    contest = Contest(memory_contenders(args), args)
-    contest.run()
-    print(contest.table(columns(args)))
-    contest.require_figures()
-    for contender, figures in (contest.rounds or [{}])[0].items():
+    comparison = Comparison(memory_candidates(args), args)
+    comparison.run()
+    print(comparison.table(columns(args)))
+    comparison.require_figures()
+    for candidate, figures in (comparison.rounds or [{}])[0].items():
         for name in args.dtypes:
             for kind, size in figures[f'largest_{name}']:
                 size /= args.batch * MEGA
-                print(f'{contender:12} {SHORT[name]} {size:8.2f} MB {kind}')
+                print(f'{candidate:12} {SHORT[name]} {size:8.2f} MB {kind}')
 
 
 if __name__ == '__main__':

@@ -19,11 +19,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.contender import Contender, Figures
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import Candidate, Figures
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column, Summary
 from benchmarks.method_models import networks
@@ -74,7 +74,7 @@ def measure(settings: dict[str, Any]) -> Figures:
     }
 
 
-def contenders(args: argparse.Namespace) -> list[Contender]:
+def candidates(args: argparse.Namespace) -> list[Candidate]:
     """The methods, in the order of ``METHODS``."""
     names = (
         'img_size batch device dtype seed threads clock compile steps '
@@ -91,7 +91,7 @@ def contenders(args: argparse.Namespace) -> list[Contender]:
         )
         settings = {**common, 'build': BUILD, 'model': model}
         entry = 'benchmarks.methods:measure'
-        found.append(Contender(method, entry, settings, threads))
+        found.append(Candidate(method, entry, settings, threads))
     return found
 
 
@@ -123,9 +123,9 @@ def parse_args() -> argparse.Namespace:
     add('--threads', type=int, default=os.cpu_count(), help='of the CPU')
     add('--compile', action='store_true', help='compile the loss')
     add('--list-saved', type=int, default=0, help='the largest so many')
-    add_contest_arguments(parser)
+    add_comparison_arguments(parser)
     args = parser.parse_args()
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     if args.img_size < 64 or args.img_size % 64:
         parser.error(f'--img-size {args.img_size} is no multiple of 64')
     for name in ('batch', 'steps', 'threads'):
@@ -142,16 +142,16 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    contest = Contest(contenders(args), args)
-    contest.run()
-    print(contest.table(COLUMNS))
-    contest.require_figures()
-    for method, figures in (contest.rounds or [{}])[0].items():
+    comparison = Comparison(candidates(args), args)
+    comparison.run()
+    print(comparison.table(COLUMNS))
+    comparison.require_figures()
+    for method, figures in (comparison.rounds or [{}])[0].items():
         for kind, size in figures['largest']:
             print(f'{method:8} {size / args.batch / MEGA:8.2f} MB/img {kind}')
     usual = (args.backbone, args.img_size, args.dtype) == USUAL
-    if usual and 'um-mae' in contest.summary():
-        print(against_official(contest.summary()))
+    if usual and 'um-mae' in comparison.summary():
+        print(against_official(comparison.summary()))
 
 
 if __name__ == '__main__':

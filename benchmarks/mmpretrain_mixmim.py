@@ -1,4 +1,4 @@
-"""mmpretrain's MixMIM as a contender: the same network as our MixMAE."""
+"""mmpretrain's MixMIM as a candidate: the same network as our MixMAE."""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, multiprocessing
 
-from benchmarks.contender import Contender, Figures
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import Candidate, Figures
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
@@ -142,7 +142,7 @@ def _rank(rank: int, settings: dict[str, Any]) -> Figures:
     return found
 
 
-def contenders(args: argparse.Namespace, axis: str) -> list[Contender]:
+def candidates(args: argparse.Namespace, axis: str) -> list[Candidate]:
     """Those of one axis; the first is what the others are compared with."""
     runs: dict[str, dict[str, Any]] = {}
     if axis == 'ranks':
@@ -158,7 +158,7 @@ def contenders(args: argparse.Namespace, axis: str) -> list[Contender]:
     else:
         runs = {f'{side} tokens': dict(window=side) for side in args.windows}
     return [
-        Contender(name, 'benchmarks.scaling:measure', _settings(args, changes))
+        Candidate(name, 'benchmarks.scaling:measure', _settings(args, changes))
         for name, changes in runs.items()
     ]
 
@@ -207,9 +207,9 @@ def exponent(sizes: list[float], costs: list[float]) -> float:
     return statistics.linear_regression(x, y).slope
 
 
-def fit(args: argparse.Namespace, axis: str, contest: Contest) -> str:
+def fit(args: argparse.Namespace, axis: str, comparison: Comparison) -> str:
     """Summary of an axis, in one line."""
-    summary = contest.summary()
+    summary = comparison.summary()
     found = {
         name: summary[name]['step']['median'] / _batch(args, axis, name)
         for name in summary
@@ -265,9 +265,9 @@ def parse_args() -> argparse.Namespace:
     )
     add('--steps', type=int, default=5, help='timed')
     add('--warmup', type=int, default=2, help='steps before')
-    add_contest_arguments(parser, rounds=3)
+    add_comparison_arguments(parser, rounds=3)
     args = parser.parse_args()
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     if min(args.ranks) < 2:
         parser.error('--ranks: more than one each; one alone is measured too')
     if args.device == 'cuda' and max(args.ranks) > torch.cuda.device_count():
@@ -280,19 +280,19 @@ def main() -> None:
     """Measure, print, write."""
     args = parse_args()
     axes: dict[str, Any] = {}
-    contest = None
+    comparison = None
     measured = True
     out, args.out = args.out, None
     for axis in args.axes:
-        contest = Contest(contenders(args, axis), args)
-        contest.run()
-        line = fit(args, axis, contest)
-        print(f'{axis}\n{contest.table(COLUMNS)}\n{line}\n')
-        axes[axis] = dict(contest.content(), fit=line)
-        measured = measured and any(contest.rounds)
-    if contest is not None and out is not None:
+        comparison = Comparison(candidates(args, axis), args)
+        comparison.run()
+        line = fit(args, axis, comparison)
+        print(f'{axis}\n{comparison.table(COLUMNS)}\n{line}\n')
+        axes[axis] = dict(comparison.content(), fit=line)
+        measured = measured and any(comparison.rounds)
+    if comparison is not None and out is not None:
         args.out = out
-        contest.write(axes=axes)
+        comparison.write(axes=axes)
     if not measured:
         sys.exit('error: on an axis nothing was measured')
 

@@ -4,7 +4,7 @@
     python -m benchmarks.step --arch base --device cuda --batch best
 
 A step is preprocessing of images that are on the device, forward, loss,
-backward and AdamW, the same for all. Contenders: 'fast' is what the toolbox
+backward and AdamW, the same for all. Candidates: 'fast' is what the toolbox
 does by itself, 'plain' is the same without its fast paths, 'compiled' is
 'fast' under ``torch.compile`` as one graph, 'blocks' block by block;
 'mmpretrain' is the same network there. MFU is the share of the rate of matrix
@@ -23,18 +23,18 @@ from typing import Any
 
 import torch
 
-from benchmarks.contender import Figures
-from benchmarks.contest import (
-    Contest,
-    add_contest_arguments,
-    check_contest_arguments,
+from benchmarks.candidate import Figures
+from benchmarks.comparison import (
+    Comparison,
+    add_comparison_arguments,
+    check_comparison_arguments,
 )
 from benchmarks.figure_table import Column
 from benchmarks.roofline import BYTES_PER_PARAMETER, Roofline, memory_rate
-from benchmarks.step_contenders import (
+from benchmarks.step_candidates import (
     add_step_arguments,
+    candidates,
     complete_step_arguments,
-    contenders,
     with_best_batch,
 )
 from benchmarks.training_step import CLOCKS, TrainingStep
@@ -56,7 +56,7 @@ ROOFLINE = [
 
 
 def measure(settings: dict[str, Any]) -> Figures:
-    """Steps of one contender in this process."""
+    """Steps of one candidate in this process."""
     trainer = TrainingStep(settings)
     start = time.perf_counter()
     trainer.seconds(settings['warmup'])
@@ -97,7 +97,7 @@ def roofline(trainer: TrainingStep, found: Mapping[str, Any]) -> Figures:
     The floor is the larger of the plain network's FLOPs at the measured rate
     of products, and the least bytes at the measured bandwidth: what autograd
     saves, written and read once, and the weights' share. 'Eager' adds up each
-    operation by itself, as this contender executes them.
+    operation by itself, as this candidate executes them.
     """
     saved = trainer.saved(trainer.images).total
     least = 2 * saved + BYTES_PER_PARAMETER * found['parameters']
@@ -160,29 +160,29 @@ def parse_args() -> argparse.Namespace:
         help='torch.compile too (default: on a GPU; minutes on a CPU)',
     )
     add('--no-roofline', dest='roofline', action='store_false')
-    add_contest_arguments(parser)
+    add_comparison_arguments(parser)
     args = parser.parse_args()
     gpu = args.device.startswith('cuda')
     args.steps = (30 if gpu else 5) if args.steps is None else args.steps
     args.warmup = (10 if gpu else 2) if args.warmup is None else args.warmup
     complete_step_arguments(parser, args)
-    check_contest_arguments(parser, args)
+    check_comparison_arguments(parser, args)
     return args
 
 
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    contest = Contest(contenders(args), args)
+    comparison = Comparison(candidates(args), args)
     if args.batch == 'best':
-        contest.contenders = with_best_batch(
-            contest.contenders, contest.errors, contest.seconds_left
+        comparison.candidates = with_best_batch(
+            comparison.candidates, comparison.errors, comparison.seconds_left
         )
-    contest.run()
-    print(contest.table(columns(args)))
+    comparison.run()
+    print(comparison.table(columns(args)))
     if args.roofline:
-        print('\n' + contest.table(ROOFLINE))
-    contest.require_figures()
+        print('\n' + comparison.table(ROOFLINE))
+    comparison.require_figures()
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""One training step of a contender on random images.
+"""One training step of a candidate on random images.
 
 Ours and others' take the same steps: the toolbox's own preprocessing of
 images that are on the device already (normalise, draw a mask), forward, loss,
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.contender import function_of, peak_bytes
+from benchmarks.candidate import function_of, peak_bytes
 from mixmae.engine.hooks.compile_hook import compile_parts
 from mixmae.profiling.activation_memory import SavedBytes
 
@@ -27,7 +27,7 @@ class TrainingStep:
     """Steps of one model on random images.
 
     Args:
-        settings: ``build``, a function by name (see ``Contender.entry``) that
+        settings: ``build``, a function by name (see ``Candidate.entry``) that
             takes ``model`` and returns a model of MMEngine's kind;
             ``img_size``, ``batch``, ``device``, ``dtype`` (a key of
             ``DTYPES``), ``seed``; optional ``threads``, ``compile``

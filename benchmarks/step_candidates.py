@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.contender import Contender, ContenderError, Figures
+from benchmarks.candidate import Candidate, CandidateError, Figures
 from benchmarks.method_models import (
     ARCHS,
     decoder_of,
@@ -109,7 +109,7 @@ def best_batch(settings: dict[str, Any]) -> Figures:
     )
 
 
-def contenders(args: argparse.Namespace) -> list[Contender]:
+def candidates(args: argparse.Namespace) -> list[Candidate]:
     """Candidates, the reference of the comparison first."""
     letter = NAMES[args.arch]
     backbone = f'swin-{letter}'
@@ -146,7 +146,7 @@ def contenders(args: argparse.Namespace) -> list[Contender]:
         found['blocks'] = {**found['fast'], 'compile': 'blocks'}
     threads = {'OMP_NUM_THREADS': str(args.threads)}
     return [
-        Contender(name, 'benchmarks.step:measure', settings, threads)
+        Candidate(name, 'benchmarks.step:measure', settings, threads)
         for name, settings in found.items()
     ]
 
@@ -159,10 +159,10 @@ def flops_per_image(method: str, backbone: str, size: int) -> float:
 
 
 def with_best_batch(
-    found: list[Contender],
+    found: list[Candidate],
     errors: dict[str, str],
     seconds_left: Callable[[], float | None],
-) -> list[Contender]:
+) -> list[Candidate]:
     """The same, each with its own best batch.
 
     What is compiled anew for each batch takes that of 'fast'.
@@ -172,21 +172,21 @@ def with_best_batch(
         if one.settings.get('compile'):
             continue
         settings = {**one.settings, 'batches': BATCHES}
-        searcher = Contender(
+        searcher = Candidate(
             one.name,
-            'benchmarks.step_contenders:best_batch',
+            'benchmarks.step_candidates:best_batch',
             settings,
             one.environment,
         )
         try:
             answer = searcher.measure(seconds_left())
-        except ContenderError as error:
+        except CandidateError as error:
             errors[one.name] = f'no best batch: {error}'
             continue
         batches[one.name] = answer['batch']
         print_tried(one.name, answer['tried'])
     return [
-        Contender(
+        Candidate(
             one.name,
             one.entry,
             {

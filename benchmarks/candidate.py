@@ -1,11 +1,11 @@
-"""A contender of a benchmark, measured in a fresh process.
+"""A candidate of a benchmark, measured in a fresh process.
 
-    python -m benchmarks.contender MODULE:FUNCTION < settings.json
+    python -m benchmarks.candidate MODULE:FUNCTION < settings.json
 
 calls the function with the settings and prints what it returns as one line
 of JSON, together with what the process needed. Whatever the function and its
 libraries print goes to stderr. Nothing heavy is imported here: what a
-contender imports is its own.
+candidate imports is its own.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PR_SET_PDEATHSIG = 1
 Figures = dict[str, Any]
 
 
-class ContenderError(Exception):
-    """A contender could not be measured; one line says why.
+class CandidateError(Exception):
+    """A candidate could not be measured; one line says why.
 
     Attributes:
         said: all that its process wrote to stderr.
@@ -43,12 +43,12 @@ class ContenderError(Exception):
         self.said = said
 
 
-class ContenderTimeout(ContenderError):
+class CandidateTimeout(CandidateError):
     """It took longer than it was given."""
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """A candidate: a function of settings and its name.
 
     Attributes:
@@ -91,8 +91,8 @@ class Contender:
             resident memory.
 
         Raises:
-            ContenderError: it failed or was killed.
-            ContenderTimeout: it took too long.
+            CandidateError: it failed or was killed.
+            CandidateTimeout: it took too long.
         """
         paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
         environment = {
@@ -118,7 +118,7 @@ class Contender:
             except subprocess.TimeoutExpired:
                 _end(process)
                 said = process.communicate()[1]
-                raise ContenderTimeout(
+                raise CandidateTimeout(
                     f'took longer than {seconds:.0f} s', said
                 ) from None
             except BaseException:
@@ -128,8 +128,9 @@ class Contender:
         lines = out.splitlines()
         answer = json.loads(lines[-1]) if lines else {}
         if process.returncode or 'figures' not in answer:
-            raise ContenderError(
-                answer.get('error') or _death(process.returncode, said), said
+            raise CandidateError(
+                answer.get('error') or _exit_reason(process.returncode, said),
+                said,
             )
         return {**answer['figures'], 'process_seconds': took}
 
@@ -138,7 +139,7 @@ def _end(process: subprocess.Popen) -> None:
     os.killpg(process.pid, signal.SIGKILL)
 
 
-def _death(status: int, said: str) -> str:
+def _exit_reason(status: int, said: str) -> str:
     """Why a process that gave no answer ended."""
     if status < 0:
         name = signal.Signals(-status).name
@@ -181,7 +182,7 @@ def function_of(entry: str) -> Callable[[dict[str, Any]], Figures]:
 
 
 def main() -> None:
-    """Measure one contender in this process."""
+    """Measure one candidate in this process."""
     end_with_parent()
     answer: dict[str, Any]
     # Libraries print where they like; the answer has a line of its own.

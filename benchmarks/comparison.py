@@ -1,17 +1,17 @@
-"""Contenders that take turns, and what came of it: A B, B A, A B ...
+"""Candidates that take turns, and what came of it: A B, B A, A B ...
 
-A script names its contenders, columns and options:
+A script names its candidates, columns and options:
 
-    contest = Contest([Contender('plain', measure, {...}), ...], args)
-    contest.run()
-    print(contest.table([Column('images_per_second', 'img/s', ratio=True)]))
-    contest.require_figures()
+    comparison = Comparison([Candidate('plain', measure, {...}), ...], args)
+    comparison.run()
+    print(comparison.table([Column('images_per_second', 'img/s', ratio=True)]))
+    comparison.require_figures()
 
-Each contender is measured in a fresh process, each round begins with another
+Each candidate is measured in a fresh process, each round begins with another
 one, and figures are compared within a round, so that a machine that slows
-down slows all of them. A contender that fails is reported and not started
+down slows all of them. A candidate that fails is reported and not started
 again; the others go on. The file of figures is written anew after each of
-them: whatever ends the contest leaves what there was.
+them: whatever ends the comparison leaves what there was.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contender import (
+from benchmarks.candidate import (
     ROOT,
-    Contender,
-    ContenderError,
-    ContenderTimeout,
+    Candidate,
+    CandidateError,
+    CandidateTimeout,
     Figures,
 )
 from benchmarks.environment_info import environment_info
@@ -37,21 +37,21 @@ from benchmarks.figure_table import Column, Summary, summarise, table
 from mixmae.fileio.atomic_write import atomic_write
 
 
-def add_contest_arguments(
+def add_comparison_arguments(
     parser: argparse.ArgumentParser, rounds: int = 5
 ) -> None:
     """Options that all benchmarks have in common."""
     add = parser.add_argument_group('how it is measured').add_argument
-    add('--rounds', type=int, default=rounds, help='processes per contender')
+    add('--rounds', type=int, default=rounds, help='processes per candidate')
     add('--warmup-rounds', type=int, default=0, help='before, not counted')
-    add('--only', nargs='+', metavar='NAME', help='these contenders alone')
+    add('--only', nargs='+', metavar='NAME', help='these candidates alone')
     add('--seed', type=int, default=0)
     add('--minutes', type=float, help='begin no round that would end later')
     add('--out', type=Path, metavar='FILE', help='all figures, as JSON')
-    add('--verbose', action='store_true', help='show what contenders print')
+    add('--verbose', action='store_true', help='show what candidates print')
 
 
-def check_contest_arguments(
+def check_comparison_arguments(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> None:
     """Ends the program in one line if they make no sense."""
@@ -63,36 +63,36 @@ def check_contest_arguments(
         parser.error(f'--minutes {args.minutes} must be above 0')
 
 
-class Contest:
-    """Rounds of contenders.
+class Comparison:
+    """Rounds of candidates.
 
     Args:
-        contenders: the first is what the others are compared with.
-        args: of ``add_contest_arguments``; the others are written down.
+        candidates: the first is what the others are compared with.
+        args: of ``add_comparison_arguments``; the others are written down.
 
     Attributes:
-        rounds: for each round figures by contender; who failed, or was not
+        rounds: for each round figures by candidate; who failed, or was not
             measured before the time was over, is missing.
-        errors: by contender.
+        errors: by candidate.
 
     Raises:
         ValueError: ``--only`` names none of them, or two share a name.
     """
 
     def __init__(
-        self, contenders: Sequence[Contender], args: argparse.Namespace
+        self, candidates: Sequence[Candidate], args: argparse.Namespace
     ) -> None:
-        names = [one.name for one in contenders]
+        names = [one.name for one in candidates]
         if len(set(names)) < len(names):
-            raise ValueError(f'contenders {names}: each needs its own name')
+            raise ValueError(f'candidates {names}: each needs its own name')
         unknown = set(args.only or ()) - set(names)
         if unknown:
             raise ValueError(
                 f'--only {" ".join(sorted(unknown))}: choose from '
                 f'{", ".join(names)}'
             )
-        self.contenders = [
-            one for one in contenders if not args.only or one.name in args.only
+        self.candidates = [
+            one for one in candidates if not args.only or one.name in args.only
         ]
         self.args = args
         self.rounds: list[dict[str, Figures]] = []
@@ -127,22 +127,22 @@ class Contest:
 
     def _round(self, turn: int, total: int, counts: bool) -> bool:
         """Measures everybody once; False if time is over."""
-        first = turn % len(self.contenders)
+        first = turn % len(self.candidates)
         found: dict[str, Figures] = {}
         if counts:
             self.rounds.append(found)
-        for one in self.contenders[first:] + self.contenders[:first]:
+        for one in self.candidates[first:] + self.candidates[:first]:
             if one.name in self.errors:
                 continue
             place = f'round {turn + 1} of {total}: {one.name}'
             try:
                 found[one.name] = one.measure(self.seconds_left())
-            except ContenderTimeout as error:
+            except CandidateTimeout as error:
                 _say(f'{place} {error}: time is over')
                 if not any(one.name in done for done in self.rounds):
                     self.errors[one.name] = str(error)
                 return False
-            except ContenderError as error:
+            except CandidateError as error:
                 self.errors[one.name] = str(error)
                 _say(f'{place} failed: {error}')
                 if self.args.verbose:
@@ -154,8 +154,8 @@ class Contest:
         return True
 
     def summary(self) -> Summary:
-        """Every number of every contender; see ``figure_table.summarise``."""
-        return summarise([one.name for one in self.contenders], self.rounds)
+        """Every number of every candidate; see ``figure_table.summarise``."""
+        return summarise([one.name for one in self.candidates], self.rounds)
 
     def table(self, columns: Sequence[Column]) -> str:
         """The summary to be read; errors below it."""
@@ -184,13 +184,13 @@ class Contest:
             settings=settings,
             **environment_info(),
             seconds=round(time.monotonic() - self._began, 1),
-            contenders={
+            candidates={
                 one.name: dict(
                     entry=one.entry_name.removeprefix(f'{ROOT}/'),
                     settings=dict(one.settings),
                     environment=dict(one.environment),
                 )
-                for one in self.contenders
+                for one in self.candidates
             },
             errors=self.errors,
             summary=self.summary(),
