@@ -1,23 +1,25 @@
-# make demo      set up the base tier, pretrain a small MixMAE, show what came of it
-# make test      set up the full tier, run the whole test suite
+# make demo      set up the base tier, pretrain a small MixMAE, show the results
+# make test      set up the full tier, run all tests
 # make check     format, lint, types, import contract, spelling, fast tests
-# make evidence  the runs of docs/evidence.md that are missing, its tables and
-#                plots: data/imagenette128/{train,val}/<class>/*.jpg, or unpacked
-#                from ARCHIVE=file.npz; may be killed and started again
-# make soak      kill trainings 200 times and more (ARGS="--kills 1000"), and
-#                compare every loss; the table goes to work_dirs/soak
-# make bench     step, memory, loader, scaling and start of a small network,
-#                beside mmpretrain's MixMIM; docs/benchmarks.md says more
+# make evidence  the missing runs of docs/evidence.md, its tables and plots;
+#                images: data/imagenette128/{train,val}/<class>/*.jpg, or
+#                unpacked from ARCHIVE=file.npz; can be interrupted and resumed
+# make fault-injection
+#                kill trainings at least 200 times (ARGS="--kills 1000") and
+#                compare all losses; writes work_dirs/fault_injection
+# make bench     step, memory, loader and scaling of a small network, compared
+#                with mmpretrain's MixMIM; see docs/benchmarks.md
 #
-# PYTHON=... chooses the interpreter .venv is made with (3.10 to 3.12),
-# OPS=cpu|cuda what mmcv's ops are compiled for (default: auto),
-# JOBS=n how many tests run at once, TESTS=... which ones.
+# PYTHON=...     interpreter of .venv (3.10 to 3.12)
+# OPS=cpu|cuda   device that mmcv's ops are compiled for (default: auto)
+# JOBS=n         number of tests that run at once
+# TESTS=...      tests to run
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Two of pip at once in one environment get into each other's way.
+# Two pip processes must not change one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo evidence soak bench test check format base full dev ops clean
+.PHONY: help demo evidence fault-injection soak bench test check format base full dev ops clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,16 +30,16 @@ JOBS ?= 2
 TESTS ?= tests
 CONSTRAINTS := requirements/constraints.txt
 PIP := $(PY) -m pip --disable-pip-version-check
-# Conflicts are known and chosen (see full-no-deps.txt); the doctor knows them.
+# Some conflicts are intended (see full-no-deps.txt); the doctor knows them.
 INSTALL := $(PIP) install --no-build-isolation --no-warn-conflicts \
 	--constraint $(CONSTRAINTS)
 SOURCES := mixmae tests tools configs benchmarks .dev_scripts setup.py
-# What a foreign environment may carry in would be imported before .venv.
+# Variables of another environment would take precedence over .venv.
 unexport PYTHONPATH PYTHONHOME
 export PIP_NO_INPUT := 1
 
-# A .venv is bound to its folder: one that was copied along or moved, or whose
-# interpreter is gone, is made anew.
+# A .venv is bound to its folder. One that was copied or moved, or whose
+# interpreter is missing, is created again.
 IGNORED := $(shell [ -e $(VENV) ] || exit 0; \
 	if ! $(PY) -c pass || { [ -e $(STAMPS)/root ] && \
 	    [ "$$(cat $(STAMPS)/root)" != "$(CURDIR)" ]; }; \
@@ -52,13 +54,14 @@ demo: base
 evidence: base
 	$(PY) tools/evidence.py $(if $(ARCHIVE),--archive $(ARCHIVE)) $(ARGS)
 
-soak: base
+# The second name is the old one.
+fault-injection soak: base
 	$(PY) -m tests.faults $(ARGS)
 
 bench: base
 	$(PY) -m benchmarks $(ARGS)
 
-# One thread a process: two of them already fill two cores.
+# One thread per process: two processes already use two cores.
 test: full dev
 	OMP_NUM_THREADS=1 MIXMAE_FULL_TIER=1 \
 	    $(PY) -m pytest -n $(JOBS) $(TESTS)

@@ -2,7 +2,7 @@
 
 Every aimed fault several times, and kills at random times; of one process and
 of two, with and without workers. Prints the table and writes it to
-``work_dirs/soak``; status 1 if anything was not survived.
+``work_dirs/fault_injection``; status 1 if anything was not survived.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from tests.faults.fault_injection import FaultInjection
 from tests.faults.fault_table import Outcome, markdown, rows, write
 from tests.faults.faults import (
     AIMED,
@@ -31,7 +32,6 @@ from tests.faults.faults import (
     Fault,
 )
 from tests.faults.full_disk import ROOM, full_disk
-from tests.faults.ordeal import Ordeal
 from tests.faults.small_disk import NoSmallDiskError
 from tests.faults.training_server import TrainingServer
 
@@ -47,7 +47,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--minutes', type=float, help='at most so many')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/soak'))
+    parser.add_argument(
+        '--out', type=Path, default=Path('work_dirs/fault_injection')
+    )
     return parser.parse_args()
 
 
@@ -62,8 +64,8 @@ def plan(kills: int, repeats: int) -> list[Fault | str]:
     return found + list(some)
 
 
-class Soak:
-    """Ordeals with and without workers and of two ranks, in turns."""
+class Campaign:
+    """Injections with and without workers and of two ranks, in turns."""
 
     def __init__(
         self, server: TrainingServer, folder: Path, rng: random.Random
@@ -71,22 +73,22 @@ class Soak:
         self._server = server
         self._folder = folder
         self._rng = rng
-        self._ordeals = [
-            Ordeal(server, folder / 'plain', rng),
-            Ordeal(server, folder / 'workers', rng, workers=2),
+        self._injections = [
+            FaultInjection(server, folder / 'plain', rng),
+            FaultInjection(server, folder / 'workers', rng, workers=2),
         ]
-        self._pair = Ordeal(server, folder / 'pair', rng, ranks=2)
+        self._pair = FaultInjection(server, folder / 'pair', rng, ranks=2)
         self._disks: list[Outcome] = []
         self.skipped: dict[str, str] = {}
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """All of them, sorted by the ordeal."""
-        ordeals = [*self._ordeals, self._pair]
-        found = [one for ordeal in ordeals for one in ordeal.outcomes]
+        """All of them, sorted by the injection."""
+        injections = [*self._injections, self._pair]
+        found = [one for injection in injections for one in injection.outcomes]
         return [*found, *self._disks]
 
-    def suffer(self, fault: Fault | str) -> None:
+    def inject(self, fault: Fault | str) -> None:
         """One fault; a name stands for a full disk."""
         if isinstance(fault, str):
             try:
@@ -98,45 +100,45 @@ class Soak:
             except NoSmallDiskError as error:
                 self.skipped[fault] = f'not tried, no small disk: {error}'
         elif fault.name.startswith('two ranks'):
-            self._pair.suffer(fault)
+            self._pair.inject(fault)
         else:
-            self._rng.choice(self._ordeals).suffer(fault)
+            self._rng.choice(self._injections).inject(fault)
 
     def end(self) -> None:
         """Ends all runs and compares their ends."""
-        for one in (*self._ordeals, self._pair):
+        for one in (*self._injections, self._pair):
             one.end()
 
 
 def main() -> int:
     args = parse_args()
     start = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix='soak'))
+    folder = Path(tempfile.mkdtemp(prefix='fault_injection'))
     rng = random.Random(args.seed)
     with TrainingServer() as server:
-        soak = Soak(server, folder, rng)
+        campaign = Campaign(server, folder, rng)
         todo = plan(args.kills, args.repeats)
         for number, fault in enumerate(todo):
             minutes = (time.monotonic() - start) / 60
             if args.minutes and minutes > args.minutes:
                 break
             name = getattr(fault, 'name', fault)
-            soak.suffer(fault)
-            bad = sum(bool(one.wrong) for one in soak.outcomes)
+            campaign.inject(fault)
+            bad = sum(bool(one.wrong) for one in campaign.outcomes)
             print(
                 f'{number + 1}/{len(todo)} {minutes:.1f} min, '
                 f'{bad} not survived: {name}',
                 flush=True,
             )
-        soak.end()
-    outcomes = soak.outcomes
+        campaign.end()
+    outcomes = campaign.outcomes
     killed = sum('random' in one.fault for one in outcomes)
     write(
         args.out,
         outcomes,
         random_kills=killed,
         tries=len(outcomes),
-        skipped=soak.skipped,
+        skipped=campaign.skipped,
         seed=args.seed,
         minutes=round((time.monotonic() - start) / 60, 1),
         machine=f'{platform.machine()}, {os.cpu_count()} cores',
@@ -144,7 +146,7 @@ def main() -> int:
     )
     print(markdown(outcomes))
     print(f'{killed} kills at random times; {args.out}/faults.json')
-    for name, why in soak.skipped.items():
+    for name, why in campaign.skipped.items():
         print(f'{name}: {why}')
     wrong = [row for row in rows(outcomes) if row['wrong']]
     for row in wrong:

@@ -2,7 +2,7 @@
 
 The config of a training that the harness starts imports this module. Which
 fault it has is told by the environment, so that the same command with the
-same config can be repeated without it: ``FAULT`` holds a ``Strike`` as JSON.
+same config can be repeated without it: ``FAULT`` holds a ``Trigger`` as JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KINDS = {
 
 
 @dataclasses.dataclass
-class Strike:
+class Trigger:
     """What happens, where and when.
 
     Attributes:
@@ -68,41 +68,46 @@ class _Armed:
     """The fault of this process, if it has one."""
 
     def __init__(self) -> None:
-        told = os.environ.get('FAULT')
-        self.strike = Strike(**json.loads(told)) if told else None
+        encoded = os.environ.get('FAULT')
+        self.trigger = Trigger(**json.loads(encoded)) if encoded else None
         rank = int(os.environ.get('RANK', 0))
         restart = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0))
-        if self.strike and (
-            self.strike.rank not in (rank, None)
-            or self.strike.restart != restart
+        if self.trigger and (
+            self.trigger.rank not in (rank, None)
+            or self.trigger.restart != restart
         ):
-            self.strike = None
+            self.trigger = None
         self.step = 0
         self.samples = 0
 
     def awaits(self, point: str) -> bool:
         """Whether the fault strikes now if the training is at this point."""
-        strike = self.strike
-        if strike is None or strike.point != point:
+        trigger = self.trigger
+        if trigger is None or trigger.point != point:
             return False
         if point == 'sample':
-            return self.samples == strike.sample
-        return self.step >= strike.at
+            return self.samples == trigger.sample
+        return self.step >= trigger.at
 
     def reached(self, point: str) -> None:
         """Strikes if it is the one."""
         if not self.awaits(point):
             return
-        strike, self.strike = self.strike, None
-        for _ in range(strike.times):
+        trigger, self.trigger = self.trigger, None
+        for _ in range(trigger.times):
             group = os.getpgid(MAIN)
-            if strike.alone:
-                os.kill(MAIN, strike.number)
-            elif strike.number == signal.SIGKILL:
-                os.killpg(group, strike.number)
+            if trigger.alone:
+                os.kill(MAIN, trigger.number)
+            elif trigger.number == signal.SIGKILL:
+                os.killpg(group, trigger.number)
             else:
                 # As from a scheduler: workers ask whether it is their parent.
-                command = ['kill', f'-{int(strike.number)}', '--', f'-{group}']
+                command = [
+                    'kill',
+                    f'-{int(trigger.number)}',
+                    '--',
+                    f'-{group}',
+                ]
                 subprocess.run(command, check=True, start_new_session=True)
 
 
@@ -196,7 +201,7 @@ def _watch_files() -> None:
     checkpoint_writer.remove = half_removed
 
 
-if ARMED.strike:
+if ARMED.trigger:
     _after(AutocastOptimWrapper, 'backward', 'backward')
     _after(AutocastOptimWrapper, 'step', 'update')
     _watch_samples()

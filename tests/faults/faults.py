@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
 from mixmae.fileio.checksummed_write import sidecar
-from tests.faults.fault_points import Strike
+from tests.faults.fault_points import Trigger
 from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun
 from tests.faults.training_server import Training
 
@@ -23,21 +23,21 @@ class Fault:
 
     Attributes:
         name: for the table.
-        strike: where in the training it strikes; None: it comes from outside,
+        trigger: where in the training it strikes; None: it comes from outside,
             at a random time.
         status: how the first rank it strikes must end.
         lost: the most steps that may have to be computed again.
-        spoil: what is done to the files afterwards, and returns a text that
+        corrupt: what is done to the files afterwards, and returns a text that
             the log of the next start must contain.
         outside: which ranks are killed from outside; None: all.
     """
 
     name: str
-    strike: Strike | None = None
+    trigger: Trigger | None = None
     status: int = KILLED
     # A checkpoint is on its way while steps go on, and at most one is.
     lost: int = 2 * INTERVAL
-    spoil: Callable[[FaultyRun, random.Random], str] | None = None
+    corrupt: Callable[[FaultyRun, random.Random], str] | None = None
     outside: int | None = None
 
 
@@ -62,18 +62,18 @@ def empty(run: FaultyRun, rng: random.Random) -> str:
     return f'{path.name} is not used'
 
 
-def lose(run: FaultyRun, rng: random.Random) -> str:
+def delete_checkpoint(run: FaultyRun, rng: random.Random) -> str:
     path = run.last()
     path.unlink()
     return f'{path.name} is not used: it is not there'
 
 
-def lose_the_checksum(run: FaultyRun, rng: random.Random) -> str:
+def delete_checksum(run: FaultyRun, rng: random.Random) -> str:
     sidecar(run.last()).unlink(missing_ok=True)
     return ''
 
 
-def spoil_the_checksum(run: FaultyRun, rng: random.Random) -> str:
+def corrupt_checksum(run: FaultyRun, rng: random.Random) -> str:
     path = sidecar(run.last())
     data = bytearray(path.read_bytes())
     # In the sum itself; what follows it is for people.
@@ -82,13 +82,13 @@ def spoil_the_checksum(run: FaultyRun, rng: random.Random) -> str:
     return f'{path.stem} is not used'
 
 
-def spoil_the_note(run: FaultyRun, rng: random.Random) -> str:
+def corrupt_pointer(run: FaultyRun, rng: random.Random) -> str:
     note = run.work_dir / 'last_checkpoint'
     note.write_bytes(rng.randbytes(rng.randrange(50)))
     return ''
 
 
-def spoil_the_manifest(run: FaultyRun, rng: random.Random) -> str:
+def corrupt_manifest(run: FaultyRun, rng: random.Random) -> str:
     path = run.work_dir / 'run.json'
     data = path.read_bytes()
     path.write_bytes(data[: rng.randrange(len(data))])
@@ -96,19 +96,19 @@ def spoil_the_manifest(run: FaultyRun, rng: random.Random) -> str:
     return 'run.json is damaged'
 
 
-def lose_the_manifest(run: FaultyRun, rng: random.Random) -> str:
+def delete_manifest(run: FaultyRun, rng: random.Random) -> str:
     (run.work_dir / 'run.json').unlink(missing_ok=True)
     run.manifest_lost = True
     return ''
 
 
-def lose_the_note(run: FaultyRun, rng: random.Random) -> str:
+def delete_pointer(run: FaultyRun, rng: random.Random) -> str:
     (run.work_dir / 'last_checkpoint').unlink(missing_ok=True)
     return ''
 
 
-def at(point: str, **kwargs: object) -> Strike:
-    return Strike(point, **kwargs)
+def at(point: str, **kwargs: object) -> Trigger:
+    return Trigger(point, **kwargs)
 
 
 AIMED = [
@@ -161,18 +161,18 @@ SIGNALS = [
 ]
 # The newest is whole, and no other is on its way, before it is spoilt.
 DAMAGES = [
-    Fault(name, at('note renamed'), lost=3 * INTERVAL, spoil=spoil)
-    for name, spoil in (
+    Fault(name, at('note renamed'), lost=3 * INTERVAL, corrupt=corrupt)
+    for name, corrupt in (
         ('newest checkpoint truncated', truncate),
         ('newest checkpoint: a bit flipped', flip_a_bit),
         ('newest checkpoint empty', empty),
-        ('newest checkpoint gone', lose),
-        ('its checksum: a bit flipped', spoil_the_checksum),
-        ('its checksum gone', lose_the_checksum),
-        ('note of the last checkpoint garbled', spoil_the_note),
-        ('note of the last checkpoint gone', lose_the_note),
-        ('manifest truncated', spoil_the_manifest),
-        ('manifest gone', lose_the_manifest),
+        ('newest checkpoint gone', delete_checkpoint),
+        ('its checksum: a bit flipped', corrupt_checksum),
+        ('its checksum gone', delete_checksum),
+        ('note of the last checkpoint garbled', corrupt_pointer),
+        ('note of the last checkpoint gone', delete_pointer),
+        ('manifest truncated', corrupt_manifest),
+        ('manifest gone', delete_manifest),
     )
 ]
 RANDOM = Fault('SIGKILL at a random time')
@@ -201,7 +201,7 @@ TWO_RANKS_RANDOM = [
 ]
 
 
-def strike_from_outside(
+def kill_from_outside(
     fault: Fault,
     run: FaultyRun,
     trainings: list[Training],
@@ -226,13 +226,13 @@ def strike_from_outside(
     return in_time
 
 
-def aimed(fault: Fault, position: int, rng: random.Random) -> Strike:
-    """Its strike, some steps after where the training will go on."""
+def aimed(fault: Fault, position: int, rng: random.Random) -> Trigger:
+    """Its trigger, some steps after where the training will go on."""
     # Sometimes before the first checkpoint after the start, sometimes after.
     step = position + rng.randint(1, 2 * INTERVAL)
-    if fault.status == EXIT_INTERRUPTED or fault.spoil:
+    if fault.status == EXIT_INTERRUPTED or fault.corrupt:
         # There is something to come back to.
         step = position + INTERVAL + rng.randint(1, INTERVAL)
     return dataclasses.replace(
-        fault.strike, at=step, sample=rng.randint(1, EPOCH)
+        fault.trigger, at=step, sample=rng.randint(1, EPOCH)
     )

@@ -12,7 +12,7 @@ from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.fileio.checksummed_write import damage
 from tests.engine.tiny_run import loader as tiny_loader
 from tests.engine.tiny_run import tiny_config, write_config
-from tests.faults.fault_points import Strike
+from tests.faults.fault_points import Trigger
 from tests.faults.loss_record import (
     difference,
     final_state,
@@ -120,10 +120,10 @@ class FaultyRun:
         found.append(str(self.work_dir))
         return found if self.ranks == 1 else [*found, '--launcher', 'pytorch']
 
-    def start(self, strike: Strike | None = None) -> list[Training]:
+    def start(self, trigger: Trigger | None = None) -> list[Training]:
         """Starts all ranks."""
         self.log.touch()
-        common = strike.environment() if strike else {}
+        common = trigger.environment() if trigger else {}
         if self.ranks == 1:
             return [self.server.start(self.arguments(), common, self.log)]
         common.update(

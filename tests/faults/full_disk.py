@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from mixmae.fileio.checksummed_write import damage
-from tests.faults.fault_points import Strike
+from tests.faults.fault_points import Trigger
 from tests.faults.fault_table import Outcome
 from tests.faults.faulty_run import INTERVAL, FaultyRun
 from tests.faults.loss_record import losses
@@ -30,7 +30,7 @@ def full_disk(
     with small_disk(folder / f'disk{rng.random()}') as disk:
         run.work_dir = disk / 'run'
         at = rng.randint(INTERVAL + 1, 3 * INTERVAL)
-        (training,) = run.start(Strike('step', at=at))
+        (training,) = run.start(Trigger('step', at=at))
         training.wait()
         run.new_lines()
         before, position = run.last(), run.position()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.faults.fault_points import Strike
+from tests.faults.fault_points import Trigger
 from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun
 from tests.faults.loss_record import losses
 from tests.faults.training_server import ENVIRONMENT, ROOT, TRAIN
@@ -36,7 +36,7 @@ def start(
 def test_one_process(server, tmp_path):
     run = FaultyRun(server, tmp_path, epochs=2, workers=1)
     command = [sys.executable, str(TRAIN), *run.arguments()]
-    fault = Strike('between micro-steps', at=EPOCH + 1)
+    fault = Trigger('between micro-steps', at=EPOCH + 1)
     done = start(command, **fault.environment())
     assert done.returncode == -signal.SIGKILL, done.stderr[-3000:]
     found = losses(run.new_lines())
@@ -54,7 +54,7 @@ def test_torchrun_starts_all_again_when_one_is_killed(server, tmp_path):
     arguments = [str(run.config), '2', '--resume', '--work-dir']
     # The newest checkpoint is of step 8 or 4, however fast the disk is, and
     # the first rank has told of step 10.
-    fault = Strike('step', at=EPOCH + 2, rank=1, alone=True)
+    fault = Trigger('step', at=EPOCH + 2, rank=1, alone=True)
     # torchrun's --max-restarts.
     done = start(
         [script, *arguments, str(run.work_dir)],

@@ -1,6 +1,6 @@
 """Runs go on as if nothing had happened: every loss, bit for bit.
 
-``make soak`` tries the same again and again.
+``make fault-injection`` tries the same again and again.
 """
 
 import random
@@ -9,7 +9,8 @@ import signal
 import pytest
 
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
-from tests.faults.fault_points import Strike
+from tests.faults.fault_injection import FaultInjection
+from tests.faults.fault_points import Trigger
 from tests.faults.faults import (
     AIMED,
     DAMAGES,
@@ -20,11 +21,10 @@ from tests.faults.faults import (
 )
 from tests.faults.faulty_run import EPOCH, FaultyRun
 from tests.faults.loss_record import losses
-from tests.faults.ordeal import Ordeal
 
 pytestmark = pytest.mark.slow
 # Two of them have workers; the reference, which all are compared with, none.
-ORDEALS = {
+INJECTIONS = {
     'aimed kills': dict(faults=AIMED),
     'random kills': dict(faults=[RANDOM] * 8, workers=1),
     'signals and damages': dict(faults=SIGNALS + DAMAGES),
@@ -37,25 +37,25 @@ ORDEALS = {
 }
 
 
-@pytest.mark.parametrize('name', ORDEALS)
+@pytest.mark.parametrize('name', INJECTIONS)
 def test_goes_on_bit_for_bit(server, tmp_path, name):
-    how = dict(ORDEALS[name])
+    how = dict(INJECTIONS[name])
     faults = how.pop('faults')
-    ordeal = Ordeal(server, tmp_path, random.Random(name), **how)
+    injection = FaultInjection(server, tmp_path, random.Random(name), **how)
     for fault in faults:
-        ordeal.suffer(fault)
-    ordeal.end()
-    assert len(ordeal.outcomes) == len(faults)
-    assert [one for one in ordeal.outcomes if one.wrong] == []
+        injection.inject(fault)
+    injection.end()
+    assert len(injection.outcomes) == len(faults)
+    assert [one for one in injection.outcomes if one.wrong] == []
     # Not because nothing had been done yet.
-    assert sum(one.lost > 0 for one in ordeal.outcomes) > 0
+    assert sum(one.lost > 0 for one in injection.outcomes) > 0
 
 
 def test_validation_workers_are_shielded_too(server, tmp_path):
     run = FaultyRun(server, tmp_path, epochs=2, workers=1, measured=True)
     # They wait for the end of the second epoch.
-    strike = Strike('step', at=EPOCH + 3, number=signal.SIGTERM)
-    (training,) = run.start(strike)
+    trigger = Trigger('step', at=EPOCH + 3, number=signal.SIGTERM)
+    (training,) = run.start(trigger)
     assert training.wait() == EXIT_INTERRUPTED, training.tail()
     assert run.last().name == 'interrupted.pth'
     run.finish()
@@ -64,15 +64,15 @@ def test_validation_workers_are_shielded_too(server, tmp_path):
 
 
 def test_a_loss_that_differs_in_one_bit_is_found(server, tmp_path):
-    ordeal = Ordeal(server, tmp_path, random.Random(0))
-    ordeal.suffer(AIMED[3])
-    told = ordeal.run.wrong
+    injection = FaultInjection(server, tmp_path, random.Random(0))
+    injection.inject(AIMED[3])
+    wrong_before = injection.run.wrong
 
     def wrong(found):
         for step, (now, mean, lr) in list(found.items())[-1:]:
             found[step] = (now * (1 + 2**-23), mean, lr)
-        return told(found)
+        return wrong_before(found)
 
-    ordeal.run.wrong = wrong
-    ordeal.end()
-    assert 'step 120' in ordeal.outcomes[0].wrong
+    injection.run.wrong = wrong
+    injection.end()
+    assert 'step 120' in injection.outcomes[0].wrong

@@ -10,7 +10,7 @@ from tests.faults.fault_table import Outcome
 from tests.faults.faults import (
     Fault,
     aimed,
-    strike_from_outside,
+    kill_from_outside,
 )
 from tests.faults.faulty_run import EPOCH, FaultyRun
 from tests.faults.loss_record import losses
@@ -21,7 +21,7 @@ from tests.faults.training_server import (
 )
 
 
-class Ordeal:
+class FaultInjection:
     """Faults happen to a run until it is nearly at its end; then a new one.
 
     What a fault has done is seen in the losses of the next start, bit for
@@ -30,7 +30,7 @@ class Ordeal:
     Args:
         server: forks the trainings.
         folder: for all runs.
-        rng: decides when the faults strike.
+        rng: decides when the faults trigger.
         epochs, workers, ranks: see ``FaultyRun``.
     """
 
@@ -51,7 +51,7 @@ class Ordeal:
         )
         self._begin()
 
-    def suffer(self, fault: Fault) -> None:
+    def inject(self, fault: Fault) -> None:
         """Starts the run, lets the fault happen, notes what was lost."""
         if self.run.position() > self.run.steps - 2 * EPOCH:
             self.end()
@@ -79,17 +79,17 @@ class Ordeal:
         self._of_this_run: list[Outcome] = []
         self._resumed = 0
         self._said = ''
-        self._spoilt: dict[Path, int] = {}
+        self._corrupted: dict[Path, int] = {}
 
     def _try(self, fault: Fault) -> bool:
         run = self.run
-        strike = None
-        if fault.strike is not None:
-            strike = aimed(fault, run.position(), self._rng)
-        trainings = run.start(strike)
+        trigger = None
+        if fault.trigger is not None:
+            trigger = aimed(fault, run.position(), self._rng)
+        trainings = run.start(trigger)
         wrong = ''
         try:
-            if strike is None and not strike_from_outside(
+            if trigger is None and not kill_from_outside(
                 fault, run, trainings, self._rng
             ):
                 for one in trainings:
@@ -98,8 +98,8 @@ class Ordeal:
         except StillRunningError as error:
             wrong = str(error)
         struck = fault.outside or 0
-        if strike is not None:
-            struck = strike.rank or 0
+        if trigger is not None:
+            struck = trigger.rank or 0
         if fault.outside is not None and not run.has_stepped():
             # Ranks that still wait for each other to begin cannot know: it is
             # the launcher that ends them.
@@ -113,10 +113,10 @@ class Ordeal:
         computed = max(self._computed, default=self._resumed)
         self._said = ''
         wrong = wrong or self._broken()
-        if fault.spoil:
-            self._said = fault.spoil(run, self._rng)
+        if fault.corrupt:
+            self._said = fault.corrupt(run, self._rng)
             # Until they are written again.
-            self._spoilt = {
+            self._corrupted = {
                 path: path.stat().st_mtime_ns
                 for path in run.work_dir.glob('*.pth')
                 if damage(path)
@@ -161,7 +161,7 @@ class Ordeal:
     def _broken(self) -> str:
         """What is wrong with the files that were left, or ''."""
         for path in self.run.work_dir.glob('*.pth'):
-            if self._spoilt.get(path) == path.stat().st_mtime_ns:
+            if self._corrupted.get(path) == path.stat().st_mtime_ns:
                 continue
             if why := damage(path):
                 return f'{path.name} is left: {why}'
