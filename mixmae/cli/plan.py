@@ -111,9 +111,10 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     )
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
+    channels = getattr(model.backbone, 'in_channels', 3)
     network = Network.of(
         model,
-        (3, settings.side, settings.side),
+        (channels, settings.side, settings.side),
         device.type,
         device.dtype,
         (cfg.get('model_wrapper_cfg') or {}).get('blocks', BLOCKS),

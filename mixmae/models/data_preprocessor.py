@@ -1,4 +1,7 @@
-"""Collating, normalisation and masking of batches."""
+"""Collating, normalisation and masking of batches.
+
+Axes: B images, K channels, H and W pixels.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
     """Normalises images and draws their mask.
 
     Args:
-        mean, std: per channel, RGB, in units of 0..255.
-        to_rgb: the input images are BGR.
+        mean, std: one number per channel of the images, in units of 0..255;
+            of three channels in the order RGB.
+        to_rgb: input images of three channels are BGR. Others are taken as
+            they are.
         masking: config of a ``Masking``, e.g. ``RandomMasking``. Masks are
             drawn on the CPU and copied without blocking.
         eval_shared: outside training, one mask serves all images, always
@@ -29,7 +34,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         non_blocking: copy batches to the device without waiting.
 
     Raises:
-        ValueError: ``mean`` or ``std`` is not three numbers.
+        ValueError: ``mean`` and ``std`` are not one number per channel.
         TypeError: ``masking`` does not fulfil the contract of ``Masking``.
     """
 
@@ -38,24 +43,23 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
 
     def __init__(
         self,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: Sequence[float] | None,
+        std: Sequence[float] | None,
         to_rgb: bool = True,
         masking: Mapping | None = None,
         eval_shared: bool = False,
         non_blocking: bool = True,
     ) -> None:
         super().__init__(non_blocking)
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        if not mean or not std or len(mean) != len(std) or min(std) <= 0:
             raise ValueError(
-                f'networks here read three channels (RGB): mean and std must '
-                f'hold three numbers each, std above 0, got {list(mean)} and '
-                f'{list(std)}'
+                f'mean and std must hold one number per channel of the '
+                f'images, std above 0, got {mean} and {std}'
             )
         for name, value in (('mean', mean), ('std', std)):
-            tensor = torch.tensor(value, dtype=torch.float32).view(3, 1, 1)
+            tensor = torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, tensor, persistent=False)
-        self.to_rgb = to_rgb
+        self.to_rgb = to_rgb and len(mean) == 3
         self.masking: Masking | None = (
             None if masking is None else TASK_UTILS.build(masking)
         )
@@ -71,7 +75,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         """Collates, moves and normalises a batch, and draws its mask.
 
         Args:
-            data: ``inputs``, uint8 or float (3, H, W) images of one size, a
+            data: ``inputs``, uint8 or float (K, H, W) images of one size, a
                 list or stacked; optional ``data_samples``; optional
                 ``mask``, a ``CellMask`` to use instead of drawing one;
                 optional ``mask_seed``, integers that determine a training
@@ -82,7 +86,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
                 In evaluation it depends on the sample alone.
 
         Returns:
-            ``inputs`` float (B, 3, H, W), ``data_samples`` and ``mask``, a
+            ``inputs`` float (B, K, H, W), ``data_samples`` and ``mask``, a
             ``CellMask`` or None without a masking.
 
         Raises:
@@ -94,7 +98,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
                 "a batch has 'mirror', which has no effect any more: flip "
                 'the images in the pipeline (DrawFlip does)'
             )
-        inputs = _stacked(data['inputs'])
+        inputs = self._stacked(data['inputs'])
         samples = data.get('data_samples')
         mask = data.get('mask')
         if mask is None and self.masking is not None:
@@ -117,22 +121,35 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         """Moves and normalises images of any one size, without a mask.
 
         Args:
-            images: uint8 or float (3, H, W), a list or stacked.
+            images: uint8 or float (K, H, W), a list or stacked.
 
         Returns:
-            float (B, 3, H, W).
+            float (B, K, H, W).
 
         Raises:
             ValueError: images of different sizes or channels.
         """
-        stacked = self.cast_data(_stacked(images)).to(self.mean.dtype)
+        stacked = self.cast_data(self._stacked(images)).to(self.mean.dtype)
         if self.to_rgb:
             stacked = stacked.flip(1)
         return (stacked - self.mean) / self.std
 
     def to_pixels(self, images: Tensor) -> Tensor:
-        """Normalised images (B, 3, H, W) as RGB values, clamped to 0..255."""
+        """Normalised images (B, K, H, W) as values clamped to 0..255."""
         return (images * self.std + self.mean).clamp(0, 255)
+
+    def _stacked(self, images: Tensor | Sequence[Tensor]) -> Tensor:
+        channels = self.mean.size(0)
+        sizes = {tuple(image.shape) for image in images}
+        fitting = [s for s in sizes if len(s) == 3 and s[0] == channels]
+        if len(sizes) != 1 or not fitting:
+            raise ValueError(
+                f'a batch needs images ({channels}, height, width) of one '
+                f'size, for mean and std have {channels} numbers, got '
+                f'{sorted(sizes)}; load files by LoadImage, with the same '
+                f'number of channels, and crop or resize them in the pipeline'
+            )
+        return images if isinstance(images, Tensor) else torch.stack([*images])
 
     def _evaluation_mask(
         self,
@@ -169,14 +186,3 @@ def _generator(*numbers: int) -> torch.Generator:
     """A CPU generator that depends on each of the numbers."""
     state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
-
-
-def _stacked(images: Tensor | Sequence[Tensor]) -> Tensor:
-    sizes = {tuple(image.shape) for image in images}
-    if len(sizes) != 1 or len(*sizes) != 3 or next(iter(sizes))[0] != 3:
-        raise ValueError(
-            f'a batch needs images (3, height, width) of one size, got '
-            f'{sorted(sizes)}; networks here read three channels (RGB): load '
-            f'files by LoadImage, and crop or resize them in the pipeline'
-        )
-    return images if isinstance(images, Tensor) else torch.stack([*images])

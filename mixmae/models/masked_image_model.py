@@ -1,4 +1,7 @@
-"""The model that all methods share."""
+"""The model that all methods share.
+
+Axes: B images, K channels, H and W pixels.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ class MaskedImageModel(BaseModel):
     Args:
         data_preprocessor: config of a ``MaskingDataPreprocessor``.
         backbone: config of an encoder with ``embed`` and ``encode``.
-        neck: config of the neck, which hides and reveals cells.
+        neck: config of the neck, which hides and reveals cells. It gets the
+            ``image_channels`` of a backbone of other than three.
         head: config of the loss.
         init_cfg: MMEngine's.
 
@@ -42,6 +46,10 @@ class MaskedImageModel(BaseModel):
     ) -> None:
         super().__init__(MODELS.build(data_preprocessor), init_cfg)
         self.backbone = MODELS.build(backbone)
+        # Of three channels by default, as the backbone.
+        channels = self.backbone.in_channels
+        if channels != 3:
+            neck = {'image_channels': channels, **neck}
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
         self._check_parts()
@@ -56,7 +64,7 @@ class MaskedImageModel(BaseModel):
         """Entry point of MMEngine; takes what the preprocessor returns.
 
         Args:
-            inputs: (B, 3, H, W), normalised.
+            inputs: (B, K, H, W), normalised.
             data_samples: one per image; only ``predict`` uses them.
             mask: the cells to hide; needed by ``loss`` and ``predict``.
             mode: 'loss', 'predict', or 'tensor' for the backbone's maps.
@@ -80,7 +88,7 @@ class MaskedImageModel(BaseModel):
         return self.predict(inputs, mask, data_samples)
 
     def loss(self, images: Tensor, mask: CellMask) -> dict[str, Tensor]:
-        """The training losses of a batch (B, 3, H, W)."""
+        """The training losses of a batch (B, K, H, W)."""
         prediction = self._predict_cells(images, mask)
         return self.head.loss(prediction, images, mask)
 
@@ -94,14 +102,14 @@ class MaskedImageModel(BaseModel):
         """Original, masked and reconstructed images.
 
         Args:
-            images: (B, 3, H, W), normalised.
+            images: (B, K, H, W), normalised.
             mask: the cells to hide.
             data_samples: samples to fill; None creates new ones.
 
         Returns:
             One sample per image with ``method`` (the neck's), ``original``,
             ``mixed`` (what the encoder sees; see the neck) and
-            ``reconstruction``, RGB (3, H, W) in 0..255;
+            ``reconstruction``, (K, H, W) in 0..255, RGB if K is 3;
             ``hidden`` bool (rows, columns); ``cell`` in pixels; ``loss``;
             ``mean_colour_loss``, if each cell were its own mean colour;
             ``uses_target_statistics``: the picture was un-normalised by the
@@ -131,7 +139,7 @@ class MaskedImageModel(BaseModel):
         return samples
 
     def _predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
-        """Images (B, 3, H, W) -> predictions (B, L, ...)."""
+        """Images (B, K, H, W) -> predictions (B, L, ...)."""
         tokens = self.backbone.embed(images)
         visible = self.neck.hide(tokens, mask, self.backbone.embed_token)
         latent = self.backbone.encode(*visible)
@@ -143,6 +151,20 @@ class MaskedImageModel(BaseModel):
             raise ValueError(
                 f'the backbone ends in {channels} channels, but the neck has '
                 f'in_channels={self.neck.in_channels}'
+            )
+        channels = self.backbone.in_channels
+        predicted = getattr(self.neck, 'image_channels', 3)
+        if predicted != channels:
+            raise ValueError(
+                f'the backbone has in_channels={channels}, but the neck has '
+                f'image_channels={predicted}; they must be equal'
+            )
+        mean = getattr(self.data_preprocessor, 'mean', None)
+        if mean is not None and len(mean) != channels:
+            raise ValueError(
+                f'the backbone has in_channels={channels}, but mean and std '
+                f'of the data_preprocessor have {len(mean)} numbers; they '
+                f'need one per channel'
             )
         self.neck.check_backbone(self.backbone)
         masking = getattr(self.data_preprocessor, 'masking', None)

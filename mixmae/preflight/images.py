@@ -101,11 +101,8 @@ def _pipeline(loader: Any) -> Sequence | None:
     return dataset.get('pipeline') if isinstance(dataset, Mapping) else None
 
 
-CHANNELS = 3
-
-
 class ImageChannels(Check):
-    """Mean and standard deviation have the three channels of RGB.
+    """Mean, standard deviation and images have the channels of the backbone.
 
     Preprocessors of other libraries take any number, and fail in the first
     batch, or normalise all channels by one.
@@ -114,8 +111,10 @@ class ImageChannels(Check):
     name = 'image channels'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare the lengths of mean and std with the channels."""
+        """Compare mean, std and what is loaded with the channels."""
         model = planned.config.get('model') or {}
+        backbone = model.get('backbone') or {}
+        channels = backbone.get('in_channels', 3)
         preprocessor = model.get('data_preprocessor') or {}
         found = {
             name: list(preprocessor[name])
@@ -129,13 +128,12 @@ class ImageChannels(Check):
         )
         errors = tuple(
             f'model.data_preprocessor.{name} has {len(values)} numbers, '
-            f'{values}, but networks here read three channels (RGB): give '
-            f'three; images of one channel are repeated, further bands are '
-            f'not read'
+            f'{values}, but model.backbone.in_channels is {channels}: give '
+            f'one number per channel'
             for name, values in found.items()
-            if len(values) != CHANNELS
+            if len(values) != channels
         )
-        return Finding(f'{compared}; RGB', errors)
+        return Finding(f'{compared}; in_channels={channels}', errors)
 
 
 # Images of each data set that are read, evenly spread over it.

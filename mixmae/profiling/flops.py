@@ -47,7 +47,7 @@ def training_flops(
     Args:
         model: a ``MaskedImageModel``, or one of mmpretrain's classifiers;
             its parameters whole, not shards of them.
-        image_shape: (3, height, width).
+        image_shape: (channels, height, width).
 
     Returns:
         Operations, of one batch item in training.
@@ -97,7 +97,7 @@ def without_values(
 
 
 def mask_for(model: nn.Module, shape: Sequence[int]) -> CellMask | None:
-    """Some mask for images of shape (B, 3, height, width), on the CPU.
+    """Some mask for images of shape (B, C, height, width), on the CPU.
 
     Returns:
         None for models that need none.

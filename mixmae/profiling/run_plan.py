@@ -103,7 +103,7 @@ class Network(NamedTuple):
 
         Args:
             model: see ``training_flops``.
-            image_shape: (3, height, width).
+            image_shape: (channels, height, width).
             device: 'cuda' or 'cpu', which keep different things.
             dtype: of autocast; float32 is none.
             blocks: see ``FullyShardedModel``.

@@ -134,20 +134,24 @@ def pair_config(
     """The config of a whole model.
 
     Args:
-        changes: of the configs of ``backbone``, ``masking``, ``neck`` and
-            ``head``.
+        changes: of the configs of ``backbone``, ``masking``, ``neck``,
+            ``head`` and ``preprocessor``.
     """
     parts = copy.deepcopy(
         {'backbone': BACKBONES[backbone], **method(method_name, backbone)}
     )
+    preprocessor = {
+        'type': 'MaskingDataPreprocessor',
+        'mean': [120.0, 115.0, 100.0],
+        'std': [60.0, 55.0, 50.0],
+        **changes.pop('preprocessor', {}),
+    }
     for part, change in changes.items():
         parts[part].update(change)
     return {
         'type': 'MaskedImageModel',
         'data_preprocessor': {
-            'type': 'MaskingDataPreprocessor',
-            'mean': [120.0, 115.0, 100.0],
-            'std': [60.0, 55.0, 50.0],
+            **preprocessor,
             'masking': parts.pop('masking'),
         },
         **parts,
@@ -177,4 +181,5 @@ def pair_batch(
     """Images, and the mask that the model's own masking draws for them."""
     masking = model.data_preprocessor.masking
     mask = masking(images, *size, torch.Generator().manual_seed(2))
-    return random_images(images, *size), mask
+    channels = model.backbone.in_channels
+    return random_images(images, *size, channels=channels), mask

@@ -86,11 +86,15 @@ def tiny_model(
 
 
 def random_images(
-    batch: int = 3, height: int = 64, width: int = 64, seed: int = 1
+    batch: int = 3,
+    height: int = 64,
+    width: int = 64,
+    seed: int = 1,
+    channels: int = 3,
 ) -> torch.Tensor:
     """Normalised float32 images."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(batch, 3, height, width, generator=generator)
+    return torch.randn(batch, channels, height, width, generator=generator)
 
 
 def random_mask(

@@ -150,11 +150,24 @@ def test_images_of_different_sizes(batch):
 
 
 @pytest.mark.parametrize(
-    'changes', [{'mean': [1.0]}, {'std': [1.0, 1.0, 0.0]}]
+    'changes', [{'mean': [1.0]}, {'std': [1.0, 1.0, 0.0]}, {'mean': None}]
 )
 def test_bad_arguments(changes):
-    with pytest.raises(ValueError, match=r'three channels \(RGB\)'):
+    with pytest.raises(ValueError, match='one number per channel'):
         preprocessor(**changes)
+
+
+@pytest.mark.parametrize('channels', [1, 2, 4, 12])
+def test_other_channels_keep_their_order(channels):
+    """Each is normalised by its own mean and std; nothing is swapped."""
+    mean = [10.0 * (i + 1) for i in range(channels)]
+    std = [float(i + 2) for i in range(channels)]
+    parts = preprocessor(mean=mean, std=std, masking=None)
+    image = torch.tensor(mean).view(-1, 1, 1).expand(-1, 8, 8)
+    image = image + torch.tensor(std).view(-1, 1, 1)
+    found = parts({'inputs': [image]})['inputs']
+    torch.testing.assert_close(found, torch.ones(1, channels, 8, 8))
+    torch.testing.assert_close(parts.to_pixels(found)[0], image)
 
 
 def test_nothing_waits_for_the_device():

@@ -87,21 +87,26 @@ def test_size_of_a_pipeline(pipeline, size):
     assert image_size(pipeline) == size
 
 
-def check_channels(**preprocessor):
-    config = Config(dict(model=dict(data_preprocessor=preprocessor)))
+def check_channels(in_channels=None, **preprocessor):
+    model = dict(data_preprocessor=preprocessor)
+    if in_channels:
+        model['backbone'] = dict(in_channels=in_channels)
+    config = Config(dict(model=model))
     return ImageChannels().run(PlannedRun('train', config))
 
 
 def test_three_numbers_each():
     assert check_channels(mean=[1, 2, 3], std=[1, 1, 1]).errors == ()
     assert check_channels() is None
+    assert check_channels(1, mean=[1], std=[1]).errors == ()
+    assert len(check_channels(4, mean=[1, 2, 3], std=[1, 1, 1]).errors) == 2
     assert ImageChannels().run(PlannedRun('test', Config({}))) is None
 
 
 @pytest.mark.parametrize('count', [1, 4])
 def test_another_number_is_told(count):
     [error] = check_channels(mean=[0.0] * count, std=[1, 1, 1]).errors
-    assert 'data_preprocessor.mean' in error and 'three' in error
+    assert 'data_preprocessor.mean' in error and 'in_channels is 3' in error
     assert f'{count} numbers' in error
     assert len(check_channels(mean=[0] * count, std=[1] * count).errors) == 2
 

@@ -3,7 +3,7 @@
     python tools/model_converters/mixmae_to_onnx.py CHECKPOINT FILE.onnx
         [--config CONFIG] [--size 224] [--stages 0 1 2 3] [--batch-size 1]
 
-The graph takes ``images``, float32 (B, 3, H, W), normalised as its metadata
+The graph takes ``images``, float32 (B, C, H, W), normalised as its metadata
 say, and gives one ``stage<i>`` (B, C, h, w) per stage: what
 ``backbone(images)`` gives. Where onnxruntime is installed both are run and
 compared; beyond --bound nothing is written.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixmae.apis.normalisation import Normalisation
@@ -31,6 +31,7 @@ from mixmae.cli.command_line import run_tool
 from mixmae.config.config_error import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.trust import add_trust_argument
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 
 BOUND = 1e-4
 
@@ -89,7 +90,7 @@ def image_size(sides: Sequence[int] | int) -> tuple[int, int]:
 
 
 def export(
-    backbone: nn.Module, size: tuple[int, int], batch_size: int
+    backbone: HierarchicalBackbone, size: tuple[int, int], batch_size: int
 ) -> torch.onnx.ONNXProgram:
     """The graph of ``backbone(images)``.
 
@@ -112,7 +113,7 @@ def export(
             f'install {" ".join(missing)}'
         )
     # One would be taken for a constant where any number is wanted.
-    images = torch.zeros(batch_size or 2, 3, *size)
+    images = torch.zeros(batch_size or 2, backbone.in_channels, *size)
     batch = {0: torch.export.Dim('batch')}
     # Fused attention on a CPU has an output layout of its own, which the
     # exporter would rely on after having taken attention apart.
@@ -136,7 +137,7 @@ def export(
 
 
 def largest_difference(
-    backbone: nn.Module, path: Path, images: Tensor
+    backbone: HierarchicalBackbone, path: Path, images: Tensor
 ) -> tuple[float, float]:
     """How far onnxruntime is from PyTorch.
 
@@ -162,7 +163,7 @@ def largest_difference(
 
 
 def convert(
-    backbone: nn.Module,
+    backbone: HierarchicalBackbone,
     size: tuple[int, int],
     batch_size: int,
     out: Path,
@@ -208,7 +209,7 @@ def convert(
 
 
 def _compare(
-    backbone: nn.Module,
+    backbone: HierarchicalBackbone,
     path: Path,
     size: tuple[int, int],
     batch_size: int,
@@ -218,7 +219,9 @@ def _compare(
     generator = torch.Generator().manual_seed(0)
     worst = (0.0, 0.0)
     for count in [batch_size] if batch_size else [1, 3]:
-        images = torch.randn(count, 3, *size, generator=generator)
+        images = torch.randn(
+            count, backbone.in_channels, *size, generator=generator
+        )
         found = largest_difference(backbone, path, images)
         if not found[1] <= bound:
             raise ConfigError(
@@ -268,7 +271,8 @@ def main() -> None:
         args.bound,
         metadata_of(normalisation, size),
     )
-    images = f'{args.batch_size or "B"}x3x{size[0]}x{size[1]}'
+    channels = backbone.in_channels
+    images = f'{args.batch_size or "B"}x{channels}x{size[0]}x{size[1]}'
     print(f'wrote {args.out}: images {images}, stages {backbone.out_indices}')
     print(verdict)
 

@@ -168,6 +168,7 @@ def mmpretrain_mixmim_config(
             ),
             img_size=settings.img_size,
             patch_size=settings.patch_size,
+            in_channels=settings.in_channels,
             window_size=list(settings.window_sizes),
             mlp_ratio=settings.mlp_ratio,
             norm_cfg=dict(type='LN', eps=settings.norm_eps),

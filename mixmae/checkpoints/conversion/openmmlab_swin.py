@@ -125,6 +125,8 @@ def openmmlab_swin_config(
     )
     if settings.norm_eps != SwinSettings.norm_eps:
         config['norm_cfg'] = dict(type='LN', eps=settings.norm_eps)
+    if settings.in_channels != SwinSettings.in_channels:
+        config['in_channels'] = settings.in_channels
     return config
 
 

@@ -47,6 +47,7 @@ class SwinSettings:
     mask_padding: bool = True
     position_resize: str = 'bicubic'
     norm_eps: float = 1e-5
+    in_channels: int = 3
 
     @property
     def grids(self) -> list[tuple[int, int]]:
@@ -131,6 +132,7 @@ def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
         patch_size=patches.size(-1),
         window_sizes=tuple((round(t.size(0) ** 0.5) + 1) // 2 for t in tables),
         mlp_ratio=hidden / patches.size(0),
+        in_channels=patches.size(1),
     )
 
 
@@ -153,6 +155,7 @@ def _settings(
     claims = {
         'window_sizes': tuple(config.get('window_sizes', _DEFAULT_WINDOWS)),
         'patch_size': config.get('patch_size', 4),
+        'in_channels': config.get('in_channels', 3),
     }
     arch = config.get('arch', 'base')
     if isinstance(arch, Mapping):

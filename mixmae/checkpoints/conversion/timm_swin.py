@@ -140,6 +140,7 @@ def timm_swin_config(
     return dict(
         img_size=settings.img_size,
         patch_size=settings.patch_size,
+        in_chans=settings.in_channels,
         num_classes=num_classes,
         embed_dim=settings.embed_dims,
         depths=settings.depths,

@@ -63,8 +63,10 @@ class HierarchicalBackbone(BaseModule):
             checkpoint.
         optional_keys: parameters that a checkpoint may lack, because they
             start from computed values.
+        in_channels: channels of the images.
     """
 
+    in_channels: int = 3
     takes_groups: bool = True
     takes_coords: bool = True
     refusals: Mapping[str, str] = MappingProxyType({})
@@ -134,7 +136,7 @@ class HierarchicalBackbone(BaseModule):
         """Patches as tokens, without positions.
 
         Args:
-            images: (B, 3, H, W), normalised.
+            images: (B, in_channels, H, W), normalised.
 
         Returns:
             (B, H / patch, W / patch, C); sides rounded up, zeros padded.
@@ -142,11 +144,13 @@ class HierarchicalBackbone(BaseModule):
         Raises:
             ValueError: the images have another number of channels.
         """
-        if images.ndim != 4 or images.size(1) != 3:
+        channels = self.in_channels
+        if images.ndim != 4 or images.size(1) != channels:
             raise ValueError(
-                f'{type(self).__name__} reads three channels (RGB): images '
-                f'(B, 3, H, W), got {tuple(images.shape)}; repeat the channel '
-                f'of grey images, choose three of more bands'
+                f'{type(self).__name__} has in_channels={channels} and takes '
+                f'images (B, {channels}, H, W), got {tuple(images.shape)}; '
+                f'in_channels of the config sets the channels of loader and '
+                f'network alike'
             )
         return self.patch_embed(keep_traced_size(images, 2, 'images'))
 
@@ -196,7 +200,7 @@ class HierarchicalBackbone(BaseModule):
         """Feature maps of any images, for downstream tasks.
 
         Args:
-            images: (B, 3, H, W), normalised, any H and W.
+            images: (B, in_channels, H, W), normalised, any H and W.
 
         Returns:
             One normalised (B, C_i, H_i, W_i) per stage of ``out_indices``.

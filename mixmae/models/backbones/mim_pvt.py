@@ -51,6 +51,7 @@ class MIMPVT(PyramidBackbone):
             positions are made for.
         patch_size: side of a patch in pixels; the total stride is this times
             2 ** (stages - 1).
+        in_channels: channels of the images.
         sr_ratios: side in tokens of the cells that make one key, one per
             stage.
         reduction: 'conv' or 'pool'; see ``SpatialReduction``.
@@ -83,6 +84,7 @@ class MIMPVT(PyramidBackbone):
         arch: str | Mapping = 'small',
         img_size: int | Sequence[int] = 224,
         patch_size: int = 4,
+        in_channels: int = 3,
         sr_ratios: Sequence[int] = (8, 4, 2, 1),
         reduction: str = 'conv',
         patch_norm: bool = True,
@@ -115,6 +117,7 @@ class MIMPVT(PyramidBackbone):
             init_cfg=init_cfg,
         )
         dims = found.embed_dims
+        self.in_channels = in_channels
         self.checked_hyperparameters = {
             'img_size': img_size,
             'norm_eps': norm_eps,
@@ -137,7 +140,10 @@ class MIMPVT(PyramidBackbone):
         if positions == 'learned':
             self.optional_keys = frozenset({'positions.table'})
         self.patch_embed = PatchEmbed(
-            patch_size, dims[0], patch_norm_eps if patch_norm else None
+            patch_size,
+            dims[0],
+            patch_norm_eps if patch_norm else None,
+            in_channels,
         )
         own = positions == 'per_stage'
         self.build_stages(

@@ -45,6 +45,7 @@ class MIMSwin(HierarchicalBackbone):
             positions are made for.
         patch_size: side of a patch in pixels; the total stride is this times
             2 ** (stages - 1).
+        in_channels: channels of the images.
         window_sizes: side of a window in tokens, one per stage; clamped to
             the grid, separately along each axis.
         mlp_ratio: hidden channels of the MLPs over channels.
@@ -96,6 +97,7 @@ class MIMSwin(HierarchicalBackbone):
         arch: str | Mapping = 'base',
         img_size: int | Sequence[int] = 224,
         patch_size: int = 4,
+        in_channels: int = 3,
         window_sizes: Sequence[int] = (14, 14, 14, 7),
         mlp_ratio: float = 4.0,
         merging: str = 'linear',
@@ -138,6 +140,7 @@ class MIMSwin(HierarchicalBackbone):
         )
         self.embed_dims = embed_dims
         self.patch_size = patch_size
+        self.in_channels = in_channels
         self.checked_hyperparameters = {
             'img_size': img_size,
             'absolute_positions': absolute_positions,
@@ -166,7 +169,9 @@ class MIMSwin(HierarchicalBackbone):
             self.positions = build_positions(
                 'sincos', grid, embed_dims, position_resize
             )
-        self.patch_embed = PatchEmbed(patch_size, embed_dims, norm_eps)
+        self.patch_embed = PatchEmbed(
+            patch_size, embed_dims, norm_eps, in_channels
+        )
         coordinates = position_bias == 'log_coordinates'
         rates = np.linspace(0, drop_path_rate, sum(depths)).tolist()
         self.stages = nn.ModuleList()

@@ -34,6 +34,7 @@ class MIMTwins(PyramidBackbone):
             stage.
         patch_size: side of a patch in pixels; the total stride is this times
             2 ** (stages - 1).
+        in_channels: channels of the images.
         sr_ratios: side in tokens of the cells that make one key, one per
             stage.
         window_size: side in tokens of the windows in which each stage's
@@ -70,6 +71,7 @@ class MIMTwins(PyramidBackbone):
         self,
         arch: str | Mapping = 'svt-small',
         patch_size: int = 4,
+        in_channels: int = 3,
         sr_ratios: Sequence[int] = (8, 4, 2, 1),
         window_size: int | None = 7,
         drop_path_rate: float = 0.0,
@@ -102,6 +104,7 @@ class MIMTwins(PyramidBackbone):
             init_cfg=init_cfg,
         )
         dims = found.embed_dims
+        self.in_channels = in_channels
         self.checked_hyperparameters = {
             'norm_eps': norm_eps,
             'patch_norm_eps': patch_norm_eps,
@@ -109,7 +112,9 @@ class MIMTwins(PyramidBackbone):
             'mask_padding': mask_padding,
         }
         self.positions = None
-        self.patch_embed = PatchEmbed(patch_size, dims[0], patch_norm_eps)
+        self.patch_embed = PatchEmbed(
+            patch_size, dims[0], patch_norm_eps, in_channels
+        )
         self.build_stages(
             sr_ratios,
             drop_path_rate,

@@ -44,6 +44,7 @@ class MIMViT(HierarchicalBackbone):
         img_size: side, or (height, width), in pixels of the images that the
             positions are made for.
         patch_size: side of a patch in pixels; the stride of all maps.
+        in_channels: channels of the images.
         drop_path_rate: rate of the last block; rises linearly from 0.
         out_indices, frozen_stages, norm_eval, init_cfg: see
             ``HierarchicalBackbone``. The class token is frozen with the
@@ -76,6 +77,7 @@ class MIMViT(HierarchicalBackbone):
         arch: str | Mapping = 'base',
         img_size: int | Sequence[int] = 224,
         patch_size: int = 16,
+        in_channels: int = 3,
         drop_path_rate: float = 0.0,
         out_indices: Sequence[int] | None = None,
         frozen_stages: int = -1,
@@ -105,6 +107,7 @@ class MIMViT(HierarchicalBackbone):
         )
         self.embed_dims = dims
         self.patch_size = patch_size
+        self.in_channels = in_channels
         self.with_cp = with_cp
         self.checked_hyperparameters = {
             'img_size': img_size,
@@ -121,7 +124,7 @@ class MIMViT(HierarchicalBackbone):
                 'takes_coords',
                 'with learned positions knows its own grid only',
             )
-        self.patch_embed = PatchEmbed(patch_size, dims, norm_eps=None)
+        self.patch_embed = PatchEmbed(patch_size, dims, None, in_channels)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.stages = blocks
         self.finish(norm_eps, output_norms)

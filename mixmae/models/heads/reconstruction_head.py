@@ -1,6 +1,7 @@
 """Reconstruction loss of predicted cells, and predictions as images.
 
-Axes: B images, L cells of an image, p = side of a cell in pixels.
+Axes: B images, L cells of an image, p = side of a cell in pixels, K
+channels.
 """
 
 from __future__ import annotations
@@ -56,32 +57,33 @@ class ReconstructionHead(BaseModule):
         """Training loss.
 
         Args:
-            prediction: (B, L, 3 p^2), as ``neck.reveal`` returns it.
-            images: (B, 3, H, W), normalised by the preprocessor.
+            prediction: (B, L, K p^2), as ``neck.reveal`` returns it.
+            images: (B, K, H, W), normalised by the preprocessor.
             mask: The hidden cells.
 
         Returns:
             ``loss``, a scalar.
         """
         sums, pixels = self._sums(prediction, images, mask)
-        return {'loss': sums.sum() / (pixels.sum() + _EPS[self.kind]) / 3}
+        pixels = pixels.sum() + _EPS[self.kind]
+        return {'loss': sums.sum() / pixels / images.size(1)}
 
     def errors(
         self, prediction: Tensor, images: Tensor, mask: CellMask
     ) -> Tensor:
         """Loss of each image alone, (B,)."""
         sums, pixels = self._sums(prediction, images, mask)
-        return sums / (pixels + _EPS[self.kind]) / 3
+        return sums / (pixels + _EPS[self.kind]) / images.size(1)
 
     def mean_colour(self, images: Tensor, mask: CellMask) -> Tensor:
-        """Prediction of each cell's own mean colour, (B, L, 3 p^2)."""
+        """Prediction of each cell's own mean colour, (B, L, K p^2)."""
         target = PixelTarget.of(images, mask.cell, self.norm_pixels)
-        return target.mean_colours()
+        return target.mean_colours(images.size(1))
 
     def reconstruct(
         self, prediction: Tensor, images: Tensor, mask: CellMask
     ) -> Tensor:
-        """Predictions as normalised images, (B, 3, H, W).
+        """Predictions as normalised images, (B, K, H, W).
 
         With ``cells='hidden'`` visible cells are those of the image. With
         ``norm_pixels`` each predicted cell gets the target's own mean and

@@ -31,6 +31,10 @@ class PatchEmbed(nn.Module):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
+        if in_channels < 1:
+            raise ValueError(
+                f'in_channels must be at least 1, got {in_channels}'
+            )
         self.patch_size = patch_size
         self.proj = nn.Conv2d(
             in_channels, embed_dims, patch_size, stride=patch_size
@@ -42,7 +46,7 @@ class PatchEmbed(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, h, w, C); h and w rounded up, zeros padded."""
+        """(B, in_channels, H, W) -> (B, h, w, C); zeros pad h and w."""
         pad_h, pad_w = (-side % self.patch_size for side in images.shape[-2:])
         if pad_h or pad_w:
             images = F.pad(images, (0, pad_w, 0, pad_h))

@@ -1,6 +1,7 @@
 """Neck of MixMAE: mixes pairs of images and predicts both.
 
-Axes: B images, h and w a token grid, C and D channels, L = cells.
+Axes: B images, h and w a token grid, C and D channels, L = cells, K channels
+of the images.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class MixMAENeck(BaseModule):
         masked_attention: tokens of two images never attend to each other in
             the encoder.
             False is the ablation; it needs a shared mask and even batches.
+        image_channels: channels of the images that are predicted.
 
     Raises:
         ValueError: an argument is out of its range, or they disagree.
@@ -49,18 +51,22 @@ class MixMAENeck(BaseModule):
         decoder: Mapping,
         cell: int = 32,
         masked_attention: bool = True,
+        image_channels: int = 3,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if in_channels < 1 or cell < 1:
+        if min(in_channels, cell, image_channels) < 1:
             raise ValueError(
-                f'in_channels and cell must be positive, got {in_channels} '
-                f'and {cell}'
+                f'in_channels, cell and image_channels must be positive, got '
+                f'{in_channels}, {cell} and {image_channels}'
             )
         self.in_channels = in_channels
+        self.image_channels = image_channels
         self.cell = cell
         self.masked_attention = masked_attention
-        self.decoder = Decoder(out_channels=3 * cell**2, **decoder)
+        self.decoder = Decoder(
+            out_channels=image_channels * cell**2, **decoder
+        )
         embed_dims = self.decoder.embed_dims
         self.embed = nn.Linear(in_channels, embed_dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
@@ -121,7 +127,7 @@ class MixMAENeck(BaseModule):
             mask: the cells that were hidden.
 
         Returns:
-            (B, L, 3 cell^2), unmixed: row i belongs to image i.
+            (B, L, K cell^2), unmixed: row i belongs to image i.
         """
         images, cells = len(latent), latent.size(1) * latent.size(2)
         row = torch.arange(2 * images * cells, device=latent.device)
@@ -137,14 +143,14 @@ class MixMAENeck(BaseModule):
         """All predictions, in the official order before unmixing.
 
         Returns:
-            (2B, L, 3 cell^2): row i completes image i from the visible cells
+            (2B, L, K cell^2): row i completes image i from the visible cells
             of mixed image i, row B + i completes i's partner from the
             hidden ones.
         """
         return self.decoder.pixels(self._complete(latent, mask))
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
-        """The mixed pictures, (B, 3, H, W).
+        """The mixed pictures, (B, K, H, W).
 
         With a mask per image there is no partner; another image fills the
         hidden cells for the picture only.

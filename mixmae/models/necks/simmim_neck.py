@@ -1,7 +1,7 @@
 """Neck of SimMIM: a mask token before the encoder, one layer after it.
 
 Axes: B images, h and w a token grid, C channels, L cells, p = side of a cell,
-s = stride of the latent, both in pixels.
+s = stride of the latent, both in pixels, K channels of the images.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class SimMIMNeck(BaseModule):
         cell: side of a cell in pixels. SimMIM hides cells of the latent's
             stride, UM-MAE's variant of it smaller ones.
         stride: pixels per token of the latent.
+        image_channels: channels of the images that are predicted.
 
     Raises:
         ValueError: an argument is out of its range, or cell and stride do
@@ -48,24 +49,27 @@ class SimMIMNeck(BaseModule):
         token_channels: int,
         cell: int = 32,
         stride: int = 32,
+        image_channels: int = 3,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if min(in_channels, token_channels, cell, stride) < 1:
+        numbers = (in_channels, token_channels, cell, stride, image_channels)
+        if min(numbers) < 1:
             raise ValueError(
-                f'in_channels, token_channels, cell and stride must be '
-                f'positive, got {in_channels}, {token_channels}, {cell} and '
-                f'{stride}'
+                f'in_channels, token_channels, cell, stride and '
+                f'image_channels must be positive, got '
+                f'{", ".join(map(str, numbers))}'
             )
         if stride % cell and cell % stride:
             raise ValueError(
                 f'cell {cell} and stride {stride} must divide one another'
             )
         self.in_channels = in_channels
+        self.image_channels = image_channels
         self.cell = cell
         self.stride = stride
         self.mask_token = nn.Parameter(torch.zeros(token_channels))
-        self.predict = nn.Linear(in_channels, 3 * stride**2)
+        self.predict = nn.Linear(in_channels, image_channels * stride**2)
 
     def check_backbone(self, backbone: Any) -> None:
         """Refuses a backbone that this neck cannot work with.
@@ -112,23 +116,23 @@ class SimMIMNeck(BaseModule):
             mask: the cells that were hidden.
 
         Returns:
-            (B, L, 3 p^2), cells in raster order.
+            (B, L, K p^2), cells in raster order.
         """
         pixels = self.predict(latent)
         if self.cell <= self.stride:
-            # (B, h, w, s/p, s/p, 3 p^2) -> (B, h s/p, w s/p, 3 p^2)
+            # (B, h, w, s/p, s/p, K p^2) -> (B, h s/p, w s/p, K p^2)
             parts = self.stride // self.cell
             pixels = pixels.unflatten(3, (parts, parts, -1))
             pixels = pixels.transpose(2, 3)
             return pixels.flatten(3, 4).flatten(1, 2).flatten(1, 2)
-        # (B, H, p/s, W, p/s, s, s, 3) -> (B, H, W, p/s, s, p/s, s, 3)
+        # (B, H, p/s, W, p/s, s, s, K) -> (B, H, W, p/s, s, p/s, s, K)
         side, tokens = self.stride, self.cell // self.stride
-        pixels = pixels.unflatten(3, (side, side, 3))
+        pixels = pixels.unflatten(3, (side, side, -1))
         pixels = pixels.unflatten(2, (-1, tokens)).unflatten(1, (-1, tokens))
         return pixels.permute(0, 1, 3, 2, 5, 4, 6, 7).flatten(3).flatten(1, 2)
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
-        """The pictures with hidden cells in the mean colour, (B, 3, H, W)."""
+        """The pictures with hidden cells in the mean colour, (B, K, H, W)."""
         return images.masked_fill(mask.at_stride(1)[:, None], 0)
 
     def init_weights(self) -> None:

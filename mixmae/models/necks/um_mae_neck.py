@@ -1,7 +1,7 @@
 """Neck of UM-MAE: a compact grid before the encoder, a light decoder.
 
 Axes: B images, h and w a token grid, C and D channels, R x S cells, of which
-r x s = R / 2 x S / 2 are visible; L = R S.
+r x s = R / 2 x S / 2 are visible; L = R S; K channels of the images.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class UMMAENeck(BaseModule):
             encoders, whose last merging unites 2x2 cells, 1 for a ViT.
         legacy_position_order: give visible tokens the decoder positions that
             the official code gives them.
+        image_channels: channels of the images that are predicted.
 
     Raises:
         ValueError: an argument is out of its range, or they disagree.
@@ -61,13 +62,15 @@ class UMMAENeck(BaseModule):
         cell: int = 16,
         factor: int = 2,
         legacy_position_order: bool = False,
+        image_channels: int = 3,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if min(in_channels, token_channels or 1, cell) < 1:
+        if min(in_channels, token_channels or 1, cell, image_channels) < 1:
             raise ValueError(
-                f'in_channels, token_channels and cell must be positive, got '
-                f'{in_channels}, {token_channels} and {cell}'
+                f'in_channels, token_channels, cell and image_channels must '
+                f'be positive, got {in_channels}, {token_channels}, {cell} '
+                f'and {image_channels}'
             )
         if factor not in (1, 2):
             raise ValueError(
@@ -75,11 +78,14 @@ class UMMAENeck(BaseModule):
                 f'{factor}'
             )
         self.in_channels = in_channels
+        self.image_channels = image_channels
         self.token_channels = token_channels
         self.cell = cell
         self.factor = factor
         self.legacy_position_order = legacy_position_order
-        self.decoder = Decoder(out_channels=3 * cell**2, **decoder)
+        self.decoder = Decoder(
+            out_channels=image_channels * cell**2, **decoder
+        )
         dims = self.decoder.embed_dims
         self.embed = nn.Linear(in_channels, factor**2 * dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dims))
@@ -187,7 +193,7 @@ class UMMAENeck(BaseModule):
             mask: the cells that were hidden.
 
         Returns:
-            (B, L, 3 cell^2) in raster order; rows of visible cells are zero.
+            (B, L, K cell^2) in raster order; rows of visible cells are zero.
         """
         x = self._complete(latent, mask)
         hidden = mask.hidden.flatten(1).expand(len(x), -1)
@@ -207,7 +213,7 @@ class UMMAENeck(BaseModule):
         return self.decoder.pixels(self.decoder(self._complete(latent, mask)))
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
-        """Visible cells, all others in the mean colour, (B, 3, H, W)."""
+        """Visible cells, all others in the mean colour, (B, K, H, W)."""
         unseen = mask.hidden
         if mask.secondary is not None:
             unseen = unseen | mask.secondary
