@@ -4,7 +4,7 @@
     python -m benchmarks.memory --arch base --device cuda --batch 128
 
 Saved bytes are what autograd keeps of a forward pass for the backward pass:
-each storage once, parameters left out (``SavedBytes``), per image of the
+each storage once, parameters left out (``ActivationMemory``), per image of the
 batch and, without what a batch keeps once (weights cast to bfloat16), per
 further image. On a GPU 'held' is what the allocator says of the same. Peak
 memory and time are those of whole steps in ``--dtype``: of the GPU's tensors,

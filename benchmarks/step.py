@@ -39,7 +39,7 @@ from benchmarks.step_candidates import (
 )
 from benchmarks.training_step import CLOCKS, TrainingStep
 from mixmae.cli.command_line import run_tool
-from mixmae.profiling.peak_flops import matmul_rate
+from mixmae.profiling.peak_flops import measure_peak_flops
 
 ROOFLINE = [
     Column('flops_per_step', 'TFLOP', unit=1e12, digits=3),
@@ -67,7 +67,7 @@ def measure(settings: dict[str, Any]) -> Figures:
     batch = settings['batch']
     speed = batch / middle
     # After the step: the processor is as warm as it was.
-    rate = matmul_rate(trainer.device, trainer.dtype)
+    rate = measure_peak_flops(trainer.device, trainer.dtype)
     bandwidth = memory_rate(trainer.device)
     flops = settings['flops_per_image']
     found: Figures = dict(
@@ -79,7 +79,7 @@ def measure(settings: dict[str, Any]) -> Figures:
         peak_bytes=peak,
         parameters=trainer.parameters(),
         flops_per_image=flops,
-        matmul_rate=rate,
+        measure_peak_flops=rate,
         memory_rate=bandwidth,
         mfu=speed * flops / rate,
     )
@@ -102,7 +102,7 @@ def roofline(trainer: TrainingStep, found: Mapping[str, Any]) -> Figures:
     saved = trainer.saved(trainer.images).total
     least = 2 * saved + BYTES_PER_PARAMETER * found['parameters']
     flops = found['flops_per_image'] * found['batch']
-    rate, bandwidth = found['matmul_rate'], found['memory_rate']
+    rate, bandwidth = found['measure_peak_flops'], found['memory_rate']
     floor = max(flops / rate, least / bandwidth)
     measured = found['step_seconds']
     figures: Figures = dict(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.candidate import function_of, peak_bytes
 from mixmae.engine.hooks.compile_hook import compile_parts
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
 CLOCKS = {'wall': time.perf_counter, 'cpu': time.process_time}
@@ -114,9 +114,9 @@ class TrainingStep:
             return torch.cuda.max_memory_allocated()
         return peak_bytes()
 
-    def saved(self, images: Tensor) -> SavedBytes:
+    def saved(self, images: Tensor) -> ActivationMemory:
         """Activation memory of one forward pass."""
-        with SavedBytes(self.model) as saved:
+        with ActivationMemory(self.model) as saved:
             self.forward(images)
         return saved
 

@@ -31,10 +31,10 @@ from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import (
     FolderCheck,
     apply_start,
-    asked_start,
     choose_start,
     compare_resumed,
-    nothing_left,
+    finished_message,
+    requested_start,
 )
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     folders = RunFolders.of(cfg)
     locks = [WorkDirLock(folder) for folder in folders.places]
     on_main_rank(lambda: acquire(locks) if first_rank(cfg) else None)
-    asked = asked_start(cfg, args.resume)
+    asked = requested_start(cfg, args.resume)
     start = on_main_rank(lambda: choose_start(asked, folders))
     apply_start(cfg, start)
     check = FolderCheck(folders, start, args.overwrite)
@@ -57,7 +57,7 @@ def main() -> None:
     if start is not None:
         resumed, restart = compare_resumed(cfg, start, args.resume_with)
         checks += resumed
-        line = nothing_left(cfg, start, folders)
+        line = finished_message(cfg, start, folders)
         if line and not args.preflight_only:
             if first_rank(cfg):
                 print(line)

@@ -136,7 +136,7 @@ def pretraining_model(
         model.init_weights()
         _warn_untrained()
     else:
-        _load_whole(model, checkpoint)
+        _load_complete(model, checkpoint)
     return model.eval()
 
 
@@ -236,7 +236,7 @@ def _check_stages(stages: Sequence[int] | None) -> None:
         )
 
 
-def _load_whole(model: nn.Module, path: str | os.PathLike) -> None:
+def _load_complete(model: nn.Module, path: str | os.PathLike) -> None:
     content = safe_load(str(path))
     path = public_address(str(path))
     state = state_dict_of(content, path)

@@ -24,10 +24,10 @@ from mixmae.config.config_variables import (
 from mixmae.config.data_paths import missing_data, refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
-    end_after_the_others,
+    end_after_other_ranks,
     end_workers,
     failure_line,
-    lost_others,
+    is_lost_connection,
     note_for_torchrun,
     print_error,
     removed_folder,
@@ -295,8 +295,8 @@ def run_tool(tool: Callable[[], None]) -> None:
         for cfg in _configs_read:
             line = line or removed_folder(error, cfg.work_dir)
         # Worse luck of its own may bring lost connections along.
-        if line is None and lost_others(error):
-            end_after_the_others(error)
+        if line is None and is_lost_connection(error):
+            end_after_other_ranks(error)
         status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE
         line = line or config_error_line(error)
         note_for_torchrun(line or f'{type(error).__name__}: {error}')

@@ -95,7 +95,7 @@ def removed_folder(error: BaseException, folder: str) -> str | None:
     return None
 
 
-def lost_others(error: BaseException) -> bool:
+def is_lost_connection(error: BaseException) -> bool:
     """Whether another rank is gone, and this one only noticed."""
     return ranks() > 1 and any(LOST.search(str(one)) for one in _chain(error))
 
@@ -131,7 +131,7 @@ def end_process(text: str, status: int) -> NoReturn:
     _end_now(status)
 
 
-def end_after_the_others(error: BaseException) -> NoReturn:
+def end_after_other_ranks(error: BaseException) -> NoReturn:
     """Ends a rank that lost another one, but lets that one be seen first.
 
     A launcher reports the rank that ends first as the cause, and ends the

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mixmae.datasets.instance_faults import (
     TOLERANCE,
     box_fault,
-    ill_polygons,
+    invalid_polygons,
     mask_fault,
 )
 from mixmae.fileio.regular_file import regular_file
@@ -105,7 +105,7 @@ def tiny_boxes(content: dict) -> int:
 def left_out_polygons(content: dict) -> int:
     """Return the number of polygons with fewer than three points."""
     return sum(
-        ill_polygons(entry.get('segmentation'))
+        invalid_polygons(entry.get('segmentation'))
         for entry in content['annotations']
     )
 

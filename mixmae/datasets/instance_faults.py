@@ -81,7 +81,7 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
         )
     if not mask:
         return 'mask is empty'
-    if ill_polygons(mask) == len(mask):
+    if invalid_polygons(mask) == len(mask):
         return (
             'mask has no polygon of at least three points (an even number '
             'of coordinates, six or more)'
@@ -99,7 +99,7 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
     return None
 
 
-def ill_polygons(mask: Any) -> int:
+def invalid_polygons(mask: Any) -> int:
     """Return the number of invalid polygons of a mask; mmdet skips them."""
     if not isinstance(mask, (list, tuple)):
         return 0

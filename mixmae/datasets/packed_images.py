@@ -34,8 +34,8 @@ class PackedImages(ImageSet):
     encoded image, which ``LoadImage`` decodes.
 
     Corrupt images are tolerated, see ``ImageSet``. They include images of a
-    missing shard, images beyond the end of a truncated shard, and images
-    whose CRC-32 differs from the packed one (``wrong sum``). The CRC-32 is
+    missing shard, images beyond the end of a truncated shard, and images whose
+    CRC-32 differs from the packed one (``wrong checksum``). The CRC-32 is
     compared on every read.
 
     Args:
@@ -48,7 +48,7 @@ class PackedImages(ImageSet):
             ``LoadImage`` or another of this package.
         with_label: Whether to return ``gt_label``, for example for
             fine-tuning. The classes of class folders are in ``metainfo``.
-        check_sums: Whether to compare the CRC-32 of images.
+        verify_checksums: Whether to compare the CRC-32 of images.
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of images to leave out: corrupt_files.txt
@@ -65,14 +65,16 @@ class PackedImages(ImageSet):
 
     METAINFO = {'dataset_type': 'packed_images'}
 
-    @renamed_arguments(max_broken_share='max_corrupt_ratio')
+    @renamed_arguments(
+        check_sums='verify_checksums', max_broken_share='max_corrupt_ratio'
+    )
     def __init__(
         self,
         data_root: str,
         data_prefix: str = '',
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
-        check_sums: bool = True,
+        verify_checksums: bool = True,
         max_corrupt_ratio: float = 0.01,
         exclude: str | Sequence[str] = (),
         metainfo: dict | None = None,
@@ -86,7 +88,7 @@ class PackedImages(ImageSet):
                 'file'
             )
         self.with_label = with_label
-        self.check_sums = check_sums
+        self.verify_checksums = verify_checksums
         self._reader: ShardReader | None = None
         super().__init__(
             pipeline=pipeline,
@@ -121,7 +123,7 @@ class PackedImages(ImageSet):
             )
         if table.classes is not None:
             self._metainfo.setdefault('classes', table.classes)
-        self._reader = ShardReader(folder, table.shards, self.check_sums)
+        self._reader = ShardReader(folder, table.shards, self.verify_checksums)
         samples = SampleList(folder, table, index, None, self.with_label)
         if not self.exclude:
             return samples

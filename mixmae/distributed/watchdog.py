@@ -54,7 +54,8 @@ class Watchdog:
         rank: Rank of this process.
         world_size: Number of ranks.
         timeout: Seconds.
-        bark: Called once, with the line to print; it should end the process.
+        on_hang: Called once, with the line to print; it should end the
+            process.
         grace: Seconds.
         poll: Seconds between two checks.
     """
@@ -65,7 +66,7 @@ class Watchdog:
         rank: int,
         world_size: int,
         timeout: float,
-        bark: Callable[[str], None],
+        on_hang: Callable[[str], None],
         grace: float = 5.0,
         poll: float = 1.0,
     ) -> None:
@@ -73,7 +74,7 @@ class Watchdog:
         self.rank = rank
         self.world_size = world_size
         self.timeout = timeout
-        self.bark = bark
+        self.on_hang = on_hang
         self.grace = grace
         self.poll = poll
         self._mine = START
@@ -118,7 +119,7 @@ class Watchdog:
             except Exception as error:
                 found = self._without_store(error)
             if found and not self._stop.is_set():
-                self.bark(found)
+                self.on_hang(found)
                 return
         self._try_to_publish(-1)
 

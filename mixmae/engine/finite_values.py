@@ -72,7 +72,7 @@ def running_statistics(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield from module.named_buffers(name, recurse=False)
 
 
-def learnt(model: nn.Module) -> dict[str, Tensor]:
+def trained_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Return parameters and running statistics; no constant buffers."""
     return dict([*model.named_parameters(), *running_statistics(model)])
 

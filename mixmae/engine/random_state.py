@@ -9,7 +9,7 @@ import torch
 
 
 @contextmanager
-def kept_random_state() -> Iterator[None]:
+def preserved_random_state() -> Iterator[None]:
     """Restore the generators of Python, NumPy and PyTorch on exit.
 
     The generators of all CUDA devices are restored too if CUDA is in use.

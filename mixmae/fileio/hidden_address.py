@@ -19,7 +19,7 @@ def hidden_address(address: str) -> str:
             returned unchanged.
 
     Returns:
-        The address with ``***`` in place of secrets, which ``whole_address``
+        The address with ``***`` in place of secrets, which ``full_address``
         restores.
     """
     shown = public_address(address)
@@ -33,7 +33,7 @@ def hidden_address(address: str) -> str:
     return name
 
 
-def whole_address(address: str) -> str:
+def full_address(address: str) -> str:
     """Return the complete address of a public one.
 
     Raises:

@@ -144,7 +144,7 @@ LOADERS = {'train': ('train', 'val'), 'test': ('test',)}
 
 
 @dataclass
-class _Looked:
+class _InspectedImages:
     """Result of reading some images of a data set."""
 
     count: int = 0
@@ -208,8 +208,8 @@ def _data_sets(planned: PlannedRun) -> Iterator[tuple[str, Any]]:
             yield from image_sets(dataset, name)
 
 
-def _look(dataset: Any, load: Any) -> _Looked:
-    looked = _Looked()
+def _look(dataset: Any, load: Any) -> _InspectedImages:
+    looked = _InspectedImages()
     count = len(dataset)
     end = time.monotonic() + PATIENCE
     chosen = {i * (count - 1) // max(1, SAMPLE - 1) for i in range(SAMPLE)}

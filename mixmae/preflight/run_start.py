@@ -22,7 +22,7 @@ from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
 AUTO = 'auto'
 
 
-def asked_start(cfg: Config, asked: str | None) -> str | None:
+def requested_start(cfg: Config, asked: str | None) -> str | None:
     """Return what a training is asked to go on from.
 
     A file that is named by its address is fetched; all ranks take part.
@@ -47,7 +47,7 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
     """Find the checkpoint that a training goes on from.
 
     Args:
-        asked: As ``asked_start`` returns it.
+        asked: As ``requested_start`` returns it.
         folders: Of the run.
 
     Returns:
@@ -113,7 +113,7 @@ def compare_resumed(
     return checks, chosen and choice == 'config'
 
 
-def nothing_left(
+def finished_message(
     cfg: Config, start: StartPoint, folders: RunFolders
 ) -> str | None:
     """Say that a run is finished; ``None`` if something is left to do."""

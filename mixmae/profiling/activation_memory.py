@@ -16,10 +16,10 @@ import mixmae
 OURS = Path(mixmae.__file__).parent
 
 
-class SavedBytes:
+class ActivationMemory:
     """Counts what autograd saves within a ``with`` block.
 
-        with SavedBytes(model) as saved:
+        with ActivationMemory(model) as saved:
             loss = model.loss(images, mask)['loss']
         saved.total / len(images)
 
@@ -46,7 +46,7 @@ class SavedBytes:
             self._note, lambda tensor: tensor
         )
 
-    def __enter__(self) -> SavedBytes:
+    def __enter__(self) -> ActivationMemory:
         self._hooks.__enter__()
         return self
 

@@ -61,7 +61,7 @@ def training_flops(
         skeleton = without_values(model).train()
         shape = (BATCH, *image_shape)
         inputs = forward_inputs(shape, mask_for(model, shape), 'meta')
-        with _Tally(skeleton) as tally, torch.enable_grad():
+        with _FlopCounter(skeleton) as counter, torch.enable_grad():
             skeleton(**inputs)
     # Foreign code raises anything where there are no values to look at.
     except Exception as error:
@@ -70,7 +70,7 @@ def training_flops(
             f'{image_shape} cannot be counted: {type(error).__name__}: '
             f'{error}'
         ) from error
-    return tally.total / BATCH
+    return counter.total / BATCH
 
 
 def without_values(
@@ -125,7 +125,7 @@ def forward_inputs(
     return {'inputs': images, 'mask': mask.to(device), 'mode': 'loss'}
 
 
-class _Tally:
+class _FlopCounter:
     """Counts each module's own products, and how often training needs them.
 
     Args:
@@ -147,27 +147,27 @@ class _Tally:
                 module.register_forward_pre_hook(self._begin)
                 module.register_forward_hook(self._end)
 
-    def __enter__(self) -> _Tally:
+    def __enter__(self) -> _FlopCounter:
         self._counter.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._counter.__exit__(*error)
 
-    def _news(self) -> int:
+    def _new_flops(self) -> int:
         """Forward operations since the last call."""
         seen = self._counter.get_total_flops()
         news, self._seen = seen - self._seen, seen
         return news
 
     def _begin(self, module: nn.Module, inputs: tuple) -> None:
-        news = self._news()
+        news = self._new_flops()
         if self._own:
             self._own[-1] += news
         self._own.append(0)
 
     def _end(self, module: nn.Module, inputs: tuple, output: object) -> None:
-        own = self._own.pop() + self._news()
+        own = self._own.pop() + self._new_flops()
         parameters = list(module.parameters())
         trained = any(x.requires_grad for x in parameters)
         passed = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)

@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 0.06
 SAMPLES = 5
 
 
-def matmul_rate(
+def measure_peak_flops(
     device: torch.device | str = 'cpu', dtype: torch.dtype = torch.float32
 ) -> float:
     """Operations per second of square matrix products.

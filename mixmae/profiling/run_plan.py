@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 from mixmae.profiling.flops import (
     forward_inputs,
     mask_for,
@@ -291,7 +291,7 @@ def _saved(
         torch.autocast_increment_nesting()
         try:
             with (
-                SavedBytes(fake) as saved,
+                ActivationMemory(fake) as saved,
                 _LargestTensor() as largest,
                 torch.enable_grad(),
             ):

@@ -118,11 +118,11 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
     monkeypatch, capsys
 ):
     error = chained('[pair.cc:547] Connection closed by peer [::1]:5')
-    assert not failure_report.lost_others(error)
+    assert not failure_report.is_lost_connection(error)
     monkeypatch.setenv('WORLD_SIZE', '2')
     monkeypatch.setenv('RANK', '1')
-    assert failure_report.lost_others(error)
-    assert not failure_report.lost_others(chained('of its own'))
+    assert failure_report.is_lost_connection(error)
+    assert not failure_report.is_lost_connection(chained('of its own'))
     done = []
     # Of these tests there may be some, too.
     end = 'workers end'
@@ -133,7 +133,7 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
     monkeypatch.setattr(os, '_exit', lambda status: done.append(status))
     before = signal.getsignal(signal.SIGTERM)
     try:
-        failure_report.end_after_the_others(error)
+        failure_report.end_after_other_ranks(error)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert done == [failure_report.PATIENCE, end, 1]
@@ -157,7 +157,7 @@ def test_a_cause_of_its_own_comes_before_lost_connections(
     monkeypatch.setenv('WORLD_SIZE', '2')
     monkeypatch.setattr(command_line, 'end_workers', lambda: None)
     lost = []
-    monkeypatch.setattr(command_line, 'end_after_the_others', lost.append)
+    monkeypatch.setattr(command_line, 'end_after_other_ranks', lost.append)
 
     def tool():
         raise cause from ConnectionResetError(104, 'Connection reset by peer')

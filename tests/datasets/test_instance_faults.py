@@ -5,7 +5,7 @@ import pytest
 
 from mixmae.datasets.instance_faults import (
     box_fault,
-    ill_polygons,
+    invalid_polygons,
     mask_fault,
 )
 
@@ -94,5 +94,5 @@ def test_bad_masks(mask, words):
 
 
 def test_polygons_that_are_none_are_counted():
-    assert ill_polygons([TRIANGLE, [0, 0, 1, 1], [1], 5]) == 3
-    assert ill_polygons({'size': [1, 1], 'counts': [1]}) == 0
+    assert invalid_polygons([TRIANGLE, [0, 0, 1, 1], [1], 5]) == 3
+    assert invalid_polygons({'size': [1, 1], 'counts': [1]}) == 0

@@ -125,7 +125,7 @@ def test_excluded_images_are_left_out(packed, tmp_path):
         f'{packed}/shard-00003.tar/odd/19.png',
     ]
     write_corrupt_files(
-        bad, [CorruptFile('wrong sum', name) for name in names]
+        bad, [CorruptFile('wrong checksum', name) for name in names]
     )
     dataset = build(packed, exclude=str(bad), with_label=True)
     assert [value(sample) for sample in dataset] == VALUES[1:-1]
@@ -173,7 +173,7 @@ def damage(packed):
         file.write(b'!!')
     os.truncate(packed / 'shard-00001.tar', table.sample(8).offset + 9)
     (packed / 'shard-00002.tar').unlink()
-    return dict.fromkeys([2], 'wrong sum') | dict.fromkeys(
+    return dict.fromkeys([2], 'wrong checksum') | dict.fromkeys(
         [8, 9], 'truncated'
     ) | dict.fromkeys(range(10, 15), 'missing')  # fmt: skip
 
@@ -194,7 +194,7 @@ def test_damage_is_borne_and_counted_by_its_cause(packed, monkeypatch):
     assert dataset.corrupt_files.found() == expected
     assert (
         dataset.corrupt_files.summary()
-        == '5 missing, 2 truncated, 1 wrong sum'
+        == '5 missing, 2 truncated, 1 wrong checksum'
     )
     assert f'{packed}/shard-00002.tar/odd/03.png' in dataset.corrupt_paths()
     strict = build(packed, max_corrupt_ratio=0.3)
@@ -204,9 +204,9 @@ def test_damage_is_borne_and_counted_by_its_cause(packed, monkeypatch):
 
 def test_without_sums_only_decoders_see_damage(packed):
     damage(packed)
-    with pytest.raises(CorruptImageError, match='wrong sum'):
+    with pytest.raises(CorruptImageError, match='wrong checksum'):
         build(packed).read_sample(2)
-    build(packed, check_sums=False).read_sample(2)
+    build(packed, verify_checksums=False).read_sample(2)
 
 
 def test_tars_of_others(tmp_path, folder):

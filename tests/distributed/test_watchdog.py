@@ -11,7 +11,7 @@ from mixmae.distributed.watchdog import Progress, Watchdog
 
 
 def dog(store=None, rank=0, **kwargs) -> Watchdog:
-    kwargs = {'timeout': 10.0, 'bark': lambda _: None, **kwargs}
+    kwargs = {'timeout': 10.0, 'on_hang': lambda _: None, **kwargs}
     return Watchdog(store or distributed.HashStore(), rank, 3, **kwargs)
 
 
@@ -79,17 +79,17 @@ def test_ranks_that_have_ended_are_not_missed():
 
 @pytest.mark.parametrize('quiet', [True, False])
 def test_threads_find_the_rank_that_stands_still(quiet):
-    store, barked, heard = distributed.HashStore(), {}, threading.Event()
+    store, reported, heard = distributed.HashStore(), {}, threading.Event()
 
-    def bark(rank: int, line: str) -> None:
-        barked[rank] = line
+    def on_hang(rank: int, line: str) -> None:
+        reported[rank] = line
         heard.set()
 
     # Who may speak first does, however slowly the threads run.
     limits = dict(timeout=1.0, grace=0.1 if quiet else 600.0, poll=0.02)
     dogs = [
         dog(store, rank, **limits,
-            bark=lambda line, rank=rank: bark(rank, line))
+            on_hang=lambda line, rank=rank: on_hang(rank, line))
         for rank in range(3)
     ]  # fmt: skip
     for one in dogs[:2]:
@@ -101,7 +101,7 @@ def test_threads_find_the_rank_that_stands_still(quiet):
     assert heard.wait(60)
     for one in dogs:
         one.stop()
-    rank, line = next(iter(barked.items()))
+    rank, line = next(iter(reported.items()))
     if quiet:
         # A thread that did not run for a while is missed as well.
         assert rank < 2 and re.search('for (rank|ranks [01],) 2', line)

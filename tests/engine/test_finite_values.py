@@ -4,10 +4,10 @@ from torch import nn
 
 from mixmae.engine.finite_values import (
     largest,
-    learnt,
     names_of_non_finite,
     norms,
     some,
+    trained_tensors,
 )
 
 NAN, INF = float('nan'), float('inf')
@@ -51,7 +51,7 @@ def test_names_in_their_order_and_of_any_type():
 def test_constants_may_be_infinite():
     model = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
     model.register_buffer('allowed', torch.tensor([0.0, -INF]))
-    assert set(learnt(model)) == {
+    assert set(trained_tensors(model)) == {
         '0.weight',
         '0.bias',
         '1.weight',

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from mixmae.engine.random_state import kept_random_state
+from mixmae.engine.random_state import preserved_random_state
 
 
 def draw() -> tuple:
@@ -16,7 +16,7 @@ def test_numbers_drawn_aside_do_not_count():
     random.seed(0), np.random.seed(0), torch.manual_seed(0)
     first = draw()
     try:
-        with kept_random_state():
+        with preserved_random_state():
             draw()
             raise KeyError
     except KeyError:

@@ -2,19 +2,19 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 
 
 def test_counts_each_storage_once_and_no_parameters():
     """A linear map keeps its input; what shares its storage is free."""
     layer, x = nn.Linear(8, 4), torch.randn(5, 8, requires_grad=True)
-    with SavedBytes(layer) as saved:
+    with ActivationMemory(layer) as saved:
         y = layer(x)
         assert saved.total == 5 * 8 * 4
         z = layer(x.view(8, 5).view(5, 8))
     assert saved.total == 5 * 8 * 4
     # The product keeps both factors.
-    with SavedBytes(layer) as saved:
+    with ActivationMemory(layer) as saved:
         product = y * z
     assert saved.total == 2 * 5 * 4 * 4
     product.sum().backward()
@@ -27,7 +27,7 @@ def test_gradients_are_those_without_hooks():
     model(x).sum().backward()
     wanted = [p.grad.clone() for p in model.parameters()]
     model.zero_grad()
-    with SavedBytes(model):
+    with ActivationMemory(model):
         loss = model(x).sum()
     loss.backward()
     for parameter, gradient in zip(model.parameters(), wanted, strict=True):
@@ -36,14 +36,17 @@ def test_gradients_are_those_without_hooks():
 
 def test_a_view_keeps_its_whole_storage():
     layer = nn.Linear(8, 4)
-    with SavedBytes(layer) as saved:
+    with ActivationMemory(layer) as saved:
         layer(torch.randn(100, 8, requires_grad=True)[:5])
     assert saved.total == 100 * 8 * 4
 
 
 def test_copies_of_parameters_count():
     layer, x = nn.Linear(8, 4, bias=False), torch.randn(5, 8).bfloat16()
-    with SavedBytes(layer) as saved, torch.autocast('cpu', torch.bfloat16):
+    with (
+        ActivationMemory(layer) as saved,
+        torch.autocast('cpu', torch.bfloat16),
+    ):
         layer(x.requires_grad_())
     assert saved.total == 5 * 8 * 2 + 8 * 4 * 2
 
@@ -52,7 +55,7 @@ def test_says_where():
     from mixmae.models.layers.transformer_block import MLP
 
     mlp = MLP(8)
-    with SavedBytes(mlp) as saved:
+    with ActivationMemory(mlp) as saved:
         mlp(torch.randn(2, 8))
     (first, size), *_ = saved.origins.most_common()
     # Of GELU the input and the output.
@@ -77,7 +80,7 @@ class Cube(torch.autograd.Function):
 
 def test_functions_of_our_own_count():
     x = torch.randn(3, 5, requires_grad=True)
-    with SavedBytes(nn.Identity()) as saved:
+    with ActivationMemory(nn.Identity()) as saved:
         cube = Cube.apply(x)
     assert saved.total == 3 * 5 * (4 + 1)
     cube.sum().backward()
@@ -88,7 +91,7 @@ def test_what_is_computed_again_keeps_its_input_alone():
     layers = nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.Linear(64, 4))
     x = torch.randn(6, 4, requires_grad=True)
     for reentrant in (False, True):
-        with SavedBytes(layers) as saved:
+        with ActivationMemory(layers) as saved:
             out = checkpoint(layers, x, use_reentrant=reentrant)
         assert saved.total == 6 * 4 * 4
         out.sum().backward()
@@ -96,6 +99,6 @@ def test_what_is_computed_again_keeps_its_input_alone():
 
 def test_nothing_counts_where_nothing_is_differentiated():
     layer = nn.Linear(4, 4)
-    with SavedBytes(layer) as saved, torch.no_grad():
+    with ActivationMemory(layer) as saved, torch.no_grad():
         layer(torch.randn(2, 4))
     assert saved.total == 0

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 from mixmae.profiling.run_plan import (
     TEMPORARIES,
     Network,
@@ -36,7 +36,7 @@ def test_activations_are_those_of_a_real_batch(dtype):
     assert not torch.is_autocast_enabled('cpu')
     images, mask = random_images(6, 32, 32), random_mask(32, 32, cell=8)
     with (
-        SavedBytes(model) as saved,
+        ActivationMemory(model) as saved,
         torch.autocast('cpu', dtype, enabled=dtype != torch.float32),
     ):
         model(images, mask=mask, mode='loss')

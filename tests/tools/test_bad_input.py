@@ -127,7 +127,7 @@ FLAGS = (
     *('--from-task', '--img-size', '--window-sizes', '--backbone-only'),
     *('--from=timm', '--from=official', '--to=mmdet', '--to=safetensors'),
     *('--bands', '--plot', '--tolerance', '--about', '--decode', '--limit'),
-    *('--short-side', '--shard-size', '--exclude', '--sums-only'),
+    *('--short-side', '--shard-size', '--exclude', '--checksums-only'),
 )
 NAMES = [
     'train',

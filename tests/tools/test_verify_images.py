@@ -64,7 +64,7 @@ def test_shards_are_looked_into(folder, tmp_path, capsys):
     (folder / '1.png').write_bytes(b'text')
     pack_pictures(folder, tmp_path / 'packed')
     packed = str(tmp_path / 'packed')
-    assert load_tool(TOOL).main([packed, '--sums-only']) == 0
+    assert load_tool(TOOL).main([packed, '--checksums-only']) == 0
     assert '6 images read, none is bad' in capsys.readouterr().out
     out = tmp_path / 'bad.txt'
     assert load_tool(TOOL).main([packed, '--out', str(out)]) == 1
@@ -74,8 +74,8 @@ def test_shards_are_looked_into(folder, tmp_path, capsys):
     ]
     assert load_tool(TOOL).main([packed, '--strict']) == 2
     assert '--strict is for folders of files' in capsys.readouterr().err
-    assert load_tool(TOOL).main([str(folder), '--sums-only']) == 2
-    assert '--sums-only is for shards' in capsys.readouterr().err
+    assert load_tool(TOOL).main([str(folder), '--checksums-only']) == 2
+    assert '--checksums-only is for shards' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ def test_unsupported_files_have_a_heading_of_their_own(folder, capsys):
 
 def test_settings_without_effect(folder, tmp_path, capsys):
     pack_pictures(folder, tmp_path / 'packed')
-    arguments = ['--sums-only', '--extra-band', 'drop']
+    arguments = ['--checksums-only', '--extra-band', 'drop']
     packed = str(tmp_path / 'packed')
     assert load_tool(TOOL).main([packed, *arguments]) == 2
-    assert '--sums-only decodes nothing' in capsys.readouterr().err
+    assert '--checksums-only decodes nothing' in capsys.readouterr().err
     arguments = ['--value-range', '3', '2']
     assert load_tool(TOOL).main([str(folder), *arguments]) == 2
     assert 'value_range must be (low, high)' in capsys.readouterr().err

@@ -32,6 +32,7 @@ from mixmae.datasets.images.decoding_arguments import (
     decoding_of,
 )
 from mixmae.datasets.images.image_file import PLAIN, ImageLimits
+from mixmae.deprecation import RenamedFlag
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.shown_text import shown_line
@@ -83,9 +84,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'LoadImage(max_pixels=...) (default: 179 million)',
     )
     parser.add_argument(
-        '--sums-only',
+        '--checksums-only',
         action='store_true',
-        help='of shards: compare sums, decode nothing',
+        help='compare the checksums of shards without decoding images',
+    )
+    parser.add_argument(
+        '--sums-only',
+        action=RenamedFlag,
+        new='--checksums-only',
+        dest='checksums_only',
     )
     parser.add_argument(
         '--limit',
@@ -112,13 +119,13 @@ def look(args: argparse.Namespace) -> FolderReport:
     progress = progress_bar('verifying')
     limits = ImageLimits(args.min_side, args.max_pixels)
     decoding = decoding_of(args)
-    if args.sums_only and decoding != PLAIN:
+    if args.checksums_only and decoding != PLAIN:
         raise ValueError(
-            '--sums-only decodes nothing: leave out --value-range, '
+            '--checksums-only decodes nothing: leave out --value-range, '
             '--extra-band and --background'
         )
     packed = is_packed(args.folder)
-    for name in ('ann_file', 'strict') if packed else ('sums_only',):
+    for name in ('ann_file', 'strict') if packed else ('checksums_only',):
         if getattr(args, name):
             raise ValueError(
                 f'--{name.replace("_", "-")} is for '
@@ -130,7 +137,7 @@ def look(args: argparse.Namespace) -> FolderReport:
             args.folder,
             limits,
             args.workers,
-            args.sums_only,
+            args.checksums_only,
             progress,
             decoding,
         )
@@ -181,7 +188,7 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
     )
     print(
         f'{escape(str(args.folder))}: {report.opened:,} images '
-        + ('read, ' if args.sums_only else 'opened, ')
+        + ('read, ' if args.checksums_only else 'opened, ')
         + (f'{len(report.bad):,} bad ({causes})' if causes else 'none is bad')
     )
 

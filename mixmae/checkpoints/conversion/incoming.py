@@ -24,8 +24,8 @@ from mixmae.checkpoints.conversion.network import (
 )
 from mixmae.checkpoints.conversion.openmmlab_swin import from_openmmlab_swin
 from mixmae.checkpoints.conversion.position_channels import (
-    swap_backbone_halves,
-    swap_neck_halves,
+    swap_backbone_channels,
+    swap_neck_channels,
 )
 from mixmae.checkpoints.conversion.position_table import identify_positions
 from mixmae.checkpoints.conversion.source import Source
@@ -218,7 +218,7 @@ def _mixmim(
             absolute_positions=found.present,
         )
         if found.swapped:
-            backbone = swap_backbone_halves(backbone, settings.embed_dims)
+            backbone = swap_backbone_channels(backbone, settings.embed_dims)
             report.notes.append(
                 'its positions hold y before x: the two halves of the '
                 'channels of stage 0 were swapped, an equal network'
@@ -242,7 +242,7 @@ def _mixmim(
             report.dropped[position_names[1]] = _what(found.deviation)
             if found.swapped:
                 dims = model['neck']['decoder']['embed_dims']
-                neck = swap_neck_halves(neck, dims)
+                neck = swap_neck_channels(neck, dims)
                 report.notes.append(
                     'and so were those of the channels of the decoder'
                 )

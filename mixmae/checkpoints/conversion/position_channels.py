@@ -35,7 +35,7 @@ _NECK_COLUMNS = re.compile(
 )
 
 
-def swap_backbone_halves(
+def swap_backbone_channels(
     state: Mapping[str, Tensor], dims: int
 ) -> dict[str, Tensor]:
     """Return the equivalent MIMSwin with x and y of its table swapped.
@@ -51,7 +51,7 @@ def swap_backbone_halves(
     return _swap(state, dims, _BACKBONE_ROWS, _BACKBONE_COLUMNS)
 
 
-def swap_neck_halves(
+def swap_neck_channels(
     state: Mapping[str, Tensor], dims: int
 ) -> dict[str, Tensor]:
     """The same for a ``MixMAENeck`` whose decoder has ``dims`` channels."""

@@ -16,7 +16,7 @@ from mmengine.runner.checkpoint import (
 )
 
 from mixmae.fileio.address import public_address, without_secrets
-from mixmae.fileio.hidden_address import whole_address
+from mixmae.fileio.hidden_address import full_address
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:
@@ -36,7 +36,7 @@ def load_from_store(path: str, map_location: Any = None) -> dict:
     """Load from ``s3://`` or ``petrel://``; see ``load_from_file_or_url``."""
     from mixmae.checkpoints.io.safe_load import safe_load_bytes
 
-    address = whole_address(path)
+    address = full_address(path)
     shown = public_address(address)
     try:
         data = get(address, backend_args=dict(backend='petrel'))

@@ -21,7 +21,7 @@ from mixmae.fileio.address import (
 )
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.checksummed_write import digest_of
-from mixmae.fileio.hidden_address import whole_address
+from mixmae.fileio.hidden_address import full_address
 
 # Seconds without receiving a byte.
 TIMEOUT = 60
@@ -69,7 +69,7 @@ def download(url: str) -> Path:
         ValueError: On any machine, the URL cannot be reached, or the file does
             not match its hash or is truncated. All ranks raise.
     """
-    url = whole_address(url)
+    url = full_address(url)
     wanted = noted_hash(url)
     address = urldefrag(url)[0]
     folder = Path(torch.hub.get_dir()) / 'checkpoints'

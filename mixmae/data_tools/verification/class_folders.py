@@ -16,7 +16,7 @@ from mixmae.data_tools.verification.split_counts import (
 from mixmae.datasets.labels.class_folders import (
     ClassFolders,
     folder_faults,
-    is_stray,
+    is_ignored_folder,
 )
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import (
@@ -77,7 +77,7 @@ def _verify_split(
             f'the folder {folder} cannot be looked into: {error.strerror}'
         ) from None
     folders = [e.name for e in below if is_folder(e)]
-    names = [name for name in folders if not is_stray(name)]
+    names = [name for name in folders if not is_ignored_folder(name)]
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:
         findings.problem(

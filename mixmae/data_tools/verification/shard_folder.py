@@ -92,7 +92,7 @@ def verify_shards(
     place: Path,
     limits: ImageLimits = ANY_SIZE,
     workers: int = 0,
-    sums_only: bool = False,
+    checksums_only: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, note: None,
     decoding: ImageDecoding = PLAIN,
 ) -> FolderReport:
@@ -103,7 +103,7 @@ def verify_shards(
         limits: Limits of ``LoadImage``.
         workers: Number of processes that read; 0 or 1 for the current process
             only.
-        sums_only: Whether to compare checksums without decoding.
+        checksums_only: Whether to compare checksums without decoding.
         progress: Called with the number of finished shards and images, the
             total, and a note.
         decoding: Decoding settings of ``LoadImage``.
@@ -126,7 +126,7 @@ def verify_shards(
     inspect_sample = functools.partial(
         _inspect_sample,
         folder=folder,
-        limits=None if sums_only else limits,
+        limits=None if checksums_only else limits,
         decoding=decoding,
     )
     notes = ImageNotes(decoding)
@@ -164,7 +164,7 @@ def _shard_fault(shard: Shard, folder: str) -> str:
         return 'missing'
     except OSError:
         return 'unreadable'
-    return '' if same else 'wrong sum'
+    return '' if same else 'wrong checksum'
 
 
 def _inspect_sample(

@@ -61,7 +61,9 @@ def parse_line(line: str) -> CorruptFile | None:
         )
     if len(columns) == 1:
         return CorruptFile('', unescape(columns[0]))
-    return CorruptFile(columns[0], unescape(columns[1]), *columns[2:])
+    # Its name until version 0.1.
+    cause = columns[0].replace('wrong sum', 'wrong checksum')
+    return CorruptFile(cause, unescape(columns[1]), *columns[2:])
 
 
 def read_corrupt_files(path: str | PathLike) -> list[CorruptFile]:

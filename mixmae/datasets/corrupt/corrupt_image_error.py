@@ -7,16 +7,16 @@ from mixmae.fileio.escaped_path import escape
 # the report of verify_images.py. Do not reorder: a run stores the causes of
 # its files as numbers.
 CAUSES = {
-    'missing': 'there is no such file (any more), or a link leads nowhere',
-    'unreadable': 'the system refuses to read it: permissions, a failing disk',
+    'missing': 'it does not exist (any more), or it is a dangling link',
+    'unreadable': 'the system cannot read it: permissions, or a failing disk',
     'empty': 'it has no bytes',
-    'no image': 'its content is of no format that is read here',
+    'no image': 'its content is in no supported format',
     'truncated': 'it ends before the image does',
-    'damaged': 'the decoder gives up on what is in it',
-    'too large': 'it has more pixels than are allowed',
-    'too small': 'it has a side shorter than is allowed',
-    'wrong sum': 'its bytes are not those that were packed into its shard',
-    'unsupported': 'it is sound, but cannot become 8-bit RGB without loss',
+    'damaged': 'the decoder fails on its content',
+    'too large': 'it has more pixels than allowed',
+    'too small': 'it has a side shorter than allowed',
+    'wrong checksum': 'its bytes differ from those packed into the shard',
+    'unsupported': 'it is intact, but 8-bit RGB would lose information',
 }
 
 

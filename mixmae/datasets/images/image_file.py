@@ -173,7 +173,7 @@ def read_image(
     path = os.fspath(path)
     if draft_side is None:
         data = jpeg_content(path, content)
-        header = None if data is None else usual_header(path, data, limits)
+        header = None if data is None else fast_path_header(path, data, limits)
         if data is not None and header is not None:
             pixels = decode_jpeg(data, order)
             if pixels is not None:
@@ -266,7 +266,7 @@ def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
         return data if len(data) == size else data + file.readall()
 
 
-def usual_header(
+def fast_path_header(
     path: str, data: bytes, limits: ImageLimits
 ) -> JpegHeader | None:
     """Return the header of a JPEG that does not need Pillow, else None.

@@ -7,7 +7,7 @@ import struct
 from typing import BinaryIO
 
 from mixmae.datasets.images.image_kind import ImageKind
-from mixmae.datasets.images.jpeg_header import START, unusual_frame
+from mixmae.datasets.images.jpeg_header import START, unsupported_frame
 
 HEAD = 1024
 PNG = b'\x89PNG\r\n\x1a\n'
@@ -116,7 +116,7 @@ def undecoded(file: BinaryIO) -> str:
     file.seek(0)
     head = file.read(HEAD)
     if head.startswith(START):
-        frame = unusual_frame(head + file.read())
+        frame = unsupported_frame(head + file.read())
         return f'JPEG, {frame}' if frame else ''
     name = other_format(head)
     return f'{name}, a format that is not read' if name else ''

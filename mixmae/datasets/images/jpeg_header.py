@@ -73,7 +73,7 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
     return None
 
 
-def unusual_frame(data: bytes | memoryview) -> str:
+def unsupported_frame(data: bytes | memoryview) -> str:
     """Name the property of a JPEG that 8-bit decoders do not support.
 
     Args:

@@ -42,7 +42,7 @@ class ClassFolders:
     @property
     def stray(self) -> tuple[str, ...]:
         """Subfolders that are not classes but are counted as such."""
-        return tuple(name for name in self.names if is_stray(name))
+        return tuple(name for name in self.names if is_ignored_folder(name))
 
     @property
     def classes(self) -> ClassList:
@@ -50,7 +50,7 @@ class ClassFolders:
         return ClassList(str(self.folder), self.names)
 
 
-def is_stray(name: str) -> bool:
+def is_ignored_folder(name: str) -> bool:
     """Whether a program left a folder behind."""
     return name.startswith('.') or name.casefold() in LEFT_BEHIND
 
@@ -91,7 +91,7 @@ def folder_faults(
                 f'and the labels after it move on by one; remove it'
             )
             faults.append(LabelFault('folder that is no class', text))
-        empty = [name for name in split.empty if not is_stray(name)]
+        empty = [name for name in split.empty if not is_ignored_folder(name)]
         if empty and with_empty:
             text = (
                 f'{split.folder}: {len(empty)} of {len(split.names)} class '
@@ -104,7 +104,7 @@ def folder_faults(
     lists = [
         ClassList(
             split.classes.source,
-            [name for name in split.names if not is_stray(name)],
+            [name for name in split.names if not is_ignored_folder(name)],
         )
         for split in splits
     ]

@@ -28,15 +28,18 @@ class ShardReader:
     Args:
         folder: Folder of the shards.
         shards: All shards.
-        check_sums: Whether to compare the CRC-32 of a sample.
+        verify_checksums: Whether to compare the CRC-32 of a sample.
     """
 
     def __init__(
-        self, folder: str, shards: Sequence[Shard], check_sums: bool = True
+        self,
+        folder: str,
+        shards: Sequence[Shard],
+        verify_checksums: bool = True,
     ) -> None:
         self.folder = folder
         self.shards = tuple(shards)
-        self.check_sums = check_sums
+        self.verify_checksums = verify_checksums
         self._open: OrderedDict[int, int] = OrderedDict()
         self._process = os.getpid()
 
@@ -62,11 +65,11 @@ class ShardReader:
             raise CorruptImageError(path, 'truncated', detail)
         if not data:
             raise CorruptImageError(path, 'empty')
-        if self.check_sums and sample.crc32 is not None:
+        if self.verify_checksums and sample.crc32 is not None:
             found = zlib.crc32(data)
             if found != sample.crc32:
                 detail = f'CRC-32 {found:08x}, packed was {sample.crc32:08x}'
-                raise CorruptImageError(path, 'wrong sum', detail)
+                raise CorruptImageError(path, 'wrong checksum', detail)
         return data
 
     def path(self, sample: Sample) -> str:

@@ -19,9 +19,9 @@ from mixmae.datasets.images.crop_resize import (
 )
 from mixmae.datasets.images.image_decoding import WHITE
 from mixmae.datasets.images.image_file import (
+    fast_path_header,
     jpeg_content,
     read_image,
-    usual_header,
 )
 from mixmae.datasets.images.jpeg_decoder import decode_jpeg_part
 from mixmae.datasets.images.jpeg_header import JpegHeader
@@ -162,7 +162,7 @@ class LoadRandomResizedCrop(LoadImage):
         if data is not None:
             results['img_bytes'] = data
             if not self.exact:
-                header = usual_header(path, data, self.limits)
+                header = fast_path_header(path, data, self.limits)
         results['header'] = header
         return results
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from mixmae.engine.finite_values import (
     NonFiniteError,
-    learnt,
     names_of_non_finite,
     some,
+    trained_tensors,
 )
 from mixmae.engine.fsdp.local_parameters import is_shard, own_part
 from mixmae.engine.hooks.finite_guard_hook import FiniteGuardHook
@@ -50,7 +50,7 @@ def _written(runner: Runner) -> dict[str, Tensor]:
     model = runner.model
     if is_model_wrapper(model):
         model = model.module
-    found = learnt(model)
+    found = trained_tensors(model)
     names = {id(one): name for name, one in model.named_parameters()}
     wrapper = runner.optim_wrapper
     if isinstance(wrapper, OptimWrapper):
@@ -60,6 +60,6 @@ def _written(runner: Runner) -> dict[str, Tensor]:
                     found[f'{key} of {names.get(id(one))}'] = value
     for hook in runner.hooks:
         if isinstance(hook, EMAHook):
-            average = learnt(hook.ema_model.module)
+            average = trained_tensors(hook.ema_model.module)
             found.update((f'average of {k}', v) for k, v in average.items())
     return found

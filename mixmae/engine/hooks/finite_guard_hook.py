@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from mixmae.engine.finite_values import (
     NonFiniteError,
-    learnt,
     names_of_non_finite,
     running_statistics,
     some,
+    trained_tensors,
 )
 from mixmae.engine.fsdp.local_parameters import own_part
 from mixmae.engine.hooks.skipped_update import (
@@ -27,7 +27,7 @@ from mixmae.engine.hooks.skipped_update import (
     SkippedUpdate,
     Verdict,
     all_finite,
-    of_this_rank,
+    skipped_on_rank,
 )
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     AutocastOptimWrapper,
@@ -88,7 +88,7 @@ class FiniteGuardHook(Hook):
             )
         self._guard = StepGuard(wrapper.optimizer)
         if isinstance(wrapper, AutocastOptimWrapper):
-            wrapper.before_step = self._guard.look
+            wrapper.before_step = self._guard.check
         self._model = runner.model
         if is_model_wrapper(self._model):
             self._model = self._model.module
@@ -96,7 +96,7 @@ class FiniteGuardHook(Hook):
         self._micro_steps: list[MicroStep] = []
         self._statistics = [one for _, one in running_statistics(self._model)]
         self._kept: list[Tensor] = []
-        self._waiting: deque[SkippedUpdate] = deque()
+        self._pending: deque[SkippedUpdate] = deque()
         noted = runner.message_hub.runtime_info.get(COUNTS, {})
         self._in_a_row = noted.get('in_a_row', 0)
         self._total = noted.get('total', 0)
@@ -122,14 +122,14 @@ class FiniteGuardHook(Hook):
         if not runner.optim_wrapper.should_update():
             return
         micro_steps, self._micro_steps = self._micro_steps, []
-        look = self._guard.take()
-        if look is None and not _scaler(runner):
+        checked = self._guard.take()
+        if checked is None and not _scaler(runner):
             return  # A model that makes no update in this iteration.
-        finite = torch.tensor(False) if look is None else look.finite
+        finite = torch.tensor(False) if checked is None else checked.finite
         self._restore(finite)
         verdict = Verdict(finite)
-        self._waiting.append(SkippedUpdate(micro_steps, verdict, look))
-        self._judge(runner, leave=self._behind(finite))
+        self._pending.append(SkippedUpdate(micro_steps, verdict, checked))
+        self._process_pending(runner, leave=self._deferred_updates(finite))
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Evaluate the pending updates."""
@@ -144,9 +144,9 @@ class FiniteGuardHook(Hook):
 
     def finish(self, runner: Runner) -> None:
         """Evaluate all updates so far; all ranks call it at the same time."""
-        self._judge(runner, leave=0)
+        self._process_pending(runner, leave=0)
 
-    def _behind(self, finite: Tensor) -> int:
+    def _deferred_updates(self, finite: Tensor) -> int:
         # A result that is still on the GPU is not waited for. The number is
         # the same on all ranks, so that all stop at the same iteration.
         return int(finite.is_cuda and self._guard.on_device)
@@ -159,17 +159,17 @@ class FiniteGuardHook(Hook):
             for now, kept in zip(self._statistics, self._kept, strict=True):
                 now.copy_(torch.where(finite.to(now.device), now, kept))
 
-    def _judge(self, runner: Runner, leave: int) -> None:
-        while len(self._waiting) > leave:
-            update = self._waiting.popleft()
+    def _process_pending(self, runner: Runner, leave: int) -> None:
+        while len(self._pending) > leave:
+            update = self._pending.popleft()
             if not update.verdict.finite():
-                self._tell(runner, update)
+                self._report(runner, update)
             elif self._in_a_row:
                 self._in_a_row = 0
-                self._note(runner)
+                self._save_counts(runner)
 
-    def _tell(self, runner: Runner, update: SkippedUpdate) -> None:
-        ranks = all_gather_object(of_this_rank(runner.rank, update))
+    def _report(self, runner: Runner, update: SkippedUpdate) -> None:
+        ranks = all_gather_object(skipped_on_rank(runner.rank, update))
         last = update.micro_steps[-1].iteration
         scale = _scale(runner)
         if scale is not None and scale >= 1 and all_finite(ranks):
@@ -180,7 +180,7 @@ class FiniteGuardHook(Hook):
             return
         self._in_a_row += 1
         self._total += 1
-        self._note(runner)
+        self._save_counts(runner)
         path = Path(runner.work_dir) / 'non_finite' / f'iter_{last}.json'
         if is_main_process():
             counts = dict(in_a_row=self._in_a_row, total=self._total)
@@ -202,7 +202,7 @@ class FiniteGuardHook(Hook):
             f'{self.max_skips}; see {path}'
         )
 
-    def _note(self, runner: Runner) -> None:
+    def _save_counts(self, runner: Runner) -> None:
         # Saved in checkpoints.
         counts = dict(in_a_row=self._in_a_row, total=self._total)
         runner.message_hub.update_info(COUNTS, counts)
@@ -225,7 +225,9 @@ def _scale(runner: Runner) -> float | None:
 
 
 def _check_start(model: nn.Module) -> None:
-    found = {name: own_part(one) for name, one in learnt(model).items()}
+    found = {
+        name: own_part(one) for name, one in trained_tensors(model).items()
+    }
     shares = all_gather_object(names_of_non_finite(found))
     bad = list(dict.fromkeys(name for share in shares for name in share))
     if bad:

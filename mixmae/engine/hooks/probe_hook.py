@@ -14,7 +14,7 @@ from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
 from mixmae.distributed.process_group import HOST_BARRIER
 from mixmae.distributed.shielded_worker import shield_workers
 from mixmae.engine.fsdp.fully_sharded_model import gathered
-from mixmae.engine.random_state import kept_random_state
+from mixmae.engine.random_state import preserved_random_state
 from mixmae.evaluation.features import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
@@ -77,7 +77,7 @@ class ProbeHook(Hook):
         last = runner.epoch + 1 == runner.max_epochs
         if not last and not self.every_n_epochs(runner, self.interval):
             return
-        with kept_random_state():
+        with preserved_random_state():
             figures = self.probe(runner)
         if is_main_process():
             text = ', '.join(f'{k} {v:.4f}' for k, v in figures.items())

@@ -56,7 +56,7 @@ class ReconstructionHook(Hook):
             FullyShardedModel,
             gathered,
         )
-        from mixmae.engine.random_state import kept_random_state
+        from mixmae.engine.random_state import preserved_random_state
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
             reconstruction_panel,
@@ -71,7 +71,7 @@ class ReconstructionHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        with kept_random_state():
+        with preserved_random_state():
             images = [dataset[i * len(dataset) // count] for i in range(count)]
             data = runner.val_dataloader.collate_fn(images)
             with gathered(runner.model):

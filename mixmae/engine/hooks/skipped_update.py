@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mixmae.engine.optimizers.step_guard import GradientLook
+from mixmae.engine.optimizers.step_guard import GradientCheck
 from mixmae.fileio.checksummed_write import write_text_durably
 
 # Fields that tell the source of a sample, in order of preference.
@@ -75,13 +75,13 @@ class SkippedUpdate(NamedTuple):
     Attributes:
         micro_steps: Its accumulated micro-iterations.
         verdict: Whether it was finite.
-        look: Check of its gradients; None if a gradient scaler skipped the
+        check: Check of its gradients; None if a gradient scaler skipped the
             optimizer step.
     """
 
     micro_steps: list[MicroStep]
     verdict: Verdict
-    look: GradientLook | None
+    check: GradientCheck | None
 
     def write(
         self,
@@ -100,7 +100,7 @@ class SkippedUpdate(NamedTuple):
             model: Model that names the parameters.
             optimizer: Optimizer with the parameter groups.
             settings: Settings of the run.
-            ranks: ``of_this_rank`` of every rank.
+            ranks: ``skipped_on_rank`` of every rank.
         """
         content = dict(
             iteration=self.micro_steps[-1].iteration,
@@ -120,9 +120,9 @@ class SkippedUpdate(NamedTuple):
             )
 
     def _gradients(self, model: nn.Module, optimizer: Optimizer) -> dict:
-        if self.look is None:
+        if self.check is None:
             return {}
-        sizes = dict(zip(self.look.parameters, self.look.sizes.tolist()))
+        sizes = dict(zip(self.check.parameters, self.check.sizes.tolist()))
         names = {id(one): name for name, one in model.named_parameters()}
         groups, bad, place = [], [], 0
         for group in optimizer.param_groups:
@@ -144,14 +144,14 @@ class SkippedUpdate(NamedTuple):
                 )
             )
         return dict(
-            grad_norm=float(torch.linalg.vector_norm(self.look.sizes)),
+            grad_norm=float(torch.linalg.vector_norm(self.check.sizes)),
             gradients_not_finite=len(bad),
             first_of_them=bad[:MOST_NAMES],
             groups=groups,
         )
 
 
-def of_this_rank(rank: int, update: SkippedUpdate) -> dict:
+def skipped_on_rank(rank: int, update: SkippedUpdate) -> dict:
     """Return the images and losses, which only this rank knows."""
     return dict(
         rank=rank,

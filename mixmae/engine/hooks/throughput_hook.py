@@ -15,7 +15,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mixmae.profiling.peak_flops import matmul_rate
+from mixmae.profiling.peak_flops import measure_peak_flops
 from mixmae.profiling.throughput import Throughput
 from mixmae.registry import HOOKS, MODELS
 
@@ -26,7 +26,7 @@ except ImportError:
     resource = None  # type: ignore[assignment]
 
 # Measured once per process.
-measured_rate = functools.cache(matmul_rate)
+measured_rate = functools.cache(measure_peak_flops)
 
 
 @HOOKS.register_module()
@@ -116,8 +116,8 @@ class ThroughputHook(Hook):
             which this process waited for batches; ``matmul_mfu``: model FLOPs
             utilisation, 0 to 1: the operations of the plain network
             (``training_flops``) divided by the rate of the devices in pure
-            matrix products (``matmul_rate``, measured before training; all
-            devices are assumed equal to this one); ``matmul_tflops``: that
+            matrix products (``measure_peak_flops``, measured before training;
+            all devices are assumed equal to this one); ``matmul_tflops``: that
             rate; ``gflops_per_image``: ``training_flops``; ``batch_size``:
             images per iteration on this device. Unknown values are omitted.
         """

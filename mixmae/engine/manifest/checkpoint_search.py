@@ -149,7 +149,7 @@ def _newest(folders: RunFolders) -> StartPoint | None:
     candidates = _candidates(folders)
     noted = _noted(folders)
     if noted is not None and not any(p.name == noted for p in candidates):
-        _tell(folders.checkpoints / noted, 'it is not there')
+        _report(folders.checkpoints / noted, 'it is not there')
     for path in candidates:
         # A file that was listed but never written is no loss.
         if not os.path.lexists(path) and path.name != noted:
@@ -157,7 +157,7 @@ def _newest(folders: RunFolders) -> StartPoint | None:
         reason, content = _inspect(path)
         if content is not None:
             return _start(str(path), content)
-        _tell(path, reason)
+        _report(path, reason)
     return None
 
 
@@ -263,7 +263,7 @@ def _start(path: str, content: Mapping[str, Any]) -> StartPoint:
     )
 
 
-def _tell(path: Path, reason: str) -> None:
+def _report(path: Path, reason: str) -> None:
     print_log(
         f'{path} is not used: {reason}; looking for the one before',
         'current',

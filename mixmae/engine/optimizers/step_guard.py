@@ -16,7 +16,7 @@ from mixmae.engine.finite_values import largest, norms
 ON_DEVICE = (torch.optim.Adam, torch.optim.AdamW)
 
 
-class GradientLook(NamedTuple):
+class GradientCheck(NamedTuple):
     """Result of a check before a step, on the device of the gradients.
 
     Attributes:
@@ -53,7 +53,7 @@ class StepGuard:
         self.on_device = isinstance(optimizer, ON_DEVICE) and all(
             group.get('fused') for group in optimizer.param_groups
         )
-        self._look: GradientLook | None = None
+        self._result: GradientCheck | None = None
         self._fresh = False
         self._ours = False
         self._handles = [
@@ -67,7 +67,7 @@ class StepGuard:
         groups = self.optimizer.param_groups
         return [one for group in groups for one in group['params']]
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check now, for instance before gradients are clipped."""
         found = [
             (place, one.grad)
@@ -81,13 +81,13 @@ class StepGuard:
         finite = sizes.isfinite().all()
         if not self.on_device and not bool(finite):
             sizes = largest(gradients)
-        self._look = GradientLook(finite, [p for p, _ in found], sizes)
+        self._result = GradientCheck(finite, [p for p, _ in found], sizes)
         self._fresh = True
 
-    def take(self) -> GradientLook | None:
+    def take(self) -> GradientCheck | None:
         """Return the check since the last call, if there was one."""
-        look, self._look = self._look, None
-        return look
+        check, self._result = self._result, None
+        return check
 
     def remove(self) -> None:
         """Stop guarding the optimizer."""
@@ -96,10 +96,10 @@ class StepGuard:
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._fresh:
-            self.look()
-        assert self._look is not None
+            self.check()
+        assert self._result is not None
         self._fresh = False
-        finite = self._look.finite
+        finite = self._result.finite
         if self.on_device:
             given = getattr(optimizer, 'found_inf', None)
             found = finite.logical_not().to(torch.float32)

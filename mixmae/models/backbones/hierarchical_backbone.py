@@ -52,11 +52,11 @@ class HierarchicalBackbone(BaseModule):
     Attributes:
         takes_groups: ``encode`` keeps two groups of tokens apart exactly, in
             attention and in all other layers (MixMAE). False needs an entry
-            in ``refusals``.
+            in ``unsupported``.
         takes_coords: ``encode`` accepts tokens that were gathered from a
-            larger grid (UM-MAE). False needs an entry in ``refusals``.
-        refusals: the reason, by attribute: the end of a sentence that begins
-            with the name of the backbone. Necks quote it in errors.
+            larger grid (UM-MAE). False needs an entry in ``unsupported``.
+        unsupported: the reason, by attribute: the end of a sentence that
+            begins with the name of the backbone. Necks quote it in errors.
         checked_hyperparameters: settings of the network that cannot be
             inferred from the shapes of its tensors, by name; the
             hyperparameter mismatch check compares them with those of the
@@ -69,7 +69,7 @@ class HierarchicalBackbone(BaseModule):
     in_channels: int = 3
     takes_groups: bool = True
     takes_coords: bool = True
-    refusals: Mapping[str, str] = MappingProxyType({})
+    unsupported: Mapping[str, str] = MappingProxyType({})
     optional_keys: frozenset[str] = frozenset()
     patch_embed: nn.Module
     positions: nn.Module | None
@@ -104,7 +104,7 @@ class HierarchicalBackbone(BaseModule):
         self.norm_eval = norm_eval
         self.checked_hyperparameters: dict[str, object] = {}
 
-    def refuse(self, capability: str, reason: str) -> None:
+    def mark_unsupported(self, capability: str, reason: str) -> None:
         """States that this backbone lacks a capability.
 
         Args:
@@ -112,7 +112,7 @@ class HierarchicalBackbone(BaseModule):
             reason: end of a sentence that begins with the backbone's name.
         """
         setattr(self, capability, False)
-        self.refusals = {**self.refusals, capability: reason}
+        self.unsupported = {**self.unsupported, capability: reason}
 
     def finish(self, norm_eps: float, output_norms: bool = True) -> None:
         """Adds the norms of the outputs and freezes ``frozen_stages``.
@@ -185,7 +185,7 @@ class HierarchicalBackbone(BaseModule):
             )
         if coords is not None and not self.takes_coords:
             raise ValueError(
-                f'{type(self).__name__} {self.refusals["takes_coords"]}'
+                f'{type(self).__name__} {self.unsupported["takes_coords"]}'
             )
         x = self._with_positions(tokens, coords)
         for i, stage in enumerate(self.stages):

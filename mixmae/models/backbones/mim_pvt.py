@@ -128,7 +128,7 @@ class MIMPVT(PyramidBackbone):
             'sr_ratios': tuple(sr_ratios),
         }
         if positions != 'sincos':
-            self.refuse(
+            self.mark_unsupported(
                 'takes_coords',
                 f'with {positions} positions knows its own grid only',
             )

@@ -158,7 +158,7 @@ class MIMSwin(HierarchicalBackbone):
                 self.checked_hyperparameters['position_resize'],
             )
         if position_bias == 'table':
-            self.refuse('takes_coords', _NO_COORDS)
+            self.mark_unsupported('takes_coords', _NO_COORDS)
         else:
             # Then no tensor's shape depends on the window size.
             self.checked_hyperparameters['window_sizes'] = tuple(window_sizes)

@@ -58,7 +58,7 @@ class MIMTwins(PyramidBackbone):
     """
 
     takes_coords = False
-    refusals: Mapping[str, str] = MappingProxyType(
+    unsupported: Mapping[str, str] = MappingProxyType(
         {
             'takes_coords': (
                 'computes positions from neighbouring tokens, which are '

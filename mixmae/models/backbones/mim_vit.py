@@ -63,7 +63,7 @@ class MIMViT(HierarchicalBackbone):
     """
 
     takes_groups = False
-    refusals: Mapping[str, str] = MappingProxyType(
+    unsupported: Mapping[str, str] = MappingProxyType(
         {
             'takes_groups': (
                 'has a class token, which attends to both groups in every '
@@ -120,7 +120,7 @@ class MIMViT(HierarchicalBackbone):
         )
         if positions == 'learned':
             self.optional_keys = frozenset({'positions.table'})
-            self.refuse(
+            self.mark_unsupported(
                 'takes_coords',
                 'with learned positions knows its own grid only',
             )
@@ -154,7 +154,7 @@ class MIMViT(HierarchicalBackbone):
             ('takes_coords', coords),
         ):
             if given is not None and not getattr(self, name):
-                raise ValueError(f'MIMViT {self.refusals[name]}')
+                raise ValueError(f'MIMViT {self.unsupported[name]}')
         last = self.num_stages - 1
         if last not in self.out_indices:
             raise ValueError(

@@ -50,7 +50,7 @@ class PyramidBackbone(HierarchicalBackbone):
         )
         crossing = keys_cross_cells(sr_ratios)
         if crossing:
-            self.refuse('takes_groups', crossing)
+            self.mark_unsupported('takes_groups', crossing)
 
     def init_weights(self) -> None:
         """See ``HierarchicalBackbone``; convolutions are normal."""

@@ -22,12 +22,12 @@ def require(backbone: nn.Module, capability: str, neck: nn.Module) -> None:
 
     Raises:
         ValueError: the backbone lacks it; the message holds the reason that
-            the backbone gives in ``refusals``.
+            the backbone gives in ``unsupported``.
     """
     if getattr(backbone, capability, False):
         return
     kind = type(backbone).__name__
-    reason = getattr(backbone, 'refusals', {}).get(
+    reason = getattr(backbone, 'unsupported', {}).get(
         capability, f'does not set {capability}=True'
     )
     raise ValueError(

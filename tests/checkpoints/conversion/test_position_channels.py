@@ -1,8 +1,8 @@
 import torch
 
 from mixmae.checkpoints.conversion.position_channels import (
-    swap_backbone_halves,
-    swap_neck_halves,
+    swap_backbone_channels,
+    swap_neck_channels,
 )
 from mixmae.models.layers import decoder as decoder_module
 from mixmae.models.layers.sincos import sincos_embedding
@@ -19,7 +19,7 @@ from tests.checkpoints.conversion.networks import (
 @torch.no_grad()
 def test_swapped_positions_and_stream_are_an_equal_network():
     ours = randomised(build(dict(MIXMIM, out_indices=(0, 3))))
-    state = swap_backbone_halves(ours.state_dict(), 8)
+    state = swap_backbone_channels(ours.state_dict(), 8)
     other = build(dict(MIXMIM, out_indices=(0, 3)), state)
     changed = other(images(64))[1] - ours(images(64))[1]
     assert float(changed.abs().max()) > 0.01
@@ -29,13 +29,13 @@ def test_swapped_positions_and_stream_are_an_equal_network():
     wanted = ours(images(64))
     torch.testing.assert_close(first.roll(4, 1), wanted[0])
     torch.testing.assert_close(last, wanted[1], rtol=0, atol=1e-12)
-    assert equal(swap_backbone_halves(state, 8), ours.state_dict())
+    assert equal(swap_backbone_channels(state, 8), ours.state_dict())
 
 
 @torch.no_grad()
 def test_so_is_a_swapped_decoder(monkeypatch):
     ours = randomised(build(NECK))
-    state = swap_neck_halves(ours.state_dict(), 16)
+    state = swap_neck_channels(ours.state_dict(), 16)
     other = build(NECK, state)
     latent = torch.randn(2, 3, 2, 64).double()
 

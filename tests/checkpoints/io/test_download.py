@@ -14,7 +14,7 @@ from torch import distributed
 
 from mixmae.checkpoints.io.download import download, noted_hash
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.fileio.hidden_address import hidden_address, whole_address
+from mixmae.fileio.hidden_address import full_address, hidden_address
 from tests.engine.forked import start
 
 DATA = b'some weights'
@@ -189,7 +189,7 @@ def test_hidden_addresses_are_known_to_this_process(net):
     assert download(hidden_address(one)).read_bytes() == b'a'
     assert download(hidden_address(other)).read_bytes() == b'b'
     for plain in (f'{net.url}/x.pth', '/a/b.pth', 'x', ''):
-        assert hidden_address(plain) == whole_address(plain) == plain
+        assert hidden_address(plain) == full_address(plain) == plain
     with pytest.raises(ValueError, match='give the whole address'):
         download(f'{net.url}/y.pth?token=***')
 

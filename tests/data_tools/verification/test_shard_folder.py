@@ -39,7 +39,7 @@ def test_sound_shards(packed):
     count = len(read_table(packed / 'index.npz').shards)
     assert told[0] == (1, 20 + count, '0 bad')
     assert told[-1] == (20 + count, 20 + count, '1 bad')
-    report = verify_shards(packed, sums_only=True)
+    report = verify_shards(packed, checksums_only=True)
     assert (report.opened, report.bad) == (20, [])
     small = verify_shards(packed, ImageLimits(min_side=5)).causes()
     assert small == {'too small': 19, 'no image': 1}
@@ -58,11 +58,11 @@ def test_damaged_shards(packed, workers, tmp_path):
         file.write(b'!')
     (packed / 'shard-00001.tar').unlink()
     expected = [
-        CorruptFile('wrong sum', 'shard-00000.tar'),
+        CorruptFile('wrong checksum', 'shard-00000.tar'),
         CorruptFile('missing', 'shard-00001.tar'),
-        CorruptFile('wrong sum', f'shard-0000{last}.tar'),
+        CorruptFile('wrong checksum', f'shard-0000{last}.tar'),
         BEFORE,
-        CorruptFile('wrong sum', table.path(2)),
+        CorruptFile('wrong checksum', table.path(2)),
         *(
             CorruptFile('missing', table.path(index))
             for index in range(20)

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.images.jpeg_header import read_jpeg_header, unusual_frame
+from mixmae.datasets.images.jpeg_header import (
+    read_jpeg_header,
+    unsupported_frame,
+)
 from tests.datasets.photographs import jpeg, photograph, turned
 
 PICTURE = photograph(40, 56)
@@ -105,11 +108,11 @@ def test_heads_that_end_early():
     ],
 )
 def test_frames_that_no_decoder_knows(offset, value, words):
-    assert unusual_frame(changed(offset, value)) == words
+    assert unsupported_frame(changed(offset, value)) == words
 
 
 def test_usual_frames_are_not_unusual():
     for data in (jpeg(PICTURE), jpeg(PICTURE, 'CMYK'), b'', b'text'):
-        assert unusual_frame(data) == ''
+        assert unsupported_frame(data) == ''
         for length in range(0, len(data), 97):
-            assert unusual_frame(data[:length]) == ''
+            assert unsupported_frame(data[:length]) == ''

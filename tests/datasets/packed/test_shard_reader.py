@@ -81,13 +81,13 @@ def test_each_fault_has_its_cause(table, tmp_path):
     (tmp_path / '2.tar').unlink()
     reader = ShardReader(str(tmp_path), table.shards)
     assert reader.read(table.sample(0))[:2] == GOOD[0]
-    assert cause(reader, table, 1) == 'wrong sum'
+    assert cause(reader, table, 1) == 'wrong checksum'
     assert reader.read(table.sample(2))[:2] == GOOD[2]
     assert cause(reader, table, 3) == 'truncated'
     assert cause(reader, table, 4) == 'missing'
     (tmp_path / '2.tar').mkdir()
     assert cause(reader, table, 5) == 'unreadable'
-    careless = ShardReader(str(tmp_path), table.shards, check_sums=False)
+    careless = ShardReader(str(tmp_path), table.shards, verify_checksums=False)
     assert careless.read(sample)[:2] == GOOD[1]
 
 

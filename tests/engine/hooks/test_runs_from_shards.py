@@ -67,9 +67,9 @@ def spoil(packed):
         file.seek(table.sample(12).offset)
         file.write(bytes(16))
     return {
-        ('wrong sum', f'{packed}/shard-00001.tar/05.png', 'train/5'),
+        ('wrong checksum', f'{packed}/shard-00001.tar/05.png', 'train/5'),
         ('truncated', f'{packed}/shard-00002.tar/11.png', 'train/11'),
-        ('wrong sum', f'{packed}/shard-00003.tar/12.png', 'train/12'),
+        ('wrong checksum', f'{packed}/shard-00003.tar/12.png', 'train/12'),
     }
 
 
@@ -81,7 +81,7 @@ def test_damage_is_skipped_and_listed(packed, tmp_path, request):
     assert runner.iter == 8
     listed = read_corrupt_files(work_dir / 'corrupt_files.txt')
     assert len(listed) == 3 and set(map(tuple, listed)) == expected
-    assert any('2 wrong sum, 1 truncated of 16' in line for line in lines)
+    assert any('2 wrong checksum, 1 truncated of 16' in line for line in lines)
 
 
 def test_an_earlier_list_is_looked_at_again(packed, tmp_path, request):
@@ -100,7 +100,7 @@ def test_an_earlier_list_is_looked_at_again(packed, tmp_path, request):
         work_dir / 'corrupt_files.txt'
     )}  # fmt: skip
     assert causes['train/11'] == 'missing' and 'train/5' not in causes
-    assert causes['train/12'] == 'wrong sum'
+    assert causes['train/12'] == 'wrong checksum'
 
 
 def test_a_resumed_run_over_damage_is_the_whole_one(packed, tmp_path, request):

@@ -49,15 +49,15 @@ def test_a_bad_step_does_nothing_at_all(kind, options):
 def test_what_was_seen_is_told_once(fused):
     options = dict(fused=fused)
     guard = steps([-7.0], torch.optim.AdamW, options, True)[2]
-    look = guard.take()
-    assert bool(look.finite) and look.parameters == [0, 1]
+    check = guard.take()
+    assert bool(check.finite) and check.parameters == [0, 1]
     assert guard.take() is None
     guard = steps([NAN], torch.optim.AdamW, options, True)[2]
-    look = guard.take()
-    assert not bool(look.finite)
+    check = guard.take()
+    assert not bool(check.finite)
     # The largest values, not some norm: somebody will read them.
-    assert look.sizes.isnan().tolist() == [True, False]
-    assert look.sizes[1] == 1.0
+    assert check.sizes.isnan().tolist() == [True, False]
+    assert check.sizes[1] == 1.0
 
 
 def test_it_can_be_removed():

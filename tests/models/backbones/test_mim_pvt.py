@@ -226,7 +226,7 @@ def test_learned_positions_are_not_gathered():
     for positions in ('learned', 'per_stage'):
         backbone = build(positions=positions)
         assert not backbone.takes_coords
-        assert 'own grid only' in backbone.refusals['takes_coords']
+        assert 'own grid only' in backbone.unsupported['takes_coords']
     assert build().takes_coords
 
 

@@ -93,7 +93,7 @@ def test_visible_padding_changes_the_maps():
 def test_gathered_tokens_are_refused():
     backbone = build()
     assert not backbone.takes_coords
-    assert 'neighbouring tokens' in backbone.refusals['takes_coords']
+    assert 'neighbouring tokens' in backbone.unsupported['takes_coords']
 
 
 def test_keys_of_several_cells_are_refused_by_the_mixer():

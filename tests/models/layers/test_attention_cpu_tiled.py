@@ -10,7 +10,7 @@ from mixmae.models.layers.attention_cpu_tiled import (
 )
 from mixmae.models.layers.position_bias import gather_bias
 from mixmae.models.layers.windows import Windows
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 from mixmae.structures import AttentionGroups, CellMask
 from tests.models.parts import random_mask
 
@@ -124,7 +124,7 @@ def test_bfloat16_is_as_near_as_its_rounding(layout):
 
 def test_scores_are_not_kept():
     inputs, grad = case('whole', torch.float32)
-    with SavedBytes(torch.nn.Module()) as saved:
+    with ActivationMemory(torch.nn.Module()) as saved:
         tiled_attention(*inputs)
     shapes = [origin.split(')')[0] for origin in saved.origins]
     kept = inputs[0].nbytes + grad.nbytes

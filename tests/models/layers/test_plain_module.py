@@ -13,7 +13,7 @@ from mixmae.models.layers.plain_module import (
     takes_custom_backward,
 )
 from mixmae.models.layers.transformer_block import MLP, TransformerBlock
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 
 
 class Sub(nn.Linear):
@@ -134,10 +134,10 @@ def test_a_hook_on_one_half_leaves_the_other_its_fast_path(hooked):
         part, x = block(), torch.randn(2, 50, 8)
         if name:
             part.get_submodule(name).register_forward_hook(lambda *_: None)
-        with SavedBytes(part) as saved:
+        with ActivationMemory(part) as saved:
             part(x)
         kept.append(saved.total)
     part = block(False)
-    with SavedBytes(part) as saved:
+    with ActivationMemory(part) as saved:
         part(x)
     assert kept[0] < kept[1] < saved.total

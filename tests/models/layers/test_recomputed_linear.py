@@ -6,7 +6,7 @@ from mixmae.models.layers.recomputed_linear import (
     linear_of_gelu,
     linear_of_norm,
 )
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 
 IN, OUT = 12, 20
 
@@ -81,9 +81,9 @@ def test_only_the_input_is_kept(kind):
     pair = Pair(kind)
     x = torch.randn(2, 50, IN, requires_grad=True)
     statistics = 2 * 4 * 100 if kind == 'norm' else 0
-    with SavedBytes(pair) as saved:
+    with ActivationMemory(pair) as saved:
         pair(x, recompute=True)
     assert saved.total == x.nbytes + statistics
-    with SavedBytes(pair) as saved:
+    with ActivationMemory(pair) as saved:
         pair(x, recompute=False)
     assert saved.total == 2 * x.nbytes + statistics

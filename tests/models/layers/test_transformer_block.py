@@ -4,7 +4,7 @@ from torch import nn
 
 from mixmae.models.layers.attention import SelfAttention
 from mixmae.models.layers.transformer_block import TransformerBlock
-from mixmae.profiling.activation_memory import SavedBytes
+from mixmae.profiling.activation_memory import ActivationMemory
 
 
 def block(with_cp=False) -> TransformerBlock:
@@ -23,7 +23,7 @@ def test_recomputing_changes_memory_and_nothing_else(with_cp, most):
     for setting in (False, with_cp):
         part = block(setting).double()
         x = torch.randn(3, 10, 8).double().requires_grad_()
-        with SavedBytes(part) as saved:
+        with ActivationMemory(part) as saved:
             out = part(x)
         kept.append(saved.total)
         out.square().sum().backward()

@@ -7,7 +7,7 @@ from mixmae.models.necks.capabilities import require
 class Backbone(nn.Module):
     takes_groups = True
     takes_coords = False
-    refusals = {'takes_coords': 'has seen full grids only'}
+    unsupported = {'takes_coords': 'has seen full grids only'}
 
 
 def test_what_a_backbone_can_do_passes():

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.fileio.hidden_address import hidden_address
-from mixmae.preflight.run_start import AUTO, asked_start
+from mixmae.preflight.run_start import AUTO, requested_start
 from tests.checkpoints.io.test_download import DATA, net  # noqa: F401
 
 
@@ -16,7 +16,7 @@ def test_addresses_are_fetched_before_the_main_rank_reads(net):  # noqa: F811
         ({}, address),
         ({'resume': True, 'load_from': shown}, None),
     ):
-        found = asked_start(Config(cfg), asked)
+        found = requested_start(Config(cfg), asked)
         with open(found, 'rb') as file:
             assert file.read() == DATA
     assert net.asked == ['/x.pth?token=abc']
@@ -34,4 +34,4 @@ def test_addresses_are_fetched_before_the_main_rank_reads(net):  # noqa: F811
     ],
 )
 def test_files_are_left_alone(cfg, asked, found):
-    assert asked_start(Config(cfg), asked) == found
+    assert requested_start(Config(cfg), asked) == found
