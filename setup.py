@@ -137,6 +137,7 @@ setup(
     # folder, which Python takes for a namespace package.
     package_dir={'': '.'},
     package_data={'mixmae': ['py.typed']},
+    entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},
     install_requires=read_requirements('runtime'),
     extras_require=EXTRAS,
     cmdclass={

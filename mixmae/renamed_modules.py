@@ -69,6 +69,7 @@ _MOVED = {
     ('datasets.verification', 'datasets'): ('coco_annotations existing_files'),
     ('datasets.verification', 'fileio'): 'safe_path',
     ('engine', 'checkpoints.io'): ('checkpoint_loader checkpoint_writer'),
+    ('cli', 'cli.commands'): 'convert plan train_arguments:train',
     ('engine', 'cli'): (
         'command_line loader_limits:runner_builder '
         'runner_choice:runner_builder work_dir_lock'

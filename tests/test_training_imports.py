@@ -18,9 +18,9 @@ MOST_FILES = 131
 OTHER_ROOMS = (
     'mixmae.apis',
     'mixmae.checkpoints.conversion',
-    'mixmae.cli.convert',
+    'mixmae.cli.commands.convert',
     'mixmae.cli.measured_iterations',
-    'mixmae.cli.plan',
+    'mixmae.cli.commands.plan',
     'mixmae.cli.planned_speed',
     'mixmae.data_tools',
     'mixmae.datasets.scenes',

@@ -4,7 +4,7 @@
 """
 
 from mixmae.cli.command_line import run_tool
-from mixmae.cli.convert import main
+from mixmae.cli.commands.convert import main
 
 if __name__ == '__main__':
     run_tool(main)

@@ -82,8 +82,8 @@ class FeatureExtractor:
         results = self.iterate(inputs, **options)
         return sorted(results, key=lambda result: result['index'])
 
-    @torch.no_grad()
     @renamed_arguments(skip_broken='skip_corrupt')
+    @torch.no_grad()
     def iterate(
         self,
         inputs: Any,

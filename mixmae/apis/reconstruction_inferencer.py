@@ -95,8 +95,8 @@ class ReconstructionInferencer:
         results = self.iterate(inputs, **options)
         return sorted(results, key=lambda result: result['index'])
 
-    @torch.no_grad()
     @renamed_arguments(skip_broken='skip_corrupt')
+    @torch.no_grad()
     def iterate(
         self,
         inputs: Any,

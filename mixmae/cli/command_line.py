@@ -277,19 +277,22 @@ def config_error_line(error: Exception) -> str | None:
     return ' '.join(str(text).split())
 
 
-def run_tool(tool: Callable[[], None]) -> None:
+def run_tool(tool: Callable[[], int | None]) -> int | None:
     """Run a tool; report what users can mend in one line.
 
     Exits with status 2 for mistakes in configs, arguments and files, with 1
     for a lack of memory, loaders that do not deliver, and other ranks that
     are gone. Anything else keeps its traceback, and so does all of it if
     ``MIXMAE_TRACEBACK`` is in the environment.
+
+    Returns:
+        What the tool returns: an exit status, or ``None`` for 0.
     """
     _configs_read.clear()
     set_trusted(False)
     guard_output()
     try:
-        tool()
+        return tool()
     except Exception as error:
         line = failure_line(error)
         for cfg in _configs_read:

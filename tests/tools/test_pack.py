@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.cli.commands import pack as command
 from mixmae.datasets import PackedImages
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
@@ -118,13 +119,11 @@ def test_bad_calls_are_one_line(folder, monkeypatch, pack, arguments, words):
 def test_an_interrupted_one_says_how_to_go_on(
     folder, tmp_path, monkeypatch, capsys
 ):
-    tool = load_tool(TOOL)
-
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tool, 'pack', interrupt)
-    assert tool.main([str(folder), str(tmp_path / 'out')]) == 130
+    monkeypatch.setattr(command, 'pack', interrupt)
+    assert command.main([str(folder), str(tmp_path / 'out')]) == 130
     said = capsys.readouterr().err
     assert f'goes on in {tmp_path}/out.partial' in said
 

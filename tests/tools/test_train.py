@@ -9,7 +9,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.config import failure_report
+from mixmae.cli.command_line import read_config
+from mixmae.cli.commands import train
+from mixmae.cli.commands.train import apply_arguments, parse_args
 from mixmae.fileio.checksummed_write import checksummed_write, damage
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool, load_tool, run_tool
@@ -17,29 +19,26 @@ from tests.tools.running import call_tool, load_tool, run_tool
 TRAIN = ROOT / 'tools' / 'train.py'
 
 
-def configured(monkeypatch, tmp_path, *arguments: str) -> Config:
+def configured(tmp_path, *arguments: str) -> Config:
     """The config as the tool would run it."""
-    module = load_tool(TRAIN)
     path = tmp_path / 'tiny.py'
     config = tiny_config(tmp_path)
     del config['work_dir']
     config['custom_hooks'] = [dict(type='ReconstructionHook')]
     write_config(path, config)
-    monkeypatch.setattr(sys, 'argv', ['train.py', str(path), *arguments])
-    args = module.parse_args()
-    cfg = module.read_config(args)
-    module.apply_arguments(cfg, args)
+    args = parse_args([str(path), *arguments])
+    cfg = read_config(args)
+    apply_arguments(cfg, args)
     return cfg
 
 
-def test_arguments_reach_the_config(monkeypatch, tmp_path):
-    cfg = configured(monkeypatch, tmp_path)
+def test_arguments_reach_the_config(tmp_path):
+    cfg = configured(tmp_path)
     assert cfg.work_dir == 'work_dirs/tiny'
     assert not cfg.resume and cfg.optim_wrapper.dtype == 'float32'
     assert cfg.launcher == 'none'
 
     cfg = configured(
-        monkeypatch,
         tmp_path,
         '--work-dir=elsewhere',
         '--resume',
@@ -100,7 +99,7 @@ def test_trains_and_resumes_from_the_command_line(monkeypatch, tmp_path):
     assert (work_dir / 'epoch_1.pth').is_file()
     # Workers that hang would be waited for.
     ended = []
-    monkeypatch.setattr(failure_report, 'end_workers', lambda: ended.append(1))
+    monkeypatch.setattr(train, 'end_workers', lambda: ended.append(1))
     call_tool(monkeypatch, *arguments, '--resume', '--resume-with', 'config')
     assert ended and (work_dir / 'epoch_3.pth').is_file()
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.cli.commands import verify_images
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     read_corrupt_files,
@@ -105,14 +106,12 @@ def test_bad_calls_are_one_line(folder, monkeypatch, capsys, arguments, words):
 def test_an_interrupted_run_writes_nothing(
     folder, tmp_path, monkeypatch, capsys
 ):
-    tool = load_tool(TOOL)
-
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tool, 'verify_image_folder', interrupt)
+    monkeypatch.setattr(verify_images, 'verify_image_folder', interrupt)
     out = tmp_path / 'bad.txt'
-    assert tool.main([str(folder), '--out', str(out)]) == 130
+    assert verify_images.main([str(folder), '--out', str(out)]) == 130
     assert 'interrupted' in capsys.readouterr().err
     assert not out.exists()
 

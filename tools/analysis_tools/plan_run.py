@@ -8,7 +8,7 @@ GPU. docs/planning.md says where each figure comes from.
 """
 
 from mixmae.cli.command_line import run_tool
-from mixmae.cli.plan import main
+from mixmae.cli.commands.plan import main
 
 if __name__ == '__main__':
     run_tool(main)

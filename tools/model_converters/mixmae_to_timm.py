@@ -1,5 +1,5 @@
 """Deprecated: ``tools/convert.py SRC DST --from mixmae --to timm``."""
 
-from mixmae.cli.convert import run_replaced_script
+from mixmae.cli.commands.convert import run_replaced_script
 
 run_replaced_script(__file__)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.cli import convert
+from mixmae.cli.commands import convert
 from mixmae.config.config_error import ConfigError
 from tests.tools.running import ROOT, run_tool
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mixmae.cli.train_arguments import set_precision
+from mixmae.cli.commands.train import set_precision
 from mixmae.config.config_error import ConfigError
 
 

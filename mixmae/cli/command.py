@@ -1,0 +1,89 @@
+"""The command ``mixmae``: a table of subcommands and their dispatch.
+
+A subcommand is a module of ``mixmae.cli.commands`` with a function
+``main(argv=None)``, and a row of ``SUMMARIES``. Only the module of the given
+subcommand is imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from mixmae.version import __version__
+
+# By name; the module of `check-data` is `check_data`.
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        'train': 'train the model of a config file',
+        'test': 'measure a checkpoint by the evaluator of its config',
+        'features': 'write the features of images to a file',
+        'reconstruct': 'draw what a pretrained network predicts of images',
+        'convert': 'convert checkpoints from and to other code bases',
+        'plan': 'time, memory and data that the run of a config needs',
+        'check-data': 'look for corrupt images and wrong annotations',
+        'pack': 'pack images into tar shards',
+        'doctor': 'list what is installed, and how to mend it',
+    }
+)
+
+
+def module_of(name: str) -> str:
+    """Full name of the module of a subcommand."""
+    return f'mixmae.cli.commands.{name.replace("-", "_")}'
+
+
+def help_text() -> str:
+    """Usage, with a line for each subcommand."""
+    width = max(map(len, SUMMARIES))
+    lines = [
+        'usage: mixmae COMMAND [options]',
+        '',
+        'Pretraining of hierarchical vision transformers without labels.',
+        '',
+        'commands:',
+        *(f'  {name:<{width}}  {text}' for name, text in SUMMARIES.items()),
+        '',
+        'mixmae COMMAND --help lists the options of a command.',
+    ]
+    return '\n'.join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a subcommand, and end the process with its exit status.
+
+    Args:
+        argv: Name of the subcommand and its options; default: those of the
+            process.
+    """
+    given = sys.argv[1:] if argv is None else argv
+    name, *options = given or ['--help']
+    if name in ('-h', '--help', 'help'):
+        print(help_text())
+        return
+    if name == '--version':
+        print(f'mixmae {__version__}')
+        return
+    if name not in SUMMARIES:
+        close = difflib.get_close_matches(name, SUMMARIES, 1)
+        hint = f'did you mean {close[0]}?' if close else 'see mixmae --help'
+        print(f'error: there is no command {name!r}; {hint}', file=sys.stderr)
+        sys.exit(2)
+    # Read as torch loads: threads that spin while they wait take the
+    # processor from the workers of a loader.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    # argparse and the reports of libraries name the program by it.
+    sys.argv = [f'mixmae {name}', *options]
+    module = importlib.import_module(module_of(name))
+    # Imports torch and MMEngine, which help does without.
+    from mixmae.cli.command_line import run_tool
+
+    sys.exit(run_tool(module.main))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,1 @@
+"""Subcommands of ``mixmae``, a module each; ``tools/`` runs the same code."""

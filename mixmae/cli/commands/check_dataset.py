@@ -1,0 +1,162 @@
+"""Look at a data set on disk and say what is missing or wrong in it.
+
+    mixmae check-data coco data/coco
+    mixmae check-data imagenet data/imagenet --archives downloads \\
+        --decode all --workers 16
+
+compares folders and counts with the published ones, looks at every entry of
+the annotation files, opens a sample of the images (or all of them), and, with
+--archives, compares the sums of the downloaded files. Nothing is changed. The
+exit status is 0 if all is well, 1 if there are problems, 2 for a bad call.
+docs/data.md says how each data set is prepared.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mixmae.cli.unused_options import refuse_unused
+from mixmae.data_tools.verification.archives import verify_archives
+from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
+from mixmae.data_tools.verification.known_sets import KNOWN_SETS
+from mixmae.data_tools.verification.segmentation_set import LabelValues
+from mixmae.data_tools.verification.verifier import KINDS, Request, verify
+from mixmae.datasets.images.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
+from mixmae.datasets.images.image_file import PLAIN
+from mixmae.fileio.shown_text import shown_line
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog='kinds: '
+        + '; '.join(f'{kind}: {text}' for kind, text in KINDS.items()),
+    )
+    parser.add_argument('kind', choices=list(KINDS), metavar='KIND')
+    parser.add_argument('root', type=Path, help='folder of the data set')
+    parser.add_argument(
+        '--decode',
+        choices=DECODE,
+        default='sample',
+        help=f'open all files, a sample of {SAMPLE:,} of each split '
+        '(default), or none',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=min(8, os.cpu_count() or 1),
+        help='processes that open files (default: cores, at most 8)',
+    )
+    parser.add_argument(
+        '--limit',
+        type=int,
+        default=20,
+        help='problems of one kind to list, the others are counted '
+        '(default 20)',
+    )
+    parser.add_argument(
+        '--subset',
+        action='store_true',
+        help='part of a public set: do not compare counts',
+    )
+    parser.add_argument(
+        '--archives',
+        type=Path,
+        help='folder of the downloaded archives, to compare their sums',
+    )
+    parser.add_argument(
+        '--num-classes',
+        type=int,
+        help='segmentation: classes (default: those of classes.json or '
+        'classes.txt in the folder)',
+    )
+    parser.add_argument(
+        '--reduce-zero-label',
+        action='store_true',
+        help='segmentation: 0 is ignored and the classes count from 1; needs '
+        '--num-classes',
+    )
+    parser.add_argument(
+        '--ignore-index',
+        type=int,
+        default=255,
+        help='segmentation: value of pixels to ignore (default 255)',
+    )
+    parser.add_argument(
+        '--annotations', type=Path, help='coco-format: annotation file'
+    )
+    parser.add_argument(
+        '--images', type=Path, help='coco-format: its folder of images'
+    )
+    add_decoding_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def look(args: argparse.Namespace) -> Findings:
+    """Does what the command line says.
+
+    Raises:
+        ValueError: it says something that cannot be done.
+    """
+    given = args.reduce_zero_label or args.ignore_index != 255
+    if args.num_classes is None and given:
+        raise ValueError(
+            '--reduce-zero-label and --ignore-index need --num-classes'
+        )
+    values = None
+    if args.num_classes is not None:
+        values = LabelValues(
+            args.num_classes, args.reduce_zero_label, args.ignore_index
+        )
+    if args.kind not in KNOWN_SETS:
+        reason = f'on {args.kind}, of which no published figures are known'
+        refuse_unused(args, ('archives', 'subset'), reason)
+    decoding = decoding_of(args)
+    if args.decode == 'none' and decoding != PLAIN:
+        raise ValueError(
+            '--decode none opens no image: leave out --value-range, '
+            '--extra-band and --background'
+        )
+    request = Request(
+        kind=args.kind,
+        root=args.root,
+        opening=Opening(args.decode, args.workers, True, decoding),
+        subset=args.subset,
+        values=values,
+        annotations=args.annotations,
+        images=args.images,
+    )
+    findings = Findings(args.limit)
+    if args.archives is not None:
+        verify_archives(
+            args.archives, KNOWN_SETS[args.kind], findings, progress=True
+        )
+    verify(request, findings)
+    return findings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; returns the exit status."""
+    args = parse_args(argv)
+    try:
+        findings = look(args)
+    except (ValueError, OSError) as error:
+        print(shown_line(f'check_dataset: {error}'), file=sys.stderr)
+        return 2
+    for fact in findings.facts:
+        print(shown_line(str(fact)))
+    for note in findings.notes:
+        print(shown_line(f'note: {note}'))
+    for problem in findings.problems:
+        print(shown_line(f'problem: {problem}'))
+    if findings.count:
+        print(f'{args.root}: {findings.count:,} problems')
+        return 1
+    print(f'{args.root}: no problems')
+    return 0

@@ -1,0 +1,18 @@
+"""The command ``doctor``: installed packages and their problems."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mixmae.doctor import __main__ as doctor
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Diagnose the installation; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description='List what is installed and, for each thing that would '
+        'not work, the reason and the command that fixes it'
+    )
+    parser.parse_args(argv)
+    return doctor.main()

@@ -1,0 +1,131 @@
+"""Let pretrained networks guess hidden parts of images.
+
+    mixmae reconstruct CHECKPOINT IMAGE [IMAGE ...] --out FOLDER
+        [--config CONFIG] [--beside CHECKPOINT ...]
+
+IMAGE is a file, a folder or a quoted pattern. FOLDER receives one panel
+(PNG) per image and ``figures.json`` with their losses. With ``--beside``,
+networks of other methods or other runs guess, too: each has a folder of its
+own in FOLDER, and the panels in FOLDER show all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from mixmae.apis import ReconstructionInferencer
+from mixmae.apis.arguments import add_inference_arguments, resize_of
+from mixmae.config.config_error import ConfigError
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.shown_text import shown_line
+from mixmae.visualization.panel_stack import stacked_panels
+from mixmae.visualization.picture_file import write_png
+
+FIGURES = ('name', 'loss', 'mean_colour_loss')
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog='Without --resize images go through the test pipeline of the '
+        'config.',
+    )
+    add_inference_arguments(parser)
+    parser.add_argument(
+        '--out',
+        required=True,
+        metavar='FOLDER',
+        help='where panels and figures.json are written',
+    )
+    parser.add_argument(
+        '--beside',
+        nargs='+',
+        default=[],
+        metavar='CHECKPOINT',
+        help='further pretrainings, of any method, to be shown below; each '
+        'goes by the config that it carries',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of the masks (default: 0)'
+    )
+    return parser.parse_args(argv)
+
+
+def reconstruct(
+    infer: ReconstructionInferencer, args: argparse.Namespace, out: Path
+) -> dict[int, dict]:
+    """Write one network's panels and figures; the figures by image."""
+    figures = {}
+    # One by one, for there may be many: panels are written as they come.
+    for result in infer.iterate(
+        args.images,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        resize=resize_of(args, 'pipeline'),
+        out_dir=out,
+        skip_corrupt=args.skip_corrupt,
+    ):
+        row = {name: result[name] for name in FIGURES}
+        row['panel'] = Path(result['panel']).name
+        figures[result['index']] = row
+    rows = [figures[index] for index in sorted(figures)]
+    with atomic_write(out / 'figures.json') as partial:
+        partial.write_text(json.dumps(rows, indent=2) + '\n')
+    mean = sum(row['loss'] for row in rows) / len(rows)
+    filling = sum(row['mean_colour_loss'] for row in rows) / len(rows)
+    print(
+        f'{len(rows)} images, mean loss {mean:.4f}, of filling each hidden '
+        f'cell with its own mean colour {filling:.4f}; panels and figures '
+        f'are in {out}'
+    )
+    return figures
+
+
+def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
+    """Write panels that show those of several networks, by heading."""
+    for name in names:
+        panels = [
+            (heading, cv2.imread(str(folder / name))[..., ::-1])
+            for heading, folder in folders.items()
+        ]
+        write_png(out / name, stacked_panels(panels))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Reconstruct."""
+    args = parse_args(argv)
+    out = Path(args.out)
+    if out.is_file():
+        raise ConfigError(f'--out {out} is a file, it must be a folder')
+    if args.beside and args.config:
+        raise ConfigError(
+            '--config is for one checkpoint; with --beside each goes by the '
+            'config that it carries'
+        )
+    checkpoints = [args.checkpoint, *args.beside]
+    # All of them before the work, so that a wrong path is told at once.
+    networks = [
+        ReconstructionInferencer(args.config, path, args.device)
+        for path in checkpoints
+    ]
+    if not args.beside:
+        reconstruct(networks[0], args, out)
+        return
+    folders, found = {}, []
+    for i, (path, infer) in enumerate(zip(checkpoints, networks), start=1):
+        method = infer.model.neck.method
+        shown = shown_line(str(path))
+        short = '/'.join(Path(shown).parts[-2:])
+        print(f'{method}, {shown}')
+        folder = out / f'{i}_{method.lower()}'
+        folders[f'{i}. {method}, {short}'] = folder
+        found.append(reconstruct(infer, args, folder))
+    names = [row['panel'] for _, row in sorted(found[0].items())]
+    stack(folders, names, out)
+    print(f'panels of all {len(found)} networks are in {out}')

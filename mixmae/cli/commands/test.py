@@ -1,0 +1,144 @@
+"""The command ``test``: figures of a checkpoint.
+
+By the evaluator of the config: mmdet's COCO box and mask AP, mmseg's mIoU,
+mmpretrain's accuracy; for pretraining the ReconstructionMetric on fixed masks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.cli.command_line import add_common_arguments, read_config
+from mixmae.cli.runner_builder import build_runner, drop_sharding
+from mixmae.cli.unused_options import refuse_unused
+from mixmae.config.config_error import ConfigError
+from mixmae.distributed.process_group import prepare_process_group
+from mixmae.evaluation.figure_text import figure_text
+from mixmae.fileio.atomic_write import atomic_write, check_output
+from mixmae.fileio.hidden_address import hidden_address
+from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight.run_checks import run_preflight
+from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.prediction_drawing import draw_predictions
+from mixmae.visualization.reconstruction_panel import (
+    predict_mixed,
+    reconstruction_panel,
+)
+
+NUM_PANELS = 4
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Test a checkpoint')
+    parser.add_argument('config', help='a config file')
+    parser.add_argument('checkpoint', help='a checkpoint file')
+    add_common_arguments(parser)
+    parser.add_argument(
+        '--out', metavar='JSON', help='write the figures to this file'
+    )
+    parser.add_argument(
+        '--show-dir',
+        metavar='FOLDER',
+        help='write pictures to this folder: reconstruction panels of a '
+        'pretraining, else the prediction of every image, as mmdet, mmseg or '
+        'mmpretrain draws it',
+    )
+    parser.add_argument(
+        '--num-panels',
+        type=int,
+        help='how many reconstruction panels, of 8 images each (default: 4)',
+    )
+    return parser.parse_args(argv)
+
+
+def is_pretraining(cfg: Config) -> bool:
+    """Whether the model reconstructs what is hidden from it.
+
+    In a kNN test it is the same model, but nothing is hidden.
+    """
+    if str(cfg.model.type).split('.')[-1] != 'MaskedImageModel':
+        return False
+    return cfg.model.data_preprocessor.get('masking') is not None
+
+
+def write_panels(runner: Runner, folder: Path, count: int) -> None:
+    """Panels of 8 images each, the first ones of the test data set."""
+    loader = runner.test_dataloader
+    model = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = list(range(len(loader.dataset)))
+    for panel in range(count):
+        chosen = numbers[8 * panel : 8 * panel + 8]
+        if not chosen:
+            return
+        data = loader.collate_fn([loader.dataset[i] for i in chosen])
+        picture = reconstruction_panel(predict_mixed(model, data))
+        write_png(folder / f'panel_{panel:02d}.png', picture)
+
+
+def with_classes(figures: dict, runner: Runner) -> dict:
+    """Put the names of the classes beside figures of each class."""
+    tables = [value for value in figures.values() if np.ndim(value) > 0]
+    meta = getattr(runner.test_dataloader.dataset, 'metainfo', {})
+    if not tables or not meta.get('classes'):
+        return figures
+    return {**figures, 'classes': meta['classes']}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Test."""
+    args = parse_args(argv)
+    cfg = read_config(args)
+    if cfg.get('test_dataloader') is None:
+        raise ConfigError(f'{args.config} has no test_dataloader')
+    if args.out is not None:
+        check_output(args.out)
+    cfg.load_from = hidden_address(args.checkpoint)
+    cfg.resume = False
+    preflight = run_preflight()
+    planned = PlannedRun('test', cfg, args.cfg_options or {})
+    preflight.run('config', planned)
+    panels = args.show_dir is not None and is_pretraining(cfg)
+    count = NUM_PANELS if args.num_panels is None else args.num_panels
+    if not panels:
+        unless = 'without --show-dir, or for a model that reconstructs nothing'
+        refuse_unused(args, ('num_panels',), unless)
+    elif count < 1:
+        raise ConfigError(f'--num-panels must be at least 1, got {count}')
+    else:
+        check_output(Path(args.show_dir, 'panel_00.png'))
+    if args.show_dir is not None and not panels:
+        draw_predictions(cfg, Path(args.show_dir))
+    # No figures of a head that was never trained. Neighbours need no head,
+    # and their loop loads the backbone strictly by itself.
+    if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
+        hooks = cfg.get('custom_hooks') or []
+        cfg.custom_hooks = [*hooks, dict(type='mixmae.StrictLoadHook')]
+    load_only_safely()
+    drop_sharding(cfg)
+    prepare_process_group(cfg)
+    runner = build_runner(cfg)
+    runner.register_hook(
+        PreflightHook(preflight, planned, only=args.preflight_only)
+    )
+    figures = runner.test()
+    if is_main_process():
+        if panels:
+            write_panels(runner, Path(args.show_dir), count)
+        text = figure_text(with_classes(figures, runner))
+        print(text)
+        if args.out is not None:
+            with atomic_write(args.out) as partial:
+                partial.write_text(text + '\n')

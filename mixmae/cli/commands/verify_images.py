@@ -1,0 +1,215 @@
+"""Open every image below a folder and list those that cannot be used.
+
+    mixmae check-data data/images --workers 8 --out corrupt_files.txt
+
+finds before a training run what would be skipped during it, by the same
+decoder. The list can be given to the data set, which then leaves these files
+out: --cfg-options train_dataloader.dataset.exclude=corrupt_files.txt. Nothing
+else is changed. Shards (of pack.py, or any tars) are looked into as well, and
+their sums compared. The exit status is 0 if all is well, 1 if there are bad
+files, 2 for a bad call. docs/data.md says which words there are for causes.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mixmae.cli.progress import progress_bar
+from mixmae.data_tools.verification.image_folder import (
+    WRONG_SUFFIX,
+    FolderReport,
+    verify_image_folder,
+)
+from mixmae.data_tools.verification.shard_folder import (
+    is_packed,
+    verify_shards,
+)
+from mixmae.datasets.corrupt.corrupt_file_list import write_corrupt_files
+from mixmae.datasets.images.decoding_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
+from mixmae.datasets.images.image_file import PLAIN, ImageLimits
+from mixmae.deprecation import RenamedFlag
+from mixmae.fileio.atomic_write import check_output
+from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.shown_text import shown_line
+
+EXIT_INTERRUPTED = 130
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        'folder', type=Path, help='folder of images, or of shards'
+    )
+    parser.add_argument(
+        '--ann-file',
+        type=Path,
+        help='open the images that this list names, one path a line, rather '
+        'than all below the folder',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=min(8, os.cpu_count() or 1),
+        help='processes that open files (default: cores, at most 8)',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='write the list of bad files there; paths in it are relative '
+        'to the folder',
+    )
+    parser.add_argument(
+        '--strict',
+        action='store_true',
+        help='images of another format than their suffix says are bad, too; '
+        'a training run reads them',
+    )
+    parser.add_argument(
+        '--min-side',
+        type=int,
+        default=1,
+        help='pixels that the shorter side must have, as in '
+        'LoadImage(min_side=...) (default 1)',
+    )
+    parser.add_argument(
+        '--max-pixels',
+        type=int,
+        help='pixels that a picture may have, as in '
+        'LoadImage(max_pixels=...) (default: 179 million)',
+    )
+    parser.add_argument(
+        '--checksums-only',
+        action='store_true',
+        help='compare the checksums of shards without decoding images',
+    )
+    parser.add_argument(
+        '--sums-only',
+        action=RenamedFlag,
+        new='--checksums-only',
+        dest='checksums_only',
+    )
+    parser.add_argument(
+        '--limit',
+        type=int,
+        default=20,
+        help='bad files to print; --out has them all (default 20)',
+    )
+    add_decoding_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def look(args: argparse.Namespace) -> FolderReport:
+    """Does what the command line says.
+
+    Raises:
+        ValueError: it says something that cannot be done.
+    """
+    if args.limit < 0:
+        raise ValueError(f'--limit must be 0 or more, got {args.limit}')
+    if args.out is not None and not args.out.absolute().parent.is_dir():
+        raise ValueError(f'--out {args.out}: there is no folder to write to')
+    if args.out is not None:
+        check_output(args.out)
+    progress = progress_bar('verifying')
+    limits = ImageLimits(args.min_side, args.max_pixels)
+    decoding = decoding_of(args)
+    if args.checksums_only and decoding != PLAIN:
+        raise ValueError(
+            '--checksums-only decodes nothing: leave out --value-range, '
+            '--extra-band and --background'
+        )
+    packed = is_packed(args.folder)
+    for name in ('ann_file', 'strict') if packed else ('checksums_only',):
+        if getattr(args, name):
+            raise ValueError(
+                f'--{name.replace("_", "-")} is for '
+                + ('folders of files' if packed else 'shards')
+                + f', and {args.folder} is none'
+            )
+    if packed:
+        report = verify_shards(
+            args.folder,
+            limits,
+            args.workers,
+            args.checksums_only,
+            progress,
+            decoding,
+        )
+    else:
+        report = verify_image_folder(
+            args.folder,
+            args.ann_file,
+            limits,
+            args.workers,
+            args.strict,
+            progress,
+            decoding,
+        )
+    if args.out is not None:
+        note = (
+            f'{len(report.bad)} bad files among {report.opened} below '
+            f'{escape(str(args.folder.absolute()))}'
+        )
+        write_corrupt_files(args.out, report.bad, note)
+    return report
+
+
+def show(report: FolderReport, args: argparse.Namespace) -> None:
+    """Prints what was found."""
+    for entry in report.bad[: args.limit]:
+        print(f'{entry.cause}: {escape(entry.path)}')
+    more = len(report.bad) - args.limit
+    if more > 0:
+        print(f'... and {more:,} more' + ('' if args.out else '; see --out'))
+    for note in report.notes:
+        print(shown_line(f'note: {note}'))
+    odd = report.odd[WRONG_SUFFIX]
+    if odd and not args.strict:
+        print(
+            f'note: {odd:,} images have another format than their suffix '
+            f'says; they are read all the same'
+        )
+    kinds = report.unsupported.most_common()
+    if kinds:
+        print(
+            f'unsupported: {report.unsupported.total():,} of the files are '
+            f'sound, but cannot become 8-bit RGB without loss:'
+        )
+    for kind, count in kinds[: args.limit]:
+        print(f'    {count:,} of {kind}')
+    causes = ', '.join(
+        f'{count:,} {cause}' for cause, count in report.causes().most_common()
+    )
+    print(
+        f'{escape(str(args.folder))}: {report.opened:,} images '
+        + ('read, ' if args.checksums_only else 'opened, ')
+        + (f'{len(report.bad):,} bad ({causes})' if causes else 'none is bad')
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool; returns the exit status."""
+    args = parse_args(argv)
+    try:
+        report = look(args)
+    except (ValueError, OSError) as error:
+        text = ' '.join(str(error).split())
+        print(shown_line(f'verify_images: {text}'), file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(
+            'verify_images: not enough memory; take fewer --workers, or '
+            'lower --max-pixels',
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print('verify_images: interrupted, no list written', file=sys.stderr)
+        return EXIT_INTERRUPTED
+    show(report, args)
+    return 1 if report.bad else 0

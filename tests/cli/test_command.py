@@ -1,0 +1,82 @@
+"""The command ``mixmae``: its table of subcommands and their dispatch."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from mixmae.cli import command
+from mixmae.version_gates import _diagnosing
+
+HEAVY = """
+import sys
+from mixmae.cli.command import main
+main(['--help'])
+print(sorted({'torch', 'mmengine', 'numpy', 'argparse'} & set(sys.modules)))
+"""
+
+
+def test_each_row_of_the_table_is_a_module():
+    for name in command.SUMMARIES:
+        assert importlib.util.find_spec(command.module_of(name)), name
+
+
+def test_help_imports_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, '-c', HEAVY], capture_output=True, text=True
+    )
+    *lines, heavy = done.stdout.splitlines()
+    assert heavy == '[]', done.stderr
+    assert any(line.split()[:1] == ['check-data'] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ('given', 'hint'),
+    [('trian', 'did you mean train?'), ('xyz', 'see mixmae --help')],
+)
+def test_an_unknown_command_is_one_line(given, hint, capsys):
+    with pytest.raises(SystemExit) as caught:
+        command.main([given])
+    said = capsys.readouterr()
+    assert caught.value.code == 2 and said.out == ''
+    assert said.err == f'error: there is no command {given!r}; {hint}\n'
+
+
+def test_the_exit_status_is_that_of_the_subcommand(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(sys, 'argv', ['mixmae'])
+    (tmp_path / 'odd.png').write_text('no image')
+    arguments = ['check-data', str(tmp_path), '--workers', '0']
+    with pytest.raises(SystemExit) as caught:
+        command.main(arguments)
+    assert caught.value.code == 1
+    assert 'odd.png' in capsys.readouterr().out
+    # A kind of labelled data sets comes before the folder.
+    arguments[1:1] = ['image-folder']
+    with pytest.raises(SystemExit) as caught:
+        command.main(arguments)
+    assert caught.value.code == 1
+    assert 'problem' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('name', ['train', 'test'])
+def test_errors_are_one_line_and_name_the_command(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['mixmae'])
+    with pytest.raises(SystemExit) as caught:
+        command.main([name, '--no-such-option'])
+    assert caught.value.code == 2
+    assert f'usage: mixmae {name} ' in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        command.main([name, 'no.py', 'no.pth'][: 3 if name == 'test' else 2])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == 'error: there is no config file no.py\n'
+
+
+def test_the_doctor_is_let_through_version_checks():
+    assert _diagnosing(['python', '/bin/mixmae', 'doctor'])
+    assert _diagnosing(['python', '-m', 'mixmae', 'doctor'])
+    assert _diagnosing(['python', '-m', 'mixmae.doctor'])
+    assert not _diagnosing(['python', '/bin/mixmae', 'train'])
+    assert not _diagnosing(['python', 'other.py', 'doctor'])
