@@ -9,7 +9,7 @@ import mmpretrain.models  # noqa: F401
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from mixmae.models.backbones.arch_settings import swin_arch
+from mixmae.models.backbones.mim_swin import swin_arch
 
 
 def build(settings: Mapping[str, Any]) -> nn.Module:

@@ -125,8 +125,8 @@ TASK_UTILS = LazyRegistry(
     'task util',
     parents.TASK_UTILS,
     {
-        'RandomMasking': 'masking.random_masking',
-        'UniformMasking': 'masking.uniform_masking',
+        'RandomMasking': 'masking.masking',
+        'UniformMasking': 'masking.masking',
     },
 )
 DATASETS = LazyRegistry(

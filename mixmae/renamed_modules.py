@@ -18,56 +18,55 @@ from typing import Any
 PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
 _MOVED = {
+    ('checkpoints', 'checkpoints.conversion'): (
+        'bias_tables merging_order:merging_permutation mmpretrain_mixmim '
+        'openmmlab_swin position_halves:position_channels swin_settings '
+        'timm_swin'
+    ),
+    ('checkpoints', 'checkpoints.io'): (
+        'download safe_globals safe_load safetensors_file'
+    ),
     ('checkpoints', 'checkpoints.loading'): (
         'backbone_state carried_parts:config_allowlist channel_order '
         'config_text key_map key_report official_mixmim official_um_mae '
         'recorded_model untraced_settings:hyperparameter_check'
     ),
-    ('checkpoints', 'checkpoints.conversion'): (
-        'bias_tables merging_order:merging_permutation '
-        'mmpretrain_mixmim openmmlab_swin '
-        'position_halves:position_channels swin_settings timm_swin'
-    ),
-    ('checkpoints', 'checkpoints.io'): (
-        'download safe_globals safe_load safetensors_file'
-    ),
     ('checkpoints', 'fileio'): (
         'durable_file:checksummed_write trust whole_file:atomic_write'
     ),
+    ('datasets', 'data_tools'): ('label_lists'),
+    ('datasets', 'datasets'): ('stand_in_pipeline:fallback_pipeline'),
     ('datasets', 'datasets.corrupt'): (
-        'bad_annotation_error:annotation_error '
-        'bad_data_error:data_error bad_file_list:corrupt_file_list '
-        'bad_file_register:corrupt_file_list '
-        'broken_files:corrupt_files '
+        'bad_annotation_error:annotation_error bad_data_error:data_error '
+        'bad_file_list:corrupt_file_list '
+        'bad_file_register:corrupt_file_list broken_files:corrupt_files '
         'broken_image_error:corrupt_image_error'
     ),
     ('datasets', 'datasets.images'): (
-        'crop_box:crop_resize crop_resize image_file jpeg_decoder jpeg_header '
-        'staged_pipeline:batched_transforms'
+        'crop_box:crop_resize crop_resize image_file jpeg_decoder '
+        'jpeg_header staged_pipeline:batched_transforms'
     ),
+    ('datasets', 'datasets.packed'): ('lmdb_reader'),
     ('datasets', 'fileio'): (
         'escaped_path image_listing parallel_map path_list'
     ),
-    ('datasets', 'data_tools'): 'label_lists',
-    ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets.samplers', 'datasets.samplers'): (
         'endless_batches:infinite_batch_sampler epoch_batches:update_sampler'
+    ),
+    ('datasets.shards', 'data_tools.packing'): (
+        'pack_settings pack_source packing shrinking'
     ),
     ('datasets.shards', 'datasets.packed'): (
         'name_list sample_list sample_table shard_file shard_reader '
         'tar_listing'
     ),
-    ('datasets.shards', 'data_tools.packing'): (
-        'pack_settings pack_source packing shrinking'
-    ),
-    ('datasets', 'datasets'): ('stand_in_pipeline:fallback_pipeline'),
     ('datasets.verification', 'data_tools.verification'): (
-        'archives class_folders coco_set findings image_files '
-        'image_folder image_lists known_sets segmentation_set '
-        'shard_folder split_counts verifier'
+        'archives class_folders coco_set findings image_files image_folder '
+        'image_lists known_sets segmentation_set shard_folder split_counts '
+        'verifier'
     ),
     ('datasets.verification', 'datasets'): ('coco_annotations existing_files'),
-    ('datasets.verification', 'fileio'): 'safe_path',
+    ('datasets.verification', 'fileio'): ('safe_path'),
     ('engine', 'checkpoints.io'): ('checkpoint_loader checkpoint_writer'),
     ('cli', 'cli.commands'): 'convert plan train_arguments:train',
     ('engine', 'cli'): (
@@ -78,34 +77,49 @@ _MOVED = {
         'config_file data_paths failure_report formatted_config '
         'pickled_data:data_paths setup_errors'
     ),
-    ('engine.conversion', 'checkpoints.conversion'): (
-        'conversion incoming network outgoing position_table source um_mae'
+    ('engine', 'distributed'): (
+        'patient_group:process_group process_group '
+        'spared_worker:shielded_worker watchdog'
     ),
     ('engine', 'profiling'): (
         'flops gpu_table matmul_rate:peak_flops run_plan run_settings '
         'saved_bytes:activation_memory throughput'
+    ),
+    ('engine', 'visualization'): (
+        'loss_curve panel_stack prediction_drawing reconstruction_panel'
+    ),
+    ('engine.conversion', 'checkpoints.conversion'): (
+        'conversion incoming network outgoing position_table source um_mae'
     ),
     ('engine.hooks', 'engine.hooks'): (
         'bad_files_hook:corrupt_files_hook '
         'update_border_hook:accumulation_boundary_hook '
         'whole_model_hook:strict_load_hook'
     ),
-    ('engine', 'visualization'): (
-        'loss_curve panel_stack prediction_drawing reconstruction_panel'
-    ),
-    ('engine', 'distributed'): (
-        'patient_group:process_group process_group '
-        'spared_worker:shielded_worker watchdog'
-    ),
     ('engine.sharding', 'engine.fsdp'): (
         'fully_sharded_model parameter_shards:local_parameters sharded_runner'
     ),
+    ('masking', 'masking'): ('random_masking:masking uniform_masking:masking'),
+    ('models', 'structures'): ('encoder_input'),
+    ('models.backbones', 'models.backbones'): (
+        'arch_settings:mim_swin pyramid_archs:pyramid_backbone '
+        'pyramid_stages:pyramid_backbone'
+    ),
+    ('models.backbones', 'models.layers'): ('positions:absolute_positions'),
     ('models.heads', 'models.heads'): (
         'dual_reconstruction_head:reconstruction_head '
-        'masked_reconstruction_head:reconstruction_head'
+        'masked_reconstruction_head:reconstruction_head '
+        'pixel_target:reconstruction_head'
     ),
-    ('models.layers', 'models.layers'): 'local_attention:attention',
-    ('models.necks', 'models.necks'): 'abilities:capabilities',
+    ('models.layers', 'models.layers'): (
+        'attention_sdpa:attend bias_resize:position_bias '
+        'drop_path:transformer_block initialisation:transformer_block '
+        'key_cells:reduced_attention learned_positions:absolute_positions '
+        'local_attention:attention position_conv:pyramid_stage '
+        'sincos:absolute_positions spatial_reduction:reduced_attention '
+        'windows:layout'
+    ),
+    ('structures', 'structures'): ('attention_groups:encoder_input'),
 }
 MODULES = {
     f'{old}.{pair.partition(":")[0]}': f'{new}.{pair.split(":")[-1]}'

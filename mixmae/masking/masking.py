@@ -1,11 +1,14 @@
-"""The contract of a masking."""
+"""Maskings: the contract, and those of MixMAE, SimMIM and UM-MAE."""
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
+from mixmae.registry import TASK_UTILS
 from mixmae.structures import CellMask
 
 
@@ -48,3 +51,187 @@ class Masking(Protocol):
             ValueError: no mask can be drawn for this size; the message names
                 the nearest valid one.
         """
+
+
+_ROUNDING = {'floor': math.floor, 'ceil': math.ceil}
+
+
+@TASK_UTILS.register_module()
+class RandomMasking:
+    """Hides a fixed share of cells, uniformly without replacement.
+
+    MixMAE (models_mixmim.py, ``random_masking``) hides ``floor(0.5 * 49)``
+    = 24 cells of 32 px at 224; SimMIM (data_simmim.py) rounds up and draws
+    one mask per image.
+
+    Args:
+        ratio: share of hidden cells, inside (0, 1).
+        cell: side of a cell in pixels.
+        shared: one mask for the whole batch instead of one per image.
+        range_mask_ratio: the ratio of each draw is raised by a uniform
+            number from [0, ``range_mask_ratio``).
+        rounding: 'floor' or 'ceil', of ratio times cells.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        ratio: float = 0.5,
+        cell: int = 32,
+        shared: bool = True,
+        range_mask_ratio: float = 0.0,
+        rounding: str = 'floor',
+    ) -> None:
+        if not 0 < ratio < 1:
+            raise ValueError(f'ratio must be inside (0, 1), got {ratio}')
+        if range_mask_ratio < 0 or ratio + range_mask_ratio >= 1:
+            raise ValueError(
+                f'ratio + range_mask_ratio must stay below 1 and the range '
+                f'not negative, got {ratio} + {range_mask_ratio}'
+            )
+        if cell < 1:
+            raise ValueError(f'cell must be at least 1 pixel, got {cell}')
+        if rounding not in _ROUNDING:
+            raise ValueError(
+                f'rounding must be one of {sorted(_ROUNDING)}, got {rounding}'
+            )
+        self.ratio = ratio
+        self.cell = cell
+        self.shared = shared
+        self.range_mask_ratio = range_mask_ratio
+        self.rounding = rounding
+
+    def __call__(
+        self,
+        batch: int,
+        height: int,
+        width: int,
+        generator: torch.Generator | None = None,
+    ) -> CellMask:
+        """Draws the mask of a batch; see ``Masking``."""
+        rows, columns = _grid(height, width, self.cell, 'cell')
+        total = rows * columns
+        ratio = self.ratio
+        if self.range_mask_ratio:
+            spread = torch.rand((), generator=generator).item()
+            ratio += self.range_mask_ratio * spread
+        num_hidden = _ROUNDING[self.rounding](total * ratio)
+        if not 0 < num_hidden < total:
+            raise ValueError(
+                f'ratio {ratio:.3g} hides {num_hidden} of the {total} cells '
+                f'of a {height}x{width} image; use larger images, a smaller '
+                f'cell than {self.cell} or another ratio'
+            )
+        masks = 1 if self.shared else batch
+        noise = torch.rand(masks, total, generator=generator)
+        hidden = torch.zeros(masks, total, dtype=torch.bool)
+        hidden.scatter_(1, noise.argsort(1)[:, :num_hidden], True)
+        return CellMask(hidden.view(masks, rows, columns), self.cell)
+
+
+@TASK_UTILS.register_module()
+class UniformMasking:
+    """Keeps one cell of each 2x2, and hides some of these a second time.
+
+    2205.10063, "uniform sampling" and "secondary masking"; UM-MAE
+    mask_transform.py:18-51. The visible cells form a dense image of half the
+    sides, on which any hierarchical network runs. Masks are drawn per image.
+
+    Args:
+        cell: side of a cell in pixels.
+        secondary_ratio: share of the visible cells that the encoder sees as
+            a mask token, in [0, 1); their number is rounded up.
+        multiple: divisor of the image sides in pixels: twice the encoder's
+            total stride, so that the last grid has whole tokens. 64 for Swin
+            and PVT, 32 for ViT with 16-px patches.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        cell: int = 16,
+        secondary_ratio: float = 0.25,
+        multiple: int = 64,
+    ) -> None:
+        if cell < 1:
+            raise ValueError(f'cell must be at least 1 pixel, got {cell}')
+        if not 0 <= secondary_ratio < 1:
+            raise ValueError(
+                f'secondary_ratio must be inside [0, 1), got {secondary_ratio}'
+            )
+        if multiple < 1 or multiple % (2 * cell):
+            raise ValueError(
+                f'multiple must be a multiple of two cells, {2 * cell} '
+                f'pixels, got {multiple}'
+            )
+        self.cell = cell
+        self.secondary_ratio = secondary_ratio
+        self.multiple = multiple
+
+    def __call__(
+        self,
+        batch: int,
+        height: int,
+        width: int,
+        generator: torch.Generator | None = None,
+    ) -> CellMask:
+        """Draws the masks of a batch, one per image; see ``Masking``."""
+        units = _grid(height, width, self.multiple, 'unit')
+        # Of 2x2 cells.
+        rows, columns = (n * self.multiple // (2 * self.cell) for n in units)
+        corners = _balanced_corners(batch, rows * columns, generator)
+        kept = torch.nn.functional.one_hot(corners, 4).bool()
+        secondary = None
+        if self.secondary_ratio:
+            again = self._again(batch, rows * columns, generator)
+            secondary = _on_cells(kept & again[..., None], rows, columns)
+        return CellMask(~_on_cells(kept, rows, columns), self.cell, secondary)
+
+    def _again(
+        self, batch: int, blocks: int, generator: torch.Generator | None
+    ) -> Tensor:
+        """Blocks whose visible cell is hidden again, bool (batch, blocks)."""
+        stay = int(blocks * (1 - self.secondary_ratio))
+        if not stay:
+            raise ValueError(
+                f'secondary_ratio {self.secondary_ratio} leaves none of '
+                f'{blocks} cells visible; use larger images or a smaller ratio'
+            )
+        noise = torch.rand(batch, blocks, generator=generator)
+        again = torch.ones(batch, blocks, dtype=torch.bool)
+        return again.scatter_(1, noise.argsort(1)[:, :stay], False)
+
+
+def _grid(height: int, width: int, side: int, name: str) -> tuple[int, int]:
+    """Rows and columns of squares; ``ValueError`` if they do not fit."""
+    if height % side or width % side or not height or not width:
+        near = [max(side, round(s / side) * side) for s in (height, width)]
+        raise ValueError(
+            f'image size {height}x{width} is not a multiple of the {side}-px '
+            f'{name}; the nearest valid size is {near[0]}x{near[1]}'
+        )
+    return height // side, width // side
+
+
+def _balanced_corners(
+    batch: int, blocks: int, generator: torch.Generator | None
+) -> Tensor:
+    """Which cell of each 2x2 stays visible, long (batch, blocks), 0 to 3.
+
+    Drawn without replacement from a pool that holds each corner equally
+    often and has entries for twice the image's cells, hence twice as many
+    as there are blocks.
+    """
+    pool = 4 * -(-blocks // 2)
+    noise = torch.rand(batch, pool, generator=generator)
+    return noise.argsort(1)[:, :blocks] % 4
+
+
+def _on_cells(corners: Tensor, rows: int, columns: int) -> Tensor:
+    """(B, blocks, 4) -> (B, 2 rows, 2 columns), corners in raster order."""
+    x = corners.view(-1, rows, columns, 2, 2)
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)

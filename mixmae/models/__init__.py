@@ -2,4 +2,4 @@
 
 from mixmae.registry import MODELS, exports
 
-__getattr__ = exports(__name__, MODELS, EncoderInput='encoder_input')
+__getattr__ = exports(__name__, MODELS)

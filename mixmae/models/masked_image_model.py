@@ -10,10 +10,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
-from torch import Tensor
+from torch import Tensor, nn
 
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
+
+# What a neck may need of its backbone; see ``HierarchicalBackbone``.
+_CAPABILITIES = {
+    'takes_groups': 'keep two groups of tokens apart',
+    'takes_coords': 'encode tokens gathered from a larger grid',
+}
 
 
 @MODELS.register_module()
@@ -166,6 +172,7 @@ class MaskedImageModel(BaseModel):
                 f'of the data_preprocessor have {len(mean)} numbers; they '
                 f'need one per channel'
             )
+        check_capabilities(self.neck, self.backbone)
         self.neck.check_backbone(self.backbone)
         masking = getattr(self.data_preprocessor, 'masking', None)
         if masking is not None and masking.cell != self.neck.cell:
@@ -173,3 +180,21 @@ class MaskedImageModel(BaseModel):
                 f'the masking has cell={masking.cell}, but the neck has '
                 f'cell={self.neck.cell} pixels; they must be equal'
             )
+
+
+def check_capabilities(neck: nn.Module, backbone: nn.Module) -> None:
+    """Refuse a backbone that lacks what ``neck.needs`` names.
+
+    Raises:
+        ValueError: With the reason that the backbone gives in ``unsupported``.
+    """
+    for capability in getattr(neck, 'needs', ()):
+        if getattr(backbone, capability, False):
+            continue
+        reason = getattr(backbone, 'unsupported', {}).get(
+            capability, f'does not set {capability}=True'
+        )
+        raise ValueError(
+            f'{type(neck).__name__} needs a backbone that can '
+            f'{_CAPABILITIES[capability]}; {type(backbone).__name__} {reason}'
+        )

@@ -1,8 +1,10 @@
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from torch import nn
 from torch._dynamo.testing import CompileCounter
 
+from mixmae.models.masked_image_model import check_capabilities
 from tests.golden import formula
 from tests.models.parts import random_images, random_mask, tiny_model
 from tests.models.um_parts import um_mask, um_model
@@ -163,3 +165,36 @@ def test_golden_loss_curve():
         optimizer.step()
         curve.append(loss.item())
     assert curve == pytest.approx(GOLDEN_CURVE, rel=1e-6)
+
+
+class Backbone(nn.Module):
+    takes_groups = True
+    takes_coords = False
+    unsupported = {'takes_coords': 'has seen full grids only'}
+
+
+class Neck(nn.Module):
+    def __init__(self, *needs):
+        super().__init__()
+        self.needs = needs
+
+
+def test_needs_that_a_backbone_meets():
+    check_capabilities(Neck('takes_groups'), Backbone())
+    check_capabilities(nn.Identity(), nn.Identity())
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'needs', 'message'),
+    [
+        (
+            Backbone(),
+            'takes_coords',
+            'Neck needs .* gathered .*; Backbone has',
+        ),
+        (nn.Identity(), 'takes_groups', 'Identity does not set takes_groups'),
+    ],
+)
+def test_needs_that_a_backbone_does_not_meet(backbone, needs, message):
+    with pytest.raises(ValueError, match=message):
+        check_capabilities(Neck(needs), backbone)

@@ -3,7 +3,7 @@ import torch
 
 from mixmae.apis import FeatureExtractor
 from mixmae.models.layers.absolute_positions import SinCosPositions
-from mixmae.models.layers.bias_resize import resize_table
+from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.models.test_golden_mixmim import build

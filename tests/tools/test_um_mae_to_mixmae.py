@@ -10,7 +10,10 @@ from torch import nn
 from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.loading.official_um_mae import to_official_um_mae
-from mixmae.models.layers.sincos import grid_coords, sincos_embedding
+from mixmae.models.layers.absolute_positions import (
+    grid_coords,
+    sincos_embedding,
+)
 from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.golden.um_mae import golden_mask

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mixmae.checkpoints.conversion.swin_settings import SwinSettings
 from mixmae.checkpoints.loading.key_report import KeyReport
-from mixmae.models.backbones.arch_settings import swin_arch
-from mixmae.models.layers.bias_resize import resize_table
+from mixmae.models.backbones.mim_swin import swin_arch
+from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 
 

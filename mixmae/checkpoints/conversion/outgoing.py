@@ -30,8 +30,11 @@ from mixmae.checkpoints.conversion.timm_swin import (
 )
 from mixmae.checkpoints.loading.backbone_state import backbone_state
 from mixmae.checkpoints.loading.key_report import KeyReport
-from mixmae.models.layers.absolute_positions import SinCosPositions
-from mixmae.models.layers.sincos import grid_coords, sincos_embedding
+from mixmae.models.layers.absolute_positions import (
+    SinCosPositions,
+    grid_coords,
+    sincos_embedding,
+)
 
 _NO_PART = 'a part of the model beside its backbone'
 # Fixed in MixMIMPretrainTransformer.

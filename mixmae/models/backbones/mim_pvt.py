@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mixmae.models.backbones.positions import (
-    build_positions,
-    check_positions,
-    token_grid,
-)
-from mixmae.models.backbones.pyramid_archs import (
+from mixmae.models.backbones.pyramid_backbone import (
     PVT_ARCHS,
+    PyramidBackbone,
     checked_arch,
     named_arch,
 )
-from mixmae.models.backbones.pyramid_backbone import PyramidBackbone
-from mixmae.models.layers.learned_positions import LearnedPositions
+from mixmae.models.layers.absolute_positions import (
+    LearnedPositions,
+    build_positions,
+    token_grid,
+)
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
-
-POSITIONS = ('sincos', 'learned', 'per_stage')
 
 
 @MODELS.register_module()
@@ -107,7 +104,6 @@ class MIMPVT(PyramidBackbone):
             found = named_arch(arch, PVT_ARCHS, 'pvt')
         else:
             found = checked_arch(arch)
-        check_positions(positions, position_resize, POSITIONS)
         super().__init__(
             found,
             patch_size,

@@ -3,18 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-import numpy as np
 from torch import nn
 
-from mixmae.models.backbones.arch_settings import swin_arch
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-from mixmae.models.backbones.positions import build_positions, token_grid
-from mixmae.models.layers.initialisation import init_fan_out
+from mixmae.models.layers.absolute_positions import build_positions, token_grid
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.patches import ConvMerging, PatchEmbed
 from mixmae.models.layers.stage import SwinStage
+from mixmae.models.layers.transformer_block import (
+    drop_path_rates,
+    init_fan_out,
+)
 from mixmae.registry import MODELS
+
+
+class SwinArch(NamedTuple):
+    """Widths and depths of a hierarchical transformer.
+
+    Attributes:
+        embed_dims: channels of the first stage, doubled at each next one.
+        depths: blocks per stage.
+        num_heads: heads per stage.
+    """
+
+    embed_dims: int
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+
+
+# T and S: Swin, 2103.14030 section 3.3. B, L, H: Sense-X/MixMIM
+# models_mixmim.py:441-487, there with windows of 14, 14, 14 and 7 tokens.
+SWIN_ARCHS = {
+    'tiny': SwinArch(96, (2, 2, 6, 2), (3, 6, 12, 24)),
+    'small': SwinArch(96, (2, 2, 18, 2), (3, 6, 12, 24)),
+    'base': SwinArch(128, (2, 2, 18, 2), (4, 8, 16, 32)),
+    'large': SwinArch(192, (2, 2, 18, 2), (6, 12, 24, 48)),
+    'huge': SwinArch(352, (2, 2, 18, 2), (11, 22, 44, 88)),
+}
+# The first version of the paper calls the same networks MixMIM-B, -L, -H.
+_ALIASES = {
+    **{name[0]: name for name in SWIN_ARCHS},
+    **{f'swin-{name[0]}': name for name in SWIN_ARCHS},
+    **{f'mixmim-{name[0]}': name for name in ('base', 'large', 'huge')},
+}
+
+
+def swin_arch(arch: str | Mapping) -> SwinArch:
+    """The widths and depths that a config asks for.
+
+    Args:
+        arch: 'tiny', 'small', 'base', 'large' or 'huge', an alias such as
+            'swin-b' or 'mixmim-b', or a dict of ``SwinArch``'s fields.
+
+    Raises:
+        ValueError: the name or the keys are unknown, or the fields disagree.
+    """
+    if isinstance(arch, str):
+        name = _ALIASES.get(arch.lower(), arch.lower())
+        if name not in SWIN_ARCHS:
+            raise ValueError(
+                f'unknown arch {arch!r}; choose from {sorted(SWIN_ARCHS)}, '
+                f'{sorted(_ALIASES)}, or give a dict with embed_dims, depths '
+                f'and num_heads'
+            )
+        return SWIN_ARCHS[name]
+    if not isinstance(arch, Mapping) or set(arch) != set(SwinArch._fields):
+        given = sorted(arch) if isinstance(arch, Mapping) else repr(arch)
+        raise ValueError(
+            f'an arch dict has the keys {sorted(SwinArch._fields)}, got '
+            f'{given}'
+        )
+    found = SwinArch(
+        arch['embed_dims'], tuple(arch['depths']), tuple(arch['num_heads'])
+    )
+    if len(found.depths) != len(found.num_heads) or not found.depths:
+        raise ValueError(
+            f'depths {found.depths} and num_heads {found.num_heads} must '
+            f'have one entry per stage'
+        )
+    if min(found.depths) < 1 or found.embed_dims % 4 or found.embed_dims < 4:
+        raise ValueError(
+            f'depths must be at least 1 and embed_dims a multiple of 4, got '
+            f'{found.depths} and {found.embed_dims}'
+        )
+    return found
+
 
 POSITION_BIASES = ('table', 'log_coordinates')
 MERGINGS = ('linear', 'conv')
@@ -126,7 +201,11 @@ class MIMSwin(HierarchicalBackbone):
     ) -> None:
         embed_dims, depths, num_heads = swin_arch(arch)
         stages = len(depths)
-        _check_windows(window_sizes, stages)
+        if len(window_sizes) != stages or min(window_sizes) < 1:
+            raise ValueError(
+                f'window_sizes {tuple(window_sizes)} must hold one side of at '
+                f'least 1 token for each of the {stages} stages'
+            )
         _check_choice('position_bias', position_bias, POSITION_BIASES)
         _check_choice('merging', merging, MERGINGS)
         super().__init__(
@@ -173,33 +252,31 @@ class MIMSwin(HierarchicalBackbone):
             patch_size, embed_dims, norm_eps, in_channels
         )
         coordinates = position_bias == 'log_coordinates'
-        rates = np.linspace(0, drop_path_rate, sum(depths)).tolist()
-        self.stages = nn.ModuleList()
-        for i, depth in enumerate(depths):
-            first = sum(depths[:i])
-            self.stages.append(
-                SwinStage(
-                    self.num_features[i],
-                    depth,
-                    num_heads[i],
-                    window_sizes[i],
-                    downsample=i > 0,
-                    shift=shift,
-                    mlp_ratio=mlp_ratio,
-                    drop_path=tuple(rates[first : first + depth]),
-                    norm_eps=norm_eps,
-                    block_norm_eps=block_norm_eps,
-                    mask_padding=mask_padding,
-                    sort_groups=sort_groups,
-                    with_cp=with_cp,
-                    bias_resize=bias_resize,
-                    bias_dims=bias_dims if coordinates else None,
-                    merging=merging,
-                    # A cell is half as wide as a token of the last stage.
-                    cell=2.0 ** (stages - 2 - i),
-                    scores=scores,
-                )
+        rates = drop_path_rates(drop_path_rate, depths)
+        self.stages = nn.ModuleList(
+            SwinStage(
+                self.num_features[i],
+                depth,
+                num_heads[i],
+                window_sizes[i],
+                downsample=i > 0,
+                shift=shift,
+                mlp_ratio=mlp_ratio,
+                drop_path=rates[i],
+                norm_eps=norm_eps,
+                block_norm_eps=block_norm_eps,
+                mask_padding=mask_padding,
+                sort_groups=sort_groups,
+                with_cp=with_cp,
+                bias_resize=bias_resize,
+                bias_dims=bias_dims if coordinates else None,
+                merging=merging,
+                # A cell is half as wide as a token of the last stage.
+                cell=2.0 ** (stages - 2 - i),
+                scores=scores,
             )
+            for i, depth in enumerate(depths)
+        )
         self.finish(norm_eps, output_norms)
 
     def _initialise(self) -> None:
@@ -217,12 +294,4 @@ def _check_choice(name: str, given: str, choices: Sequence[str]) -> None:
     if given not in choices:
         raise ValueError(
             f'{name} must be one of {list(choices)}, got {given!r}'
-        )
-
-
-def _check_windows(window_sizes: Sequence[int], stages: int) -> None:
-    if len(window_sizes) != stages or min(window_sizes) < 1:
-        raise ValueError(
-            f'window_sizes {tuple(window_sizes)} must hold one side of at '
-            f'least 1 token for each of the {stages} stages'
         )

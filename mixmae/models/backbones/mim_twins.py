@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from mixmae.models.backbones.pyramid_archs import (
+from mixmae.models.backbones.pyramid_backbone import (
     TWINS_ARCHS,
+    PyramidBackbone,
     checked_arch,
     named_arch,
 )
-from mixmae.models.backbones.pyramid_backbone import PyramidBackbone
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
 

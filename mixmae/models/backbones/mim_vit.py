@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-from mixmae.models.backbones.positions import (
+from mixmae.models.layers.absolute_positions import (
     build_positions,
-    check_positions,
     token_grid,
 )
 from mixmae.models.layers.patches import PatchEmbed
@@ -89,7 +88,6 @@ class MIMViT(HierarchicalBackbone):
         output_norms: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
-        check_positions(positions, position_resize, POSITIONS)
         if not isinstance(with_cp, bool):
             raise ValueError(
                 f'with_cp of a MIMViT is True (recompute whole blocks) or '
@@ -116,7 +114,11 @@ class MIMViT(HierarchicalBackbone):
             'position_resize': position_resize,
         }
         self.positions = build_positions(
-            positions, token_grid(img_size, patch_size), dims, position_resize
+            positions,
+            token_grid(img_size, patch_size),
+            dims,
+            position_resize,
+            POSITIONS,
         )
         if positions == 'learned':
             self.optional_keys = frozenset({'positions.table'})

@@ -1,19 +1,129 @@
-"""Code that PVT and Twins share."""
+"""PVT and Twins: archs, stages and the base class that both share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-from mixmae.models.backbones.pyramid_archs import PyramidArch
-from mixmae.models.backbones.pyramid_stages import (
-    init_convolutions,
-    keys_cross_cells,
-    pyramid_stages,
+from mixmae.models.layers.pyramid_stage import PyramidStage
+from mixmae.models.layers.transformer_block import (
+    drop_path_rates,
+    init_fan_out,
 )
+
+
+class PyramidArch(NamedTuple):
+    """Widths and depths of a pyramid transformer, one entry per stage.
+
+    Attributes:
+        embed_dims: channels.
+        depths: blocks.
+        num_heads: heads.
+        mlp_ratios: hidden channels of the MLPs over channels.
+    """
+
+    embed_dims: tuple[int, ...]
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    mlp_ratios: tuple[int, ...]
+
+
+def _pvt(*depths: int) -> PyramidArch:
+    return PyramidArch((64, 128, 320, 512), depths, (1, 2, 5, 8), (8, 8, 4, 4))
+
+
+def _svt(embed_dims: int, depths: tuple[int, ...]) -> PyramidArch:
+    dims = tuple(embed_dims << i for i in range(4))
+    return PyramidArch(
+        dims, depths, tuple(dim // 32 for dim in dims), (4, 4, 4, 4)
+    )
+
+
+# PVT, 2102.12122, table 1.
+PVT_ARCHS = {
+    'tiny': _pvt(2, 2, 2, 2),
+    'small': _pvt(3, 4, 6, 3),
+    'medium': _pvt(3, 4, 18, 3),
+    'large': _pvt(3, 8, 27, 3),
+}
+# Twins, 2104.13840, tables 1 and 2.
+TWINS_ARCHS = {
+    'pcpvt-small': _pvt(3, 4, 6, 3),
+    'pcpvt-base': _pvt(3, 4, 18, 3),
+    'pcpvt-large': _pvt(3, 8, 27, 3),
+    'svt-small': _svt(64, (2, 2, 10, 4)),
+    'svt-base': _svt(96, (2, 2, 18, 2)),
+    'svt-large': _svt(128, (2, 2, 18, 2)),
+}
+
+
+def named_arch(
+    arch: str, archs: Mapping[str, PyramidArch], family: str
+) -> PyramidArch:
+    """One of a family's networks.
+
+    Args:
+        arch: its name, or the first letter of the name's last word; the
+            family's name may precede it: 'small', 's', 'pvt-small'.
+        archs: the family's networks.
+        family: 'pvt' or 'twins'.
+
+    Raises:
+        ValueError: the family has none of this name.
+    """
+    name = arch.lower().removeprefix(f'{family}-')
+    for full, found in archs.items():
+        head, _, last = full.rpartition('-')
+        if name in (full, f'{head}-{last[0]}'.lstrip('-')):
+            return found
+    raise ValueError(
+        f'unknown arch {arch!r} of {family}; choose from {sorted(archs)} or '
+        f'give a dict with {", ".join(PyramidArch._fields)}'
+    )
+
+
+def checked_arch(arch: Mapping) -> PyramidArch:
+    """The network of a dict with ``PyramidArch``'s fields.
+
+    Raises:
+        ValueError: other keys, fields that disagree or are out of range.
+    """
+    if set(arch) != set(PyramidArch._fields):
+        raise ValueError(
+            f'an arch dict has the keys {sorted(PyramidArch._fields)}, got '
+            f'{sorted(arch)}'
+        )
+    found = PyramidArch(**{key: tuple(arch[key]) for key in arch})
+    if len({len(field) for field in found}) > 1 or not found.depths:
+        raise ValueError(
+            f'each field of an arch must have one entry per stage, got '
+            f'{found._asdict()}'
+        )
+    if any(min(field) < 1 for field in found):
+        raise ValueError(
+            f'the fields of an arch must be at least 1, got {found._asdict()}'
+        )
+    return found
+
+
+def keys_cross_cells(sr_ratios: Sequence[int]) -> str:
+    """The reason why keys would mix two images, or '' if they do not.
+
+    A cell is one token of the last stage, 2 ** n tokens wide n stages
+    before it; a key must not reach beyond.
+    """
+    widths = [1 << i for i in reversed(range(len(sr_ratios)))]
+    if not any(
+        width % side for width, side in zip(widths, sr_ratios, strict=True)
+    ):
+        return ''
+    return (
+        f'with sr_ratios {tuple(sr_ratios)} reduces tokens of several cells '
+        f'to one key; its ratios must divide {tuple(widths)}'
+    )
 
 
 class PyramidBackbone(HierarchicalBackbone):
@@ -44,9 +154,37 @@ class PyramidBackbone(HierarchicalBackbone):
         positions: Sequence[nn.Module | None],
         **settings: Any,
     ) -> None:
-        """Adds the stages; see ``pyramid_stages`` for the arguments."""
-        self.stages = pyramid_stages(
-            self.arch, sr_ratios, drop_path_rate, positions, **settings
+        """Adds the stages.
+
+        Args:
+            sr_ratios: side in tokens of a key cell, one per stage.
+            drop_path_rate: rate of the last block; rises linearly from 0.
+            positions: modules that add positions within each stage, or None.
+            settings: further arguments of ``PyramidStage``, for all stages.
+
+        Raises:
+            ValueError: the ratios are not one positive number per stage.
+        """
+        arch = self.arch
+        if len(sr_ratios) != len(arch.depths) or min(sr_ratios) < 1:
+            raise ValueError(
+                f'sr_ratios {tuple(sr_ratios)} must hold one side of at least '
+                f'1 token for each of the {len(arch.depths)} stages'
+            )
+        rates = drop_path_rates(drop_path_rate, arch.depths)
+        self.stages = nn.ModuleList(
+            PyramidStage(
+                arch.embed_dims[i],
+                depth,
+                arch.num_heads[i],
+                sr_ratios[i],
+                merged_dims=arch.embed_dims[i - 1] if i else None,
+                positions=positions[i],
+                mlp_ratio=arch.mlp_ratios[i],
+                drop_path=rates[i],
+                **settings,
+            )
+            for i, depth in enumerate(arch.depths)
         )
         crossing = keys_cross_cells(sr_ratios)
         if crossing:
@@ -54,5 +192,7 @@ class PyramidBackbone(HierarchicalBackbone):
 
     def init_weights(self) -> None:
         """See ``HierarchicalBackbone``; convolutions are normal."""
-        init_convolutions(self)
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                init_fan_out(part)
         super().init_weights()

@@ -1,12 +1,52 @@
-"""Absolute positions for token grids of any size."""
+"""Absolute positions of a token grid: sines and cosines, or learned."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixmae.models.layers.sincos import grid_coords, sincos_embedding
+POSITIONS = ('sincos', 'learned', 'per_stage')
+
+
+def grid_coords(
+    height: int, width: int, device: torch.device | None = None
+) -> Tensor:
+    """Integer coordinates (y, x) of a grid, float64 (height, width, 2)."""
+    axes = [
+        torch.arange(size, dtype=torch.float64, device=device)
+        for size in (height, width)
+    ]
+    return torch.stack(torch.meshgrid(*axes, indexing='ij'), dim=-1)
+
+
+def sincos_embedding(coords: Tensor, dims: int) -> Tensor:
+    """Embeds coordinates by sines and cosines of geometric frequencies.
+
+    The first half of the channels encodes x, the second y ("w goes first",
+    MixMIM util/pos_embed.py:22-72); each is [sin | cos] with base 10000.
+
+    Args:
+        coords: (..., 2), (y, x) in tokens; any real numbers.
+        dims: number of channels, a multiple of 4.
+
+    Returns:
+        float32 (..., dims), computed in float64.
+
+    Raises:
+        ValueError: ``dims`` is not a multiple of 4.
+    """
+    if dims % 4:
+        raise ValueError(
+            f'sine-cosine positions need a multiple of 4 dims, got {dims}'
+        )
+    quarter = dims // 4
+    steps = torch.arange(quarter, dtype=torch.float64, device=coords.device)
+    angles = coords.double().flip(-1)[..., None] / 10000 ** (steps / quarter)
+    waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+    return waves.flatten(-2).float()
 
 
 def interpolated(table: Tensor, rows: int, columns: int) -> Tensor:
@@ -71,3 +111,90 @@ class SinCosPositions(nn.Module):
             coords = grid_coords(rows, columns, self.table.device)
             return sincos_embedding(coords, dims)
         return interpolated(self.table, rows, columns)
+
+
+class LearnedPositions(nn.Module):
+    """One learned vector per place of a grid, added to tokens.
+
+    For another grid the table is interpolated bicubically.
+
+    Args:
+        rows, columns: grid of tokens that the positions are made for.
+        embed_dims: channels of a token.
+        start: 'sincos', sines and cosines that learning may change, or
+            'random', normal of standard deviation 0.02.
+    """
+
+    def __init__(
+        self, rows: int, columns: int, embed_dims: int, start: str = 'random'
+    ) -> None:
+        super().__init__()
+        table = torch.empty(rows, columns, embed_dims)
+        if start == 'sincos':
+            coords = grid_coords(rows, columns, table.device)
+            table = sincos_embedding(coords, embed_dims)
+        else:
+            nn.init.trunc_normal_(table, std=0.02)
+        self.table = nn.Parameter(table)
+
+    def forward(self, tokens: Tensor, coords: Tensor | None = None) -> Tensor:
+        """(B, h, w, C) -> (B, h, w, C), positions added.
+
+        Args:
+            tokens: of a full grid.
+            coords: must be None; backbones refuse tokens gathered from a
+                larger grid.
+        """
+        assert coords is None
+        return tokens + interpolated(self.table, *tokens.shape[1:3])
+
+
+def token_grid(
+    img_size: int | Sequence[int], patch_size: int
+) -> tuple[int, int]:
+    """Rows and columns of patches, rounded up.
+
+    Args:
+        img_size: side, or (height, width), in pixels.
+        patch_size: side of a patch in pixels.
+    """
+    size = (img_size,) * 2 if isinstance(img_size, int) else img_size
+    rows, columns = (-(-side // patch_size) for side in size)
+    return rows, columns
+
+
+def build_positions(
+    positions: str,
+    grid: tuple[int, int],
+    embed_dims: int,
+    resize: str,
+    choices: Sequence[str] = POSITIONS,
+) -> SinCosPositions | LearnedPositions:
+    """The positions of the first stage, as a backbone's arguments say.
+
+    Args:
+        positions: 'sincos' (frozen), 'learned' (starts from sines and
+            cosines) or 'per_stage' (learned from a random start).
+        grid: rows and columns of tokens.
+        embed_dims: channels of a token.
+        resize: how frozen positions are interpolated; see
+            ``SinCosPositions``.
+        choices: values of ``positions`` that the backbone takes.
+
+    Raises:
+        ValueError: an unknown choice, or a way to resize learned positions
+            other than 'bicubic'.
+    """
+    if positions not in choices:
+        raise ValueError(
+            f'positions must be one of {tuple(choices)}, got {positions!r}'
+        )
+    if positions == 'sincos':
+        return SinCosPositions(*grid, embed_dims, resize)
+    if resize != 'bicubic':
+        raise ValueError(
+            f"position_resize {resize!r} needs positions='sincos': learned "
+            f"positions can only be interpolated, 'bicubic'"
+        )
+    start = 'sincos' if positions == 'learned' else 'random'
+    return LearnedPositions(*grid, embed_dims, start)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mixmae.models.layers.absolute_positions import (
+    grid_coords,
+    sincos_embedding,
+)
 from mixmae.models.layers.attention import SelfAttention
 from mixmae.models.layers.plain_module import keeps_forward
-from mixmae.models.layers.sincos import grid_coords, sincos_embedding
 from mixmae.models.layers.transformer_block import TransformerBlock
 
 

@@ -1,4 +1,4 @@
-"""Self-attention of all tokens with fewer keys.
+"""Self-attention of all tokens with fewer keys: one for each cell of tokens.
 
 Axes: B images, M key cells, r = side of a cell in tokens, C channels, h
 heads, d = C / h.
@@ -8,10 +8,156 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.functional import scaled_dot_product_attention
 
-from mixmae.models.layers.key_cells import KeyCells
-from mixmae.models.layers.spatial_reduction import SpatialReduction
+from mixmae.models.layers.layout import cut, join
+from mixmae.models.layers.patches import is_patch_conv
+from mixmae.structures import AttentionGroups
+
+REDUCTIONS = ('conv', 'pool')
+
+
+class SpatialReduction(nn.Module):
+    """Makes one token of r x r and normalises it.
+
+    Args:
+        embed_dims: channels.
+        side: r. 1 is of use for 'pool' only.
+        kind: 'conv', a convolution of kernel and stride r (PVT, 2102.12122,
+            section 3.3), or 'pool', the mean of the tokens and a linear map,
+            whose weights do not depend on r (UM-MAE
+            models_mae_pvt.py). Both keep the shapes of convolutions.
+        norm_eps: epsilon of the layer norm.
+
+    Raises:
+        ValueError: another ``kind``, or ``side`` is not positive.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int,
+        side: int,
+        kind: str = 'conv',
+        norm_eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        if kind not in REDUCTIONS:
+            raise ValueError(
+                f'reduction must be one of {REDUCTIONS}, got {kind!r}'
+            )
+        if side < 1:
+            raise ValueError(
+                f'spatial reduction needs a side of at least 1 token, got '
+                f'{side}'
+            )
+        self.pool = kind == 'pool'
+        self.side = side = 1 if self.pool else side
+        self.proj = nn.Conv2d(embed_dims, embed_dims, side, stride=side)
+        self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
+
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+        """(B, M, r^2, C) -> (B, M, C), tokens of a cell in raster order.
+
+        Args:
+            padding: bool (1, M, r^2, 1), True where a token is padding: zero
+                in a convolution, left out of a mean.
+        """
+        if padding is not None:
+            x = x.masked_fill(padding, 0)
+        if self.pool:
+            mean = (
+                x.mean(2) if padding is None else x.sum(2) / (~padding).sum(2)
+            )
+            x = mean[:, :, None]
+        return self.norm(self._project(x))
+
+    def _project(self, x: Tensor) -> Tensor:
+        """Convolves each cell by itself, (B, M, side^2, C) -> (B, M, C)."""
+        proj, side = self.proj, self.side
+        if is_patch_conv(proj, side):
+            # Of a cell on its own that is a matrix product.
+            weight = proj.weight.permute(0, 2, 3, 1).flatten(1)
+            return F.linear(x.flatten(2), weight, proj.bias)
+        cells = x.flatten(0, 1).unflatten(1, (side, side)).movedim(-1, 1)
+        return proj(cells).flatten(1).unflatten(0, x.shape[:2])
+
+
+class KeyCells:
+    """A grid cut into cells of r x r tokens, each of which makes one key.
+
+    A token attends to the keys of its segment. With groups, a segment is a
+    group: if one order serves the whole batch, the cells are sorted by group
+    and attention is dense within each segment; if not, there is an attention
+    mask. All tokens of a key cell are of one group, because a mask's cells
+    are whole numbers of key cells.
+
+    Args:
+        grid: (H, W) of the tokens; padded at the bottom and right with
+            zeros up to whole cells, so that each cell has a real token.
+        side: r.
+        groups: tokens attend to keys of their group only.
+        sort_groups: False masks scores instead of sorting, for debugging.
+        device: of the tokens.
+
+    Attributes:
+        segments: lengths of segments of consecutive cells, which sum to M.
+        attention_mask: bool (1 or B, 1, M * r^2, M), True where the row's
+            token attends to the column's key; None = to all of its segment.
+        padding: bool (1, M, r^2, 1), True where a token is padding; None =
+            no padding.
+
+    Raises:
+        ValueError: a mask's cells are no whole numbers of key cells.
+    """
+
+    def __init__(
+        self,
+        grid: tuple[int, int],
+        side: int,
+        groups: AttentionGroups | None = None,
+        sort_groups: bool = True,
+        device: torch.device | None = None,
+    ) -> None:
+        self.grid = grid
+        self.side = side
+        self._pad = (-grid[0] % side, -grid[1] % side)
+        self.cells = (-(-grid[0] // side), -(-grid[1] // side))
+        self.segments: tuple[int, ...] = (self.cells[0] * self.cells[1],)
+        self.attention_mask: Tensor | None = None
+        self._order = None
+        if groups is not None:
+            if sort_groups:
+                self._order = groups.order(*self.cells)
+            if self._order is not None:
+                self.segments = self._order.sizes
+            else:
+                keys = groups.labels(*self.cells).flatten(1)
+                queries = keys.repeat_interleave(side**2, 1)
+                self.attention_mask = (queries[..., None] == keys[:, None])[
+                    :, None
+                ]
+        self.padding: Tensor | None = None
+        if any(self._pad):
+            real = torch.ones(1, *grid, 1, dtype=torch.bool, device=device)
+            self.padding = ~self.partition(real)
+
+    def partition(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, M, r^2, C)."""
+        if any(self._pad):
+            x = F.pad(x, (0, 0, 0, self._pad[1], 0, self._pad[0]))
+        x = cut(x, (self.side, self.side))
+        if self._order is None:
+            return x
+        return x.index_select(1, self._order.permutation)
+
+    def reverse(self, x: Tensor) -> Tensor:
+        """(B, M, r^2, C) -> (B, H, W, C), padding cropped."""
+        if self._order is not None:
+            x = x.index_select(1, self._order.inverse)
+        height, width = self.grid
+        x = join(x, (self.side, self.side), self.cells[1])
+        return x[:, :height, :width]
 
 
 class ReducedAttention(nn.Module):

@@ -8,10 +8,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from mixmae.models.layers.attention import WindowAttention
-from mixmae.models.layers.layout import Layout
+from mixmae.models.layers.layout import Layout, SortedTokens, Windows
 from mixmae.models.layers.patches import ConvMerging, PatchMerging
 from mixmae.models.layers.transformer_block import TransformerBlock
-from mixmae.models.layers.windows import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
 
 

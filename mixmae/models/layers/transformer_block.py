@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.layers.attention import AttentionHeads
-from mixmae.models.layers.drop_path import DropPath
 from mixmae.models.layers.plain_module import (
     is_plain,
     replaceable,
@@ -170,3 +173,64 @@ class TransformerBlock(nn.Module):
         if wanted is not None:
             x = x.flatten(0, -2).index_select(0, wanted)
         return self.transform(x)
+
+
+class DropPath(nn.Module):
+    """Drops a residual branch for whole images (arXiv 1603.09382).
+
+    Args:
+        rate: probability of dropping, in [0, 1); what is kept is scaled by
+            ``1 / (1 - rate)``. Nothing happens in eval mode.
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f'drop path rate must be in [0, 1), got {rate}')
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.rate or not self.training:
+            return x
+        keep = torch.rand(x.size(0), device=x.device) >= self.rate
+        scale = keep.to(x.dtype) / (1 - self.rate)
+        return x * scale.view(-1, *[1] * (x.dim() - 1))
+
+    def extra_repr(self) -> str:
+        return f'rate={self.rate}'
+
+
+def drop_path_rates(
+    last: float, depths: Sequence[int]
+) -> list[tuple[float, ...]]:
+    """Rates of each stage's blocks, rising linearly from 0 to ``last``."""
+    rates = iter(np.linspace(0, last, sum(depths)).tolist())
+    return [tuple(islice(rates, depth)) for depth in depths]
+
+
+def init_transformer(module: nn.Module) -> None:
+    """Xavier-uniform linear maps without bias, layer norms at one and zero.
+
+    MixMIM models_mixmim.py:281-303. The patch embedding's convolution keeps
+    PyTorch's default there (unlike MAE), hence here.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.LayerNorm):
+            nn.init.ones_(part.weight)
+            nn.init.zeros_(part.bias)
+
+
+def init_fan_out(part: nn.Conv2d | nn.Linear) -> None:
+    """Normal weights of variance 2 / fan out, biases at zero.
+
+    PVT and Twins initialise their convolutions so, and UM-MAE its own, but
+    for the patch embedding.
+    """
+    fan_out = part.weight[:, 0].numel() / getattr(part, 'groups', 1)
+    nn.init.normal_(part.weight, std=(2 / fan_out) ** 0.5)
+    if part.bias is not None:
+        nn.init.zeros_(part.bias)

@@ -12,12 +12,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mixmae.models.encoder_input import EncoderInput
 from mixmae.models.layers.decoder import Decoder
-from mixmae.models.layers.initialisation import init_transformer
-from mixmae.models.necks.capabilities import require
+from mixmae.models.layers.transformer_block import init_transformer
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups, CellMask
+from mixmae.structures.encoder_input import EncoderInput
 
 
 @MODELS.register_module()
@@ -64,6 +63,7 @@ class MixMAENeck(BaseModule):
         self.image_channels = image_channels
         self.cell = cell
         self.masked_attention = masked_attention
+        self.needs = ('takes_groups',) if masked_attention else ()
         self.decoder = Decoder(
             out_channels=image_channels * cell**2, **decoder
         )
@@ -75,8 +75,7 @@ class MixMAENeck(BaseModule):
         """Refuses a backbone that this neck cannot work with.
 
         Raises:
-            ValueError: cells are not single tokens of the latent, or the
-                backbone cannot mask attention between two images.
+            ValueError: cells are not single tokens of the latent.
         """
         if self.cell != backbone.stride:
             raise ValueError(
@@ -84,8 +83,6 @@ class MixMAENeck(BaseModule):
                 f'total stride of {backbone.stride} pixels; they must be '
                 f'equal'
             )
-        if self.masked_attention:
-            require(backbone, 'takes_groups', self)
 
     def hide(
         self, tokens: Tensor, mask: CellMask, embed_token: object = None

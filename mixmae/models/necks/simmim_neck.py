@@ -12,10 +12,10 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mixmae.models.encoder_input import EncoderInput
-from mixmae.models.layers.initialisation import init_transformer
+from mixmae.models.layers.transformer_block import init_transformer
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
+from mixmae.structures.encoder_input import EncoderInput
 
 
 @MODELS.register_module()

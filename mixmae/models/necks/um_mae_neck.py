@@ -13,12 +13,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mixmae.models.encoder_input import EncoderInput
 from mixmae.models.layers.decoder import Decoder
-from mixmae.models.layers.initialisation import init_transformer
-from mixmae.models.necks.capabilities import require
+from mixmae.models.layers.transformer_block import init_transformer
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
+from mixmae.structures.encoder_input import EncoderInput
 
 
 @MODELS.register_module()
@@ -47,6 +46,7 @@ class UMMAENeck(BaseModule):
     """
 
     method = 'UM-MAE'
+    needs = ('takes_coords',)
 
     # QUIRK(UM-MAE): models_mae_swin.py:505-514 lists the visible tokens in
     # the raster order of the compact grid, their positions in that of the
@@ -98,10 +98,9 @@ class UMMAENeck(BaseModule):
         """Refuses a backbone that this neck cannot work with.
 
         Raises:
-            ValueError: it takes no coordinates, has another stride, or
-                tokens with another number of channels.
+            ValueError: it has another stride, or tokens with another number
+                of channels.
         """
-        require(backbone, 'takes_coords', self)
         if backbone.stride != self.factor * self.cell:
             raise ValueError(
                 f'the neck has cell={self.cell} and factor={self.factor}, '

@@ -5,8 +5,8 @@ from mixmae.checkpoints.conversion.bias_tables import (
     centre_of_table,
     offset_index,
 )
+from mixmae.models.layers.layout import clamped_positions
 from mixmae.models.layers.position_bias import RelativePositionBias
-from mixmae.models.layers.windows import clamped_positions
 
 
 @pytest.mark.parametrize('window', [1, 2, 5])

@@ -5,7 +5,7 @@ from mixmae.checkpoints.conversion.position_channels import (
     swap_neck_channels,
 )
 from mixmae.models.layers import decoder as decoder_module
-from mixmae.models.layers.sincos import sincos_embedding
+from mixmae.models.layers.absolute_positions import sincos_embedding
 from tests.checkpoints.conversion.networks import (
     MIXMIM,
     NECK,

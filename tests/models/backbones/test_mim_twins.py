@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mixmae.models.layers.attention import LocalAttention
-from mixmae.models.layers.position_conv import PositionConv
+from mixmae.models.layers.pyramid_stage import PositionConv
 from mixmae.models.layers.reduced_attention import ReducedAttention
 from mixmae.registry import MODELS
 from tests.contracts.mixing_contract import MixingContract

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixmae.models.layers.sincos import grid_coords
+from mixmae.models.layers.absolute_positions import grid_coords
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
 from tests.models.overriding import BackboneOverrides

@@ -10,10 +10,10 @@ from mixmae.models.layers.attend import (
     choose_backend,
 )
 from mixmae.models.layers.attention import WindowAttention
+from mixmae.models.layers.layout import SortedTokens, Windows
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.position_bias import RelativePositionBias
 from mixmae.models.layers.stage import SwinStage
-from mixmae.models.layers.windows import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
 

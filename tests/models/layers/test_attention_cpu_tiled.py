@@ -8,8 +8,8 @@ from mixmae.models.layers.attention_cpu_tiled import (
     split_by_id,
     tiled_attention,
 )
+from mixmae.models.layers.layout import Windows
 from mixmae.models.layers.position_bias import gather_bias
-from mixmae.models.layers.windows import Windows
 from mixmae.profiling.activation_memory import ActivationMemory
 from mixmae.structures import AttentionGroups, CellMask
 from tests.models.parts import random_mask

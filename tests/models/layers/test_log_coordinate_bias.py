@@ -1,11 +1,11 @@
 import pytest
 import torch
 
+from mixmae.models.layers.layout import Windows
 from mixmae.models.layers.log_coordinate_bias import (
     LogCoordinateBias,
     TokenPairs,
 )
-from mixmae.models.layers.windows import Windows
 from mixmae.models.necks import UMMAENeck
 from mixmae.structures import CellMask
 from tests.models.um_parts import um_mask

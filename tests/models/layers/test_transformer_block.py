@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mixmae.models.layers.attention import SelfAttention
-from mixmae.models.layers.transformer_block import TransformerBlock
+from mixmae.models.layers.transformer_block import DropPath, TransformerBlock
 from mixmae.profiling.activation_memory import ActivationMemory
 
 
@@ -105,3 +105,24 @@ def test_parts_that_draw_draw_the_same_again():
     torch.manual_seed(3)
     [wanted] = torch.autograd.grad(part(x).square().sum(), x)
     torch.testing.assert_close(ours, wanted)
+
+
+def test_drops_whole_images_and_keeps_the_mean():
+    torch.manual_seed(0)
+    out = DropPath(0.25)(torch.ones(4000, 2, 3))
+    assert all(len(image.unique()) == 1 for image in out[:50])
+    values = out.unique().tolist()
+    assert values == pytest.approx([0, 4 / 3])
+    # 4,000 draws: three standard deviations are 0.027.
+    assert out.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_nothing_happens_in_eval_mode():
+    x = torch.randn(3, 2)
+    assert torch.equal(DropPath(0.5).eval()(x), x)
+
+
+@pytest.mark.parametrize('rate', [-0.1, 1.0])
+def test_bad_rate(rate):
+    with pytest.raises(ValueError, match=str(rate)):
+        DropPath(rate)

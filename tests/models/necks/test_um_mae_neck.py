@@ -3,7 +3,7 @@ import torch
 
 from mixmae.masking import UniformMasking
 from mixmae.models import UMMAENeck
-from mixmae.models.layers.sincos import sincos_embedding
+from mixmae.models.layers.absolute_positions import sincos_embedding
 from mixmae.structures import CellMask
 from tests.models.overriding import MethodOverrides
 from tests.models.parts import random_images, random_mask, tiny_model

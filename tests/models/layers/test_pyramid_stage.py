@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mixmae.models.layers.position_conv import PositionConv
+from mixmae.models.layers.pyramid_stage import PositionConv
 from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
 

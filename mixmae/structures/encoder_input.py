@@ -1,4 +1,4 @@
-"""Groups of tokens that do not attend to each other."""
+"""Input of a backbone in pretraining, and the groups of its tokens."""
 
 from __future__ import annotations
 
@@ -61,3 +61,18 @@ class AttentionGroups:
             permutation.argsort(),
             (labels.numel() - num_hidden, num_hidden),
         )
+
+
+class EncoderInput(NamedTuple):
+    """Result of ``neck.hide``, for every method.
+
+    Attributes:
+        tokens: (B, h, w, C), without positions.
+        groups: groups within which tokens attend; None = one group.
+        coords: float (B, h, w, 2), (y, x) in tokens of the full image's
+            grid; None = ``tokens`` are the full grid.
+    """
+
+    tokens: Tensor
+    groups: AttentionGroups | None = None
+    coords: Tensor | None = None
