@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import flop_registry
 
-from mixmae.profiling.peak_flops import median_seconds
+from mixmae.profiling.throughput import median_seconds
 
 aten = torch.ops.aten
 # Far beyond any cache.

@@ -39,7 +39,7 @@ from benchmarks.step_candidates import (
 )
 from benchmarks.training_step import CLOCKS, TrainingStep
 from mixmae.cli.command_line import run_tool
-from mixmae.profiling.peak_flops import measure_peak_flops
+from mixmae.profiling.throughput import measure_peak_flops
 
 ROOFLINE = [
     Column('flops_per_step', 'TFLOP', unit=1e12, digits=3),

@@ -32,8 +32,10 @@ _MOVED = {
         'recorded_model untraced_settings:hyperparameter_check'
     ),
     ('checkpoints', 'fileio'): (
-        'durable_file:checksummed_write trust whole_file:atomic_write'
+        'durable_file:atomic_write trust whole_file:atomic_write'
     ),
+    ('cli', 'cli.commands'): ('convert plan train_arguments:train'),
+    ('cli', 'fileio'): ('work_dir_lock:file_lock'),
     ('datasets', 'data_tools'): ('label_lists'),
     ('datasets', 'datasets'): ('stand_in_pipeline:fallback_pipeline'),
     ('datasets', 'datasets.corrupt'): (
@@ -48,7 +50,7 @@ _MOVED = {
     ),
     ('datasets', 'datasets.packed'): ('lmdb_reader'),
     ('datasets', 'fileio'): (
-        'escaped_path image_listing parallel_map path_list'
+        'escaped_path:shown_text image_listing parallel_map path_list'
     ),
     ('datasets.samplers', 'datasets.samplers'): (
         'endless_batches:infinite_batch_sampler epoch_batches:update_sampler'
@@ -67,11 +69,11 @@ _MOVED = {
     ),
     ('datasets.verification', 'datasets'): ('coco_annotations existing_files'),
     ('datasets.verification', 'fileio'): ('safe_path'),
+    ('distributed', 'distributed'): ('shielded_worker:process_watch'),
     ('engine', 'checkpoints.io'): ('checkpoint_loader checkpoint_writer'),
-    ('cli', 'cli.commands'): 'convert plan train_arguments:train',
     ('engine', 'cli'): (
         'command_line loader_limits:runner_builder '
-        'runner_choice:runner_builder work_dir_lock'
+        'runner_choice:runner_builder'
     ),
     ('engine', 'config'): (
         'config_file data_paths failure_report formatted_config '
@@ -79,10 +81,11 @@ _MOVED = {
     ),
     ('engine', 'distributed'): (
         'patient_group:process_group process_group '
-        'spared_worker:shielded_worker watchdog'
+        'spared_worker:process_watch watchdog'
     ),
+    ('engine', 'fileio'): ('work_dir_lock:file_lock'),
     ('engine', 'profiling'): (
-        'flops gpu_table matmul_rate:peak_flops run_plan run_settings '
+        'flops gpu_table matmul_rate:throughput run_plan run_settings '
         'saved_bytes:activation_memory throughput'
     ),
     ('engine', 'visualization'): (
@@ -98,6 +101,10 @@ _MOVED = {
     ),
     ('engine.sharding', 'engine.fsdp'): (
         'fully_sharded_model parameter_shards:local_parameters sharded_runner'
+    ),
+    ('fileio', 'fileio'): (
+        'checksummed_write:atomic_write escaped_path:shown_text '
+        'hidden_address:address printable:shown_text'
     ),
     ('masking', 'masking'): ('random_masking:masking uniform_masking:masking'),
     ('models', 'structures'): ('encoder_input'),
@@ -119,6 +126,7 @@ _MOVED = {
         'sincos:absolute_positions spatial_reduction:reduced_attention '
         'windows:layout'
     ),
+    ('profiling', 'profiling'): ('peak_flops:throughput'),
     ('structures', 'structures'): ('attention_groups:encoder_input'),
 }
 MODULES = {

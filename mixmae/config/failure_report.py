@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import torch
 
-from mixmae.fileio.checksummed_write import CheckpointWriteError
+from mixmae.fileio.atomic_write import CheckpointWriteError
 from mixmae.fileio.shown_text import shown_line, shown_lines
 
 EXIT_FAILURE = 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mixmae.fileio.hidden_address import hidden_address
+from mixmae.fileio.address import hidden_address
 
 
 def hide_addresses(cfg: Config) -> None:

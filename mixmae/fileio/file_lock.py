@@ -1,8 +1,18 @@
-"""Lock of an open file, held by a process until it ends or closes it."""
+"""Locks: of an open file, and of the work folder of a run."""
 
 from __future__ import annotations
 
 import errno
+import json
+import logging
+import os
+import socket
+import time
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+from mixmae.fileio.regular_file import SpecialFileError, own_file
 
 try:
     import fcntl
@@ -45,3 +55,125 @@ def lock_file(handle: int) -> bool:
             raise
         raise NoLocksError(error.errno, error.strerror) from None
     return True
+
+
+NAME = '.lock'
+# How the content of a lock begins.
+SIGNATURE = b'{"pid": '
+# Network file systems keep the locks of a machine that died for a while.
+WAIT = 120.0
+
+
+class WorkDirLock:
+    """Held by the first rank of a run for as long as its process lives.
+
+    The kernel frees it at the process's end, whatever ends it, so a lock is
+    never stale, and a run that torchrun or Slurm starts again gets it; see
+    ``lock_file``. Where there are no locks a warning says so, and nothing is
+    refused.
+
+    Args:
+        folder: of the run; it is made if need be.
+        wait: seconds to wait for the lock of another machine, which may just
+            have died; a run on this one is refused at once.
+    """
+
+    def __init__(self, folder: str | os.PathLike, wait: float = WAIT) -> None:
+        self.folder = Path(folder)
+        self.wait = wait
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Takes the lock.
+
+        Raises:
+            ValueError: another run has it, nothing can be written there, or
+                the file of its name is something else.
+        """
+        path = self.folder / NAME
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = own_file(path, os.O_RDWR | os.O_CREAT)
+        except SpecialFileError as error:
+            raise ValueError(
+                f'{path} cannot be the lock of a run: {error.strerror}; '
+                f'remove it, or name another folder with --work-dir'
+            ) from None
+        except OSError as error:
+            raise ValueError(
+                f'nothing can be written to the work folder {self.folder}: '
+                f'{error.strerror}; name another one with --work-dir'
+            ) from error
+        deadline = time.monotonic() + self.wait
+        while not self._locked():
+            holder = self._holder()
+            mine = holder.get('host') == socket.gethostname()
+            if mine or time.monotonic() > deadline:
+                self.release()
+                raise ValueError(
+                    f'another run works in {self.folder}: process '
+                    f'{holder.get("pid", "?")} on {holder.get("host", "?")}, '
+                    f'since {holder.get("since", "?")}; end it, wait for its '
+                    f'end, or name another folder with --work-dir'
+                )
+            time.sleep(1)
+        if not self._content().startswith(SIGNATURE):
+            self.release()
+            raise ValueError(
+                f'{path} is not the lock of a run, and would be overwritten; '
+                f'move it away, or name another folder with --work-dir'
+            )
+        self._sign()
+
+    def release(self) -> None:
+        """Gives the lock back; the end of the process does so as well."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _locked(self) -> bool:
+        assert self._file is not None
+        try:
+            return lock_file(self._file)
+        except NoLocksError as error:
+            print_log(
+                f'{self.folder} cannot be locked ({error.strerror}): a second '
+                f'run in it would not be noticed',
+                'current',
+                logging.WARNING,
+            )
+        return True
+
+    def _holder(self) -> dict:
+        try:
+            found = json.loads(self._content())
+        except ValueError:
+            found = {}
+        return found if isinstance(found, dict) else {}
+
+    def _content(self) -> bytes:
+        """Return the content of the file, ``SIGNATURE`` if it is empty."""
+        assert self._file is not None
+        try:
+            os.lseek(self._file, 0, os.SEEK_SET)
+            return os.read(self._file, 4096) or SIGNATURE
+        except OSError:
+            return SIGNATURE
+
+    def _sign(self) -> None:
+        """Notes who has it, for the message of the next one."""
+        assert self._file is not None
+        text = json.dumps(
+            dict(
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                since=time.strftime('%Y-%m-%d %H:%M:%S'),
+            )
+        )
+        try:
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, text.encode())
+        # A full disk: the lock holds all the same.
+        except OSError:
+            pass

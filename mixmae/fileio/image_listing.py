@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.regular_file import kind_of
+from mixmae.fileio.shown_text import escape
 
 # Errors caused by the machine, not by a folder.
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)

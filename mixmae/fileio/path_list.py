@@ -4,9 +4,9 @@ import os
 import re
 from pathlib import Path
 
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import UnsafePathError, path_below
+from mixmae.fileio.shown_text import escape
 
 # A path, which may contain spaces, and a label.
 LABELLED = re.compile(r'[ \t]*(.*[^ \t])[ \t]+([0-9]+)[ \t\r]*')

@@ -10,12 +10,12 @@ from typing import ClassVar, NamedTuple
 
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.image_listing import (
     READ_BY_MMPRETRAIN,
     ImageListing,
     list_folder,
 )
+from mixmae.fileio.shown_text import escape
 from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
 from mixmae.preflight.data_sets import (
     ConfiguredSet,

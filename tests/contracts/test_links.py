@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement
 
-from mixmae.cli.work_dir_lock import WorkDirLock
 from mixmae.data_tools.label_lists import write_lists
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
@@ -18,13 +17,14 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 from mixmae.datasets.packed.sample_table import JOURNAL
 from mixmae.datasets.packed.tar_listing import list_tars
 from mixmae.engine.hooks import ClassPictureHook
-from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.checksummed_write import (
+from mixmae.fileio.atomic_write import (
+    atomic_write,
     checksummed_write,
     damage,
     sidecar,
     write_text_durably,
 )
+from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.fileio.image_listing import list_images
 from mixmae.visualization.loss_curve import LossCurve, write_reference
 from tests.data_tools.test_label_lists import inaturalist

@@ -1,18 +1,24 @@
 """Dead children and a lost parent are noticed, in real processes."""
 
+import multiprocessing
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
 import time
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
+from mixmae.config.failure_report import end_workers
 from mixmae.distributed.process_watch import (
     LAUNCHED,
     ProcessWatch,
+    ShieldedWorker,
     dead_children,
 )
 from tests.tools.running import ROOT
@@ -105,3 +111,120 @@ def test_ranks_of_a_killed_launcher_are_told(launched):
         os.kill(pid, signal.SIGKILL)
         assert parent.stdout.read() == ''
     parent.wait()
+
+
+class Numbers(Dataset):
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        return os.getpid() if index == 0 else index
+
+
+def begun():
+    """A loader with few batches ahead, and its worker."""
+    loader = DataLoader(
+        Numbers(), None, num_workers=1, worker_init_fn=ShieldedWorker()
+    )
+    batches = iter(loader)
+    return batches, next(batches)
+
+
+def signal_from_outside(pid: int, number: signal.Signals) -> None:
+    # Another process than the worker's parent.
+    subprocess.run(['kill', f'-{int(number)}', str(pid)], check=True)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_from_outside_is_let_pass(number):
+    batches, worker = begun()
+    signal_from_outside(worker, number)
+    assert list(batches) == list(range(1, 40))
+
+
+def test_the_second_ends_the_worker():
+    batches, worker = begun()
+    signal_from_outside(worker, signal.SIGTERM)
+    # Of two signals at once one would be lost.
+    next(batches)
+    next(batches)
+    signal_from_outside(worker, signal.SIGINT)
+    with pytest.raises(RuntimeError, match='exited unexpectedly|killed'):
+        list(batches)
+
+
+def test_its_parent_ends_it_at_once():
+    batches, worker = begun()
+    os.kill(worker, signal.SIGTERM)
+    with pytest.raises(RuntimeError, match='exited unexpectedly|killed'):
+        list(batches)
+
+
+# Backtracks in C, which keeps the interpreter's lock.
+ENDLESS = re.compile(r'(a+)+$')
+PATIENCE = 60
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f'nothing in {PATIENCE} s'
+        time.sleep(0.01)
+
+
+class Stuck(Numbers):
+    """Its second item takes for ever, and lets nobody else do anything."""
+
+    def __init__(self, begin, begun):
+        self.begin = begin
+        self.begun = begun
+
+    def __getitem__(self, index):
+        if index == 1:
+            # The first is still to be handed over, by a thread.
+            wait_until(self.begin.exists)
+            self.begun.touch()
+            ENDLESS.match('a' * 60 + 'b')
+        return index
+
+
+def cpu_seconds(pid: int) -> float:
+    """That a process has computed for."""
+    # Behind its name, which may hold anything: fields 3 and following.
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf('SC_CLK_TCK')
+
+
+def test_one_that_lets_no_python_run_is_killed(tmp_path):
+    marks = tmp_path / 'begin', tmp_path / 'begun'
+    # Another test may have left its own.
+    others = set(multiprocessing.active_children())
+    loader = DataLoader(
+        Stuck(*marks), None, num_workers=1, worker_init_fn=ShieldedWorker()
+    )
+    batches = iter(loader)
+    next(batches)
+    (worker,) = set(multiprocessing.active_children()) - others
+    marks[0].touch()
+    wait_until(marks[1].exists)
+    # Nothing but the match takes that long.
+    enough = cpu_seconds(worker.pid) + 0.2
+    wait_until(lambda: cpu_seconds(worker.pid) >= enough)
+    worker.terminate()
+    worker.join(0.2)
+    assert worker.is_alive()
+    handler = signal.getsignal(signal.SIGCHLD)
+    end_workers()
+    assert not worker.is_alive()
+    assert signal.getsignal(signal.SIGCHLD) is handler
+
+
+def test_what_was_to_be_called_first_is(tmp_path):
+    def init(worker_id):
+        (tmp_path / f'worker {worker_id}').touch()
+
+    loader = DataLoader(
+        Numbers(), None, num_workers=1, worker_init_fn=ShieldedWorker(init)
+    )
+    next(iter(loader))
+    assert [path.name for path in tmp_path.iterdir()] == ['worker 0']

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
-from mixmae.fileio.checksummed_write import damage
+from mixmae.fileio.atomic_write import damage
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 
 pytestmark = pytest.mark.slow

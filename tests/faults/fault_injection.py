@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from mixmae.fileio.checksummed_write import damage
+from mixmae.fileio.atomic_write import damage
 from tests.faults.fault_table import Outcome
 from tests.faults.faults import (
     Fault,

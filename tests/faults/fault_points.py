@@ -21,7 +21,7 @@ from mmengine.hooks import Hook
 
 from mixmae.checkpoints.io import checkpoint_writer
 from mixmae.engine.optimizers import AutocastOptimWrapper
-from mixmae.fileio import checksummed_write as durable_file
+from mixmae.fileio import atomic_write as durable_file
 from mixmae.registry import HOOKS
 from tests.engine.tiny_run import SquaresDataset
 

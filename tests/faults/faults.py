@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
-from mixmae.fileio.checksummed_write import sidecar
+from mixmae.fileio.atomic_write import sidecar
 from tests.faults.fault_points import Trigger
 from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun
 from tests.faults.training_server import Training

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
-from mixmae.fileio.checksummed_write import damage
+from mixmae.fileio.atomic_write import damage
 from tests.engine.tiny_run import loader as tiny_loader
 from tests.engine.tiny_run import tiny_config, write_config
 from tests.faults.fault_points import Trigger

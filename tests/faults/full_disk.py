@@ -6,7 +6,7 @@ import random
 import re
 from pathlib import Path
 
-from mixmae.fileio.checksummed_write import damage
+from mixmae.fileio.atomic_write import damage
 from tests.faults.fault_points import Trigger
 from tests.faults.fault_table import Outcome
 from tests.faults.faulty_run import INTERVAL, FaultyRun

@@ -1,9 +1,20 @@
+import os
 import platform
+import subprocess
+from pathlib import Path
 
 import pytest
+import torch
 
-from mixmae.fileio.atomic_write import atomic_write, check_output
-from mixmae.fileio.checksummed_write import remove_partials
+from mixmae.fileio.atomic_write import (
+    atomic_write,
+    check_output,
+    checksummed_write,
+    damage,
+    remove,
+    remove_partials,
+    sidecar,
+)
 
 
 def test_whole_or_not_at_all(tmp_path):
@@ -57,3 +68,149 @@ def test_a_checked_output_leaves_nothing(tmp_path):
 def test_an_output_that_cannot_be_written(name):
     with pytest.raises(ValueError, match='cannot be written'):
         check_output(name)
+
+
+def test_a_file_and_its_checksum(tmp_path):
+    path = tmp_path / 'new' / 'a.pth'
+    checksummed_write(path, b'weights')
+    assert path.read_bytes() == b'weights'
+    assert damage(path) is None
+    done = subprocess.run(
+        ['sha256sum', '--check', sidecar(path).name],
+        cwd=path.parent,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        'a.pth',
+        'a.pth.sha256',
+    ]
+
+
+@pytest.mark.parametrize('spoil', [lambda b: b[:-1], lambda b: b[:-1] + b'x'])
+def test_truncated_or_flipped(tmp_path, spoil):
+    path = tmp_path / 'a.pth'
+    checksummed_write(path, b'weights')
+    path.write_bytes(spoil(path.read_bytes()))
+    assert 'a.pth.sha256' in damage(path)
+
+
+def test_files_without_a_sidecar_are_asked_themselves(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save({'x': torch.arange(1000)}, path)
+    assert damage(path) is None
+    whole = path.read_bytes()
+    place = whole.index(torch.arange(1000).numpy().tobytes()[:64])
+    flipped = bytearray(whole)
+    flipped[place + 9] ^= 1
+    path.write_bytes(flipped)
+    assert 'damaged' in damage(path)
+    path.write_bytes(whole[:-30])
+    assert 'no whole file' in damage(path)
+    assert damage(tmp_path / 'none.pth') == 'it is not there'
+
+
+@pytest.mark.parametrize('offset', [6, 8, 9, 10, 20, 24, 28, 42])
+def test_damaged_headers_of_a_zip_file(tmp_path, offset):
+    """They ask for passwords, methods, lengths and places of all kinds."""
+    path = tmp_path / 'a.pth'
+    torch.save({'a': torch.ones(100)}, path)
+    whole = path.read_bytes()
+    for start in (whole.index(b'PK\x01\x02'), whole.rindex(b'PK\x01\x02')):
+        data = bytearray(whole)
+        for bit in range(8):
+            data[start + offset] ^= 1 << bit
+            path.write_bytes(data)
+            assert damage(path) is None or '\n' not in damage(path)
+
+
+@pytest.mark.parametrize('step', ['fsync', 'replace'])
+def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
+    path = tmp_path / 'a.pth'
+    checksummed_write(path, b'old')
+
+    def fail(*_):
+        raise OSError(28, 'No space left on device', str(path))
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match='No space left'):
+        checksummed_write(path, b'new')
+    assert path.read_bytes() == b'old'
+    names = {p.name for p in tmp_path.iterdir()}
+    assert names <= {'a.pth', 'a.pth.sha256'}
+
+
+def test_killed_at_every_step(tmp_path):
+    """Each system call is the last one in turn; old or new, never between."""
+    seen = set()
+    for steps in range(20):
+        path = tmp_path / str(steps) / 'a.pth'
+        torch.save({'x': 'old'}, _made(path))
+        child = os.fork()
+        if child == 0:
+            _die_after(steps)
+            checksummed_write(path, _bytes({'x': 'new'}, tmp_path))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert damage(path) is None, steps
+        seen.add((torch.load(path)['x'], os.waitstatus_to_exitcode(status)))
+    assert seen == {('old', 9), ('new', 9), ('new', 0)}
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir()
+    return path
+
+
+def _bytes(content: dict, folder: Path) -> bytes:
+    torch.save(content, folder / 'new')
+    return (folder / 'new').read_bytes()
+
+
+def _die_after(steps: int) -> None:
+    """Replaces the calls that touch the disk by some that count down."""
+    left = [steps]
+
+    def counted(call):
+        def step(*args, **kwargs):
+            if left[0] == 0:
+                os._exit(9)
+            left[0] -= 1
+            return call(*args, **kwargs)
+
+        return step
+
+    for name in ('fsync', 'replace', 'unlink'):
+        setattr(os, name, counted(getattr(os, name)))
+    Path.unlink = counted(Path.unlink)
+
+
+def test_removing_takes_the_sidecar_along(tmp_path):
+    checksummed_write(tmp_path / 'a.pth', b'weights')
+    remove(tmp_path / 'a.pth')
+    assert not list(tmp_path.iterdir())
+    remove(tmp_path / 'a.pth')
+
+
+def test_a_checksum_of_garbage_is_no_checksum(tmp_path):
+    path = tmp_path / 'a.pth'
+    checksummed_write(path, b'weights')
+    sidecar(path).write_bytes(b'\xff\xfe')
+    assert 'a.pth.sha256 notes' in damage(path)
+
+
+def test_errors_of_open_files_name_them(tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='No space.*a.pth'):
+        checksummed_write(tmp_path / 'a.pth', b'weights')
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    for name in ('.a.pth.12.partial', '.a.pth.sha256.7.partial', 'b.partial'):
+        (tmp_path / name).write_bytes(b'half')
+    remove_partials(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['b.partial']

@@ -1,9 +1,77 @@
 """What reaches terminals and logs passes one gate."""
 
+import os
 import subprocess
 import sys
 
-from mixmae.fileio.shown_text import LONGEST, shown_line, shown_lines
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mixmae.fileio.shown_text import (
+    LONGEST,
+    escape,
+    printable,
+    printable_lines,
+    shortened,
+    shown_line,
+    shown_lines,
+    unescape,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=30).map(os.fsdecode) | st.text(max_size=30))
+@example('a\\nb')
+@example('\\')
+@example('\x85\u2028')
+def test_round_trip(path):
+    text = escape(path)
+    assert unescape(text) == path
+    assert len(text.splitlines()) <= 1
+    assert '\t' not in text
+    text.encode()
+
+
+def test_letters_and_spaces_stay():
+    assert escape('Bilder/Ä 日本 .jpg') == 'Bilder/Ä 日本 .jpg'
+    assert escape('a\tb\nc\\d') == 'a\\tb\\nc\\\\d'
+
+
+@pytest.mark.parametrize('text', ['\\', 'a\\q', '\\x1', '\\u12', '\\xZZ'])
+def test_what_was_not_escaped(text):
+    with pytest.raises(ValueError, match='stands for no character'):
+        unescape(text)
+
+
+@pytest.mark.parametrize(
+    ('text', 'shown'),
+    [
+        ('backbone.norm3.weight', 'backbone.norm3.weight'),
+        ('größe/図 1\\n.png', 'größe/図 1\\n.png'),
+        ('\x1b[2J\x1b]0;title\x07', '\\x1b[2J\\x1b]0;title\\x07'),
+        ('\x9b31m', '\\x9b31m'),
+        ('a\r\nb\tc\x00\x7f', 'a\\r\\nb\\tc\\x00\\x7f'),
+        ('\u202egnp.exe\u2066\u200e', '\\u202egnp.exe\\u2066\\u200e'),
+        ('\udc80\u2028', '\\udc80\\u2028'),
+    ],
+)
+def test_one_line(text, shown):
+    assert printable(text) == shown
+    assert len(printable(text).splitlines()) == 1
+    assert printable(printable(text)) == shown
+
+
+def test_lines_of_ours_stay():
+    text = 'one:\n\ttwo \x1b[31m\n\nthree\r'
+    assert printable_lines(text) == 'one:\n\ttwo \\x1b[31m\n\nthree\\r'
+
+
+def test_shortened():
+    assert shortened('a\nb') == 'a\\nb'
+    found = shortened('a' * 300 + '\x1b' + 'b' * 300, 20)
+    assert found == f'{"a" * 10} ... {"b" * 10}'
+
 
 NAME = 'a\x1b[2J\nb'
 ADDRESS = 'https://u:password@host/x.pth?token=abcdef'

@@ -15,8 +15,8 @@ import torch
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.loading.backbone_state import backbone_state
 from mixmae.checkpoints.loading.recorded_model import recorded_model
-from mixmae.fileio.checksummed_write import damage
-from mixmae.fileio.printable import printable
+from mixmae.fileio.atomic_write import damage
+from mixmae.fileio.shown_text import printable
 from mixmae.fileio.trust import FLAG
 from tests.fuzz.forked_outcome import outcome
 from tests.fuzz.mutations import MUTATIONS, WEIGHTS

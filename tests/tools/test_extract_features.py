@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mixmae.apis import FeatureExtractor
-from mixmae.fileio.escaped_path import unescape
+from mixmae.fileio.shown_text import unescape
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool

@@ -8,7 +8,7 @@ import time
 import pytest
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mixmae.cli.work_dir_lock import WorkDirLock
+from mixmae.fileio.file_lock import WorkDirLock
 from tests.engine.forked import start
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from mixmae.cli.command_line import read_config
 from mixmae.cli.commands import train
 from mixmae.cli.commands.train import apply_arguments, parse_args
-from mixmae.fileio.checksummed_write import checksummed_write, damage
+from mixmae.fileio.atomic_write import checksummed_write, damage
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool, load_tool, run_tool
 

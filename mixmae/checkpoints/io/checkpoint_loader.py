@@ -15,8 +15,7 @@ from mmengine.runner.checkpoint import (
     get_torchvision_models,
 )
 
-from mixmae.fileio.address import public_address, without_secrets
-from mixmae.fileio.hidden_address import full_address
+from mixmae.fileio.address import full_address, public_address, without_secrets
 
 
 def load_from_file_or_url(path: str, map_location: Any = None) -> dict:

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.fileio import register_backend
 from mmengine.fileio.backends import LocalBackend
 
-from mixmae.fileio.checksummed_write import (
+from mixmae.fileio.atomic_write import (
     CheckpointWriteError,
     checksummed_write,
     remove,

@@ -15,13 +15,12 @@ from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
 from mixmae.fileio.address import (
+    full_address,
     public_address,
     without_secrets,
     without_user,
 )
-from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.checksummed_write import digest_of
-from mixmae.fileio.hidden_address import full_address
+from mixmae.fileio.atomic_write import atomic_write, digest_of
 
 # Seconds without receiving a byte.
 TIMEOUT = 60

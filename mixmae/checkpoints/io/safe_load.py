@@ -21,8 +21,8 @@ from mixmae.checkpoints.io.pickle_check import check_pickles
 from mixmae.checkpoints.io.plain_values import plain_values
 from mixmae.checkpoints.io.safe_globals import only_safe_globals
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
-from mixmae.fileio.checksummed_write import difference, sidecar
-from mixmae.fileio.printable import shortened
+from mixmae.fileio.atomic_write import difference, sidecar
+from mixmae.fileio.shown_text import shortened
 from mixmae.fileio.trust import FLAG, trusted
 from mixmae.version_gates import unpickler_flaw
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from mixmae.fileio.printable import printable
+from mixmae.fileio.shown_text import printable
 
 
 @dataclass

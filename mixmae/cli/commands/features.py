@@ -21,7 +21,7 @@ from mixmae.apis import FeatureExtractor
 from mixmae.apis.arguments import add_inference_arguments, resize_of
 from mixmae.config.config_error import ConfigError
 from mixmae.fileio.atomic_write import atomic_write, check_output
-from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.shown_text import escape
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

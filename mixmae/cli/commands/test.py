@@ -23,8 +23,8 @@ from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.config_error import ConfigError
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
+from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
-from mixmae.fileio.hidden_address import hidden_address
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.picture_file import write_png

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.cli.command_line import add_common_arguments, read_config
 from mixmae.cli.runner_builder import build_runner, check_engine
-from mixmae.cli.work_dir_lock import WorkDirLock
 from mixmae.config.config_error import ConfigError
 from mixmae.config.failure_report import end_workers
 from mixmae.distributed.process_group import (
@@ -22,6 +21,7 @@ from mixmae.distributed.process_group import (
     prepare_process_group,
 )
 from mixmae.engine.manifest.checkpoint_search import RunFolders
+from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels
 from mixmae.preflight.run_checks import run_preflight

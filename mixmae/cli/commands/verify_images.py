@@ -33,8 +33,7 @@ from mixmae.datasets.images.decoding_arguments import (
 from mixmae.datasets.images.image_file import PLAIN, ImageLimits
 from mixmae.deprecation import RenamedFlag
 from mixmae.fileio.atomic_write import check_output
-from mixmae.fileio.escaped_path import escape
-from mixmae.fileio.shown_text import shown_line
+from mixmae.fileio.shown_text import escape, shown_line
 
 EXIT_INTERRUPTED = 130
 

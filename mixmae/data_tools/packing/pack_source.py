@@ -12,10 +12,10 @@ from pathlib import Path
 
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_labelled_list
 from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.shown_text import escape
 
 
 @dataclass(frozen=True)

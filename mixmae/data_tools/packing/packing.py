@@ -42,12 +42,15 @@ from mixmae.datasets.packed.shard_file import (
     shard_name,
     write_shard,
 )
-from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.checksummed_write import digest_of, write_text_durably
-from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.atomic_write import (
+    atomic_write,
+    digest_of,
+    write_text_durably,
+)
 from mixmae.fileio.file_lock import NoLocksError, lock_file
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.regular_file import own_file
+from mixmae.fileio.shown_text import escape
 
 SUMS = 'SHA256SUMS'
 CORRUPT_FILES = 'corrupt_files.txt'

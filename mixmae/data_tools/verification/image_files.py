@@ -20,8 +20,8 @@ from mixmae.datasets.images.image_file import (
 from mixmae.datasets.images.image_kind import ImageKind
 from mixmae.datasets.labels.image_headers import ImageHeader, read_header
 from mixmae.datasets.labels.label_map_file import read_label_map
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
+from mixmae.fileio.shown_text import escape
 
 # Remedies for causes where another copy of the file would not help.
 ADVICE = {

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from mmengine.logging import print_log
 
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.escaped_path import escape, unescape
 from mixmae.fileio.regular_file import own_file, regular_file
+from mixmae.fileio.shown_text import escape, unescape
 
 HEADER = '# cause\tpath\n'
 

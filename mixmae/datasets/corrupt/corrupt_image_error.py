@@ -1,7 +1,7 @@
 """Error of an image file that cannot be used, and its causes."""
 
 from mixmae.datasets.corrupt.data_error import DataError
-from mixmae.fileio.escaped_path import escape
+from mixmae.fileio.shown_text import escape
 
 # One word per cause, used in the log of a run, in its corrupt_files.txt and in
 # the report of verify_images.py. Do not reorder: a run stores the causes of

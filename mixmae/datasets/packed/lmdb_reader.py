@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.shown_text import escape
 
 try:
     import lmdb

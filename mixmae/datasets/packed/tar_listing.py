@@ -23,7 +23,6 @@ from mixmae.datasets.packed.sample_table import (
 from mixmae.datasets.packed.shard_file import LABEL_SUFFIX
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.escaped_path import escape
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.listing_cache import TIME_STEP_NS
 from mixmae.fileio.private_folder import (
@@ -33,6 +32,7 @@ from mixmae.fileio.private_folder import (
 )
 from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.shown_text import escape
 
 # Digits of any number of classes; a longer text is not a label.
 MAX_LABEL = 16

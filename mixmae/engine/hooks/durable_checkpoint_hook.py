@@ -22,7 +22,7 @@ from mixmae.engine.manifest.manifest import (
     is_plain_name,
 )
 from mixmae.engine.manifest.run_files import BEST_FILES, RunFiles, best_files
-from mixmae.fileio.checksummed_write import (
+from mixmae.fileio.atomic_write import (
     remove_partials,
     write_text_durably,
 )

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import distributed
 
 from mixmae.config.failure_report import end_workers
-from mixmae.distributed.shielded_worker import SIGNALS, shield_workers
+from mixmae.distributed.process_watch import SIGNALS, shield_workers
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from mixmae.registry import HOOKS
 

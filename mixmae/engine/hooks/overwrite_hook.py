@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mixmae.distributed.process_group import on_main_rank
 from mixmae.engine.manifest.checkpoint_search import NOTE, RunFolders
 from mixmae.engine.manifest.manifest import NAME
-from mixmae.fileio.checksummed_write import remove
+from mixmae.fileio.atomic_write import remove
 
 
 class OverwriteHook(Hook):

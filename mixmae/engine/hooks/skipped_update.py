@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mixmae.engine.optimizers.step_guard import GradientCheck
-from mixmae.fileio.checksummed_write import write_text_durably
+from mixmae.fileio.atomic_write import write_text_durably
 
 # Fields that tell the source of a sample, in order of preference.
 SOURCES = ('img_path', 'img_id', 'sample_idx')

@@ -15,8 +15,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mixmae.profiling.peak_flops import measure_peak_flops
-from mixmae.profiling.throughput import Throughput
+from mixmae.profiling.throughput import Throughput, measure_peak_flops
 from mixmae.registry import HOOKS, MODELS
 
 try:

@@ -22,7 +22,7 @@ from mixmae.engine.manifest.manifest import (
 )
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.address import public_address
-from mixmae.fileio.checksummed_write import damage
+from mixmae.fileio.atomic_write import damage
 
 # Name of the file in which MMEngine records the last checkpoint.
 NOTE = 'last_checkpoint'

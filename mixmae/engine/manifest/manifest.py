@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.engine.manifest.run_record import RunRecord
-from mixmae.fileio.checksummed_write import write_text_durably
+from mixmae.fileio.atomic_write import write_text_durably
 from mixmae.fileio.safe_path import path_fault
 
 NAME = 'run.json'

@@ -22,7 +22,7 @@ from mixmae.engine.manifest.manifest import (
     is_plain_name,
 )
 from mixmae.engine.manifest.run_record import RunRecord
-from mixmae.fileio.checksummed_write import SIDECAR
+from mixmae.fileio.atomic_write import SIDECAR
 
 # Key in the message hub: names of the best checkpoints by MMEngine's keys.
 BEST_FILES = 'best_files'

@@ -6,7 +6,7 @@ import pytest
 from mixmae.checkpoints.io.checkpoint_writer import (
     CheckpointWriter,
 )
-from mixmae.fileio.checksummed_write import CheckpointWriteError
+from mixmae.fileio.atomic_write import CheckpointWriteError
 
 
 def test_operations_are_done_in_order_beside_the_caller():

@@ -14,7 +14,7 @@ from torch import distributed
 
 from mixmae.checkpoints.io.download import download, noted_hash
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.fileio.hidden_address import full_address, hidden_address
+from mixmae.fileio.address import full_address, hidden_address
 from tests.engine.forked import start
 
 DATA = b'some weights'

@@ -13,7 +13,7 @@ from mixmae.config.failure_report import failure_line
 from mixmae.engine.finite_values import NonFiniteError
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.engine.manifest.manifest import Manifest
-from mixmae.fileio.checksummed_write import (
+from mixmae.fileio.atomic_write import (
     CheckpointWriteError,
     damage,
 )

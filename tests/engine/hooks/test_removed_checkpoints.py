@@ -14,7 +14,7 @@ from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.engine.hooks import DurableCheckpointHook
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.engine.manifest.manifest import Manifest
-from mixmae.fileio.checksummed_write import (
+from mixmae.fileio.atomic_write import (
     damage,
     sidecar,
 )

@@ -18,7 +18,7 @@ from mixmae.engine.manifest.checkpoint_search import (
     start_to_resume,
 )
 from mixmae.engine.manifest.manifest import Manifest, WrittenFile
-from mixmae.fileio.checksummed_write import checksummed_write, sidecar
+from mixmae.fileio.atomic_write import checksummed_write, sidecar
 
 
 def checkpoint(path: Path, iteration: int, epoch: int = 0) -> Path:

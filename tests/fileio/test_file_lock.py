@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.cli import work_dir_lock
-from mixmae.cli.work_dir_lock import WorkDirLock
+from mixmae.fileio import file_lock
+from mixmae.fileio.file_lock import WorkDirLock
 from tests.engine.forked import start
 
 
@@ -50,7 +50,7 @@ def test_refused_while_the_other_lives_and_not_longer(tmp_path):
 
 def test_another_machine_is_waited_for(tmp_path, monkeypatch):
     other = held_by_another(tmp_path / 'run', tmp_path / 'log')
-    monkeypatch.setattr(work_dir_lock.socket, 'gethostname', lambda: 'here')
+    monkeypatch.setattr(file_lock.socket, 'gethostname', lambda: 'here')
     waits = []
 
     def sleep(seconds: float) -> None:
@@ -58,7 +58,7 @@ def test_another_machine_is_waited_for(tmp_path, monkeypatch):
         os.kill(other.pid, signal.SIGKILL)
         other.join()
 
-    monkeypatch.setattr(work_dir_lock.time, 'sleep', sleep)
+    monkeypatch.setattr(file_lock.time, 'sleep', sleep)
     lock = WorkDirLock(tmp_path / 'run')
     lock.acquire()
     lock.release()
@@ -67,7 +67,7 @@ def test_another_machine_is_waited_for(tmp_path, monkeypatch):
 
 def test_waiting_ends(tmp_path, monkeypatch):
     other = held_by_another(tmp_path / 'run', tmp_path / 'log')
-    monkeypatch.setattr(work_dir_lock.socket, 'gethostname', lambda: 'here')
+    monkeypatch.setattr(file_lock.socket, 'gethostname', lambda: 'here')
     with pytest.raises(ValueError, match='another run works in'):
         WorkDirLock(tmp_path / 'run', wait=-1).acquire()
     os.kill(other.pid, signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_without_locks_it_warns(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(fcntl, 'lockf', fail)
     said = []
     monkeypatch.setattr(
-        work_dir_lock, 'print_log', lambda text, *_: said.append(text)
+        file_lock, 'print_log', lambda text, *_: said.append(text)
     )
     lock = WorkDirLock(tmp_path)
     lock.acquire()
