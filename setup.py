@@ -136,7 +136,10 @@ setup(
     # hooks, the default, lose against a checkout named mixmae in the current
     # folder, which Python takes for a namespace package.
     package_dir={'': '.'},
-    package_data={'mixmae': ['py.typed']},
+    package_data={
+        'mixmae': ['py.typed'],
+        'mixmae.visualization.report': ['page/*'],
+    },
     entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},
     install_requires=read_requirements('runtime'),
     extras_require=EXTRAS,

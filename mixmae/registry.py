@@ -172,6 +172,7 @@ HOOKS = LazyRegistry(
         'InterruptHook': 'engine.hooks.interrupt_hook',
         'ProbeHook': 'engine.hooks.probe_hook',
         'ReconstructionHook': 'engine.hooks.reconstruction_hook',
+        'ReportHook': 'engine.hooks.report_hook',
         'StepSeedHook': 'engine.hooks.step_seed_hook',
         'ThroughputHook': 'engine.hooks.throughput_hook',
         'AccumulationBoundaryHook': 'engine.hooks.accumulation_boundary_hook',

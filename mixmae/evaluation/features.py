@@ -34,7 +34,7 @@ def _labels(data_samples: Iterable) -> Tensor:
     return torch.cat([torch.as_tensor(label).reshape(1) for label in labels])
 
 
-def _whole_images(model: Any, batch: dict) -> Tensor:
+def whole_images(model: Any, batch: dict) -> Tensor:
     """Return the normalised images of a batch, without drawing a mask.
 
     A mask would require whole cells; the backbone accepts any size.
@@ -64,7 +64,7 @@ def pooled_features(
     features, labels = [], []
     with evaluating(model):
         for batch in dataloader:
-            last = model.backbone(_whole_images(model, batch))[-1]
+            last = model.backbone(whole_images(model, batch))[-1]
             features.append(last.float().mean(dim=(2, 3)).cpu())
             labels.append(_labels(batch['data_samples']).cpu())
     return torch.cat(features), torch.cat(labels)

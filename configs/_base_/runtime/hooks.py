@@ -19,6 +19,8 @@ default_hooks = dict(
     # What is random in a step depends on (seed, rank, iteration) only: a
     # resumed run draws what the uninterrupted one would have drawn.
     step_seed=dict(type='mixmae.StepSeedHook'),
+    # report.html in the work folder: curves, a verdict, held-out images.
+    report=dict(type='mixmae.ReportHook'),
 )
 
 env_cfg = dict(

@@ -2,9 +2,9 @@
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mixmae.engine.held_out_images import held_out_batch, model_to_show
 from mixmae.registry import HOOKS
 
 
@@ -52,31 +52,17 @@ class ReconstructionHook(Hook):
         if not last and not self.every_n_epochs(runner, self.interval):
             return
         # Few epochs draw.
-        from mixmae.engine.fsdp.fully_sharded_model import (
-            FullyShardedModel,
-            gathered,
-        )
-        from mixmae.engine.random_state import preserved_random_state
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
             reconstruction_panel,
         )
 
-        # With FSDP the other ranks must contribute their parts.
-        split = isinstance(runner.model, FullyShardedModel)
-        if not split and not is_main_process():
-            return
-        dataset = runner.val_dataloader.dataset
-        count = min(self.num_images, len(dataset))
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        with preserved_random_state():
-            images = [dataset[i * len(dataset) // count] for i in range(count)]
-            data = runner.val_dataloader.collate_fn(images)
-            with gathered(runner.model):
-                samples = predict_mixed(model, data)
+        with model_to_show(runner) as model:
+            if model is None:
+                return
+            batch = held_out_batch(runner, self.num_images)
+            samples = predict_mixed(model, batch)
         if not is_main_process():
             return
-        panel = reconstruction_panel(samples, max_samples=count)
+        panel = reconstruction_panel(samples, max_samples=len(samples))
         runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)

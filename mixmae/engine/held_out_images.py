@@ -1,0 +1,45 @@
+"""Held-out images that are shown during a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel, gathered
+from mixmae.engine.random_state import preserved_random_state
+
+
+def held_out_batch(runner: Runner, count: int) -> dict:
+    """Return a collated batch at equal distances from the validation set.
+
+    Args:
+        count: Number of images, at most; small sets have fewer.
+    """
+    dataset = runner.val_dataloader.dataset
+    count = min(count, len(dataset))
+    images = [dataset[i * len(dataset) // count] for i in range(count)]
+    return runner.val_dataloader.collate_fn(images)
+
+
+@contextmanager
+def model_to_show(runner: Runner) -> Iterator[Any]:
+    """Yield the model for a prediction that the training does not notice.
+
+    Yields:
+        The model without its wrapper. None on ranks that have nothing to do:
+        all but the main one, unless the parameters are split over the ranks.
+    """
+    split = isinstance(runner.model, FullyShardedModel)
+    if not split and not is_main_process():
+        yield None
+        return
+    model = runner.model
+    if is_model_wrapper(model):
+        model = model.module
+    with preserved_random_state(), gathered(runner.model):
+        yield model

@@ -1,0 +1,120 @@
+"""Predictions of a classifier in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+
+from mixmae.visualization.report.embedded_image import embedded_image
+
+# Larger confusion matrices are no longer readable.
+MOST_CLASSES = 40
+LONGEST = 168
+
+
+class ClassPrediction(NamedTuple):
+    """Prediction of one image.
+
+    Attributes:
+        label: Number of the true class.
+        predicted: Number of the class with the highest score.
+        score: Probability of the true class, 0 to 1.
+    """
+
+    label: int
+    predicted: int
+    score: float
+
+    @classmethod
+    def of(cls, sample: Any) -> ClassPrediction | None:
+        """Read a data sample of mmpretrain; None if it has several labels."""
+        label = getattr(sample, 'gt_label', None)
+        scores = getattr(sample, 'pred_score', None)
+        if label is None or scores is None or torch.numel(label) != 1:
+            return None
+        number = int(label)
+        if not 0 <= number < len(scores):
+            return None
+        return cls(number, int(scores.argmax()), float(scores[number]))
+
+
+def prediction_part(
+    predictions: Sequence[ClassPrediction], dataset: Any, count: int
+) -> dict[str, Any] | None:
+    """Return the confusion matrix and galleries of a report.
+
+    All ranks must call it.
+
+    Args:
+        predictions: Of the images of this rank, in the order of MMEngine's
+            ``DefaultSampler``.
+        dataset: Validation set.
+        count: Images in each gallery.
+
+    Returns:
+        ``classes`` and ``confusion`` (rows are labels), None with more than
+        40 classes; ``galleries`` of the most certain errors and the least
+        certain and most certain correct predictions. None without predictions
+        and on ranks other than 0.
+    """
+    ranked = {
+        i * get_world_size() + get_rank(): one
+        for i, one in enumerate(predictions)
+    }
+    gathered: dict[int, ClassPrediction] = {}
+    for part in all_gather_object(ranked):
+        gathered |= part
+    # The sampler pads the last ranks by images from the front.
+    found = {i: one for i, one in gathered.items() if i < len(dataset)}
+    if not found or get_rank() != 0:
+        return None
+    names = list(getattr(dataset, 'metainfo', {}).get('classes') or ())
+    number = 1 + max(max(one.label, one.predicted) for one in found.values())
+    names += [str(i) for i in range(len(names), number)]
+    part: dict[str, Any] = {'galleries': _galleries(found, dataset, names, count)}
+    if len(names) <= MOST_CLASSES:
+        matrix = np.zeros((len(names), len(names)), dtype=int)
+        for one in found.values():
+            matrix[one.label, one.predicted] += 1
+        part |= {'classes': names, 'confusion': matrix.tolist()}
+    return part
+
+
+def _galleries(
+    found: dict[int, ClassPrediction],
+    dataset: Any,
+    names: list[str],
+    count: int,
+) -> list[dict[str, Any]]:
+    ordered = sorted(found, key=lambda i: found[i].score)
+    wrong = [i for i in ordered if found[i].predicted != found[i].label]
+    right = [i for i in ordered if found[i].predicted == found[i].label]
+    galleries = []
+    for title, numbers in (
+        ('Lowest probability of the true class', wrong[:count]),
+        ('Correct, least certain', right[:count]),
+        ('Correct, most certain', right[::-1][:count]),
+    ):
+        images = [
+            {
+                'image': embedded_image(_pixels(dataset[i]), LONGEST),
+                'text': f'{names[found[i].label]} '
+                f'({found[i].score:.2f}), predicted '
+                f'{names[found[i].predicted]}',
+            }
+            for i in numbers
+        ]
+        if images:
+            galleries.append({'title': title, 'images': images})
+    return galleries
+
+
+def _pixels(sample: dict) -> np.ndarray:
+    """Image of a dataset's sample as (H, W, 3) uint8 RGB."""
+    # mmpretrain loads BGR.
+    image = sample['inputs'].flip(0)
+    return image.permute(1, 2, 0).clamp(0, 255).to(torch.uint8).numpy()

@@ -1,0 +1,214 @@
+'use strict';
+(() => {
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const colours = ['#1f77d0', '#e07b00', '#2e9e4f', '#c23b3b', '#8a5bc7', '#8a6d5a', '#d763b0', '#7a7f87', '#a8a51f', '#1aa5b5'];
+  const colour = (number) => colours[number % colours.length];
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function element(name, text, className) {
+    const made = document.createElement(name);
+    if (text !== undefined && text !== null) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  }
+
+  // Images of the page only: an address from a file could lead elsewhere.
+  function image(address, text) {
+    const made = element('img');
+    if (String(address).startsWith('data:image/')) made.src = address;
+    made.alt = text;
+    made.loading = 'lazy';
+    return made;
+  }
+
+  function format(value) {
+    if (value === null || value === undefined) return '';
+    return String(Number(value.toPrecision(4)));
+  }
+
+  // Plots
+
+  const plots = [];
+
+  function plotOptions(plot, width) {
+    const axis = {
+      stroke: style('--ink'), grid: { stroke: style('--line'), width: 1 },
+      ticks: { stroke: style('--line') }, font: '12px system-ui',
+    };
+    return {
+      width, height: 240,
+      scales: { x: { time: false } },
+      cursor: { drag: { x: true, y: true, uni: 20 } },
+      axes: [
+        { ...axis, label: plot.x, labelSize: 18, labelFont: '12px system-ui' },
+        { ...axis, size: 62, label: plot.y || undefined, labelSize: 16, labelFont: '12px system-ui',
+          values: (_, ticks) => ticks.map(format) },
+      ],
+      series: [
+        { label: plot.x, value: (_, value) => format(value) },
+        ...plot.series.map((series, number) => ({
+          label: series.label,
+          stroke: series.run >= data.names.length ? style('--faint') : colour(data.names.length > 1 ? series.run : number),
+          width: 1.8, dash: series.dashed ? [6, 5] : undefined, spanGaps: true,
+          points: { show: series.x.length < 40 },
+          value: (_, value) => format(value),
+        })),
+      ],
+    };
+  }
+
+  function drawPlots() {
+    const grid = document.getElementById('plot-grid');
+    if (!grid) return;
+    grid.replaceChildren();
+    plots.forEach((plot) => plot.destroy());
+    plots.length = 0;
+    for (const plot of data.plots) {
+      const figure = element('figure');
+      figure.append(element('figcaption', plot.title));
+      grid.append(figure);
+      const values = uPlot.join(plot.series.map((series) => [series.x, series.y]));
+      plots.push(new uPlot(plotOptions(plot, figure.clientWidth || 480), values, figure));
+    }
+  }
+  drawPlots();
+  let wide = innerWidth;
+  addEventListener('resize', () => {
+    if (innerWidth !== wide) { wide = innerWidth; drawPlots(); }
+  });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawPlots);
+
+  // Reconstructions
+
+  for (const section of document.querySelectorAll('section.reconstructions')) {
+    const steps = data.reconstructions[section.dataset.run];
+    const slider = section.querySelector('input');
+    const name = section.querySelector('.slider span');
+    const place = section.querySelector('.views');
+    const show = () => {
+      const step = steps[slider.value];
+      name.textContent = `${step.unit} ${step.step}`;
+      const table = element('table');
+      const head = element('tr');
+      for (const title of Object.values(step.titles)) head.append(element('th', title));
+      table.append(head);
+      for (const [number, row] of step.images.entries()) {
+        const line = element('tr');
+        for (const [view, title] of Object.entries(step.titles)) {
+          const cell = element('td');
+          cell.append(image(row[view], `image ${number + 1}, ${title}`));
+          line.append(cell);
+        }
+        const figures = element('td', null, 'figures');
+        figures.append(element('div', `error ${format(row.loss)}`), element('div', `mean colour ${format(row.mean_colour_loss)}`));
+        line.append(figures);
+        table.append(line);
+      }
+      place.replaceChildren(table);
+    };
+    slider.addEventListener('input', show);
+    show();
+  }
+
+  // Features
+
+  function thumbnail(map, number, side) {
+    const made = element('span', null, 'thumb');
+    const scale = side / map.side;
+    const row = Math.floor(number / map.columns);
+    const column = number % map.columns;
+    made.style.width = made.style.height = `${side}px`;
+    if (map.sprite.startsWith('data:image/')) made.style.backgroundImage = `url("${map.sprite}")`;
+    made.style.backgroundSize = `${map.columns * map.side * scale}px auto`;
+    made.style.backgroundPosition = `${-column * side}px ${-row * side}px`;
+    return made;
+  }
+
+  for (const section of document.querySelectorAll('section.features')) {
+    const map = data.features[section.dataset.run];
+    const field = section.querySelector('.field');
+    const tabs = section.querySelector('.tabs');
+    const classes = map.labels ? [...new Set(map.labels)].sort() : [];
+    const tip = element('div', null, 'tip');
+    tip.hidden = true;
+    const show = (name) => {
+      for (const tab of tabs.children) tab.setAttribute('aria-pressed', tab.textContent === name);
+      field.replaceChildren(tip);
+      map.points[name].forEach(([x, y], number) => {
+        const dot = element('button', null, 'dot');
+        dot.style.left = `${3 + 94 * x}%`;
+        dot.style.top = `${97 - 94 * y}%`;
+        dot.style.background = map.labels ? colour(classes.indexOf(map.labels[number])) : colour(0);
+        dot.setAttribute('aria-label', `image ${number + 1}`);
+        const enter = () => {
+          tip.replaceChildren(thumbnail(map, number, 96));
+          if (map.labels) tip.append(element('div', map.labels[number]));
+          tip.style.left = x > 0.7 ? 'auto' : `calc(${3 + 94 * x}% + 10px)`;
+          tip.style.right = x > 0.7 ? `calc(${97 - 94 * x}% + 10px)` : 'auto';
+          tip.style.top = y < 0.3 ? 'auto' : `calc(${97 - 94 * y}% + 10px)`;
+          tip.style.bottom = y < 0.3 ? `calc(${3 + 94 * y}% + 10px)` : 'auto';
+          tip.hidden = false;
+        };
+        dot.addEventListener('pointerenter', enter);
+        dot.addEventListener('focus', enter);
+        dot.addEventListener('pointerleave', () => { tip.hidden = true; });
+        dot.addEventListener('blur', () => { tip.hidden = true; });
+        field.append(dot);
+      });
+    };
+    for (const name of Object.keys(map.points)) {
+      const tab = element('button', name);
+      tab.addEventListener('click', () => show(name));
+      tabs.append(tab);
+    }
+    show(Object.keys(map.points).at(-1));
+    const rows = section.querySelector('.neighbours');
+    for (const numbers of map.neighbours) {
+      const row = element('div');
+      for (const number of numbers) {
+        const one = thumbnail(map, number, 56);
+        if (map.labels) one.title = map.labels[number];
+        row.append(one);
+      }
+      rows.append(row);
+    }
+  }
+
+  // Predictions
+
+  for (const section of document.querySelectorAll('section.predictions')) {
+    const found = data.predictions[section.dataset.run];
+    if (found.confusion) {
+      const table = element('table');
+      const head = element('tr');
+      head.append(element('th', 'label \\ prediction'));
+      for (const name of found.classes) head.append(element('th', name));
+      table.append(head);
+      found.confusion.forEach((counts, row) => {
+        const line = element('tr');
+        line.append(element('th', found.classes[row]));
+        const total = counts.reduce((sum, count) => sum + count, 0);
+        counts.forEach((count, column) => {
+          const cell = element('td', count);
+          const share = total ? count / total : 0;
+          const tone = row === column ? '46 158 79' : '194 59 59';
+          if (count) cell.style.background = `rgb(${tone} / ${(0.08 + 0.6 * share).toFixed(3)})`;
+          line.append(cell);
+        });
+        table.append(line);
+      });
+      section.querySelector('.confusion').append(table);
+    }
+    for (const gallery of found.galleries || []) {
+      const place = section.querySelector('.galleries');
+      place.append(element('h3', gallery.title));
+      const row = element('div', null, 'gallery');
+      for (const shown of gallery.images) {
+        const figure = element('figure');
+        figure.append(image(shown.image, shown.text), element('div', shown.text));
+        row.append(figure);
+      }
+      place.append(row);
+    }
+  }
+})();

@@ -1,0 +1,123 @@
+"""Plots of a report: which values of the runs are shown together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mixmae.visualization.loss_curve import LossCurve
+from mixmae.visualization.report.run_history import RunHistory, Series
+
+# A longer series is averaged in groups.
+MOST_POINTS = 1500
+
+
+class Plot(NamedTuple):
+    """A plot and the names of its values.
+
+    A name that ends in ``*`` stands for all names that begin like it.
+    """
+
+    title: str
+    kind: str
+    """Values logged in 'train' or 'val'."""
+    names: tuple[str, ...]
+    dashed: tuple[str, ...] = ()
+    unit: str = ''
+
+
+PLOTS = (
+    Plot('Training loss', 'train', ('loss',)),
+    Plot(
+        'Held-out reconstruction error',
+        'val',
+        ('reconstruction/loss', 'reconstruction/mean_colour_loss'),
+        ('reconstruction/mean_colour_loss',),
+    ),
+    Plot('Probes on frozen features', 'val', ('probe/*',), unit='accuracy'),
+    Plot('Accuracy', 'val', ('accuracy/*', 'single-label/*'), unit='%'),
+    Plot('Detection', 'val', ('coco/*_mAP',), unit='mAP'),
+    Plot('Segmentation', 'val', ('mIoU', 'mAcc', 'aAcc'), unit='%'),
+    Plot('Parts of the loss', 'train', ('loss_*', 'decode.*', 'aux.*')),
+    Plot('Learning rate', 'train', ('lr',)),
+    Plot('Throughput', 'train', ('img_per_s',), unit='images per second'),
+    Plot('Data wait', 'train', ('data_wait',), unit='share of the time'),
+    Plot('Memory', 'train', ('memory',), unit='MB'),
+)
+MOST_NAMES = 6
+
+
+def report_plots(
+    runs: Sequence[tuple[str, RunHistory]],
+    reference: LossCurve | None = None,
+) -> list[dict[str, Any]]:
+    """Return the plots that at least one run has values for.
+
+    Args:
+        runs: Name and history of each run.
+        reference: Loss curve of the recipe, over epochs.
+
+    Returns:
+        For each plot ``title``, ``x`` and ``y`` labels and ``series`` with
+        ``run`` (its number), ``label``, ``dashed``, ``x`` and ``y``.
+    """
+    found = []
+    for plot in PLOTS:
+        series = [
+            _series(number, label, name in plot.dashed, values)
+            for number, (run, history) in enumerate(runs)
+            for name, values in _chosen(plot, history)
+            for label in [name if len(runs) == 1 else f'{run}: {name}']
+        ]
+        if not series:
+            continue
+        epochs = all(history.unit == 'epoch' for _, history in runs)
+        if plot.title == 'Training loss' and reference is not None and epochs:
+            curve = Series(
+                reference.epochs.tolist(), reference.losses.tolist()
+            )
+            series.append(_series(len(runs), 'reference curve', True, curve))
+        units = sorted({history.unit for _, history in runs})
+        found.append(
+            {
+                'title': plot.title,
+                'x': ' or '.join(units),
+                'y': plot.unit,
+                'series': series,
+            }
+        )
+    return found
+
+
+def _chosen(plot: Plot, history: RunHistory) -> list[tuple[str, Series]]:
+    values = getattr(history, plot.kind)
+    names = [name for name in values if any(_fits(name, p) for p in plot.names)]
+    return [
+        (name, values[name])
+        for name in names[:MOST_NAMES]
+        if values[name].finite
+    ]
+
+
+def _fits(name: str, pattern: str) -> bool:
+    first, star, last = pattern.partition('*')
+    if not star:
+        return name == pattern
+    return name.startswith(first) and name.endswith(last)
+
+
+def _series(
+    run: int, label: str, dashed: bool, values: Series
+) -> dict[str, Any]:
+    x, y = zip(*values.finite, strict=True)
+    groups = np.array_split(np.arange(len(x)), min(len(x), MOST_POINTS))
+    means = [(np.mean(np.take(x, g)), np.mean(np.take(y, g))) for g in groups]
+    return {
+        'run': run,
+        'label': label,
+        'dashed': dashed,
+        'x': [float(f'{step:.6g}') for step, _ in means],
+        'y': [float(f'{value:.6g}') for _, value in means],
+    }

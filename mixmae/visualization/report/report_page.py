@@ -1,0 +1,144 @@
+"""Page of a report, from the folders of runs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.version import __version__
+from mixmae.visualization.loss_curve import LossCurve, read_reference
+from mixmae.visualization.report.plots import report_plots
+from mixmae.visualization.report.public_text import public_text
+from mixmae.visualization.report.report_parts import ReportParts
+from mixmae.visualization.report.run_history import RunHistory
+from mixmae.visualization.report.run_settings import run_settings
+from mixmae.visualization.report.verdict import verdict
+
+NAME = 'report.html'
+PAGE = Path(__file__).parent / 'page'
+# Curves of the recipes, in a checkout and in a wheel.
+PACKAGE = Path(__file__).resolve().parents[2]
+CONFIGS = (PACKAGE.parent / 'configs', PACKAGE / '.mim' / 'configs')
+
+
+def write_report(
+    runs: Sequence[str | os.PathLike], out: str | os.PathLike | None = None
+) -> Path:
+    """Write the report of a run, or a comparison of several.
+
+    Args:
+        runs: Work folders.
+        out: Path of the page; None writes ``report.html`` into the folder of
+            the first run.
+
+    Returns:
+        Path of the page: one HTML file that needs no other file and no
+        network.
+
+    Raises:
+        ValueError: There are no runs, or a folder has no log of scalars.
+    """
+    if not runs:
+        raise ValueError('a report needs the work folder of at least one run')
+    folders = [Path(run) for run in runs]
+    target = Path(out) if out is not None else folders[0] / NAME
+    text = report_html(folders)
+    with atomic_write(target) as partial:
+        partial.write_text(text, encoding='utf-8')
+    return target
+
+
+def report_html(folders: Sequence[Path]) -> str:
+    """Return the text of the page."""
+    names = _names(folders)
+    histories = [RunHistory.read(folder) for folder in folders]
+    pairs = list(zip(names, histories, strict=True))
+    parts = [
+        ReportParts.read(history.folder, history.origin)
+        for history in histories
+    ]
+    runs = [
+        {
+            'name': name,
+            'verdict': public_text(verdict(history)),
+            'settings': {
+                key: public_text(value)
+                for key, value in {
+                    **run_settings(history.config),
+                    **part.about,
+                }.items()
+            },
+            'events': [
+                (kind, public_text(line)) for kind, line in history.events
+            ],
+            'config': public_text(history.config),
+        }
+        for (name, history), part in zip(pairs, parts, strict=True)
+    ]
+    reference = _reference(folders[0], histories[0])
+    data = {
+        'names': names,
+        'plots': report_plots(pairs, reference),
+        'reconstructions': [part.reconstructions for part in parts],
+        'features': [part.features for part in parts],
+        'predictions': [part.predictions for part in parts],
+    }
+    rows = dict.fromkeys(key for run in runs for key in run['settings'])
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template('report.html.jinja').render(
+        title=' and '.join(names),
+        runs=runs,
+        rows=list(rows),
+        data=_script_json(data),
+        parts=parts,
+        plots=data['plots'],
+        style=_file('uPlot.min.css') + _file('report.css'),
+        plot_script=_file('uPlot.iife.min.js'),
+        script=_file('report.js'),
+        version=__version__,
+        written=datetime.datetime.now().isoformat(' ', 'minutes'),
+    )
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Shortest names that differ: the last parts of the paths."""
+    paths = [folder.resolve().parts for folder in folders]
+    for length in range(1, max(map(len, paths)) + 1):
+        names = ['/'.join(parts[-length:]) for parts in paths]
+        if len(set(names)) == len(names):
+            break
+    return [public_text(name) for name in names]
+
+
+def _reference(folder: Path, history: RunHistory) -> LossCurve | None:
+    """Curve of the recipe that a run's config is named after."""
+    for config in sorted(folder.glob('*.py')):
+        for root in CONFIGS:
+            for curve in root.glob(f'*/curves/{config.stem}.json'):
+                return read_reference(curve)[0]
+    return None
+
+
+def _script_json(data: Any) -> str:
+    """JSON for a ``<script>`` element: no character that ends it."""
+    text = json.dumps(data, ensure_ascii=True, separators=(',', ':'))
+    for character in '<>&':
+        text = text.replace(character, f'\\u{ord(character):04x}')
+    return text
+
+
+def _file(name: str) -> str:
+    return (PAGE / name).read_text(encoding='utf-8')

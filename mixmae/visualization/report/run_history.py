@@ -1,0 +1,178 @@
+"""History of a run, read from its work folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Keys of a log row that are no measured values.
+_COUNTERS = ('iter', 'epoch', 'step')
+# Log lines that a report lists, by kind; the first match decides.
+_EVENTS = (
+    ('resume', re.compile(r'\b[Rr]esum(?:e|ed|ing) (?:from|at|the)\b')),
+    ('skipped update', re.compile(r'\bupdates? (?:is |was )?skipped\b')),
+    ('corrupt files', re.compile(r'\bcorrupt (?:image|file)s?\b')),
+    ('warning', re.compile(r' - (?:WARNING|ERROR) - ')),
+)
+MOST_EVENTS = 200
+# Larger files are read up to here.
+MOST_LOG_BYTES = 64 << 20
+MOST_CONFIG_BYTES = 1 << 20
+
+
+@dataclass
+class Series:
+    """A measured value over the course of a run."""
+
+    steps: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def add(self, step: float, value: float) -> None:
+        """Append a point; it replaces points at and after its step."""
+        while self.steps and self.steps[-1] >= step:
+            self.steps.pop()
+            self.values.pop()
+        self.steps.append(step)
+        self.values.append(value)
+
+    @property
+    def finite(self) -> list[tuple[float, float]]:
+        """Points whose value is finite."""
+        pairs = zip(self.steps, self.values, strict=True)
+        return [(step, value) for step, value in pairs if math.isfinite(value)]
+
+
+@dataclass
+class RunHistory:
+    """Scalars, config and events of a run.
+
+    A resumed run has a log per process: later rows replace earlier ones of
+    the same step.
+
+    Attributes:
+        folder: Work folder of the run.
+        unit: Unit of all steps, 'epoch' or 'iteration'.
+        train: Values logged in training, by name.
+        val: Values logged by validation and probes, by name.
+        config: Text of the dumped config, '' if there is none.
+        events: Kind and log line of resumes, skipped updates, corrupt files
+            and warnings.
+        origin: Timestamp of the process that began the run; earlier ones in
+            the folder belong to an overwritten run.
+    """
+
+    folder: Path
+    unit: str = 'iteration'
+    train: dict[str, Series] = field(default_factory=dict)
+    val: dict[str, Series] = field(default_factory=dict)
+    config: str = ''
+    events: list[tuple[str, str]] = field(default_factory=list)
+    origin: str = ''
+
+    @classmethod
+    def read(cls, folder: str | Path) -> RunHistory:
+        """Read a work folder of MMEngine, of ours or of another project.
+
+        Raises:
+            ValueError: The folder has no ``scalars.json``.
+        """
+        folder = Path(folder)
+        files = sorted(folder.glob('*/vis_data/scalars.json'))
+        files += sorted(folder.glob('vis_data/scalars.json'))
+        if not files:
+            raise ValueError(
+                f'{folder} has no */vis_data/scalars.json: give the work '
+                f'folder of a run that has a LocalVisBackend in its config'
+            )
+        history = cls(folder)
+        epochs = Series()
+        for file in files:
+            history._add_rows(file, epochs)
+        if epochs.steps:
+            history._count_in_epochs(epochs)
+        history.config = _config_text(folder)
+        for log in sorted(folder.glob('*/*.log')):
+            if log.parent.name >= history.origin:
+                history._add_events(log)
+        return history
+
+    def last(self, name: str) -> float | None:
+        """Last finite value of a series, None if there is none."""
+        series = self.val.get(name) or self.train.get(name)
+        points = series.finite if series else []
+        return points[-1][1] if points else None
+
+    def _add_rows(self, file: Path, epochs: Series) -> None:
+        for row in _json_rows(file):
+            kind = self.train if 'loss' in row and 'iter' in row else self.val
+            step = row.get('iter' if kind is self.train else 'step')
+            if not _is_number(step):
+                continue
+            loss = self.train.get('loss')
+            if kind is self.train and (not loss or step <= loss.steps[0]):
+                self.origin = _timestamp(file)
+                self.val.clear()
+            if kind is self.train and _is_number(row.get('epoch')):
+                epochs.add(float(step), float(row['epoch']))
+            for name, value in row.items():
+                if name not in _COUNTERS and _is_number(value):
+                    series = kind.setdefault(name, Series())
+                    series.add(float(step), float(value))
+
+    def _count_in_epochs(self, epochs: Series) -> None:
+        """Convert the steps of training from iterations to epochs."""
+        self.unit = 'epoch'
+        # Rows within an epoch have fewer iterations than its end.
+        per_epoch = max(
+            step / max(epoch, 1)
+            for step, epoch in zip(epochs.steps, epochs.values, strict=True)
+        )
+        for series in self.train.values():
+            series.steps = [step / per_epoch for step in series.steps]
+
+    def _add_events(self, log: Path) -> None:
+        for line in _text(log, MOST_LOG_BYTES).splitlines():
+            for kind, pattern in _EVENTS:
+                if pattern.search(line):
+                    if len(self.events) < MOST_EVENTS:
+                        self.events.append((kind, line[:300]))
+                    break
+
+
+def _timestamp(file: Path) -> str:
+    """Name of the folder of a process, as MMEngine creates it."""
+    return file.parent.parent.name
+
+
+def _text(file: Path, most: int) -> str:
+    with file.open('rb') as opened:
+        return opened.read(most).decode(errors='replace')
+
+
+def _json_rows(file: Path) -> list[dict[str, Any]]:
+    """Read the JSON objects of a file by lines; others are left out."""
+    rows = []
+    for line in _text(file, MOST_LOG_BYTES).splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            # A kill truncates the last line of a process.
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
+
+
+def _config_text(folder: Path) -> str:
+    """Return the config that the newest process dumped."""
+    found = sorted(folder.glob('*/vis_data/config.py'))
+    found = found or sorted(folder.glob('*.py'))
+    return _text(found[-1], MOST_CONFIG_BYTES) if found else ''
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
