@@ -4,7 +4,6 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.engine.held_out_images import held_out_batch, model_to_show
 from mixmae.registry import HOOKS
 
 
@@ -52,6 +51,7 @@ class ReconstructionHook(Hook):
         if not last and not self.every_n_epochs(runner, self.interval):
             return
         # Few epochs draw.
+        from mixmae.engine.held_out_images import held_out_batch, model_to_show
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
             reconstruction_panel,

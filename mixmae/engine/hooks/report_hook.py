@@ -11,7 +11,6 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mixmae.engine.held_out_images import held_out_batch, model_to_show
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import HOOKS
 
@@ -47,13 +46,8 @@ class ReportHook(Hook):
         self._predictions: list[Any] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Write the facts of the run that its config does not state."""
+        """Distinguish a training from a validation alone."""
         self._training = True
-        # Not needed before the first page.
-        from mixmae.visualization.report.report_parts import ABOUT
-
-        if is_main_process():
-            self._write(runner, ABOUT, _about(runner))
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Forget the predictions of the last validation."""
@@ -100,6 +94,8 @@ class ReportHook(Hook):
         self._training = False
 
     def _add_reconstructions(self, runner: Runner) -> None:
+        # Imported at the first validation, as all that draws.
+        from mixmae.engine.held_out_images import held_out_batch, model_to_show
         from mixmae.visualization.reconstruction_panel import predict_mixed
         from mixmae.visualization.report.reconstruction_views import (
             reconstruction_views,
@@ -138,6 +134,7 @@ class ReportHook(Hook):
             self._write(runner, PREDICTIONS, content)
 
     def _add_features(self, runner: Runner) -> None:
+        from mixmae.engine.held_out_images import model_to_show
         from mixmae.visualization.report.feature_map import (
             feature_map,
             image_features,
@@ -165,7 +162,9 @@ class ReportHook(Hook):
         if not is_main_process():
             return
         from mixmae.visualization.report.report_page import write_report
+        from mixmae.visualization.report.report_parts import ABOUT
 
+        self._write(runner, ABOUT, _about(runner))
         try:
             write_report([runner.work_dir])
         # A config without a LocalVisBackend has no scalars.

@@ -66,8 +66,8 @@ def prediction_part(
         for i, one in enumerate(predictions)
     }
     gathered: dict[int, ClassPrediction] = {}
-    for part in all_gather_object(ranked):
-        gathered |= part
+    for share in all_gather_object(ranked):
+        gathered |= share
     # The sampler pads the last ranks by images from the front.
     found = {i: one for i, one in gathered.items() if i < len(dataset)}
     if not found or get_rank() != 0:
@@ -75,7 +75,9 @@ def prediction_part(
     names = list(getattr(dataset, 'metainfo', {}).get('classes') or ())
     number = 1 + max(max(one.label, one.predicted) for one in found.values())
     names += [str(i) for i in range(len(names), number)]
-    part: dict[str, Any] = {'galleries': _galleries(found, dataset, names, count)}
+    part: dict[str, Any] = {
+        'galleries': _galleries(found, dataset, names, count)
+    }
     if len(names) <= MOST_CLASSES:
         matrix = np.zeros((len(names), len(names)), dtype=int)
         for one in found.values():

@@ -55,12 +55,10 @@ def image_features(
                 thumbnails.append(pixels.to(torch.uint8).numpy())
                 label = getattr(row['data_samples'], 'gt_label', None)
                 labels.append(None if label is None else int(label))
-    known = names is not None and None not in labels
-    return (
-        torch.cat(features),
-        thumbnails,
-        [str(names[i]) for i in labels] if known else None,
-    )
+    shown = None
+    if names is not None and None not in labels:
+        shown = [str(names[label]) for label in labels]
+    return torch.cat(features), thumbnails, shown
 
 
 def feature_map(

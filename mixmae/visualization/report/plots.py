@@ -93,7 +93,9 @@ def report_plots(
 
 def _chosen(plot: Plot, history: RunHistory) -> list[tuple[str, Series]]:
     values = getattr(history, plot.kind)
-    names = [name for name in values if any(_fits(name, p) for p in plot.names)]
+    names = [
+        name for name in values if any(_fits(name, p) for p in plot.names)
+    ]
     return [
         (name, values[name])
         for name in names[:MOST_NAMES]

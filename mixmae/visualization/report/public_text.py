@@ -16,7 +16,11 @@ SHORTEST = 4
 def public_text(text: str) -> str:
     """Return a text without credentials, host name and home folder."""
     text = printable_lines(public_addresses(text))
-    text = text.replace(str(Path.home()), '~') if Path.home() != Path('/') else text
+    text = (
+        text.replace(str(Path.home()), '~')
+        if Path.home() != Path('/')
+        else text
+    )
     for name, shown in ((socket.gethostname(), 'HOST'), (_user(), 'USER')):
         if len(name) >= SHORTEST:
             text = text.replace(name, shown)

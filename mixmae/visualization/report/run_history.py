@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 # Keys of a log row that are no measured values.
 _COUNTERS = ('iter', 'epoch', 'step')
@@ -174,5 +174,5 @@ def _config_text(folder: Path) -> str:
     return _text(found[-1], MOST_CONFIG_BYTES) if found else ''
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

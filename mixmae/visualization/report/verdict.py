@@ -38,8 +38,8 @@ def verdict(history: RunHistory) -> str:
     ]
     if bad and bad[-1] == loss.steps[-1]:
         return (
-            f'The loss is not finite from {history.unit} {bad[0]:g} on: use a lower '
-            f'learning rate, gradient clipping, or float32.'
+            f'The loss is not finite from {history.unit} {bad[0]:g} on: use a '
+            f'lower learning rate, gradient clipping, or float32.'
         )
     ratio = history.val.get('reconstruction/ratio')
     error = history.val.get('reconstruction/loss')
