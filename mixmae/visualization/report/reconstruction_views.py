@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixmae.models.heads.pixel_target import PixelTarget, to_cells, to_images
+from mixmae.models.heads.reconstruction_head import (
+    PixelTarget,
+    to_cells,
+    to_images,
+)
 from mixmae.visualization.reconstruction_panel import INPUT_TITLES, to_pixels
 from mixmae.visualization.report.embedded_image import embedded_image
 
