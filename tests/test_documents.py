@@ -100,7 +100,7 @@ def test_the_quoted_line_of_loading_counts_rightly():
     text = ' '.join((ROOT / 'docs/downstream.md').read_text().split())
     neck = len(parts['neck'])
     assert (
-        f'{len(parts["backbone"])} tensors taken, {len(tables)} of them '
+        f'{len(parts["backbone"])} tensors loaded, {len(tables)} of them '
         f'resized (window 14 -> 16: {len(tables) - 2}, window 7 -> 16: 2), '
         f'{neck} dropped (neck: {neck}), 6 new'
     ) in text

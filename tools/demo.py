@@ -97,7 +97,7 @@ def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:
         plan.write_text(json.dumps({'epochs': epochs}))
     if epochs < cfg.train_cfg.max_epochs:
         print(
-            f'{epochs} epochs instead of {cfg.train_cfg.max_epochs}, to fit '
+            f'{epochs} epochs instead of {cfg.train_cfg.max_epochs}, to take '
             f'about {SECONDS // 60} minutes on this machine'
         )
     cfg.train_cfg.max_epochs = cfg.param_scheduler[1].end = epochs
@@ -205,7 +205,7 @@ class Measurement:
 
 ROWS = (
     ('loss', 'reconstruction error of hidden cells', 'lower'),
-    ('mean_colour_loss', '  of filling each with its own mean colour', ''),
+    ('mean_colour_loss', '  of filling each cell with its mean color', ''),
     ('psnr', 'reconstruction PSNR, dB *', 'higher'),
     ('knn', 'kNN accuracy', 'higher'),
     ('linear', 'linear probe accuracy', 'higher'),
@@ -229,9 +229,10 @@ def table(results: dict[str, dict]) -> str:
     lines += [
         f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; '
         f'{SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} runs.',
-        'The filling knows the colour of each hidden cell, which the network '
-        'must guess.',
-        "* un-normalised with the target's own statistics, which flatters.",
+        'The filling uses the true mean color of each hidden cell, which the '
+        'network has to predict.',
+        "* un-normalised with the target's own statistics, which improves the "
+        'score.',
     ]
     return '\n'.join(lines)
 

@@ -38,17 +38,21 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add('--data', type=Path, default=Path('data/imagenette128'))
-    add('--archive', type=Path, help='unpacked into --data if that is missing')
+    add(
+        '--archive',
+        type=Path,
+        help='archive to unpack into --data if that is missing',
+    )
     add('--work-dir', type=Path, default=Path('work_dirs/evidence'))
     add('--results', type=Path, default=RESULTS)
     add(
         '--only',
         default='*',
         metavar='PATTERN',
-        help='the runs whose names match, e.g. "selection-*"',
+        help='runs whose names match, e.g. "selection-*"',
     )
-    add('--list', action='store_true', help='name the runs, and end')
-    add('--report', action='store_true', help='tables and plots only')
+    add('--list', action='store_true', help='list the runs and exit')
+    add('--report', action='store_true', help='write tables and plots only')
     return parser.parse_args()
 
 
@@ -84,8 +88,8 @@ def main() -> int:
             return 2
     if not (args.data / 'train').is_dir():
         print(
-            f'error: no images at {args.data}/train/<class>/; give --data a '
-            f'folder with train and val, or --archive to unpack one from',
+            f'error: no images at {args.data}/train/<class>/; set --data to a '
+            'folder with train and val, or --archive to an archive with them',
             file=sys.stderr,
         )
         return 2
@@ -97,7 +101,7 @@ def main() -> int:
                 perform(spec, place, by_name)
                 report(place)
     except Interrupted:
-        print('stopped; the same command goes on', file=sys.stderr)
+        print('stopped; run the same command to continue', file=sys.stderr)
         return EXIT_INTERRUPTED
     except RuntimeError as error:
         print(f'error: {error}', file=sys.stderr)

@@ -14,29 +14,29 @@ MAX_SIDE = 2**15
 
 def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
     """Add arguments for the checkpoint, the images and their reading."""
-    parser.add_argument('checkpoint', help='a checkpoint file or address')
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument(
         'images',
         nargs='+',
         metavar='IMAGE',
-        help='files, folders or quoted patterns',
+        help='files, folders or quoted glob patterns',
     )
     parser.add_argument(
         '--config',
-        help='default: what the checkpoint says of itself, as those of '
-        'tools/train.py and the converters do',
+        help='config file (default: the one in the checkpoint, as '
+        'tools/train.py and the converters write it)',
     )
     parser.add_argument(
         '--resize',
         nargs='+',
         metavar='SIZE',
-        help="'pipeline' = as the test pipeline of the config, 'none' = as "
-        'they are, one number = the middle square of this side, two numbers '
-        '= this height and width',
+        help="'pipeline' = test pipeline of the config, 'none' = original "
+        'size, one number = center square of this side, two numbers = '
+        'height and width',
     )
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument(
-        '--device', help='e.g. cpu or cuda:1; default: a GPU if there is one'
+        '--device', help='e.g. cpu or cuda:1 (default: a GPU if available)'
     )
     add_trust_argument(parser)
     parser.add_argument(

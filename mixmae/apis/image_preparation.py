@@ -60,9 +60,9 @@ class ImagePreparation:
         trained = _loader(_pipeline(cfg, ('train_dataloader',)), cfg)
         if trained is not None and trained.decoding != loader.decoding:
             raise ValueError(
-                f'the training reads images by {trained.decoding}, the test '
-                f'pipeline by {loader.decoding}: give background, extra_band '
-                f'and value_range to the loading transforms of both alike'
+                f'training reads images with {trained.decoding}, the test '
+                f'pipeline with {loader.decoding}; set the same background, '
+                'extra_band and value_range in both loading transforms'
             )
         self.load = loader.load
         self.steps: list = []
@@ -70,8 +70,8 @@ class ImagePreparation:
             return
         if not steps:
             raise ValueError(
-                'the config has no test pipeline that could resize images; '
-                'choose resize=None, one side, or (height, width)'
+                'the config has no test pipeline to resize images with; use '
+                'resize=None, one side, or (height, width)'
             )
         steps = [s for s in steps if not _name(s).startswith(_OTHER_STEPS)]
         if cfg.get(CARRIED_BY):
@@ -121,7 +121,8 @@ class ImagePreparation:
             done = step(results)
             if done is None:
                 raise ValueError(
-                    f'{type(step).__name__} of the test pipeline dropped it'
+                    f'{type(step).__name__} of the test pipeline returned '
+                    'None for it'
                 )
             results = done
         return results['img']

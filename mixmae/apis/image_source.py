@@ -86,9 +86,9 @@ def list_sources(
             found.extend(_arrays(item, channel_order))
         else:
             raise ValueError(
-                f'an image must be a path, an array or a tensor, got '
-                f'{type(item).__name__}; a Pillow image is given as '
-                f"np.asarray(image.convert('RGB')) with channel_order='rgb'"
+                'an image must be a path, an array or a tensor, got '
+                f'{type(item).__name__}; convert a Pillow image by '
+                "np.asarray(image.convert('RGB')) and pass channel_order='rgb'"
             )
     if not found:
         raise ValueError('no images were given')
@@ -108,14 +108,14 @@ def _files(path: str) -> list[str]:
             print_log(f'{path}: {note}', 'current', logging.WARNING)
         if not listing.files:
             raise ValueError(
-                f'there is no image in {path}: nothing in it ends in '
+                f'no images in {path}: no file name in it ends in '
                 f'{", ".join(SUFFIXES)}'
             )
         return [os.path.join(path, name) for name in listing.files]
     if os.path.exists(path):
         kind = kind_of(os.stat(path).st_mode)
         if kind:
-            raise ValueError(f'{path} is a {kind}, not a file with an image')
+            raise ValueError(f'{path} is a {kind}, not an image file')
         return [path]
     if glob.has_magic(path):
         found = sorted(glob.glob(path, recursive=True))
@@ -125,7 +125,7 @@ def _files(path: str) -> list[str]:
         others = len(found) - len(matches)
         if others:
             print_log(
-                f'{path}: left out, no regular files: {others:,}',
+                f'{path}: skipped, not regular files: {others:,}',
                 'current',
                 logging.WARNING,
             )
@@ -134,7 +134,8 @@ def _files(path: str) -> list[str]:
     while not near.exists() and near != near.parent:
         near = near.parent
     raise ValueError(
-        f'there is no file or folder {path} (there is {near.resolve()})'
+        f'there is no file or folder {path} (its closest existing parent is '
+        f'{near.resolve()})'
     )
 
 
@@ -142,8 +143,8 @@ def _arrays(item: ndarray | Tensor, order: str | None) -> Sequence[ndarray]:
     """Return the images of an array or tensor, uint8 BGR (H, W, 3)."""
     if order is None:
         raise ValueError(
-            "say the channel order of arrays and tensors: channel_order='rgb' "
-            "for Pillow and torchvision, 'bgr' for OpenCV and mmcv"
+            "arrays and tensors need a channel order: channel_order='rgb' for "
+            "Pillow and torchvision, 'bgr' for OpenCV and mmcv"
         )
     if isinstance(item, Tensor):
         _check_shape(item.shape, 'a tensor', -3, '(3, H, W) or (N, 3, H, W)')
@@ -168,9 +169,9 @@ def _check_shape(
     shape = tuple(shape)
     if len(shape) not in (3, 4) or shape[axis] != 3 or 0 in shape[-3:]:
         raise ValueError(
-            f'{what} must be {wanted}, got {shape}; arrays have their '
-            f'channels last, tensors before height and width, and there are '
-            f'three of them'
+            f'{what} must be {wanted}, got {shape}; arrays have three '
+            'channels in the last dimension, tensors have them before height '
+            'and width'
         )
 
 
@@ -188,7 +189,7 @@ def _to_bytes(array: ndarray) -> ndarray:
     # NaN fails both comparisons.
     if not (low >= 0.0 and high <= 1.0):
         raise ValueError(
-            f'floats must be within 0..1, got {low:.4g}..{high:.4g}; give '
-            f'pixels that are not normalised, and those of 0..255 as uint8'
+            f'floats must be within 0..1, got {low:.4g}..{high:.4g}; pass '
+            'pixels before normalisation, and values of 0..255 as uint8'
         )
     return np.round(array.astype(np.float32) * 255).astype(np.uint8)

@@ -47,8 +47,7 @@ def image_stream(
     """
     if not isinstance(batch_size, Integral) or batch_size < 1:
         raise ValueError(
-            f'batch_size must be at least 1, a whole number, got '
-            f'{batch_size!r}'
+            f'batch_size must be an integer of at least 1, got {batch_size!r}'
         )
     bar = tqdm(
         total=len(sources),

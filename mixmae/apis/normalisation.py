@@ -47,19 +47,19 @@ class Normalisation:
         if mean is None or std is None:
             raise ValueError(
                 'the config has no data_preprocessor with mean and std, so '
-                'it does not say how pixels are normalised'
+                'the normalisation of pixels is unknown'
             )
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(
-                f'networks here read three channels (RGB): mean and std of '
-                f'the data_preprocessor must hold three numbers each, std '
-                f'above 0, got {list(mean)} and {list(std)}'
+                'the networks take three channels (RGB): mean and std of the '
+                'data_preprocessor must have three numbers each, std above 0, '
+                f'got {list(mean)} and {list(std)}'
             )
         if config.get('rgb_to_bgr'):
             raise ValueError(
-                'a data_preprocessor with rgb_to_bgr wants a pipeline that '
-                'loads RGB, but images are BGR here; write bgr_to_rgb=True '
-                'if the network takes RGB, nothing if BGR'
+                'a data_preprocessor with rgb_to_bgr requires a pipeline that '
+                'loads RGB, but images are BGR here; set bgr_to_rgb=True if '
+                'the network takes RGB, and neither of the two if it takes BGR'
             )
         to_rgb = channel_order(config) == 'RGB'
         return cls(_floats(mean), _floats(std), to_rgb)

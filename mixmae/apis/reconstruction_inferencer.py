@@ -76,7 +76,7 @@ class ReconstructionInferencer:
         model = pretraining_model(self.cfg, checkpoint)
         if model.data_preprocessor.masking is None:
             raise ValueError(
-                "the config's data_preprocessor has no masking, so nothing "
+                "the config's data_preprocessor has no masking, so no cell "
                 'would be hidden'
             )
         self.model = model.to(self.device)
@@ -207,8 +207,8 @@ class ReconstructionInferencer:
         sizes = {tuple(sample.original.shape[1:]) for sample in samples}
         if len(sizes) > 1:
             raise ValueError(
-                f'a panel shows images of one size, got {sorted(sizes)}; '
-                f'draw them one by one, or give resize='
+                f'a panel shows images of one size, got {sorted(sizes)}; draw '
+                'them one by one, or set resize='
             )
         return reconstruction_panel(samples, len(samples), columns, image_size)
 
@@ -268,6 +268,6 @@ def _check_folder(path: str | os.PathLike | None) -> None:
     for folder in (Path(path), *Path(path).parents):
         if folder.exists() and not folder.is_dir():
             raise ValueError(
-                f'out_dir must be a folder, and {folder} is a file'
+                f'out_dir must be a folder, but {folder} is a file'
             )
     check_output(Path(path, 'panel.png'))

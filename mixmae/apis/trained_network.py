@@ -45,8 +45,8 @@ _KEPT = (
 )
 # Of converted checkpoints.
 _UNSAID = (
-    'model of which not all is said: give the config that it was pretrained '
-    'with'
+    'model that is not completely described; pass the config that it was '
+    'pretrained with'
 )
 ConfigLike: TypeAlias = Config | Mapping | str | os.PathLike | None
 
@@ -81,11 +81,11 @@ def read_config(
     elif checkpoint is not None:
         cfg = _carried_config(checkpoint)
     else:
-        raise ValueError('a config or a checkpoint is needed')
+        raise ValueError('a config or a checkpoint is required')
     if not isinstance(cfg.get('model'), Mapping):
         raise ValueError(
-            f'{config or checkpoint}: the config has no model; it must be '
-            f'that of a run, not a part of one'
+            f'{config or checkpoint}: the config has no model; pass the '
+            'complete config of a run'
         )
     return cfg
 
@@ -103,8 +103,8 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         cause = str(error).splitlines()[0]
         raise ValueError(
-            f'device {device} cannot be used: {cause}; omit it to take what '
-            f'there is'
+            f'device {device} cannot be used: {cause}; omit it to use an '
+            'available device'
         ) from None
     return chosen
 
@@ -126,7 +126,7 @@ def pretraining_model(
     kind = str(cfg.model.get('type', '')).split('.')[-1]
     if kind != 'MaskedImageModel':
         raise ValueError(
-            f'images are reconstructed by a pretraining config, with a '
+            'reconstruction needs a pretraining config, with a '
             f'MaskedImageModel; this one has a {kind or _UNSAID}'
         )
     config = _buildable(_model_config(cfg), cfg)
@@ -179,7 +179,7 @@ def trained_backbone(
     if not isinstance(backbone, HierarchicalBackbone):
         kind = 'none' if backbone is None else type(backbone).__name__
         raise ValueError(
-            f'features are extracted by a backbone of mixmae, such as '
+            'feature extraction needs a backbone of mixmae, such as '
             f'mixmae.MIMSwin; the backbone of this config is {kind}'
         )
     if config.get('init_cfg') is None:
@@ -201,7 +201,8 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
     model = recorded_model(meta)
     if not model:
         raise ValueError(
-            f'{source} carries no config; give the one it was trained with'
+            f'{source} contains no config; pass the one that it was trained '
+            'with'
         )
     model = copy.deepcopy(dict(model))
     check_parts({'model': model}, source)
@@ -231,8 +232,7 @@ def _check_stages(stages: Sequence[int] | None) -> None:
     listed = isinstance(stages, Iterable) and not isinstance(stages, str)
     if not listed or not all(isinstance(i, Integral) for i in stages):
         raise ValueError(
-            f'stages must be whole numbers in a list, e.g. (3,), got '
-            f'{stages!r}'
+            f'stages must be a sequence of integers, e.g. (3,), got {stages!r}'
         )
 
 
@@ -245,8 +245,8 @@ def _load_complete(model: nn.Module, path: str | os.PathLike) -> None:
     wanted = model.state_dict()
     if not any(key.startswith('neck.') for key in state):
         raise ValueError(
-            f'{path} holds no decoder (no tensor named neck...): images are '
-            f'reconstructed by the checkpoint of a pretraining'
+            f'{path} contains no decoder (no tensor named neck...); '
+            'reconstruction needs a checkpoint of a pretraining'
         )
     missing = [key for key in wanted if key not in state]
     unexpected = [key for key in state if key not in wanted]
@@ -266,15 +266,15 @@ def _load_complete(model: nn.Module, path: str | os.PathLike) -> None:
     ]
     if problems:
         raise ValueError(
-            f'{path} does not fit the config: {"; ".join(problems)}; give '
-            f'the config it was trained with'
+            f'{path} does not fit the config: {"; ".join(problems)}; pass the '
+            'config that it was trained with'
         )
     model.load_state_dict(state)
 
 
 def _warn_untrained() -> None:
     print_log(
-        'no checkpoint was given: the network is untrained',
+        'no checkpoint was passed: the network is untrained',
         'current',
         level=30,
     )

@@ -73,7 +73,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that training and testing have in common."""
     parser.add_argument(
         '--work-dir',
-        help='folder of logs and checkpoints (default: the one named in the '
+        help='folder for logs and checkpoints (default: work_dir of the '
         'config, else ./work_dirs/<config name>)',
     )
     parser.add_argument(
@@ -88,13 +88,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='what started the processes; without a GPU they talk by gloo',
+        help='launcher of the processes; without a GPU they use gloo',
     )
     parser.add_argument(
         '--preflight-only',
         action='store_true',
-        help='compare config, data, model and folder, print the table of '
-        'checks, and stop before the first iteration',
+        help='run the preflight checks of config, data, model and folder, '
+        'print their results and stop before the first iteration',
     )
     add_trust_argument(parser)
     # torchrun sets LOCAL_RANK; older launchers and mim pass one of these.
@@ -124,7 +124,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
             close = difflib.get_close_matches(key, known_keys(cfg), 1)
             hint = f'; did you mean {close[0]}?' if close else ''
             raise ConfigError(
-                f'--cfg-options {option}: {key} is no key of {cfg.filename}'
+                f'--cfg-options {option}: {key} is not a key of {cfg.filename}'
                 + hint
             )
     variables = {
@@ -201,7 +201,7 @@ def read_config(args: argparse.Namespace) -> Config:
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
-        raise ConfigError(f'there is no config file {args.config}')
+        raise ConfigError(f'config file {args.config} does not exist')
     try:
         cfg = read_with_bases(args.config)
     # A config is a program: it may raise anything.
@@ -216,10 +216,12 @@ def read_config(args: argparse.Namespace) -> Config:
         if name in options and (name == 'launcher' or given is not None):
             raise ConfigError(
                 f'--cfg-options {name}={options[name]} has no effect: '
-                f'--{name.replace("_", "-")} {given} decides'
+                f'--{name.replace("_", "-")} {given} takes precedence'
             )
     if args.work_dir is not None and not args.work_dir.strip():
-        raise ConfigError('--work-dir must name a folder, got an empty name')
+        raise ConfigError(
+            '--work-dir must be the path of a folder, got an empty string'
+        )
     cfg = apply_options(cfg, options)
     check_kinds(cfg)
     rename_hooks(cfg._cfg_dict)

@@ -89,8 +89,8 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
             pass
         else:
             raise ValueError(
-                f'the run has {runner.iter} iterations, and measuring takes '
-                f'{count + WARM_UP}: measure fewer of them'
+                f'the run has {runner.iter} iterations, but the measurement '
+                f'takes {count + WARM_UP}; use a smaller N'
             )
         finally:
             end_workers()

@@ -67,8 +67,8 @@ class Device(NamedTuple):
             auto = native_dtype(torch.device('cpu'))
             if not hasattr(os, 'sysconf'):
                 raise ConfigError(
-                    'the memory of this machine is not known here: plan for '
-                    'a GPU with --gpu'
+                    'the memory of this machine is unknown; plan for a GPU '
+                    'with --gpu'
                 )
             pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
             process = peak_memory() * 2**20 + RUNNING
@@ -94,8 +94,8 @@ def speed_of(
     if args.measure is not None:
         if args.gpu != 'cpu' or args.batch:
             raise ConfigError(
-                '--measure trains the config as it is on this machine: leave '
-                'out --gpu and --batch'
+                '--measure trains the unchanged config on this machine; '
+                'remove --gpu and --batch'
             )
         found = measure_iterations(cfg, args.measure)
         seconds = found.seconds / cfg.train_dataloader.batch_size
@@ -103,7 +103,7 @@ def speed_of(
     if args.log is not None:
         return Speed(logged_seconds(args.log, flops), f'of {args.log}')
     if device.peak is None:
-        return Speed(None, 'not known: give --measure N or --log')
+        return Speed(None, 'unknown; use --measure N or --log')
     if args.mfu is not None:
         return Speed(flops / device.peak / args.mfu, f'{args.mfu:.0%} MFU')
     return Speed(
@@ -129,7 +129,7 @@ def logged_seconds(path: str, flops: float) -> float:
             raise ValueError(f'{path} holds no vis_data/scalars.json')
         file = found[-1]
     if not file.is_file():
-        raise ValueError(f'there is no log {path}')
+        raise ValueError(f'log {path} does not exist')
     try:
         rows = [json.loads(line) for line in file.read_text().splitlines()]
         rows = [row for row in rows if 'matmul_mfu' in row]
@@ -141,7 +141,9 @@ def logged_seconds(path: str, flops: float) -> float:
         ]
         logged = {row['gflops_per_image'] * 1e9 for row in rows}
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f'{file} is no log of a run: {error!r}') from None
+        raise ValueError(
+            f'{file} is not the log of a run: {error!r}'
+        ) from None
     if not rows:
         raise ValueError(
             f'{file} has no matmul_mfu: the run was too short, or had no '
@@ -151,6 +153,6 @@ def logged_seconds(path: str, flops: float) -> float:
         raise ValueError(
             f'{file} is of another network or image size: '
             f'{max(logged) / 1e9:.4g} GFLOPs per image, not '
-            f'{flops / 1e9:.4g}; give the log of a run of this config'
+            f'{flops / 1e9:.4g}; use the log of a run of this config'
         )
     return median(times)

@@ -49,9 +49,9 @@ def check_engine(cfg: Config) -> None:
     wrapper = cfg.get('model_wrapper_cfg') or {}
     if strategy is not None and runner != 'FlexibleRunner':
         raise ValueError(
-            f'strategy={_type(strategy)} is for FlexibleRunner, and '
-            f"runner_type is {runner}: set runner_type='FlexibleRunner', or "
-            f'take the strategy out'
+            f'strategy={_type(strategy)} is for FlexibleRunner, but '
+            f"runner_type is {runner!r}; set runner_type='FlexibleRunner', or "
+            'remove the strategy'
         )
     if _type(strategy) == DEEPSPEED:
         folder = _folder_of('deepspeed')
@@ -59,34 +59,35 @@ def check_engine(cfg: Config) -> None:
             why = 'not installed' if folder is None else 'too new for MMEngine'
             raise ValueError(
                 f'strategy={DEEPSPEED} needs the package deepspeed, which is '
-                f'{why}: pip install deepspeed==0.17.6 (or split the model by '
-                f'FullyShardedModel, which needs no package)'
+                f'{why}: pip install deepspeed==0.17.6 (or shard the model '
+                'with FullyShardedModel, which needs no package)'
             )
     if _type(wrapper) == SHARDED_MODEL and runner != 'ShardedRunner':
         raise ValueError(
             f'model_wrapper_cfg={SHARDED_MODEL} needs '
-            f"runner_type='mixmae.ShardedRunner', which draws the weights and "
-            f'writes the checkpoints of a model that is split; got {runner}'
+            "runner_type='mixmae.ShardedRunner', which initialises the "
+            'weights and writes the checkpoints of a sharded model; got '
+            f'{runner}'
         )
     if cfg.get('find_unused_parameters') and wrapper:
         raise ValueError(
-            'find_unused_parameters=True is not looked at where there is a '
-            'model_wrapper_cfg: set '
+            'find_unused_parameters=True has no effect with a '
+            'model_wrapper_cfg; set '
             'model_wrapper_cfg.find_unused_parameters=True instead'
         )
     if cfg.get('compile') and _type(cfg.get('optim_wrapper')) == AUTOCAST:
         raise ValueError(
-            f'compile={cfg.compile} compiles the update with the step, which '
-            f'{AUTOCAST} does not allow: set '
-            f"default_hooks.compile=dict(type='mixmae.CompileHook') instead"
+            f'compile={cfg.compile} compiles the optimizer step with the '
+            f'forward pass, which {AUTOCAST} does not support; set '
+            "default_hooks.compile=dict(type='mixmae.CompileHook') instead"
         )
     counts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     if wrapper.get('static_graph') and counts > 1:
         raise ValueError(
-            f'model_wrapper_cfg.static_graph=True and '
-            f'optim_wrapper.accumulative_counts={counts} do not go together: '
-            f'PyTorch takes the first micro-iteration, which exchanges '
-            f'nothing, for the graph; set static_graph=False'
+            'model_wrapper_cfg.static_graph=True and '
+            f'optim_wrapper.accumulative_counts={counts} cannot be combined: '
+            'PyTorch records the graph in the first micro-iteration, which '
+            'exchanges no gradients; set static_graph=False'
         )
 
 

@@ -21,12 +21,12 @@ def read_config_file(path: str | os.PathLike) -> Config:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise ValueError(f'there is no config file {path}')
+        raise ValueError(f'config file {path} does not exist')
     try:
         return read_with_bases(path)
     # A config is a program: what it raises is a mistake in the file.
     except Exception as error:
         raise ValueError(
-            f'{path} is no readable config: {type(error).__name__}: '
+            f'{path} is not a readable config: {type(error).__name__}: '
             f'{" ".join(str(error).split())}'
         ) from error

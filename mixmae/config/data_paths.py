@@ -134,16 +134,16 @@ def missing_data(error: BaseException, config: Config) -> str | None:
         return None
     # The narrowest tells the loader; of that, the widest that is missing is
     # to blame: with no root, none of its folders can be there.
-    blamed = max(named, key=lambda data: len(data.path.parts))
+    setting = max(named, key=lambda data: len(data.path.parts))
     for data in named:
-        same = data.key.split('.')[0] == blamed.key.split('.')[0]
+        same = data.key.split('.')[0] == setting.key.split('.')[0]
         if same and not data.path.exists():
-            blamed = data
+            setting = data
             break
-    what = 'is no folder' if _passes_a_file(missing) else 'does not exist'
+    what = 'is not a folder' if _passes_a_file(missing) else 'does not exist'
     return (
-        f'{missing} {what}; it was looked for because of {blamed.key}='
-        f'{blamed.value} of the config; docs/data.md says how data must lie'
+        f'{missing} {what}; it is required by {setting.key}={setting.value} '
+        f'of the config; see docs/data.md for the layout of data sets'
     )
 
 
@@ -168,8 +168,8 @@ def refuse_pickled_data(config: Config) -> None:
             if value.lower().endswith(SUFFIXES):
                 raise ValueError(
                     f'{place}={value}: reading a pickle or YAML file may run '
-                    f'code that it carries; convert it to JSON, or give '
-                    f'{FLAG} if you know its author'
+                    f'code in it; convert it to JSON, or use {FLAG} if you '
+                    'trust its author'
                 )
 
 

@@ -52,28 +52,30 @@ def failure_line(error: BaseException) -> str | None:
         late = TIMED_OUT.search(text)
         if late:
             return (
-                f'no batch came from the data loader within {late[1]} s: a '
-                f'worker hangs, most often because the storage does not '
-                f'answer. If it is only slow, raise train_dataloader.timeout'
+                f'the data loader returned no batch within {late[1]} s: a '
+                'worker hangs, most often because the storage does not '
+                'respond. If the storage is only slow, raise '
+                'train_dataloader.timeout'
             )
         if isinstance(one, CheckpointWriteError):
             return text
         if isinstance(one, OSError) and one.errno in FULL:
             return (
-                f'the disk is full: {text}; the checkpoints are whole: make '
-                f'room, or name another --work-dir, and go on with --resume'
+                f'the disk is full: {text}; existing checkpoints are intact: '
+                'free disk space or set another --work-dir, and continue with '
+                '--resume'
             )
         if isinstance(one, torch.OutOfMemoryError):
             return (
-                f'the GPU has not enough memory: {text.splitlines()[0]} '
-                f'Lower train_dataloader.batch_size, or use --amp. With '
-                f'mixmae.UpdateSampler, optim_wrapper.accumulative_counts=2 '
-                f'makes up for half the batch size'
+                f'the GPU is out of memory: {text.splitlines()[0]} Lower '
+                'train_dataloader.batch_size, or use --amp. With '
+                'mixmae.UpdateSampler, optim_wrapper.accumulative_counts=2 '
+                'keeps the number of images per update at half the batch size'
             )
         if isinstance(one, MemoryError) or "can't allocate memory" in text:
             return (
-                f'the machine has not enough memory: {text or "MemoryError"}; '
-                f'lower batch_size or num_workers of the data loaders'
+                f'the machine is out of memory: {text or "MemoryError"}; '
+                'reduce batch_size or num_workers of the data loaders'
             )
     return None
 
@@ -91,7 +93,9 @@ def removed_folder(error: BaseException, folder: str) -> str | None:
         below = path.startswith(folder + os.sep)
         gone = not os.path.isdir(os.path.dirname(path))
         if isinstance(one, FileNotFoundError) and below and gone:
-            return f'{folder}: {REMOVED}; begin anew, or bring it back'
+            return (
+                f'{folder}: {REMOVED}; start a new run, or restore the folder'
+            )
     return None
 
 
@@ -140,9 +144,9 @@ def end_after_other_ranks(error: BaseException) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     first = (str(error).splitlines() or [type(error).__name__])[0]
     print_error(
-        f'another rank is gone ({first[:200]}). The cause is the first error '
-        f'above; if there is none, that rank was killed, most likely for '
-        f'want of memory (see dmesg)'
+        f'another rank has ended ({first[:200]}). The cause is the first '
+        'error above; if there is none, that rank was killed, most likely '
+        'because the machine ran out of memory (see dmesg)'
     )
     time.sleep(PATIENCE)
     _end_now(EXIT_FAILURE)
@@ -187,10 +191,11 @@ def killed_worker(pids: str, name: str | None) -> str:
     if name and 'Bus' in name:
         causes = 'most likely /dev/shm is full (docker: --shm-size)'
     elif name and 'Segmentation' in name:
-        causes = 'a library for images crashed on a file'
+        causes = 'an image library crashed on a file'
     return (
         f'a worker of the data loader (process {pids}) {how}: {causes}; '
-        f'lower train_dataloader.num_workers or batch_size; --resume goes on'
+        'reduce train_dataloader.num_workers or batch_size, and continue with '
+        '--resume'
     )
 
 

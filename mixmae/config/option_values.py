@@ -29,7 +29,7 @@ def option_value(text: str) -> Any:
     try:
         return _value(text)
     except (RecursionError, MemoryError):
-        raise ValueError(f'{text[:40]}...: nested too deep') from None
+        raise ValueError(f'{text[:40]}...: nested too deeply') from None
 
 
 def _value(text: str) -> Any:
@@ -159,9 +159,9 @@ class OptionAction(argparse.Action):
             key, equals, text = pair.partition('=')
             if not equals or not all(key.split('.')):
                 raise ConfigError(
-                    f'{option_string} {pair}: must be KEY=VALUE, with dots '
-                    f'between keys, as in optim_wrapper.optimizer.lr=1e-3; '
-                    f'a value with spaces must be in quotes'
+                    f'{option_string} {pair} must be KEY=VALUE, with dots '
+                    'between keys, as in optim_wrapper.optimizer.lr=1e-3; '
+                    'quote values with spaces'
                 )
             try:
                 options[key] = option_value(text)

@@ -68,7 +68,7 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
         for frame in frames
     ):
         path = config.get('load_from') if config is not None else None
-        return f'the checkpoint {path} does not suit {name}: {cause}'
+        return f'the checkpoint {path} does not match {name}: {cause}'
     beyond = _beyond_data(error, frames, config)
     if beyond is not None:
         return beyond
@@ -94,8 +94,8 @@ def _beyond_data(
         ]
         name = keys[0] if keys else 'indices'
         return (
-            f'{name} goes up to {max(indices)}, the data set has '
-            f'{len(data)} samples: set {name}=None for all of them'
+            f'{name} contains {max(indices)}, but the data set has '
+            f'{len(data)} samples; set {name}=None to use all samples'
         )
     return None
 

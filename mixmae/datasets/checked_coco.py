@@ -18,7 +18,7 @@ from mixmae.datasets.labels.coco_labels import (
 )
 from mixmae.registry import DATASETS
 
-REPORT = 'tools/dataset_converters/check_dataset.py lists them all'
+REPORT = 'tools/dataset_converters/check_dataset.py lists all of them'
 
 
 class CheckedCoco(COCO):
@@ -107,8 +107,8 @@ class CheckedCocoDataset(CocoDataset):
             first = missing[0]
             more = f' ({len(missing) - 1} more are missing; {REPORT})'
             raise AnnotationError(
-                f'{self.ann_file}, image {first["img_id"]}: there is no file '
-                f'{first["img_path"]}; unpack the images there'
-                + (more if len(missing) > 1 else '')
+                f'{self.ann_file}, image {first["img_id"]}: file '
+                f'{first["img_path"]} does not exist; extract the images to '
+                'this folder' + (more if len(missing) > 1 else '')
             )
         return data_list

@@ -47,8 +47,8 @@ def read_coco(path: str | Path) -> dict:
         raise ValueError(f'{path}: {error.strerror or error}') from None
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f'{path}: no valid JSON ({error}); it may be cut off, get or '
-            f'write it anew'
+            f'{path}: invalid JSON ({error}), possibly truncated; download or '
+            'write it again'
         ) from None
     if not isinstance(content, dict):
         raise ValueError(
@@ -60,7 +60,7 @@ def read_coco(path: str | Path) -> dict:
         if not isinstance(entries, list):
             raise ValueError(f'{path}: has no list of {key}')
         if not all(isinstance(entry, dict) for entry in entries):
-            raise ValueError(f'{path}: an entry of {key} is no object')
+            raise ValueError(f'{path}: an entry of {key} is not an object')
     return content
 
 
@@ -134,11 +134,11 @@ def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
             if earlier != index:
                 if key == 'id':
                     name = f'{kind} [{index}]'
-                text = f'{key} {value!r} is that of {kind} [{earlier}], too'
+                text = f'{key} {value!r} is also used by {kind} [{earlier}]'
                 yield Fault(f'{kind} {key} used twice', name, text)
         elif key != 'file_name':
             # Invalid file names are reported with their other faults.
-            text = f'{key} is {value!r}, not a number or a text'
+            text = f'{key} is {value!r}, not a number or a string'
             yield Fault(f'bad {key}', name, text)
 
 
@@ -162,11 +162,11 @@ def _annotation_faults(
     name = _name('annotation', annotation, index)
     category = annotation.get('category_id')
     if not _is_id(category) or category not in categories:
-        text = f'category_id {category!r} is none of the categories'
+        text = f'category_id {category!r} does not exist in categories'
         yield Fault('unknown category', name, text + _span(categories))
     image_id = annotation.get('image_id')
     if not _is_id(image_id) or image_id not in images:
-        text = f'image_id {image_id!r} is none of the images'
+        text = f'image_id {image_id!r} does not exist in images'
         yield Fault('unknown image', name, text)
         return
     image = images[image_id]
@@ -203,7 +203,7 @@ def _coco_box_fault(box: Any, width: int, height: int) -> str | None:
     try:
         x, y, wide, high = map(float, box)
     except OverflowError:
-        return 'box has a number beyond all bounds'
+        return 'box has a number that is too large'
     if 0 <= wide < 1 or 0 <= high < 1:
         wide, high = max(wide, TOLERANCE), max(high, TOLERANCE)
     return box_fault([x, y, x + wide, y + high], width, height)

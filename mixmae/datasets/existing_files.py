@@ -33,7 +33,7 @@ class ExistingFiles:
                 names = []
             except OSError as error:
                 raise ValueError(
-                    f'the folder {folder or "."} cannot be looked into: '
+                    f'the folder {folder or "."} cannot be listed: '
                     f'{error.strerror}'
                 ) from None
             self._names[folder] = frozenset(names)

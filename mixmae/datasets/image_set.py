@@ -107,7 +107,7 @@ class ImageSet(BaseDataset):
             self.full_init()
         count = len(self)
         if not -count <= idx < count:
-            raise IndexError(f'index {idx}, but there are {count} images')
+            raise IndexError(f'index {idx} is out of range for {count} images')
         return self.corrupt_files.deliver(idx, self._prepare)
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict]:
@@ -176,13 +176,11 @@ class ImageSet(BaseDataset):
         left_out = len(absolute) - len(kept)
         lists = ', '.join(self.exclude)
         if not kept:
-            raise ValueError(
-                f'exclude={lists} leaves none of {left_out} files'
-            )
+            raise ValueError(f'exclude={lists} excludes all {left_out} files')
         if listed and not left_out:
             print_log(
                 f'none of the {len(listed)} files listed in {lists} is among '
-                f'the images; relative paths are taken from '
+                'the images; relative paths start from '
                 f'{os.path.abspath(folder)}',
                 logger='current',
                 level=logging.WARNING,

@@ -30,11 +30,11 @@ def box_fault(
         None for a valid box.
     """
     if not isinstance(box, (list, tuple, ndarray)) or len(box) != 4:
-        return f'box {box!r} is no list of four numbers'
+        return f'box {box!r} is not a list of four numbers'
     try:
         corners = [_number(value) for value in box]
     except TypeError:
-        return f'box {box!r} is no list of four numbers'
+        return f'box {box!r} is not a list of four numbers'
     x1, y1, x2, y2 = corners
     outside = max(-x1, -y1, x2 - width, y2 - height)
     if not all(map(math.isfinite, corners)):
@@ -43,7 +43,7 @@ def box_fault(
         fault = 'is empty or inverted'
     elif outside > tolerance:
         fault = (
-            f'reaches {outside:g} px outside the image of {width:g} x '
+            f'extends {outside:g} px beyond the image of {width:g} x '
             f'{height:g} px'
         )
     else:
@@ -91,7 +91,7 @@ def mask_fault(mask: Any, width: int, height: int) -> str | None:
             # The sum is not finite if any coordinate is not.
             finite = math.isfinite(sum(polygon))
         except TypeError:
-            return 'mask has a polygon with something else than numbers'
+            return 'mask has a polygon with values that are not numbers'
         except OverflowError:
             finite = False
         if not finite:
@@ -114,7 +114,7 @@ def invalid_polygons(mask: Any) -> int:
 def _number(value: object) -> float:
     """Return a number as float; TypeError for anything else, also text."""
     if not isinstance(value, Real):
-        raise TypeError(f'{value!r} is no number')
+        raise TypeError(f'{value!r} is not a number')
     try:
         return float(value)
     except OverflowError:
@@ -133,10 +133,10 @@ def _runs_fault(mask: dict, width: int, height: int) -> str | None:
         try:
             total = sum(counts)
         except TypeError:
-            return 'mask has run lengths that are no numbers'
+            return 'mask has run lengths that are not numbers'
         if total != width * height or min(counts, default=0) < 0:
             return (
-                f'mask has run lengths of {total} pixels in all, the image '
+                f'mask has run lengths of {total} pixels in total, the image '
                 f'has {width * height}'
             )
     return None

@@ -104,8 +104,8 @@ def _paths(entry: dict) -> Iterator[str]:
 def _fault(path: str, roots: Sequence[str]) -> str | None:
     """Describe why a path is below none of the folders; None if it is."""
     fault = (
-        f'file name {path!r} is outside of {", ".join(roots)}; name files '
-        f'below data_root'
+        f'file name {path!r} is outside of {", ".join(roots)}; list only '
+        'files below data_root'
     )
     # The innermost folder is the one that the name was joined to.
     for root in sorted(roots, key=len, reverse=True):

@@ -72,8 +72,8 @@ class LmdbImages(ImageSet):
     ) -> None:
         if with_label and not ann_file:
             raise ValueError(
-                'with_label=True needs ann_file, a list of keys with labels: '
-                'an LMDB of images holds none'
+                'with_label=True needs ann_file, a list of keys with labels, '
+                'because an LMDB of images has no labels'
             )
         self.with_label = with_label
         self._reader = LmdbReader(os.path.expanduser(data_root))

@@ -117,9 +117,9 @@ class PackedImages(ImageSet):
         _compare_sizes(folder, table)
         if self.with_label and not table.labelled:
             raise ValueError(
-                f'with_label=True, but images in {place} have no labels: '
-                f'pack class folders or a list with labels, or tars with a '
-                f'.cls file beside each image'
+                f'with_label=True, but images in {place} have no labels; pack '
+                'class folders or a list with labels, or use tars with a .cls '
+                'file next to each image'
             )
         if table.classes is not None:
             self._metainfo.setdefault('classes', table.classes)
@@ -165,8 +165,8 @@ def table_of(place: str) -> tuple[SampleTable, str | None]:
         return read_table(index), index
     if os.path.isfile(os.path.join(place, JOURNAL)):
         raise ValueError(
-            f'{place} is not complete: pack.py was interrupted; give it the '
-            f'same command again'
+            f'{place} is incomplete: pack.py was interrupted; run the same '
+            'command again'
         )
     return list_tars(place)
 
@@ -186,9 +186,8 @@ def _compare_sizes(folder: str, table: SampleTable) -> None:
         more = f' and {len(odd) - 5} more' if len(odd) > 5 else ''
         print_log(
             f'{len(odd)} of {len(table.shards)} shards in {folder} are '
-            f'missing or of another size than when they were packed: '
-            f'{", ".join(odd[:5])}{more}; images that cannot be read count as '
-            f'broken',
+            'missing or have changed their size since packing: '
+            f'{", ".join(odd[:5])}{more}; unreadable images count as corrupt',
             logger='current',
             level=logging.WARNING,
         )

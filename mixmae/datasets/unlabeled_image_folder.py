@@ -129,8 +129,8 @@ class UnlabeledImageFolder(ImageSet):
         folder = folder or ''
         if os.path.isfile(folder):
             raise ValueError(
-                f'{folder} is a file, not a folder of images; a text file of '
-                f'paths is given as ann_file'
+                f'{folder} is a file, not a folder of images; pass a text '
+                'file of paths as ann_file'
             )
         if not os.path.isdir(folder):
             raise FileNotFoundError(
@@ -147,8 +147,8 @@ class UnlabeledImageFolder(ImageSet):
             print_log(f'{folder}: {note}', 'current', logging.WARNING)
         if not listing.files:
             raise ValueError(
-                f'no images in {os.path.abspath(folder)} or below; looked '
-                f'for files that end in {", ".join(self.suffixes)} (in any '
-                f'case) and are not hidden'
+                f'no images in {os.path.abspath(folder)} or its subfolders; '
+                'searched for files that are not hidden and end in '
+                f'{", ".join(self.suffixes)} (case-insensitive)'
             )
         return [os.path.join(folder, name) for name in listing.files]

@@ -97,8 +97,8 @@ def prepare_process_group(cfg: Config) -> None:
     if missing:
         raise ValueError(
             f'--launcher {launcher} needs {", ".join(missing)} in the '
-            'environment: start with torchrun (tools/dist_train.sh), srun '
-            'or mpirun, or leave --launcher out'
+            'environment; start with torchrun (tools/dist_train.sh), srun or '
+            'mpirun, or remove --launcher'
         )
     if on_gpu:
         env = cfg.get('env_cfg') or {}

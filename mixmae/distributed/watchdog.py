@@ -141,8 +141,8 @@ class Watchdog:
             found = self._answer.get(timeout=self.timeout)
         except queue.Empty:
             raise TimeoutError(
-                f'no answer for {self.timeout:g} s; the machine of the first '
-                f'rank, or the network, is gone'
+                f'no response for {self.timeout:g} s; the machine of the '
+                'first rank or the network is down'
             ) from None
         self._answer = None
         if isinstance(found, Exception):
@@ -213,8 +213,8 @@ class Watchdog:
         if idle < self.timeout + self.grace:
             return ''
         sign = (
-            'of which there is no sign of life: the process was stopped, or '
-            'its machine is gone; it was last seen'
+            'which sends no heartbeat: its process was stopped, or its '
+            'machine is down; it was last seen'
             if silent
             else 'which hangs'
         )
@@ -244,7 +244,7 @@ class Watchdog:
         if time.monotonic() - self._since < self.timeout:
             return ''
         return (
-            f'waits in {self._mine.step} and cannot reach the others: '
+            f'waits in {self._mine.step} and cannot reach the other ranks: '
             f'{str(error).splitlines()[0]}'
         )
 

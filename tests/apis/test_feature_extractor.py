@@ -102,13 +102,17 @@ def test_refuses(extract):
     with pytest.raises(ValueError, match='return_as must be one of'):
         extract(photo(8, 8), channel_order='rgb', return_as='sample')
     for size in (0, 2.5, '4', None):
-        with pytest.raises(ValueError, match='batch_size must be at least 1'):
+        with pytest.raises(
+            ValueError, match='batch_size must be an integer of at least 1'
+        ):
             extract(photo(8, 8), channel_order='rgb', batch_size=size)
 
 
 @pytest.mark.parametrize('stages', [1, '01', (0.0,), ['1']])
 def test_refuses_stages_that_are_no_list_of_numbers(checkpoint, stages):
-    with pytest.raises(ValueError, match=r'stages must be whole numbers'):
+    with pytest.raises(
+        ValueError, match=r'stages must be a sequence of integers'
+    ):
         FeatureExtractor(None, checkpoint, 'cpu', stages)
     given = FeatureExtractor(None, checkpoint, 'cpu', np.array([0]))
     assert given.stages == (0,)
@@ -137,5 +141,7 @@ def test_converted_checkpoints_say_enough(checkpoint, tmp_path, suffix):
     np.testing.assert_array_equal(
         found[0]['features'][1], wanted[0]['features'][1]
     )
-    with pytest.raises(ValueError, match='not all is said: give the config'):
+    with pytest.raises(
+        ValueError, match='not completely described; pass the config'
+    ):
         ReconstructionInferencer(None, path, 'cpu')

@@ -54,7 +54,7 @@ def test_one_image_in_every_form(tmp_path):
     [
         (np.zeros((8, 8), np.uint8), r'array must be \(H, W, 3\)'),
         (np.zeros((3, 8, 8), np.uint8), r'got \(3, 8, 8\)'),
-        (np.zeros((8, 8, 4), np.uint8), 'there are three'),
+        (np.zeros((8, 8, 4), np.uint8), 'arrays have three channels'),
         (np.zeros((0, 8, 3), np.uint8), 'must be'),
         (torch.zeros(8, 8, 3), 'tensor must be'),
         (torch.zeros(1, 1, 3, 8, 8), 'tensor must be'),
@@ -62,7 +62,7 @@ def test_one_image_in_every_form(tmp_path):
         (torch.full((3, 8, 8), -0.1), r'within 0..1, got -0.1'),
         (np.full((8, 8, 3), np.nan), 'within 0..1, got nan'),
         (np.zeros((8, 8, 3), np.int64), 'uint8, or floats'),
-        (Image.new('RGB', (8, 8)), 'Pillow image is given as'),
+        (Image.new('RGB', (8, 8)), 'convert a Pillow image by'),
         ([], 'no images were given'),
     ],
 )
@@ -84,7 +84,7 @@ def test_refuses_arrays_of_unknown_order_and_files_that_are_not_there(
     with pytest.raises(ValueError, match='no file matches'):
         list_sources(f'{tmp_path}/*.png')
     (tmp_path / 'a.txt').write_text('no image')
-    with pytest.raises(ValueError, match=r'no image in .*\.jpg'):
+    with pytest.raises(ValueError, match=r'no images in .*\.jpg'):
         list_sources(tmp_path)
 
 

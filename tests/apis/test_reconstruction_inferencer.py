@@ -121,9 +121,11 @@ def test_refuses(infer, tmp_path):
     options = dict(channel_order='rgb', **QUIET)
     with pytest.raises(ValueError, match='image_0: image size 33x32 is not'):
         infer(images, resize=None, **options)
-    with pytest.raises(ValueError, match='batch_size must be at least 1'):
+    with pytest.raises(
+        ValueError, match='batch_size must be an integer of at least 1'
+    ):
         infer(images, batch_size=0, **options)
-    with pytest.raises(ValueError, match="at least 1, a whole .*got '4'"):
+    with pytest.raises(ValueError, match="an integer of at least 1, got '4'"):
         infer(images, batch_size='4', **options)
     file = tmp_path / 'file'
     file.touch()

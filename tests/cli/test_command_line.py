@@ -106,7 +106,7 @@ def test_options_that_arguments_decide(tmp_path, name, given):
     path = written(tmp_path / 'good.py', 'model = dict()')
     args = arguments(path, **{name: 'x'})
     setattr(args, name, given)
-    flag = f'--{name.replace("_", "-")} {given} decides'
+    flag = f'--{name.replace("_", "-")} {given} takes precedence'
     with pytest.raises(ConfigError, match=f'no effect: {flag}'):
         read_config(args)
 
@@ -120,7 +120,9 @@ def test_a_work_dir_by_option(tmp_path):
 def test_a_work_dir_without_a_name(tmp_path, name):
     args = arguments(written(tmp_path / 'good.py', 'model = dict()'))
     args.work_dir = name
-    with pytest.raises(ConfigError, match='--work-dir must name a folder'):
+    with pytest.raises(
+        ConfigError, match='--work-dir must be the path of a folder'
+    ):
         read_config(args)
 
 

@@ -35,7 +35,7 @@ def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
         lambda path: read_config(path, None),
         lambda path: read_source(checkpoint, path),
     ):
-        with pytest.raises(ValueError, match='no readable config') as error:
+        with pytest.raises(ValueError, match='not a readable config') as error:
             read(path)
         line = str(error.value)
         assert str(path) in line and said in line and '\n' not in line
@@ -43,5 +43,5 @@ def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
 
 def test_files_that_are_not_there(tmp_path):
     for path in (tmp_path / 'none.py', tmp_path):
-        with pytest.raises(ValueError, match='there is no config file'):
+        with pytest.raises(ValueError, match='config file .* does not exist'):
             read_config_file(path)

@@ -84,7 +84,7 @@ def test_a_file_is_no_folder(tmp_path):
     root = tmp_path / 'file'
     root.touch()
     text = missing_data(error_of(root / 'val.json'), config_of(root))
-    assert text.startswith(f'{root / "val.json"} is no folder')
+    assert text.startswith(f'{root / "val.json"} is not a folder')
 
 
 def test_errors_that_were_handed_on(tmp_path):

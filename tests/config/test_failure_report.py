@@ -80,7 +80,7 @@ def test_causes():
     assert 'process 17, 18' in line(chained(died))
     full = torch.OutOfMemoryError('CUDA out of memory. Tried to\nmore')
     assert 'Lower train_dataloader.batch_size' in line(full)
-    assert 'not enough memory: MemoryError' in line(MemoryError())
+    assert 'out of memory: MemoryError' in line(MemoryError())
     assert line(chained('anything else')) is None
 
 
@@ -111,7 +111,7 @@ def test_what_an_error_replaces_is_no_cause():
     except ValueError as error:
         assert failure_report.failure_line(error) is None
         error.__suppress_context__ = False
-        assert 'not enough memory' in failure_report.failure_line(error)
+        assert 'out of memory' in failure_report.failure_line(error)
 
 
 def test_a_rank_that_lost_another_leaves_it_the_first_word(

@@ -122,7 +122,7 @@ def test_pairs():
 
 @pytest.mark.parametrize('pair', ['photos', '=1', 'a..b=1', '.=1'])
 def test_no_pairs(pair):
-    with pytest.raises(ConfigError, match='must be KEY=VALUE.*in quotes'):
+    with pytest.raises(ConfigError, match='must be KEY=VALUE.*quote values'):
         read('--cfg-options', 'a=1', pair)
 
 

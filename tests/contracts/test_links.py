@@ -96,7 +96,7 @@ WRITERS = {
         True,
     ),
     'note': ('note', lambda p: write_text_durably(p, 'new'), True),
-    'bad files': (
+    'corrupt files': (
         'corrupt_files.txt',
         lambda p: write_corrupt_files(p, [CorruptFile('empty', 'a.jpg')]),
         True,
@@ -139,7 +139,9 @@ def test_no_writer_follows_a_link(tmp_path, kind, target):
     assert len(os.listdir(precious.parent)) == (target == 'file')
 
 
-@pytest.mark.parametrize('kind', ['atomic_write', 'checkpoint', 'bad files'])
+@pytest.mark.parametrize(
+    'kind', ['atomic_write', 'checkpoint', 'corrupt files']
+)
 def test_devices_and_pipes_are_not_replaced(tmp_path, kind):
     name, write, _ = WRITERS[kind]
     place = tmp_path / name

@@ -140,7 +140,7 @@ def test_features_and_reconstructions(images, log):
     assert len(list_sources(str(images))) == 4
     told('\n'.join(log))
     for name in SPECIAL:
-        with pytest.raises(ValueError, match='not a file with an image'):
+        with pytest.raises(ValueError, match='not an image file'):
             list_sources(str(images / name))
     assert len(list_sources(f'{images}/*.png')) == 4
     assert 'no regular files: 4' in log[-1]

@@ -135,7 +135,7 @@ def test_bad_images_are_borne(database, tmp_path):
 def test_what_cannot_be_used_is_one_line(database, tmp_path):
     with pytest.raises(FileNotFoundError, match='gone does not exist'):
         LmdbImages(str(tmp_path / 'gone'))
-    with pytest.raises(ValueError, match='is no LMDB that can be read'):
+    with pytest.raises(ValueError, match='is not a readable LMDB'):
         LmdbImages(write(tmp_path / 'text.mdb', 'text' * 5000))
     with pytest.raises(ValueError, match='needs ann_file'):
         LmdbImages(str(database), with_label=True)
@@ -144,7 +144,7 @@ def test_what_cannot_be_used_is_one_line(database, tmp_path):
     path = write(tmp_path / 'a.txt', 'pictures/01 1\npictures/02\n')
     with pytest.raises(ValueError, match='line 2: pictures/02 is not a key'):
         LmdbImages(str(database), path, with_label=True)
-    with pytest.raises(ValueError, match='names no keys'):
+    with pytest.raises(ValueError, match='has no keys'):
         LmdbImages(str(database), write(tmp_path / 'b.txt', '#\n'))
     with lmdb.open(str(tmp_path / 'empty')):
         pass

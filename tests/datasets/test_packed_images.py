@@ -161,7 +161,7 @@ def test_pickled_it_is_light_and_the_same(packed):
     for other in (pickle.loads(data), copy.deepcopy(dataset)):
         assert [value(sample) for sample in other] == [6, 2]
     os.utime(index, (1, 1))
-    with pytest.raises(ValueError, match='was replaced while'):
+    with pytest.raises(ValueError, match='was replaced during'):
         pickle.loads(data)
 
 
@@ -256,7 +256,7 @@ def test_what_cannot_be_used_is_one_line(packed, tmp_path):
     with pytest.raises(ValueError, match='no shards in'):
         build(tmp_path / 'images')
     (packed / 'index.npz').write_bytes(b'no index')
-    with pytest.raises(ValueError, match='is no index of shards'):
+    with pytest.raises(ValueError, match='is not a valid index of shards'):
         build(packed)
 
 

@@ -82,7 +82,7 @@ SPOILED = {
     ),
     'unknown image': (
         lambda c: c['annotations'][0].update(image_id=99),
-        'none of the images',
+        'does not exist in images',
     ),
     'order of categories': (
         lambda c: c['categories'].reverse(),

@@ -135,7 +135,7 @@ def test_inference_refuses_it(
             builds = name == 'reconstruct' or 'backbone' in path.name
             if builds and path.suffix == '.pth' and path.stem != 'um_mae':
                 line = capsys.readouterr().err.splitlines()[-1]
-                assert status == 2 and f'{path} carries a config' in line
+                assert status == 2 and f'{path} contains a config' in line
 
 
 def test_transforms_are_no_way_either(
@@ -157,5 +157,5 @@ def test_transforms_are_no_way_either(
             'pipeline',
         )
         line = capsys.readouterr().err.splitlines()[-1]
-        assert status == 2 and f'{path} carries a config' in line
+        assert status == 2 and f'{path} contains a config' in line
         assert not mark.exists()

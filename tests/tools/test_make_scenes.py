@@ -14,7 +14,7 @@ def test_writes_once(tmp_path, capsys):
     said = capsys.readouterr()
     assert '10 + 10 scenes of 16 px written' in said.out
     assert tool.main(arguments) == 0
-    assert 'already there' in capsys.readouterr().out
+    assert 'already exists' in capsys.readouterr().out
 
 
 def test_chosen_layouts(tmp_path):

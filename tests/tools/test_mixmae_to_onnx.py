@@ -74,7 +74,7 @@ def test_a_graph_that_differs_is_not_written(monkeypatch, tmp_path, capsys):
         ),
         (['--size', '16', '16', '16'], '--size must be'),
         (['--stages', '9'], 'stages from 0 to 1'),
-        (['--config', checkpoint], 'no readable config'),
+        (['--config', checkpoint], 'not a readable config'),
     ):
         with pytest.raises(SystemExit) as exit_:
             call_tool(monkeypatch, PATH, checkpoint, out, *options)

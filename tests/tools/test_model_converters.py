@@ -65,7 +65,7 @@ def test_what_no_swin_computes_is_refused(tmp_path, run, pretraining, other):
     status, _, errors = run(f'mixmae_to_{other}', pretraining, target)
     assert status == 2 and not target.exists()
     assert 'never shifted (shift=False)' in errors
-    assert 'frozen sine-cosine positions' in errors
+    assert 'fixed sine-cosine positions' in errors
     assert "backbone=dict(type='mixmae.MIMSwin'" in errors
     # timm takes one window per stage, of late.
     differ = 'its windows 4, 8, 4, 2 differ' in errors
@@ -118,7 +118,7 @@ def test_keys_that_do_not_fit(
     meant = ['--from-task'] if other == 'safetensors' else []
     status, out, errors = run(f'mixmae_to_{other}', source, target, *meant)
     assert status == 2 and message in out
-    assert 'nothing written' in errors
+    assert 'nothing was written' in errors
     assert target.read_text() == 'what was there'
 
 

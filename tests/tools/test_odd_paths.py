@@ -90,7 +90,7 @@ def test_a_second_run_is_refused(monkeypatch, odd, capsys, tmp_path):
         assert other.is_alive(), (tmp_path / 'log').read_text()
         time.sleep(0.01)
     line = refusal(monkeypatch, capsys, TRAIN, odd, '--resume')
-    assert f'another run works in {run}: process {other.pid} on' in line
+    assert f'another run uses {run}: process {other.pid} on' in line
     other.kill()
     other.join()
     monkeypatch.setattr(EpochBasedTrainLoop, 'run', lambda loop: None)

@@ -148,7 +148,7 @@ def test_keys_that_do_not_fit(tmp_path, run, spoil, message):
     status, out, errors = run(source, target)
     assert status == 2
     assert message in out
-    assert 'nothing written' in errors
+    assert 'nothing was written' in errors
     assert not target.exists()
 
 
@@ -157,7 +157,7 @@ def test_keys_that_do_not_fit(tmp_path, run, spoil, message):
     [
         (
             lambda s: s.update(absolute_pos_embed=torch.ones(1, 3136, 16)),
-            'no frozen sine-cosine table: the nearest differs by',
+            'not a fixed sine-cosine table: the nearest one differs by',
         ),
         (
             lambda s: s.update(absolute_pos_embed=torch.ones(1, 3135, 16)),
@@ -207,7 +207,7 @@ def test_as_a_program(tmp_path):
     done = run_tool(*arguments, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        f'error: {tmp_path / "in.pth"} holds no state dict'
+        f'error: {tmp_path / "in.pth"} contains no state dict'
     ]
 
 

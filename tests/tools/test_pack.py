@@ -125,7 +125,7 @@ def test_an_interrupted_one_says_how_to_go_on(
     monkeypatch.setattr(command, 'pack', interrupt)
     assert command.main([str(folder), str(tmp_path / 'out')]) == 130
     said = capsys.readouterr().err
-    assert f'goes on in {tmp_path}/out.partial' in said
+    assert f'to continue in {tmp_path}/out.partial' in said
 
 
 def test_as_a_user_calls_it(folder, tmp_path, monkeypatch, capsys):

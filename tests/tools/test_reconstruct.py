@@ -102,7 +102,7 @@ def test_three_methods_side_by_side(run, tmp_path, capsys):
     assert f'UM-MAE, {checkpoints[1]}' in said
     with pytest.raises(SystemExit):
         run(checkpoints[0], *paths, *beside, '--config', 'any.py')
-    assert '--config is for one checkpoint' in capsys.readouterr().err
+    assert '--config applies to one checkpoint' in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line(run, tmp_path, capsys):
@@ -118,7 +118,7 @@ def test_bad_input_is_one_line(run, tmp_path, capsys):
         ([checkpoint, image, '--resize', 'none'], 'size 40x41 is not'),
         ([checkpoint, image, '--resize', 'big'], '--resize must be'),
         ([checkpoint, image, '--batch-size', '0'], 'batch_size must'),
-        ([checkpoint, image, '--config', 'none.py'], 'no config file'),
+        ([checkpoint, image, '--config', 'none.py'], 'does not exist'),
     ):
         with pytest.raises(SystemExit) as exit_:
             run(*arguments, '--out', out)

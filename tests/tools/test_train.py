@@ -208,7 +208,7 @@ def errors(tmp_path) -> dict[str, tuple[list, str]]:
     pickled = tmp_path / 'pickled.pth'
     torch.save({'state_dict': {}, 'what': errors}, pickled)
     return {
-        'no file': ([tmp_path / 'no.py'], 'there is no config file'),
+        'no file': ([tmp_path / 'no.py'], 'does not exist'),
         'bad key': (
             [path, '--cfg-options', 'optim_wraper.dtype=float32'],
             'did you mean optim_wrapper?',

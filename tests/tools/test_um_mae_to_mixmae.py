@@ -135,7 +135,7 @@ def test_pretraining_has_the_official_figures(tmp_path, run, kind):
     assert 'taken       vis_mask_token -> neck.secondary_token' in out
     assert 'dropped     decoder_pos_embed (frozen' in out
     assert '0 unexpected, 0 missing' in out
-    assert 'legacy_position_order=True belongs to these weights' in out
+    assert 'these weights need legacy_position_order=True' in out
     content = torch.load(target, weights_only=True)
     assert content['meta']['grade'] == 'converted'
     backbone, neck = built(content, 'backbone'), built(content, 'neck')
@@ -210,7 +210,7 @@ def test_official_networks_need_no_config(kind, finetuned):
         state = nn.ModuleDict(parts).state_dict()
     done = from_um_mae(Source('x.pth', to_official_um_mae(state)[0], {}))
     assert done.report.complete, done.report.lines()
-    assert 'taken to be the official ones' in done.report.notes[0]
+    assert 'assumed to be the official ones' in done.report.notes[0]
     for part, settings in wanted.items():
         found = {**DEFAULTS, **done.model[part]}
         for key, value in settings.items():
@@ -246,7 +246,7 @@ def test_keys_that_do_not_fit(tmp_path, run, spoil, message):
     status, out, errors = run(source, target, '--config', config)
     assert status == 2
     assert message in out
-    assert 'nothing written' in errors
+    assert 'nothing was written' in errors
     assert not target.exists()
 
 
@@ -255,10 +255,10 @@ def test_keys_that_do_not_fit(tmp_path, run, spoil, message):
     [
         ({'x': torch.ones(1)}, 'not an official UM-MAE checkpoint'),
         ({'backbone.x': torch.ones(1)}, 'already is a mixmae checkpoint'),
-        (official('pvt'), 'whose heads are not known'),
+        (official('pvt'), 'whose number of heads is unknown'),
         (
             {**official('pvt'), 'pos_embed': torch.ones(1, 4096, 16)},
-            'no frozen sine-cosine table',
+            'not a fixed sine-cosine table',
         ),
         (
             {**official('pvt'), 'pos_embed': torch.zeros(1, 4096, 16)},

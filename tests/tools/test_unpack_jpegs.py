@@ -78,10 +78,13 @@ def test_bad_archives(tmp_path, content):
         (dict(classes=np.array(['cat', '/tmp'])), "'/tmp' is no name of"),
         (dict(train_label=np.array([0, 1, 2])), 'labels must be 0 to 1'),
         (dict(train_offset=np.array([0, 1])), '3 labels need one offset more'),
-        (dict(train_offset=np.array([0, 5, 3, 6])), 'offsets must rise'),
-        (dict(train_offset=np.array([0, 5, 6, 10**9])), 'offsets must rise'),
+        (dict(train_offset=np.array([0, 5, 3, 6])), 'offsets must increase'),
+        (
+            dict(train_offset=np.array([0, 5, 6, 10**9])),
+            'offsets must increase',
+        ),
         (dict(train_jpeg=np.zeros(3)), 'jpeg must be uint8'),
-        (dict(classes=np.array([{}], object)), 'holds no packed JPEGs'),
+        (dict(classes=np.array([{}], object)), 'contains no packed JPEGs'),
     ],
 )
 def test_archives_that_do_not_fit(archive, tmp_path, changes, expected):

@@ -88,7 +88,7 @@ def test_shards_are_looked_into(folder, tmp_path, capsys):
         (['.', '--max-pixels', '-1'], 'max_pixels'),
         (['.', '--workers', '-1'], 'workers'),
         (['.', '--limit', '-1'], 'limit'),
-        (['.', '--out', 'gone/bad.txt'], 'no folder to write to'),
+        (['.', '--out', 'gone/bad.txt'], 'folder to write to does not exist'),
         (['.', '--ann-file', 'gone.txt'], 'gone.txt does not exist'),
         (['.', '--out', '/dev/null'], 'it is a device, not a regular file'),
         (['.', '--ann-file', '/dev/null'], 'it is a device'),
@@ -146,7 +146,7 @@ def test_settings_without_effect(folder, tmp_path, capsys):
     arguments = ['--checksums-only', '--extra-band', 'drop']
     packed = str(tmp_path / 'packed')
     assert load_tool(TOOL).main([packed, *arguments]) == 2
-    assert '--checksums-only decodes nothing' in capsys.readouterr().err
+    assert '--checksums-only does not decode images' in capsys.readouterr().err
     arguments = ['--value-range', '3', '2']
     assert load_tool(TOOL).main([str(folder), *arguments]) == 2
     assert 'value_range must be (low, high)' in capsys.readouterr().err

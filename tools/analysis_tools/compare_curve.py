@@ -31,20 +31,20 @@ BANDS = 5
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description='Compare the loss of a run with a reference curve'
+        description='Compare the loss curve of a run with a reference curve'
     )
     parser.add_argument('run', help='work folder of a run, or a scalars.json')
     parser.add_argument(
         'reference',
         nargs='?',
-        help='JSON of a reference curve (default: the one named as the '
-        'config in configs/*/curves/)',
+        help='JSON file of a reference curve (default: the file in '
+        'configs/*/curves/ with the name of the config)',
     )
     parser.add_argument(
         '--tolerance',
         type=float,
-        help='relative deviation that is normal (default: the one stated in '
-        'the reference, else 0.05)',
+        help='tolerated relative deviation (default: the one in the '
+        'reference, else 0.05)',
     )
     parser.add_argument(
         '--bands', type=int, help=f'bands of epochs (default: {BANDS})'
@@ -60,8 +60,8 @@ def parse_args() -> argparse.Namespace:
         nargs='*',
         default=[],
         metavar='KEY=TEXT',
-        help='what to say in a saved reference: config, command, hardware, '
-        'seed, grade ...',
+        help='metadata of a saved reference: config, command, hardware, seed, '
+        'grade ...',
     )
     return parser.parse_args()
 
@@ -74,8 +74,8 @@ def reference_of(run: str) -> Path:
             return path
     raise ConfigError(
         f'no reference curve for {" or ".join(names) or run} in '
-        'configs/*/curves; name one as the second argument, or compare with '
-        'another run by --save-reference'
+        'configs/*/curves; pass one as the second argument, or save one of '
+        'another run with --save-reference'
     )
 
 
@@ -103,11 +103,15 @@ def main() -> None:
         refuse_unused(args, ('about',), 'without --save-reference')
     else:
         others = ('tolerance', 'bands', 'plot')
-        refuse_unused(args, others, 'with --save-reference, which only saves')
+        refuse_unused(
+            args,
+            others,
+            'with --save-reference, which saves without comparing',
+        )
         if args.reference is not None:
             raise ConfigError(
                 f'{args.reference} has no effect with --save-reference, which '
-                f'compares nothing'
+                'saves without comparing'
             )
         check_output(args.save_reference)
     bands_wanted = BANDS if args.bands is None else args.bands

@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         '--size',
         choices=PLACES365_SIZES,
-        help='places365: which images (default: those that are there)',
+        help='places365: size of the images (default: the one present)',
     )
     args = parser.parse_args(argv)
     try:

@@ -19,7 +19,7 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('out', type=Path, help='folder to write to')
+    parser.add_argument('out', type=Path, help='output folder')
     parser.add_argument(
         '--size', type=int, default=64, help='side in pixels (default 64)'
     )
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f'make_scenes: {error}', file=sys.stderr)
         return 2
     layouts = ', '.join(scenes.formats)
-    state = 'written' if written else 'already there'
+    state = 'written' if written else 'already exists'
     print(f'{args.out}: {scenes.train} + {scenes.val} scenes of '
           f'{scenes.size} px {state} ({layouts})')  # fmt: skip
     return 0

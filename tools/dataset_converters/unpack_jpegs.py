@@ -43,7 +43,7 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
             not fit each other, or names that lead out of the target.
     """
     if not archive.is_file():
-        raise ValueError(f'no archive at {archive}')
+        raise ValueError(f'archive {archive} does not exist')
     try:
         content = read_arrays(archive)
         classes = [str(name) for name in content['classes'].tolist()]
@@ -60,7 +60,8 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
     # Bytes that are no archive make NumPy and zipfile raise almost anything.
     except Exception as error:
         raise ValueError(
-            f'{archive} holds no packed JPEGs: {type(error).__name__}: {error}'
+            f'{archive} contains no packed JPEGs: {type(error).__name__}: '
+            f'{error}'
         ) from None
     for split in splits:
         fault = _fault(split, len(classes))
@@ -69,26 +70,28 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
     for name in [*classes, *(split.name for split in splits)]:
         if name == '.' or path_fault(name) or set('/\\') & set(name):
             raise ValueError(
-                f'{archive}: {name[:200]!r} is no name of a folder: it may '
-                f'lead out of the target'
+                f'{archive}: {name[:200]!r} is not a valid folder name: it '
+                'may lead out of the target folder'
             )
     if not splits:
-        raise ValueError(f'{archive} holds no packed JPEGs: no S_jpeg in it')
+        raise ValueError(
+            f'{archive} contains no packed JPEGs: no S_jpeg in it'
+        )
     return classes, splits
 
 
 def _fault(split: Split, classes: int) -> str:
     whole = [a.ndim == 1 and a.dtype.kind in 'iu' for a in split[2:]]
     if not all(whole) or split.data.dtype != np.uint8 or split.data.ndim != 1:
-        return 'jpeg must be uint8, offset and label whole numbers, all 1-D'
+        return 'jpeg must be uint8, offset and label integers, all 1-D'
     offset, label = split.offset.astype(np.int64), split.label
     if len(offset) != len(label) + 1:
-        return f'{len(label)} labels need one offset more, not {len(offset)}'
+        return f'{len(label)} labels need one more offset, not {len(offset)}'
     if len(label) and not 0 <= label.min() <= label.max() < classes:
         return f'labels must be 0 to {classes - 1}'
     ends = offset[0] >= 0 and offset[-1] <= len(split.data)
     if not ends or (np.diff(offset) < 0).any():
-        return f'offsets must rise from 0 to at most {len(split.data)}'
+        return f'offsets must increase from 0 to at most {len(split.data)}'
     return ''
 
 
@@ -141,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     """Returns 0, or 2 after one line on what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('archive', type=Path)
-    parser.add_argument('dst', type=Path, help='folder to make')
+    parser.add_argument('dst', type=Path, help='output folder')
     args = parser.parse_args(argv)
     try:
         written = unpack(args.archive, args.dst)

@@ -39,37 +39,43 @@ BOUND = 1e-4
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('checkpoint', help='a checkpoint file or address')
-    parser.add_argument('out', type=Path, help='the .onnx file to write')
+    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument('out', type=Path, help='output file, .onnx')
     parser.add_argument(
-        '--config', help='default: the one that the checkpoint carries'
+        '--config', help='config file (default: the one in the checkpoint)'
     )
     parser.add_argument(
         '--size',
         type=int,
         nargs='+',
         metavar='PIXELS',
-        help="side, or height and width; default: the backbone's img_size",
+        help=(
+            'side, or height and width, of the images (default: img_size of '
+            'the backbone)'
+        ),
     )
     parser.add_argument(
         '--stages',
         type=int,
         nargs='+',
         metavar='STAGE',
-        help="from 0; default: the config's out_indices, or the last",
+        help=(
+            "stages, counted from 0 (default: the config's out_indices, or "
+            'the last stage)'
+        ),
     )
     parser.add_argument(
         '--batch-size',
         type=int,
         default=1,
-        help='images of a batch; 0 = any number (default: 1)',
+        help='batch size; 0 = dynamic (default: 1)',
     )
     parser.add_argument(
         '--bound',
         type=float,
         default=BOUND,
-        help='largest allowed difference to PyTorch, as a share of the '
-        f'largest value (default: {BOUND})',
+        help='maximum difference to PyTorch, relative to the largest value '
+        f'(default: {BOUND})',
     )
     add_trust_argument(parser)
     return parser.parse_args()
@@ -109,7 +115,7 @@ def export(
     ]
     if missing:
         raise ConfigError(
-            f'{" and ".join(missing)} must be installed to export: pip '
+            f'{" and ".join(missing)} must be installed for the export: pip '
             f'install {" ".join(missing)}'
         )
     # One would be taken for a constant where any number is wanted.
@@ -226,7 +232,7 @@ def _compare(
         if not found[1] <= bound:
             raise ConfigError(
                 f'the graph differs from PyTorch by {found[0]:.2e}, '
-                f'{found[1]:.2e} of the largest value, more than --bound '
+                f'{found[1]:.2e} of the largest value, which exceeds --bound '
                 f'{bound:g}; nothing was written'
             )
         worst = max(worst, found, key=lambda pair: pair[1])

@@ -45,11 +45,11 @@ class Conversion:
                 format.
         """
         if not self.report.complete:
-            raise ValueError('keys do not fit, nothing written')
+            raise ValueError('keys do not match; nothing was written')
         suffix = '.safetensors'
         if self.bare != (path.suffix == suffix):
-            wanted = f'on {suffix}' if self.bare else f'not on {suffix}'
-            raise ValueError(f'{path} must end {wanted}, nothing written')
+            wanted = f'on {suffix}' if self.bare else f'not in {suffix}'
+            raise ValueError(f'{path} must end {wanted}; nothing was written')
         name = os.path.basename(public_address(self.source))
         if self.bare:
             write_bare_backbone(

@@ -48,7 +48,7 @@ _IMAGENET = {
 }
 _PRETRAINED_AT = 224
 _OUR_TABLE = '.attn.position_bias.table'
-_NO_PART = 'a part of the model beside its backbone'
+_NO_PART = 'a part of the model outside its backbone'
 
 
 def from_official(
@@ -106,9 +106,10 @@ def from_mmpretrain(
         names = (POSITIONS.removeprefix('backbone.'), DECODER_POSITIONS)
     if not neck and 'neck.mask_token' in state:
         report.notes.append(
-            f"the decoder is taken to have mmpretrain's default of "
+            f"the decoder is assumed to have mmpretrain's default of "
             f'{decoder["num_heads"]} heads and norm_eps '
-            f'{decoder["norm_eps"]}, which tensors cannot tell'
+            f'{decoder["norm_eps"]}, which cannot be inferred '
+            f'from tensors'
         )
     return _mixmim(
         source, state, report, names, window_sizes, decoder, _recorded(source)
@@ -190,8 +191,8 @@ def _refuse_ours(source: Source) -> None:
     ours = [key for key in source.state if key.endswith(_OUR_TABLE)]
     if ours:
         raise ValueError(
-            f'{source.path} already is a mixmae checkpoint, it has '
-            f'{ours[0]}; use it as it is'
+            f'{source.path} already is a mixmae checkpoint (it has '
+            f'{ours[0]}); use it without conversion'
         )
 
 
@@ -220,12 +221,15 @@ def _mixmim(
         if found.swapped:
             backbone = swap_backbone_channels(backbone, settings.embed_dims)
             report.notes.append(
-                'its positions hold y before x: the two halves of the '
-                'channels of stage 0 were swapped, an equal network'
+                'its positions have y channels before x channels: the two '
+                'halves of the channels of stage 0 were swapped, which gives '
+                'an equivalent network'
             )
         if not found.present:
             report.dropped[position_names[0]] = 'all zero'
-            report.notes.append('its positions are zero, so it has none')
+            report.notes.append(
+                'its positions are zero, so it has no positions'
+            )
     model: dict[str, Any] = {}
     if 'neck.mask_token' in state:
         neck = {
@@ -236,15 +240,15 @@ def _mixmim(
             found = identify_positions(decoder_table)
             if not found.present:
                 raise ValueError(
-                    f'{source.path}: the positions of its decoder are zero; '
-                    f'ours always has them'
+                    f'{source.path}: the positions of its decoder are zero, '
+                    'which mixmae does not support'
                 )
             report.dropped[position_names[1]] = _what(found.deviation)
             if found.swapped:
                 dims = model['neck']['decoder']['embed_dims']
                 neck = swap_neck_channels(neck, dims)
                 report.notes.append(
-                    'and so were those of the channels of the decoder'
+                    'the channels of the decoder were swapped as well'
                 )
         others = {f'neck.{key}': value for key, value in neck.items()}
     state = {f'backbone.{key}': value for key, value in backbone.items()}
@@ -285,7 +289,7 @@ def _prefix(report: KeyReport) -> None:
 
 
 def _what(deviation: float) -> str:
-    near = f', ours is within {deviation:.1g}' if deviation else ''
+    near = f', equal to ours within {deviation:.1g}' if deviation else ''
     return f'frozen sine-cosine table, recomputed{near}'
 
 

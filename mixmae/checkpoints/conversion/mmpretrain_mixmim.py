@@ -120,7 +120,7 @@ def to_mmpretrain_mixmim(
     kept = {key: state[key] for key in state if key not in unused}
     renamed, report = _map(last).to_theirs(kept)
     for key in unused:
-        report.dropped[key] = 'norm of an output that MixMIM does not have'
+        report.dropped[key] = 'norm of an output that MixMIM lacks'
     for key, value in list(renamed.items()):
         if '.downsample.' in key:
             renamed[key] = to_unfold_order(value)
@@ -139,8 +139,8 @@ def to_mmpretrain_mixmim(
         renamed[DECODER_POSITIONS] = decoder_positions.flatten(0, 1)[None]
         report.made[DECODER_POSITIONS] = 'frozen positions'
     report.notes.append(
-        f'equal to MIMSwin at image size {settings.img_size}, the only one '
-        f'that MixMIMTransformer takes; it returns one pooled vector'
+        f'equal to MIMSwin at image size {settings.img_size}, the only size '
+        'that MixMIMTransformer takes; it returns one pooled vector'
     )
     return renamed, report
 
@@ -197,20 +197,21 @@ def _objections(settings: SwinSettings) -> list[str]:
     objections = size_objections(settings)
     if settings.shift:
         objections.append(
-            'its windows are shifted (shift=True), which MixMIM never does'
+            'its windows are shifted (shift=True), which MixMIM does not '
+            'support'
         )
     sides = {side for grid in settings.grids for side in grid}
     if len(settings.depths) != 4:
         objections.append(f'it has {len(settings.depths)} stages, MixMIM 4')
     if any(rows != columns for rows, columns in settings.grids):
         objections.append(
-            f'MixMIM takes square images, this one is made for '
+            'MixMIM takes square images, this network is built for '
             f'{settings.img_size}'
         )
     if max(sides) % 8:
         objections.append(
             f'at image size {settings.img_size} its first grid has '
-            f'{max(sides)} tokens a side, MixMIM needs a multiple of 8'
+            f'{max(sides)} tokens per side, MixMIM needs a multiple of 8'
         )
     for (side, _), window in zip(
         settings.grids, settings.window_sizes, strict=True
@@ -218,7 +219,7 @@ def _objections(settings: SwinSettings) -> list[str]:
         if side > window and side % window:
             objections.append(
                 f'MixMIM does not pad, and at image size {settings.img_size} '
-                f'a grid of {side}x{side} tokens is no multiple of its '
+                f'a grid of {side}x{side} tokens is not a multiple of its '
                 f'window {window}'
             )
     return objections

@@ -93,7 +93,7 @@ def neck_config(
         hidden = neck['decoder.blocks.0.mlp.fc1.weight'].size(0)
     except KeyError as error:
         raise ValueError(
-            f'no tensors of a whole decoder: neck.{error.args[0]} is missing'
+            f'the decoder is incomplete: neck.{error.args[0]} is missing'
         ) from None
     blocks = [re.match(r'decoder\.blocks\.(\d+)\.', key) for key in neck]
     config: dict[str, Any] = {
@@ -164,7 +164,7 @@ def resize_tables(
     stages = {key.split('.')[2] for key in tables}
     if len(windows) != len(stages) or min(windows) < 1:
         raise ValueError(
-            f'--window-sizes {list(windows)} must be one side of at least 1 '
+            f'--window-sizes {list(windows)} must have one side of at least 1 '
             f'token for each of the {len(stages)} stages'
         )
     for key in tables:

@@ -66,7 +66,8 @@ def from_openmmlab_swin(
     if 'absolute_pos_embed' in state:
         raise ValueError(
             'a Swin with learned absolute positions (use_abs_pos_embed=True) '
-            'is no MIMSwin, whose positions are frozen sines and cosines'
+            'cannot be a MIMSwin, whose positions are fixed sine-cosine '
+            'embeddings'
         )
     renamed, report = _MAP.to_ours(state)
     for key, value in renamed.items():
@@ -90,7 +91,8 @@ def to_openmmlab_swin(
     objections = swin_objections(settings, per_stage=False)
     if settings.mlp_ratio != int(settings.mlp_ratio):
         objections.append(
-            f'its mlp_ratio {settings.mlp_ratio} is no integer, as theirs'
+            f'its mlp_ratio {settings.mlp_ratio} is not an integer, as mmdet '
+            'and mmseg require'
         )
     refuse('SwinTransformer of mmdet or mmseg', objections)
     renamed, report = _MAP.to_theirs(state)
@@ -137,12 +139,12 @@ def _where_equal(settings: SwinSettings) -> str:
     if settings.mask_padding:
         return (
             f'equal to MIMSwin at image sides of {2 * total}, {3 * total}, '
-            f'... pixels. Elsewhere a grid is padded to the window of '
-            f'{window}, or lies within one window; theirs then lets padding '
-            f'take part in attention and shifts even a single window'
+            '... pixels. At other sizes, where a grid is padded to the window '
+            f'of {window} or fits into one window, mmdet and mmseg let '
+            'padding take part in attention and shift even a single window'
         )
     return (
-        f'equal to MIMSwin where every grid has more tokens a side than the '
-        f'window of {window}, image sides above {total} pixels; below, '
-        f'theirs shifts even a single window'
+        'equal to MIMSwin where every grid has more tokens per side than the '
+        f'window of {window}, image sides above {total} pixels; below, mmdet '
+        'and mmseg shift even a single window'
     )

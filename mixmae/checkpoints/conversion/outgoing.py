@@ -36,7 +36,7 @@ from mixmae.models.layers.absolute_positions import (
     sincos_embedding,
 )
 
-_NO_PART = 'a part of the model beside its backbone'
+_NO_PART = 'a part of the model outside its backbone'
 # Fixed in MixMIMPretrainTransformer.
 _THEIR_STRIDE = 32
 
@@ -64,16 +64,16 @@ def to_mmpretrain(
         neck = source.part('neck')
         if not neck.get('masked_attention', True):
             raise ValueError(
-                "mmpretrain's MixMIM always masks attention; this network "
-                'was pretrained without (masked_attention=False)'
+                "mmpretrain's MixMIM always masks attention; this network was "
+                'pretrained without masked attention (masked_attention=False)'
             )
     parts = {'neck'} if neck else {'head'}
     state, settings, report = _ours(source, set() if backbone_only else parts)
     if neck and settings.patch_size << 3 != _THEIR_STRIDE:
         raise ValueError(
             f"mmpretrain's MixMIM is pretrained in cells of {_THEIR_STRIDE} "
-            f'pixels, this network in {settings.patch_size << 3}; its '
-            f'backbone alone can be converted: --backbone-only'
+            f'pixels, this network in {settings.patch_size << 3}; use '
+            '--backbone-only to convert its backbone only'
         )
     if not report.complete:
         return Conversion(state, report, {}, source.path)
@@ -118,8 +118,8 @@ def to_swin(source: Source, scope: str) -> Conversion:
     outputs = sorted({int(k[4]) for k in backbone if k.startswith('norm')})
     if len(outputs) < len(settings.depths):
         mapped.notes.append(
-            f'it has norms of outputs {outputs} only; others that '
-            f'out_indices asks for start anew'
+            f'it has output norms of stages {outputs} only; those of other '
+            'stages in out_indices are newly initialised'
         )
     # Their init_cfg accepts this prefix, and mmdet's accepts nothing else.
     converted = {f'backbone.{key}': value for key, value in converted.items()}
@@ -193,9 +193,9 @@ def _remark(source: Source, from_task: bool) -> str:
         what = str(error).partition('. If ')[0]
         if not from_task:
             raise ValueError(
-                f'{source.path}: {what}. A bare file would not show it, and '
-                f'init_cfg would take it for pretrained; if that is meant: '
-                f'--from-task'
+                f'{source.path}: {what}. A bare backbone file does not record '
+                'this, and init_cfg would load it as pretrained weights; use '
+                '--from-task to convert it nevertheless'
             ) from None
         return f'the backbone of {what}'
     return ''

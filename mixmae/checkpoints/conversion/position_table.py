@@ -47,8 +47,8 @@ def identify_positions(
     side = round(count**0.5)
     if side**2 != count:
         raise ValueError(
-            f'positions of {count} tokens are of no square grid; only square '
-            f'images can be converted'
+            f'{count} positions do not form a square grid; only networks for '
+            'square images can be converted'
         )
     given = table.view(side, side, dims).float()
     if not given.any():
@@ -63,6 +63,6 @@ def identify_positions(
             if deviation <= _TOLERANCE:
                 return PositionTable(base, True, swapped, deviation)
     raise ValueError(
-        f'its positions are no frozen sine-cosine table: the nearest differs '
-        f'by {nearest:.2g}. If they were learned, MIMSwin cannot hold them'
+        'its positions are not a fixed sine-cosine table: the nearest one '
+        f'differs by {nearest:.2g}. MIMSwin does not support learned positions'
     )

@@ -44,9 +44,9 @@ class Source:
         config = self.model.get(name)
         if not isinstance(config, Mapping):
             raise ValueError(
-                f'{self.path} does not say how its {name} was built, and '
-                f'tensors alone cannot tell; give the config of its run: '
-                f'--config CONFIG'
+                f'{self.path} does not record how its {name} was built, and '
+                'its tensors do not determine it; pass the config of its run '
+                'with --config CONFIG'
             )
         return dict(config)
 
@@ -62,7 +62,7 @@ class Source:
         if config.get('mean') is None or config.get('std') is None:
             raise ValueError(
                 f'{self.path}: its data_preprocessor has no mean and std; '
-                f'give a config that has: --config CONFIG'
+                'pass a config that has them with --config CONFIG'
             )
         return {
             'mean': [float(x) for x in config['mean']],
@@ -86,7 +86,7 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
     shown = public_address(str(path))
     state = state_dict_of(content, shown)
     if not state:
-        raise ValueError(f'{shown} holds no state dict')
+        raise ValueError(f'{shown} contains no state dict')
     if config is not None:
         model = model_of_settings(read_config_file(config).to_dict())
     else:

@@ -123,7 +123,7 @@ def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
         hidden = state['stages.0.blocks.0.mlp.fc1.weight'].size(0)
     except KeyError as error:
         raise ValueError(
-            f'no tensors of a whole backbone: {error.args[0]} is missing'
+            f'the backbone is incomplete: {error.args[0]} is missing'
         ) from None
     return SwinSettings(
         embed_dims=patches.size(0),
@@ -142,14 +142,14 @@ def _settings(
     name = str(config.get('type', '')).split('.')[-1]
     if name != 'MIMSwin':
         raise ValueError(
-            f'the config has a backbone of type {config.get("type")}, and '
-            f'only mixmae.MIMSwin can be converted'
+            f'the config has a backbone of type {config.get("type")}, but '
+            'only mixmae.MIMSwin can be converted'
         )
     for key, plain in _PLAIN.items():
         if config.get(key, plain) != plain:
             refuse(
-                'Swin that others can build',
-                [f'it has {key}={config[key]!r}, they have {plain!r}'],
+                'Swin that other code bases can build',
+                [f'it has {key}={config[key]!r} where they have {plain!r}'],
             )
     found = settings_from_shapes(state)
     claims = {
@@ -172,8 +172,8 @@ def _settings(
     for key, claimed in claims.items():
         if getattr(found, key) != claimed:
             raise ValueError(
-                f'the config is of another network: its {key} is {claimed}, '
-                f'the tensors say {getattr(found, key)}'
+                f'the config describes another network: its {key} is '
+                f'{claimed}, the tensors imply {getattr(found, key)}'
             )
     recorded = {key: config[key] for key in _RECORDED if key in config}
     if isinstance(recorded.get('img_size'), list):
@@ -193,18 +193,18 @@ def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:
     windows = settings.window_sizes
     if not settings.shift:
         objections.append(
-            'its windows are never shifted (shift=False), while Swin shifts '
+            'its windows are never shifted (shift=False), but Swin shifts '
             'every second block'
         )
     if len(set(windows)) > 1 and not per_stage:
         objections.append(
-            f'its windows {", ".join(map(str, windows))} differ, while Swin '
-            f'has one for all stages'
+            f'its windows {", ".join(map(str, windows))} differ, but Swin has '
+            'one window for all stages'
         )
     if settings.absolute_positions:
         objections.append(
-            'it adds frozen sine-cosine positions to its tokens '
-            '(absolute_positions=True), while Swin has none'
+            'it adds fixed sine-cosine positions to its tokens '
+            '(absolute_positions=True), but Swin has none'
         )
     return objections
 
@@ -214,8 +214,8 @@ def size_objections(settings: SwinSettings) -> list[str]:
     if all(side % settings.patch_size == 0 for side in settings.size):
         return []
     return [
-        f'image size {settings.img_size} is no multiple of its patches of '
-        f'{settings.patch_size} pixels'
+        f'image size {settings.img_size} is not a multiple of its patch size '
+        f'of {settings.patch_size} pixels'
     ]
 
 
@@ -227,7 +227,8 @@ def refuse(target: str, objections: list[str]) -> None:
     """
     if objections:
         raise ValueError(
-            f'this network is no {target}: {"; ".join(objections)}. Use it as '
-            f"it is, in any framework: backbone=dict(type='mixmae.MIMSwin', "
+            f'this network cannot become a {target}: '
+            f'{"; ".join(objections)}. It can be used without conversion in '
+            f"any framework: backbone=dict(type='mixmae.MIMSwin', "
             f"init_cfg=dict(type='Pretrained', checkpoint=...), ...)"
         )

@@ -57,8 +57,9 @@ def from_timm_swin(
     """
     if 'absolute_pos_embed' in state:
         raise ValueError(
-            'a Swin with absolute positions (absolute_pos_embed) is no '
-            'MIMSwin without them; is it a MixMIM checkpoint?'
+            'a Swin with absolute positions (absolute_pos_embed) cannot '
+            'become a MIMSwin without positions; if this is a MixMIM '
+            'checkpoint, use --from official'
         )
     merges_late = 'layers.0.downsample.reduction.weight' in state
     return _map(_last_stage(state, 'layers.'), merges_late).to_ours(state)
@@ -88,7 +89,7 @@ def to_timm_swin(
     ]
     if settings.norm_eps != SwinSettings.norm_eps:
         objections.append(
-            f'its norm_eps is {settings.norm_eps}, theirs '
+            f'its norm_eps is {settings.norm_eps}, timm uses '
             f'{SwinSettings.norm_eps}'
         )
     for grid, window in zip(
@@ -102,8 +103,9 @@ def to_timm_swin(
             )
         if min(grid) < window and grid[0] != grid[1]:
             objections.append(
-                f'at image size {settings.img_size} a grid of {grid[0]}x'
-                f'{grid[1]} tokens makes the window of {window} oblong'
+                f'at image size {settings.img_size} a grid of '
+                f'{grid[0]}x{grid[1]} tokens makes the window of {window} '
+                'non-square'
             )
     refuse("timm's SwinTransformer", objections)
     last = len(settings.depths) - 1
@@ -116,7 +118,7 @@ def to_timm_swin(
     kept = {key: state[key] for key in state if key not in unused}
     renamed, report = _map(last, merges_late=False).to_theirs(kept)
     for key in unused:
-        report.dropped[key] = 'norm of an output that timm does not have'
+        report.dropped[key] = 'norm of an output that timm lacks'
     for key, value in renamed.items():
         if not key.endswith('relative_position_bias_table'):
             continue
@@ -126,8 +128,8 @@ def to_timm_swin(
             renamed[key] = centre_of_table(value, window)
             report.resized[key] = (value.shape, renamed[key].shape)
     report.notes.append(
-        f'equal to MIMSwin at image size {settings.img_size}; timm keeps '
-        f'that size unless told otherwise'
+        f'equal to MIMSwin at image size {settings.img_size}; timm keeps this '
+        'size unless img_size is set'
     )
     return renamed, report
 

@@ -53,8 +53,8 @@ def from_um_mae(source: Source) -> Conversion:
     """
     if any(key.startswith('backbone.') for key in source.state):
         raise ValueError(
-            f'{source.path} already is a mixmae checkpoint, its keys begin '
-            f'with backbone.; use it as it is'
+            f'{source.path} already is a mixmae checkpoint (its keys begin '
+            'with backbone.); use it without conversion'
         )
     if not is_official_um_mae(source.state):
         raise ValueError(
@@ -70,10 +70,10 @@ def from_um_mae(source: Source) -> Conversion:
             found = identify_positions(source.state[name])
             if found.swapped or not found.present:
                 raise ValueError(
-                    f'{source.path}: {name} is no table of the official code: '
-                    f'it is zero, or holds y before x'
+                    f'{source.path}: {name} is not a table of the official '
+                    'code: it is zero, or has y channels before x channels'
                 )
-            near = f', ours is within {found.deviation:.1g}'
+            near = f', equal to ours within {found.deviation:.1g}'
             report.dropped[name] += near if found.deviation else ''
             sides[name] = found.side
     learned = state.get('backbone.positions.table')
@@ -90,7 +90,8 @@ def from_um_mae(source: Source) -> Conversion:
         model['backbone'] = _backbone(source, state, pretraining, sides)
         report.notes.append(
             f'its {"windows" if _is_swin(state) else "heads and ratios"} are '
-            f'taken to be the official ones, which tensors cannot tell'
+            'assumed to be the official ones, which cannot be inferred from '
+            'tensors'
         )
     if pretraining:
         model['neck'] = {
@@ -99,17 +100,17 @@ def from_um_mae(source: Source) -> Conversion:
             'legacy_position_order': True,
         }
         report.notes.append(
-            'its decoder was trained with the official order of positions, '
-            'in which most visible tokens have the position of another: '
-            'legacy_position_order=True belongs to these weights'
+            'its decoder was trained with the official order of positions, in '
+            'which most visible tokens have the position of another token; '
+            'these weights need legacy_position_order=True'
         )
     else:
         norm = state.get('neck.norm.weight')
         if norm is None:
             raise ValueError(
                 f'{source.path} has neither a decoder (mask_token) nor a '
-                f"classifier's norm (fc_norm.weight), so it is neither a "
-                f'pretraining nor a fine-tuning network'
+                "classifier's norm (fc_norm.weight), so it is neither a "
+                'pretraining nor a fine-tuning checkpoint'
             )
         model['neck'] = {
             'type': 'mixmae.NormedPooling',
@@ -185,15 +186,15 @@ def _backbone(
             }
     except KeyError as error:
         raise ValueError(
-            f'{source.path}: no tensors of a whole backbone: '
-            f'{error.args[0]} is missing'
+            f'{source.path}: the backbone is incomplete: {error.args[0]} is '
+            'missing'
         ) from None
     dims = tuple(weight.size(1) for weight in mlps)
     if dims not in _PVT_HEADS:
         raise ValueError(
-            f'{source.path} is a PVT of {dims} channels, whose heads are not '
-            f'known and no tensor tells; give the config of its run: '
-            f'--config CONFIG'
+            f'{source.path} is a PVT of {dims} channels, whose number of '
+            'heads is unknown and cannot be inferred from tensors; pass the '
+            'config of its run with --config CONFIG'
         )
     if 'pos_embed' in sides:
         config['img_size'] = sides['pos_embed'] * config['patch_size']
@@ -227,7 +228,7 @@ def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
         hidden = state['neck.decoder.blocks.0.mlp.fc1.weight'].size(0)
     except KeyError as error:
         raise ValueError(
-            f'no tensors of a whole decoder: {error.args[0]} is missing'
+            f'the decoder is incomplete: {error.args[0]} is missing'
         ) from None
     dims = token.size(-1)
     blocks = [re.match(r'neck\.decoder\.blocks\.(\d+)\.', k) for k in state]

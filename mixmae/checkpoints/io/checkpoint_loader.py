@@ -43,8 +43,8 @@ def load_from_store(path: str, map_location: Any = None) -> dict:
     except Exception as error:
         reason = without_secrets(str(error), address)
         raise ValueError(
-            f'{shown} cannot be fetched ({reason}); fetch it by other means '
-            f'and give its path'
+            f'{shown} cannot be downloaded ({reason}); download it by other '
+            'means and pass its path'
         ) from None
     return _harmless(safe_load_bytes(data, shown), shown)
 
@@ -56,7 +56,7 @@ def load_named(path: str, map_location: Any = None) -> dict:
     name = _renamed(scheme, name)
     if name not in names:
         raise ValueError(
-            f'{public_address(path)}: {scheme} has no weights of that name'
+            f'{public_address(path)}: {scheme} has no weights with that name'
         )
     content = load_from_file_or_url(names[name])
     if scheme != 'mmcls':
@@ -75,8 +75,8 @@ def load_named(path: str, map_location: Any = None) -> dict:
 def refuse(path: str, map_location: Any = None) -> dict:
     """Raise in place of a loader that unpickles any file."""
     raise ValueError(
-        f'{public_address(path)} is of a scheme that cannot be loaded '
-        f'safely; fetch the file by other means and give its path'
+        f'{public_address(path)} has a URL scheme that cannot be loaded '
+        'safely; download the file by other means and pass its path'
     )
 
 
@@ -122,7 +122,7 @@ def _harmless(content: dict, path: str) -> dict:
     meta = content.get('meta')
     if meta is not None and not isinstance(meta, dict):
         raise ValueError(
-            f'{path} is no checkpoint of a run: its meta is a '
+            f'{path} is not a checkpoint of a run: its meta is a '
             f'{type(meta).__name__}, not a dict'
         )
     if meta is not None:

@@ -82,11 +82,13 @@ class CheckpointWriter:
             name = getattr(error, 'filename', None) or 'a checkpoint'
             why = getattr(error, 'strerror', None) or repr(error)
             remedy = (
-                'The checkpoints before it are whole; make room, or name '
-                'another --work-dir, and go on with --resume'
+                'Earlier checkpoints are intact; free disk space or set '
+                'another --work-dir, and continue with --resume'
             )
             if isinstance(error, FileNotFoundError):
-                remedy = 'Bring it back and go on with --resume, or begin anew'
+                remedy = (
+                    'Restore it and continue with --resume, or start a new run'
+                )
             self._error = CheckpointWriteError(
                 f'{name} could not be written: {why}. {remedy}'
             )

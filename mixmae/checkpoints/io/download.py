@@ -47,8 +47,8 @@ def noted_hash(url: str) -> str:
         found = _IN_FRAGMENT.fullmatch(fragment.lower())
         if not found:
             raise ValueError(
-                f'{public_address(url)}: what stands behind # must be '
-                f'sha256= and 64 hexadecimal digits'
+                f'{public_address(url)}: the part after # must be sha256= and '
+                '64 hexadecimal digits'
             )
         return found[1]
     found = _IN_NAME.search(urlparse(address).path)
@@ -88,11 +88,11 @@ def download(url: str) -> Path:
             failure = without_secrets(failure, address)
     failures = [one for one in all_gather_object(failure) if one]
     if not failures and not path.is_file():
-        failures = [f'it was fetched, but not to {path}']
+        failures = [f'it was downloaded, but {path} is missing']
     if failures:
         raise ValueError(
             f'{public_address(address)} cannot be used: {failures[0]}; '
-            f'fetch it by other means and give its path'
+            'download it by other means and pass its path'
         )
     return path
 
@@ -121,13 +121,14 @@ def _provide(path: Path, address: str, wanted: str) -> None:
         found = digest_of(partial)[: len(wanted)]
         if found != wanted:
             raise ValueError(
-                f'its SHA-256 begins with {found}, its address says {wanted}'
+                f'its SHA-256 begins with {found}, but the URL requires '
+                f'{wanted}'
             )
 
 
 def _fetch(address: str, path: Path) -> None:
     """Download to a file; unlike torch.hub, detect a truncated response."""
-    print_log(f'fetching {public_address(address)}', 'current')
+    print_log(f'downloading {public_address(address)}', 'current')
     address, authorization = without_user(address)
     request = Request(address, headers={'User-Agent': 'mixmae'})
     if authorization is not None:

@@ -105,7 +105,7 @@ def check_pickles(file: BinaryIO) -> None:
         raise NotAllowed('is a tar file')
     file.seek(0)
     if not start.startswith(PICKLE_START):
-        raise ValueError('it does not begin like a file of torch.save')
+        raise ValueError('it does not begin like a file written by torch.save')
     for _ in range(LEGACY_PICKLES):
         _check_pickle(file)
 
@@ -152,7 +152,7 @@ def _taken(opcode: Any, stack: list[_Item], marks: list[int]) -> list[_Item]:
         start = marks.pop() - before.index(pickletools.markobject)
         lowest = marks[-1] if marks else 0
     if start < lowest:
-        raise ValueError('its pickle takes more than it has')
+        raise ValueError('its pickle pops more values than its stack has')
     items = stack[start:]
     del stack[start:]
     return items
@@ -173,7 +173,9 @@ def _check_name(argument: str) -> None:
     if full in NAMES:
         return
     if not _exists(module, name):
-        raise Malformed(f'the name {full}, which does not exist here')
+        raise Malformed(
+            f'the name {full}, which does not exist in this environment'
+        )
     raise NotAllowed(f'wants to run {full}')
 
 

@@ -40,7 +40,8 @@ def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
             info[key] = value
             continue
         print_log(
-            f'{path}: {key} is not as a run notes it, and is left out',
+            f'{path}: {key} does not have the form that a run writes, and is '
+            'ignored',
             'current',
             logging.WARNING,
         )
@@ -64,7 +65,7 @@ def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
     """
     meta = content.get('meta')
     if not isinstance(meta, Mapping):
-        return 'it has no meta with the iteration'
+        return 'it has no meta with an iteration'
     for key in ('epoch', 'iter'):
         if not _is_count(meta.get(key)):
             return f'its meta has no {key}, a number of 0 or more'
@@ -73,9 +74,9 @@ def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
         return f'its seed is a {type(seed).__name__}'
     missing = [key for key in STATES if key not in content]
     if missing:
-        return f'it holds no {missing[0]}'
+        return f'it has no {missing[0]}'
     if checked_hub(content['message_hub'], '') is None:
-        return 'its message_hub is none of MMEngine'
+        return 'its message_hub was not written by MMEngine'
     return None
 
 

@@ -58,15 +58,15 @@ def safe_load(path: str | Path) -> dict:
     path = download(str(path)) if remote else Path(path).expanduser()
     if not path.is_file():
         raise ValueError(
-            f'no checkpoint file at {path}; if a config names it, '
-            f'--cfg-options model.backbone.init_cfg.checkpoint=... or '
-            f'load_from=... names another'
+            f'no checkpoint file at {path}; if a config names it, set another '
+            'one with --cfg-options model.backbone.init_cfg.checkpoint=... or '
+            'load_from=...'
         )
     damage = difference(path)
     if damage is not None:
         raise ValueError(
-            f'{path} is damaged: {damage}; take another one, or remove '
-            f'{sidecar(path)} if you have written the file anew'
+            f'{path} is damaged: {damage}; use another one, or remove '
+            f'{sidecar(path)} if you have rewritten the file'
         )
     try:
         return _read(path)
@@ -100,7 +100,7 @@ def safe_load_bytes(data: bytes, name: str) -> dict:
             return {'state_dict': load_safetensors(data), 'meta': {}}
         except Exception as error:
             raise ValueError(
-                f'{name} is no readable safetensors file: {_cause(error)}'
+                f'{name} is not a readable safetensors file: {_cause(error)}'
             ) from None
     return _unpickled(io.BytesIO(data), name)
 
@@ -125,8 +125,8 @@ def _unpickled(file: BinaryIO, name: str) -> dict:
     # Readers raise almost any exception on other bytes.
     except Exception as error:
         raise UnreadableError(
-            f'{name} is no readable checkpoint: {_cause(error)}; it is '
-            f'damaged, or another kind of file'
+            f'{name} is not a readable checkpoint: {_cause(error)}; it is '
+            'damaged, or another type of file'
         ) from None
     if not isinstance(content, dict):
         raise ValueError(
@@ -151,14 +151,14 @@ def _refusal(name: str, error: NotAllowed | Malformed) -> ValueError:
     reason = shortened(str(error))
     if isinstance(error, Malformed):
         return ValueError(
-            f'{name} cannot be loaded safely: it holds {reason}, as no '
-            f'program saves it; the file is damaged or forged'
+            f'{name} cannot be loaded safely: it contains {reason}, which '
+            'torch.save does not write; the file is damaged or malicious'
         )
     return ValueError(
-        f'{name} cannot be loaded safely: it {reason}, and nothing in a '
-        f'checkpoint is executed. If you know its author, {FLAG} runs it with '
-        f'all your rights; better is a file with the state dict alone, '
-        f'torch.save(checkpoint["model"], ...)'
+        f'{name} cannot be loaded safely: it {reason}, and checkpoints must '
+        f'not execute code. If you trust its author, {FLAG} runs that code '
+        'with your permissions; a safer choice is a file with only the state '
+        'dict, torch.save(checkpoint["model"], ...)'
     )
 
 
@@ -185,13 +185,13 @@ def _cause(error: Exception) -> str:
     text = _first_line(error)
     # Not reported as lack of memory if the file states wrong sizes.
     if isinstance(error, MemoryError) or re.search('alloc', text):
-        return 'it asks for more memory than there is'
+        return 'it requests more memory than is available'
     # PyTorch's advice to load without the check would run the code.
     if isinstance(error, UnpicklingError):
         found = re.search('WeightsUnpickler error: (.*)', str(error))
         text = (found and found[1]) or 'its pickle is malformed'
     if isinstance(error, LookupError):
-        text = 'its pickle uses what is not there'
+        text = 'its pickle uses values that it does not define'
     # The advice after the first sentence does not help.
     return shortened(text.split('. ')[0].rstrip('.'))
 
@@ -205,8 +205,8 @@ def _warn_of_old_torch() -> None:
     flaw = unpickler_flaw(torch.__version__)
     if flaw:
         print_log(
-            f'{flaw}; load .pth files of people you trust only, or '
-            f'safetensors files',
+            f'{flaw}; load .pth files only from authors that you trust, or '
+            'use safetensors files',
             'current',
             logging.WARNING,
         )
@@ -229,5 +229,5 @@ def _load_safetensors(path: Path) -> dict:
     # Unsupported dtypes raise exceptions of any type.
     except Exception as error:
         raise UnreadableError(
-            f'{path} is no readable safetensors file: {_cause(error)}'
+            f'{path} is not a readable safetensors file: {_cause(error)}'
         ) from None

@@ -67,12 +67,12 @@ def read_header(meta: Mapping[str, str]) -> dict[str, Any]:
     # RecursionError: deeply nested JSON.
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
-            'a safetensors file without the header that mixmae writes '
+            'a safetensors file without the metadata that mixmae writes '
             '(backbone, preprocessing, source, format_version)'
         ) from None
     if version != FORMAT_VERSION:
         raise ValueError(
-            f'the file has format version {version}, this mixmae reads '
-            f'{FORMAT_VERSION}; a newer one may help'
+            f'the file has format version {version}, this version of mixmae '
+            f'reads {FORMAT_VERSION}; try a newer version'
         )
     return header

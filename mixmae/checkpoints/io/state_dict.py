@@ -54,4 +54,4 @@ def check_names(state: Mapping, source: str | os.PathLike = '') -> None:
 
 
 def _start(source: str | os.PathLike) -> str:
-    return f'{source} holds no state dict' if source else 'no state dict'
+    return f'{source} contains no state dict' if source else 'no state dict'

@@ -83,8 +83,8 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         or not allowed.issuperset(init_cfg)
     ):
         raise ValueError(
-            f"init_cfg of a backbone must be dict(type='Pretrained', "
-            f'checkpoint=...), with prefix if need be, got '
+            "init_cfg of a backbone must be dict(type='Pretrained', "
+            'checkpoint=...), optionally with prefix, got '
             f'{public_addresses(str(dict(init_cfg)))}'
         )
     path = public_address(str(init_cfg['checkpoint']))
@@ -122,23 +122,23 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     if problems:
         other = code_base_of(state)
         hint = (
-            f'its keys are those of {other}, so convert it first (python '
+            f'it has the keys of {other}; convert it first (python '
             f'tools/convert.py {path} OUT --from {other}); '
             if other
             else ''
         )
         raise ValueError(
-            f'{path} ({found.kind}) does not fit this '
+            f'{path} ({found.kind}) does not match this '
             f'{type(backbone).__name__}: {hint}{"; ".join(problems)}'
         )
     resized = _resized(state, wanted)
     backbone.load_state_dict(state, strict=False)
     dropped = {**found.dropped, **_by_part(unused)}
     print_log(
-        f'backbone from {path} ({found.kind}): {len(state)} tensors taken, '
+        f'backbone from {path} ({found.kind}): {len(state)} tensors loaded, '
         f'{sum(resized.values())} of them resized{_listed(resized)}, '
-        f'{sum(dropped.values())} dropped{_listed(dropped)}, '
-        f'{len(new)} new{_listed(_by_part(new))}{changes}',
+        f'{sum(dropped.values())} dropped{_listed(dropped)}, {len(new)} '
+        f'new{_listed(_by_part(new))}{changes}',
         'current',
     )
 
@@ -189,9 +189,9 @@ def backbone_state(
         if foreign:
             raise ValueError(
                 f'a model with {", ".join(foreign)}, neither a pretraining '
-                f'nor a classifier: its backbone was trained for that task. '
-                f"If you want it all the same, add prefix='backbone.' to "
-                f'init_cfg; a whole model is loaded by load_from'
+                f'model nor a classifier: its backbone was trained for that '
+                f"task. To use it nevertheless, add prefix='backbone.' to "
+                f'init_cfg; to load the complete model, use load_from'
             )
         if kind == 'a bare backbone':
             pretraining = 'neck' in others and _POOLED_NORM not in state
@@ -227,18 +227,18 @@ def _problems(
     if missing:
         near = _nearest(missing[0], unexpected or list(state))
         problems.append(
-            f'{len(missing)} keys missing ({_some(missing)}; nearest to the '
-            f'first in the file: {near})'
+            f'{len(missing)} keys missing ({_some(missing)}; closest to '
+            f'the first in the file: {near})'
         )
     if unexpected:
         near = _nearest(unexpected[0], missing or list(wanted))
         problems.append(
-            f'{len(unexpected)} unexpected ({_some(unexpected)}; nearest to '
+            f'{len(unexpected)} unexpected ({_some(unexpected)}; closest to '
             f'the first in the network: {near})'
         )
     if misshapen:
         problems.append(
-            f'{len(misshapen)} of another shape ({_some(misshapen)})'
+            f'{len(misshapen)} with another shape ({_some(misshapen)})'
         )
     if infinite:
         problems.append(f'{len(infinite)} not finite ({_some(infinite)})')

@@ -124,9 +124,10 @@ def _refusal(
 ) -> ValueError:
     only = ''
     if names is not None:
-        only = f' (of others than mixmae: {", ".join(sorted(names))})'
+        only = f' (outside of mixmae: {", ".join(sorted(names))})'
     return ValueError(
-        f'{source} carries a config with {what}, which is no registered part '
-        f'of {", ".join(allowed)} that is allowed there{only}, so it is not '
-        f'used; give the config of its run as a file, if you trust it'
+        f'{source} contains a config with {what}, which is not a registered '
+        f'part of {", ".join(allowed)} that is allowed there{only}, so the '
+        'config is not used; pass the config of its run as a file if you '
+        'trust it'
     )

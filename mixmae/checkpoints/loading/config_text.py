@@ -49,7 +49,7 @@ def parse_config_text(text: str) -> dict[str, Any]:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(
-            'the config that the checkpoint carries is not readable'
+            'the config in the checkpoint is not readable'
         ) from None
     settings: dict[str, Any] = {}
     for node in body:
@@ -59,8 +59,8 @@ def parse_config_text(text: str) -> dict[str, Any]:
             and isinstance(target := node.targets[0], ast.Name)
         ):
             raise ValueError(
-                f'the config that the checkpoint carries is not as MMEngine '
-                f'prints it: line {node.lineno} is no "name = value"'
+                "the config in the checkpoint does not have MMEngine's "
+                f'format: line {node.lineno} is not "name = value"'
             )
         settings.pop(target.id, None)
         try:

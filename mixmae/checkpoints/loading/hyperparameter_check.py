@@ -48,12 +48,12 @@ def hyperparameter_mismatches(content: Mapping, backbone: nn.Module) -> str:
         free = name == 'img_size' and computed
         if name in _BINDING and not free:
             hint = (
-                ', the size that positions are made for: images of any size '
-                'are taken all the same'
+                ', the size that positions are built for; it does not limit '
+                'the size of input images'
             )
             raise ValueError(
                 f'the weights were trained with {name}={given}, this {kind} '
-                f'has {name}={wanted}; give it {name}={given}'
+                f'has {name}={wanted}; set {name}={given}'
                 + (hint if name == 'img_size' else '')
             )
         allowed.append(f'{name} {given} -> {wanted}')

@@ -44,8 +44,8 @@ class KeyReport:
         """Record keys that are missing, unexpected or of another shape."""
         self.missing += sorted(wanted.keys() - state.keys())
         self.unexpected += [
-            f'{key} of shape {tuple(state[key].shape)}, where '
-            f'{tuple(wanted[key].shape)} is wanted'
+            f'{key} of shape {tuple(state[key].shape)}, expected '
+            f'{tuple(wanted[key].shape)}'
             for key in sorted(state.keys() & wanted.keys())
             if state[key].shape != wanted[key].shape
         ]

@@ -101,8 +101,8 @@ def from_official_um_mae(
             side = round(count**0.5)
             if not count or side**2 != count:
                 raise ValueError(
-                    f'pos_embed of shape {tuple(value.shape)} holds no '
-                    f'square grid of positions'
+                    f'pos_embed of shape {tuple(value.shape)} is not a square '
+                    'grid of positions'
                 )
             renamed[key] = value.unflatten(1, (side, side))[0]
     return renamed, report

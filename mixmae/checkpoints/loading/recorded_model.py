@@ -63,8 +63,8 @@ def check_parts(settings: Mapping[str, Any], source: str) -> None:
             value = value.get(name) if isinstance(value, Mapping) else None
         if not isinstance(value, (Mapping, type(None))):
             raise ValueError(
-                f'{source} carries a config whose {place} is no dict; give '
-                f'the config of its run as a file'
+                f'{source} contains a config whose {place} is not a dict; '
+                'pass the config of its run as a file'
             )
 
 

@@ -68,18 +68,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description='Convert a checkpoint from or to another code base. Every '
-        'key is reported; if one does not fit, nothing is written.'
+        'key is reported; if one does not match, nothing is '
+        'written.'
     )
-    parser.add_argument('src', help='checkpoint to convert, or its address')
+    parser.add_argument('src', help='checkpoint to convert, a path or URL')
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument(
         '--from',
         dest='source',
         choices=[OURS, *INCOMING],
         default=OURS,
-        help='code base of SRC; "official" is the MixMIM of the paper, '
-        '"um-mae" its counterpart, "safetensors" a bare backbone of mixmae '
-        f'(default: {OURS})',
+        help='code base of SRC; "official" is the MixMIM code of the paper, '
+        '"um-mae" the code of UM-MAE, "safetensors" a bare backbone of '
+        f'mixmae (default: {OURS})',
     )
     parser.add_argument(
         '--to',
@@ -91,8 +92,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--config',
         type=Path,
-        help='config file of the run that SRC comes from, where SRC does not '
-        'carry one',
+        help='config file of the run that wrote SRC, if SRC contains none',
     )
     parser.add_argument(
         '--window-sizes',
@@ -104,8 +104,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--img-size',
         type=int,
-        help='side in pixels of the images of the converted network, default '
-        'that of the given one (to mmpretrain, timm)',
+        help='image side in pixels of the converted network (default: that of '
+        'SRC; to mmpretrain, timm)',
     )
     parser.add_argument(
         '--backbone-only',
@@ -115,8 +115,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--from-task',
         action='store_true',
-        help='take the backbone of a detector, segmentor or other model; the '
-        'file notes what it was trained with (to safetensors)',
+        help='export the backbone of a detector, segmentor or other model; '
+        'the file records its training task (to safetensors)',
     )
     add_trust_argument(parser)
     return parser.parse_args(argv)
@@ -131,9 +131,9 @@ def choose_converter(args: argparse.Namespace) -> Converter:
     pair = (args.source, args.target)
     if pair.count(OURS) != 1:
         raise ConfigError(
-            f'--from {args.source} --to {args.target}: one of them, and only '
-            f'one, must be {OURS}; name the other code base, as in --from '
-            f'timm or --to timm'
+            f'--from {args.source} --to {args.target}: exactly one of them '
+            f'must be {OURS}; set the other code base, as in --from timm or '
+            '--to timm'
         )
     given = {name: getattr(args, name) for name in OPTIONS}
     # An image size of 0 is given, too.
@@ -164,7 +164,7 @@ def main(argv: list[str] | None = None) -> None:
     convert = choose_converter(args)
     both = args.dst.exists() and os.path.exists(args.src)
     if both and args.dst.samefile(args.src):
-        raise ConfigError(f'SRC and DST are one file, {args.src}')
+        raise ConfigError(f'SRC and DST are the same file, {args.src}')
     done = convert(read_source(args.src, args.config))
     print('\n'.join(done.report.lines()))
     done.write(args.dst)

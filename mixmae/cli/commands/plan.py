@@ -29,39 +29,45 @@ DECODE_RATE = 500.0
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description='Time, memory and data that a run will need'
+        description='Estimate time, memory and data of a run'
     )
-    parser.add_argument('config', help='of a pretraining or a classifier')
+    parser.add_argument(
+        'config', help='config of a pretraining or a classifier'
+    )
     parser.add_argument(
         '--gpu',
         choices=[*GPUS, 'cpu'],
         default='cpu',
-        help='device that it will run on; cpu: this machine (default)',
+        help='device of the run; cpu: this machine (default)',
     )
     parser.add_argument('--num', type=int, default=1, help='how many')
     parser.add_argument(
-        '--per-node', type=int, default=8, help='of them in one machine'
+        '--per-node', type=int, default=8, help='devices per machine'
     )
     parser.add_argument(
-        '--batch', type=int, help="of one device (default: the config's)"
+        '--batch',
+        type=int,
+        help="batch size per device (default: the config's)",
     )
     speed = parser.add_mutually_exclusive_group()
     speed.add_argument(
         '--measure',
         type=int,
         metavar='N',
-        help='train for N iterations here and multiply; wants the data',
+        help='train for N iterations here and extrapolate; requires the data',
     )
     speed.add_argument(
         '--log',
-        help='work folder or scalars.json of a run of this network: multiply '
-        'its time per image',
+        help='work folder or scalars.json of a run of this network: '
+        'extrapolate from its time per image',
     )
     speed.add_argument(
         '--mfu', type=float, help="share of the vendor's peak, 0 to 1"
     )
-    parser.add_argument('--images', type=int, help='of the training set')
-    parser.add_argument('--size', type=int, help='of the images, in pixels')
+    parser.add_argument('--images', type=int, help='number of training images')
+    parser.add_argument(
+        '--size', type=int, help='side of the images in pixels'
+    )
     parser.add_argument(
         '--decode-rate',
         type=float,
@@ -89,7 +95,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         raise ConfigError(f'--mfu must be in (0, 1], got {args.mfu}')
     if args.mfu is not None and args.gpu == 'cpu':
         raise ConfigError(
-            '--mfu needs the peak of a GPU; for this machine give --measure N'
+            '--mfu needs the peak FLOP/s of a GPU; for this machine use '
+            '--measure N'
         )
     return args
 
@@ -190,7 +197,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f'(accumulative_counts), {found["flops"]:.3g} FLOPs',
         'memory': f'{needs["total"] / 1e9:.2f} of {found["memory"] / 1e9:.0f} '
         f'GB per device: {parts} GB; {fits}, and batches up to '
-        f'{found["largest_batch"]:,} would',
+        f'{found["largest_batch"]:,} would fit',
         'activations': f'{found["activations_per_image"] / 1e6:.1f} MB per '
         f'image',
         'checkpoints': f'{found["checkpoint"] / 1e9:.2f} GB each; {stored}',

@@ -110,28 +110,28 @@ def load_strictly(cfg: Config) -> None:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Train a model')
-    parser.add_argument('config', help='a config file')
+    parser.add_argument('config', help='config file')
     add_common_arguments(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from a checkpoint; without a value (or with "auto") from '
+        help='resume from a checkpoint; without a value (or with "auto") from '
         'the last one in the work folder, if there is one',
     )
     parser.add_argument(
         '--resume-with',
         choices=['config', 'checkpoint'],
-        help='with --resume, where learning rate, schedule, number of epochs '
-        'or precision differ: take those of the config, or keep those of the '
+        help='with --resume, if learning rate, schedule, number of epochs or '
+        'precision differ: use the values of the config or of the '
         'checkpoint',
     )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='begin anew in a work folder that holds checkpoints of an '
-        'earlier run: they are removed before the first iteration',
+        help='start again in a work folder with checkpoints of an earlier '
+        'run; they are removed before the first iteration',
     )
     parser.add_argument(
         '--amp',
@@ -142,14 +142,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--no-validate',
         action='store_true',
-        help='do not validate while training',
+        help='train without validation',
     )
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
         help='scale the learning rate by ranks x batch size over '
-        'auto_scale_lr.base_batch_size of the config; accumulated '
-        'micro-iterations count in neither',
+        'auto_scale_lr.base_batch_size of the config; neither includes '
+        'accumulation',
     )
     parser.add_argument('--seed', type=int, help='random seed')
     return parser.parse_args(argv)
@@ -165,8 +165,8 @@ def set_precision(cfg: Config) -> None:
         dtype = 'float16'
         if not torch.cuda.is_available():
             raise ConfigError(
-                '--amp: a detector needs a GPU for mixed precision; leave it '
-                'out, or give --cfg-options optim_wrapper.dtype=float32'
+                '--amp: detectors support mixed precision on a GPU only; '
+                'remove it, or set --cfg-options optim_wrapper.dtype=float32'
             )
     kind = str(wrapper.get('type', 'OptimWrapper')).split('.')[-1]
     if kind == 'AutocastOptimWrapper':
@@ -177,8 +177,8 @@ def set_precision(cfg: Config) -> None:
         wrapper.dtype = dtype
     elif kind != 'AmpOptimWrapper':
         raise ConfigError(
-            f'--amp does not know the optim_wrapper {kind}; set its precision '
-            'in the config'
+            f'--amp does not support the optim_wrapper {kind}; set its '
+            'precision in the config'
         )
 
 
@@ -204,8 +204,9 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise ConfigError(
                 '--auto-scale-lr needs auto_scale_lr = '
-                'dict(base_batch_size=...) in the config: ranks x batch size '
-                'that its learning rate was chosen for, without accumulation'
+                'dict(base_batch_size=...) in the config, the ranks x batch '
+                'size that its learning rate was tuned for, without '
+                'accumulation'
             )
         cfg.auto_scale_lr.enable = True
     if args.seed is not None:

@@ -79,8 +79,8 @@ def read_corrupt_files(path: str | PathLike) -> list[CorruptFile]:
             lines = file.read().split(b'\n')
     except FileNotFoundError:
         raise FileNotFoundError(
-            f'the list of images to leave out {path} does not exist; '
-            f'tools/dataset_converters/verify_images.py writes one'
+            f'exclude list {path} does not exist; '
+            'tools/dataset_converters/verify_images.py writes one'
         ) from None
     except OSError as error:
         raise ValueError(f'{path}: {error.strerror or error}') from None
@@ -182,8 +182,8 @@ class CorruptFileRegister:
         except OSError as error:
             if not self._failed:
                 print_log(
-                    f'{self.path} cannot be written ({error.strerror}): bad '
-                    f'files are named here alone',
+                    f'{self.path} cannot be written ({error.strerror}): '
+                    'corrupt files are listed in this log only',
                     logger='current',
                     level=logging.WARNING,
                 )

@@ -127,7 +127,7 @@ class CorruptFiles:
             # reported as one of this file.
             self._note(int(place), caught)
         raise TooManyCorruptFilesError(
-            f'none of the {self.count} images can be used ({self.summary()})'
+            f'none of the {self.count} images is usable ({self.summary()})'
         )
 
     def summary(self) -> str:
@@ -148,7 +148,7 @@ class CorruptFiles:
             path = os.path.abspath(error.path)
             self._register.add(CorruptFile(error.cause, path, sample))
         number = len(self.found())
-        message = f'{error}; {number} of {self.count} files cannot be used'
+        message = f'{error}; {number} of {self.count} files are corrupt'
         if number > self.allowed:
             listed = ''
             if self._register is not None:
@@ -159,8 +159,8 @@ class CorruptFiles:
                 f'max_corrupt_ratio={self.max_ratio}'
             )
         print_log(
-            f'{message}, {self.allowed} are allowed; another image takes its '
-            f'place',
+            f'{message}, {self.allowed} are allowed; a fallback sample '
+            'replaces it',
             logger='current',
             level=logging.WARNING,
         )

@@ -84,9 +84,7 @@ class LmdbReader:
                 if NOTE.fullmatch(key) is None
             ]
         if not keys:
-            raise ValueError(
-                f'the LMDB {self.path} is empty, or has no keys of images'
-            )
+            raise ValueError(f'the LMDB {self.path} has no image keys')
         return keys
 
     def _database(self) -> Any:
@@ -108,8 +106,8 @@ if hasattr(os, 'register_at_fork'):
 def _opened(path: str) -> Any:
     if lmdb is None:
         raise ValueError(
-            f'{path} is read by the package lmdb, which is not installed: '
-            f'pip install lmdb'
+            f'{path} needs the package lmdb, which is not installed: pip '
+            'install lmdb'
         )
     if not os.path.exists(path):
         raise FileNotFoundError(
@@ -124,7 +122,7 @@ def _opened(path: str) -> Any:
             size = os.fstat(opened.fileno()).st_size
     except OSError as error:
         raise ValueError(
-            f'{path} is no LMDB that can be read ({error.strerror}: {file})'
+            f'{path} is not a readable LMDB ({error.strerror}: {file})'
         ) from None
     try:
         database = lmdb.open(
@@ -139,17 +137,15 @@ def _opened(path: str) -> Any:
             meminit=False,
         )
     except lmdb.Error as error:
-        raise ValueError(
-            f'{path} is no LMDB that can be read ({error})'
-        ) from None
+        raise ValueError(f'{path} is not a readable LMDB ({error})') from None
     # Reading beyond the end of the file would crash the process. In a
     # complete database a few free pages may never have been written.
     claimed = (database.info()['last_pgno'] + 1) * database.stat()['psize']
     if claimed - size > claimed * UNWRITTEN:
         database.close()
         raise ValueError(
-            f'{path} is no LMDB that can be read (it claims {claimed:,} '
-            f'bytes, and {file} has {size:,}: it is cut off)'
+            f'{path} is not a readable LMDB (it claims {claimed:,} bytes, but '
+            f'{file} has {size:,}: it is truncated)'
         )
     return database
 
@@ -187,5 +183,5 @@ def read_key_list(
         keys.append(found[1])
         labels.append(int(found[2]))
     if not keys:
-        raise ValueError(f'{path} names no keys; one per line is looked for')
+        raise ValueError(f'{path} has no keys; expected one per line')
     return keys, labels if with_label else None

@@ -93,8 +93,8 @@ class SampleList:
             return
         if _stamp(self.index) != state['table']:
             raise ValueError(
-                f'the index {self.index} was replaced while the run started; '
-                f'start it again'
+                f'the index {self.index} was replaced during the start of the '
+                'run; start the run again'
             )
         self.table = read_table(self.index)
 

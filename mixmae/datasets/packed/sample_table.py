@@ -194,7 +194,7 @@ def read_table(path: str | PathLike) -> SampleTable:
         about = json.loads(parts.pop('about').tobytes())
         if about['format'] != FORMAT:
             raise ValueError(
-                f'it is of format {about["format"]}, this version of mixmae '
+                f'it has format {about["format"]}, but this version of mixmae '
                 f'reads format {FORMAT}'
             )
         table = SampleTable(
@@ -219,8 +219,8 @@ def read_table(path: str | PathLike) -> SampleTable:
         fault = f'{type(error).__name__}: {error}'
     if fault is not None:
         raise ValueError(
-            f'{Path(path)} is no index of shards that can be used ({fault}); '
-            f'restore it, or pack the images again'
+            f'{Path(path)} is not a valid index of shards ({fault}); restore '
+            'it, or pack the images again'
         )
     return table
 
@@ -240,20 +240,20 @@ def _fault(table: SampleTable) -> str | None:
     last = int(ends[-1]) if len(ends) else 0
     outside = ((ends < 0) | (ends > len(blob))).any()
     if outside or (np.diff(ends) < 0).any() or last != len(blob):
-        return 'name_ends and names do not fit each other'
+        return 'name_ends and names do not match'
     shard, label = table.columns['shard'], table.columns['label']
     if ((shard < 0) | (shard >= len(table.shards))).any():
-        return 'a sample lies in a shard that is not named'
+        return 'a sample refers to an unlisted shard'
     for key in ('offset', 'size'):
         if (table.columns[key] < 0).any():
             return f'{key} is negative'
     if table.classes is not None and (label >= len(table.classes)).any():
-        return f'a label is not below {len(table.classes)}'
+        return f'a label is out of range, must be below {len(table.classes)}'
     for one in table.shards:
         # bool is a subclass of int.
         numbers = type(one.size) is type(one.modified) is int
         if not numbers or one.size < 0 or not isinstance(one.sha256, str):
-            return f'shard {one.name!r} has a size or a sum that is none'
+            return f'shard {one.name!r} has an invalid size or checksum'
         fault = path_fault(one.name)
         if fault is not None:
             return fault
@@ -281,5 +281,5 @@ def _fault_of_places(table: SampleTable) -> str | None:
     index = int(np.flatnonzero(beyond)[0])
     return (
         f'sample {index} claims {int(size[index]):,} bytes from byte '
-        f'{int(offset[index]):,} on, and its shard has {int(limit[index]):,}'
+        f'{int(offset[index]):,}, but its shard has {int(limit[index]):,}'
     )

@@ -54,21 +54,26 @@ class ShardReader:
         try:
             data = self._pread(sample)
         except (FileNotFoundError, NotADirectoryError):
-            raise CorruptImageError(path, 'missing', 'no such shard') from None
+            raise CorruptImageError(
+                path, 'missing', 'its shard does not exist'
+            ) from None
         except OSError as error:
             if error.errno in SHORTAGES:
                 raise
             detail = error.strerror or str(error)
             raise CorruptImageError(path, 'unreadable', detail) from None
         if len(data) < sample.size:
-            detail = f'{len(data)} of {sample.size} bytes are in the shard'
+            detail = f'the shard has {len(data)} of {sample.size} bytes'
             raise CorruptImageError(path, 'truncated', detail)
         if not data:
             raise CorruptImageError(path, 'empty')
         if self.verify_checksums and sample.crc32 is not None:
             found = zlib.crc32(data)
             if found != sample.crc32:
-                detail = f'CRC-32 {found:08x}, packed was {sample.crc32:08x}'
+                detail = (
+                    f'CRC-32 is {found:08x}, was {sample.crc32:08x} when '
+                    'packed'
+                )
                 raise CorruptImageError(path, 'wrong checksum', detail)
         return data
 

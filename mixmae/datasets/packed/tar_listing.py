@@ -74,7 +74,7 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
             _warn(known)
             return known, place
     started = time.time_ns()
-    _say(f'looking for images in {len(shards)} tar files of {folder}')
+    _say(f'searching for images in {len(shards)} tar files of {folder}')
     listings = [TarListing(os.path.join(root, shard.name)) for shard in shards]
     tables = [
         SampleTable.of([shard], listing.samples())
@@ -86,8 +86,8 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
     )
     if not len(table):
         raise ValueError(
-            f'no images in the {len(shards)} tar files of {folder}; looked '
-            f'for names that end in {", ".join(SUFFIXES)} (in any case)'
+            f'no images in the {len(shards)} tar files of {folder}; searched '
+            f'for names that end in {", ".join(SUFFIXES)} (case-insensitive)'
         )
     _warn(table)
     checksum = seal(_content(table))
@@ -100,7 +100,7 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
                 table.save(file)
         except OSError:
             continue
-        _say(f'{len(table):,} images; their places are kept in {place}')
+        _say(f'{len(table):,} images; their positions are cached in {place}')
         return table, place
     return table, None
 
@@ -186,8 +186,8 @@ class TarListing:
         # tarfile raises arbitrary exceptions on invalid headers.
         except Exception as error:
             raise ValueError(
-                f'{self.path} is no tar file without compression ({error}); '
-                f'mend or remove it'
+                f'{self.path} is not an uncompressed tar file ({error}); '
+                'repair or remove it'
             ) from None
 
     def _members(self, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -231,9 +231,9 @@ def _tars(folder: str) -> tuple[str, list[str]]:
     packed = [name for name in names if not name.lower().endswith('.tar')]
     if packed:
         raise ValueError(
-            f'{os.path.join(folder, packed[0])} is compressed: nothing in it '
-            f'can be read without all before it; decompress it (gunzip, '
-            f'bunzip2), which costs little space for images'
+            f'{os.path.join(folder, packed[0])} is compressed, so random '
+            'access is not possible; decompress it (gunzip, bunzip2), images '
+            'take about the same space'
         )
     if not names:
         raise ValueError(
@@ -257,8 +257,8 @@ def _shard(root: str, name: str) -> Shard:
 def _warn(table: SampleTable) -> None:
     for path in table.made['cut_off']:
         _say(
-            f'{escape(path)} is cut off or damaged: images after that are '
-            f'not known of',
+            f'{escape(path)} is truncated or damaged; images after this point '
+            'are not listed',
             logging.WARNING,
         )
 

@@ -73,9 +73,9 @@ class UpdateSampler(Sampler[int]):
             raise ValueError(
                 f'{len(dataset)} images do not fill one update of '
                 f'{self.world_size} ranks x batch {size} x {counts} '
-                f'accumulated = {per_update}: lower '
+                f'accumulated = {per_update}; reduce '
                 'train_dataloader.batch_size or '
-                'optim_wrapper.accumulative_counts, or give more images'
+                'optim_wrapper.accumulative_counts, or use more images'
             )
 
     def __iter__(self) -> Iterator[int]:

@@ -78,18 +78,16 @@ class SceneRenderer:
             (size, size) if isinstance(size, int) else size
         )
         if min(self.height, self.width) < 16:
-            raise ValueError(
-                f'size is {size}; scenes need at least 16 pixels a side.'
-            )
+            raise ValueError(f'size must be at least 16 pixels, got {size}')
         if seed < 0:
-            raise ValueError(f'seed is {seed}; give 0 or more.')
+            raise ValueError(f'seed must be 0 or more, got {seed}')
         self.seed = seed
         self.split = split
 
     def render(self, index: int) -> Scene:
         """Render scene ``index`` (0 or more) of the split."""
         if index < 0:
-            raise ValueError(f'index is {index}; scenes are counted from 0.')
+            raise ValueError(f'index must be 0 or more, got {index}')
         rng = np.random.default_rng(
             [self.seed, zlib.crc32(self.split.encode()), index]
         )

@@ -48,8 +48,8 @@ class SceneSet:
         unknown = sorted(set(self.formats) - set(LAYOUTS))
         if unknown or not self.formats:
             raise ValueError(
-                f'formats must be out of {", ".join(LAYOUTS)}, '
-                f'got {", ".join(unknown) or "none"}'
+                f'formats must be among {", ".join(LAYOUTS)}, got '
+                f'{", ".join(unknown) or "none"}'
             )
         ordered = tuple(name for name in LAYOUTS if name in self.formats)
         object.__setattr__(self, 'formats', ordered)
@@ -158,9 +158,9 @@ def _refuse_foreign(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ValueError(f'{folder} is a file; name a folder for the scenes')
+        raise ValueError(f'{folder} is a file; set a folder for the scenes')
     if any(folder.iterdir()) and _record(folder) is None:
         raise ValueError(
-            f'{folder} is not empty and holds no scenes ({RECORD} is '
-            f'missing); name a new or an empty folder'
+            f'{folder} is not empty and contains no scenes ({RECORD} is '
+            'missing); use a new or an empty folder'
         )

@@ -64,18 +64,18 @@ class CheckInstances:
         """Return ``results`` unchanged, or raise."""
         if 'ori_shape' not in results or 'instances' not in results:
             raise ValueError(
-                'CheckInstances needs ori_shape and instances: it belongs '
-                'into a detection pipeline, after the image is loaded; '
-                f'got {sorted(results)}'
+                'CheckInstances needs ori_shape and instances; use it in a '
+                'detection pipeline, after the image is loaded; got '
+                f'{sorted(results)}'
             )
         height, width = results['ori_shape'][:2]
         declared = (results.get('width', width), results.get('height', height))
         if declared != (width, height):
             raise AnnotationError(
-                f'{_image(results)}: the annotations say '
-                f'{declared[0]} x {declared[1]} px, the file is of '
-                f'{width} x {height} px (width x height); correct the '
-                f'annotations, or the EXIF orientation of the file'
+                f'{_image(results)}: the annotations state {declared[0]} x '
+                f'{declared[1]} px, the file has {width} x {height} px (width '
+                'x height); correct the annotations, or the EXIF orientation '
+                'of the file'
             )
         for index, instance in enumerate(results['instances']):
             fault = self._fault(instance, width, height)

@@ -44,9 +44,9 @@ class CheckLabelMap:
             return results
         if 'ori_shape' not in results or 'gt_seg_map' not in results:
             raise ValueError(
-                'CheckLabelMap needs ori_shape and gt_seg_map: it belongs '
-                'right after LoadAnnotations of a segmentation pipeline; '
-                f'got {sorted(results)}'
+                'CheckLabelMap needs ori_shape and gt_seg_map; use it right '
+                'after LoadAnnotations in a segmentation pipeline; got '
+                f'{sorted(results)}'
             )
         labels: ndarray = results['gt_seg_map']
         if labels.shape != tuple(results['ori_shape'][:2]):
@@ -62,13 +62,13 @@ class CheckLabelMap:
         height, width = results['ori_shape'][:2]
         shape = results['gt_seg_map'].shape
         if len(shape) == 2:
-            found = f'is of {shape[1]} x {shape[0]} px (width x height)'
+            found = f'has {shape[1]} x {shape[0]} px (width x height)'
         else:
             found = f'has shape {shape}, not one value per pixel'
         return (
             f'label map {_name(results, "seg_map_path")} {found}, its image '
-            f'{_name(results, "img_path")} is of {width} x {height} px; '
-            f'replace one of them'
+            f'{_name(results, "img_path")} has {width} x {height} px; replace '
+            'one of them'
         )
 
     def _value_message(self, results: dict, ill: ndarray) -> str:
@@ -90,7 +90,7 @@ class CheckLabelMap:
             f'{self.num_classes - 1} and {self.ignore_index} (ignored)'
         )
         if reduced:
-            return text + ', after reduce_zero_label took 1 off'
+            return text + ', after reduce_zero_label subtracted 1'
         return text + '; correct the file, num_classes or reduce_zero_label'
 
     def __repr__(self) -> str:

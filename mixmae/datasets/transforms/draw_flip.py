@@ -48,8 +48,8 @@ class DrawFlip:
         for key in ('gt_bboxes', 'gt_keypoints', 'gt_seg_map'):
             if key in results:
                 raise ValueError(
-                    f'DrawFlip flips images only, but there is {key}; use '
-                    f'mmcv.RandomFlip'
+                    f'DrawFlip flips images only, but the sample has {key}; '
+                    'use mmcv.RandomFlip'
                 )
         results['hflip'] = bool(np.random.random_sample() < self.prob)
         return results
@@ -57,8 +57,8 @@ class DrawFlip:
     def _flip(self, results: dict[str, Any]) -> dict[str, Any]:
         if 'img' not in results:
             raise ValueError(
-                'DrawFlip finds no img; put it after the transform that '
-                'loads the image, e.g. LoadRandomResizedCrop'
+                'DrawFlip needs img; place it after the transform that loads '
+                'the image, e.g. LoadRandomResizedCrop'
             )
         if results['hflip']:
             results['img'] = cv2.flip(results['img'], 1)

@@ -259,8 +259,8 @@ def _checked_size(scale: int | Sequence[int]) -> tuple[int, int]:
         isinstance(side, int) and side > 0 for side in sides
     ):
         raise ValueError(
-            f'scale must be one side or (height, width), whole numbers above '
-            f'0, got {scale!r}'
+            'scale must be one side or (height, width), positive integers, '
+            f'got {scale!r}'
         )
     return sides
 

@@ -35,10 +35,10 @@ class SeedSample:
             index = self._before.at(index)
         if not isinstance(index, SampleIndex):
             raise ValueError(
-                f'SeedSample needs the epoch with sample_idx {index!r}: use '
-                f'it with sampler=dict(type="mixmae.UpdateSampler", ...) or '
-                f'train_cfg=dict(type="mixmae.ResumableTrainLoop", ...), and '
-                f'a data set that passes the index on'
+                f'SeedSample needs the epoch with sample_idx {index!r}; use '
+                'it with sampler=dict(type="mixmae.UpdateSampler", ...) or '
+                'train_cfg=dict(type="mixmae.ResumableTrainLoop", ...), and a '
+                'data set that passes the index to its pipeline'
             )
         self._before = index
         seed_generators(index.seed, index.epoch, int(index))

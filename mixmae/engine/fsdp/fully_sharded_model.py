@@ -58,16 +58,16 @@ class FullyShardedModel(nn.Module):
         super().__init__()
         if digit_version(torch.__version__) < digit_version(TORCH):
             raise ValueError(
-                f'FullyShardedModel needs PyTorch {TORCH} or newer, and this '
-                f'is {torch.__version__}: upgrade it, or leave '
-                f'model_wrapper_cfg out'
+                f'FullyShardedModel needs PyTorch {TORCH} or newer, found '
+                f'{torch.__version__}; upgrade PyTorch, or remove '
+                'model_wrapper_cfg'
             )
         chosen = [m for m in module.modules() if type(m).__name__ in blocks]
         if not chosen:
             raise ValueError(
                 f'FullyShardedModel(blocks={tuple(blocks)}): this '
                 f'{type(module).__name__} has no modules of these classes; '
-                f'name those that its parameters are to be gathered by'
+                'list the classes of the blocks to shard'
             )
         # ``fully_shard`` adds methods that have no type annotation.
         self.module: Any = _split(module, chosen, reshard_after_forward)

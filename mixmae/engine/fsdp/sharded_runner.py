@@ -46,9 +46,8 @@ class ShardedRunner(Runner):
         """Train."""
         if self.sharded and any(isinstance(h, EMAHook) for h in self.hooks):
             raise ValueError(
-                'EMAHook copies the model, and one that is split cannot be '
-                'copied: take the hook out, or train without '
-                'FullyShardedModel'
+                'EMAHook copies the model, but a sharded model cannot be '
+                'copied; remove the hook, or train without FullyShardedModel'
             )
         return super().train()
 

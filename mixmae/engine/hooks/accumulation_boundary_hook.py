@@ -26,9 +26,9 @@ class AccumulationBoundaryHook(Hook):
         self._check_checkpoints(runner, counts)
         if runner.iter % counts:
             raise ValueError(
-                f'the resumed iteration {runner.iter} is no multiple of '
-                f'accumulative_counts={counts}: that checkpoint lies within '
-                'an update; resume from one at an update border'
+                f'the resumed iteration {runner.iter} is not a multiple of '
+                f'accumulative_counts={counts}: the checkpoint was saved '
+                'within an update; resume from one at an accumulation boundary'
             )
 
     def _check_sampler(self, runner: Runner) -> None:
@@ -52,11 +52,12 @@ class AccumulationBoundaryHook(Hook):
             length, name = len(runner.train_dataloader), 'an epoch'
         if length % counts:
             raise ValueError(
-                f'{name} has {length} micro-iterations, no multiple of '
-                f'accumulative_counts={counts}, so updates would straddle '
-                "its border: train by epochs with sampler=dict(type='mixmae."
-                "UpdateSampler') and ResumableTrainLoop, or by iterations "
-                'with a multiple for max_iters'
+                f'{name} has {length} micro-iterations, not a multiple of '
+                f'accumulative_counts={counts}, so an update would cross its '
+                'end; train by epochs with '
+                "sampler=dict(type='mixmae.UpdateSampler') and "
+                'ResumableTrainLoop, or by iterations with a multiple for '
+                'max_iters'
             )
 
     def _check_checkpoints(self, runner: Runner, counts: int) -> None:

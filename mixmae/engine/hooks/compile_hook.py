@@ -63,16 +63,16 @@ class CompileHook(Hook):
         model = runner.model
         if isinstance(model, FullyShardedModel):
             raise ValueError(
-                'CompileHook and FullyShardedModel do not go together: '
-                'PyTorch gathers the parts of a block by code that it does '
-                'not compile; take one of them out of the config'
+                'CompileHook and FullyShardedModel cannot be combined, '
+                'because PyTorch does not compile the code that gathers a '
+                'block; remove one of them from the config'
             )
         if is_model_wrapper(model):
             model = model.module
         self._parts = compile_parts(model, self.target, **self.options)
         runner.logger.info(
-            f'The first steps compile {len(self._parts)} parts '
-            f'({self.target}); that takes minutes'
+            f'The first iterations compile {len(self._parts)} parts '
+            f'({self.target}), which takes minutes'
         )
 
     def after_train(self, runner: Runner) -> None:
@@ -102,8 +102,8 @@ def compile_parts(
         parts = [x for x in model.modules() if isinstance(x, TransformerBlock)]
     if not parts:
         raise ValueError(
-            f'{type(model).__name__} has no transformer blocks of this '
-            f"toolbox; compile all of it with target='loss'"
+            f'{type(model).__name__} has no transformer blocks of mixmae; '
+            "compile the complete model with target='loss'"
         )
     dynamo = torch._dynamo.config
     dynamo.cache_size_limit = max(dynamo.cache_size_limit, _GRAPHS)

@@ -56,8 +56,9 @@ class DurableCheckpointHook(CheckpointHook):
     def __init__(self, *args: Any, max_keep_ckpts: int = 3, **kwargs: Any):
         if max_keep_ckpts in (0, 1):
             raise ValueError(
-                f'max_keep_ckpts must be at least 2, so that one is left if '
-                f'the newest is damaged, or -1 for all; got {max_keep_ckpts}'
+                'max_keep_ckpts must be at least 2, because the newest '
+                'checkpoint may be damaged, or -1 for all; got '
+                f'{max_keep_ckpts}'
             )
         kwargs.setdefault('backend_args', dict(backend=BACKEND))
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
@@ -261,8 +262,8 @@ def _check_template(template: str) -> None:
         names = [template.format(step) for step in (1, 23)]
     if len(set(names)) != 2 or not all(map(is_plain_name, names)):
         raise ValueError(
-            f'filename_tmpl must be a name with one {{}} for the number that '
-            f'ends in .pth and names no other folder, such as '
+            f'filename_tmpl must be a file name without a folder, with one '
+            f'{{}} for the number and the suffix .pth, such as '
             f"'epoch_{{}}.pth'; got {template!r}"
         )
 
@@ -276,6 +277,6 @@ def _check_agreement(runner: Runner) -> None:
             for rank, (_, iteration, path) in enumerate(starts)
         )
         raise ValueError(
-            f'the ranks do not go on from the same step: {found}; give all '
-            f'of them one work folder, or --resume CHECKPOINT'
+            f'the ranks would resume from different iterations: {found}; use '
+            'one work folder for all of them, or --resume CHECKPOINT'
         )

@@ -39,9 +39,9 @@ def check_finite(runner: Runner, name: str) -> None:
     bad = list(dict.fromkeys(key for share in shares for key in share))
     if bad:
         raise NonFiniteError(
-            f'{name} is not written, because {len(bad)} tensors are not '
-            f'finite: {some(bad)}. The checkpoints before it are as they '
-            f'were; lower the learning rate and go on with --resume'
+            f'{name} was not written, because {len(bad)} tensors are not '
+            f'finite: {some(bad)}. Earlier checkpoints are unchanged; reduce '
+            'the learning rate and continue with --resume'
         )
 
 

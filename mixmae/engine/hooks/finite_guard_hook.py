@@ -83,8 +83,8 @@ class FiniteGuardHook(Hook):
         wrapper = runner.optim_wrapper
         if not isinstance(wrapper, OptimWrapper):
             raise ValueError(
-                f'FiniteGuardHook guards one optimizer, and optim_wrapper is '
-                f'a {type(wrapper).__name__}: take the hook out of the config'
+                'FiniteGuardHook supports one optimizer, but optim_wrapper is '
+                f'a {type(wrapper).__name__}; remove the hook from the config'
             )
         self._guard = StepGuard(wrapper.optimizer)
         if isinstance(wrapper, AutocastOptimWrapper):
@@ -190,11 +190,11 @@ class FiniteGuardHook(Hook):
         if self._in_a_row > self.max_skips:
             raise NonFiniteError(
                 f'{self._in_a_row} updates in a row, up to iteration {last}, '
-                f'had losses or gradients that are not finite, and '
+                'had losses or gradients that are not finite, but '
                 f'FiniteGuardHook allows max_skips={self.max_skips}. The '
-                f'weights are as they were before; image files, losses and '
-                f'gradients are in {path.parent}. Look at these images, or '
-                f'lower the learning rate, and go on with --resume'
+                'weights are unchanged; image files, losses and gradients are '
+                f'in {path.parent}. Check these images, or reduce the '
+                'learning rate, and continue with --resume'
             )
         runner.logger.warning(
             f'loss or gradients are not finite at iteration {last}: update '
@@ -232,7 +232,7 @@ def _check_start(model: nn.Module) -> None:
     bad = list(dict.fromkeys(name for share in shares for name in share))
     if bad:
         raise NonFiniteError(
-            f'the weights that the training starts from are not finite: '
-            f'{len(bad)} of {len(found)} tensors ({some(bad)}); start from '
-            f'another checkpoint (load_from, init_cfg or --resume)'
+            f'the initial weights of the training are not finite: {len(bad)} '
+            f'of {len(found)} tensors ({some(bad)}); use another checkpoint '
+            '(load_from, init_cfg or --resume)'
         )

@@ -77,7 +77,7 @@ class InterruptHook(Hook):
             distributed.barrier(self._group)
         runner.logger.info(
             f'{signal.Signals(told).name} after iteration {runner.iter + 1}: '
-            f'saved {path}; the same command with --resume goes on'
+            f'saved {path}; continue with the same command and --resume'
         )
         self.after_train(runner)
         end_workers()
@@ -108,6 +108,7 @@ class InterruptHook(Hook):
             if isinstance(hook, DurableCheckpointHook):
                 return hook
         raise ValueError(
-            "InterruptHook needs default_hooks.checkpoint.type='mixmae."
-            "DurableCheckpointHook', which saves for it"
+            'InterruptHook needs '
+            "default_hooks.checkpoint.type='mixmae.DurableCheckpointHook', "
+            'which saves the checkpoint'
         )

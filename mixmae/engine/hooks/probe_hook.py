@@ -57,7 +57,8 @@ class ProbeHook(Hook):
     ) -> None:
         if interval < 1:
             raise ValueError(
-                f'interval of ProbeHook is {interval}: epochs, at least 1'
+                'interval of ProbeHook must be at least 1 epoch, got '
+                f'{interval}'
             )
         self.loader_configs = (train_dataloader, val_dataloader)
         self.interval = interval

@@ -41,8 +41,8 @@ class ReconstructionHook(Hook):
         """Fail before the first epoch if there is nothing to show."""
         if runner.val_loop is None:
             raise ValueError(
-                'ReconstructionHook shows images of the val_dataloader, but '
-                'there is none: configure one or take the hook out'
+                'ReconstructionHook draws images of the val_dataloader, but '
+                'the config has none; add one or remove the hook'
             )
 
     def after_train_epoch(self, runner: Runner) -> None:

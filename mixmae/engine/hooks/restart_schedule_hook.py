@@ -43,16 +43,15 @@ class RestartScheduleHook(Hook):
             schedulers, dict
         ):
             raise ValueError(
-                '--resume-with config: the optim_wrapper has several '
-                'optimizers; resume with their settings of the checkpoint '
-                '(--resume-with checkpoint)'
+                '--resume-with config does not support several optimizers; '
+                'use the settings of the checkpoint (--resume-with checkpoint)'
             )
         for one in schedulers:
             if getattr(one, 'need_val_args', False):
                 raise ValueError(
                     f'--resume-with config: a {type(one).__name__} depends on '
-                    f'validations that are over; resume with that of the '
-                    f'checkpoint (--resume-with checkpoint)'
+                    'earlier validations; use that of the checkpoint '
+                    '(--resume-with checkpoint)'
                 )
         self._groups = [
             {

@@ -59,15 +59,15 @@ class StrictLoadHook(Hook):
             )
         if surplus:
             problems.append(
-                f'has {len(surplus)} that the backbone does not '
+                f'has {len(surplus)} that the backbone lacks '
                 f'({_some(surplus)})'
             )
         if problems:
             raise ValueError(
-                f'the checkpoint is not of this {type(model).__name__}: it '
-                f'{" and ".join(problems)}. Give a file that training with '
-                f'this config has written; one of a pretraining is where '
-                f'such a training starts (model.backbone.init_cfg)'
+                f'the checkpoint does not match this {type(model).__name__}: '
+                f'it {" and ".join(problems)}. Use a checkpoint written by a '
+                'training with this config; a pretraining checkpoint belongs '
+                'in model.backbone.init_cfg'
             )
 
 

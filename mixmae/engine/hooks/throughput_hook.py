@@ -66,9 +66,8 @@ class ThroughputHook(Hook):
             dtype = _dtype(runner.optim_wrapper)
             if dtype is None:
                 runner.logger.info(
-                    f'The log has no matmul_mfu: what type a '
-                    f'{type(runner.optim_wrapper).__name__} computes in is '
-                    f'not known'
+                    'The log has no matmul_mfu: the dtype of a '
+                    f'{type(runner.optim_wrapper).__name__} is unknown'
                 )
                 return
             self._rate = measured_rate(device, dtype)

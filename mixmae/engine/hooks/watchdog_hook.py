@@ -118,10 +118,7 @@ class WatchdogHook(Hook):
         outputs: Any = None,
     ) -> None:
         """Mark the time in other hooks and the data loader."""
-        self._mark(
-            f'what follows iteration {runner.iter + 1} (hooks, loading the '
-            f'next batch)'
-        )
+        self._mark(f'hooks or data loading after iteration {runner.iter + 1}')
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Mark the work after an epoch, such as checkpoints and probes."""

@@ -117,10 +117,10 @@ def _compare(shape: LoaderShape, info: Mapping[str, Any]) -> None:
 
 def _refusal(noted: str, now: str) -> str:
     return (
-        f'the checkpoint was written with {noted}, and this run has {now}: '
-        f'resume with the same number of images, batch size, accumulation '
-        f'and ranks, or start a new run from the weights with '
-        f'--cfg-options load_from=CHECKPOINT'
+        f'the checkpoint was written with {noted}, but this run has {now}; '
+        'resume with the same number of images, batch size, accumulation and '
+        'ranks, or start a new run from the weights with --cfg-options '
+        'load_from=CHECKPOINT'
     )
 
 

@@ -84,20 +84,20 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         done = self._iter - self._epoch * length
         if not 0 <= done <= length:
             raise ValueError(
-                f'the resumed iteration {self._iter} lies in no epoch '
-                f'{self._epoch} of {length} iterations: resume with the '
-                f'number of images, batch size and processes that the '
-                f'checkpoint was written with, or start a new run from its '
-                f'weights with load_from'
+                f'the resumed iteration {self._iter} is outside of epoch '
+                f'{self._epoch} of {length} iterations; resume with the '
+                'number of images, batch size and processes that the '
+                'checkpoint was written with, or start a new run from its '
+                'weights with load_from'
             )
         batches = self.dataloader.batch_sampler
         if done and not isinstance(batches, ResumableBatchSampler):
             name = type(self.dataloader.sampler).__name__
             raise ValueError(
-                f'the checkpoint lies within an epoch, and a {name}, which '
-                f'knows no seed and epoch, cannot go on in the middle of '
-                f'one: use mixmae.UpdateSampler, or resume from a checkpoint '
-                f'at the end of an epoch'
+                f'the checkpoint was saved within an epoch, but a {name} has '
+                'no seed and epoch and cannot be resumed within one; use '
+                'mixmae.UpdateSampler, or resume from a checkpoint at the end '
+                'of an epoch'
             )
         return done
 

@@ -88,8 +88,9 @@ def read_start(path: str | os.PathLike) -> StartPoint:
     if reason is not None:
         shown = public_address(str(path))
         raise ValueError(
-            f'no run can go on from {shown}: {reason}. If it holds weights, '
-            f'start a new run from them with --cfg-options load_from={shown}'
+            f'no run can be resumed from {shown}: {reason}. If it contains '
+            'weights, start a new run from them with --cfg-options '
+            f'load_from={shown}'
         )
     return _start(str(path), content)
 
@@ -127,20 +128,21 @@ def start_to_resume(folders: RunFolders) -> StartPoint | None:
         return found
     bad = [path for path in _candidates(folders) if os.path.lexists(path)]
     remedy = (
-        'bring back a whole one, name another --work-dir, or begin anew with '
+        'restore an intact one, set another --work-dir, or start again with '
         '--overwrite instead of --resume'
     )
     if bad:
         reason, _ = _inspect(bad[0])
         raise ValueError(
             f'{bad[0].parent} holds {len(bad)} checkpoints, such as '
-            f'{bad[0].name}, and all are damaged ({reason}): {remedy}'
+            f'{bad[0].name}, but all are damaged ({reason}): {remedy}'
         )
     noted = _noted(folders)
     if noted is not None:
         raise ValueError(
-            f'{folders.work_dir / NOTE} notes {noted}, and there is neither '
-            f'that file nor one before it in {folders.checkpoints}: {remedy}'
+            f'{folders.work_dir / NOTE} refers to {noted}, but neither this '
+            f'file nor an earlier one exists in {folders.checkpoints}: '
+            f'{remedy}'
         )
     return None
 
@@ -149,7 +151,7 @@ def _newest(folders: RunFolders) -> StartPoint | None:
     candidates = _candidates(folders)
     noted = _noted(folders)
     if noted is not None and not any(p.name == noted for p in candidates):
-        _report(folders.checkpoints / noted, 'it is not there')
+        _report(folders.checkpoints / noted, 'it does not exist')
     for path in candidates:
         # A file that was listed but never written is no loss.
         if not os.path.lexists(path) and path.name != noted:
@@ -192,7 +194,7 @@ def _candidates(folders: RunFolders) -> list[Path]:
         manifest = Manifest.read(folders.work_dir)
     except ValueError as error:
         print_log(
-            f'{error}; looking for checkpoints by their names',
+            f'{error}; searching for checkpoints by file name',
             'current',
             logging.WARNING,
         )
@@ -265,7 +267,7 @@ def _start(path: str, content: Mapping[str, Any]) -> StartPoint:
 
 def _report(path: Path, reason: str) -> None:
     print_log(
-        f'{path} is not used: {reason}; looking for the one before',
+        f'{path} is not used: {reason}; trying the previous one',
         'current',
         logging.WARNING,
     )

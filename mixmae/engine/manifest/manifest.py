@@ -80,10 +80,10 @@ class Manifest:
                 f'{path} cannot be read: {error.strerror or error}'
             ) from None
         except (ValueError, RecursionError):
-            raise ValueError(f'{path} is damaged: it is no JSON') from None
+            raise ValueError(f'{path} is damaged: it is not JSON') from None
         if not isinstance(content, dict) or content.get('version') != VERSION:
             raise ValueError(
-                f'{path} is no manifest of version {VERSION} of a run'
+                f'{path} is not the manifest of a run in version {VERSION}'
             )
         files = content.get('files')
         if not isinstance(files, dict):
@@ -191,7 +191,7 @@ def _entries(files: dict, path: Path) -> Iterator[tuple[str, WrittenFile]]:
         )
         if not sound:
             raise ValueError(
-                f'{path} is damaged: {name!r} is no checkpoint of a run'
+                f'{path} is damaged: {name!r} is not a checkpoint of a run'
             )
         yield (
             name,

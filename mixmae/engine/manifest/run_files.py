@@ -57,8 +57,7 @@ class RunFiles:
             if error.errno in FULL:
                 raise
             raise ValueError(
-                f'nothing can be written to the work folder {work_dir}: '
-                f'{error.strerror}'
+                f'the work folder {work_dir} is not writable: {error.strerror}'
             ) from error
 
     @classmethod

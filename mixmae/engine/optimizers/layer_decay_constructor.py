@@ -48,8 +48,8 @@ class LayerDecay:
     def __post_init__(self) -> None:
         if not 0 < self.layer_decay_rate <= 1:
             raise ValueError(
-                'layer_decay_rate must be above 0 and at most 1 (the same '
-                f'rate everywhere), got {self.layer_decay_rate}'
+                'layer_decay_rate must be above 0 and at most 1 (1 = the same '
+                f'rate for all layers), got {self.layer_decay_rate}'
             )
         for name in ('flat_decay_mult', 'bias_table_decay_mult'):
             if getattr(self, name) < 0:
@@ -170,7 +170,7 @@ class LayerDecayOptimWrapperConstructor:
             group['params'].append(parameter)
         if not groups:
             raise ValueError(
-                f'all parameters of this {type(model).__name__} are frozen: '
+                f'all parameters of this {type(model).__name__} are frozen; '
                 'there is nothing to train'
             )
         return [groups[key] for key in sorted(groups)]
@@ -183,17 +183,17 @@ def _layers_below_top(model: nn.Module) -> dict[str, int]:
     if not backbones:
         raise ValueError(
             f'this {type(model).__name__} has no backbone with '
-            'get_layer_depth(param_name, prefix), so layers cannot be told '
-            'apart: use a backbone such as mixmae.MIMSwin, or another '
-            'constructor'
+            'get_layer_depth(param_name, prefix), so the layers of its '
+            'parameters are unknown; use a backbone such as mixmae.MIMSwin, '
+            'or another constructor'
         )
     for prefix, backbone in backbones:
         for name, _ in backbone.named_parameters():
             layer, layers = backbone.get_layer_depth(name, '')
             if not 0 <= layer < layers:
                 raise ValueError(
-                    f'get_layer_depth of {type(backbone).__name__} puts '
-                    f'{name} into layer {layer}, not 0 to {layers - 1}'
+                    f'get_layer_depth of {type(backbone).__name__} returned '
+                    f'layer {layer} for {name}, must be 0 to {layers - 1}'
                 )
             found[prefix + name] = layers - 1 - layer
     return found

@@ -117,7 +117,7 @@ def test_pretraining_there_and_back(tmp_path):
 @torch.no_grad()
 @pytest.mark.parametrize('recorded', [True, False])
 def test_what_mmpretrain_pretrained(tmp_path, recorded):
-    """Its positions hold y before x, and its decoder has another epsilon."""
+    """Positions have y channels first; the decoder has another epsilon."""
     heads = dict(decoder_num_heads=4 if recorded else 16)
     their_neck = dict(THEIR_NECK, **heads)
     backbone, neck = build(THEIRS), build(their_neck)
@@ -128,7 +128,10 @@ def test_what_mmpretrain_pretrained(tmp_path, recorded):
     parts = {'backbone': backbone, 'neck': neck}
     conversion = from_mmpretrain(source_of(tmp_path / 'a.pth', parts, model))
     notes = ' '.join(conversion.report.notes)
-    assert 'y before x' in notes and ('default of 16' in notes) != recorded
+    assert (
+        'y channels before x channels' in notes
+        and ('default of 16' in notes) != recorded
+    )
     ours = build(conversion.model['backbone'], inside(conversion, 'backbone'))
     decoder = build(conversion.model['neck'], inside(conversion, 'neck'))
     mine = completions(ours, decoder, images(64, 4), HIDDEN)
@@ -216,7 +219,7 @@ def test_another_image_size(tmp_path):
             atol=1e-12 if size == 64 else 1e-6,
         )
         assert bool(conversion.report.resized)
-    with pytest.raises(ValueError, match='nearest differs'):
+    with pytest.raises(ValueError, match='nearest one differs'):
         # Stretched from 64, which only stretching from 224 is looked for.
         conversion.write(tmp_path / 'b.pth')
         from_mmpretrain(read_source(tmp_path / 'b.pth'))

@@ -23,7 +23,7 @@ def test_ours_and_theirs():
 def test_stretched_tables_are_known_by_what_they_were():
     found = identify_positions(table(12, 7), others=(5, 7))
     assert found.side == 7 and not found.swapped
-    with pytest.raises(ValueError, match='the nearest differs by'):
+    with pytest.raises(ValueError, match='the nearest one differs by'):
         identify_positions(table(12, 7))
 
 

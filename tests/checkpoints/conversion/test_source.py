@@ -27,7 +27,9 @@ def test_what_a_runs_checkpoint_tells(tmp_path):
     other.write_text('model = dict(backbone=dict(type="X"))')
     source = read_source(path, other)
     assert source.part('backbone') == {'type': 'X'}
-    with pytest.raises(ValueError, match='no config file .*missing.py'):
+    with pytest.raises(
+        ValueError, match='config file .*missing.py does not exist'
+    ):
         read_source(path, tmp_path / 'missing.py')
     other.write_text('model = (')
     with pytest.raises(ValueError, match='config.py is no readable'):
@@ -62,7 +64,7 @@ def test_channel_orders(config, order):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (dict(state_dict={}), 'holds no state dict'),
+        (dict(state_dict={}), 'contains no state dict'),
         (dict(state_dict=dict(x=1)), 'x is an object of type int, not a'),
         ({'state_dict': {3: STATE}}, 'the key 3 is an object of type int'),
         (dict(epoch=3), 'epoch is an object of type int, not a'),

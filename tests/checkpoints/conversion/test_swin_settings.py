@@ -92,9 +92,12 @@ def test_ratios_of_no_whole_channels():
     ('change', 'message'),
     [
         (dict(type='MIMPVT'), 'backbone of type MIMPVT'),
-        (dict(window_sizes=(7, 7, 7, 7)), r'\(7, 7, 7, 7\), the tensors say'),
-        (dict(patch_size=8), 'patch_size is 8, the tensors say 4'),
-        (dict(mlp_ratio=3), 'mlp_ratio is 3, the tensors say 4.0'),
+        (
+            dict(window_sizes=(7, 7, 7, 7)),
+            r'\(7, 7, 7, 7\), the tensors imply',
+        ),
+        (dict(patch_size=8), 'patch_size is 8, the tensors imply 4'),
+        (dict(mlp_ratio=3), 'mlp_ratio is 3, the tensors imply 4.0'),
         (
             dict(arch=dict(MIXMIM['arch'], num_heads=[1, 1, 1, 1])),
             'its num_heads is',

@@ -69,7 +69,7 @@ def test_names_are_refused_without_import():
         '.',
         '',
     ):
-        with pytest.raises(Malformed, match='which does not exist here'):
+        with pytest.raises(Malformed, match='which does not exist in this'):
             check(op.name(name))
     # As protocol 2 writes names of Python 3.
     with pytest.raises(NotAllowed, match='wants to run builtins.print'):

@@ -29,8 +29,8 @@ def test_header_and_tensors_come_back(tmp_path):
 @pytest.mark.parametrize(
     ('meta', 'message'),
     [
-        ({}, 'without the header'),
-        ({'format': 'pt', 'format_version': 'x'}, 'without the header'),
+        ({}, 'without the metadata'),
+        ({'format': 'pt', 'format_version': 'x'}, 'without the metadata'),
         ({'format_version': '2'}, 'format version 2, this mixmae reads 1'),
     ],
 )

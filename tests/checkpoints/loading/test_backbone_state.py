@@ -259,7 +259,7 @@ def renamed(state):
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (deeper, r'unexpected \(stages.2.blocks.2.*nearest.*blocks.1'),
+        (deeper, r'unexpected \(stages.2.blocks.2.*closest.*blocks.1'),
         (wider, r'another shape \(.*\(16, 3, 2, 2\) for \(8, 3, 2, 2\)'),
         (renamed, r'missing \(patch_embed.*file: encoder.patch_embed.proj'),
         (
@@ -289,7 +289,7 @@ def test_a_truncated_file_is_refused(tmp_path):
     whole = (tmp_path / 'b.safetensors').read_bytes()
     (tmp_path / 'b.safetensors').write_bytes(whole[:-4])
     init_cfg['checkpoint'] = str(tmp_path / 'b.safetensors')
-    with pytest.raises(ValueError, match='no readable safetensors file'):
+    with pytest.raises(ValueError, match='not a readable safetensors file'):
         features(TINY, init_cfg)
 
 

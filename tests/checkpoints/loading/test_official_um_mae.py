@@ -119,7 +119,7 @@ def test_other_networks_are_not_taken_for_it():
 
 @pytest.mark.parametrize('shape', [(1, 10, 4), (1, 0, 4), (9,), ()])
 def test_learned_positions_must_be_square(fine_tuned, shape):
-    with pytest.raises(ValueError, match='no square grid'):
+    with pytest.raises(ValueError, match='not a square grid'):
         from_official_um_mae({**fine_tuned, 'pos_embed': torch.ones(shape)})
 
 

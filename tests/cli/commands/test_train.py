@@ -18,7 +18,9 @@ def test_amp_of_other_wrappers(monkeypatch):
     set_precision(detector)
     assert detector.optim_wrapper.dtype == 'float16'
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(ConfigError, match='a detector needs a GPU'):
+    with pytest.raises(
+        ConfigError, match='detectors support mixed precision on a GPU'
+    ):
         set_precision(detector)
     cfg = Config(dict(optim_wrapper=dict(type='ApexOptimWrapper')))
     with pytest.raises(ConfigError, match='ApexOptimWrapper'):

@@ -102,7 +102,7 @@ def rewrite(path, **changes):
         (dict(offset=np.array([0, -1, 0])), 'offset is negative'),
         (dict(size=np.array([0, 1])), '2 values for 3 samples'),
         (dict(size=np.array([0.0, 1, 2])), 'size is of type float64'),
-        (dict(shard=np.array([0, 2, 0], np.int32)), 'is not named'),
+        (dict(shard=np.array([0, 2, 0], np.int32)), 'unlisted shard'),
         (dict(label=np.array([0, 2, 0])), 'not below 2'),
         (dict(name_ends=np.array([7, 3, 19])), 'do not fit'),
         (dict(crc32=np.array([{}, 1, 2])), 'allow_pickle'),
@@ -132,7 +132,9 @@ def test_what_cannot_be_true_is_refused(path, changes, words):
     rewrite(path, **changes)
     with pytest.raises(ValueError, match=words) as error:
         read_table(path)
-    assert str(error.value).startswith(f'{path} is no index of shards')
+    assert str(error.value).startswith(
+        f'{path} is not a valid index of shards'
+    )
     assert '\n' not in str(error.value)
 
 
@@ -147,7 +149,7 @@ def test_damaged_files_are_refused(path):
     whole = path.read_bytes()
     for cut in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        with pytest.raises(ValueError, match='no index of shards'):
+        with pytest.raises(ValueError, match='not a valid index of shards'):
             read_table(path)
     # Sums of the archive tell of a flipped bit in any column.
     with np.load(io.BytesIO(whole)) as arrays:

@@ -175,7 +175,7 @@ def test_sizes_that_no_tar_has(tmp_path, size, said):
     claim(path, 'b.jpg', size)
     table, _ = list_tars(str(path))
     assert table.path(0) == 'x.tar/a.jpg'
-    assert any('is cut off or damaged' in line for line in said)
+    assert any('is truncated or damaged' in line for line in said)
     reader = ShardReader(str(tmp_path), table.shards)
     assert reader.read(table.sample(0)) == b'x'
     for index in range(1, len(table)):
@@ -192,7 +192,7 @@ def test_no_memory_is_taken_for_a_header(tmp_path, kind, said):
     path.write_bytes(data[:1024] + header.tobuf(tarfile.GNU_FORMAT))
     table, _ = list_tars(str(path))
     assert len(table) == 1
-    assert any('is cut off or damaged' in line for line in said)
+    assert any('is truncated or damaged' in line for line in said)
 
 
 def test_a_size_that_leads_back(tmp_path, said):
@@ -238,7 +238,7 @@ def test_a_tar_that_was_cut_off(tmp_path, said):
         path.write_bytes(whole[:end])
         said.clear()
         assert len(list_tars(str(path))[0]) == found
-        assert any('is cut off or damaged' in line for line in said)
+        assert any('is truncated or damaged' in line for line in said)
     damaged = bytearray(whole)
     damaged[2 * 1536 + 5] ^= 255
     path.write_bytes(damaged)
@@ -247,7 +247,7 @@ def test_a_tar_that_was_cut_off(tmp_path, said):
         # Whoever finds the table of earlier is told as well.
         said.clear()
         assert len(list_tars(str(path))[0]) == 2
-        assert any('is cut off or damaged' in line for line in said)
+        assert any('is truncated or damaged' in line for line in said)
 
 
 def test_what_cannot_be_read_at_places(tmp_path):
@@ -256,7 +256,7 @@ def test_what_cannot_be_read_at_places(tmp_path):
     with pytest.raises(ValueError, match='is compressed'):
         list_tars(str(folder))
     (folder / 'a.tar.gz').rename(folder / 'a.tar')
-    with pytest.raises(ValueError, match='is no tar file without compres'):
+    with pytest.raises(ValueError, match='is not an uncompres'):
         list_tars(str(folder))
     write_tar(folder / 'a.tar', [('a.txt', b'x')])
     with pytest.raises(ValueError, match='no images in the 1 tar files'):

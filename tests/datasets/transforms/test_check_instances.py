@@ -59,7 +59,7 @@ def test_resized_images_are_judged_by_their_original_size(results):
 @pytest.mark.parametrize(
     'change, words',
     [
-        ({'bbox': [1, 2, 25, 6]}, '5 px outside'),
+        ({'bbox': [1, 2, 25, 6]}, '5 px beyond'),
         ({'bbox': [1, 2, 1, 6]}, 'empty or inverted'),
         ({'bbox': [1, 2, float('nan'), 6]}, 'not finite'),
         ({'bbox_label': 3}, 'class 3 is out of range, allowed is 0 to 2'),

@@ -86,5 +86,5 @@ def test_there_must_be_blocks():
 def test_no_model_that_is_split():
     """Only its type is asked for: no ranks are needed to refuse."""
     model = FullyShardedModel.__new__(FullyShardedModel)
-    with pytest.raises(ValueError, match='do not go together'):
+    with pytest.raises(ValueError, match='cannot be combined'):
         CompileHook().before_train(type('Runner', (), {'model': model}))

@@ -295,6 +295,6 @@ class SpoilWeightsHook(Hook):
 
 
 def test_weights_that_are_not_finite_at_the_start(tmp_path):
-    with pytest.raises(NonFiniteError, match='weights that the training st'):
+    with pytest.raises(NonFiniteError, match='initial weights of the'):
         train_numbers(tmp_path, dict(type='SpoilWeightsHook'))
     assert not list(tmp_path.glob('*.pth'))
