@@ -55,8 +55,8 @@ class RenamedFlag(argparse.Action):
         new: New name of the flag, such as ``--skip-corrupt``.
     """
 
-    def __init__(self, *args: Any, new: str, **kwargs: Any) -> None:
-        super().__init__(*args, nargs=0, help=argparse.SUPPRESS, **kwargs)
+    def __init__(self, option_strings: Any, dest: str, new: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=argparse.SUPPRESS)
         self.new = new
 
     def __call__(

@@ -96,13 +96,13 @@ class WorkDirLock:
             self._file = own_file(path, os.O_RDWR | os.O_CREAT)
         except SpecialFileError as error:
             raise ValueError(
-                f'{path} cannot be the lock of a run: {error.strerror}; '
-                f'remove it, or name another folder with --work-dir'
+                f'{path} cannot be used as lock file: {error.strerror}; '
+                'remove it, or set another folder with --work-dir'
             ) from None
         except OSError as error:
             raise ValueError(
-                f'nothing can be written to the work folder {self.folder}: '
-                f'{error.strerror}; name another one with --work-dir'
+                f'the work folder {self.folder} is not writable: '
+                f'{error.strerror}; set another one with --work-dir'
             ) from error
         deadline = time.monotonic() + self.wait
         while not self._locked():
@@ -111,17 +111,17 @@ class WorkDirLock:
             if mine or time.monotonic() > deadline:
                 self.release()
                 raise ValueError(
-                    f'another run works in {self.folder}: process '
+                    f'another run uses {self.folder}: process '
                     f'{holder.get("pid", "?")} on {holder.get("host", "?")}, '
-                    f'since {holder.get("since", "?")}; end it, wait for its '
-                    f'end, or name another folder with --work-dir'
+                    f'since {holder.get("since", "?")}; stop it, wait for its '
+                    'end, or set another folder with --work-dir'
                 )
             time.sleep(1)
         if not self._content().startswith(SIGNATURE):
             self.release()
             raise ValueError(
-                f'{path} is not the lock of a run, and would be overwritten; '
-                f'move it away, or name another folder with --work-dir'
+                f'{path} is not a lock file and would be overwritten; move '
+                'it, or set another folder with --work-dir'
             )
         self._sign()
 
@@ -138,7 +138,7 @@ class WorkDirLock:
         except NoLocksError as error:
             print_log(
                 f'{self.folder} cannot be locked ({error.strerror}): a second '
-                f'run in it would not be noticed',
+                'run in it would not be detected',
                 'current',
                 logging.WARNING,
             )

@@ -36,7 +36,7 @@ def held_by_another(folder: Path, log: Path):
 def test_refused_while_the_other_lives_and_not_longer(tmp_path):
     folder = tmp_path / 'a run' / 'größe'
     other = held_by_another(folder, tmp_path / 'log')
-    expected = f'another run works in .*größe: process {other.pid} on .*since'
+    expected = f'another run uses .*größe: process {other.pid} on .*since'
     with pytest.raises(ValueError, match=expected):
         WorkDirLock(folder).acquire()
     # Its loader's workers may live a little longer; they hold nothing.
@@ -68,7 +68,7 @@ def test_another_machine_is_waited_for(tmp_path, monkeypatch):
 def test_waiting_ends(tmp_path, monkeypatch):
     other = held_by_another(tmp_path / 'run', tmp_path / 'log')
     monkeypatch.setattr(file_lock.socket, 'gethostname', lambda: 'here')
-    with pytest.raises(ValueError, match='another run works in'):
+    with pytest.raises(ValueError, match='another run uses'):
         WorkDirLock(tmp_path / 'run', wait=-1).acquire()
     os.kill(other.pid, signal.SIGKILL)
     other.join()
@@ -76,9 +76,9 @@ def test_waiting_ends(tmp_path, monkeypatch):
 
 def test_no_folder_can_be_made(tmp_path):
     (tmp_path / 'file').touch()
-    with pytest.raises(ValueError, match='nothing can be written to the work'):
+    with pytest.raises(ValueError, match='the work'):
         WorkDirLock(tmp_path / 'file' / 'run').acquire()
-    with pytest.raises(ValueError, match='name another one with --work-dir'):
+    with pytest.raises(ValueError, match='set another one with --work-dir'):
         WorkDirLock(tmp_path / 'file').acquire()
 
 
@@ -108,7 +108,7 @@ def test_what_is_no_lock_is_not_overwritten(tmp_path, hard):
         os.link(tmp_path / 'notes', tmp_path / '.lock')
     else:
         (tmp_path / 'notes').rename(tmp_path / '.lock')
-    with pytest.raises(ValueError, match='is not the lock of a run'):
+    with pytest.raises(ValueError, match='is not a lock file'):
         WorkDirLock(tmp_path).acquire()
     assert (tmp_path / '.lock').read_text() == 'precious notes'
 

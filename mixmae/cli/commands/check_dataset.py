@@ -51,24 +51,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--workers',
         type=int,
         default=min(8, os.cpu_count() or 1),
-        help='processes that open files (default: cores, at most 8)',
+        help='worker processes (default: number of cores, at most 8)',
     )
     parser.add_argument(
         '--limit',
         type=int,
         default=20,
-        help='problems of one kind to list, the others are counted '
+        help='number of problems of one kind to list; others are counted '
         '(default 20)',
     )
     parser.add_argument(
         '--subset',
         action='store_true',
-        help='part of a public set: do not compare counts',
+        help='the data set is a part of a public one: do not compare counts',
     )
     parser.add_argument(
         '--archives',
         type=Path,
-        help='folder of the downloaded archives, to compare their sums',
+        help='folder of the downloaded archives, to verify their checksums',
     )
     parser.add_argument(
         '--num-classes',
@@ -115,13 +115,13 @@ def look(args: argparse.Namespace) -> Findings:
             args.num_classes, args.reduce_zero_label, args.ignore_index
         )
     if args.kind not in KNOWN_SETS:
-        reason = f'on {args.kind}, of which no published figures are known'
+        reason = f'on {args.kind}, which has no published counts'
         refuse_unused(args, ('archives', 'subset'), reason)
     decoding = decoding_of(args)
     if args.decode == 'none' and decoding != PLAIN:
         raise ValueError(
-            '--decode none opens no image: leave out --value-range, '
-            '--extra-band and --background'
+            '--decode none opens no image; remove --value-range, --extra-band '
+            'and --background'
         )
     request = Request(
         kind=args.kind,

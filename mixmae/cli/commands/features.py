@@ -28,21 +28,27 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog='Without --resize images keep their sizes.',
+        epilog='Without --resize images keep their size.',
     )
     add_inference_arguments(parser)
     parser.add_argument(
-        '--out', required=True, metavar='FILE', help='an .npz or .npy file'
+        '--out',
+        required=True,
+        metavar='FILE',
+        help='output file, .npz or .npy',
     )
     parser.add_argument(
         '--stages',
         type=int,
         nargs='+',
         metavar='STAGE',
-        help="from 0; default: the config's out_indices, or the last",
+        help="stages, counted from 0 (default: the config's out_indices, or "
+        'the last stage)',
     )
     parser.add_argument(
-        '--maps', action='store_true', help='feature maps instead of means'
+        '--maps',
+        action='store_true',
+        help='write feature maps instead of pooled features',
     )
     return parser.parse_args(argv)
 
@@ -58,9 +64,9 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
         raise ConfigError(f'--out must end in .npz or .npy, got {out}')
     if out.suffix == '.npy' and (maps or len(stages) > 1):
         raise ConfigError(
-            f'an .npy file holds the pooled features of one stage, and this '
-            f'would be {"maps of " if maps else ""}stages {list(stages)}; '
-            f'choose --stages, or an .npz file'
+            'an .npy file contains the pooled features of one stage, but this '
+            f'would be {"maps of " if maps else ""}stages {list(stages)}; set '
+            '--stages, or use an .npz file'
         )
     if out.is_dir():
         raise ConfigError(f'--out {out} is a folder')

@@ -42,51 +42,56 @@ EXIT_INTERRUPTED = 130
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('source', help='folder of images, or a list of paths')
-    parser.add_argument('out', type=Path, help='folder to make')
+    parser.add_argument(
+        'source', help='folder of images, or a text file of paths'
+    )
+    parser.add_argument('out', type=Path, help='output folder')
     parser.add_argument(
         '--data-root',
-        help='folder that the paths in a list are relative to (default: that '
-        'of the list)',
+        help='base folder of relative paths in a list (default: folder of the '
+        'list)',
     )
     parser.add_argument(
         '--short-side',
         type=int,
-        help='make images smaller, to this many pixels; none is enlarged '
-        '(default: all keep their bytes)',
+        help='downscale images to this short side in pixels; never upscale '
+        '(default: keep the files unchanged)',
     )
     parser.add_argument(
         '--quality',
         type=int,
-        help=f'of JPEGs that are made smaller (default {QUALITY})',
+        help=f'JPEG quality of downscaled images (default {QUALITY})',
     )
     parser.add_argument(
         '--shard-size',
         type=int,
         default=256,
-        help='MiB that a shard may have (default 256)',
+        help='maximum size of a shard in MiB (default 256)',
     )
     parser.add_argument(
         '--shuffle',
         type=int,
         metavar='SEED',
-        help='an order drawn by this seed, for programs that read shards in '
-        'sequence (default: that of the sorted names, or of the list)',
+        help='shuffle the images with this seed, for programs that read '
+        'shards sequentially (default: sorted names, or the order of the '
+        'list)',
     )
     parser.add_argument(
-        '--no-labels', action='store_true', help='folders are no classes'
+        '--no-labels',
+        action='store_true',
+        help='do not use folders as classes',
     )
     parser.add_argument(
         '--exclude',
         nargs='+',
         default=[],
-        help='lists of files to leave out, as verify_images.py writes them',
+        help='lists of files to skip, as written by verify_images.py',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=os.cpu_count() or 1,
-        help='processes that read and shrink (default: cores)',
+        help='worker processes (default: number of cores)',
     )
     add_decoding_arguments(parser)
     return parser.parse_args(argv)
@@ -119,18 +124,17 @@ def work(args: argparse.Namespace) -> PackReport:
 
 def show(report: PackReport, args: argparse.Namespace) -> None:
     """Prints what was done."""
-    how = f', {report.shrunk:,} of them made smaller' if report.shrunk else ''
+    how = f', {report.shrunk:,} of them downscaled' if report.shrunk else ''
     if report.found:
-        how += f'; {report.found:,} were there already'
+        how += f'; {report.found:,} already existed'
     print(
         f'{args.out}: {report.images:,} images in {report.shards:,} shards, '
         f'{report.size / 1e9:.3f} GB{how}'
     )
     if report.dotted:
         print(
-            f'note: {report.dotted:,} names have a dot before that of their '
-            f'suffix; WebDataset takes what follows the first one for the '
-            f'suffix'
+            f'note: {report.dotted:,} names have more than one dot; '
+            'WebDataset treats everything after the first one as the suffix'
         )
     for kind, count in report.unsupported.most_common():
         print(f'unsupported: {count:,} of {kind}')
@@ -153,7 +157,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            f'pack: interrupted; the same command goes on in '
+            'pack: interrupted; run the same command to continue in '
             f'{args.out}.partial',
             file=sys.stderr,
         )

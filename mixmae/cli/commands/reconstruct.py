@@ -41,18 +41,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--out',
         required=True,
         metavar='FOLDER',
-        help='where panels and figures.json are written',
+        help='folder for panels and figures.json',
     )
     parser.add_argument(
         '--beside',
         nargs='+',
         default=[],
         metavar='CHECKPOINT',
-        help='further pretrainings, of any method, to be shown below; each '
-        'goes by the config that it carries',
+        help='further pretraining checkpoints, of any method, shown below; '
+        'each uses the config that it contains',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, help='of the masks (default: 0)'
+        '--seed', type=int, default=0, help='seed of the masks (default: 0)'
     )
     return parser.parse_args(argv)
 
@@ -102,11 +102,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     out = Path(args.out)
     if out.is_file():
-        raise ConfigError(f'--out {out} is a file, it must be a folder')
+        raise ConfigError(f'--out {out} is a file; it must be a folder')
     if args.beside and args.config:
         raise ConfigError(
-            '--config is for one checkpoint; with --beside each goes by the '
-            'config that it carries'
+            '--config applies to one checkpoint; with --beside each '
+            'checkpoint uses the config that it contains'
         )
     checkpoints = [args.checkpoint, *args.beside]
     # All of them before the work, so that a wrong path is told at once.

@@ -40,23 +40,23 @@ NUM_PANELS = 4
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Test a checkpoint')
-    parser.add_argument('config', help='a config file')
-    parser.add_argument('checkpoint', help='a checkpoint file')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
     add_common_arguments(parser)
     parser.add_argument(
-        '--out', metavar='JSON', help='write the figures to this file'
+        '--out', metavar='JSON', help='write the metrics to this file'
     )
     parser.add_argument(
         '--show-dir',
         metavar='FOLDER',
-        help='write pictures to this folder: reconstruction panels of a '
-        'pretraining, else the prediction of every image, as mmdet, mmseg or '
-        'mmpretrain draws it',
+        help='write visualizations to this folder: reconstruction panels of a '
+        'pretraining, otherwise the prediction for each image, drawn by '
+        'mmdet, mmseg or mmpretrain',
     )
     parser.add_argument(
         '--num-panels',
         type=int,
-        help='how many reconstruction panels, of 8 images each (default: 4)',
+        help='number of reconstruction panels of 8 images each (default: 4)',
     )
     return parser.parse_args(argv)
 
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     panels = args.show_dir is not None and is_pretraining(cfg)
     count = NUM_PANELS if args.num_panels is None else args.num_panels
     if not panels:
-        unless = 'without --show-dir, or for a model that reconstructs nothing'
+        unless = 'without --show-dir, or for a model without reconstruction'
         refuse_unused(args, ('num_panels',), unless)
     elif count < 1:
         raise ConfigError(f'--num-panels must be at least 1, got {count}')

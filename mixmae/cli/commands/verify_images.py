@@ -47,39 +47,39 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--ann-file',
         type=Path,
-        help='open the images that this list names, one path a line, rather '
-        'than all below the folder',
+        help='verify the images in this list, one path per line, instead of '
+        'all images below the folder',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=min(8, os.cpu_count() or 1),
-        help='processes that open files (default: cores, at most 8)',
+        help='worker processes (default: number of cores, at most 8)',
     )
     parser.add_argument(
         '--out',
         type=Path,
-        help='write the list of bad files there; paths in it are relative '
-        'to the folder',
+        help='write the list of corrupt files to this path; its paths are '
+        'relative to the folder',
     )
     parser.add_argument(
         '--strict',
         action='store_true',
-        help='images of another format than their suffix says are bad, too; '
-        'a training run reads them',
+        help='also report images whose format differs from their suffix; a '
+        'training run reads them',
     )
     parser.add_argument(
         '--min-side',
         type=int,
         default=1,
-        help='pixels that the shorter side must have, as in '
-        'LoadImage(min_side=...) (default 1)',
+        help='minimum short side in pixels, as in LoadImage(min_side=...) '
+        '(default 1)',
     )
     parser.add_argument(
         '--max-pixels',
         type=int,
-        help='pixels that a picture may have, as in '
-        'LoadImage(max_pixels=...) (default: 179 million)',
+        help='maximum number of pixels, as in LoadImage(max_pixels=...) '
+        '(default: 179 million)',
     )
     parser.add_argument(
         '--checksums-only',
@@ -96,7 +96,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--limit',
         type=int,
         default=20,
-        help='bad files to print; --out has them all (default 20)',
+        help='number of corrupt files to print; --out lists all (default 20)',
     )
     add_decoding_arguments(parser)
     return parser.parse_args(argv)
@@ -111,7 +111,7 @@ def look(args: argparse.Namespace) -> FolderReport:
     if args.limit < 0:
         raise ValueError(f'--limit must be 0 or more, got {args.limit}')
     if args.out is not None and not args.out.absolute().parent.is_dir():
-        raise ValueError(f'--out {args.out}: there is no folder to write to')
+        raise ValueError(f'--out {args.out}: the output folder does not exist')
     if args.out is not None:
         check_output(args.out)
     progress = progress_bar('verifying')
@@ -119,7 +119,7 @@ def look(args: argparse.Namespace) -> FolderReport:
     decoding = decoding_of(args)
     if args.checksums_only and decoding != PLAIN:
         raise ValueError(
-            '--checksums-only decodes nothing: leave out --value-range, '
+            '--checksums-only does not decode images; remove --value-range, '
             '--extra-band and --background'
         )
     packed = is_packed(args.folder)
@@ -128,7 +128,7 @@ def look(args: argparse.Namespace) -> FolderReport:
             raise ValueError(
                 f'--{name.replace("_", "-")} is for '
                 + ('folders of files' if packed else 'shards')
-                + f', and {args.folder} is none'
+                + f', but {args.folder} is not'
             )
     if packed:
         report = verify_shards(
@@ -151,7 +151,7 @@ def look(args: argparse.Namespace) -> FolderReport:
         )
     if args.out is not None:
         note = (
-            f'{len(report.bad)} bad files among {report.opened} below '
+            f'{len(report.bad)} corrupt files of {report.opened} below '
             f'{escape(str(args.folder.absolute()))}'
         )
         write_corrupt_files(args.out, report.bad, note)
@@ -170,14 +170,14 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
     odd = report.odd[WRONG_SUFFIX]
     if odd and not args.strict:
         print(
-            f'note: {odd:,} images have another format than their suffix '
-            f'says; they are read all the same'
+            f'note: {odd:,} images have another format than their suffix; '
+            'they can be read nevertheless'
         )
     kinds = report.unsupported.most_common()
     if kinds:
         print(
             f'unsupported: {report.unsupported.total():,} of the files are '
-            f'sound, but cannot become 8-bit RGB without loss:'
+            'intact, but conversion to 8-bit RGB would lose information:'
         )
     for kind, count in kinds[: args.limit]:
         print(f'    {count:,} of {kind}')
@@ -187,7 +187,11 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
     print(
         f'{escape(str(args.folder))}: {report.opened:,} images '
         + ('read, ' if args.checksums_only else 'opened, ')
-        + (f'{len(report.bad):,} bad ({causes})' if causes else 'none is bad')
+        + (
+            f'{len(report.bad):,} corrupt ({causes})'
+            if causes
+            else 'none is bad'
+        )
     )
 
 
@@ -202,13 +206,15 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except MemoryError:
         print(
-            'verify_images: not enough memory; take fewer --workers, or '
-            'lower --max-pixels',
+            'verify_images: out of memory; use fewer --workers, or a smaller '
+            '--max-pixels',
             file=sys.stderr,
         )
         return 2
     except KeyboardInterrupt:
-        print('verify_images: interrupted, no list written', file=sys.stderr)
+        print(
+            'verify_images: interrupted; no list was written', file=sys.stderr
+        )
         return EXIT_INTERRUPTED
     show(report, args)
     return 1 if report.bad else 0

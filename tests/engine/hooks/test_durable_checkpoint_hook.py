@@ -143,7 +143,7 @@ def test_what_is_not_finite_is_never_written(tmp_path, writer, what, names):
      '.{}.pth', '{}\n.pth', 'iter_{}_{}.pth', 3],
 )  # fmt: skip
 def test_templates_name_files_of_the_folder(template):
-    with pytest.raises(ValueError, match='filename_tmpl must be a name'):
+    with pytest.raises(ValueError, match='filename_tmpl must be a file name'):
         HOOKS.build({**DURABLE, 'filename_tmpl': template})
 
 
