@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from mixmae.fileio.address import public_addresses
-from mixmae.fileio.printable import printable_lines
+from mixmae.fileio.shown_text import printable_lines
 
 # Shorter names would be found within words.
 SHORTEST = 4

@@ -1,0 +1,71 @@
+"""A headless browser, and pages that must not complain or ask for more."""
+
+import os
+import shutil
+
+import pytest
+
+NAMES = ('chromium', 'chromium-browser', 'google-chrome')
+
+
+@pytest.fixture(scope='module')
+def browser():
+    """Chromium; without it the tests skip, but fail in CI."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None and not os.environ.get('CI'):
+        pytest.skip('NOT TESTED: no Chromium (apt-get install chromium)')
+    assert path is not None, 'CI needs Chromium'
+    api = pytest.importorskip('playwright.sync_api')
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=['--no-sandbox']
+        )
+        yield running
+        running.close()
+
+
+class Visit:
+    """One page with the complaints of its console and its requests."""
+
+    def __init__(self, browser, **options):
+        self.page = browser.new_page(**options)
+        self.errors, self.requests = [], []
+        self.page.on('pageerror', lambda error: self.errors.append(str(error)))
+        self.page.on(
+            'console',
+            lambda message: (
+                self.errors.append(message.text)
+                if message.type in ('error', 'warning')
+                else None
+            ),
+        )
+        self.page.on('request', lambda one: self.requests.append(one.url))
+
+    def open(self, address):
+        """Open an address and return the page."""
+        self.page.goto(address)
+        return self.page
+
+    def check(self, own):
+        """No complaints, and requests to the page's own address only."""
+        assert not self.errors
+        others = [
+            url
+            for url in self.requests
+            if not url.startswith((own, 'data:', 'blob:'))
+        ]
+        assert not others
+
+
+@pytest.fixture
+def visit(browser):
+    """Function that opens a new page, e.g. ``visit(viewport=...)``."""
+    visits = []
+
+    def new(**options):
+        visits.append(Visit(browser, **options))
+        return visits[-1]
+
+    yield new
+    for one in visits:
+        one.page.close()
