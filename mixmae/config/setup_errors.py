@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import mmengine
+import torch
 from mmengine.config import Config
 
 from mixmae.fileio.regular_file import SpecialFileError
@@ -22,6 +23,8 @@ LOOPS = (
     LIBRARY / 'runner' / 'loops.py',
     Path(__file__).parent / 'loops',
 )
+# In them a restored state is used first, in the first update.
+OPTIMIZERS = (LIBRARY / 'optim', Path(torch.optim.__file__).parent)
 LOADING = ('load_checkpoint', 'load_or_resume', 'resume')
 # A path that cannot be what it should.
 WRONG_PATH = (
@@ -51,23 +54,26 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
         run that is under way above all.
     """
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    if any(_is_running(frame) for frame in frames):
-        return None
     # str() of a KeyError would put the message in quotes.
     text = error.args[0] if isinstance(error, KeyError) else error
     cause = f'{type(error).__name__}: {text}'
+    cfg = config if config is not None else {}
+    name, path = getattr(config, 'filename', None), cfg.get('load_from')
+    if any(_is_running(frame) for frame in frames):
+        stepped = any(_within(f, p) for f in frames for p in OPTIMIZERS)
+        if not cfg.get('resume') or not stepped:
+            return None
+        return f'the optimizer state in {path} does not match {name}: {cause}'
     if isinstance(error, SpecialFileError) or (
         isinstance(error, OSError) and error.errno in WRONG_PATH
     ):
         return f'{error.filename}: {error.strerror}'
     if not any(_within(frame, LIBRARY) for frame in frames):
         return None
-    name = config.filename if config is not None else None
     if any(
         _within(frame, RUNNER) and frame.f_code.co_name in LOADING
         for frame in frames
     ):
-        path = config.get('load_from') if config is not None else None
         return f'the checkpoint {path} does not match {name}: {cause}'
     beyond = _beyond_data(error, frames, config)
     if beyond is not None:

@@ -7,10 +7,15 @@ from typing import Any, ClassVar, Literal
 
 from mmengine.config import Config
 
+from mixmae.checkpoints.loading.config_allowlist import (
+    SCOPES,
+    registered_parts,
+)
 from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.engine.manifest.run_record import RunRecord, plain_config
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
 from mixmae.preflight.resume_rules import Difference, Verdict, differences
+from mixmae.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
 FLAG = '--resume-with'
 Choice = Literal['config', 'checkpoint']
@@ -37,16 +42,27 @@ class ResumeSettings(Check):
     def run(self, planned: PlannedRun) -> Finding:
         """Compare."""
         start = self.start
+        errors = []
+        if self.choice != 'config' and not has_schedules(
+            start, planned.config
+        ):
+            errors.append(
+                f'{start.path} holds the states of {start.schedules} of the '
+                f'schedules in param_scheduler, and the others would begin '
+                f'anew: {FLAG} config steps those of the config up to its '
+                f'iteration'
+            )
         if start.record is None:
             return Finding(
                 f'{start.path} without settings',
+                tuple(errors),
                 warnings=(
                     f'{start.path} does not say with which settings it was '
                     f'written: they are not compared with those of this run',
                 ),
             )
         found = changes(start, planned.config)
-        errors = [
+        errors += [
             _refusal(one, start)
             for one in found
             if one.verdict is Verdict.REFUSED
@@ -149,12 +165,24 @@ def changes(start: StartPoint, cfg: Config) -> list[Difference]:
     return found
 
 
-def keep_settings(cfg: Config, found: Sequence[Difference]) -> None:
+def has_schedules(start: StartPoint, cfg: Config) -> bool:
+    """Whether a checkpoint holds a state for each schedule of a config."""
+    found = cfg.get('param_scheduler') or []
+    return start.schedules >= (len(found) if isinstance(found, list) else 1)
+
+
+def keep_settings(
+    cfg: Config, found: Sequence[Difference], source: str
+) -> None:
     """Take settings that may be chosen from the checkpoint.
 
     Args:
         cfg: Is changed.
         found: Of ``changes``.
+        source: Path of the checkpoint.
+
+    Raises:
+        ValueError: The checkpoint names a type that is not registered.
     """
     for one in found:
         if one.verdict is not Verdict.CHOSEN:
@@ -168,7 +196,14 @@ def keep_settings(cfg: Config, found: Sequence[Difference]) -> None:
         if one.then is None:
             place.pop(name, None)
         else:
-            place[name] = one.then
+            kept = registered_parts(
+                {name: one.then},
+                (OPTIM_WRAPPERS, PARAM_SCHEDULERS),
+                source,
+                cfg.get('default_scope') or 'mmengine',
+                SCOPES,
+            )
+            place[name] = kept[name]
 
 
 def _refusal(one: Difference, start: StartPoint) -> str:

@@ -94,21 +94,23 @@ def compare_resumed(
 
     Returns:
         Checks of a resumed run, and whether its schedules restart because
-        the config has changed them.
+        the config has changed them, or the checkpoint holds none.
     """
     # A new run has no checkpoint.
     from mixmae.preflight.resume_check import (
         ResumeData,
         ResumeSettings,
         changes,
+        has_schedules,
         keep_settings,
     )
     from mixmae.preflight.resume_rules import Verdict
 
     changed = changes(start, cfg)
     if choice == 'checkpoint':
-        keep_settings(cfg, changed)
+        keep_settings(cfg, changed, start.path)
     chosen = any(one.verdict is Verdict.CHOSEN for one in changed)
+    chosen = chosen or not has_schedules(start, cfg)
     checks: list[Check] = [ResumeSettings(start, choice), ResumeData(start)]
     return checks, chosen and choice == 'config'
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,71 @@ def test_the_values_of_the_checkpoint_are_kept(resume, folder, half):
     assert group['weight_decay'] == 0.01 and group['initial_lr'] == 1e-3
     again = resume(*CHANGED, arguments=('--resume-with', 'checkpoint'))
     assert again[0] == 0 and 'nothing left to do' in again[1]
+
+
+def changed_checkpoint(path: Path, change: Callable[[dict], object]) -> None:
+    """Change the content of a checkpoint."""
+    content = torch.load(path, weights_only=False)
+    change(content)
+    torch.save(content, path)
+    path.with_name(path.name + '.sha256').unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize('key', ['param_scheduler', 'optim_wrapper'])
+def test_kept_settings_name_registered_parts_only(
+    resume, folder, monkeypatch, key
+):
+    """The text of a checkpoint would import any module and call any name."""
+    monkeypatch.syspath_prepend(folder)
+    module = 'print(open("imported", "w").close())\nPart = dict\n'
+    (folder / 'module_of_a_checkpoint.py').write_text(module)
+    monkeypatch.chdir(folder)
+    part = dict(type='module_of_a_checkpoint.Part')
+
+    def forge(content: dict) -> None:
+        record = json.loads(content['meta']['run'])
+        if key == 'param_scheduler':
+            record['config'][key] = [part]
+        else:
+            record['config'][key].update(part)
+        content['meta']['run'] = json.dumps(record)
+
+    changed_checkpoint(folder / 'run/epoch_1.pth', forge)
+    status, line = resume(arguments=('--resume-with', 'checkpoint'))
+    assert status == 2 and 'module_of_a_checkpoint.Part' in line
+    assert not (folder / 'imported').exists()
+
+
+def test_a_checkpoint_without_its_schedules(resume, folder):
+    """As ``save_param_scheduler=False`` writes it; they would begin anew."""
+    path = folder / 'run/epoch_1.pth'
+    changed_checkpoint(path, lambda content: content.pop('param_schedulers'))
+    for flag in ((), ('--resume-with', 'checkpoint')):
+        status, line = resume(arguments=flag)
+        assert status == 2 and '--resume-with config' in line
+    assert resume(arguments=('--resume-with', 'config'))[0] == 0
+    found = rates(folder / 'run', after=4)
+    assert len(found) == 4 and max(found) < 0.6e-3
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda content: content.update(optimizer='text'),
+        lambda content: content.update(param_schedulers='text'),
+        lambda content: content['param_schedulers'][0].update(last_step='a'),
+        lambda content: content['param_schedulers'][0].update(step=5),
+        lambda content: content['optimizer']['param_groups'][0].pop('betas'),
+        lambda content: content['optimizer']['state'][0].update(
+            exp_avg=torch.zeros(7)
+        ),
+    ],
+)
+def test_a_forged_state_is_one_line(resume, folder, change):
+    changed_checkpoint(folder / 'run/epoch_1.pth', change)
+    status, line = resume()
+    assert status == 2 and line.startswith('error: ')
+    assert 'epoch_1.pth' in line
 
 
 def test_a_flag_without_effect_is_an_error(monkeypatch, folder, capsys):

@@ -19,7 +19,7 @@ def folders(tmp_path):
 
 
 def start(path) -> StartPoint:
-    return StartPoint(str(path), 0, 4, None, 0)
+    return StartPoint(str(path), 0, 4, None, 0, 1)
 
 
 def errors(*args, **kwargs) -> str:

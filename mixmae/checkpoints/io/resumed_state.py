@@ -9,12 +9,15 @@ from numbers import Real
 from typing import Any
 
 from mmengine.logging import print_log
+from mmengine.optim import _ParamScheduler
 
 from mixmae.checkpoints.io.checkpoint_writer import NOTED_FILES
 
 PARTS = ('log_scalars', 'runtime_info', 'resumed_keys')
 # Without them MMEngine would restart the optimizer and the schedule.
 STATES = ('state_dict', 'message_hub', 'optimizer')
+# Counts in the state of a schedule.
+STEPS = ('last_step', '_global_step')
 
 
 def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
@@ -75,9 +78,30 @@ def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
     missing = [key for key in STATES if key not in content]
     if missing:
         return f'it has no {missing[0]}'
+    if not isinstance(content['optimizer'], Mapping):
+        return 'its optimizer is not the state of an optimizer'
+    if not all(map(_is_schedule, schedule_states(content))):
+        return 'its param_schedulers are not states of schedules'
     if checked_hub(content['message_hub'], '') is None:
         return 'its message_hub was not written by MMEngine'
     return None
+
+
+def schedule_states(content: Mapping[str, Any]) -> list[Any]:
+    """Return the states of the schedules in a checkpoint."""
+    found = content.get('param_schedulers') or []
+    if isinstance(found, Mapping):
+        found = [state for states in found.values() for state in states]
+    return found if isinstance(found, list) else [found]
+
+
+def _is_schedule(state: Any) -> bool:
+    # MMEngine sets every entry as an attribute, methods too.
+    return (
+        isinstance(state, Mapping)
+        and all(_is_count(state.get(key)) for key in STEPS)
+        and not any(hasattr(_ParamScheduler, str(key)) for key in state)
+    )
 
 
 def _check_of(key: str) -> Callable[[Any], bool] | None:

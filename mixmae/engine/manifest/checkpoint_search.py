@@ -37,6 +37,7 @@ class StartPoint(NamedTuple):
         iter: Finished iterations.
         record: Settings of the run that wrote it; ``None`` if unknown.
         seed: Seed of that run; ``None`` if unknown.
+        schedules: Number of the states of schedules.
     """
 
     path: str
@@ -44,6 +45,7 @@ class StartPoint(NamedTuple):
     iter: int
     record: RunRecord | None
     seed: int | None
+    schedules: int
 
 
 class RunFolders(NamedTuple):
@@ -255,6 +257,9 @@ def _noted(folders: RunFolders) -> str | None:
 
 
 def _start(path: str, content: Mapping[str, Any]) -> StartPoint:
+    # A new run loads none.
+    from mixmae.checkpoints.io.resumed_state import schedule_states
+
     meta = content['meta']
     return StartPoint(
         path=path,
@@ -262,6 +267,7 @@ def _start(path: str, content: Mapping[str, Any]) -> StartPoint:
         iter=meta['iter'],
         record=RunRecord.of_checkpoint(content),
         seed=meta.get('seed'),
+        schedules=len(schedule_states(content)),
     )
 
 
