@@ -89,6 +89,10 @@ def test_trains_then_measures_and_draws(run, monkeypatch, capsys):
         if key.startswith('backbone.') and 'norm3' not in key:
             assert torch.equal(after[key], value), key
 
+    part = json.loads((work / 'report/predictions.json').read_text())
+    (gallery,) = part['content']['galleries']
+    assert len(gallery['images']) == 3
+
     figures, shown = run / 'figures.json', run / 'shown'
     call_tool(
         monkeypatch,

@@ -88,8 +88,12 @@ class ReportHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Add the map of features and write the last page."""
-        if runner.val_loop is not None and self.num_features:
-            self._add_features(runner)
+        if runner.val_loop is not None:
+            # Features are those of whole images, of one size.
+            if _framework(runner) in ('mmdet', 'mmseg'):
+                self._add_drawings(runner)
+            elif self.num_features:
+                self._add_features(runner)
         self._write_page(runner)
         self._training = False
 
@@ -150,6 +154,27 @@ class ReportHook(Hook):
         if is_main_process() and found is not None:
             self._write(runner, FEATURES, feature_map(*found))
 
+    def _add_drawings(self, runner: Runner) -> None:
+        from mixmae.engine.held_out_images import model_to_show
+        from mixmae.visualization.report.drawn_predictions import (
+            drawn_predictions,
+        )
+        from mixmae.visualization.report.report_parts import PREDICTIONS
+
+        with model_to_show(runner) as model:
+            if model is None:
+                return
+            loader = runner.val_dataloader
+            content = drawn_predictions(
+                model,
+                loader.dataset,
+                loader.collate_fn,
+                runner.visualizer,
+                self.num_images,
+            )
+        if is_main_process() and content is not None:
+            self._write(runner, PREDICTIONS, content)
+
     def _write(self, runner: Runner, name: str, content: dict) -> None:
         from mixmae.visualization.report.report_parts import write_part
 
@@ -179,6 +204,11 @@ def _warn(runner: Runner, error: Exception) -> None:
 def _plain(runner: Runner) -> Any:
     """The model without its wrapper."""
     return getattr(runner.model, 'module', runner.model)
+
+
+def _framework(runner: Runner) -> str:
+    """Package of the model's class."""
+    return type(_plain(runner)).__module__.split('.')[0]
 
 
 def _step(runner: Runner) -> tuple[str, int]:

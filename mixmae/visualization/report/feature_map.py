@@ -34,11 +34,11 @@ def image_features(
     Returns:
         Features (N, C): means of the backbone's last map; images, uint8 RGB;
         class names, None if the data set has no labels. None with fewer than
-        three images.
+        three images, or with images of different sizes or channels.
     """
     dataset = dataloader.dataset
     count = min(most, len(dataset))
-    if count < 3:
+    if count < 3 or dataset[0]['inputs'].shape[0] != 3:
         return None
     numbers = [i * len(dataset) // count for i in range(count)]
     names = getattr(dataset, 'metainfo', {}).get('classes')

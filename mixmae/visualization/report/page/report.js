@@ -202,7 +202,7 @@
     for (const gallery of found.galleries || []) {
       const place = section.querySelector('.galleries');
       place.append(element('h3', gallery.title));
-      const row = element('div', null, 'gallery');
+      const row = element('div', null, gallery.wide ? 'gallery wide' : 'gallery');
       for (const shown of gallery.images) {
         const figure = element('figure');
         figure.append(image(shown.image, shown.text), element('div', shown.text));

@@ -1,0 +1,28 @@
+"""The command ``report``: a page about one run, or several side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mixmae.fileio.atomic_write import check_output
+from mixmae.visualization.report.report_page import write_report
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(
+        description='Write the report of a run as one HTML file that opens '
+        'offline; several runs are compared. Any work folder of MMEngine '
+        'with a scalars.json is accepted.'
+    )
+    parser.add_argument('runs', nargs='+', metavar='RUN', help='work folder')
+    parser.add_argument(
+        '--out',
+        metavar='FILE',
+        help='the page (default: report.html in the first RUN)',
+    )
+    args = parser.parse_args(argv)
+    if args.out is not None:
+        check_output(args.out)
+    print(write_report(args.runs, args.out))
