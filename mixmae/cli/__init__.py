@@ -1,1 +1,1 @@
-"""Arguments and start-up that the tools share."""
+"""Command-line tools: shared arguments, start-up and subcommands."""

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from mixmae.version import __version__
 
-# By name; the module of `check-data` is `check_data`.
+# Summaries by subcommand name; the module of `check-data` is `check_data`.
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         'train': 'train the model of a config file',
@@ -34,12 +34,12 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
 
 
 def module_of(name: str) -> str:
-    """Full name of the module of a subcommand."""
+    """Return the full name of the module of a subcommand."""
     return f'mixmae.cli.commands.{name.replace("-", "_")}'
 
 
 def help_text() -> str:
-    """Usage, with a line for each subcommand."""
+    """Return the usage text, with a line per subcommand."""
     width = max(map(len, SUMMARIES))
     lines = [
         'usage: mixmae COMMAND [options]',
@@ -55,11 +55,11 @@ def help_text() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a subcommand, and end the process with its exit status.
+    """Run a subcommand and exit with its status.
 
     Args:
-        argv: Name of the subcommand and its options; default: those of the
-            process.
+        argv: Name of the subcommand and its options; default:
+            ``sys.argv[1:]``.
     """
     given = sys.argv[1:] if argv is None else argv
     name, *options = given or ['--help']
@@ -74,13 +74,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         hint = f'did you mean {close[0]}?' if close else 'see mixmae --help'
         print(f'error: there is no command {name!r}; {hint}', file=sys.stderr)
         sys.exit(2)
-    # Read as torch loads: threads that spin while they wait take the
-    # processor from the workers of a loader.
+    # torch reads this when it is imported: threads that spin while they wait
+    # take CPU time from data loader workers.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    # argparse and the reports of libraries name the program by it.
+    # argparse and the error reports of libraries show it as the program name.
     sys.argv = [f'mixmae {name}', *options]
     module = importlib.import_module(module_of(name))
-    # Imports torch and MMEngine, which help does without.
+    # Imported here: torch and MMEngine are not needed for the help.
     from mixmae.cli.command_line import run_tool
 
     sys.exit(run_tool(module.main))

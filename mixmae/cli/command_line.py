@@ -40,10 +40,10 @@ from mixmae.fileio.shown_text import guard_output
 from mixmae.fileio.trust import add_trust_argument, set_trusted
 
 EXIT_CONFIG_ERROR = 2
-# In the environment: keep the traceback of every error.
+# Environment variable that keeps the traceback of every error.
 TRACEBACK = 'MIXMAE_TRACEBACK'
 PACKAGE = Path(mixmae.__file__).parent
-# Of a checkout there are the benchmarks, too.
+# A source checkout also contains the benchmarks.
 OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
 DICTS = (
@@ -64,13 +64,13 @@ DICTS = (
     'val_dataloader',
     'visualizer',
 )
-# What `read_config` has read in this process, for the message of an error
-# that comes from deep inside a library and does not know its config.
+# The config that `read_config` has read in this process. Error messages use it
+# if an exception from a library does not refer to the config.
 _configs_read: list[Config] = []
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments that training and testing have in common."""
+    """Add the arguments that training and testing share."""
     parser.add_argument(
         '--work-dir',
         help='folder for logs and checkpoints (default: work_dir of the '
@@ -97,7 +97,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         'print their results and stop before the first iteration',
     )
     add_trust_argument(parser)
-    # torchrun sets LOCAL_RANK; older launchers and mim pass one of these.
+    # torchrun sets LOCAL_RANK; older launchers and mim pass one of these
+    # options.
     parser.add_argument(
         '--local_rank',
         '--local-rank',
@@ -108,15 +109,15 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def known_keys(cfg: Config) -> set[str]:
-    """Names a top-level key of this config may have."""
+    """Return the allowed names of top-level keys of this config."""
     return set(cfg) | RUN_KEYS
 
 
 def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
-    """Give settings and variables of a config other values.
+    """Set settings and variables of a config.
 
     Raises:
-        ConfigError: An option names no setting, or has no effect.
+        ConfigError: An option does not match a setting, or has no effect.
     """
     for option in options:
         key = option.split('.')[0]
@@ -142,7 +143,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
         cfg = with_variables(cfg, variables)
         for option, value in settings.items():
             _merge(cfg, option, value)
-    # A config is a program: with other values it may raise anything.
+    # A config is a program; with new values it can raise any exception.
     except Exception as error:
         text = str(error.args[0] if isinstance(error, KeyError) else error)
         if not isinstance(error, VariableError):
@@ -156,7 +157,7 @@ def check_kinds(cfg: Config) -> None:
     """Check that parts of a config are dicts, or lists of dicts.
 
     Raises:
-        ConfigError: One is anything else.
+        ConfigError: A part has another type.
     """
     for key in DICTS:
         if not isinstance(cfg.get(key), (dict, type(None))):
@@ -170,7 +171,7 @@ def check_kinds(cfg: Config) -> None:
 
 
 def _merge(cfg: Config, option: str, value: Any) -> None:
-    """Merge an option, which may be an element of a list or tuple."""
+    """Merge an option, which may refer to an element of a list or tuple."""
     place, _, last = option.rpartition('.')
     parent: Any = cfg._cfg_dict
     for name in place.split('.') if place else ():
@@ -184,7 +185,7 @@ def _merge(cfg: Config, option: str, value: Any) -> None:
         and int(last) < len(parent)
         and not isinstance(value, dict)
     ):
-        # MMEngine changes elements that are dicts only.
+        # MMEngine supports only elements that are dicts.
         items = [*parent]
         items[int(last)] = value
         _merge(cfg, place, type(parent)(items))
@@ -196,15 +197,15 @@ def read_config(args: argparse.Namespace) -> Config:
     """Read ``args.config`` and apply the common arguments.
 
     Raises:
-        ConfigError: If the file is missing or cannot be read as a config,
-            for whatever reason, or an option names no setting.
+        ConfigError: The file is missing or not a valid config, or an option
+            does not match a setting.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
         raise ConfigError(f'config file {args.config} does not exist')
     try:
         cfg = read_with_bases(args.config)
-    # A config is a program: it may raise anything.
+    # A config is a program; it can raise any exception.
     except Exception as error:
         kind = type(error).__name__
         raise ConfigError(
@@ -231,21 +232,21 @@ def read_config(args: argparse.Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
     refuse_pickled_data(cfg)
-    # It goes into logs, the work folder and checkpoints.
+    # The config is written to logs, the work folder and checkpoints.
     hide_addresses(cfg)
     _configs_read[:] = [cfg]
     return cfg
 
 
 def is_config_error(error: BaseException) -> bool:
-    """Whether an exception blames the config rather than the program.
+    """Whether an exception is caused by the config rather than by a bug.
 
-    Our parts raise ``ValueError`` and ``FileNotFoundError`` for bad input
-    only; MMEngine's registry raises ``KeyError`` for unknown types and
-    ``TypeError`` where a part is built with arguments it does not have.
-    What is raised further down keeps its traceback.
+    Code of mixmae raises ``ValueError`` and ``FileNotFoundError`` for invalid
+    input only. MMEngine's registry raises ``KeyError`` for unknown types and
+    ``TypeError`` for unknown arguments of a part. Exceptions raised deeper in
+    a library keep their traceback.
     """
-    # Bad data may come out of a loader's worker, far from our code.
+    # Data errors may be raised in a data loader worker, outside of mixmae.
     if isinstance(error, (ConfigError, DataError)):
         return True
     frames = traceback.extract_tb(error.__traceback__)
@@ -260,16 +261,16 @@ def is_config_error(error: BaseException) -> bool:
 
 
 def config_error_line(error: Exception) -> str | None:
-    """Line on a mistake in config, command line or files, or ``None``."""
+    """Return a line on an error in config, options or files, or ``None``."""
     lines = [missing_data(error, cfg) for cfg in _configs_read]
     text = next(filter(None, lines), None)
     if text is None and is_config_error(error):
-        # str() of a KeyError would put the message in quotes; that of bad
-        # data drops the traceback that a loader's worker puts before it.
+        # str() of a KeyError puts the message in quotes; for a data error,
+        # str() drops the traceback that a data loader worker prepends.
         plain = isinstance(error, DataError) or not error.args
         text = str(error if plain else error.args[0])
     elif text is None:
-        # Its tables are for runs that fail.
+        # Imported here: needed only by runs that fail.
         from mixmae.config.setup_errors import setup_error
 
         text = setup_error(error, next(iter(_configs_read), None))
@@ -280,15 +281,15 @@ def config_error_line(error: Exception) -> str | None:
 
 
 def run_tool(tool: Callable[[], int | None]) -> int | None:
-    """Run a tool; report what users can mend in one line.
+    """Run a tool; report errors that users can fix in one line.
 
-    Exits with status 2 for mistakes in configs, arguments and files, with 1
-    for a lack of memory, loaders that do not deliver, and other ranks that
-    are gone. Anything else keeps its traceback, and so does all of it if
-    ``MIXMAE_TRACEBACK`` is in the environment.
+    The exit status is 2 for errors in configs, arguments and files, and 1 if
+    memory runs out, a data loader times out, or another rank ends. Other
+    exceptions keep their traceback. If ``MIXMAE_TRACEBACK`` is set in the
+    environment, all of them do.
 
     Returns:
-        What the tool returns: an exit status, or ``None`` for 0.
+        The exit status that the tool returns; ``None`` stands for 0.
     """
     _configs_read.clear()
     set_trusted(False)
@@ -299,7 +300,7 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
         line = failure_line(error)
         for cfg in _configs_read:
             line = line or removed_folder(error, cfg.work_dir)
-        # Worse luck of its own may bring lost connections along.
+        # The error of this rank may itself have caused lost connections.
         if line is None and is_lost_connection(error):
             end_after_other_ranks(error)
         status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE

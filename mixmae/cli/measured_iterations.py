@@ -1,4 +1,4 @@
-"""Speed and memory of the first iterations of a training."""
+"""Measured speed and memory of the first iterations of a training."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mixmae.config.failure_report import end_workers
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.profiling.throughput import Throughput
 
-# Kernels are chosen and workers are started in the first ones.
+# The first iterations select kernels and start workers.
 WARM_UP = 5
 
 
 class MeasuredIterations(NamedTuple):
-    """Figures of one process.
+    """Measurements of one process.
 
     Attributes:
-        seconds: Of an iteration, its wait for data included.
-        data_wait: Share of the time spent waiting for data, 0 to 1.
-        memory: Peak of this process in bytes: of the GPU, or of the process
-            where there is none.
+        seconds: Seconds per iteration, including the wait for data.
+        data_wait: Fraction of the time spent waiting for data, 0 to 1.
+        memory: Peak memory of this process in bytes: on the GPU, or resident
+            memory without a GPU.
     """
 
     seconds: float
@@ -38,7 +38,7 @@ class MeasuredIterations(NamedTuple):
 
 
 class _EnoughError(Exception):
-    """The iterations are done; the training ends here."""
+    """Ends the training after the measured iterations."""
 
 
 class _MeasureHook(Hook):
@@ -65,14 +65,14 @@ class _MeasureHook(Hook):
 
 
 def measure_iterations(config: Config, count: int) -> MeasuredIterations:
-    """Train for some iterations, and keep nothing of it.
+    """Train for some iterations and discard the result.
 
     Args:
-        config: Of a training; its data must be there. It is not changed.
-        count: Iterations that are timed, after a few that are not.
+        config: Config of a training, whose data must exist. It is not changed.
+        count: Number of measured iterations, after a few warm-up iterations.
 
     Raises:
-        ValueError: The run of the config is shorter than that.
+        ValueError: The run has fewer iterations.
     """
     config = copy.deepcopy(config)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
@@ -94,7 +94,7 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
             )
         finally:
             end_workers()
-            # It writes to the folder that is removed next.
+            # It writes to the folder that is removed below.
             WRITER.finish()
     times = hook.throughput.latest
     seconds = [one.seconds for one in times]

@@ -1,4 +1,4 @@
-"""Speed of a planned run: measured, of a log, or of a vendor's figures."""
+"""Speed of a planned run: measured, from a log, or from a data sheet."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
 )
 from mixmae.profiling.gpu_table import GPUS
 
-# Not measured: the goal of this project for one GPU.
+# Not measured: the target of this project for one GPU.
 ASSUMED_MFU = 0.4
-# What a process on a GPU holds before it computes: context, kernels, cuBLAS
+# Memory of a process on a GPU before it computes: context, kernels, cuBLAS
 # workspace.
 CONTEXT = 1.0e9
-# What a training holds beside what a plan of it does: loader, log, kernels
-# that were chosen. Measured on a CPU.
+# Memory of a training that the plan does not model: data loader, log, selected
+# kernels. Measured on a CPU.
 RUNNING = 0.1e9
 
 
 class Device(NamedTuple):
-    """One device.
+    """Properties of one device.
 
     Attributes:
-        type: PyTorch's, 'cuda' or 'cpu'.
-        dtype: What products are computed in.
-        memory: Bytes; of a CPU, all of the machine.
-        process: Bytes that are held before there is a model.
-        peak: FLOP/s by the vendor; ``None`` of a CPU.
+        type: PyTorch's device type, 'cuda' or 'cpu'.
+        dtype: Dtype of matrix products.
+        memory: Memory in bytes; for a CPU, that of the machine.
+        process: Bytes that are allocated before the model is built.
+        peak: FLOP/s in the data sheet; ``None`` for a CPU.
     """
 
     type: str
@@ -51,15 +51,15 @@ class Device(NamedTuple):
 
     @classmethod
     def of(cls, kind: str, dtype: str) -> Device:
-        """Look a device up.
+        """Create from a device name.
 
         Args:
-            kind: A name of ``GPUS``, or 'cpu' for this machine.
-            dtype: Of ``AutocastOptimWrapper``; 'auto' is bfloat16 where the
-                device has it.
+            kind: A key of ``GPUS``, or 'cpu' for this machine.
+            dtype: ``dtype`` of ``AutocastOptimWrapper``; 'auto' is bfloat16 if
+                the device supports it.
 
         Raises:
-            ValueError: An unknown ``dtype``.
+            ValueError: ``dtype`` is unknown.
         """
         if dtype != 'auto' and dtype not in DTYPES:
             raise ValueError(f'dtype must be auto or one of {[*DTYPES]}')
@@ -81,7 +81,7 @@ class Device(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """Seconds of an image on one device, and their source."""
+    """Seconds per image on one device, and their source."""
 
     seconds: float | None
     source: str
@@ -90,7 +90,7 @@ class Speed(NamedTuple):
 def speed_of(
     args: argparse.Namespace, cfg: Config, device: Device, flops: float
 ) -> Speed:
-    """Speed by measurement, log, or a share of the vendor's peak."""
+    """Return the speed from a measurement, a log, or an assumed MFU."""
     if args.measure is not None:
         if args.gpu != 'cpu' or args.batch:
             raise ConfigError(
@@ -113,14 +113,14 @@ def speed_of(
 
 
 def logged_seconds(path: str, flops: float) -> float:
-    """Seconds of an image on one device, the median of a log.
+    """Return the median seconds per image on one device in a log.
 
     Args:
-        path: A ``scalars.json``, or a work folder, whose latest is taken.
-        flops: Model FLOPs of an image of the planned network.
+        path: A ``scalars.json``, or a work folder, whose latest one is read.
+        flops: Model FLOPs per image of the planned network.
 
     Raises:
-        ValueError: There is no log, or it is of another network.
+        ValueError: The log does not exist, or belongs to another network.
     """
     file = Path(path)
     if file.is_dir():
@@ -133,7 +133,7 @@ def logged_seconds(path: str, flops: float) -> float:
     try:
         rows = [json.loads(line) for line in file.read_text().splitlines()]
         rows = [row for row in rows if 'matmul_mfu' in row]
-        # Ranks are alike, so a rank's own speed follows from its MFU.
+        # All ranks are equal, so the speed of one rank follows from its MFU.
         times = [
             row['gflops_per_image']
             / (row['matmul_mfu'] * row['matmul_tflops'] * 1e3)

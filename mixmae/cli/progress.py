@@ -1,4 +1,4 @@
-"""Progress bars of jobs that report their counts, and of trainings."""
+"""Progress bars for jobs and trainings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 
 def progress_bar(title: str, unit: str = 'file') -> Callable[..., None]:
-    """Callback ``(done, total, note='')`` that draws a bar on a terminal.
+    """Return a callback ``(done, total, note='')`` that draws a progress bar.
 
-    It draws nothing where stderr is a file.
+    The bar is not drawn if stderr is not a terminal.
     """
     bar = tqdm(desc=title, unit=unit, disable=None)
 
@@ -29,7 +29,7 @@ def progress_bar(title: str, unit: str = 'file') -> Callable[..., None]:
 
 
 class ProgressHook(Hook):
-    """Progress bar of a training with its loss; in a log twice a minute."""
+    """Progress bar of a training; in a file, a line every 30 s."""
 
     priority = 'VERY_LOW'
 
@@ -55,5 +55,5 @@ class ProgressHook(Hook):
         self.bar.update()
 
     def after_train(self, runner: Runner) -> None:
-        """End the bar."""
+        """Close the bar."""
         self.bar.close()

@@ -1,4 +1,4 @@
-"""Runner of a config: MMEngine's or ours, for training and testing."""
+"""Runner of a config, for training and testing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mixmae.registry import RUNNERS
 
 AUTOCAST = 'AutocastOptimWrapper'
 DEEPSPEED = 'DeepSpeedStrategy'
-# MMEngine imports it; gone in deepspeed 0.19.
+# MMEngine imports it; deepspeed 0.19 removed it.
 ONEBIT = Path('runtime/fp16/onebit')
 SHARDED_MODEL = 'FullyShardedModel'
-# Seconds for one batch. A network file system that was away for minutes may
-# come back; with NCCL the other ranks wait no longer than this.
+# Time limit for one batch in seconds. A network file system may recover after
+# minutes; with NCCL the other ranks do not wait longer than this.
 TIMEOUT = 500
 OF_WORKERS = (
     'multiprocessing_context',
@@ -30,19 +30,18 @@ OF_WORKERS = (
 
 
 def _type(part: Any) -> str:
-    """The type of a part of a config, without its scope."""
+    """Return the type of a part of a config, without its scope."""
     kind = part.get('type', '') if isinstance(part, dict) else ''
     return str(kind).split('.')[-1]
 
 
 def check_engine(cfg: Config) -> None:
-    """Says, before anything is built, which parts do not go together.
+    """Check that the parts of a config can be combined, before they are built.
 
     Raises:
-        ValueError: a strategy without ``FlexibleRunner``, or one whose
-            package is missing; a model that is split without the runner for
-            it; a static graph under accumulation; a setting that MMEngine
-            would pass over in silence.
+        ValueError: A strategy without ``FlexibleRunner``, or one whose package
+            is missing; a sharded model without its runner; a static graph with
+            accumulation; a setting that MMEngine would silently ignore.
     """
     runner = str(cfg.get('runner_type', 'Runner')).split('.')[-1]
     strategy = cfg.get('strategy')
@@ -92,10 +91,10 @@ def check_engine(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner that ``runner_type`` names; ``Runner`` by default.
+    """Build the runner of type ``runner_type``; ``Runner`` by default.
 
     Args:
-        cfg: Its loaders get time limits; see ``limit_loaders``.
+        cfg: Config; ``limit_loaders`` sets time limits of its data loaders.
 
     Raises:
         ValueError: See ``check_engine``.
@@ -106,13 +105,13 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def drop_sharding(cfg: Config) -> None:
-    """Let every rank hold the whole model, which a test has room for.
+    """Keep the complete model on every rank; a test has enough memory.
 
-    Loops of tests call parts of it, by themselves or on one rank.
+    Test loops call parts of the model individually or on one rank.
 
     Args:
-        cfg: Its ``model_wrapper_cfg``, ``strategy`` and ``runner_type`` are
-            changed.
+        cfg: Config, whose ``model_wrapper_cfg``, ``strategy`` and
+            ``runner_type`` are changed.
     """
     if _type(cfg.get('model_wrapper_cfg')) == SHARDED_MODEL:
         cfg.model_wrapper_cfg = None
@@ -121,12 +120,12 @@ def drop_sharding(cfg: Config) -> None:
 
 
 def limit_loaders(cfg: Config) -> None:
-    """Give every loader with workers a time limit, if it has none.
+    """Set a time limit for every data loader with workers that has none.
 
-    PyTorch's default is to wait forever for a worker that hangs. ``timeout``
-    of a loader in the config sets another limit, 0 none. From loaders without
-    workers it takes the settings of workers, which PyTorch refuses there, so
-    that ``num_workers=0`` is enough.
+    By default PyTorch waits forever for a worker that hangs. ``timeout`` of a
+    data loader in the config sets another limit; 0 means none. Worker settings
+    are removed from data loaders without workers, since PyTorch rejects them,
+    so ``num_workers=0`` can be set alone.
     """
     for _, loader in data_loaders(cfg):
         if loader.get('num_workers', 0):
@@ -137,7 +136,7 @@ def limit_loaders(cfg: Config) -> None:
 
 
 def _folder_of(package: str) -> Path | None:
-    """Where a package is, without importing it; None if nowhere."""
+    """Return the folder of a package without importing it; None if missing."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return None

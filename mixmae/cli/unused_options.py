@@ -1,4 +1,4 @@
-"""Refusal of options that have no effect on a call."""
+"""Errors for options without effect."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import argparse
 def refuse_unused(
     args: argparse.Namespace, names: tuple[str, ...], reason: str
 ) -> None:
-    """Refuse options that are given though nothing would read them.
+    """Raise an error for given options that have no effect.
 
     Args:
-        args: Parsed arguments; an option that is not given is ``None``,
+        args: Parsed arguments; options that are not given are ``None``,
             ``False`` or empty.
-        names: Attributes of ``args``.
+        names: Attributes of ``args`` to check.
         reason: End of the message, as in 'without --show-dir'.
 
     Raises:
-        ValueError: One of them is given.
+        ValueError: One of the options is given.
     """
     for name in names:
         value = getattr(args, name)

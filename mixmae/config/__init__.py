@@ -1,1 +1,1 @@
-"""Reading configs, the data paths in them, one-line error reports."""
+"""Reading configs, their data paths and options; one-line error reports."""

@@ -2,11 +2,11 @@
 
 
 class ConfigError(Exception):
-    """A mistake in a config or on the command line.
+    """An error in a config or on the command line.
 
     Args:
-        lines: Messages, a line for each mistake. Line breaks within one of
-            them are replaced by spaces.
+        lines: Messages, one line per error. Line breaks within a message are
+            replaced by spaces.
     """
 
     def __init__(self, *lines: str) -> None:

@@ -1,4 +1,4 @@
-"""Reading config files, with one line for whatever is wrong in them."""
+"""Reading of config files, with one-line errors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mixmae.config.config_variables import read_with_bases
 
 
 def read_config_file(path: str | os.PathLike) -> Config:
-    """Reads a config, its bases follow its shared variables.
+    """Read a config file; its bases use its shared variables.
 
     Args:
-        path: of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
+        path: Path of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
 
     Raises:
-        ValueError: there is no such file, or reading it raised anything.
+        ValueError: The file does not exist or cannot be read.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise ValueError(f'config file {path} does not exist')
     try:
         return read_with_bases(path)
-    # A config is a program: what it raises is a mistake in the file.
+    # A config is a program; any exception is an error in the file.
     except Exception as error:
         raise ValueError(
             f'{path} is not a readable config: {type(error).__name__}: '

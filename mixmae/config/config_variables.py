@@ -1,4 +1,4 @@
-"""Variables of a config file that are set from outside it."""
+"""Variables of a config file that options can set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from mixmae.config.option_values import LITERALS
 
-# Keys that runners and tools read beside the arguments of the runners.
+# Keys that runners and tools read in addition to the runners' arguments.
 EXTRA_KEYS = {
     'activation_checkpointing',
     'compile',
@@ -41,8 +41,8 @@ RUN_KEYS = frozenset(
 ) - {'cfg'}
 
 
-# Variables that the configs have in common. The value of the outermost file
-# holds for its bases, too.
+# Variables that all configs share. The value in the outermost file also
+# applies to its bases.
 SHARED_VARIABLES = (
     'batch_size',
     'data_root',
@@ -56,24 +56,24 @@ SHARED_VARIABLES = (
 
 
 class VariableError(ValueError):
-    """A variable cannot be set, or nothing of the run depends on it."""
+    """A variable cannot be set, or has no effect on the run."""
 
 
 def is_variable(cfg: Mapping[str, Any], key: str) -> bool:
     """Whether a top-level key is a variable that no runner reads."""
     if key == 'data_preprocessor':
-        # The one within the model wins.
+        # The one within the model takes precedence.
         return 'data_preprocessor' in (cfg.get('model') or {})
     return key not in RUN_KEYS
 
 
 def read_with_bases(path: str | os.PathLike) -> Config:
-    """Read a config file; its bases follow its ``SHARED_VARIABLES``.
+    """Read a config file; its bases use its ``SHARED_VARIABLES``.
 
-    MMEngine executes bases first. A file that inherits a config and assigns
-    ``max_epochs`` would change the variable alone: the schedule of the base
-    is computed already. Here the files are executed again with the value of
-    the outermost file wherever such a variable is assigned.
+    MMEngine executes bases first. If a file inherits a config and assigns
+    ``max_epochs``, only the variable would change, because the base has
+    already computed its schedule. Here the files are executed again, and every
+    assignment of such a variable uses the value of the outermost file.
 
     Args:
         path: Of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
@@ -81,7 +81,7 @@ def read_with_bases(path: str | os.PathLike) -> Config:
     files: Counter[str] = Counter()
 
     def count(target: Path) -> None:
-        with contextlib.suppress(SyntaxError):  # MMEngine reports it
+        with contextlib.suppress(SyntaxError):  # MMEngine reports it.
             found = _Insertion(dict.fromkeys(SHARED_VARIABLES, ''))
             found.visit(ast.parse(target.read_text('utf-8')))
             files.update(found.found)
@@ -92,18 +92,18 @@ def read_with_bases(path: str | os.PathLike) -> Config:
 
 
 def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
-    """Run a config file again with other values of its variables.
+    """Execute a config file again with other values of its variables.
 
-    MMEngine merges options into the finished config, when the file has
-    already used its variables. Here a variable gets its value where the files
-    of the config assign it, so all that they derive from it follows.
+    MMEngine merges options into the finished config, after the file has used
+    its variables. Here the value is set where the files assign the variable,
+    so that all derived settings change as well.
 
     Args:
-        cfg: The config as ``read_with_bases`` returns it.
-        options: New values, by dotted key that begins with a variable.
+        cfg: Config returned by ``read_with_bases``.
+        options: New values by dotted key; the first part is a variable.
 
     Raises:
-        VariableError: Nothing of the run depends on a variable.
+        VariableError: A variable has no effect on the run.
         KeyError, TypeError: A variable has no such entry.
     """
     grouped: dict[str, dict[str, Any]] = {}
@@ -141,11 +141,11 @@ def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
 
 
 def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
-    """Execute the config's files with statements behind assignments.
+    """Execute the files of a config with inserted statements.
 
     Args:
-        cfg: The config as its files say.
-        assignments: Statements by the name of the variable.
+        cfg: Config as its files define it.
+        assignments: Statements by name of the variable.
     """
     pending = {
         name: f'{name} = {_literal(cfg[name])}'
@@ -159,7 +159,7 @@ def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
         tree = inserted.visit(ast.parse(path.read_text('utf-8')))
         path.write_text(ast.unparse(tree), 'utf-8')
         for name in inserted.found.difference(SHARED_VARIABLES):
-            # Bases may use the name for something else.
+            # Bases may use the name for another purpose.
             statements = pending.pop(name)
             if statements.startswith('if '):
                 pending[name] = statements
@@ -173,11 +173,11 @@ def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:
 
 @contextlib.contextmanager
 def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
-    """Call a function with each Python file that a config consists of.
+    """Call a function with each Python file of a config before its execution.
 
     Args:
-        change: Gets MMEngine's copy of a file, of one that inherits before
-            its bases, and may change it.
+        change: Function that receives MMEngine's copy of a file and may change
+            it; a file comes before its bases.
     """
     substitute = Config._pre_substitute_base_vars
 
@@ -188,7 +188,8 @@ def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
             change(path)
         return result
 
-    # MMEngine has nothing else between reading a file and its execution.
+    # MMEngine has no other extension point between reading and executing a
+    # file.
     original = inspect.getattr_static(Config, '_pre_substitute_base_vars')
     Config._pre_substitute_base_vars = staticmethod(call)
     try:
@@ -198,13 +199,13 @@ def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
 
 
 class _Insertion(ast.NodeTransformer):
-    """Inserts statements behind the assignments of variables.
+    """Insert statements after assignments of variables.
 
     Args:
-        statements: By name of the variable.
+        statements: Statements by name of the variable.
 
     Attributes:
-        found: Variables that are assigned.
+        found: Variables that the file assigns.
     """
 
     def __init__(self, statements: Mapping[str, str]) -> None:
@@ -224,7 +225,7 @@ class _Insertion(ast.NodeTransformer):
         return [node, *inserted]
 
     def _kept(self, node: ast.AST) -> ast.AST:
-        """Functions and classes have variables of their own."""
+        """Functions and classes have their own variables."""
         return node
 
     visit_Assign = visit_AnnAssign = visit_AugAssign = _assigned
@@ -238,7 +239,7 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
 
 
 def _statements(target: str, old: Any, new: Any) -> list[str]:
-    """Assignments that merge a value into a variable, as MMEngine would."""
+    """Return assignments that merge a value into a variable."""
     if isinstance(new, dict) and isinstance(old, (dict, list)):
         if isinstance(old, list):
             inner: Any = {int(key): value for key, value in new.items()}
@@ -256,7 +257,7 @@ def _statements(target: str, old: Any, new: Any) -> list[str]:
 
 
 def _literal(value: Any) -> str:
-    """Python expression of a value of an option."""
+    """Return the Python expression of an option value."""
     if isinstance(value, dict):
         items = [f'{_literal(k)}: {_literal(v)}' for k, v in value.items()]
         return f'{{{", ".join(items)}}}'
@@ -277,7 +278,7 @@ def _is_literal(value: Any) -> bool:
 
 
 def settings_named(cfg: Config, name: str) -> list[str]:
-    """Dotted keys of a run that end with a variable's name, a few of them."""
+    """Return some dotted keys of a run that end with a variable's name."""
     keys = [
         key
         for top in cfg

@@ -1,4 +1,4 @@
-"""The data that a config names, and which of them are not there."""
+"""Data paths in a config, and error lines for missing ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mmengine.config import Config
 from mixmae.fileio.trust import FLAG, trusted
 
 MISSING = (FileNotFoundError, NotADirectoryError)
-# A loader's worker hands an error on as text alone.
+# A data loader worker passes on an error as text only.
 IN_TEXT = re.compile(r"(?:No such file or directory|Not a directory): '(.+?)'")
 SPLITS = ('train', 'val', 'test')
 
 
 class DataPath(NamedTuple):
-    """A file or folder of data.
+    """Path of data in a config.
 
     Attributes:
-        key: of the config, as ``--cfg-options`` takes it.
-        value: what the config says there.
-        path: where that is, roots before it included.
+        key: Dotted key, as for ``--cfg-options``.
+        value: Value in the config.
+        path: Resolved path, including its roots.
     """
 
     key: str
@@ -32,7 +32,7 @@ class DataPath(NamedTuple):
 
 
 def data_paths(config: Config) -> list[DataPath]:
-    """All data of a config's loaders and evaluators, roots first."""
+    """Return all data paths of loaders and evaluators, roots first."""
     places = list(data_loaders(config))
     for split in SPLITS:
         key = f'{split}_evaluator'
@@ -41,10 +41,10 @@ def data_paths(config: Config) -> list[DataPath]:
 
 
 def data_loaders(config: Config) -> Iterator[tuple[str, dict]]:
-    """Configs of data loaders, those of loops and hooks too.
+    """Yield the configs of data loaders, including those of loops and hooks.
 
     Yields:
-        Key, as ``--cfg-options`` takes it, and config, which may be changed.
+        Dotted key, as for ``--cfg-options``, and config, which may be changed.
     """
     for key, value in config.items():
         yield from _loaders_below(key, value)
@@ -86,10 +86,10 @@ def _named_below(key: str, part: Any) -> Iterator[DataPath]:
 
 
 def missing_file(error: BaseException) -> Path | None:
-    """The file for want of which an exception was raised, if for that.
+    """Return the missing file that an exception reports, or None.
 
-    An exception that was raised on the way from another, as registries do,
-    is about the same file.
+    Registries raise new exceptions from others, so causes are searched as
+    well.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -104,23 +104,23 @@ def missing_file(error: BaseException) -> Path | None:
 
 
 def missing_data(error: BaseException, config: Config) -> str | None:
-    """One line on data that are not where the config says.
+    """Return an error line if an exception reports missing data.
 
     Args:
-        error: an exception; those of other kinds than ``FileNotFoundError``,
-            ``NotADirectoryError`` and ``ValueError`` are not looked into.
-        config: of the run that raised it.
+        error: Exception; only ``FileNotFoundError``, ``NotADirectoryError``
+            and ``ValueError`` are considered.
+        config: Config of the run.
 
     Returns:
-        What is missing and which key names it, or ``None`` if the exception
-        is about anything else.
+        A line with the missing path and its config key, or ``None`` for other
+        exceptions.
     """
     if not isinstance(error, (*MISSING, ValueError)):
         return None
     paths = data_paths(config)
     missing = missing_file(error)
     if missing is None and isinstance(error, MISSING):
-        # Our own data sets write their message themselves.
+        # Data sets of mixmae raise complete messages themselves.
         words = str(error).split()
         missing = next((p.path for p in paths if str(p.path) in words), None)
     if missing is None:
@@ -132,8 +132,8 @@ def missing_data(error: BaseException, config: Config) -> str | None:
     ]
     if not named:
         return None
-    # The narrowest tells the loader; of that, the widest that is missing is
-    # to blame: with no root, none of its folders can be there.
+    # The most specific path identifies the loader; report the topmost missing
+    # path of this loader, since a missing root implies missing folders.
     setting = max(named, key=lambda data: len(data.path.parts))
     for data in named:
         same = data.key.split('.')[0] == setting.key.split('.')[0]
@@ -151,15 +151,15 @@ def _passes_a_file(path: Path) -> bool:
     return any(part.is_file() for part in (path, *path.parents))
 
 
-# MMEngine reads YAML, too, by a loader that builds any object.
+# MMEngine also reads YAML, with a loader that can build any object.
 SUFFIXES = ('.pkl', '.pickle', '.yaml', '.yml')
 
 
 def refuse_pickled_data(config: Config) -> None:
-    """Checks the files that the data loaders of a config name.
+    """Check the files of a config's data loaders for pickles.
 
     Raises:
-        ValueError: one is a pickle or YAML, and pickles are not trusted.
+        ValueError: A file is a pickle or YAML, and pickles are not trusted.
     """
     if trusted():
         return

@@ -1,4 +1,4 @@
-"""One-line reports of failures outside of config and code."""
+"""One-line reports of failures of disk, memory, workers and ranks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mixmae.fileio.atomic_write import CheckpointWriteError
 from mixmae.fileio.shown_text import shown_line, shown_lines
 
 EXIT_FAILURE = 1
-# Seconds in which the launcher sees the rank that failed first.
+# Seconds in which the launcher notices the rank that failed first.
 PATIENCE = 5.0
-# No space, or no more of it for this user.
+# No space left, or the quota of the user is exceeded.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REMOVED = 'the folder was removed while the run was writing to it'
 KILLED = re.compile(
@@ -29,7 +29,7 @@ KILLED = re.compile(
     r'(?:is killed by signal: ([\w ]+)|exited unexpectedly)'
 )
 TIMED_OUT = re.compile(r'DataLoader timed out after (\d+) seconds')
-# Of gloo, NCCL and PyTorch's stores.
+# Messages of gloo, NCCL and PyTorch's stores.
 LOST = re.compile(
     r'Connection closed by peer|Connection reset by peer|Broken pipe|'
     r'Timed out waiting|Socket Timeout|Socket closed|NCCL communicator was '
@@ -39,10 +39,10 @@ LOST = re.compile(
 
 
 def failure_line(error: BaseException) -> str | None:
-    """Return a line on a failure and its remedy.
+    """Return a line on a failure and how to fix it.
 
     Returns:
-        One line, ``None`` for errors that need their traceback.
+        One line, or ``None`` for errors that need a traceback.
     """
     for one in _chain(error):
         text = str(one)
@@ -84,8 +84,8 @@ def removed_folder(error: BaseException, folder: str) -> str | None:
     """Return a line if the work folder, or a part of it, was removed.
 
     Args:
-        error: That stopped the run.
-        folder: Its work folder.
+        error: Exception that stopped the run.
+        folder: Work folder of the run.
     """
     folder = os.path.abspath(folder)
     for one in _chain(error):
@@ -100,17 +100,17 @@ def removed_folder(error: BaseException, folder: str) -> str | None:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether another rank is gone, and this one only noticed."""
+    """Whether an exception is caused by the end of another rank."""
     return ranks() > 1 and any(LOST.search(str(one)) for one in _chain(error))
 
 
 def ranks() -> int:
-    """How many processes train together, as their launcher says."""
+    """Return the number of processes that the launcher has started."""
     return int(os.environ.get('WORLD_SIZE', '1') or 1)
 
 
 def print_error(text: str) -> None:
-    """Print errors, one a line, on stderr; of several ranks with the rank."""
+    """Print errors to stderr, one per line, with the rank."""
     rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
     for line in text.split('\n'):
         shown = shown_line(line)
@@ -118,7 +118,7 @@ def print_error(text: str) -> None:
 
 
 def note_for_torchrun(text: str) -> None:
-    """Leaves a message that torchrun shows in its report."""
+    """Write a message that torchrun shows in its report."""
     path = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if not path or os.path.exists(path):
         return
@@ -129,16 +129,16 @@ def note_for_torchrun(text: str) -> None:
 
 
 def end_process(text: str, status: int) -> NoReturn:
-    """Ends at once, from any thread, although others of it may hang."""
+    """End the process at once, from any thread, even if others hang."""
     print_error(text)
     note_for_torchrun(text.splitlines()[0])
     _end_now(status)
 
 
 def end_after_other_ranks(error: BaseException) -> NoReturn:
-    """Ends a rank that lost another one, but lets that one be seen first.
+    """End this rank after another one, which the launcher sees first.
 
-    A launcher reports the rank that ends first as the cause, and ends the
+    A launcher reports the first rank that ends as the cause and stops the
     others.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -153,20 +153,20 @@ def end_after_other_ranks(error: BaseException) -> NoReturn:
 
 
 def end_workers() -> None:
-    """Kills loaders' workers, for which the end would wait; some hang."""
+    """Kill data loader workers; a worker that hangs would block the exit."""
     children = multiprocessing.active_children()
     if not children:
         return
-    # PyTorch's handler would take them for lost ones and say so; only the
-    # main thread may take it away.
+    # PyTorch's handler would report them as lost. Only the main thread can
+    # remove the handler.
     before = None
-    # Windows has no such signal.
+    # Windows does not have this signal.
     with contextlib.suppress(ValueError, AttributeError):
         before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for child in children:
         child.kill()
     for child in children:
-        # One that waits for a dead disk cannot even be killed.
+        # A worker that waits for a failed disk cannot be killed.
         child.join(1)
     if before is not None and not any(one.is_alive() for one in children):
         signal.signal(signal.SIGCHLD, before)
@@ -180,11 +180,11 @@ def _end_now(status: int) -> NoReturn:
 
 
 def killed_worker(pids: str, name: str | None) -> str:
-    """Line on loader workers that died.
+    """Return a line on data loader workers that ended unexpectedly.
 
     Args:
-        pids: Their process numbers.
-        name: Description of the signal that killed them, if one did.
+        pids: Process IDs.
+        name: Description of the signal that killed them, if any.
     """
     how = f'was killed by {name}' if name else 'ended unexpectedly'
     causes = 'most likely the machine ran out of memory (see dmesg)'
@@ -203,7 +203,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
-        # "raise ... from None" says that what was before does not matter.
+        # "raise ... from None" hides the context.
         before = None if error.__suppress_context__ else error.__context__
         error = error.__cause__ or before
     return found

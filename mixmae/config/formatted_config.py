@@ -1,4 +1,4 @@
-"""A config that is formatted once, and written without harm."""
+"""Config whose formatted text is cached and written atomically."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from mixmae.fileio.atomic_write import atomic_write
 
 
 class FormattedConfig(Config):
-    """MMEngine's ``Config``, which keeps its text as long as nothing changes.
+    """MMEngine's ``Config`` with a cached text.
 
-    Formatting a training's config takes 0.15 seconds of a processor, and a
-    runner does it four times before the first iteration and again for every
-    checkpoint.
+    Formatting the config of a training takes 0.15 s of CPU time. A runner
+    formats it four times before the first iteration and once per checkpoint.
     """
 
     @classmethod
     def of(cls, cfg: Config) -> FormattedConfig:
-        """The same config: what is changed in one is changed in the other."""
+        """Wrap a config; both share their content."""
         found = cls()
-        # What pickling takes to be all there is of a config.
+        # The attributes that pickling a config includes.
         found.__setstate__(cfg.__getstate__())
         return found
 
     def dump(self, file: str | os.PathLike | None = None) -> str | None:
-        """Write the config whole or not at all, or return its text.
+        """Write the config atomically, or return its text.
 
-        A symbolic link of that name is replaced, not followed. The file that
-        the config was read from is left as it is: it has the user's comments,
-        and a work folder may be the folder that it lies in.
+        A symbolic link is replaced, not followed. The file that the config was
+        read from is never overwritten: it has the user's comments, and the
+        work folder may be its folder.
         """
         if file is None:
             return super().dump()
@@ -52,11 +51,11 @@ class FormattedConfig(Config):
 
     @property
     def pretty_text(self) -> str:
-        """Get formatted python config text."""
+        """Return the formatted Python text of the config."""
         plain = Config(self.to_dict(), format_python_code=False).pretty_text
         known, text = self.__dict__.get('_formatted', (None, ''))
         if known != plain:
             text = super().pretty_text
-            # Past MMEngine's own __setattr__, which sets keys of the config.
+            # MMEngine's __setattr__ would set a key of the config.
             object.__setattr__(self, '_formatted', (plain, text))
         return text

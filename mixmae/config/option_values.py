@@ -16,15 +16,15 @@ LITERALS = (str, int, float, bool, list, tuple, dict, type(None))
 
 
 def option_value(text: str) -> Any:
-    """Read the value of an option.
+    """Parse the value of an option.
 
-    A Python or JSON literal is that literal. Within brackets and ``dict()``
-    words need no quotes: ``[a,b]``, ``dict(type=Adam)``. ``a,b`` is a list
-    as in MMEngine, unless it contains a slash: paths may have commas.
-    Anything else is a string, spaces included.
+    Python and JSON literals are evaluated. Within brackets and ``dict()``,
+    words need no quotes: ``[a,b]``, ``dict(type=Adam)``. As in MMEngine,
+    ``a,b`` is a list, unless it contains a slash, since paths may contain
+    commas. Any other text is a string, including spaces.
 
     Raises:
-        ValueError: Brackets are nested too deep.
+        ValueError: Brackets are nested too deeply.
     """
     try:
         return _value(text)
@@ -55,10 +55,10 @@ def _value(text: str) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """Value of a Python or JSON literal, or of a number as MMEngine reads it.
+    """Return the value of a Python or JSON literal, or of a number.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a literal.
     """
     if text.lower() in WORDS:
         return WORDS[text.lower()]
@@ -66,7 +66,7 @@ def _literal(text: str) -> Any:
     for read in readers:
         try:
             with warnings.catch_warnings():
-                # Of escapes that Python does not know.
+                # Python warns about unknown escapes.
                 warnings.simplefilter('ignore')
                 value = read(text)
         except (ValueError, SyntaxError, TypeError):
@@ -77,7 +77,7 @@ def _literal(text: str) -> Any:
 
 
 def _container(text: str) -> list | tuple | dict | None:
-    """List, tuple or dict with words without quotes; None if it is none."""
+    """Return a list, tuple or dict whose words need no quotes, or None."""
     named = text.startswith('dict(')
     body = text.removeprefix('dict')
     if not body or BRACKETS.get(body[0]) != body[-1] or len(body) < 2:
@@ -105,10 +105,10 @@ def _container(text: str) -> list | tuple | dict | None:
 
 
 def _split(text: str, mark: str, most: int = -1) -> list[str] | None:
-    """Parts between marks outside of brackets and quotes.
+    """Split at marks outside of brackets and quotes.
 
     Returns:
-        The parts without surrounding spaces; None if brackets or quotes are
+        The parts without surrounding spaces, or None if brackets or quotes are
         not closed.
     """
     parts: list[str] = []
@@ -121,7 +121,7 @@ def _split(text: str, mark: str, most: int = -1) -> list[str] | None:
             skip = char == '\\'
             if char == quote:
                 quote = ''
-        # An apostrophe within a word is no quote.
+        # An apostrophe within a word is not a quote.
         elif char in '\'"' and fresh:
             quote = char
         elif char in BRACKETS:
@@ -139,12 +139,12 @@ def _split(text: str, mark: str, most: int = -1) -> list[str] | None:
 
 
 class OptionAction(argparse.Action):
-    """Argument that reads ``KEY=VALUE`` pairs into a dictionary.
+    """Action that parses ``KEY=VALUE`` pairs into a dict.
 
-    Keys stay dotted.
+    Keys keep their dots.
 
     Raises:
-        ConfigError: A pair has no key or no value.
+        ConfigError: A pair lacks a key or a value.
     """
 
     def __call__(

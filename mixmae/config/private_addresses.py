@@ -1,4 +1,4 @@
-"""Addresses in configs, which are logged and stored."""
+"""Removal of credentials from URLs in configs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mixmae.fileio.address import hidden_address
 
 
 def hide_addresses(cfg: Config) -> None:
-    """Takes users and tokens out of the addresses of a config.
+    """Remove user names and tokens from the URLs in a config.
 
-    This process can download them all the same (``hidden_address``).
+    This process can still download from them (``hidden_address``).
 
     Args:
-        cfg: is changed.
+        cfg: Config; it is changed.
     """
     _hide(cfg._cfg_dict)
 

@@ -1,4 +1,4 @@
-"""Error lines of runs that cannot be built from their config."""
+"""Error lines for runs that cannot be built from their config."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mixmae.fileio.regular_file import SpecialFileError
 
 LIBRARY = Path(mmengine.__file__).parent
 RUNNER = LIBRARY / 'runner' / 'runner.py'
-# In their methods a run is under way; what is raised there is no mistake of
-# the config's, or our own parts say so.
+# Frames of a run in progress: exceptions raised there are not errors of the
+# config, unless mixmae's own code reports one.
 LOOPS = (
     LIBRARY / 'runner' / 'loops.py',
     Path(__file__).parent / 'loops',
@@ -26,7 +26,7 @@ LOOPS = (
 # In them a restored state is used first, in the first update.
 OPTIMIZERS = (LIBRARY / 'optim', Path(torch.optim.__file__).parent)
 LOADING = ('load_checkpoint', 'load_or_resume', 'resume')
-# A path that cannot be what it should.
+# Errors of a path with the wrong type.
 WRONG_PATH = (
     errno.EACCES,
     errno.EPERM,
@@ -40,21 +40,21 @@ WRONG_PATH = (
 
 
 def setup_error(error: BaseException, config: Config | None) -> str | None:
-    """One line on an exception that MMEngine raised before a run began.
+    """Return a line on an exception raised before the run has started.
 
-    Building parts out of a config calls whatever the config names with
-    whatever it says, so any exception may come out, from anywhere.
+    Building a part calls the configured type with the configured arguments, so
+    any exception may be raised, at any depth.
 
     Args:
-        error: with its traceback.
-        config: of the run, if one was read.
+        error: Exception with its traceback.
+        config: Config of the run, if one was read.
 
     Returns:
-        Kind, text and place; ``None`` for exceptions of another origin, of a
-        run that is under way above all.
+        Type, text and place in the config; ``None`` for exceptions of another
+        origin, in particular of a run in progress.
     """
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    # str() of a KeyError would put the message in quotes.
+    # str() of a KeyError puts the message in quotes.
     text = error.args[0] if isinstance(error, KeyError) else error
     cause = f'{type(error).__name__}: {text}'
     cfg = config if config is not None else {}
@@ -85,7 +85,7 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
 def _beyond_data(
     error: BaseException, frames: list[FrameType], config: Config | None
 ) -> str | None:
-    """Line on a subset of a data set that has not so many samples."""
+    """Return a line if a subset exceeds the size of its data set."""
     if not isinstance(error, IndexError):
         return None
     for frame in reversed(frames):
@@ -119,7 +119,7 @@ def _is_running(frame: FrameType) -> bool:
 
 
 def _place(frames: list[FrameType], config: Config | None) -> str:
-    """Key and type of the innermost part that was being built."""
+    """Return key and type of the innermost part being built."""
     parts = [
         frame.f_locals.get('cfg')
         for frame in frames

@@ -1,1 +1,1 @@
-"""Subcommands of ``mixmae``, a module each; ``tools/`` runs the same code."""
+"""Subcommands of ``mixmae``, one module each; ``tools/`` runs them too."""

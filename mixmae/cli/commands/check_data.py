@@ -1,10 +1,10 @@
-"""The command ``check-data``: a data set with labels, or a folder of images.
+"""The command ``check-data``: verify a data set or a folder of images.
 
     mixmae check-data FOLDER [options]
     mixmae check-data KIND FOLDER [options]
 
-The first form opens every image below a folder, or in shards. The second one
-compares images and annotations of a data set of a known kind.
+The first form opens all images in a folder or in shards. The second form
+verifies images and annotations of a known kind of data set.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mixmae.data_tools.verification.verifier import KINDS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check; return the exit status."""
+    """Run the checks; return the exit status."""
     given = [*(sys.argv[1:] if argv is None else argv)]
-    # A folder of such a name is written with a slash.
+    # To pass a folder with such a name, add a slash.
     if given and given[0] in KINDS:
         return check_dataset.main(given)
     if not given or given[0] in ('-h', '--help'):

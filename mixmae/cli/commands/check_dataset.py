@@ -1,14 +1,14 @@
-"""Look at a data set on disk and say what is missing or wrong in it.
+"""Verify a data set on disk and list its problems.
 
     mixmae check-data coco data/coco
     mixmae check-data imagenet data/imagenet --archives downloads \\
         --decode all --workers 16
 
-compares folders and counts with the published ones, looks at every entry of
-the annotation files, opens a sample of the images (or all of them), and, with
---archives, compares the sums of the downloaded files. Nothing is changed. The
-exit status is 0 if all is well, 1 if there are problems, 2 for a bad call.
-docs/data.md says how each data set is prepared.
+compares folders and counts with the published ones, checks every entry of the
+annotation files, opens a random sample of the images (or all of them) and,
+with --archives, verifies the checksums of the downloaded files. No file is
+changed. The exit status is 0 without problems, 1 with problems and 2 for
+invalid arguments. docs/data.md describes how to prepare each data set.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from mixmae.fileio.shown_text import shown_line
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog='kinds: '
@@ -99,10 +99,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def look(args: argparse.Namespace) -> Findings:
-    """Does what the command line says.
+    """Run the command with parsed arguments.
 
     Raises:
-        ValueError: it says something that cannot be done.
+        ValueError: An argument is invalid.
     """
     given = args.reduce_zero_label or args.ignore_index != 255
     if args.num_classes is None and given:
@@ -142,7 +142,7 @@ def look(args: argparse.Namespace) -> Findings:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; returns the exit status."""
+    """Run the command; return the exit status."""
     args = parse_args(argv)
     try:
         findings = look(args)

@@ -53,7 +53,7 @@ OUTGOING: Mapping[str, Converter] = MappingProxyType(
         'safetensors': to_bare,
     }
 )
-# Conversions that each option has an effect on, as (from, to).
+# The conversions, as (from, to), in which each option has an effect.
 OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         'window_sizes': (('official', OURS), ('mmpretrain', OURS)),
@@ -65,7 +65,7 @@ OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Convert a checkpoint from or to another code base. Every '
         'key is reported; if one does not match, nothing is '
@@ -123,10 +123,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def choose_converter(args: argparse.Namespace) -> Converter:
-    """Converter of ``--from`` and ``--to``, with its options.
+    """Return the converter for ``--from`` and ``--to``, with its options.
 
     Raises:
-        ConfigError: There is none, or an option has no effect on it.
+        ConfigError: The conversion does not exist, or an option has no effect
+            on it.
     """
     pair = (args.source, args.target)
     if pair.count(OURS) != 1:
@@ -136,7 +137,7 @@ def choose_converter(args: argparse.Namespace) -> Converter:
             '--to timm'
         )
     given = {name: getattr(args, name) for name in OPTIONS}
-    # An image size of 0 is given, too.
+    # An image size of 0 counts as given.
     options = {
         name: value
         for name, value in given.items()
@@ -158,7 +159,7 @@ def main(argv: list[str] | None = None) -> None:
     """Convert a checkpoint.
 
     Raises:
-        ValueError: Nothing was written, and why.
+        ValueError: The conversion failed; nothing was written.
     """
     args = parse_args(argv)
     convert = choose_converter(args)

@@ -1,4 +1,4 @@
-"""The command ``doctor``: installed packages and their problems."""
+"""The command ``doctor``: list installed packages and their problems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixmae.doctor import __main__ as doctor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Diagnose the installation; return the exit status."""
+    """Check the installation; return the exit status."""
     parser = argparse.ArgumentParser(
         description='List what is installed and, for each thing that would '
         'not work, the reason and the command that fixes it'

@@ -1,12 +1,13 @@
-"""Write features of images, from a trained backbone, to a file.
+"""Extract features of images with a trained backbone.
 
     mixmae features CHECKPOINT IMAGE [IMAGE ...]
         --out FILE.npz [--config CONFIG]
 
-IMAGE is a file, a folder or a quoted pattern. An .npz file holds ``names``,
-``sizes`` (N, 2) as the network saw them and, per stage, ``stage3`` (N, C);
-with --maps one ``stage3_000000`` (C, h, w) per image. An .npy file holds the
-pooled (N, C) of one stage, and FILE.names.txt beside it one name per line.
+IMAGE is a file, a folder or a quoted glob pattern. An .npz file contains
+``names``, ``sizes`` (N, 2) of the network's inputs and, per stage, ``stage3``
+(N, C); with --maps, one ``stage3_000000`` (C, h, w) per image. An .npy file
+contains the pooled features (N, C) of one stage; FILE.names.txt next to it
+lists the names, one per line.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mixmae.fileio.shown_text import escape
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog='Without --resize images keep their size.',
@@ -54,11 +55,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
-    """Before the work, not after it.
+    """Check the output file before the extraction.
 
     Raises:
-        ConfigError: the file cannot hold what is asked for.
-        SpecialFileError: see ``check_output``.
+        ConfigError: The file format does not support the requested output.
+        SpecialFileError: See ``check_output``.
     """
     if out.suffix not in ('.npz', '.npy'):
         raise ConfigError(f'--out must end in .npz or .npy, got {out}')
@@ -74,7 +75,7 @@ def check_out(out: Path, stages: Sequence[int], maps: bool) -> None:
 
 
 def as_arrays(results: Iterable[dict], maps: bool) -> dict[str, np.ndarray]:
-    """Arrays of an .npz file, in the order of the inputs."""
+    """Return the arrays of an .npz file, in the order of the inputs."""
     ordered = sorted(results, key=lambda result: result['index'])
     arrays = {
         'names': np.array([result['name'] for result in ordered]),
@@ -91,7 +92,7 @@ def as_arrays(results: Iterable[dict], maps: bool) -> dict[str, np.ndarray]:
 
 
 def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes the file, whole or not at all."""
+    """Write the file atomically."""
     with atomic_write(out) as partial, partial.open('wb') as file:
         if out.suffix == '.npz':
             np.savez(file, **arrays)
@@ -101,13 +102,13 @@ def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
         )
         np.save(file, features)
     with atomic_write(out.with_suffix('.names.txt')) as partial:
-        # One line each, whatever characters the name has.
+        # One line per name; special characters are escaped.
         lines = [escape(str(name)) for name in arrays['names']]
         partial.write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Extract."""
+    """Run the command."""
     args = parse_args(argv)
     out = Path(args.out)
     extract = FeatureExtractor(

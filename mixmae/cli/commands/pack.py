@@ -1,18 +1,18 @@
-"""Pack a folder of images, or those of a list, into shards.
+"""Pack the images of a folder or a list into shards.
 
     mixmae pack data/imagenet/train data/imagenet-320/train \\
         --short-side 320 --workers 16
 
-writes tar files in WebDataset's layout, an index that finds each image in
-them, and the sums of all (`sha256sum -c SHA256SUMS`). Images whose short side
-is above --short-side are made smaller, all others keep their bytes. Class
-folders, and lists of `path label`, give labels. docs/packed_data.md says when
-that pays, and how to train from shards.
+writes tar files in WebDataset's layout, an index with the position of each
+image, and checksums (`sha256sum -c SHA256SUMS`). Images whose short side
+exceeds --short-side are downscaled; all others are copied unchanged. Labels
+come from class folders or from lists of `path label`. docs/packed_data.md
+describes when packing helps and how to train from shards.
 
-The folder OUT is there when all is done; until then OUT.partial is, and the
-same command goes on where it was interrupted. The exit status is 0 if all is
-well, 1 if some files could not be packed (they are listed in
-OUT/corrupt_files.txt), 2 for a bad call.
+The output is written to OUT.partial, which is renamed to OUT when it is
+complete. After an interruption, run the same command to continue. The exit
+status is 0 if all files were packed, 1 if some could not be packed (they are
+listed in OUT/corrupt_files.txt) and 2 for invalid arguments.
 """
 
 import argparse
@@ -40,7 +40,7 @@ EXIT_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'source', help='folder of images, or a text file of paths'
@@ -98,10 +98,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def work(args: argparse.Namespace) -> PackReport:
-    """Does what the command line says.
+    """Run the command with parsed arguments.
 
     Raises:
-        ValueError: it says something that cannot be done.
+        ValueError: An argument is invalid.
     """
     if args.short_side is None:
         refuse_unused(args, ('quality',), 'without --short-side')
@@ -123,7 +123,7 @@ def work(args: argparse.Namespace) -> PackReport:
 
 
 def show(report: PackReport, args: argparse.Namespace) -> None:
-    """Prints what was done."""
+    """Print a summary."""
     how = f', {report.shrunk:,} of them downscaled' if report.shrunk else ''
     if report.found:
         how += f'; {report.found:,} already existed'
@@ -147,7 +147,7 @@ def show(report: PackReport, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; returns the exit status."""
+    """Run the command; return the exit status."""
     args = parse_args(argv)
     try:
         report = work(args)

@@ -1,4 +1,4 @@
-"""The command ``plan``: time, memory and data of a run, from its config."""
+"""The command ``plan``: estimate time, memory and data of a run."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.run_plan import Network, Schedule
 from mixmae.profiling.run_settings import RunSettings
 
-# Images that a core feeds: full-size photographs, cropped and resized; of
-# that order. benchmarks/loader.py measures it.
+# Images per second of one CPU core that decodes, crops and resizes full-size
+# photographs; an order of magnitude. benchmarks/loader.py measures it.
 DECODE_RATE = 500.0
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Estimate time, memory and data of a run'
     )
@@ -102,7 +102,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
-    """All figures, by name; bytes, seconds and operations."""
+    """Return all figures by name, in bytes, seconds and operations."""
     cfg = read_config(args)
     init_default_scope(cfg.get('default_scope', 'mixmae'))
     settings = RunSettings.of(cfg, args.images, args.size)
@@ -174,7 +174,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """The plan as text."""
+    """Return the plan as lines of text."""
     needs = found['needs']
     parts = ', '.join(
         f'{name} {value / 1e9:.2f}'
@@ -219,9 +219,10 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Plan and print."""
+    """Run the command."""
     args = parse_args(argv)
-    # Libraries print what they miss; the plan alone may be piped.
+    # Only the plan goes to stdout, so that it can be piped; messages of
+    # libraries do not.
     with contextlib.redirect_stdout(sys.stderr):
         found = plan(args)
     if args.json:

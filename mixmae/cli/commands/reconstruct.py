@@ -1,12 +1,12 @@
-"""Let pretrained networks guess hidden parts of images.
+"""Reconstruct hidden parts of images with pretrained networks.
 
     mixmae reconstruct CHECKPOINT IMAGE [IMAGE ...] --out FOLDER
         [--config CONFIG] [--beside CHECKPOINT ...]
 
-IMAGE is a file, a folder or a quoted pattern. FOLDER receives one panel
-(PNG) per image and ``figures.json`` with their losses. With ``--beside``,
-networks of other methods or other runs guess, too: each has a folder of its
-own in FOLDER, and the panels in FOLDER show all of them.
+IMAGE is a file, a folder or a quoted glob pattern. FOLDER receives one panel
+(PNG) per image and ``figures.json`` with the losses. With ``--beside``,
+networks of other methods or runs reconstruct the same images: each gets a
+subfolder, and the panels in FOLDER show all of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FIGURES = ('name', 'loss', 'mean_colour_loss')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog='Without --resize images go through the test pipeline of the '
@@ -60,9 +60,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def reconstruct(
     infer: ReconstructionInferencer, args: argparse.Namespace, out: Path
 ) -> dict[int, dict]:
-    """Write one network's panels and figures; the figures by image."""
+    """Write panels and figures of one network; return the figures by image."""
     figures = {}
-    # One by one, for there may be many: panels are written as they come.
+    # A generator: panels are written one by one, as there may be many images.
     for result in infer.iterate(
         args.images,
         batch_size=args.batch_size,
@@ -88,7 +88,7 @@ def reconstruct(
 
 
 def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
-    """Write panels that show those of several networks, by heading."""
+    """Write panels that stack those of several networks below headings."""
     for name in names:
         panels = [
             (heading, cv2.imread(str(folder / name))[..., ::-1])
@@ -98,7 +98,7 @@ def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Reconstruct."""
+    """Run the command."""
     args = parse_args(argv)
     out = Path(args.out)
     if out.is_file():
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             'checkpoint uses the config that it contains'
         )
     checkpoints = [args.checkpoint, *args.beside]
-    # All of them before the work, so that a wrong path is told at once.
+    # Load all networks first, so that a wrong path is reported at once.
     networks = [
         ReconstructionInferencer(args.config, path, args.device)
         for path in checkpoints

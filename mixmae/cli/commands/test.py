@@ -1,7 +1,8 @@
-"""The command ``test``: figures of a checkpoint.
+"""The command ``test``: evaluate a checkpoint.
 
-By the evaluator of the config: mmdet's COCO box and mask AP, mmseg's mIoU,
-mmpretrain's accuracy; for pretraining the ReconstructionMetric on fixed masks.
+The evaluator of the config computes the metrics: mmdet's COCO box and mask AP,
+mmseg's mIoU, mmpretrain's accuracy; for pretraining the ReconstructionMetric
+on fixed masks.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ NUM_PANELS = 4
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description='Test a checkpoint')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -62,9 +63,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def is_pretraining(cfg: Config) -> bool:
-    """Whether the model reconstructs what is hidden from it.
+    """Whether the model reconstructs hidden cells.
 
-    In a kNN test it is the same model, but nothing is hidden.
+    A kNN test uses the same model without a mask.
     """
     if str(cfg.model.type).split('.')[-1] != 'MaskedImageModel':
         return False
@@ -72,7 +73,7 @@ def is_pretraining(cfg: Config) -> bool:
 
 
 def write_panels(runner: Runner, folder: Path, count: int) -> None:
-    """Panels of 8 images each, the first ones of the test data set."""
+    """Write panels of 8 images each, from the first images of the test set."""
     loader = runner.test_dataloader
     model = runner.model
     if is_model_wrapper(model):
@@ -89,7 +90,7 @@ def write_panels(runner: Runner, folder: Path, count: int) -> None:
 
 
 def with_classes(figures: dict, runner: Runner) -> dict:
-    """Put the names of the classes beside figures of each class."""
+    """Add class names to per-class metrics."""
     tables = [value for value in figures.values() if np.ndim(value) > 0]
     meta = getattr(runner.test_dataloader.dataset, 'metainfo', {})
     if not tables or not meta.get('classes'):
@@ -98,7 +99,7 @@ def with_classes(figures: dict, runner: Runner) -> dict:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Test."""
+    """Run the command."""
     args = parse_args(argv)
     cfg = read_config(args)
     if cfg.get('test_dataloader') is None:
@@ -121,8 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_output(Path(args.show_dir, 'panel_00.png'))
     if args.show_dir is not None and not panels:
         draw_predictions(cfg, Path(args.show_dir))
-    # No figures of a head that was never trained. Neighbours need no head,
-    # and their loop loads the backbone strictly by itself.
+    # Load strictly: an untrained head must not be evaluated. The kNN test has
+    # no head, and its loop loads the backbone strictly itself.
     if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
         hooks = cfg.get('custom_hooks') or []
         cfg.custom_hooks = [*hooks, dict(type='mixmae.StrictLoadHook')]

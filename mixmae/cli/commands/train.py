@@ -1,4 +1,4 @@
-"""The command ``train``: training of a config."""
+"""The command ``train``: train the model of a config."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from mixmae.preflight.run_start import (
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train."""
+    """Run the command."""
     args = parse_args(argv)
     cfg = read_config(args)
     check_engine(cfg)
@@ -65,14 +65,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     preflight.run('config', planned)
     load_strictly(cfg)
     load_only_safely()
-    # MMEngine's schedulers step every micro-iteration, which PyTorch's check
-    # mistakes for a scheduler stepping ahead of the optimizer.
+    # MMEngine's schedulers step in every micro-iteration. PyTorch warns
+    # because it assumes that the scheduler steps before the optimizer.
     warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
     runner = build_runner(cfg)
     runner.register_hook(
         PreflightHook(preflight, planned, only=args.preflight_only)
     )
-    # Hooks of few runs are imported for these.
+    # Imported here: only few runs need these hooks.
     if restart:
         from mixmae.engine.hooks.restart_schedule_hook import (
             RestartScheduleHook,
@@ -84,22 +84,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         runner.register_hook(OverwriteHook(folders, check.obstacles()))
     runner.train()
-    # One that hangs would keep the process from ending.
+    # A worker that hangs would block the end of the process.
     end_workers()
     for lock in locks:
         lock.release()
 
 
 def acquire(locks: list[WorkDirLock]) -> None:
-    """Take all locks."""
+    """Acquire all locks."""
     for lock in locks:
         lock.acquire()
 
 
 def load_strictly(cfg: Config) -> None:
-    """Load all of ``load_from``; MMEngine would take what fits."""
+    """Load ``load_from`` strictly; MMEngine would skip other keys."""
     if cfg.get('load_from'):
-        # A new training may have another head, a resumed one is the same
+        # A new training may have another head; a resumed one has the same
         # network.
         hook = dict(type='mixmae.StrictLoadHook')
         if not cfg.get('resume'):
@@ -108,7 +108,7 @@ def load_strictly(cfg: Config) -> None:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description='Train a model')
     parser.add_argument('config', help='config file')
     add_common_arguments(parser)
@@ -160,8 +160,8 @@ def set_precision(cfg: Config) -> None:
     wrapper = cfg.optim_wrapper
     dtype = 'auto'
     if cfg.get('default_scope') == 'mmdet':
-        # mmcv's ops, which detectors call, know no bfloat16, and on a CPU
-        # its NMS knows no float16 either.
+        # mmcv's ops, which detectors use, do not support bfloat16, and its NMS
+        # on a CPU does not support float16 either.
         dtype = 'float16'
         if not torch.cuda.is_available():
             raise ConfigError(
@@ -183,7 +183,7 @@ def set_precision(cfg: Config) -> None:
 
 
 def drop_validation(cfg: Config) -> None:
-    """Drop validation and the hook that draws its images."""
+    """Remove validation and the hook that draws its images."""
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.custom_hooks = [
         hook
@@ -193,7 +193,7 @@ def drop_validation(cfg: Config) -> None:
 
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
-    """Write the training's own arguments into the config."""
+    """Apply the arguments of the training to the config."""
     if args.resume_with and args.resume is None and not cfg.get('resume'):
         raise ConfigError('--resume-with has no effect without --resume')
     if args.amp:

@@ -1,13 +1,13 @@
-"""Open every image below a folder and list those that cannot be used.
+"""Open all images in a folder and list the corrupt ones.
 
     mixmae check-data data/images --workers 8 --out corrupt_files.txt
 
-finds before a training run what would be skipped during it, by the same
-decoder. The list can be given to the data set, which then leaves these files
-out: --cfg-options train_dataloader.dataset.exclude=corrupt_files.txt. Nothing
-else is changed. Shards (of pack.py, or any tars) are looked into as well, and
-their sums compared. The exit status is 0 if all is well, 1 if there are bad
-files, 2 for a bad call. docs/data.md says which words there are for causes.
+finds the files that a training run would skip, with the same decoder. The list
+can be passed to the data set, which then excludes these files: --cfg-options
+train_dataloader.dataset.exclude=corrupt_files.txt. Images are not changed.
+Shards (of pack.py, or any tars) are supported; their checksums are verified as
+well. The exit status is 0 without corrupt files, 1 with corrupt files and 2
+for invalid arguments. docs/data.md lists the causes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ EXIT_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'folder', type=Path, help='folder of images, or of shards'
@@ -103,10 +103,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def look(args: argparse.Namespace) -> FolderReport:
-    """Does what the command line says.
+    """Run the command with parsed arguments.
 
     Raises:
-        ValueError: it says something that cannot be done.
+        ValueError: An argument is invalid.
     """
     if args.limit < 0:
         raise ValueError(f'--limit must be 0 or more, got {args.limit}')
@@ -159,7 +159,7 @@ def look(args: argparse.Namespace) -> FolderReport:
 
 
 def show(report: FolderReport, args: argparse.Namespace) -> None:
-    """Prints what was found."""
+    """Print the result."""
     for entry in report.bad[: args.limit]:
         print(f'{entry.cause}: {escape(entry.path)}')
     more = len(report.bad) - args.limit
@@ -196,7 +196,7 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; returns the exit status."""
+    """Run the command; return the exit status."""
     args = parse_args(argv)
     try:
         report = look(args)
