@@ -102,7 +102,9 @@ def test_a_pipeline_that_a_checkpoint_carries_has_known_steps(tmp_path):
     step = dict(type='mmpretrain.torchvision/Resize', size=1, dtype=code)
     pipeline = [PIPELINE[0], step]
     cfg.test_dataloader.dataset.pipeline = pipeline
-    with pytest.raises(ValueError, match='^x.pth carries .*torchvision'):
+    with pytest.raises(
+        ValueError, match='^x.pth contains a config .*torchvision'
+    ):
         ImagePreparation(cfg, 'pipeline')
     assert not ran.exists()
 

@@ -130,7 +130,7 @@ def test_refuses(infer, tmp_path):
     file = tmp_path / 'file'
     file.touch()
     for folder in (file, file / 'deeper'):
-        with pytest.raises(ValueError, match='out_dir .* and .*file is a fi'):
+        with pytest.raises(ValueError, match='out_dir .* but .*file is a fi'):
             infer(photo(32, 32), out_dir=folder, **options)
     with pytest.raises(ValueError, match='return_as must be one of'):
         infer(images, return_as='list', **options)

@@ -71,7 +71,9 @@ def test_errors_are_one_line_and_name_the_command(name, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         command.main([name, 'no.py', 'no.pth'][: 3 if name == 'test' else 2])
     assert caught.value.code == 2
-    assert capsys.readouterr().err == 'error: there is no config file no.py\n'
+    assert (
+        capsys.readouterr().err == 'error: config file no.py does not exist\n'
+    )
 
 
 def test_the_doctor_is_let_through_version_checks():

@@ -42,7 +42,7 @@ class FailingDataset(SquaresDataset):
     ('how', 'expected'),
     [
         ('kill', 'ran out of memory (see dmesg)'),
-        ('hang', 'no batch came from the data loader within 1 s'),
+        ('hang', 'the data loader returned no batch within 1 s'),
     ],
 )
 def test_workers_that_fail_end_the_run(tmp_path, how, expected):
@@ -138,7 +138,7 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
         signal.signal(signal.SIGTERM, before)
     assert done == [failure_report.PATIENCE, end, 1]
     said = capsys.readouterr().err
-    assert said.startswith('error: rank 1: another rank is gone ([pair.cc')
+    assert said.startswith('error: rank 1: another rank has ended ([pair.cc')
 
 
 @pytest.mark.parametrize(

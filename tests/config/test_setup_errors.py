@@ -42,5 +42,5 @@ def test_indices_beyond_the_data(indices, serialize):
     with pytest.raises(IndexError) as info:
         Runner.build_dataloader(config.val_dataloader)
     line = setup_error(info.value, config)
-    assert f'val_dataloader.dataset.indices goes up to {max(indices)}' in line
+    assert f'val_dataloader.dataset.indices contains {max(indices)}' in line
     assert '5 samples' in line

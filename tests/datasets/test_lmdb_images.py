@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_one_line(database, tmp_path):
         LmdbImages(str(database), write(tmp_path / 'b.txt', '#\n'))
     with lmdb.open(str(tmp_path / 'empty')):
         pass
-    with pytest.raises(ValueError, match='empty is empty'):
+    with pytest.raises(ValueError, match='empty has no image keys'):
         LmdbImages(str(tmp_path / 'empty'))
 
 

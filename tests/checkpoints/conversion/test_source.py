@@ -32,7 +32,7 @@ def test_what_a_runs_checkpoint_tells(tmp_path):
     ):
         read_source(path, tmp_path / 'missing.py')
     other.write_text('model = (')
-    with pytest.raises(ValueError, match='config.py is no readable'):
+    with pytest.raises(ValueError, match='config.py is not a readable'):
         read_source(path, other)
 
 
@@ -84,7 +84,7 @@ def test_a_config_of_another_kind_tells_nothing(tmp_path, cfg):
 
 def test_what_is_not_recorded():
     source = Source('x.pth', STATE, {})
-    with pytest.raises(ValueError, match='x.pth does not say how its'):
+    with pytest.raises(ValueError, match='x.pth does not record how its'):
         source.part('backbone')
     preprocessor = dict(type='SelfSupDataPreprocessor')
     source = Source('x.pth', STATE, dict(data_preprocessor=preprocessor))

@@ -97,17 +97,17 @@ def test_the_config_in_a_checkpoint_is_not_run(tmp_path, safe_mmengine):
     [
         (
             {'state_dict': [1]},
-            'holds no state dict but an object of type list',
+            'contains no state dict but an object of type list',
         ),
         (
             {'state_dict': {'a': 1}},
-            'holds no state dict: a is an object of type int',
+            'contains no state dict: a is an object of type int',
         ),
         (
             {'state_dict': {3: torch.ones(1)}},
-            'holds no state dict: the key 3 is an',
+            'contains no state dict: the key 3 is an',
         ),
-        ({3: torch.ones(1)}, 'holds no state dict: the key 3 is an'),
+        ({3: torch.ones(1)}, 'contains no state dict: the key 3 is an'),
         ({'meta': 'x'}, 'its meta is a str, not a dict'),
     ],
 )

@@ -31,7 +31,10 @@ def test_header_and_tensors_come_back(tmp_path):
     [
         ({}, 'without the metadata'),
         ({'format': 'pt', 'format_version': 'x'}, 'without the metadata'),
-        ({'format_version': '2'}, 'format version 2, this mixmae reads 1'),
+        (
+            {'format_version': '2'},
+            'format version 2, this version of mixmae reads 1',
+        ),
     ],
 )
 def test_other_headers(meta, message):

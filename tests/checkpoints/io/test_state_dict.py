@@ -22,7 +22,9 @@ def test_where_it_is(key):
     ],
 )
 def test_what_it_may_not_hold(state, message):
-    with pytest.raises(ValueError, match=f'^x holds no state dict{message}'):
+    with pytest.raises(
+        ValueError, match=f'^x contains no state dict{message}'
+    ):
         state_dict_of({'state_dict': state}, 'x')
     with pytest.raises(ValueError, match=f'^no state dict{message}'):
         state_dict_of({'model': state})

@@ -283,7 +283,9 @@ def test_a_truncated_file_is_refused(tmp_path):
     init_cfg = saved(tiny_model().state_dict(), tmp_path / 'a.pth')
     whole = (tmp_path / 'a.pth').read_bytes()
     (tmp_path / 'a.pth').write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r'a.pth is no readable checkpoint'):
+    with pytest.raises(
+        ValueError, match=r'a.pth is not a readable checkpoint'
+    ):
         features(TINY, init_cfg)
     save_file({'a': torch.ones(9)}, tmp_path / 'b.safetensors')
     whole = (tmp_path / 'b.safetensors').read_bytes()

@@ -39,7 +39,9 @@ def test_what_no_config_holds_is_not_read(value):
     ],
 )
 def test_parts_are_dicts(settings, place):
-    with pytest.raises(ValueError, match=f'^x.pth carries .* {place} is no'):
+    with pytest.raises(
+        ValueError, match=f'^x.pth contains a config .* {place} is no'
+    ):
         check_parts(settings, 'x.pth')
 
 

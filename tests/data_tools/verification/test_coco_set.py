@@ -81,7 +81,7 @@ def test_sound_scenes(scenes, look):
         (
             set_in('annotations', 1, id=1),
             'annotation [1]:',
-            'id 1 is that of annotation [0], too',
+            'id 1 is also used by annotation [0]',
         ),
         (
             set_in('annotations', 1, id=None),
@@ -91,17 +91,17 @@ def test_sound_scenes(scenes, look):
         (
             set_in('images', 1, id=1),
             'image [1]:',
-            'id 1 is that of image [0], too',
+            'id 1 is also used by image [0]',
         ),
         (
             set_in('images', 1, file_name='000000.png'),
             'image 2:',
-            "file_name '000000.png' is that of image [0], too",
+            "file_name '000000.png' is also used by image [0]",
         ),
         (
             set_in('categories', 1, name='apple'),
             'category 2:',
-            "name 'apple' is that of category [0], too",
+            "name 'apple' is also used by category [0]",
         ),
         (
             set_in('images', 0, width=0),
@@ -167,7 +167,7 @@ def test_faults_of_the_scenes_only(scenes, look, edit):
             lambda text: (
                 '{"images": [1], "annotations": [], "categories": []}'
             ),
-            'an entry of images is no object',
+            'an entry of images is not an object',
         ),
     ],
 )

@@ -103,13 +103,16 @@ def rewrite(path, **changes):
         (dict(size=np.array([0, 1])), '2 values for 3 samples'),
         (dict(size=np.array([0.0, 1, 2])), 'size is of type float64'),
         (dict(shard=np.array([0, 2, 0], np.int32)), 'unlisted shard'),
-        (dict(label=np.array([0, 2, 0])), 'not below 2'),
-        (dict(name_ends=np.array([7, 3, 19])), 'do not fit'),
+        (dict(label=np.array([0, 2, 0])), 'must be below 2'),
+        (dict(name_ends=np.array([7, 3, 19])), 'do not match'),
         (dict(crc32=np.array([{}, 1, 2])), 'allow_pickle'),
         (dict(about=dict(format=2)), 'reads format 1'),
         (dict(about=dict(shards=[['../a.tar', 1]])), 'must be a mapping'),
         (dict(about=dict(shards=[dict(name='/a', size=1)] * 2)), 'absolute'),
-        (dict(about=dict(shards=[dict(name='a', size='1')] * 2)), 'is none'),
+        (
+            dict(about=dict(shards=[dict(name='a', size='1')] * 2)),
+            'invalid size or checksum',
+        ),
         (dict(about=dict(classes=3)), 'TypeError'),
         (dict(size=np.array([2**40, 0, 0])), '1,099,511,627,776 bytes from'),
         (dict(offset=np.array([2**40, 0, 0])), 'its shard has 4,096'),
@@ -118,13 +121,22 @@ def rewrite(path, **changes):
             dict(offset=np.full(3, 2**63 - 1), size=np.full(3, 2**63 - 1)),
             'sample 0 claims',
         ),
-        (dict(about=dict(shards=[shard(size=-1)] * 2)), 'is none'),
-        (dict(about=dict(shards=[shard(size=True)] * 2)), 'is none'),
-        (dict(about=dict(shards=[shard(modified='x')] * 2)), 'is none'),
+        (
+            dict(about=dict(shards=[shard(size=-1)] * 2)),
+            'invalid size or checksum',
+        ),
+        (
+            dict(about=dict(shards=[shard(size=True)] * 2)),
+            'invalid size or checksum',
+        ),
+        (
+            dict(about=dict(shards=[shard(modified='x')] * 2)),
+            'invalid size or checksum',
+        ),
         (
             # Differences of these are positive once they have overflown.
             dict(name_ends=np.array([2**63 - 1, -(2**63), 17])),
-            'do not fit',
+            'do not match',
         ),
     ],
 )

@@ -94,7 +94,7 @@ def test_labels_below_zero_are_refused_without_a_number_of_classes(results):
 
 def test_a_size_that_is_not_the_files_is_refused(results):
     results['width'], results['height'] = 10, 20
-    with pytest.raises(ValueError, match='say 10 x 20 px, the file is of 20'):
+    with pytest.raises(ValueError, match='state 10 x 20 px, the file has 20'):
         CheckInstances()(results)
 
 

@@ -76,7 +76,7 @@ def test_another_size():
     with pytest.raises(ValueError) as raised:
         CheckLabelMap(3)(results(GOOD, shape=(3, 2)))
     text = str(raised.value)
-    assert 'annotations/a.png is of 3 x 2 px' in text
+    assert 'annotations/a.png has 3 x 2 px' in text
     assert 'images/a.jpg is of 2 x 3 px' in text
 
 

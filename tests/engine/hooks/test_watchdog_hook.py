@@ -80,7 +80,7 @@ def test_the_first_cause_is_told_first(tmp_path, how, monkeypatch):
         rank.join(120)
     said = [log.read_text() for log in logs]
     codes = [rank.exitcode for rank in ranks]
-    lost = 'error: rank 0: another rank is gone ('
+    lost = 'error: rank 0: another rank has ended ('
     assert codes[0] == 1 and lost in said[0], said
     assert 'Traceback' not in said[0]
     if how == 'kill':
