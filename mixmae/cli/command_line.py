@@ -1,26 +1,20 @@
 """Configs, options and error messages of the command-line tools."""
 
 import argparse
-import difflib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import mmengine.registry
 from mmengine.config import Config
 
 import mixmae
 from mixmae.config.config_error import ConfigError
-from mixmae.config.config_variables import (
-    RUN_KEYS,
-    VariableError,
-    is_variable,
-    read_with_bases,
-    with_variables,
-)
+from mixmae.config.config_options import apply_options, check_kinds
+from mixmae.config.config_variables import read_with_bases
 from mixmae.config.data_paths import missing_data, refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
@@ -34,6 +28,7 @@ from mixmae.config.failure_report import (
 )
 from mixmae.config.option_values import OptionAction
 from mixmae.config.private_addresses import hide_addresses
+from mixmae.config.run_keys import UNREAD, VALIDATION
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.deprecation import rename_hooks
 from mixmae.fileio.shown_text import guard_output
@@ -46,24 +41,6 @@ PACKAGE = Path(mixmae.__file__).parent
 # A source checkout also contains the benchmarks.
 OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
-DICTS = (
-    'auto_scale_lr',
-    'default_hooks',
-    'env_cfg',
-    'log_processor',
-    'model',
-    'model_wrapper_cfg',
-    'optim_wrapper',
-    'randomness',
-    'strategy',
-    'test_cfg',
-    'test_dataloader',
-    'train_cfg',
-    'train_dataloader',
-    'val_cfg',
-    'val_dataloader',
-    'visualizer',
-)
 # The config that `read_config` has read in this process. Error messages use it
 # if an exception from a library does not refer to the config.
 _configs_read: list[Config] = []
@@ -108,98 +85,23 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def known_keys(cfg: Config) -> set[str]:
-    """Return the allowed names of top-level keys of this config."""
-    return set(cfg) | RUN_KEYS
-
-
-def apply_options(cfg: Config, options: Mapping[str, Any]) -> Config:
-    """Set settings and variables of a config.
-
-    Raises:
-        ConfigError: An option does not match a setting, or has no effect.
-    """
-    for option in options:
-        key = option.split('.')[0]
-        if key not in known_keys(cfg):
-            close = difflib.get_close_matches(key, known_keys(cfg), 1)
-            hint = f'; did you mean {close[0]}?' if close else ''
-            raise ConfigError(
-                f'--cfg-options {option}: {key} is not a key of {cfg.filename}'
-                + hint
-            )
-    variables = {
-        option: value
-        for option, value in options.items()
-        if option.split('.')[0] in cfg
-        and is_variable(cfg, option.split('.')[0])
-    }
-    settings = {
-        option: value
-        for option, value in options.items()
-        if option not in variables
-    }
-    try:
-        cfg = with_variables(cfg, variables)
-        for option, value in settings.items():
-            _merge(cfg, option, value)
-    # A config is a program; with new values it can raise any exception.
-    except Exception as error:
-        text = str(error.args[0] if isinstance(error, KeyError) else error)
-        if not isinstance(error, VariableError):
-            said = ' '.join(f'{key}={new!r}' for key, new in options.items())
-            text = f'{said}: {type(error).__name__}: {text}'
-        raise ConfigError(f'--cfg-options {text}') from error
-    return cfg
-
-
-def check_kinds(cfg: Config) -> None:
-    """Check that parts of a config are dicts, or lists of dicts.
-
-    Raises:
-        ConfigError: A part has another type.
-    """
-    for key in DICTS:
-        if not isinstance(cfg.get(key), (dict, type(None))):
-            raise ConfigError(f'{key}={cfg[key]!r} must be a dict')
-    hooks = cfg.get('custom_hooks')
-    if hooks is not None and not (
-        isinstance(hooks, (list, tuple))
-        and all(isinstance(hook, dict) for hook in hooks)
-    ):
-        raise ConfigError(f'custom_hooks={hooks!r} must be a list of dicts')
-
-
-def _merge(cfg: Config, option: str, value: Any) -> None:
-    """Merge an option, which may refer to an element of a list or tuple."""
-    place, _, last = option.rpartition('.')
-    parent: Any = cfg._cfg_dict
-    for name in place.split('.') if place else ():
-        if isinstance(parent, (list, tuple)) and name.isdecimal():
-            parent = parent[int(name)] if int(name) < len(parent) else None
-        else:
-            parent = parent.get(name) if isinstance(parent, dict) else None
-    if (
-        isinstance(parent, (list, tuple))
-        and last.isdecimal()
-        and int(last) < len(parent)
-        and not isinstance(value, dict)
-    ):
-        # MMEngine supports only elements that are dicts.
-        items = [*parent]
-        items[int(last)] = value
-        _merge(cfg, place, type(parent)(items))
-    else:
-        cfg.merge_from_dict({option: value})
-
-
-def read_config(args: argparse.Namespace) -> Config:
+def read_config(
+    args: argparse.Namespace, mode: Literal['training', 'test'] | None = None
+) -> Config:
     """Read ``args.config`` and apply the common arguments.
+
+    Args:
+        args: The command line.
+        mode: Kind of run. Options that it does not read are errors; with
+            ``None`` all options are accepted.
 
     Raises:
         ConfigError: The file is missing or not a valid config, or an option
             does not match a setting.
     """
+    unread = UNREAD[mode] if mode else frozenset()
+    if getattr(args, 'no_validate', False):
+        unread |= VALIDATION
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.config).is_file():
         raise ConfigError(f'config file {args.config} does not exist')
@@ -223,7 +125,7 @@ def read_config(args: argparse.Namespace) -> Config:
         raise ConfigError(
             '--work-dir must be the path of a folder, got an empty string'
         )
-    cfg = apply_options(cfg, options)
+    cfg = apply_options(cfg, options, unread)
     check_kinds(cfg)
     rename_hooks(cfg._cfg_dict)
     cfg.launcher = args.launcher

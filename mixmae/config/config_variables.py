@@ -9,62 +9,19 @@ import inspect
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from textwrap import indent
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import FlexibleRunner, Runner
 
 from mixmae.config.option_values import LITERALS
-
-# Keys that runners and tools read in addition to the runners' arguments.
-EXTRA_KEYS = {
-    'activation_checkpointing',
-    'compile',
-    'custom_imports',
-    'efficient_conv_bn_eval',
-    'find_unused_parameters',
-    'init_weights_for_test_or_val',
-    'model_wrapper_cfg',
-    'runner_type',
-    'strategy',
-    'sync_bn',
-}
-RUN_KEYS = frozenset(
-    {
-        *inspect.signature(Runner).parameters,
-        *inspect.signature(FlexibleRunner).parameters,
-        *EXTRA_KEYS,
-    }
-) - {'cfg'}
-
-
-# Variables that all configs share. The value in the outermost file also
-# applies to its bases.
-SHARED_VARIABLES = (
-    'batch_size',
-    'data_root',
-    'img_size',
-    'max_epochs',
-    'max_iters',
-    'num_classes',
-    'warmup_epochs',
-    'warmup_iters',
-)
+from mixmae.config.run_keys import SHARED_VARIABLES, is_variable
 
 
 class VariableError(ValueError):
     """A variable cannot be set, or has no effect on the run."""
-
-
-def is_variable(cfg: Mapping[str, Any], key: str) -> bool:
-    """Whether a top-level key is a variable that no runner reads."""
-    if key == 'data_preprocessor':
-        # The one within the model takes precedence.
-        return 'data_preprocessor' in (cfg.get('model') or {})
-    return key not in RUN_KEYS
 
 
 def read_with_bases(path: str | os.PathLike) -> Config:
@@ -91,7 +48,11 @@ def read_with_bases(path: str | os.PathLike) -> Config:
     return _run(cfg, {}) if any(n > 1 for n in files.values()) else cfg
 
 
-def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
+def with_variables(
+    cfg: Config,
+    options: Mapping[str, Any],
+    unread: Set[str] = frozenset(),
+) -> Config:
     """Execute a config file again with other values of its variables.
 
     MMEngine merges options into the finished config, after the file has used
@@ -101,6 +62,7 @@ def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
     Args:
         cfg: Config returned by ``read_with_bases``.
         options: New values by dotted key; the first part is a variable.
+        unread: Keys that the run does not read.
 
     Raises:
         VariableError: A variable has no effect on the run.
@@ -127,10 +89,11 @@ def with_variables(cfg: Config, options: Mapping[str, Any]) -> Config:
         reached = new.get(name) == expected[name] and any(
             new.get(key) != cfg.get(key)
             for key in {*cfg, *new}
-            if not is_variable(cfg, key)
+            if not is_variable(cfg, key) and key not in unread
         )
         if not reached:
-            keys = ', '.join(settings_named(cfg, name))
+            named = settings_named(cfg, name)
+            keys = ', '.join(k for k in named if k.split('.')[0] not in unread)
             raise VariableError(
                 f'{", ".join(values)}: {name} is a variable of '
                 f'{cfg.filename} that has no effect here'

@@ -144,7 +144,7 @@ class OptionAction(argparse.Action):
     Keys keep their dots.
 
     Raises:
-        ConfigError: A pair lacks a key or a value.
+        ConfigError: A pair lacks a key or a value, or a key has two values.
     """
 
     def __call__(
@@ -164,7 +164,13 @@ class OptionAction(argparse.Action):
                     'quote values with spaces'
                 )
             try:
-                options[key] = option_value(text)
+                value = option_value(text)
             except ValueError as error:
                 raise ConfigError(f'{option_string} {key}={error}') from error
+            # As text: NaN does not equal itself, True equals 1.
+            if repr(options.setdefault(key, value)) != repr(value):
+                raise ConfigError(
+                    f'{option_string}: {key} stands there twice, as '
+                    f'{options[key]!r} and as {value!r}; leave one of them out'
+                )
         setattr(namespace, self.dest, options)

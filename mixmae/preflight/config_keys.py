@@ -11,14 +11,11 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from mixmae.config.config_variables import (
-    RUN_KEYS,
-    SHARED_VARIABLES,
-    is_variable,
-    settings_named,
-)
+from mixmae.config.config_variables import settings_named
 from mixmae.config.data_paths import data_loaders
+from mixmae.config.run_keys import RUN_KEYS, SHARED_VARIABLES, is_variable
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 # Read by the test tools of mmdet and mmseg.
@@ -38,6 +35,12 @@ LOOKED_UP = {
     'auto_scale_lr': {'base_batch_size', 'enable'},
     'env_cfg': {'cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'},
     'env_cfg.mp_cfg': {'mp_start_method', 'opencv_num_threads'},
+    'optim_wrapper.clip_grad': {
+        'type',
+        *inspect.signature(clip_grad_norm_).parameters,
+        *inspect.signature(clip_grad_value_).parameters,
+    }
+    - {'parameters'},
     'randomness': set(inspect.signature(Runner.set_randomness).parameters),
 }
 FILE_NAME = re.compile(r'(?m)^(/.*\.(?:py|json|ya?ml))$')

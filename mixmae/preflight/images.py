@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,39 +102,68 @@ def _pipeline(loader: Any) -> Sequence | None:
     return dataset.get('pipeline') if isinstance(dataset, Mapping) else None
 
 
-class ImageChannels(Check):
-    """Mean, standard deviation and images have the channels of the backbone.
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
 
-    Preprocessors of other libraries take any number, and fail in the first
-    batch, or normalise all channels by one.
+
+class ImageChannels(Check):
+    """Mean and standard deviation, for values of 0 to 255, one per channel.
+
+    Preprocessors take any numbers: some fail in the first batch, others
+    normalise all channels by one, or by units that the images do not have.
     """
 
     name = 'image channels'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare mean, std and what is loaded with the channels."""
+        """Compare mean and std with the channels, units and their order."""
         model = planned.config.get('model') or {}
-        backbone = model.get('backbone') or {}
-        channels = backbone.get('in_channels', 3)
-        preprocessor = model.get('data_preprocessor') or {}
+        channels = (model.get('backbone') or {}).get('in_channels', 3)
+        settings = model.get('data_preprocessor') or {}
         found = {
-            name: list(preprocessor[name])
+            name: settings[name]
             for name in ('mean', 'std')
-            if preprocessor.get(name) is not None
+            if settings.get(name) is not None
         }
         if not found:
             return None
-        compared = ', '.join(
-            f'{name} of {len(values)}' for name, values in found.items()
-        )
-        errors = tuple(
-            f'model.data_preprocessor.{name} has {len(values)} numbers, '
-            f'{values}, but model.backbone.in_channels is {channels}: give '
-            f'one number per channel'
+        stated = ' and '.join(f'{name}={v}' for name, v in found.items())
+        compared = f'{stated}; in_channels={channels}'
+        key = 'model.data_preprocessor'
+        errors = [
+            f'{key}.{name}={values}, but model.backbone.in_channels is '
+            f'{channels}: give one number per channel'
             for name, values in found.items()
-            if len(values) != channels
-        )
-        return Finding(f'{compared}; in_channels={channels}', errors)
+            if not _is_colour(values, channels)
+        ]
+        if errors:
+            return Finding(compared, tuple(errors))
+        warnings = []
+        mean = tuple(found.get('mean', ()))
+        if len(found) == 2 and 0 < max(mean) < 1 and max(found['std']) <= 1:
+            errors.append(
+                f'{key}: {stated} are in units of 0 to 1, and pixels have '
+                f'values of 0 to 255: multiply both by 255'
+            )
+        kind = str(settings.get('type')).split('.')[-1]
+        own = kind == 'MaskingDataPreprocessor'
+        to_rgb = settings.get('to_rgb', settings.get('bgr_to_rgb', own))
+        if mean == (IMAGENET_MEAN[::-1] if to_rgb else IMAGENET_MEAN):
+            order = 'RGB' if to_rgb else 'BGR'
+            warnings.append(
+                f'{key}.mean={list(mean)} is the mean of ImageNet in another '
+                f'order of channels than {order}, which the network reads: '
+                f'reverse mean and std, or change to_rgb (bgr_to_rgb)'
+            )
+        return Finding(compared, tuple(errors), tuple(warnings))
+
+
+def _is_colour(values: Any, channels: int) -> bool:
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) == channels
+        and all(isinstance(v, (int, float)) for v in values)
+        and all(map(math.isfinite, values))
+    )
 
 
 # Images of each data set that are read, evenly spread over it.

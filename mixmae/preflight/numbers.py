@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mixmae.config.data_paths import data_loaders
 from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.schedule_length import schedule_phases
 
 
 class Number(NamedTuple):
@@ -21,12 +22,16 @@ class Number(NamedTuple):
         value: What the config says.
         least: The smallest that is allowed.
         whole: Whether it must be an integer.
+        most: The largest that is allowed.
+        open: Whether ``least`` itself is not allowed.
     """
 
     key: str
     value: Any
     least: float
     whole: bool = True
+    most: float = math.inf
+    open: bool = False
 
     def error(self) -> str | None:
         """One line, if the value is out of range."""
@@ -35,13 +40,16 @@ class Number(NamedTuple):
             isinstance(self.value, kind)
             and not isinstance(self.value, bool)
             and math.isfinite(self.value)
-            and self.value >= self.least
+            and self.least <= self.value <= self.most
+            and not (self.open and self.value == self.least)
         ):
             return None
         what = 'an integer' if self.whole else 'a number'
+        bound = 'above' if self.open else 'of at least'
+        most = f', at most {self.most:g}' if self.most < math.inf else ''
         return (
-            f'{self.key}={self.value!r} must be {what} of at least '
-            f'{self.least:g}'
+            f'{self.key}={self.value!r} must be {what} {bound} '
+            f'{self.least:g}{most}'
         )
 
 
@@ -51,10 +59,12 @@ class RunNumbers(Check):
     name = 'numbers'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        numbers = list(_loaders(planned.config))
+        cfg = planned.config
+        numbers = [*_loaders(cfg), *_seed(cfg)]
         if planned.mode == 'train':
-            numbers += _loop(planned.config)
-            numbers += _optimizer(planned.config)
+            numbers += _loop(cfg)
+            numbers += _optimizer(cfg)
+            numbers += _rates(cfg)
         errors = filter(None, (number.error() for number in numbers))
         return Finding(f'{len(numbers)} numbers', errors=tuple(errors))
 
@@ -62,6 +72,18 @@ class RunNumbers(Check):
 def _loaders(cfg: Config) -> Iterator[Number]:
     for key, loader in data_loaders(cfg):
         yield from _present(key, loader, batch_size=1, num_workers=0)
+        if loader.get('timeout') is not None:
+            yield Number(f'{key}.timeout', loader['timeout'], 0, whole=False)
+        if loader.get('prefetch_factor') is not None:
+            yield Number(
+                f'{key}.prefetch_factor', loader['prefetch_factor'], 1
+            )
+
+
+def _seed(cfg: Config) -> Iterator[Number]:
+    seed = (cfg.get('randomness') or {}).get('seed')
+    if seed is not None:
+        yield Number('randomness.seed', seed, 0, most=2**32 - 1)
 
 
 def _loop(cfg: Config) -> Iterator[Number]:
@@ -90,6 +112,34 @@ def _optimizer(cfg: Config) -> Iterator[Number]:
             if name in optimizer:
                 key = f'optim_wrapper.optimizer.{name}'
                 yield Number(key, optimizer[name], 0, whole=False)
+    clip = wrapper.get('clip_grad')
+    for name in ('max_norm', 'clip_value'):
+        # 0 would leave no gradient, less would turn it around.
+        if isinstance(clip, Mapping) and name in clip:
+            key = f'optim_wrapper.clip_grad.{name}'
+            yield Number(key, clip[name], 0, whole=False, open=True)
+    scaling = cfg.get('auto_scale_lr')
+    if isinstance(scaling, Mapping):
+        yield from _present('auto_scale_lr', scaling, base_batch_size=1)
+
+
+def _rates(cfg: Config) -> Iterator[Number]:
+    """Learning rates at the ends of the schedules."""
+    wrapper = cfg.get('optim_wrapper')
+    optimizer = wrapper.get('optimizer') if wrapper else None
+    rate = optimizer.get('lr') if isinstance(optimizer, Mapping) else None
+    most = math.inf
+    if rate is not None and not Number('lr', rate, 0, False).error():
+        most = rate
+    try:
+        phases = list(schedule_phases(cfg))
+    except (TypeError, ValueError, AttributeError):
+        # Building them says what is wrong.
+        return
+    for phase in phases:
+        if phase.kind.endswith('LR') and 'eta_min' in phase.settings:
+            key, value = f'{phase.key}.eta_min', phase.settings['eta_min']
+            yield Number(key, value, 0, whole=False, most=most)
 
 
 def _present(key: str, part: Mapping, **least: int) -> Iterator[Number]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.cli.command_line import apply_options, read_config, run_tool
+from mixmae.cli.command_line import read_config, run_tool
 from mixmae.config.config_error import ConfigError
+from mixmae.config.config_options import apply_options
 
 
 def arguments(path: Path, **options: object) -> Namespace:
@@ -170,3 +171,52 @@ def test_parts_of_another_kind(tmp_path, option, value):
     path = written(tmp_path / 'good.py', 'model = None')
     with pytest.raises(ConfigError, match=f'{option}=.* must be a'):
         read_config(arguments(path, **{option: value}))
+
+
+SPLITS = """
+width = 3
+size = 4
+train_dataloader = val_dataloader = dict(size=size)
+test_dataloader = dict(size=size, width=width)
+"""
+
+
+@pytest.mark.parametrize(
+    ('mode', 'option', 'expected'),
+    [
+        (None, 'test_dataloader.size', ''),
+        ('training', 'train_dataloader.size', ''),
+        ('training', 'val_dataloader.size', ''),
+        ('training', 'size', ''),
+        ('training', 'width', 'has no effect here'),
+        (
+            'training',
+            'test_dataloader.size',
+            'does not read test_dataloader; set train_dataloader.size or '
+            'val_dataloader.size, or leave',
+        ),
+        ('training', 'test_evaluator', 'read test_evaluator; leave it out'),
+        ('test', 'test_dataloader.size', ''),
+        ('test', 'width', ''),
+        ('test', 'size', ''),
+        ('test', 'val_dataloader.size', 'set test_dataloader.size, or'),
+        ('test', 'load_from', 'leave it out'),
+        ('test', 'optim_wrapper.optimizer.lr', 'leave it out'),
+    ],
+)
+def test_options_that_a_run_does_not_read(tmp_path, mode, option, expected):
+    args = arguments(written(tmp_path / 'a.py', SPLITS), **{option: 9})
+    if not expected:
+        read_config(args, mode)
+        return
+    with pytest.raises(ConfigError, match=f'--cfg-options {option}:.*') as e:
+        read_config(args, mode)
+    assert expected in str(e.value)
+
+
+def test_options_of_a_validation_that_is_left_out(tmp_path):
+    path = written(tmp_path / 'a.py', SPLITS)
+    args = arguments(path, **{'val_dataloader.size': 9})
+    args.no_validate = True
+    with pytest.raises(ConfigError, match='set train_dataloader.size, or'):
+        read_config(args, 'training')

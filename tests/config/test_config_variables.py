@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.cli.command_line import apply_options, read_config
+from mixmae.cli.command_line import read_config
 from mixmae.config.config_error import ConfigError
-from mixmae.config.config_variables import is_variable, read_with_bases
+from mixmae.config.config_options import apply_options
+from mixmae.config.config_variables import read_with_bases
+from mixmae.config.run_keys import is_variable
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 DEMO = CONFIGS / 'mixmae' / 'swin-demo_scenes-64.py'

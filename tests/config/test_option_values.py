@@ -120,6 +120,15 @@ def test_pairs():
     }
 
 
+@pytest.mark.parametrize(
+    ('first', 'second'), [('a=1', 'a=2'), ('a=1', 'a=True'), ('a=1', 'a=1.0')]
+)
+def test_a_key_has_one_value(first, second):
+    assert read('--cfg-options', first, first) == {'a': 1}
+    with pytest.raises(ConfigError, match='a stands there twice'):
+        read('--cfg-options', first, '--cfg-options', second)
+
+
 @pytest.mark.parametrize('pair', ['photos', '=1', 'a..b=1', '.=1'])
 def test_no_pairs(pair):
     with pytest.raises(ConfigError, match='must be KEY=VALUE.*quote values'):

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.cli.command_line import apply_options
-from mixmae.config.config_variables import (
-    is_variable,
-    read_with_bases,
-)
+from mixmae.config.config_options import apply_options
+from mixmae.config.config_variables import read_with_bases
+from mixmae.config.run_keys import is_variable
 from mixmae.preflight.check import PlannedRun
 from mixmae.preflight.schedule_length import ScheduleLength
 from tests.configs.test_configs import (

@@ -34,6 +34,10 @@ def findings(folder, text, suffix='.py'):
         ('auto_scale_lr = dict(base_batch=1)', 'mean base_batch_size?'),
         ('randomness = dict(sed=1)', 'randomness.sed .* mean seed?'),
         (
+            'optim_wrapper = dict(clip_grad=dict(max_nrom=1))',
+            'clip_grad.max_nrom .* mean max_norm?',
+        ),
+        (
             'optim_wrapper = dict(paramwise_cfg=dict(norm_mult=0.0))',
             'optim_wrapper.paramwise_cfg.norm_mult is',
         ),

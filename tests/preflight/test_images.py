@@ -107,8 +107,33 @@ def test_three_numbers_each():
 def test_another_number_is_told(count):
     [error] = check_channels(mean=[0.0] * count, std=[1, 1, 1]).errors
     assert 'data_preprocessor.mean' in error and 'in_channels is 3' in error
-    assert f'{count} numbers' in error
     assert len(check_channels(mean=[0] * count, std=[1] * count).errors) == 2
+
+
+@pytest.mark.parametrize('values', [3, 'abc', [float('nan')] * 3, ['1'] * 3])
+def test_means_that_are_no_colour(values):
+    [error] = check_channels(mean=values, std=[1, 1, 1]).errors
+    assert 'data_preprocessor.mean' in error
+
+
+def test_units_of_mean_and_std():
+    [error] = check_channels(mean=[0.485] * 3, std=[0.229] * 3).errors
+    assert '0 to 255: multiply both by 255' in error
+    # Pixels as they are, and pixels in units of 0 to 1.
+    for std in ([1] * 3, [255] * 3):
+        assert not check_channels(mean=[0] * 3, std=std).errors
+
+
+@pytest.mark.parametrize('key', ['to_rgb', 'bgr_to_rgb'])
+def test_order_of_the_mean(key):
+    rgb = [123.675, 116.28, 103.53]
+    for mean, converts in ((rgb, True), (rgb[::-1], False), ([9, 8, 7], True)):
+        found = check_channels(mean=mean, std=[58] * 3, **{key: converts})
+        assert not found.warnings
+    for mean, converts in ((rgb, False), (rgb[::-1], True)):
+        found = check_channels(mean=mean, std=[58] * 3, **{key: converts})
+        assert 'another order of channels' in found.warnings[0]
+        assert not found.errors
 
 
 def folder(path, files, **loading):

@@ -17,8 +17,12 @@ GOOD = Config(
         ),
         optim_wrapper=dict(
             accumulative_counts=1,
-            optimizer=dict(type='SGD', lr=0, weight_decay=0.05),
+            optimizer=dict(type='SGD', lr=0.5, weight_decay=0.05),
+            clip_grad=dict(max_norm=1),
         ),
+        auto_scale_lr=dict(base_batch_size=8),
+        randomness=dict(seed=2**32 - 1),
+        param_scheduler=[dict(type='CosineAnnealingLR', eta_min=0.5)],
     )
 )
 
@@ -48,6 +52,13 @@ def test_good_numbers():
             (-1e-3, float('nan'), float('inf'), '1', False),
         ),
         ('optim_wrapper.optimizer.weight_decay', (-0.1,)),
+        ('optim_wrapper.clip_grad.max_norm', (0, -1, None, float('nan'))),
+        ('optim_wrapper.clip_grad.clip_value', (0, -0.5)),
+        ('auto_scale_lr.base_batch_size', (0, 2.5)),
+        ('randomness.seed', (-1, 2**32, 'a', 0.5)),
+        ('param_scheduler.0.eta_min', (-1e-9, 0.6, '0')),
+        ('train_dataloader.timeout', (-1, 'a')),
+        ('train_dataloader.prefetch_factor', (0, -1, 1.5)),
     ],
 )
 def test_numbers_out_of_range(key, values):

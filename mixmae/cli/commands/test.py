@@ -101,7 +101,7 @@ def with_classes(figures: dict, runner: Runner) -> dict:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    cfg = read_config(args)
+    cfg = read_config(args, 'test')
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     if args.out is not None:

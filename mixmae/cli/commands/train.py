@@ -38,7 +38,7 @@ from mixmae.preflight.run_start import (
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    cfg = read_config(args)
+    cfg = read_config(args, 'training')
     check_engine(cfg)
     apply_arguments(cfg, args)
     prepare_process_group(cfg)
@@ -209,5 +209,12 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
                 'accumulation'
             )
         cfg.auto_scale_lr.enable = True
+    elif not (cfg.get('auto_scale_lr') or {}).get('enable'):
+        for option in args.cfg_options or {}:
+            if option.startswith('auto_scale_lr.base'):
+                raise ConfigError(
+                    f'--cfg-options {option} has no effect without '
+                    f'--auto-scale-lr'
+                )
     if args.seed is not None:
         cfg.merge_from_dict({'randomness.seed': args.seed})

@@ -14,7 +14,7 @@ import torch
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mixmae
-from mixmae.config.config_variables import is_variable
+from mixmae.config.run_keys import is_variable
 from mixmae.engine.loops.loader_shape import KEY as LOADER
 from mixmae.engine.loops.loader_shape import LoaderShape
 from mixmae.engine.manifest.image_names import ImageNames

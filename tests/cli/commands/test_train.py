@@ -4,7 +4,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mixmae.cli.commands.train import set_precision
+from mixmae.cli.commands.train import (
+    apply_arguments,
+    parse_args,
+    set_precision,
+)
 from mixmae.config.config_error import ConfigError
 
 
@@ -25,3 +29,13 @@ def test_amp_of_other_wrappers(monkeypatch):
     cfg = Config(dict(optim_wrapper=dict(type='ApexOptimWrapper')))
     with pytest.raises(ConfigError, match='ApexOptimWrapper'):
         set_precision(cfg)
+
+
+def test_a_base_batch_size_without_the_flag():
+    option = 'auto_scale_lr.base_batch_size=8'
+    args = parse_args(['c.py', '--cfg-options', option])
+    cfg = Config(dict(auto_scale_lr=dict(base_batch_size=8)))
+    with pytest.raises(ConfigError, match='without --auto-scale-lr'):
+        apply_arguments(cfg, args)
+    cfg.auto_scale_lr.enable = True
+    apply_arguments(cfg, args)
