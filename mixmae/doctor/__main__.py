@@ -6,8 +6,7 @@ Exit status 1 if pretraining would not run, 0 otherwise.
 import shlex
 import sys
 
-from mixmae.doctor.diagnoses import diagnose
-from mixmae.doctor.diagnosis import ERROR, UNTESTED
+from mixmae.doctor.checks import ERROR, UNTESTED, diagnose
 from mixmae.doctor.facts import describe, gather
 from mixmae.doctor.remedies import PIP
 from mixmae.version import __version__

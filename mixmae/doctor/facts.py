@@ -7,31 +7,13 @@ from dataclasses import dataclass, field
 from importlib import metadata
 
 from mixmae.doctor.probes import PROBES, Probe, run_every_probe
+from mixmae.doctor.remedies import FORKS
+from mixmae.doctor.tested import TESTED
 
 DISTRIBUTIONS = (
-    'torch',
-    'torchvision',
-    'numpy',
-    'setuptools',
-    'onedl-mmengine',
-    'onedl-mmcv',
-    'onedl-mmpretrain',
-    'onedl-mmdetection',
-    'onedl-mmsegmentation',
-    'onedl-mim',
-    'mmcv-lite',
-    'mmengine',
-    'mmengine-lite',
-    'mmcv',
-    'mmcv-full',
-    'mmpretrain',
-    'mmcls',
-    'mmselfsup',
-    'mmdet',
-    'mmsegmentation',
-    'openmim',
+    *TESTED,
+    *FORKS,
     'opencv-python',
-    'opencv-python-headless',
     'opencv-contrib-python',
     'opencv-contrib-python-headless',
 )

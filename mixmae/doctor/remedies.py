@@ -13,6 +13,24 @@ MMCV_LITE = f'{PIP} install --no-deps mmcv-lite=={tested("mmcv-lite")}'
 BUILD = '--no-deps --no-cache-dir --no-build-isolation'
 # An sdist needs a newer setuptools than a fresh venv has.
 BUILD_TOOLS = f"{PIP} install -U 'setuptools>=80,<82' wheel ninja"
+
+
+
+def without_dependencies(packages: str) -> str:
+    """Command that installs packages of OpenMMLab alone."""
+    return (
+        f'{BUILD_TOOLS} && {PIP} install --no-deps --no-build-isolation '
+        f'{packages}'
+    )
+
+
+def _optional(name: str) -> str:
+    command = without_dependencies(f'{name}=={tested(name)}')
+    return f'{command}  # or: make full'
+
+
+MMDET = _optional('onedl-mmdetection')
+MMSEG = _optional('onedl-mmsegmentation')
 MMPRETRAIN = (
     f'{BUILD_TOOLS} && {PIP} install --no-build-isolation '
     f'onedl-mmpretrain=={tested("onedl-mmpretrain")}'

@@ -1,4 +1,4 @@
-"""Each named cause, from made-up facts."""
+"""Each diagnosis, from made-up facts."""
 
 import dataclasses
 import re
@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.doctor.diagnoses import diagnose
-from mixmae.doctor.diagnosis import ERROR, NOTE, UNTESTED, WARNING, Diagnosis
-from mixmae.doctor.facts import Facts
+from mixmae.doctor.checks import (
+    ERROR,
+    NOTE,
+    UNTESTED,
+    WARNING,
+    Diagnosis,
+    diagnose,
+)
+from mixmae.doctor.facts import Facts, describe
 from mixmae.doctor.probes import Probe
 from mixmae.doctor.tested import PYTHONS, TESTED
 
@@ -157,12 +163,6 @@ def test_nothing_is_wrong() -> None:
             'make ops',
         ),
         (
-            {'torch': Probe(version='2.12.1', cuda='13.0', gpu=True)},
-            'CPU ops',
-            WARNING,
-            'FORCE_CUDA=1',
-        ),
-        (
             {'torch': Probe(version='2.12.1', cuda='13.0', driver=12040)},
             'old driver',
             WARNING,
@@ -237,3 +237,90 @@ def test_tested_versions_are_those_of_the_constraints() -> None:
     for name, versions in TESTED.items():
         assert pinned[name] == set(versions), name
     assert PYTHONS == ((3, 10), (3, 12))
+
+
+def test_cuda_ops_beside_a_gpu_are_right() -> None:
+    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
+    facts = probed(torch=torch, mmcv_ops=Probe(cuda='13.0'))
+    assert diagnose(facts) == []
+
+
+def test_cpu_ops_beside_a_gpu_say_what_a_build_needs() -> None:
+    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
+    found = only(probed(torch=torch))
+    assert (found.name, found.severity) == ('CPU ops', WARNING)
+    command = found.command
+    assert 'FORCE_CUDA=1' in command
+    assert 'nvcc' in command and 'OPS=cuda' in command
+    document = re.search(r'docs/\w+\.md', command)[0]
+    assert (Path(__file__).parents[2] / document).is_file()
+
+
+def test_missing_mmcv_is_said_once() -> None:
+    gone = absent('mmcv')
+    facts = probed(
+        mmcv=gone, mmcv_ops=gone, mmpretrain=gone, mmdet=gone, mmseg=gone
+    )
+    found = only(facts)
+    assert found.name == 'no mmcv'
+    assert '--no-deps mmcv-lite==' in found.command
+
+
+@pytest.mark.parametrize(
+    ('upstream', 'fork'),
+    [
+        ('mmcv', 'onedl-mmcv'),
+        ('mmcv_full', 'onedl-mmcv'),
+        ('mmengine', 'onedl-mmengine'),
+        ('mmdet', 'onedl-mmdetection'),
+        ('mmsegmentation', 'onedl-mmsegmentation'),
+        ('mmpretrain', 'onedl-mmpretrain'),
+        ('openmim', 'onedl-mim'),
+    ],
+)
+def test_upstream_beside_the_forks(upstream: str, fork: str) -> None:
+    found = only(with_installed(**{upstream: '2.1.0'}))
+    assert (found.name, found.severity) == ('mixed forks', ERROR)
+    remove, install = found.command.split('&&', 1)
+    assert f' {upstream.replace("_", "-")}' in remove
+    assert (fork in remove) == (fork in HEALTHY.installed)
+    wanted = 'mmcv-lite' if fork == 'onedl-mmcv' else fork
+    assert f'{wanted}==' in install
+
+
+def test_the_age_of_a_mixed_mmengine_is_not_said_too() -> None:
+    facts = with_installed(mmengine='0.10.11')
+    probes = {**facts.probes, 'mmengine': Probe(version='0.10.11')}
+    found = only(dataclasses.replace(facts, probes=probes))
+    assert found.name == 'mixed forks'
+
+
+def test_mmcv_lite_beside_the_forks_is_the_base_tier() -> None:
+    facts = with_installed(without=('onedl-mmcv',), mmcv_lite='2.2.0')
+    assert diagnose(facts) == []
+
+
+def test_two_mmcv_in_one_folder() -> None:
+    found = only(with_installed(mmcv_lite='2.2.0'))
+    assert (found.name, found.severity) == ('two mmcv', ERROR)
+
+
+@pytest.mark.parametrize(
+    ('version', 'number'),
+    [
+        ('2.4.0', 'CVE-2025-32434'),
+        ('2.5.1+cu124', 'CVE-2025-32434'),
+        ('2.6.0', 'CVE-2026-24747'),
+        ('2.9.1', 'CVE-2026-24747'),
+    ],
+)
+def test_releases_of_torch_whose_safe_load_is_not(version, number):
+    found = only(probed(torch=Probe(version=version)))
+    assert (found.name, found.severity) == ('unsafe torch', WARNING)
+    assert number in found.cause and found.command.startswith('python -m pip')
+
+
+def test_describe_with_nothing_installed() -> None:
+    rows = dict(describe(Facts(python=(3, 11))))
+    assert rows['torch'] == 'not installed'
+    assert rows['mmcv.ops'] == 'none'
