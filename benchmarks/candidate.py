@@ -149,9 +149,10 @@ def _exit_reason(status: int, said: str) -> str:
 
 
 def end_with_parent() -> None:
-    """Lets this process end with the one that started it, however that ends.
+    """End this process by SIGKILL when the one that started it ends.
 
-    It would go on and disturb whatever is measured next. On Linux only.
+    It would go on, disturb whatever is measured next, and hold its work
+    folder. On Linux only.
     """
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

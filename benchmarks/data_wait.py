@@ -1,10 +1,10 @@
-"""How long a training waits for its images, by its own log.
+"""How long a training waits for its images.
 
     python -m benchmarks.data_wait [--rounds 3] [--out FILE.json]
 
-The demo's config by tools/train.py, without validation, on its scenes: the
-loader, its one worker and the threads are as the config and the machine have
-them. Wanted: at most 3 % of the time of a step.
+The first iterations of the demo's config on its scenes: the loader, its one
+worker and the threads are as the config and the machine have them. Wanted: at
+most 3 % of the time of an iteration.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from benchmarks.candidate import ROOT, Candidate
+from mmengine.config import Config
+
+from benchmarks.candidate import ROOT, Candidate, Figures
 from benchmarks.comparison import (
     Comparison,
     add_comparison_arguments,
@@ -21,61 +24,50 @@ from benchmarks.comparison import (
 )
 from benchmarks.figure_table import Column
 from mixmae.cli.command_line import run_tool
+from mixmae.cli.measured_iterations import measure_iterations
 from mixmae.datasets.scenes.scene_set import SceneSet
 
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
 GOAL = 0.03
 COLUMNS = [
     Column('data_wait', 'data wait %', unit=1e-2, digits=2, spread=True),
-    Column('step', 'ms/batch', unit=1e-3, digits=0, spread=True),
-    Column('mfu', 'MFU %', unit=1e-2, digits=1),
+    Column('seconds', 'ms/iteration', unit=1e-3, digits=0, spread=True),
     Column('memory', 'MB', unit=1e6, digits=0),
 ]
 
 
-def candidates(args: argparse.Namespace, folder: Path) -> list[Candidate]:
-    """The demo, each time in a work folder of its own."""
-    options = [
-        f'train_dataloader.dataset.data_root={folder / "scenes/imagenet"}',
-        f'train_cfg.max_epochs={args.epochs}',
-        'default_hooks.logger.interval=8',
-        'log_processor.window_size=8',
-        f'randomness.seed={args.seed}',
-    ]
-    settings = dict(
-        config=str(CONFIG),
-        options=options,
-        clock='wall',
-        work_dir=str(folder / 'demo'),
-    )
-    return [Candidate('demo', 'benchmarks.planned_run:train', settings)]
+def measure(settings: dict[str, Any]) -> Figures:
+    """Measure the first iterations of the demo in this process."""
+    config = Config.fromfile(CONFIG)
+    config.train_dataloader.dataset.data_root = settings['data_root']
+    config.randomness = dict(seed=settings['seed'])
+    return measure_iterations(config, settings['iterations'])._asdict()
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    summary, _, more = __doc__.partition('\n\n')
-    parser = argparse.ArgumentParser(
-        description=summary,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('--epochs', type=int, default=3)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--iterations', type=int, default=60, help='timed')
     add_comparison_arguments(parser, rounds=3)
     args = parser.parse_args()
     check_comparison_arguments(parser, args)
-    if args.epochs < 1:
-        parser.error('--epochs must be at least 1')
+    if args.iterations < 1:
+        parser.error('--iterations must be at least 1')
     return args
 
 
 def main() -> None:
-    """Train, print, write."""
+    """Measure, print, write."""
     args = parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        comparison = Comparison(candidates(args, folder), args)
         scenes = SceneSet(size=64, train=2048, val=64, seed=0)
-        scenes.write(folder / 'scenes')
+        scenes.write(Path(name) / 'scenes')
+        settings = dict(
+            data_root=f'{name}/scenes/imagenet',
+            seed=args.seed,
+            iterations=args.iterations,
+        )
+        comparison = Comparison([Candidate('demo', measure, settings)], args)
         comparison.run()
     print(comparison.table(COLUMNS))
     comparison.require_figures()

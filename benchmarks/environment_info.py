@@ -27,7 +27,7 @@ def environment_info() -> dict[str, object]:
         'mixmae': mixmae.__version__,
         'torch': torch.__version__,
         'python': platform.python_version(),
-        'cpu': _cpu(),
+        'cpu': processor_name(),
         'cores': os.cpu_count(),
         'load': round(os.getloadavg()[0], 2),
         'gpu': gpu,
@@ -48,7 +48,8 @@ def _commit() -> str:
     return done.stdout.strip() or 'unknown'
 
 
-def _cpu() -> str:
+def processor_name() -> str:
+    """Model name of the processor."""
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     names = [x.partition(':')[2] for x in lines if x.startswith('model name')]

@@ -147,9 +147,7 @@ def parse_args() -> argparse.Namespace:
     add('--steps', type=int, default=3, help='timed, per process')
     add('--list-saved', type=int, default=0, help='the largest so many')
     add_comparison_arguments(parser, rounds=3)
-    parser.set_defaults(
-        batch=4, compiled=False, clock='wall', warmup=1, roofline=False
-    )
+    parser.set_defaults(batch=4, compiled=False, clock='wall', warmup=1)
     args = parser.parse_args()
     complete_step_arguments(parser, args)
     check_comparison_arguments(parser, args)

@@ -25,7 +25,7 @@ from benchmarks.comparison import (
     add_comparison_arguments,
     check_comparison_arguments,
 )
-from benchmarks.figure_table import Column, Summary
+from benchmarks.figure_table import Column
 from benchmarks.method_models import networks
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
 from mixmae.cli.command_line import run_tool
@@ -34,15 +34,6 @@ BUILD = 'benchmarks.method_models:build'
 # SimMIM, the yardstick, first.
 METHODS = ('simmim', 'mixmae', 'um-mae')
 MEGA = 1e6
-# The official UM-MAE and its SimMIM, Swin-T at 256 pixels, measured before
-# this project (2 cores of an EPYC, float32): images per second and megabytes
-# saved per image.
-USUAL = ('swin-t', 256, 'float32')
-OFFICIAL = {'um-mae': (5.8, 87), 'simmim': (2.6, 226)}
-# How far below the official SimMIM's bytes our UM-MAE is to be.
-GOAL = 2.8
-
-
 COLUMNS = [
     Column('images_per_second', 'img/s', spread=True, ratio=True),
     Column('saved_bytes_per_image', 'saved MB/img', unit=MEGA, digits=1),
@@ -95,18 +86,6 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
     return found
 
 
-def against_official(summary: Summary) -> str:
-    """Our UM-MAE's bytes beside those of the official SimMIM."""
-    ours = summary['um-mae']['saved_bytes_per_image']['median'] / MEGA
-    wanted = OFFICIAL['simmim'][1]
-    return (
-        f'UM-MAE saves {ours:.1f} MB per image, the official SimMIM {wanted} '
-        f'(measured elsewhere): {wanted / ours:.2f} times less; wanted is '
-        f'{GOAL}, the official UM-MAE reaches '
-        f'{wanted / OFFICIAL["um-mae"][1]:.1f}'
-    )
-
-
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -149,9 +128,6 @@ def main() -> None:
     for method, figures in (comparison.rounds or [{}])[0].items():
         for kind, size in figures['largest']:
             print(f'{method:8} {size / args.batch / MEGA:8.2f} MB/img {kind}')
-    usual = (args.backbone, args.img_size, args.dtype) == USUAL
-    if usual and 'um-mae' in comparison.summary():
-        print(against_official(comparison.summary()))
 
 
 if __name__ == '__main__':

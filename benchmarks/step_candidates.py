@@ -124,7 +124,6 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
         clock=args.clock,
         warmup=args.warmup,
         steps=args.steps,
-        roofline=args.roofline,
         batch=args.batch,
         flops_per_image=flops_per_image(args.method, backbone, size),
     )

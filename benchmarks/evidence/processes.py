@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.candidate import end_with_parent
 from mixmae.fileio.atomic_write import atomic_write
 
 EXIT_INTERRUPTED = 75
-_PR_SET_PDEATHSIG = 1
 
 
 class Interrupted(Exception):
@@ -64,16 +62,6 @@ def _waited_for() -> float:
     """Processor seconds of all processes that have ended so far."""
     usage = os.times()
     return usage.children_user + usage.children_system
-
-
-def _end_with_parent() -> None:
-    """In a new process: SIGKILL when its parent dies; Linux only.
-
-    SIGTERM would let it save first, and the next call would find its work
-    folder in use.
-    """
-    if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run(
@@ -124,7 +112,7 @@ def run(
                 env=environment,
                 # Ctrl-C reaches it once, through us.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
             spent = 0.0
             while process.poll() is None:

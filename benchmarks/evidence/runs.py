@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from benchmarks.environment_info import processor_name
 from benchmarks.evidence.processes import Account, run
 from benchmarks.evidence.specs import FineTuning, Pretraining, Spec
 from benchmarks.evidence.views import image_view, link_view
@@ -264,9 +265,4 @@ def recipe(spec: Spec) -> dict[str, Any]:
 
 def hardware() -> str:
     """The processor, and its cores."""
-    names = [
-        line.partition(':')[2].strip()
-        for line in Path('/proc/cpuinfo').read_text().splitlines()
-        if line.startswith('model name')
-    ]
-    return f'{os.cpu_count()} x {names[0] if names else platform.machine()}'
+    return f'{os.cpu_count()} x {processor_name()}'
