@@ -34,12 +34,11 @@ class CheckedCoco(COCO):
 
     def __init__(self, annotation_file: str) -> None:
         content = read_coco(annotation_file)
-        faults = list(coco_faults(content))
+        faults = list(coco_faults(annotation_file, content))
         if faults:
             more = f' ({len(faults) - 1} more faults; {REPORT})'
             raise AnnotationError(
-                f'{annotation_file}, {faults[0].entry}: {faults[0].text}; '
-                f'correct or remove it' + (more if len(faults) > 1 else '')
+                faults[0].text + (more if len(faults) > 1 else '')
             )
         super().__init__()
         self.path = str(annotation_file)

@@ -3,34 +3,22 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mixmae.datasets.instance_faults import (
     TOLERANCE,
     box_fault,
-    invalid_polygons,
     mask_fault,
 )
+from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.fileio.regular_file import regular_file
 from mixmae.fileio.safe_path import path_fault
 
 # Pillow opens no image this wide; larger values are typing errors.
 LARGEST_SIDE = 1_000_000
 LISTS = ('images', 'annotations', 'categories')
-
-
-class Fault(NamedTuple):
-    """A fault in an annotation file.
-
-    Attributes:
-        kind: Short label shared by faults of the same cause.
-        entry: The faulty entry of the file.
-        text: Description of the fault.
-    """
-
-    kind: str
-    entry: str
-    text: str
+# Kind, entry of the file, and description of a fault.
+Fault = tuple[str, str, str]
 
 
 def read_coco(path: str | Path) -> dict:
@@ -64,12 +52,23 @@ def read_coco(path: str | Path) -> dict:
     return content
 
 
-def coco_faults(content: dict) -> Iterator[Fault]:
-    """Yield every fault in the content of an annotation file.
+def coco_faults(path: str | Path, content: dict) -> Iterator[LabelFault]:
+    """Yield the fault of every entry of an annotation file.
 
     Opens no files. Objects less than a pixel wide or high are not faults:
     COCO itself contains some, and mmdet skips them.
+
+    Args:
+        path: Path of the file, for messages.
+        content: Result of ``read_coco``.
     """
+    for kind, entry, text in _entry_faults(content):
+        yield LabelFault(
+            kind, f'{path}, {entry}: {text}; correct or remove it'
+        )
+
+
+def _entry_faults(content: dict) -> Iterator[Fault]:
     yield from _repeated(content['categories'], 'category', 'id')
     yield from _repeated(content['categories'], 'category', 'name')
     yield from _repeated(content['images'], 'image', 'id')
@@ -89,25 +88,6 @@ def coco_faults(content: dict) -> Iterator[Fault]:
     }
     for index, annotation in enumerate(content['annotations']):
         yield from _annotation_faults(annotation, index, images, categories)
-
-
-def tiny_boxes(content: dict) -> int:
-    """Return the number of objects less than a pixel wide or high."""
-    return sum(
-        0 <= min(box[2:]) < 1
-        for box in (entry.get('bbox') for entry in content['annotations'])
-        if isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(value, (int, float)) for value in box)
-    )
-
-
-def left_out_polygons(content: dict) -> int:
-    """Return the number of polygons with fewer than three points."""
-    return sum(
-        invalid_polygons(entry.get('segmentation'))
-        for entry in content['annotations']
-    )
 
 
 def _is_id(value: Any) -> bool:
@@ -135,25 +115,25 @@ def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
                 if key == 'id':
                     name = f'{kind} [{index}]'
                 text = f'{key} {value!r} is also used by {kind} [{earlier}]'
-                yield Fault(f'{kind} {key} used twice', name, text)
+                yield (f'{kind} {key} used twice', name, text)
         elif key != 'file_name':
             # Invalid file names are reported with their other faults.
             text = f'{key} is {value!r}, not a number or a string'
-            yield Fault(f'bad {key}', name, text)
+            yield (f'bad {key}', name, text)
 
 
 def _image_faults(image: dict, index: int) -> Iterator[Fault]:
     name = _name('image', image, index)
     fault = path_fault(image.get('file_name'))
     if fault is not None:
-        yield Fault('bad file name', name, fault)
+        yield ('bad file name', name, fault)
     sides = (image.get('width'), image.get('height'))
     if not all(map(_is_length, sides)):
         text = (
             f'width and height are {sides}, not two numbers from 1 to '
             f'{LARGEST_SIDE:,}'
         )
-        yield Fault('bad image size', name, text)
+        yield ('bad image size', name, text)
 
 
 def _annotation_faults(
@@ -163,11 +143,11 @@ def _annotation_faults(
     category = annotation.get('category_id')
     if not _is_id(category) or category not in categories:
         text = f'category_id {category!r} does not exist in categories'
-        yield Fault('unknown category', name, text + _span(categories))
+        yield ('unknown category', name, text + _span(categories))
     image_id = annotation.get('image_id')
     if not _is_id(image_id) or image_id not in images:
         text = f'image_id {image_id!r} does not exist in images'
-        yield Fault('unknown image', name, text)
+        yield ('unknown image', name, text)
         return
     image = images[image_id]
     name += f' (image {image_id}, {image.get("file_name")})'
@@ -176,15 +156,15 @@ def _annotation_faults(
         return
     if not isinstance(annotation.get('area'), (int, float)):
         text = f'area is {annotation.get("area")!r}, not a number'
-        yield Fault('bad area', name, text)
+        yield ('bad area', name, text)
     fault = _coco_box_fault(annotation.get('bbox'), width, height)
     if fault is not None:
-        yield Fault('bad box', name, fault)
+        yield ('bad box', name, fault)
     mask = annotation.get('segmentation')
     # Objects without a mask are allowed: some datasets have only boxes.
     fault = None if mask in (None, [], {}) else mask_fault(mask, width, height)
     if fault is not None:
-        yield Fault('bad mask', name, fault)
+        yield ('bad mask', name, fault)
 
 
 def _span(categories: set) -> str:

@@ -15,7 +15,6 @@ BUILD = '--no-deps --no-cache-dir --no-build-isolation'
 BUILD_TOOLS = f"{PIP} install -U 'setuptools>=80,<82' wheel ninja"
 
 
-
 def without_dependencies(packages: str) -> str:
     """Command that installs packages of OpenMMLab alone."""
     return (

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mixmae.datasets.coco_annotations import (
-    Fault,
-    coco_faults,
-    read_coco,
-)
+from mixmae.datasets.coco_annotations import coco_faults, read_coco
 from mixmae.datasets.labels.class_names import ClassList
 from mixmae.datasets.labels.coco_labels import (
     chosen_class_faults,
@@ -21,7 +16,7 @@ from mixmae.datasets.labels.coco_labels import (
     file_order_faults,
     images_without_objects,
 )
-from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.class_count import evaluators
 from mixmae.preflight.class_names import stated_names
@@ -94,20 +89,9 @@ def _file_faults(
         fault
         for fault in coco_set_faults(str(path), content, masks, measured)
         # The labels of the built data set are counted.
-        if fault.kind != 'class without objects'
+        if fault.level != 'note'
     )
-    counts: Counter[str] = Counter()
-    first: dict[str, Fault] = {}
-    for fault in coco_faults(content):
-        counts[fault.kind] += 1
-        first.setdefault(fault.kind, fault)
-    for kind, fault in first.items():
-        more = f' ({counts[kind] - 1} more of this kind)'
-        yield LabelFault(
-            kind,
-            f'{path}, {fault.entry}: {fault.text}; correct or remove it'
-            + (more if counts[kind] > 1 else ''),
-        )
+    yield from condensed(coco_faults(path, content))
     names = stated_names(one)
     if isinstance(names, (list, tuple)):
         chosen = ClassList(one.metainfo_key, tuple(names))

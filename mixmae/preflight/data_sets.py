@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +198,19 @@ def built_sets(runner: Runner) -> list[BuiltSet]:
                 ):
                     found.append(BuiltSet(name, dataset))
     return found
+
+
+def sampled(
+    dataset: BaseDataset, most: int, seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Entries of a data set, evenly spread, even if time runs out."""
+    end = time.monotonic() + seconds
+    count = min(len(dataset), most)
+    for start in range(16):
+        for place in range(start, count, 16):
+            if time.monotonic() > end:
+                return
+            yield dataset.get_data_info(place * len(dataset) // count)
 
 
 def finding(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 from typing import Any
+
+from mmengine.dataset import BaseDataset
 
 from mixmae.datasets.labels.image_headers import (
     UPRIGHT,
@@ -11,9 +13,9 @@ from mixmae.datasets.labels.image_headers import (
     read_header,
     size_faults,
 )
-from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.data_sets import built_sets, finding
+from mixmae.preflight.data_sets import built_sets, finding, sampled
 
 # Per split.
 SECONDS = 2.0
@@ -32,7 +34,7 @@ class ImageOrientation(Check):
         faults: list[LabelFault] = []
         compared = []
         for built in built_sets(planned.runner):
-            sizes = _sizes(built.dataset)
+            sizes = list(_sizes(built.dataset))
             if not sizes:
                 continue
             turned = sum(one.header.orientation != UPRIGHT for one in sizes)
@@ -41,7 +43,8 @@ class ImageOrientation(Check):
                 f'{len(built.dataset):,} images, {turned:,} turned by EXIF'
             )
             applied = applies_orientation(built.dataset)
-            faults += size_faults(f'the {built.split} data', sizes, applied)
+            found = size_faults(f'the {built.split} data', sizes, applied)
+            faults += condensed(found)
         return finding('; '.join(compared), faults) if compared else None
 
 
@@ -54,19 +57,11 @@ def applies_orientation(dataset: Any) -> bool:
     return True
 
 
-def _sizes(dataset: Any) -> list[LabelledSize]:
-    end = time.monotonic() + SECONDS
-    count = min(len(dataset), MOST_IMAGES)
-    sizes: list[LabelledSize] = []
-    for start in range(4):
-        for place in range(start, count, 4):
-            info = dataset.get_data_info(place * len(dataset) // count)
-            if not {'width', 'height', 'img_path', 'instances'} <= set(info):
-                return sizes
-            if time.monotonic() > end:
-                return sizes
-            header = read_header(info['img_path'])
-            if header is not None:
-                size = (info['width'], info['height'])
-                sizes.append(LabelledSize(info['img_path'], header, size))
-    return sizes
+def _sizes(dataset: BaseDataset) -> Iterator[LabelledSize]:
+    for info in sampled(dataset, MOST_IMAGES, SECONDS):
+        if not {'width', 'height', 'img_path', 'instances'} <= set(info):
+            return
+        header = read_header(info['img_path'])
+        if header is not None:
+            size = (info['width'], info['height'])
+            yield LabelledSize(info['img_path'], header, size)

@@ -24,6 +24,7 @@ from mixmae.preflight.data_sets import (
     BuiltSet,
     built_sets,
     finding,
+    sampled,
     uses_labels,
 )
 from mixmae.preflight.head_classes import head_classes
@@ -32,6 +33,7 @@ from mixmae.preflight.head_classes import head_classes
 SECONDS = 3.0
 MOST_ENTRIES = 200_000
 MOST_FILES = 20_000
+FILES = {'img_path': 'image', 'seg_map_path': 'label map'}
 
 
 class LabelCounts(Check):
@@ -50,7 +52,7 @@ class LabelCounts(Check):
         notes = []
         for built in built_sets(planned.runner):
             notes.append(kept_line(built))
-            faults += missing_images(built)
+            faults += missing_files(built)
             counts, read, unit = label_counts(built.dataset)
             if not counts:
                 continue
@@ -83,28 +85,18 @@ def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
         How often each label occurs, the number of entries that were read,
         evenly spread, and the unit that was counted.
     """
-    total = len(dataset)
-    chosen = min(total, MOST_ENTRIES)
     counts: Counter[int] = Counter()
-    end, unit, read = time.monotonic() + SECONDS, 'images', 0
-    # Coarse to fine, so that a sample cut short is evenly spread, too.
-    for start in range(16):
-        for place in range(start, chosen, 16):
-            if time.monotonic() > end:
-                return counts, read, unit
-            info = dataset.get_data_info(place * total // chosen)
-            if 'instances' in info:
-                unit = 'objects'
-                counts.update(
-                    one['bbox_label']
-                    for one in info['instances']
-                    if 'bbox_label' in one
-                )
-            elif 'gt_label' in info:
-                counts.update(_labels(info['gt_label']))
-            else:
-                return counts, read, unit
-            read += 1
+    unit, read = 'images', 0
+    for info in sampled(dataset, MOST_ENTRIES, SECONDS):
+        if 'instances' in info:
+            unit = 'objects'
+            found = [one.get('bbox_label') for one in info['instances']]
+            counts.update(label for label in found if label is not None)
+        elif 'gt_label' in info:
+            counts.update(_labels(info['gt_label']))
+        else:
+            break
+        read += 1
     return counts, read, unit
 
 
@@ -131,29 +123,31 @@ def kept_line(built: BuiltSet) -> str:
     return f'{built.split}: kept {kept:,} of {found:,} images: {why}'
 
 
-def missing_images(built: BuiltSet) -> Iterator[LabelFault]:
-    """Image files that labels name and that are not there."""
+def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
+    """Images and label maps of a data set that are not there."""
     dataset = built.dataset
     # Images in tars have no file of their own.
     if isinstance(dataset, ImageSet):
         return
-    existing, missing = ExistingFiles(), []
-    count = min(len(dataset), MOST_FILES)
-    for place in range(count):
-        info = dataset.get_data_info(place * len(dataset) // count)
-        path = info.get('img_path')
-        if path is None or '://' in path:
-            return
-        if path not in existing:
-            missing.append(path)
-    if missing:
+    existing = ExistingFiles()
+    missing: dict[str, list[str]] = {}
+    read, is_counted = 0, False
+    for info in sampled(dataset, MOST_FILES, SECONDS):
+        read += 1
+        is_counted = 'instances' in info
+        for key, what in FILES.items():
+            path = info.get(key)
+            if path and '://' not in path and path not in existing:
+                missing.setdefault(what, []).append(path)
+    for what, paths in missing.items():
         yield LabelFault(
-            'missing image',
-            f'the {built.split} data: {len(missing)} of {count:,} images are '
-            f'missing (first: {missing[0]}); put them there, or take them '
-            f'out of the list',
-            # A classification puts another image in the place of a few.
-            'error' if 'instances' in info else 'warning',
+            f'missing {what}',
+            f'the {built.split} data: {len(paths)} of {read:,} {what}s are '
+            f'missing (first: {paths[0]}); put them there, or take them out '
+            f'of the list',
+            # Another image takes the place of a few, but not of label maps or
+            # of images whose objects are measured.
+            'error' if is_counted or what == 'label map' else 'warning',
         )
 
 

@@ -56,7 +56,7 @@ def test_sound_maps_have_no_finding(tmp_path, capsys):
         (blocks(1), 'hold only one class', False),
         (blocks(255), 'hold only 255', True),
         (blocks(0, 1, 2), ' 2 in ', True),
-        (blocks(0, 1, shape=(SIZE, 2 * SIZE)), 'size', True),
+        (blocks(0, 1, shape=(SIZE, 2 * SIZE)), 'labels are of 48 x 24', True),
         (np.zeros((SIZE, SIZE, 3), np.uint8), 'mode RGB', True),
     ],
 )
@@ -151,5 +151,5 @@ def test_missing_maps_and_passed_over_images(tmp_path, capsys):
     assert 'train: kept 2 of 3 images' in findings['labels'].notes[0]
     (root / 'annotations' / 'train' / '1.png').unlink()
     _, raised, lines = both(tmp_path, capsys, root)
-    assert '1 of 2 are missing' in str(raised)
+    assert '1 of 2 label maps are missing' in str(raised)
     assert any('has no label map' in line for line in lines)

@@ -21,13 +21,13 @@ from mixmae.data_tools.verification.archives import verify_archives
 from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
-from mixmae.data_tools.verification.segmentation_set import LabelValues
 from mixmae.data_tools.verification.verifier import KINDS, Request, verify
 from mixmae.datasets.images.decoding_arguments import (
     add_decoding_arguments,
     decoding_of,
 )
 from mixmae.datasets.images.image_file import PLAIN
+from mixmae.datasets.labels.label_maps import ValueMeaning
 from mixmae.fileio.shown_text import shown_line
 
 
@@ -111,7 +111,7 @@ def look(args: argparse.Namespace) -> Findings:
         )
     values = None
     if args.num_classes is not None:
-        values = LabelValues(
+        values = ValueMeaning(
             args.num_classes, args.reduce_zero_label, args.ignore_index
         )
     if args.kind not in KNOWN_SETS:

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.data_tools.verification.findings import Findings
-from mixmae.data_tools.verification.image_files import Opening, inspect_images
-from mixmae.data_tools.verification.image_notes import ImageNotes
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.image_notes import open_all_images
 from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.data_tools.verification.split_counts import (
     compare_classes,
@@ -106,7 +106,7 @@ def _verify_split(
     findings.fact(f'{split}: {len(paths):,} images of {len(names):,} classes')
     compare_count(findings, known, split, len(paths))
     compare_classes(findings, known, split, counts)
-    open_pictures(paths, split, findings, opening)
+    open_all_images(paths, split, findings, opening)
     return ClassFolders(folder, tuple(folders), ())
 
 
@@ -134,21 +134,3 @@ def _images(folder: Path, findings: Findings) -> list[Path]:
     for note in listing.notes():
         findings.note(f'{folder}: {note}')
     return [folder / name for name in listing.files]
-
-
-def open_pictures(
-    paths: list[Path], split: str, findings: Findings, opening: Opening
-) -> None:
-    """Open the selected images and report unreadable ones."""
-    opened = 0
-    notes = ImageNotes(opening.decoding)
-    for index, content in inspect_images(paths, opening, split):
-        opened += 1
-        notes.add(content)
-        if content.fault is not None:
-            heading, text = content.problem
-            findings.problem(heading, f'{paths[index]}: {text}')
-    if opened:
-        findings.fact(f'{split}: {opened:,} images opened')
-    for line in notes.lines():
-        findings.note(f'{split}: {line}')

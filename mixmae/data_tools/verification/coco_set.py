@@ -4,19 +4,14 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.data_tools.verification.findings import Findings
-from mixmae.data_tools.verification.image_files import Opening, inspect_images
-from mixmae.data_tools.verification.image_notes import ImageNotes
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.image_notes import open_images
 from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.data_tools.verification.split_counts import (
     compare_classes,
     compare_count,
 )
-from mixmae.datasets.coco_annotations import (
-    coco_faults,
-    left_out_polygons,
-    read_coco,
-    tiny_boxes,
-)
+from mixmae.datasets.coco_annotations import coco_faults, read_coco
 from mixmae.datasets.existing_files import ExistingFiles
 from mixmae.datasets.labels.class_names import ClassList
 from mixmae.datasets.labels.coco_labels import (
@@ -25,11 +20,7 @@ from mixmae.datasets.labels.coco_labels import (
     file_order_faults,
     images_without_objects,
 )
-from mixmae.datasets.labels.image_headers import (
-    UPRIGHT,
-    LabelledSize,
-    size_faults,
-)
+from mixmae.datasets.labels.image_headers import LabelledSize, size_faults
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.safe_path import path_fault
 
@@ -120,9 +111,7 @@ def verify_coco_file(
         findings.problem('bad annotation file', str(error))
         return None
     findings.faults(coco_set_faults(str(path), content))
-    for fault in coco_faults(content):
-        text = f'{path}, {fault.entry}: {fault.text}; correct or remove it'
-        findings.problem(fault.kind, text)
+    findings.faults(coco_faults(path, content))
     images = content['images']
     findings.fact(
         f'{split}: {len(images):,} images, '
@@ -134,7 +123,6 @@ def verify_coco_file(
     compare_classes(
         findings, known, split, Counter(), len(content['categories'])
     )
-    _note_what_mmdet_leaves_out(path, content, findings)
     there = _verify_presence(path, folder, images, findings)
     _verify_sizes(path, folder, there, split, findings, opening)
     masks = any(e.get('segmentation') for e in content['annotations'])
@@ -154,22 +142,6 @@ def _compare_files(
             f'{", ".join(bare)}: no object has a mask, and those of the '
             f'other files of the set have; add segmentation, or take it out '
             f'of all of them',
-        )
-
-
-def _note_what_mmdet_leaves_out(
-    path: Path, content: dict, findings: Findings
-) -> None:
-    tiny, polygons = tiny_boxes(content), left_out_polygons(content)
-    if tiny:
-        findings.note(
-            f'{path}: {tiny:,} objects are less than a pixel wide or high; '
-            f'mmdet leaves them out'
-        )
-    if polygons:
-        findings.note(
-            f'{path}: {polygons:,} polygons have fewer than three points; '
-            f'mmdet leaves them out'
         )
 
 
@@ -215,30 +187,11 @@ def _verify_sizes(
     opening: Opening,
 ) -> None:
     paths = [folder / image['file_name'] for image in images]
-    notes = ImageNotes(opening.decoding)
-    opened = 0
-    turned: list[LabelledSize] = []
-    for index, content in inspect_images(paths, opening, split):
-        opened += 1
-        image = images[index]
-        sides = (image.get('width'), image.get('height'))
-        notes.add(content)
-        if content.fault is not None:
-            heading, text = content.problem
-            findings.problem(heading, f'{paths[index]}: {text}')
-        elif content.header and content.header.orientation != UPRIGHT:
+    sizes = []
+    for index, content in open_images(paths, split, findings, opening):
+        if content.header is not None:
+            image = images[index]
+            labelled = (image.get('width'), image.get('height'))
             name = str(paths[index])
-            turned.append(LabelledSize(name, content.header, sides))
-        elif sides != (content.width, content.height):
-            findings.problem(
-                'image of another size',
-                f'{path}, image {image.get("id")}: says {sides[0]} x '
-                f'{sides[1]} px (width x height), {paths[index]} is of '
-                f'{content.width} x {content.height} px; correct the entry '
-                f'or replace the file',
-            )
-    findings.faults(size_faults(str(path), turned, count=opened))
-    if opened:
-        findings.fact(f'{split}: {opened:,} images opened')
-    for line in notes.lines():
-        findings.note(f'{split}: {line}')
+            sizes.append(LabelledSize(name, content.header, labelled))
+    findings.faults(size_faults(str(path), sizes))

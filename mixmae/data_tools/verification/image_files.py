@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -19,7 +20,6 @@ from mixmae.datasets.images.image_file import (
 )
 from mixmae.datasets.images.image_kind import ImageKind
 from mixmae.datasets.labels.image_headers import ImageHeader, read_header
-from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.shown_text import escape
 
@@ -31,6 +31,7 @@ ADVICE = {
 }
 DECODE = ('all', 'sample', 'none')
 SAMPLE = 1000
+Content = TypeVar('Content')
 
 
 @dataclass(frozen=True)
@@ -74,25 +75,19 @@ class Opening:
 
 @dataclass(frozen=True)
 class Inspection:
-    """Content of a file.
+    """Content of an image.
 
     Attributes:
-        width: In pixels, after the EXIF orientation; 0 if unknown.
-        height: In pixels, likewise.
         fault: Why it cannot be used; None if it can.
-        values: For label maps, each value and its number of pixels.
         cause: One of ``CAUSES`` if it cannot be used, else ''.
-        kind: Kind declared by the file; ``None`` for label maps, and for files
-            that cannot be used.
+        kind: Kind declared by the file; ``None`` if it cannot be used.
         refused: For the cause 'unsupported', the type declared by the file.
         sample_values, clipped, animated, transparent: See ``ImageContent``.
-        header: Its stored size and EXIF orientation; None for label maps.
+        header: Its stored size and EXIF orientation; None if it cannot be
+            used.
     """
 
-    width: int = 0
-    height: int = 0
     fault: str | None = None
-    values: tuple[tuple[int, int], ...] = ()
     cause: str = ''
     kind: ImageKind | None = None
     refused: str = ''
@@ -104,7 +99,7 @@ class Inspection:
 
     @property
     def problem(self) -> tuple[str, str]:
-        """Return the heading of an image's fault, and a text with advice."""
+        """Return the heading of a fault, and a text with advice."""
         if self.cause == 'unsupported':
             return 'unsupported image', f'{self.fault}'
         kind = 'broken image'
@@ -131,27 +126,15 @@ def inspect_image(
         except CorruptImageError as error:
             return faulty(error)
     height, width = found.pixels.shape[:2]
+    header = read_header(path if content is None else BytesIO(content))
     return Inspection(
-        width,
-        height,
         kind=found.kind,
         sample_values=found.values,
         clipped=found.clipped,
         animated=found.animated,
         transparent=found.transparent,
-        header=read_header(path if content is None else BytesIO(content)),
+        header=header or ImageHeader(width, height),
     )
-
-
-def inspect_label_map(path: str) -> Inspection:
-    """Read a label map completely, and count its values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        try:
-            found = read_label_map(path)
-        except CorruptImageError as error:
-            return faulty(error)
-    return Inspection(found.width, found.height, found.fault, found.values)
 
 
 def faulty(error: CorruptImageError) -> Inspection:
@@ -166,22 +149,16 @@ def inspect_images(
 ) -> Iterator[tuple[int, Inspection]]:
     """Yield index in ``paths`` and content of the selected images."""
     look = functools.partial(inspect_image, decoding=opening.decoding)
-    return _inspect_chosen(look, paths, opening, title)
+    return inspect_chosen(look, paths, opening, title)
 
 
-def inspect_label_maps(
-    paths: Sequence[Path], opening: Opening, title: str
-) -> Iterator[tuple[int, Inspection]]:
-    """Yield index in ``paths`` and content of the selected label maps."""
-    return _inspect_chosen(inspect_label_map, paths, opening, title)
-
-
-def _inspect_chosen(
-    inspect: Callable[[str], Inspection],
+def inspect_chosen(
+    inspect: Callable[[str], Content],
     paths: Sequence[Path],
     opening: Opening,
     title: str,
-) -> Iterator[tuple[int, Inspection]]:
+) -> Iterator[tuple[int, Content]]:
+    """Yield index in ``paths`` and content of the selected files."""
     chosen = opening.choose(len(paths))
     names = [str(paths[index]) for index in chosen]
     # None: only on a terminal, so that logs stay readable.
@@ -194,10 +171,10 @@ def _inspect_chosen(
 
 
 def inspected(
-    inspect: Callable[[str], Inspection],
+    inspect: Callable[[str], Content],
     names: Sequence[str],
     opening: Opening,
-) -> Iterator[Inspection]:
+) -> Iterator[Content]:
     """Yield the results of ``inspect`` for files, in order.
 
     Args:

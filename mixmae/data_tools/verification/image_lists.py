@@ -3,9 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from mixmae.data_tools.verification.class_folders import open_pictures
 from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.image_notes import open_all_images
 from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.data_tools.verification.split_counts import (
     compare_classes,
@@ -107,4 +107,4 @@ def _verify_list(
     )
     compare_count(findings, known, split, len(lines))
     compare_classes(findings, known, split, counts)
-    open_pictures(there, split, findings, opening)
+    open_all_images(there, split, findings, opening)

@@ -4,10 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mixmae.data_tools.verification.class_folders import (
-    open_pictures,
-    verify_class_folders,
-)
+from mixmae.data_tools.verification.class_folders import verify_class_folders
 from mixmae.data_tools.verification.coco_set import (
     verify_coco,
     verify_coco_file,
@@ -16,18 +13,19 @@ from mixmae.data_tools.verification.coco_set import (
 from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.image_lists import verify_image_lists
+from mixmae.data_tools.verification.image_notes import open_all_images
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.segmentation_set import (
-    LabelValues,
     known_values,
     verify_segmentation,
 )
+from mixmae.datasets.labels.label_maps import ValueMeaning
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import check_folder, list_folder
 
 LISTED = ('inaturalist2018', 'inaturalist2019', 'places205', 'places365')
 # ADE20K's challenge reserves one value for unlabelled pixels; its classes.
-ADE_VALUES = LabelValues(num_classes=150, reduce_zero_label=True)
+ADE_VALUES = ValueMeaning(num_classes=150, reduce_zero_label=True)
 KINDS = {
     **{name: known.title for name, known in KNOWN_SETS.items()},
     'class-folders': '{train,val}/<class>/ with images of your own',
@@ -62,7 +60,7 @@ class Request:
     root: Path
     opening: Opening = field(default_factory=Opening)
     subset: bool = False
-    values: LabelValues | None = None
+    values: ValueMeaning | None = None
     annotations: Path | None = None
     images: Path | None = None
 
@@ -122,7 +120,7 @@ def verify(request: Request, findings: Findings) -> None:
                 f'{root}: has no classes.json or classes.txt, and no number '
                 f'of classes was given: any label passes'
             )
-        verify_segmentation(root, findings, opening, values or LabelValues())
+        verify_segmentation(root, findings, opening, values or ValueMeaning())
     elif kind == 'image-folder':
         _verify_image_folder(root, findings, opening)
     else:
@@ -152,7 +150,7 @@ def _verify_image_folder(
             f'{root}: no images; those of suffix {", ".join(SUFFIXES)} are '
             f'looked for, at any depth',
         )
-    open_pictures(paths, 'images', findings, opening)
+    open_all_images(paths, 'images', findings, opening)
 
 
 def _verify_scenes(root: Path, findings: Findings, opening: Opening) -> None:
@@ -180,5 +178,5 @@ def _verify_scenes(root: Path, findings: Findings, opening: Opening) -> None:
         verify_coco_format(root / 'coco', findings, opening)
     if 'ade' in formats:
         folder = root / 'ade'
-        values = known_values(folder) or LabelValues()
+        values = known_values(folder) or ValueMeaning()
         verify_segmentation(folder, findings, opening, values)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mixmae.datasets.instance_faults import invalid_polygons
 from mixmae.datasets.labels.class_names import ClassList, order_faults
 from mixmae.datasets.labels.coco_geometry import (
     box_fits,
@@ -46,6 +47,7 @@ def coco_set_faults(
         *_field_faults(path, content, evaluated),
         *_mask_faults(path, content, masks_needed),
         *_category_faults(path, content),
+        *_left_out(path, content),
     ]
 
 
@@ -228,6 +230,25 @@ def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
             f'categories have no object ({listed(unused)})',
             'note',
         )
+
+
+def _left_out(path: str, content: dict) -> Iterator[LabelFault]:
+    """Objects and polygons that mmdet drops, of which COCO has some."""
+    objects = content['annotations']
+    boxes = [e['bbox'] for e in objects if is_numbers(e.get('bbox'), 4)]
+    for count, what in (
+        (
+            sum(0 <= min(box[2:]) < 1 for box in boxes),
+            'objects are less than a pixel wide or high',
+        ),
+        (
+            sum(invalid_polygons(e.get('segmentation')) for e in objects),
+            'polygons have fewer than three points',
+        ),
+    ):
+        if count:
+            text = f'{path}: {count:,} {what}; mmdet leaves them out'
+            yield LabelFault('left out by mmdet', text, 'note')
 
 
 def _key(entry: dict, name: str) -> str:

@@ -85,10 +85,7 @@ def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
 
 
 def size_faults(
-    source: str,
-    images: Iterable[LabelledSize],
-    applied: bool = True,
-    count: int | None = None,
+    source: str, images: Iterable[LabelledSize], applied: bool = True
 ) -> Iterator[LabelFault]:
     """Return labels of another size, and photos of unclear orientation.
 
@@ -96,37 +93,32 @@ def size_faults(
         source: Source of the labels, for messages.
         images: All images, or a sample.
         applied: Whether the loader applies the EXIF orientation.
-        count: Number of opened images, if ``images`` is a subset.
     """
     images = list(images)
-    count = len(images) if count is None else count
-    other: list[LabelledSize] = []
     stored: list[LabelledSize] = []
     doubtful: list[LabelledSize] = []
     for one in images:
         header = one.header
         loaded = header.upright if applied else header.stored
-        if one.size != loaded:
-            turned = one.size in (header.stored, header.upright)
-            (stored if turned else other).append(one)
-        elif header.orientation != UPRIGHT and (
-            header.upright == header.stored
-        ):
-            doubtful.append(one)
-    if other:
-        first = other[0]
-        yield LabelFault(
-            'image of another size',
-            f'{source}: {_share(other, count)} of another size than '
-            f'their labels say (first: {first.path} is of '
-            f'{_size(first.header.upright)}, the labels are of '
-            f'{_size(first.size)}); correct the sizes or replace the files',
-        )
+        if one.size in (header.stored, header.upright):
+            if one.size != loaded:
+                stored.append(one)
+            elif header.orientation != UPRIGHT and (
+                header.upright == header.stored
+            ):
+                doubtful.append(one)
+        else:
+            yield LabelFault(
+                'image of another size',
+                f'{source}: {one.path} is of {_size(loaded)} (width x '
+                f'height), its labels are of {_size(one.size)}; correct the '
+                f'sizes or replace the file',
+            )
     if stored:
         first = stored[0]
         yield LabelFault(
             'labels of a turned photo',
-            f'{source}: {_share(stored, count)} turned by a quarter as they '
+            f'{source}: {_share(stored, images)} turned by a quarter as they '
             f'are loaded, and their labels are not (first: {first.path}, '
             f'EXIF orientation {first.header.orientation}, labels of '
             f'{_size(first.size)}); {MEND}',
@@ -136,7 +128,7 @@ def size_faults(
         does = 'turns' if applied else 'does not turn'
         yield LabelFault(
             'labels of a turned photo',
-            f'{source}: {_share(doubtful, count)} turned or mirrored by '
+            f'{source}: {_share(doubtful, images)} turned or mirrored by '
             f'EXIF without a change of size (first: {first.path}, '
             f'orientation {first.header.orientation}): the loader {does} '
             f'them, and whether boxes and masks fit cannot be seen from the '
@@ -145,8 +137,9 @@ def size_faults(
         )
 
 
-def _share(some: list, count: int) -> str:
-    return f'{len(some)} of {count} images {"is" if len(some) == 1 else "are"}'
+def _share(some: list, images: list) -> str:
+    verb = 'is' if len(some) == 1 else 'are'
+    return f'{len(some)} of {len(images)} images {verb}'
 
 
 def _size(size: tuple[int | None, int | None]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 Level = Literal['error', 'warning', 'note']
@@ -24,6 +24,19 @@ class LabelFault(NamedTuple):
     kind: str
     text: str
     level: Level = 'error'
+
+
+def condensed(faults: Iterable[LabelFault]) -> list[LabelFault]:
+    """Return the first fault of each kind, with the number of the others."""
+    groups: dict[tuple[str, Level], list[LabelFault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.kind, fault.level), []).append(fault)
+    return [
+        first._replace(text=f'{first.text} ({len(more):,} more of this kind)')
+        if more
+        else first
+        for first, *more in groups.values()
+    ]
 
 
 def listed(names: Sequence[object], most: int = 5) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_file import opened_image
 
 
@@ -21,19 +23,27 @@ class LabelMapFile(NamedTuple):
         fault: Why it is empty, and the remedy.
     """
 
-    width: int
-    height: int
-    mode: str
+    width: int = 0
+    height: int = 0
+    mode: str = ''
     values: tuple[tuple[int, int], ...] = ()
     fault: str | None = None
 
 
 def read_label_map(path: str) -> LabelMapFile:
-    """Count the values of a label map.
+    """Count the values of a label map; a file that is none has a fault."""
+    try:
+        with warnings.catch_warnings():
+            # Of EXIF data, for example.
+            warnings.simplefilter('ignore')
+            return _read(path)
+    except CorruptImageError as error:
+        detail = ' '.join(error.detail.split())
+        fault = f'{error.cause} ({detail})' if detail else error.cause
+        return LabelMapFile(fault=f'{fault}; replace it')
 
-    Raises:
-        CorruptImageError: The file cannot be read.
-    """
+
+def _read(path: str) -> LabelMapFile:
     with opened_image(path) as image:
         # The indices of a palette are the labels; its colours do not matter.
         if image.mode not in ('L', 'P', '1'):

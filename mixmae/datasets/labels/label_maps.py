@@ -1,4 +1,4 @@
-"""Comparison of the values of label maps with the classes."""
+"""Comparison of label maps with the classes and with their images."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mixmae.datasets.labels.image_headers import (
+    ImageHeader,
+    LabelledSize,
+    size_faults,
+)
 from mixmae.datasets.labels.label_counts import named
 from mixmae.datasets.labels.label_fault import LabelFault, listed
+from mixmae.datasets.labels.label_map_file import LabelMapFile
 
 BACKGROUND = frozenset({
     'background', 'back', 'bg', '_background_', '__background__',
@@ -25,6 +31,9 @@ class ValueMeaning:
         names: Names of the classes, or ``None``.
         label_map: mmseg's map from one list of classes to another, or
             ``None``.
+
+    Raises:
+        ValueError: ``num_classes`` is out of range.
     """
 
     num_classes: int | None = None
@@ -32,6 +41,12 @@ class ValueMeaning:
     ignore_index: int = 255
     names: Sequence[str] | None = None
     label_map: Mapping[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_classes is not None and not 1 <= self.num_classes <= 256:
+            raise ValueError(
+                f'num_classes must be 1 to 256, got {self.num_classes}'
+            )
 
     def label(self, value: int) -> int:
         """Return the label that the loss receives for a value in the file."""
@@ -43,7 +58,99 @@ class ValueMeaning:
         return value
 
 
-def value_faults(
+class LabelMapTally:
+    """Label maps of a split: their values, sizes and faults.
+
+    Args:
+        source: Source of the label maps, for messages.
+        meaning: Meaning of their values.
+        applied: Whether the loader applies the EXIF orientation of images.
+
+    Attributes:
+        count: Number of label maps.
+        pixels: Pixels of each value in the files.
+    """
+
+    def __init__(
+        self, source: str, meaning: ValueMeaning, applied: bool = True
+    ) -> None:
+        self.source = source
+        self.meaning = meaning
+        self.applied = applied
+        self.count = 0
+        self.pixels: Counter[int] = Counter()
+        self._faults: list[LabelFault] = []
+        self._sizes: list[LabelledSize] = []
+
+    def add(
+        self,
+        path: str,
+        found: LabelMapFile,
+        image: str,
+        header: ImageHeader | None,
+    ) -> None:
+        """Add a label map.
+
+        Args:
+            path: Path of the label map.
+            found: Its content.
+            image: Path of its image.
+            header: Header of the image; ``None`` if it is unknown.
+        """
+        self.count += 1
+        if found.fault is not None:
+            text = f'{path}: {found.fault}'
+            self._faults.append(LabelFault('bad label map', text))
+            return
+        self.pixels.update(dict(found.values))
+        self._faults += _range_faults(path, found, self.meaning)
+        if header is not None:
+            size = (found.width, found.height)
+            self._sizes.append(LabelledSize(image, header, size))
+
+    def faults(self, is_complete: bool) -> list[LabelFault]:
+        """Return the faults of single maps, then those of all together.
+
+        Args:
+            is_complete: Whether these are all label maps of the split.
+        """
+        return [
+            *self._faults,
+            *_value_faults(
+                self.source, self.pixels, self.meaning, self.count, is_complete
+            ),
+            *size_faults(self.source, self._sizes, self.applied),
+        ]
+
+
+def _range_faults(
+    path: str, found: LabelMapFile, meaning: ValueMeaning
+) -> Iterator[LabelFault]:
+    limit = meaning.num_classes
+    if limit is None:
+        return
+    ill = [
+        (value, count)
+        for value, count in found.values
+        if limit <= meaning.label(value) != meaning.ignore_index
+    ]
+    if ill:
+        shown = listed([f'{value} in {count} pixels' for value, count in ill])
+        hint = (
+            '; if 0 means unlabelled, set reduce_zero_label=True'
+            if ill[0][0] == limit and not meaning.reduce_zero_label
+            else ''
+        )
+        yield LabelFault(
+            'label out of range',
+            f'{path}: has value {shown}; allowed are 0 to '
+            f'{limit - (not meaning.reduce_zero_label)} and '
+            f'{meaning.ignore_index}: correct the map or the number of '
+            f'classes{hint}',
+        )
+
+
+def _value_faults(
     source: str,
     pixels: Counter[int],
     meaning: ValueMeaning,

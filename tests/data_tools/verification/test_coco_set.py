@@ -135,8 +135,9 @@ def test_sound_scenes(scenes, look):
         ),
         (
             set_in('images', 0, width=20, height=17),
-            'image 1:',
-            'says 20 x 17 px (width x height)',
+            'instances_val.json: ',
+            'val/000000.png is of 16 x 16 px (width x height), its labels '
+            'are of 20 x 17 px',
         ),
     ],
 )

@@ -9,9 +9,9 @@ from mixmae.data_tools.verification.image_files import (
     SAMPLE,
     Opening,
     inspect_images,
-    inspect_label_map,
     inspected,
 )
+from mixmae.datasets.labels.label_map_file import read_label_map
 
 
 def test_choice():
@@ -42,9 +42,8 @@ def test_order_is_kept_and_every_fault_found(tmp_path, workers):
     assert [index for index, _ in found] == list(range(40))
     faults = {index for index, content in found if content.fault}
     assert faults == {5, 20, 30}
-    assert [(c.width, c.height) for i, c in found if i not in faults] == [
-        (i + 1, 7) for i in range(40) if i not in faults
-    ]
+    sizes = [c.header.upright for i, c in found if i not in faults]
+    assert sizes == [(i + 1, 7) for i in range(40) if i not in faults]
 
 
 def test_a_photograph_that_is_cut_off(tmp_path):
@@ -81,5 +80,5 @@ def test_values_of_a_label_map(tmp_path):
     image = Image.new('L', (3, 2), 7)
     image.putpixel((0, 0), 255)
     image.save(path)
-    content = inspect_label_map(str(path))
+    content = read_label_map(str(path))
     assert content.values == ((7, 5), (255, 1))

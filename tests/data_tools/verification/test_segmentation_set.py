@@ -9,8 +9,8 @@ from PIL import Image
 
 from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
-from mixmae.data_tools.verification.segmentation_set import LabelValues
 from mixmae.data_tools.verification.verifier import Request, verify
+from mixmae.datasets.labels.label_maps import ValueMeaning
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def test_another_size(scenes, look, label_map):
     save(label_map, np.zeros((8, 16), np.uint8))
     problems = look('segmentation', scenes / 'ade')
     assert len(problems) == 1
-    assert f'{label_map}: is of 16 x 8 px' in problems[0]
-    assert 'images/validation/000003.png of 16 x 16 px' in problems[0]
+    assert 'images/validation/000003.png is of 16 x 16 px' in problems[0]
+    assert 'its labels are of 16 x 8 px' in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_classes_of_a_text_file(scenes, look):
 
 def test_given_values_come_first(scenes, look):
     root = scenes / 'ade'
-    problems = look('segmentation', root, values=LabelValues(5, True))
+    problems = look('segmentation', root, values=ValueMeaning(5, True))
     assert 'allowed are 0 to 5' in problems[0]
-    problems = look('segmentation', root, values=LabelValues(5, True, 10))
+    problems = look('segmentation', root, values=ValueMeaning(5, False, 10))
     assert not any(' 10 in' in problem for problem in problems)
 
 
@@ -152,4 +152,4 @@ def test_bad_list_of_classes(scenes, look, text):
 
 def test_bad_number_of_classes():
     with pytest.raises(ValueError, match='1 to 256, got 0'):
-        LabelValues(0)
+        ValueMeaning(0)

@@ -3,8 +3,8 @@
 import pytest
 
 from mixmae.data_tools.verification.findings import Findings
-from mixmae.data_tools.verification.segmentation_set import LabelValues
 from mixmae.data_tools.verification.verifier import Request
+from mixmae.datasets.labels.label_maps import ValueMeaning
 
 
 def test_all_layouts_of_the_scenes(scenes, look):
@@ -41,7 +41,7 @@ def test_bad_requests(tmp_path):
     with pytest.raises(ValueError, match='no such folder'):
         Request('coco', tmp_path / 'gone')
     with pytest.raises(ValueError, match='segmentation only'):
-        Request('coco', tmp_path, values=LabelValues(3))
+        Request('coco', tmp_path, values=ValueMeaning(3))
     with pytest.raises(ValueError, match='coco-format only'):
         Request('coco', tmp_path, annotations=tmp_path, images=tmp_path)
     with pytest.raises(ValueError, match='both'):
