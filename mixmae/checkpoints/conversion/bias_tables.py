@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
+
+from mixmae.checkpoints.conversion.swin_settings import SwinSettings
+from mixmae.checkpoints.loading.key_report import KeyReport
 
 
 def offset_index(window: int) -> Tensor:
@@ -38,3 +43,17 @@ def centre_of_table(table: Tensor, window: int) -> Tensor:
     grid = table.unflatten(0, (side, side))
     inner = slice(margin, side - margin)
     return grid[inner, inner].flatten(0, 1)
+
+
+def crop_tables(
+    state: dict[str, Tensor], settings: SwinSettings, report: KeyReport
+) -> Iterator[tuple[str, int]]:
+    """Crop tables of ``layers.<stage>`` to the grid; yield key and window."""
+    for key, value in list(state.items()):
+        if key.endswith('relative_position_bias_table'):
+            stage = int(key.partition('layers.')[2].split('.')[0])
+            window = min(settings.window_sizes[stage], *settings.grids[stage])
+            state[key] = centre_of_table(value, window)
+            if state[key].shape != value.shape:
+                report.resized[key] = (value.shape, state[key].shape)
+            yield key, window

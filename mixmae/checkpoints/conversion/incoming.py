@@ -15,11 +15,11 @@ from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
     from_mmpretrain_mixmim,
 )
 from mixmae.checkpoints.conversion.network import (
+    IMAGENET,
     backbone_config,
     neck_config,
     parts_of,
     resize_tables,
-    settings_of,
     wanted_state,
 )
 from mixmae.checkpoints.conversion.openmmlab_swin import from_openmmlab_swin
@@ -40,12 +40,6 @@ from mixmae.checkpoints.loading.official_mixmim import (
     is_official_mixmim,
 )
 
-# MixMIM util/datasets.py; torchvision's values in units of 0..255.
-_IMAGENET = {
-    'mean': [123.675, 116.28, 103.53],
-    'std': [58.395, 57.12, 57.375],
-    'channel_order': 'RGB',
-}
 _PRETRAINED_AT = 224
 _OUR_TABLE = '.attn.position_bias.table'
 _NO_PART = 'a part of the model outside its backbone'
@@ -78,7 +72,7 @@ def from_official(
         ('absolute_pos_embed', 'decoder_pos_embed'),
         window_sizes,
         dict(num_heads=16),
-        _IMAGENET,
+        IMAGENET,
     )
 
 
@@ -177,12 +171,12 @@ def from_bare(source: Source) -> Conversion:
         renamed={key: f'backbone.{key}' for key in backbone},
         unexpected=sorted(others),
     )
-    settings = settings_of(backbone, source.part('backbone'))
+    settings = SwinSettings.of(backbone, source.part('backbone'))
     model = {
         'backbone': backbone_config(state, settings),
         'data_preprocessor': source.preprocessing(),
     }
-    report.compare(state, wanted_state(state, settings))
+    report.compare(state, wanted_state(state, model))
     return Conversion(state, report, model, source.path)
 
 
@@ -259,7 +253,7 @@ def _mixmim(
     model = {'backbone': backbone_config(state, settings), **model}
     if preprocessing:
         model['data_preprocessor'] = dict(preprocessing)
-    report.compare(state, wanted_state(state, settings))
+    report.compare(state, wanted_state(state, model))
     return Conversion(state, report, model, source.path)
 
 
@@ -277,7 +271,7 @@ def _plain(
     preprocessing = _recorded(source)
     if preprocessing:
         model['data_preprocessor'] = preprocessing
-    report.compare(state, wanted_state(state, settings))
+    report.compare(state, wanted_state(state, model))
     return Conversion(state, report, model, source.path)
 
 

@@ -15,16 +15,15 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.bias_tables import (
-    centre_of_table,
-    offset_index,
-)
+from mixmae.checkpoints.conversion.bias_tables import crop_tables, offset_index
 from mixmae.checkpoints.conversion.merging_permutation import (
     from_unfold_order,
     to_unfold_order,
 )
+from mixmae.checkpoints.conversion.network import without_inner_norms
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
+    count_numbered,
     refuse,
     size_objections,
 )
@@ -81,7 +80,8 @@ def from_mmpretrain_mixmim(
     """
     if not any(key.startswith('backbone.') for key in state):
         state = {f'backbone.{key}': value for key, value in state.items()}
-    renamed, report = _map(_last_stage(state, 'layers')).to_ours(state)
+    last = max(0, count_numbered(state, 'backbone.layers.') - 1)
+    renamed, report = _map(last).to_ours(state)
     for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = from_unfold_order(value)
@@ -111,28 +111,17 @@ def to_mmpretrain_mixmim(
     """
     refuse("mmpretrain's MixMIMTransformer", _objections(settings))
     last = len(settings.depths) - 1
-    unused = [
-        key
-        for key in state
-        if re.fullmatch(r'backbone\.norm\d+\.\w+', key)
-        and not key.startswith(f'backbone.norm{last}.')
-    ]
-    kept = {key: state[key] for key in state if key not in unused}
+    kept, unused = without_inner_norms(state, last)
     renamed, report = _map(last).to_theirs(kept)
     for key in unused:
         report.dropped[key] = 'norm of an output that MixMIM lacks'
-    for key, value in list(renamed.items()):
+    for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = to_unfold_order(value)
-        elif key.endswith('relative_position_bias_table'):
-            stage = int(key.split('.')[2])
-            window = min(settings.window_sizes[stage], *settings.grids[stage])
-            renamed[key] = centre_of_table(value, window)
-            if renamed[key].shape != value.shape:
-                report.resized[key] = (value.shape, renamed[key].shape)
-            name = key.replace('bias_table', 'index')
-            renamed[name] = offset_index(window)
-            report.made[name] = 'index of the bias table'
+    for key, window in crop_tables(renamed, settings, report):
+        name = key.replace('bias_table', 'index')
+        renamed[name] = offset_index(window)
+        report.made[name] = 'index of the bias table'
     renamed[POSITIONS] = positions.flatten(0, 1)[None]
     report.made[POSITIONS] = 'frozen positions'
     if decoder_positions is not None:
@@ -235,8 +224,3 @@ def _map(last: int) -> KeyMap:
         ],
         _DROPS,
     )
-
-
-def _last_stage(state: Mapping[str, Tensor], name: str) -> int:
-    found = [re.match(rf'backbone\.{name}\.(\d+)\.', key) for key in state]
-    return max((int(match[1]) for match in found if match), default=0)

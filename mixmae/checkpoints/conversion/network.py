@@ -9,11 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.swin_settings import SwinSettings
+from mixmae.checkpoints.conversion.swin_settings import (
+    SwinSettings,
+    count_numbered,
+)
 from mixmae.checkpoints.loading.key_report import KeyReport
-from mixmae.models.backbones.mim_swin import swin_arch
 from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
+
+# torchvision's values in units of 0..255, of both official codes (MixMIM
+# util/datasets.py, UM-MAE main_pretrain.py).
+IMAGENET = {
+    'mean': [123.675, 116.28, 103.53],
+    'std': [58.395, 57.12, 57.375],
+    'channel_order': 'RGB',
+}
 
 
 def parts_of(
@@ -37,22 +47,13 @@ def parts_of(
     return backbone, others
 
 
-def settings_of(
-    backbone: Mapping[str, Tensor], config: Mapping[str, Any]
-) -> SwinSettings:
-    """Combine the tensors and the config of a MIMSwin.
-
-    Args:
-        backbone: Its tensors, without prefix.
-        config: Config of the backbone; its ``arch`` may be a name.
-
-    Raises:
-        ValueError: The config is of another network.
-    """
-    if str(config.get('type', '')).endswith('MIMSwin'):
-        arch = swin_arch(config.get('arch', 'base'))
-        config = {**config, 'arch': arch._asdict()}
-    return SwinSettings.of(backbone, config)
+def without_inner_norms(
+    state: Mapping[str, Tensor], last: int
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Leave out norms of outputs before the last stage; return their keys."""
+    pattern = re.compile(rf'(backbone\.)?norm(?!{last}\.)\d+\.\w+')
+    unused = [key for key in state if pattern.fullmatch(key)]
+    return {key: state[key] for key in state if key not in unused}, unused
 
 
 def backbone_config(
@@ -72,74 +73,84 @@ def backbone_config(
     return config
 
 
-def neck_config(
+def decoder_config(
     neck: Mapping[str, Tensor],
     num_heads: int = 1,
     norm_eps: float = 1e-5,
 ) -> dict[str, Any]:
-    """Return the config of the ``MixMAENeck`` with these tensors.
+    """Return arguments of the neck with these tensors.
 
     Args:
         neck: Its tensors, without prefix.
         num_heads: Heads of the decoder, on which no tensor's shape depends.
         norm_eps: Norm epsilon of the decoder.
 
+    Returns:
+        ``in_channels``, ``cell`` and ``decoder``.
+
     Raises:
         ValueError: Tensors that determine sizes are missing.
     """
     try:
-        embed = neck['embed.weight']
+        dims = neck['mask_token'].size(-1)
+        in_channels = neck['embed.weight'].size(1)
         pixels = neck['decoder.predict.weight'].size(0)
         hidden = neck['decoder.blocks.0.mlp.fc1.weight'].size(0)
     except KeyError as error:
         raise ValueError(
             f'the decoder is incomplete: neck.{error.args[0]} is missing'
         ) from None
-    blocks = [re.match(r'decoder\.blocks\.(\d+)\.', key) for key in neck]
-    config: dict[str, Any] = {
-        'type': 'mixmae.MixMAENeck',
-        'in_channels': embed.size(1),
+    return {
+        'in_channels': in_channels,
         'cell': round((pixels / 3) ** 0.5),
         'decoder': {
-            'embed_dims': embed.size(0),
-            'depth': len({found[1] for found in blocks if found}),
+            'embed_dims': dims,
+            'depth': count_numbered(neck, 'decoder.blocks.'),
             'num_heads': num_heads,
-            'mlp_ratio': hidden / embed.size(0),
+            'mlp_ratio': hidden / dims,
             'norm_eps': norm_eps,
         },
     }
-    return config
+
+
+def neck_config(
+    neck: Mapping[str, Tensor], **decoder: int | float
+) -> dict[str, Any]:
+    """Return the config of the ``MixMAENeck`` with these tensors.
+
+    Args:
+        neck: Its tensors, without prefix.
+        decoder: See ``decoder_config``.
+    """
+    return {'type': 'mixmae.MixMAENeck', **decoder_config(neck, **decoder)}
 
 
 def wanted_state(
-    state: Mapping[str, Tensor], settings: SwinSettings
+    state: Mapping[str, Tensor], model: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Tensor]:
     """Return the names and shapes that a state dict should have.
 
     Args:
-        state: State dict with prefixes: a backbone, and a neck or a
-            classifier.
-        settings: Settings of the backbone.
+        state: State dict with prefixes, perhaps with a classifier.
+        model: Configs of ``backbone`` and, if it has one, ``neck``.
 
     Returns:
         Tensors on the meta device.
     """
-    last = len(settings.depths) - 1
+    wanted: dict[str, Tensor] = {}
     with torch.device('meta'):
-        backbone = MODELS.build(backbone_config(state, settings))
-        wanted = {f'backbone.{k}': v for k, v in backbone.state_dict().items()}
-        neck = {
-            key.removeprefix('neck.'): value
-            for key, value in state.items()
-            if key.startswith('neck.')
+        built = {
+            part: MODELS.build({**model[part], 'init_cfg': None})
+            for part in ('backbone', 'neck')
+            if part in model
         }
-        if neck:
-            built = MODELS.build(neck_config(neck)).state_dict()
-            wanted.update({f'neck.{k}': v for k, v in built.items()})
+        for part, module in built.items():
+            for key, value in module.state_dict().items():
+                wanted[f'{part}.{key}'] = value
         if any(key.startswith('head.fc.') for key in state):
             weight = state.get('head.fc.weight')
             classes = 1 if weight is None else weight.size(0)
-            channels = settings.embed_dims << last
+            channels = built['backbone'].num_features[-1]
             wanted['head.fc.weight'] = torch.empty(classes, channels)
             wanted['head.fc.bias'] = torch.empty(classes)
     return wanted

@@ -14,8 +14,8 @@ from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
 )
 from mixmae.checkpoints.conversion.network import (
     backbone_config,
+    neck_config,
     parts_of,
-    settings_of,
     wanted_state,
 )
 from mixmae.checkpoints.conversion.openmmlab_swin import (
@@ -216,7 +216,7 @@ def _ours(
         mismatched keys.
     """
     backbone, others = parts_of(source.state)
-    settings = settings_of(backbone, source.part('backbone'))
+    settings = SwinSettings.of(backbone, source.part('backbone'))
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     report = KeyReport()
     names = {key.split('.')[0] for key in others}
@@ -227,7 +227,15 @@ def _ours(
             report.dropped[key] = 'a classifier on a neck with weights'
         else:
             state[key] = value
-    report.compare(state, wanted_state(state, settings))
+    model = {'backbone': backbone_config(state, settings)}
+    neck = {
+        key.removeprefix('neck.'): value
+        for key, value in state.items()
+        if key.startswith('neck.')
+    }
+    if neck:
+        model['neck'] = neck_config(neck)
+    report.compare(state, wanted_state(state, model))
     return state, settings, report
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
+from mixmae.models.backbones.mim_swin import swin_arch
+
 # Settings that tensors do not show.
 _RECORDED = (
     'img_size',
@@ -70,13 +72,51 @@ class SwinSettings:
 
         Args:
             state: State dict in our names, without prefix.
-            config: Config of the backbone. Its ``arch`` is compared if it is a
-                dict; names are not resolved here.
+            config: Config of the backbone.
 
         Raises:
             ValueError: The config is of another network.
         """
-        return _settings(state, config)
+        name = str(config.get('type', '')).split('.')[-1]
+        if name != 'MIMSwin':
+            raise ValueError(
+                f'the config has a backbone of type {config.get("type")}, but '
+                'only mixmae.MIMSwin can be converted'
+            )
+        for key, plain in _PLAIN.items():
+            if config.get(key, plain) != plain:
+                refuse(
+                    'Swin that other code bases can build',
+                    [
+                        f'it has {key}={config[key]!r} where they have {plain!r}'
+                    ],
+                )
+        found = settings_from_shapes(state)
+        claims = {
+            'window_sizes': tuple(
+                config.get('window_sizes', _DEFAULT_WINDOWS)
+            ),
+            'patch_size': config.get('patch_size', 4),
+            'in_channels': config.get('in_channels', 3),
+            **swin_arch(config.get('arch', 'base'))._asdict(),
+        }
+        ratio = config.get('mlp_ratio', SwinSettings.mlp_ratio)
+        # MLPs have an integer number of channels for any ratio.
+        hidden = round(found.mlp_ratio * found.embed_dims)
+        if int(found.embed_dims * ratio) == hidden:
+            found = replace(found, mlp_ratio=ratio)
+        else:
+            claims['mlp_ratio'] = ratio
+        for key, claimed in claims.items():
+            if getattr(found, key) != claimed:
+                raise ValueError(
+                    f'the config describes another network: its {key} is '
+                    f'{claimed}, the tensors imply {getattr(found, key)}'
+                )
+        recorded = {key: config[key] for key in _RECORDED if key in config}
+        if isinstance(recorded.get('img_size'), list):
+            recorded['img_size'] = tuple(recorded['img_size'])
+        return replace(found, **recorded)
 
     def config(self) -> dict[str, Any]:
         """Return a config that builds the network."""
@@ -94,6 +134,17 @@ class SwinSettings:
         return {'type': 'mixmae.MIMSwin', 'arch': arch, **arguments}
 
 
+def count_numbered(state: Mapping[str, Tensor], prefix: str) -> int:
+    """Return how many numbers follow a prefix in the keys."""
+    return len(
+        {
+            key[len(prefix) :].split('.')[0]
+            for key in state
+            if key.startswith(prefix)
+        }
+    )
+
+
 def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
     """Return the settings that the shapes of tensors determine.
 
@@ -103,18 +154,8 @@ def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
     Raises:
         ValueError: Tensors that determine sizes are missing.
     """
-
-    def count(prefix: str) -> int:
-        return len(
-            {
-                key[len(prefix) :].split('.')[0]
-                for key in state
-                if key.startswith(prefix)
-            }
-        )
-
     try:
-        stages = range(count('stages.'))
+        stages = range(count_numbered(state, 'stages.'))
         tables = [
             state[f'stages.{i}.blocks.0.attn.position_bias.table']
             for i in stages
@@ -127,58 +168,15 @@ def settings_from_shapes(state: Mapping[str, Tensor]) -> SwinSettings:
         ) from None
     return SwinSettings(
         embed_dims=patches.size(0),
-        depths=tuple(count(f'stages.{i}.blocks.') for i in stages),
+        depths=tuple(
+            count_numbered(state, f'stages.{i}.blocks.') for i in stages
+        ),
         num_heads=tuple(table.size(1) for table in tables),
         patch_size=patches.size(-1),
         window_sizes=tuple((round(t.size(0) ** 0.5) + 1) // 2 for t in tables),
         mlp_ratio=hidden / patches.size(0),
         in_channels=patches.size(1),
     )
-
-
-def _settings(
-    state: Mapping[str, Tensor], config: Mapping[str, Any]
-) -> SwinSettings:
-    name = str(config.get('type', '')).split('.')[-1]
-    if name != 'MIMSwin':
-        raise ValueError(
-            f'the config has a backbone of type {config.get("type")}, but '
-            'only mixmae.MIMSwin can be converted'
-        )
-    for key, plain in _PLAIN.items():
-        if config.get(key, plain) != plain:
-            refuse(
-                'Swin that other code bases can build',
-                [f'it has {key}={config[key]!r} where they have {plain!r}'],
-            )
-    found = settings_from_shapes(state)
-    claims = {
-        'window_sizes': tuple(config.get('window_sizes', _DEFAULT_WINDOWS)),
-        'patch_size': config.get('patch_size', 4),
-        'in_channels': config.get('in_channels', 3),
-    }
-    arch = config.get('arch', 'base')
-    if isinstance(arch, Mapping):
-        for key in ('embed_dims', 'depths', 'num_heads'):
-            value = arch.get(key)
-            claims[key] = tuple(value) if isinstance(value, list) else value
-    ratio = config.get('mlp_ratio', SwinSettings.mlp_ratio)
-    # MLPs have an integer number of channels for any ratio.
-    hidden = round(found.mlp_ratio * found.embed_dims)
-    if int(found.embed_dims * ratio) == hidden:
-        found = replace(found, mlp_ratio=ratio)
-    else:
-        claims['mlp_ratio'] = ratio
-    for key, claimed in claims.items():
-        if getattr(found, key) != claimed:
-            raise ValueError(
-                f'the config describes another network: its {key} is '
-                f'{claimed}, the tensors imply {getattr(found, key)}'
-            )
-    recorded = {key: config[key] for key in _RECORDED if key in config}
-    if isinstance(recorded.get('img_size'), list):
-        recorded['img_size'] = tuple(recorded['img_size'])
-    return replace(found, **recorded)
 
 
 def swin_objections(settings: SwinSettings, per_stage: bool) -> list[str]:

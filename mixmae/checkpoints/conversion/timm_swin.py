@@ -11,9 +11,11 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.bias_tables import centre_of_table
+from mixmae.checkpoints.conversion.bias_tables import crop_tables
+from mixmae.checkpoints.conversion.network import without_inner_norms
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
+    count_numbered,
     refuse,
     size_objections,
     swin_objections,
@@ -62,7 +64,8 @@ def from_timm_swin(
             'checkpoint, use --from official'
         )
     merges_late = 'layers.0.downsample.reduction.weight' in state
-    return _map(_last_stage(state, 'layers.'), merges_late).to_ours(state)
+    last = max(0, count_numbered(state, 'layers.') - 1)
+    return _map(last, merges_late).to_ours(state)
 
 
 def to_timm_swin(
@@ -109,24 +112,12 @@ def to_timm_swin(
             )
     refuse("timm's SwinTransformer", objections)
     last = len(settings.depths) - 1
-    unused = [
-        key
-        for i in range(last)
-        for key in (f'norm{i}.weight', f'norm{i}.bias')
-        if key in state
-    ]
-    kept = {key: state[key] for key in state if key not in unused}
+    kept, unused = without_inner_norms(state, last)
     renamed, report = _map(last, merges_late=False).to_theirs(kept)
     for key in unused:
         report.dropped[key] = 'norm of an output that timm lacks'
-    for key, value in renamed.items():
-        if not key.endswith('relative_position_bias_table'):
-            continue
-        stage = int(key.split('.')[1])
-        window = min(settings.window_sizes[stage], *settings.grids[stage])
-        if window < settings.window_sizes[stage]:
-            renamed[key] = centre_of_table(value, window)
-            report.resized[key] = (value.shape, renamed[key].shape)
+    for _ in crop_tables(renamed, settings, report):
+        pass
     report.notes.append(
         f'equal to MIMSwin at image size {settings.img_size}; timm keeps this '
         'size unless img_size is set'
@@ -168,10 +159,3 @@ def _map(last: int, merges_late: bool) -> KeyMap:
         ],
         _DROPS,
     )
-
-
-def _last_stage(state: Mapping[str, Tensor], prefix: str) -> int:
-    numbers = [
-        int(key.split('.')[1]) for key in state if key.startswith(prefix)
-    ]
-    return max(numbers, default=0)

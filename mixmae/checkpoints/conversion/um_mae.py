@@ -6,10 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.network import (
+    IMAGENET,
+    decoder_config,
+    wanted_state,
+)
 from mixmae.checkpoints.conversion.position_table import identify_positions
 from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
@@ -19,12 +23,6 @@ from mixmae.checkpoints.loading.official_um_mae import (
 )
 from mixmae.registry import MODELS
 
-# UM-MAE main_pretrain.py; torchvision's values in units of 0..255.
-_IMAGENET = {
-    'mean': [123.675, 116.28, 103.53],
-    'std': [58.395, 57.12, 57.375],
-    'channel_order': 'RGB',
-}
 _NORM_EPS = 1e-6
 _SIZE = 256
 # By stage; pretraining runs on a grid of half the side.
@@ -117,8 +115,8 @@ def from_um_mae(source: Source) -> Conversion:
             'in_channels': norm.numel(),
             'norm_eps': _NORM_EPS,
         }
-    model['data_preprocessor'] = dict(_IMAGENET)
-    report.compare(state, _wanted(state, model))
+    model['data_preprocessor'] = dict(IMAGENET)
+    report.compare(state, wanted_state(state, model))
     return Conversion(state, report, model, source.path)
 
 
@@ -221,48 +219,17 @@ def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
     Raises:
         ValueError: Tensors that determine sizes are missing.
     """
-    try:
-        token = state['neck.mask_token']
-        embed = state['neck.embed.weight']
-        pixels = state['neck.decoder.predict.weight'].size(0)
-        hidden = state['neck.decoder.blocks.0.mlp.fc1.weight'].size(0)
-    except KeyError as error:
-        raise ValueError(
-            f'the decoder is incomplete: {error.args[0]} is missing'
-        ) from None
-    dims = token.size(-1)
-    blocks = [re.match(r'neck\.decoder\.blocks\.(\d+)\.', k) for k in state]
-    secondary = state.get('neck.secondary_token')
+    neck = {
+        key.removeprefix('neck.'): value
+        for key, value in state.items()
+        if key.startswith('neck.')
+    }
+    config = decoder_config(neck, num_heads=16, norm_eps=_NORM_EPS)
+    dims = config['decoder']['embed_dims']
+    secondary = neck.get('secondary_token')
     return {
         'type': 'mixmae.UMMAENeck',
-        'in_channels': embed.size(1),
+        **config,
         'token_channels': None if secondary is None else secondary.size(-1),
-        'cell': round((pixels / 3) ** 0.5),
-        'factor': round((embed.size(0) / dims) ** 0.5),
-        'decoder': {
-            'embed_dims': dims,
-            'depth': len({found[1] for found in blocks if found}),
-            'num_heads': 16,
-            'mlp_ratio': hidden / dims,
-            'norm_eps': _NORM_EPS,
-        },
+        'factor': round((neck['embed.weight'].size(0) / dims) ** 0.5),
     }
-
-
-def _wanted(
-    state: Mapping[str, Tensor], model: Mapping[str, Any]
-) -> dict[str, Tensor]:
-    """Return names and shapes of a model, with a classifier if present."""
-    wanted = {}
-    with torch.device('meta'):
-        for part in ('backbone', 'neck'):
-            config = {**model[part], 'init_cfg': None}
-            built = MODELS.build(config).state_dict()
-            wanted.update({f'{part}.{k}': v for k, v in built.items()})
-        if any(key.startswith('head.fc.') for key in state):
-            weight = state.get('head.fc.weight')
-            classes = 1 if weight is None else weight.size(0)
-            channels = wanted['neck.norm.weight'].numel()
-            wanted['head.fc.weight'] = torch.empty(classes, channels)
-            wanted['head.fc.bias'] = torch.empty(classes)
-    return wanted

@@ -8,20 +8,14 @@ from mmengine.config import Config
 from benchmarks.evidence.runs import ROOT, recipe
 from benchmarks.evidence.specs import (
     CAMPAIGN,
-    EQUAL_TIME,
     FINE_TUNING,
     METHODS,
-    VARIANTS,
     FineTuning,
     Pretraining,
 )
 
 RESULTS = sorted((ROOT / 'docs/evidence/results').glob('*.json'))
 BY_NAME = {spec.name: spec for spec in CAMPAIGN}
-
-
-def test_names_are_unique():
-    assert len(BY_NAME) == len(CAMPAIGN)
 
 
 def test_a_fine_tuning_starts_from_a_run_of_the_same_images():
@@ -79,13 +73,6 @@ def test_options_override_what_the_config_has(path):
         place = config
         for part in key.split('.'):
             place = place[int(part) if part.isdecimal() else part]
-
-
-def test_every_variant_and_length_is_run():
-    used = {spec.variant for spec in CAMPAIGN if hasattr(spec, 'variant')}
-    assert used == set(VARIANTS)
-    for epochs in EQUAL_TIME.values():
-        assert set(epochs) == set(METHODS)
 
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)

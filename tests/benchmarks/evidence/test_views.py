@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.evidence.views import class_files, image_view, link_view
+from benchmarks.evidence.views import image_view
 
 
 @pytest.fixture
@@ -40,29 +40,3 @@ def test_labels_are_drawn_by_the_seed_from_every_class(data, images):
         assert files(view, 'train') < files(whole, 'train')
         assert files(view, 'val') == files(whole, 'val')
     assert views[0] == views[1] != views[2]
-
-
-@pytest.mark.parametrize('labels', [1, 60])
-def test_labels_that_no_class_can_give(data, labels):
-    with pytest.raises(ValueError, match=f'{labels} labels'):
-        image_view(data, 'train', labels, 0)
-
-
-def test_no_images(tmp_path):
-    with pytest.raises(ValueError, match='no images'):
-        class_files(tmp_path)
-
-
-def test_links_lead_to_the_images_and_are_made_once(data, tmp_path):
-    view = image_view(data, 'selection', 10, 0)
-    folder = link_view(view, tmp_path / 'views' / 'few')
-    for split in ('train', 'val'):
-        made = class_files(folder / split)
-        assert {f.resolve() for part in made.values() for f in part} == {
-            f.resolve() for f in files(view, split)
-        }
-    (folder / 'mark').touch()
-    # What an interrupted call left does not stand in the way.
-    (tmp_path / 'views' / '.other.partial').mkdir()
-    assert link_view(view, folder) == folder and (folder / 'mark').exists()
-    assert link_view(view, tmp_path / 'views' / 'other').is_dir()

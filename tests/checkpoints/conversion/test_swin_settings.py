@@ -3,6 +3,7 @@ from dataclasses import fields
 
 import pytest
 
+from mixmae.checkpoints.conversion.openmmlab_swin import to_openmmlab_swin
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     swin_objections,
@@ -97,6 +98,8 @@ def test_ratios_of_no_whole_channels():
             r'\(7, 7, 7, 7\), the tensors imply',
         ),
         (dict(patch_size=8), 'patch_size is 8, the tensors imply 4'),
+        (dict(arch='tiny'), 'embed_dims is 96, the tensors imply 8'),
+        (dict(arch='giant'), "unknown arch 'giant'"),
         (dict(mlp_ratio=3), 'mlp_ratio is 3, the tensors imply 4.0'),
         (
             dict(arch=dict(MIXMIM['arch'], num_heads=[1, 1, 1, 1])),
@@ -126,3 +129,11 @@ def test_objections_to_a_swin():
         found = SwinSettings.of(build(SWIN).state_dict(), config)
         (objection,) = swin_objections(found, per_stage=False)
         assert word in objection
+
+
+def test_hidden_channels_that_mmdet_cannot_have():
+    config = dict(SWIN, mlp_ratio=2.5)
+    state = build(config).state_dict()
+    settings = SwinSettings.of(state, config)
+    with pytest.raises(ValueError, match='mlp_ratio 2.5 is no integer'):
+        to_openmmlab_swin(state, settings)
