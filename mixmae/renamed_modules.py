@@ -63,9 +63,8 @@ _MOVED = {
         'tar_listing'
     ),
     ('datasets.verification', 'data_tools.verification'): (
-        'archives class_folders coco_set findings image_files image_folder '
-        'image_lists known_sets segmentation_set shard_folder split_counts '
-        'verifier'
+        'class_folders coco_set image_files image_folder image_lists '
+        'known_sets segmentation_set shard_folder verifier'
     ),
     ('datasets.verification', 'datasets'): ('coco_annotations existing_files'),
     ('datasets.verification', 'fileio'): ('safe_path'),

@@ -12,7 +12,6 @@ from mmengine.dataset import BaseDataset
 from mixmae.data_tools.label_lists import write_lists
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import INDEX
-from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import LmdbImages, PackedImages, UnlabeledImageFolder
@@ -75,8 +74,7 @@ def checked(root: Path, name: str) -> list[str]:
     (root / 'meta').mkdir()
     for split in ('train', 'val'):
         write(root / 'meta' / f'{split}.txt', f'{name} 1')
-    findings = Findings()
-    verify(Request('places205', root, Opening('all')), findings)
+    findings = verify(Request('places205', root, Opening('all')))
     bad = [line for line in findings.problems if 'file name' in line]
     assert len(bad) in (0, 2)
     if bad:

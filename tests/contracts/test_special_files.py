@@ -13,7 +13,6 @@ from PIL import Image
 from mixmae.apis import image_source
 from mixmae.apis.image_source import list_sources
 from mixmae.data_tools.packing.packing import INDEX
-from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import (
@@ -189,8 +188,7 @@ def test_verification_of_data_sets(tmp_path, kind):
     else:
         for part in ('images', 'annotations'):
             spoil(pictures(root / part / 'train'))
-    findings = Findings()
-    verify(Request(kind, root, Opening('all')), findings)
+    findings = verify(Request(kind, root, Opening('all')))
     text = '\n'.join(findings.notes)
     assert 'no regular files: ' in text and '.heic' in text
     assert not any('broken' in line for line in findings.problems)
@@ -218,7 +216,6 @@ def test_images_of_an_annotation_file(images, tmp_path):
     content = dict(images=entries, annotations=[], categories=[])
     path = tmp_path / 'coco.json'
     path.write_text(json.dumps(content))
-    findings = Findings()
     request = Request(
         'coco-format',
         images,
@@ -226,7 +223,7 @@ def test_images_of_an_annotation_file(images, tmp_path):
         annotations=path,
         images=images,
     )
-    verify(request, findings)
+    findings = verify(request)
     assert len(findings.problems) == 4
     assert all('there is no file' in one for one in findings.problems)
 

@@ -48,9 +48,7 @@ def test_problems_are_listed_up_to_a_limit(scenes, capsys):
     'arguments, words',
     [
         (['imagenet', 'gone'], 'gone: no such folder'),
-        (['image-folder', '.', '--archives', '.'], '--archives has no effect'),
         (['image-folder', '.', '--subset'], '--subset has no effect'),
-        (['places205', '.', '--archives', '.'], 'no sums'),
         (['segmentation', '.', '--reduce-zero-label'], '--num-classes'),
         (['segmentation', '.', '--num-classes', '0'], '1 to 256'),
         (['coco', '.', '--num-classes', '3'], 'segmentation only'),
@@ -68,14 +66,6 @@ def test_bad_calls_are_one_line(
     said = capsys.readouterr()
     assert words in said.err and said.err.count('\n') == 1
     assert said.out == ''
-
-
-def test_sums_of_archives(scenes, tmp_path, capsys):
-    (tmp_path / 'val2017.zip').write_bytes(b'cut off')
-    root = scenes / 'coco'
-    arguments = ['coco', str(root), '--subset', '--archives', str(tmp_path)]
-    assert load_tool(TOOL).main(arguments) == 1
-    assert f'{tmp_path}/val2017.zip: sha1 is' in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -1,12 +1,10 @@
 """Verify a data set on disk and list its problems.
 
     mixmae check-data coco data/coco
-    mixmae check-data imagenet data/imagenet --archives downloads \\
-        --decode all --workers 16
+    mixmae check-data imagenet data/imagenet --decode all --workers 16
 
 compares folders and counts with the published ones, checks every entry of the
-annotation files, opens a random sample of the images (or all of them) and,
-with --archives, verifies the checksums of the downloaded files. No file is
+annotation files, and opens a sample of the images, or all of them. No file is
 changed. The exit status is 0 without problems, 1 with problems and 2 for
 invalid arguments. docs/data.md describes how to prepare each data set.
 """
@@ -17,8 +15,7 @@ import sys
 from pathlib import Path
 
 from mixmae.cli.unused_options import refuse_unused
-from mixmae.data_tools.verification.archives import verify_archives
-from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.verifier import KINDS, Request, verify
@@ -66,11 +63,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='the data set is a part of a public one: do not compare counts',
     )
     parser.add_argument(
-        '--archives',
-        type=Path,
-        help='folder of the downloaded archives, to verify their checksums',
-    )
-    parser.add_argument(
         '--num-classes',
         type=int,
         help='segmentation: classes (default: those of classes.json or '
@@ -86,7 +78,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--ignore-index',
         type=int,
         default=255,
-        help='segmentation: value of pixels to ignore (default 255)',
+        help='segmentation: label to ignore, after --reduce-zero-label '
+        '(default 255)',
     )
     parser.add_argument(
         '--annotations', type=Path, help='coco-format: annotation file'
@@ -98,7 +91,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def look(args: argparse.Namespace) -> Findings:
+def look(args: argparse.Namespace) -> DatasetCheck:
     """Run the command with parsed arguments.
 
     Raises:
@@ -116,7 +109,7 @@ def look(args: argparse.Namespace) -> Findings:
         )
     if args.kind not in KNOWN_SETS:
         reason = f'on {args.kind}, which has no published counts'
-        refuse_unused(args, ('archives', 'subset'), reason)
+        refuse_unused(args, ('subset',), reason)
     decoding = decoding_of(args)
     if args.decode == 'none' and decoding != PLAIN:
         raise ValueError(
@@ -131,32 +124,27 @@ def look(args: argparse.Namespace) -> Findings:
         values=values,
         annotations=args.annotations,
         images=args.images,
+        limit=args.limit,
     )
-    findings = Findings(args.limit)
-    if args.archives is not None:
-        verify_archives(
-            args.archives, KNOWN_SETS[args.kind], findings, progress=True
-        )
-    verify(request, findings)
-    return findings
+    return verify(request)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return the exit status."""
     args = parse_args(argv)
     try:
-        findings = look(args)
+        found = look(args)
     except (ValueError, OSError) as error:
         print(shown_line(f'check_dataset: {error}'), file=sys.stderr)
         return 2
-    for fact in findings.facts:
+    for fact in found.facts:
         print(shown_line(str(fact)))
-    for note in findings.notes:
+    for note in found.notes:
         print(shown_line(f'note: {note}'))
-    for problem in findings.problems:
+    for problem in found.problems:
         print(shown_line(f'problem: {problem}'))
-    if findings.count:
-        print(f'{args.root}: {findings.count:,} problems')
+    if found.count:
+        print(f'{args.root}: {found.count:,} problems')
         return 1
     print(f'{args.root}: no problems')
     return 0

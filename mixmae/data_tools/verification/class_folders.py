@@ -5,14 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from mixmae.data_tools.verification.findings import Findings
-from mixmae.data_tools.verification.image_files import Opening
-from mixmae.data_tools.verification.image_notes import open_all_images
-from mixmae.data_tools.verification.known_sets import KnownSet
-from mixmae.data_tools.verification.split_counts import (
-    compare_classes,
-    compare_count,
-)
+from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.datasets.labels.class_folders import (
     ClassFolders,
     folder_faults,
@@ -29,46 +22,35 @@ WORDNET_ID = re.compile(r'n\d{8}$')
 
 
 def verify_class_folders(
-    root: Path,
-    findings: Findings,
-    opening: Opening,
-    known: KnownSet | None = None,
-    wordnet: bool = False,
+    root: Path, check: DatasetCheck, wordnet: bool = False
 ) -> None:
     """Verify ``root/{train,val}/<class>/<image>``.
 
     Args:
         root: Folder of the dataset.
-        findings: Receives the results.
-        opening: Selection of the files to open.
-        known: Published figures to compare with, if any.
+        check: Receives the results.
         wordnet: Whether classes are named n01440764 and so on.
     """
     splits: list[ClassFolders] = []
     for split in ('train', 'val'):
         folder = root / split
-        if not folder.is_dir():
-            findings.problem(
+        if folder.is_dir():
+            splits.append(_verify_split(folder, check, wordnet))
+        else:
+            check.problem(
                 'missing folder',
                 f'{folder}: no such folder; expected are '
                 f'{root}/train/<class>/ and {root}/val/<class>/ with images',
             )
-            continue
-        found = _verify_split(folder, split, findings, opening, known, wordnet)
-        splits.append(found)
     # Empty classes were reported one by one.
-    findings.faults(folder_faults(splits, with_empty=False))
+    check.faults(folder_faults(splits, with_empty=False))
 
 
 def _verify_split(
-    folder: Path,
-    split: str,
-    findings: Findings,
-    opening: Opening,
-    known: KnownSet | None,
-    wordnet: bool,
+    folder: Path, check: DatasetCheck, wordnet: bool
 ) -> ClassFolders:
     """Verify one split; return its classes."""
+    split = folder.name
     try:
         with os.scandir(folder) as entries:
             below = sorted(entries, key=lambda entry: entry.name)
@@ -77,60 +59,61 @@ def _verify_split(
             f'the folder {folder} cannot be looked into: {error.strerror}'
         ) from None
     folders = [e.name for e in below if is_folder(e)]
-    names = [name for name in folders if not is_ignored_folder(name)]
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:
-        findings.problem(
+        check.problem(
             'images without a class',
             f'{folder}: {loose:,} images lie in no class folder; move them '
             f'to {folder}/<class>/ (docs/data.md says how)',
         )
     paths: list[Path] = []
     counts: Counter[str] = Counter()
-    for name in names:
-        found = _images(folder / name, findings)
+    for name in folders:
+        if is_ignored_folder(name):
+            continue
+        found = _images(folder / name, check)
         paths += found
         counts[name] = len(found)
         if not found:
-            findings.problem(
+            check.problem(
                 'empty class',
                 f'{folder / name}: no images; unpack this class again, or '
                 f'remove the folder',
             )
         if wordnet and not WORDNET_ID.match(name):
-            findings.problem(
+            check.problem(
                 'name of a class',
                 f'{folder / name}: classes are named like n01440764; rename '
                 f'or remove it',
             )
-    findings.fact(f'{split}: {len(paths):,} images of {len(names):,} classes')
-    compare_count(findings, known, split, len(paths))
-    compare_classes(findings, known, split, counts)
-    open_all_images(paths, split, findings, opening)
+    check.fact(f'{split}: {len(paths):,} images of {len(counts):,} classes')
+    check.compare_count(split, len(paths))
+    check.compare_classes(split, len(counts), counts)
+    check.open_all_images(paths, split)
     return ClassFolders(folder, tuple(folders), ())
 
 
-def _images(folder: Path, findings: Findings) -> list[Path]:
+def _images(folder: Path, check: DatasetCheck) -> list[Path]:
     refused: dict[str, str] = {}
     listing = list_folder(str(folder), READ_BY_MMPRETRAIN, unreadable=refused)
     for below, reason in refused.items():
-        findings.problem(
+        check.problem(
             'unreadable folder',
             f'{folder / below}: cannot be looked into ({reason}); mend that, '
             f'or move it elsewhere',
         )
     for below, first in sorted(listing.repeated.items(), reverse=True):
-        findings.problem(
+        check.problem(
             'folder reached by two paths',
             f'{folder / below}: leads back to {folder / first}, and '
             f'mmpretrain would follow it; remove it',
         )
     unread = sum(listing.left_out.values())
     if unread:
-        findings.note(
+        check.note(
             f'{folder}: {unread:,} files that mmpretrain does not take for '
             f'images (it reads {", ".join(READ_BY_MMPRETRAIN)})'
         )
     for note in listing.notes():
-        findings.note(f'{folder}: {note}')
+        check.note(f'{folder}: {note}')
     return [folder / name for name in listing.files]

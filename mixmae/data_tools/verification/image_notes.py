@@ -1,51 +1,13 @@
-"""Opening of a dataset's images, with notes on their conversion to RGB."""
+"""Notes on the conversion of a dataset's images to 8-bit RGB."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from mixmae.data_tools.verification.findings import Findings
-from mixmae.data_tools.verification.image_files import (
-    Inspection,
-    Opening,
-    inspect_images,
-)
+from mixmae.data_tools.verification.image_files import Inspection
 from mixmae.datasets.images.image_decoding import CONTAINER_BITS, ImageDecoding
 from mixmae.datasets.images.image_kind import NUMBERS
-
-
-def open_images(
-    paths: Sequence[Path], split: str, findings: Findings, opening: Opening
-) -> Iterator[tuple[int, Inspection]]:
-    """Open the selected images, report unreadable ones, and yield all.
-
-    Yields:
-        Index in ``paths``, and content.
-    """
-    opened = 0
-    notes = ImageNotes(opening.decoding)
-    for index, content in inspect_images(paths, opening, split):
-        opened += 1
-        notes.add(content)
-        if content.fault is not None:
-            heading, text = content.problem
-            findings.problem(heading, f'{paths[index]}: {text}')
-        yield index, content
-    if opened:
-        findings.fact(f'{split}: {opened:,} images opened')
-    for line in notes.lines():
-        findings.note(f'{split}: {line}')
-
-
-def open_all_images(
-    paths: Sequence[Path], split: str, findings: Findings, opening: Opening
-) -> None:
-    """Open the selected images and report unreadable ones."""
-    for _ in open_images(paths, split, findings, opening):
-        pass
 
 
 @dataclass

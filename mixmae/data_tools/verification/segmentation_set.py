@@ -3,15 +3,12 @@
 import json
 from pathlib import Path
 
-from mixmae.data_tools.verification.findings import Findings
-from mixmae.data_tools.verification.image_files import Opening, inspect_chosen
-from mixmae.data_tools.verification.image_notes import open_images
-from mixmae.data_tools.verification.known_sets import KnownSet
-from mixmae.data_tools.verification.split_counts import compare_count
+from mixmae.data_tools.verification.dataset_check import DatasetCheck
+from mixmae.data_tools.verification.image_files import inspect_chosen
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.fileio.image_listing import list_folder, list_images
+from mixmae.fileio.image_listing import list_folder
 
 
 def known_values(root: Path) -> ValueMeaning | None:
@@ -38,100 +35,76 @@ def known_values(root: Path) -> ValueMeaning | None:
 
 
 def verify_segmentation(
-    root: Path,
-    findings: Findings,
-    opening: Opening,
-    values: ValueMeaning,
-    known: KnownSet | None = None,
-    subset: bool = False,
+    root: Path, check: DatasetCheck, values: ValueMeaning
 ) -> None:
     """Verify ``root/{images,annotations}/<split>/``.
 
-    Each image needs a label map of the same stem and size, a PNG with allowed
-    values.
-
-    Args:
-        root: Folder of the dataset.
-        findings: Receives the results.
-        opening: Selection of the files to open.
-        values: Allowed values.
-        known: Names of the splits and published figures, if any.
-        subset: Whether fewer images are allowed.
+    Each image needs a label map of the same stem and size, a PNG with values
+    that mean a class.
     """
-    if known is not None:
-        splits = list(known.images)
-    elif (root / 'images').is_dir():
-        folders = sorted((root / 'images').iterdir())
-        splits = [f.name for f in folders if f.is_dir() and f.name[0] != '.']
+    if check.known is not None:
+        splits = list(check.known.images)
     else:
-        splits = []
+        folders = sorted((root / 'images').glob('[!.]*/'))
+        splits = [folder.name for folder in folders if folder.is_dir()]
     if not splits:
-        findings.problem(
+        check.problem(
             'missing folder',
             f'{root}: expected are {root}/images/<split>/ with images and '
             f'{root}/annotations/<split>/ with their label maps',
         )
     for split in splits:
-        _verify_split(root, split, findings, opening, values)
-        if known is not None and not subset:
-            folder = root / 'images' / split
-            if folder.is_dir():
-                count = len(list_images(str(folder), SUFFIXES))
-                compare_count(findings, known, split, count)
+        _verify_split(root, split, check, values)
 
 
 def _verify_split(
-    root: Path,
-    split: str,
-    findings: Findings,
-    opening: Opening,
-    values: ValueMeaning,
+    root: Path, split: str, check: DatasetCheck, values: ValueMeaning
 ) -> None:
     folders = [root / part / split for part in ('images', 'annotations')]
     missing = [folder for folder in folders if not folder.is_dir()]
     for folder in missing:
         inner = sorted(root.glob('*/images'))
         hint = f'; did you mean {inner[0].parent}?' if inner else ''
-        findings.problem(
+        check.problem(
             'missing folder',
             f'{folder}: no such folder; unpack the archive again (images and '
             f'label maps have folders of the same name){hint}',
         )
     if missing:
         return
-    images = _by_stem(folders[0], SUFFIXES, findings)
-    maps = _by_stem(folders[1], ('.png',), findings)
+    images = _by_stem(folders[0], SUFFIXES, check)
+    maps = _by_stem(folders[1], ('.png',), check)
     for stem in sorted(images.keys() - maps.keys()):
-        findings.problem(
+        check.problem(
             'missing label map',
             f'{images[stem]}: has no label map {folders[1] / stem}.png; '
             f'unpack the archive again, or remove the image',
         )
     for stem in sorted(maps.keys() - images.keys()):
-        findings.problem(
+        check.problem(
             'missing image',
             f'{maps[stem]}: has no image {folders[0] / stem}.jpg (or of '
             f'another suffix); unpack the archive again, or remove the map',
         )
-    findings.fact(f'{split}: {len(images):,} images, {len(maps):,} label maps')
+    check.fact(f'{split}: {len(images):,} images, {len(maps):,} label maps')
+    check.compare_count(split, len(images))
     stems = sorted(images.keys() & maps.keys())
     _open_pairs(
         [images[stem] for stem in stems],
         [maps[stem] for stem in stems],
         split,
-        findings,
-        opening,
+        check,
         values,
     )
 
 
 def _by_stem(
-    folder: Path, suffixes: tuple[str, ...], findings: Findings
+    folder: Path, suffixes: tuple[str, ...], check: DatasetCheck
 ) -> dict[str, Path]:
     """Map paths without suffix, relative to the folder, to files."""
     listing = list_folder(str(folder), suffixes)
     for note in listing.notes():
-        findings.note(f'{folder}: {note}')
+        check.note(f'{folder}: {note}')
     return {name.rpartition('.')[0]: folder / name for name in listing.files}
 
 
@@ -139,24 +112,23 @@ def _open_pairs(
     images: list[Path],
     maps: list[Path],
     split: str,
-    findings: Findings,
-    opening: Opening,
+    check: DatasetCheck,
     values: ValueMeaning,
 ) -> None:
     # Sequentially, so that each has all workers and its own progress bar.
     headers = {
         index: content.header
-        for index, content in open_images(images, split, findings, opening)
+        for index, content in check.open_images(images, split)
     }
     if not headers:
         return
     tally = LabelMapTally(f'{split} of {maps[0].parent}', values)
     for index, found in inspect_chosen(
-        read_label_map, maps, opening, f'{split}, maps'
+        read_label_map, maps, check.opening, f'{split}, maps'
     ):
         tally.add(str(maps[index]), found, str(images[index]), headers[index])
-    findings.faults(tally.faults(is_complete=tally.count == len(maps)))
-    findings.fact(
+    check.faults(tally.faults(is_complete=tally.count == len(maps)))
+    check.fact(
         f'{split}: {tally.count:,} pairs opened; values in the label maps: '
         f'{_spans(sorted(tally.pixels)) or "none"}'
     )

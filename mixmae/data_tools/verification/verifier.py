@@ -10,10 +10,9 @@ from mixmae.data_tools.verification.coco_set import (
     verify_coco_file,
     verify_coco_format,
 )
-from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.image_lists import verify_image_lists
-from mixmae.data_tools.verification.image_notes import open_all_images
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.segmentation_set import (
     known_values,
@@ -50,6 +49,7 @@ class Request:
         annotations: An annotation file (``coco-format`` only) instead of
             those below ``root``.
         images: Its folder of images.
+        limit: Number of problems of one kind that are listed.
 
     Raises:
         ValueError: The kind is unknown, the folder is missing, or options of
@@ -63,6 +63,7 @@ class Request:
     values: ValueMeaning | None = None
     annotations: Path | None = None
     images: Path | None = None
+    limit: int = 20
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -87,79 +88,67 @@ class Request:
             raise ValueError('name both annotations and images, or neither')
 
 
-def verify(request: Request, findings: Findings) -> None:
-    """Verify a dataset and report the results.
+def verify(request: Request) -> DatasetCheck:
+    """Verify a dataset.
 
     Raises:
         ValueError: The folder is not of the requested kind, so that it cannot
             be verified.
     """
-    kind, root, opening = request.kind, request.root, request.opening
-    known = KNOWN_SETS.get(kind)
-    if kind == 'imagenet':
-        compared = None if request.subset else known
-        verify_class_folders(root, findings, opening, compared, wordnet=True)
-    elif known is not None and kind in LISTED:
-        verify_image_lists(
-            root, kind, findings, opening, known, request.subset
-        )
-    elif known is not None and kind == 'coco':
-        verify_coco(root, findings, opening, known, request.subset)
-    elif known is not None and kind == 'ade20k':
-        verify_segmentation(
-            root, findings, opening, ADE_VALUES, known, request.subset
-        )
-    elif kind == 'class-folders':
-        verify_class_folders(root, findings, opening)
+    kind, root = request.kind, request.root
+    published = KNOWN_SETS.get(kind)
+    known = None if request.subset else published
+    check = DatasetCheck(request.opening, known, request.limit)
+    if published is not None and kind in LISTED:
+        verify_image_lists(root, kind, published.classes, check)
+    elif kind in ('imagenet', 'class-folders'):
+        verify_class_folders(root, check, wordnet=kind == 'imagenet')
+    elif kind == 'coco':
+        verify_coco(root, check)
     elif kind == 'coco-format':
-        _verify_coco_format(request, findings)
+        if request.annotations is None or request.images is None:
+            verify_coco_format(root, check)
+        else:
+            verify_coco_file(request.annotations, request.images, check)
+    elif kind == 'ade20k':
+        verify_segmentation(root, check, ADE_VALUES)
     elif kind == 'segmentation':
         values = request.values or known_values(root)
         if values is None:
-            findings.note(
+            check.note(
                 f'{root}: has no classes.json or classes.txt, and no number '
                 f'of classes was given: any label passes'
             )
-        verify_segmentation(root, findings, opening, values or ValueMeaning())
+        verify_segmentation(root, check, values or ValueMeaning())
     elif kind == 'image-folder':
-        _verify_image_folder(root, findings, opening)
+        _verify_image_folder(root, check)
     else:
-        _verify_scenes(root, findings, opening)
+        _verify_scenes(root, check)
+    return check
 
 
-def _verify_coco_format(request: Request, findings: Findings) -> None:
-    if request.annotations is None or request.images is None:
-        verify_coco_format(request.root, findings, request.opening)
-    else:
-        verify_coco_file(
-            request.annotations, request.images, findings, request.opening
-        )
-
-
-def _verify_image_folder(
-    root: Path, findings: Findings, opening: Opening
-) -> None:
+def _verify_image_folder(root: Path, check: DatasetCheck) -> None:
     listing = list_folder(str(root), SUFFIXES)
     paths = [root / name for name in listing.files]
     for note in listing.notes():
-        findings.note(f'{root}: {note}')
-    findings.fact(f'images: {len(paths):,} below {root}')
+        check.note(f'{root}: {note}')
+    check.fact(f'images: {len(paths):,} below {root}')
     if not paths:
-        findings.problem(
+        check.problem(
             'no images',
             f'{root}: no images; those of suffix {", ".join(SUFFIXES)} are '
             f'looked for, at any depth',
         )
-    open_all_images(paths, 'images', findings, opening)
+    check.open_all_images(paths, 'images')
 
 
-def _verify_scenes(root: Path, findings: Findings, opening: Opening) -> None:
+def _verify_scenes(root: Path, check: DatasetCheck) -> None:
     """Verify all layouts in a folder of synthetic scenes, and counts."""
     path = root / 'scenes.json'
     try:
         record = json.loads(path.read_text(encoding='utf-8'))
-        settings = record['settings']
-        formats, files = settings['formats'], int(record['files'])
+        formats = record['settings']['formats']
+        files = int(record['files'])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f'{path}: no record of scenes ({type(error).__name__}); write '
@@ -167,16 +156,15 @@ def _verify_scenes(root: Path, findings: Findings, opening: Opening) -> None:
         ) from None
     count = sum(p.is_file() for p in root.rglob('*')) - 1
     if count != files:
-        findings.problem(
+        check.problem(
             'count of files',
             f'{root}: {count:,} files, {files:,} were written; call '
             f'tools/dataset_converters/make_scenes.py again',
         )
     if 'imagenet' in formats:
-        verify_class_folders(root / 'imagenet', findings, opening)
+        verify_class_folders(root / 'imagenet', check)
     if 'coco' in formats:
-        verify_coco_format(root / 'coco', findings, opening)
+        verify_coco_format(root / 'coco', check)
     if 'ade' in formats:
-        folder = root / 'ade'
-        values = known_values(folder) or ValueMeaning()
-        verify_segmentation(folder, findings, opening, values)
+        values = known_values(root / 'ade') or ValueMeaning()
+        verify_segmentation(root / 'ade', check, values)

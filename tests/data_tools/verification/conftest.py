@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets.scenes.scene_set import SceneSet
@@ -34,10 +33,8 @@ def look() -> Look:
     """Verifies a folder; returns the problems."""
 
     def verified(kind: str, root: Path, **options) -> list[str]:
-        findings = Findings()
         options.setdefault('opening', Opening('all'))
-        verify(Request(kind, root, **options), findings)
-        return findings.problems
+        return verify(Request(kind, root, **options)).problems
 
     return verified
 

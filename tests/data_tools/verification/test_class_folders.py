@@ -6,7 +6,7 @@ import shutil
 from PIL import Image
 
 from mixmae.data_tools.verification.class_folders import verify_class_folders
-from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.known_sets import KnownSet
 
@@ -55,10 +55,10 @@ def test_broken_image(scenes, look):
 
 def test_files_mmpretrain_does_not_read_are_noted(scenes):
     (scenes / 'imagenet/train/fish/a.webp').touch()
-    findings = Findings()
-    verify_class_folders(scenes / 'imagenet', findings, Opening('none'))
-    assert findings.count == 0
-    assert 'train/fish: 1 files' in findings.notes[0]
+    check = DatasetCheck(Opening('none'))
+    verify_class_folders(scenes / 'imagenet', check)
+    assert check.count == 0
+    assert 'train/fish: 1 files' in check.notes[0]
 
 
 def test_imagenet_is_counted(scenes, look):
@@ -78,11 +78,10 @@ def test_exact_counts_pass_and_others_do_not(scenes):
             'title': 'Scenes',
             'page': '',
         }
-        findings = Findings()
         known = KnownSet(**(figures | changes))
-        folder = scenes / 'imagenet'
-        verify_class_folders(folder, findings, Opening('none'), known)
-        return findings.problems
+        check = DatasetCheck(Opening('none'), known)
+        verify_class_folders(scenes / 'imagenet', check)
+        return check.problems
 
     assert problems() == []
     assert '1 more than' in problems(images={'train': 11, 'val': 12})[0]

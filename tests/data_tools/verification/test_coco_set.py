@@ -6,7 +6,6 @@ import math
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.findings import Findings
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 
@@ -35,7 +34,7 @@ def test_sound_scenes(scenes, look):
         (
             set_box(lambda box: [box[0], box[1], 40, box[3]]),
             NAME,
-            'outside the image of 16 x 16',
+            'beyond the image of 16 x 16',
         ),
         (set_box(lambda box: [-9, *box[1:]]), NAME, 'px beyond the image'),
         (set_box(lambda box: [*box[:3], -4]), NAME, 'empty or inverted'),
@@ -242,10 +241,9 @@ def test_what_mmdet_leaves_out_is_a_note(scenes, edit):
         (scenes / 'coco' / 'val' / 'more.png').touch()
 
     edit(spoil)
-    findings = Findings()
-    verify(Request('coco-format', scenes / 'coco'), findings)
-    assert findings.problems == []
-    notes = '\n'.join(findings.notes)
+    check = verify(Request('coco-format', scenes / 'coco'))
+    assert check.problems == []
+    notes = '\n'.join(check.notes)
     assert '1 objects are less than a pixel' in notes
     assert '1 polygons have fewer than three points' in notes
     assert '1 images are not in' in notes

@@ -2,7 +2,9 @@
 
 import pytest
 
-from mixmae.data_tools.verification.findings import Findings
+from mixmae.data_tools.verification.dataset_check import DatasetCheck
+from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.verifier import Request
 from mixmae.datasets.labels.label_maps import ValueMeaning
 
@@ -48,17 +50,23 @@ def test_bad_requests(tmp_path):
         Request('coco-format', tmp_path, images=tmp_path)
 
 
+@pytest.mark.parametrize('known', KNOWN_SETS.values(), ids=list(KNOWN_SETS))
+def test_published_figures_agree_with_themselves(known):
+    for split, count in known.per_class.items():
+        assert known.images[split] == count * known.classes
+
+
 def test_problems_beyond_the_limit_are_counted():
-    findings = Findings(limit=2)
+    check = DatasetCheck(Opening(), limit=2)
     for number in range(5):
-        findings.problem('missing image', f'image {number}')
-    findings.problem('bad box', 'box\nof two lines')
-    assert findings.count == 6
-    assert findings.problems == [
+        check.problem('missing image', f'image {number}')
+    check.problem('bad box', 'box\nof two lines')
+    assert check.count == 6
+    assert check.problems == [
         'image 0',
         'image 1',
         '... and 3 more of this kind: missing image',
         'box of two lines',
     ]
     with pytest.raises(ValueError, match='limit'):
-        Findings(limit=0)
+        DatasetCheck(Opening(), limit=0)

@@ -1,0 +1,162 @@
+"""Settings and results of the verification of a dataset."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mixmae.data_tools.verification.image_files import (
+    Inspection,
+    Opening,
+    inspect_images,
+)
+from mixmae.data_tools.verification.image_notes import ImageNotes
+from mixmae.data_tools.verification.known_sets import KnownSet
+from mixmae.datasets.labels.label_fault import LabelFault
+
+
+class DatasetCheck:
+    """Verification of one dataset.
+
+    Problems must be fixed; notes are worth knowing; facts describe the
+    content.
+
+    Args:
+        opening: Selection of the files to open.
+        known: Published figures to compare with; None allows any.
+        limit: Number of problems of one kind that are kept as text; further
+            ones are only counted.
+    """
+
+    def __init__(
+        self,
+        opening: Opening,
+        known: KnownSet | None = None,
+        limit: int = 20,
+    ) -> None:
+        if limit < 1:
+            raise ValueError(f'limit must be at least 1, got {limit}')
+        self.opening = opening
+        self.known = known
+        self.limit = limit
+        self.facts: list[str] = []
+        self.notes: list[str] = []
+        self._problems: dict[str, list[str]] = {}
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """Number of problems, listed or not."""
+        return self._counts.total()
+
+    @property
+    def problems(self) -> list[str]:
+        """One line per problem, by kind, with counts of further ones."""
+        lines = []
+        for kind, listed in self._problems.items():
+            lines += listed
+            more = self._counts[kind] - len(listed)
+            if more:
+                lines.append(f'... and {more:,} more of this kind: {kind}')
+        return lines
+
+    def fact(self, text: str) -> None:
+        """Add a description of the content."""
+        self.facts.append(text)
+
+    def note(self, text: str) -> None:
+        """Add an anomaly that does no harm."""
+        self.notes.append(text)
+
+    def problem(self, kind: str, text: str) -> None:
+        """Add a problem that must be fixed.
+
+        Args:
+            kind: Short label shared by problems of the same cause.
+            text: One line that names file, entry and remedy.
+        """
+        self._counts[kind] += 1
+        listed = self._problems.setdefault(kind, [])
+        if len(listed) < self.limit:
+            listed.append(' '.join(text.split()))
+
+    def faults(self, faults: Iterable[LabelFault]) -> None:
+        """Add faults of labels: problems, or notes if labels are correct."""
+        for fault in faults:
+            if fault.level == 'note':
+                self.note(fault.text)
+            else:
+                self.problem(fault.kind, fault.text)
+
+    def compare_count(self, split: str, count: int) -> None:
+        """Compare the number of images with the published one."""
+        known = self.known
+        if known is None or split not in known.images:
+            return
+        expected = known.images[split]
+        if count < expected:
+            self.problem(
+                'count of images',
+                f'{split}: {count:,} images, {expected - count:,} fewer than '
+                f'the {expected:,} of {known.title}: unpack its archives '
+                f'again (see {known.page}), or say --subset if a part is all '
+                f'you want',
+            )
+        elif count > expected:
+            self.problem(
+                'count of images',
+                f'{split}: {count:,} images, {count - expected:,} more than '
+                f'the {expected:,} of {known.title}: take out what does not '
+                f'belong to it, or say --subset',
+            )
+
+    def compare_classes(
+        self, split: str, classes: int, images: Counter | None = None
+    ) -> None:
+        """Compare the number of classes, and the images of each."""
+        if self.known is None:
+            return
+        if classes != self.known.classes:
+            self.problem(
+                'count of classes',
+                f'{split}: {classes:,} classes, {self.known.title} has '
+                f'{self.known.classes:,}; say --subset if a part is all you '
+                f'want',
+            )
+        expected = self.known.per_class.get(split)
+        for name, count in sorted((images or {}).items()):
+            if expected not in (None, count):
+                self.problem(
+                    'images of a class',
+                    f'{split}: class {name} has {count:,} images, each should '
+                    f'have {expected}: sort the images into their classes '
+                    f'again',
+                )
+
+    def open_images(
+        self, paths: Sequence[Path], split: str
+    ) -> Iterator[tuple[int, Inspection]]:
+        """Open the selected images, report unreadable ones, and yield all.
+
+        Yields:
+            Index in ``paths``, and content.
+        """
+        opened = 0
+        notes = ImageNotes(self.opening.decoding)
+        for index, content in inspect_images(paths, self.opening, split):
+            opened += 1
+            notes.add(content)
+            if content.fault is not None:
+                heading, text = content.problem
+                self.problem(heading, f'{paths[index]}: {text}')
+            yield index, content
+        if opened:
+            self.fact(f'{split}: {opened:,} images opened')
+        for line in notes.lines():
+            self.note(f'{split}: {line}')
+
+    def open_all_images(self, paths: Sequence[Path], split: str) -> None:
+        """Open the selected images and report unreadable ones."""
+        for _ in self.open_images(paths, split):
+            pass
