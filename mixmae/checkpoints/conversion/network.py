@@ -113,9 +113,7 @@ def decoder_config(
     }
 
 
-def neck_config(
-    neck: Mapping[str, Tensor], **decoder: int | float
-) -> dict[str, Any]:
+def neck_config(neck: Mapping[str, Tensor], **decoder: Any) -> dict[str, Any]:
     """Return the config of the ``MixMAENeck`` with these tensors.
 
     Args:

@@ -126,10 +126,10 @@ def _verify_presence(
     existing, there = ExistingFiles(), []
     listed = set()
     for image in images:
-        name = image.get('file_name')
-        if path_fault(name) is not None:
+        if path_fault(image.get('file_name')) is not None:
             # Reported with the other faults of the file.
             continue
+        name = image['file_name']
         listed.add(name)
         if folder / name in existing:
             there.append(image)
