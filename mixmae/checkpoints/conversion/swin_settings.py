@@ -87,9 +87,7 @@ class SwinSettings:
             if config.get(key, plain) != plain:
                 refuse(
                     'Swin that other code bases can build',
-                    [
-                        f'it has {key}={config[key]!r} where they have {plain!r}'
-                    ],
+                    [f'it has {key}={config[key]!r}, not {plain!r}'],
                 )
         found = settings_from_shapes(state)
         claims = {
