@@ -4,6 +4,7 @@
 # make evidence  the missing runs of docs/evidence.md, its tables and plots;
 #                images: data/imagenette128/{train,val}/<class>/*.jpg, or
 #                unpacked from ARCHIVE=file.npz; can be interrupted and resumed
+# make docs      build the documentation site into docs/_build
 # make fault-injection
 #                kill trainings at least 200 times (ARGS="--kills 1000") and
 #                compare all losses; writes work_dirs/fault_injection
@@ -19,7 +20,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 # Two pip processes must not change one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo evidence fault-injection soak bench test check format base full dev ops clean
+.PHONY: help docs demo evidence fault-injection soak bench test check format base full dev ops clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,7 +34,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # Some conflicts are intended (see full-no-deps.txt); the doctor knows them.
 INSTALL := $(PIP) install --no-build-isolation --no-warn-conflicts \
 	--constraint $(CONSTRAINTS)
-SOURCES := mixmae tests tools configs benchmarks .dev_scripts setup.py
+SOURCES := mixmae tests tools configs docs benchmarks .dev_scripts setup.py
 # Variables of another environment would take precedence over .venv.
 unexport PYTHONPATH PYTHONHOME
 export PIP_NO_INPUT := 1
@@ -65,6 +66,10 @@ bench: base
 test: full dev
 	OMP_NUM_THREADS=1 MIXMAE_FULL_TIER=1 \
 	    $(PY) -m pytest -n $(JOBS) $(TESTS)
+
+docs: base dev
+	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo docs/_build/index.html
 
 check: base dev
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))
@@ -109,8 +114,8 @@ $(STAMPS)/base: $(STAMPS)/venv $(CONSTRAINTS) requirements/runtime.txt \
 	$(INSTALL) --quiet --no-deps --editable .
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/base requirements/tests.txt
-	$(INSTALL) --quiet -r requirements/tests.txt
+$(STAMPS)/dev: $(STAMPS)/base requirements/tests.txt requirements/docs.txt
+	$(INSTALL) --quiet -r requirements/tests.txt -r requirements/docs.txt
 	@touch $@
 
 # The wheel is built beside the environment and swapped in when it has been

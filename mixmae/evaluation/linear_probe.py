@@ -32,8 +32,8 @@ def fit_logistic(
 ) -> Tensor:
     """Fit a multinomial logistic regression by L-BFGS.
 
-    Minimises the mean cross-entropy + penalty / 2 * |weights|^2 (biases are
-    not penalised) over the full batch: deterministic, no learning rate.
+    Minimises the mean cross-entropy + ``penalty / 2 * |weights|^2`` (biases
+    are not penalised) over the full batch: deterministic, no learning rate.
 
     Args:
         features: (N, D) float64, standardised.
