@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from mixmae.fileio.parent_watch import end_with_launcher
 from mixmae.version import __version__
 
 # Summaries by subcommand name; the module of `check-data` is `check_data`.
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # torch reads this when it is imported: threads that spin while they wait
     # take CPU time from data loader workers.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    end_with_launcher()
     # argparse and the error reports of libraries show it as the program name.
     sys.argv = [f'mixmae {name}', *options]
     module = importlib.import_module(module_of(name))

@@ -13,6 +13,11 @@ from mixmae.config.data_paths import data_loaders
 from mixmae.config.formatted_config import FormattedConfig
 from mixmae.registry import RUNNERS
 
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
+
 AUTOCAST = 'AutocastOptimWrapper'
 DEEPSPEED = 'DeepSpeedStrategy'
 # MMEngine imports it; deepspeed 0.19 removed it.
@@ -21,6 +26,7 @@ SHARDED_MODEL = 'FullyShardedModel'
 # Time limit for one batch in seconds. A network file system may recover after
 # minutes; with NCCL the other ranks do not wait longer than this.
 TIMEOUT = 500
+OPEN_FILES = 2**16
 OF_WORKERS = (
     'multiprocessing_context',
     'persistent_workers',
@@ -101,7 +107,22 @@ def build_runner(cfg: Config) -> Runner:
     """
     check_engine(cfg)
     limit_loaders(cfg)
+    raise_file_limit()
     return RUNNERS.build(FormattedConfig.of(cfg))
+
+
+def raise_file_limit() -> None:
+    """Raise the limit of open files as far as this user may.
+
+    Workers send each tensor of a batch as an open file.
+    """
+    # Windows has no such limit.
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, OPEN_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def drop_sharding(cfg: Config) -> None:

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from traceback import walk_tb
 from typing import NoReturn
 
 import torch
@@ -59,6 +60,12 @@ def failure_line(error: BaseException) -> str | None:
             )
         if isinstance(one, CheckpointWriteError):
             return text
+        if 'Too many open files' in text or _receives_file(one):
+            return (
+                'too many files are open: raise the limit of this shell '
+                '(ulimit -n), or lower num_workers or batch_size of the data '
+                'loaders, whose workers send each tensor as a file'
+            )
         if isinstance(one, OSError) and one.errno in FULL:
             return (
                 f'the disk is full: {text}; existing checkpoints are intact: '
@@ -188,15 +195,23 @@ def killed_worker(pids: str, name: str | None) -> str:
     """
     how = f'was killed by {name}' if name else 'ended unexpectedly'
     causes = 'most likely the machine ran out of memory (see dmesg)'
-    if name and 'Bus' in name:
+    if name is None:
+        causes = f'if no error of it stands above, {causes}'
+    elif 'Bus' in name:
         causes = 'most likely /dev/shm is full (docker: --shm-size)'
-    elif name and 'Segmentation' in name:
+    elif 'Segmentation' in name:
         causes = 'an image library crashed on a file'
     return (
         f'a worker of the data loader (process {pids}) {how}: {causes}; '
         'reduce train_dataloader.num_workers or batch_size, and continue with '
         '--resume'
     )
+
+
+def _receives_file(error: BaseException) -> bool:
+    # Python raises an EOFError if this process cannot have one more.
+    frames = walk_tb(error.__traceback__)
+    return any(frame.f_code.co_name == 'recvfds' for frame, _ in frames)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

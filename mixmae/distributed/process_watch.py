@@ -1,8 +1,9 @@
-"""Processes around a training: its launcher and its loader workers."""
+"""Workers of the data loaders of a training."""
 
 from __future__ import annotations
 
 import multiprocessing.process
+import multiprocessing.queues
 import os
 import signal
 import threading
@@ -12,18 +13,21 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-# torchrun, srun and mpirun set one of these in the ranks that they start.
-LAUNCHED = ('TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+from mixmae.config.failure_report import (
+    EXIT_FAILURE,
+    end_process,
+    failure_line,
+)
 
 
 class ProcessWatch:
-    """Watch the parent and the children of a training process.
+    """Watch the loader workers of a training process.
 
-    A launcher that is killed leaves its ranks running: they then get SIGTERM,
-    as from a launcher that ends, save and exit. PyTorch reports the death of a
-    loader worker by raising from a signal handler in the main thread. If that
-    happens in code that catches exceptions (``logging``), the error is lost
-    and the run would wait for the batch until the loader's timeout.
+    PyTorch reports the death of a worker by raising from a signal handler in
+    the main thread. If that happens in code that catches exceptions
+    (``logging``), the error is lost and the run would wait for the batch until
+    the loader's timeout. So it would for a batch that a worker cannot send,
+    which Python only logs: such a worker ends.
 
     Args:
         end: Called once with the exit statuses of dead workers by process id
@@ -43,8 +47,6 @@ class ProcessWatch:
         self.end = end
         self.grace = grace
         self.poll = poll
-        launched = any(name in os.environ for name in LAUNCHED)
-        self._parent = os.getppid() if launched else None
         self._dead_since: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(
@@ -52,7 +54,10 @@ class ProcessWatch:
         )
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, before there are workers."""
+        # Forked workers inherit it.
+        feeder = multiprocessing.queues.Queue
+        feeder._on_queue_feeder_error = staticmethod(_end_without_sending)  # type: ignore[attr-defined]
         self._thread.start()
 
     def stop(self) -> None:
@@ -62,9 +67,6 @@ class ProcessWatch:
 
     def _run(self) -> None:
         while not self._stop.wait(self.poll):
-            if self._parent not in (None, os.getppid()):
-                os.kill(os.getpid(), signal.SIGTERM)
-                self._parent = None
             dead = dead_children()
             if not dead:
                 self._dead_since = None
@@ -73,6 +75,16 @@ class ProcessWatch:
             elif time.monotonic() - self._dead_since > self.grace:
                 self.end(dead)
                 return
+
+
+def _end_without_sending(error: Exception, _: Any) -> None:
+    if multiprocessing.parent_process() is not None:
+        line = failure_line(error) or (
+            f'a worker of the data loader cannot send its batch '
+            f'({type(error).__name__}: {error}): samples must consist of '
+            f'tensors, arrays and other values that can be pickled'
+        )
+        end_process(line, EXIT_FAILURE)
 
 
 def dead_children() -> dict[int, int]:

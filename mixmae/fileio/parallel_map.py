@@ -7,6 +7,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from mixmae.fileio.parent_watch import end_worker_with_parent
+
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 # Number of items per task.
@@ -40,7 +42,7 @@ def parallel_map(
     context = multiprocessing.get_context(
         'fork' if 'fork' in methods else None
     )
-    executor = ProcessPoolExecutor(workers, context)
+    executor = ProcessPoolExecutor(workers, context, end_worker_with_parent)
     # Avoids submitting a hundred million items at once.
     pending: deque[Future] = deque()
     done = 0

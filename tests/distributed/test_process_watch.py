@@ -1,45 +1,26 @@
-"""Dead children and a lost parent are noticed, in real processes."""
+"""Dead children and batches that cannot be sent end the training."""
 
 import multiprocessing
 import os
 import queue
 import re
+import resource
 import signal
 import subprocess
-import sys
 import time
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import torch
 from torch.utils.data import DataLoader, Dataset
 
-from mixmae.config.failure_report import end_workers
+from mixmae.config.failure_report import end_workers, failure_line
 from mixmae.distributed.process_watch import (
-    LAUNCHED,
     ProcessWatch,
     ShieldedWorker,
     dead_children,
 )
-from tests.tools.running import ROOT
-
-PARENT = """
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, '-c', sys.argv[1]])
-print(child.pid, flush=True)
-time.sleep(60)
-"""
-CHILD = """
-import os, signal, sys, time
-from mixmae.distributed.process_watch import ProcessWatch
-def told(*_):
-    print('told', flush=True)
-    os._exit(75)
-signal.signal(signal.SIGTERM, told)
-ProcessWatch(print, poll=0.05).start()
-print('ready', flush=True)
-time.sleep(60)
-"""
 
 
 @pytest.fixture
@@ -87,30 +68,6 @@ def test_a_child_that_is_waited_for_ends_nothing(child):
     time.sleep(0.2)
     watch.stop()
     assert ended.empty()
-
-
-@pytest.mark.parametrize('launched', [True, False])
-def test_ranks_of_a_killed_launcher_are_told(launched):
-    environment = {k: v for k, v in os.environ.items() if k not in LAUNCHED}
-    environment['PYTHONPATH'] = str(ROOT)
-    if launched:
-        environment[LAUNCHED[0]] = 'run'
-    parent = subprocess.Popen(
-        [sys.executable, '-c', PARENT, CHILD],
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-    )
-    pid = int(parent.stdout.readline())
-    assert parent.stdout.readline() == 'ready\n'
-    parent.kill()
-    if launched:
-        assert parent.stdout.readline() == 'told\n'
-    else:
-        time.sleep(0.3)
-        os.kill(pid, signal.SIGKILL)
-        assert parent.stdout.read() == ''
-    parent.wait()
 
 
 class Numbers(Dataset):
@@ -228,3 +185,52 @@ def test_what_was_to_be_called_first_is(tmp_path):
     )
     next(iter(loader))
     assert [path.name for path in tmp_path.iterdir()] == ['worker 0']
+
+
+class Unsendable(Numbers):
+    def __getitem__(self, index):
+        return (lambda: index) if index == 3 else index
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    feeder = multiprocessing.queues.Queue
+    before = feeder._on_queue_feeder_error
+    monkeypatch.setattr(feeder, '_on_queue_feeder_error', before)
+    watch = ProcessWatch(print)
+    watch.start()
+    yield
+    watch.stop()
+
+
+def test_a_batch_that_cannot_be_sent_is_no_endless_wait(watch, capfd):
+    loader = DataLoader(Unsendable(), None, num_workers=1, timeout=60)
+    with pytest.raises(RuntimeError, match='exited unexpectedly'):
+        list(loader)
+    assert 'must consist of tensors' in capfd.readouterr().err
+
+
+class Tensors(Numbers):
+    def __getitem__(self, index):
+        return {str(key): torch.ones(2) for key in range(40)}
+
+
+def few_files(_):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+
+
+# While they are put together, or sent.
+@pytest.mark.parametrize('collate', [None, list])
+def test_few_open_files_are_one_line(watch, capfd, collate):
+    loader = DataLoader(
+        Tensors(),
+        40,
+        num_workers=1,
+        timeout=60,
+        worker_init_fn=few_files,
+        collate_fn=collate,
+    )
+    with pytest.raises(RuntimeError) as caught:
+        list(loader)
+    line = failure_line(caught.value) or ''
+    assert 'ulimit -n' in line + capfd.readouterr().err

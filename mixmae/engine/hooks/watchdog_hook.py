@@ -17,6 +17,7 @@ from mixmae.config.failure_report import (
     killed_worker,
 )
 from mixmae.distributed.process_watch import ProcessWatch
+from mixmae.fileio.parent_watch import end_with_launcher
 from mixmae.registry import HOOKS
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class WatchdogHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Start the watching threads."""
         self._first = -1
+        end_with_launcher()
         self._processes = ProcessWatch(_end_without_workers)
         self._processes.start()
         if get_world_size() < 2:
