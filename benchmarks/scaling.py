@@ -36,7 +36,7 @@ from benchmarks.comparison import (
 from benchmarks.figure_table import Column
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
 from mixmae.cli.command_line import run_tool
-from mixmae.engine.fsdp.local_parameters import own_part
+from mixmae.engine.fsdp.fully_sharded_model import own_part
 from mixmae.registry import MODEL_WRAPPERS
 
 AXES = ('ranks', 'size', 'batch', 'window')

@@ -188,7 +188,7 @@ HOOKS = LazyRegistry(
 LOG_PROCESSORS = LazyRegistry(
     'log processor',
     parents.LOG_PROCESSORS,
-    {'ThroughputLogProcessor': 'engine.throughput_log_processor'},
+    {'ThroughputLogProcessor': 'engine.hooks.throughput_hook'},
 )
 OPTIM_WRAPPERS = LazyRegistry(
     'optim wrapper',
@@ -209,8 +209,8 @@ LOOPS = LazyRegistry(
     parents.LOOPS,
     {
         'KNNTestLoop': 'engine.loops.knn_test_loop',
-        'ResumableIterLoop': 'engine.loops.resumable_iter_loop',
-        'ResumableTrainLoop': 'engine.loops.resumable_train_loop',
+        'ResumableIterLoop': 'engine.loops.resumable_loops',
+        'ResumableTrainLoop': 'engine.loops.resumable_loops',
     },
 )
 MODEL_WRAPPERS = LazyRegistry(

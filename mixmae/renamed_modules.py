@@ -82,6 +82,7 @@ _MOVED = {
         'patient_group:process_group process_group '
         'spared_worker:process_watch watchdog'
     ),
+    ('engine', 'engine.hooks'): ('throughput_log_processor:throughput_hook'),
     ('engine', 'fileio'): ('work_dir_lock:file_lock'),
     ('engine', 'profiling'): (
         'flops gpu_table matmul_rate:throughput run_plan run_settings '
@@ -93,13 +94,22 @@ _MOVED = {
     ('engine.conversion', 'checkpoints.conversion'): (
         'conversion incoming network outgoing position_table source um_mae'
     ),
+    ('engine.fsdp', 'engine.fsdp'): ('local_parameters:fully_sharded_model'),
     ('engine.hooks', 'engine.hooks'): (
         'bad_files_hook:corrupt_files_hook '
+        'finite_checkpoint:finite_guard_hook '
         'update_border_hook:accumulation_boundary_hook '
         'whole_model_hook:strict_load_hook'
     ),
+    ('engine.loops', 'engine.loops'): (
+        'resumable_iter_loop:resumable_loops '
+        'resumable_train_loop:resumable_loops'
+    ),
+    ('engine.manifest', 'engine.manifest'): ('image_names:run_record'),
+    ('engine.optimizers', 'engine'): ('step_guard:finite_values'),
     ('engine.sharding', 'engine.fsdp'): (
-        'fully_sharded_model parameter_shards:local_parameters sharded_runner'
+        'fully_sharded_model parameter_shards:fully_sharded_model '
+        'sharded_runner'
     ),
     ('fileio', 'fileio'): (
         'checksummed_write:atomic_write escaped_path:shown_text '

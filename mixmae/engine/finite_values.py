@@ -1,15 +1,17 @@
-"""Checks for NaN and infinity."""
+"""Checks for NaN and infinity, of tensors and of gradients before a step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.optim import Optimizer
 
-from mixmae.engine.fsdp.local_parameters import is_shard, norms_of_shards
+from mixmae.engine.fsdp.fully_sharded_model import is_shard, norms_of_shards
 
 
 class NonFiniteError(ValueError):
@@ -81,3 +83,110 @@ def some(names: Iterable[str]) -> str:
     """Join the first three names, for a message."""
     listed = list(names)
     return ', '.join(listed[:3]) + ', ...' * (len(listed) > 3)
+
+
+# A fused SGD leaves its momentum uninitialised if its first step is skipped
+# (seen with torch 2.12).
+ON_DEVICE = (torch.optim.Adam, torch.optim.AdamW)
+
+
+class GradientCheck(NamedTuple):
+    """Result of a check before a step, on the device of the gradients.
+
+    Attributes:
+        finite: Bool, (): whether all gradients were finite.
+        parameters: Indices, among all parameters of the optimizer, of those
+            that had a gradient.
+        sizes: Size of each of their gradients, (Q,): its largest absolute
+            value, or, if all are finite, a norm.
+    """
+
+    finite: Tensor
+    parameters: list[int]
+    sizes: Tensor
+
+
+class StepGuard:
+    """Check the gradients before each step of an optimizer.
+
+    A fused Adam or AdamW gets the result on the device (``found_inf``, as from
+    a ``GradScaler``) and then changes neither weights nor state, without a
+    sync. For any other optimizer the gradients are removed: PyTorch's
+    optimizers, and those built like them, skip parameters without gradient.
+    This reads the result, which on a GPU waits for the backward pass.
+
+    DistributedDataParallel ranks need no further communication: NaN and
+    infinity propagate through the gradient exchange.
+
+    Args:
+        optimizer: The optimizer; it is guarded until ``remove`` is called.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.on_device = isinstance(optimizer, ON_DEVICE) and all(
+            group.get('fused') for group in optimizer.param_groups
+        )
+        self._result: GradientCheck | None = None
+        self._fresh = False
+        self._ours = False
+        self._handles = [
+            optimizer.register_step_pre_hook(self._before),
+            optimizer.register_step_post_hook(self._after),
+        ]
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Return all parameters of the optimizer, group by group."""
+        groups = self.optimizer.param_groups
+        return [one for group in groups for one in group['params']]
+
+    def check(self) -> None:
+        """Check now, for instance before gradients are clipped."""
+        found = [
+            (place, one.grad)
+            for place, one in enumerate(self.parameters)
+            if one.grad is not None
+        ]
+        gradients = [gradient for _, gradient in found]
+        # If the result is read later, the gradients are gone, so the largest
+        # values are computed now; on GPUs both are equally fast.
+        sizes = norms(gradients, math.inf if self.on_device else 2.0)
+        finite = sizes.isfinite().all()
+        if not self.on_device and not bool(finite):
+            sizes = largest(gradients)
+        self._result = GradientCheck(finite, [p for p, _ in found], sizes)
+        self._fresh = True
+
+    def take(self) -> GradientCheck | None:
+        """Return the check since the last call, if there was one."""
+        check, self._result = self._result, None
+        return check
+
+    def remove(self) -> None:
+        """Stop guarding the optimizer."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self._fresh:
+            self.check()
+        assert self._result is not None
+        self._fresh = False
+        finite = self._result.finite
+        if self.on_device:
+            given = getattr(optimizer, 'found_inf', None)
+            found = finite.logical_not().to(torch.float32)
+            # A gradient scaler sets and removes one, too.
+            self._ours = given is None
+            optimizer.found_inf = (
+                found if given is None else torch.maximum(given, found)
+            )
+        elif not bool(finite):
+            for one in self.parameters:
+                one.grad = None
+
+    def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._ours:
+            del optimizer.found_inf
+            self._ours = False

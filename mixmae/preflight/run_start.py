@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import urlparse
 
 from mmengine.config import Config
 
-from mixmae.checkpoints.io.download import download
-from mixmae.engine.manifest.checkpoint_search import (
+from mixmae.engine.manifest.manifest import (
+    Manifest,
     RunFolders,
-    StartPoint,
-    read_start,
-    start_to_resume,
+    written_files,
 )
-from mixmae.engine.manifest.manifest import Manifest, written_files
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
+
+if TYPE_CHECKING:
+    from mixmae.engine.manifest.checkpoint_search import StartPoint
 
 AUTO = 'auto'
 
@@ -39,6 +39,9 @@ def requested_start(cfg: Config, asked: str | None) -> str | None:
     if asked is None and cfg.get('resume'):
         asked = cfg.get('load_from') or AUTO
     if asked and urlparse(str(asked)).scheme in ('http', 'https'):
+        # Few runs go on from an address.
+        from mixmae.checkpoints.io.download import download
+
         return str(download(asked))
     return asked
 
@@ -59,6 +62,12 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
     """
     if asked is None:
         return None
+    # A new run looks for no checkpoint.
+    from mixmae.engine.manifest.checkpoint_search import (
+        read_start,
+        start_to_resume,
+    )
+
     if asked == AUTO:
         return start_to_resume(folders)
     return read_start(asked)

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from mixmae.engine.finite_values import (
+    StepGuard,
     largest,
     names_of_non_finite,
     norms,
@@ -64,3 +65,86 @@ def test_constants_may_be_infinite():
 
 def test_a_message_names_three():
     assert some('abc') == 'a, b, c' and some('abcd') == 'a, b, c, ...'
+
+
+NAN, INF = float('nan'), float('inf')
+OPTIMIZERS = [
+    (torch.optim.AdamW, {}),
+    (torch.optim.AdamW, dict(fused=True)),
+    (torch.optim.SGD, dict(momentum=0.9)),
+    (torch.optim.SGD, dict(momentum=0.9, fused=True)),
+    (torch.optim.RMSprop, {}),
+]
+
+
+def steps(values: list, kind: type, options: dict, guarded: bool):
+    """A model after steps by gradients of these values, and its optimizer."""
+    model = nn.Linear(3, 2)
+    with torch.no_grad():
+        model.weight.fill_(0.5)
+        model.bias.fill_(0.25)
+    optimizer = kind(model.parameters(), lr=0.1, **options)
+    guard = StepGuard(optimizer) if guarded else None
+    for value in values:
+        model.weight.grad = torch.full((2, 3), 0.1)
+        model.weight.grad[1, 2] = value
+        model.bias.grad = torch.ones(2)
+        optimizer.step()
+    return model, optimizer, guard
+
+
+@pytest.mark.parametrize(('kind', 'options'), OPTIMIZERS)
+def test_a_bad_step_does_nothing_at_all(kind, options):
+    found = steps([NAN, 2.0, INF, -INF, 3.0, NAN], kind, options, True)
+    wanted = steps([2.0, 3.0], kind, options, False)
+    for ours, theirs in zip(
+        found[0].parameters(), wanted[0].parameters(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+        one, other = found[1].state[ours], wanted[1].state[theirs]
+        assert one.keys() == other.keys()
+        for key, value in other.items():
+            assert torch.equal(torch.as_tensor(one[key]), value), key
+    assert not hasattr(found[1], 'found_inf')
+
+
+@pytest.mark.parametrize('fused', [None, True])
+def test_what_was_seen_is_told_once(fused):
+    options = dict(fused=fused)
+    guard = steps([-7.0], torch.optim.AdamW, options, True)[2]
+    check = guard.take()
+    assert bool(check.finite) and check.parameters == [0, 1]
+    assert guard.take() is None
+    guard = steps([NAN], torch.optim.AdamW, options, True)[2]
+    check = guard.take()
+    assert not bool(check.finite)
+    # The largest values, not some norm: somebody will read them.
+    assert check.sizes.isnan().tolist() == [True, False]
+    assert check.sizes[1] == 1.0
+
+
+def test_it_can_be_removed():
+    model, optimizer, guard = steps([1.0], torch.optim.AdamW, {}, True)
+    guard.remove()
+    model.weight.grad = torch.full((2, 3), NAN)
+    optimizer.step()
+    assert model.weight.isnan().all()
+
+
+@pytest.mark.parametrize('fused', [None, True])
+def test_a_scaler_has_its_say_too(fused):
+    """It judges scaled gradients, and takes away what it has set."""
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, fused=fused)
+    guard = StepGuard(optimizer)
+    scaler = torch.amp.GradScaler('cpu', init_scale=4.0, growth_interval=1)
+    before = model.weight.item()
+    for value, scale in ((INF, 2.0), (1.0, 4.0), (NAN, 2.0)):
+        scaler.scale(model(torch.ones(1, 1)).sum() * value).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        assert scaler.get_scale() == scale
+    assert model.weight.item() == pytest.approx(before - 1.0)
+    assert not hasattr(optimizer, 'found_inf')
+    guard.remove()

@@ -5,8 +5,8 @@ import torch
 from mmengine.config import Config
 
 from mixmae.engine.hooks.overwrite_hook import OverwriteHook
-from mixmae.engine.manifest.checkpoint_search import RunFolders, StartPoint
-from mixmae.engine.manifest.manifest import Manifest, WrittenFile
+from mixmae.engine.manifest.checkpoint_search import StartPoint
+from mixmae.engine.manifest.manifest import Manifest, RunFolders, WrittenFile
 from mixmae.preflight import PlannedRun
 from mixmae.preflight.run_start import FolderCheck
 

@@ -14,8 +14,11 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel
-from mixmae.engine.fsdp.local_parameters import split_like, whole
+from mixmae.engine.fsdp.fully_sharded_model import (
+    FullyShardedModel,
+    split_like,
+    whole,
+)
 from mixmae.registry import MODEL_WRAPPERS, RUNNERS
 
 SHARDED = FullyShardedModel.__name__

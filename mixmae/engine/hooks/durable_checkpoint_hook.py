@@ -16,6 +16,7 @@ from mixmae.checkpoints.io.checkpoint_writer import (
     WRITER,
 )
 from mixmae.distributed.process_group import HOST_BARRIER, on_main_rank
+from mixmae.engine.hooks.finite_guard_hook import check_finite
 from mixmae.engine.manifest.manifest import (
     INTERRUPTED,
     WrittenFile,
@@ -127,7 +128,7 @@ class DurableCheckpointHook(CheckpointHook):
             regular checkpoint.
         """
         path = self.file_backend.join_path(self.out_dir, INTERRUPTED)
-        _check_finite(runner, INTERRUPTED)
+        check_finite(runner, INTERRUPTED)
         place = dict(epoch=runner.epoch, iter=runner.iter + 1)
         runner.save_checkpoint(
             self.out_dir,
@@ -145,7 +146,7 @@ class DurableCheckpointHook(CheckpointHook):
         """Save as MMEngine does; remove the old best file afterwards."""
         if not self.save_best:
             return
-        _check_finite(runner, 'the best checkpoint')
+        check_finite(runner, 'the best checkpoint')
         # A file that is still being written could not be found and removed.
         WRITER.finish()
         before = self._plan_best(runner, metrics)
@@ -211,7 +212,7 @@ class DurableCheckpointHook(CheckpointHook):
     ) -> None:
         """Save first and remove afterwards; MMEngine does the reverse."""
         name = self.filename_tmpl.format(step)
-        _check_finite(runner, name)
+        check_finite(runner, name)
         path = self.file_backend.join_path(self.out_dir, name)
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
@@ -246,13 +247,6 @@ class _Postponed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
-
-
-def _check_finite(runner: Runner, name: str) -> None:
-    # First needed when the first checkpoint is written.
-    from mixmae.engine.hooks.finite_checkpoint import check_finite
-
-    check_finite(runner, name)
 
 
 def _check_template(template: str) -> None:

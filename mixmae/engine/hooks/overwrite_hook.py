@@ -9,8 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mixmae.distributed.process_group import on_main_rank
-from mixmae.engine.manifest.checkpoint_search import NOTE, RunFolders
-from mixmae.engine.manifest.manifest import NAME
+from mixmae.engine.manifest.manifest import NAME, NOTE, RunFolders
 from mixmae.fileio.atomic_write import remove
 
 

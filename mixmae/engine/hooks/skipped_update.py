@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mixmae.engine.optimizers.step_guard import GradientCheck
+from mixmae.engine.finite_values import GradientCheck
 from mixmae.fileio.atomic_write import write_text_durably
 
 # Fields that tell the source of a sample, in order of preference.

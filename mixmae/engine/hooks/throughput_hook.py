@@ -1,10 +1,11 @@
-"""Hook that measures the throughput of a training."""
+"""Hook that measures the throughput of a training, and its log processor."""
 
 from __future__ import annotations
 
 import functools
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,11 +13,11 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
+from mmengine.runner import LogProcessor, Runner
 from torch import Tensor, nn
 
 from mixmae.profiling.throughput import Throughput, measure_peak_flops
-from mixmae.registry import HOOKS, MODELS
+from mixmae.registry import HOOKS, LOG_PROCESSORS, MODELS
 
 try:
     import resource
@@ -215,3 +216,56 @@ def _whole_model(runner: Runner) -> nn.Module:
         with torch.device('meta'):
             return MODELS.build(runner.cfg.model)
     return model
+
+
+@LOG_PROCESSORS.register_module()
+class ThroughputLogProcessor(LogProcessor):
+    """MMEngine's ``LogProcessor`` with the figures of ``ThroughputHook``.
+
+    ``img_per_s``, ``data_wait`` and ``matmul_mfu`` (see there) are added to
+    the log lines and to the JSON of training. So are ``memory`` without a GPU
+    (peak memory of this process in MiB, loader workers excluded) and ``eta``
+    in seconds. It replaces MMEngine's ``eta``, which ignores validation and a
+    slow start.
+
+    Args are those of MMEngine's ``LogProcessor``.
+    """
+
+    def get_log_after_iter(
+        self, runner: Runner, batch_idx: int, mode: str
+    ) -> tuple[dict, str]:
+        """Return the values and the log line of an iteration."""
+        hook = next(
+            (one for one in runner.hooks if isinstance(one, ThroughputHook)),
+            None,
+        )
+        if mode != 'train' or hook is None:
+            return super().get_log_after_iter(runner, batch_idx, mode)
+        figures: dict[str, Any] = hook.figures(runner)
+        if 'eta' in figures:
+            runner.message_hub.update_info('eta', figures['eta'])
+        tag, line = super().get_log_after_iter(runner, batch_idx, mode)
+        memory = peak_memory()
+        if 'memory' not in tag and not math.isnan(memory):
+            figures['memory'] = round(memory)
+        prefix = 'train/' if self.log_with_hierarchy else ''
+        tag.update({prefix + key: value for key, value in figures.items()})
+        shown = [
+            f'{key}: {_SHOWN[key](value)}'
+            for key, value in figures.items()
+            if key in _SHOWN
+        ]
+        return tag, '  '.join([line, *shown])
+
+
+def _three_digits(value: float) -> str:
+    """Format three significant digits, but keep all integer digits."""
+    return f'{value:.0f}' if value >= 100 else f'{value:.3g}'
+
+
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    'img_per_s': _three_digits,
+    'data_wait': lambda share: f'{share:.1%}',
+    'matmul_mfu': lambda share: f'{share:.1%}',
+    'memory': str,
+}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
+from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.engine.manifest.manifest import (
     BEST,
     INTERRUPTED,
+    NOTE,
     NUMBERED,
     Manifest,
+    RunFolders,
     is_plain_name,
     is_written_name,
     template_pattern,
@@ -23,9 +26,6 @@ from mixmae.engine.manifest.manifest import (
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.address import public_address
 from mixmae.fileio.atomic_write import damage
-
-# Name of the file in which MMEngine records the last checkpoint.
-NOTE = 'last_checkpoint'
 
 
 class StartPoint(NamedTuple):
@@ -46,38 +46,6 @@ class StartPoint(NamedTuple):
     record: RunRecord | None
     seed: int | None
     schedules: int
-
-
-class RunFolders(NamedTuple):
-    """Folders of a run.
-
-    Attributes:
-        work_dir: Folder of the logs, the manifest and the record of the last
-            checkpoint.
-        checkpoints: Folder of the checkpoints; ``work_dir`` unless the config
-            sets another one.
-        template: ``filename_tmpl`` of the checkpoints; '' for the default.
-    """
-
-    work_dir: Path
-    checkpoints: Path
-    template: str = ''
-
-    @classmethod
-    def of(cls, cfg: Config) -> RunFolders:
-        """Read the folders of a config as MMEngine's hook does."""
-        work_dir = Path(os.path.abspath(cfg.work_dir))
-        hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-        template = str(hook.get('filename_tmpl') or '')
-        out_dir = hook.get('out_dir')
-        if out_dir is None or str(out_dir) == str(work_dir):
-            return cls(work_dir, work_dir, template)
-        return cls(work_dir, Path(out_dir) / work_dir.name, template)
-
-    @property
-    def places(self) -> tuple[Path, ...]:
-        """Return each folder once."""
-        return tuple(dict.fromkeys((self.work_dir, self.checkpoints)))
 
 
 def read_start(path: str | os.PathLike) -> StartPoint:
@@ -182,10 +150,6 @@ def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
 
 def _loaded(path: str | Path) -> tuple[dict, str | None]:
     """Content of a checkpoint, and why no run can go on from it."""
-    # A new run loads none.
-    from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
-    from mixmae.checkpoints.io.safe_load import safe_load
-
     content = safe_load(str(path))
     return content, reason_not_to_resume(content)
 
@@ -277,34 +241,3 @@ def _report(path: Path, reason: str) -> None:
         'current',
         logging.WARNING,
     )
-
-
-def names_before(
-    folders: RunFolders, iteration: int, epoch_length: int
-) -> Iterator[tuple[str, int, int]]:
-    """Yield checkpoints of a folder without a manifest.
-
-    Args:
-        folders: Folders of the run.
-        iteration: Iteration that the run resumes from, the last one
-            considered.
-        epoch_length: Iterations of an epoch; 0 for loops by iterations.
-
-    Yields:
-        Name, finished epochs, finished iterations.
-    """
-    if not folders.checkpoints.is_dir():
-        return
-    for path in folders.checkpoints.iterdir():
-        match = NUMBERED.fullmatch(path.name)
-        if match is None:
-            continue
-        number = int(match[1])
-        if path.name.startswith('iter_'):
-            place = (number // max(1, epoch_length), number)
-        elif epoch_length:
-            place = (number, number * epoch_length)
-        else:
-            continue
-        if place[1] <= iteration:
-            yield (path.name, *place)

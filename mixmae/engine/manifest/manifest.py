@@ -9,13 +9,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
 
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.atomic_write import write_text_durably
 from mixmae.fileio.safe_path import path_fault
 
 NAME = 'run.json'
+# Name of the file in which MMEngine records the last checkpoint.
+NOTE = 'last_checkpoint'
 VERSION = 1
 KINDS = ('checkpoint', 'best', 'interrupted')
 # Checkpoint that a run writes when a signal interrupts it.
@@ -126,6 +130,38 @@ class Manifest:
         return dict(sorted(found, key=lambda item: item[1].iter))
 
 
+class RunFolders(NamedTuple):
+    """Folders of a run.
+
+    Attributes:
+        work_dir: Folder of the logs, the manifest and the record of the last
+            checkpoint.
+        checkpoints: Folder of the checkpoints; ``work_dir`` unless the config
+            sets another one.
+        template: ``filename_tmpl`` of the checkpoints; '' for the default.
+    """
+
+    work_dir: Path
+    checkpoints: Path
+    template: str = ''
+
+    @classmethod
+    def of(cls, cfg: Config) -> RunFolders:
+        """Read the folders of a config as MMEngine's hook does."""
+        work_dir = Path(os.path.abspath(cfg.work_dir))
+        hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+        template = str(hook.get('filename_tmpl') or '')
+        out_dir = hook.get('out_dir')
+        if out_dir is None or str(out_dir) == str(work_dir):
+            return cls(work_dir, work_dir, template)
+        return cls(work_dir, Path(out_dir) / work_dir.name, template)
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Return each folder once."""
+        return tuple(dict.fromkeys((self.work_dir, self.checkpoints)))
+
+
 def is_plain_name(name: Any) -> bool:
     """Whether a text is a checkpoint file name and not a path."""
     return (
@@ -176,6 +212,37 @@ def written_files(
         found = (path.name for path in folder.iterdir())
         names |= {name for name in found if is_written_name(name, template)}
     return [folder / n for n in sorted(names) if os.path.lexists(folder / n)]
+
+
+def names_before(
+    folders: RunFolders, iteration: int, epoch_length: int
+) -> Iterator[tuple[str, int, int]]:
+    """Yield checkpoints of a folder without a manifest.
+
+    Args:
+        folders: Folders of the run.
+        iteration: Iteration that the run resumes from, the last one
+            considered.
+        epoch_length: Iterations of an epoch; 0 for loops by iterations.
+
+    Yields:
+        Name, finished epochs, finished iterations.
+    """
+    if not folders.checkpoints.is_dir():
+        return
+    for path in folders.checkpoints.iterdir():
+        match = NUMBERED.fullmatch(path.name)
+        if match is None:
+            continue
+        number = int(match[1])
+        if path.name.startswith('iter_'):
+            place = (number // max(1, epoch_length), number)
+        elif epoch_length:
+            place = (number, number * epoch_length)
+        else:
+            continue
+        if place[1] <= iteration:
+            yield (path.name, *place)
 
 
 def _entries(files: dict, path: Path) -> Iterator[tuple[str, WrittenFile]]:

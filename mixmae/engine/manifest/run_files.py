@@ -14,12 +14,13 @@ from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
 from mixmae.config.failure_report import FULL, REMOVED
-from mixmae.engine.manifest.checkpoint_search import RunFolders, names_before
 from mixmae.engine.manifest.manifest import (
     INTERRUPTED,
     Manifest,
+    RunFolders,
     WrittenFile,
     is_plain_name,
+    names_before,
 )
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.atomic_write import SIDECAR

@@ -10,8 +10,8 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mixmae.engine.fsdp.local_parameters import whole
-from mixmae.engine.optimizers.step_guard import ON_DEVICE
+from mixmae.engine.finite_values import ON_DEVICE
+from mixmae.engine.fsdp.fully_sharded_model import whole
 from mixmae.registry import OPTIM_WRAPPERS
 
 DTYPES = {

@@ -12,12 +12,11 @@ import torch
 from mmengine.config import Config
 
 from mixmae.engine.manifest.checkpoint_search import (
-    RunFolders,
     last_checkpoint,
     read_start,
     start_to_resume,
 )
-from mixmae.engine.manifest.manifest import Manifest, WrittenFile
+from mixmae.engine.manifest.manifest import Manifest, RunFolders, WrittenFile
 from mixmae.fileio.atomic_write import checksummed_write, sidecar
 
 
