@@ -47,7 +47,10 @@ from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import pack
 from mixmae.datasets.images import jpeg_decoder
-from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
+from mixmae.datasets.samplers.update_sampler import (
+    SampleIndex,
+    seed_generators,
+)
 from mixmae.registry import DATASETS
 
 # In dB; stands for 'no difference'.

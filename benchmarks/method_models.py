@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import mixmae.models  # noqa: F401
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.registry import MODELS
 
 # Small enough for minutes on two cores; by the name of 'swin-mini'.

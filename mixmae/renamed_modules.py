@@ -34,26 +34,37 @@ _MOVED = {
     ('checkpoints', 'fileio'): (
         'durable_file:atomic_write trust whole_file:atomic_write'
     ),
-    ('cli', 'cli.commands'): ('convert plan train_arguments:train'),
-    ('cli', 'fileio'): ('work_dir_lock:file_lock'),
-    ('datasets', 'data_tools'): ('label_lists'),
-    ('datasets', 'datasets'): ('stand_in_pipeline:fallback_pipeline'),
+    ('cli', 'cli.commands'): 'convert plan train_arguments:train',
+    ('cli', 'fileio'): 'work_dir_lock:file_lock',
+    ('config', 'cli'): 'formatted_config:runner_builder',
+    ('config', 'config'): (
+        'config_error:failure_report config_options:config_file '
+        'private_addresses:config_file'
+    ),
+    ('datasets', 'data_tools'): 'label_lists',
+    ('datasets', 'datasets'): (
+        'existing_files:listed_paths stand_in_pipeline:fallback_pipeline'
+    ),
     ('datasets', 'datasets.corrupt'): (
-        'bad_annotation_error:annotation_error bad_data_error:data_error '
+        'bad_annotation_error:data_error bad_data_error:data_error '
         'bad_file_list:corrupt_file_list '
         'bad_file_register:corrupt_file_list broken_files:corrupt_files '
-        'broken_image_error:corrupt_image_error'
+        'broken_image_error:data_error'
     ),
     ('datasets', 'datasets.images'): (
         'crop_box:crop_resize crop_resize image_file jpeg_decoder '
         'jpeg_header staged_pipeline:batched_transforms'
     ),
-    ('datasets', 'datasets.packed'): ('lmdb_reader'),
+    ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map path_list'
     ),
+    ('datasets.corrupt', 'datasets.corrupt'): (
+        'annotation_error:data_error corrupt_image_error:data_error'
+    ),
     ('datasets.samplers', 'datasets.samplers'): (
-        'endless_batches:infinite_batch_sampler epoch_batches:update_sampler'
+        'endless_batches:update_sampler epoch_batches:update_sampler '
+        'infinite_batch_sampler:update_sampler sample_index:update_sampler'
     ),
     ('datasets.shards', 'data_tools.packing'): (
         'pack_settings pack_source packing shrinking'
@@ -66,24 +77,26 @@ _MOVED = {
         'class_folders coco_set image_files image_folder image_lists '
         'known_sets segmentation_set shard_folder verifier'
     ),
-    ('datasets.verification', 'datasets'): ('coco_annotations existing_files'),
-    ('datasets.verification', 'fileio'): ('safe_path'),
-    ('distributed', 'distributed'): ('shielded_worker:process_watch'),
-    ('engine', 'checkpoints.io'): ('checkpoint_loader checkpoint_writer'),
+    ('datasets.verification', 'datasets'): (
+        'coco_annotations existing_files:listed_paths'
+    ),
+    ('datasets.verification', 'fileio'): 'safe_path',
+    ('distributed', 'distributed'): 'shielded_worker:process_watch',
+    ('engine', 'checkpoints.io'): 'checkpoint_loader checkpoint_writer',
     ('engine', 'cli'): (
-        'command_line loader_limits:runner_builder '
-        'runner_choice:runner_builder'
+        'command_line formatted_config:runner_builder '
+        'loader_limits:runner_builder runner_choice:runner_builder'
     ),
     ('engine', 'config'): (
-        'config_file data_paths failure_report formatted_config '
-        'pickled_data:data_paths setup_errors'
+        'config_file data_paths failure_report pickled_data:data_paths '
+        'setup_errors'
     ),
     ('engine', 'distributed'): (
         'patient_group:process_group process_group '
         'spared_worker:process_watch watchdog'
     ),
-    ('engine', 'engine.hooks'): ('throughput_log_processor:throughput_hook'),
-    ('engine', 'fileio'): ('work_dir_lock:file_lock'),
+    ('engine', 'engine.hooks'): 'throughput_log_processor:throughput_hook',
+    ('engine', 'fileio'): 'work_dir_lock:file_lock',
     ('engine', 'profiling'): (
         'flops gpu_table matmul_rate:throughput run_plan run_settings '
         'saved_bytes:activation_memory throughput'
@@ -94,7 +107,7 @@ _MOVED = {
     ('engine.conversion', 'checkpoints.conversion'): (
         'conversion incoming network outgoing position_table source um_mae'
     ),
-    ('engine.fsdp', 'engine.fsdp'): ('local_parameters:fully_sharded_model'),
+    ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
     ('engine.hooks', 'engine.hooks'): (
         'bad_files_hook:corrupt_files_hook '
         'finite_checkpoint:finite_guard_hook '
@@ -105,8 +118,8 @@ _MOVED = {
         'resumable_iter_loop:resumable_loops '
         'resumable_train_loop:resumable_loops'
     ),
-    ('engine.manifest', 'engine.manifest'): ('image_names:run_record'),
-    ('engine.optimizers', 'engine'): ('step_guard:finite_values'),
+    ('engine.manifest', 'engine.manifest'): 'image_names:run_record',
+    ('engine.optimizers', 'engine'): 'step_guard:finite_values',
     ('engine.sharding', 'engine.fsdp'): (
         'fully_sharded_model parameter_shards:fully_sharded_model '
         'sharded_runner'
@@ -115,13 +128,13 @@ _MOVED = {
         'checksummed_write:atomic_write escaped_path:shown_text '
         'hidden_address:address printable:shown_text'
     ),
-    ('masking', 'masking'): ('random_masking:masking uniform_masking:masking'),
-    ('models', 'structures'): ('encoder_input'),
+    ('masking', 'masking'): 'random_masking:masking uniform_masking:masking',
+    ('models', 'structures'): 'encoder_input',
     ('models.backbones', 'models.backbones'): (
         'arch_settings:mim_swin pyramid_archs:pyramid_backbone '
         'pyramid_stages:pyramid_backbone'
     ),
-    ('models.backbones', 'models.layers'): ('positions:absolute_positions'),
+    ('models.backbones', 'models.layers'): 'positions:absolute_positions',
     ('models.heads', 'models.heads'): (
         'dual_reconstruction_head:reconstruction_head '
         'masked_reconstruction_head:reconstruction_head '
@@ -135,8 +148,9 @@ _MOVED = {
         'sincos:absolute_positions spatial_reduction:reduced_attention '
         'windows:layout'
     ),
-    ('profiling', 'profiling'): ('peak_flops:throughput'),
-    ('structures', 'structures'): ('attention_groups:encoder_input'),
+    ('preflight', 'preflight'): 'channels:numbers preflight:check',
+    ('profiling', 'profiling'): 'peak_flops:throughput',
+    ('structures', 'structures'): 'attention_groups:encoder_input',
 }
 MODULES = {
     f'{old}.{pair.partition(":")[0]}': f'{new}.{pair.split(":")[-1]}'

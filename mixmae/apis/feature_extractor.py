@@ -14,7 +14,7 @@ from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
     choose_device,
-    read_config,
+    network_config,
     trained_backbone,
 )
 from mixmae.deprecation import renamed_arguments
@@ -60,7 +60,7 @@ class FeatureExtractor:
         device: str | torch.device | None = None,
         stages: Sequence[int] | None = None,
     ) -> None:
-        self.cfg = read_config(config, checkpoint)
+        self.cfg = network_config(config, checkpoint)
         self.device = choose_device(device)
         backbone, self.normalisation = trained_backbone(
             self.cfg, checkpoint, stages

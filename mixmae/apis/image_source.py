@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.regular_file import kind_of

@@ -20,8 +20,8 @@ from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
     choose_device,
+    network_config,
     pretraining_model,
-    read_config,
 )
 from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.atomic_write import check_output
@@ -71,7 +71,7 @@ class ReconstructionInferencer:
         checkpoint: str | os.PathLike | None = None,
         device: str | torch.device | None = None,
     ) -> None:
-        self.cfg = read_config(config, checkpoint)
+        self.cfg = network_config(config, checkpoint)
         self.device = choose_device(device)
         model = pretraining_model(self.cfg, checkpoint)
         if model.data_preprocessor.masking is None:

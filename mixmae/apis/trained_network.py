@@ -29,7 +29,7 @@ from mixmae.checkpoints.loading.recorded_model import (
     check_parts,
     recorded_model,
 )
-from mixmae.config.config_file import read_config_file
+from mixmae.config.config_file import read_config
 from mixmae.fileio.address import public_address
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
@@ -51,7 +51,7 @@ _UNSAID = (
 ConfigLike: TypeAlias = Config | Mapping | str | os.PathLike | None
 
 
-def read_config(
+def network_config(
     config: ConfigLike, checkpoint: str | os.PathLike | None
 ) -> Config:
     """Return the given config, or else the one in the checkpoint.
@@ -74,7 +74,7 @@ def read_config(
             config, or a config without a model.
     """
     if isinstance(config, (str, os.PathLike)):
-        cfg = read_config_file(config)
+        cfg = read_config(config)
     elif config is not None:
         cfg = copy.deepcopy(config)
         cfg = cfg if isinstance(cfg, Config) else Config(dict(cfg))

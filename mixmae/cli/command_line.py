@@ -12,12 +12,11 @@ import mmengine.registry
 from mmengine.config import Config
 
 import mixmae
-from mixmae.config.config_error import ConfigError
-from mixmae.config.config_options import apply_options, check_kinds
-from mixmae.config.config_variables import read_with_bases
+from mixmae.config.config_file import hide_addresses, read_config
 from mixmae.config.data_paths import missing_data, refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
+    ConfigError,
     end_after_other_ranks,
     end_workers,
     failure_line,
@@ -27,7 +26,6 @@ from mixmae.config.failure_report import (
     removed_folder,
 )
 from mixmae.config.option_values import OptionAction
-from mixmae.config.private_addresses import hide_addresses
 from mixmae.config.run_keys import UNREAD, VALIDATION
 from mixmae.datasets.corrupt.data_error import DataError
 from mixmae.deprecation import rename_hooks
@@ -41,7 +39,7 @@ PACKAGE = Path(mixmae.__file__).parent
 # A source checkout also contains the benchmarks.
 OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
-# The config that `read_config` has read in this process. Error messages use it
+# The config that `run_config` has read in this process. Error messages use it
 # if an exception from a library does not refer to the config.
 _configs_read: list[Config] = []
 
@@ -85,7 +83,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_config(
+def run_config(
     args: argparse.Namespace, mode: Literal['training', 'test'] | None = None
 ) -> Config:
     """Read ``args.config`` and apply the common arguments.
@@ -103,16 +101,6 @@ def read_config(
     if getattr(args, 'no_validate', False):
         unread |= VALIDATION
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if not Path(args.config).is_file():
-        raise ConfigError(f'config file {args.config} does not exist')
-    try:
-        cfg = read_with_bases(args.config)
-    # A config is a program; it can raise any exception.
-    except Exception as error:
-        kind = type(error).__name__
-        raise ConfigError(
-            f'{args.config} cannot be read as a config: {kind}: {error}'
-        ) from error
     options = args.cfg_options or {}
     for name in ('launcher', 'work_dir'):
         given = getattr(args, name, None)
@@ -125,8 +113,7 @@ def read_config(
         raise ConfigError(
             '--work-dir must be the path of a folder, got an empty string'
         )
-    cfg = apply_options(cfg, options, unread)
-    check_kinds(cfg)
+    cfg = read_config(args.config, options, unread)
     rename_hooks(cfg._cfg_dict)
     cfg.launcher = args.launcher
     if args.work_dir is not None:

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 
 from mixmae.cli.measured_iterations import measure_iterations
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,

@@ -1,32 +1,196 @@
-"""Reading of config files, with one-line errors."""
+"""Reading of configs with their options, with one-line errors."""
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Mapping, Set
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
-from mixmae.config.config_variables import read_with_bases
+from mixmae.config.config_variables import (
+    VariableError,
+    read_with_bases,
+    with_variables,
+)
+from mixmae.config.failure_report import ConfigError
+from mixmae.config.run_keys import RUN_KEYS, is_variable
+from mixmae.fileio.address import hidden_address
+
+DICTS = (
+    'auto_scale_lr',
+    'default_hooks',
+    'env_cfg',
+    'log_processor',
+    'model',
+    'model_wrapper_cfg',
+    'optim_wrapper',
+    'randomness',
+    'strategy',
+    'test_cfg',
+    'test_dataloader',
+    'train_cfg',
+    'train_dataloader',
+    'val_cfg',
+    'val_dataloader',
+    'visualizer',
+)
 
 
-def read_config_file(path: str | os.PathLike) -> Config:
-    """Read a config file; its bases use its shared variables.
+def read_config(
+    path: str | os.PathLike,
+    options: Mapping[str, Any] | None = None,
+    unread: Set[str] = frozenset(),
+) -> Config:
+    """Read a config; its bases use its shared variables.
 
     Args:
         path: Path of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
+        options: See ``apply_options``.
+        unread: Keys that the run does not read.
 
     Raises:
-        ValueError: The file does not exist or cannot be read.
+        ConfigError: The file does not exist or cannot be read, an option does
+            not match a setting or has no effect, or a part has another type.
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise ValueError(f'config file {path} does not exist')
+        raise ConfigError(f'config file {path} does not exist')
     try:
-        return read_with_bases(path)
+        cfg = read_with_bases(path)
     # A config is a program; any exception is an error in the file.
     except Exception as error:
-        raise ValueError(
-            f'{path} is not a readable config: {type(error).__name__}: '
-            f'{" ".join(str(error).split())}'
+        raise ConfigError(
+            f'{path} is not a readable config: {type(error).__name__}: {error}'
         ) from error
+    cfg = apply_options(cfg, options or {}, unread)
+    check_kinds(cfg)
+    return cfg
+
+
+def apply_options(
+    cfg: Config, options: Mapping[str, Any], unread: Set[str] = frozenset()
+) -> Config:
+    """Set settings and variables of a config.
+
+    Args:
+        cfg: The config as its files state it.
+        options: New values by dotted key.
+        unread: Keys that the run does not read.
+
+    Raises:
+        ConfigError: An option does not match a setting, or has no effect.
+    """
+    known = set(cfg) | RUN_KEYS
+    for option in options:
+        key, *below = option.split('.')
+        if key in unread:
+            near = [
+                f'{split}_{key.partition("_")[2]}'
+                for split in ('train', 'val', 'test')
+            ]
+            read = [name for name in near if name in cfg.keys() - unread]
+            others = ' or '.join('.'.join([name, *below]) for name in read)
+            raise ConfigError(
+                f'--cfg-options {option}: this run does not read {key}; '
+                + (f'set {others}, or ' if others else '')
+                + 'leave it out'
+            )
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f'; did you mean {close[0]}?' if close else ''
+            raise ConfigError(
+                f'--cfg-options {option}: {key} is not a key of {cfg.filename}'
+                + hint
+            )
+    variables = {
+        option: value
+        for option, value in options.items()
+        if option.split('.')[0] in cfg
+        and is_variable(cfg, option.split('.')[0])
+    }
+    settings = {
+        option: value
+        for option, value in options.items()
+        if option not in variables
+    }
+    try:
+        cfg = with_variables(cfg, variables, unread)
+        for option, value in settings.items():
+            _merge(cfg, option, value)
+    # A config is a program; with new values it can raise any exception.
+    except Exception as error:
+        text = str(error.args[0] if isinstance(error, KeyError) else error)
+        if not isinstance(error, VariableError):
+            said = ' '.join(f'{key}={new!r}' for key, new in options.items())
+            text = f'{said}: {type(error).__name__}: {text}'
+        raise ConfigError(f'--cfg-options {text}') from error
+    return cfg
+
+
+def check_kinds(cfg: Config) -> None:
+    """Check that parts of a config are dicts, or lists of dicts.
+
+    Raises:
+        ConfigError: A part has another type.
+    """
+    for key in DICTS:
+        if not isinstance(cfg.get(key), (dict, type(None))):
+            raise ConfigError(f'{key}={cfg[key]!r} must be a dict')
+    hooks = cfg.get('custom_hooks')
+    if hooks is not None and not (
+        isinstance(hooks, (list, tuple))
+        and all(isinstance(hook, dict) for hook in hooks)
+    ):
+        raise ConfigError(f'custom_hooks={hooks!r} must be a list of dicts')
+
+
+def _merge(cfg: Config, option: str, value: Any) -> None:
+    """Merge an option, which may refer to an element of a list or tuple."""
+    place, _, last = option.rpartition('.')
+    parent: Any = cfg._cfg_dict
+    for name in place.split('.') if place else ():
+        if isinstance(parent, (list, tuple)) and name.isdecimal():
+            parent = parent[int(name)] if int(name) < len(parent) else None
+        else:
+            parent = parent.get(name) if isinstance(parent, dict) else None
+    if (
+        isinstance(parent, (list, tuple))
+        and last.isdecimal()
+        and int(last) < len(parent)
+        and not isinstance(value, dict)
+    ):
+        # MMEngine supports only elements that are dicts.
+        items = [*parent]
+        items[int(last)] = value
+        _merge(cfg, place, type(parent)(items))
+    else:
+        cfg.merge_from_dict({option: value})
+
+
+def hide_addresses(cfg: Config) -> None:
+    """Remove user names and tokens from the URLs in a config.
+
+    This process can still download from them (``hidden_address``).
+
+    Args:
+        cfg: Config; it is changed.
+    """
+    _hide(cfg._cfg_dict)
+
+
+def _hide(value: Any) -> Any:
+    if isinstance(value, str):
+        return hidden_address(value)
+    if isinstance(value, dict):
+        for key, old in list(value.items()):
+            new = _hide(old)
+            if new is not old:
+                value[key] = new
+    elif type(value) in (list, tuple):
+        found = [_hide(one) for one in value]
+        if any(new is not old for new, old in zip(found, value)):
+            return type(value)(found)
+    return value

@@ -1,4 +1,4 @@
-"""One-line reports of failures of disk, memory, workers and ranks."""
+"""Reports of failures in one line, and the error of a config."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ import torch
 
 from mixmae.fileio.atomic_write import CheckpointWriteError
 from mixmae.fileio.shown_text import shown_line, shown_lines
+
+
+class ConfigError(ValueError):
+    """An error in a config or on the command line.
+
+    Args:
+        lines: Messages, one line per error. Line breaks within a message are
+            replaced by spaces.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__('\n'.join(' '.join(line.split()) for line in lines))
+
 
 EXIT_FAILURE = 1
 # Seconds in which the launcher notices the rank that failed first.

@@ -8,7 +8,7 @@ import json
 import warnings
 from typing import Any
 
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 
 BRACKETS = {'[': ']', '(': ')', '{': '}'}
 WORDS = {'true': True, 'false': False, 'null': None}

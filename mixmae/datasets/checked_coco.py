@@ -9,13 +9,13 @@ from mixmae.datasets.coco_annotations import (
     coco_faults,
     read_coco,
 )
-from mixmae.datasets.corrupt.annotation_error import AnnotationError
-from mixmae.datasets.existing_files import ExistingFiles
+from mixmae.datasets.corrupt.data_error import AnnotationError
 from mixmae.datasets.labels.class_names import ClassList, name_faults
 from mixmae.datasets.labels.coco_labels import (
     chosen_class_faults,
     file_classes,
 )
+from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.registry import DATASETS
 
 REPORT = 'tools/dataset_converters/check_dataset.py lists all of them'

@@ -1,7 +1,9 @@
 """Checks of config, data, head and checkpoint before the first iteration."""
 
-from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.preflight import (
+from mixmae.preflight.check import (
+    Check,
+    Finding,
+    PlannedRun,
     Preflight,
     PreflightError,
     PreflightHook,

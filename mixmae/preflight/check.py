@@ -1,13 +1,20 @@
-"""Base class of the checks and the data they exchange."""
+"""Checks of a run before its first iteration, and the hook that runs them."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
+
+from mixmae.config.failure_report import ConfigError
 
 Mode = Literal['train', 'test']
 Stage = Literal['config', 'built']
@@ -76,3 +83,106 @@ class Check(ABC):
         Returns:
             The finding; ``None`` if the run has nothing to compare.
         """
+
+
+class PreflightError(ConfigError):
+    """Faults found before the first iteration, one line each."""
+
+
+class Preflight:
+    """Runs checks, collects their findings, and stops a run with faults.
+
+    Args:
+        checks: The checks, in the order of the table.
+    """
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self.checks = tuple(checks)
+        self.findings: dict[str, Finding] = {}
+
+    def run(self, stage: Stage, planned: PlannedRun) -> None:
+        """Run the checks of a stage on the main rank.
+
+        All ranks learn the findings, so that all of them stop.
+
+        Raises:
+            PreflightError: Some checks found faults; all faults are listed.
+        """
+        found: list[dict[str, Finding] | Exception] = [{}]
+        if is_main_process():
+            try:
+                found[0] = self._findings(stage, planned)
+            # The other ranks wait for the result.
+            except Exception as error:
+                broadcast_object_list([RuntimeError(str(error))])
+                raise
+        broadcast_object_list(found)
+        result = found[0]
+        if isinstance(result, Exception):
+            raise result
+        self.findings.update(result)
+        for finding in result.values():
+            for line in finding.notes:
+                print_log(line, 'current')
+            for line in finding.warnings:
+                print_log(line, 'current', logging.WARNING)
+        errors = [line for one in result.values() for line in one.errors]
+        if errors:
+            raise PreflightError(*errors)
+
+    def table(self) -> str:
+        """The findings as text: name, state, what was compared."""
+        width = max(map(len, self.findings), default=0)
+        rows = []
+        for name, finding in self.findings.items():
+            state = 'warning' if finding.warnings else 'ok'
+            state = 'error' if finding.errors else state
+            rows.append(f'{name:{width}}  {state:7}  {finding.compared}')
+        return '\n'.join(rows)
+
+    def _findings(
+        self, stage: Stage, planned: PlannedRun
+    ) -> dict[str, Finding]:
+        found = {}
+        for check in self.checks:
+            if check.stage == stage and planned.mode in check.modes:
+                finding = check.run(planned)
+                if finding is not None:
+                    found[check.name] = finding
+                    if finding.errors and check.guards:
+                        break
+        return found
+
+
+class PreflightHook(Hook):
+    """Compares the built parts of a run before weights are loaded.
+
+    The tools register it with the runner they have built.
+
+    Args:
+        preflight: The checks.
+        planned: The run, without its runner.
+        only: End the process after the checks, with status 0.
+    """
+
+    # Before anything that takes time.
+    priority = 'HIGHEST'
+
+    def __init__(
+        self, preflight: Preflight, planned: PlannedRun, only: bool = False
+    ) -> None:
+        self.preflight = preflight
+        self.planned = planned
+        self.only = only
+
+    def before_run(self, runner: Runner) -> None:
+        """Run the checks.
+
+        Raises:
+            PreflightError: Parts of the run do not agree.
+        """
+        self.preflight.run('built', replace(self.planned, runner=runner))
+        if self.only:
+            if is_main_process():
+                print(self.preflight.table())
+            raise SystemExit(0)

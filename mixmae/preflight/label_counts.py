@@ -11,12 +11,12 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 
 from mixmae.datasets.coco_annotations import read_coco
-from mixmae.datasets.existing_files import ExistingFiles
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.labels.class_folders import READ_BY_MMPRETRAIN
 from mixmae.datasets.labels.coco_labels import images_without_objects
 from mixmae.datasets.labels.label_counts import count_faults, frequencies
 from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.preflight.annotations import MOST_BYTES
 from mixmae.preflight.check import Check, Finding, PlannedRun

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from mixmae.preflight.channels import Channels
-from mixmae.preflight.check import Check
+from mixmae.preflight.check import Check, Preflight
 from mixmae.preflight.config_keys import ConfigKeys, PathTypes
 from mixmae.preflight.folders import FolderListings, ListedPaths
 from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
-from mixmae.preflight.numbers import RunNumbers, UpdateSize
-from mixmae.preflight.preflight import Preflight
+from mixmae.preflight.numbers import Channels, RunNumbers, UpdateSize
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
 
 

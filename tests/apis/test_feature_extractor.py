@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mixmae.apis import FeatureExtractor, ReconstructionInferencer
-from mixmae.apis.trained_network import read_config
+from mixmae.apis.trained_network import network_config
 from mixmae.checkpoints.conversion.incoming import from_bare
 from mixmae.checkpoints.conversion.outgoing import to_bare
 from mixmae.checkpoints.conversion.source import Source, read_source
@@ -134,7 +134,7 @@ def test_converted_checkpoints_say_enough(checkpoint, tmp_path, suffix):
     image = photo(32, 40)
     options = dict(channel_order='rgb', **QUIET)
     found = FeatureExtractor(None, path, 'cpu')(image, **options)
-    config = read_config(None, checkpoint)
+    config = network_config(None, checkpoint)
     config.model.data_preprocessor.to_rgb = suffix == 'pth'
     wanted = FeatureExtractor(config, checkpoint, 'cpu')(image, **options)
     assert found[0]['features'].keys() == wanted[0]['features'].keys() == {1}

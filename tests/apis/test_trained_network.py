@@ -6,8 +6,8 @@ import torch
 from mixmae.apis import trained_network
 from mixmae.apis.trained_network import (
     choose_device,
+    network_config,
     pretraining_model,
-    read_config,
     trained_backbone,
 )
 from mixmae.registry import MODELS
@@ -24,45 +24,45 @@ def weights(path):
 
 
 def test_config_of_a_checkpoint_is_read_and_not_run(checkpoint, tmp_path):
-    cfg = read_config(None, checkpoint)
+    cfg = network_config(None, checkpoint)
     carried = dict(carried_by=str(checkpoint))
     assert cfg.to_dict() == {**tiny_config().to_dict(), **carried}
     state = torch.load(checkpoint, weights_only=True)
     ran = tmp_path / 'ran'
     state['meta']['cfg'] += f'\nx = open({str(ran)!r}, "w")\n'
     torch.save(state, tmp_path / 'evil.pth')
-    assert 'x' not in read_config(None, tmp_path / 'evil.pth')
+    assert 'x' not in network_config(None, tmp_path / 'evil.pth')
     assert not ran.exists()
 
 
 def test_configs_are_not_changed(checkpoint, tmp_path):
     cfg = tiny_config()
     before = cfg.pretty_text
-    pretraining_model(read_config(cfg, None), checkpoint)
-    trained_backbone(read_config(cfg, None), checkpoint, (0,))
+    pretraining_model(network_config(cfg, None), checkpoint)
+    trained_backbone(network_config(cfg, None), checkpoint, (0,))
     assert cfg.pretty_text == before
     path = tmp_path / 'config.py'
     path.write_text(before)
-    assert read_config(path, None).to_dict() == cfg.to_dict()
+    assert network_config(path, None).to_dict() == cfg.to_dict()
 
 
 def test_refuses_configs(tmp_path, checkpoint):
     with pytest.raises(ValueError, match='config or a checkpoint is required'):
-        read_config(None, None)
+        network_config(None, None)
     with pytest.raises(
         ValueError, match='config file .*none.py does not exist'
     ):
-        read_config(tmp_path / 'none.py', None)
+        network_config(tmp_path / 'none.py', None)
     (tmp_path / 'bad.py').write_text('model = dict(')
     with pytest.raises(ValueError, match='not a readable config'):
-        read_config(tmp_path / 'bad.py', None)
+        network_config(tmp_path / 'bad.py', None)
     with pytest.raises(ValueError, match='has no model'):
-        read_config(dict(a=1), None)
+        network_config(dict(a=1), None)
     torch.save(dict(state_dict=weights(checkpoint)), tmp_path / 'bare.pth')
     with pytest.raises(ValueError, match='contains no config'):
-        read_config(None, tmp_path / 'bare.pth')
+        network_config(None, tmp_path / 'bare.pth')
     with pytest.raises(ValueError, match='none.pth'):
-        read_config(None, tmp_path / 'none.pth')
+        network_config(None, tmp_path / 'none.pth')
 
 
 def test_the_whole_model_is_loaded(checkpoint):

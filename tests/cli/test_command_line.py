@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.cli.command_line import read_config, run_tool
-from mixmae.config.config_error import ConfigError
-from mixmae.config.config_options import apply_options
+from mixmae.cli.command_line import run_config, run_tool
+from mixmae.config.config_file import apply_options
+from mixmae.config.failure_report import ConfigError
 
 
 def arguments(path: Path, **options: object) -> Namespace:
@@ -46,15 +46,13 @@ def written(path: Path, text: str) -> Path:
 )
 def test_files_that_are_no_configs(tmp_path, capsys, name, content, expected):
     path = written(tmp_path / name, content)
-    with pytest.raises(ConfigError, match='cannot be read as a config'):
-        read_config(arguments(path))
+    with pytest.raises(ConfigError, match='not a readable config'):
+        run_config(arguments(path))
     with pytest.raises(SystemExit) as caught:
-        run_tool(lambda: read_config(arguments(path)))
+        run_tool(lambda: run_config(arguments(path)))
     assert caught.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert (
-        line.startswith(f'error: {path} cannot be read') and expected in line
-    )
+    assert line.startswith(f'error: {path} is not') and expected in line
 
 
 def test_missing_data_is_told_in_one_line(tmp_path, capsys):
@@ -66,7 +64,7 @@ def test_missing_data_is_told_in_one_line(tmp_path, capsys):
     root = tmp_path / 'nowhere'
 
     def tool() -> Config:
-        cfg = read_config(arguments(path, **{key: str(root)}))
+        cfg = run_config(arguments(path, **{key: str(root)}))
         next((root / 'train').iterdir())
         return cfg
 
@@ -85,7 +83,7 @@ def test_other_missing_files_keep_their_traceback(tmp_path):
     )
 
     def tool() -> None:
-        read_config(arguments(path))
+        run_config(arguments(path))
         (tmp_path / 'elsewhere').read_bytes()
 
     with pytest.raises(FileNotFoundError):
@@ -109,12 +107,12 @@ def test_options_that_arguments_decide(tmp_path, name, given):
     setattr(args, name, given)
     flag = f'--{name.replace("_", "-")} {given} takes precedence'
     with pytest.raises(ConfigError, match=f'no effect: {flag}'):
-        read_config(args)
+        run_config(args)
 
 
 def test_a_work_dir_by_option(tmp_path):
     path = written(tmp_path / 'good.py', 'model = dict()')
-    assert read_config(arguments(path, work_dir='here')).work_dir == 'here'
+    assert run_config(arguments(path, work_dir='here')).work_dir == 'here'
 
 
 @pytest.mark.parametrize('name', ['', ' '])
@@ -124,7 +122,7 @@ def test_a_work_dir_without_a_name(tmp_path, name):
     with pytest.raises(
         ConfigError, match='--work-dir must be the path of a folder'
     ):
-        read_config(args)
+        run_config(args)
 
 
 def test_a_plain_option_that_cannot_be_merged_is_one_line(tmp_path):
@@ -170,7 +168,7 @@ def test_elements_together(tmp_path):
 def test_parts_of_another_kind(tmp_path, option, value):
     path = written(tmp_path / 'good.py', 'model = None')
     with pytest.raises(ConfigError, match=f'{option}=.* must be a'):
-        read_config(arguments(path, **{option: value}))
+        run_config(arguments(path, **{option: value}))
 
 
 SPLITS = """
@@ -207,10 +205,10 @@ test_dataloader = dict(size=size, width=width)
 def test_options_that_a_run_does_not_read(tmp_path, mode, option, expected):
     args = arguments(written(tmp_path / 'a.py', SPLITS), **{option: 9})
     if not expected:
-        read_config(args, mode)
+        run_config(args, mode)
         return
     with pytest.raises(ConfigError, match=f'--cfg-options {option}:.*') as e:
-        read_config(args, mode)
+        run_config(args, mode)
     assert expected in str(e.value)
 
 
@@ -219,4 +217,4 @@ def test_options_of_a_validation_that_is_left_out(tmp_path):
     args = arguments(path, **{'val_dataloader.size': 9})
     args.no_validate = True
     with pytest.raises(ConfigError, match='set train_dataloader.size, or'):
-        read_config(args, 'training')
+        run_config(args, 'training')

@@ -1,16 +1,16 @@
 import pytest
 
-from mixmae.apis.trained_network import read_config
+from mixmae.apis.trained_network import network_config
 from mixmae.checkpoints.conversion.source import read_source
-from mixmae.config.config_file import read_config_file
+from mixmae.config.config_file import read_config
 from tests.apis.tiny_setup import tiny_checkpoint
 
 
 def test_reads(tmp_path):
     path = tmp_path / 'a.py'
     path.write_text('a = 1\nb = dict(c=2)')
-    assert read_config_file(path).to_dict() == {'a': 1, 'b': {'c': 2}}
-    assert read_config_file(str(path)).b.c == 2
+    assert read_config(path).to_dict() == {'a': 1, 'b': {'c': 2}}
+    assert read_config(str(path)).b.c == 2
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
     path.write_text(text)
     checkpoint = tiny_checkpoint(tmp_path / 'epoch_1.pth')
     for read in (
-        read_config_file,
-        lambda path: read_config(path, None),
+        read_config,
+        lambda path: network_config(path, None),
         lambda path: read_source(checkpoint, path),
     ):
         with pytest.raises(ValueError, match='not a readable config') as error:
@@ -44,4 +44,4 @@ def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
 def test_files_that_are_not_there(tmp_path):
     for path in (tmp_path / 'none.py', tmp_path):
         with pytest.raises(ValueError, match='config file .* does not exist'):
-            read_config_file(path)
+            read_config(path)

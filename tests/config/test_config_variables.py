@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.cli.command_line import read_config
-from mixmae.config.config_error import ConfigError
-from mixmae.config.config_options import apply_options
+from mixmae.cli.command_line import run_config
+from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
+from mixmae.config.failure_report import ConfigError
 from mixmae.config.run_keys import is_variable
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -251,7 +251,7 @@ def test_no_variable_is_silently_without_effect(path):
             continue
         args.cfg_options = {name: cfg[name] + 1}
         try:
-            new = read_config(args)
+            new = run_config(args)
         except ConfigError as error:
             assert name in str(error)
             continue

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction, option_value
 
 few = settings(max_examples=150, derandomize=True, deadline=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.config.config_options import apply_options
+from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
 from mixmae.config.run_keys import is_variable
 from mixmae.preflight.check import PlannedRun

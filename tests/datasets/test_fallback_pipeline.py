@@ -7,12 +7,12 @@ from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from mixmae.datasets import UnlabeledImageFolder
-from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.fallback_pipeline import (
     image_sets,
     tolerate_corrupt_files,
 )
-from mixmae.datasets.samplers.sample_index import SampleIndex
+from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.registry import DATASETS, TRANSFORMS
 
 COUNT = 20

@@ -22,9 +22,9 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     write_corrupt_files,
 )
-from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.packed.sample_table import read_table
-from mixmae.datasets.samplers.sample_index import SampleIndex
+from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures
 from tests.datasets.packed_pictures import (

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from torch import distributed
 
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.distributed.process_group import end_process_group, on_main_rank
 from tests.engine.forked import start
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.config.config_options import apply_options
+from mixmae.config.config_file import apply_options
 from mixmae.config.option_values import OptionAction
 from tests.engine.tiny_run import tiny_config
 

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 from mixmae.preflight import Finding, PlannedRun, Preflight, PreflightHook
-from mixmae.preflight.preflight import PreflightError
+from mixmae.preflight.check import PreflightError
 from mixmae.preflight.run_checks import run_preflight
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool

@@ -5,7 +5,7 @@ from mmengine.config import Config
 
 from mixmae.cli.command_line import config_error_line
 from mixmae.preflight import Check, Finding, PlannedRun, Preflight
-from mixmae.preflight.preflight import PreflightError
+from mixmae.preflight.check import PreflightError
 
 
 class Recorded(Check):

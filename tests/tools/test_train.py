@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.cli.command_line import read_config
+from mixmae.cli.command_line import run_config
 from mixmae.cli.commands import train
 from mixmae.cli.commands.train import apply_arguments, parse_args
 from mixmae.fileio.atomic_write import checksummed_write, damage
@@ -27,7 +27,7 @@ def configured(tmp_path, *arguments: str) -> Config:
     config['custom_hooks'] = [dict(type='ReconstructionHook')]
     write_config(path, config)
     args = parse_args([str(path), *arguments])
-    cfg = read_config(args)
+    cfg = run_config(args)
     apply_arguments(cfg, args)
     return cfg
 

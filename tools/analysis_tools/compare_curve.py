@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mixmae.cli.command_line import run_tool
 from mixmae.cli.unused_options import refuse_unused
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.visualization.loss_curve import (
     compare,

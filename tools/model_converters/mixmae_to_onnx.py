@@ -26,9 +26,9 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixmae.apis.normalisation import Normalisation
-from mixmae.apis.trained_network import read_config, trained_backbone
+from mixmae.apis.trained_network import network_config, trained_backbone
 from mixmae.cli.command_line import run_tool
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.trust import add_trust_argument
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
@@ -264,7 +264,7 @@ def main() -> None:
         )
     if args.out.suffix != '.onnx':
         raise ConfigError(f'the file must end in .onnx, got {args.out}')
-    cfg = read_config(args.config, args.checkpoint)
+    cfg = network_config(args.config, args.checkpoint)
     size = image_size(args.size or cfg.model.backbone.get('img_size', 224))
     backbone, normalisation = trained_backbone(
         cfg, args.checkpoint, args.stages

@@ -16,7 +16,7 @@ from mixmae.checkpoints.loading.recorded_model import (
     model_of_settings,
     recorded_model,
 )
-from mixmae.config.config_file import read_config_file
+from mixmae.config.config_file import read_config
 from mixmae.fileio.address import public_address
 
 
@@ -88,7 +88,7 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
     if not state:
         raise ValueError(f'{shown} contains no state dict')
     if config is not None:
-        model = model_of_settings(read_config_file(config).to_dict())
+        model = model_of_settings(read_config(config).to_dict())
     else:
         meta = content.get('meta')
         model = recorded_model(meta if isinstance(meta, Mapping) else {})

@@ -28,7 +28,7 @@ from mixmae.checkpoints.conversion.outgoing import (
 from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.cli.command_line import run_tool
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.trust import add_trust_argument
 
 OURS = 'mixmae'

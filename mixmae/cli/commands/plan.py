@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from mixmae.cli.command_line import read_config
+from mixmae.cli.command_line import run_config
 from mixmae.cli.planned_speed import Device, speed_of
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
 from mixmae.profiling.gpu_table import GPUS
@@ -103,7 +103,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
     """Return all figures by name, in bytes, seconds and operations."""
-    cfg = read_config(args)
+    cfg = run_config(args)
     init_default_scope(cfg.get('default_scope', 'mixmae'))
     settings = RunSettings.of(cfg, args.images, args.size)
     device = Device.of(args.gpu, settings.dtype)

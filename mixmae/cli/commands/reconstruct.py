@@ -20,7 +20,7 @@ import cv2
 
 from mixmae.apis import ReconstructionInferencer
 from mixmae.apis.arguments import add_inference_arguments, resize_of
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line
 from mixmae.visualization.panel_stack import stacked_panels

@@ -18,10 +18,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
-from mixmae.cli.command_line import add_common_arguments, read_config
+from mixmae.cli.command_line import add_common_arguments, run_config
 from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.cli.unused_options import refuse_unused
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
 from mixmae.fileio.address import hidden_address
@@ -101,7 +101,7 @@ def with_classes(figures: dict, runner: Runner) -> dict:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    cfg = read_config(args, 'test')
+    cfg = run_config(args, 'test')
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     if args.out is not None:

@@ -10,17 +10,16 @@ import torch
 from mmengine.config import Config
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
-from mixmae.cli.command_line import add_common_arguments, read_config
+from mixmae.cli.command_line import add_common_arguments, run_config
 from mixmae.cli.runner_builder import build_runner, check_engine
-from mixmae.config.config_error import ConfigError
-from mixmae.config.failure_report import end_workers
+from mixmae.config.failure_report import ConfigError, end_workers
 from mixmae.distributed.process_group import (
     end_process_group,
     first_rank,
     on_main_rank,
     prepare_process_group,
 )
-from mixmae.engine.manifest.manifest import RunFolders
+from mixmae.engine.manifest.checkpoint_search import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels
@@ -38,7 +37,7 @@ from mixmae.preflight.run_start import (
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    cfg = read_config(args, 'training')
+    cfg = run_config(args, 'training')
     check_engine(cfg)
     apply_arguments(cfg, args)
     prepare_process_group(cfg)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.datasets.coco_annotations import coco_faults, read_coco
-from mixmae.datasets.existing_files import ExistingFiles
 from mixmae.datasets.labels.class_names import ClassList
 from mixmae.datasets.labels.coco_labels import (
     coco_set_faults,
@@ -13,6 +12,7 @@ from mixmae.datasets.labels.coco_labels import (
     images_without_objects,
 )
 from mixmae.datasets.labels.image_headers import LabelledSize, size_faults
+from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.safe_path import path_fault
 

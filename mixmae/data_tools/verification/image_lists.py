@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.datasets.existing_files import ExistingFiles
+from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.fileio.safe_path import UnsafePathError, path_below
 
 

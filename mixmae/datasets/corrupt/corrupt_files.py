@@ -15,12 +15,12 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     CorruptFileRegister,
 )
-from mixmae.datasets.corrupt.corrupt_image_error import (
+from mixmae.datasets.corrupt.data_error import (
     CAUSES,
     CorruptImageError,
+    DataError,
 )
-from mixmae.datasets.corrupt.data_error import DataError
-from mixmae.datasets.samplers.sample_index import SampleIndex
+from mixmae.datasets.samplers.update_sampler import SampleIndex
 
 # Lower bound on the tolerated number of corrupt files, except in tiny
 # folders, so that one of ten does not stop a run.

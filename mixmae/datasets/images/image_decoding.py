@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_image_error import unsupported
+from mixmae.datasets.corrupt.data_error import unsupported
 from mixmae.datasets.images.image_kind import UNSPECIFIED, ImageKind
 from mixmae.datasets.images.rgb_conversion import (
     composite,

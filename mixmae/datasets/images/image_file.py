@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_diagnosis import diagnosed, opened_file
 from mixmae.datasets.images.image_headers import declared_kind

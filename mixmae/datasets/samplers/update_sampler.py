@@ -1,17 +1,60 @@
-"""Sampler whose epoch is a whole number of parameter updates."""
+"""Samplers of whole updates, and batch samplers that resume."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sized
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from mixmae.datasets.samplers.sample_index import SampleIndex
 from mixmae.registry import DATA_SAMPLERS
+
+
+class SampleIndex(int):
+    """Index of a sample that carries seed and epoch.
+
+    Samplers yield it in place of a plain int; it is passed to the workers,
+    where ``SeedSample`` makes the augmentations depend on it alone.
+
+    Args:
+        index: Index of the sample.
+        seed: Seed of the run.
+        epoch: Epoch, from 0.
+    """
+
+    seed: int
+    epoch: int
+
+    def __new__(cls, index: int, seed: int = 0, epoch: int = 0) -> SampleIndex:
+        self = super().__new__(cls, index)
+        self.seed = seed
+        self.epoch = epoch
+        return self
+
+    def __reduce__(self) -> tuple:
+        return SampleIndex, (int(self), self.seed, self.epoch)
+
+    def at(self, index: int) -> SampleIndex:
+        """Return another sample of the same pass."""
+        return SampleIndex(index, self.seed, self.epoch)
+
+
+def seed_generators(*numbers: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's generators by some numbers.
+
+    Equal numbers give equal streams, different numbers independent ones.
+    For PyTorch only the CPU generator is seeded.
+    """
+    words = np.random.SeedSequence(numbers).generate_state(4).tolist()
+    random.seed(words[0])
+    np.random.seed(words[1])
+    torch.default_generator.manual_seed((words[2] << 32) + words[3])
 
 
 @DATA_SAMPLERS.register_module()
@@ -140,3 +183,42 @@ class ResumableBatchSampler:
         if isinstance(index, SampleIndex):
             return index
         return SampleIndex(index, sampler.seed, sampler.epoch)
+
+
+class InfiniteBatchSampler:
+    """Batch sampler that adds seed and epoch to each index.
+
+    MMEngine's ``InfiniteSampler`` repeats the data in a new order for each
+    pass. With N images, the k-th image, over all ranks, belongs to pass
+    k // N. See ``SeedSample``.
+
+    Args:
+        batches: A batch sampler over an ``InfiniteSampler``.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        self.batches = batches
+        self._taken = 0
+
+    def begin(self, samples: int) -> None:
+        """Set the number of samples of this rank that the sampler skipped."""
+        self._taken = samples
+
+    def __iter__(self) -> Iterator[list[int]]:
+        sampler: InfiniteSampler = self.batches.sampler
+        for batch in self.batches:
+            stamped: list[int] = []
+            for index in batch:
+                place = self._taken * sampler.world_size + sampler.rank
+                turn = place // sampler.size
+                stamped.append(SampleIndex(index, sampler.seed, turn))
+                self._taken += 1
+            yield stamped
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'batches':
+            raise AttributeError(name)
+        return getattr(self.batches, name)

@@ -3,7 +3,10 @@
 from typing import Any
 
 from mixmae.datasets.images.batched_transforms import Stages
-from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
+from mixmae.datasets.samplers.update_sampler import (
+    SampleIndex,
+    seed_generators,
+)
 from mixmae.registry import TRANSFORMS
 
 

@@ -18,7 +18,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFileRegister,
 )
 from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
-from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.fallback_pipeline import (
     image_sets,
     loader_of,

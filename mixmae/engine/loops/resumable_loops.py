@@ -5,10 +5,8 @@ from typing import Any
 from mmengine.dataset import BaseDataset, InfiniteSampler
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from mixmae.datasets.samplers.infinite_batch_sampler import (
-    InfiniteBatchSampler,
-)
 from mixmae.datasets.samplers.update_sampler import (
+    InfiniteBatchSampler,
     ResumableBatchSampler,
     UpdateSampler,
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from mixmae.cli.commands import convert
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from tests.tools.running import ROOT, run_tool
 
 PAIRS = [

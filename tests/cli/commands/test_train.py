@@ -9,7 +9,7 @@ from mixmae.cli.commands.train import (
     parse_args,
     set_precision,
 )
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 
 
 def test_amp_of_other_wrappers(monkeypatch):

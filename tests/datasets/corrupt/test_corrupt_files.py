@@ -7,11 +7,11 @@ from mixmae.datasets.corrupt.corrupt_files import (
     CorruptFiles,
     TooManyCorruptFilesError,
 )
-from mixmae.datasets.corrupt.corrupt_image_error import (
+from mixmae.datasets.corrupt.data_error import (
     CorruptImageError,
     unsupported,
 )
-from mixmae.datasets.samplers.sample_index import SampleIndex
+from mixmae.datasets.samplers.update_sampler import SampleIndex
 
 
 def preparing(*broken, cause='empty'):

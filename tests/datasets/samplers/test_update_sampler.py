@@ -9,7 +9,7 @@ from mixmae.datasets.samplers import (
     UpdateSampler,
     update_sampler,
 )
-from mixmae.datasets.samplers.sample_index import SampleIndex
+from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.registry import DATA_SAMPLERS
 
 

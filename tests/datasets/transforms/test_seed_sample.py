@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from mixmae.datasets.samplers.sample_index import SampleIndex, seed_generators
+from mixmae.datasets.samplers.update_sampler import (
+    SampleIndex,
+    seed_generators,
+)
 from mixmae.datasets.transforms.seed_sample import SeedSample
 
 

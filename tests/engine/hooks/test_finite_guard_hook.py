@@ -190,7 +190,7 @@ def test_too_many_in_a_row_stop_the_run(tmp_path):
 
 def test_verdicts_that_come_late_are_the_same(tmp_path, wanted, monkeypatch):
     """As from a GPU: that of an update is read after the next one."""
-    monkeypatch.setattr(FiniteGuardHook, '_behind', lambda *_: 1)
+    monkeypatch.setattr(FiniteGuardHook, '_deferred_updates', lambda *_: 1)
     poison = dict(type='PoisonHook', iterations=[5])
     train_numbers(tmp_path, poison, **FUSED)
     assert_same_state(written(tmp_path), wanted(5, FUSED))

@@ -5,8 +5,7 @@ import pytest
 from mmengine.config import Config
 from yapf.yapflib import yapf_api
 
-from mixmae.cli.runner_builder import build_runner
-from mixmae.config.formatted_config import FormattedConfig
+from mixmae.cli.runner_builder import FormattedConfig, build_runner
 from tests.engine.numbers_run import numbers_config
 from tests.engine.tiny_run import ROOT
 

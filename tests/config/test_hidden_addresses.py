@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.config.private_addresses import hide_addresses
+from mixmae.config.config_file import hide_addresses
 from tests.checkpoints.io.test_download import net  # noqa: F401
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool
