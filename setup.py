@@ -138,6 +138,7 @@ setup(
     package_dir={'': '.'},
     package_data={
         'mixmae': ['py.typed'],
+        'mixmae.viewer': ['page/*'],
         'mixmae.visualization.report': ['page/*'],
     },
     entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},

@@ -1,0 +1,55 @@
+"""The command ``view``: a page that shows pretrained networks at work."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mixmae.config.config_error import ConfigError
+from mixmae.fileio.trust import add_trust_argument
+from mixmae.viewer.image_folder import ImageFolder
+from mixmae.viewer.viewed_network import ViewedNetwork
+from mixmae.viewer.viewer_server import Viewer, ViewerServer
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve the page until Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        description='Open a local page: choose an image, hide parts of it, '
+        'and compare reconstructions and features. It is reached from this '
+        'machine only and uses no network.'
+    )
+    parser.add_argument(
+        'checkpoints',
+        nargs='+',
+        metavar='CHECKPOINT',
+        help='pretrainings of any method, shown side by side',
+    )
+    parser.add_argument(
+        '--images', metavar='FOLDER', help='images to choose from'
+    )
+    parser.add_argument(
+        '--port', type=int, default=0, help='default: any free port'
+    )
+    parser.add_argument('--device', help='such as cpu or cuda:1')
+    add_trust_argument(parser)
+    args = parser.parse_args(argv)
+    if not 0 <= args.port < 65536:
+        raise ConfigError(f'--port is {args.port}: give 0 to 65535')
+    folder = ImageFolder(args.images)
+    networks = [ViewedNetwork(p, args.device) for p in args.checkpoints]
+    try:
+        server = ViewerServer(Viewer(networks, folder), args.port)
+    except OSError as error:
+        raise ConfigError(
+            f'--port {args.port} cannot be used: {error.strerror}; give '
+            f'another one'
+        ) from None
+    print(f'open {server.address} in a browser; Ctrl-C ends the viewer')
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        folder.stop()
+        server.server_close()

@@ -1,0 +1,1 @@
+"""Viewer of pretrained networks: a local page in the browser."""

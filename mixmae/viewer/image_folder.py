@@ -1,0 +1,118 @@
+"""Images of a folder in a viewer, by number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock, Thread
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mixmae.apis.image_source import list_sources
+from mixmae.fileio.shown_text import shown_line
+
+# Only so many images of a folder are shown and compared.
+MOST_IMAGES = 2000
+NEIGHBOURS = 12
+
+
+class ImageFolder:
+    """List of images, and their features, computed in the background.
+
+    Args:
+        folder: Folder, or None for none.
+
+    Raises:
+        ValueError: The folder has no images.
+    """
+
+    def __init__(self, folder: str | os.PathLike | None) -> None:
+        sources = list_sources(os.fspath(folder)) if folder else []
+        self.paths = [Path(source.name) for source in sources[:MOST_IMAGES]]
+        self.names = [shown_line(path.name) for path in self.paths]
+        self._features: list[dict[int, Tensor]] = []
+        self._stop = Event()
+
+    def path(self, number: object) -> Path:
+        """Path of an image.
+
+        Raises:
+            ValueError: There is no image of this number.
+        """
+        if (
+            isinstance(number, int)
+            and not isinstance(number, bool)
+            and 0 <= number < len(self.paths)
+        ):
+            return self.paths[number]
+        raise ValueError(f'there is no image {number}')
+
+    def index(
+        self, embeddings: list[Callable[[Path], Tensor]], lock: Lock
+    ) -> None:
+        """Start to compute the features of all images.
+
+        Args:
+            embeddings: Function of each network, from a path to a feature.
+            lock: Held while a network is used.
+        """
+        self._features = [{} for _ in embeddings]
+
+        def run() -> None:
+            for number, path in enumerate(self.paths):
+                for found, embedding in zip(
+                    self._features, embeddings, strict=True
+                ):
+                    if self._stop.is_set():
+                        return
+                    with lock:
+                        try:
+                            found[number] = embedding(path)
+                        except (ValueError, OSError):
+                            # Not readable: it has no neighbours.
+                            continue
+
+        Thread(target=run, daemon=True).start()
+
+    def stop(self) -> None:
+        """End the computation of features."""
+        self._stop.set()
+
+    @property
+    def indexed(self) -> int:
+        """Number of images whose features are known."""
+        return min((len(found) for found in self._features), default=0)
+
+    def neighbours(self, network: int, feature: Tensor) -> list[dict]:
+        """Most similar images, ``id``, ``name`` and ``similarity`` of each."""
+        known = dict(self._features[network]) if self._features else {}
+        if not known:
+            return []
+        numbers = list(known)
+        similarity = torch.stack(list(known.values())) @ feature
+        best = similarity.topk(min(NEIGHBOURS, len(numbers)))
+        return [
+            {
+                'id': numbers[i],
+                'name': self.names[numbers[i]],
+                'similarity': round(value, 4),
+            }
+            for value, i in zip(best.values.tolist(), best.indices.tolist())
+        ]
+
+
+def thumbnail(path: Path, load: Callable, side: int = 96) -> Image.Image:
+    """Return a small RGB picture of an image file.
+
+    Args:
+        path: Image file.
+        load: Reader of a network, which bounds size and kind.
+        side: Longest side in pixels.
+    """
+    tensor = load(path).flip(0).permute(1, 2, 0)
+    picture = Image.fromarray(tensor.numpy())
+    picture.thumbnail((side, side))
+    return picture
