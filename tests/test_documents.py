@@ -1,5 +1,6 @@
 """What the documents say must be there."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -104,3 +105,29 @@ def test_the_quoted_line_of_loading_counts_rightly():
         f'resized (window 14 -> 16: {len(tables) - 2}, window 7 -> 16: 2), '
         f'{neck} dropped (neck: {neck}), 6 new'
     ) in text
+
+
+def _messages(path: Path) -> list[str]:
+    """String constants of a module without its docstrings."""
+    tree = ast.parse(path.read_text('utf-8'))
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in docstrings
+    ]
+
+
+def test_no_message_refers_to_a_document_that_a_wheel_lacks():
+    found = [
+        f'{path.relative_to(ROOT)}: {text}'
+        for folder in ('mixmae', 'tools')
+        for path in sorted((ROOT / folder).rglob('*.py'))
+        for text in _messages(path)
+        if re.search(r'(?<!http)\bdocs/\w+\.md', text)
+    ]
+    assert not found

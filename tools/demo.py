@@ -33,6 +33,7 @@ from tqdm import tqdm
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.cli.command_line import run_tool
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.progress import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
@@ -44,7 +45,7 @@ from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
 from mixmae.evaluation.scene_split import SceneSplit
-from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.registry import MODELS
 from mixmae.visualization.loss_curve import draw_curves, read_run
 from mixmae.visualization.picture_file import write_png
@@ -239,7 +240,7 @@ def table(results: dict[str, dict]) -> str:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('--work-dir', type=Path, default='work_dirs/demo')
     parser.add_argument('--data', type=Path, default='data/scenes')
     return parser.parse_args()
@@ -255,6 +256,7 @@ def main() -> None:
     init_default_scope('mixmae')
     device = torch.device(get_device())
     print(f'MixMAE demo on {device}, results in {args.work_dir}')
+    check_output(args.work_dir / 'results.json')
     SCENES.write(args.data, progress_bar('scenes', 'scene'))
     cfg.train_dataloader.dataset.data_root = str(args.data / 'imagenet')
 

@@ -27,7 +27,8 @@ from benchmarks.evidence.processes import (  # noqa: E402
 from benchmarks.evidence.runs import Place, perform  # noqa: E402
 from benchmarks.evidence.specs import CAMPAIGN  # noqa: E402
 from benchmarks.evidence.table import read_results  # noqa: E402
-from mixmae.fileio.atomic_write import atomic_write  # noqa: E402
+from mixmae.cli.command_parser import CommandParser  # noqa: E402
+from mixmae.fileio.atomic_write import atomic_write, check_output  # noqa: E402
 
 RESULTS = ROOT / 'docs' / 'evidence' / 'results'
 PAGE = ROOT / 'docs' / 'evidence.md'
@@ -35,7 +36,7 @@ PAGE = ROOT / 'docs' / 'evidence.md'
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add('--data', type=Path, default=Path('data/imagenette128'))
     add(
@@ -59,6 +60,8 @@ def parse_args() -> argparse.Namespace:
 def report(place: Place) -> None:
     """Write the tables of the page and the plots anew."""
     results = read_results(place.results)
+    if not results:
+        raise ValueError(f'{place.results} contains no results')
     page = filled(PAGE.read_text(), results)
     with atomic_write(PAGE) as partial:
         partial.write_text(page)
@@ -78,9 +81,15 @@ def main() -> int:
             print(f'error: no run matches {args.only}', file=sys.stderr)
             return 2
         return 0
-    if args.report:
-        report(place)
-        return 0
+    try:
+        check_output(args.results / 'result.json')
+        if args.report:
+            report(place)
+            return 0
+        check_output(args.work_dir / 'run.json')
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     if not args.data.exists() and args.archive:
         unpack = ROOT / 'tools' / 'dataset_converters' / 'unpack_jpegs.py'
         command = [sys.executable, str(unpack), str(args.archive)]

@@ -133,11 +133,10 @@ def check_engine(cfg: Config) -> None:
             'model_wrapper_cfg; set '
             'model_wrapper_cfg.find_unused_parameters=True instead'
         )
-    if cfg.get('compile') and _type(cfg.get('optim_wrapper')) == AUTOCAST:
+    if cfg.get('compile') and (cfg.get('default_hooks') or {}).get('compile'):
         raise ValueError(
-            f'compile={cfg.compile} compiles the optimizer step with the '
-            f'forward pass, which {AUTOCAST} does not support; set '
-            "default_hooks.compile=dict(type='mixmae.CompileHook') instead"
+            f'compile={cfg.compile} and default_hooks.compile both compile '
+            'the training step; set one of them'
         )
     counts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
     if wrapper.get('static_graph') and counts > 1:
@@ -159,6 +158,7 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: See ``check_engine``.
     """
     check_engine(cfg)
+    use_compile_hook(cfg)
     limit_loaders(cfg)
     raise_file_limit()
     return RUNNERS.build(FormattedConfig.of(cfg))
@@ -176,6 +176,26 @@ def raise_file_limit() -> None:
     wanted = min(hard, OPEN_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def use_compile_hook(cfg: Config) -> None:
+    """Compile with ``CompileHook`` where MMEngine's ``compile`` cannot.
+
+    MMEngine compiles the optimizer step with the forward pass, which
+    ``AutocastOptimWrapper`` does not support.
+
+    Args:
+        cfg: Config; its ``compile`` becomes a default hook.
+    """
+    options = cfg.get('compile')
+    if options and _type(cfg.get('optim_wrapper')) == AUTOCAST:
+        options = options if isinstance(options, dict) else {}
+        hook = dict(type='mixmae.CompileHook', **options)
+        cfg.default_hooks = {
+            **(cfg.get('default_hooks') or {}),
+            'compile': hook,
+        }
+        cfg.compile = None
 
 
 def drop_sharding(cfg: Config) -> None:

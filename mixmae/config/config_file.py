@@ -6,8 +6,10 @@ import difflib
 import os
 from collections.abc import Mapping, Set
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
+import mmengine
 from mmengine.config import Config
 
 from mixmae.config.config_variables import (
@@ -38,6 +40,8 @@ DICTS = (
     'visualizer',
 )
 
+LIBRARY = str(Path(mmengine.__file__).parent)
+
 
 def read_config(
     path: str | os.PathLike,
@@ -63,11 +67,34 @@ def read_config(
     # A config is a program; any exception is an error in the file.
     except Exception as error:
         raise ConfigError(
-            f'{path} is not a readable config: {type(error).__name__}: {error}'
+            f'{path} is not a readable config: {reading_error(error)}'
         ) from error
     cfg = apply_options(cfg, options or {}, unread)
     check_kinds(cfg)
     return cfg
+
+
+def reading_error(error: Exception) -> str:
+    """Line on an exception of a config, or of a module that it imports.
+
+    MMEngine reports a module of ``custom_imports`` that fails as one that is
+    not found.
+
+    Args:
+        error: Exception, with its traceback.
+    """
+    first: BaseException = error
+    while isinstance(error, ImportError) and (
+        first.__cause__ or first.__context__
+    ):
+        first = first.__cause__ or first.__context__ or first
+    text = f'{type(first).__name__}: {" ".join(str(first).split())}'
+    if first is error:
+        return text
+    frame = extract_tb(first.__traceback__)[-1]
+    if frame.filename.startswith('<') or LIBRARY in frame.filename:
+        return text
+    return f'{text} ({frame.filename}, line {frame.lineno})'
 
 
 def apply_options(

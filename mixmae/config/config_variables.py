@@ -16,6 +16,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mixmae.config.base_path import base_path
 from mixmae.config.option_values import LITERALS
 from mixmae.config.run_keys import SHARED_VARIABLES, is_variable
 
@@ -151,14 +152,19 @@ def _before_execution(change: Callable[[Path], None]) -> Iterator[None]:
             change(path)
         return result
 
-    # MMEngine has no other extension point between reading and executing a
-    # file.
-    original = inspect.getattr_static(Config, '_pre_substitute_base_vars')
-    Config._pre_substitute_base_vars = staticmethod(call)
+    # MMEngine has no other extension points between reading and executing a
+    # file, and for the files of a package.
+    replaced = {'_pre_substitute_base_vars': call, '_get_cfg_path': base_path}
+    originals = {
+        name: inspect.getattr_static(Config, name) for name in replaced
+    }
+    for name, function in replaced.items():
+        setattr(Config, name, staticmethod(function))
     try:
         yield
     finally:
-        Config._pre_substitute_base_vars = original
+        for name, original in originals.items():
+            setattr(Config, name, original)
 
 
 class _Insertion(ast.NodeTransformer):

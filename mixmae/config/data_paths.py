@@ -143,7 +143,7 @@ def missing_data(error: BaseException, config: Config) -> str | None:
     what = 'is not a folder' if _passes_a_file(missing) else 'does not exist'
     return (
         f'{missing} {what}; it is required by {setting.key}={setting.value} '
-        f'of the config; see docs/data.md for the layout of data sets'
+        f'of the config: set it to where the data are'
     )
 
 

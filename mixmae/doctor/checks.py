@@ -253,7 +253,7 @@ def _ops(facts: Facts) -> Diagnosis | None:
         f'GPU: detection will fail there'
     )
     mend = remedies.OPS.replace('MAX', 'FORCE_CUDA=1 MAX', 1)
-    mend += '  # needs nvcc; or: make ops OPS=cuda; see docs/gpu_ops.md'
+    mend += '  # needs nvcc; or: make ops OPS=cuda'
     return Diagnosis('CPU ops', WARNING, cause, mend)
 
 

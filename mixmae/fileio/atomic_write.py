@@ -8,6 +8,7 @@ later check that the bytes are unchanged.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
@@ -60,15 +61,25 @@ def check_target(path: str | os.PathLike) -> None:
         check_regular(os.stat(path).st_mode, path)
 
 
-def check_output(path: str | os.PathLike) -> None:
+def check_output(path: str | os.PathLike, suffix: str = '') -> None:
     """Check, before the work, that a file can be written to a path.
 
     Nothing is left behind: its folder is created and removed again.
+
+    Args:
+        path: Target file.
+        suffix: Suffix of such files. Existing files with another suffix are
+            not overwritten: they may be an image, a config or a checkpoint.
 
     Raises:
         ValueError: It cannot, with the reason.
     """
     target = Path(path)
+    if suffix and target.is_file() and target.suffix != suffix:
+        raise ValueError(
+            f'{path} exists and does not end in {suffix}: it would be '
+            f'overwritten; name another file'
+        )
     missing = [one for one in target.parents if not one.exists()]
     try:
         check_target(target)
@@ -79,9 +90,11 @@ def check_output(path: str | os.PathLike) -> None:
         finally:
             probe.unlink(missing_ok=True)
     except OSError as error:
+        # mkdir() calls a file in the place of a folder an existing file.
+        above = isinstance(error, FileExistsError)
+        reason = os.strerror(errno.ENOTDIR) if above else error.strerror
         raise ValueError(
-            f'{path} cannot be written: {error.strerror or error}; name '
-            f'another file'
+            f'{path} cannot be written: {reason or error}; name another file'
         ) from None
     finally:
         for folder in missing:

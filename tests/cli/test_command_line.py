@@ -39,7 +39,7 @@ def written(path: Path, text: str) -> Path:
         (
             'import.py',
             "custom_imports = dict(imports=['no_such_module'])",
-            'ImportError: ',
+            'ModuleNotFoundError: ',
         ),
         ('list.json', '[1', 'JSONDecodeError: '),
     ],
@@ -73,7 +73,7 @@ def test_missing_data_is_told_in_one_line(tmp_path, capsys):
     assert caught.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f'error: {root}/train does not exist')
-    assert f'{key}={root} ' in line and 'docs/data.md' in line
+    assert f'{key}={root} ' in line and 'set it to where the data are' in line
 
 
 def test_other_missing_files_keep_their_traceback(tmp_path):

@@ -11,10 +11,11 @@ from mixmae.cli.runner_builder import (
     check_engine,
     drop_sharding,
     limit_loaders,
+    use_compile_hook,
 )
 from mixmae.engine.fsdp import ShardedRunner
 from tests.engine.numbers_run import numbers_config
-from tests.engine.tiny_run import ROOT
+from tests.engine.tiny_run import ROOT, tiny_config
 
 SHARDED = dict(
     runner_type='mixmae.ShardedRunner',
@@ -81,10 +82,10 @@ def deepspeed(**changes) -> Config:
             Config(
                 dict(
                     compile=dict(backend='eager'),
-                    optim_wrapper=dict(type='mixmae.AutocastOptimWrapper'),
+                    default_hooks=dict(compile=dict(type='CompileHook')),
                 )
             ),
-            "default_hooks.compile=dict.type='mixmae.CompileHook'. instead",
+            'and default_hooks.compile both compile',
         ),
     ],
 )
@@ -163,3 +164,15 @@ def test_no_workers_is_enough(count):
     )
     assert loader['pin_memory'] is False
     assert len(Runner.build_dataloader(loader)) == 2
+
+
+def test_the_key_of_mmengine_compiles(tmp_path):
+    config = Config(tiny_config(tmp_path))
+    config.compile = dict(backend='eager')
+    runner = build_runner(config)
+    assert runner.cfg.compile is None
+    (hook,) = (h for h in runner.hooks if type(h).__name__ == 'CompileHook')
+    assert hook.options['backend'] == 'eager'
+    plain = Config(dict(compile=True))
+    use_compile_hook(plain)
+    assert plain.compile is True and 'default_hooks' not in plain

@@ -214,3 +214,15 @@ def test_what_killed_processes_left_is_removed(tmp_path):
         (tmp_path / name).write_bytes(b'half')
     remove_partials(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['b.partial']
+
+
+def test_an_output_replaces_no_file_of_another_kind(tmp_path):
+    for name in ('photo.jpg', 'list.txt'):
+        (tmp_path / name).write_text('kept')
+    check_output(tmp_path / 'list.txt', '.txt')
+    check_output(tmp_path / 'new', '.txt')
+    with pytest.raises(ValueError, match=r'does not end in \.txt'):
+        check_output(tmp_path / 'photo.jpg', '.txt')
+    assert (tmp_path / 'photo.jpg').read_text() == 'kept'
+    with pytest.raises(ValueError, match='Not a directory'):
+        check_output(tmp_path / 'photo.jpg' / 'list.txt')

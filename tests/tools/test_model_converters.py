@@ -245,10 +245,10 @@ def test_a_suffix_that_does_not_belong(tmp_path, run, swin):
     status, _, errors = run(
         'mixmae_to_safetensors', swin, tmp_path / 'out.pth', '--from-task'
     )
-    assert status == 2 and 'must end on .safetensors' in errors
+    assert status == 2 and 'must end in .safetensors' in errors
     target = tmp_path / 'out.safetensors'
     status, _, errors = run('mixmae_to_mmdet', swin, target)
-    assert status == 2 and 'must end not on .safetensors' in errors
+    assert status == 2 and 'must not end in .safetensors' in errors
     assert not target.exists()
 
 

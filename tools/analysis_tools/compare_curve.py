@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from mixmae.cli.command_line import run_tool
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
@@ -30,7 +31,7 @@ BANDS = 5
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description='Compare the loss curve of a run with a reference curve'
     )
     parser.add_argument('run', help='work folder of a run, or a scalars.json')
@@ -113,12 +114,12 @@ def main() -> None:
                 f'{args.reference} has no effect with --save-reference, which '
                 'saves without comparing'
             )
-        check_output(args.save_reference)
+        check_output(args.save_reference, '.json')
     bands_wanted = BANDS if args.bands is None else args.bands
     if bands_wanted < 1:
         raise ConfigError(f'--bands must be at least 1, got {bands_wanted}')
     if args.plot is not None:
-        check_output(args.plot)
+        check_output(args.plot, '.png')
     run = read_run(args.run)
     if args.save_reference is not None:
         unclear = [item for item in args.about if '=' not in item]

@@ -7,17 +7,17 @@ reads the official annotations in the folder (see docs/data.md) and writes
 meta/train.txt and meta/val.txt, which the configs name.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.data_tools.label_lists import PLACES365_SIZES, READERS, write_lists
 from mixmae.fileio.shown_text import shown_line
 
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0, or 2 after one line on what is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('kind', choices=list(READERS))
     parser.add_argument('root', type=Path, help='folder of the data set')
     parser.add_argument(

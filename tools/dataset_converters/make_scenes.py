@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.progress import progress_bar
 from mixmae.datasets.scenes.layouts import LAYOUTS
 from mixmae.datasets.scenes.scene_set import SceneSet
@@ -18,7 +19,7 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='output folder')
     parser.add_argument(
         '--size', type=int, default=64, help='side in pixels (default 64)'

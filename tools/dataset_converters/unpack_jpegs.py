@@ -10,7 +10,6 @@ bytes unmodified: the layout of ImageNet, for labelled or unlabelled use.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -21,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.fileio.npz_file import read_arrays
 from mixmae.fileio.safe_path import path_fault
 from mixmae.fileio.shown_text import shown_line
@@ -142,7 +142,7 @@ def unpack(archive: Path, target: Path) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0, or 2 after one line on what is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('archive', type=Path)
     parser.add_argument('dst', type=Path, help='output folder')
     args = parser.parse_args(argv)

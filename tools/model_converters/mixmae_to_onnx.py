@@ -28,6 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from mixmae.apis.normalisation import Normalisation
 from mixmae.apis.trained_network import network_config, trained_backbone
 from mixmae.cli.command_line import run_tool
+from mixmae.cli.command_parser import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.trust import add_trust_argument
@@ -38,7 +39,7 @@ BOUND = 1e-4
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('out', type=Path, help='output file, .onnx')
     parser.add_argument(

@@ -46,10 +46,7 @@ class Conversion:
         """
         if not self.report.complete:
             raise ValueError('keys do not match; nothing was written')
-        suffix = '.safetensors'
-        if self.bare != (path.suffix == suffix):
-            wanted = f'on {suffix}' if self.bare else f'not in {suffix}'
-            raise ValueError(f'{path} must end {wanted}; nothing was written')
+        check_suffix(path, self.bare)
         name = os.path.basename(public_address(self.source))
         if self.bare:
             write_bare_backbone(
@@ -64,6 +61,22 @@ class Conversion:
         meta = {'source': name, 'grade': 'converted', 'model': self.model}
         with atomic_write(path) as partial:
             torch.save({'state_dict': dict(self.state), 'meta': meta}, partial)
+
+
+def check_suffix(path: Path, bare: bool) -> None:
+    """Check the suffix of a converted file.
+
+    Args:
+        path: Target file.
+        bare: Whether it will be a backbone in safetensors format.
+
+    Raises:
+        ValueError: The suffix is not that of the format.
+    """
+    suffix = '.safetensors'
+    if bare != (path.suffix == suffix):
+        wanted = 'must end' if bare else 'must not end'
+        raise ValueError(f'{path} {wanted} in {suffix}; nothing was written')
 
 
 def describe(model: Mapping[str, Any]) -> str:

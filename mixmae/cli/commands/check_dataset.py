@@ -14,6 +14,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
@@ -30,7 +31,7 @@ from mixmae.fileio.shown_text import shown_line
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description=__doc__.splitlines()[0],
         epilog='kinds: '
         + '; '.join(f'{kind}: {text}' for kind, text in KINDS.items()),

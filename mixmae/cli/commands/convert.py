@@ -11,7 +11,11 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from mixmae.checkpoints.conversion.conversion import Conversion, describe
+from mixmae.checkpoints.conversion.conversion import (
+    Conversion,
+    check_suffix,
+    describe,
+)
 from mixmae.checkpoints.conversion.incoming import (
     from_bare,
     from_mmpretrain,
@@ -28,7 +32,9 @@ from mixmae.checkpoints.conversion.outgoing import (
 from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.cli.command_line import run_tool
+from mixmae.cli.command_parser import CommandParser
 from mixmae.config.failure_report import ConfigError
+from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.trust import add_trust_argument
 
 OURS = 'mixmae'
@@ -66,7 +72,7 @@ OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description='Convert a checkpoint from or to another code base. Every '
         'key is reported; if one does not match, nothing is '
         'written.'
@@ -166,6 +172,8 @@ def main(argv: list[str] | None = None) -> None:
     both = args.dst.exists() and os.path.exists(args.src)
     if both and args.dst.samefile(args.src):
         raise ConfigError(f'SRC and DST are the same file, {args.src}')
+    check_suffix(args.dst, bare=args.target == 'safetensors')
+    check_output(args.dst, args.dst.suffix)
     done = convert(read_source(args.src, args.config))
     print('\n'.join(done.report.lines()))
     done.write(args.dst)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.doctor import __main__ as doctor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check the installation; return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description='List what is installed and, for each thing that would '
         'not work, the reason and the command that fixes it'
     )

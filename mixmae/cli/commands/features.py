@@ -20,6 +20,7 @@ import numpy as np
 
 from mixmae.apis import FeatureExtractor
 from mixmae.apis.arguments import add_inference_arguments, resize_of
+from mixmae.cli.command_parser import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.shown_text import escape
@@ -27,7 +28,7 @@ from mixmae.fileio.shown_text import escape
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description=__doc__.splitlines()[0],
         epilog='Without --resize images keep their size.',
     )

@@ -20,6 +20,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.progress import progress_bar
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.data_tools.packing.pack_settings import (
@@ -41,7 +42,7 @@ EXIT_INTERRUPTED = 130
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'source', help='folder of images, or a text file of paths'
     )

@@ -13,6 +13,7 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 
 from mixmae.cli.command_line import run_config
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.planned_speed import Device, speed_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction
@@ -28,7 +29,7 @@ DECODE_RATE = 500.0
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description='Estimate time, memory and data of a run'
     )
     parser.add_argument(

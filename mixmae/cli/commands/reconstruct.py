@@ -20,6 +20,7 @@ import cv2
 
 from mixmae.apis import ReconstructionInferencer
 from mixmae.apis.arguments import add_inference_arguments, resize_of
+from mixmae.cli.command_parser import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line
@@ -31,7 +32,7 @@ FIGURES = ('name', 'loss', 'mean_colour_loss')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description=__doc__.splitlines()[0],
         epilog='Without --resize images go through the test pipeline of the '
         'config.',

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.fileio.atomic_write import check_output
 from mixmae.visualization.report.report_page import write_report
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the page."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description='Write the report of a run as one HTML file that opens '
         'offline; several runs are compared. Any work folder of MMEngine '
         'with a scalars.json is accepted.'
@@ -24,5 +24,5 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     if args.out is not None:
-        check_output(args.out)
+        check_output(args.out, '.html')
     print(write_report(args.runs, args.out))

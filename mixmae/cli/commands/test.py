@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.cli.command_line import add_common_arguments, run_config
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
@@ -40,7 +41,7 @@ NUM_PANELS = 4
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Test a checkpoint')
+    parser = CommandParser(description='Test a checkpoint')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     add_common_arguments(parser)
@@ -105,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')
     if args.out is not None:
-        check_output(args.out)
+        check_output(args.out, '.json')
     cfg.load_from = hidden_address(args.checkpoint)
     cfg.resume = False
     preflight = run_preflight()

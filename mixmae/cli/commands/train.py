@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.cli.command_line import add_common_arguments, run_config
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.runner_builder import build_runner, check_engine
 from mixmae.config.failure_report import ConfigError, end_workers
 from mixmae.distributed.process_group import (
@@ -108,7 +109,7 @@ def load_strictly(cfg: Config) -> None:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Train a model')
+    parser = CommandParser(description='Train a model')
     parser.add_argument('config', help='config file')
     add_common_arguments(parser)
     parser.add_argument(

@@ -15,6 +15,7 @@ import os
 import sys
 from pathlib import Path
 
+from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.progress import progress_bar
 from mixmae.data_tools.verification.image_folder import (
     WRONG_SUFFIX,
@@ -40,7 +41,7 @@ EXIT_INTERRUPTED = 130
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'folder', type=Path, help='folder of images, or of shards'
     )
@@ -113,7 +114,7 @@ def look(args: argparse.Namespace) -> FolderReport:
     if args.out is not None and not args.out.absolute().parent.is_dir():
         raise ValueError(f'--out {args.out}: the output folder does not exist')
     if args.out is not None:
-        check_output(args.out)
+        check_output(args.out, '.txt')
     progress = progress_bar('verifying')
     limits = ImageLimits(args.min_side, args.max_pixels)
     decoding = decoding_of(args)

@@ -64,7 +64,7 @@ def _verify_split(
         check.problem(
             'images without a class',
             f'{folder}: {loose:,} images lie in no class folder; move them '
-            f'to {folder}/<class>/ (docs/data.md says how)',
+            f'to {folder}/<class>/',
         )
     paths: list[Path] = []
     counts: Counter[str] = Counter()

@@ -14,7 +14,7 @@ from mixmae.datasets.images.image_decoding import (
 def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that control the conversion of files to 8-bit RGB."""
     group = parser.add_argument_group(
-        'decoding', 'as in LoadImage of the config (docs/data.md)'
+        'decoding', 'as in LoadImage of the config'
     )
     group.add_argument(
         '--value-range',

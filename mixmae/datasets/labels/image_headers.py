@@ -20,7 +20,11 @@ from mixmae.datasets.labels.label_fault import LabelFault
 
 ORIENTATION = 0x0112
 UPRIGHT = 1
-MEND = 'docs/data.md, "Turned photos", says how to write upright files'
+MEND = (
+    'write upright files (mogrify -auto-orient) if the labels are those of '
+    'the picture as viewers show it, else remove the orientation (exiftool '
+    '-Orientation=)'
+)
 
 
 class ImageHeader(NamedTuple):

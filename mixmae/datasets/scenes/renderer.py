@@ -22,6 +22,8 @@ from mixmae.datasets.scenes.shapes import coverage
 DOMINANCE = 1.5
 LEAST_VISIBLE = 0.55
 ATTEMPTS = 8
+# Rendering needs some hundred bytes for each pixel.
+MAX_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,12 @@ class SceneRenderer:
     processors; elsewhere pixels may differ by rounding.
 
     Args:
-        size: Side of the image, or (height, width), in pixels, at least 16.
+        size: Side of the image, or (height, width), in pixels, 16 to 4096.
         seed: Any non-negative integer.
         split: Name of the split; each has its own scenes.
 
     Raises:
-        ValueError: The size is below 16 or the seed is negative.
+        ValueError: The size is out of range or the seed is negative.
     """
 
     def __init__(
@@ -79,6 +81,10 @@ class SceneRenderer:
         )
         if min(self.height, self.width) < 16:
             raise ValueError(f'size must be at least 16 pixels, got {size}')
+        if max(self.height, self.width) > MAX_SIDE:
+            raise ValueError(
+                f'size must be at most {MAX_SIDE} pixels, got {size}'
+            )
         if seed < 0:
             raise ValueError(f'seed must be 0 or more, got {seed}')
         self.seed = seed

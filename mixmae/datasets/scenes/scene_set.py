@@ -159,7 +159,15 @@ def _refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ValueError(f'{folder} is a file; set a folder for the scenes')
-    if any(folder.iterdir()) and _record(folder) is None:
+    record = _record(folder)
+    if record is not None and _count_files(folder) - 1 > int(
+        record.get('files') or 0
+    ):
+        raise ValueError(
+            f'{folder} contains other files beside the scenes, which would be '
+            'removed with them; move them, or use another folder'
+        )
+    if any(folder.iterdir()) and record is None:
         raise ValueError(
             f'{folder} is not empty and contains no scenes ({RECORD} is '
             'missing); use a new or an empty folder'

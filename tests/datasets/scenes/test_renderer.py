@@ -93,6 +93,7 @@ def test_backgrounds_are_smooth(scenes):
     'arguments, message',
     [
         (dict(size=8), 'at least 16'),
+        (dict(size=10**8), 'at most 4096'),
         (dict(size=(64, 10)), 'at least 16'),
         (dict(seed=-1), 'seed is -1'),
     ],

@@ -1,0 +1,47 @@
+"""Values that no option accepts are refused by the parser."""
+
+from pathlib import Path
+
+import pytest
+
+from mixmae.cli.command_parser import CommandParser
+
+
+def parser():
+    made = CommandParser()
+    made.add_argument('--text')
+    made.add_argument('--path', type=Path, default='here')
+    made.add_argument('--count', type=int)
+    made.add_argument('--share', type=float, nargs='+')
+    return made
+
+
+def test_values():
+    words = ['--text=a', '--path=b', '--count=-3', '--share', '1e-3', '2']
+    args = parser().parse_args(words)
+    assert vars(args) == dict(
+        text='a', path=Path('b'), count=-3, share=[1e-3, 2.0]
+    )
+    assert parser().parse_args([]).path == Path('here')
+
+
+@pytest.mark.parametrize(
+    ('word', 'message'),
+    [
+        ('--text=', 'argument --text: must not be empty'),
+        ('--path= ', 'argument --path: must not be empty'),
+        (f'--count={2**63}', 'is too large'),
+        ('--count=1.5', "invalid int value: '1.5'"),
+        ('--share=nan', 'must be finite, got nan'),
+        ('--share=-inf', 'must be finite'),
+        ('--share=x', "invalid float value: 'x'"),
+    ],
+)
+def test_values_of_no_option(capsys, word, message):
+    with pytest.raises(SystemExit) as caught:
+        parser().parse_args([word])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error.replace('_integer', 'int').replace(
+        '_number', 'float'
+    )
