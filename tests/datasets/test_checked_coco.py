@@ -88,7 +88,7 @@ def test_the_same_objects_as_mmdets_own(scenes):
     'values, words',
     [
         (dict(category_id=11), 'category_id 11 is none of the categories'),
-        (dict(bbox=[40, 40, 5, 5]), 'outside the image of 16 x 16'),
+        (dict(bbox=[40, 40, 5, 5]), 'beyond the image of 16 x 16'),
         (dict(segmentation=[[1, 1, 2, 2]]), 'three points'),
         (dict(image_id=99), 'image_id 99 is none of the images'),
     ],
@@ -143,7 +143,7 @@ def test_cut_off_file(scenes):
 @pytest.mark.parametrize(
     'part, values, words',
     [
-        ('annotations', dict(bbox=[1, 1, 30, 9]), 'outside the image'),
+        ('annotations', dict(bbox=[1, 1, 30, 9]), 'beyond the image'),
         (
             'annotations',
             dict(segmentation={'size': [8, 8], 'counts': [0, 64]}),

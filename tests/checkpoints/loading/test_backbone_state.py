@@ -115,15 +115,15 @@ def test_unknown_official_keys_are_named(tmp_path):
     [
         (
             lambda s: s.pop('norm3.weight'),
-            r'1 keys missing \(norm3.weight; nearest .*: norm3.bias, patch',
+            r'1 keys missing \(norm3.weight; closest .*: norm3.bias, patch',
         ),
         (
             lambda s: s.update(more=torch.ones(1)),
-            r'1 unexpected \(more; nearest',
+            r'1 unexpected \(more; closest',
         ),
         (
             lambda s: s.update({'norm3.bias': torch.ones(5)}),
-            r'1 of another shape \(norm3.bias \(5,\) for \(64,\)\)',
+            r'1 with another shape \(norm3.bias \(5,\) for \(64,\)\)',
         ),
     ],
 )
@@ -184,7 +184,7 @@ def test_the_summary_accounts_for_every_tensor(tmp_path, monkeypatch):
     neck = len(model.neck.state_dict())
     assert lines == [
         f'backbone from {tmp_path}/a.pth (a pretraining): {inner} tensors '
-        f'taken, 3 of them resized (window 8 -> 10: 1, window 8 -> 7: 2), '
+        f'loaded, 3 of them resized (window 8 -> 10: 1, window 8 -> 7: 2), '
         f'{neck} dropped (neck: {neck}), 4 new (norm0: 2, norm1: 2)'
     ]
     # A last norm that is not asked for is accounted for, too.
@@ -207,7 +207,9 @@ def test_safetensors_load(tmp_path):
 def test_tables_of_other_heads_are_refused(tmp_path):
     arch = {**TINY['arch'], 'num_heads': (2, 2, 2, 4)}
     init_cfg = saved(tiny_model().state_dict(), tmp_path / 'a.pth')
-    message = r'1 of another shape \(stages.0.*table \(225, 1\) for \(225, 2\)'
+    message = (
+        r'1 with another shape \(stages.0.*table \(225, 1\) for \(225, 2\)'
+    )
     with pytest.raises(ValueError, match=message):
         features({**TINY, 'arch': arch}, init_cfg)
 
@@ -264,7 +266,7 @@ def renamed(state):
         (renamed, r'missing \(patch_embed.*file: encoder.patch_embed.proj'),
         (
             lambda s: s.update({'rpn_head.rpn_cls.weight': torch.ones(1)}),
-            'a model with rpn_head, neither a pretraining nor a classifier',
+            'a model with rpn_head, neither a pretraining model nor a',
         ),
     ],
 )

@@ -62,7 +62,7 @@ def test_everything_else_is_refused(part, place):
         'in a dict': dict(type='MIMSwin', a=dict(type='MIMViT', a=part)),
         'in a list': dict(a=(1, [dict(type='MIMViT'), part])),
     }[place]
-    with pytest.raises(ValueError, match='^x.pth carries a config with') as e:
+    with pytest.raises(ValueError, match='^x.pth contains a config with') as e:
         registered_parts(config, MODEL_PARTS, 'x.pth')
     assert '\n' not in str(e.value)
 
@@ -110,5 +110,5 @@ def test_steps_that_look_at_the_image_alone_are_let_be():
     ids=lambda step: step['type'],
 )
 def test_other_steps_are_refused(step):
-    with pytest.raises(ValueError, match='that is allowed there .of others'):
+    with pytest.raises(ValueError, match='that is allowed there .outside of'):
         carried([step])

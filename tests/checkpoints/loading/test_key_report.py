@@ -11,7 +11,7 @@ def test_compares_names_and_shapes():
     assert report.missing == ['c'] and not report.complete
     assert report.unexpected == [
         'before',
-        'b of shape (2,), where (3,) is wanted',
+        'b of shape (2,), expected (3,)',
         'd',
     ]
 

@@ -77,7 +77,7 @@ def test_another_size():
         CheckLabelMap(3)(results(GOOD, shape=(3, 2)))
     text = str(raised.value)
     assert 'annotations/a.png has 3 x 2 px' in text
-    assert 'images/a.jpg is of 2 x 3 px' in text
+    assert 'images/a.jpg has 2 x 3 px' in text
 
 
 def test_colours_are_no_labels():
