@@ -34,7 +34,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # Some conflicts are intended (see full-no-deps.txt); the doctor knows them.
 INSTALL := $(PIP) install --no-build-isolation --no-warn-conflicts \
 	--constraint $(CONSTRAINTS)
-SOURCES := mixmae tests tools configs docs benchmarks .dev_scripts setup.py
+SOURCES := mixmae tests tools configs docs examples benchmarks .dev_scripts setup.py
 # Variables of another environment would take precedence over .venv.
 unexport PYTHONPATH PYTHONHOME
 export PIP_NO_INPUT := 1

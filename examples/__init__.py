@@ -1,0 +1,1 @@
+"""Extensions of mixmae, as shown in docs/extending.md."""
