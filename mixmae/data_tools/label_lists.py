@@ -71,7 +71,11 @@ def places365(
         found = ' and '.join(there) or f'none of {", ".join(names)}'
         raise ValueError(
             f'{root}: holds {found}; '
-            + ('say which by --size' if there else 'unpack the images there')
+            + (
+                'select one with --size'
+                if there
+                else 'extract the images to this folder'
+            )
         )
     for image, label in _lines(path):
         # Paths in the training list start from the root: /a/airfield/…
@@ -159,8 +163,8 @@ def _find(root: Path, name: str, folder: str) -> Path:
         if path.is_file():
             return path
     raise ValueError(
-        f'{root}: neither {folder}/{name} nor {name}; unpack the archive of '
-        f'lists there'
+        f'{root}: neither {folder}/{name} nor {name}; extract the archive of '
+        'lists there'
     )
 
 

@@ -14,7 +14,7 @@ from mixmae.version import __version__
 
 def main() -> int:
     """Collect facts, diagnose, print; return the exit status."""
-    print(f'mixmae {__version__}: importing everything once, a moment ...')
+    print(f'mixmae {__version__}: importing all packages once ...')
     facts = gather()
     for name, state in describe(facts):
         print(f'  {name:<12} {state}')

@@ -223,7 +223,9 @@ def _unpickler(facts: Facts) -> Diagnosis | None:
     flaw = unpickler_flaw(probe.version)
     if not flaw:
         return None
-    cause = f'{flaw}; until then load .pth files of people you trust only'
+    cause = (
+        f'{flaw}; until then load .pth files only from authors that you trust'
+    )
     return Diagnosis('unsafe torch', WARNING, cause, remedies.TORCH)
 
 
@@ -249,8 +251,8 @@ def _ops(facts: Facts) -> Diagnosis | None:
     if not torch.gpu or ops.cuda not in (None, 'not available'):
         return None
     cause = (
-        f"mmcv's ops are for the CPU, beside torch {torch.version} with a "
-        f'GPU: detection will fail there'
+        f"mmcv's ops are for the CPU, but torch {torch.version} uses a GPU: "
+        'detection will fail on it'
     )
     mend = remedies.OPS.replace('MAX', 'FORCE_CUDA=1 MAX', 1)
     mend += '  # needs nvcc; or: make ops OPS=cuda'

@@ -51,7 +51,9 @@ class Annotations(Check):
             try:
                 content = read_coco(path)
             except ValueError as error:
-                faults.append(LabelFault('bad annotation file', str(error)))
+                faults.append(
+                    LabelFault('invalid annotation file', str(error))
+                )
                 continue
             compared.append(
                 f'{path}: {len(content["annotations"]):,} objects in '
@@ -109,10 +111,10 @@ def _file_faults(
                 for entry in content['annotations']
             )
             yield LabelFault(
-                'objects left out',
-                f'{path}: {left:,} of {len(content["annotations"]):,} '
-                f'objects are left out: their {len(unused)} categories are '
-                f'not in {one.metainfo_key}',
+                'ignored objects',
+                f'{path}: {left:,} of {len(content["annotations"]):,} objects '
+                f'are ignored: their {len(unused)} categories are not in '
+                f'{one.metainfo_key}',
                 'note',
             )
 
@@ -138,17 +140,16 @@ def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
             if same is False:
                 yield LabelFault(
                     'file of the metric',
-                    f'{key}.ann_file={stated} and the ann_file of '
-                    f'{one.key}, {path}, are different files: predictions '
-                    f'would be measured by the labels of other images; name '
-                    f'the same file',
+                    f'{key}.ann_file={stated} and the ann_file of {one.key}, '
+                    f'{path}, are different files: predictions would be '
+                    'evaluated on labels of other images; set the same file',
                 )
         elif one.config.get('indices') is not None:
             yield LabelFault(
                 'file of the metric',
-                f'{one.key}.indices={one.config["indices"]} takes a part of '
-                f'the images, and {key}.ann_file={stated} has all of them: '
-                f'AP counts the objects of the others as missed',
+                f'{one.key}.indices={one.config["indices"]} selects a part of '
+                f'the images, but {key}.ann_file={stated} contains all of '
+                'them: AP counts the objects of the others as missed',
                 'warning',
             )
 

@@ -71,18 +71,18 @@ def _stated_faults(
     if len(names) != len(split.names):
         text = (
             f'{one.metainfo_key}: {len(names)} names, {split.folder} has '
-            f'{len(split.names)} class folders ({listed(split.names)}); '
-            f'state as many names as there are folders, in their order'
+            f'{len(split.names)} class folders ({listed(split.names)}); list '
+            'one name per folder, in their order'
         )
         return [LabelFault('classes differ', text, level)]
     places = {name: place for place, name in enumerate(split.names)}
     for place, name in enumerate(names):
         if places.get(name, place) != place:
             text = (
-                f'{one.metainfo_key}: label {place} is called {name!r}, and '
-                f'its folder in {split.folder} is {split.names[place]!r}: '
-                f'labels follow the sorted folders; state the names in that '
-                f'order'
+                f'{one.metainfo_key}: label {place} has the name {name!r}, '
+                f'but its folder in {split.folder} is {split.names[place]!r}: '
+                'labels follow the sorted folders; list the names in this '
+                'order'
             )
             return [LabelFault('order of classes', text, level)]
     return []

@@ -21,7 +21,7 @@ from mixmae.preflight.data_sets import (
     uses_labels,
 )
 
-SAME_ORDER = 'label k is place k of the list: state the same order for both'
+SAME_ORDER = 'label k is position k of the list: use the same order for both'
 
 
 class ClassNames(Check):
@@ -47,7 +47,7 @@ class ClassNames(Check):
                 faults += _palette_faults(one, names)
         if not compared:
             return None
-        return finding(f'classes stated for {", ".join(compared)}', faults)
+        return finding(f'classes listed for {", ".join(compared)}', faults)
 
 
 class ClassOrder(Check):
@@ -76,7 +76,7 @@ class ClassOrder(Check):
         for other in lists[1:]:
             faults += order_faults(lists[0], other, SAME_ORDER)
         if not lists:
-            return finding('no data set names its classes', faults)
+            return finding('no data set lists its classes', faults)
         compared = [f'{len(one.names)} of {one.source}' for one in lists]
         stated = checkpoint_classes(planned)
         if stated is not None:
@@ -127,8 +127,8 @@ def checkpoint_classes(planned: PlannedRun) -> ClassList | None:
 
 def _checkpoint_faults(stated: ClassList, data: ClassList) -> list[LabelFault]:
     mend = (
-        'its head answers in the order that it was trained with: give the '
-        'data the same order'
+        'its head predicts in the order that it was trained with: use the '
+        'same order for the data'
     )
     return [
         # Other names of the same classes are no certain fault.
@@ -162,9 +162,9 @@ def _palette_faults(one: ConfiguredSet, names: Any) -> Iterator[LabelFault]:
     if unknown:
         yield LabelFault(
             'class names',
-            f'{one.metainfo_key}: {unknown[0]!r} is no class of {one.kind}, '
-            f'which has {len(known or ())}; take names of that list, or the '
-            f'type BaseSegDataset',
+            f'{one.metainfo_key}: {unknown[0]!r} is not a class of '
+            f'{one.kind}, which has {len(known or ())}; use names of that '
+            'list, or the type BaseSegDataset',
         )
     elif 0 < len(palette) < len(names) or (
         len(palette) > len(names) and not known
@@ -172,5 +172,5 @@ def _palette_faults(one: ConfiguredSet, names: Any) -> Iterator[LabelFault]:
         yield LabelFault(
             'palette',
             f'{one.key}.metainfo: {len(names)} classes and a palette of '
-            f'{len(palette)} colours; give one colour for each class',
+            f'{len(palette)} colors; set one color per class',
         )

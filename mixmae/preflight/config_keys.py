@@ -66,12 +66,12 @@ class ConfigKeys(Check):
             near = _misspelt(key, RUN_KEYS)
             if near is not None:
                 errors.append(
-                    f'{key} of {file} is read by nothing; did you mean {near}?'
+                    f'{key} of {file} is not used; did you mean {near}?'
                 )
                 continue
             keys = settings_named(cfg, key)
             hint = f'; it does not change {", ".join(keys)}' if keys else ''
-            warnings.append(f'{key} of {file} is read by nothing{hint}')
+            warnings.append(f'{key} of {file} is not used{hint}')
         errors += list(_passed_over(cfg))
         errors += list(_typeless_hooks(cfg))
         return Finding(
@@ -150,7 +150,7 @@ def _passed_over(cfg: Config) -> Iterator[str]:
             near = difflib.get_close_matches(key, names, 1)
             hint = f'; did you mean {near[0]}?' if near else ''
             yield (
-                f'{place}.{key} is read by nothing{hint} (allowed: '
+                f'{place}.{key} is not used{hint} (allowed: '
                 f'{", ".join(sorted(names))})'
             )
 

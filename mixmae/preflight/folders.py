@@ -67,9 +67,9 @@ class FolderListings(Check):
             count += len(listing.files)
             for link in circles(listing):
                 errors.append(
-                    f'{place}/{escape(link)} leads back to {place}/'
-                    f'{escape(listing.repeated[link])}, and the data set '
-                    f'would follow it without end; remove that link'
+                    f'{place}/{escape(link)} links back to '
+                    f'{place}/{escape(listing.repeated[link])}, and the data '
+                    'set would follow it forever; remove this link'
                 )
             warnings += [
                 f'{place}: {note}'.replace('kept once', 'read twice')

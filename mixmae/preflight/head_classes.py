@@ -44,8 +44,8 @@ class HeadClasses(Check):
                         'head and data',
                         f'the {split} data has {count} classes, '
                         + ', '.join(f'{k} is {n}' for k, n in wrong.items())
-                        + f'; set {keys}, or give the data the classes of '
-                        f'the head',
+                        + f'; set {keys}, or use data with the classes of the '
+                        'head',
                     )
                 ]
         compared = [f'{key}={count}' for key, count in heads.items()]

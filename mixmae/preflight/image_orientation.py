@@ -25,7 +25,7 @@ MOST_IMAGES = 2000
 class ImageOrientation(Check):
     """Size and orientation of image files, against the annotations."""
 
-    name = 'turned photos'
+    name = 'rotated photos'
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
@@ -40,7 +40,7 @@ class ImageOrientation(Check):
             turned = sum(one.header.orientation != UPRIGHT for one in sizes)
             compared.append(
                 f'{built.split}: sizes of {len(sizes):,} of '
-                f'{len(built.dataset):,} images, {turned:,} turned by EXIF'
+                f'{len(built.dataset):,} images, {turned:,} rotated by EXIF'
             )
             applied = applies_orientation(built.dataset)
             found = size_faults(f'the {built.split} data', sizes, applied)

@@ -49,7 +49,7 @@ class ImageSizes(Check):
             except ValueError as error:
                 errors.append(
                     f'{split}_dataloader.dataset.pipeline and '
-                    f'model.data_preprocessor.masking do not fit: {error}'
+                    f'model.data_preprocessor.masking do not match: {error}'
                 )
             # Building the model says what is wrong with the masking.
             except (KeyError, TypeError):
@@ -131,7 +131,7 @@ class ImageChannels(Check):
         key = 'model.data_preprocessor'
         errors = [
             f'{key}.{name}={values}, but model.backbone.in_channels is '
-            f'{channels}: give one number per channel'
+            f'{channels}; set one number per channel'
             for name, values in found.items()
             if not _is_colour(values, channels)
         ]
@@ -141,8 +141,8 @@ class ImageChannels(Check):
         mean = tuple(found.get('mean', ()))
         if len(found) == 2 and 0 < max(mean) < 1 and max(found['std']) <= 1:
             errors.append(
-                f'{key}: {stated} are in units of 0 to 1, and pixels have '
-                f'values of 0 to 255: multiply both by 255'
+                f'{key}: {stated} are in units of 0 to 1, but pixels have '
+                'values of 0 to 255; multiply both by 255'
             )
         kind = str(settings.get('type')).split('.')[-1]
         own = kind == 'MaskingDataPreprocessor'
@@ -151,8 +151,8 @@ class ImageChannels(Check):
             order = 'RGB' if to_rgb else 'BGR'
             warnings.append(
                 f'{key}.mean={list(mean)} is the mean of ImageNet in another '
-                f'order of channels than {order}, which the network reads: '
-                f'reverse mean and std, or change to_rgb (bgr_to_rgb)'
+                f'channel order than {order}, which the network takes; '
+                'reverse mean and std, or change to_rgb (bgr_to_rgb)'
             )
         return Finding(compared, tuple(errors), tuple(warnings))
 
@@ -271,9 +271,9 @@ def _differences(decodings: dict[str, ImageDecoding]) -> list[str]:
         return []
     first, expected = next(iter(decodings.items()))
     return [
-        f'{name} reads images by {found}, {first} by {expected}: give '
-        f'background, extra_band and value_range to the loading transforms '
-        f'of both pipelines alike'
+        f'{name} reads images by {found}, {first} by {expected}; set the same '
+        'background, extra_band and value_range in the loading transforms of '
+        'both pipelines'
         for name, found in decodings.items()
         if found != expected
     ]

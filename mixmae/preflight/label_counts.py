@@ -114,7 +114,7 @@ def kept_line(built: BuiltSet) -> str:
         suffixes = getattr(dataset, 'img_suffix', None) or ', '.join(
             sorted(getattr(dataset, 'extensions', ()))
         )
-        why = f'read are files that end in {suffixes}' if suffixes else ''
+        why = f'only files that end in {suffixes} are read' if suffixes else ''
     if found is None or found == kept:
         return f'{built.split}: {kept:,} images'
     by_indices = getattr(dataset, '_indices', None) is not None
@@ -143,8 +143,8 @@ def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
         yield LabelFault(
             f'missing {what}',
             f'the {built.split} data: {len(paths)} of {read:,} {what}s are '
-            f'missing (first: {paths[0]}); put them there, or take them out '
-            f'of the list',
+            f'missing (first: {paths[0]}); add the files, or remove them from '
+            'the list',
             # Another image takes the place of a few, but not of label maps or
             # of images whose objects are measured.
             'error' if is_counted or what == 'label map' else 'warning',

@@ -84,11 +84,11 @@ def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
             tally.add(path, found, info['img_path'], header)
             if is_cv2 and found.mode == 'P':
                 text = (
-                    f'{path} is a palette image, and LoadAnnotations('
-                    f"imdecode_backend='cv2') reads its colours as labels; "
-                    f"set imdecode_backend='pillow'"
+                    f'{path} is a palette image, but '
+                    "LoadAnnotations(imdecode_backend='cv2') reads its colors "
+                    "as labels; set imdecode_backend='pillow'"
                 )
-                coloured.append(LabelFault('colours as labels', text))
+                coloured.append(LabelFault('colors as labels', text))
     faults += condensed(coloured)
     return tally
 

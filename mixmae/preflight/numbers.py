@@ -173,8 +173,8 @@ class UpdateSize(Check):
         ]
         errors = [
             f'train_dataloader.sampler.{name}={sampler[name]} and '
-            f'{place}.{name}={value} differ: set both to the same number, or '
-            f'leave train_dataloader.sampler.{name} out of the config'
+            f'{place}.{name}={value} differ; set both to the same number, or '
+            f'remove train_dataloader.sampler.{name} from the config'
             for name, place, value in pairs
             if sampler.get(name) is not None and sampler[name] != value
         ]

@@ -47,18 +47,18 @@ class ResumeSettings(Check):
             start, planned.config
         ):
             errors.append(
-                f'{start.path} holds the states of {start.schedules} of the '
-                f'schedules in param_scheduler, and the others would begin '
-                f'anew: {FLAG} config steps those of the config up to its '
-                f'iteration'
+                f'{start.path} contains the states of {start.schedules} '
+                'schedules in param_scheduler, so the others would start '
+                f'again: {FLAG} config steps those of the config to its '
+                'iteration'
             )
         if start.record is None:
             return Finding(
                 f'{start.path} without settings',
                 tuple(errors),
                 warnings=(
-                    f'{start.path} does not say with which settings it was '
-                    f'written: they are not compared with those of this run',
+                    f'{start.path} does not record its settings, so they are '
+                    'not compared with those of this run',
                 ),
             )
         found = changes(start, planned.config)
@@ -107,9 +107,9 @@ class ResumeData(Check):
             return Finding(
                 compared,
                 (
-                    f'{self.start.path} was written with {then.loader}, and '
-                    f'this run has {now.loader}: resume with the same number '
-                    f'of images, batch size, accumulation and ranks, or '
+                    f'{self.start.path} was written with {then.loader}, but '
+                    f'this run has {now.loader}; resume with the same number '
+                    'of images, batch size, accumulation and ranks, or '
                     f'{_new_run(self.start)}',
                 ),
             )
@@ -133,23 +133,25 @@ class ResumeData(Check):
             return Finding(
                 compared,
                 (
-                    f'the training images are not those of {self.start.path}: '
-                    f'their names, order or labels differ (the number is '
-                    f'{now.images.count if now.images else 0:,}). Bring back '
-                    f'the same files, or {_new_run(self.start)}',
+                    'the training images differ from those of '
+                    f'{self.start.path}: their names, order or labels differ '
+                    '(the number is '
+                    f'{now.images.count if now.images else 0:,}). Restore the '
+                    f'same files, or {_new_run(self.start)}',
                 ),
             )
         if not moved:
             return Finding(compared)
         line = (
             f'{moved[0].key}={_shown(moved[0].now)}, and {self.start.path} '
-            f'was written with {_shown(moved[0].then)}; it cannot be told '
-            f'whether the images are the same, for their names are not known'
+            f'was written with {_shown(moved[0].then)}; whether the images '
+            'are the same is unknown, because their names are not recorded'
         )
         if then.images is None:
             return Finding(compared, warnings=(line,))
         return Finding(
-            compared, (f'{line}: set it back, or {_new_run(self.start)}',)
+            compared,
+            (f'{line}; restore this value, or {_new_run(self.start)}',),
         )
 
 
@@ -209,14 +211,14 @@ def keep_settings(
 def _refusal(one: Difference, start: StartPoint) -> str:
     return (
         f'{one.key}={_shown(one.now)}, and {start.path} was written with '
-        f'{_shown(one.then)}: set it back, or {_new_run(start)}'
+        f'{_shown(one.then)}; restore this value, or {_new_run(start)}'
     )
 
 
 def _question(one: Difference) -> str:
     return (
         f'{one.key}={_shown(one.now)}, and the checkpoint was written with '
-        f'{_shown(one.then)}: {FLAG} config takes the value of the config, '
+        f'{_shown(one.then)}: {FLAG} config uses the value of the config, '
         f'{FLAG} checkpoint keeps that of the checkpoint'
     )
 

@@ -141,8 +141,8 @@ def finished_message(
             return None
         done = limit
     return (
-        f'{start.path} has finished {done} {unit} of the {limit} that are '
-        f'asked for: nothing left to do'
+        f'{start.path} has finished {done} {unit} of the {limit} of this '
+        'config; nothing is left to do'
     )
 
 
@@ -196,9 +196,8 @@ class FolderCheck(Check):
             return Finding(
                 compared,
                 (
-                    f'--overwrite would remove the checkpoint to resume from, '
-                    f'{self.start.path}: give --resume or --overwrite, not '
-                    f'both',
+                    '--overwrite would remove the checkpoint to resume from, '
+                    f'{self.start.path}; use one of --resume and --overwrite',
                 ),
             )
         if not found or self.overwrite:
@@ -207,9 +206,9 @@ class FolderCheck(Check):
             compared,
             (
                 f'{place} holds checkpoints of an earlier run, up to '
-                f'{self._newest(found)}: --resume goes on from there, '
-                f'--work-dir names another folder, --overwrite removes them '
-                f'and begins anew',
+                f'{self._newest(found)}; use --resume to continue, --work-dir '
+                'for another folder, or --overwrite to remove them and start '
+                'again',
             ),
         )
 

@@ -86,8 +86,8 @@ class ScheduleLength(Check):
         if planned.config.get(name, length) != length:
             # The variable that the schedule is computed from.
             warnings = [
-                f'{line}; {name}={length} instead of train_cfg.{name} moves '
-                f'the schedule, too'
+                f'{line}; {name}={length} instead of train_cfg.{name} also '
+                'changes the schedule'
                 for line in warnings
             ]
         notes: list[str] = []
@@ -193,13 +193,13 @@ def schedule_warnings(
         elif late:
             yield (
                 f'{phase.key}.milestones: {", ".join(f"{s:g}" for s in late)} '
-                f'lie beyond the end of the run at {unit} {length}'
+                f'are after the end of the run at {unit} {length}'
             )
         elif length < phase.last_change < math.inf:
             yield (
                 f'{phase.key} ({phase.kind}) ends at {unit} '
-                f'{phase.last_change:g}, the run at {length}: it is cut off '
-                f'on its way; set its end to {length}'
+                f'{phase.last_change:g}, the run at {length}, before the '
+                f'schedule is complete; set its end to {length}'
             )
     # A jump or an open end holds to the end of the run.
     last = max((phase.last_change for phase in phases), default=math.inf)
@@ -207,7 +207,7 @@ def schedule_warnings(
         key = max(phases, key=lambda phase: phase.last_change).key
         yield (
             f'param_scheduler ends at {unit} {last:g} ({key}), the run at '
-            f'{length}: the last value holds for the rest of the run'
+            f'{length}; the last value is kept for the rest of the run'
         )
 
 

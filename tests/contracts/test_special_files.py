@@ -193,7 +193,7 @@ def test_verification_of_data_sets(tmp_path, kind):
     assert 'no regular files: ' in text and '.heic' in text
     assert not any('broken' in line for line in findings.problems)
     twice = [*findings.problems, *findings.notes]
-    assert any('two paths' in one or 'leads back' in one for one in twice)
+    assert any('two paths' in one or 'links back' in one for one in twice)
 
 
 @pytest.mark.parametrize('name', SPECIAL)

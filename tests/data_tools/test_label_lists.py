@@ -102,7 +102,7 @@ def test_places365_as_torchvision_unpacks_it(places365):
 
 def test_places365_without_images(places365):
     (places365 / 'val_256').rmdir()
-    with pytest.raises(ValueError, match='unpack the images'):
+    with pytest.raises(ValueError, match='extract the images'):
         write_lists('places365', places365)
 
 

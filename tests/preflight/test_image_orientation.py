@@ -67,7 +67,7 @@ def test_half_turns_and_mirrors_are_counted(
     assert raised is None
     words = '2 of 4 images are turned or mirrored'
     lines = [line for line in told(findings) if words in line]
-    assert len(lines) == 1 and 'Rotated photos' in lines[0]
+    assert len(lines) == 1 and 'mogrify' in lines[0]
     found = checked(capsys, 'coco-format', root)
     assert any(words in f and f.startswith('problem') for f in found)
 

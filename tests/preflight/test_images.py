@@ -118,7 +118,7 @@ def test_means_that_are_no_colour(values):
 
 def test_units_of_mean_and_std():
     [error] = check_channels(mean=[0.485] * 3, std=[0.229] * 3).errors
-    assert '0 to 255: multiply both by 255' in error
+    assert '0 to 255; multiply both by 255' in error
     # Pixels as they are, and pixels in units of 0 to 1.
     for std in ([1] * 3, [255] * 3):
         assert not check_channels(mean=[0] * 3, std=std).errors
@@ -132,7 +132,7 @@ def test_order_of_the_mean(key):
         assert not found.warnings
     for mean, converts in ((rgb, False), (rgb[::-1], True)):
         found = check_channels(mean=mean, std=[58] * 3, **{key: converts})
-        assert 'another order of channels' in found.warnings[0]
+        assert 'another channel order' in found.warnings[0]
         assert not found.errors
 
 

@@ -215,7 +215,7 @@ def test_the_values_of_the_config_take_effect(
     group = content['optimizer']['param_groups'][0]
     assert group['weight_decay'] == 0.3 and group['initial_lr'] == 0.02
     # Next time nothing differs any more.
-    assert 'nothing left to do' in resume(*CHANGED)[1]
+    assert 'nothing is left to do' in resume(*CHANGED)[1]
 
 
 def test_the_values_of_the_checkpoint_are_kept(resume, folder, half):
@@ -226,7 +226,7 @@ def test_the_values_of_the_checkpoint_are_kept(resume, folder, half):
     group = content['optimizer']['param_groups'][0]
     assert group['weight_decay'] == 0.01 and group['initial_lr'] == 1e-3
     again = resume(*CHANGED, arguments=('--resume-with', 'checkpoint'))
-    assert again[0] == 0 and 'nothing left to do' in again[1]
+    assert again[0] == 0 and 'nothing is left to do' in again[1]
 
 
 def changed_checkpoint(path: Path, change: Callable[[dict], object]) -> None:

@@ -47,7 +47,7 @@ def test_all_ranks_refuse_and_all_follow(train, tmp_path):
         for rank in range(2):
             assert f'error: rank {rank}: ' in said
     status, said = train('--resume')
-    assert status == 0 and said.count('nothing left to do') == 1
+    assert status == 0 and said.count('nothing is left to do') == 1
     status, said = train('--resume', '--resume-with', 'config', *longer)
     assert status == 0, said[-3000:]
     assert (tmp_path / 'run' / 'epoch_2.pth').is_file()

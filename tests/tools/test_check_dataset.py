@@ -53,7 +53,7 @@ def test_problems_are_listed_up_to_a_limit(scenes, capsys):
         (['segmentation', '.', '--num-classes', '0'], '1 to 256'),
         (['coco', '.', '--num-classes', '3'], 'segmentation only'),
         (['coco-format', '.', '--images', '.'], 'both'),
-        (['scenes', '.'], 'no record of scenes'),
+        (['scenes', '.'], 'not a record of scenes'),
         (['coco', '.', '--workers', '-1'], 'workers'),
         (['coco', '.', '--limit', '0'], 'limit'),
     ],
@@ -99,4 +99,4 @@ def test_damaged_images_are_to_be_replaced(tmp_path, capsys):
     (tmp_path / 'b.png').write_bytes(data[:-30])
     assert load_tool(TOOL).main(['image-folder', str(tmp_path)]) == 1
     said = capsys.readouterr().out
-    assert 'b.png: truncated' in said and 'unpack or download it' in said
+    assert 'b.png: truncated' in said and 'extract or download it' in said

@@ -101,8 +101,8 @@ def test_bad_files_are_told(folder, tmp_path, pack):
         (['.', 'out', '--shard-size', '0'], 'a shard must be allowed'),
         (['.', 'out', '--workers', '-1'], 'workers must be'),
         (['.', 'out', '--exclude', 'gone.txt'], 'gone.txt does not exist'),
-        (['.', 'out', '--data-root', '.'], 'belongs to a list'),
-        (['.', 'empty'], 'exists, and is not what'),
+        (['.', 'out', '--data-root', '.'], 'is only for a list'),
+        (['.', 'empty'], 'exists, but was packed from'),
         (['.', 'odd/01.png/out'], 'Not a directory'),
     ],
 )

@@ -146,7 +146,7 @@ def test_the_same_command_again_overwrites_nothing(
     # Nothing is left to do, or asked for.
     for more in ([], ['--cfg-options', 'train_cfg.max_epochs=2']):
         call_tool(monkeypatch, TRAIN, path, '--resume', *more)
-        assert 'nothing left to do' in capsys.readouterr().out
+        assert 'nothing is left to do' in capsys.readouterr().out
         assert contents(run)['epoch_3.pth'] == before['epoch_3.pth']
     short = ['--cfg-options', 'train_cfg.max_epochs=1']
     call_tool(monkeypatch, TRAIN, path, '--overwrite', '--seed=5', *short)

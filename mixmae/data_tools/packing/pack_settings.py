@@ -45,13 +45,14 @@ class PackSettings:
     def __post_init__(self) -> None:
         if self.short_side is None and self.decoding != PLAIN:
             raise ValueError(
-                'value_range, extra_band and background are for images that '
-                'are made smaller: without a short side all keep their bytes'
+                'value_range, extra_band and background apply to downscaled '
+                'images only; without a short side all files are copied '
+                'unchanged'
             )
         if self.short_side is not None and self.short_side < 1:
             raise ValueError(
-                f'short_side must be at least 1 pixel, or None to keep all '
-                f'as they are, got {self.short_side}'
+                'short_side must be at least 1 pixel, or None to keep all '
+                f'files unchanged, got {self.short_side}'
             )
         if not 1 <= self.quality <= 95:
             raise ValueError(

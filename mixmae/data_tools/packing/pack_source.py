@@ -105,13 +105,13 @@ def read_source(
     if os.path.isdir(path):
         if data_root is not None:
             raise ValueError(
-                f'{path} is a folder: a data_root ({data_root}) belongs to a '
-                f'list of images'
+                f'{path} is a folder; data_root ({data_root}) is only for a '
+                'list of images'
             )
         return _folder(path, with_labels)
     if not os.path.exists(path):
         raise FileNotFoundError(
-            f'there is neither a folder of images nor a list of them at '
+            'neither a folder of images nor a list of images exists at '
             f'{path} (absolute: {os.path.abspath(path)})'
         )
     root = os.path.expanduser(data_root or str(Path(path).parent))
@@ -135,9 +135,10 @@ def _folder(folder: str, with_labels: bool) -> PackSource:
     names, notes = listing.files, tuple(listing.notes())
     if not names:
         raise ValueError(
-            f'no images in {os.path.abspath(folder)} or below; looked for '
-            f'files that end in {", ".join(SUFFIXES)} (in any case) and are '
-            f'not hidden' + ''.join(f'; {note}' for note in notes)
+            f'no images in {os.path.abspath(folder)} or its subfolders; '
+            'searched for files that are not hidden and end in '
+            f'{", ".join(SUFFIXES)} (case-insensitive)'
+            + ''.join(f'; {note}' for note in notes)
         )
     # A backslash in a name may lead out of a folder on Windows.
     fault = next(filter(None, map(path_fault, names)), None)

@@ -99,13 +99,14 @@ def pack(
             (out / JOURNAL).unlink()
     except OSError as error:
         raise ValueError(
-            f'{error.filename or partial}: {error.strerror or error}; the '
-            f'same command goes on after the last complete shard in {partial}'
+            f'{error.filename or partial}: {error.strerror or error}; run the '
+            'same command to continue after the last complete shard in '
+            f'{partial}'
         ) from error
     except LostWorkerError:
         raise ValueError(
-            'a process that reads images was killed, for want of memory '
-            'perhaps; take fewer workers (the same command goes on after the '
+            'a worker process was killed, possibly because memory ran out; '
+            'use fewer workers (run the same command to continue after the '
             'last complete shard)'
         ) from None
     return packing.report
@@ -119,8 +120,8 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
         table = None
     if table is None or table.made != made:
         raise ValueError(
-            f'{out} exists, and is not what these files and settings would '
-            f'be packed to; remove it, or name another folder'
+            f'{out} exists, but was packed from other files or with other '
+            'settings; remove it, or choose another folder'
         )
     size = sum(shard.size for shard in table.shards)
     report = PackReport(len(table), len(table.shards), size, found=len(table))
@@ -139,7 +140,7 @@ def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
         raise ValueError(f'{partial} is a symbolic link; remove it')
     if partial.exists() and not journal.exists() and os.listdir(partial):
         raise ValueError(
-            f'{partial} exists and was not made by pack.py; move it away'
+            f'{partial} exists but was not written by pack.py; move it'
         )
     partial.mkdir(parents=True, exist_ok=True)
     with open(journal, 'a+', encoding='utf-8', opener=own_file) as file:
@@ -149,8 +150,8 @@ def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
         noted = json.dumps(made, sort_keys=True)
         if text and text != noted:
             raise ValueError(
-                f'{partial} was begun from other files or with other '
-                f'settings; remove it to begin anew, or go on with those'
+                f'{partial} was started from other files or with other '
+                'settings; remove it to start again, or use the same ones'
             )
         if not text:
             file.write(noted)
@@ -171,8 +172,8 @@ def _lock(handle: int, partial: Path) -> None:
     with contextlib.suppress(NoLocksError):
         if not lock_file(handle):
             raise ValueError(
-                f'another process packs into {partial} just now; wait for '
-                f'it, or name another folder'
+                f'another process is packing into {partial}; wait for it, or '
+                'choose another folder'
             )
 
 

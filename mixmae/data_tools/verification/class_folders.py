@@ -39,7 +39,7 @@ def verify_class_folders(
         else:
             check.problem(
                 'missing folder',
-                f'{folder}: no such folder; expected are '
+                f'{folder}: no such folder; expected '
                 f'{root}/train/<class>/ and {root}/val/<class>/ with images',
             )
     # Empty classes were reported one by one.
@@ -56,15 +56,15 @@ def _verify_split(
             below = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise ValueError(
-            f'the folder {folder} cannot be looked into: {error.strerror}'
+            f'the folder {folder} cannot be listed: {error.strerror}'
         ) from None
     folders = [e.name for e in below if is_folder(e)]
     loose = sum(e.name.lower().endswith(SUFFIXES) for e in below)
     if loose:
         check.problem(
             'images without a class',
-            f'{folder}: {loose:,} images lie in no class folder; move them '
-            f'to {folder}/<class>/',
+            f'{folder}: {loose:,} images are outside of class folders; move '
+            f'them to {folder}/<class>/',
         )
     paths: list[Path] = []
     counts: Counter[str] = Counter()
@@ -77,14 +77,14 @@ def _verify_split(
         if not found:
             check.problem(
                 'empty class',
-                f'{folder / name}: no images; unpack this class again, or '
-                f'remove the folder',
+                f'{folder / name}: no images; extract this class again, or '
+                'remove the folder',
             )
         if wordnet and not WORDNET_ID.match(name):
             check.problem(
                 'name of a class',
-                f'{folder / name}: classes are named like n01440764; rename '
-                f'or remove it',
+                f'{folder / name}: class folders have names like n01440764; '
+                'rename or remove it',
             )
     check.fact(f'{split}: {len(paths):,} images of {len(counts):,} classes')
     check.compare_count(split, len(paths))
@@ -99,19 +99,19 @@ def _images(folder: Path, check: DatasetCheck) -> list[Path]:
     for below, reason in refused.items():
         check.problem(
             'unreadable folder',
-            f'{folder / below}: cannot be looked into ({reason}); mend that, '
-            f'or move it elsewhere',
+            f'{folder / below}: cannot be listed ({reason}); fix this, or '
+            'move it',
         )
     for below, first in sorted(listing.repeated.items(), reverse=True):
         check.problem(
             'folder reached by two paths',
-            f'{folder / below}: leads back to {folder / first}, and '
-            f'mmpretrain would follow it; remove it',
+            f'{folder / below}: links back to {folder / first}, which '
+            'mmpretrain would follow; remove it',
         )
     unread = sum(listing.left_out.values())
     if unread:
         check.note(
-            f'{folder}: {unread:,} files that mmpretrain does not take for '
+            f'{folder}: {unread:,} files that mmpretrain does not read as '
             f'images (it reads {", ".join(READ_BY_MMPRETRAIN)})'
         )
     for note in listing.notes():

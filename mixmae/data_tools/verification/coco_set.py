@@ -39,9 +39,9 @@ def verify_coco_format(root: Path, check: DatasetCheck) -> None:
     if not found:
         check.problem(
             'missing annotations',
-            f'{root}/annotations: no file {PREFIX}<split>.json; put it '
-            f'there, with its images in {root}/<split>/, or name the two by '
-            f'--annotations and --images',
+            f'{root}/annotations: no file {PREFIX}<split>.json; place it '
+            f'there, with its images in {root}/<split>/, or set both with '
+            '--annotations and --images',
         )
     files = [
         verify_coco_file(path, root / path.stem.removeprefix(PREFIX), check)
@@ -63,19 +63,19 @@ def verify_coco_file(
     if not path.is_file():
         check.problem(
             'missing annotations',
-            f'{path}: no such file; unpack the archive of annotations',
+            f'{path}: file does not exist; extract the archive of annotations',
         )
         return None
     if not folder.is_dir():
         check.problem(
             'missing folder',
-            f'{folder}: no such folder; unpack the archive of images there',
+            f'{folder}: no such folder; extract the archive of images there',
         )
         return None
     try:
         content = read_coco(path)
     except ValueError as error:
-        check.problem('bad annotation file', str(error))
+        check.problem('invalid annotation file', str(error))
         return None
     check.faults(coco_set_faults(str(path), content))
     check.faults(coco_faults(path, content))
@@ -113,9 +113,8 @@ def _compare_files(
     if 0 < len(bare) < len(read):
         check.problem(
             'missing mask',
-            f'{", ".join(bare)}: no object has a mask, and those of the '
-            f'other files of the set have; add segmentation, or take it out '
-            f'of all of them',
+            f'{", ".join(bare)}: no object has a mask, but the objects in the '
+            'other files do; add segmentation, or remove it from all files',
         )
 
 
@@ -136,9 +135,8 @@ def _verify_presence(
         else:
             check.problem(
                 'missing image',
-                f'{path}, image {image.get("id")}: there is no file '
-                f'{folder / name}; unpack the images again, or remove the '
-                f'entry',
+                f'{path}, image {image.get("id")}: file {folder / name} does '
+                'not exist; extract the images again, or remove the entry',
             )
     unlisted = sum(
         name.lower().endswith(SUFFIXES) and name not in listed
@@ -146,7 +144,7 @@ def _verify_presence(
     )
     if unlisted:
         check.note(
-            f'{folder}: {unlisted:,} images are not in {path} and remain '
-            f'unused'
+            f'{folder}: {unlisted:,} images are not listed in {path} and are '
+            'not used'
         )
     return there

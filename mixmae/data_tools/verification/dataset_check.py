@@ -99,16 +99,16 @@ class DatasetCheck:
             self.problem(
                 'count of images',
                 f'{split}: {count:,} images, {expected - count:,} fewer than '
-                f'the {expected:,} of {known.title}: unpack its archives '
-                f'again (see {known.page}), or say --subset if a part is all '
-                f'you want',
+                f'the {expected:,} of {known.title}; extract its archives '
+                f'again (see {known.page}), or use --subset for a part of the '
+                'data set',
             )
         elif count > expected:
             self.problem(
                 'count of images',
                 f'{split}: {count:,} images, {count - expected:,} more than '
-                f'the {expected:,} of {known.title}: take out what does not '
-                f'belong to it, or say --subset',
+                f'the {expected:,} of {known.title}; remove other images, or '
+                'use --subset',
             )
 
     def compare_classes(
@@ -121,8 +121,8 @@ class DatasetCheck:
             self.problem(
                 'count of classes',
                 f'{split}: {classes:,} classes, {self.known.title} has '
-                f'{self.known.classes:,}; say --subset if a part is all you '
-                f'want',
+                f'{self.known.classes:,}; use --subset for a part of the data '
+                'set',
             )
         expected = self.known.per_class.get(split)
         for name, count in sorted((images or {}).items()):
@@ -130,8 +130,8 @@ class DatasetCheck:
                 self.problem(
                     'images of a class',
                     f'{split}: class {name} has {count:,} images, each should '
-                    f'have {expected}: sort the images into their classes '
-                    f'again',
+                    f'have {expected}; sort the images into their class '
+                    'folders again',
                 )
 
     def open_images(

@@ -25,8 +25,8 @@ from mixmae.fileio.shown_text import escape
 
 # Remedies for causes where another copy of the file would not help.
 ADVICE = {
-    'unreadable': 'mend its permissions or the disk',
-    'too large': 'make it smaller, or leave it out',
+    'unreadable': 'fix its permissions or the disk',
+    'too large': 'downscale or exclude it',
     'too small': 'leave it out',
 }
 DECODE = ('all', 'sample', 'none')
@@ -105,7 +105,7 @@ class Inspection:
         kind = 'broken image'
         if self.cause in ADVICE:
             return kind, f'{self.fault}; {ADVICE[self.cause]}'
-        return kind, f'{self.fault}; unpack or download it again'
+        return kind, f'{self.fault}; extract or download it again'
 
 
 def inspect_image(
@@ -189,7 +189,7 @@ def inspected(
         yield from parallel_map(inspect, names, opening.workers)
     except LostWorkerError as error:
         raise ValueError(
-            f'a process that opens images was killed, for want of memory '
-            f'perhaps, not long after {escape(names[error.args[0]])}; take '
-            f'fewer workers or a limit of pixels'
+            'a worker process was killed, possibly because memory ran out, '
+            f'shortly after {escape(names[error.args[0]])}; use fewer workers '
+            'or a limit of pixels'
         ) from None

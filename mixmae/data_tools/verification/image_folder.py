@@ -100,8 +100,8 @@ def verify_image_folder(
         names = [os.path.relpath(path, folder) for path in paths]
     if not names and not refused:
         raise ValueError(
-            f'{folder}: no images; those of suffix {", ".join(SUFFIXES)} are '
-            f'looked for, at any depth'
+            f'{folder}: no images; searched, including subfolders, for '
+            f'suffixes {", ".join(SUFFIXES)}'
             + ''.join(f'; {note}' for note in notes)
         )
     report = FolderReport(notes=notes)

@@ -27,7 +27,7 @@ def verify_image_lists(
         else:
             check.problem(
                 'missing list',
-                f'{path}: no such list; write it with python '
+                f'{path}: list does not exist; write it with python '
                 f'tools/dataset_converters/make_lists.py {kind} {root}',
             )
 
@@ -51,20 +51,20 @@ def _verify_list(
         if not name or not label.isdecimal() or int(label) >= classes:
             check.problem(
                 'bad line',
-                f'{where}: {line[:200]!r} is not a path and a label from 0 '
-                f'to {classes - 1}; write the list anew',
+                f'{where}: {line[:200]!r} is not a path and a label from 0 to '
+                f'{classes - 1}; write the list again',
             )
             continue
         try:
             image = Path(path_below(root, name))
         except UnsafePathError as error:
-            check.problem('bad file name', f'{where}: {error}')
+            check.problem('invalid file name', f'{where}: {error}')
             continue
         if name in lines:
             check.problem(
                 'image listed twice',
-                f'{where}: {name} stands in line {lines[name]}, too; remove '
-                f'one of them',
+                f'{where}: {name} is also in line {lines[name]}; remove one '
+                'of them',
             )
             continue
         lines[name] = number
@@ -74,12 +74,12 @@ def _verify_list(
         else:
             check.problem(
                 'missing image',
-                f'{where}: there is no image {image}; unpack the '
-                f'archive of images in {root}, or write the list anew',
+                f'{where}: image {image} does not exist; extract the archive '
+                f'of images in {root}, or write the list anew',
             )
     check.fact(
         f'{split}: {len(lines):,} images of {len(counts):,} classes listed, '
-        f'{len(there):,} of them are there'
+        f'{len(there):,} of them exist'
     )
     check.compare_count(split, len(lines))
     check.compare_classes(split, len(counts), counts)

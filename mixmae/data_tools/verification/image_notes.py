@@ -57,25 +57,24 @@ class ImageNotes:
         lines = []
         if counts['clear'] and decoding.extra_band != 'drop':
             lines.append(
-                f'{counts["clear"]:,} images with transparency are laid over '
-                f'the colour {decoding.background}'
+                f'{counts["clear"]:,} images with transparency are composited '
+                f'over the color {decoding.background}'
             )
             if counts['doubtful'] and decoding.extra_band is None:
                 lines[-1] += (
                     f'; {counts["doubtful"]:,} of them are TIFF files with '
-                    f'unassociated alpha, a mark that some programs put on '
-                    f"any further band: extra_band='drop' ignores it"
+                    'unassociated alpha, which some programs set for any '
+                    "additional band; extra_band='drop' ignores it"
                 )
         dropped = counts['clear'] + counts['extra']
         if dropped and decoding.extra_band == 'drop':
             lines.append(
-                f'{dropped:,} images have bands beside the colours, which '
-                f'are ignored'
+                f'{dropped:,} images have additional bands, which are ignored'
             )
         if counts['animated']:
             lines.append(
-                f'{counts["animated"]:,} files hold several frames, of which '
-                f'the first is read'
+                f'{counts["animated"]:,} files have several frames, of which '
+                'the first is read'
             )
         lines += [
             self._wide_line(bits, number, wide)

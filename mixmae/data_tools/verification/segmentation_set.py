@@ -24,7 +24,9 @@ def known_values(root: Path) -> ValueMeaning | None:
             names = tuple(map(str, content['classes']))
             reduced = bool(content.get('reduce_zero_label', False))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f'{path}: no list of classes ({error})') from None
+            raise ValueError(
+                f'{path}: not a list of classes ({error})'
+            ) from None
         return ValueMeaning(len(names), reduced, names=names)
     path = root / 'classes.txt'
     if path.is_file():
@@ -67,8 +69,8 @@ def _verify_split(
         hint = f'; did you mean {inner[0].parent}?' if inner else ''
         check.problem(
             'missing folder',
-            f'{folder}: no such folder; unpack the archive again (images and '
-            f'label maps have folders of the same name){hint}',
+            f'{folder}: no such folder; extract the archive again '
+            f'(images and label maps have folders of the same name){hint}',
         )
     if missing:
         return
@@ -78,13 +80,13 @@ def _verify_split(
         check.problem(
             'missing label map',
             f'{images[stem]}: has no label map {folders[1] / stem}.png; '
-            f'unpack the archive again, or remove the image',
+            'extract the archive again, or remove the image',
         )
     for stem in sorted(maps.keys() - images.keys()):
         check.problem(
             'missing image',
             f'{maps[stem]}: has no image {folders[0] / stem}.jpg (or of '
-            f'another suffix); unpack the archive again, or remove the map',
+            'another suffix); extract the archive again, or remove the map',
         )
     check.fact(f'{split}: {len(images):,} images, {len(maps):,} label maps')
     check.compare_count(split, len(images))

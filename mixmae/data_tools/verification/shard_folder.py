@@ -149,8 +149,8 @@ def verify_shards(
             progress(done, total, f'{len(report.bad)} bad')
     except LostWorkerError:
         raise ValueError(
-            'a process that reads shards was killed, for want of memory '
-            'perhaps; take fewer workers or a limit of pixels'
+            'a worker process was killed, possibly because memory ran out; '
+            'use fewer workers or a limit of pixels'
         ) from None
     report.notes = notes.lines()
     return report

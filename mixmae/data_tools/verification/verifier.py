@@ -75,17 +75,17 @@ class Request:
         check_folder(self.root)
         if self.values is not None and self.kind != 'segmentation':
             raise ValueError(
-                f'values of label maps can be given for segmentation only, '
-                f'not for {self.kind}'
+                'values of label maps can be set for segmentation only, not '
+                f'for {self.kind}'
             )
         pair = (self.annotations, self.images)
         if pair != (None, None) and self.kind != 'coco-format':
             raise ValueError(
-                f'annotations and images can be named for coco-format only, '
-                f'not for {self.kind}'
+                'annotations and images can be set for coco-format only, not '
+                f'for {self.kind}'
             )
         if pair.count(None) == 1:
-            raise ValueError('name both annotations and images, or neither')
+            raise ValueError('set both annotations and images, or neither')
 
 
 def verify(request: Request) -> DatasetCheck:
@@ -117,7 +117,7 @@ def verify(request: Request) -> DatasetCheck:
         if values is None:
             check.note(
                 f'{root}: has no classes.json or classes.txt, and no number '
-                f'of classes was given: any label passes'
+                'of classes was given; labels are not checked'
             )
         verify_segmentation(root, check, values or ValueMeaning())
     elif kind == 'image-folder':
@@ -136,8 +136,8 @@ def _verify_image_folder(root: Path, check: DatasetCheck) -> None:
     if not paths:
         check.problem(
             'no images',
-            f'{root}: no images; those of suffix {", ".join(SUFFIXES)} are '
-            f'looked for, at any depth',
+            f'{root}: no images; searched, including subfolders, for suffixes '
+            f'{", ".join(SUFFIXES)}',
         )
     check.open_all_images(paths, 'images')
 
@@ -151,15 +151,15 @@ def _verify_scenes(root: Path, check: DatasetCheck) -> None:
         files = int(record['files'])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f'{path}: no record of scenes ({type(error).__name__}); write '
+            f'{path}: not a record of scenes ({type(error).__name__}); write '
             f'them with tools/dataset_converters/make_scenes.py {root}'
         ) from None
     count = sum(p.is_file() for p in root.rglob('*')) - 1
     if count != files:
         check.problem(
             'count of files',
-            f'{root}: {count:,} files, {files:,} were written; call '
-            f'tools/dataset_converters/make_scenes.py again',
+            f'{root}: {count:,} files, but {files:,} were written; run '
+            'tools/dataset_converters/make_scenes.py again',
         )
     if 'imagenet' in formats:
         verify_class_folders(root / 'imagenet', check)

@@ -14,21 +14,22 @@ from mixmae.datasets.images.image_decoding import (
 def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that control the conversion of files to 8-bit RGB."""
     group = parser.add_argument_group(
-        'decoding', 'as in LoadImage of the config'
+        'decoding', 'same as for LoadImage in the config'
     )
     group.add_argument(
         '--value-range',
         nargs=2,
         type=float,
         metavar=('LOW', 'HIGH'),
-        help='sample values of black and white, for images of more than 8 '
-        'bits, signed ones and floats (default: what the file declares)',
+        help='sample values of black and white for images with more than 8 '
+        'bits, signed or floating-point samples (default: as declared in '
+        'the file)',
     )
     group.add_argument(
         '--extra-band',
         choices=[choice for choice in EXTRA_BANDS if choice],
-        help='a band beside the colours is transparency, or ignored '
-        '(default: what the file declares)',
+        help='treat an additional band as transparency, or ignore it '
+        '(default: as declared in the file)',
     )
     group.add_argument(
         '--background',
@@ -36,7 +37,7 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=WHITE,
         metavar=('R', 'G', 'B'),
-        help='colour below transparent pixels (default: white)',
+        help='background color of transparent pixels (default: white)',
     )
 
 

@@ -106,19 +106,19 @@ class ImageDecoding:
             if self.extra_band == 'alpha' and alpha:
                 return
             choice = (
-                "LoadImage(extra_band='drop') or --extra-band drop reads the "
-                'colours alone'
+                "LoadImage(extra_band='drop') or --extra-band drop reads only "
+                'the colors'
             )
             if alpha:
-                choice += ", 'alpha' takes the other band for transparency"
+                choice += ", 'alpha' treats the other band as transparency"
             raise unsupported(path, str(kind), f'{choice}; or convert it')
         colours = kind.format == 'JPEG2000' and kind.bands > 1
         if self.value_range is not None and kind.wide and colours:
             raise unsupported(
                 path,
                 str(kind),
-                'value_range needs PNG, TIFF or PPM for colours of more '
-                'than 8 bits: convert it',
+                'value_range supports colors with more than 8 bits in PNG, '
+                'TIFF and PPM only; convert the file',
             )
 
     def to_rgb(
@@ -142,10 +142,11 @@ class ImageDecoding:
         dropped = self.extra_band == 'drop'
         if kind.doubtful_alpha and self.extra_band is None:
             warnings.warn(
-                f'{kind}: the last band is taken for transparency and laid '
-                f'over {self.background}, but some programs mark any further '
-                f"band so; confirm it by LoadImage(extra_band='alpha') or "
-                f"--extra-band alpha, or ignore the band by 'drop'",
+                f'{kind}: the last band is treated as transparency and '
+                f'composited over {self.background}, but some programs mark '
+                'any additional band like this; confirm with '
+                "LoadImage(extra_band='alpha') or --extra-band alpha, or "
+                "ignore the band with 'drop'",
                 stacklevel=2,
             )
         orientation = turn_upright(image)
@@ -190,7 +191,7 @@ class ImageDecoding:
             raise unsupported(
                 path,
                 f'{kind}, values {least:.6g} to {most:.6g}',
-                'the file does not declare which are black and white: set '
+                'the file does not declare black and white values; set '
                 'LoadImage(value_range=(LOW, HIGH)) or --value-range LOW '
                 'HIGH, or convert it to 8 bits',
                 str(kind),
@@ -207,9 +208,9 @@ class ImageDecoding:
         warnings.warn(
             f'{kind.format} images of 16 bits per sample are scaled from '
             f'0..65535 to 0..255, and values of {used} bits '
-            f'(0..{2**used - 1}) were found; if white is another value, set '
-            f'LoadImage(value_range=(LOW, HIGH)) or --value-range LOW HIGH, '
-            f'else confirm it by (0, 65535)',
+            f'(0..{2**used - 1}) were observed; if white is another value, '
+            'set LoadImage(value_range=(LOW, HIGH)) or --value-range LOW '
+            'HIGH, otherwise confirm with (0, 65535)',
             stacklevel=2,
         )
 

@@ -69,7 +69,7 @@ def _diagnosis(
         detail = error.strerror or os.strerror(error.errno)
         return CorruptImageError(path, 'unreadable', detail)
     if isinstance(error, Image.DecompressionBombError):
-        detail = f'{error} max_pixels sets how many are allowed'
+        detail = f'{error} max_pixels sets the limit'
         return CorruptImageError(path, 'too large', detail)
     shortened = _is_shortened(path, content)
     if shortened is None:
@@ -100,9 +100,9 @@ def _unknown(path: str, content: bytes | None) -> CorruptImageError:
     starts = (name for start, name in STARTS.items() if head.startswith(start))
     name = next(starts, '')
     if not name:
-        detail = 'none of the formats that are read'
+        detail = 'not a supported format'
         return CorruptImageError(path, 'no image', detail)
-    detail = f'it begins as a {name}, but no decoder takes its header'
+    detail = f'it begins like a {name}, but its header is invalid'
     return CorruptImageError(path, 'damaged', detail)
 
 

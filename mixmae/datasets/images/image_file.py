@@ -81,7 +81,7 @@ class ImageLimits:
         if width * height > self.most_pixels:
             detail = (
                 f'{size}, more than {self.most_pixels:,} pixels; max_pixels '
-                f'sets how many are allowed'
+                'sets the limit'
             )
             raise CorruptImageError(path, 'too large', detail)
 
@@ -188,7 +188,7 @@ def read_image(
                 kind = ImageKind.of_mode(str(image.format), image.mode)
                 if kind.format in ('TIFF', 'JPEG2000'):
                     # Bands and sample type are unknown.
-                    detail = 'its header contradicts itself'
+                    detail = 'its header is inconsistent'
                     raise CorruptImageError(path, 'damaged', detail)
                 decoding.check(path, kind)
             if draft_side is not None:

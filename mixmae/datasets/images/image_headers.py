@@ -119,7 +119,7 @@ def undecoded(file: BinaryIO) -> str:
         frame = unsupported_frame(head + file.read())
         return f'JPEG, {frame}' if frame else ''
     name = other_format(head)
-    return f'{name}, a format that is not read' if name else ''
+    return f'{name}, an unsupported format' if name else ''
 
 
 def _png_kind(head: bytes) -> ImageKind:

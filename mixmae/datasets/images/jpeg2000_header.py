@@ -45,7 +45,7 @@ def jpeg2000_kind(file: BinaryIO) -> ImageKind:
     if len(set(depths)) > 1:
         obstacle = 'with bands of different types'
     elif signed or (bits > 15 and bands > 1):
-        obstacle = 'which are not read from JPEG 2000'
+        obstacle = 'which are not supported in JPEG 2000'
     return ImageKind(
         'JPEG2000',
         'palette' if palette else 'grey' if colour_bands == 1 else 'RGB',

@@ -166,9 +166,9 @@ def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
         return f'compressed as {COMPRESSIONS.get(compression, compression)}'
     wide = depths[0] > 8 or formats[0] != 1
     if wide and colours not in ('grey', 'RGB'):
-        return 'of which no more than 8 bits are read'
+        return 'of which only 8 bits are supported'
     if extra > MOST_EXTRA.get((colours, depths[0]), 0):
-        return 'more bands than are read'
+        return 'with too many bands'
     unsigned = formats[0] == 1 and depths[0] <= 16
     if tags[BIG_ENDIAN][0] and compression != 1 and not unsigned:
         # Pillow swaps the bytes twice.

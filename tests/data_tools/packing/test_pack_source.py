@@ -105,7 +105,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
     path = write(tmp_path / 'list.txt', 'x')
     with pytest.raises(FileNotFoundError, match='gone does not exist'):
         read_source(path, str(tmp_path / 'gone'))
-    with pytest.raises(ValueError, match='belongs to a list'):
+    with pytest.raises(ValueError, match='is only for a list'):
         read_source(str(folder), str(folder))
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match='no images in'):

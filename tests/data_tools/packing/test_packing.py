@@ -71,10 +71,10 @@ def test_again_means_nothing_to_do(folder, tmp_path):
     report = pack_pictures(folder, out)
     assert (report.images, report.found) == (20, 20)
     assert content(out) == before
-    with pytest.raises(ValueError, match='exists, and is not what'):
+    with pytest.raises(ValueError, match='exists, but was packed from'):
         pack_pictures(folder, out, short_side=3)
     (folder / 'odd' / '01.png').unlink()
-    with pytest.raises(ValueError, match='exists, and is not what'):
+    with pytest.raises(ValueError, match='exists, but was packed from'):
         pack_pictures(folder, out)
     assert content(out) == before
 
@@ -152,7 +152,7 @@ def test_other_settings_do_not_go_on(folder, tmp_path, monkeypatch):
         with pytest.raises(ValueError):
             pack_pictures(folder, tmp_path / 'out')
     before = content(tmp_path / 'out.partial')
-    with pytest.raises(ValueError, match='begun from other files or with'):
+    with pytest.raises(ValueError, match='started from other files or with'):
         pack_pictures(folder, tmp_path / 'out', short_side=3)
     assert content(tmp_path / 'out.partial') == before
 
@@ -174,7 +174,7 @@ def test_what_is_in_the_way_is_not_touched(folder, tmp_path):
     partial = tmp_path / 'out.partial'
     partial.mkdir()
     (partial / 'mine.txt').write_text('x')
-    with pytest.raises(ValueError, match='was not made by pack.py'):
+    with pytest.raises(ValueError, match='was not written by pack.py'):
         pack_pictures(folder, tmp_path / 'out')
     assert content(partial) == {'mine.txt': b'x'}
 
@@ -233,7 +233,7 @@ def test_killed_half_way(folder, tmp_path):
         if (partial / 'shard-00000.tar.part.npz').exists():
             break
         time.sleep(0.01)
-    with pytest.raises(ValueError, match='another process packs'):
+    with pytest.raises(ValueError, match='another process is packing'):
         pack_pictures(folder, out)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -263,7 +263,7 @@ def test_settings_of_the_decoder_are_part_of_a_pack(tmp_path):
     # The same command once more, and with other settings.
     assert pack(source, out, settings).found == 1
     assert content(out) == before
-    with pytest.raises(ValueError, match='is not what these files'):
+    with pytest.raises(ValueError, match='was packed from other files'):
         pack(source, out, plain)
     with pytest.raises(ValueError, match='short side'):
         PackSettings(decoding=ImageDecoding(extra_band='drop'))

@@ -255,7 +255,7 @@ def test_a_named_file_and_folder(scenes, look, edit):
     options = {'annotations': path, 'images': root / 'val'}
     assert len(look('coco-format', root, **options)) == 1
     options['annotations'] = root / 'gone.json'
-    assert 'no such file' in look('coco-format', root, **options)[0]
+    assert 'file does not exist' in look('coco-format', root, **options)[0]
 
 
 def test_coco_itself_is_counted(scenes, look):

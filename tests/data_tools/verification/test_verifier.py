@@ -23,7 +23,7 @@ def test_a_folder_that_holds_no_scenes(scenes, look):
     with pytest.raises(ValueError, match='make_scenes.py'):
         look('scenes', scenes / 'ade')
     (scenes / 'scenes.json').write_text('{"settings": 3}')
-    with pytest.raises(ValueError, match='no record of scenes'):
+    with pytest.raises(ValueError, match='not a record of scenes'):
         look('scenes', scenes)
 
 
