@@ -137,6 +137,7 @@ DATASETS = LazyRegistry(
         'CheckedCustomDataset': 'datasets.checked_custom',
         'LmdbImages': 'datasets.lmdb_images',
         'PackedImages': 'datasets.packed_images',
+        'PairedSegDataset': 'datasets.paired_masks',
         'UnlabeledImageFolder': 'datasets.unlabeled_image_folder',
     },
 )
