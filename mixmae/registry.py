@@ -227,7 +227,10 @@ RUNNERS = LazyRegistry(
 METRICS = LazyRegistry(
     'metric',
     parents.METRICS,
-    {'ReconstructionMetric': 'evaluation.reconstruction_metric'},
+    {
+        'ClassDetails': 'evaluation.class_details',
+        'ReconstructionMetric': 'evaluation.reconstruction_metric',
+    },
 )
 INFERENCERS = LazyRegistry(
     'inferencer',

@@ -21,6 +21,7 @@ from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.cli.command_line import add_common_arguments, run_config
 from mixmae.cli.command_parser import CommandParser
 from mixmae.cli.runner_builder import build_runner, drop_sharding
+from mixmae.cli.test_details import add_details
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
 from mixmae.distributed.process_group import prepare_process_group
@@ -54,6 +55,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='write visualizations to this folder: reconstruction panels of a '
         'pretraining, otherwise the prediction for each image, drawn by '
         'mmdet, mmseg or mmpretrain',
+    )
+    parser.add_argument(
+        '--details',
+        metavar='FOLDER',
+        help='write a confusion matrix, a table of the classes and all '
+        'predictions of a classifier, detector or segmentor to this folder',
     )
     parser.add_argument(
         '--num-panels',
@@ -123,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_output(Path(args.show_dir, 'panel_00.png'))
     if args.show_dir is not None and not panels:
         draw_predictions(cfg, Path(args.show_dir))
+    if args.details is not None:
+        add_details(cfg, Path(args.details))
     # Load strictly: an untrained head must not be evaluated. The kNN test has
     # no head, and its loop loads the backbone strictly itself.
     if not str(cfg.test_cfg.get('type')).endswith('KNNTestLoop'):
