@@ -1,0 +1,1 @@
+"""From data and weights to the whole config of a run."""

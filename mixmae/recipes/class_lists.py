@@ -1,0 +1,290 @@
+"""Images with one class each: class folders, and tables (CSV)."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mixmae.datasets.labels.class_folders import (
+    class_folders,
+    is_ignored_folder,
+)
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_listing import is_folder, list_folder
+from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import path_fault
+from mixmae.recipes.validation_share import split_off
+
+TRAIN_NAMES = ('train', 'training')
+VAL_NAMES = ('val', 'valid', 'validation', 'dev')
+TEST_NAMES = ('test', 'testing')
+# Names of columns, in lower case.
+PATH_COLUMNS = (
+    'path', 'file', 'filename', 'file_name', 'image', 'image_path', 'img',
+    'img_path', 'filepath', 'image_id', 'id',
+)  # fmt: skip
+CLASS_COLUMNS = ('class', 'label', 'category', 'target', 'class_name', 'y')
+SPLIT_COLUMNS = ('split', 'set', 'subset', 'fold', 'partition')
+
+
+@dataclass(frozen=True)
+class ClassLists:
+    """Images of a classification.
+
+    Attributes:
+        root: Folder that paths are relative to.
+        train: Paths and class names of the images to train on.
+        val: Those to validate on.
+        classes: Class names in the order of the labels.
+        notes: What was found and decided, a line each.
+    """
+
+    root: Path
+    train: list[tuple[str, str]]
+    val: list[tuple[str, str]]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write ``train.txt`` and ``val.txt``: lines of path and label.
+
+        Raises:
+            ValueError: A name cannot stand in a list.
+        """
+        labels = {name: label for label, name in enumerate(self.classes)}
+        for split in ('train', 'val'):
+            lines = []
+            for path, name in getattr(self, split):
+                # mmpretrain strips lines.
+                fault = path_fault(path)
+                if fault or path != path.strip():
+                    raise ValueError(
+                        f'{self.root}: {fault or repr(path)}; rename the file'
+                    )
+                lines.append(f'{path} {labels[name]}\n')
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f'{split}.txt').write_text(''.join(lines), 'utf-8')
+
+
+def read_class_lists(
+    data: str | os.PathLike,
+    val_data: str | os.PathLike | None = None,
+    images: str | os.PathLike | None = None,
+    share: float = 0.2,
+    seed: int = 0,
+) -> ClassLists:
+    """Read labelled images, and split off a validation share if need be.
+
+    Args:
+        data: A folder with one subfolder for each class, or with such folders
+            in ``train/`` and ``val/``; or a CSV file with columns for the
+            image and its class, and perhaps the split.
+        val_data: Likewise, for validation.
+        images: Folder that the paths of a CSV are relative to; None = that of
+            the CSV.
+        share: Share of each class to validate on if nothing else is there.
+        seed: Of the share.
+
+    Raises:
+        ValueError: Nothing that can be trained on; the message says why.
+    """
+    path = Path(data)
+    if not path.exists():
+        raise ValueError(f'data: there is no {path.resolve()}')
+    read = _from_folders if path.is_dir() else _from_table
+    found = read(path, images)
+    if val_data is not None:
+        other = Path(val_data)
+        if not other.exists():
+            raise ValueError(f'val_data: there is no {other.resolve()}')
+        also = (_from_folders if other.is_dir() else _from_table)(
+            other, images
+        )
+        root = Path(os.path.commonpath([found.root, also.root]))
+        found = replace(
+            found,
+            root=root,
+            train=_below(found, root, found.train + found.val),
+            val=_below(also, root, also.train + also.val),
+            notes=(*found.notes, f'{len(also.train)} images in {other}'),
+        )
+    if not found.train:
+        raise ValueError(f'{path}: there is no labelled image to train on')
+    classes = _ordered({name for _, name in found.train})
+    if len(classes) < 2:
+        raise ValueError(
+            f'{path}: all {len(found.train)} images are of one class, '
+            f'{classes[0]!r}; a classifier needs two. Expected is a folder '
+            f'for each class, or a CSV with an image and its class per line'
+        )
+    unknown = _ordered({name for _, name in found.val} - set(classes))
+    if unknown:
+        raise ValueError(
+            f'{path}: the validation data has class {", ".join(unknown)}, of '
+            f'which there is no image to train on'
+        )
+    if not found.val:
+        kept, drawn = split_off([name for _, name in found.train], share, seed)
+        found = replace(
+            found,
+            train=[found.train[index] for index in kept],
+            val=[found.train[index] for index in drawn],
+            notes=(
+                *found.notes,
+                f'there is no validation data: {len(drawn)} of '
+                f'{len(found.train)} images, {100 * share:g} % of each '
+                f'class, are set aside',
+            ),
+        )
+    return replace(found, classes=classes)
+
+
+def _ordered(names: set[str]) -> tuple[str, ...]:
+    """Return names in the order of mmpretrain, numbers by size."""
+    if all(name.isdecimal() for name in names):
+        return tuple(sorted(names, key=int))
+    return tuple(sorted(names))
+
+
+def _below(
+    found: ClassLists, root: Path, entries: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    prefix = os.path.relpath(found.root, root)
+    return [(os.path.normpath(f'{prefix}/{p}'), name) for p, name in entries]
+
+
+def _from_folders(folder: Path, images: object = None) -> ClassLists:
+    if images is not None:
+        raise ValueError(
+            f'images has no effect with class folders ({folder}); it is for '
+            f'the paths of a CSV'
+        )
+    with os.scandir(folder) as entries:
+        below = {e.name.lower(): e.name for e in entries if is_folder(e)}
+    train = next((below[n] for n in TRAIN_NAMES if n in below), None)
+    if train is None:
+        entries_, notes = _folder_entries(folder, '')
+        return ClassLists(folder.resolve(), entries_, [], (), tuple(notes))
+    val = next((below[n] for n in VAL_NAMES if n in below), None)
+    test = next((below[n] for n in TEST_NAMES if n in below), None)
+    entries_, notes = _folder_entries(folder / train, f'{train}/')
+    others: list[tuple[str, str]] = []
+    if val is not None:
+        others, more = _folder_entries(folder / val, f'{val}/')
+        notes += [*more, f'train: {folder / train}, val: {folder / val}']
+    if test is not None:
+        notes.append(f'{folder / test} is left for testing')
+    return ClassLists(folder.resolve(), entries_, others, (), tuple(notes))
+
+
+def _folder_entries(
+    folder: Path, prefix: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    found = class_folders(folder, SUFFIXES)
+    entries, notes = [], []
+    for name in found.names:
+        if is_ignored_folder(name):
+            notes.append(f'{folder / name} is no class: left out')
+            continue
+        listing = list_folder(str(folder / name), SUFFIXES)
+        if not listing.files:
+            notes.append(f'{folder / name} has no image: no class')
+        notes += [f'{folder / name}: {note}' for note in listing.notes()]
+        entries += [(f'{prefix}{name}/{p}', name) for p in listing.files]
+    return entries, notes
+
+
+def _from_table(
+    path: Path, images: str | os.PathLike | None = None
+) -> ClassLists:
+    rows = _rows(path)
+    names = [cell.strip().lower() for cell in rows[0]]
+    image = _column(names, PATH_COLUMNS)
+    label = _column(names, CLASS_COLUMNS)
+    split = _column(names, SPLIT_COLUMNS)
+    if image is None and label is None:
+        image, label, split, body = 0, 1, None, rows
+        note = 'no header: column 1 is the image, column 2 its class'
+    elif image is None or label is None:
+        raise ValueError(
+            f'{path}: columns {rows[0]}; one must be called '
+            f'{"image or path" if image is None else "class or label"}'
+        )
+    else:
+        body = rows[1:]
+        note = (
+            f'column {rows[0][image]!r} is the image, {rows[0][label]!r} its '
+            f'class'
+            + ('' if split is None else f', {rows[0][split]!r} the split')
+        )
+    root = (Path(images) if images is not None else path.parent).resolve()
+    train: list[tuple[str, str]] = []
+    val: list[tuple[str, str]] = []
+    left = 0
+    seen: dict[str, str] = {}
+    for number, row in enumerate(body, 1 + len(rows) - len(body)):
+        if len(row) <= max(image, label):
+            raise ValueError(f'{path}, line {number}: {row} has no class')
+        name, kind = row[image].strip(), row[label].strip()
+        name = _resolved(name, root, path, number)
+        if not kind:
+            raise ValueError(f'{path}, line {number}: {name} has no class')
+        if seen.setdefault(name, kind) != kind:
+            raise ValueError(
+                f'{path}, line {number}: {name} is {kind!r} here and '
+                f'{seen[name]!r} above; an image has one class'
+            )
+        part = row[split].strip().lower() if split is not None else 'train'
+        if part in VAL_NAMES:
+            val.append((name, kind))
+        elif part in TEST_NAMES:
+            left += 1
+        else:
+            train.append((name, kind))
+    notes = [note]
+    if left:
+        notes.append(f'{left} lines of the split "test" are left out')
+    return ClassLists(root, train, val, (), tuple(notes))
+
+
+def _resolved(name: str, root: Path, path: Path, number: int) -> str:
+    """Return a path relative to the root, with a suffix if it has none."""
+    if os.path.isabs(name):
+        name = os.path.relpath(name, root)
+    fault = path_fault(name)
+    if fault:
+        raise ValueError(f'{path}, line {number}: {fault}')
+    for suffix in ('', *SUFFIXES):
+        if (root / f'{name}{suffix}').is_file():
+            return f'{name}{suffix}'
+    raise ValueError(
+        f'{path}, line {number}: there is no file {root / name}; paths are '
+        f'relative to {root}, or to the folder given as images'
+    )
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        with open(
+            path, encoding='utf-8-sig', newline='', opener=regular_file
+        ) as file:
+            text = file.read()
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{path}: {error}') from None
+    first = text.split('\n', 1)[0]
+    delimiter = max(',;\t', key=first.count)
+    lines = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    rows = [row for row in lines if any(cell.strip() for cell in row)]
+    if not rows or len(rows[0]) < 2:
+        raise ValueError(
+            f'{path}: no table of an image and its class per line, with '
+            f'commas, semicolons or tabulators between them'
+        )
+    return rows
+
+
+def _column(names: Sequence[str], known: Sequence[str]) -> int | None:
+    return next((names.index(n) for n in known if n in names), None)

@@ -1,0 +1,117 @@
+"""Fine-tuning of a classifier on own classes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from mixmae.recipes.class_lists import read_class_lists
+from mixmae.recipes.fine_tuning import (
+    FineTuningOptions,
+    FineTuningPlan,
+    below,
+    class_weights,
+    derived,
+    network_settings,
+    run_settings,
+)
+from mixmae.recipes.image_sizes import median_size
+from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.setting import Setting
+
+TEMPLATE = 'classification/own-classes.py'
+# Pixels of an update: 32 images of 224 x 224.
+PIXELS = 32 * 224**2
+LARGEST_BATCH = 64
+
+
+def plan_classification(
+    data: str | os.PathLike,
+    network: InitialNetwork,
+    folder: Path,
+    options: FineTuningOptions,
+) -> FineTuningPlan:
+    """Read class folders or a CSV, and derive the settings of a run.
+
+    Args:
+        data: See ``read_class_lists``.
+        network: The network to start from.
+        folder: Folder for the lists of images.
+        options: Arguments of the call.
+
+    Raises:
+        ValueError: The data cannot be trained on.
+    """
+    lists = read_class_lists(
+        data,
+        options.val_data,
+        options.images,
+        options.val_share,
+        options.seed,
+    )
+    if options.classes is not None:
+        if set(options.classes) != set(lists.classes):
+            raise ValueError(
+                f'classes={tuple(options.classes)} and the data, which has '
+                f'{lists.classes}, differ; leave classes out, or name the '
+                f'same ones in the order that you want'
+            )
+        object.__setattr__(lists, 'classes', tuple(options.classes))
+    lists.write(folder)
+    counts = Counter(name for _, name in lists.train)
+    frequencies = {name: counts[name] for name in lists.classes}
+    short = min(median_size([lists.root / p for p, _ in lists.train]))
+    size, why = derived(
+        options.image_size,
+        network.img_size,
+        f'that of the pretraining, which the windows fit (the median short '
+        f'side of the images is {short})',
+    )
+    weights, weighing = class_weights(
+        frequencies, options.class_weights, 'images'
+    )
+    root = below(lists.root)
+    lists_dir = below(folder)
+    count = len(lists.classes)
+    run = run_settings(
+        options,
+        network,
+        len(lists.train),
+        max(1, min(LARGEST_BATCH, PIXELS // int(size) ** 2)),
+        updates=2_000,
+        base_lr=5e-4,
+        base_batch=32,
+    )
+    epochs = next(one.value for one in run if one.name == 'max_epochs')
+    settings = [
+        Setting(
+            'classes',
+            lists.classes,
+            f'{count} in the order of the labels'
+            + (', topk is 1 and 5' if count > 5 else ', topk is 1'),
+        ),
+        *network_settings(network, options, network.channels[-1]),
+        Setting('data_root', root, f'{len(lists.train)} images to train on'),
+        Setting(
+            'train_data',
+            dict(data_root=root, ann_file=f'{lists_dir}/train.txt'),
+        ),
+        Setting(
+            'val_data', dict(data_root=root, ann_file=f'{lists_dir}/val.txt')
+        ),
+        Setting('img_size', int(size), why),
+        Setting('class_weight', weights, weighing),
+        *run,
+        Setting('warmup_epochs', min(5, max(1, epochs // 10))),
+    ]
+    return FineTuningPlan(
+        TEMPLATE,
+        settings,
+        [
+            *lists.notes,
+            f'{len(lists.train)} images to train on, {len(lists.val)} to '
+            f'validate on; '
+            + ', '.join(f'{n} {name}' for name, n in frequencies.items()),
+        ],
+    )

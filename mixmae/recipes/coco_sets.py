@@ -1,0 +1,312 @@
+"""Own annotations in COCO format: found, completed, and split."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixmae.datasets.coco_annotations import coco_faults, read_coco
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.image_listing import list_folder
+from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
+from mixmae.recipes.validation_share import split_off
+
+# Where exporters put images, relative to the annotation file.
+IMAGE_FOLDERS = ('', 'images', 'data', 'imgs', '..', '../images', '../data')
+
+
+@dataclass(frozen=True)
+class CocoSplit:
+    """One annotation file and the folder of its images.
+
+    Attributes:
+        content: Content of the file.
+        images: Folder that ``file_name`` is relative to.
+        source: Path of the file.
+    """
+
+    content: dict
+    images: Path
+    source: Path
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Width and height of each image."""
+        return [(i['width'], i['height']) for i in self.content['images']]
+
+    def empty(self) -> int:
+        """Return the number of images without an object."""
+        filled = {entry['image_id'] for entry in self.content['annotations']}
+        return sum(i['id'] not in filled for i in self.content['images'])
+
+
+@dataclass(frozen=True)
+class CocoSets:
+    """Annotations to train on and to validate on.
+
+    Attributes:
+        train: To train on.
+        val: To validate on.
+        classes: Names of the categories that have objects, in the order of
+            the file.
+        with_mask: Whether every object has a mask.
+        notes: What was found and decided, a line each.
+    """
+
+    train: CocoSplit
+    val: CocoSplit
+    classes: tuple[str, ...]
+    with_mask: bool
+    notes: tuple[str, ...]
+
+    def images_with(self) -> dict[str, int]:
+        """Return the number of images to train on that show each class."""
+        names = _names(self.train.content)
+        shown: dict[str, set] = {name: set() for name in self.classes}
+        for entry in self.train.content['annotations']:
+            shown[names[entry['category_id']]].add(entry['image_id'])
+        return {name: len(images) for name, images in shown.items()}
+
+    def category_ids(self) -> list[Any]:
+        """Return the id of each class in the annotations."""
+        return list(_names(self.train.content))
+
+    def objects(self) -> dict[str, int]:
+        """Return the number of objects to train on of each class."""
+        names = _names(self.train.content)
+        entries = self.train.content['annotations']
+        counts = Counter(names[entry['category_id']] for entry in entries)
+        return {name: counts[name] for name in self.classes}
+
+    def write(self, folder: Path) -> None:
+        """Write ``train.json`` and ``val.json``.
+
+        Names of images are relative to the folder that both have in common.
+        """
+        root = self.root()
+        for name, split in (('train', self.train), ('val', self.val)):
+            prefix = os.path.relpath(split.images, root)
+            images = [
+                {
+                    **image,
+                    'file_name': os.path.normpath(
+                        f'{prefix}/{image["file_name"]}'
+                    ),
+                }
+                for image in split.content['images']
+            ]
+            with atomic_write(folder / f'{name}.json') as partial:
+                text = json.dumps({**split.content, 'images': images})
+                partial.write_text(text, 'utf-8')
+
+    def root(self) -> Path:
+        """Return the folder that has the images of both splits."""
+        folders = [s.images.resolve() for s in (self.train, self.val)]
+        return Path(os.path.commonpath(folders))
+
+
+def read_coco_sets(
+    data: str | os.PathLike,
+    val_data: str | os.PathLike | None = None,
+    images: str | os.PathLike | None = None,
+    share: float = 0.2,
+    seed: int = 0,
+) -> CocoSets:
+    """Read annotations, complete and check them, and split them if need be.
+
+    Args:
+        data: A JSON file, or a folder with JSON files of one or two splits.
+        val_data: A JSON file to validate on.
+        images: Folder of the images; None = looked for beside the file.
+        share: Share of the images to validate on if nothing else is there.
+        seed: Of the share.
+
+    Raises:
+        ValueError: Nothing that can be trained on; the message says why.
+    """
+    train_file, val_file, notes = _files(Path(data))
+    if val_data is not None:
+        val_file = Path(val_data)
+    train = _read(train_file, images, notes)
+    if not train.content['annotations']:
+        raise ValueError(f'{train_file}: there is no object to train on')
+    if val_file is not None:
+        val = _read(val_file, images, notes)
+        if _names(val.content) != _names(train.content):
+            raise ValueError(
+                f'{val_file} and {train_file} have different categories '
+                f'({_listed(val.content)}; {_listed(train.content)}); write '
+                f'the same list with the same ids in both'
+            )
+    else:
+        train, val = _split(train, share, seed)
+        notes.append(
+            f'there is no validation data: {len(val.content["images"])} of '
+            f'{len(val.content["images"]) + len(train.content["images"])} '
+            f'images, {100 * share:g} %, are set aside'
+        )
+    objects = train.content['annotations'] + val.content['annotations']
+    used = {entry['category_id'] for entry in objects}
+    names = _names(train.content)
+    unused = [name for number, name in names.items() if number not in used]
+    if unused:
+        notes.append(f'no class, since without objects: {", ".join(unused)}')
+        _drop_categories((train, val), used)
+    masked = [bool(entry.get('segmentation')) for entry in objects]
+    if any(masked) and not all(masked):
+        notes.append(
+            f'{masked.count(False)} of {len(masked)} objects have no mask: '
+            f'boxes alone are trained'
+        )
+    return CocoSets(
+        train,
+        val,
+        tuple(name for number, name in names.items() if number in used),
+        all(masked),
+        tuple(notes),
+    )
+
+
+def _names(content: Mapping[str, Any]) -> dict[Any, str]:
+    return {entry['id']: entry['name'] for entry in content['categories']}
+
+
+def _listed(content: Mapping[str, Any]) -> str:
+    return ', '.join(f'{k}: {v}' for k, v in _names(content).items())
+
+
+def _files(path: Path) -> tuple[Path, Path | None, list[str]]:
+    """Find the annotation files below a path."""
+    if not path.exists():
+        raise ValueError(f'data: there is no {path.resolve()}')
+    if path.is_file():
+        return path, None, []
+    found = [path / name for name in list_folder(str(path), ('.json',)).files]
+    by_split: dict[str, list[Path]] = {'train': [], 'val': [], '': []}
+    for file in found:
+        words = {
+            part
+            for piece in file.relative_to(path).with_suffix('').parts
+            for part in _words(piece)
+        }
+        if words & {*TEST_NAMES, 'captions', 'keypoints', 'panoptic'}:
+            continue
+        kind = 'train' if words & {*TRAIN_NAMES} else ''
+        kind = 'val' if words & {*VAL_NAMES} else kind
+        by_split[kind].append(file)
+    train, val = by_split['train'] or by_split[''], by_split['val']
+    if len(train) != 1 or len(val) > 1:
+        names = [str(file.relative_to(path)) for file in found]
+        raise ValueError(
+            f'{path}: which JSON file is to be trained on? There are '
+            f'{len(names)} ({", ".join(names[:6])}); give the file itself as '
+            f'data, and that of the validation as val_data'
+        )
+    notes = [f'annotations: {train[0]}']
+    if val:
+        notes.append(f'validation: {val[0]}')
+    return train[0], val[0] if val else None, notes
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, lower case, without years."""
+    for separator in '_-. ':
+        name = name.replace(separator, ' ')
+    return [word.rstrip('0123456789') for word in name.lower().split()]
+
+
+def _read(
+    path: Path, images: str | os.PathLike | None, notes: list[str]
+) -> CocoSplit:
+    content = read_coco(path)
+    added: Counter[str] = Counter()
+    for entry in content['annotations']:
+        if 'iscrowd' not in entry:
+            entry['iscrowd'] = 0
+            added['iscrowd=0'] += 1
+        box = entry.get('bbox')
+        if 'area' not in entry and isinstance(box, list) and len(box) == 4:
+            entry['area'] = box[2] * box[3]
+            added['the area of the box'] += 1
+    notes += [f'{path}: {n} objects get {what}' for what, n in added.items()]
+    faults = list(coco_faults(path, content))
+    if faults:
+        more = f' ({len(faults) - 1} more)' if len(faults) > 1 else ''
+        raise ValueError(f'{faults[0].text}{more}')
+    if not content['images']:
+        raise ValueError(f'{path}: there is no image')
+    return CocoSplit(content, _image_folder(path, content, images), path)
+
+
+def _image_folder(
+    path: Path, content: dict, images: str | os.PathLike | None
+) -> Path:
+    """Return the folder that has the images of an annotation file."""
+    names = [image['file_name'] for image in content['images']]
+    places = [path.parent / name for name in IMAGE_FOLDERS]
+    # COCO's own layout: annotations/instances_train2017.json, train2017/
+    places.append(path.parent.parent / path.stem.rpartition('_')[2])
+    places.append(path.parent / path.stem)
+    if images is not None:
+        places = [Path(images)]
+    for place in places:
+        if (place / names[0]).is_file():
+            missing = [n for n in names if not (place / n).is_file()]
+            if missing:
+                raise ValueError(
+                    f'{path}: {len(missing)} of {len(names)} images are not '
+                    f'in {place.resolve()} (first: {missing[0]})'
+                )
+            return Path(os.path.normpath(place))
+    raise ValueError(
+        f'{path}: there is no {names[0]} in '
+        f'{", ".join(str(os.path.normpath(place)) for place in places)}; '
+        f'name the folder of the images (images)'
+    )
+
+
+def _split(
+    whole: CocoSplit, share: float, seed: int
+) -> tuple[CocoSplit, CocoSplit]:
+    """Split images along their rarest class."""
+    content = whole.content
+    counts = Counter(e['category_id'] for e in content['annotations'])
+    rarest: dict[Any, Any] = {}
+    for entry in content['annotations']:
+        kind, image = entry['category_id'], entry['image_id']
+        if image not in rarest or counts[kind] < counts[rarest[image]]:
+            rarest[image] = kind
+    groups = [repr(rarest.get(image['id'])) for image in content['images']]
+    kept, drawn = split_off(groups, share, seed)
+    train, val = (
+        _part(whole, [content['images'][index] for index in indices])
+        for indices in (kept, drawn)
+    )
+    return train, val
+
+
+def _part(whole: CocoSplit, images: Sequence[dict]) -> CocoSplit:
+    ids = {image['id'] for image in images}
+    content = {
+        **whole.content,
+        'images': [*images],
+        'annotations': [
+            entry
+            for entry in whole.content['annotations']
+            if entry['image_id'] in ids
+        ],
+    }
+    return CocoSplit(content, whole.images, whole.source)
+
+
+def _drop_categories(splits: Sequence[CocoSplit], used: set) -> None:
+    for split in splits:
+        split.content['categories'] = [
+            entry
+            for entry in split.content['categories']
+            if entry['id'] in used
+        ]

@@ -1,0 +1,179 @@
+"""Fine-tuning of a detector on own objects."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+from pathlib import Path
+
+from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
+from mixmae.recipes.fine_tuning import (
+    UNEVEN,
+    FineTuningOptions,
+    FineTuningPlan,
+    below,
+    network_settings,
+    pyramid_channels,
+    run_settings,
+)
+from mixmae.recipes.image_sizes import fitted
+from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.setting import Setting
+
+TEMPLATE = 'detection/own-coco.py'
+# Of mmdet's recipes on COCO.
+LONGEST, SHORTEST = 1333, 800
+# Pixels of an update: two images of that size.
+PIXELS = 2 * LONGEST * SHORTEST
+LARGEST_BATCH = 8
+# Objects of fewer tokens than this need smaller anchors.
+FEW_TOKENS = 6
+
+
+def plan_detection(
+    data: str | os.PathLike,
+    network: InitialNetwork,
+    folder: Path,
+    options: FineTuningOptions,
+) -> FineTuningPlan:
+    """Read COCO annotations, and derive the settings of a run.
+
+    Args:
+        data: See ``read_coco_sets``.
+        network: The network to start from.
+        folder: Folder for the annotation files.
+        options: Arguments of the call.
+
+    Raises:
+        ValueError: The data cannot be trained on, or the network has no
+            pyramid.
+    """
+    channels = pyramid_channels(network, 'a detector')
+    sets = read_coco_sets(
+        data,
+        options.val_data,
+        options.images,
+        options.val_share,
+        options.seed,
+    )
+    if options.classes is not None and (
+        tuple(options.classes) != sets.classes
+    ):
+        raise ValueError(
+            f'classes={tuple(options.classes)} and the categories of the '
+            f'annotations, {sets.classes}, differ; leave classes out: names '
+            f'and order are those of the file'
+        )
+    sets.write(folder)
+    count = len(sets.train.content['images'])
+    scale, sizing = _scale(sets, options)
+    anchor, anchoring = _anchor(sets, scale, network)
+    often, balancing = _oversampling(sets, options)
+    width = max(32, min(256, network.channels[-1] // 4))
+    files = below(folder)
+    run = run_settings(
+        options,
+        network,
+        count,
+        max(1, min(LARGEST_BATCH, PIXELS // (scale[0] * scale[1]))),
+        updates=3_000,
+        base_lr=1e-4,
+        base_batch=2,
+    )
+    given = {one.name: one.value for one in run}
+    total = given['max_epochs'] * math.ceil(count / given['batch_size'])
+    empty = sets.train.empty()
+    settings = [
+        Setting(
+            'classes',
+            sets.classes,
+            f'{len(sets.classes)} in the order of the categories',
+        ),
+        Setting('category_ids', tuple(sets.category_ids())),
+        *network_settings(network, options, channels),
+        Setting('data_root', below(sets.root())),
+        Setting('train_file', f'{files}/train.json'),
+        Setting('val_file', f'{files}/val.json'),
+        Setting('img_dir', below(sets.root())),
+        Setting(
+            'with_mask',
+            sets.with_mask,
+            'every object has a mask: Mask R-CNN'
+            if sets.with_mask
+            else 'objects have boxes alone: Faster R-CNN',
+        ),
+        Setting('img_size', scale[1], sizing),
+        Setting('longest_side', scale[0]),
+        Setting('anchor_scale', anchor, anchoring),
+        Setting('oversample_below', often, balancing),
+        Setting('channels', width),
+        Setting('fc_channels', 4 * width),
+        *run,
+        Setting('warmup_iters', max(2, min(200, total // 10))),
+    ]
+    objects = sets.objects()
+    return FineTuningPlan(
+        TEMPLATE,
+        settings,
+        [
+            *sets.notes,
+            f'{count} images to train on, {empty} of them without objects '
+            f'(kept, as examples of nothing to find), '
+            f'{len(sets.val.content["images"])} to validate on; objects: '
+            + ', '.join(f'{n} {name}' for name, n in objects.items()),
+        ],
+    )
+
+
+def _scale(
+    sets: CocoSets, options: FineTuningOptions
+) -> tuple[tuple[int, int], str]:
+    sizes = sets.train.sizes()
+    long = statistics.median_low([max(size) for size in sizes])
+    short = statistics.median_low([min(size) for size in sizes])
+    if options.image_size is not None:
+        side = options.image_size
+        return (round(side * long / short), side), 'as given'
+    return fitted((long, short), (LONGEST, SHORTEST)), (
+        f'the median image has {long} x {short} pixels; at most '
+        f'{LONGEST} x {SHORTEST}'
+    )
+
+
+def _anchor(
+    sets: CocoSets, scale: tuple[int, int], network: InitialNetwork
+) -> tuple[int, str]:
+    """Return the scale of anchors for the smaller ones of the objects."""
+    sizes = {i['id']: i for i in sets.train.content['images']}
+    sides = []
+    for entry in sets.train.content['annotations']:
+        image = sizes[entry['image_id']]
+        long = max(image['width'], image['height'])
+        short = min(image['width'], image['height'])
+        factor = min(scale[0] / long, scale[1] / short)
+        _, _, width, height = entry['bbox']
+        sides.append(factor * math.sqrt(max(width * height, 0)))
+    sides.sort()
+    small = sides[len(sides) // 10]
+    few = FEW_TOKENS * network.backbone['patch_size']
+    word = 'less' if small < few else 'no less'
+    return (4 if small < few else 8), (
+        f'a tenth of the objects measures up to {small:.0f} pixels, {word} '
+        f'than {FEW_TOKENS} tokens'
+    )
+
+
+def _oversampling(
+    sets: CocoSets, options: FineTuningOptions
+) -> tuple[float, str]:
+    shown = {k: n for k, n in sets.images_with().items() if n}
+    most, least = max(shown.values()), min(shown.values())
+    told = f'a class is shown by {least} to {most} images'
+    if options.class_weights is False:
+        return 0.0, 'as given: no image is repeated'
+    if options.class_weights is None and most <= UNEVEN * least:
+        return 0.0, f'{told}: within a factor of {UNEVEN:g}'
+    threshold = most / UNEVEN if most > UNEVEN * least else most
+    share = threshold / len(sets.train.content['images'])
+    return round(share, 4), f'{told}: images of rare ones are repeated'

@@ -1,0 +1,225 @@
+"""Own images and masks: found, paired, counted, and split."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from PIL import Image
+
+from mixmae.datasets.labels.image_headers import read_header
+from mixmae.datasets.labels.label_map_file import read_label_map
+from mixmae.datasets.labels.mask_pairs import pair_masks
+from mixmae.fileio.image_listing import is_folder
+from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
+from mixmae.recipes.colour_masks import ColourMasks
+from mixmae.recipes.validation_share import split_off
+
+IMAGE_NAMES = (
+    'images', 'image', 'imgs', 'img', 'jpegimages', 'photos', 'rgb',
+)  # fmt: skip
+MASK_NAMES = (
+    'masks', 'mask', 'labels', 'annotations', 'segmentationclass',
+    'segmentation', 'label', 'gt', 'ground_truth', 'seg',
+)  # fmt: skip
+# Files with the names of classes, one per line.
+NAME_FILES = ('classes.txt', 'labels.txt', 'class_names.txt')
+# More masks are counted in an evenly spread sample.
+MOST_MASKS = 2000
+SPLITS = MappingProxyType({'train': TRAIN_NAMES, 'val': VAL_NAMES})
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class MaskSets:
+    """Images with masks, to train on and to validate on.
+
+    Attributes:
+        root: Folder that the paths are relative to.
+        train: Pairs of an image and its mask.
+        val: Likewise.
+        pixels: Number of pixels of each value in the masks to train on.
+        others: Likewise, in those to validate on.
+        colours: Palette of the masks, if they have one.
+        names: Names of the classes, from a file beside the data.
+        notes: What was found and decided, a line each.
+    """
+
+    root: Path
+    train: list[Pair]
+    val: list[Pair]
+    pixels: Counter[int]
+    others: Counter[int]
+    colours: list[list[int]] | None
+    names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def read_mask_sets(
+    data: str | os.PathLike,
+    val_data: str | os.PathLike | None = None,
+    folder: Path = Path(),
+    share: float = 0.2,
+    seed: int = 0,
+) -> MaskSets:
+    """Read images and masks, and split off a validation share if need be.
+
+    Args:
+        data: A folder with ``images/`` and ``masks/`` (or other usual names),
+            with or without ``train/`` and ``val/`` in or around them.
+        val_data: Likewise, for validation.
+        folder: Folder for masks of colours, which are written anew with one
+            value per pixel.
+        share: Share of the images to validate on if nothing else is there.
+        seed: Of the share.
+
+    Raises:
+        ValueError: Nothing that can be trained on; the message says why.
+    """
+    root = Path(data).resolve()
+    places = _places(root)
+    train, val = _pairs(places['train']), _pairs(places.get('val'))
+    notes = [
+        f'{split}: images in {images}, masks in {masks}'
+        for split, (images, masks) in places.items()
+    ]
+    if val_data is not None:
+        other = _places(Path(val_data).resolve())
+        val = [pair for place in other.values() for pair in _pairs(place)]
+        notes.append(f'val: {len(val)} images in {val_data}')
+    if not val:
+        kept, drawn = split_off([0] * len(train), share, seed)
+        notes.append(
+            f'there is no validation data: {len(drawn)} of {len(train)} '
+            f'images, {100 * share:g} %, are set aside'
+        )
+        train, val = (
+            [train[i] for i in kept],
+            [train[i] for i in drawn],
+        )
+    names = _names(root)
+    colours = ColourMasks.of(root, [mask for _, mask in train])
+    if colours is not None:
+        train = colours.converted(train, folder / 'masks')
+        val = colours.converted(val, folder / 'masks')
+        notes.append(colours.note(folder / 'masks'))
+        names = names or colours.names
+    common = Path(
+        os.path.commonpath([p for pair in train + val for p in pair])
+    )
+    pixels, fault = _count(train)
+    others, other_fault = _count(val)
+    if fault or other_fault:
+        raise ValueError(fault or other_fault)
+    return MaskSets(
+        common,
+        _relative(train, common),
+        _relative(val, common),
+        pixels,
+        others,
+        _palette(train[0][1]) if colours is None else colours.palette,
+        names,
+        tuple(notes),
+    )
+
+
+def _places(root: Path) -> dict[str, tuple[Path, Path]]:
+    """Return folders of images and masks of each split."""
+    if not root.is_dir():
+        raise ValueError(f'data: there is no folder {root}')
+    direct = _image_and_masks(root)
+    if direct is not None:
+        places = {}
+        for split, names in SPLITS.items():
+            images, masks = (_subfolder(one, names) for one in direct)
+            if images is not None and masks is not None:
+                places[split] = (images, masks)
+        return places if 'train' in places else {'train': direct}
+    places = {}
+    for split, names in SPLITS.items():
+        below = _subfolder(root, names)
+        inner = None if below is None else _image_and_masks(below)
+        if inner is not None:
+            places[split] = inner
+    if 'train' not in places:
+        folders = sorted(p.name for p in root.iterdir() if p.is_dir())
+        raise ValueError(
+            f'{root} has the folders {", ".join(folders) or "none"}; one must '
+            f'hold images ({", ".join(IMAGE_NAMES[:3])}, ...) and one masks '
+            f'of the same names ({", ".join(MASK_NAMES[:4])}, ...)'
+        )
+    return places
+
+
+def _image_and_masks(folder: Path) -> tuple[Path, Path] | None:
+    images = _subfolder(folder, IMAGE_NAMES)
+    masks = _subfolder(folder, MASK_NAMES)
+    return None if images is None or masks is None else (images, masks)
+
+
+def _subfolder(folder: Path, names: Sequence[str]) -> Path | None:
+    with os.scandir(folder) as entries:
+        below = {e.name.lower(): e.name for e in entries if is_folder(e)}
+    return next((folder / below[n] for n in names if n in below), None)
+
+
+def _pairs(place: tuple[Path, Path] | None) -> list[Pair]:
+    if place is None:
+        return []
+    images, masks = place
+    found = pair_masks(images, masks)
+    # Folders of tests may lie beside those of the training.
+    return [
+        (str(images / image), str(masks / mask))
+        for image, mask in found
+        if image.split('/')[0].lower() not in TEST_NAMES
+    ]
+
+
+def _relative(pairs: Sequence[Pair], root: Path) -> list[Pair]:
+    return [
+        (os.path.relpath(image, root), os.path.relpath(mask, root))
+        for image, mask in pairs
+    ]
+
+
+def _count(pairs: Sequence[Pair]) -> tuple[Counter[int], str]:
+    """Count the values in masks, and compare sizes with the images."""
+    pixels: Counter[int] = Counter()
+    for image, mask in pairs[:: max(1, len(pairs) // MOST_MASKS)]:
+        found = read_label_map(mask)
+        if found.fault is not None:
+            return pixels, f'{mask}: {found.fault}'
+        header = read_header(image)
+        if header is None:
+            return pixels, f'{image} is no image that can be read'
+        if header.upright != (found.width, found.height):
+            return pixels, (
+                f'{mask} has {found.width} x {found.height} pixels, its '
+                f'image {image} {header.upright[0]} x {header.upright[1]}; '
+                f'both must be of one size, as a viewer shows them'
+            )
+        pixels.update(dict(found.values))
+    return pixels, ''
+
+
+def _palette(mask: str) -> list[list[int]] | None:
+    """Return the colours of a palette image."""
+    with Image.open(mask) as image:
+        flat = image.getpalette() if image.mode == 'P' else None
+    if not flat:
+        return None
+    return [flat[place : place + 3] for place in range(0, len(flat), 3)]
+
+
+def _names(root: Path) -> tuple[str, ...] | None:
+    for name in NAME_FILES:
+        if (root / name).is_file():
+            lines = (root / name).read_text('utf-8').splitlines()
+            return tuple(line.strip() for line in lines if line.strip())
+    return None

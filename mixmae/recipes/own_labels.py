@@ -1,0 +1,77 @@
+"""From own labels to the config file of a fine-tuning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.recipes.classification import plan_classification
+from mixmae.recipes.config_template import filled, template_text
+from mixmae.recipes.detection import plan_detection
+from mixmae.recipes.fine_tuning import FineTuningOptions, FineTuningPlan
+from mixmae.recipes.initial_network import initial_network
+from mixmae.recipes.segmentation import plan_segmentation
+from mixmae.recipes.setting import settings_table
+
+TASKS: Mapping[str, Callable[..., FineTuningPlan]] = MappingProxyType({
+    'classification': plan_classification,
+    'detection': plan_detection,
+    'segmentation': plan_segmentation,
+})  # fmt: skip
+# Of the output folder: the config, and the lists that it reads.
+CONFIG, DATA = 'config.py', 'data'
+
+
+def plan_fine_tuning(
+    task: str,
+    data: str | os.PathLike,
+    init: str | os.PathLike,
+    out: str | os.PathLike,
+    **options: Any,
+) -> FineTuningPlan:
+    """Read data and weights, and write ``config.py`` and ``data/``.
+
+    Args:
+        task: One of ``TASKS``.
+        data: Labelled images; see the task's plan.
+        init: Weights to start from; see ``initial_network``.
+        out: Output folder of the run.
+        options: Fields of ``FineTuningOptions``.
+
+    Raises:
+        ValueError: An argument, the data or the weights cannot be used; the
+            message says which and why.
+    """
+    if task not in TASKS:
+        raise ValueError(f'task must be one of {", ".join(TASKS)}, got {task}')
+    known = [one.name for one in fields(FineTuningOptions)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f'unknown arguments {", ".join(unknown)}; there are '
+            f'{", ".join(known)}'
+        )
+    folder = Path(out)
+    chosen = FineTuningOptions(**options)
+    network = initial_network(init, folder / 'init.pth')
+    plan = TASKS[task](data, network, folder / DATA, chosen)
+    header = '\n'.join([
+        f'{task.capitalize()} of {data}, written by mixmae finetune.',
+        f'Run: mixmae train {folder / CONFIG} --work-dir {folder}',
+        f'It is configs/{plan.template} with other values of its variables.',
+    ])  # fmt: skip
+    text = filled(template_text(plan.template), header, plan.settings)
+    with atomic_write(folder / CONFIG) as partial:
+        partial.write_text(text, 'utf-8')
+    return plan
+
+
+def plan_text(plan: FineTuningPlan) -> str:
+    """Return the table of settings, below what was found in the data."""
+    notes = ''.join(f'- {note}\n' for note in plan.notes)
+    return f'{notes}\n{settings_table(plan.settings)}'

@@ -1,0 +1,164 @@
+"""Fine-tuning of a segmentor on own masks."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from pathlib import Path
+
+from mixmae.datasets.labels.mask_pairs import write_pairs
+from mixmae.recipes.fine_tuning import (
+    FineTuningOptions,
+    FineTuningPlan,
+    below,
+    class_weights,
+    network_settings,
+    pyramid_channels,
+    run_settings,
+)
+from mixmae.recipes.image_sizes import fitted, median_size
+from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
+from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
+from mixmae.recipes.setting import Setting
+
+TEMPLATE = 'segmentation/own-masks.py'
+# Of mmseg's recipes: the side of a crop, and the long side of images.
+CROP, LONGEST = 512, 2048
+# Pixels of an update: four crops.
+PIXELS = 4 * CROP**2
+LARGEST_BATCH = 16
+# Images of more crops are predicted crop by crop, which bounds the memory.
+WHOLE_CROPS = 6
+
+
+def plan_segmentation(
+    data: str | os.PathLike,
+    network: InitialNetwork,
+    folder: Path,
+    options: FineTuningOptions,
+) -> FineTuningPlan:
+    """Read images and masks, and derive the settings of a run.
+
+    Args:
+        data: See ``read_mask_sets``.
+        network: The network to start from.
+        folder: Folder for the lists of images.
+        options: Arguments of the call.
+
+    Raises:
+        ValueError: The data cannot be trained on, or the network has no
+            pyramid.
+    """
+    channels = pyramid_channels(network, 'a segmentor')
+    if options.images is not None:
+        raise ValueError(
+            'images has no effect on a segmentation: data is the folder that '
+            'has both images and masks'
+        )
+    sets = read_mask_sets(
+        data, options.val_data, folder, options.val_share, options.seed
+    )
+    names = options.classes or sets.names
+    meaning = mask_meaning(
+        sets.pixels + sets.others, names, options.reduce_zero_label
+    )
+    for split in ('train', 'val'):
+        write_pairs(folder / f'{split}.txt', getattr(sets, split))
+    shares = _shares(sets.pixels, meaning)
+    weights, weighing = class_weights(shares, options.class_weights, 'pixels')
+    long, short = median_size([sets.root / image for image, _ in sets.train])
+    scale = fitted((long, short), (LONGEST, LONGEST))
+    crop = options.image_size or max(32, min(CROP, short // 32 * 32))
+    whole = scale[0] * scale[1] <= WHOLE_CROPS * crop**2
+    run = run_settings(
+        options,
+        network,
+        len(sets.train),
+        max(1, min(LARGEST_BATCH, PIXELS // crop**2)),
+        updates=3_000,
+        base_lr=2e-4,
+        base_batch=4,
+    )
+    given = {one.name: one.value for one in run}
+    total = given['max_epochs'] * math.ceil(
+        len(sets.train) / given['batch_size']
+    )
+    root, lists = below(sets.root), below(folder)
+    prefix = dict(img_path='', seg_map_path='')
+    settings = [
+        Setting('classes', meaning.classes, f'{len(meaning.classes)} classes'),
+        *network_settings(network, options, channels),
+        Setting('data_root', root, f'{len(sets.train)} images to train on'),
+        *(
+            Setting(
+                f'{split}_data',
+                dict(
+                    data_root=root,
+                    ann_file=f'{lists}/{split}.txt',
+                    data_prefix=prefix,
+                ),
+            )
+            for split in ('train', 'val')
+        ),
+        *_meaning_settings(meaning, sets),
+        Setting('class_weight', weights, weighing),
+        Setting(
+            'img_scale',
+            scale,
+            f'the median image has {long} x {short} pixels; at most {LONGEST}',
+        ),
+        Setting(
+            'img_size',
+            crop,
+            'as given'
+            if options.image_size
+            else f'side of crops: the median short side, at most {CROP}',
+        ),
+        Setting(
+            'test_mode',
+            'whole' if whole else 'slide',
+            f'images of up to {WHOLE_CROPS} crops are predicted whole, '
+            f'larger ones crop by crop',
+        ),
+        Setting('channels', max(32, min(512, network.channels[-1] // 16 * 8))),
+        *run,
+        Setting('warmup_iters', max(2, min(200, total // 10))),
+    ]
+    return FineTuningPlan(
+        TEMPLATE,
+        settings,
+        [
+            *sets.notes,
+            f'{len(sets.train)} images to train on, {len(sets.val)} to '
+            f'validate on; pixels: ' + _listed(shares),
+        ],
+    )
+
+
+def _meaning_settings(meaning: MaskMeaning, sets: MaskSets) -> list[Setting]:
+    reduced, values = meaning.reduce_zero_label, meaning.label_values
+    return [
+        Setting('label_values', values, meaning.rule if values else ''),
+        Setting('reduce_zero_label', reduced, '' if values else meaning.rule),
+        Setting(
+            'palette',
+            palette_of(meaning, sets.colours),
+            'colours of the masks' if sets.colours else 'ours',
+        ),
+    ]
+
+
+def _shares(pixels: Counter[int], meaning: MaskMeaning) -> dict[str, int]:
+    return {
+        name: pixels[value]
+        for name, value in zip(meaning.classes, meaning.values())
+    }
+
+
+def _listed(shares: dict[str, int]) -> str:
+    total = sum(shares.values()) or 1
+    return ', '.join(
+        f'{100 * count / total:.2g} % {name}' for name, count in shares.items()
+    )

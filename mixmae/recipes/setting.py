@@ -1,0 +1,59 @@
+"""Derived settings of a run, and the table that prints them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+WIDTH = 79
+
+
+class Setting(NamedTuple):
+    """A setting of a config that was derived or given.
+
+    Attributes:
+        name: Variable of the config.
+        value: Its value: numbers, strings, and lists and dicts of them.
+        reason: Why it has this value, for the table and the config; '' leaves
+            it out of the table.
+    """
+
+    name: str
+    value: Any
+    reason: str = ''
+
+
+def settings_table(settings: Sequence[Setting]) -> str:
+    """Return a table of the settings that have a reason."""
+    shown = [one for one in settings if one.reason]
+    names = max((len(one.name) for one in shown), default=0)
+    values = [short(one.value) for one in shown]
+    width = min(max(map(len, values), default=0), 26)
+    indent = ' ' * (names + width + 4)
+    lines = []
+    for one, value in zip(shown, values):
+        head = f'{one.name:<{names}}  {value:<{width}}  '
+        if len(value) > width:
+            lines.append(head.rstrip())
+            head = indent
+        lines += textwrap.wrap(
+            one.reason,
+            WIDTH,
+            initial_indent=head,
+            subsequent_indent=indent,
+        )
+    return '\n'.join(lines)
+
+
+def short(value: Any) -> str:
+    """Return a value as short text."""
+    if isinstance(value, float):
+        return f'{value:.3g}'
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)):
+        items = [short(item) for item in value]
+        more = f', ... ({len(items)})' if len(items) > 4 else ''
+        return ', '.join(items[:4]) + more
+    return str(value)

@@ -1,0 +1,46 @@
+"""A validation share of a data set that has none."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Sequence
+
+SHARE = 0.2
+
+
+def split_off(
+    groups: Sequence[Hashable], share: float = SHARE, seed: int = 0
+) -> tuple[list[int], list[int]]:
+    """Draw a share of every group, at least one of each that has two.
+
+    Args:
+        groups: Group of each item, such as its class.
+        share: Share of the items to draw, between 0 and 1.
+        seed: The same seed draws the same items.
+
+    Returns:
+        Indices of the items that stay, and of those drawn, in order.
+
+    Raises:
+        ValueError: ``share`` is out of range, or no item can be drawn.
+    """
+    if not 0 < share < 1:
+        raise ValueError(
+            f'the validation share must be between 0 and 1, got {share}'
+        )
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    drawn: set[int] = set()
+    generator = random.Random(seed)
+    for indices in members.values():
+        if len(indices) > 1:
+            count = min(max(1, round(share * len(indices))), len(indices) - 1)
+            drawn.update(generator.sample(indices, count))
+    if not drawn:
+        raise ValueError(
+            f'{len(groups)} labelled images are too few to set some aside '
+            f'for validation; name validation data (val_data), or add images'
+        )
+    kept = [index for index in range(len(groups)) if index not in drawn]
+    return kept, sorted(drawn)

@@ -1,0 +1,99 @@
+"""Class folders and tables of own images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mixmae.recipes.class_lists import read_class_lists
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_folders_of_classes(tmp_path: Path) -> None:
+    for kind in ('cat', 'Dog'):
+        touch(tmp_path, *(f'{kind}/{k} x.jpg' for k in range(5)))
+    touch(tmp_path, 'cat/notes.txt', '__MACOSX/cat/1.jpg', 'empty/.keep')
+    found = read_class_lists(tmp_path)
+    assert found.classes == ('Dog', 'cat')
+    assert len(found.train) == 8 and len(found.val) == 2
+    assert {name for _, name in found.val} == {'cat', 'Dog'}
+    assert any('__MACOSX' in note for note in found.notes)
+    found.write(tmp_path / 'lists')
+    lines = (tmp_path / 'lists/train.txt').read_text().splitlines()
+    for line in lines:
+        path, label = line.rsplit(' ', 1)
+        assert (tmp_path / path).is_file()
+        assert found.classes[int(label)] == path.split('/')[0]
+
+
+def test_folders_of_splits(tmp_path: Path) -> None:
+    touch(tmp_path, 'train/a/1.png', 'train/b/1.png', 'valid/a/2.png')
+    touch(tmp_path, 'test/b/3.png')
+    found = read_class_lists(tmp_path)
+    assert found.train == [('train/a/1.png', 'a'), ('train/b/1.png', 'b')]
+    assert found.val == [('valid/a/2.png', 'a')]
+
+
+def test_validation_data_elsewhere(tmp_path: Path) -> None:
+    touch(tmp_path, 'one/a/1.png', 'one/b/1.png', 'two/a/2.png')
+    found = read_class_lists(tmp_path / 'one', tmp_path / 'two')
+    paths = [path for path, _ in found.train + found.val]
+    assert paths == ['one/a/1.png', 'one/b/1.png', 'two/a/2.png']
+    assert all((found.root / path).is_file() for path in paths)
+
+
+TABLES = {
+    'header': 'Filename;Label\n1.png;10\n2.png;9\n',
+    'no header': '1.png,10\n2.png,9\n',
+    'no suffix': 'id\tclass\n1\t10\n2\t9\n',
+    'split': 'path,label,split\n1.png,10,train\n2.png,9,train\n3.png,9,val\n',
+}
+
+
+@pytest.mark.parametrize('kind', TABLES)
+def test_tables(tmp_path: Path, kind: str) -> None:
+    touch(tmp_path, 'images/1.png', 'images/2.png', 'images/3.png')
+    table = tmp_path / 'labels.csv'
+    # Each line three times, so that some can be set aside.
+    table.write_text(TABLES[kind])
+    if kind != 'split':
+        with pytest.raises(ValueError, match='too few to set some aside'):
+            read_class_lists(table, images=tmp_path / 'images')
+        return
+    found = read_class_lists(table, images=tmp_path / 'images')
+    # Numbers in their own order, not in that of text.
+    assert found.classes == ('9', '10')
+    assert found.val == [('3.png', '9')]
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('image,label\n1.png,a\n4.png,b\n', 'line 3: there is no file'),
+        ('image,label\n1.png,a\n1.png,b\n', 'an image has one class'),
+        ('image,label\n1.png,\n', 'line 2: 1.png has no class'),
+        ('image,label\n../1.png,a\n', 'line 2: file name'),
+        ('image,colour\n1.png,a\n', 'must be called class or label'),
+        ('1.png\n2.png\n', 'no table'),
+        ('image,label\n1.png,a\n2.png,a\n', 'are of one class'),
+    ],
+)
+def test_tables_that_cannot_be_used(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    touch(tmp_path, '1.png', '2.png')
+    (tmp_path / 'labels.csv').write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_class_lists(tmp_path / 'labels.csv')
+
+
+def test_one_class(tmp_path: Path) -> None:
+    touch(tmp_path, 'a/1.png', 'a/2.png')
+    with pytest.raises(ValueError, match='a classifier needs two'):
+        read_class_lists(tmp_path)

@@ -1,0 +1,148 @@
+"""Own annotations in COCO format, completed and split."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mixmae.datasets.coco_annotations import coco_faults, read_coco
+from mixmae.recipes.coco_sets import read_coco_sets
+
+
+def write_coco(
+    path: Path, count: int = 10, folder: str = 'images', **changes: object
+) -> None:
+    """Ids with gaps; every fifth image is empty, one category is unused."""
+    categories = [(2, 'a'), (5, 'unused'), (90, 'b')]
+    entries, objects = [], []
+    for k in range(count):
+        number = 3 + 7 * k
+        entries.append(
+            dict(id=number, file_name=f'{k}.png', width=40, height=30)
+        )
+        file = path.parent / folder / f'{k}.png'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        if k % 5 != 4:
+            box = [4, 5, 20, 10]
+            mask = [[4, 5, 24, 5, 24, 15, 4, 15]]
+            objects.append(
+                dict(
+                    id=11 * k,
+                    image_id=number,
+                    category_id=[2, 90][k % 2],
+                    bbox=box,
+                    segmentation=mask,
+                )
+            )
+    content = dict(
+        images=entries,
+        annotations=objects,
+        categories=[dict(id=k, name=name) for k, name in categories],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**content, **changes}))
+
+
+def test_a_file_is_completed_and_split(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'labels.json')
+    sets = read_coco_sets(tmp_path / 'labels.json')
+    assert sets.classes == ('a', 'b') and sets.with_mask
+    sets.write(tmp_path / 'out')
+    contents = [
+        read_coco(tmp_path / f'out/{s}.json') for s in ('train', 'val')
+    ]
+    ids = [image['id'] for one in contents for image in one['images']]
+    assert sorted(ids) == [3 + 7 * k for k in range(10)]
+    assert len(contents[1]['images']) == 3
+    for content in contents:
+        assert not list(coco_faults('', content))
+        assert [c['id'] for c in content['categories']] == [2, 90]
+        for entry in content['annotations']:
+            assert entry['iscrowd'] == 0 and entry['area'] == 200
+        for image in content['images']:
+            assert (sets.root() / image['file_name']).is_file()
+    # The file itself stays as it is.
+    assert 'iscrowd' not in (tmp_path / 'labels.json').read_text()
+
+
+@pytest.mark.parametrize(
+    ('train', 'val', 'images'),
+    [
+        # COCO's, Roboflow's, and a plain layout.
+        (
+            'annotations/instances_train2017.json',
+            'annotations/instances_val2017.json',
+            '../{split}2017',
+        ),
+        (
+            'train/_annotations.coco.json',
+            'valid/_annotations.coco.json',
+            '',
+        ),
+        ('train.json', 'val.json', 'images'),
+    ],
+)
+def test_layouts(tmp_path: Path, train: str, val: str, images: str) -> None:
+    write_coco(tmp_path / train, 6, images.format(split='train'))
+    write_coco(tmp_path / val, 3, images.format(split='val'))
+    sets = read_coco_sets(tmp_path)
+    assert len(sets.train.content['images']) == 6
+    assert len(sets.val.content['images']) == 3
+    for split in (sets.train, sets.val):
+        assert (split.images / '0.png').is_file()
+
+
+def test_boxes_without_masks(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'labels.json')
+    content = json.loads((tmp_path / 'labels.json').read_text())
+    content['annotations'][0]['segmentation'] = []
+    (tmp_path / 'labels.json').write_text(json.dumps(content))
+    sets = read_coco_sets(tmp_path / 'labels.json')
+    assert not sets.with_mask
+    assert any('1 of 8 objects have no mask' in note for note in sets.notes)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(annotations=[]), 'there is no object'),
+        (dict(images=[]), 'annotation 0.*: image_id 3 '),
+        (
+            dict(categories=[dict(id=2, name='a')]),
+            'category_id 90 ',
+        ),
+    ],
+)
+def test_files_that_cannot_be_used(
+    tmp_path: Path, changes: dict, message: str
+) -> None:
+    write_coco(tmp_path / 'labels.json', **changes)
+    with pytest.raises(ValueError, match=message):
+        read_coco_sets(tmp_path / 'labels.json')
+
+
+def test_missing_images(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'labels.json')
+    (tmp_path / 'images/7.png').unlink()
+    with pytest.raises(ValueError, match='1 of 10 images are not in'):
+        read_coco_sets(tmp_path / 'labels.json')
+    with pytest.raises(ValueError, match='name the folder of the images'):
+        read_coco_sets(tmp_path / 'labels.json', images=tmp_path / 'nowhere')
+
+
+def test_categories_of_the_splits_differ(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'train.json')
+    names = [dict(id=2, name='b'), dict(id=90, name='a')]
+    write_coco(tmp_path / 'val.json', categories=names)
+    with pytest.raises(ValueError, match='different categories'):
+        read_coco_sets(tmp_path)
+
+
+def test_several_files(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'one.json')
+    write_coco(tmp_path / 'two.json')
+    with pytest.raises(ValueError, match='which JSON file'):
+        read_coco_sets(tmp_path)
