@@ -1,5 +1,8 @@
 """mixmae: pretraining hierarchical vision transformers without labels."""
 
+from importlib import import_module
+from typing import Any
+
 from mixmae import renamed_modules
 from mixmae.version import __version__
 from mixmae.version_gates import check_versions
@@ -7,4 +10,12 @@ from mixmae.version_gates import check_versions
 check_versions()
 renamed_modules.install()
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'finetune']
+# Module of each function of the package, imported when it is asked for.
+_FUNCTIONS = {'finetune': 'mixmae.apis.fine_tuning'}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
+    raise AttributeError(f"module 'mixmae' has no attribute {name!r}")

@@ -237,6 +237,7 @@ INFERENCERS = LazyRegistry(
     parents.INFERENCERS,
     {
         'FeatureExtractor': 'apis.feature_extractor',
+        'Predictor': 'apis.predictor',
         'ReconstructionInferencer': 'apis.reconstruction_inferencer',
     },
 )

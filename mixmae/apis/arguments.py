@@ -12,8 +12,15 @@ from mixmae.fileio.trust import add_trust_argument
 MAX_SIDE = 2**15
 
 
-def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add arguments for the checkpoint, the images and their reading."""
+def add_inference_arguments(
+    parser: argparse.ArgumentParser, resize: bool = True
+) -> None:
+    """Add arguments for the checkpoint, the images and their reading.
+
+    Args:
+        parser: The parser.
+        resize: Whether the command resizes images otherwise than the config.
+    """
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument(
         'images',
@@ -26,14 +33,15 @@ def add_inference_arguments(parser: argparse.ArgumentParser) -> None:
         help='config file (default: the one in the checkpoint, as '
         'tools/train.py and the converters write it)',
     )
-    parser.add_argument(
-        '--resize',
-        nargs='+',
-        metavar='SIZE',
-        help="'pipeline' = test pipeline of the config, 'none' = original "
-        'size, one number = center square of this side, two numbers = '
-        'height and width',
-    )
+    if resize:
+        parser.add_argument(
+            '--resize',
+            nargs='+',
+            metavar='SIZE',
+            help="'pipeline' = test pipeline of the config, 'none' = original "
+            'size, one number = center square of this side, two numbers = '
+            'height and width',
+        )
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument(
         '--device', help='e.g. cpu or cuda:1 (default: a GPU if available)'

@@ -98,7 +98,7 @@ class ImagePreparation:
             ValueError: The pipeline dropped the image.
         """
         if self.resize == 'pipeline':
-            image = self._through_pipeline(image, index, name)
+            image = self.results(image, index, name)['img']
         elif isinstance(self.resize, int):
             image = _middle_square(image, self.resize)
         elif self.resize is not None:
@@ -106,9 +106,11 @@ class ImagePreparation:
         array = np.ascontiguousarray(image.transpose(2, 0, 1))
         return torch.from_numpy(array)
 
-    def _through_pipeline(
-        self, image: ndarray, index: int, name: str
-    ) -> ndarray:
+    def results(self, image: ndarray, index: int, name: str) -> dict:
+        """Return what the steps of the test pipeline make of an image.
+
+        Arguments and errors are those of a call; ``img`` is the image.
+        """
         results: dict = {
             'img': image,
             'img_path': name,
@@ -125,7 +127,7 @@ class ImagePreparation:
                     'None for it'
                 )
             results = done
-        return results['img']
+        return results
 
 
 def scope_of(cfg: Config) -> str:

@@ -20,6 +20,8 @@ from mixmae.version import __version__
 # Summaries by subcommand name; the module of `check-data` is `check_data`.
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
+        'finetune': 'fine-tune a pretrained backbone on labelled images',
+        'predict': 'predict images with a fine-tuned network',
         'train': 'train the model of a config file',
         'test': 'measure a checkpoint by the evaluator of its config',
         'features': 'write the features of images to a file',

@@ -28,6 +28,31 @@ TEST_STEPS = frozenset({
     'Normalize',
 })  # fmt: skip
 
+# Parts of classifiers, detectors and segmentors of other scopes that a
+# checkpoint may name: those of our configs. The rest stays with a config that
+# is given as a file.
+TASK_PARTS = frozenset({
+    # Models, and what prepares their images.
+    'ImageClassifier', 'EncoderDecoder', 'MaskRCNN', 'FasterRCNN',
+    'CascadeRCNN', 'HybridTaskCascade', 'GFL', 'ClsDataPreprocessor',
+    'DetDataPreprocessor', 'SegDataPreProcessor', 'BatchFixedSizePad',
+    # Necks and heads.
+    'GlobalAveragePooling', 'ClsBatchNormNeck', 'FPN', 'ChannelMapper',
+    'LinearClsHead', 'UPerHead', 'FCNHead', 'RPNHead', 'GFLHead',
+    'StandardRoIHead', 'CascadeRoIHead', 'HybridTaskCascadeRoIHead',
+    'Shared2FCBBoxHead', 'Shared4Conv1FCBBoxHead', 'FCNMaskHead',
+    'HTCMaskHead', 'FusedSemanticHead', 'SingleRoIExtractor',
+    'AnchorGenerator', 'DeltaXYWHBBoxCoder',
+    # Losses, which decide on the number of outputs.
+    'CrossEntropyLoss', 'LabelSmoothLoss', 'L1Loss', 'SmoothL1Loss',
+    'GIoULoss', 'QualityFocalLoss', 'DistributionFocalLoss',
+    # Layers.
+    'BN', 'SyncBN', 'GN', 'LN', 'ReLU', 'GELU',
+})  # fmt: skip
+# Types that are no registered parts: mmcv evaluates such a name, or takes it
+# for one of its operators.
+OPERATORS = frozenset({'nms', 'soft_nms', 'RoIAlign'})
+
 
 def registered_parts(
     config: Any,
@@ -61,9 +86,14 @@ def registered_parts(
         scope = config.get('_scope_') or scope
         if scope not in SCOPES:
             raise _refusal(source, f'the scope {scope!r}', SCOPES)
-        if 'type' in config and not any(
-            _registered(config['type'], registry, scope, allowed, names)
-            for registry in registries
+        operator = names is TASK_PARTS and config.get('type') in OPERATORS
+        if (
+            'type' in config
+            and not operator
+            and not any(
+                _registered(config['type'], registry, scope, allowed, names)
+                for registry in registries
+            )
         ):
             raise _refusal(source, f'type={config["type"]!r}', allowed, names)
         return {

@@ -1,0 +1,103 @@
+"""Fine-tuning on own labels in one call."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixmae.apis.task_network import checkpoint_of
+from mixmae.recipes.own_labels import CONFIG, plan_fine_tuning, plan_text
+
+
+@dataclass(frozen=True)
+class FineTunedRun:
+    """Output of a fine-tuning.
+
+    Attributes:
+        out: Its folder.
+        config: The config file that ran.
+        checkpoint: The best checkpoint; None if nothing was trained.
+    """
+
+    out: Path
+    config: Path
+    checkpoint: Path | None = None
+
+
+class TrainingFailedError(RuntimeError):
+    """The process of a training ended with an error, which it has told.
+
+    Args:
+        status: Exit status of the process.
+        out: Folder of the run.
+    """
+
+    def __init__(self, status: int, out: Path) -> None:
+        super().__init__(
+            f'the training in {out} ended with status {status}; its error is '
+            f'above and in the log of that folder'
+        )
+        self.status = status
+
+
+def finetune(
+    task: str,
+    data: str | os.PathLike,
+    init: str | os.PathLike,
+    out: str | os.PathLike,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    **options: Any,
+) -> FineTunedRun:
+    """Fine-tune a pretrained backbone on labelled images.
+
+        mixmae.finetune(
+            task='classification', data='photos/',
+            init='runs/roofs/backbone.safetensors', out='runs/cats')
+
+    Classes, sizes and schedule are read from data and weights and printed in
+    a table. The run is that of ``out/config.py``, which is written first: an
+    ordinary config that can be changed and run with ``mixmae train``. It
+    trains in a process of its own.
+
+    Args:
+        task: 'classification', 'detection' or 'segmentation'.
+        data: A folder of class folders or a CSV of images and classes; a COCO
+            JSON file or a folder with such; a folder with images and masks.
+        init: Backbone to start from: a checkpoint or safetensors file of
+            mixmae, an official MixMIM or UM-MAE, or a Swin of timm, mmdet,
+            mmseg or mmpretrain.
+        out: Output folder of the run.
+        overwrite: Replace the run that ``out`` holds.
+        dry_run: Write the config, print the table, and train nothing.
+        options: Fields of ``recipes.fine_tuning.FineTuningOptions``, such as
+            ``epochs``, ``freeze_backbone`` or ``patience``.
+
+    Raises:
+        ValueError: Data, weights or an argument cannot be used.
+        TrainingFailedError: The training ended with an error.
+    """
+    folder = Path(out)
+    config = folder / CONFIG
+    if config.exists() and not overwrite:
+        raise ValueError(
+            f'{folder} holds a run already: name another folder (out), or '
+            f'replace it (overwrite); to go on with it: mixmae train {config} '
+            f'--work-dir {folder} --resume'
+        )
+    plan = plan_fine_tuning(task, data, init, folder, **options)
+    print(f'{plan_text(plan)}\n\nconfig: {config}', flush=True)
+    if dry_run:
+        return FineTunedRun(folder, config)
+    command = [sys.executable, '-m', 'mixmae', 'train', str(config)]
+    command += ['--work-dir', str(folder)]
+    done = subprocess.run(command + ['--overwrite'] * overwrite, check=False)
+    if done.returncode:
+        raise TrainingFailedError(done.returncode, folder)
+    best = Path(checkpoint_of(folder))
+    print(f'best checkpoint: {best}\npredict: mixmae predict {folder} IMAGES')
+    return FineTunedRun(folder, config, best)

@@ -1,0 +1,206 @@
+"""Predictions of fine-tuned networks for images of any kind."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from mmengine.registry import DefaultScope
+from mmengine.structures import BaseDataElement
+from numpy import ndarray
+from torch import Tensor
+from tqdm import tqdm
+
+from mixmae.apis.image_preparation import ImagePreparation, scope_of
+from mixmae.apis.image_source import ImageSource, list_sources
+from mixmae.apis.size_batches import size_batches
+from mixmae.apis.task_network import checkpoint_of, task_network
+from mixmae.apis.trained_network import ConfigLike, choose_device
+from mixmae.registry import INFERENCERS
+
+# Keys of a pipeline's results that the frameworks' models ask for.
+META_KEYS = (
+    'img_path', 'img_id', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
+    'flip_direction', 'pad_shape',
+)  # fmt: skip
+
+
+@INFERENCERS.register_module()
+class Predictor:
+    """Classes, objects or masks of images, from a fine-tuned network.
+
+        predict = Predictor('runs/roofs')
+        for result in predict('photos/'):
+            print(result['name'], result['label'], result['score'])
+
+    Images are read as by our trainings, and prepared by the test pipeline of
+    the config.
+
+    Args:
+        checkpoint: Checkpoint of a classifier (mmpretrain), detector (mmdet)
+            or segmentor (mmseg), a path or an address; or the folder of its
+            run, for the best checkpoint.
+        config: Its config; None uses the one in the checkpoint.
+        device: Such as 'cpu' or 'cuda:1'; None = a GPU if there is one.
+
+    Attributes:
+        task: 'classification', 'detection' or 'segmentation'.
+        classes: Names of the classes.
+        meta: What the run recorded of its data, such as a palette.
+
+    Raises:
+        ValueError: Config and checkpoint do not fit, or the network is of
+            none of these tasks.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | os.PathLike,
+        config: ConfigLike = None,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self.checkpoint = checkpoint_of(checkpoint)
+        network = task_network(self.checkpoint, config)
+        self.task, self.cfg = network.task, network.cfg
+        self.meta = network.meta
+        self.classes = tuple(map(str, self.meta.get('classes') or ()))
+        self.device = choose_device(device)
+        self.model: Any = network.model.to(self.device)
+
+    def __call__(self, inputs: Any, **options: Any) -> list[dict]:
+        """Return the results of ``iterate``, in the order of the inputs."""
+        results = self.iterate(inputs, **options)
+        return sorted(results, key=lambda result: result['index'])
+
+    @torch.no_grad()
+    def iterate(
+        self,
+        inputs: Any,
+        batch_size: int = 8,
+        channel_order: str | None = None,
+        skip_corrupt: bool = False,
+        progress: bool = True,
+    ) -> Iterator[dict]:
+        """Yield the predictions of images as soon as they are computed.
+
+        Args:
+            inputs: A path, folder, pattern, array, tensor, or a list of these;
+                see ``list_sources``.
+            batch_size: Maximum number of images in a batch; they have one
+                size.
+            channel_order: Channel order of arrays and tensors.
+            skip_corrupt: Skip files that cannot be read, with a warning.
+            progress: Show a progress bar on standard error.
+
+        Yields:
+            Per image a dict with ``index`` (place in the inputs), ``name``,
+            ``image`` (uint8 RGB (H, W, 3)), ``sample`` (the framework's data
+            sample) and, for a
+
+            - classifier: ``label``, ``class``, ``score``, ``scores`` (C,);
+            - detector: ``boxes`` (N, 4) as corners in pixels of the image,
+              ``labels`` (N,), ``scores`` (N,), and ``masks`` (N, H, W) or
+              None;
+            - segmentor: ``labels`` (H, W), the class of each pixel.
+
+        Raises:
+            ValueError: An argument or an image is not valid.
+        """
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1, {batch_size=}')
+        sources = list_sources(inputs, channel_order)
+        prepare = ImagePreparation(self.cfg, 'pipeline')
+        bar = tqdm(
+            total=len(sources),
+            desc='images',
+            disable=None if progress else True,
+        )
+        found = 0
+        batches = size_batches(
+            self._prepared(sources, prepare, skip_corrupt), batch_size
+        )
+        scope = scope_of(self.cfg)
+        for batch in batches:
+            inputs_ = [image for _, image in batch]
+            samples = [self._sample(results) for (_, _, results), _ in batch]
+            with DefaultScope.overwrite_default_scope(scope):
+                predicted = self.model.test_step(
+                    {'inputs': inputs_, 'data_samples': samples}
+                )
+            for ((source, pixels, _), _), sample in zip(batch, predicted):
+                found += 1
+                yield {
+                    'index': source.index,
+                    'name': source.name,
+                    'image': pixels[..., ::-1],
+                    'sample': sample.cpu(),
+                    **self._fields(sample),
+                }
+            bar.update(len(batch))
+        bar.close()
+        if not found:
+            raise ValueError(
+                f'none of the {len(sources)} images could be read'
+            )
+
+    def class_name(self, label: int) -> str:
+        """Return the name of a class."""
+        known = 0 <= label < len(self.classes)
+        return self.classes[label] if known else f'class_{label}'
+
+    def _prepared(
+        self,
+        sources: Sequence[ImageSource],
+        prepare: ImagePreparation,
+        skip_corrupt: bool,
+    ) -> Iterator[tuple[tuple[ImageSource, ndarray, dict], Tensor]]:
+        for source in sources:
+            try:
+                pixels = source.read(prepare.load)
+            except ValueError as error:
+                if not skip_corrupt:
+                    raise
+                print_log(f'skipped: {error}', 'current', logging.WARNING)
+                continue
+            results = prepare.results(pixels, source.index, source.name)
+            array = np.ascontiguousarray(results.pop('img').transpose(2, 0, 1))
+            yield (source, pixels, results), torch.from_numpy(array)
+
+    def _sample(self, results: dict) -> BaseDataElement:
+        """Return an empty data sample of the framework."""
+        meta = {k: results[k] for k in META_KEYS if k in results}
+        # Each framework is imported for its own models only.
+        if self.task == 'classification':
+            from mmpretrain.structures import DataSample as Sample
+        elif self.task == 'detection':
+            from mmdet.structures import DetDataSample as Sample
+        else:
+            from mmseg.structures import SegDataSample as Sample
+        return Sample(metainfo=meta)
+
+    def _fields(self, sample: Any) -> dict[str, Any]:
+        if self.task == 'classification':
+            scores = sample.pred_score.float().cpu().numpy()
+            label = int(scores.argmax())
+            return {
+                'label': label,
+                'class': self.class_name(label),
+                'score': float(scores[label]),
+                'scores': scores,
+            }
+        if self.task == 'segmentation':
+            labels = sample.pred_sem_seg.data[0]
+            return {'labels': labels.cpu().numpy().astype(np.uint8)}
+        found = sample.pred_instances.cpu()
+        masks = found.get('masks')
+        return {
+            'boxes': found.bboxes.float().numpy(),
+            'labels': found.labels.numpy(),
+            'scores': found.scores.float().numpy(),
+            'masks': None if masks is None else masks.numpy(),
+        }

@@ -1,0 +1,178 @@
+"""Whole classifiers, detectors and segmentors, built for inference."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
+from mmengine.utils import is_installed
+from torch import nn
+
+from mixmae.apis.image_preparation import CARRIED_BY, scope_of
+from mixmae.apis.trained_network import ConfigLike, network_config
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.loading.config_allowlist import (
+    SCOPES,
+    TASK_PARTS,
+    registered_parts,
+)
+from mixmae.fileio.address import public_address
+from mixmae.registry import MODELS, TASK_UTILS
+
+# Scope of the model of each task.
+TASKS = MappingProxyType({
+    'mmpretrain': 'classification',
+    'mmdet': 'detection',
+    'mmseg': 'segmentation',
+})  # fmt: skip
+# Parts of a model that only a training needs.
+OF_TRAINING = ('train_cfg', 'init_cfg', 'pretrained', 'auxiliary_head')
+
+
+@dataclass(frozen=True)
+class TaskNetwork:
+    """A trained network with the meaning of its outputs.
+
+    Attributes:
+        task: 'classification', 'detection' or 'segmentation'.
+        model: The network, in evaluation mode, on the CPU.
+        cfg: Its config.
+        meta: ``classes``, and ``palette``, ``label_values`` and the like as
+            far as the run recorded them.
+    """
+
+    task: str
+    model: nn.Module
+    cfg: Config
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def checkpoint_of(path: str | os.PathLike) -> str:
+    """Return a checkpoint: the given file, or the best one of a run's folder.
+
+    Args:
+        path: A file or an address; or the output folder of a run, with its
+            best checkpoint, or else its last one.
+
+    Raises:
+        ValueError: The folder has no checkpoint.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return str(path)
+    best = sorted(folder.glob('best_*.pth'), key=os.path.getmtime)
+    last = sorted(folder.glob('*.pth'), key=os.path.getmtime)
+    last = [one for one in last if one.name.startswith(('epoch_', 'iter_'))]
+    if not best + last:
+        raise ValueError(f'the folder {path} has no checkpoint of a run')
+    return str((best or last)[-1])
+
+
+def task_network(
+    checkpoint: str | os.PathLike, config: ConfigLike = None
+) -> TaskNetwork:
+    """Build a network and load its weights, all of them.
+
+    Args:
+        checkpoint: Checkpoint of a fine-tuning.
+        config: Its config; None = the one in the checkpoint, of which only
+            known parts are built.
+
+    Raises:
+        ValueError: No such network, parts that are not allowed in a
+            checkpoint, or weights that do not fit.
+    """
+    cfg = network_config(config, checkpoint)
+    scope = str(cfg.model.get('type', '')).rpartition('.')[0]
+    scope = scope or cfg.model.get('_scope_') or scope_of(cfg)
+    if scope not in TASKS:
+        raise ValueError(
+            f'{public_address(str(checkpoint))}: predictions are those of a '
+            f'classifier, a detector or a segmentor, and this is a '
+            f'{cfg.model.get("type")}; fine-tune it first (mixmae finetune)'
+        )
+    if not is_installed(scope):
+        raise ValueError(
+            f'this is a model of {scope}, which is not installed: see README, '
+            f'full tier'
+        )
+    settings = {k: v for k, v in cfg.model.items() if k not in OF_TRAINING}
+    if cfg.get('data_preprocessor') is not None:
+        settings.setdefault('data_preprocessor', cfg.data_preprocessor)
+    if cfg.get(CARRIED_BY):
+        settings = registered_parts(
+            _without_files(settings),
+            (MODELS, TASK_UTILS),
+            cfg[CARRIED_BY],
+            scope,
+            SCOPES,
+            TASK_PARTS,
+        )
+    if scope == 'mmdet':
+        # An argument that most of its models must have.
+        settings['train_cfg'] = None
+    with DefaultScope.overwrite_default_scope(scope):
+        model = MODELS.build(ConfigDict(settings))
+    content = safe_load(str(checkpoint))
+    _load(model, content, public_address(str(checkpoint)))
+    return TaskNetwork(TASKS[scope], model.eval(), cfg, _meta(cfg, content))
+
+
+def _without_files(settings: Any) -> Any:
+    """Copy a config without the arguments that may name a file."""
+    if isinstance(settings, Mapping):
+        return {
+            key: _without_files(value)
+            for key, value in settings.items()
+            # mmseg reads the weights of a loss from a file of any kind.
+            if key not in (*OF_TRAINING, 'class_weight')
+        }
+    if isinstance(settings, (list, tuple)):
+        return type(settings)(_without_files(value) for value in settings)
+    return settings
+
+
+def _load(model: nn.Module, content: Mapping, path: str) -> None:
+    state = {
+        key: value
+        for key, value in state_dict_of(content, path).items()
+        if not key.startswith('auxiliary_head.')
+    }
+    wanted = model.state_dict()
+    faults = [
+        *(f'{key} is missing' for key in wanted if key not in state),
+        *(f'{key} is unexpected' for key in state if key not in wanted),
+        *(
+            f'{key} has shape {tuple(state[key].shape)}, not '
+            f'{tuple(wanted[key].shape)}'
+            for key in wanted
+            if key in state and state[key].shape != wanted[key].shape
+        ),
+    ]
+    if faults:
+        raise ValueError(
+            f'{path} does not fit the config: {len(faults)} tensors differ '
+            f'({"; ".join(faults[:3])}); give the config it was trained with'
+        )
+    model.load_state_dict(state)
+
+
+def _meta(cfg: Config, content: Mapping) -> dict[str, Any]:
+    """Return names and colours of classes; those of the config win."""
+    recorded = (content.get('meta') or {}).get('dataset_meta')
+    meta = dict(recorded) if isinstance(recorded, Mapping) else {}
+    for loader in ('val_dataloader', 'test_dataloader'):
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        stated = dataset.get('metainfo')
+        meta |= dict(stated) if isinstance(stated, Mapping) else {}
+        for name in ('label_values', 'reduce_zero_label'):
+            if dataset.get(name) is not None:
+                meta[name] = dataset[name]
+    return meta

@@ -1,0 +1,108 @@
+"""Fine-tune a pretrained backbone on labelled images.
+
+    mixmae finetune --task classification --data photos/ --init FILE --out RUN
+    mixmae finetune --task detection --data labels.json --init FILE --out RUN
+    mixmae finetune --task segmentation --data roofs/ --init FILE --out RUN
+
+Data are class folders or a CSV, annotations in COCO format, or a folder with
+images and masks. What follows from data and weights is printed as a table;
+RUN/config.py is the config that is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mixmae.apis.fine_tuning import TrainingFailedError, finetune
+from mixmae.fileio.trust import add_trust_argument
+from mixmae.recipes.own_labels import TASKS
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--task', required=True, choices=list(TASKS))
+    parser.add_argument('--data', required=True, help='labelled images')
+    parser.add_argument(
+        '--init',
+        required=True,
+        help='backbone to start from: of mixmae, MixMIM, UM-MAE, timm, mmdet, '
+        'mmseg or mmpretrain; detected',
+    )
+    parser.add_argument('--out', required=True, help='folder of the run')
+    parser.add_argument(
+        '--val-data', help='default: found in the data, or split off'
+    )
+    parser.add_argument(
+        '--val-share',
+        type=float,
+        default=0.2,
+        help='share to split off where there is no validation data',
+    )
+    parser.add_argument(
+        '--images', help='folder of the images that a CSV or JSON names'
+    )
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        metavar='NAME',
+        help='default: folders, categories, or a classes.txt beside masks',
+    )
+    for name, kind, text in (
+        ('image-size', int, 'side in pixels'),
+        ('epochs', int, 'number of epochs'),
+        ('batch-size', int, 'images of an update'),
+        ('lr', float, 'learning rate'),
+        ('num-workers', int, 'processes that load images'),
+    ):
+        parser.add_argument(
+            f'--{name}', type=kind, help=f'{text}; default: derived'
+        )
+    parser.add_argument(
+        '--patience',
+        type=int,
+        metavar='EPOCHS',
+        help='stop after so many epochs without improvement',
+    )
+    parser.add_argument(
+        '--freeze-backbone', action='store_true', help='train the head alone'
+    )
+    balance = argparse.BooleanOptionalAction
+    parser.add_argument(
+        '--class-weights',
+        action=balance,
+        help='balance rare classes; default: where they are rare',
+    )
+    parser.add_argument(
+        '--reduce-zero-label',
+        action=balance,
+        help='0 is ignored in masks, class k has value k + 1; default: '
+        'derived from values and names',
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the run in OUT'
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='print the table and write the config, but train nothing',
+    )
+    add_trust_argument(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fine-tune; return the exit status."""
+    options = vars(parse_args(argv))
+    options.pop('trust', None)
+    try:
+        finetune(**options)
+    except TrainingFailedError as error:
+        # The training has told its error.
+        return error.status
+    return 0

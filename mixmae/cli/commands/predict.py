@@ -1,0 +1,57 @@
+"""Predict classes, objects or masks of images with a fine-tuned network.
+
+    mixmae predict CHECKPOINT IMAGE [IMAGE ...] --out FOLDER
+
+CHECKPOINT is a file, or the folder of a run, for its best one. IMAGE is a
+file, a folder or a quoted pattern. FOLDER receives predictions.csv of a
+classifier, predictions.json (COCO format with scores) of a detector, or
+masks/*.png of a segmentor, and pictures/*.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mixmae.apis.arguments import add_inference_arguments
+from mixmae.apis.prediction_files import write_predictions
+from mixmae.apis.predictor import Predictor
+from mixmae.cli.unused_options import refuse_unused
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_inference_arguments(parser, resize=False)
+    parser.add_argument('--out', required=True, help='output folder')
+    parser.add_argument(
+        '--no-pictures', action='store_true', help='draw no pictures'
+    )
+    parser.add_argument(
+        '--score',
+        type=float,
+        help='smallest score of an object that is drawn (default: 0.3); the '
+        'file has all that the network finds',
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Predict."""
+    args = parse_args(argv)
+    predictor = Predictor(args.checkpoint, args.config, args.device)
+    if predictor.task != 'detection' or args.no_pictures:
+        refuse_unused(args, ('score',), 'but on the pictures of a detector')
+    path = write_predictions(
+        predictor,
+        args.images,
+        args.out,
+        pictures=not args.no_pictures,
+        score=0.3 if args.score is None else args.score,
+        batch_size=args.batch_size,
+        skip_corrupt=args.skip_corrupt,
+    )
+    print(f'{predictor.task} by {predictor.checkpoint}: wrote {path}')

@@ -1,0 +1,158 @@
+"""From own labels to predictions: one call each, on a CPU."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+import mixmae
+from mixmae.apis.fine_tuning import FineTunedRun
+from mixmae.apis.prediction_files import write_predictions
+from mixmae.apis.predictor import Predictor
+from tests.apis import own_data
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
+
+
+@pytest.fixture(autouse=True, scope='module')
+def full_tier() -> None:
+    """Skip without it, but never in `make test`, which installs it."""
+    if os.environ.get('MIXMAE_FULL_TIER') != '1':
+        pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+
+
+@pytest.fixture(scope='module')
+def fine_tuned(tmp_path_factory) -> Callable[..., FineTunedRun]:
+    """Fine-tune for a task; once for each."""
+    folder = tmp_path_factory.mktemp('own')
+    init = own_data.write_backbone(folder / 'backbone.safetensors')
+    data = {
+        'classification': own_data.write_class_folders(folder / 'classes'),
+        'detection': own_data.write_coco(folder / 'coco'),
+        'segmentation': own_data.write_masks(folder / 'masks'),
+    }
+    runs: dict[str, FineTunedRun] = {}
+
+    def call(task: str) -> FineTunedRun:
+        if task not in runs:
+            runs[task] = mixmae.finetune(
+                task=task,
+                data=data[task],
+                init=init,
+                out=folder / task,
+                epochs=2,
+                batch_size=4,
+                num_workers=0,
+            )
+        return runs[task]
+
+    return call
+
+
+def images_of(run: FineTunedRun) -> list[str]:
+    """Three images of the data."""
+    root = run.out.parent
+    places = {'classification': 'classes/red', 'detection': 'coco/images'}
+    place = root / places.get(run.out.name, 'masks/images')
+    return [str(path) for path in sorted(place.glob('*.png'))[:3]]
+
+
+def test_classes(fine_tuned, tmp_path: Path) -> None:
+    run = fine_tuned('classification')
+    assert run.checkpoint.name.startswith('best_')
+    predictor = Predictor(run.out, device='cpu')
+    path = write_predictions(predictor, images_of(run), tmp_path)
+    with path.open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['image'] for row in rows] == images_of(run)
+    for row in rows:
+        scores = {name: float(row[name]) for name in own_data.COLOURS}
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-4)
+        assert row['class'] == max(scores, key=scores.__getitem__)
+    assert len(list((tmp_path / 'pictures').iterdir())) == 3
+    # mmpretrain's own inferencer reads config and checkpoint as they are.
+    from mmpretrain import ImageClassificationInferencer
+
+    infer = ImageClassificationInferencer(
+        str(run.config), str(run.checkpoint), device='cpu'
+    )
+    for row, theirs in zip(rows, infer(images_of(run))):
+        assert theirs['pred_class'] == row['class']
+        assert theirs['pred_score'] == pytest.approx(
+            float(row['score']), abs=2e-5
+        )
+
+
+def test_objects(fine_tuned, tmp_path: Path) -> None:
+    run = fine_tuned('detection')
+    predictor = Predictor(run.out, device='cpu')
+    path = write_predictions(predictor, images_of(run), tmp_path, score=0.0)
+    content = json.loads(path.read_text())
+    # Ids of the categories are those of the annotations.
+    assert [c['id'] for c in content['categories']] == [3, 17, 90]
+    assert [i['file_name'] for i in content['images']] == images_of(run)
+    from pycocotools.coco import COCO
+
+    coco = COCO(path)
+    for entry in content['annotations']:
+        assert entry['category_id'] in (3, 17, 90)
+        mask = coco.annToMask(entry)
+        assert mask.shape == (56, 64) and mask.sum() == entry['area']
+    from mmdet.apis import DetInferencer
+
+    infer = DetInferencer(
+        str(run.config), str(run.checkpoint), device='cpu', palette='random'
+    )
+    theirs = infer(images_of(run), out_dir=str(tmp_path))['predictions']
+    for image, found in zip(content['images'], theirs):
+        ours = [
+            entry
+            for entry in content['annotations']
+            if entry['image_id'] == image['id']
+        ]
+        scores = [entry['score'] for entry in ours]
+        assert scores == pytest.approx(found['scores'], abs=1e-4)
+        for entry, box in zip(ours, found['bboxes']):
+            x, y, width, height = entry['bbox']
+            corners = [x, y, x + width, y + height]
+            assert corners == pytest.approx(box, abs=0.03)
+
+
+def test_masks(fine_tuned, tmp_path: Path) -> None:
+    run = fine_tuned('segmentation')
+    predictor = Predictor(run.out, device='cpu')
+    path = write_predictions(predictor, images_of(run), tmp_path)
+    from mmseg.apis import MMSegInferencer
+
+    infer = MMSegInferencer(str(run.config), str(run.checkpoint), device='cpu')
+    theirs = infer(images_of(run))['predictions']
+    table = (tmp_path / 'classes.csv').read_text().splitlines()
+    assert table[1:] == [f'{k},class_{k}' for k in range(1, 5)]
+    for name, labels in zip(images_of(run), theirs):
+        with Image.open(path / Path(name).name) as mask:
+            assert mask.mode == 'P'
+            # Values from 1, and colours, are those of the masks.
+            assert np.array_equal(np.asarray(mask), labels + 1)
+            assert mask.getpalette()[3:6] == [90, 90, 90]
+
+
+@pytest.mark.parametrize(
+    'task', ['classification', 'detection', 'segmentation']
+)
+def test_the_config_is_an_ordinary_one(fine_tuned, task: str) -> None:
+    run = fine_tuned(task)
+    config = Config.fromfile(run.config)
+    assert max(map(len, run.config.read_text().splitlines())) < 80
+    # The file is the user's: the training has not replaced it.
+    assert run.config.read_text().startswith(f'# {task.capitalize()} of ')
+    assert len(config.classes) == config.num_classes
+    with pytest.raises(ValueError, match='holds a run already'):
+        mixmae.finetune(task, 'data', 'init', run.out)
