@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +11,10 @@ from mmengine.dataset import BaseDataset
 
 from mixmae.datasets.coco_annotations import read_coco
 from mixmae.datasets.image_set import ImageSet
-from mixmae.datasets.labels.class_folders import READ_BY_MMPRETRAIN
 from mixmae.datasets.labels.coco_labels import images_without_objects
 from mixmae.datasets.labels.label_counts import count_faults, frequencies
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.datasets.listed_paths import ExistingFiles
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.preflight.annotations import MOST_BYTES
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
@@ -101,25 +98,16 @@ def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
 
 
 def kept_line(built: BuiltSet) -> str:
-    """Images that a data set has of those in its folder or file."""
+    """Number of images, of those in the annotation file if it has more.
+
+    ``FolderListings`` counts what is left out of folders.
+    """
     dataset = built.dataset
-    kept, is_coco = len(dataset), hasattr(dataset, 'cat2label')
-    if is_coco:
-        found, why = _of_annotations(dataset)
-    elif getattr(dataset, 'ann_file', '') or isinstance(dataset, ImageSet):
-        found, why = None, ''
-    else:
-        folder = dataset.data_prefix.get('img_path') or ''
-        found = _image_files(folder) if os.path.isdir(folder) else None
-        suffixes = getattr(dataset, 'img_suffix', None) or ', '.join(
-            sorted(getattr(dataset, 'extensions', ()))
-        )
-        why = f'only files that end in {suffixes} are read' if suffixes else ''
-    if found is None or found == kept:
+    kept, (found, why) = len(dataset), _of_annotations(dataset)
+    if found in (None, kept):
         return f'{built.split}: {kept:,} images'
-    by_indices = getattr(dataset, '_indices', None) is not None
-    if by_indices:
-        why = ', '.join(filter(None, [why * is_coco, 'indices']))
+    if getattr(dataset, '_indices', None) is not None:
+        why = ', '.join(filter(None, [why, 'indices']))
     return f'{built.split}: kept {kept:,} of {found:,} images: {why}'
 
 
@@ -153,6 +141,8 @@ def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
 
 def _of_annotations(dataset: Any) -> tuple[int | None, str]:
     """Images of an annotation file, and why mmdet leaves some out."""
+    if not hasattr(dataset, 'cat2label'):
+        return None, ''
     try:
         if os.path.getsize(dataset.ann_file) > MOST_BYTES:
             return None, ''
@@ -174,21 +164,6 @@ def _of_annotations(dataset: Any) -> tuple[int | None, str]:
         if small:
             why.append(f'{small:,} with a side under {least} pixels')
     return len(content['images']), ', '.join(why)
-
-
-def _image_files(folder: str) -> int | None:
-    """Image files of any kind at any depth; ``None`` if it takes long."""
-    end, count = time.monotonic() + SECONDS, 0
-    suffixes = tuple({*SUFFIXES, *READ_BY_MMPRETRAIN})
-    for _, below, names in os.walk(folder):
-        below[:] = [name for name in below if name[0] != '.']
-        count += sum(
-            name[0] != '.' and name.lower().endswith(suffixes)
-            for name in names
-        )
-        if time.monotonic() > end:
-            return None
-    return count
 
 
 def _labels(value: Any) -> list[int]:

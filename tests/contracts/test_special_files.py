@@ -26,6 +26,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.lmdb_reader import read_key_list
+from mixmae.datasets.packed.sample_table import read_table
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.datasets.transforms.load_random_resized_crop import (
     LoadRandomResizedCrop,
@@ -243,6 +244,7 @@ def test_lists_and_indices(images, tmp_path, kind):
         lambda: LmdbImages(str(path)),
         lambda: read_key_list(str(path), False),
         lambda: read_coco(path),
+        lambda: read_table(path),
         lambda: load_tool(CONVERTERS / 'unpack_jpegs.py').read_archive(path),
     ]
     for read in readers:

@@ -148,7 +148,8 @@ def test_missing_maps_and_passed_over_images(tmp_path, capsys):
     (folder / '0.jpg').rename(folder / '0.jpeg')
     findings, raised, _ = both(tmp_path, capsys, root)
     assert raised is None
-    assert 'train: kept 2 of 3 images' in findings['labels'].notes[0]
+    assert 'train: 2 images' in findings['labels'].notes
+    assert '1 .jpeg' in '\n'.join(findings['folders'].warnings)
     (root / 'annotations' / 'train' / '1.png').unlink()
     _, raised, lines = both(tmp_path, capsys, root)
     assert '1 of 2 label maps are missing' in str(raised)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mixmae.datasets.scenes.scene_set import SceneSet
 from tests.engine.tiny_run import ROOT
-from tests.tools.running import load_tool, run_tool
+from tests.tools.running import load_tool
 
 TOOL = ROOT / 'tools' / 'dataset_converters' / 'check_dataset.py'
 
@@ -66,13 +66,6 @@ def test_bad_calls_are_one_line(
     said = capsys.readouterr()
     assert words in said.err and said.err.count('\n') == 1
     assert said.out == ''
-
-
-@pytest.mark.slow
-def test_as_a_user_calls_it(scenes):
-    options = ['--workers', '2', '--decode', 'all']
-    done = run_tool(TOOL, 'scenes', scenes, *options)
-    assert 'no problems' in done.stdout
 
 
 def test_unsupported_images_are_no_damage(tmp_path, capsys):

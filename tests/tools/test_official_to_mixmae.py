@@ -7,7 +7,7 @@ from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 from tests.golden import formula
 from tests.models.test_golden_mixmim import build
-from tests.tools.running import ROOT, call_tool, run_tool
+from tests.tools.running import ROOT, call_tool
 
 TOOL = ROOT / 'tools' / 'convert.py'
 
@@ -171,18 +171,6 @@ def test_another_kind_of_file(tmp_path, run):
     status, _, errors = run(source, tmp_path / 'out.pth')
     assert status == 2
     assert errors.startswith('error: not an official MixMIM')
-
-
-@pytest.mark.slow
-def test_as_a_program(tmp_path):
-    torch.save({}, tmp_path / 'in.pth')
-    files = tmp_path / 'in.pth', tmp_path / 'out.pth'
-    arguments = (TOOL, '--from=official', *files)
-    done = run_tool(*arguments, check=False)
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [
-        f'error: {tmp_path / "in.pth"} contains no state dict'
-    ]
 
 
 def test_a_converted_base_network_has_the_official_size():

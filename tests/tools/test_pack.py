@@ -1,12 +1,8 @@
 """The command that packs images."""
 
-import runpy
 import subprocess
-import sys
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from mixmae.cli.commands import pack as command
 from mixmae.datasets import PackedImages
@@ -126,37 +122,3 @@ def test_an_interrupted_one_says_how_to_go_on(
     assert command.main([str(folder), str(tmp_path / 'out')]) == 130
     said = capsys.readouterr().err
     assert f'to continue in {tmp_path}/out.partial' in said
-
-
-def test_as_a_user_calls_it(folder, tmp_path, monkeypatch, capsys):
-    """The script itself, without the seconds that a new process imports."""
-    arguments = [folder, tmp_path / 'out', '--workers', 2]
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(TOOL), run_name='__main__')
-    assert stop.value.code == 0
-    assert '20 images in 1 shards' in capsys.readouterr().out
-
-
-def test_settings_of_the_decoder(tmp_path, pack):
-    folder = tmp_path / 'deep'
-    folder.mkdir()
-    for index in range(3):
-        deep = np.full((8, 8), 2048, np.uint16)
-        Image.fromarray(deep).save(folder / f'{index}.png')
-    Image.fromarray(deep.astype(np.float32)).save(folder / 'float.tif')
-    out = tmp_path / 'out'
-    status, said, _ = pack(
-        *(folder, out, '--short-side', 4, '--workers', 1),
-        *('--value-range', 0, 4095),
-    )
-    assert (status, 'could not' in said) == (0, False)
-    images = PackedImages(
-        str(out), pipeline=[dict(type='LoadImage')], metainfo={}
-    )
-    assert all(abs(int(one['img'][0, 0, 0]) - 128) <= 1 for one in images)
-    status, said, _ = pack(folder, tmp_path / 'a', '--short-side', 4)
-    assert status == 1
-    assert 'unsupported: 1 of TIFF, 1 band of 32-bit floats' in said
-    status, _, said = pack(folder, tmp_path / 'b', '--value-range', 0, 9)
-    assert status == 2 and 'short side' in said

@@ -11,7 +11,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 )
 from tests.datasets.packed_pictures import pack_pictures
 from tests.engine.tiny_run import ROOT
-from tests.tools.running import load_tool, run_tool
+from tests.tools.running import load_tool
 
 TOOL = ROOT / 'tools' / 'dataset_converters' / 'verify_images.py'
 
@@ -114,12 +114,6 @@ def test_an_interrupted_run_writes_nothing(
     assert verify_images.main([str(folder), '--out', str(out)]) == 130
     assert 'interrupted' in capsys.readouterr().err
     assert not out.exists()
-
-
-@pytest.mark.slow
-def test_as_a_user_calls_it(folder):
-    done = run_tool(TOOL, folder, '--workers', '2')
-    assert 'none is bad' in done.stdout
 
 
 def test_unsupported_files_have_a_heading_of_their_own(folder, capsys):

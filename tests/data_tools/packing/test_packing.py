@@ -196,19 +196,6 @@ def test_bad_files_are_left_out_and_listed(folder, tmp_path):
     assert not (tmp_path / 'none.partial').exists()
 
 
-@pytest.mark.parametrize(
-    'settings, words',
-    [
-        (dict(short_side=0), 'short_side must be'),
-        (dict(quality=96), 'quality must be'),
-        (dict(shard_bytes=1), 'a shard must be allowed'),
-    ],
-)
-def test_settings_out_of_range(settings, words):
-    with pytest.raises(ValueError, match=words):
-        PackSettings(**settings)
-
-
 def pack_slowly(folder, out):
     """In another process: a shard, and then a long wait."""
     left = [1]

@@ -1,10 +1,6 @@
 """Shards as other programs see them."""
 
-import io
 import tarfile
-
-import numpy as np
-from PIL import Image
 
 from mixmae.datasets.packed.sample_table import Sample
 from mixmae.datasets.packed.shard_file import EncodedImage, write_shard
@@ -57,16 +53,3 @@ def test_a_shard_ends_before_the_limit(tmp_path):
     # One that is too large for any has a shard for itself.
     table, rest = write_shard(tmp_path / 'y.tar', iter([rest, *feed]), 20480)
     assert len(table) == 1 and rest is images[5]
-
-
-def test_pictures_are_read_by_a_plain_program(tmp_path):
-    data = io.BytesIO()
-    Image.new('L', (4, 4), 77).save(data, 'PNG')
-    table, _ = write_shard(
-        tmp_path / 'x.tar', iter([EncodedImage('p.png', data.getvalue())]), 1
-    )
-    sample = table.sample(0)
-    with (tmp_path / 'x.tar').open('rb') as file:
-        file.seek(sample.offset)
-        image = Image.open(io.BytesIO(file.read(sample.size)))
-    assert np.asarray(image).mean() == 77

@@ -8,7 +8,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from mixmae.datasets.corrupt.data_error import AnnotationError
 from mixmae.datasets.transforms import CheckInstances
-from mixmae.registry import TRANSFORMS
 
 # What mmdet's CocoDataset and LoadImageFromFile hand on.
 RESULTS = {
@@ -167,9 +166,3 @@ def test_bad_arguments():
         CheckInstances(num_classes=0)
     with pytest.raises(ValueError, match='tolerance'):
         CheckInstances(tolerance=float('nan'))
-
-
-def test_registered():
-    check = TRANSFORMS.build(dict(type='CheckInstances', num_classes=3))
-    assert isinstance(check, CheckInstances)
-    assert 'num_classes=3' in repr(check)

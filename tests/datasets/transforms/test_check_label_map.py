@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mixmae.datasets.transforms import CheckLabelMap
-from mixmae.registry import TRANSFORMS
 
 
 def results(labels, reduced=False, shape=(2, 3)):
@@ -98,12 +97,6 @@ def test_a_wrong_place_in_the_pipeline_is_told():
 def test_bad_arguments():
     with pytest.raises(ValueError, match='num_classes'):
         CheckLabelMap(0)
-
-
-def test_registered():
-    check = TRANSFORMS.build(dict(type='CheckLabelMap', num_classes=3))
-    assert isinstance(check, CheckLabelMap)
-    assert 'num_classes=3' in repr(check)
 
 
 def test_inference_has_no_labels():
