@@ -38,14 +38,14 @@ def test_a_folder(folder, tmp_path, pack):
     status, said, _ = pack(folder, out, '--short-side', 3, '--workers', 2)
     assert status == 0
     assert said == f'{out}: 20 images in 1 shards, 0.000 GB, 20 of them ' \
-        'made smaller\n'  # fmt: skip
+        'downscaled\n'  # fmt: skip
     assert len(PackedImages(str(out), with_label=True)) == 20
     done = subprocess.run(
         ['sha256sum', '-c', '--quiet', 'SHA256SUMS'], cwd=out, check=False
     )
     assert done.returncode == 0
     status, said, _ = pack(folder, out, '--short-side', 3)
-    assert status == 0 and '20 were there already' in said
+    assert status == 0 and '20 already existed' in said
 
 
 def test_options_that_change_what_is_packed(folder, tmp_path, pack):
@@ -71,14 +71,14 @@ def test_bad_files_are_told(folder, tmp_path, pack):
     (folder / 'odd' / '03.png').rename(folder / 'odd' / '0.3.png')
     status, said, _ = pack(folder, tmp_path / 'out')
     assert status == 1
-    assert 'note: 1 names have a dot' in said
+    assert 'note: 1 names have more than one dot' in said
     assert f'1 files could not be packed: {tmp_path}/out/corrupt_files' in said
     listed = read_corrupt_files(tmp_path / 'out' / 'corrupt_files.txt')
     assert listed == [CorruptFile('empty', 'odd/01.png')]
     # Neither forgotten nor packed by the same command, mended or not.
     (folder / 'odd' / '01.png').write_bytes(b'mended')
     status, said, _ = pack(folder, tmp_path / 'out')
-    assert status == 1 and '19 were there already' in said
+    assert status == 1 and '19 already existed' in said
     assert f'1 files could not be packed: {tmp_path}/out/corrupt_files' in said
     assert f'remove {tmp_path}/out and pack anew' in said
 
