@@ -65,7 +65,9 @@ def test_only_the_run_of_the_checkpoint_goes_on(folders, tmp_path):
     assert errors(folders, start(inside)) == ''
     assert 'up to iter_4.pth' in errors(folders, start(outside))
     assert errors(folders, start(outside), overwrite=True) == ''
-    assert 'not both' in errors(folders, start(inside), overwrite=True)
+    assert 'one of --resume and --overwrite' in errors(
+        folders, start(inside), overwrite=True
+    )
 
 
 def test_overwriting_removes_files_of_the_run_only(folders, tmp_path):
