@@ -1,11 +1,11 @@
-"""A candidate of a benchmark, measured in a fresh process.
+"""A benchmark candidate, measured in a fresh process.
 
     python -m benchmarks.candidate MODULE:FUNCTION < settings.json
 
-calls the function with the settings and prints what it returns as one line
-of JSON, together with what the process needed. Whatever the function and its
-libraries print goes to stderr. Nothing heavy is imported here: what a
-candidate imports is its own.
+calls the function with the settings and prints its result as one line of JSON,
+with time and memory of the process. Output of the function and its libraries
+goes to stderr. This module imports nothing heavy, so that each candidate
+determines its imports.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Figures = dict[str, Any]
 
 
 class CandidateError(Exception):
-    """A candidate could not be measured; one line says why.
+    """A candidate could not be measured; the message is one line.
 
     Attributes:
-        said: all that its process wrote to stderr.
+        said: Output of its process on stderr.
     """
 
     def __init__(self, line: str, said: str = '') -> None:
@@ -44,21 +44,21 @@ class CandidateError(Exception):
 
 
 class CandidateTimeout(CandidateError):
-    """It took longer than it was given."""
+    """A candidate exceeded its time limit."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A candidate: a function of settings and its name.
+    """A named function of settings.
 
     Attributes:
-        name: stands in the table.
-        entry: a function, or the name of one as 'package.module:function' or
+        name: Name in the table.
+        entry: A function, or its name as 'package.module:function' or
             'folder/file.py:function'. It takes the settings and returns
-            figures: a dict that JSON can hold. Each number in it is
+            figures: a dict that can be written as JSON. Each number in it is
             summarised.
-        settings: what JSON can hold.
-        environment: variables that the process gets besides ours.
+        settings: Values that can be written as JSON.
+        environment: Additional environment variables of the process.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Candidate:
 
     @property
     def entry_name(self) -> str:
-        """The entry by name, also if it is a function of this script."""
+        """Return the name of the entry, also for a function of this script."""
         if isinstance(self.entry, str):
             return self.entry
         module = self.entry.__module__
@@ -79,20 +79,19 @@ class Candidate:
         return f'{module}:{self.entry.__qualname__}'
 
     def measure(self, seconds: float | None = None) -> Figures:
-        """The figures of one run in a fresh process.
+        """Return the figures of one run in a fresh process.
 
         Args:
-            seconds: how long the process may take (None: for ever).
+            seconds: Time limit of the process (None: no limit).
 
         Returns:
-            What the entry returned, with ``process_seconds`` from its start
-            to its end, ``process_cpu_seconds`` of all its threads (if the
-            entry has not counted itself) and ``process_peak_bytes`` of its
-            resident memory.
+            The result of the entry, with ``process_seconds``,
+            ``process_cpu_seconds`` of all threads (unless the entry sets it)
+            and ``process_peak_bytes`` of resident memory.
 
         Raises:
-            CandidateError: it failed or was killed.
-            CandidateTimeout: it took too long.
+            CandidateError: It failed or was killed.
+            CandidateTimeout: It exceeded the time limit.
         """
         paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
         environment = {
@@ -101,7 +100,7 @@ class Candidate:
             **self.environment,
         }
         start = time.perf_counter()
-        # A group of its own: what it started ends with it.
+        # A separate process group, which is killed as a whole.
         with subprocess.Popen(
             [sys.executable, '-m', __name__, self.entry_name],
             stdin=subprocess.PIPE,
@@ -140,7 +139,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _exit_reason(status: int, said: str) -> str:
-    """Why a process that gave no answer ended."""
+    """Return the reason why a process ended without a result."""
     if status < 0:
         name = signal.Signals(-status).name
         hint = ': out of memory?' if name == 'SIGKILL' else ''
@@ -159,9 +158,9 @@ def end_with_parent() -> None:
 
 
 def peak_bytes() -> int:
-    """Most resident memory that this process has had."""
+    """Return the peak resident memory of this process."""
     status = Path('/proc/self/status')
-    # getrusage also counts the process that started this one.
+    # getrusage includes the parent process.
     for line in status.read_text().splitlines() if status.is_file() else ():
         if line.startswith('VmHWM:'):
             return 1024 * int(line.split()[1])
@@ -170,7 +169,7 @@ def peak_bytes() -> int:
 
 
 def function_of(entry: str) -> Callable[[dict[str, Any]], Figures]:
-    """The function that an entry names."""
+    """Return the function with the name of an entry."""
     place, _, name = entry.rpartition(':')
     if not place.endswith('.py'):
         return getattr(importlib.import_module(place), name)
@@ -186,7 +185,7 @@ def main() -> None:
     """Measure one candidate in this process."""
     end_with_parent()
     answer: dict[str, Any]
-    # Libraries print where they like; the answer has a line of its own.
+    # Libraries may print to stdout; the result uses a separate descriptor.
     with os.fdopen(os.dup(1), 'w') as door:
         os.dup2(2, 1)
         try:

@@ -1,6 +1,6 @@
-"""Candidates that take turns, and what came of it: A B, B A, A B ...
+"""Comparison of candidates in alternating order: A B, B A, A B ...
 
-A script names its candidates, columns and options:
+A script defines its candidates, columns and options:
 
     comparison = Comparison([Candidate('plain', measure, {...}), ...], args)
     comparison.run()
@@ -8,10 +8,10 @@ A script names its candidates, columns and options:
     comparison.require_figures()
 
 Each candidate is measured in a fresh process, each round begins with another
-one, and figures are compared within a round, so that a machine that slows
-down slows all of them. A candidate that fails is reported and not started
-again; the others go on. The file of figures is written anew after each of
-them: whatever ends the comparison leaves what there was.
+candidate, and figures are compared within a round, so that changes of the
+machine's speed affect all candidates. A candidate that fails is reported and
+not started again; the others continue. The file of figures is rewritten after
+each measurement, so that an interruption loses nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from mixmae.fileio.atomic_write import atomic_write
 def add_comparison_arguments(
     parser: argparse.ArgumentParser, rounds: int = 5
 ) -> None:
-    """Options that all benchmarks have in common."""
+    """Add the options of all benchmarks."""
     add = parser.add_argument_group('how it is measured').add_argument
     add('--rounds', type=int, default=rounds, help='processes per candidate')
     add('--warmup-rounds', type=int, default=0, help='before, not counted')
@@ -54,7 +54,7 @@ def add_comparison_arguments(
 def check_comparison_arguments(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> None:
-    """Ends the program in one line if they make no sense."""
+    """Exit with one line if the options are invalid."""
     for name, least in (('rounds', 1), ('warmup_rounds', 0)):
         if getattr(args, name) < least:
             option = name.replace('_', '-')
@@ -67,16 +67,18 @@ class Comparison:
     """Rounds of candidates.
 
     Args:
-        candidates: the first is what the others are compared with.
-        args: of ``add_comparison_arguments``; the others are written down.
+        candidates: The others are compared with the first one.
+        args: Arguments of ``add_comparison_arguments``; all arguments are
+            recorded.
 
     Attributes:
-        rounds: for each round figures by candidate; who failed, or was not
-            measured before the time was over, is missing.
-        errors: by candidate.
+        rounds: Figures by candidate for each round, without candidates that
+            failed or were not measured in time.
+        errors: Error messages by candidate.
 
     Raises:
-        ValueError: ``--only`` names none of them, or two share a name.
+        ValueError: ``--only`` has unknown names, or two candidates share a
+            name.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class Comparison:
         self._began = time.monotonic()
 
     def run(self) -> None:
-        """Measures all rounds, or as many as there is time for."""
+        """Measure all rounds, or as many as the time allows."""
         total = self.args.warmup_rounds + self.args.rounds
         longest = 0.0
         try:
@@ -119,14 +121,14 @@ class Comparison:
         self.write()
 
     def seconds_left(self) -> float | None:
-        """Until ``--minutes`` are over; None without."""
+        """Return the remaining time of ``--minutes``, or None."""
         if self.args.minutes is None:
             return None
         passed = time.monotonic() - self._began
         return max(1.0, 60 * self.args.minutes - passed)
 
     def _round(self, turn: int, total: int, counts: bool) -> bool:
-        """Measures everybody once; False if time is over."""
+        """Measure each candidate once; return False if the time is over."""
         first = turn % len(self.candidates)
         found: dict[str, Figures] = {}
         if counts:
@@ -154,26 +156,26 @@ class Comparison:
         return True
 
     def summary(self) -> Summary:
-        """Every number of every candidate; see ``figure_table.summarise``."""
+        """Return statistics of all numbers; see ``figure_table.summarise``."""
         return summarise([one.name for one in self.candidates], self.rounds)
 
     def table(self, columns: Sequence[Column]) -> str:
-        """The summary to be read; errors below it."""
+        """Return the summary as a table, with errors below it."""
         title = f'median of {sum(map(bool, self.rounds))}'
         lines = [table(title, self.summary(), columns)]
         lines += [f'{n} failed: {text}' for n, text in self.errors.items()]
         return '\n'.join(lines)
 
     def require_figures(self) -> None:
-        """Ends the program with status 1 if nobody has any.
+        """Exit with status 1 if no candidate was measured.
 
-        One who fails beside others does not: not everybody has all of them.
+        A single failure is accepted: some candidates need optional packages.
         """
         if not any(self.rounds):
             sys.exit('error: nothing was measured')
 
     def content(self) -> dict[str, Any]:
-        """Everything, for a file of figures."""
+        """Return all results, for the file of figures."""
         settings = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(self.args).items()
@@ -198,7 +200,7 @@ class Comparison:
         )
 
     def write(self, **more: Any) -> None:
-        """Writes the figures, and what else is given, to ``--out``."""
+        """Write the figures and additional entries to ``--out``."""
         if self.args.out is not None:
             text = json.dumps({**self.content(), **more}, indent=1)
             with atomic_write(self.args.out) as partial:

@@ -143,7 +143,7 @@ def _rank(rank: int, settings: dict[str, Any]) -> Figures:
 
 
 def candidates(args: argparse.Namespace, axis: str) -> list[Candidate]:
-    """Those of one axis; the first is what the others are compared with."""
+    """Those of one axis; The others are compared with the first one."""
     runs: dict[str, dict[str, Any]] = {}
     if axis == 'ranks':
         runs['1 rank'] = dict(ranks=1, wrapper=None)

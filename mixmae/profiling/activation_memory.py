@@ -1,4 +1,4 @@
-"""How much memory autograd keeps for a backward pass, and of what."""
+"""Activation memory: the tensors that autograd saves for the backward pass."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ OURS = Path(mixmae.__file__).parent
 
 
 class ActivationMemory:
-    """Counts what autograd saves within a ``with`` block.
+    """Counter of the activation memory saved within a ``with`` block.
 
         with ActivationMemory(model) as saved:
             loss = model.loss(images, mask)['loss']
         saved.total / len(images)
 
-    Each storage counts once, whole, however many tensors share it; the
-    model's parameters and buffers do not count, copies of them in another
-    dtype do. Fake tensors, which have sizes but no values, count as real
-    ones would.
+    Each storage counts once with its full size, even if several tensors share
+    it. Parameters and buffers of the model do not count, but copies of them in
+    another dtype do. Fake tensors count like real ones.
 
     Args:
-        model: whose parameters and buffers are left out.
+        model: Model whose parameters and buffers are excluded.
 
     Attributes:
-        sizes: bytes of each storage, by what identifies it.
-        origins: bytes by shape, dtype and the line of mixmae that saved them
+        sizes: Bytes of each storage, by its identity.
+        origins: Bytes by shape, dtype and the line of mixmae that saved them
             first.
     """
 
@@ -55,26 +54,26 @@ class ActivationMemory:
 
     @property
     def total(self) -> int:
-        """Bytes of all storages together."""
+        """Total bytes of all storages."""
         return sum(self.sizes.values())
 
     def _note(self, tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        # Fake storages have no address. What is kept cannot give its number
-        # to another one.
+        # Fake storages have no address. The identity of a live storage is
+        # unique.
         identity = storage._cdata
         if identity in self._known or identity in self.sizes:
             return tensor.detach()
         self.sizes[identity] = storage.nbytes()
         shape, dtype = tuple(tensor.shape), str(tensor.dtype)[6:]
         self.origins[f'{shape} {dtype} {_place()}'] += storage.nbytes()
-        # A node that held its own output would never be freed.
+        # A node that references its own output would never be freed.
         return tensor.detach()
 
 
 def _place() -> str:
-    """The innermost line of mixmae that runs, this file left out."""
-    # A traceback would read the source of every line.
+    """Return the innermost running line of mixmae outside of this file."""
+    # Faster than a traceback, which reads the source of every line.
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename

@@ -15,45 +15,42 @@ from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.structures import CellMask
 
 ATTENTION = (AttentionHeads, ReducedAttention)
-# Pairing needs two images where nothing keeps them apart.
+# Without masked attention, MixMAE needs pairs of images.
 BATCH = 2
 
 
 def training_flops(
     model: nn.Module, image_shape: Sequence[int] = (3, 224, 224)
 ) -> float:
-    """Operations of forward and backward pass, per image.
+    """Return the FLOPs of forward and backward pass, per image.
 
-    These are model FLOPs: what the plain network needs, however it is
-    executed, so that figures of different implementations, and of the same
-    one before and after it was made faster, have one denominator.
+    These are model FLOPs: the operations of the network as defined,
+    independent of its implementation, so that figures before and after an
+    optimization are comparable.
 
     - A multiplication and an addition are two operations. Matrix products
       and convolutions count; norms, activations and the optimizer do not.
-    - Attention counts all pairs of tokens of a window, padding included,
-      whether they may meet or not (of Swin-B at 224, 3 % are for pairs that
-      may not). Published figures are counted so.
-    - The backward pass needs each product again for the gradient of the
-      weight, unless that is frozen, and for the gradient of the input,
-      unless nothing before it is trained: thrice the forward pass, but for
-      the patch embedding, whose input is the image.
-    - What is computed a second time to save memory does not count, nor does
-      what a batch computes once for all its images (biases from an MLP), nor
-      predictions that are not asked for.
+    - Attention counts all pairs of tokens of a window, including padding and
+      masked pairs (3 % of Swin-B at 224), as published figures do.
+    - The backward pass repeats each product for the gradient of the weight,
+      unless it is frozen, and for the gradient of the input, unless no earlier
+      part is trained: three times the forward pass in total, except for the
+      patch embedding, whose input is the image.
+    - Recomputation does not count, nor do computations shared by a batch
+      (biases from an MLP) and unused predictions.
 
-    The network runs forward on the meta device, which computes and stores
-    nothing: parameters may be anywhere, and their values are not copied.
+    The network runs on the meta device, without computing or storing values.
 
     Args:
-        model: a ``MaskedImageModel``, or one of mmpretrain's classifiers;
-            its parameters whole, not shards of them.
+        model: A ``MaskedImageModel``, or a classifier of mmpretrain, with
+            unsharded parameters.
         image_shape: (channels, height, width).
 
     Returns:
-        Operations, of one batch item in training.
+        FLOPs per image in training.
 
     Raises:
-        ValueError: the model cannot take such images, or cannot be run on
+        ValueError: The model does not accept such images, or does not run on
             the meta device.
     """
     image_shape = tuple(image_shape)
@@ -63,7 +60,7 @@ def training_flops(
         inputs = forward_inputs(shape, mask_for(model, shape), 'meta')
         with _FlopCounter(skeleton) as counter, torch.enable_grad():
             skeleton(**inputs)
-    # Foreign code raises anything where there are no values to look at.
+    # Third-party code may raise any exception on tensors without values.
     except Exception as error:
         raise ValueError(
             f'the operations of a {type(model).__name__} on images of shape '
@@ -76,13 +73,13 @@ def training_flops(
 def without_values(
     model: nn.Module, device: torch.device | str = 'meta'
 ) -> nn.Module:
-    """A copy whose parameters and buffers have no values.
+    """Return a copy whose parameters and buffers have no values.
 
     No value is read or copied.
 
     Args:
-        model: on any device.
-        device: of the copy; within a ``FakeTensorMode`` any one.
+        model: Model on any device.
+        device: Device of the copy; within a ``FakeTensorMode`` any device.
     """
 
     def empty(x: Tensor) -> Tensor:
@@ -97,20 +94,21 @@ def without_values(
 
 
 def mask_for(model: nn.Module, shape: Sequence[int]) -> CellMask | None:
-    """Some mask for images of shape (B, C, height, width), on the CPU.
+    """Return a mask for images of shape (B, C, height, width), on the CPU.
 
     Returns:
-        None for models that need none.
+        None for models that need no mask.
 
     Raises:
-        ValueError: the size does not fit the masking, or there is none.
+        ValueError: The masking does not support this size, or is missing.
     """
     if not isinstance(model, MaskedImageModel):
         return None
     masking = model.data_preprocessor.masking
     if masking is None:
         raise ValueError('its data_preprocessor has no masking')
-    # A generator of its own: counting changes no draw of the training.
+    # A separate generator, so that the random state of the training is
+    # unchanged.
     generator = torch.Generator().manual_seed(0)
     return masking(shape[0], shape[2], shape[3], generator)
 
@@ -118,7 +116,7 @@ def mask_for(model: nn.Module, shape: Sequence[int]) -> CellMask | None:
 def forward_inputs(
     shape: Sequence[int], mask: CellMask | None, device: torch.device | str
 ) -> dict[str, object]:
-    """Arguments of a forward pass with everything that is trained in it."""
+    """Return arguments for a forward pass through all trained parts."""
     images = torch.empty(*shape, device=device)
     if mask is None:
         return {'inputs': images, 'mode': 'tensor'}
@@ -126,20 +124,21 @@ def forward_inputs(
 
 
 class _FlopCounter:
-    """Counts each module's own products, and how often training needs them.
+    """Counter of the FLOPs of each module in training.
 
     Args:
-        model: to be run within the ``with`` block; it keeps the hooks.
+        model: Model that runs within the ``with`` block; its hooks are not
+            removed.
 
     Attributes:
-        total: operations so far, forward and backward.
+        total: FLOPs so far, forward and backward.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.total = 0
         self._counter = FlopCounterMode(display=False)
         self._seen = 0
-        # Of each module that has begun and not ended, the innermost last.
+        # FLOPs of the running modules, the innermost last.
         self._own: list[int] = []
         left_out = set(_counted_by_attention(model))
         for module in model.modules():
@@ -155,7 +154,7 @@ class _FlopCounter:
         self._counter.__exit__(*error)
 
     def _new_flops(self) -> int:
-        """Forward operations since the last call."""
+        """Return the forward FLOPs since the last call."""
         seen = self._counter.get_total_flops()
         news, self._seen = seen - self._seen, seen
         return news
@@ -173,14 +172,15 @@ class _FlopCounter:
         passed = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
         if isinstance(module, ATTENTION):
             own, scores = _attention_flops(module, inputs[0])
-            # Both factors of these products need gradients, or none does.
+            # Either both factors of these products need gradients, or neither
+            # does.
             self.total += scores * (3 if trained or passed else 1)
         needs = trained + passed if parameters else 2 * passed
         self.total += own * (1 + needs)
 
 
 def _counted_by_attention(model: nn.Module) -> Iterator[nn.Module]:
-    """Modules that ``_attention_flops`` counts, or that images share."""
+    """Yield modules counted by ``_attention_flops`` or shared by images."""
     for module in model.modules():
         if isinstance(module, ATTENTION):
             for name, child in module.named_children():
@@ -189,11 +189,11 @@ def _counted_by_attention(model: nn.Module) -> Iterator[nn.Module]:
 
 
 def _attention_flops(module: nn.Module, x: Tensor) -> tuple[int, int]:
-    """Operations of an attention's projections, and of its scores and sums.
+    """Return the FLOPs of projections, and of scores and weighted sums.
 
     Args:
-        x: (..., N, C), N tokens of a window, or, with reduced keys, (B, M,
-            r^2, C), M cells.
+        x: (..., N, C) with N tokens of a window, or, with reduced keys, (B, M,
+            r^2, C) with M cells.
     """
     tokens, channels = x.numel() // x.size(-1), x.size(-1)
     keys, projected = x.size(-2), 4 * tokens

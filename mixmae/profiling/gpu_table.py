@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 
 class GPU(NamedTuple):
-    """Figures of a data sheet: official numbers, not measured ones.
+    """Data sheet values: official numbers, not measured.
 
     Attributes:
-        half: dense products of half precision per second: bfloat16, or
-            float16 where there is no bfloat16. Two operations are one
-            multiply-add.
-        single: of float32, without TF32, which PyTorch leaves off.
+        half: Dense FLOP/s in bfloat16, or in float16 without bfloat16 support.
+            A multiply-add is two operations.
+        single: FLOP/s in float32 without TF32, which PyTorch disables by
+            default.
         memory: bytes.
-        bandwidth: of the memory, bytes per second.
-        bfloat16: whether it multiplies bfloat16.
-        source: the data sheet.
+        bandwidth: Memory bandwidth in bytes per second.
+        bfloat16: Whether bfloat16 is supported.
+        source: Data sheet.
     """
 
     half: float

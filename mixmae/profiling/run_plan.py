@@ -21,11 +21,11 @@ from mixmae.profiling.flops import (
 )
 
 FLOAT = 4
-# Numbers that an optimizer keeps of each trained parameter.
+# Values that an optimizer stores per trained parameter.
 STATES = {'Adam': 2, 'AdamW': 2, 'LAMB': 2, 'Lion': 1, 'SGD': 1, 'LARS': 1}
-# Tensors as large as the largest one that come and go beside the saved
-# activations: what a block's backward pass computes again, gradients of
-# activations, gaps. Measured on a CPU: 3 to 9.
+# Temporary memory in addition to saved activations, in units of the largest
+# tensor: recomputed tensors, gradients of activations, fragmentation. Measured
+# on a CPU: 3 to 9.
 TEMPORARIES = 7
 
 
@@ -33,9 +33,10 @@ class SavedActivations(NamedTuple):
     """Activation memory of a forward pass, in bytes.
 
     Attributes:
-        image: of each image.
-        batch: of a batch of any size: weights in another dtype.
-        largest: the largest tensor that is made, of each image.
+        image: Bytes per image.
+        batch: Bytes per batch, independent of its size: weights in another
+            dtype.
+        largest: Bytes of the largest tensor, per image.
     """
 
     image: float
@@ -43,7 +44,7 @@ class SavedActivations(NamedTuple):
     largest: float = 0.0
 
     def at_work(self, batch: int) -> float:
-        """With what comes and goes beside them."""
+        """Return the total including temporary tensors."""
         image = self.image + TEMPORARIES * self.largest
         return self.batch + batch * image
 
@@ -52,12 +53,11 @@ class Needs(NamedTuple):
     """Memory of one device, in bytes.
 
     Attributes:
-        process: before the model is there.
-        parameters, gradients, optimizer: of what this device holds.
-        gathered: where parameters are shared, what a step needs whole at a
-            time, and its gradients.
-        activations: saved for the backward pass, and what comes and goes
-            beside them.
+        process: Memory before the model is built.
+        parameters, gradients, optimizer: Parts stored on this device.
+        gathered: With sharded parameters, those gathered at the same time, and
+            their gradients.
+        activations: Saved activations and temporary tensors.
     """
 
     process: float
@@ -69,19 +69,19 @@ class Needs(NamedTuple):
 
     @property
     def total(self) -> float:
-        """All together."""
+        """Sum of all parts."""
         return sum(self)
 
 
 class Network(NamedTuple):
-    """Sizes of a network that a plan uses.
+    """Sizes of a planned network.
 
     Attributes:
-        parameters, trained: numbers of them.
-        flops: model FLOPs of an image in training.
-        saved: activations.
-        gathered: parameters that are whole at a time where devices share
-            them.
+        parameters, trained: Numbers of parameters.
+        flops: Model FLOPs per image in training.
+        saved: Activation memory.
+        gathered: Number of parameters gathered at the same time if they are
+            sharded.
     """
 
     parameters: int
@@ -99,17 +99,17 @@ class Network(NamedTuple):
         dtype: torch.dtype,
         blocks: Sequence[str] = (),
     ) -> Network:
-        """Counts a model, which may be on the meta device.
+        """Create from a model, which may be on the meta device.
 
         Args:
             model: see ``training_flops``.
             image_shape: (channels, height, width).
-            device: 'cuda' or 'cpu', which keep different things.
-            dtype: of autocast; float32 is none.
+            device: 'cuda' or 'cpu', which save different tensors.
+            dtype: Dtype of autocast; float32 means no autocast.
             blocks: see ``FullyShardedModel``.
 
         Raises:
-            ValueError: the model does not take such images.
+            ValueError: The model does not accept such images.
         """
         flops = training_flops(model, image_shape)
         small, large = 2, 4
@@ -128,13 +128,14 @@ class Network(NamedTuple):
         process: float = 0.0,
         shards: int = 1,
     ) -> Needs:
-        """Memory of a device that trains on batches of images.
+        """Return the memory that one device needs.
 
         Args:
-            batch: images of one forward pass.
-            optimizer: its class.
+            batch: Images per forward pass.
+            optimizer: Optimizer class.
             process: see ``Needs``.
-            shards: devices that share parameters, gradients and states.
+            shards: Number of devices that shard parameters, gradients and
+                states.
         """
         trained = FLOAT * self.trained / shards
         return Needs(
@@ -149,28 +150,28 @@ class Network(NamedTuple):
     def largest_batch(
         self, memory: float, optimizer: str, process: float, shards: int
     ) -> int:
-        """Images that fit into so much memory; 0 if none does."""
+        """Return the largest batch that fits into memory; 0 if none does."""
         fixed = self.needs(0, optimizer, process, shards).total
         image = self.saved.at_work(1) - self.saved.batch
         return max(0, math.floor((memory - fixed) / image))
 
     def checkpoint(self, optimizer: str = 'AdamW') -> float:
-        """Bytes of a checkpoint to resume from."""
+        """Return the bytes of a checkpoint with optimizer state."""
         states = STATES.get(optimizer, 2) * self.trained
         return FLOAT * (self.parameters + states)
 
 
 class Schedule(NamedTuple):
-    """The images of a run, and how they are shared out.
+    """Number of images, updates and devices of a run.
 
     Attributes:
-        images: of the data set.
-        epochs: passes over it.
-        update: images of an update of the parameters, of all devices.
-        devices: that share them.
-        batch: of one device at a time.
-        accumulation: batches of an update on each device.
-        updates: of the whole run; images that fill none are left out.
+        images: Images of the data set.
+        epochs: Number of epochs.
+        update: Images per update on all devices.
+        devices: Number of devices.
+        batch: Batch size per device.
+        accumulation: Batches per update and device.
+        updates: Updates of the complete run; incomplete updates are dropped.
     """
 
     images: int
@@ -191,14 +192,14 @@ class Schedule(NamedTuple):
         batch: int,
         updates: int | None = None,
     ) -> Schedule:
-        """Accumulates as many batches as make the same update.
+        """Create a schedule with the accumulation that gives the same update.
 
         Args:
-            updates: if they are not counted by epochs.
+            updates: Number of updates, if not given by epochs.
 
         Raises:
-            ValueError: no whole number of batches does, or there are no
-                updates.
+            ValueError: No whole number of batches gives this update, or there
+                are no updates.
         """
         if updates is None:
             updates = int(images // update * epochs)
@@ -232,14 +233,14 @@ class Schedule(NamedTuple):
 
     @property
     def trained_images(self) -> int:
-        """Of the whole run."""
+        """Images of the complete run."""
         return self.updates * self.update
 
 
 def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:
-    """Parameters outside of blocks, and of two of the largest blocks.
+    """Count the parameters outside of blocks and in the two largest blocks.
 
-    While one is computed the next is gathered.
+    The next block is gathered while one is computed.
     """
     sizes = [
         _size(one) for one in model.modules() if type(one).__name__ in blocks
@@ -252,7 +253,7 @@ def _size(module: nn.Module) -> int:
 
 
 class _LargestTensor(TorchDispatchMode):
-    """Number of elements of the largest tensor that a ``with`` block makes."""
+    """Records the size of the largest tensor in a ``with`` block."""
 
     size = 0
 
@@ -272,18 +273,18 @@ class _LargestTensor(TorchDispatchMode):
 def _saved(
     model: nn.Module, shape: Sequence[int], device: str, dtype: torch.dtype
 ) -> tuple[int, int]:
-    """Bytes that autograd keeps of a forward pass, and of the largest tensor.
+    """Return the activation memory of a forward pass and the largest tensor.
 
-    Nothing is computed.
+    Fake tensors: nothing is computed.
     """
-    # Drawing it looks at values.
+    # Drawing a mask needs real values.
     mask = mask_for(model, shape)
     with FakeTensorMode(allow_non_fake_inputs=True):
         fake = without_values(model, device).train()
         inputs = forward_inputs(shape, mask, device)
         before = torch.is_autocast_enabled(device)
         before_dtype = torch.get_autocast_dtype(device)
-        # torch.autocast would look for a GPU, and there may be none here.
+        # torch.autocast would need a GPU.
         torch.set_autocast_enabled(device, dtype != torch.float32)
         torch.set_autocast_dtype(
             device, torch.bfloat16 if dtype == torch.float32 else dtype
@@ -295,7 +296,8 @@ def _saved(
                 _LargestTensor() as largest,
                 torch.enable_grad(),
             ):
-                # Alive, so that nothing is freed before it is counted.
+                # Keep a reference, so that no storage is freed before it is
+                # counted.
                 kept = fake(**inputs)
             total = saved.total
             del kept
@@ -308,6 +310,6 @@ def _saved(
 
 
 def _stored(x: Tensor) -> int:
-    """Number of elements; those of an expanded tensor count once."""
+    """Return the number of stored elements; expanded dimensions count once."""
     sizes = zip(x.shape, x.stride(), strict=True)
     return math.prod(size for size, stride in sizes if stride)

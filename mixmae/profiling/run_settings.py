@@ -1,4 +1,4 @@
-"""Sizes and lengths of a run, read from its config."""
+"""Sizes and lengths of a run from its config."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-# Training images of ImageNet-1K, whose files need not be there for a plan.
+# Training images of ImageNet-1K, whose files need not exist for a plan.
 IMAGENET = 1_281_167
 SIZE_KEYS = ('scale', 'crop_size')
 
 
 class RunSettings(NamedTuple):
-    """Numbers of a config of a pretraining or a classifier.
+    """Settings of a pretraining or a classifier.
 
     Attributes:
-        side: of the square images that are trained on, in pixels.
-        images: of the training set.
-        epochs: passes over it.
-        batch: images of a forward pass on one device.
-        update: images of an update of the parameters, of all devices that
-            the config is for.
-        updates: of a loop by iterations; None = as the epochs have them.
-        optimizer: its class.
-        dtype: of ``AutocastOptimWrapper``.
-        sharded: devices share parameters, gradients and optimizer states.
-        kept: checkpoints that are kept; None = all.
+        side: Side of the square training images in pixels.
+        images: Number of training images.
+        epochs: Number of epochs.
+        batch: Images per forward pass on one device.
+        update: Images per update on all devices of the config.
+        updates: Updates of an iteration-based loop; None = given by epochs.
+        optimizer: Optimizer class.
+        dtype: Dtype of ``AutocastOptimWrapper``.
+        sharded: Whether devices shard parameters, gradients and optimizer
+            states.
+        kept: Number of kept checkpoints; None = all.
     """
 
     side: int
@@ -46,15 +46,16 @@ class RunSettings(NamedTuple):
     def of(
         cls, cfg: Config, images: int | None = None, side: int | None = None
     ) -> RunSettings:
-        """Reads a config.
+        """Create from a config.
 
         Args:
-            cfg: with a ``train_dataloader``.
-            images: instead of those of the data set, which is built for it.
-            side: instead of that of the last crop of the pipeline.
+            cfg: Config with a ``train_dataloader``.
+            images: Replaces the number of images of the data set, which would
+                be built.
+            side: Replaces the size of the last crop in the pipeline.
 
         Raises:
-            ValueError: it trains nothing, or leaves a number open.
+            ValueError: The config has no training, or a number is unknown.
         """
         if cfg.get('train_dataloader') is None or not cfg.get('train_cfg'):
             raise ValueError(
@@ -65,7 +66,7 @@ class RunSettings(NamedTuple):
         if images is None:
             images = _count(loader.dataset)
         counts = wrapper.get('accumulative_counts') or 1
-        # Of all devices it is for, at a time; alone if it does not say.
+        # Of all devices; one device if the config does not state the number.
         at_once = (cfg.get('auto_scale_lr') or {}).get(
             'base_batch_size', loader.batch_size
         )
@@ -95,7 +96,8 @@ def _count(dataset: Mapping) -> int:
     imagenet = dataset['type'].endswith('ImageNet') or 'imagenet' in root.parts
     try:
         return len(DATASETS.build(dataset))
-    # Data sets of other libraries raise what they like without their files.
+    # Data sets of other libraries may raise any exception if files are
+    # missing.
     except Exception as error:
         if imagenet and not root.exists():
             return IMAGENET

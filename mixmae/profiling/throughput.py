@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import torch
 
-# Sides of the matrices: from one that any device is done with soon to one at
-# which a device of the kind runs at its best.
+# Sides of the matrices, from one that is fast on any device to one that
+# reaches the peak of the device type.
 SIDES = {
     'cpu': (256, 512, 1024, 2048),
     'cuda': (1024, 2048, 4096, 8192),
 }
-# Longest time of one product to be taken as a sample, in seconds.
+# Maximum time of one sample in seconds.
 SAMPLE_SECONDS = 0.06
 SAMPLES = 5
 
@@ -25,17 +25,17 @@ SAMPLES = 5
 def measure_peak_flops(
     device: torch.device | str = 'cpu', dtype: torch.dtype = torch.float32
 ) -> float:
-    """Operations per second of square matrix products.
+    """Measure the FLOP/s of square matrix products.
 
-    The ground that the utilisation of a device is measured on: what this
-    library reaches on this machine now, with its present number of threads,
-    clocks and neighbours, not what a vendor promises. The matrices are as
-    large as is quickly done, so that measuring takes half a second at most.
+    The reference for the utilisation of a device: the rate on this machine
+    under the current conditions (threads, clocks, load), not the data sheet
+    value. The size of the matrices is chosen so that the measurement takes
+    half a second at most.
 
     Args:
-        device: where.
-        dtype: of the factors. Those of float32 are multiplied as PyTorch is
-            set to on a GPU, with TF32 or without.
+        device: Device to measure.
+        dtype: Dtype of the factors. On a GPU, float32 uses TF32 if PyTorch's
+            settings allow it.
 
     Returns:
         The median of several products; a multiplication and an addition are
@@ -46,7 +46,7 @@ def measure_peak_flops(
         product = _product(side, device, dtype)
         product()
         seconds = _seconds(product, device)
-        # Twice the side is eight times the work.
+        # Doubling the side takes eight times the operations.
         if 8 * seconds > SAMPLE_SECONDS:
             break
     return 2 * side**3 / median_seconds(product, device)
@@ -55,8 +55,8 @@ def measure_peak_flops(
 def _product(
     side: int, device: torch.device, dtype: torch.dtype
 ) -> Callable[[], object]:
-    # Not zeros: on those a GPU draws less power and runs faster. Not random:
-    # that would change what the training draws.
+    # Not zeros, with which a GPU uses less power and runs faster; not random
+    # numbers, which would change the random state of the training.
     steps = torch.arange(side**2, device=device, dtype=torch.float32)
     left = steps.sin_().view(side, side).to(dtype)
     right = left.T.contiguous()
@@ -77,18 +77,18 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def _wait(device: torch.device) -> None:
-    """Returns when the device has done what it was given."""
+    """Wait until the device is idle."""
     if device.type != 'cpu':
         getattr(torch, device.type).synchronize()
 
 
 class Iteration(NamedTuple):
-    """Images and times of one iteration.
+    """Number of images and times of one iteration.
 
     Attributes:
-        images: of this process.
-        wait: seconds until its batch was there.
-        seconds: in all, from the end of the one before.
+        images: Images of this process.
+        wait: Seconds until its batch was loaded.
+        seconds: Seconds in total, from the end of the previous iteration.
     """
 
     images: int
@@ -97,16 +97,17 @@ class Iteration(NamedTuple):
 
 
 class Throughput:
-    """Times iterations from the end of one to the end of the next.
+    """Timer of iterations, from the end of one to the end of the next.
 
-    Whatever happens in an iteration counts, a checkpoint too; what happens
-    in between, as validation does, counts only in the time that is left.
+    The time of an iteration includes everything in it, such as writing a
+    checkpoint. The time between iterations, such as validation, counts only in
+    the remaining time.
 
     Args:
-        window: iterations that rates are taken over, the latest.
-        warm_up: iterations that do not count, the first: kernels are chosen
-            or compiled, and workers and caches are started in them.
-        clock: seconds.
+        window: Number of latest iterations that rates are computed over.
+        warm_up: Number of first iterations that do not count, in which kernels
+            are selected or compiled and workers start.
+        clock: Clock in seconds.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class Throughput:
         self._warm_up = warm_up
         self._clock = clock
         self._mark = self._fetched = clock()
-        # When the first iteration that counts began, and how many there are.
+        # Start time of the first counted iteration, and number of iterations.
         self._began: float | None = None
         self._count = 0
 
@@ -128,11 +129,11 @@ class Throughput:
         self._mark = self._clock()
 
     def fetched(self) -> None:
-        """The batch of an iteration is there."""
+        """Record that the batch of an iteration is loaded."""
         self._fetched = self._clock()
 
     def done(self, images: int) -> None:
-        """The iteration has ended."""
+        """Record the end of an iteration."""
         now = self._clock()
         if self._warm_up > 0:
             self._warm_up -= 1
@@ -157,12 +158,12 @@ class Throughput:
 
     @property
     def latest(self) -> list[Iteration]:
-        """Iterations of the window."""
+        """Return the iterations of the window."""
         return list(self._latest)
 
     @property
     def images_per_second(self) -> float | None:
-        """Of this process; None before there are any figures."""
+        """Return images per second of this process, or None."""
         seconds = self._seconds()
         if not seconds:
             return None
@@ -170,14 +171,14 @@ class Throughput:
 
     @property
     def data_wait(self) -> float | None:
-        """Share of the time that was spent waiting for batches."""
+        """Return the fraction of the time spent waiting for batches."""
         seconds = self._seconds()
         if not seconds:
             return None
         return sum(one.wait for one in self._latest) / seconds
 
     def seconds_for(self, iterations: int) -> float | None:
-        """Time that so many more will take, with pauses as so far."""
+        """Return the expected time of further iterations, including pauses."""
         if not self._count or self._began is None:
             return None
         return (self._mark - self._began) / self._count * iterations
