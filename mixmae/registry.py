@@ -105,6 +105,7 @@ MODELS = LazyRegistry(
     'model',
     parents.MODELS,
     {
+        'DetDataPreprocessor': 'models.det_data_preprocessor',
         'DualReconstructionHead': 'models.heads.reconstruction_head',
         'MIMPVT': 'models.backbones.mim_pvt',
         'MIMSwin': 'models.backbones.mim_swin',
@@ -116,6 +117,7 @@ MODELS = LazyRegistry(
         'MixMAENeck': 'models.necks.mixmae_neck',
         'NormedPooling': 'models.necks.normed_pooling',
         'ReconstructionHead': 'models.heads.reconstruction_head',
+        'SegDataPreProcessor': 'models.seg_data_preprocessor',
         'SimMIMNeck': 'models.necks.simmim_neck',
         'UMMAENeck': 'models.necks.um_mae_neck',
     },
@@ -153,6 +155,7 @@ TRANSFORMS = LazyRegistry(
             'datasets.transforms.load_random_resized_crop'
         ),
         'PackImage': 'datasets.transforms.pack_image',
+        'ResizeShortSide': 'datasets.transforms.resize_short_side',
         'SeedSample': 'datasets.transforms.seed_sample',
     },
 )

@@ -13,7 +13,10 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(img_size=_base_.img_size))
+model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
+)
 # 8 ranks x 128 images x 2 micro-iterations = 2,048 images an update, of which
 # an epoch of ImageNet-1K has 625, with 16 masks each.
 accumulative_counts = 2

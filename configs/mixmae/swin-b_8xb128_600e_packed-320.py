@@ -16,7 +16,10 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(img_size=_base_.img_size))
+model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
+)
 # As in swin-b_8xb128_600e.
 accumulative_counts = 2
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

@@ -14,7 +14,10 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(img_size=_base_.img_size))
+model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
+)
 # One GPU, one micro-iteration; --auto-scale-lr scales with ranks x batch size.
 optim_wrapper = dict(optimizer=dict(lr=1.5e-4 * 128 / 256))
 auto_scale_lr = dict(base_batch_size=128)

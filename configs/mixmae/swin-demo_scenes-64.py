@@ -22,7 +22,9 @@ warmup_epochs = 2
 train_dataloader = dict(batch_size=batch_size)
 
 model = dict(
-    data_preprocessor=dict(masking=dict(cell=16)),
+    data_preprocessor=dict(
+        mean=_base_.mean, std=_base_.std, masking=dict(cell=16)
+    ),
     backbone=dict(
         arch=dict(
             _delete_=True,
@@ -31,6 +33,7 @@ model = dict(
             num_heads=(3, 6, 12),
         ),
         img_size=_base_.img_size,
+        in_channels=_base_.in_channels,
         patch_size=4,
         window_sizes=(8, 8, 4),
     ),

@@ -19,9 +19,11 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(
-        masking=dict(type='RandomMasking', ratio=0.5, cell=32, shared=True)
+        mean=_base_.mean,
+        std=_base_.std,
+        masking=dict(type='RandomMasking', ratio=0.5, cell=32, shared=True),
     ),
-    backbone=dict(img_size=_base_.img_size),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
     neck=dict(
         type='MixMAENeck',
         in_channels=256,

@@ -13,7 +13,9 @@ _base_ = [
 ]
 
 model = dict(
-    data_preprocessor=dict(masking=dict(cell=24)),
+    data_preprocessor=dict(
+        mean=_base_.mean, std=_base_.std, masking=dict(cell=24)
+    ),
     backbone=dict(
         arch=dict(
             _delete_=True,
@@ -22,6 +24,7 @@ model = dict(
             num_heads=(2, 4, 8, 16),
         ),
         img_size=_base_.img_size,
+        in_channels=_base_.in_channels,
         patch_size=3,
         window_sizes=(8, 8, 8, 4),
     ),

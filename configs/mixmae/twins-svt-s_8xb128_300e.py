@@ -14,6 +14,11 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(in_channels=_base_.in_channels),
+)
+
 # 8 ranks x 128 images x 2 micro-iterations = 2,048 images an update.
 accumulative_counts = 2
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

@@ -14,11 +14,13 @@ _base_ = [
 
 # UM-MAE's PVT-S: keys are pooled, no norm behind patches.
 model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
     backbone=dict(
         _delete_=True,
         type='MIMPVT',
         arch='small',
         img_size=_base_.img_size,
+        in_channels=_base_.in_channels,
         patch_size=4,
         sr_ratios=(8, 4, 2, 1),
         reduction='pool',

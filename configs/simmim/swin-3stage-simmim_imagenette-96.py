@@ -16,15 +16,17 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(
+        mean=_base_.mean,
+        std=_base_.std,
         masking=dict(
             type='RandomMasking',
             ratio=0.6,
             rounding='ceil',
             cell=16,
             shared=False,
-        )
+        ),
     ),
-    backbone=dict(img_size=_base_.img_size),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
     neck=dict(
         type='SimMIMNeck',
         in_channels=192,

@@ -15,6 +15,9 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(img_size=_base_.img_size))
+model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
+)
 # 16 ranks x 128 images = 2,048 images an update: nothing to accumulate.
 auto_scale_lr = dict(base_batch_size=2048)

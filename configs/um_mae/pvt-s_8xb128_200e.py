@@ -17,6 +17,7 @@ model = dict(
         type='MIMPVT',
         arch='small',
         img_size=_base_.img_size,
+        in_channels=_base_.in_channels,
         patch_size=4,
         sr_ratios=(4, 2, 1, 1),
         reduction='pool',

@@ -16,11 +16,13 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(
+        mean=_base_.mean,
+        std=_base_.std,
         masking=dict(
             type='UniformMasking', cell=8, secondary_ratio=0.25, multiple=32
-        )
+        ),
     ),
-    backbone=dict(img_size=_base_.img_size),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
     neck=dict(
         type='UMMAENeck',
         in_channels=192,

@@ -16,7 +16,13 @@ _base_ = [
 
 # Eight blocks in the decoder, 64 hidden channels in the MLPs of the bias.
 model = dict(
-    backbone=dict(arch='large', img_size=_base_.img_size, bias_dims=64),
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(
+        arch='large',
+        img_size=_base_.img_size,
+        in_channels=_base_.in_channels,
+        bias_dims=64,
+    ),
     neck=dict(in_channels=1536, token_channels=192, decoder=dict(depth=8)),
 )
 # 8 ranks x 64 images x 8 micro-iterations = 4,096 images an update.

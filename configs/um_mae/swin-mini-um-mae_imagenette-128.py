@@ -19,9 +19,11 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(
-        masking=dict(type='UniformMasking', cell=16, secondary_ratio=0.25)
+        mean=_base_.mean,
+        std=_base_.std,
+        masking=dict(type='UniformMasking', cell=16, secondary_ratio=0.25),
     ),
-    backbone=dict(img_size=_base_.img_size),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
     neck=dict(
         type='UMMAENeck',
         in_channels=256,

@@ -17,7 +17,10 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(backbone=dict(img_size=_base_.img_size))
+model = dict(
+    data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
+    backbone=dict(img_size=_base_.img_size, in_channels=_base_.in_channels),
+)
 # 8 ranks x 128 images x 4 micro-iterations = 4,096 images an update.
 accumulative_counts = 4
 optim_wrapper = dict(accumulative_counts=accumulative_counts)

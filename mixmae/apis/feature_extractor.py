@@ -126,9 +126,10 @@ class FeatureExtractor:
             raise ValueError(
                 f'return_as must be one of {KINDS}, got {return_as!r}'
             )
+        prepare = ImagePreparation(self.cfg, resize)
         batches = image_stream(
-            list_sources(inputs, channel_order),
-            ImagePreparation(self.cfg, resize),
+            list_sources(inputs, channel_order, prepare.decoding),
+            prepare,
             batch_size,
             skip_corrupt,
             'features' if progress else None,

@@ -32,6 +32,7 @@ LOADING = (
     'max_pixels',
     'value_range',
     'extra_band',
+    'channels',
 )
 # Key with the checkpoint path, in a config from a checkpoint.
 CARRIED_BY = 'carried_by'
@@ -56,15 +57,17 @@ class ImagePreparation:
     def __init__(self, cfg: Config, resize: Resize) -> None:
         self.resize = _checked(resize)
         steps = test_pipeline(cfg)
-        loader = _loader(steps, cfg) or LoadImage()
+        loader = _loader(steps, cfg) or _recorded_loader(cfg)
         trained = _loader(_pipeline(cfg, ('train_dataloader',)), cfg)
         if trained is not None and trained.decoding != loader.decoding:
             raise ValueError(
                 f'training reads images with {trained.decoding}, the test '
                 f'pipeline with {loader.decoding}; set the same background, '
-                'extra_band and value_range in both loading transforms'
+                'extra_band, value_range and channels in both loading '
+                'transforms'
             )
         self.load = loader.load
+        self.decoding = loader.decoding
         self.steps: list = []
         if self.resize != 'pipeline':
             return
@@ -87,10 +90,10 @@ class ImagePreparation:
             self.steps = [TRANSFORMS.build(dict(step)) for step in steps]
 
     def __call__(self, image: ndarray, index: int, name: str) -> Tensor:
-        """Prepare an image: uint8 BGR (H, W, 3) -> uint8 BGR (3, H', W').
+        """Prepare an image: (H, W, channels) -> (channels, H', W').
 
         Args:
-            image: Image as read by ``LoadImage``.
+            image: Image as read by ``LoadImage``, BGR if of three channels.
             index: Index of the image, for transforms that need it.
             name: Name of the image, for transforms that need it.
 
@@ -103,6 +106,8 @@ class ImagePreparation:
             image = _middle_square(image, self.resize)
         elif self.resize is not None:
             image = _resized(image, *self.resize)
+        # OpenCV leaves out a single channel.
+        image = image.reshape(*image.shape[:2], -1)
         array = np.ascontiguousarray(image.transpose(2, 0, 1))
         return torch.from_numpy(array)
 
@@ -166,6 +171,15 @@ def _loader(steps: Sequence[Mapping], cfg: Config) -> LoadImage | None:
     return None
 
 
+def _recorded_loader(cfg: Config) -> LoadImage:
+    """Return the loader of a config without a pipeline of mixmae."""
+    preprocessor = (cfg.get('model') or {}).get('data_preprocessor') or {}
+    return LoadImage(
+        value_range=preprocessor.get('value_range'),
+        channels=len(preprocessor.get('mean') or (0, 0, 0)),
+    )
+
+
 def _name(step: Mapping) -> str:
     return str(step['type']).split('.')[-1]
 
@@ -196,7 +210,17 @@ def _resized(image: ndarray, height: int, width: int) -> ndarray:
     # Downscaling by any method but area would alias.
     shrinks = height * width < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=how)
+    # OpenCV has no more than four channels there, and leaves out a single one.
+    channels = image.shape[2]
+    parts = [
+        cv2.resize(
+            np.ascontiguousarray(image[..., first : first + 4]),
+            (width, height),
+            interpolation=how,
+        ).reshape(height, width, -1)
+        for first in range(0, channels, 4)
+    ]
+    return parts[0] if len(parts) == 1 else np.dstack(parts)
 
 
 def _middle_square(image: ndarray, side: int) -> ndarray:

@@ -16,6 +16,9 @@ from numpy import ndarray
 from torch import Tensor
 
 from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.images.image_decoding import ImageDecoding
+from mixmae.datasets.images.image_file import PLAIN
+from mixmae.datasets.images.rgb_conversion import scaled
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.regular_file import kind_of
@@ -30,7 +33,8 @@ class ImageSource:
     Attributes:
         index: Index in the inputs, from 0.
         name: Path, or 'image_<index>' for an array.
-        pixels: uint8 BGR (H, W, 3) for an array; None for a file.
+        pixels: Converted pixels of an array, (H, W, channels), BGR of three;
+            None for a file.
     """
 
     index: int
@@ -38,7 +42,7 @@ class ImageSource:
     pixels: ndarray | None = None
 
     def read(self, load: Callable[[str], ndarray]) -> ndarray:
-        """Return the image: uint8 BGR (H, W, 3).
+        """Return the image: (H, W, channels), BGR of three.
 
         Args:
             load: Function that reads a file.
@@ -55,19 +59,23 @@ class ImageSource:
 
 
 def list_sources(
-    inputs: Any, channel_order: str | None = None
+    inputs: Any,
+    channel_order: str | None = None,
+    decoding: ImageDecoding = PLAIN,
 ) -> list[ImageSource]:
     """List images in the order of the inputs.
 
     Args:
         inputs: A file; a folder, with all images below it, sorted by name; a
-            pattern such as 'a/*.jpg'; an array (H, W, 3) or (N, H, W, 3); a
-            tensor (3, H, W) or (N, 3, H, W); or a list of any of these. Arrays
-            and tensors are uint8, or floats in 0..1, which are rounded to 8
-            bits.
-        channel_order: Channel order of arrays and tensors, 'rgb' (Pillow,
-            torchvision) or 'bgr' (OpenCV, mmcv). It cannot be detected from
-            the pixels, so there is no default.
+            pattern such as 'a/*.jpg'; an array (H, W, K) or (N, H, W, K) of K
+            channels; a tensor (K, H, W) or (N, K, H, W); or a list of any of
+            these. Arrays and tensors are uint8, or floats in 0..1, which are
+            rounded to 8 bits. With a value range, values of all types but
+            uint8 are sample values, and are scaled by it.
+        channel_order: Order of three channels of arrays and tensors, 'rgb'
+            (Pillow, torchvision) or 'bgr' (OpenCV, mmcv). It cannot be
+            detected from the pixels, so there is no default.
+        decoding: Channels and value range of the network.
 
     Raises:
         ValueError: No such file, no image in a folder, an array of another
@@ -83,7 +91,7 @@ def list_sources(
         if isinstance(item, (str, os.PathLike)):
             found.extend(_files(os.fspath(item)))
         elif isinstance(item, (ndarray, Tensor)):
-            found.extend(_arrays(item, channel_order))
+            found.extend(_arrays(item, channel_order, decoding))
         else:
             raise ValueError(
                 'an image must be a path, an array or a tensor, got '
@@ -139,39 +147,49 @@ def _files(path: str) -> list[str]:
     )
 
 
-def _arrays(item: ndarray | Tensor, order: str | None) -> Sequence[ndarray]:
-    """Return the images of an array or tensor, uint8 BGR (H, W, 3)."""
-    if order is None:
+def _arrays(
+    item: ndarray | Tensor, order: str | None, decoding: ImageDecoding
+) -> Sequence[ndarray]:
+    """Return the images of an array or tensor, as a loader would."""
+    channels = decoding.channels
+    if order is None and channels == 3:
         raise ValueError(
             "arrays and tensors need a channel order: channel_order='rgb' for "
             "Pillow and torchvision, 'bgr' for OpenCV and mmcv"
         )
     if isinstance(item, Tensor):
-        _check_shape(item.shape, 'a tensor', -3, '(3, H, W) or (N, 3, H, W)')
+        _check_shape(item.shape, 'a tensor', -3, channels)
         pixels = item.detach().cpu().movedim(-3, -1)
         if pixels.is_floating_point():
             # NumPy has no bfloat16.
             pixels = pixels.float()
         array = pixels.numpy()
     else:
-        _check_shape(item.shape, 'an array', -1, '(H, W, 3) or (N, H, W, 3)')
+        _check_shape(item.shape, 'an array', -1, channels)
         array = item
-    array = _to_bytes(array)
-    if order == 'rgb':
+    low_high = decoding.value_range
+    if low_high is None:
+        array = _to_bytes(array)
+    elif array.dtype == np.uint8:
+        array = array.astype(np.float32)
+    else:
+        array = scaled(array, *low_high, np.float32)
+    if order == 'rgb' and channels == 3:
         array = array[..., ::-1]
     images = array if array.ndim == 4 else array[None]
     return [np.ascontiguousarray(image) for image in images]
 
 
 def _check_shape(
-    shape: Sequence[int], what: str, axis: int, wanted: str
+    shape: Sequence[int], what: str, axis: int, channels: int
 ) -> None:
     shape = tuple(shape)
-    if len(shape) not in (3, 4) or shape[axis] != 3 or 0 in shape[-3:]:
+    if len(shape) not in (3, 4) or shape[axis] != channels or 0 in shape[-3:]:
+        one = f'H, W, {channels}' if axis == -1 else f'{channels}, H, W'
         raise ValueError(
-            f'{what} must be {wanted}, got {shape}; arrays have three '
-            'channels in the last dimension, tensors have them before height '
-            'and width'
+            f'{what} must be ({one}) or (N, {one}), got {shape}; arrays have '
+            f'the {channels} channels in the last dimension, tensors have '
+            'them before height and width'
         )
 
 

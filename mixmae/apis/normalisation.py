@@ -18,7 +18,7 @@ class Normalisation:
     Attributes:
         mean: Per channel of the network, in units of 0..255.
         std: Per channel of the network, in units of 0..255.
-        to_rgb: Whether the network takes RGB; else BGR.
+        to_rgb: Whether a network of three channels takes RGB; else BGR.
     """
 
     mean: tuple[float, ...]
@@ -27,7 +27,9 @@ class Normalisation:
 
     @property
     def channel_order(self) -> str:
-        """Channel order of the network's input, 'RGB' or 'BGR'."""
+        """Channel order of the network's input: 'RGB', 'BGR' or 'stored'."""
+        if len(self.mean) != 3:
+            return 'stored'
         return 'RGB' if self.to_rgb else 'BGR'
 
     @classmethod
@@ -49,11 +51,10 @@ class Normalisation:
                 'the config has no data_preprocessor with mean and std, so '
                 'the normalisation of pixels is unknown'
             )
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        if not len(mean) == len(std) or not mean or min(std) <= 0:
             raise ValueError(
-                'the networks take three channels (RGB): mean and std of the '
-                'data_preprocessor must have three numbers each, std above 0, '
-                f'got {list(mean)} and {list(std)}'
+                'mean and std of the data_preprocessor must have one number '
+                f'per channel, std above 0, got {list(mean)} and {list(std)}'
             )
         if config.get('rgb_to_bgr'):
             raise ValueError(
@@ -65,12 +66,12 @@ class Normalisation:
         return cls(_floats(mean), _floats(std), to_rgb)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Convert uint8 BGR (B, 3, H, W) to float32 (B, 3, H, W)."""
+        """Convert images (B, channels, H, W), BGR if three, to float32."""
         pixels = images.float()
-        if self.to_rgb:
+        if self.channel_order == 'RGB':
             pixels = pixels.flip(1)
         mean, std = (
-            torch.tensor(values, device=images.device).view(3, 1, 1)
+            torch.tensor(values, device=images.device).view(-1, 1, 1)
             for values in (self.mean, self.std)
         )
         return (pixels - mean) / std

@@ -106,6 +106,7 @@ class ReconstructionInferencer:
         channel_order: str | None = None,
         return_as: str = 'numpy',
         out_dir: str | os.PathLike | None = None,
+        bands: Sequence[int] | None = None,
         skip_corrupt: bool = False,
         progress: bool = True,
     ) -> Iterator[dict]:
@@ -127,6 +128,7 @@ class ReconstructionInferencer:
             channel_order: Channel order of arrays and tensors, 'rgb' or 'bgr'.
             return_as: 'numpy', 'tensor' or 'sample', see below.
             out_dir: Folder for a panel of each image, ``<index>_<name>.png``.
+            bands: Channels that are drawn, see ``reconstruction_panel``.
             skip_corrupt: Skip files that cannot be read, with a warning,
                 instead of raising.
             progress: Show a progress bar on standard error.
@@ -135,8 +137,9 @@ class ReconstructionInferencer:
             Per image a dict, not always in the order of the inputs: ``index``
             (place in the inputs), ``name`` (path, or 'image_<index>'),
             ``original``, ``mixed`` (input of the encoder) and
-            ``reconstruction``, RGB, as uint8 (H, W, 3) arrays or, for
-            'tensor', as floats (3, H, W) in 0..255 on the CPU; ``hidden``,
+            ``reconstruction``, as uint8 (H, W, K) arrays, RGB of three
+            channels, or, for 'tensor', as floats (K, H, W) in 0..255 on the
+            CPU; ``hidden``,
             bool (rows, columns); ``cell`` in pixels; ``method``, such as
             'MixMAE'; ``loss``; ``mean_colour_loss``, the loss if each hidden
             cell were its own mean colour; ``uses_target_statistics``, whether
@@ -153,10 +156,10 @@ class ReconstructionInferencer:
                 f'return_as must be one of {KINDS}, got {return_as!r}'
             )
         _check_folder(out_dir)
-        sources = list_sources(inputs, channel_order)
+        prepare = ImagePreparation(self.cfg, resize)
         batches = image_stream(
-            sources,
-            ImagePreparation(self.cfg, resize),
+            list_sources(inputs, channel_order, prepare.decoding),
+            prepare,
             batch_size,
             skip_corrupt,
             'reconstructing' if progress else None,
@@ -176,7 +179,8 @@ class ReconstructionInferencer:
                 if out_dir is not None:
                     name = f'{source.index:06d}_{Path(source.name).stem}.png'
                     panel = Path(out_dir) / name
-                    write_png(panel, self.visualize([result], columns=1))
+                    picture = self.visualize([result], 1, bands=bands)
+                    write_png(panel, picture)
                     result['panel'] = str(panel)
                 yield result
 
@@ -185,6 +189,7 @@ class ReconstructionInferencer:
         results: Sequence[Mapping],
         columns: int = 2,
         image_size: int = 160,
+        bands: Sequence[int] | None = None,
     ) -> ndarray:
         """Draw originals, encoder inputs and reconstructions in one picture.
 
@@ -196,6 +201,7 @@ class ReconstructionInferencer:
             columns: Number of triples side by side.
             image_size: Images are enlarged by a whole factor to about this
                 many pixels.
+            bands: Channels that are drawn, see ``reconstruction_panel``.
 
         Returns:
             uint8 RGB (H, W, 3).
@@ -210,7 +216,9 @@ class ReconstructionInferencer:
                 f'a panel shows images of one size, got {sorted(sizes)}; draw '
                 'them one by one, or set resize='
             )
-        return reconstruction_panel(samples, len(samples), columns, image_size)
+        return reconstruction_panel(
+            samples, len(samples), columns, image_size, bands
+        )
 
     def _mask(self, image: Tensor, seed: int = 0) -> CellMask:
         """Return the mask of images (3, H, W) of one size.

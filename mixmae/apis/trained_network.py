@@ -33,6 +33,7 @@ from mixmae.config.config_file import read_config
 from mixmae.fileio.address import public_address
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
+from mixmae.preflight.image_values import set_image_values
 from mixmae.registry import MODELS, TASK_UTILS
 
 # Keys of a run's config that are used without its data and schedule.
@@ -82,6 +83,8 @@ def network_config(
         cfg = _carried_config(checkpoint)
     else:
         raise ValueError('a config or a checkpoint is required')
+    path = None if checkpoint is None else str(checkpoint)
+    set_image_values(cfg, path, measure=False)
     if not isinstance(cfg.get('model'), Mapping):
         raise ValueError(
             f'{config or checkpoint}: the config has no model; pass the '

@@ -51,9 +51,11 @@ SHARED_VARIABLES = (
     'batch_size',
     'data_root',
     'img_size',
+    'in_channels',
     'max_epochs',
     'max_iters',
     'num_classes',
+    'value_range',
     'warmup_epochs',
     'warmup_iters',
 )

@@ -6,6 +6,7 @@ Axes: B images, K channels, H and W pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,19 +44,15 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
 
     def __init__(
         self,
-        mean: Sequence[float] | None,
-        std: Sequence[float] | None,
+        mean: Sequence[float],
+        std: Sequence[float],
         to_rgb: bool = True,
         masking: Mapping | None = None,
         eval_shared: bool = False,
         non_blocking: bool = True,
     ) -> None:
         super().__init__(non_blocking)
-        if not mean or not std or len(mean) != len(std) or min(std) <= 0:
-            raise ValueError(
-                f'mean and std must hold one number per channel of the '
-                f'images, std above 0, got {mean} and {std}'
-            )
+        check_statistics(mean, std)
         for name, value in (('mean', mean), ('std', std)):
             tensor = torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, tensor, persistent=False)
@@ -173,6 +170,28 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             torch.cat([m.hidden for m in masks]),
             masks[0].cell,
             torch.cat(secondary) if secondary else None,
+        )
+
+
+def check_statistics(mean: Any, std: Any) -> None:
+    """Check mean and std of the channels of images.
+
+    Raises:
+        ValueError: They are not one number per channel.
+    """
+    listed = all(isinstance(one, Sequence) for one in (mean, std))
+    # 'auto' is replaced before a run.
+    if (
+        not listed
+        or isinstance(mean, str)
+        or not len(mean) == len(std) > 0
+        or not all(isinstance(one, (int, float)) for one in (*mean, *std))
+        or min(std) <= 0
+    ):
+        raise ValueError(
+            f'mean and std must hold one number per channel of the images, '
+            f"std above 0, got {mean} and {std}; 'auto' is replaced by "
+            f'tools/train.py and mixmae alone'
         )
 
 

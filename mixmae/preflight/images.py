@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from mmengine.config import Config
 
 from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.fallback_pipeline import image_sets, loader_of
@@ -18,6 +19,24 @@ from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.registry import TASK_UTILS
 
 Size = tuple[int, int]
+# Stands for values that are measured, see ``image_values``.
+AUTO = 'auto'
+VALUES = ('value_range', 'mean', 'std')
+
+
+def open_values(part: Any) -> Iterator[tuple[dict, str]]:
+    """Yield the dicts and names of a config whose value is 'auto'."""
+    if isinstance(part, Config):
+        part = part._cfg_dict
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name in VALUES and value == AUTO:
+                yield part, name
+            else:
+                yield from open_values(value)
+    elif isinstance(part, (list, tuple)):
+        for one in part:
+            yield from open_values(one)
 
 
 class ImageSizes(Check):
@@ -185,9 +204,9 @@ class _InspectedImages:
 class ImageKinds(Check):
     """Some images of each data set are read before the run.
 
-    If half of them or more are sound files that cannot become 8-bit RGB, so
-    are most of the others, and the run does not start: another image would
-    take the place of each. What a loader warns of is in the log, and data
+    If half of them or more are sound files that cannot be read as the config
+    says, so are most of the others, and the run does not start: other images
+    would take their places. What a loader warns of is in the log, and data
     sets whose loaders decode by other settings are an error. Files that are
     missing or damaged are left to the run.
     """

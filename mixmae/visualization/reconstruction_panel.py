@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from mixmae.evaluation.features import evaluating
+from mixmae.visualization.shown_bands import shown_bands
 
 BACKGROUND = (255, 255, 255)
 INK = (34, 34, 34)
@@ -37,8 +38,8 @@ def to_pixels(image: Tensor) -> np.ndarray:
     return array.permute(1, 2, 0).numpy().astype(np.uint8)
 
 
-def _enlarge(image: Tensor, zoom: int) -> Image.Image:
-    pixels = to_pixels(image)
+def _enlarge(image: Tensor, zoom: int, bands: tuple[int, ...]) -> Image.Image:
+    pixels = to_pixels(image[list(bands)])
     height, width = pixels.shape[:2]
     return Image.fromarray(pixels).resize(
         (width * zoom, height * zoom), Image.Resampling.NEAREST
@@ -102,6 +103,7 @@ def reconstruction_panel(
     max_samples: int = 8,
     columns: int = 2,
     image_size: int = 160,
+    bands: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Draw original, encoder input and reconstruction of some predictions.
 
@@ -112,23 +114,26 @@ def reconstruction_panel(
 
     Args:
         samples: Predictions with ``original``, ``mixed`` and
-            ``reconstruction`` (3, H, W) in 0..255 RGB, ``hidden``, ``loss``,
+            ``reconstruction`` (K, H, W) in 0..255, ``hidden``, ``loss``,
             ``mean_colour_loss``, ``method`` and ``uses_target_statistics``.
         max_samples: Only the first ones are drawn.
         columns: Triples side by side.
         image_size: Images are enlarged by an integer factor to about this
             many pixels.
+        bands: Channels that are drawn as red, green and blue, or one as grey;
+            see ``shown_bands``. Losses are of all channels.
 
     Returns:
         (H, W, 3) uint8 RGB image.
 
     Raises:
-        ValueError: There are no samples.
+        ValueError: There are no samples, or no such bands.
     """
     shown = list(samples[:max_samples])
     if not shown:
         raise ValueError('a reconstruction panel needs at least one sample')
-    height, width = shown[0].original.shape[-2:]
+    channels, height, width = shown[0].original.shape
+    colours = shown_bands(channels, bands)
     zoom = max(1, round(image_size / max(height, width)))
     columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
@@ -158,7 +163,7 @@ def reconstruction_panel(
         left = MARGIN + column * (triple_width + 3 * GAP)
         top = MARGIN + 26 + row * triple_height
         pictures = [
-            _enlarge(getattr(sample, name), zoom)
+            _enlarge(getattr(sample, name), zoom, colours)
             for name in ('original', 'mixed', 'reconstruction')
         ]
         _outline(pictures[1], np.asarray(sample.hidden.cpu(), dtype=bool))

@@ -54,7 +54,7 @@ def test_one_image_in_every_form(tmp_path):
     [
         (np.zeros((8, 8), np.uint8), r'array must be \(H, W, 3\)'),
         (np.zeros((3, 8, 8), np.uint8), r'got \(3, 8, 8\)'),
-        (np.zeros((8, 8, 4), np.uint8), 'arrays have three channels'),
+        (np.zeros((8, 8, 4), np.uint8), 'arrays have the 3 channels'),
         (np.zeros((0, 8, 3), np.uint8), 'must be'),
         (torch.zeros(8, 8, 3), 'tensor must be'),
         (torch.zeros(1, 1, 3, 8, 8), 'tensor must be'),

@@ -126,6 +126,11 @@ def read_kinds():
             tiff(deep[..., 0], GREY, order='>'), grey, 0),
         'rgb-16.tif': (tiff(deep, RGB), eight, 0),
         'rgb-16-motorola.tif': (tiff(deep, RGB, order='>'), eight, 0),
+        'planar-16.tif': (tiff(deep, RGB, planar=True), eight, 0),
+        'grey.npy': (npy(eight[..., 0]), grey, 0),
+        'rgb.npy': (npy(eight), eight, 0),
+        'bands-first.npy': (npy(np.moveaxis(eight, 2, 0)), eight, 0),
+        'fortran.npy': (npy(np.asfortranarray(deep)), eight, 0),
         'premultiplied.tif': (
             tiff(np.dstack([np.where(clear > 0, eight, 0), clear]), RGB,
                  extra=(1,)), shown, 0),
@@ -214,7 +219,6 @@ def refused_kinds():
         'wide.tif': (
             tiff(picture(2**32 - 1, 'u4')[..., 0], GREY),
             '32-bit unsigned integers, values 0 to 4.29497e+09'),
-        'planar-16.tif': (tiff(deep, RGB, planar=True), 'separate planes'),
         'inks.tif': (tiff(four, 5, tags=[(332, 2)]), 'inks other than CMYK'),
         'cmyk-16.tif': (tiff(with_band(deep), 5), '16-bit unsigned'),
         'raw.tif': (tiff(deep[..., 0], 32803), 'colour filter array'),
@@ -231,8 +235,17 @@ def refused_kinds():
             jpeg[: frame + 1] + b'\xc3' + jpeg[frame + 2 :], 'lossless'),
         'heic.jpg': (b'\0\0\0\x18ftypheic' + bytes(99), 'HEIC'),
         'jxl.jpg': (b'\xff\x0a' + bytes(99), 'JPEG XL'),
+        'float.npy': (npy(picture(1, 'f4')), '3 bands of 32-bit floats'),
+        'many.npy': (npy(many), '12 bands of 16-bit unsigned'),
         'psd.png': (b'8BPS\0\1' + bytes(99), 'Photoshop'),
     }  # fmt: skip
+
+
+def npy(array):
+    """The bytes of an array file."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def _ppm(pixels, white):

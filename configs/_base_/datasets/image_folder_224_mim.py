@@ -3,10 +3,12 @@
 #   --cfg-options data_root=/my/pictures
 # The reconstruction error is measured on the first 1,000 images: it says how
 # well the model fits, and compares checkpoints; give val_dataloader a
-# data_root of its own for more. Mean and std (ImageNet's) are with the model.
+# data_root of its own for more. Files of other than 8-bit RGB:
+#   --cfg-options in_channels=1 (grey), 4 or another number of bands
 _base_ = './imagenet_224_mim.py'
 
 data_root = 'data/images'
+value_range = 'auto'
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

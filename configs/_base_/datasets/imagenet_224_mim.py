@@ -5,10 +5,16 @@
 # decodes the rows that are needed. With exact=True pixels are those of Pillow,
 # as in the official code, otherwise 44 dB from them. Images that do not come
 # from local disks (Petrel, S3) need mmpretrain's data set and transforms.
-# Mean and std are with the model.
 data_root = 'data/imagenet'
 batch_size = 128
 img_size = 224
+# Of the images: channels; sample values of black and white, None for 8 bits;
+# mean and std of each channel, RGB of three. 'auto' = as the checkpoint that
+# the run starts from, else measured on a sample of the training images.
+in_channels = 3
+value_range = None
+mean = [123.675, 116.28, 103.53] if in_channels == 3 else 'auto'
+std = [58.395, 57.12, 57.375] if in_channels == 3 else 'auto'
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
@@ -17,20 +23,16 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=(0.2, 1.0),
         interpolation='bicubic',
+        channels=in_channels,
+        value_range=value_range,
     ),
     # Drawn here, done on the device.
     dict(type='DrawFlip', prob=0.5),
     dict(type='PackImage'),
 ]
 test_pipeline = [
-    dict(type='LoadImage'),
-    dict(
-        type='mmpretrain.ResizeEdge',
-        scale=img_size * 256 // 224,
-        edge='short',
-        backend='pillow',
-        interpolation='bicubic',
-    ),
+    dict(type='LoadImage', channels=in_channels, value_range=value_range),
+    dict(type='ResizeShortSide', scale=img_size * 256 // 224),
     dict(type='mmpretrain.CenterCrop', crop_size=img_size),
     # sample_idx seeds the mask of an image, so that figures can be compared.
     dict(type='mmpretrain.PackInputs', meta_keys=('sample_idx', 'img_path')),

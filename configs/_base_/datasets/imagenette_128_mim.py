@@ -3,6 +3,13 @@
 data_root = 'data/imagenette128'
 batch_size = 64
 img_size = 128
+# Of the images: channels; sample values of black and white, None for 8 bits;
+# mean and std of each channel, RGB of three. 'auto' = as the checkpoint that
+# the run starts from, else measured on a sample of the training images.
+in_channels = 3
+value_range = None
+mean = [123.675, 116.28, 103.53] if in_channels == 3 else 'auto'
+std = [58.395, 57.12, 57.375] if in_channels == 3 else 'auto'
 train_pipeline = [
     # Crops depend on seed, epoch and image alone.
     dict(type='SeedSample'),
@@ -11,20 +18,16 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=(0.2, 1.0),
         interpolation='bicubic',
+        channels=in_channels,
+        value_range=value_range,
     ),
     # Drawn here, done on the device.
     dict(type='DrawFlip', prob=0.5),
     dict(type='PackImage'),
 ]
 test_pipeline = [
-    dict(type='LoadImage'),
-    dict(
-        type='mmpretrain.ResizeEdge',
-        scale=img_size,
-        edge='short',
-        backend='pillow',
-        interpolation='bicubic',
-    ),
+    dict(type='LoadImage', channels=in_channels, value_range=value_range),
+    dict(type='ResizeShortSide', scale=img_size),
     dict(type='mmpretrain.CenterCrop', crop_size=img_size),
     # sample_idx seeds the mask of an image, so that figures can be compared.
     dict(type='mmpretrain.PackInputs', meta_keys=('sample_idx', 'img_path')),

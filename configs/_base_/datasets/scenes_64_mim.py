@@ -1,7 +1,7 @@
 # The embedded synthetic scenes, 64 pixels, 2,048 + 512 of them:
 #   python tools/dataset_converters/make_scenes.py data/scenes
 # Scenes are small and objects in them smaller, so crops keep at least 40 % of
-# the area. Mean and std (ImageNet's) are with the model.
+# the area.
 _base_ = './imagenet_224_mim.py'
 
 data_root = 'data/scenes/imagenet'

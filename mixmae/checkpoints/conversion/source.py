@@ -51,7 +51,7 @@ class Source:
         return dict(config)
 
     def preprocessing(self) -> dict[str, Any]:
-        """Return mean, std and channel order of the training.
+        """Return mean, std, channel order and value range of the training.
 
         Raises:
             ValueError: They are not recorded.
@@ -64,11 +64,14 @@ class Source:
                 f'{self.path}: its data_preprocessor has no mean and std; '
                 'pass a config that has them with --config CONFIG'
             )
-        return {
+        found = {
             'mean': [float(x) for x in config['mean']],
             'std': [float(x) for x in config['std']],
             'channel_order': channel_order(config),
         }
+        if config.get('value_range') is not None:
+            found['value_range'] = [float(x) for x in config['value_range']]
+        return found
 
 
 def read_source(path: str | Path, config: str | Path | None = None) -> Source:

@@ -79,15 +79,37 @@ def _is_config(value: Any) -> bool:
 
 
 def model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the model of a config, with a top-level preprocessor."""
+    """Return the model of a config, with a top-level preprocessor.
+
+    The preprocessor gets the ``value_range`` of the loading transforms.
+    """
     model = settings.get('model')
     if not isinstance(model, Mapping):
         return {}
     # The preprocessor in the model takes precedence.
-    beside = settings.get('data_preprocessor')
-    inside = model.get('data_preprocessor')
-    if not isinstance(beside, Mapping):
-        return model
-    if isinstance(inside, Mapping):
-        beside = {**beside, **inside}
-    return {**model, 'data_preprocessor': beside}
+    found: dict[str, Any] = {}
+    for part in (settings, model):
+        preprocessor = part.get('data_preprocessor')
+        if isinstance(preprocessor, Mapping):
+            found.update(preprocessor)
+    value_range = _value_range(settings)
+    if value_range is not None:
+        found['value_range'] = value_range
+    return {**model, 'data_preprocessor': found} if found else model
+
+
+def _value_range(settings: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the value range of the transforms that load images, if any."""
+    for name in ('train_dataloader', *LOADERS):
+        loader = settings.get(name)
+        part = loader.get('dataset') if isinstance(loader, Mapping) else None
+        while isinstance(part, Mapping):
+            pipeline = part.get('pipeline')
+            for step in (
+                pipeline if isinstance(pipeline, (list, tuple)) else ()
+            ):
+                value = step.get('value_range') if _is_config(step) else None
+                if isinstance(value, (list, tuple)) and len(value) == 2:
+                    return value[0], value[1]
+            part = part.get('dataset')
+    return None

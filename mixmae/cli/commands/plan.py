@@ -18,6 +18,7 @@ from mixmae.cli.planned_speed import Device, speed_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
+from mixmae.preflight.image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.run_plan import Network, Schedule
 from mixmae.profiling.run_settings import RunSettings
@@ -117,6 +118,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
         batch,
         settings.updates,
     )
+    leave_image_values_open(cfg)
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     channels = getattr(model.backbone, 'in_channels', 3)

@@ -55,6 +55,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--seed', type=int, default=0, help='seed of the masks (default: 0)'
     )
+    parser.add_argument(
+        '--bands',
+        nargs='+',
+        type=int,
+        metavar='BAND',
+        help='three channels, from 0, to draw as red, green and blue, or one '
+        'to draw as grey (default: the first three)',
+    )
     return parser.parse_args(argv)
 
 
@@ -70,6 +78,7 @@ def reconstruct(
         seed=args.seed,
         resize=resize_of(args, 'pipeline'),
         out_dir=out,
+        bands=args.bands,
         skip_corrupt=args.skip_corrupt,
     ):
         row = {name: result[name] for name in FIGURES}

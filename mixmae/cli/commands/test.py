@@ -29,6 +29,7 @@ from mixmae.evaluation.figure_text import figure_text
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
+from mixmae.preflight.images import open_values
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.prediction_drawing import draw_predictions
@@ -116,6 +117,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_output(args.out, '.json')
     cfg.load_from = hidden_address(args.checkpoint)
     cfg.resume = False
+    if any(open_values(cfg)):
+        # Reads the checkpoint, or images.
+        from mixmae.preflight.image_values import set_image_values
+
+        print('\n'.join(set_image_values(cfg, args.checkpoint)))
     preflight = run_preflight()
     planned = PlannedRun('test', cfg, args.cfg_options or {})
     preflight.run('config', planned)

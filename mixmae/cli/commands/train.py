@@ -24,6 +24,7 @@ from mixmae.engine.manifest.checkpoint_search import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels
+from mixmae.preflight.images import open_values
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import (
     FolderCheck,
@@ -48,6 +49,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = requested_start(cfg, args.resume)
     start = on_main_rank(lambda: choose_start(asked, folders))
     apply_start(cfg, start)
+    if any(open_values(cfg)):
+        # Measures images; most runs have nothing to measure.
+        from mixmae.preflight.image_values import set_image_values
+
+        lines = set_image_values(cfg)
+        if first_rank(cfg):
+            print('\n'.join(lines))
     check = FolderCheck(folders, start, args.overwrite)
     checks: list[Check] = [check]
     restart = False

@@ -49,6 +49,11 @@ class PackSettings:
                 'images only; without a short side all files are copied '
                 'unchanged'
             )
+        if self.short_side is not None and self.decoding.channels != 3:
+            raise ValueError(
+                f'images are made smaller as JPEGs, which hold RGB: leave out '
+                f'the short side for in_channels={self.decoding.channels}'
+            )
         if self.short_side is not None and self.short_side < 1:
             raise ValueError(
                 'short_side must be at least 1 pixel, or None to keep all '

@@ -81,6 +81,8 @@ def shrink(
     size = tuple(max(1, round(side * scale)) for side in (width, height))
     if max(size) > MAX_SIDE:
         return ShrunkImage(data)
+    if pixels.dtype != np.uint8:
+        pixels = np.round(pixels).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     smaller = image.resize(size, Image.Resampling.LANCZOS)
     output = io.BytesIO()

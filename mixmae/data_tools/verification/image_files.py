@@ -44,7 +44,7 @@ class Opening:
         workers: Number of processes that open files; 0 or 1 for the current
             process only.
         progress: Whether to draw a progress bar on stderr.
-        decoding: Conversion of samples to 8-bit RGB, as in the config.
+        decoding: Conversion of samples to channels, as in the config.
 
     Raises:
         ValueError: ``decode`` or ``workers`` is out of range.

@@ -38,7 +38,7 @@ class FolderReport:
         bad: Entries that cannot be used, in the order of the listing; folders
             that cannot be listed come last. Paths are relative to the folder.
         odd: Counts of anomalies of usable files.
-        unsupported: Counts of intact files that cannot become 8-bit RGB, by
+        unsupported: Counts of intact files that cannot become the channels, by
             declared type. They are also in ``bad``.
         notes: Lines about skipped files, see ``ImageListing``, and about the
             conversion of the others to 8-bit RGB.

@@ -1,4 +1,4 @@
-"""Notes on the conversion of a dataset's images to 8-bit RGB."""
+"""Notes on the conversion of a dataset's images to channels."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ CAUSES = {
     'too large': 'it has more pixels than allowed',
     'too small': 'it has a side shorter than allowed',
     'wrong checksum': 'its bytes differ from those packed into the shard',
-    'unsupported': 'it is intact, but 8-bit RGB would lose information',
+    'unsupported': 'it is intact, but its channels would lose information',
 }
 
 

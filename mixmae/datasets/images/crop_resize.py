@@ -37,7 +37,7 @@ def resize_by_pillow(
     """Resize a crop of an image with Pillow.
 
     Args:
-        pixels: uint8 (H, W, 3).
+        pixels: uint8 or float32 (H, W, channels).
         box: Crop in the image before it was shrunk.
         size: Height and width of the result.
         kernel: One of ``KERNELS``.
@@ -45,7 +45,7 @@ def resize_by_pillow(
             The box may then begin and end at fractions of a pixel.
 
     Returns:
-        uint8 (height, width, 3).
+        (height, width, channels) of the same type.
     """
     top, left = box.top // shrink, box.left // shrink
     bottom = -(-(box.top + box.height) // shrink)
@@ -57,8 +57,18 @@ def resize_by_pillow(
         (box.left + box.width) / shrink - left,
         (box.top + box.height) / shrink - top,
     )
-    image = Image.fromarray(part)
-    return np.array(image.resize(size[::-1], KERNELS[kernel], box=inner))
+    # Pillow has no image of floats, or of many bands; alpha would be weighed.
+    whole = part.dtype == np.uint8 and part.shape[2] == 3
+    images = [part] if whole else [*np.moveaxis(part, 2, 0)]
+    resized = [
+        np.array(
+            Image.fromarray(np.ascontiguousarray(image)).resize(
+                size[::-1], KERNELS[kernel], box=inner
+            )
+        )
+        for image in images
+    ]
+    return resized[0] if whole else np.dstack(resized)
 
 
 def resize_by_torch(

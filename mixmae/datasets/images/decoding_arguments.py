@@ -12,7 +12,7 @@ from mixmae.datasets.images.image_decoding import (
 
 
 def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that control the conversion of files to 8-bit RGB."""
+    """Add the options that control the conversion of files to channels."""
     group = parser.add_argument_group(
         'decoding', 'same as for LoadImage in the config'
     )
@@ -32,6 +32,14 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
         '(default: as declared in the file)',
     )
     group.add_argument(
+        '--in-channels',
+        type=int,
+        default=3,
+        metavar='N',
+        help='channels of the network: 1 for grey, other numbers for as many '
+        'bands (default: 3, RGB)',
+    )
+    group.add_argument(
         '--background',
         nargs=3,
         type=int,
@@ -48,5 +56,8 @@ def decoding_of(args: argparse.Namespace) -> ImageDecoding:
         ValueError: A setting is out of range.
     """
     return ImageDecoding(
-        tuple(args.background), args.extra_band, args.value_range
+        tuple(args.background),
+        args.extra_band,
+        args.value_range,
+        args.in_channels,
     )

@@ -1,4 +1,4 @@
-"""Conversion of a decoded image to 8-bit RGB."""
+"""Conversion of a decoded image to the channels of the network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.datasets.corrupt.data_error import unsupported
-from mixmae.datasets.images.image_kind import UNSPECIFIED, ImageKind
+from mixmae.datasets.images.image_kind import (
+    COLOUR_BANDS,
+    MOST_BANDS,
+    UNSPECIFIED,
+    ImageKind,
+)
 from mixmae.datasets.images.rgb_conversion import (
+    as_grey,
     composite,
     eight_bit_rgb,
     scaled,
@@ -24,16 +30,20 @@ from mixmae.datasets.images.rgb_conversion import (
 
 WHITE = (255, 255, 255)
 EXTRA_BANDS = (None, 'alpha', 'drop')
+# Fraction of an image's samples that may be clipped without a warning: a
+# measured range leaves out 2 of 1000.
+CLIPPED = 0.01
 # Sample size that does not imply a value range: files of 10, 12 or 14 bits
 # are stored in samples of this size.
 CONTAINER_BITS = 16
 
 
-class RgbPixels(NamedTuple):
-    """An image as 8-bit RGB.
+class ChannelPixels(NamedTuple):
+    """An image as the channels of the network.
 
     Attributes:
-        pixels: uint8 (H, W, 3).
+        pixels: (H, W, channels), 0 to 255: uint8, or float32 with a value
+            range.
         values: Smallest and largest sample value of an image whose samples
             are not unsigned 8-bit integers; ``None`` for other images.
         clipped: Fraction of its samples outside the value range, 0 to 1.
@@ -46,7 +56,7 @@ class RgbPixels(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageDecoding:
-    """Settings of the conversion of an image file to 8-bit RGB.
+    """Settings of the conversion of an image file to channels.
 
     Training, tests, feature extraction, verification and packing all use
     them. The conversion of an image depends on these settings and on the type
@@ -62,10 +72,14 @@ class ImageDecoding:
             beside the colours, including declared transparency.
         value_range: Sample values mapped to 0 and 255, for samples that are
             signed, floats, or wider than 8 bits. Values between are scaled
-            linearly, values outside are clipped; NaN becomes 0. ``None``
-            takes the range declared by the file, 0 to 65535 for 16-bit
-            integers, with a warning, and rejects signed integers, floats and
-            integers of more than 16 bits. 8-bit samples are never scaled.
+            linearly to floats, values outside are clipped; NaN becomes 0.
+            ``None`` takes the range declared by the file, 0 to 65535 for
+            16-bit integers, with a warning, rounds to 8 bits, and rejects
+            signed integers, floats and integers of more than 16 bits. 8-bit
+            samples are never scaled.
+        channels: Channels of the network. 3 takes RGB, repeated from grey; 1
+            takes grey, the luma of RGB. Any other number takes as many bands,
+            in the order of the file, whatever they mean.
 
     Raises:
         ValueError: A setting is out of range.
@@ -74,6 +88,7 @@ class ImageDecoding:
     background: tuple[int, ...] = WHITE
     extra_band: str | None = None
     value_range: tuple[float, float] | None = None
+    channels: int = 3
 
     def __post_init__(self) -> None:
         colour = tuple(self.background)
@@ -91,6 +106,26 @@ class ImageDecoding:
         if self.value_range is not None:
             checked = _checked_range(self.value_range)
             object.__setattr__(self, 'value_range', checked)
+        if not isinstance(self.channels, int) or not (
+            1 <= self.channels <= MOST_BANDS
+        ):
+            raise ValueError(
+                f'channels must be a whole number from 1 to {MOST_BANDS}, '
+                f'got {self.channels!r}'
+            )
+
+    def takes_bands(self, kind: ImageKind) -> bool:
+        """Whether the bands of a file become the channels as they are."""
+        if self.channels == 3:
+            return kind.colours == 'grey' and kind.bands == 3
+        return self.channels != 1 and (
+            kind.pages == self.channels
+            or (
+                kind.colours in ('grey', 'RGB')
+                and not kind.pages
+                and kind.bands == self.channels
+            )
+        )
 
     def check(self, path: str, kind: ImageKind) -> None:
         """Reject a kind of image that cannot be decoded faithfully.
@@ -99,36 +134,48 @@ class ImageDecoding:
             CorruptImageError: The kind is 'unsupported'; the message says what
                 the file is and how to convert it.
         """
-        if kind.obstacle:
+        taken = self.takes_bands(kind)
+        if kind.obstacle and not (taken and kind.pages):
             raise unsupported(path, str(kind), 'convert it to 8-bit RGB')
-        if kind.extra and self.extra_band != 'drop':
-            alpha = kind.extra == 1 and kind.extra_mark != UNSPECIFIED
-            if self.extra_band == 'alpha' and alpha:
-                return
-            choice = (
-                "LoadImage(extra_band='drop') or --extra-band drop reads only "
-                'the colors'
-            )
-            if alpha:
-                choice += ", 'alpha' treats the other band as transparency"
-            raise unsupported(path, str(kind), f'{choice}; or convert it')
-        colours = kind.format == 'JPEG2000' and kind.bands > 1
-        if self.value_range is not None and kind.wide and colours:
+        packed = kind.format == 'JPEG2000' and kind.bands > 1 and kind.wide
+        if packed and (taken or self.value_range is not None):
             raise unsupported(
                 path,
                 str(kind),
                 'value_range supports colors with more than 8 bits in PNG, '
                 'TIFF and PPM only; convert the file',
             )
+        if taken:
+            return
+        if self.channels not in (1, 3):
+            raise unsupported(
+                path,
+                f'{kind}, and in_channels is {self.channels}',
+                'set in_channels to the number of bands of the files, or '
+                'convert this one',
+                str(kind),
+            )
+        if kind.extra and self.extra_band != 'drop':
+            alpha = kind.extra == 1 and kind.extra_mark != UNSPECIFIED
+            if self.extra_band == 'alpha' and alpha:
+                return
+            choice = (
+                f'in_channels={kind.bands} reads all bands, '
+                "LoadImage(extra_band='drop') or --extra-band drop reads only "
+                'the colors'
+            )
+            if alpha:
+                choice += ", 'alpha' treats the other band as transparency"
+            raise unsupported(path, str(kind), f'{choice}; or convert it')
 
-    def to_rgb(
+    def of_image(
         self,
         path: str,
         image: Image.Image,
         kind: ImageKind,
         read: Callable[[], bytes],
-    ) -> RgbPixels:
-        """Convert an image.
+    ) -> ChannelPixels:
+        """Convert an image that Pillow has opened.
 
         Args:
             path: Name of the file, for messages.
@@ -139,47 +186,114 @@ class ImageDecoding:
         Raises:
             CorruptImageError: The value range is unknown.
         """
+        taken = self.takes_bands(kind)
         dropped = self.extra_band == 'drop'
-        if kind.doubtful_alpha and self.extra_band is None:
-            warnings.warn(
-                f'{kind}: the last band is treated as transparency and '
-                f'composited over {self.background}, but some programs mark '
-                'any additional band like this; confirm with '
-                "LoadImage(extra_band='alpha') or --extra-band alpha, or "
-                "ignore the band with 'drop'",
-                stacklevel=2,
-            )
+        if not taken:
+            self._warn_of_alpha(kind)
         orientation = turn_upright(image)
         if not kind.wide or (kind.format == 'JPEG2000' and kind.bands > 1):
             # Pillow reduces JPEG 2000 colours to 8 bits.
-            return RgbPixels(eight_bit_rgb(image, self.background, dropped))
-        samples, alpha = wide_samples(path, image, kind, orientation, read)
-        finite = samples
-        if kind.number == 'float':
-            finite = samples[np.isfinite(samples)]
-        least, most = (
-            (finite.min().item(), finite.max().item())
-            if finite.size
-            else (math.nan, math.nan)
-        )
-        low, high = self._range(path, kind, least, most)
-        clipped = 0.0
-        if not (low <= least and most <= high) or finite.size < samples.size:
-            inside = (samples >= low) & (samples <= high)
-            clipped = 1 - float(inside.mean())
-            warnings.warn(
-                f'sample values outside value_range=({low:g}, {high:g}) are '
-                f'clipped; verify_images.py counts them',
-                stacklevel=2,
+            eight_bits = (
+                np.asarray(image)
+                if taken
+                else eight_bit_rgb(image, self.background, dropped)
             )
-        pixels = scaled(samples, low, high)
+            return ChannelPixels(self.of_pixels(eight_bits))
+        samples, alpha = wide_samples(path, image, kind, orientation, read)
+        if taken and alpha is not None:
+            # All bands of a PNG, one of grey or three of colour, and the last.
+            colours = samples[..., : kind.bands - 1]
+            samples = np.dstack([colours, alpha])
+            alpha = None
+        elif alpha is not None:
+            alpha = alpha / np.iinfo(samples.dtype).max
+        return self._scaled(path, samples, kind, alpha)
+
+    def of_samples(
+        self, path: str, samples: ndarray, kind: ImageKind
+    ) -> ChannelPixels:
+        """Convert all samples of an image, (H, W, bands).
+
+        Args:
+            path: Name of the file, for messages.
+            samples: Upright, as stored.
+            kind: Kind of the image, already passed to ``check``.
+
+        Raises:
+            CorruptImageError: The value range is unknown.
+        """
+        if self.takes_bands(kind):
+            return self._scaled(path, samples, kind)
+        self._warn_of_alpha(kind)
+        colours = COLOUR_BANDS[kind.colours]
+        alpha = None
+        if kind.bands > colours and self.extra_band != 'drop':
+            alpha = samples[..., colours].astype(float)
+            if samples.dtype.kind != 'f':
+                alpha /= np.iinfo(samples.dtype).max
+        return self._scaled(path, samples[..., :colours], kind, alpha)
+
+    def of_pixels(self, pixels: ndarray, order: str = 'RGB') -> ndarray:
+        """Convert uint8 or converted pixels to the channels.
+
+        Args:
+            pixels: (H, W) or (H, W, bands), 0 to 255.
+            order: Order of three bands, 'RGB' or 'BGR'; it is kept.
+
+        Returns:
+            (H, W, channels).
+        """
+        if pixels.ndim == 2:
+            pixels = pixels[..., None]
+        bands = pixels.shape[2]
+        if self.channels == 3 and bands == 1:
+            pixels = np.repeat(pixels, 3, axis=2)
+        elif self.channels == 1 and bands == 3:
+            pixels = as_grey(pixels, order)[..., None]
+        if self.value_range is not None:
+            pixels = pixels.astype(np.float32, copy=False)
+        return pixels
+
+    def _scaled(
+        self,
+        path: str,
+        samples: ndarray,
+        kind: ImageKind,
+        alpha: ndarray | None = None,
+    ) -> ChannelPixels:
+        """Scale samples (H, W[, bands]) and composite them, if alpha."""
+        values, clipped = None, 0.0
+        if kind.wide:
+            finite = samples
+            if kind.number == 'float':
+                finite = samples[np.isfinite(samples)]
+            values = least, most = (
+                (finite.min().item(), finite.max().item())
+                if finite.size
+                else (math.nan, math.nan)
+            )
+            low, high = self._range(path, kind, least, most)
+            missing = finite.size < samples.size
+            if not (low <= least and most <= high) or missing:
+                inside = (samples >= low) & (samples <= high)
+                clipped = 1 - float(inside.mean())
+            if clipped > CLIPPED:
+                warnings.warn(
+                    f'sample values outside value_range=({low:g}, {high:g}) '
+                    f'are clipped; verify_images.py counts them',
+                    stacklevel=2,
+                )
+            exact = self.value_range is not None
+            pixels = scaled(samples, low, high, np.float32 if exact else None)
+        else:
+            pixels = samples
         if kind.inverted:
             pixels = 255 - pixels
-        if pixels.ndim == 2:
-            pixels = np.repeat(pixels[..., None], 3, axis=2)
-        if alpha is not None and not dropped:
+        if alpha is not None and self.extra_band != 'drop':
+            if pixels.ndim == 2 or pixels.shape[2] == 1:
+                pixels = np.repeat(pixels.reshape(*alpha.shape, 1), 3, axis=2)
             pixels = composite(pixels, alpha, kind.alpha, self.background)
-        return RgbPixels(pixels, (least, most), clipped)
+        return ChannelPixels(self.of_pixels(pixels), values, clipped)
 
     def _range(
         self, path: str, kind: ImageKind, least: float, most: float
@@ -196,10 +310,10 @@ class ImageDecoding:
                 'HIGH, or convert it to 8 bits',
                 str(kind),
             )
-        self._warn(kind, most)
+        self._warn_of_range(kind, most)
         return 0, kind.white
 
-    def _warn(self, kind: ImageKind, most: float) -> None:
+    def _warn_of_range(self, kind: ImageKind, most: float) -> None:
         # 10 or 12 bits declared in the header need no warning.
         if kind.bits != CONTAINER_BITS:
             return
@@ -214,6 +328,18 @@ class ImageDecoding:
             stacklevel=2,
         )
 
+    def _warn_of_alpha(self, kind: ImageKind) -> None:
+        if not kind.doubtful_alpha or self.extra_band is not None:
+            return
+        warnings.warn(
+            f'{kind}: the last band is treated as transparency and '
+            f'composited over {self.background}, but some programs mark any '
+            'additional band like this; confirm with LoadImage(extra_band='
+            "'alpha') or --extra-band alpha, ignore the band with 'drop', or "
+            f'read all bands with in_channels={kind.bands}',
+            stacklevel=2,
+        )
+
 
 def _checked_range(value: Sequence[float]) -> tuple[float, float]:
     numbers = tuple(value) if isinstance(value, Sequence) else ()
@@ -225,6 +351,7 @@ def _checked_range(value: Sequence[float]) -> tuple[float, float]:
     ):
         raise ValueError(
             f'value_range must be (low, high), the sample values of black '
-            f'and white, low below high, got {value!r}'
+            f"and white, low below high, got {value!r}; 'auto' is replaced "
+            f'by tools/train.py and mixmae alone'
         )
     return numbers[0], numbers[1]

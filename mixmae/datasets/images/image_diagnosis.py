@@ -29,6 +29,7 @@ STARTS = {
     b'GIF8': 'GIF',
     b'II*\0': 'TIFF',
     b'MM\0*': 'TIFF',
+    b'\x93NUMPY': 'NumPy array',
 }
 
 

@@ -6,9 +6,8 @@ use it, so that their results agree.
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from typing import BinaryIO, NamedTuple
 
@@ -17,10 +16,14 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.datasets.corrupt.data_error import CorruptImageError
-from mixmae.datasets.images.image_decoding import ImageDecoding
+from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
 from mixmae.datasets.images.image_diagnosis import diagnosed, opened_file
-from mixmae.datasets.images.image_headers import declared_kind
-from mixmae.datasets.images.image_kind import ImageKind
+from mixmae.datasets.images.image_headers import declared_kind, has_package
+from mixmae.datasets.images.image_kind import (
+    ANY_SIZE,
+    ImageKind,
+    ImageLimits,
+)
 from mixmae.datasets.images.jpeg_decoder import decode_jpeg
 from mixmae.datasets.images.jpeg_header import (
     START,
@@ -39,55 +42,7 @@ FORMATS = (
 # Formats that may hold several frames.
 ANIMATED = ('GIF', 'PNG', 'WEBP', 'AVIF', 'MPO')
 JPEG = ImageKind.of_mode('JPEG', 'RGB')
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """Limits on the size of an image.
-
-    Attributes:
-        min_side: Minimum of the shorter side, in pixels.
-        max_pixels: Maximum number of pixels; None for Pillow's own limit, 179
-            million (twice ``PIL.Image.MAX_IMAGE_PIXELS``), which guards
-            against decompression bombs. A larger number allows larger images.
-
-    Raises:
-        ValueError: A limit is less than 1.
-    """
-
-    min_side: int = 1
-    max_pixels: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ('min_side', 'max_pixels'):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f'{name} must be at least 1, got {value}')
-
-    @property
-    def most_pixels(self) -> float:
-        """Maximum number of pixels of an image."""
-        if self.max_pixels is not None:
-            return self.max_pixels
-        limit = Image.MAX_IMAGE_PIXELS
-        return float('inf') if limit is None else 2 * limit
-
-    def check(self, path: str, width: int, height: int) -> None:
-        """Raise ``CorruptImageError`` if a size, in pixels, is not allowed."""
-        size = f'{width} x {height} px'
-        if min(width, height) < self.min_side:
-            detail = f'{size}, a side must have {self.min_side}'
-            raise CorruptImageError(path, 'too small', detail)
-        if width * height > self.most_pixels:
-            detail = (
-                f'{size}, more than {self.most_pixels:,} pixels; max_pixels '
-                'sets the limit'
-            )
-            raise CorruptImageError(path, 'too large', detail)
-
-
-# Pillow's limit.
-ANY_SIZE = ImageLimits()
+SampleReader = Callable[[str, BinaryIO, ImageKind, ImageLimits], ndarray]
 
 
 # All settings at their defaults.
@@ -98,9 +53,10 @@ class ImageContent(NamedTuple):
     """Content of an image file.
 
     Attributes:
-        pixels: uint8 RGB (H, W, 3), upright.
+        pixels: (H, W, channels) of 0 to 255, upright, RGB if there are
+            three; uint8, or float32 with a value range.
         kind: Kind declared by the file.
-        values: Smallest and largest sample value, see ``RgbPixels``.
+        values: Smallest and largest sample value, see ``ChannelPixels``.
         clipped: Fraction of the samples outside the value range, 0 to 1.
         animated: Whether the file has further frames, which are ignored.
         transparent: Whether the file declares transparency.
@@ -164,25 +120,32 @@ def read_image(
 
     Args:
         path, limits, draft_side, content: As in ``opened_image``.
-        decoding: Settings of the conversion to 8-bit RGB.
-        order: Order of the channels, 'RGB' or 'BGR'.
+        decoding: Settings of the conversion to channels.
+        order: Order of three channels, 'RGB' or 'BGR'.
 
     Raises:
         CorruptImageError: The file cannot be used; names the cause.
     """
     path = os.fspath(path)
-    if draft_side is None:
+    if decoding.channels != 3:
+        order = 'RGB'
+    if draft_side is None and decoding.channels in (1, 3):
         data = jpeg_content(path, content)
         header = None if data is None else fast_path_header(path, data, limits)
         if data is not None and header is not None:
             pixels = decode_jpeg(data, order)
             if pixels is not None:
-                return ImageContent(pixels, JPEG)
+                return ImageContent(decoding.of_pixels(pixels, order), JPEG)
             content = data
     with diagnosed(path, content), opened_file(path, content) as file:
         kind = declared_kind(file)
         if kind is not None:
             decoding.check(path, kind)
+        read = None if kind is None else _sample_reader(kind, decoding)
+        if kind is not None and read is not None:
+            samples = read(path, file, kind, limits)
+            found = decoding.of_samples(path, samples, kind)
+            return _content(found, kind, order, clear=bool(kind.alpha))
         with _pillow_image(path, file, limits) as image:
             if kind is None:
                 kind = ImageKind.of_mode(str(image.format), image.mode)
@@ -198,7 +161,41 @@ def read_image(
             animated = kind.format in ANIMATED and getattr(
                 image, 'is_animated', False
             )
-            found = decoding.to_rgb(path, image, kind, lambda: _all_of(file))
+            found = decoding.of_image(path, image, kind, lambda: _all_of(file))
+    return _content(found, kind, order, animated, clear)
+
+
+def _sample_reader(
+    kind: ImageKind, decoding: ImageDecoding
+) -> SampleReader | None:
+    """Return the reader of a kind of image; None for those of Pillow.
+
+    A reader takes the path, the open file, the kind and the limits, and
+    returns samples (H, W, bands), upright, as stored. Modules of rare formats
+    are imported with their first file.
+    """
+    if kind.format == 'NumPy':
+        from mixmae.datasets.images.npy_samples import npy_samples
+
+        return npy_samples
+    if kind.format == 'DICOM':
+        from mixmae.datasets.images.dicom_samples import dicom_samples
+
+        return dicom_samples
+    if kind.format == 'TIFF' and (kind.decoder or decoding.takes_bands(kind)):
+        from mixmae.datasets.images.tiff_samples import tiff_samples
+
+        return tiff_samples
+    return None
+
+
+def _content(
+    found: ChannelPixels,
+    kind: ImageKind,
+    order: str,
+    animated: bool = False,
+    clear: bool = False,
+) -> ImageContent:
     pixels = found.pixels
     if order == 'BGR':
         pixels = np.ascontiguousarray(pixels[..., ::-1])
@@ -286,4 +283,10 @@ def image_formats() -> tuple[str, ...]:
     """Return Pillow's names of the supported formats."""
     # Pillow can be built without some of them.
     Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
+    formats: tuple[str, ...] = FORMATS
+    if has_package('HEIF'):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+        formats = (*FORMATS, 'HEIF')
+    return tuple(name for name in formats if name in Image.OPEN)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import struct
+from importlib.util import find_spec
 from typing import BinaryIO
 
 from mixmae.datasets.images.image_kind import ImageKind
 from mixmae.datasets.images.jpeg_header import START, unsupported_frame
 
 HEAD = 1024
+NPY, DICOM = b'\x93NUMPY', b'DICM'
 PNG = b'\x89PNG\r\n\x1a\n'
 # Classic TIFF and BigTIFF, little- and big-endian.
 TIFF = (b'II*\0', b'II+\0', b'MM\0*', b'MM\0+')
@@ -33,7 +35,6 @@ OTHER_FORMATS = (
     (b'#?R', 'Radiance HDR'),
     (b'SIMPLE  =', 'FITS'),
     (b'\x89HDF', 'HDF5'),
-    (b'\x93NUMPY', 'NumPy'),
     (b'DDS ', 'DirectDraw'),
     (b'qoif', 'QOI'),
     (b'\x00\x00\x01\x00', 'icon'),
@@ -44,12 +45,23 @@ OTHER_FORMATS = (
     (b'IIRS', 'raw camera'),
     (b'IIU\x00', 'raw camera'),
 )
+# Packages that read further formats.
+PACKAGES = {
+    'DICOM': 'pydicom',
+    'HEIC': 'pillow-heif',
+    'HEIF': 'pillow-heif',
+}
 # Major brands of ISO base media files.
 BRANDS = {
     b'heic': 'HEIC', b'heix': 'HEIC', b'heim': 'HEIC', b'heis': 'HEIC',
     b'hevc': 'HEIC', b'hevx': 'HEIC', b'mif1': 'HEIF', b'msf1': 'HEIF',
     b'avif': 'AVIF', b'avis': 'AVIF', b'crx ': 'raw camera',
 }  # fmt: skip
+
+
+def has_package(name: str) -> bool:
+    """Whether the package of a format of ``PACKAGES`` is installed."""
+    return find_spec(PACKAGES[name].replace('-', '_')) is not None
 
 
 def is_tiff(head: bytes) -> bool:
@@ -81,6 +93,14 @@ def declared_kind(file: BinaryIO) -> ImageKind | None:
             from mixmae.datasets.images.jpeg2000_header import jpeg2000_kind
 
             return jpeg2000_kind(file)
+        if head.startswith(NPY):
+            from mixmae.datasets.images.npy_samples import npy_kind
+
+            return npy_kind(file)
+        if head[128:132] == DICOM and has_package('DICOM'):
+            from mixmae.datasets.images.dicom_samples import dicom_kind
+
+            return dicom_kind(file)
         return _ppm_kind(head)
     except (EOFError, KeyError, IndexError, struct.error):
         return None
@@ -94,7 +114,7 @@ def other_format(head: bytes) -> str:
     """
     if head[4:8] == b'ftyp':
         return BRANDS.get(head[8:12], '')
-    if head[128:132] == b'DICM':
+    if head[128:132] == DICOM:
         return 'DICOM'
     names = (name for start, name in OTHER_FORMATS if head.startswith(start))
     return next(names, '')
@@ -119,6 +139,8 @@ def undecoded(file: BinaryIO) -> str:
         frame = unsupported_frame(head + file.read())
         return f'JPEG, {frame}' if frame else ''
     name = other_format(head)
+    if name in PACKAGES and not has_package(name):
+        return f'{name}, which pip install {PACKAGES[name]} reads'
     return f'{name}, an unsupported format' if name else ''
 
 

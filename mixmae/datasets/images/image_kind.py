@@ -1,8 +1,12 @@
-"""Sample type, bands and colours declared by an image file."""
+"""Sample type, bands and colours declared by an image file; allowed sizes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from PIL import Image
+
+from mixmae.datasets.corrupt.data_error import CorruptImageError
 
 # Number of bands of each colour model that is converted to RGB.
 COLOUR_BANDS = {
@@ -33,6 +37,10 @@ MODES = {
     'LAB': ('LAB', 3),
     'CMYK': ('CMYK', 4),
 }
+MOST_BANDS = 1024
+# Bytes of samples that a pixel may have on average: four bands of 32 bits, or
+# twelve of 8 or 16 bits in an image a little smaller than the largest one.
+BYTES_PER_PIXEL = 16
 # Declarations of bands beside the colours.
 UNMARKED, UNSPECIFIED = 'without a mark', 'marked as unspecified'
 ASSOCIATED = 'marked as associated alpha'
@@ -59,6 +67,8 @@ class ImageKind:
             integers, floats, and integers of more than 16 bits.
         inverted: Whether 0 is white.
         obstacle: Property that no decoder here handles; '' if there is none.
+        decoder: Package that decodes it; '' = Pillow or OpenCV.
+        pages: Number of images of a stack that could be bands; 0 = no stack.
     """
 
     format: str
@@ -72,6 +82,8 @@ class ImageKind:
     white: int | None = None
     inverted: bool = False
     obstacle: str = ''
+    decoder: str = ''
+    pages: int = 0
 
     @classmethod
     def of_mode(cls, format: str, mode: str) -> ImageKind:
@@ -105,3 +117,62 @@ class ImageKind:
         if parts:
             text += f' ({" and ".join(parts)})'
         return f'{text}, {self.obstacle}' if self.obstacle else text
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """Limits on the size of an image.
+
+    Attributes:
+        min_side: Minimum of the shorter side, in pixels.
+        max_pixels: Maximum number of pixels; None for Pillow's own limit, 179
+            million (twice ``PIL.Image.MAX_IMAGE_PIXELS``), which guards
+            against decompression bombs. A larger number allows larger images.
+
+    Raises:
+        ValueError: A limit is less than 1.
+    """
+
+    min_side: int = 1
+    max_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ('min_side', 'max_pixels'):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f'{name} must be at least 1, got {value}')
+
+    @property
+    def most_pixels(self) -> float:
+        """Maximum number of pixels of an image."""
+        if self.max_pixels is not None:
+            return self.max_pixels
+        limit = Image.MAX_IMAGE_PIXELS
+        return float('inf') if limit is None else 2 * limit
+
+    @property
+    def most_bytes(self) -> float:
+        """Maximum number of bytes of the samples of an image."""
+        return self.most_pixels * BYTES_PER_PIXEL
+
+    def check(
+        self, path: str, width: int, height: int, bands: int = 3
+    ) -> None:
+        """Raise ``CorruptImageError`` if a size, in pixels, is not allowed."""
+        size = f'{width} x {height} px'
+        if min(width, height) < self.min_side:
+            detail = f'{size}, a side must have {self.min_side}'
+            raise CorruptImageError(path, 'too small', detail)
+        if width * height > self.most_pixels:
+            detail = (
+                f'{size}, more than {self.most_pixels:,} pixels; max_pixels '
+                'sets the limit'
+            )
+            raise CorruptImageError(path, 'too large', detail)
+        if bands > MOST_BANDS:
+            detail = f'{bands:,} bands, more than {MOST_BANDS:,}'
+            raise CorruptImageError(path, 'too large', detail)
+
+
+# Pillow's limit.
+ANY_SIZE = ImageLimits()

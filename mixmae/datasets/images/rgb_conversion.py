@@ -1,4 +1,4 @@
-"""Steps from a decoded image to 8-bit RGB."""
+"""Steps from a decoded image to RGB, and to grey."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def wide_samples(
     """Return samples as stored in the file, and transparency.
 
     Returns:
-        (H, W) grey or (H, W, 3) RGB, and (H, W) of 0 to 1, if any.
+        (H, W) grey or (H, W, 3) RGB, and (H, W) of the same type, if any.
     """
     if kind.bands == 1 and kind.format != 'PPM':
         values = np.asarray(image)
@@ -60,34 +60,55 @@ def wide_samples(
             # Nor unsigned 32-bit integers.
             values = values.view(np.uint32)
         clear = image.info.get('transparency')
-        alpha = None if clear is None else (values != clear).astype(float)
-        return values, alpha
+        if clear is None:
+            return values, None
+        most = np.iinfo(values.dtype).max
+        return values, np.where(values != clear, most, 0).astype(values.dtype)
     # Pillow keeps only the upper 8 bits of colours. OpenCV turns a TIFF
     # upright, and leaves a PNG as it is.
     encoded = np.frombuffer(read(), np.uint8)
     found = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if found is not None and kind.format == 'PNG':
-        found = _turned(found, orientation)
+        found = turned(found, orientation)
     if found is None or found.shape[:2] != image.size[::-1]:
         raise unsupported(
             path, f'{kind}, which OpenCV does not decode', 'convert it'
         )
     if found.ndim == 2:
         return found, None
-    opacity = None
-    if found.shape[2] == 4:
-        opacity = found[..., 3] / np.iinfo(found.dtype).max
+    opacity = found[..., 3] if found.shape[2] == 4 else None
     return found[..., 2::-1], opacity
 
 
-def scaled(samples: ndarray, low: float, high: float) -> ndarray:
-    """Scale sample values from low to high to uint8, rounded and clipped."""
+def scaled(
+    samples: ndarray, low: float, high: float, dtype: type | None = None
+) -> ndarray:
+    """Scale sample values from low..high to 0..255, clipped.
+
+    Args:
+        samples: Of any shape and type.
+        low: Value that becomes 0.
+        high: Value that becomes 255.
+        dtype: Float type of the result; None rounds to uint8.
+    """
     table = samples.dtype.kind == 'u' and samples.dtype.itemsize <= 2
     values = np.arange(65536) if table else samples.astype(np.float64)
     scaled = (np.clip(values, low, high) - low) * 255 / (high - low)
     # NaN stays NaN in these operations; it becomes black.
-    eight_bits = np.nan_to_num(np.round(scaled)).astype(np.uint8)
-    return eight_bits[samples] if table else eight_bits
+    if dtype is None:
+        scaled, dtype = np.round(scaled), np.uint8
+    result = np.nan_to_num(scaled).astype(dtype)
+    return result[samples] if table else result
+
+
+def as_grey(pixels: ndarray, order: str = 'RGB') -> ndarray:
+    """Luma (H, W) of pixels (H, W, 3), by the weights of ITU-R 601."""
+    if order == 'BGR':
+        pixels = pixels[..., ::-1]
+    if pixels.dtype == np.uint8:
+        rgb = Image.fromarray(np.ascontiguousarray(pixels))
+        return np.asarray(rgb.convert('L'))
+    return pixels @ np.array([0.299, 0.587, 0.114], pixels.dtype)
 
 
 def composite(
@@ -96,11 +117,16 @@ def composite(
     kind: str,
     background: tuple[int, ...],
 ) -> ndarray:
-    """Composite uint8 (H, W, 3) over a colour; alpha (H, W), 0 to 1."""
+    """Composite (H, W, 3) over a colour; alpha (H, W), 0 to 1.
+
+    uint8 stays uint8, rounded; float32 stays float32.
+    """
     alpha = alpha[..., None]
     above = pixels if kind == 'premultiplied' else pixels * alpha
-    mixed = above + np.array(background) * (1 - alpha)
-    return np.round(mixed.clip(0, 255)).astype(np.uint8)
+    mixed = (above + np.array(background) * (1 - alpha)).clip(0, 255)
+    if pixels.dtype == np.uint8:
+        mixed = np.round(mixed)
+    return mixed.astype(pixels.dtype)
 
 
 def turn_upright(image: Image.Image) -> int:
@@ -114,7 +140,7 @@ def turn_upright(image: Image.Image) -> int:
     return 1
 
 
-def _turned(values: ndarray, orientation: int) -> ndarray:
+def turned(values: ndarray, orientation: int) -> ndarray:
     """Turn samples (H, W, ...) upright, from an EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from mixmae.datasets.images.image_kind import (
     UNSPECIFIED,
     ImageKind,
 )
+from mixmae.datasets.images.tiff_samples import CODECS
 
 ORDERS = {b'II': '<', b'MM': '>'}
 # Version of a BigTIFF; that of others is 42.
@@ -36,6 +38,8 @@ WANTED = {
 }  # fmt: skip
 # More values of a tag than an image can have bands mean a damaged header.
 MOST_VALUES = 65535
+# Images of a file that are looked at.
+MOST_PAGES = 4096
 
 REDUCED, MASK = 1, 4
 SEPARATED, YCBCR = 5, 6
@@ -59,7 +63,9 @@ ALPHA = {ASSOCIATED: 'premultiplied', UNASSOCIATED: 'straight'}
 # Bands beside the colours that Pillow or OpenCV drop, by bits.
 MOST_EXTRA = {('RGB', 8): 3, ('RGB', 16): 1, ('grey', 8): 1}
 NUMBERS = {1: 'uint', 2: 'int', 3: 'float'}
-COMPRESSIONS = {34712: 'JPEG 2000', 34887: 'LERC', 50002: 'JPEG XL'}
+COMPRESSIONS = {34712: 'JPEG 2000', 50002: 'JPEG XL'}
+# Settings that all images of a stack must share.
+PAGE_TYPE = (BITS, BANDS, SAMPLE_FORMAT, PHOTOMETRIC)
 
 Tags = dict[int, tuple[int, ...]]
 
@@ -101,22 +107,23 @@ def tiff_kind(file: BinaryIO) -> ImageKind:
     pages = tiff_directories(file)
     tags = next(pages, {})
     size = tags[WIDTH], tags[HEIGHT]
-    stack = 0
+    stack, alike = 1, True
     # Data after an intact image may be damaged.
     with suppress(EOFError, struct.error):
-        for page in pages:
+        for page in itertools.islice(pages, MOST_PAGES):
             same = (page.get(WIDTH), page.get(HEIGHT)) == size
             stack += same and not _is_auxiliary(page)
+            alike &= all(page.get(tag) == tags.get(tag) for tag in PAGE_TYPE)
     if _is_auxiliary(tags):
         obstacle = 'of which the first image is a preview or a mask'
-    elif stack:
-        obstacle = f'a stack of {stack + 1} images'
+    elif stack > 1:
+        obstacle = f'a stack of {stack} images'
     else:
         obstacle = ''
-    return _kind(tags, obstacle)
+    return _kind(tags, obstacle, stack if stack > 1 and alike else 0)
 
 
-def _kind(tags: Tags, obstacle: str) -> ImageKind:
+def _kind(tags: Tags, obstacle: str, pages: int) -> ImageKind:
     photometric = tags.get(PHOTOMETRIC, (0,))[0]
     compression = tags.get(COMPRESSION, (1,))[0]
     colours = COLOURS.get(photometric, f'photometric {photometric}')
@@ -131,9 +138,12 @@ def _kind(tags: Tags, obstacle: str) -> ImageKind:
     marks = tags.get(EXTRA, ())
     mark = MARKS.get(marks[0], UNMARKED) if marks else UNMARKED
     alpha = ALPHA.get(mark, '') if extra == 1 else ''
-    if not obstacle:
-        obstacle = _obstacle(tags, colours, bands, extra)
+    found = _obstacle(tags, colours, extra)
+    obstacle = obstacle or found
     bits = depths[0]
+    if found or (bands, colours) != (1, 'grey'):
+        pages = 0
+    decoder = 'tifffile' if _beyond_pillow(tags, colours, bands, extra) else ''
     return ImageKind(
         'TIFF',
         colours,
@@ -146,11 +156,13 @@ def _kind(tags: Tags, obstacle: str) -> ImageKind:
         2**bits - 1 if number == 'uint' and bits <= 16 else None,
         photometric == 0,
         obstacle,
+        decoder,
+        pages,
     )
 
 
-def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
-    """Name the property that Pillow or OpenCV cannot decode correctly."""
+def _obstacle(tags: Tags, colours: str, extra: int) -> str:
+    """Name the property that no decoder handles correctly."""
     depths = tags.get(BITS, (1,))
     formats = tags.get(SAMPLE_FORMAT, (1,))
     compression = tags.get(COMPRESSION, (1,))[0]
@@ -162,20 +174,11 @@ def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
         return 'which are not converted to RGB'
     if extra < 0:
         return 'too few for their colours'
-    if compression not in COMPRESSION_INFO:
+    if compression not in COMPRESSION_INFO and compression not in CODECS:
         return f'compressed as {COMPRESSIONS.get(compression, compression)}'
     wide = depths[0] > 8 or formats[0] != 1
     if wide and colours not in ('grey', 'RGB'):
         return 'of which only 8 bits are supported'
-    if extra > MOST_EXTRA.get((colours, depths[0]), 0):
-        return 'with too many bands'
-    unsigned = formats[0] == 1 and depths[0] <= 16
-    if tags[BIG_ENDIAN][0] and compression != 1 and not unsigned:
-        # Pillow swaps the bytes twice.
-        return 'compressed and big-endian'
-    planes = tags.get(PLANAR, (1,))[0] == 2 and bands > 1
-    if planes and (wide or colours != 'RGB' or extra):
-        return 'in separate planes'
     if (
         colours == 'YCbCr'
         and compression == 1
@@ -183,6 +186,26 @@ def _obstacle(tags: Tags, colours: str, bands: int, extra: int) -> str:
     ):
         return 'with subsampled colours that are not compressed'
     return ''
+
+
+def _beyond_pillow(tags: Tags, colours: str, bands: int, extra: int) -> bool:
+    """Whether neither Pillow nor OpenCV decodes an image correctly."""
+    bits, number = tags.get(BITS, (1,))[0], tags.get(SAMPLE_FORMAT, (1,))[0]
+    compression = tags.get(COMPRESSION, (1,))[0]
+    wide = bits > 8 or number != 1
+    unsigned = number == 1 and bits <= 16
+    planes = tags.get(PLANAR, (1,))[0] == 2 and bands > 1
+    return (
+        compression not in COMPRESSION_INFO
+        or extra > MOST_EXTRA.get((colours, bits), 0)
+        # Pillow has no such modes.
+        or (wide and (bits == 64 or (number == 3 and bits != 32)))
+        or (bands > 1 and wide and not unsigned)
+        # Pillow swaps the bytes twice, and does not open unsigned 32 bits.
+        or (tags[BIG_ENDIAN][0] and not unsigned and compression != 1)
+        or (tags[BIG_ENDIAN][0] and (number, bits) == (1, 32))
+        or (planes and (wide or colours != 'RGB' or extra > 0))
+    )
 
 
 def _is_auxiliary(tags: Tags) -> bool:

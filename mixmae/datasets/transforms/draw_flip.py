@@ -61,7 +61,9 @@ class DrawFlip:
                 'the image, e.g. LoadRandomResizedCrop'
             )
         if results['hflip']:
-            results['img'] = cv2.flip(results['img'], 1)
+            image = results['img']
+            # OpenCV leaves out a single channel.
+            results['img'] = cv2.flip(image, 1).reshape(image.shape)
         return results
 
     def __repr__(self) -> str:

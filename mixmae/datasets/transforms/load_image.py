@@ -1,4 +1,4 @@
-"""Loader of image files, as the BGR array that pipelines expect."""
+"""Loader of image files, as the array that pipelines expect."""
 
 from os import PathLike
 
@@ -14,24 +14,30 @@ class LoadImage:
     """Load ``results['img_path']`` into ``results['img']``.
 
     Replaces mmcv's ``LoadImageFromFile`` for local files: ``img`` is a
-    contiguous uint8 BGR array (H, W, 3), ``img_shape`` and ``ori_shape`` are
-    (H, W). If a dataset provides ``img_bytes``, the encoded file, that is
-    decoded; ``img_path`` is then only a name for messages. An existing array
-    in ``img``, as passed by inferencers, is kept. It reads the usual contents
-    of image folders:
+    contiguous array (H, W, channels), BGR if there are three channels, of
+    uint8 or, with ``value_range``, of float32 from 0 to 255; ``img_shape`` and
+    ``ori_shape`` are (H, W). If a dataset provides ``img_bytes``, the encoded
+    file, that is decoded; ``img_path`` is then only a name for messages. An
+    existing array in ``img``, as passed by inferencers, is kept. It reads the
+    usual contents of image folders:
 
-    - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM and AVIF, whatever the
-      suffix is;
-    - grey, two-level, palette, YCbCr, LAB and CMYK images become RGB;
+    - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM, AVIF and NumPy arrays,
+      whatever the suffix is; DICOM and HEIC where pydicom and pillow-heif are
+      installed;
+    - grey, two-level, palette, YCbCr, LAB and CMYK images become RGB, or grey
+      with ``channels=1``;
+    - TIFF and NumPy arrays of any number of bands, with as many
+      ``channels``;
     - declared transparency is composited over ``background``;
-    - 16 bits are scaled to 8: see ``value_range``;
+    - samples of other than 8 bits are scaled: see ``value_range``;
     - the first frame of an animation;
     - the EXIF orientation is applied, colour profiles are not.
 
-    Images that cannot become 8-bit RGB without loss are rejected as
-    'unsupported', with their type and a remedy: further bands, floats and
-    signed integers of an unknown range, stacks of images in a TIFF. The
-    decision depends on the type declared by the file, never on its pixels,
+    Images that cannot become these channels without loss are rejected as
+    'unsupported', with their type and a remedy: another number of bands,
+    floats and signed integers of an unknown range, stacks of images in a TIFF
+    (but as many images of one band as there are channels). The decision
+    depends on the type declared by the file, never on its pixels,
     so it is the same for all files of a kind.
 
     Usual JPEGs are decoded by ``simplejpeg`` where it is installed and accepts
@@ -51,6 +57,8 @@ class LoadImage:
             allows larger files.
         value_range, extra_band: Sample values of black and white, and the use
             of a band beside the colours; see ``ImageDecoding``.
+        channels: Number of channels of ``img``, that of the network's
+            ``in_channels``.
 
     Raises:
         CorruptImageError: When called on a file that cannot be used; names it
@@ -65,13 +73,16 @@ class LoadImage:
         max_pixels: int | None = None,
         value_range: tuple[float, float] | None = None,
         extra_band: str | None = None,
+        channels: int = 3,
     ) -> None:
         if draft_side is not None and draft_side < 1:
             raise ValueError(
                 f'draft_side must be at least 1 pixel, or None for full '
                 f'size, got {draft_side}'
             )
-        self.decoding = ImageDecoding(background, extra_band, value_range)
+        self.decoding = ImageDecoding(
+            background, extra_band, value_range, channels
+        )
         self.draft_side = draft_side
         self.limits = ImageLimits(min_side, max_pixels)
 
@@ -92,7 +103,7 @@ class LoadImage:
     def load(
         self, path: str | PathLike, content: bytes | None = None
     ) -> ndarray:
-        """Load the image at ``path`` as uint8 BGR (H, W, 3).
+        """Load the image at ``path``, see the class.
 
         Args:
             path: Path of the file.
@@ -114,5 +125,6 @@ class LoadImage:
             f'min_side={self.limits.min_side}, '
             f'max_pixels={self.limits.max_pixels}, '
             f'value_range={self.decoding.value_range}, '
-            f'extra_band={self.decoding.extra_band!r})'
+            f'extra_band={self.decoding.extra_band!r}, '
+            f'channels={self.decoding.channels})'
         )

@@ -38,7 +38,7 @@ LARGE = 8_000_000
 
 
 class _Decoded(NamedTuple):
-    """Pixels, uint8 BGR (H, W, 3), and the crop in them.
+    """Pixels (H, W, bands), and the crop in them.
 
     Attributes:
         box: Crop in the image before it was shrunk.
@@ -82,9 +82,9 @@ class LoadRandomResizedCrop(LoadImage):
     Otherwise the same crop is drawn, and pixels are within about 44 dB PSNR
     (``benchmarks/loader.py`` measures it).
 
-    Adds ``img``, uint8 BGR (height, width, 3), ``img_shape`` (height, width),
-    ``ori_shape`` (H, W) of the whole image and ``crop_box`` (top, left,
-    height, width) in it.
+    Adds ``img`` (height, width, channels) of the type of ``LoadImage``,
+    ``img_shape`` (height, width), ``ori_shape`` (H, W) of the whole image and
+    ``crop_box`` (top, left, height, width) in it.
 
     Args:
         scale: Height and width of the result; one number for a square.
@@ -94,8 +94,8 @@ class LoadRandomResizedCrop(LoadImage):
             the image is taken.
         interpolation: 'bicubic' or 'bilinear'.
         exact: Decode all pixels, and resize with Pillow.
-        background, min_side, max_pixels, value_range, extra_band: As in
-            ``LoadImage``.
+        background, min_side, max_pixels, value_range, extra_band, channels:
+            As in ``LoadImage``.
 
     Raises:
         ValueError: An argument is out of range.
@@ -115,6 +115,7 @@ class LoadRandomResizedCrop(LoadImage):
         max_pixels: int | None = None,
         value_range: tuple[float, float] | None = None,
         extra_band: str | None = None,
+        channels: int = 3,
     ) -> None:
         super().__init__(
             background,
@@ -122,6 +123,7 @@ class LoadRandomResizedCrop(LoadImage):
             max_pixels=max_pixels,
             value_range=value_range,
             extra_band=extra_band,
+            channels=channels,
         )
         self.size = _checked_size(scale)
         self.range = CropRange(
@@ -161,7 +163,7 @@ class LoadRandomResizedCrop(LoadImage):
         header = None
         if data is not None:
             results['img_bytes'] = data
-            if not self.exact:
+            if not self.exact and self.decoding.channels in (1, 3):
                 header = fast_path_header(path, data, self.limits)
         results['header'] = header
         return results
@@ -208,7 +210,8 @@ class LoadRandomResizedCrop(LoadImage):
             image = resize_by_pillow(pixels, box, size, kernel, shrink)
         else:
             image = resize_by_torch(pixels, box, size, kernel)
-        results['img'] = image
+        # Of a JPEG three bands of 8 bits were decoded.
+        results['img'] = self.decoding.of_pixels(image, 'BGR')
         results['img_shape'] = size
         return results
 
@@ -225,8 +228,10 @@ class LoadRandomResizedCrop(LoadImage):
             return _Decoded.cropped(self.load(path, data), box)
         # Pillow decodes at reduced scale, too.
         side = min(header.height, header.width) // shrink
-        content = read_image(path, self.limits, side, self.decoding, data)
-        pixels = content.pixels[..., ::-1]
+        content = read_image(
+            path, self.limits, side, self.decoding, data, 'BGR'
+        )
+        pixels = content.pixels
         if pixels.shape[1] != -(-header.width // shrink):
             return _Decoded.cropped(self.load(path, data), box)
         return _Decoded(pixels, box, shrink)
@@ -249,7 +254,8 @@ class LoadRandomResizedCrop(LoadImage):
             f'min_side={self.limits.min_side}, '
             f'max_pixels={self.limits.max_pixels}, '
             f'value_range={self.decoding.value_range}, '
-            f'extra_band={self.decoding.extra_band!r})'
+            f'extra_band={self.decoding.extra_band!r}, '
+            f'channels={self.decoding.channels})'
         )
 
 

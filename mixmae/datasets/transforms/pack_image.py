@@ -18,8 +18,8 @@ class PackImage:
 
     Returns a dict of
 
-    - ``inputs``: ``results['img']`` as uint8 (3, H, W), channel order
-      unchanged;
+    - ``inputs``: ``results['img']`` as uint8 or float32 (channels, H, W),
+      channel order unchanged;
     - ``data_samples``: a ``BaseDataElement`` with the meta information.
 
     For labels use mmpretrain's ``PackInputs``.
@@ -30,7 +30,7 @@ class PackImage:
             evaluation, and messages about invalid values name both.
 
     Raises:
-        ValueError: When called on an image that is not uint8 (H, W, 3).
+        ValueError: When called on an image of another type or shape.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class PackImage:
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the entry of a batch."""
         image = results['img']
-        if image.dtype != np.uint8 or image.shape[2:] != (3,):
+        if image.dtype not in (np.uint8, np.float32) or image.ndim != 3:
             raise ValueError(
-                f'PackImage needs img as uint8 (H, W, 3), got {image.dtype} '
-                f'{image.shape} of {results.get("img_path")}'
+                f'PackImage needs img as uint8 or float32 (H, W, channels), '
+                f'got {image.dtype} {image.shape} of {results.get("img_path")}'
             )
-        planes = np.empty((3, *image.shape[:2]), np.uint8)
+        planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
         # Several times faster than a copy of the transposed array.
         cv2.split(image, list(planes))
         sample = BaseDataElement()

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
 from mixmae.registry import HOOKS
+from mixmae.visualization.shown_bands import loaded_pixels
 
 
 @HOOKS.register_module()
@@ -56,13 +57,17 @@ class ClassPictureHook(Hook):
             model = model.module
         swapped = getattr(model.data_preprocessor, 'to_rgb', False)
         for image, sample in zip(data_batch['inputs'], outputs or []):
-            pixels = (image.flip(0) if swapped else image).permute(1, 2, 0)
+            if len(image) != 3:
+                pixels = loaded_pixels(image)
+            else:
+                ordered = image.flip(0) if swapped else image
+                pixels = ordered.permute(1, 2, 0).cpu().numpy()
             stem = Path(str(sample.get('img_path', 'image'))).stem
             path = self.folder / f'{self.drawn:06d}_{stem}.png'
             # Replaces a link, but not its target.
             path.unlink(missing_ok=True)
             runner.visualizer.visualize_cls(
-                pixels.cpu().numpy(),
+                pixels,
                 sample,
                 resize=self.short_side,
                 out_file=str(path),

@@ -1,5 +1,7 @@
 """Hook that draws reconstructions during training."""
 
+from collections.abc import Sequence
+
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -18,6 +20,8 @@ class ReconstructionHook(Hook):
         interval: Epochs between two panels; the last epoch always has one.
         num_images: Number of images in a panel.
         name: Name of the picture in the visualizer.
+        bands: Channels that are drawn as red, green and blue, or one as grey;
+            None = the first three.
     """
 
     priority = 'LOW'
@@ -27,6 +31,7 @@ class ReconstructionHook(Hook):
         interval: int = 10,
         num_images: int = 8,
         name: str = 'reconstruction',
+        bands: Sequence[int] | None = None,
     ) -> None:
         if interval < 1 or num_images < 1:
             raise ValueError(
@@ -36,6 +41,7 @@ class ReconstructionHook(Hook):
         self.interval = interval
         self.num_images = num_images
         self.name = name
+        self.bands = bands
 
     def before_train(self, runner: Runner) -> None:
         """Fail before the first epoch if there is nothing to show."""
@@ -64,5 +70,7 @@ class ReconstructionHook(Hook):
             samples = predict_mixed(model, batch)
         if not is_main_process():
             return
-        panel = reconstruction_panel(samples, max_samples=len(samples))
+        panel = reconstruction_panel(
+            samples, max_samples=len(samples), bands=self.bands
+        )
         runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)

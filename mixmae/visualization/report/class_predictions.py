@@ -10,6 +10,7 @@ import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
 from mixmae.visualization.report.embedded_image import embedded_image
+from mixmae.visualization.shown_bands import loaded_pixels
 
 # Larger confusion matrices are no longer readable.
 MOST_CLASSES = 40
@@ -103,7 +104,9 @@ def _galleries(
     ):
         images = [
             {
-                'image': embedded_image(_pixels(dataset[i]), LONGEST),
+                'image': embedded_image(
+                    loaded_pixels(dataset[i]['inputs']), LONGEST
+                ),
                 'text': f'{names[found[i].label]} '
                 f'({found[i].score:.2f}), predicted '
                 f'{names[found[i].predicted]}',
@@ -113,10 +116,3 @@ def _galleries(
         if images:
             galleries.append({'title': title, 'images': images})
     return galleries
-
-
-def _pixels(sample: dict) -> np.ndarray:
-    """Image of a dataset's sample as (H, W, 3) uint8 RGB."""
-    # mmpretrain loads BGR.
-    image = sample['inputs'].flip(0)
-    return image.permute(1, 2, 0).clamp(0, 255).to(torch.uint8).numpy()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mixmae.evaluation.features import evaluating, whole_images
 from mixmae.visualization.report.embedded_image import sprite
+from mixmae.visualization.shown_bands import loaded_pixels
 
 MOST_IMAGES = 500
 BATCH = 32
@@ -50,9 +51,7 @@ def image_features(
             last = model.backbone(whole_images(model, batch))[-1]
             features.append(last.float().mean((2, 3)).cpu())
             for row in rows:
-                # Data sets load BGR.
-                pixels = row['inputs'].flip(0).permute(1, 2, 0)
-                thumbnails.append(pixels.to(torch.uint8).numpy())
+                thumbnails.append(loaded_pixels(row['inputs']))
                 label = getattr(row['data_samples'], 'gt_label', None)
                 labels.append(None if label is None else int(label))
     shown = None

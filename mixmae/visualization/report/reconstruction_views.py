@@ -16,6 +16,7 @@ from mixmae.models.heads.reconstruction_head import (
 )
 from mixmae.visualization.reconstruction_panel import INPUT_TITLES, to_pixels
 from mixmae.visualization.report.embedded_image import embedded_image
+from mixmae.visualization.shown_bands import shown_bands
 
 # Standard deviations of a cell's pixels that map to black and white in the
 # view of normalised cells.
@@ -59,6 +60,7 @@ def reconstruction_views(
     found = []
     for sample in samples:
         original = sample.original.float().cpu()
+        bands = list(shown_bands(len(original)))
         predicted = sample.reconstruction.float().cpu()
         hidden = torch.as_tensor(np.asarray(sample.hidden.cpu(), dtype=bool))
         fine = hidden.repeat_interleave(sample.cell, 0)
@@ -74,7 +76,7 @@ def reconstruction_views(
                 original, predicted, sample.cell, mean.cpu(), std.cpu()
             )
         row: dict[str, Any] = {
-            name: embedded_image(to_pixels(view), LONGEST)
+            name: embedded_image(to_pixels(view[bands]), LONGEST)
             for name, view in views.items()
         }
         row['loss'] = float(sample.loss)

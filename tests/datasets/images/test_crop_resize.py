@@ -110,3 +110,20 @@ def test_same_numbers_in_the_same_order(size, area, aspect, attempts):
         assert box.top >= 0 and box.top + box.height <= size[0]
         assert box.left >= 0 and box.left + box.width <= size[1]
         assert min(box.height, box.width) > 0
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+@pytest.mark.parametrize('channels', [1, 4, 12])
+@pytest.mark.parametrize('kernel', ['bicubic', 'bilinear'])
+def test_channels_are_resized_one_by_one(channels, dtype, kernel):
+    """Each as if it were alone; a fourth one is no transparency."""
+    image = np.random.default_rng(0).integers(0, 255, (40, 30, channels))
+    image = image.astype(dtype)
+    box = CropBox(3, 2, 30, 20)
+    for resize in (resize_by_pillow, resize_by_torch):
+        whole = resize(image, box, (17, 9), kernel)
+        assert whole.shape == (17, 9, channels) and whole.dtype == dtype
+        for i in range(channels):
+            alone = resize(image[..., i : i + 1], box, (17, 9), kernel)
+            # Bytes are rounded in different orders.
+            np.testing.assert_allclose(whole[..., i], alone[..., 0], atol=1)

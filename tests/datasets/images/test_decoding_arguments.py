@@ -23,10 +23,12 @@ def test_without_options_files_are_read_as_by_a_loader_without_settings():
 
 
 def test_all_settings():
-    loader = LoadImage((1, 2, 3), value_range=(-0.5, 4095), extra_band='drop')
+    loader = LoadImage(
+        (1, 2, 3), value_range=(-0.5, 4095), extra_band='drop', channels=4
+    )
     found = parsed(
         *('--value-range', '-0.5', '4095', '--extra-band', 'drop'),
-        *('--background', '1', '2', '3'),
+        *('--background', '1', '2', '3', '--in-channels', '4'),
     )
     assert found == loader.decoding
 

@@ -34,11 +34,18 @@ def test_flipped_images_are_packed_flipped():
     assert set(flipped) == {'inputs', 'data_samples'}
 
 
-@pytest.mark.parametrize(
-    'image', [IMAGE[..., 0], IMAGE[..., :2], IMAGE.astype(np.float32)]
-)
+@pytest.mark.parametrize('dtype', [np.uint8, np.float32])
+@pytest.mark.parametrize('channels', [1, 2, 4, 12])
+def test_any_channels_are_flipped_and_packed(channels, dtype):
+    image = np.arange(6 * 9 * channels).reshape(6, 9, channels).astype(dtype)
+    packed = PackImage()(DrawFlip(prob=1.0)(dict(results(), img=image)))
+    expected = torch.from_numpy(image).permute(2, 0, 1).flip(-1)
+    assert torch.equal(packed['inputs'], expected)
+
+
+@pytest.mark.parametrize('image', [IMAGE[..., 0], IMAGE.astype(np.float64)])
 def test_other_arrays_are_refused(image):
-    with pytest.raises(ValueError, match=r'uint8 \(H, W, 3\).*a/b.jpg'):
+    with pytest.raises(ValueError, match='uint8 or float32.*a/b.jpg'):
         PackImage()(dict(results(), img=image))
 
 

@@ -1,0 +1,121 @@
+"""Samples of ``.npy`` files, read without pickles."""
+
+from __future__ import annotations
+
+import math
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+from numpy.lib import format as npy
+
+from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.images.image_kind import UNMARKED, ImageKind, ImageLimits
+
+START = b'\x93NUMPY'
+NUMBERS = {'u': 'uint', 'i': 'int', 'f': 'float'}
+HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
+
+
+class _Header(NamedTuple):
+    """Header of an array; the file stands behind it."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+
+    @property
+    def bands_first(self) -> bool:
+        """Whether the first axis holds the bands, not the last one.
+
+        The shorter of both does.
+        """
+        return len(self.shape) == 3 and self.shape[0] < self.shape[2]
+
+    @property
+    def bands(self) -> int:
+        """Number of bands."""
+        if len(self.shape) != 3:
+            return 1
+        return self.shape[0 if self.bands_first else 2]
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Height and width."""
+        return self.shape[1:] if self.bands_first else self.shape[:2]
+
+
+def npy_kind(file: BinaryIO) -> ImageKind:
+    """Return the kind of an array file.
+
+    Raises:
+        KeyError: Its header is damaged.
+    """
+    header = _header(file)
+    grey = header.bands != 3
+    obstacle = ''
+    if len(header.shape) not in (2, 3):
+        obstacle = f'{len(header.shape)} axes, not an image'
+    elif header.dtype.kind not in NUMBERS or header.dtype.itemsize > 8:
+        obstacle = f'of type {header.dtype}'
+    bits = 8 * header.dtype.itemsize
+    number = NUMBERS.get(header.dtype.kind, 'uint')
+    return ImageKind(
+        'NumPy',
+        'grey' if grey else 'RGB',
+        header.bands,
+        bits,
+        number,
+        extra=header.bands - 1 if grey else 0,
+        extra_mark=UNMARKED,
+        white=2**bits - 1 if number == 'uint' and bits <= 16 else None,
+        obstacle=obstacle,
+        decoder='numpy',
+    )
+
+
+def npy_samples(
+    path: str, file: BinaryIO, kind: ImageKind, limits: ImageLimits
+) -> ndarray:
+    """Return the samples of an array file, (H, W, bands).
+
+    The shape is compared with the limits and with the bytes of the file
+    before anything is allocated.
+
+    Raises:
+        CorruptImageError: The array is too large or truncated.
+    """
+    header = _header(file)
+    start = file.tell()
+    height, width = header.sides
+    limits.check(path, width, height, header.bands)
+    size = math.prod(header.shape) * header.dtype.itemsize
+    if size > limits.most_bytes:
+        raise CorruptImageError(path, 'too large', f'{size:,} bytes')
+    file.seek(0, 2)
+    if file.tell() - start < size:
+        raise CorruptImageError(path, 'truncated', 'samples are missing')
+    file.seek(start)
+    samples = np.frombuffer(file.read(size), header.dtype).reshape(
+        header.shape, order='F' if header.fortran else 'C'
+    )
+    samples = samples.astype(header.dtype.newbyteorder('='), copy=False)
+    if header.bands_first:
+        samples = np.moveaxis(samples, 0, -1)
+    return samples if samples.ndim == 3 else samples[..., None]
+
+
+def _header(file: BinaryIO) -> _Header:
+    file.seek(0)
+    try:
+        version = npy.read_magic(file)
+        shape, fortran, dtype = HEADERS[version](file)
+    # NumPy parses the header as a Python literal.
+    except Exception as error:
+        raise KeyError('header of an array') from error
+    if dtype.hasobject or not all(0 < n < 2**40 for n in shape):
+        raise KeyError('header of an array')
+    return _Header(shape, fortran, dtype)

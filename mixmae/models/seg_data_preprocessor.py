@@ -1,0 +1,11 @@
+"""mmseg's preprocessor for images of any number of channels."""
+
+from mmseg.models import SegDataPreProcessor as RgbSegDataPreProcessor
+
+from mixmae.models.any_channels import AnyChannels
+from mixmae.registry import MODELS
+
+
+@MODELS.register_module()
+class SegDataPreProcessor(AnyChannels, RgbSegDataPreProcessor):
+    """``mmseg.SegDataPreProcessor``; see ``AnyChannels`` for what differs."""
