@@ -6,7 +6,7 @@ from torch import Tensor
 from mixmae.models.necks.simmim_neck import SimMIMNeck
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
-from mixmae.structures.encoder_input import EncoderInput
+from mixmae.structures.cell_mask import EncoderInput
 
 
 @MODELS.register_module()

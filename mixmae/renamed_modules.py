@@ -126,10 +126,10 @@ _MOVED = {
     ),
     ('fileio', 'fileio'): (
         'checksummed_write:atomic_write escaped_path:shown_text '
-        'hidden_address:address printable:shown_text'
+        'hidden_address:address printable:shown_text regular_file:safe_path'
     ),
     ('masking', 'masking'): 'random_masking:masking uniform_masking:masking',
-    ('models', 'structures'): 'encoder_input',
+    ('models', 'structures'): 'encoder_input:cell_mask',
     ('models.backbones', 'models.backbones'): (
         'arch_settings:mim_swin pyramid_archs:pyramid_backbone '
         'pyramid_stages:pyramid_backbone'
@@ -150,7 +150,9 @@ _MOVED = {
     ),
     ('preflight', 'preflight'): 'channels:numbers preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',
-    ('structures', 'structures'): 'attention_groups:encoder_input',
+    ('structures', 'structures'): (
+        'attention_groups:cell_mask encoder_input:cell_mask'
+    ),
 }
 MODULES = {
     f'{old}.{pair.partition(":")[0]}': f'{new}.{pair.split(":")[-1]}'

@@ -21,7 +21,7 @@ from mixmae.datasets.images.image_file import PLAIN
 from mixmae.datasets.images.rgb_conversion import scaled
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
-from mixmae.fileio.regular_file import kind_of
+from mixmae.fileio.safe_path import kind_of
 
 CHANNEL_ORDERS = ('rgb', 'bgr')
 

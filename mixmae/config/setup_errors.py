@@ -13,7 +13,7 @@ import mmengine
 import torch
 from mmengine.config import Config
 
-from mixmae.fileio.regular_file import SpecialFileError
+from mixmae.fileio.safe_path import SpecialFileError
 
 LIBRARY = Path(mmengine.__file__).parent
 RUNNER = LIBRARY / 'runner' / 'runner.py'

@@ -11,8 +11,7 @@ from mixmae.datasets.instance_faults import (
     mask_fault,
 )
 from mixmae.datasets.labels.label_fault import LabelFault
-from mixmae.fileio.regular_file import regular_file
-from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault, regular_file
 
 # Pillow opens no image this wide; larger values are typing errors.
 LARGEST_SIDE = 1_000_000

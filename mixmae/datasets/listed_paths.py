@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.datasets.fallback_pipeline import loader_of
-from mixmae.fileio.regular_file import kind_of
-from mixmae.fileio.safe_path import UnsafePathError, path_below
+from mixmae.fileio.safe_path import UnsafePathError, kind_of, path_below
 
 
 class ExistingFiles:

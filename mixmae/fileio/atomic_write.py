@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mixmae.fileio.regular_file import check_regular, regular_file
+from mixmae.fileio.safe_path import check_regular, regular_file
 
 
 @contextmanager

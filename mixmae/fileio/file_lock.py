@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from mixmae.fileio.regular_file import SpecialFileError, own_file
+from mixmae.fileio.safe_path import SpecialFileError, own_file
 
 try:
     import fcntl

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mixmae.fileio.regular_file import kind_of
+from mixmae.fileio.safe_path import kind_of
 from mixmae.fileio.shown_text import escape
 
 # Errors caused by the machine, not by a folder.

@@ -8,8 +8,7 @@ from typing import Any
 
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.private_folder import is_sealed, seal
-from mixmae.fileio.regular_file import regular_file
-from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault, regular_file
 
 FORMAT = 2
 # Some file systems store times in steps of 2 s: a change within one step of

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy import ndarray
 
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 
 # Maximum compression ratio of deflate; other methods are rejected.
 EXPANSION = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}

@@ -4,8 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from mixmae.fileio.regular_file import regular_file
-from mixmae.fileio.safe_path import UnsafePathError, path_below
+from mixmae.fileio.safe_path import UnsafePathError, path_below, regular_file
 from mixmae.fileio.shown_text import escape
 
 # A path, which may contain spaces, and a label.

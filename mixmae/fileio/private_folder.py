@@ -10,7 +10,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from mixmae.fileio.regular_file import own_file
+from mixmae.fileio.safe_path import own_file
 
 KEY = 'cache.key'
 KEY_BYTES = 32

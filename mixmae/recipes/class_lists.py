@@ -14,8 +14,7 @@ from mixmae.datasets.labels.class_folders import (
 )
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import is_folder, list_folder
-from mixmae.fileio.regular_file import regular_file
-from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault, regular_file
 from mixmae.recipes.validation_share import split_off
 
 TRAIN_NAMES = ('train', 'training')

@@ -1,8 +1,8 @@
 """Data structures that the parts of a model exchange."""
 
-from mixmae.structures.cell_mask import CellMask
-from mixmae.structures.encoder_input import (
+from mixmae.structures.cell_mask import (
     AttentionGroups,
+    CellMask,
     EncoderInput,
     GroupOrder,
 )

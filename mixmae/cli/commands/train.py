@@ -20,7 +20,7 @@ from mixmae.distributed.process_group import (
     on_main_rank,
     prepare_process_group,
 )
-from mixmae.engine.manifest.checkpoint_search import RunFolders
+from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels

@@ -49,7 +49,7 @@ from mixmae.fileio.atomic_write import (
 )
 from mixmae.fileio.file_lock import NoLocksError, lock_file
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
-from mixmae.fileio.regular_file import own_file
+from mixmae.fileio.safe_path import own_file
 from mixmae.fileio.shown_text import escape
 
 SUMS = 'SHA256SUMS'

@@ -12,7 +12,7 @@ from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.images.image_file import FORMATS, PLAIN, read_image
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 
 # A higher quality would only store noise of the first compression.
 QUALITY = 92

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from mmengine.logging import print_log
 
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.fileio.regular_file import own_file, regular_file
+from mixmae.fileio.safe_path import own_file, regular_file
 from mixmae.fileio.shown_text import escape, unescape
 
 HEADER = '# cause\tpath\n'

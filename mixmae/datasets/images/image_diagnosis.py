@@ -18,7 +18,7 @@ from mixmae.datasets.corrupt.data_error import (
 )
 from mixmae.datasets.images.image_headers import HEAD, is_tiff, undecoded
 from mixmae.datasets.images.jpeg_header import START
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 
 # Errors caused by the machine, not by the file.
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)

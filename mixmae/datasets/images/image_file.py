@@ -30,7 +30,7 @@ from mixmae.datasets.images.jpeg_header import (
     JpegHeader,
     read_jpeg_header,
 )
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 
 # The most common first: they are tried in this order. Other formats of Pillow
 # are left out on purpose: rare decoders had most of its security holes, and

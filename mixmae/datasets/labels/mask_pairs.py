@@ -11,7 +11,7 @@ from mixmae.datasets.corrupt.data_error import AnnotationError
 from mixmae.datasets.labels.label_fault import listed
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 
 # Suffixes of label maps: formats that keep each value.
 MASK_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp', '.gif')

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 from mixmae.fileio.shown_text import escape
 
 try:

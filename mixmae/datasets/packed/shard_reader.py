@@ -12,7 +12,7 @@ from typing import Any
 from mixmae.datasets.corrupt.data_error import CorruptImageError
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.packed.sample_table import Sample, Shard
-from mixmae.fileio.regular_file import regular_file
+from mixmae.fileio.safe_path import regular_file
 
 # Per process; most systems allow 1,024 open files. Opening one is cheap.
 OPEN_FILES = 64

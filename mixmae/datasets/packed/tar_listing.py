@@ -30,8 +30,7 @@ from mixmae.fileio.private_folder import (
     seal,
     temporary_folder,
 )
-from mixmae.fileio.regular_file import regular_file
-from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault, regular_file
 from mixmae.fileio.shown_text import escape
 
 # Digits of any number of classes; a longer text is not a label.

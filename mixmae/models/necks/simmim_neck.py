@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mixmae.models.layers.transformer_block import init_transformer
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
-from mixmae.structures.encoder_input import EncoderInput
+from mixmae.structures.cell_mask import EncoderInput
 
 
 @MODELS.register_module()
