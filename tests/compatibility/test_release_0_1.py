@@ -56,7 +56,8 @@ def test_a_run_goes_on(run):
     last = work / 'epoch_2.pth'
     state = torch.load(last, weights_only=False)['state_dict']
     norms = {key: value.double().norm().item() for key, value in state.items()}
-    assert norms == pytest.approx(expected['norms'], rel=1e-5)
+    # Biases that the softmax cancels learn from rounding alone, 1e-5 a run.
+    assert norms == pytest.approx(expected['norms'], rel=1e-5, abs=2e-5)
     out = work / 'figures.json'
     run_tool(ROOT / 'tools/test.py', config, last, '--out', out)
     figures = json.loads(out.read_text())

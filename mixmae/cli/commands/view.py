@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mixmae.config.config_error import ConfigError
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.trust import add_trust_argument
 from mixmae.viewer.image_folder import ImageFolder
 from mixmae.viewer.viewed_network import ViewedNetwork
