@@ -135,7 +135,9 @@ def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
             'the list',
             # Another image takes the place of a few, but not of label maps or
             # of images whose objects are measured.
-            'error' if is_counted or what == 'label map' else 'warning',
+            'error'
+            if is_counted or what == 'label map' or 2 * len(paths) > read
+            else 'warning',
         )
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
+from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
 
 from mixmae.config.data_paths import data_loaders
 from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.schedule_length import schedule_phases
+
+# Heads of mmseg that pool maps, and to which sides.
+POOLED_HEADS = {'UPerHead': (1, 2, 3, 6), 'PSPHead': (1, 2, 3, 6)}
 
 
 class Number(NamedTuple):
@@ -66,7 +70,9 @@ class RunNumbers(Check):
             numbers += _loop(cfg)
             numbers += _optimizer(cfg)
             numbers += _rates(cfg)
-        errors = filter(None, (number.error() for number in numbers))
+        errors = [*filter(None, (number.error() for number in numbers))]
+        if planned.mode == 'train':
+            errors += _single_values(cfg)
         return Finding(f'{len(numbers)} numbers', errors=tuple(errors))
 
 
@@ -141,6 +147,28 @@ def _rates(cfg: Config) -> Iterator[Number]:
         if phase.kind.endswith('LR') and 'eta_min' in phase.settings:
             key, value = f'{phase.key}.eta_min', phase.settings['eta_min']
             yield Number(key, value, 0, whole=False, most=most)
+
+
+def _single_values(cfg: Config) -> Iterator[str]:
+    """Lines on heads whose batch norms see one value per channel."""
+    size = (cfg.get('train_dataloader') or {}).get('batch_size')
+    model = cfg.get('model') or {}
+    for name in ('decode_head', 'auxiliary_head'):
+        head = model.get(name)
+        if not isinstance(head, Mapping):
+            continue
+        pooled = 1 in (
+            head.get('pool_scales')
+            or POOLED_HEADS.get(str(head.get('type')).split('.')[-1], ())
+        )
+        norm = str((head.get('norm_cfg') or {}).get('type'))
+        alone = norm == 'BN' or (norm == 'SyncBN' and get_world_size() == 1)
+        if size == 1 and pooled and alone:
+            yield (
+                f'train_dataloader.batch_size=1: model.{name} pools each map '
+                f'to one value per channel, which {norm} cannot normalise; '
+                f'set train_dataloader.batch_size=2 or more'
+            )
 
 
 def _present(key: str, part: Mapping, **least: int) -> Iterator[Number]:

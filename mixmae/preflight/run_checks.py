@@ -44,6 +44,7 @@ def _label_checks() -> list[Check]:
     from mixmae.preflight.class_folders import ClassFolderNames
     from mixmae.preflight.class_names import ClassNames, ClassOrder
     from mixmae.preflight.head_classes import HeadClasses
+    from mixmae.preflight.image_lists import LabelLists, SplitImages
     from mixmae.preflight.image_orientation import ImageOrientation
     from mixmae.preflight.label_counts import LabelCounts
     from mixmae.preflight.label_maps import LabelMaps
@@ -52,9 +53,11 @@ def _label_checks() -> list[Check]:
         ClassCount(),
         ClassNames(),
         ClassFolderNames(),
+        LabelLists(),
         Annotations(),
         ClassOrder(),
         HeadClasses(),
+        SplitImages(),
         LabelCounts(),
         LabelMaps(),
         ImageOrientation(),

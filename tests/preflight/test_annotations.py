@@ -50,12 +50,38 @@ def fractions(entry):
     entry['bbox'] = [x / 48, y / 24, w / 48, h / 24]
 
 
+def halved(entry):
+    entry['bbox'] = [value / 2 for value in entry['bbox']]
+    entry['segmentation'] = [[v / 2 for v in entry['segmentation'][0]]]
+
+
 SPOILED = {
     'corners': (lambda c: each(c, corners), '[x1, y1, x2, y2]'),
     'fractions': (lambda c: each(c, fractions), 'between 0 and 1'),
     'no area': (lambda c: each(c, lambda e: e.pop('area')), 'area is None'),
     'no iscrowd': (lambda c: each(c, lambda e: e.pop('iscrowd')), 'iscrowd'),
     'area of 0': (lambda c: each(c, lambda e: e.update(area=0)), 'area of 0'),
+    'area of NaN': (
+        lambda c: each(c, lambda e: e.update(area=float('nan'))),
+        'of no number',
+    ),
+    'areas as fractions': (
+        lambda c: each(c, lambda e: e.update(area=e['area'] / 1e5)),
+        '8 of 8 areas do not fit the boxes',
+    ),
+    'crowds': (
+        lambda c: each(c, lambda e: e.update(iscrowd=1)),
+        '8 of 8 objects have "iscrowd": 1',
+    ),
+    'objects listed twice': (
+        lambda c: c['annotations'].append(dict(c['annotations'][0], id=99)),
+        '1 of 9 objects have image, category and box of another one',
+    ),
+    'no objects': (lambda c: c['annotations'].clear(), 'no objects; nothing'),
+    'images enlarged': (
+        lambda c: (c.update(coco_content(images=12)), each(c, halved)),
+        'lie in the upper left quarter',
+    ),
     'one mask less': (
         lambda c: c['annotations'][0].pop('segmentation'),
         '1 of 8 objects have no mask',

@@ -96,3 +96,29 @@ def test_different_numbers_are_errors():
     assert 'train_dataloader.batch_size=4' in lines[0]
     assert 'sampler.batch_size=8' in lines[0]
     assert 'optim_wrapper.accumulative_counts=2' in lines[1]
+
+
+@pytest.mark.parametrize(
+    ('size', 'head', 'expected'),
+    [
+        (1, dict(type='UPerHead', norm_cfg=dict(type='SyncBN')), 1),
+        (1, dict(type='mmseg.PSPHead', norm_cfg=dict(type='BN')), 1),
+        (1, dict(type='UPerHead', norm_cfg=dict(type='GN')), 0),
+        (1, dict(type='FCNHead', norm_cfg=dict(type='BN')), 0),
+        (
+            1,
+            dict(type='PSPHead', pool_scales=[2], norm_cfg=dict(type='BN')),
+            0,
+        ),
+        (2, dict(type='UPerHead', norm_cfg=dict(type='BN')), 0),
+    ],
+)
+def test_batch_norm_of_one_value(size, head, expected):
+    options = {
+        'train_dataloader.batch_size': size,
+        'model': dict(decode_head=head),
+    }
+    found = errors(**options)
+    assert len(found) == expected
+    assert all('model.decode_head pools each map' in line for line in found)
+    assert not errors('test', **options)

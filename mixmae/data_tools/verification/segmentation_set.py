@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import inspect_chosen
+from mixmae.datasets.labels.class_names import name_faults
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
@@ -55,6 +56,8 @@ def verify_segmentation(
             f'{root}: expected are {root}/images/<split>/ with images and '
             f'{root}/annotations/<split>/ with their label maps',
         )
+    if values.names is not None:
+        check.faults(name_faults(str(root), values.names))
     for split in splits:
         _verify_split(root, split, check, values)
 

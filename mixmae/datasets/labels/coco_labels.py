@@ -24,6 +24,10 @@ from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 # Fractions of all boxes above which the fault is one of the whole file.
 OUTSIDE = 0.2
 MOST = 0.9
+TWICE = 0.05
+# Part of the images that no box leaves if they were enlarged afterwards.
+PART = 0.52
+LEAST_OBJECTS = 20
 
 
 def coco_set_faults(
@@ -146,6 +150,17 @@ def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
             f'{outside} of {count} reach outside the image, as corners '
             f'{count - corners}; write x2 - x1 and y2 - y1',
         )
+    elif count >= LEAST_OBJECTS and all(
+        box[0] + box[2] <= PART * size[0] and box[1] + box[3] <= PART * size[1]
+        for box, size, _ in boxes
+    ):
+        yield LabelFault(
+            'unit of boxes',
+            f'{path}: all {count} boxes lie in the upper left quarter of '
+            f'their images: were the images enlarged after they were '
+            f'annotated? Boxes must be in pixels of the images as they are',
+            'warning',
+        )
     elif votes['neither'] > 0.5 * count:
         yield LabelFault(
             'boxes beside masks',
@@ -171,18 +186,68 @@ def _field_faults(
             f'"iscrowd": 0',
             level,
         )
+    crowds = sum(bool(entry.get('iscrowd')) for entry in objects)
+    if 2 * crowds > len(objects):
+        yield LabelFault(
+            'crowds',
+            f'{path}: {crowds} of {len(objects)} objects have "iscrowd": 1, '
+            f'and crowds are neither learnt nor measured; write 0 for single '
+            f'objects',
+            'error' if crowds == len(objects) else 'warning',
+        )
+    if not objects:
+        yield LabelFault(
+            'no objects',
+            f'{path}: no objects; nothing is learnt or measured',
+            'warning',
+        )
+    places = Counter(
+        (
+            _key(entry, 'image_id'),
+            _key(entry, 'category_id'),
+            _key(entry, 'bbox'),
+        )
+        for entry in objects
+    )
+    # COCO itself has a few.
+    twice = len(objects) - len(places)
+    if twice > TWICE * len(objects):
+        yield LabelFault(
+            'objects listed twice',
+            f'{path}: {twice} of {len(objects)} objects have image, category '
+            f'and box of another one; remove them',
+            'warning',
+        )
+    sized = [
+        (entry['area'], entry['bbox'][2] * entry['bbox'][3])
+        for entry in objects
+        if is_numbers(entry.get('bbox'), 4)
+        and is_numbers([entry.get('area')], 1)
+        and entry['area'] > 0
+    ]
+    # Of a thin mask some hundredth of its box.
+    odd = sum(not 1e-3 * box <= area <= 1.5 * box + 2 for area, box in sized)
+    if 2 * odd > len(sized):
+        yield LabelFault(
+            'unit of areas',
+            f'{path}: {odd} of {len(sized)} areas do not fit the boxes, by '
+            f'which AP tells small objects from large ones; write areas in '
+            f'pixels',
+            'warning',
+        )
     flat = [
         entry
         for entry in objects
-        if isinstance(entry.get('area'), (int, float)) and entry['area'] <= 0
+        if isinstance(entry.get('area'), (int, float))
+        and not entry['area'] > 0
     ]
     if flat:
         yield LabelFault(
             'area of 0',
             f'{path}: {len(flat)} of {len(objects)} objects have an area of '
-            f'0 or less (first: annotation {flat[0].get("id")}), and mmdet '
-            f'leaves them out; write the area of the mask or the box in '
-            f'pixels',
+            f'0 or less, or of no number (first: annotation '
+            f'{flat[0].get("id")}), and mmdet leaves them out; write the area '
+            f'of the mask or the box in pixels',
             'warning',
         )
 

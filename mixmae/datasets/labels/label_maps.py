@@ -224,7 +224,10 @@ def _single_value(
     # Ignored by value, not by reduce_zero_label.
     holds = (
         f'0 and the ignore value {meaning.ignore_index}'
-        if ignored and present == 0 and not meaning.reduce_zero_label
+        if ignored
+        and present == 0
+        and not meaning.reduce_zero_label
+        and held.count('%') == 2
         else 'one class'
     )
     mend = (

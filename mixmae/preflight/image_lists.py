@@ -1,0 +1,183 @@
+"""Lists of images with labels, and images that splits have in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path, PurePath
+from typing import Any
+
+from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.data_sets import (
+    READERS,
+    built_sets,
+    configured_sets,
+    finding,
+    sampled,
+    uses_labels,
+)
+
+# Larger lists are left to the data set.
+MOST_BYTES = 100_000_000
+MOST_ENTRIES = 200_000
+SECONDS = 3.0
+
+
+class LabelLists(Check):
+    """Lines of the lists of mmpretrain: a path, a space and a label."""
+
+    name = 'lists'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Read the lists of the data sets that the run reads."""
+        errors, compared = [], []
+        for one in configured_sets(planned):
+            load = getattr(one.type, 'load_data_list', None)
+            path = one.path('ann_file')
+            if (
+                getattr(load, '__qualname__', '') not in READERS
+                or not one.config.get('with_label', True)
+                or path is None
+                or not one.is_read
+                or not path.is_file()
+                or path.stat().st_size > MOST_BYTES
+            ):
+                continue
+            compared.append(str(path))
+            fault = _line_fault(path)
+            if fault is not None:
+                errors.append(fault)
+        if not compared:
+            return None
+        return Finding(', '.join(compared), tuple(errors))
+
+
+def _line_fault(path: Path) -> str | None:
+    """Line on the first line of a list that is not as it should be."""
+    try:
+        # As MMEngine reads and splits it.
+        lines = path.read_text('utf-8').rstrip('\n\r').split('\n')
+    except UnicodeDecodeError as error:
+        return f'{path} is not in UTF-8 ({error.reason}); convert it'
+    faulty = [
+        (number, line)
+        for number, line in enumerate(lines, 1)
+        if not _is_labelled(line)
+    ]
+    if not faulty:
+        return None
+    number, line = faulty[0]
+    more = f' ({len(faulty) - 1:,} more such lines)' if faulty[1:] else ''
+    return (
+        f'{path}, line {number}: {line[:200]!r} must be a path, a space and '
+        f'the number of a class, as in "cat/0.jpg 3"{more}'
+    )
+
+
+def _is_labelled(line: str) -> bool:
+    name, space, label = line.strip().rpartition(' ')
+    try:
+        return bool(space and name) and int(label) is not None
+    except ValueError:
+        return False
+
+
+class SplitImages(Check):
+    """Images of the splits: one label each, in one split alone."""
+
+    name = 'images of splits'
+    stage = 'built'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Compare paths and labels of the images of all splits."""
+        assert planned.runner is not None
+        if not uses_labels(planned):
+            return None
+        faults: list[LabelFault] = []
+        splits: dict[str, dict[str, Any]] = {}
+        for built in built_sets(planned.runner):
+            images = splits.setdefault(built.split, {})
+            twice, other = [], []
+            for info in sampled(built.dataset, MOST_ENTRIES, SECONDS):
+                path, label = info.get('img_path'), info.get('gt_label')
+                if not isinstance(path, str):
+                    break
+                if path in images:
+                    (twice if images[path] == label else other).append(path)
+                images.setdefault(path, label)
+            source = f'the {built.split} data'
+            if other:
+                faults.append(
+                    LabelFault(
+                        'two labels',
+                        f'{source}: {len(other):,} images are listed with two '
+                        f'labels (first: {other[0]}); remove the wrong one',
+                    )
+                )
+            if twice:
+                faults.append(
+                    LabelFault(
+                        'image listed twice',
+                        f'{source}: {len(twice):,} images are listed twice '
+                        f'(first: {twice[0]}), and count twice',
+                        'warning',
+                    )
+                )
+        faults += _common(splits)
+        faults += _folder_labels(splits)
+        counts = ', '.join(f'{len(v):,} of {k}' for k, v in splits.items())
+        return finding(f'images: {counts}', faults) if splits else None
+
+
+def _common(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
+    """Images of the training that are measured, too."""
+    names = list(splits)
+    for first, second in pairwise(names):
+        common = splits[first].keys() & splits[second].keys()
+        if common:
+            yield LabelFault(
+                'image in two splits',
+                f'{len(common):,} of the {len(splits[second]):,} images of '
+                f'the {second} data are images of the {first} data, too '
+                f'(first: {min(common)}): what is measured on them says '
+                f'nothing of other images',
+                'warning',
+            )
+
+
+def _folder_labels(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
+    """Folders whose images have another label in another split."""
+    names = list(splits)
+    tables = [_label_of_folders(splits[name]) for name in names]
+    for name, table in zip(names[1:], tables[1:]):
+        wrong = [
+            folder
+            for folder, label in table.items()
+            if tables[0].get(folder, label) != label
+        ]
+        if wrong:
+            folder = wrong[0]
+            yield LabelFault(
+                'label of a folder',
+                f'the {name} data gives images of folders {folder!r} the '
+                f'label {table[folder]}, the {names[0]} data '
+                f'{tables[0][folder]} ({len(wrong)} such folders): a label '
+                f'must mean the same class in both',
+            )
+
+
+def _label_of_folders(images: dict[str, Any]) -> dict[str, int]:
+    """Label of each folder, if folders and labels correspond."""
+    pairs = Counter(
+        (PurePath(path).parent.name, label)
+        for path, label in images.items()
+        if isinstance(label, int)
+    )
+    table = dict(pairs)
+    folders = {folder for folder, _ in table}
+    labels = {label for _, label in table}
+    if not len(folders) == len(labels) == len(table):
+        return {}
+    return dict(table.keys())
