@@ -252,5 +252,9 @@ OPTIMIZERS = LazyRegistry('optimizer', parents.OPTIMIZERS)
 PARAM_SCHEDULERS = LazyRegistry(
     'parameter scheduler', parents.PARAM_SCHEDULERS
 )
-VISBACKENDS = LazyRegistry('vis backend', parents.VISBACKENDS)
+VISBACKENDS = LazyRegistry(
+    'vis backend',
+    parents.VISBACKENDS,
+    {'MLflowBackend': 'visualization.mlflow_backend'},
+)
 VISUALIZERS = LazyRegistry('visualizer', parents.VISUALIZERS)

@@ -30,8 +30,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 
-# TensorBoard, too (pip install tensorboard), in a config or by --cfg-options
-#   "vis_backends=[{type: LocalVisBackend}, {type: TensorboardVisBackend}]"
+# Trackers as well: --track tensorboard, wandb or mlflow of tools/train.py.
 vis_backends = [dict(type='LocalVisBackend')]
 
 log_level = 'INFO'

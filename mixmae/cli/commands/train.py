@@ -160,6 +160,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'accumulation',
     )
     parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument(
+        '--track',
+        nargs='+',
+        default=[],
+        metavar='TRACKER',
+        help='experiment trackers that receive scalars and images, too: '
+        'tensorboard, wandb, mlflow',
+    )
     return parser.parse_args(argv)
 
 
@@ -226,3 +234,8 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
                 )
     if args.seed is not None:
         cfg.merge_from_dict({'randomness.seed': args.seed})
+    if args.track:
+        # Few runs have a tracker.
+        from mixmae.config.trackers import add_trackers
+
+        add_trackers(cfg, args.track)
