@@ -1,1 +1,1 @@
-"""How fast and how large, measured side by side; see docs/benchmarks.md."""
+"""Benchmarks of speed and memory; see docs/benchmarks.md."""

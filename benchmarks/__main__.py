@@ -3,8 +3,8 @@
     python -m benchmarks [NAME ...] [--folder work_dirs/bench] [--rounds 3]
 
 Prints the tables and writes a file of figures for each. A script that fails,
-or measures nothing, keeps nobody else from running. What a script can do at
-full scale, and on a GPU, is a matter of its own options: ``python -m
+or measures nothing does not stop the others. What a script can do at full
+scale, and on a GPU, is a matter of its own options: ``python -m
 benchmarks.step --help``.
 """
 

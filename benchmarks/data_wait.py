@@ -1,4 +1,4 @@
-"""How long a training waits for its images.
+"""Time that a training waits for its images.
 
     python -m benchmarks.data_wait [--rounds 3] [--out FILE.json]
 

@@ -20,7 +20,7 @@ class Column:
         title: its name in the table.
         unit: what one unit of the table is in units of the figure.
         digits: behind the point.
-        spread: whether the quartiles stand beside the median.
+        spread: Whether to show the quartiles next to the median.
         ratio: whether its ratio to the first candidate's does.
     """
 

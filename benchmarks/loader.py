@@ -53,7 +53,7 @@ from mixmae.datasets.samplers.update_sampler import (
 )
 from mixmae.registry import DATASETS
 
-# In dB; stands for 'no difference'.
+# In dB; means no difference.
 EQUAL = 99.0
 # Images that a loader's worker is asked for at once.
 BATCH = 64
@@ -117,7 +117,7 @@ def fidelity(dataset: Any, settings: dict[str, Any]) -> list[float]:
     found = []
     for index in range(0, len(dataset), step):
         sample = SampleIndex(index, settings['seed'], 0)
-        # For the pipeline that does not do so by itself.
+        # For the pipeline that does not do this itself.
         seed_generators(sample.seed, sample.epoch, index)
         error = seen(dataset[sample]) - seen(exact[sample])
         mean = error.square().mean().item()

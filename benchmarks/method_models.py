@@ -99,7 +99,7 @@ def build(settings: Mapping[str, Any]) -> nn.Module:
 
 
 def model_config(method: str, backbone: str, size: int) -> dict:
-    """The whole pretraining model of a method."""
+    """Build the complete pretraining model of a method."""
     network = networks(backbone, size)[method]
     with torch.device('meta'):
         dims = MODELS.build(network).num_features

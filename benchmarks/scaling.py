@@ -1,4 +1,4 @@
-"""How a training step grows: with ranks, pixels, images and windows.
+"""Scaling of a training step with ranks, pixels, images and windows.
 
     python -m benchmarks.scaling [--axes ranks size batch window] \
         [--backbone swin-mini] [--rounds 3] [--out FILE.json]
@@ -60,8 +60,8 @@ class RankStep(TrainingStep):
     """A step of one of several ranks.
 
     Args:
-        settings: of ``TrainingStep``, with ``wrapper``, a key of
-            ``WRAPPERS``, or None for a rank that is alone.
+        settings: of ``TrainingStep``, with ``wrapper``, a key of ``WRAPPERS``,
+            or None for a single rank.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How long a training step takes: ours, and mmpretrain's MixMIM.
+"""Time of a training step: ours and mmpretrain's MixMIM.
 
     python -m benchmarks.step [--arch mini] [--batch 8] [--dtype bfloat16]
     python -m benchmarks.step --arch base --device cuda --batch best
@@ -67,7 +67,7 @@ def measure(settings: dict[str, Any]) -> Figures:
 
 
 def columns(args: argparse.Namespace) -> list[Column]:
-    """Steps and peaks are compared at equal batches alone."""
+    """Compare times and peaks only at equal batch sizes."""
     equal = args.batch != 'best'
     return [
         Column('images_per_second', 'img/s', spread=True, ratio=True),

@@ -33,7 +33,7 @@ BATCHES = (8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)
 
 
 def add_step_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that say which step is taken, and where."""
+    """Add options for the step and the device."""
     add = parser.add_argument_group('what is measured').add_argument
     cuda = torch.cuda.is_available()
     cores = len(os.sched_getaffinity(0))
@@ -164,7 +164,7 @@ def with_best_batch(
 ) -> list[Candidate]:
     """The same, each with its own best batch.
 
-    What is compiled anew for each batch takes that of 'fast'.
+    Compiled candidates use the batch size of 'fast'.
     """
     batches: dict[str, int] = {}
     for one in found:

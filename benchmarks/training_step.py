@@ -76,7 +76,7 @@ class TrainingStep:
             return self.loss(**_without_none(data))['loss']
 
     def step(self, images: Tensor | None = None) -> Tensor:
-        """One training step; its loss, which nobody has waited for."""
+        """Run a training step; return its loss without a device sync."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.forward(self.images if images is None else images)
         loss.backward()
@@ -84,7 +84,7 @@ class TrainingStep:
         return loss.detach()
 
     def seconds(self, steps: int) -> list[float]:
-        """How long each of some steps takes.
+        """Return the time of each of several steps.
 
         On a GPU from event to event, without waiting in between, as a
         training does not wait either.
@@ -121,7 +121,7 @@ class TrainingStep:
         return saved
 
     def parameters(self) -> int:
-        """How many numbers are trained."""
+        """Return the number of trained parameters."""
         parameters = self.model.parameters()
         return sum(p.numel() for p in parameters if p.requires_grad)
 

@@ -82,7 +82,7 @@ class LazyRegistry(Registry):
 def exports(
     package: str, *registries: LazyRegistry, **modules: str
 ) -> Callable[[str], Any]:
-    """``__getattr__`` of a package that offers what lies below it.
+    """Return a ``__getattr__`` for a package that exports its parts.
 
     Args:
         package: ``__name__`` of the package.

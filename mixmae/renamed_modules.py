@@ -194,7 +194,7 @@ class RenamedModule(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         new = MODULES.get(self.__name__.removeprefix(f'{PACKAGE}.'))
-        # Python looks for names of its own, such as __path__.
+        # Python looks up special names such as __path__.
         if new is None or name.startswith('__'):
             raise AttributeError(f'{self.__name__} has no attribute {name!r}')
         module = import_module(f'{PACKAGE}.{new}')
@@ -202,7 +202,7 @@ class RenamedModule(ModuleType):
 
 
 class RenamedModuleFinder(MetaPathFinder, Loader):
-    """Importer of the old names; it stands behind all others."""
+    """Importer of the old names; the last one in ``sys.meta_path``."""
 
     def find_spec(
         self,

@@ -1,7 +1,7 @@
-"""Refuse an environment in which nothing here could work, and say what to do.
+"""Raise an error for unsupported versions, with the command that fixes them.
 
-Looks at what is installed and imports none of it: ``import mixmae`` stays
-cheap. ``python -m mixmae.doctor`` looks closer.
+Reads the installed versions without importing the packages: ``import mixmae``
+stays cheap. ``python -m mixmae.doctor`` looks closer.
 """
 
 import re
@@ -78,7 +78,7 @@ def check_torch(version: str | None, importable: bool = True) -> None:
 def check_mmengine(
     fork: str | None, upstream: str | None, importable: bool = True
 ) -> None:
-    """Raise ``ImportError`` unless the maintained MMEngine is there, alone.
+    """Raise ``ImportError`` unless only the maintained MMEngine is installed.
 
     Args:
         fork: Version of the distribution onedl-mmengine, or ``None``.

@@ -1,6 +1,6 @@
 """Convert a checkpoint: python tools/convert.py SRC DST --from timm.
 
-``--help`` lists the code bases; docs/converters.md says what is equal.
+``--help`` lists the code bases; docs/converters.md describes equivalence.
 """
 
 from mixmae.cli.command_line import run_tool

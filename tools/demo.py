@@ -5,7 +5,7 @@
 Writes synthetic scenes, pretrains configs/mixmae/swin-demo_scenes-64.py on
 them without labels, and measures the network against the same one untrained.
 An interrupted call is resumed by the next one; after a finished one the next
-begins anew. Pictures and results.json lie in work_dirs/demo.
+starts again. Images and results.json are in work_dirs/demo.
 """
 
 import argparse
@@ -181,7 +181,7 @@ class Measurement:
         self.figures['dense_miou'] = dense.miou
 
     def tune(self, seed: int) -> float:
-        """Accuracy after training the whole backbone on a few labels."""
+        """Return the accuracy after fine-tuning on a few labels."""
         chosen = few_labels(self.train.labels, LABELS_PER_CLASS, seed)
         return fine_tune(
             self.model.backbone,

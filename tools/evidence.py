@@ -58,7 +58,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def report(place: Place) -> None:
-    """Write the tables of the page and the plots anew."""
+    """Write the tables of the page and the plots."""
     results = read_results(place.results)
     if not results:
         raise ValueError(f'{place.results} contains no results')

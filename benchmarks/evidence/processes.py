@@ -42,7 +42,7 @@ class Account:
 
 
 def processor_seconds(pid: int) -> float:
-    """Of a process, its living descendants and those it has waited for."""
+    """CPU time of a process, its descendants and those it has waited for."""
     # Listing the runs and writing the page need none.
     import psutil
 

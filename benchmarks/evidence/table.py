@@ -153,7 +153,7 @@ def long_table(results: Results) -> str:
 
 
 def progress(results: Results) -> str:
-    """How much of the campaign is done, and what is missing."""
+    """Return the progress of the campaign and the missing runs."""
     missing = [spec for spec in CAMPAIGN if spec.name not in results]
     done = len(CAMPAIGN) - len(missing)
     lines = [f'{done} of {len(CAMPAIGN)} runs are done.']

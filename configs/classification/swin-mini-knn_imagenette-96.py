@@ -9,8 +9,9 @@
 # Deviations: settings ours: 20 neighbours, temperature 0.07
 _base_ = '../mixmae/swin-mini_imagenette-96.py'
 
-# The whole pretraining model, so that its checkpoint loads without remarks;
-# nothing is hidden from the backbone. Other checkpoints are taken, too.
+# The complete pretraining model, so that its checkpoint loads without
+# warnings; nothing is hidden from the backbone. Other checkpoints are taken,
+# too.
 model = dict(data_preprocessor=dict(masking=None))
 test_cfg = dict(
     type='KNNTestLoop',

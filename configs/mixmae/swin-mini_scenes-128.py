@@ -30,7 +30,7 @@ train_pipeline = [
     ),
     *_base_.train_pipeline[2:],
 ]
-# Whole scenes: they have 128 pixels.
+# Full scenes of 128 pixels.
 test_pipeline = [
     _base_.test_pipeline[0],
     *(_base_.test_pipeline[1:3] if img_size != 128 else []),

@@ -42,8 +42,8 @@ val_data = dict(
 num_classes = len(classes)
 # Colours of the classes in pictures; None draws some.
 palette = None
-# Value of each class in the masks: (0, 255) says that 255 is class 1. None:
-# class k has value k. 255 is ignored, unless it is the value of a class.
+# Value of each class in the masks: with (0, 255), 255 is class 1. None: class
+# k has value k. 255 is ignored, unless it is the value of a class.
 label_values = None
 # 0 is ignored in the masks, class k has value k + 1.
 reduce_zero_label = False

@@ -8,7 +8,7 @@ from mixmae.apis.image_preparation import Resize
 from mixmae.deprecation import RenamedFlag
 from mixmae.fileio.trust import add_trust_argument
 
-# Of an image, in pixels: OpenCV allows no more.
+# Maximum side of an image in pixels, as in OpenCV.
 MAX_SIDE = 2**15
 
 

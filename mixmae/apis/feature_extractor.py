@@ -39,14 +39,14 @@ class FeatureExtractor:
             segmentor with a mixmae backbone; a file or a loaded config. None
             uses the config in the checkpoint.
         checkpoint: Checkpoint of any of these, of the official MixMIM, or of a
-            backbone alone, a path or an http(s) URL; loaded strictly. None
+            bare backbone, a path or an http(s) URL; loaded strictly. None
             keeps the weights that the config's backbone loads itself, or
             random ones, with a warning.
         device: Such as 'cpu' or 'cuda:1'; None = a GPU if there is one.
         stages: Stages whose features are returned, from 0; None = the config's
             ``out_indices``, by default the last stage. Stages that were
-            trained without a norm of their own (in pretraining all but the
-            last) are standardised per token.
+            trained without an output norm (in pretraining all but the last)
+            are standardised per token.
 
     Raises:
         ValueError: Config and checkpoint do not fit, the backbone is not one
@@ -144,7 +144,8 @@ class FeatureExtractor:
             for i, source in enumerate(found):
                 features = {
                     stage: output[i] if return_as == 'tensor'
-                    # Copied: a slice would keep the whole batch in memory.
+                    # Copied, because a slice would keep the complete batch in
+                    # memory.
                     else output[i].numpy().copy()
                     for stage, output in zip(
                         self.stages, outputs, strict=True

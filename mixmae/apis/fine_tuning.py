@@ -29,7 +29,7 @@ class FineTunedRun:
 
 
 class TrainingFailedError(RuntimeError):
-    """The process of a training ended with an error, which it has told.
+    """The training process ended with an error, which it has printed.
 
     Args:
         status: Exit status of the process.
@@ -59,10 +59,10 @@ def finetune(
             task='classification', data='photos/',
             init='runs/roofs/backbone.safetensors', out='runs/cats')
 
-    Classes, sizes and schedule are read from data and weights and printed in
-    a table. The run is that of ``out/config.py``, which is written first: an
+    Classes, sizes and schedule are read from data and weights and printed in a
+    table. The run is that of ``out/config.py``, which is written first: an
     ordinary config that can be changed and run with ``mixmae train``. It
-    trains in a process of its own.
+    trains in a separate process.
 
     Args:
         task: 'classification', 'detection' or 'segmentation'.

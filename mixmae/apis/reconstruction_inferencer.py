@@ -193,8 +193,8 @@ class ReconstructionInferencer:
     ) -> ndarray:
         """Draw originals, encoder inputs and reconstructions in one picture.
 
-        If an image was alone in its batch, the hidden cells of its mixed input
-        are grey.
+        If a batch has a single image, the hidden cells of its mixed input are
+        grey.
 
         Args:
             results: Results of a call, of images of one size.

@@ -148,7 +148,7 @@ def trained_backbone(
     checkpoint: str | os.PathLike | None,
     stages: Sequence[int] | None = None,
 ) -> tuple[HierarchicalBackbone, Normalisation]:
-    """Build a backbone alone, on the CPU, and its normalisation.
+    """Build a bare backbone, on the CPU, and its normalisation.
 
     Args:
         cfg: Config of a pretraining, a classifier, a detector or a segmentor.

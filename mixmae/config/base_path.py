@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 PACKAGE = Path(__file__).parents[1]
 PREFIX = 'mixmae::'
-# MMEngine's, which knows the packages of OpenMMLab alone.
+# MMEngine's, which only knows the packages of OpenMMLab.
 _get_cfg_path = inspect.getattr_static(Config, '_get_cfg_path').__func__
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.runner import FlexibleRunner, Runner
 
-# Keys that runners and tools read beside the arguments of the runners.
+# Keys that runners and tools read in addition to the runners' arguments.
 EXTRA_KEYS = {
     'activation_checkpointing',
     'compile',

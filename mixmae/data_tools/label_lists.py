@@ -158,7 +158,7 @@ def _checked(
 
 
 def _find(root: Path, name: str, folder: str) -> Path:
-    """Return the path of a list in its archive's folder, or beside it."""
+    """Return the path of a list in its archive's folder, or next to it."""
     for path in (root / folder / name, root / name):
         if path.is_file():
             return path

@@ -26,7 +26,7 @@ class UnlabeledImageFolder(ImageSet):
 
     Corrupt files are tolerated, see ``ImageSet``.
 
-    The listing of a folder is cached beside it, in
+    The listing of a folder is cached next to it, in
     ``.NAME.mixmae_listing.json`` (see ``list_folder`` for when it is valid),
     or in ``~/.cache/mixmae`` if that location is not writable. Files skipped
     because of their suffix or because they are not regular files are counted
@@ -49,7 +49,7 @@ class UnlabeledImageFolder(ImageSet):
             verify_images.py and earlier runs: paths are relative to the
             folder (see ``data_root``), or absolute. The other files keep
             their order. A run is resumed with the lists that it started with.
-        listing_cache: File of the cached listing; None for the default beside
+        listing_cache: File of the cached listing; None for the default next to
             the folder; False for no cache.
         metainfo, indices, serialize_data, test_mode, lazy_init: As in
             MMEngine's ``BaseDataset``.

@@ -164,7 +164,7 @@ class Watchdog:
     def _try_to_publish(self, beat: int) -> None:
         try:
             self._publish(beat)
-        # The store is gone; no rank could read the progress.
+        # The store has ended; no rank could read the progress.
         except Exception:
             return
 

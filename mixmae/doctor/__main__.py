@@ -22,7 +22,7 @@ def main() -> int:
     for diagnosis in found:
         print(f'\n{diagnosis.severity}: {diagnosis.cause}  [{diagnosis.name}]')
         if diagnosis.command:
-            # For this interpreter, whatever `python` means in the shell.
+            # For this interpreter, independent of `python` in the shell.
             pip = f'{shlex.quote(sys.executable)} -m pip'
             print(f'    {diagnosis.command.replace(PIP, pip)}')
     if any(diagnosis.severity == ERROR for diagnosis in found):

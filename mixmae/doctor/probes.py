@@ -177,7 +177,7 @@ def run_every_probe(codes: Mapping[str, str]) -> dict[str, Probe]:
     found = run_probes(codes)
     found = {name: probe for name, probe in found.items() if probe.works}
     rest = [name for name in codes if name not in found]
-    # Each probe is a process of its own; the threads only wait for them.
+    # Each probe is a separate process; the threads only wait for them.
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         answers = pool.map(run_probe, [codes[name] for name in rest])
         found |= dict(zip(rest, answers))

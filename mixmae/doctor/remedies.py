@@ -16,7 +16,7 @@ BUILD_TOOLS = f"{PIP} install -U 'setuptools>=80,<82' wheel ninja"
 
 
 def without_dependencies(packages: str) -> str:
-    """Command that installs packages of OpenMMLab alone."""
+    """Return a command that installs packages without dependencies."""
     return (
         f'{BUILD_TOOLS} && {PIP} install --no-deps --no-build-isolation '
         f'{packages}'

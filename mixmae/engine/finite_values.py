@@ -149,8 +149,8 @@ class StepGuard:
             if one.grad is not None
         ]
         gradients = [gradient for _, gradient in found]
-        # If the result is read later, the gradients are gone, so the largest
-        # values are computed now; on GPUs both are equally fast.
+        # If the result is read later, the gradients no longer exist, so the
+        # largest values are computed now; on GPUs both are equally fast.
         sizes = norms(gradients, math.inf if self.on_device else 2.0)
         finite = sizes.isfinite().all()
         if not self.on_device and not bool(finite):

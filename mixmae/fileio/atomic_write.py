@@ -1,6 +1,6 @@
 """Atomic writes of files, and of checkpoints with a checksum.
 
-A file is written beside its target and renamed, so that a kill at any instant
+A file is written next to its target and renamed, so that a kill at any instant
 leaves the old file or the new one. A checkpoint is flushed to the disk as
 well, and a sidecar ``<name>.sha256`` in the format of ``sha256sum`` allows a
 later check that the bytes are unchanged.

@@ -67,10 +67,10 @@ WAIT = 120.0
 class WorkDirLock:
     """Held by the first rank of a run for as long as its process lives.
 
-    The kernel frees it at the process's end, whatever ends it, so a lock is
+    The kernel releases it when the process ends for any reason, so a lock is
     never stale, and a run that torchrun or Slurm starts again gets it; see
-    ``lock_file``. Where there are no locks a warning says so, and nothing is
-    refused.
+    ``lock_file``. Where there are no locks, a warning is logged, and nothing
+    is refused.
 
     Args:
         folder: of the run; it is made if need be.

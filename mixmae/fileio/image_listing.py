@@ -83,7 +83,7 @@ class ImageListing:
 
 
 def cache_beside(folder: str) -> str:
-    """Return the default path of the cache: a hidden file beside the folder.
+    """Return the default path of the cache: a hidden file next to the folder.
 
     If that is not writable, it is a file in the user's cache folder.
     """

@@ -79,8 +79,8 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
                 mask; ``StepSeedHook`` gives (seed of the run, rank,
                 iteration).
             training: draw as in training: the mask is a function of
-                ``mask_seed`` or, without one, of torch's global generator.
-                In evaluation it depends on the sample alone.
+                ``mask_seed`` or, without one, of torch's global generator. In
+                evaluation it depends only on the sample.
 
         Returns:
             ``inputs`` float (B, K, H, W), ``data_samples`` and ``mask``, a

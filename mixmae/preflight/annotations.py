@@ -155,7 +155,7 @@ def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
 
 
 def _same_bytes(one: Path, other: Path) -> bool | None:
-    """``None`` if a file is missing, which its reader will say."""
+    """``None`` if a file is missing, which its reader reports."""
     if not one.is_file() or not other.is_file():
         return None
     if one.stat().st_size != other.stat().st_size:

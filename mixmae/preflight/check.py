@@ -45,7 +45,7 @@ class Finding:
     Attributes:
         compared: What was compared, with its values: the row of the table.
         errors: Reasons not to start, one line each: what was given, what is
-            allowed, how to mend it.
+            allowed, how to fix it.
         warnings: Lines for the log; the run starts.
         notes: Lines for the log that are no warnings.
     """

@@ -40,7 +40,8 @@ class ClassFolderNames(Check):
         for members in groups.values():
             read = [split for one, split in members if one.is_read]
             faults += folder_faults(read or [split for _, split in members])
-            # Of what this run does not read, differences are told only.
+            # Differences in data that this run does not read are only
+            # warnings.
             for one, split in members:
                 faults += _stated_faults(one, split)
                 if not one.is_read and read:

@@ -30,7 +30,7 @@ class ClassNames(Check):
     name = 'class names'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Look at ``metainfo.classes``, ``classes`` and palettes."""
+        """Check ``metainfo.classes``, ``classes`` and palettes."""
         if not uses_labels(planned):
             return None
         faults, compared = [], []
@@ -117,7 +117,7 @@ def checkpoint_classes(planned: PlannedRun) -> ClassList | None:
     try:
         content = safe_load(path)
         names = content['meta']['dataset_meta']['classes']
-    # Whoever loads it says what is wrong with it.
+    # Loading it raises the error.
     except (ValueError, KeyError, TypeError):
         return None
     if not isinstance(names, (list, tuple)) or not names:
@@ -147,7 +147,7 @@ def _is_published(kind: Any, names: Any) -> bool:
 
 
 def _palette_faults(one: ConfiguredSet, names: Any) -> Iterator[LabelFault]:
-    """Of mmseg's data sets, which take no palette of another length."""
+    """Check the length of the palette, as mmseg's data sets require."""
     if not any(
         base.__name__ == 'BaseSegDataset'
         for base in getattr(one.type, '__mro__', ())

@@ -70,7 +70,7 @@ class ConfiguredSet:
             with DefaultScope.overwrite_default_scope(self.scope):
                 scoped = '.' in kind
                 return DATASETS.get(kind if scoped else f'{self.scope}.{kind}')
-        # Building it will say what is wrong.
+        # Building it raises the error.
         except Exception:
             return None
 
@@ -154,7 +154,7 @@ def folder_of_classes(one: ConfiguredSet) -> Path | None:
 
 
 def uses_labels(planned: PlannedRun) -> bool:
-    """Whether a run of the mode looks at labels: pretraining does not."""
+    """Whether a run of the mode uses labels; pretraining does not."""
     config = planned.config
     model = str((config.get('model') or {}).get('type')).split('.')[-1]
     loop = str((config.get('test_cfg') or {}).get('type')).split('.')[-1]

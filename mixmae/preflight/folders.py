@@ -45,7 +45,7 @@ class FolderListings(Check):
     """Counts what data sets of other libraries leave out without a word.
 
     They follow links without end where these form a circle, so that is an
-    error. Our data sets say all of it themselves.
+    error. Data sets of mixmae report all of this themselves.
     """
 
     name: ClassVar[str] = 'folders'
@@ -155,7 +155,7 @@ def _leave_out_other_cases(
 
 
 class ListedPaths(Check):
-    """Looks at every path of the data sets that have an ``ann_file``."""
+    """Checks all paths of the data sets that have an ``ann_file``."""
 
     name: ClassVar[str] = 'listed paths'
     stage: ClassVar[Stage] = 'built'

@@ -70,7 +70,7 @@ class ImageSizes(Check):
                     f'{split}_dataloader.dataset.pipeline and '
                     f'model.data_preprocessor.masking do not match: {error}'
                 )
-            # Building the model says what is wrong with the masking.
+            # Building the model raises the error of the masking.
             except (KeyError, TypeError):
                 return None
         if not compared:

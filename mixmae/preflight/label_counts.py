@@ -114,7 +114,7 @@ def kept_line(built: BuiltSet) -> str:
 def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
     """Images and label maps of a data set that are not there."""
     dataset = built.dataset
-    # Images in tars have no file of their own.
+    # Images in tars are not separate files.
     if isinstance(dataset, ImageSet):
         return
     existing = ExistingFiles()

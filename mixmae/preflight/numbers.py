@@ -24,7 +24,7 @@ class Number(NamedTuple):
 
     Attributes:
         key: As ``--cfg-options`` takes it.
-        value: What the config says.
+        value: Value in the config.
         least: The smallest that is allowed.
         whole: Whether it must be an integer.
         most: The largest that is allowed.
@@ -141,7 +141,7 @@ def _rates(cfg: Config) -> Iterator[Number]:
     try:
         phases = list(schedule_phases(cfg))
     except (TypeError, ValueError, AttributeError):
-        # Building them says what is wrong.
+        # Building them raises the error.
         return
     for phase in phases:
         if phase.kind.endswith('LR') and 'eta_min' in phase.settings:

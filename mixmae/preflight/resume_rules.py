@@ -1,4 +1,4 @@
-"""Which settings of a run may change when it is resumed."""
+"""Rules for settings that may change when a run is resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Verdict(Enum):
 
     Attributes:
         FOLLOWED: The value of the config takes effect.
-        CHOSEN: ``--resume-with`` says whose value takes effect.
+        CHOSEN: ``--resume-with`` selects the value.
         NAMES: Followed if number and names of the images are the same.
         REFUSED: The run does not start.
     """
@@ -108,7 +108,7 @@ HARMLESS_HOOKS = frozenset(
         'StrictLoadHook',
     }
 )
-# Compared as a whole: parts of one schedule make no sense with another's.
+# Compared as one value: parts of different schedules cannot be combined.
 WHOLE = ('param_scheduler',)
 
 
@@ -119,7 +119,7 @@ class Difference(NamedTuple):
         key: Dotted, as ``--cfg-options`` takes it.
         then: Value of the checkpoint's run; ``None`` if it had none.
         now: Value of this run; ``None`` if it has none.
-        verdict: What it means.
+        verdict: Effect on the resumed run.
     """
 
     key: str
@@ -140,7 +140,7 @@ def verdict_of(key: str) -> Verdict:
 def differences(
     then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> list[Difference]:
-    """Settings that differ between two configs, and what that means.
+    """Return the settings that differ between two configs, with their rules.
 
     The seed is left out: ``StartPoint`` has that of the checkpoint.
 

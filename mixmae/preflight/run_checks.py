@@ -15,7 +15,7 @@ def run_preflight(*checks: Check, labels: bool = True) -> Preflight:
 
     Args:
         checks: Further checks, of one run.
-        labels: Whether the run looks at labels: see ``uses_labels``.
+        labels: Whether the run uses labels; see ``uses_labels``.
     """
     return Preflight(
         [
@@ -38,7 +38,7 @@ def run_preflight(*checks: Check, labels: bool = True) -> Preflight:
 
 
 def _label_checks() -> list[Check]:
-    # Pretraining looks at no label.
+    # Pretraining uses no labels.
     from mixmae.preflight.annotations import Annotations
     from mixmae.preflight.class_count import ClassCount
     from mixmae.preflight.class_folders import ClassFolderNames

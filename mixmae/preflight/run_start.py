@@ -1,4 +1,4 @@
-"""Where a training starts: anew, or from a checkpoint."""
+"""Start of a training: from scratch, or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def apply_start(cfg: Config, start: StartPoint | None) -> None:
     A seed that the config leaves open is that of the checkpoint, for it is
     needed before the checkpoint is loaded.
     """
-    # MMEngine would look for one by itself, whole or not.
+    # MMEngine would search for one itself, damaged or not.
     cfg.resume = start is not None
     if start is None:
         return
@@ -127,7 +127,7 @@ def compare_resumed(
 def finished_message(
     cfg: Config, start: StartPoint, folders: RunFolders
 ) -> str | None:
-    """Say that a run is finished; ``None`` if something is left to do."""
+    """Return a message if a run is finished, otherwise ``None``."""
     settings = cfg.get('train_cfg') or {}
     unit = 'iterations' if 'max_iters' in settings else 'epochs'
     limit = settings.get('max_iters' if unit == 'iterations' else 'max_epochs')
@@ -157,7 +157,7 @@ def _finished(folders: RunFolders) -> bool:
 class FolderCheck(Check):
     """Looks for checkpoints of an earlier run in the work folder.
 
-    Files that no run has written are left alone and are no obstacle.
+    Files that were not written by a run are kept and do not prevent the start.
 
     Args:
         folders: Of the run.

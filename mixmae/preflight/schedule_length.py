@@ -22,7 +22,7 @@ class Phase(NamedTuple):
         kind: Its type, without the scope.
         settings: Of the config.
         begin: First step.
-        end: Step behind the last one; infinite if it says none.
+        end: Step after the last one; infinite if not given.
         by_epoch: Whether a step is an epoch or an iteration.
     """
 
@@ -73,7 +73,7 @@ class ScheduleLength(Check):
         try:
             phases = list(schedule_phases(planned.config))
         except (TypeError, ValueError, AttributeError):
-            # Building them says what is wrong.
+            # Building them raises the error.
             return None
         errors = [
             f'{phase.key}: end={phase.end:g} is not behind '

@@ -1,1 +1,1 @@
-"""From data and weights to the whole config of a run."""
+"""From data and weights to the complete config of a run."""

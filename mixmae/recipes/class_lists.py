@@ -88,7 +88,8 @@ def read_class_lists(
         seed: Of the share.
 
     Raises:
-        ValueError: Nothing that can be trained on; the message says why.
+        ValueError: The data cannot be used for training; the message has the
+            reason.
     """
     path = Path(data)
     if not path.exists():

@@ -121,12 +121,13 @@ def read_coco_sets(
     Args:
         data: A JSON file, or a folder with JSON files of one or two splits.
         val_data: A JSON file to validate on.
-        images: Folder of the images; None = looked for beside the file.
+        images: Folder of the images; None = search next to the file.
         share: Share of the images to validate on if nothing else is there.
         seed: Of the share.
 
     Raises:
-        ValueError: Nothing that can be trained on; the message says why.
+        ValueError: The data cannot be used for training; the message has the
+            reason.
     """
     train_file, val_file, notes = _files(Path(data))
     if val_data is not None:

@@ -1,4 +1,4 @@
-"""Masks whose colours are classes, written anew as palette images."""
+"""Conversion of masks whose colors are classes to palette images."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ColourMasks:
 
         Args:
             root: Folder that may have a ``labelmap.txt``.
-            masks: Masks to look at.
+            masks: Masks to read.
 
         Raises:
             ValueError: The masks have too many colours, or one that is not in

@@ -1,4 +1,4 @@
-"""What fine-tuning on own labels derives, whatever the task."""
+"""Settings of fine-tuning on own labels that all tasks share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FineTuningOptions:
         epochs: Number of epochs; None = derived.
         batch_size: Images of an update; None = derived.
         lr: Learning rate; None = derived.
-        freeze_backbone: Train the head alone.
+        freeze_backbone: Train only the head.
         class_weights: Balance rare classes; None = where they are rare.
         patience: Epochs without improvement before the run stops.
         num_workers: Processes that load; None = derived.

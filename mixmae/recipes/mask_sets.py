@@ -46,7 +46,7 @@ class MaskSets:
         pixels: Number of pixels of each value in the masks to train on.
         others: Likewise, in those to validate on.
         colours: Palette of the masks, if they have one.
-        names: Names of the classes, from a file beside the data.
+        names: Names of the classes, from a file next to the data.
         notes: What was found and decided, a line each.
     """
 
@@ -73,13 +73,14 @@ def read_mask_sets(
         data: A folder with ``images/`` and ``masks/`` (or other usual names),
             with or without ``train/`` and ``val/`` in or around them.
         val_data: Likewise, for validation.
-        folder: Folder for masks of colours, which are written anew with one
-            value per pixel.
+        folder: Folder for color masks, which are converted to one value per
+            pixel.
         share: Share of the images to validate on if nothing else is there.
         seed: Of the share.
 
     Raises:
-        ValueError: Nothing that can be trained on; the message says why.
+        ValueError: The data cannot be used for training; the message has the
+            reason.
     """
     root = Path(data).resolve()
     places = _places(root)
@@ -173,7 +174,7 @@ def _pairs(place: tuple[Path, Path] | None) -> list[Pair]:
         return []
     images, masks = place
     found = pair_masks(images, masks)
-    # Folders of tests may lie beside those of the training.
+    # Folders of tests may be next to those of the training.
     return [
         (str(images / image), str(masks / mask))
         for image, mask in found

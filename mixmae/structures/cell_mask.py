@@ -101,7 +101,7 @@ class CellMask:
         """``hidden`` on a token grid of the whole image, (1 or B, h, w).
 
         Raises:
-            ValueError: cells are not whole numbers of tokens there.
+            ValueError: the cell is not a multiple of the stride.
         """
         rows, columns = self.grid
         tokens = height // rows

@@ -109,7 +109,7 @@ def reconstruction_panel(
 
     In the input a thin line separates an image's own cells from hidden ones.
     Below each triple are its loss and the loss of filling every hidden cell
-    with its mean colour. With pixel norm a note says that the reconstruction
+    with its mean colour. With pixel norm a note states that the reconstruction
     uses the target's own statistics.
 
     Args:

@@ -4,7 +4,7 @@
         configs/mixmae/swin-b_8xb128_600e.py --gpu h200 --num 8
 
 Parameters, FLOPs and activations are counted in the model itself, without a
-GPU. docs/planning.md says where each figure comes from.
+GPU. docs/planning.md describes the source of each figure.
 """
 
 from mixmae.cli.command_line import run_tool

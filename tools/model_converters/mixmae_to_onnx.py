@@ -122,8 +122,8 @@ def export(
     # One would be taken for a constant where any number is wanted.
     images = torch.zeros(batch_size or 2, backbone.in_channels, *size)
     batch = {0: torch.export.Dim('batch')}
-    # Fused attention on a CPU has an output layout of its own, which the
-    # exporter would rely on after having taken attention apart.
+    # Fused attention on a CPU has a special output layout, which the exporter
+    # would rely on after having taken attention apart.
     with (
         torch.no_grad(),
         sdpa_kernel(SDPBackend.MATH),
@@ -146,7 +146,7 @@ def export(
 def largest_difference(
     backbone: HierarchicalBackbone, path: Path, images: Tensor
 ) -> tuple[float, float]:
-    """How far onnxruntime is from PyTorch.
+    """Return the difference between onnxruntime and PyTorch.
 
     Returns:
         The largest absolute difference over all outputs, and that as a share
@@ -177,7 +177,7 @@ def convert(
     bound: float = BOUND,
     metadata: dict[str, Any] | None = None,
 ) -> str:
-    """Exports, compares and writes, whole or not at all.
+    """Export, compare with PyTorch, and write atomically.
 
     Args:
         backbone: in evaluation mode, on the CPU.

@@ -1,4 +1,4 @@
-# COCO 2017, boxes alone; large-scale jitter as in coco_instance_lsj-1024.py,
+# COCO 2017, boxes only; large-scale jitter as in coco_instance_lsj-1024.py,
 # two crops a GPU. Tested at a short side of 800, a long one of 1333 at most.
 # Source: implus/UM-MAE DET/configs/gfl.
 _base_ = 'mmdet::_base_/datasets/coco_detection.py'

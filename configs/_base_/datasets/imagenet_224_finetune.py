@@ -11,7 +11,8 @@ bgr_mean = [103.53, 116.28, 123.675]
 bgr_std = [57.375, 57.12, 58.395]
 
 train_pipeline = [
-    # The crops of mmpretrain's RandomResizedCrop, of no more than is needed.
+    # The crops of mmpretrain's RandomResizedCrop, decoding only the required
+    # part.
     dict(
         type='mixmae.LoadRandomResizedCrop',
         scale=img_size,

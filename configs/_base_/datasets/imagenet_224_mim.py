@@ -16,7 +16,7 @@ value_range = None
 mean = [123.675, 116.28, 103.53] if in_channels == 3 else 'auto'
 std = [58.395, 57.12, 57.375] if in_channels == 3 else 'auto'
 train_pipeline = [
-    # Crops depend on seed, epoch and image alone.
+    # Crops depend only on seed, epoch and image.
     dict(type='SeedSample'),
     dict(
         type='LoadRandomResizedCrop',

@@ -1,5 +1,5 @@
 # ImageNet-1K with labels, 256 pixels. Above 224 pixels UM-MAE, as MixMIM,
-# tests on the middle of the whole image (crop_pct 1.0).
+# tests on the center of the full image (crop_pct 1.0).
 _base_ = './imagenet_224_finetune.py'
 
 img_size = 256

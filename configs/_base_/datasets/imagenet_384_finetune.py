@@ -1,5 +1,5 @@
-# ImageNet-1K with labels, 384 pixels. Above 224 pixels the official code
-# tests on the middle of the whole image (crop_pct 1.0).
+# ImageNet-1K with labels, 384 pixels. Above 224 pixels the official code tests
+# on the center of the full image (crop_pct 1.0).
 _base_ = './imagenet_224_finetune.py'
 
 img_size = 384

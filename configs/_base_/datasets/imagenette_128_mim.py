@@ -11,7 +11,7 @@ value_range = None
 mean = [123.675, 116.28, 103.53] if in_channels == 3 else 'auto'
 std = [58.395, 57.12, 57.375] if in_channels == 3 else 'auto'
 train_pipeline = [
-    # Crops depend on seed, epoch and image alone.
+    # Crops depend only on seed, epoch and image.
     dict(type='SeedSample'),
     dict(
         type='LoadRandomResizedCrop',
@@ -64,7 +64,7 @@ val_evaluator = dict(type='ReconstructionMetric')
 test_evaluator = val_evaluator
 val_cfg = dict()
 test_cfg = dict()
-# Labels measure what has been learnt; nothing of them reaches the network.
+# Labels are used only for evaluation, not for training.
 probe_train = dict(
     batch_size=batch_size,
     num_workers=1,

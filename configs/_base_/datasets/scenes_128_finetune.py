@@ -20,7 +20,7 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 resize = dict(type='Resize', scale=img_size, interpolation='bicubic')
-# Whole scenes: they have 128 pixels.
+# Full scenes of 128 pixels.
 test_pipeline = [
     dict(type='mixmae.LoadImage'),
     *([resize] if img_size != 128 else []),

@@ -18,7 +18,7 @@ train_pipeline = [
     ),
     *_base_.train_pipeline[2:],
 ]
-# Whole scenes: they have 64 pixels.
+# Full scenes of 64 pixels.
 test_pipeline = [
     _base_.test_pipeline[0],
     *(_base_.test_pipeline[1:3] if img_size != 64 else []),

@@ -1,7 +1,7 @@
 # The mini Swin as UM-MAE builds Swin (log-coordinate bias, shifts, merging by
 # convolution, no absolute positions), 128 pixels: what all three methods can
-# pretrain, so that they differ in masking, neck and head alone.
-# Windows of 8 tokens are the whole grid in the last two stages.
+# pretrain, so that they differ only in masking, neck and head. Windows of 8
+# tokens cover the grid in the last two stages.
 model = dict(
     type='MaskedImageModel',
     data_preprocessor=dict(

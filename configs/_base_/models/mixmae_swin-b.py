@@ -1,6 +1,6 @@
-# MixMAE with the Swin-B of its paper, 224 pixels.
-# Source: Sense-X/MixMIM models_mixmim.py:445; windows of 14 tokens, which are
-# the whole grid in the last two stages.
+# MixMAE with the Swin-B of its paper, 224 pixels. Source: Sense-X/MixMIM
+# models_mixmim.py:445; windows of 14 tokens, which are the complete grid in
+# the last two stages.
 model = dict(
     type='MaskedImageModel',
     data_preprocessor=dict(

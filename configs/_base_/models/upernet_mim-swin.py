@@ -58,7 +58,7 @@ model = dict(
         ),
     ),
     train_cfg=dict(),
-    # Crops that overlap by a third. The whole picture at once:
+    # Crops that overlap by a third. For the full image at once:
     #   --cfg-options model.test_cfg.mode=whole
     test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(341, 341)),
 )

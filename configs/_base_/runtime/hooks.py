@@ -3,15 +3,15 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Whole or not there, with a checksum, and written beside the training.
+    # Atomic writes with a checksum, in a thread during training.
     checkpoint=dict(type='mixmae.DurableCheckpointHook'),
     # Images per second, share of the time that went by waiting for data, and
     # how much of what the device can do is put to use.
     throughput=dict(type='mixmae.ThroughputHook'),
     # SIGTERM and Ctrl-C: save after the next update, exit with status 75.
     interrupt=dict(type='mixmae.InterruptHook'),
-    # Updates by NaN or infinity are left out and told; too many in a row stop
-    # the run.
+    # Updates with NaN or infinity are skipped and logged; too many in a row
+    # stop the run.
     finite_guard=dict(type='mixmae.FiniteGuardHook', max_skips=5),
     # A rank that hangs is named, with its stack, and all end.
     watchdog=dict(type='mixmae.WatchdogHook', timeout=540),

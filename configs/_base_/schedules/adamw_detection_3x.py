@@ -1,6 +1,6 @@
-# 36 epochs of AdamW, 32 images an update.
-# Source: FastMIM's public recipe for a SimMIM Swin-B: rates, steps, warm-up,
-# 4 images per GPU. How many GPUs is not said; 8 are ours.
+# 36 epochs of AdamW, 32 images an update. Source: FastMIM's public recipe for
+# a SimMIM Swin-B: rates, steps, warm-up, 4 images per GPU. The number of GPUs
+# is not published; 8 is our choice.
 _base_ = './adamw_detection_1x.py'
 
 max_epochs = 36

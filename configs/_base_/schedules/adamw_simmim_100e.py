@@ -15,7 +15,7 @@ optim_wrapper = dict(
     ),
     clip_grad=dict(max_norm=5.0),
     # QUIRK(SimMIM): in pretraining its tables of position biases (2 axes) are
-    # decayed: they are exempted by a name that they do not bear there.
+    # decayed: the official code exempts them by a name that they do not have.
     paramwise_cfg=dict(flat_decay_mult=0.0),
 )
 

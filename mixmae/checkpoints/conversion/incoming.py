@@ -111,7 +111,7 @@ def from_mmpretrain(
 
 
 def from_swin(source: Source) -> Conversion:
-    """Convert the Swin of mmdet or mmseg, alone or in a whole model.
+    """Convert the Swin of mmdet or mmseg, as a bare backbone or in a model.
 
     Raises:
         ValueError: The file has no such backbone.

@@ -156,12 +156,12 @@ def to_timm(source: Source, img_size: int | None = None) -> Conversion:
 
 
 def to_bare(source: Source, from_task: bool = False) -> Conversion:
-    """Convert the backbone alone, for a safetensors file.
+    """Convert the bare backbone, for a safetensors file.
 
     Args:
         source: The mixmae checkpoint.
         from_task: Also accept a detector, segmentor or any other model that is
-            neither a pretraining nor a classifier; the file then says so.
+            neither a pretraining nor a classifier; the file records it.
 
     Raises:
         ValueError: The config of the network or its preprocessing is unknown,

@@ -69,7 +69,7 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
         backbone: One of mixmae's backbones.
         init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)`` of a
             ``.pth`` or ``.safetensors`` file; with ``prefix='backbone.'`` the
-            tensors of that prefix, whatever else the file holds.
+            tensors of that prefix, regardless of other content of the file.
 
     Raises:
         ValueError: Another kind of ``init_cfg``, an unreadable file, that of a

@@ -103,6 +103,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         finetune(**options)
     except TrainingFailedError as error:
-        # The training has told its error.
+        # The training process has printed its error.
         return error.status
     return 0

@@ -1,6 +1,6 @@
 """Published figures of datasets: numbers of images and classes.
 
-The source of each figure is given beside it.
+The source of each figure is in a comment.
 """
 
 from collections.abc import Mapping

@@ -71,7 +71,7 @@ class PackedSamples(Sequence[PackedSample]):
 def is_packed(place: Path) -> bool:
     """Whether a path is a tar, a folder of pack.py, or a folder of tars.
 
-    A folder with images or subfolders beside tars, such as ImageNet with its
+    A folder with images or subfolders next to tars, such as ImageNet with its
     archives, is a folder of images.
 
     Raises:

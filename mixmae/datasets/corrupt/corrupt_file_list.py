@@ -5,7 +5,7 @@
 
 Paths are absolute, or relative to a folder known to the reader of the list;
 special characters are escaped by ``escaped_path``. A run adds a third column
-for its own use: the sample of the file. A line without a tab is a path alone.
+for its own use: the sample of the file. A line without a tab is only a path.
 """
 
 import logging

@@ -64,12 +64,12 @@ class ImageDecoding:
 
     Attributes:
         background: RGB colour below transparent pixels.
-        extra_band: Use of a band beside the colours. ``None`` reads it as
-            transparency where the file declares that (with a warning for
+        extra_band: Use of a band in addition to the colors. ``None`` reads it
+            as transparency where the file declares that (with a warning for
             unassociated alpha in TIFF, which GDAL declares for the fourth of
             any four bands), and rejects it otherwise. 'alpha' also reads a
-            single undeclared band as transparency. 'drop' ignores all bands
-            beside the colours, including declared transparency.
+            single undeclared band as transparency. 'drop' ignores all bands in
+            addition to the colors, including declared transparency.
         value_range: Sample values mapped to 0 and 255, for samples that are
             signed, floats, or wider than 8 bits. Values between are scaled
             linearly to floats, values outside are clipped; NaN becomes 0.

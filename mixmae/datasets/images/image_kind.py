@@ -41,7 +41,7 @@ MOST_BANDS = 1024
 # Bytes of samples that a pixel may have on average: four bands of 32 bits, or
 # twelve of 8 or 16 bits in an image a little smaller than the largest one.
 BYTES_PER_PIXEL = 16
-# Declarations of bands beside the colours.
+# Declarations of additional bands.
 UNMARKED, UNSPECIFIED = 'without a mark', 'marked as unspecified'
 ASSOCIATED = 'marked as associated alpha'
 UNASSOCIATED = 'marked as unassociated alpha'
@@ -49,7 +49,7 @@ UNASSOCIATED = 'marked as unassociated alpha'
 
 @dataclass(frozen=True)
 class ImageKind:
-    """Kind of an image, from the header of its file alone.
+    """Kind of an image, from the header of its file.
 
     Attributes:
         format: Pillow's name of the format, e.g. 'TIFF'.
@@ -60,9 +60,9 @@ class ImageKind:
         number: A key of ``NUMBERS``.
         alpha: 'straight' or 'premultiplied' if the file declares
             transparency, else ''.
-        extra: Number of bands beside colours and transparency.
-        extra_mark: A TIFF's description of the first band beside the colours,
-            in words.
+        extra: Number of bands in addition to colors and transparency.
+        extra_mark: A TIFF's description of the first additional band, in
+            words.
         white: Sample value of white declared by the file; ``None`` for signed
             integers, floats, and integers of more than 16 bits.
         inverted: Whether 0 is white.

@@ -60,7 +60,7 @@ COLOURS = {
 }
 MARKS = {0: UNSPECIFIED, 1: ASSOCIATED, 2: UNASSOCIATED}
 ALPHA = {ASSOCIATED: 'premultiplied', UNASSOCIATED: 'straight'}
-# Bands beside the colours that Pillow or OpenCV drop, by bits.
+# Additional bands that Pillow or OpenCV drop, by bits.
 MOST_EXTRA = {('RGB', 8): 3, ('RGB', 16): 1, ('grey', 8): 1}
 NUMBERS = {1: 'uint', 2: 'int', 3: 'float'}
 COMPRESSIONS = {34712: 'JPEG 2000', 50002: 'JPEG XL'}

@@ -82,7 +82,7 @@ def order_faults(
     Args:
         first: Reference list.
         second: List reported as faulty.
-        mend: Remedy, the end of the message.
+        mend: How to fix it, the end of the message.
         by_name: Whether the second list may be a subset of the first; the
             order must agree in any case.
     """

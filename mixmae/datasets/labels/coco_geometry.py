@@ -32,7 +32,7 @@ def is_numbers(values: Any, count: int) -> bool:
 
 
 def box_fits(box: Sequence[float], size: Sequence[float]) -> bool:
-    """Whether a box (x, y, width, height) lies in an image."""
+    """Whether a box (x, y, width, height) is inside an image."""
     x, y, width, height = box
     return (
         min(x, y) >= -TOLERANCE

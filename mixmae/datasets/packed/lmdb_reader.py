@@ -17,7 +17,7 @@ except ImportError:
     lmdb = None  # type: ignore[assignment]
 
 LABELLED = re.compile(rb'(.*\S)\s+([0-9]+)')
-# Metadata keys that scripts write beside the images: `__len__`, ...
+# Metadata keys that scripts write in addition to the images: `__len__`, ...
 NOTE = re.compile(rb'__\w+__')
 # Largest fraction of the pages of a complete database missing in the file.
 UNWRITTEN = 0.01

@@ -18,7 +18,7 @@ from mixmae.fileio.safe_path import path_fault
 
 # Index of a packed folder.
 INDEX = 'index.npz'
-# Present beside it until packing is complete.
+# Exists next to it until packing is complete.
 JOURNAL = 'packing.json'
 FORMAT = 1
 # Columns of the file and their types; each has one value per sample.

@@ -45,10 +45,10 @@ CACHE_FOLDER = 'mixmae-tar-index'
 def list_tars(folder: str) -> tuple[SampleTable, str | None]:
     """List the images in all tar files of a folder, or in one tar file.
 
-    Only headers are read, and only once: the table is cached beside the
-    folder (in ``.NAME.mixmae_tars.npz``), or in the user's temporary folder
-    if that location is not writable. It is valid until a tar is added,
-    removed or changed. A cached table is trusted only if this user wrote it.
+    Only headers are read, and only once: the table is cached next to the
+    folder (in ``.NAME.mixmae_tars.npz``), or in the user's temporary folder if
+    that location is not writable. It is valid until a tar is added, removed or
+    changed. A cached table is trusted only if this user wrote it.
 
     An image is a member with an image suffix; as in WebDataset, a member of
     the same name with the suffix ``.cls`` is its label. Tars have no checksums

@@ -56,7 +56,7 @@ class LoadImage:
             limit of 179 million, against decompression bombs. A larger number
             allows larger files.
         value_range, extra_band: Sample values of black and white, and the use
-            of a band beside the colours; see ``ImageDecoding``.
+            of an additional band; see ``ImageDecoding``.
         channels: Number of channels of ``img``, that of the network's
             ``in_channels``.
 

@@ -39,10 +39,10 @@ class DurableCheckpointHook(CheckpointHook):
     the checkpoint recorded as the last one, and only then are older ones
     removed, including the previous best one. Every file is listed in the
     manifest ``run.json`` before it is written. Only listed files in the run's
-    own folder are removed, whatever a checkpoint says. An error in the thread
-    stops the training at the next iteration. Weights, averaged weights,
-    running statistics and optimizer states that are not finite are never
-    written: they stop the training on all ranks.
+    own folder are removed, regardless of the content of a checkpoint. An error
+    in the thread stops the training at the next iteration. Weights, averaged
+    weights, running statistics and optimizer states that are not finite are
+    never written: they stop the training on all ranks.
 
     Args:
         max_keep_ckpts: Number of checkpoints to keep: at least 2, in case the

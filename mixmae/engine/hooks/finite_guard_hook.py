@@ -43,7 +43,7 @@ class FiniteGuardHook(Hook):
     """Never update weights with NaN or infinity.
 
     An update with a gradient that is not finite, on any rank and in any
-    accumulated micro-iteration, is skipped as a whole on all ranks: weights,
+    accumulated micro-iteration, is skipped completely on all ranks: weights,
     optimizer and running statistics stay as they were. The skipped update is
     logged, and losses, image files and gradients are written to
     ``work_dir/non_finite/iter_N.json``. After ``max_skips`` such updates in a

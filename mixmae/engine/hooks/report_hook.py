@@ -46,7 +46,7 @@ class ReportHook(Hook):
         self._predictions: list[Any] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Distinguish a training from a validation alone."""
+        """Distinguish a training from a validation without training."""
         self._training = True
 
     def before_val_epoch(self, runner: Runner) -> None:

@@ -138,7 +138,7 @@ class ReconstructionHead(BaseModule):
     def errors(
         self, prediction: Tensor, images: Tensor, mask: CellMask
     ) -> Tensor:
-        """Loss of each image alone, (B,)."""
+        """Loss per image, (B,)."""
         sums, pixels = self._sums(prediction, images, mask)
         return sums / (pixels + _EPS[self.kind]) / images.size(1)
 

@@ -1,1 +1,1 @@
-"""Leaf layers; every one needs torch alone."""
+"""Basic layers; they need torch only."""

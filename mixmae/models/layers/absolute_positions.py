@@ -66,10 +66,10 @@ class SinCosPositions(nn.Module):
         embed_dims: channels of a token, a multiple of 4.
         resize: method for another grid. 'bicubic' interpolates the table, as
             the official fine-tuning does: coordinates keep their range, so a
-            token of a larger image lies between two old ones. 'sincos'
-            computes new ones: coordinates keep their unit, so the top left
-            of a larger image has the positions of pretraining, and the rest
-            has coordinates that pretraining did not have.
+            token of a larger image is between two old ones. 'sincos' computes
+            new ones: coordinates keep their unit, so the top left of a larger
+            image has the positions of pretraining, and the rest has
+            coordinates that pretraining did not have.
 
     Raises:
         ValueError: ``resize`` is neither.
@@ -170,7 +170,7 @@ def build_positions(
     resize: str,
     choices: Sequence[str] = POSITIONS,
 ) -> SinCosPositions | LearnedPositions:
-    """The positions of the first stage, as a backbone's arguments say.
+    """Build the positions of the first stage from a backbone's arguments.
 
     Args:
         positions: 'sincos' (frozen), 'learned' (starts from sines and

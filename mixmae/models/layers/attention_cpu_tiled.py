@@ -123,7 +123,7 @@ def split_by_id(
             places = tokens if positions is None else positions[tokens]
             segments.append(Segment(tokens, places, slice(i, i + 1)))
             pairs += len(tokens) ** 2
-    # Most windows of a large, shifted grid are whole.
+    # Most windows of a large, shifted grid are not split.
     if pairs > _MAX_SHARE * ids.size(1) * ids.size(2) ** 2:
         return None
     return tuple(segments)

@@ -83,7 +83,8 @@ class PatchMerging(nn.Module):
 class ConvMerging(nn.Module):
     """A layer norm and a 2x2 convolution of stride 2, with a bias.
 
-    UM-MAE's merging. Unlike ``PatchMerging`` it norms each token by itself.
+    UM-MAE's merging. Unlike ``PatchMerging``, it normalises each token
+    separately.
 
     Args:
         embed_dims: channels of the input.

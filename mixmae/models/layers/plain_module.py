@@ -36,7 +36,7 @@ def replaceable(kind: type[_Part]) -> type[_Part]:
 
 
 def is_plain(part: nn.Module, kind: type[_Part]) -> TypeGuard[_Part]:
-    """Whether a call of ``part`` runs the forward method of ``kind`` alone.
+    """Whether a call of ``part`` runs only the forward method of ``kind``.
 
     Args:
         part: any module.

@@ -73,7 +73,7 @@ class SpatialReduction(nn.Module):
         return self.norm(self._project(x))
 
     def _project(self, x: Tensor) -> Tensor:
-        """Convolves each cell by itself, (B, M, side^2, C) -> (B, M, C)."""
+        """Convolves each cell separately, (B, M, side^2, C) -> (B, M, C)."""
         proj, side = self.proj, self.side
         if is_patch_conv(proj, side):
             # Of a cell on its own that is a matrix product.
@@ -108,7 +108,7 @@ class KeyCells:
             no padding.
 
     Raises:
-        ValueError: a mask's cells are no whole numbers of key cells.
+        ValueError: the cells of the mask are not multiples of the key cells.
     """
 
     def __init__(

@@ -144,8 +144,8 @@ class TransformerBlock(nn.Module):
         return x + self.drop_path(changed)
 
     def _repeats(self, x: Tensor, *settings: str) -> bool:
-        # A compiler decides by itself what it recomputes, and where nothing
-        # is computed (the meta device) nothing is kept.
+        # A compiler decides itself what it recomputes, and where nothing is
+        # computed (the meta device) nothing is kept.
         return (
             self.with_cp in settings
             and takes_custom_backward()

@@ -75,7 +75,7 @@ def write_part(
     timestamp: str,
     content: Mapping[str, Any],
 ) -> None:
-    """Write one part, whole or not at all.
+    """Write one part atomically.
 
     Args:
         timestamp: Of the process, as MMEngine names its folder of logs.
