@@ -10,9 +10,12 @@ from mixmae.version_gates import check_versions
 check_versions()
 renamed_modules.install()
 
-__all__ = ['__version__', 'finetune']
+__all__ = ['__version__', 'finetune', 'pretrain']
 # Module of each function of the package, imported when it is asked for.
-_FUNCTIONS = {'finetune': 'mixmae.apis.fine_tuning'}
+_FUNCTIONS = {
+    'finetune': 'mixmae.apis.fine_tuning',
+    'pretrain': 'mixmae.apis.pretraining',
+}
 
 
 def __getattr__(name: str) -> Any:

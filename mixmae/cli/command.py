@@ -20,6 +20,7 @@ from mixmae.version import __version__
 # Summaries by subcommand name; the module of `check-data` is `check_data`.
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
+        'pretrain': 'pretrain a backbone on images without labels',
         'finetune': 'fine-tune a pretrained backbone on labelled images',
         'predict': 'predict images with a fine-tuned network',
         'train': 'train the model of a config file',

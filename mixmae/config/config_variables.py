@@ -225,6 +225,18 @@ def _statements(target: str, old: Any, new: Any) -> list[str]:
     return [f'{target} = {_literal(new)}']
 
 
+def option_statements(cfg: Config, key: str, value: Any) -> list[str]:
+    """Assignments that set an option behind the text of a config.
+
+    Args:
+        cfg: The config.
+        key: Dotted key, of which the first part may be new.
+        value: Its value.
+    """
+    name = key.split('.')[0]
+    return _statements(name, cfg.get(name), _nested(key, value)[name])
+
+
 def _literal(value: Any) -> str:
     """Return the Python expression of an option value."""
     if isinstance(value, dict):

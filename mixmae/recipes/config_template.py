@@ -16,6 +16,10 @@ PACKAGE = Path(mixmae.__file__).parent
 WIDTH = 79
 
 
+class Code(str):
+    """Python code as a value, such as the name of another variable."""
+
+
 def template_text(name: str) -> str:
     """Return the text of a config, as 'classification/own-classes.py'.
 
@@ -101,7 +105,11 @@ def literal(value: Any, indent: int = 0) -> str:
             return f'dict({flat})'
         return f'dict(\n{"".join(items)}{" " * indent})'
     if isinstance(value, str):
-        return repr(value)
+        return str(value) if isinstance(value, Code) else repr(value)
+    if isinstance(value, list) and any(isinstance(x, Mapping) for x in value):
+        inner = ' ' * (indent + 4)
+        rows = [f'{inner}{literal(item, indent + 4)},\n' for item in value]
+        return f'[\n{"".join(rows)}{" " * indent}]'
     text = pprint.pformat(value, width=WIDTH - 16 - indent, compact=True)
     if '\n' not in text:
         return text

@@ -96,7 +96,7 @@ def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write the file atomically."""
     with atomic_write(out) as partial, partial.open('wb') as file:
         if out.suffix == '.npz':
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
             return
         (features,) = (
             array for name, array in arrays.items() if name.startswith('stage')

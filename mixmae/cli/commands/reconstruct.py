@@ -16,7 +16,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
+import numpy as np
+from PIL import Image
 
 from mixmae.apis import ReconstructionInferencer
 from mixmae.apis.arguments import add_inference_arguments, resize_of
@@ -101,7 +102,7 @@ def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
     """Write panels that stack those of several networks below headings."""
     for name in names:
         panels = [
-            (heading, cv2.imread(str(folder / name))[..., ::-1])
+            (heading, np.asarray(Image.open(folder / name)))
             for heading, folder in folders.items()
         ]
         write_png(out / name, stacked_panels(panels))

@@ -1,0 +1,187 @@
+"""Pretraining on own images in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixmae.apis.run_folder import RunFolder
+from mixmae.apis.training_process import LOG, run_training
+from mixmae.checkpoints.conversion.outgoing import to_bare
+from mixmae.checkpoints.conversion.source import read_source
+from mixmae.config.config_file import read_config
+from mixmae.engine.manifest.checkpoint_search import last_checkpoint
+from mixmae.recipes.machine import Machine
+from mixmae.recipes.pretraining import PretrainingPlan, plan_pretraining
+from mixmae.recipes.pretraining_options import PretrainingOptions
+from mixmae.recipes.setting import settings_table
+
+BACKBONE = 'backbone.safetensors'
+# A path, or several.
+Paths = str | os.PathLike | Sequence[str | os.PathLike]
+
+
+@dataclass(frozen=True)
+class PretrainedRun:
+    """Output of a pretraining.
+
+    Attributes:
+        out: Its folder.
+        config: The config file of the run.
+        checkpoint: The last checkpoint; ``None`` if nothing was trained.
+        backbone: The backbone alone, for other tasks; ``None`` likewise.
+        log: What the training and its libraries wrote; ``None`` likewise.
+    """
+
+    out: Path
+    config: Path
+    checkpoint: Path | None = None
+    backbone: Path | None = None
+    log: Path | None = None
+
+
+def pretrain(
+    out: str | os.PathLike,
+    data: Paths,
+    model: str | os.PathLike = 'swin-tiny',
+    method: str | None = None,
+    val_data: Paths | None = None,
+    image_size: int | str = 'auto',
+    init: str | os.PathLike | None = None,
+    epochs: int | str = 'auto',
+    batch_size: int | str = 'auto',
+    lr: float | str = 'auto',
+    devices: int | str = 'auto',
+    precision: str = 'auto',
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    verbose: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+) -> PretrainedRun:
+    """Pretrain a backbone on images without labels.
+
+        mixmae.pretrain(out='runs/roofs', data=['photos/', 'more/list.txt'])
+
+    What is derived from the images and the machine is printed in a table with
+    the reasons. The run is that of ``out/config.py``, which is written first:
+    an ordinary config that can be changed and run by ``mixmae train``. It
+    trains in processes of its own. ``out`` also gets checkpoints,
+    ``backbone.safetensors`` (with its architecture, channels, mean and std in
+    the header), ``training.log`` and ``report.html``.
+
+    Args:
+        out: Output folder of the run.
+        data: A folder of images or tar shards, a tar file, an image, a text
+            file of paths (one a line, relative to its folder, or absolute),
+            or several of them.
+        model: 'swin-tiny', 'pvt-small', 'twins-svt-small', 'vit-base' and so
+            on, or a pretraining config whose model is taken.
+        method: 'mixmae' (default), 'um-mae' or 'simmim'.
+        val_data: Images to validate on; by default a share of ``data`` is
+            held out.
+        image_size: Side of the images in pixels.
+        init: Checkpoint whose backbone the run starts from: of mixmae, or
+            the official MixMIM or UM-MAE.
+        epochs: Passes over the images.
+        batch_size: Images of a forward pass on one device.
+        lr: Peak learning rate.
+        devices: Number of GPUs, 'auto' for all; 'cpu'.
+        precision: 'float32', 'bfloat16', 'float16' or 'auto'.
+        seed: Of weights, crops, masks and the held-out share.
+        resume: Go on with the run that ``out`` holds, if it holds one.
+        overwrite: Replace the run that ``out`` holds.
+        dry_run: Print table, cost and config, and write nothing.
+        verbose: Show all output of the training.
+        overrides: Values of other settings of the config by dotted key, as
+            MMEngine's ``--cfg-options``.
+
+    Raises:
+        ValueError: An argument, the images or the folder cannot be used.
+        ConfigError: An override names no setting, or has no effect.
+        TrainingFailedError: The training ended with an error.
+    """
+    options = PretrainingOptions(
+        data=data,
+        model=os.fspath(model),
+        method=method,
+        val_data=val_data,
+        image_size=image_size,
+        init=init,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        devices=devices,
+        precision=precision,
+        seed=seed,
+        overrides=overrides or {},
+    )
+    folder = RunFolder(out, resume, overwrite)
+    if folder.resumes:
+        folder.compare(vars(options))
+        processes = Machine.find(devices).count
+        print(f'going on with {folder.config}', flush=True)
+    else:
+        plan = plan_pretraining(options)
+        print(plan_text(plan, folder.path), flush=True)
+        if dry_run:
+            print(f'\n{plan.text}')
+            return PretrainedRun(folder.path, folder.config)
+        write_plan(plan, folder, options)
+        processes = plan.machine.count
+    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
+    cfg = read_config(folder.config)
+    run_training(
+        folder.config,
+        folder.path,
+        processes,
+        arguments,
+        cfg.train_cfg.get('max_epochs', 0),
+        devices == 'cpu',
+        verbose,
+    )
+    return finished_run(folder)
+
+
+def plan_text(plan: PretrainingPlan, out: Path) -> str:
+    """Return the table of a plan, what was left out, and what it will cost."""
+    lines = [settings_table(plan.rows), '']
+    lines += [f'note: {note}' for note in plan.notes]
+    lines += plan.cost.lines(plan.machine, plan.dtype)
+    lines.append(f'output: {out}, everything that is logged: {out / LOG}')
+    return '\n'.join(lines)
+
+
+def write_plan(
+    plan: PretrainingPlan, folder: RunFolder, options: PretrainingOptions
+) -> None:
+    """Write what a training of a plan starts from.
+
+    Raises:
+        ValueError: Another run works in the folder, or it is not writable.
+    """
+    lock = folder.lock()
+    try:
+        plan.write(folder.path)
+        folder.record(vars(options))
+    finally:
+        lock.release()
+
+
+def finished_run(folder: RunFolder) -> PretrainedRun:
+    """Write the backbone of a run that has ended, and say where all is."""
+    checkpoint = last_checkpoint(folder.path)
+    if checkpoint is None:
+        raise ValueError(f'{folder.path} holds no whole checkpoint')
+    backbone = folder.path / BACKBONE
+    to_bare(read_source(checkpoint)).write(backbone)
+    print(f'checkpoint: {checkpoint}\nbackbone: {backbone}')
+    report = folder.path / 'report.html'
+    if report.is_file():
+        print(f'report: {report}')
+    log = folder.path / LOG
+    return PretrainedRun(folder.path, folder.config, checkpoint, backbone, log)

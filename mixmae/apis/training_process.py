@@ -1,0 +1,155 @@
+"""Training of a config in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from mixmae.apis.training_display import TrainingDisplay
+
+# Everything that a training and its libraries write.
+LOG = 'training.log'
+# Exit status of a training that was asked to end, and has saved.
+INTERRUPTED = 75
+# Seconds between two looks at the log.
+STEP = 0.2
+SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP')
+
+
+class TrainingFailedError(RuntimeError):
+    """The process of a training ended with an error.
+
+    Args:
+        message: One line.
+        status: Exit status of the process.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def training_command(
+    config: Path, out: Path, processes: int, arguments: Sequence[str] = ()
+) -> list[str]:
+    """Return the command that trains a config.
+
+    Args:
+        config: The config file.
+        out: Work folder.
+        processes: One for each device.
+        arguments: More arguments of ``mixmae train``.
+    """
+    train = ['-m', 'mixmae', 'train', str(config), '--work-dir', str(out)]
+    train += arguments
+    if processes == 1:
+        return [sys.executable, *train]
+    launcher = ['-m', 'torch.distributed.run', '--standalone']
+    launcher += [f'--nproc-per-node={processes}']
+    return [sys.executable, *launcher, *train, '--launcher', 'pytorch']
+
+
+def run_training(
+    config: Path,
+    out: Path,
+    processes: int = 1,
+    arguments: Sequence[str] = (),
+    epochs: int = 0,
+    on_cpu: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Train a config; show lines that matter, and write the rest to a log.
+
+    A signal to this process ends the training after its next update, with a
+    checkpoint.
+
+    Args:
+        config, out, processes, arguments: See ``training_command``.
+        epochs: Of the run, for the progress bar; 0 for loops by iterations.
+        on_cpu: Hide GPUs.
+        verbose: Show everything.
+
+    Raises:
+        TrainingFailedError: It ended with an error, or was interrupted.
+    """
+    command = training_command(config, out, processes, arguments)
+    environment = dict(os.environ, PYTHONUNBUFFERED='1')
+    if on_cpu:
+        environment['CUDA_VISIBLE_DEVICES'] = ''
+    if processes > 1:
+        # Each would start a thread for every core.
+        threads = max(1, (os.cpu_count() or 1) // processes)
+        environment.setdefault('OMP_NUM_THREADS', str(threads))
+        # Processes that are started again would get a dead store:
+        # https://github.com/pytorch/pytorch/issues/135712
+        environment['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
+    display = TrainingDisplay(epochs, verbose)
+    path = out / LOG
+    with path.open('ab') as log, path.open(errors='replace') as shown:
+        shown.seek(0, os.SEEK_END)
+        # A session of its own: the keyboard's signal is passed on once.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+        with _passed_on(process):
+            while process.poll() is None:
+                _show(shown, display)
+                time.sleep(STEP)
+        _show(shown, display)
+    display.close()
+    status = process.returncode
+    if status == 0:
+        return
+    if status == INTERRUPTED:
+        message = f'interrupted; the checkpoint in {out} can be resumed'
+    elif display.error:
+        message = display.error
+    else:
+        message = f'the training ended with status {status}; see {path}'
+    raise TrainingFailedError(message, status)
+
+
+def _show(file: IO[str], display: TrainingDisplay) -> None:
+    """Show complete lines that have been written since the last call."""
+    while True:
+        place = file.tell()
+        line = file.readline()
+        if not line.endswith('\n'):
+            # The rest is not there yet.
+            file.seek(place)
+            return
+        display.show(line)
+
+
+@contextlib.contextmanager
+def _passed_on(process: subprocess.Popen) -> Iterator[None]:
+    """Pass signals to this process on to another one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        # Twice ends it at once.
+        process.send_signal(signal.SIGTERM)
+
+    numbers = [getattr(signal, n) for n in SIGNALS if hasattr(signal, n)]
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,114 @@
+"""Pretrain a backbone on images without labels.
+
+    mixmae pretrain --out runs/roofs --data photos/ more/list.txt
+
+Data are folders of images or tar shards, tar files, images, or text files of
+paths. What is derived from the images and the machine is printed in a table
+with the reasons; `--dry-run` stops after it. OUT/config.py is the config that
+is trained; OUT/backbone.safetensors is the backbone for other tasks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from mixmae.apis.pretraining import pretrain
+from mixmae.apis.training_process import TrainingFailedError
+from mixmae.cli.command_parser import CommandParser
+from mixmae.config.option_values import OptionAction
+from mixmae.recipes.methods import METHODS
+from mixmae.recipes.pretraining_options import PRECISIONS
+
+
+def whole_number(text: str) -> int | str:
+    """Read a number, or a word such as 'auto'."""
+    return int(text) if text.lstrip('-').isdecimal() else text
+
+
+def number(text: str) -> float | str:
+    """Read a number, or a word such as 'auto'."""
+    return text if text == 'auto' else float(text)
+
+
+def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``pretrain``."""
+    parser.add_argument(
+        '--out', required=True, metavar='FOLDER', help='output of the run'
+    )
+    parser.add_argument(
+        '--data',
+        required=True,
+        nargs='+',
+        metavar='PATH',
+        help='folders, tar files, images, or text files of paths',
+    )
+    parser.add_argument(
+        '--model',
+        default='swin-tiny',
+        help='swin-mini, swin-tiny ... swin-huge, pvt-tiny ... pvt-large, '
+        'twins-svt-small ..., twins-pcpvt-small ..., vit-tiny ... vit-huge, '
+        'or a pretraining config (default: swin-tiny)',
+    )
+    parser.add_argument('--method', choices=[*METHODS], help='default: mixmae')
+    parser.add_argument(
+        '--val-data',
+        nargs='+',
+        metavar='PATH',
+        help='default: a share of the images is held out',
+    )
+    for name, kind, text in (
+        ('image-size', whole_number, 'side of the images in pixels'),
+        ('epochs', whole_number, 'passes over the images'),
+        ('batch-size', whole_number, 'images of a device at a time'),
+        ('lr', number, 'peak learning rate'),
+        ('devices', whole_number, 'GPUs (auto: all), or cpu'),
+    ):
+        parser.add_argument(f'--{name}', type=kind, default='auto', help=text)
+    parser.add_argument(
+        '--init',
+        metavar='FILE',
+        help='checkpoint whose backbone the run starts from',
+    )
+    parser.add_argument('--precision', choices=PRECISIONS, default='auto')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--cfg-options',
+        '--overrides',
+        dest='overrides',
+        nargs='+',
+        action=OptionAction,
+        metavar='KEY=VALUE',
+        help='other settings of the config, e.g. num_workers=0',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the run in OUT'
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Pretrain; return the exit status."""
+    parser = CommandParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_pretraining_arguments(parser)
+    parser.add_argument(
+        '--resume', action='store_true', help='go on with the run in OUT'
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='print table, cost and config, and stop',
+    )
+    parser.add_argument(
+        '--verbose', action='store_true', help='show all output'
+    )
+    arguments = vars(parser.parse_args(argv))
+    try:
+        pretrain(**arguments)
+    except TrainingFailedError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return error.status
+    return 0

@@ -1,0 +1,242 @@
+"""Images that a call names: folders, lists, shards, files, or several."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from PIL import Image
+
+from mixmae.datasets.packed.sample_table import INDEX, JOURNAL
+from mixmae.datasets.packed_images import PackedImages, table_of
+from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.image_listing import list_folder
+from mixmae.fileio.path_list import read_labelled_list
+from mixmae.fileio.safe_path import UnsafePathError, path_fault
+from mixmae.recipes.config_template import Code
+
+# Images whose headers are read for their sizes.
+SAMPLE = 64
+FEWEST = 8
+
+
+@dataclass
+class ImageSources:
+    """Images of a run, of any number of places.
+
+    Attributes:
+        files: Absolute paths.
+        shards: Folders of shards and tar files, with their counts.
+        notes: What was left out, a line each.
+    """
+
+    files: list[str] = field(default_factory=list)
+    shards: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.files) + sum(self.shards.values())
+
+    def root(self) -> str:
+        """Return the innermost folder of all files; '' without files."""
+        folders = {os.path.dirname(path) for path in self.files}
+        return os.path.commonpath(folders) if folders else ''
+
+    def describe(self) -> str:
+        """Return where the images are, in words."""
+        parts = []
+        if self.files:
+            parts.append(f'{len(self.files):,} files below {self.root()}')
+        parts += [
+            f'{count:,} in shards of {place}'
+            for place, count in self.shards.items()
+        ]
+        return ' and '.join(parts)
+
+    def split(
+        self, share: float, most: int, seed: int
+    ) -> tuple[ImageSources, ImageSources]:
+        """Hold images out: a random share of the files, the end of shards.
+
+        Args:
+            share: Of the images, between 0 and 1.
+            most: Largest number to hold out.
+            seed: The same seed draws the same files.
+
+        Returns:
+            The rest, and what was held out; the latter's shards are counted
+            from their end.
+        """
+        share = min(share, most / self.count)
+        number = max(1, round(share * len(self.files))) if self.files else 0
+        drawn = set(random.Random(seed).sample(range(len(self.files)), number))
+        kept, held = ImageSources(), ImageSources()
+        for index, path in enumerate(self.files):
+            (held if index in drawn else kept).files.append(path)
+        for place, count in self.shards.items():
+            held.shards[place] = max(1, round(share * count))
+            kept.shards[place] = count - held.shards[place]
+        return kept, held
+
+    def data_sets(self, ann_file: str, end: bool) -> list[dict[str, Any]]:
+        """Return configs of the data sets, without pipelines.
+
+        Args:
+            ann_file: List of the files, as the config names it.
+            end: Whether images of shards are counted from their end.
+        """
+        found: list[dict[str, Any]] = []
+        if self.files:
+            found.append(
+                {
+                    'type': 'UnlabeledImageFolder',
+                    'data_root': Code('data_root'),
+                    'ann_file': ann_file,
+                }
+            )
+        found += [
+            {
+                'type': 'PackedImages',
+                'data_root': place,
+                'indices': -count if end else count,
+            }
+            for place, count in self.shards.items()
+        ]
+        return found
+
+    def write_list(self, path: Path, root: str) -> None:
+        """Write the list of the files, relative to a folder above them."""
+        lines = [one[len(root) :].lstrip('/') for one in self.files]
+        # A list takes such lines for comments.
+        lines = [f'{root}/{one}' if one[0] == '#' else one for one in lines]
+        content = '\n'.join(lines).encode('utf-8', 'surrogateescape')
+        with atomic_write(path) as partial:
+            partial.write_bytes(content + b'\n')
+
+    def short_side(self) -> int:
+        """Return the median short side of a sample, in pixels.
+
+        Raises:
+            ValueError: None of them can be read.
+        """
+        sides, first = [], ''
+        for source in self._sample():
+            try:
+                with Image.open(source) as image:
+                    sides.append(min(image.size))
+            # Damaged files are left to the run.
+            except Exception as error:
+                first = first or f'{error}'
+        if not sides:
+            raise ValueError(
+                f'none of a sample of {min(self.count, SAMPLE)} images in '
+                f'{self.describe()} can be read: {first}'
+            )
+        return round(median(sides))
+
+    def _sample(self) -> list[Any]:
+        step = max(1, len(self.files) // SAMPLE)
+        found: list[Any] = self.files[::step][:SAMPLE]
+        for place, count in self.shards.items():
+            # Opens shards, which few runs have.
+            from io import BytesIO
+
+            packed = PackedImages(place)
+            found += [
+                BytesIO(packed.read_sample(index)['img_bytes'])
+                for index in range(0, count, max(1, count // SAMPLE))
+            ][:SAMPLE]
+        return found
+
+
+def read_sources(
+    data: str | os.PathLike | Sequence[str | os.PathLike], name: str = 'data'
+) -> ImageSources:
+    """List the images of all places; each file counts once.
+
+    Args:
+        data: A folder of images or shards, a tar file, an image, a text file
+            of paths (relative to its folder, or absolute), or several.
+        name: Of the argument, for messages.
+
+    Raises:
+        ValueError: A place does not exist or holds no image, or there are too
+            few images.
+    """
+    places = [data] if isinstance(data, (str, os.PathLike)) else [*data]
+    if not places:
+        raise ValueError(f'{name} names no images')
+    found = ImageSources()
+    for place in places:
+        _add(found, os.path.abspath(os.path.expanduser(place)), name)
+    # A file that is reached by two paths counts once.
+    real = {os.path.realpath(path): path for path in reversed(found.files)}
+    unique = [*reversed(real.values())]
+    if len(unique) < len(found.files):
+        twice = len(found.files) - len(unique)
+        found.notes.append(f'{twice:,} files were named twice; kept once')
+    # A list holds one path a line.
+    faults = {path: path_fault(path[1:]) for path in unique}
+    found.files = [path for path, fault in faults.items() if fault is None]
+    odd = [fault for fault in faults.values() if fault is not None]
+    if odd:
+        found.notes.append(f'{len(odd):,} files left out: {odd[0]}')
+    if found.count < FEWEST:
+        raise ValueError(
+            f'{name}: {found.count} images in {", ".join(map(str, places))} '
+            f'are too few to train on; at least {FEWEST} are needed'
+        )
+    return found
+
+
+def _add(found: ImageSources, place: str, name: str) -> None:
+    suffix = os.path.splitext(place)[1].lower()
+    if os.path.isdir(place):
+        _add_folder(found, place, name)
+    elif not os.path.exists(place):
+        raise ValueError(f'{name}: there is no {place}')
+    elif suffix == '.tar':
+        found.shards[place] = len(table_of(place)[0])
+    elif suffix in SUFFIXES:
+        found.files.append(place)
+    else:
+        found.files += _listed(place)
+
+
+def _add_folder(found: ImageSources, place: str, name: str) -> None:
+    if any(os.path.exists(os.path.join(place, f)) for f in (INDEX, JOURNAL)):
+        found.shards[place] = len(table_of(place)[0])
+        return
+    listing = list_folder(place, SUFFIXES)
+    found.notes += [f'{place}: {note}' for note in listing.notes()]
+    found.files += [os.path.join(place, one) for one in listing.files]
+    if listing.files:
+        return
+    if '.tar' in listing.left_out:
+        found.notes.pop()
+        found.shards[place] = len(table_of(place)[0])
+        return
+    left = f' ({"; ".join(listing.notes())})' if listing.notes() else ''
+    raise ValueError(
+        f'{name}: no images in {place} or below{left}; read are '
+        f'{", ".join(SUFFIXES)} and tar files'
+    )
+
+
+def _listed(listing: str) -> list[str]:
+    """Return the absolute paths in a list; labels are left out."""
+    folder = os.path.dirname(listing)
+    try:
+        paths, _ = read_labelled_list(listing, folder)
+    except UnsafePathError:
+        # A list that the user names may name any file.
+        paths, _ = read_labelled_list(listing, '/')
+    return [os.path.join(folder, path) for path in paths]

@@ -1,0 +1,131 @@
+"""The machine that a run is planned for: devices, memory, cores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import torch
+
+# What a process on a GPU holds before it computes.
+CONTEXT = 1.0e9
+# What a training on a CPU holds beside the model: libraries, loader.
+RUNNING = 1.5e9
+# Share of the memory that a plan uses.
+USED = 0.8
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Devices of one kind.
+
+    Attributes:
+        device: PyTorch's type, 'cuda' or 'cpu'.
+        count: Devices, and processes, of the run.
+        memory: Bytes of each that a plan may use.
+        held: Bytes that are in use before there is a model.
+        cores: CPU cores of all of them.
+        name: For the table.
+    """
+
+    device: str
+    count: int
+    memory: float
+    held: float
+    cores: int
+    name: str
+
+    @classmethod
+    def find(cls, devices: int | str = 'auto') -> Machine:
+        """Look at this machine.
+
+        Args:
+            devices: Number of GPUs, or of processes where there is no GPU;
+                'auto' for all GPUs, or one process; 'cpu' for one process on
+                the CPU.
+
+        Raises:
+            ValueError: There are fewer GPUs.
+        """
+        gpus = 0 if devices == 'cpu' else torch.cuda.device_count()
+        if devices in ('auto', 'cpu'):
+            count = max(1, gpus)
+        else:
+            count = int(devices)
+        if count < 1:
+            raise ValueError(f'devices must be at least 1, got {devices}')
+        if gpus and count > gpus:
+            raise ValueError(
+                f'devices={count}, but {gpus} GPUs are visible here'
+            )
+        cores = usable_cores()
+        if gpus:
+            memory, name = _gpu()
+            held = CONTEXT
+            return cls('cuda', count, USED * memory, held, cores, name)
+        memory = USED * available_memory() / count
+        return cls('cpu', count, memory, RUNNING, cores, f'CPU, {cores} cores')
+
+    @property
+    def workers(self) -> int:
+        """Processes that load images, for each device."""
+        share = self.cores // self.count
+        # The training itself computes on these cores.
+        return min(8, share if self.device == 'cuda' else share // 2)
+
+
+def usable_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def available_memory() -> float:
+    """Return the bytes of memory that are free, 4 GB where unknown."""
+    try:
+        with open('/proc/meminfo', encoding='ascii') as file:
+            rows = dict(line.split(':', 1) for line in file)
+        found = 1024.0 * int(rows['MemAvailable'].split()[0])
+    except (OSError, KeyError, ValueError):
+        return 4e9
+    # A container may have less.
+    for path in (
+        '/sys/fs/cgroup/memory.max',
+        '/sys/fs/cgroup/memory/memory.limit_in_bytes',
+    ):
+        try:
+            with open(path, encoding='ascii') as file:
+                found = min(found, float(file.read()))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _gpu() -> tuple[float, str]:
+    """Return memory and name of the first visible GPU.
+
+    By the driver's tool where it is there: PyTorch would hold memory of the
+    GPU for as long as this process lives.
+    """
+    first = os.environ.get('CUDA_VISIBLE_DEVICES', '0').split(',')[0]
+    tool = shutil.which('nvidia-smi')
+    if tool is not None:
+        done = subprocess.run(
+            [
+                tool,
+                f'--id={first}',
+                '--query-gpu=memory.total,name',
+                '--format=csv,noheader,nounits',
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        size, _, name = done.stdout.strip().partition(', ')
+        if done.returncode == 0 and size.isdecimal():
+            return int(size) * 2.0**20, name
+    found = torch.cuda.get_device_properties(0)
+    return float(found.total_memory), found.name

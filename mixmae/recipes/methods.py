@@ -1,0 +1,239 @@
+"""The pretraining methods: their parts for a network, and their schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mixmae.recipes.config_template import Code
+from mixmae.recipes.networks import Network, stride, window
+
+SMALL_DECODER = {'embed_dims': 128, 'depth': 2, 'num_heads': 4}
+
+
+class ModelParts(NamedTuple):
+    """Configs of the parts of a pretraining model."""
+
+    network: dict[str, Any]
+    masking: dict[str, Any]
+    neck: dict[str, Any]
+    head: dict[str, Any]
+
+
+class Method(NamedTuple):
+    """A method as its paper trains it.
+
+    Attributes:
+        name: As users write it.
+        image_size: Side of the images of the paper.
+        base_lr: Peak learning rate for ``base_update`` images an update.
+        base_update: Largest number of images of an update.
+        warmup: Epochs of the run over those of its warm-up.
+        epochs: Fewest epochs, for the largest data sets.
+        crop_ratio_range: Share of an image that a crop covers.
+        betas: Of AdamW.
+        max_norm: Of clipped gradients; ``None`` clips none.
+        build: Parts for a network, a size of images and of patches.
+    """
+
+    name: str
+    image_size: int
+    base_lr: float
+    base_update: int
+    warmup: int
+    epochs: int
+    crop_ratio_range: tuple[float, float]
+    betas: tuple[float, float]
+    max_norm: float | None
+    build: Callable[[Network, int, int], ModelParts]
+
+    def unit(self, network: Network, patch: int) -> int:
+        """Return the divisor of the sides of images in pixels."""
+        halved = self.name == 'um-mae' or network.family == 'vit'
+        return stride(network, patch) * (2 if halved else 1)
+
+
+def _mixmae(network: Network, image_size: int, patch: int) -> ModelParts:
+    if network.family == 'vit':
+        raise ValueError(
+            f'method=mixmae does not train {network.name}: its class token '
+            f'attends to both images of a mixture; take method=um-mae or '
+            f'simmim, or a Swin, PVT or Twins'
+        )
+    cell = stride(network, patch)
+    side = image_size // (4 * patch)
+    size = window(side)
+    last = min(size, side // 2)
+    backbone = _backbone(network, patch, image_size)
+    if network.family == 'swin':
+        backbone['window_sizes'] = (size, size, size, last)
+    decoder = {'embed_dims': 512, 'depth': 8, 'num_heads': 16}
+    return ModelParts(
+        backbone,
+        {
+            'type': 'RandomMasking',
+            'ratio': 0.5,
+            'cell': cell,
+            'shared': True,
+        },
+        {
+            'type': 'MixMAENeck',
+            'in_channels': network.widths[-1],
+            'cell': cell,
+            'decoder': SMALL_DECODER if network.is_small else decoder,
+        },
+        {'type': 'DualReconstructionHead', 'norm_pixels': True},
+    )
+
+
+def _um_mae(network: Network, image_size: int, patch: int) -> ModelParts:
+    if network.family == 'twins':
+        raise ValueError(
+            f'method=um-mae does not train {network.name}: its positions come '
+            f'from neighbouring tokens, which are gathered away; take '
+            f'method=mixmae or simmim, or a Swin, PVT or ViT'
+        )
+    hierarchical = network.family != 'vit'
+    cell = 4 * patch if hierarchical else patch
+    backbone = _backbone(network, patch, image_size)
+    if network.family == 'swin':
+        # The encoder sees a grid of half the sides.
+        size = window(image_size // (8 * patch))
+        backbone |= {
+            'window_sizes': (size,) * 4,
+            'position_bias': 'log_coordinates',
+            'merging': 'conv',
+            'shift': True,
+            'absolute_positions': False,
+            'norm_eps': 1e-6,
+            'block_norm_eps': 1e-5,
+        }
+        if network.name in ('swin-large', 'swin-huge'):
+            backbone['bias_dims'] = 64
+    if network.family == 'pvt':
+        backbone |= {
+            'sr_ratios': (4, 2, 1, 1),
+            'reduction': 'pool',
+            'patch_norm': False,
+            'block_norm_eps': 1e-5,
+        }
+    decoder = {
+        'embed_dims': 512,
+        'depth': 8 if network.name == 'swin-large' else 2,
+        'num_heads': 16,
+    }
+    return ModelParts(
+        backbone,
+        {
+            'type': 'UniformMasking',
+            'cell': cell,
+            'secondary_ratio': 0.25,
+            'multiple': 2 * stride(network, patch),
+        },
+        {
+            'type': 'UMMAENeck',
+            'in_channels': network.widths[-1],
+            'token_channels': network.widths[0],
+            'cell': cell,
+            'factor': 2 if hierarchical else 1,
+            'decoder': {
+                **(SMALL_DECODER if network.is_small else decoder),
+                'norm_eps': 1e-6,
+            },
+        },
+        {
+            'type': 'MaskedReconstructionHead',
+            'norm_pixels': True,
+            'loss': 'mse',
+        },
+    )
+
+
+def _simmim(network: Network, image_size: int, patch: int) -> ModelParts:
+    step = stride(network, patch)
+    cell = max(step, 2 * patch)
+    backbone = _backbone(network, patch, image_size)
+    if network.family == 'swin':
+        size = min(window(image_size // step), image_size // step)
+        backbone |= {
+            'window_sizes': (size,) * 4,
+            'shift': True,
+            'absolute_positions': False,
+        }
+    return ModelParts(
+        backbone,
+        {
+            'type': 'RandomMasking',
+            'ratio': 0.6,
+            'cell': cell,
+            'shared': False,
+            'rounding': 'ceil',
+        },
+        {
+            'type': 'SimMIMNeck',
+            'in_channels': network.widths[-1],
+            'token_channels': network.widths[0],
+            'cell': cell,
+            'stride': step,
+        },
+        {
+            'type': 'MaskedReconstructionHead',
+            'norm_pixels': False,
+            'loss': 'l1',
+        },
+    )
+
+
+def _backbone(network: Network, patch: int, image_size: int) -> dict[str, Any]:
+    kinds = {'swin': 'Swin', 'pvt': 'PVT', 'twins': 'Twins', 'vit': 'ViT'}
+    found: dict[str, Any] = {
+        'type': f'MIM{kinds[network.family]}',
+        'arch': network.arch,
+        'img_size': Code('img_size'),
+        'patch_size': patch,
+    }
+    if network.family == 'twins':
+        del found['img_size']
+        if not str(network.arch).startswith('pcpvt'):
+            side = image_size // (8 * patch)
+            sizes = [size for size in range(10, 3, -1) if side % size == 0]
+            found['window_size'] = sizes[0] if sizes else 7
+    return found
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        # Sense-X/MixMIM, the base_600ep script.
+        'mixmae': Method(
+            'mixmae', 224, 1.2e-3, 2048, 15, 300, (0.2, 1.0), (0.9, 0.95),
+            None, _mixmae,
+        ),
+        # implus/UM-MAE, Makefile and main_pretrain.py.
+        'um-mae': Method(
+            'um-mae', 256, 2.4e-3, 4096, 20, 200, (0.2, 1.0), (0.9, 0.95),
+            None, _um_mae,
+        ),
+        # microsoft/SimMIM, the yaml of Swin-B.
+        'simmim': Method(
+            'simmim', 192, 8e-4, 2048, 10, 100, (0.67, 1.0), (0.9, 0.999),
+            5.0, _simmim,
+        ),
+    }
+)  # fmt: skip
+# The mini network of configs/, whatever the method.
+SMALL_LR, SMALL_UPDATE = 1e-3, 64
+
+
+def named_method(name: str) -> Method:
+    """Look a method up.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    found = name.lower().replace('_', '-')
+    if found not in METHODS:
+        raise ValueError(
+            f'method={name!r} must be one of {", ".join(METHODS)}'
+        )
+    return METHODS[found]

@@ -1,0 +1,110 @@
+"""Named networks, and their settings for a method and an image size."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mixmae.models.backbones.mim_swin import SWIN_ARCHS
+from mixmae.models.backbones.pyramid_backbone import PVT_ARCHS, TWINS_ARCHS
+
+# Small enough for a CPU core; the mini networks of configs/ have it.
+MINI = {'embed_dims': 32, 'depths': (1, 1, 4, 1), 'num_heads': (2, 4, 8, 16)}
+# Names of mmpretrain; widths are those of its table.
+VIT = {
+    'tiny': ('deit-tiny', 192),
+    'small': ('deit-small', 384),
+    'base': ('base', 768),
+    'large': ('large', 1024),
+    'huge': ('huge', 1280),
+}
+# Cells of masking along a side of an image, at least.
+LEAST_CELLS = 4
+WINDOWS = range(16, 4, -1)
+
+
+class Network(NamedTuple):
+    """A named backbone.
+
+    Attributes:
+        name: As in 'swin-tiny'.
+        family: 'swin', 'pvt', 'twins' or 'vit'.
+        arch: Argument of the backbone.
+        widths: Channels of the first and of the last stage.
+    """
+
+    name: str
+    family: str
+    arch: Any
+    widths: tuple[int, int]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is narrower than the networks of the papers."""
+        return self.widths[0] < 64
+
+
+def _networks() -> dict[str, Network]:
+    found = {'swin-mini': Network('swin-mini', 'swin', MINI, (32, 256))}
+    for name, swin in SWIN_ARCHS.items():
+        widths = (swin.embed_dims, swin.embed_dims << 3)
+        found[f'swin-{name}'] = Network(f'swin-{name}', 'swin', name, widths)
+    for family, archs in (('pvt', PVT_ARCHS), ('twins', TWINS_ARCHS)):
+        for name, pyramid in archs.items():
+            dims = pyramid.embed_dims
+            full = f'{family}-{name}'
+            found[full] = Network(full, family, name, (dims[0], dims[-1]))
+    for name, (arch, width) in VIT.items():
+        full = f'vit-{name}'
+        found[full] = Network(full, 'vit', arch, (width, width))
+    return found
+
+
+NETWORKS: Mapping[str, Network] = MappingProxyType(_networks())
+
+
+def named_network(name: str) -> Network:
+    """Look a network up.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    # As 'swin-t' and 'pvt-s' in names of configs; 'swin-m' would be unclear.
+    parts = {full: full.rpartition('-') for full in NETWORKS}
+    del parts['swin-mini']
+    short = {
+        f'{head}-{last[0]}': full for full, (head, _, last) in parts.items()
+    }
+    full = short.get(name.lower(), name.lower())
+    if full not in NETWORKS:
+        close = difflib.get_close_matches(full, NETWORKS, 1)
+        hint = f'did you mean {close[0]}? ' if close else ''
+        raise ValueError(
+            f'model={name!r} is no network: {hint}choose from '
+            f'{", ".join(NETWORKS)}, or name a config file'
+        )
+    return NETWORKS[full]
+
+
+def patch_size(network: Network, image_size: int) -> int:
+    """Return the side of a patch in pixels: smaller for small images."""
+    largest = 16 if network.family == 'vit' else 4
+    sides = [size for size in (16, 8, 4, 2, 1) if size <= largest]
+    for size in sides:
+        # A ViT's cells are two patches wide at most.
+        cell = max(stride(network, size), 2 * size)
+        if image_size >= LEAST_CELLS * cell:
+            return size
+    return sides[-1]
+
+
+def stride(network: Network, patch: int) -> int:
+    """Return pixels per token of the last stage."""
+    return patch if network.family == 'vit' else 8 * patch
+
+
+def window(side: int) -> int:
+    """Return the side of windows for a grid: the largest that divides it."""
+    return next((size for size in WINDOWS if side % size == 0), min(side, 14))

@@ -1,0 +1,88 @@
+"""Arguments of a pretraining call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
+
+PRECISIONS = ('auto', *DTYPES)
+# Variables of the config that have an argument of the call.
+ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        'data_root': 'data',
+        'train_data': 'data',
+        'val_data': 'val_data',
+        'img_size': 'image_size',
+        'init_cfg': 'init',
+        'batch_size': 'batch_size',
+        'max_epochs': 'epochs',
+        'lr': 'lr',
+        'precision': 'precision',
+        'seed': 'seed',
+    }
+)
+
+
+@dataclass(frozen=True)
+class PretrainingOptions:
+    """Arguments of a call; 'auto' is derived.
+
+    Attributes:
+        data: Folders, lists, shards or images; see ``read_sources``.
+        model: Name of a network, or a pretraining config.
+        method: 'mixmae', 'um-mae' or 'simmim'; ``None`` for that of the
+            config, or MixMAE.
+        val_data: Images to validate on; ``None`` holds some out.
+        image_size: Side of the images in pixels.
+        init: Checkpoint whose backbone the run starts from.
+        epochs, batch_size, lr: Numbers; the batch is that of one device.
+        devices: See ``Machine.find``.
+        precision: One of ``PRECISIONS``.
+        seed: Of weights, crops, masks and the held-out share.
+        overrides: Values of other settings, by dotted key.
+
+    Raises:
+        ValueError: One is out of range; names it.
+    """
+
+    data: Any
+    model: str = 'swin-tiny'
+    method: str | None = None
+    val_data: Any = None
+    image_size: int | str = 'auto'
+    init: str | os.PathLike | None = None
+    epochs: int | str = 'auto'
+    batch_size: int | str = 'auto'
+    lr: float | str = 'auto'
+    devices: int | str = 'auto'
+    precision: str = 'auto'
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ('image_size', 'epochs', 'batch_size', 'lr', 'devices'):
+            value = getattr(self, name)
+            kinds = (int, float) if name == 'lr' else (int,)
+            words = ('auto', 'cpu') if name == 'devices' else ('auto',)
+            number = isinstance(value, kinds) and not isinstance(value, bool)
+            if value not in words and not (number and value > 0):
+                kind = 'a number' if name == 'lr' else 'a whole number'
+                raise ValueError(
+                    f'{name} must be {" or ".join(words)}, or {kind} above '
+                    f'0, got {value!r}'
+                )
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f'precision must be one of {", ".join(PRECISIONS)}, got '
+                f'{self.precision!r}'
+            )
+
+    def given(self, name: str) -> Any:
+        """Return an argument; ``None`` if it is to be derived."""
+        value = getattr(self, name)
+        return None if value == 'auto' else value

@@ -1,0 +1,132 @@
+"""Images of an update, learning rate and epochs of a pretraining."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from mixmae.recipes.machine import Machine
+from mixmae.recipes.methods import SMALL_LR, SMALL_UPDATE, Method
+from mixmae.recipes.networks import Network
+
+# Updates that an epoch of a small data set has at least.
+UPDATES = 16
+LEAST_UPDATE = 8
+# Images of a forward pass beyond which a device gets no faster.
+MOST_BATCH = 128
+# Epochs of data sets up to so many images; larger ones have fewer.
+MOST_EPOCHS, FEW_IMAGES = 800, 20_000
+
+
+class Batches(NamedTuple):
+    """How the images of an update are shared out.
+
+    Attributes:
+        batch: Images of a forward pass of a device.
+        accumulation: Forward passes of an update.
+        update: Images of an update, of all devices.
+        reason: Why so many.
+    """
+
+    batch: int
+    accumulation: int
+    update: int
+    reason: str
+
+
+def power_of_two(number: float) -> int:
+    """Return the largest power of two that is not larger, 1 at least."""
+    return 1 << max(0, math.floor(math.log2(max(1, number))))
+
+
+def share_out(
+    images: int,
+    method: Method,
+    machine: Machine,
+    fitting: int,
+    given: int | None,
+) -> Batches:
+    """Choose the images of an update, and of a device at a time.
+
+    Args:
+        images: To train on.
+        method: The method.
+        machine: Devices of the run.
+        fitting: Images that fit into the memory of a device.
+        given: Images of a device at a time, if the user says so.
+
+    Raises:
+        ValueError: There are fewer images than one update takes, or not one
+            image fits.
+    """
+    if given is not None:
+        update = given * machine.count
+        if update > images:
+            raise ValueError(
+                f'batch_size={given} on {machine.count} devices makes '
+                f'updates of {update} images, and there are {images} to '
+                f'train on'
+            )
+        return Batches(given, 1, update, 'as given')
+    if fitting < 1:
+        raise ValueError(
+            f'not one image fits into the {machine.memory / 1e9:.1f} GB that '
+            f'{machine.name} has left: take a smaller model or image_size'
+        )
+    wanted = power_of_two(
+        min(max(images / UPDATES, LEAST_UPDATE), method.base_update, images)
+    )
+    each = max(1, wanted // machine.count)
+    batch = power_of_two(min(each, fitting, MOST_BATCH))
+    accumulation = max(1, each // batch)
+    update = batch * accumulation * machine.count
+    if update > images:
+        raise ValueError(
+            f'{images} images are too few for {machine.count} devices: give '
+            f'devices={max(1, images // 2)} or fewer'
+        )
+    per_epoch = images // update
+    reason = (
+        f'{per_epoch:,} updates an epoch'
+        if update < method.base_update
+        else 'the paper'
+    )
+    if batch < each:
+        limit = (
+            f'{fitting:,} fit into {machine.memory / 1e9:.0f} GB'
+            if fitting < MOST_BATCH
+            else f'a device gets no faster beyond {MOST_BATCH}'
+        )
+        reason += f'; {limit}'
+    return Batches(batch, accumulation, update, reason)
+
+
+def learning_rate(
+    method: Method, network: Network, update: int
+) -> tuple[float, str]:
+    """Return the peak learning rate, and why.
+
+    The rate of AdamW goes with the root of the images of an update
+    (2205.10287), from that of the paper, or of the mini networks here.
+    """
+    base, reference, whose = method.base_lr, method.base_update, 'the paper'
+    if network.is_small:
+        base, reference, whose = SMALL_LR, SMALL_UPDATE, 'our mini networks'
+    found = base * math.sqrt(update / reference)
+    return (
+        float(f'{found:.2g}'),
+        f'{base:g} at {reference:,} images an update ({whose}), by the root '
+        f'of {update:,}',
+    )
+
+
+def epochs_of(images: int, method: Method) -> tuple[int, str]:
+    """Return the number of epochs, and why."""
+    wanted = MOST_EPOCHS * math.sqrt(min(1.0, FEW_IMAGES / images))
+    found = max(method.epochs, 50 * round(wanted / 50))
+    if found == method.epochs:
+        return found, f'{images:,} images: the least, that of the paper'
+    return found, (
+        f'{images:,} images: {MOST_EPOCHS} up to {FEW_IMAGES:,}, fewer by the '
+        f'root beyond'
+    )

@@ -1,0 +1,57 @@
+"""Output folder of one call."""
+
+import pytest
+
+from mixmae.apis.run_folder import RunFolder
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder with a run that has saved."""
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    (folder / 'config.py').write_text('')
+    (folder / 'epoch_4.pth').write_text('')
+    return folder
+
+
+def test_a_new_folder(tmp_path):
+    folder = RunFolder(tmp_path / 'new', resume=True)
+    assert not folder.resumes and not folder.path.exists()
+    folder.lock().release()
+    assert folder.path.is_dir()
+
+
+def test_another_run_is_refused(run):
+    with pytest.raises(ValueError, match='up to epoch_4.pth: resume'):
+        RunFolder(run)
+    assert RunFolder(run, resume=True).resumes
+    assert not RunFolder(run, overwrite=True).resumes
+    with pytest.raises(ValueError, match='not both'):
+        RunFolder(run, resume=True, overwrite=True)
+
+
+def test_a_run_that_saved_nothing_is_replaced(run):
+    (run / 'epoch_4.pth').unlink()
+    assert not RunFolder(run).resumes
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / 'cat.jpg').touch()
+    for options in ({}, {'overwrite': True}, {'resume': True}):
+        with pytest.raises(ValueError, match='holds cat.jpg and no run'):
+            RunFolder(tmp_path, **options)
+    with pytest.raises(ValueError, match='is a file'):
+        RunFolder(tmp_path / 'cat.jpg')
+    with pytest.raises(ValueError, match='quotes'):
+        RunFolder(tmp_path / "it's")
+
+
+def test_a_call_that_resumes_has_the_same_arguments(run, tmp_path):
+    folder = RunFolder(run, resume=True)
+    given = dict(data=[tmp_path, 'b'], epochs=3, lr='auto', method=None)
+    folder.record(given)
+    folder.compare(given)
+    folder.compare(dict(data=[str(tmp_path), 'b'], seed=1))
+    with pytest.raises(ValueError, match='epochs=4, but the run'):
+        folder.compare({**given, 'epochs': 4})

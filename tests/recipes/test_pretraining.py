@@ -1,0 +1,120 @@
+"""From images, a network and a method to a whole config."""
+
+import pytest
+from mmengine.config import Config
+
+from mixmae.config.config_file import apply_options
+from mixmae.config.config_variables import read_with_bases
+from mixmae.config.failure_report import ConfigError
+from mixmae.config.run_keys import is_variable
+from mixmae.recipes.pretraining import plan_pretraining
+from mixmae.recipes.pretraining_options import PretrainingOptions
+from mixmae.recipes.setting import settings_table
+from tests.engine.tiny_run import ROOT
+from tests.recipes.photos import write_photos
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('my photos')
+    write_photos(folder, 40)
+    return folder
+
+
+@pytest.fixture
+def plan(photos):
+    def call(**options):
+        given = dict(data=photos, model='swin-mini', devices='cpu')
+        return plan_pretraining(PretrainingOptions(**given | options))
+
+    return call
+
+
+def test_the_config_is_that_of_the_table(plan, tmp_path):
+    made = plan(epochs=6)
+    cfg = Config.fromfile(made.write(tmp_path))
+    rows = {one.name: one.value for one in made.rows}
+    for name in ('img_size', 'batch_size', 'max_epochs', 'lr'):
+        assert cfg[name] == rows[name]
+    assert cfg.train_dataloader.batch_size == cfg.batch_size
+    assert cfg.train_cfg.max_epochs == cfg.param_scheduler[1].end == 6
+    assert cfg.model.backbone.img_size == cfg.img_size
+    # The folder may be moved, and the images as well.
+    assert cfg.train_data[0].ann_file == str(tmp_path / 'data/train.txt')
+    assert cfg.train_data[0].data_root == cfg.data_root
+    lists = [
+        (tmp_path / f'data/{name}.txt').read_text().splitlines()
+        for name in ('train', 'val')
+    ]
+    assert [len(one) for one in lists] == [38, 2]
+    table = settings_table(made.rows)
+    assert max(map(len, table.splitlines())) < 80
+    assert all(len(line) < 80 for line in made.text.splitlines())
+
+
+def test_small_photos_are_not_enlarged(plan):
+    assert 'img_size = 64\n' in plan().text
+    assert 'img_size = 96\n' in plan(image_size=96).text
+
+
+@pytest.mark.parametrize('method', ['um-mae', 'simmim'])
+def test_other_methods(plan, method, tmp_path):
+    cfg = Config.fromfile(plan(method=method).write(tmp_path))
+    kind = {'um-mae': 'UMMAENeck', 'simmim': 'SimMIMNeck'}[method]
+    assert cfg.model.neck.type == kind
+
+
+def test_the_model_of_a_config(plan, tmp_path):
+    path = ROOT / 'configs/um_mae/swin-mini-um-mae_imagenette-128.py'
+    cfg = Config.fromfile(plan(model=str(path)).write(tmp_path))
+    theirs = Config.fromfile(path).to_dict()['model']
+    ours = cfg.to_dict()['model']
+    assert ours['backbone'].pop('init_cfg') is None
+    assert ours == theirs
+    with pytest.raises(ValueError, match='method=mixmae, but'):
+        plan(model=str(path), method='mixmae')
+
+
+def test_overrides_are_what_options_of_the_written_config_are(plan, tmp_path):
+    options = {
+        'num_workers': 0,
+        'network.with_cp': 'mlp',
+        'model.neck.decoder.depth': 1,
+        'optim_wrapper.paramwise_cfg': {'norm_decay_mult': 0.5},
+        'default_hooks.throughput': None,
+        'param_scheduler.0.start_factor': 0.01,
+        'find_unused_parameters': True,
+    }
+    plain = read_with_bases(plan().write(tmp_path / 'plain'))
+    cfg = read_with_bases(plan(overrides=options).write(tmp_path / 'own'))
+    expected = apply_options(plain, options).to_dict()
+    found = cfg.to_dict()
+    for one in (expected, found):
+        # The folders differ, and a variable may be a part of the model.
+        for name in [key for key in one if is_variable(cfg, key)]:
+            del one[name]
+        for name in ('train', 'val', 'test'):
+            del one[f'{name}_dataloader']['dataset']
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (dict(model='swin-tinny'), 'did you mean swin-tiny'),
+        (dict(model='vit-tiny'), 'class token'),
+        (dict(image_size=70), 'multiple of 16.*64 or 80'),
+        (dict(epochs=0), 'epochs must be auto'),
+        (dict(batch_size=1.5), 'batch_size must be auto'),
+        (dict(method='mae'), 'must be one of'),
+        (dict(precision='int8'), 'precision must be'),
+        (dict(init='nowhere.pth'), 'there is no checkpoint'),
+        (dict(model='nowhere.py'), 'nowhere.py'),
+        (dict(overrides={'max_epochs': 3}), 'give the argument epochs'),
+        (dict(overrides={'no_such': 3}), 'no_such is not a key'),
+    ],
+)
+def test_bad_arguments_are_one_line(plan, options, words):
+    with pytest.raises((ValueError, ConfigError), match=words) as caught:
+        plan(**options)
+    assert '\n' not in str(caught.value)
