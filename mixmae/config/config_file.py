@@ -158,7 +158,7 @@ def apply_options(
 
 
 def check_kinds(cfg: Config) -> None:
-    """Check that parts of a config are dicts, or lists of dicts.
+    """Check that parts of a config are dicts or lists of dicts, paths text.
 
     Raises:
         ConfigError: A part has another type.
@@ -166,6 +166,18 @@ def check_kinds(cfg: Config) -> None:
     for key in DICTS:
         if not isinstance(cfg.get(key), (dict, type(None))):
             raise ConfigError(f'{key}={cfg[key]!r} must be a dict')
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    out_dir = hook.get('out_dir') if isinstance(hook, dict) else None
+    names = {key: cfg.get(key) for key in ('work_dir', 'load_from')}
+    names['default_hooks.checkpoint.out_dir'] = out_dir
+    for key, name in names.items():
+        if name is not None and not (isinstance(name, str) and name.strip()):
+            raise ConfigError(f'{key}={name!r} must be the text of a path')
+    if not isinstance(cfg.get('resume'), (bool, type(None))):
+        raise ConfigError(
+            f'resume={cfg.resume!r} must be True or False; --resume '
+            f'{cfg.resume} continues from that checkpoint'
+        )
     hooks = cfg.get('custom_hooks')
     if hooks is not None and not (
         isinstance(hooks, (list, tuple))

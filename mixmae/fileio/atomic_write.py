@@ -15,7 +15,7 @@ import platform
 import re
 import secrets
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -110,6 +110,8 @@ def _writer() -> str:
     return f'{os.getpid()}-{host}-{secrets.token_hex(4)}'
 
 
+# Name of a partial file, with the name of its target.
+PARTIAL = re.compile(r'\.(.+)\.\d+-[\w-]*-[0-9a-f]{8}\.partial', re.S)
 SIDECAR = '.sha256'
 # Size of a checksum and the longest file name.
 SIDECAR_BYTES = 1024
@@ -132,7 +134,8 @@ def checksummed_write(path: str | os.PathLike, data: bytes) -> None:
 
 def write_text_durably(path: str | os.PathLike, text: str) -> None:
     """Write a small text file atomically, without a sidecar."""
-    _replace(Path(path), text.encode())
+    # Paths may hold bytes that are not UTF-8.
+    _replace(Path(path), text.encode(errors='surrogateescape'))
 
 
 def sidecar(path: str | os.PathLike) -> Path:
@@ -147,13 +150,20 @@ def remove(path: str | os.PathLike) -> None:
     sidecar(path).unlink(missing_ok=True)
 
 
-def remove_partials(folder: str | os.PathLike) -> None:
+def remove_partials(
+    folder: str | os.PathLike, is_ours: Callable[[str], bool]
+) -> None:
     """Remove the partial files that killed processes left in a folder.
 
-    No process may be writing there.
+    Args:
+        folder: Folder of the files.
+        is_ours: Whether the caller writes files of this name; no process may
+            be writing them. Others may write other files there.
     """
-    for path in Path(folder).glob('.*.[0-9]*.partial'):
-        path.unlink(missing_ok=True)
+    for path in Path(folder).glob('.*.partial'):
+        found = PARTIAL.fullmatch(path.name)
+        if found and is_ours(found[1]):
+            path.unlink(missing_ok=True)
 
 
 def damage(path: str | os.PathLike) -> str | None:

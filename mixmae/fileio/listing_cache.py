@@ -8,7 +8,7 @@ from typing import Any
 
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.private_folder import is_sealed, seal
-from mixmae.fileio.safe_path import path_fault, regular_file
+from mixmae.fileio.safe_path import path_fault, read_json
 
 FORMAT = 2
 # Some file systems store times in steps of 2 s: a change within one step of
@@ -34,8 +34,7 @@ def read_cache(cache: str, about: dict[str, Any]) -> dict[str, Any] | None:
         cache.
     """
     try:
-        with open(cache, encoding='utf-8', opener=regular_file) as file:
-            content = json.load(file)
+        content = read_json(cache)
         checksum = content.pop(SEAL)
         about = {'format': FORMAT, **about}
         if {key: content[key] for key in about} != about:

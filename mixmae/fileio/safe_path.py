@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import json
 import os
 import re
 import stat
@@ -173,6 +174,36 @@ def own_file(path: str | os.PathLike, flags: int) -> int:
         OSError: The file cannot be opened.
     """
     return _opened(path, flags | NO_LINK, os.lstat)
+
+
+def read_text(path: str | os.PathLike, errors: str = 'strict') -> str:
+    """Return the UTF-8 text of a regular file.
+
+    Args:
+        path: Path of the file.
+        errors: Handling of other bytes, as in ``open``.
+
+    Raises:
+        OSError: See ``regular_file``.
+        ValueError: The file is not UTF-8.
+    """
+    with open(
+        path, encoding='utf-8', errors=errors, opener=regular_file
+    ) as file:
+        return file.read()
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Return the content of a JSON file.
+
+    Raises:
+        OSError: See ``regular_file``.
+        ValueError: The file is not JSON, or its values are nested too deep.
+    """
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError(f'{path} is nested too deep') from None
 
 
 def _opened(

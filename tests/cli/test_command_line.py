@@ -163,11 +163,17 @@ def test_elements_together(tmp_path):
         ('train_dataloader', 0),
         ('custom_hooks', dict(type='EMAHook')),
         ('custom_hooks', ['EMAHook']),
+        ('work_dir', 5),
+        ('load_from', ['a.pth']),
+        ('default_hooks.checkpoint.out_dir', ['a']),
+        ('default_hooks.checkpoint.out_dir', ''),
+        # MMEngine looks for a checkpoint in the work folder, and finds none.
+        ('resume', 'work_dirs/a/epoch_1.pth'),
     ],
 )
 def test_parts_of_another_kind(tmp_path, option, value):
     path = written(tmp_path / 'good.py', 'model = None')
-    with pytest.raises(ConfigError, match=f'{option}=.* must be a'):
+    with pytest.raises(ConfigError, match=f'{option}=.* must be '):
         run_config(arguments(path, **{option: value}))
 
 

@@ -14,6 +14,7 @@ from mixmae.fileio.atomic_write import (
     remove,
     remove_partials,
     sidecar,
+    write_text_durably,
 )
 
 
@@ -52,7 +53,7 @@ def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
             partial.write_text('x')
     assert left.parent == tmp_path and host[:1] in left.name
     left.write_text('x')
-    remove_partials(tmp_path)
+    remove_partials(tmp_path, 'file.pth'.__eq__)
     assert not left.exists() and (tmp_path / 'file.pth').exists()
 
 
@@ -210,10 +211,22 @@ def test_errors_of_open_files_name_them(tmp_path, monkeypatch):
 
 
 def test_what_killed_processes_left_is_removed(tmp_path):
-    for name in ('.a.pth.12.partial', '.a.pth.sha256.7.partial', 'b.partial'):
-        (tmp_path / name).write_bytes(b'half')
-    remove_partials(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ['b.partial']
+    """But nothing of others, who may be writing it at this moment."""
+    ours = {'a.pth', 'a.pth.sha256', 'my features.npz'}
+    foreign = {'b.partial', '.a.pth.12.partial', '.notes.2.partial'}
+    for name in (*ours, *foreign):
+        partial = f'.{name}.12-my-node-0123abcd.partial'
+        path = tmp_path / (name if name in foreign else partial)
+        path.write_bytes(b'half')
+    remove_partials(tmp_path, {'a.pth', 'a.pth.sha256'}.__contains__)
+    left = {path.name for path in tmp_path.iterdir()}
+    kept = '.my features.npz.12-my-node-0123abcd.partial'
+    assert left == {*foreign, kept}
+
+
+def test_a_path_that_is_not_utf8_can_be_noted(tmp_path):
+    write_text_durably(tmp_path / 'last_checkpoint', 'a\udcff/epoch_1.pth')
+    assert (tmp_path / 'last_checkpoint').read_bytes() == b'a\xff/epoch_1.pth'
 
 
 def test_an_output_replaces_no_file_of_another_kind(tmp_path):

@@ -61,6 +61,14 @@ def test_a_forged_cache_is_made_anew(folder, kind):
     assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
 
 
+@pytest.mark.parametrize('text', ['[' * 100_000, '{"a":' * 100_000, '[]'])
+def test_a_cache_that_is_no_cache_is_made_anew(folder, text):
+    cache = cache_beside(str(folder))
+    with open(cache, 'w') as file:
+        file.write(text)
+    assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
+
+
 def test_a_cache_of_another_user_is_made_anew(folder, monkeypatch, tmp_path):
     cache = cache_beside(str(folder))
     age(folder)

@@ -229,6 +229,14 @@ def test_the_values_of_the_checkpoint_are_kept(resume, folder, half):
     assert again[0] == 0 and 'nothing is left to do' in again[1]
 
 
+def test_checkpoints_in_a_former_folder_stay_listed(resume, folder):
+    out = folder / 'out'
+    status, _ = resume(f'default_hooks.checkpoint.out_dir={out}')
+    assert status == 0 and (out / 'run/epoch_2.pth').is_file()
+    files = Manifest.read(folder / 'run').files
+    assert files.keys() == {'epoch_1.pth', 'epoch_2.pth'}
+
+
 def changed_checkpoint(path: Path, change: Callable[[dict], object]) -> None:
     """Change the content of a checkpoint."""
     content = torch.load(path, weights_only=False)

@@ -1,6 +1,5 @@
 """Images with label maps, in ADE20K layout."""
 
-import json
 from pathlib import Path
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
@@ -10,6 +9,7 @@ from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
+from mixmae.fileio.safe_path import read_json
 
 
 def known_values(root: Path) -> ValueMeaning | None:
@@ -21,7 +21,7 @@ def known_values(root: Path) -> ValueMeaning | None:
     path = root / 'classes.json'
     if path.is_file():
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
+            content = read_json(path)
             names = tuple(map(str, content['classes']))
             reduced = bool(content.get('reduce_zero_label', False))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

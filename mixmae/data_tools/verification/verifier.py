@@ -1,6 +1,5 @@
 """Verification of any kind of dataset that this toolbox has recipes for."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mixmae.data_tools.verification.segmentation_set import (
 from mixmae.datasets.labels.label_maps import ValueMeaning
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import check_folder, list_folder
+from mixmae.fileio.safe_path import read_json
 
 LISTED = ('inaturalist2018', 'inaturalist2019', 'places205', 'places365')
 # ADE20K's challenge reserves one value for unlabelled pixels; its classes.
@@ -146,7 +146,7 @@ def _verify_scenes(root: Path, check: DatasetCheck) -> None:
     """Verify all layouts in a folder of synthetic scenes, and counts."""
     path = root / 'scenes.json'
     try:
-        record = json.loads(path.read_text(encoding='utf-8'))
+        record = read_json(path)
         formats = record['settings']['formats']
         files = int(record['files'])
     except (OSError, ValueError, KeyError, TypeError) as error:

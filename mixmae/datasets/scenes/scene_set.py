@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mixmae.datasets.scenes.layouts import LAYOUTS, encode_png, link_or_copy
 from mixmae.datasets.scenes.renderer import SceneRenderer
+from mixmae.fileio.safe_path import read_json
 
 RECORD = 'scenes.json'
 # Increase it whenever the same settings give other images or files.
@@ -148,7 +149,7 @@ def _count_files(folder: Path) -> int:
 
 def _record(folder: Path) -> dict | None:
     try:
-        record = json.loads((folder / RECORD).read_text())
+        record = read_json(folder / RECORD)
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None

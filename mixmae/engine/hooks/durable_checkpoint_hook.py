@@ -24,7 +24,6 @@ from mixmae.engine.manifest.manifest import (
 )
 from mixmae.engine.manifest.run_files import BEST_FILES, RunFiles, best_files
 from mixmae.fileio.atomic_write import (
-    remove_partials,
     write_text_durably,
 )
 from mixmae.registry import HOOKS
@@ -94,8 +93,7 @@ class DurableCheckpointHook(CheckpointHook):
     def _begin(self, runner: Runner, noted: Any) -> dict[str, str]:
         """Open the manifest; return the best checkpoints of this run."""
         self.files = RunFiles.begin(runner, self.out_dir, self.file_backend)
-        WRITER.put(lambda: remove_partials(self.out_dir))
-        WRITER.put(lambda: remove_partials(runner.work_dir))
+        self.files.remove_partials()
         if self.max_keep_ckpts > 0:
             self.files.rotate(self.max_keep_ckpts)
         return self.files.best(noted)

@@ -29,21 +29,31 @@ class StrictLoadHook(Hook):
         self.prefix = part and f'{part}.'
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Raise ``ValueError`` if a tensor is missing or left over."""
+        """Raise ``ValueError`` if a tensor is missing or left over.
+
+        Tensors of another shape outside of the part are removed: MMEngine
+        would list each of them.
+        """
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
         # MMEngine removes this prefix of a wrapper, too.
+        given = checkpoint.get('state_dict', checkpoint)
         state = {
-            key.removeprefix('module.'): value
-            for key, value in checkpoint.get('state_dict', checkpoint).items()
+            key.removeprefix('module.'): one for key, one in given.items()
         }
         wanted = model.state_dict()
-        unfilled = [
-            key
+        misfits = {
+            key: f'{key} of shape {tuple(state[key].shape)} instead of '
+            f'{tuple(value.shape)}'
             for key, value in wanted.items()
+            if key in state and not _fits(key, state[key], value)
+        }
+        unfilled = [
+            misfits.get(key, key)
+            for key in wanted
             if key.startswith(self.prefix)
-            and (key not in state or not _fits(key, state[key], value))
+            and (key not in state or key in misfits)
         ]
         # A test may omit training heads, but not blocks.
         surplus = [
@@ -69,6 +79,15 @@ class StrictLoadHook(Hook):
                 'training with this config; a pretraining checkpoint belongs '
                 'in model.backbone.init_cfg'
             )
+        if misfits:
+            runner.logger.warning(
+                f'{len(misfits)} of {len(wanted)} tensors are not loaded, as '
+                f'the checkpoint has them in other shapes: '
+                f'{_some([*misfits.values()])}'
+            )
+            for key in list(given):
+                if key.removeprefix('module.') in misfits:
+                    del given[key]
 
 
 def _some(keys: list[str]) -> str:

@@ -10,22 +10,25 @@ from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
-from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
+from mixmae.checkpoints.io.resumed_state import (
+    reason_not_to_resume,
+    schedule_states,
+)
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.engine.manifest.manifest import (
     BEST,
     INTERRUPTED,
     NOTE,
-    NUMBERED,
     Manifest,
     RunFolders,
     is_plain_name,
     is_written_name,
-    template_pattern,
+    number_patterns,
 )
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.address import public_address
 from mixmae.fileio.atomic_write import damage
+from mixmae.fileio.safe_path import read_text
 
 
 class StartPoint(NamedTuple):
@@ -184,9 +187,7 @@ def _place(name: str, folders: RunFolders) -> Path:
 
 def _order(paths: list[Path], folders: RunFolders) -> Any:
     """Sort key of checkpoints whose iterations no manifest records."""
-    patterns = [NUMBERED]
-    if folders.template:
-        patterns.append(template_pattern(folders.template))
+    patterns = number_patterns(folders.template)
     numbers = {}
     families = set()
     for path in paths:
@@ -212,7 +213,7 @@ def _order(paths: list[Path], folders: RunFolders) -> Any:
 def _noted(folders: RunFolders) -> str | None:
     """Name in MMEngine's record file, if it is one of a run."""
     try:
-        text = (folders.work_dir / NOTE).read_text(errors='replace')
+        text = read_text(folders.work_dir / NOTE, errors='replace')
     except OSError:
         return None
     name = os.path.basename(text.strip())
@@ -221,9 +222,6 @@ def _noted(folders: RunFolders) -> str | None:
 
 
 def _start(path: str, content: Mapping[str, Any]) -> StartPoint:
-    # A new run loads none.
-    from mixmae.checkpoints.io.resumed_state import schedule_states
-
     meta = content['meta']
     return StartPoint(
         path=path,

@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.atomic_write import write_text_durably
-from mixmae.fileio.safe_path import path_fault
+from mixmae.fileio.safe_path import path_fault, read_json
 
 NAME = 'run.json'
 # Name of the file in which MMEngine records the last checkpoint.
@@ -76,14 +76,14 @@ class Manifest:
         """
         path = Path(work_dir) / NAME
         try:
-            content = json.loads(path.read_text(encoding='utf-8'))
+            content = read_json(path)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise ValueError(
                 f'{path} cannot be read: {error.strerror or error}'
             ) from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise ValueError(f'{path} is damaged: it is not JSON') from None
         if not isinstance(content, dict) or content.get('version') != VERSION:
             raise ValueError(
@@ -172,10 +172,17 @@ def is_plain_name(name: Any) -> bool:
     )
 
 
-def template_pattern(template: str) -> re.Pattern:
-    """Return the pattern of the names that a ``filename_tmpl`` gives."""
+def number_patterns(template: str = '') -> list[re.Pattern]:
+    """Return patterns of the names that hold an epoch or an iteration.
+
+    Args:
+        template: ``filename_tmpl`` of the run.
+    """
+    if not template:
+        return [NUMBERED]
     parts = re.split(r'\{[^{}]*\}', template)
-    return re.compile(r'(\d{1,12})'.join(map(re.escape, parts)))
+    own = r'(\d{1,12})'.join(map(re.escape, parts))
+    return [NUMBERED, re.compile(own)]
 
 
 def is_written_name(name: str, template: str = '') -> bool:
@@ -185,9 +192,8 @@ def is_written_name(name: str, template: str = '') -> bool:
         name: Name of a file.
         template: ``filename_tmpl`` of the run.
     """
-    patterns = [NUMBERED, BEST]
-    if template:
-        patterns.append(template_pattern(template))
+    patterns = number_patterns(template)
+    patterns += [re.compile(f'best_.+_{one.pattern}') for one in patterns]
     return is_plain_name(name) and (
         name == INTERRUPTED or any(one.fullmatch(name) for one in patterns)
     )
@@ -231,7 +237,9 @@ def names_before(
     if not folders.checkpoints.is_dir():
         return
     for path in folders.checkpoints.iterdir():
-        match = NUMBERED.fullmatch(path.name)
+        patterns = number_patterns(folders.template)
+        matches = [one.fullmatch(path.name) for one in patterns]
+        match = next(filter(None, matches), None)
         if match is None:
             continue
         number = int(match[1])

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,20 @@ from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
 from mixmae.config.failure_report import FULL, REMOVED
+from mixmae.datasets.corrupt.corrupt_file_list import REGISTER
 from mixmae.engine.manifest.manifest import (
     INTERRUPTED,
+    NAME,
+    NOTE,
     Manifest,
     RunFolders,
     WrittenFile,
     is_plain_name,
+    is_written_name,
     names_before,
 )
 from mixmae.engine.manifest.run_record import RunRecord
-from mixmae.fileio.atomic_write import SIDECAR
+from mixmae.fileio.atomic_write import SIDECAR, remove_partials
 
 # Key in the message hub: names of the best checkpoints by MMEngine's keys.
 BEST_FILES = 'best_files'
@@ -39,15 +44,22 @@ class RunFiles:
         folder: Folder of its checkpoints.
         backend: MMEngine file backend for ``folder``.
         manifest: Initial manifest; it is written at once.
+        template: ``filename_tmpl`` of the checkpoints.
     """
 
     def __init__(
-        self, work_dir: Path, folder: str, backend: Any, manifest: Manifest
+        self,
+        work_dir: Path,
+        folder: str,
+        backend: Any,
+        manifest: Manifest,
+        template: str = '',
     ) -> None:
         self.work_dir = work_dir
         self.folder = folder
         self.backend = backend
         self.manifest = manifest
+        self.template = template
         self._record = manifest.record.to_json() if manifest.record else ''
         try:
             if isinstance(backend, LocalBackend):
@@ -70,10 +82,11 @@ class RunFiles:
         """
         work_dir = Path(runner.work_dir)
         record = RunRecord.of(runner)
+        template = RunFolders.of(runner.cfg).template
         files: dict[str, WrittenFile] = {}
         if runner.iter > 0 and _goes_on_in(runner, folder):
             length = record.loader.iterations if record.loader else 0
-            folders = RunFolders(work_dir, Path(folder))
+            folders = RunFolders(work_dir, Path(folder), template)
             files = _listed(folders, runner.iter, length)
             name = os.path.basename(str(runner.cfg.get('load_from') or ''))
             if is_plain_name(name):
@@ -88,13 +101,26 @@ class RunFiles:
         kept = {}
         for name, one in files.items():
             path = backend.join_path(folder, name)
-            if backend.exists(path):
+            # They stay where they are if the config sets another folder.
+            if backend.exists(path) or (work_dir / name).exists():
                 one.superseded = one.superseded or one.iter > runner.iter
                 kept[name] = one
             elif backend.exists(path + SIDECAR):
                 # The run was killed while it removed them.
                 backend.remove(path)
-        return cls(work_dir, folder, backend, Manifest(record, kept))
+        return cls(work_dir, folder, backend, Manifest(record, kept), template)
+
+    def remove_partials(self) -> None:
+        """Queue the removal of what a killed run left half-written."""
+
+        def is_ours(name: str) -> bool:
+            name = name.removesuffix(SIDECAR)
+            return name in (NAME, NOTE, REGISTER) or is_written_name(
+                name, self.template
+            )
+
+        for folder in {self.folder, str(self.work_dir)}:
+            WRITER.put(partial(remove_partials, folder, is_ours))
 
     def plan(
         self,

@@ -1,3 +1,4 @@
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -32,9 +33,9 @@ def test_what_fits_is_let_through():
         ),
         (
             lambda s: s.update({'backbone.norm3.bias': torch.ones(3)}),
-            r'for 1 of .*\(backbone.norm3.bias\)',
+            r'for 1 of .*\(backbone.norm3.bias of shape \(3,\) instead of ',
         ),
-        (lambda s: s.clear(), r'not of this MaskedImageModel.* \.\.\.\)'),
+        (lambda s: s.clear(), r'not match this MaskedImageModel.* \.\.\.\)'),
     ],
 )
 def test_a_part_is_not_enough(spoil, message):
@@ -71,3 +72,19 @@ def test_a_training_may_start_from_another_head():
         load(model, state)
     with pytest.raises(ValueError, match='no weights for'):
         load(model, {'layer1.weight': torch.ones(1)}, 'backbone')
+
+
+def test_other_shapes_of_another_task_are_one_line(caplog):
+    """MMEngine would list each of them, and load the others."""
+    model = tiny_model()
+    state = dict(model.state_dict())
+    names = [f'module.{key}' for key in state if key.startswith('neck.')]
+    state = {f'module.{key}': value for key, value in state.items()}
+    state.update({name: torch.ones(5, 1, 3) for name in names})
+    runner = SimpleNamespace(model=model, logger=logging.getLogger('load'))
+    checkpoint = {'state_dict': state}
+    StrictLoadHook('backbone').after_load_checkpoint(runner, checkpoint)
+    (line,) = caplog.messages
+    assert line.startswith(f'{len(names)} of ') and '(5, 1, 3)' in line
+    assert names[0].removeprefix('module.') in line
+    assert checkpoint['state_dict'].keys().isdisjoint(names)

@@ -16,7 +16,13 @@ from mixmae.engine.manifest.checkpoint_search import (
     read_start,
     start_to_resume,
 )
-from mixmae.engine.manifest.manifest import Manifest, RunFolders, WrittenFile
+from mixmae.engine.manifest.manifest import (
+    Manifest,
+    RunFolders,
+    WrittenFile,
+    is_written_name,
+    names_before,
+)
 from mixmae.fileio.atomic_write import checksummed_write, sidecar
 
 
@@ -155,7 +161,7 @@ def test_a_note_without_a_file_is_an_error(tmp_path):
     (tmp_path / 'iter_4.pth').unlink()
     assert start_to_resume(folders(tmp_path)) is None
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_4.pth')
-    with pytest.raises(ValueError, match='notes iter_4.pth, and there is nei'):
+    with pytest.raises(ValueError, match='refers to iter_4.pth, but neither'):
         start_to_resume(folders(tmp_path))
 
 
@@ -222,3 +228,21 @@ def test_a_named_one_without_an_optimizer_is_refused(tmp_path):
     torch.save(content, path)
     with pytest.raises(ValueError, match='no optimizer.*load_from='):
         read_start(path)
+
+
+@pytest.mark.parametrize('name', ['run.json', 'last_checkpoint'])
+def test_a_named_pipe_is_not_waited_for(tmp_path, name):
+    path = checkpoint(tmp_path / 'epoch_1.pth', 4, epoch=1)
+    os.mkfifo(tmp_path / name)
+    assert last_checkpoint(tmp_path) == path
+
+
+def test_names_of_a_template_are_known_without_a_manifest(tmp_path):
+    names = ('run1x.pth', 'run2x.pth', 'run9x.pth', 'converted.pth')
+    for name in names:
+        checkpoint(tmp_path / name, 4)
+    place = RunFolders(tmp_path, tmp_path, 'run{}x.pth')
+    found = set(names_before(place, 8, epoch_length=4))
+    assert found == {('run1x.pth', 1, 4), ('run2x.pth', 2, 8)}
+    assert is_written_name('best_loss_run2x.pth', place.template)
+    assert not is_written_name('best_loss_run2x.pth')
