@@ -104,7 +104,7 @@ class EditableWheelWithoutCopies(editable_wheel):
 
 EXTRAS = {
     name: read_requirements(name)
-    for name in ('pretrain', 'full', 'tests', 'docs')
+    for name in ('pretrain', 'full', 'images', 'tests', 'docs')
 }
 EXTRAS['full'] = EXTRAS['pretrain'] + EXTRAS['full']
 

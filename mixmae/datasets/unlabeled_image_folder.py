@@ -3,18 +3,23 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 from mmengine.logging import print_log
 
 from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.deprecation import renamed_arguments
-from mixmae.fileio.image_listing import cache_beside, list_folder
+from mixmae.fileio.image_listing import OPTIONAL, cache_beside, list_folder
 from mixmae.fileio.path_list import read_path_list
 from mixmae.registry import DATASETS
 
 SUFFIXES = (
-    '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff',
+    '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff', '.npy',
+    *(
+        suffix for suffix, package in OPTIONAL.items()
+        if find_spec(package.replace('-', '_')) is not None
+    ),
 )  # fmt: skip
 
 __all__ = ['TooManyCorruptFilesError', 'UnlabeledImageFolder']

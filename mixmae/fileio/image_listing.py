@@ -24,6 +24,12 @@ SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 READ_BY_MMPRETRAIN = (
     '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
 )  # fmt: skip
+# Packages that read further images.
+OPTIONAL = {
+    '.dcm': 'pydicom',
+    '.heic': 'pillow-heif',
+    '.heif': 'pillow-heif',
+}
 # Number of suffixes named in a note.
 NAMED_SUFFIXES = 10
 
@@ -64,6 +70,11 @@ class ImageListing:
         if self.left_out:
             counts = [
                 f'{count:,} {escape(suffix) or "without a suffix"}'
+                + (
+                    f' (pip install {OPTIONAL[suffix]} to read them)'
+                    if suffix in OPTIONAL
+                    else ''
+                )
                 for suffix, count in Counter(self.left_out).most_common()
             ]
             more = len(counts) - NAMED_SUFFIXES

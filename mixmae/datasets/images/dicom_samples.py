@@ -124,6 +124,12 @@ def dicom_samples(
     return samples if samples.ndim == 3 else samples[..., None]
 
 
+def dicom_size(file: BinaryIO) -> tuple[int, int]:
+    """Return width and height."""
+    header = _read(file, ELEMENTS)
+    return int(header.Columns), int(header.Rows)
+
+
 def _read(file: BinaryIO, elements: list[str]) -> Any:
     """Parse a file as far as these elements."""
     # Takes a tenth of a second.

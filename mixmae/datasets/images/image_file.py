@@ -6,6 +6,7 @@ use it, so that their results agree.
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -202,6 +203,46 @@ def _content(
     return ImageContent(
         pixels, kind, found.values, found.clipped, animated, clear
     )
+
+
+def image_header(
+    path: str | PathLike, content: bytes | None = None
+) -> tuple[ImageKind, tuple[int, int]]:
+    """Return kind, and width and height as stored, without decoding.
+
+    Raises:
+        CorruptImageError: The file is not an image, or damaged.
+    """
+    path = os.fspath(path)
+    with diagnosed(path, content), opened_file(path, content) as file:
+        kind = declared_kind(file)
+        if kind is not None and (kind.decoder or kind.format == 'TIFF'):
+            return kind, _declared_size(file, kind)
+        unlimited = ImageLimits(max_pixels=sys.maxsize)
+        with _pillow_image(path, file, unlimited) as image:
+            if kind is None:
+                kind = ImageKind.of_mode(str(image.format), image.mode)
+            return kind, image.size
+
+
+def _declared_size(file: BinaryIO, kind: ImageKind) -> tuple[int, int]:
+    """Return width and height of a file that Pillow may not open."""
+    if kind.format == 'NumPy':
+        from mixmae.datasets.images.npy_samples import npy_size
+
+        return npy_size(file)
+    if kind.format == 'DICOM':
+        from mixmae.datasets.images.dicom_samples import dicom_size
+
+        return dicom_size(file)
+    from mixmae.datasets.images.tiff_header import (
+        HEIGHT,
+        WIDTH,
+        tiff_directories,
+    )
+
+    tags = next(tiff_directories(file))
+    return tags[WIDTH][0], tags[HEIGHT][0]
 
 
 @contextmanager

@@ -108,6 +108,12 @@ def npy_samples(
     return samples if samples.ndim == 3 else samples[..., None]
 
 
+def npy_size(file: BinaryIO) -> tuple[int, int]:
+    """Return width and height."""
+    height, width = _header(file).sides
+    return width, height
+
+
 def _header(file: BinaryIO) -> _Header:
     file.seek(0)
     try:

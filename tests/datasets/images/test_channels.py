@@ -38,7 +38,7 @@ def read(data, limits=None, **settings):
 
 def bands(count, dtype=np.uint16, top=4095):
     """(H, W, count), every band different."""
-    ramp = picture(1, np.float64)[..., 0]
+    ramp = picture(1000, np.float64)[..., 0] / 1000
     stack = [
         np.roll(ramp, i * 7, axis=1) * top / (i + 1) for i in range(count)
     ]
