@@ -1,14 +1,14 @@
-"""What all tests share: one thread a process, nothing left behind."""
+"""Fixtures of all tests: one thread per process, no leftover state."""
 
 import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-# Before torch, OpenMP or matplotlib are imported by anything.
+# Set before torch, OpenMP or matplotlib are imported.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('MPLBACKEND', 'Agg')
-# What tests start are trainings of their own, whatever else runs here.
+# Trainings started by tests do not inherit a launcher's environment.
 os.environ.pop('PORT', None)
 os.environ.pop('MASTER_PORT', None)
 os.environ.pop('MASTER_ADDR', None)
@@ -24,7 +24,7 @@ _formatted: dict[tuple[str, str], Any] = {}
 
 @pytest.fixture(scope='session', autouse=True)
 def each_text_is_formatted_once() -> Iterator[None]:
-    """Runners format their config four times, for longer than they train."""
+    """Runners format their config four times, longer than they train."""
     format_code = yapf_api.FormatCode
 
     def format_once(text: str, **style: Any) -> Any:
@@ -40,7 +40,7 @@ def each_text_is_formatted_once() -> Iterator[None]:
 
 @pytest.fixture(scope='session', autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The caches of whoever runs the tests stay as they are."""
+    """Tests do not change the user's caches."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
@@ -50,8 +50,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def own_scope() -> Iterator[None]:
     """Forget the scope that a test has set.
 
-    Runners and mmdet's and mmseg's loaders set one for the whole process; the
-    next test would look for our parts in theirs.
+    Runners and the loaders of mmdet and mmseg set a scope for the process, in
+    which the next test would not find parts of mixmae.
     """
     yield
     DefaultScope._instance_dict.clear()
@@ -59,9 +59,9 @@ def own_scope() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_process_left() -> Iterator[None]:
-    """Kills what a test has forked; the end of pytest would wait for it."""
+    """Kill forked processes of a test; pytest would wait for them."""
     yield
-    # Few tests need this module, and it imports a lot.
+    # Imported here: few tests need this module, which is slow to import.
     forked = sys.modules.get('tests.engine.forked')
     if forked is not None:
         forked.end_all()

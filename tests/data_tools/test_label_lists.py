@@ -85,7 +85,7 @@ def test_places365(places365):
     assert read(places365) == expected
     for name in ('data_large', 'val_large'):
         (places365 / name).mkdir()
-    with pytest.raises(ValueError, match='by --size'):
+    with pytest.raises(ValueError, match='with --size'):
         write_lists('places365', places365)
     write_lists('places365', places365, size='256')
     assert read(places365) == expected
@@ -148,7 +148,7 @@ def test_nothing_is_written_of_bad_lists(tmp_path, changes, words):
 def test_a_bad_second_list_does_not_replace_the_first(tmp_path):
     inaturalist(tmp_path)
     (tmp_path / 'val2018.json').write_text('{"images": [')
-    with pytest.raises(ValueError, match='val2018.json: no valid JSON'):
+    with pytest.raises(ValueError, match='val2018.json: invalid JSON'):
         write_lists('inaturalist2018', tmp_path)
     assert not (tmp_path / 'meta').exists()
 

@@ -1,4 +1,4 @@
-"""A run of its own process, without a second's worth of imports."""
+"""Runs in forked processes, which skip a second of imports."""
 
 import multiprocessing
 import os
@@ -16,10 +16,10 @@ import mixmae.datasets.transforms
 import mixmae.evaluation
 import mixmae.models
 
-# What any run imports at its start is shared by those that are forked.
+# Modules that every run imports are shared by forked processes.
 IMPORTED = (matplotlib, torchvision, mixmae)
-# If the first backward pass of a process is one of a compiled graph, those
-# that are forked from it refuse any (seen in torch 2.12).
+# If the first backward pass of a process belongs to a compiled graph, backward
+# passes in forked processes fail (seen in torch 2.12).
 torch.zeros(1, requires_grad=True).sum().backward()
 _started: list[multiprocessing.Process] = []
 
@@ -27,14 +27,14 @@ _started: list[multiprocessing.Process] = []
 def start(
     work: Callable[[], None], log: Path, **variables: object
 ) -> multiprocessing.Process:
-    """Forks a process that does something and ends, or is ended.
+    """Fork a process that runs a function.
 
-    After each test all are killed that are left (``tests/conftest.py``).
+    After each test, remaining processes are killed (``tests/conftest.py``).
 
     Args:
-        work: what; SystemExit ends it with that status.
-        log: file that receives its output and errors.
-        variables: of its environment.
+        work: Function to run; SystemExit ends the process with its status.
+        log: File for its stdout and stderr.
+        variables: Additional environment variables.
     """
 
     def run() -> None:
@@ -62,7 +62,7 @@ def start(
 
 
 def end_all() -> None:
-    """Kills those that still run, which nobody waits for any more."""
+    """Kill all processes that still run."""
     while _started:
         process = _started.pop()
         process.kill()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-# Nobody else is in these namespaces, so any private network does.
+# Any private network works, as the namespaces are isolated.
 ADDRESSES = ('10.213.7.1', '10.213.7.2')
 
 
@@ -29,17 +29,17 @@ class Host(NamedTuple):
     address: str
 
     def enter(self) -> list[str]:
-        """What a command is preceded by to run there."""
+        """Command prefix to run in the namespace."""
         return ['ip', 'netns', 'exec', self.space]
 
     def cut_off(self) -> None:
-        """Nothing goes in or out any more, and nobody is told."""
+        """Disconnect the host without closing its connections."""
         _ip('-n', self.space, 'link', 'set', self.link, 'down')
 
 
 @contextmanager
 def two_hosts() -> Iterator[tuple[Host, Host]]:
-    """Two hosts that reach each other; the test is skipped without rights."""
+    """Two connected hosts; the test is skipped without root."""
     if not hasattr(os, 'geteuid') or os.geteuid() != 0:
         pytest.skip('NOT TESTED: network namespaces need root')
     if shutil.which('ip') is None:

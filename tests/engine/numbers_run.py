@@ -1,4 +1,4 @@
-"""Training of a few numbers, as any user of MMEngine would set it up."""
+"""Training of a few numbers with a plain MMEngine setup."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mixmae.registry import DATASETS
 
 @MODELS.register_module(force=True)
 class NumbersModel(BaseModel):
-    """Learns something, and has running statistics.
+    """Model with parameters and running statistics.
 
     Args:
         factor: Of the loss.
@@ -40,7 +40,7 @@ class NumbersModel(BaseModel):
 
 @DATASETS.register_module(force=True)
 class NumbersDataset(Dataset):
-    """24 pairs of numbers from files that are not there."""
+    """24 pairs of numbers with names of files that do not exist."""
 
     def __len__(self) -> int:
         return 24
@@ -126,7 +126,7 @@ def train_numbers(work_dir: Path, *hooks: dict, **changes: Any) -> Runner:
 
 
 def written(work_dir: Path, name: str = 'iter_12.pth') -> dict:
-    """What stands in a checkpoint."""
+    """Return the content of a checkpoint."""
     return torch.load(work_dir / name, weights_only=False)
 
 

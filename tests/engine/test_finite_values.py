@@ -133,7 +133,7 @@ def test_it_can_be_removed():
 
 @pytest.mark.parametrize('fused', [None, True])
 def test_a_scaler_has_its_say_too(fused):
-    """It judges scaled gradients, and takes away what it has set."""
+    """It checks scaled gradients and removes its found_inf."""
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, fused=fused)
     guard = StepGuard(optimizer)

@@ -1,4 +1,4 @@
-"""Two hosts train; one is cut off, and the other ends and says why."""
+"""Two hosts train; one is disconnected, and the other ends with a reason."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def wait_for(paths: list[Path], processes: list[Any]) -> None:
 
 
 def test_one_is_cut_off_and_both_end(tmp_path):
-    """Not even the one without the store waits for it for ever."""
+    """The host without the store ends as well."""
     config = endless(tmp_path)
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]
     with two_hosts() as hosts:
@@ -125,7 +125,7 @@ def test_one_is_cut_off_and_both_end(tmp_path):
 
 @HOOKS.register_module(force=True)
 class FreezeHook(Hook):
-    """The first rank, with its store, falls silent; nobody hangs up."""
+    """Stops the first rank and its store without closing connections."""
 
     def before_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         ready = Path(runner.work_dir, 'ready')

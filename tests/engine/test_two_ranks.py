@@ -67,7 +67,7 @@ WRAPPERS = dict(
 
 
 def train_half(rank: int, folder: str) -> None:
-    """One of two ranks: gradients and weights by its half of the batch."""
+    """One of two ranks: gradients and weights with its half of the batch."""
     torch.set_num_threads(1)
     distributed.init_process_group(
         'gloo',

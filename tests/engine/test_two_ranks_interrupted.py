@@ -1,4 +1,4 @@
-"""One rank is told to end; both save, and both go on."""
+"""One rank gets a signal; both save, and both resume."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def test_both_save_and_go_on_as_if_nothing_was(tmp_path):
     ]
     config['custom_imports'] = dict(imports=imports)
     whole = write_config(tmp_path / 'whole.py', config)
-    # Within the second epoch, and only rank 1 is told.
+    # Within the second epoch, and only rank 1 gets the signal.
     told = dict(type='SignalAt', iteration=5, number=15, rank=1)
     config['custom_hooks'] = [told]
     stopped = write_config(tmp_path / 'stopped.py', config)

@@ -1,4 +1,4 @@
-"""One rank meets NaN; both leave the update out, and both stop."""
+"""One rank has NaN; both skip the update, and both stop."""
 
 import json
 import os
@@ -31,7 +31,7 @@ class SameWeightsHook(Hook):
 
 
 def test_both_leave_it_out_and_both_stop(tmp_path):
-    # Nothing but its own loss tells rank 1.
+    # Only the loss of rank 1 shows it.
     poison = dict(
         type='PoisonHook', iterations=[2, 6, 8, 10], how='constant', rank=1
     )

@@ -1,4 +1,4 @@
-"""A data set and a config small enough to train in seconds."""
+"""Data set and config that train in seconds."""
 
 import copy
 import pprint
@@ -15,12 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class LabelledSample(BaseDataElement):
-    """What mmpretrain's DataSample is, as far as these tests need it."""
+    """The part of mmpretrain's DataSample that these tests need."""
 
 
 @DATASETS.register_module(force=True)
 class SquaresDataset(Dataset):
-    """Smooth pictures with a square; the label is the square's colour."""
+    """Smooth images with a square; the label is the color of the square."""
 
     metainfo = {'classes': ('red', 'green', 'blue')}
 

@@ -1,4 +1,4 @@
-"""Watchdogs whose patience is short only when there is nothing to wait for."""
+"""Watchdogs with a short time limit for one step."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from mixmae.engine.hooks.watchdog_hook import WatchdogHook
 
 
 def limit_watchdog(runner: Runner, seconds: float) -> None:
-    """Changes the limit of this rank's watchdog, while it watches.
+    """Change the time limit of the running watchdog of this rank.
 
-    Until then it may be so long that no slow machine exceeds it, and still
-    the test is over soon.
+    The initial limit can be long enough for slow machines, without slowing
+    down the test.
     """
     (hook,) = (one for one in runner.hooks if isinstance(one, WatchdogHook))
     hook._dog.timeout = seconds

@@ -1,1 +1,1 @@
-"""Faults that a training has to survive, and a harness that injects them."""
+"""Fault injection tests of trainings."""

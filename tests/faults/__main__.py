@@ -1,8 +1,9 @@
-"""Kills trainings for as long as it takes: ``python -m tests.faults``.
+"""Fault injection campaign: ``python -m tests.faults``.
 
-Every aimed fault several times, and kills at random times; of one process and
-of two, with and without workers. Prints the table and writes it to
-``work_dirs/fault_injection``; status 1 if anything was not survived.
+Injects every fault several times, and SIGKILLs at random times, into runs of
+one and two processes, with and without workers. Prints a table and writes it
+to ``work_dirs/fault_injection``; the exit status is 1 if a fault was not
+survived.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tests.faults.full_disk import ROOM, full_disk
 from tests.faults.small_disk import NoSmallDiskError
 from tests.faults.training_server import TrainingServer
 
-# One in four of the random kills is one of two ranks.
+# One in four random kills hits a run of two ranks.
 RANDOM_ROUND = [RANDOM] * 9 + TWO_RANKS_RANDOM
 
 
@@ -54,7 +55,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def plan(kills: int, repeats: int) -> list[Fault | str]:
-    """What is to happen, mixed, so that an early end has tried it all."""
+    """Return all faults in mixed order, so that an early end covers all."""
     aimed = [*AIMED, *SIGNALS, *DAMAGES, *TWO_RANKS, *ROOM] * repeats
     some = itertools.islice(itertools.cycle(RANDOM_ROUND), kills)
     steps = max(1, kills // max(1, len(aimed)))
@@ -65,7 +66,7 @@ def plan(kills: int, repeats: int) -> list[Fault | str]:
 
 
 class Campaign:
-    """Injections with and without workers and of two ranks, in turns."""
+    """Injections into runs with and without workers and of two ranks."""
 
     def __init__(
         self, server: TrainingServer, folder: Path, rng: random.Random
@@ -83,13 +84,13 @@ class Campaign:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """All of them, sorted by the injection."""
+        """All outcomes, sorted by injection."""
         injections = [*self._injections, self._pair]
         found = [one for injection in injections for one in injection.outcomes]
         return [*found, *self._disks]
 
     def inject(self, fault: Fault | str) -> None:
-        """One fault; a name stands for a full disk."""
+        """Inject one fault; a string means a full disk."""
         if isinstance(fault, str):
             try:
                 self._disks.append(
@@ -105,7 +106,7 @@ class Campaign:
             self._rng.choice(self._injections).inject(fault)
 
     def end(self) -> None:
-        """Ends all runs and compares their ends."""
+        """Finish all runs and compare their final states."""
         for one in (*self._injections, self._pair):
             one.end()
 

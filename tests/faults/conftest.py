@@ -1,4 +1,4 @@
-"""One server for all tests of faults."""
+"""One server for all fault injection tests."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.faults.training_server import TrainingServer
 
 @pytest.fixture(scope='session')
 def server() -> Iterator[TrainingServer]:
-    """Has imported everything."""
+    """Server that has imported everything."""
     with TrainingServer() as found:
         yield found

@@ -1,4 +1,4 @@
-"""Runs that suffer one fault after the other, and are judged."""
+"""Injection of faults into a run, and comparison with an undisturbed run."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tests.faults.training_server import (
 
 
 class FaultInjection:
-    """Faults happen to a run until it is nearly at its end; then a new one.
+    """Injects faults into a run until it is nearly finished, then a new one.
 
-    What a fault has done is seen in the losses of the next start, bit for
-    bit, and in the final state.
+    The effect of a fault is checked bit for bit in the losses of the next
+    start and in the final state.
 
     Args:
-        server: forks the trainings.
-        folder: for all runs.
-        rng: decides when the faults trigger.
+        server: Server that forks the trainings.
+        folder: Folder of all runs.
+        rng: Random generator for the times of the faults.
         epochs, workers, ranks: see ``FaultyRun``.
     """
 
@@ -52,15 +52,15 @@ class FaultInjection:
         self._begin()
 
     def inject(self, fault: Fault) -> None:
-        """Starts the run, lets the fault happen, notes what was lost."""
+        """Start the run, inject the fault, record lost steps."""
         if self.run.position() > self.run.steps - 2 * EPOCH:
             self.end()
         while not self._try(fault):
-            # It ended before it could be killed.
+            # The run ended before it could be killed.
             self.end()
 
     def end(self) -> None:
-        """Starts the run without a fault; compares its end; begins anew."""
+        """Finish the run without a fault and compare its final state."""
         if self._of_this_run:
             why = ''
             try:
@@ -101,8 +101,8 @@ class FaultInjection:
         if trigger is not None:
             struck = trigger.rank or 0
         if fault.outside is not None and not run.has_stepped():
-            # Ranks that still wait for each other to begin cannot know: it is
-            # the launcher that ends them.
+            # Ranks that still wait for each other at the start cannot detect
+            # it; the launcher would end them.
             for one in trainings:
                 one.kill()
         wrong = wrong or self._wait(trainings, struck, fault.status)
@@ -115,7 +115,7 @@ class FaultInjection:
         wrong = wrong or self._broken()
         if fault.corrupt:
             self._said = fault.corrupt(run, self._rng)
-            # Until they are written again.
+            # They count as corrupted until they are rewritten.
             self._corrupted = {
                 path: path.stat().st_mtime_ns
                 for path in run.work_dir.glob('*.pth')
@@ -133,7 +133,7 @@ class FaultInjection:
     def _wait(
         self, trainings: list[Training], struck: int, status: int
     ) -> str:
-        """Waits for all ranks; why they have not ended as they should."""
+        """Wait for all ranks; return an error text or ''."""
         wrong = ''
         for rank, one in enumerate(trainings):
             try:
@@ -148,7 +148,7 @@ class FaultInjection:
         return wrong
 
     def _judge(self) -> str:
-        """What is wrong with the losses since the last fault, or ''."""
+        """Return an error text on the losses since the last fault, or ''."""
         found = losses(self.run.new_lines())
         self._computed = list(found)
         if found and min(found) != self._resumed + 1:
@@ -159,7 +159,7 @@ class FaultInjection:
         return self.run.wrong(found)
 
     def _broken(self) -> str:
-        """What is wrong with the files that were left, or ''."""
+        """Return an error text on the remaining files, or ''."""
         for path in self.run.work_dir.glob('*.pth'):
             if self._corrupted.get(path) == path.stat().st_mtime_ns:
                 continue

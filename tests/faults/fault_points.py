@@ -1,8 +1,8 @@
-"""Points of a training at which a fault strikes, exactly there.
+"""Points of a training at which faults are injected.
 
-The config of a training that the harness starts imports this module. Which
-fault it has is told by the environment, so that the same command with the
-same config can be repeated without it: ``FAULT`` holds a ``Trigger`` as JSON.
+The config of the training imports this module. The environment variable
+``FAULT`` contains a ``Trigger`` as JSON, so that the same command with the
+same config can be repeated without a fault.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ KINDS = {
 
 @dataclasses.dataclass
 class Trigger:
-    """What happens, where and when.
+    """Type, place and time of a fault.
 
     Attributes:
         point: name of the point.
-        at: the first (micro-)step, counted from 1, in which it may happen.
-        sample: for the point "sample", which one of those a process loads.
-        rank: which rank it happens to; all if None.
+        at: First (micro-)step, counted from 1, in which it may be injected.
+        sample: For the point "sample", number of the sample in a process.
+        rank: Rank of the fault; all if None.
         number: the signal.
         times: how often it is sent.
         alone: whether the signal goes to the main process only, not to the
@@ -60,12 +60,12 @@ class Trigger:
     restart: int = 0
 
     def environment(self) -> dict[str, str]:
-        """What tells a training about it."""
+        """Return the environment variables of a training with this fault."""
         return dict(FAULT=json.dumps(dataclasses.asdict(self)))
 
 
 class _Armed:
-    """The fault of this process, if it has one."""
+    """The fault of this process, if any."""
 
     def __init__(self) -> None:
         encoded = os.environ.get('FAULT')
@@ -81,7 +81,7 @@ class _Armed:
         self.samples = 0
 
     def awaits(self, point: str) -> bool:
-        """Whether the fault strikes now if the training is at this point."""
+        """Whether the fault is due when the training is at this point."""
         trigger = self.trigger
         if trigger is None or trigger.point != point:
             return False
@@ -90,7 +90,7 @@ class _Armed:
         return self.step >= trigger.at
 
     def reached(self, point: str) -> None:
-        """Strikes if it is the one."""
+        """Inject the fault if it is due."""
         if not self.awaits(point):
             return
         trigger, self.trigger = self.trigger, None
@@ -116,7 +116,7 @@ ARMED = _Armed()
 
 @HOOKS.register_module(force=True)
 class FaultHook(Hook):
-    """Knows the step, and stands at the points between the hooks."""
+    """Tracks the step and checks the points between hooks."""
 
     # After those that save, so that a checkpoint is being written.
     priority = 'LOWEST'

@@ -1,4 +1,4 @@
-"""What has been tried, what was survived, and what was lost."""
+"""Table of injected faults, survivals and lost steps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ HEADER = '| fault | tries | survived | lost steps (median, most) |'
 
 @dataclasses.dataclass
 class Outcome:
-    """Of one fault.
+    """Outcome of one fault.
 
     Attributes:
         fault: its name.
-        lost: steps computed that had to be computed once more.
-        wrong: why it does not count as survived; '' if it does.
+        lost: Steps that had to be computed again.
+        wrong: Reason why it was not survived, or ''.
     """
 
     fault: str
@@ -25,7 +25,7 @@ class Outcome:
 
 
 def rows(outcomes: list[Outcome]) -> list[dict]:
-    """One for each fault, in the order of their first appearance."""
+    """Return one row per fault, in order of first appearance."""
     found = []
     for fault in dict.fromkeys(one.fault for one in outcomes):
         ours = [one for one in outcomes if one.fault == fault]
@@ -44,7 +44,7 @@ def rows(outcomes: list[Outcome]) -> list[dict]:
 
 
 def markdown(outcomes: list[Outcome]) -> str:
-    """The table as Markdown."""
+    """Return the table as Markdown."""
     text = [HEADER, '| --- | --: | --: | --: |']
     for row in rows(outcomes):
         text.append(
@@ -55,7 +55,7 @@ def markdown(outcomes: list[Outcome]) -> str:
 
 
 def write(folder: Path, outcomes: list[Outcome], **more: object) -> None:
-    """Writes ``faults.md`` and ``faults.json``, which also says why."""
+    """Write ``faults.md`` and ``faults.json``, which also has the reasons."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'faults.md').write_text(markdown(outcomes))
     content = dict(more, faults=rows(outcomes))

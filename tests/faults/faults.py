@@ -1,4 +1,4 @@
-"""The faults: how each is brought about, and how the training must end."""
+"""Definitions of faults, with the required exit status."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ class Fault:
 
     Attributes:
         name: for the table.
-        trigger: where in the training it strikes; None: it comes from outside,
-            at a random time.
-        status: how the first rank it strikes must end.
-        lost: the most steps that may have to be computed again.
-        corrupt: what is done to the files afterwards, and returns a text that
-            the log of the next start must contain.
-        outside: which ranks are killed from outside; None: all.
+        trigger: Place in the training; None: from outside, at a random time.
+        status: Required exit status of the first affected rank.
+        lost: Maximum number of lost steps.
+        corrupt: Function that changes the files afterwards and returns a text
+            that the log of the next start must contain.
+        outside: Ranks that are killed from outside; None: all.
     """
 
     name: str
@@ -76,7 +75,7 @@ def delete_checksum(run: FaultyRun, rng: random.Random) -> str:
 def corrupt_checksum(run: FaultyRun, rng: random.Random) -> str:
     path = sidecar(run.last())
     data = bytearray(path.read_bytes())
-    # In the sum itself; what follows it is for people.
+    # In the checksum itself, not in the file name after it.
     data[rng.randrange(64)] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
     return f'{path.stem} is not used'
@@ -159,7 +158,8 @@ SIGNALS = [
     )
     for number in (signal.SIGTERM, signal.SIGINT)
 ]
-# The newest is whole, and no other is on its way, before it is spoilt.
+# The newest checkpoint is complete, and none is being written, before the
+# damage.
 DAMAGES = [
     Fault(name, at('note renamed'), lost=3 * INTERVAL, corrupt=corrupt)
     for name, corrupt in (
@@ -207,10 +207,10 @@ def kill_from_outside(
     trainings: list[Training],
     rng: random.Random,
 ) -> bool:
-    """SIGKILL: one time in four while it starts, else while it trains.
+    """Send SIGKILL, in one of four cases during the start.
 
     Returns:
-        False if it had ended before.
+        False if the run had already ended.
     """
     if rng.random() < 0.25:
         time.sleep(rng.random())
@@ -227,11 +227,11 @@ def kill_from_outside(
 
 
 def aimed(fault: Fault, position: int, rng: random.Random) -> Trigger:
-    """Its trigger, some steps after where the training will go on."""
+    """Return its trigger, some steps after the resumed one."""
     # Sometimes before the first checkpoint after the start, sometimes after.
     step = position + rng.randint(1, 2 * INTERVAL)
     if fault.status == EXIT_INTERRUPTED or fault.corrupt:
-        # There is something to come back to.
+        # A checkpoint exists.
         step = position + INTERVAL + rng.randint(1, INTERVAL)
     return dataclasses.replace(
         fault.trigger, at=step, sample=rng.randint(1, EPOCH)

@@ -1,4 +1,4 @@
-"""A run that faults happen to, and the one that none happened to."""
+"""Run with injected faults, and its undisturbed reference."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ KEPT = ('.pth', '.sha256')
 def config(
     folder: Path, epochs: int, workers: int, ranks: int, measured: bool = False
 ) -> Path:
-    """Writes a config: of all that has a state there is something in it.
+    """Write a config with every kind of state.
 
     Checkpoints lie within epochs and at their ends, not at every one.
     """
     found = tiny_config(folder, batch_size=4 // ranks, counts=COUNTS)
     found['model']['backbone']['drop_path_rate'] = 0.5
     loader = found['train_dataloader']
-    # Three images are left out in each epoch, never the same ones.
+    # Three different images are dropped in each epoch.
     loader['dataset']['length'] = 4 * EPOCH + 3
     loader['num_workers'] = workers
     found['train_cfg']['max_epochs'] = epochs
     if measured:
-        # Each with a worker that lives on while the training goes on.
+        # Each with a persistent worker.
         lasting = dict(num_workers=1, persistent_workers=True)
         found['val_dataloader'].update(lasting)
         probe = dict(type='ProbeHook', interval=1, k=1, linear=False)
@@ -76,21 +76,21 @@ def config(
 
 
 def free_port() -> int:
-    """A port that nobody listens to."""
+    """Return a free port."""
     with socket.socket() as one:
         one.bind(('127.0.0.1', 0))
         return one.getsockname()[1]
 
 
 class FaultyRun:
-    """A work folder, and the one command that is started again and again.
+    """A work folder and its command, which is started repeatedly.
 
     Args:
-        server: forks the trainings.
+        server: Server that forks the trainings.
         folder: of the config and of the work folders.
         work_dir: of this run.
-        epochs, workers, ranks: length, workers of each data loader, processes.
-        measured: validated and probed in each epoch, by lasting workers.
+        epochs, workers, ranks: Epochs, workers per data loader, processes.
+        measured: Validate and probe in each epoch with persistent workers.
     """
 
     def __init__(
@@ -115,13 +115,13 @@ class FaultyRun:
         self._seen: dict[Path, int] = {}
 
     def arguments(self) -> list[str]:
-        """Of ``tools/train.py``."""
+        """Arguments of ``tools/train.py``."""
         found = [str(self.config), '--resume', '--work-dir']
         found.append(str(self.work_dir))
         return found if self.ranks == 1 else [*found, '--launcher', 'pytorch']
 
     def start(self, trigger: Trigger | None = None) -> list[Training]:
-        """Starts all ranks."""
+        """Start all ranks."""
         self.log.touch()
         common = trigger.environment() if trigger else {}
         if self.ranks == 1:
@@ -141,15 +141,15 @@ class FaultyRun:
         ]
 
     def new_lines(self) -> list[dict]:
-        """Of the scalar logs, since this was last asked for."""
+        """Return the lines of the scalar logs since the last call."""
         return lines(self.work_dir, self._seen)
 
     def has_stepped(self) -> bool:
-        """Whether there are new lines."""
+        """Whether the log has new lines."""
         return bool(lines(self.work_dir, dict(self._seen)))
 
     def wait_for_a_step(self, trainings: list[Training]) -> None:
-        """Until one more step is in the log, or the run has ended.
+        """Wait for another step in the log, or the end of the run.
 
         Raises:
             StillRunningError: neither comes.
@@ -164,27 +164,27 @@ class FaultyRun:
             time.sleep(0.02)
 
     def last(self) -> Path | None:
-        """The checkpoint from which it will go on."""
+        """The checkpoint that it will resume from."""
         if not self.work_dir.is_dir():
             return None
         return last_checkpoint(self.work_dir)
 
     def position(self) -> int:
-        """Steps that the checkpoint has seen from which it will go on."""
+        """Iteration of the checkpoint that it will resume from."""
         path = self.last()
         if path is None:
             return 0
         return torch.load(path, weights_only=False)['meta']['iter']
 
     def finish(self, seconds: float = SECONDS) -> None:
-        """Starts it once more, without a fault, and waits for its end."""
+        """Start the run without a fault and wait for its end."""
         trainings = self.start()
         for one in trainings:
             status = one.wait(seconds)
             assert status == 0, f'ended with {status}: {one.tail()}'
 
     def whole(self) -> str:
-        """Why the final state is not that of the undisturbed run, or ''."""
+        """Return the difference to the undisturbed final state, or ''."""
         path = self.work_dir / f'iter_{self.steps}.pth'
         if wrong := damage(path):
             return f'{path.name}: {wrong}'
@@ -196,14 +196,14 @@ class FaultyRun:
         return unequal(final_state(path), reference(self).state)
 
     def wrong(self, found: dict[int, tuple]) -> str:
-        """The first step whose losses are not the undisturbed run's, or ''."""
+        """Return the first step whose losses differ from the reference."""
         return difference(found, reference(self).losses)
 
 
 class Reference:
-    """What an undisturbed run says, and is in the end.
+    """Losses and final state of an undisturbed run.
 
-    It has no workers, whatever the other has.
+    It always runs without workers.
     """
 
     def __init__(self, like: FaultyRun) -> None:

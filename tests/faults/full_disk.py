@@ -1,4 +1,4 @@
-"""A run whose disk is full, and then is not any more."""
+"""Run with a full disk, which is then freed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOM = {'disk full at a checkpoint': 100_000, 'disk quite full': 0}
 def full_disk(
     server: TrainingServer, folder: Path, fault: str, rng: random.Random
 ) -> Outcome:
-    """Fills a disk after some steps, lets the run stop, makes room again.
+    """Fill a disk after some steps, wait for the run to stop, free the disk.
 
     Raises:
         NoSmallDiskError: no disk can be filled here.

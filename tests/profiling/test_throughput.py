@@ -48,7 +48,7 @@ def test_measured_here(monkeypatch):
 
 
 class Clock:
-    """Shows what it is told to."""
+    """Clock with a settable time."""
 
     now = 0.0
 

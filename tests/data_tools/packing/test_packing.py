@@ -101,7 +101,7 @@ def test_errors_without_a_number_say_what_they_are(
         raise OSError('encoder error -2')
 
     monkeypatch.setattr(packing, 'write_shard', broken)
-    with pytest.raises(ValueError, match='partial: encoder error -2; the'):
+    with pytest.raises(ValueError, match='partial: encoder error -2; run'):
         pack_pictures(folder, tmp_path / 'out')
 
 
@@ -115,11 +115,11 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(
     out = tmp_path / 'out'
     with monkeypatch.context() as patch:
         break_off(patch, shards)
-        with pytest.raises(ValueError, match='No space left; the same'):
+        with pytest.raises(ValueError, match='No space left; run the same'):
             pack_pictures(folder, out)
     assert not out.exists()
     if shards:
-        with pytest.raises(ValueError, match='is not complete'):
+        with pytest.raises(ValueError, match='is incomplete'):
             PackedImages(str(tmp_path / 'out.partial'))
     report = pack_pictures(folder, out)
     assert bool(report.found) == bool(shards)
@@ -225,7 +225,7 @@ def test_killed_half_way(folder, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert not out.exists()
-    with pytest.raises(ValueError, match='is not complete'):
+    with pytest.raises(ValueError, match='is incomplete'):
         PackedImages(str(partial))
     assert pack_pictures(folder, out).found == 5
     pack_pictures(folder, tmp_path / 'whole')

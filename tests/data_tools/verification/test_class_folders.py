@@ -42,7 +42,7 @@ def test_images_that_were_not_sorted(scenes, look):
     Image.new('RGB', (4, 4)).save(scenes / 'imagenet/val/a.JPEG')
     problems = look('class-folders', scenes / 'imagenet')
     assert len(problems) == 1
-    assert 'imagenet/val: 1 images lie in no class folder' in problems[0]
+    assert 'imagenet/val: 1 images are outside of class folders' in problems[0]
 
 
 def test_broken_image(scenes, look):
@@ -67,7 +67,7 @@ def test_imagenet_is_counted(scenes, look):
     assert '12 images, 1,281,155 fewer than the 1,281,167' in problems
     assert 'val: 12 images, 49,988 fewer than the 50,000' in problems
     assert 'train: 10 classes, ImageNet-1K (ILSVRC 2012) has' in problems
-    assert 'train/fish: classes are named like n01440764' in problems
+    assert 'train/apple: class folders have names like n01440764' in problems
 
 
 def test_exact_counts_pass_and_others_do_not(scenes):
@@ -99,8 +99,8 @@ def test_links_in_a_circle(scenes, look):
     (fish / 'self').symlink_to('.')
     problems = look('class-folders', scenes / 'imagenet')
     assert len(problems) == 2
-    assert 'fish/self: leads back to' in problems[0]
-    assert 'fish/more/up/fish: leads back to' in problems[1]
+    assert 'fish/self: links back to' in problems[0]
+    assert 'fish/more/up/fish: links back to' in problems[1]
 
 
 def test_a_class_that_cannot_be_looked_into(scenes, look, monkeypatch):
@@ -114,6 +114,6 @@ def test_a_class_that_cannot_be_looked_into(scenes, look, monkeypatch):
     monkeypatch.setattr(os, 'scandir', refuse)
     problems = look('class-folders', scenes / 'imagenet')
     assert any(
-        'train/fish: cannot be looked into (Permission denied)' in problem
+        'train/fish: cannot be listed (Permission denied)' in problem
         for problem in problems
     )

@@ -130,7 +130,7 @@ def test_sound_scenes(scenes, look):
         (
             set_in('images', 0, file_name='gone.png'),
             'image 1:',
-            'val/gone.png; unpack the images again',
+            'val/gone.png does not exist; extract the images again',
         ),
         (
             set_in('images', 0, width=20, height=17),
@@ -246,7 +246,7 @@ def test_what_mmdet_leaves_out_is_a_note(scenes, edit):
     notes = '\n'.join(check.notes)
     assert '1 objects are less than a pixel' in notes
     assert '1 polygons have fewer than three points' in notes
-    assert '1 images are not in' in notes
+    assert '1 images are not listed in' in notes
 
 
 def test_a_named_file_and_folder(scenes, look, edit):

@@ -70,7 +70,7 @@ def die(path):
 
 
 def test_a_killed_worker_is_no_endless_wait():
-    with pytest.raises(ValueError, match='was killed.*not long after 0.png'):
+    with pytest.raises(ValueError, match='was killed.*shortly after 0.png'):
         names = [f'{i}.png' for i in range(40)]
         list(inspected(die, names, Opening('all', 2)))
 

@@ -29,8 +29,8 @@ def test_sound_lists(root, look):
 @pytest.mark.parametrize(
     'line, words',
     [
-        ('a/1.jpg 0', 'a/1.jpg stands in line 1, too'),
-        ('a/3.jpg 0', 'there is no image'),
+        ('a/1.jpg 0', 'a/1.jpg is also in line 1'),
+        ('a/3.jpg 0', 'a/3.jpg does not exist'),
         ('a/1.jpg', 'is not a path and a label from 0 to 204'),
         ('a/1.jpg 205', 'is not a path and a label from 0 to 204'),
         ('a/1.jpg -1', 'is not a path and a label'),

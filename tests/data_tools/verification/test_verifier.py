@@ -15,7 +15,7 @@ def test_all_layouts_of_the_scenes(scenes, look):
     problems = '\n'.join(look('scenes', scenes))
     # Twice 12 scenes: three pictures and a label map each; and four files
     # that list classes or objects.
-    assert '99 files, 100 were written' in problems
+    assert '99 files, but 100 were written' in problems
     assert 'training/000000.png: has no image' in problems
 
 

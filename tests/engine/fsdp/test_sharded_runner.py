@@ -1,7 +1,7 @@
-"""Two ranks that share their parameters train as two that do not.
+"""Two ranks with sharded parameters train like two ranks without.
 
-One pair of processes does all the trainings, one after the other; the tests
-look at what they have left behind.
+One pair of processes runs all trainings one after the other; the tests check
+their files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ GONE_ON_FROM = {'whole', 'split'}
 
 @HOOKS.register_module(force=True)
 class RankBytesHook(Hook):
-    """Notes the bytes of parameters and optimizer states of each rank."""
+    """Records the bytes of parameters and optimizer states of each rank."""
 
     def after_train(self, runner: Runner) -> None:
         optimizer = runner.optim_wrapper.optimizer
@@ -62,9 +62,9 @@ class RankBytesHook(Hook):
 
 @HOOKS.register_module(force=True)
 class SpoilShardHook(Hook):
-    """Makes one number in the share of rank 1 of a gradient bad."""
+    """Sets one value in the gradient shard of rank 1 to NaN."""
 
-    # After FiniteGuardHook, which looks at the gradients.
+    # After FiniteGuardHook, which checks the gradients.
     priority = 'LOW'
 
     def before_train(self, runner: Runner) -> None:
@@ -108,7 +108,7 @@ def config(folder: Path, name: str, **changes: Any) -> Config:
 
 
 def train_all(folder: Path) -> None:
-    """What each of the two ranks does."""
+    """Trainings of each rank."""
     probe = dict(type='ProbeHook', k=1, linear=False)
     for name in ('train_dataloader', 'val_dataloader'):
         probe[name] = tiny_config(folder)['val_dataloader']
@@ -185,7 +185,7 @@ def written(runs: Path, name: str) -> dict:
 
 
 def largest_difference(one: Any, other: Any) -> float:
-    """Of nested tensors of the same names."""
+    """Largest difference between nested tensors with the same names."""
     assert type(one) is type(other)
     if isinstance(one, dict):
         assert one.keys() == other.keys()

@@ -10,7 +10,7 @@ from mixmae.engine.hooks import ClassPictureHook
 
 
 class Visualizer:
-    """Remembers what it was to draw."""
+    """Records its inputs."""
 
     def __init__(self) -> None:
         self.calls: list[tuple] = []

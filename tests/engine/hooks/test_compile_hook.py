@@ -20,7 +20,7 @@ GRAPHS = {'blocks': 3, 'loss': 1}
 
 
 def train(work_dir, **compilation):
-    """Losses and checks of a run, and its model."""
+    """Return losses and checks of a run, and its model."""
     config = tiny_config(work_dir, counts=1)
     config['model']['backbone']['arch']['depths'] = (3, 2)
     config['model']['neck']['decoder']['depth'] = 2
@@ -50,7 +50,7 @@ def test_compiles_once_and_changes_nothing(tmp_path, target):
     plain, _ = train(tmp_path / 'plain')
     assert len(plain) > 4
     assert compiled == pytest.approx(plain, rel=1e-5)
-    # Nothing is left behind that could be saved or copied.
+    # No compiled part remains that could be saved or copied.
     assert not any(
         {'forward', 'loss'} & vars(module).keys() for module in model.modules()
     )
@@ -58,7 +58,7 @@ def test_compiles_once_and_changes_nothing(tmp_path, target):
 
 @pytest.mark.parametrize('target', GRAPHS)
 def test_copies_compute_by_themselves(target):
-    """Probes copy networks in training, and so does who counts operations."""
+    """Probes and the FLOP counter copy networks during training."""
     inputs = random_images(), random_mask()
     model, other = tiny_model(), tiny_model(seed=1)
     flops, wanted = training_flops(model), other.loss(*inputs)['loss']

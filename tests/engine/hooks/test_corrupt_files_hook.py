@@ -1,4 +1,4 @@
-"""Runs over files that cannot be used, as the configs let them run."""
+"""Runs with corrupt files, with the hooks of the configs."""
 
 import io
 import re
@@ -25,7 +25,7 @@ COUNT = 16
 
 @TRANSFORMS.register_module(force=True)
 class PackTiny:
-    """What mmpretrain's PackInputs does, as far as these tests need it."""
+    """The part of mmpretrain's PackInputs that these tests need."""
 
     def __call__(self, results):
         pixels = np.ascontiguousarray(results['img'].transpose(2, 0, 1))
@@ -34,7 +34,7 @@ class PackTiny:
 
 @DATASETS.register_module(force=True)
 class ListedPictures(BaseDataset):
-    """A data set of another library: knows nothing of broken files."""
+    """A data set of another library, without support for corrupt files."""
 
     def load_data_list(self):
         return [
@@ -96,7 +96,7 @@ def config_of(folder, work_dir, name, dataset='ListedPictures', workers=0):
 
 
 def train(config):
-    """The log's lines of one run."""
+    """Return the log lines of one run."""
     lines = io.StringIO()
     runner = Runner.from_cfg(Config(config))
     for level in ('info', 'warning'):
@@ -133,7 +133,7 @@ def test_bad_files_are_skipped_and_listed(
 def test_loops_by_iterations_skip_them_too(
     folder, tmp_path, request, loop, workers
 ):
-    """Their workers start when the sets know what to do."""
+    """Their workers start after the hook has changed the data sets."""
     spoil(folder, _3='truncated', _7='empty')
     work_dir = tmp_path / 'run'
     config = config_of(folder, work_dir, request.node.name, workers=workers)
@@ -162,7 +162,7 @@ def test_an_earlier_list_is_looked_at_again(folder, tmp_path, request):
     work_dir = tmp_path / 'run'
     config = config_of(folder, work_dir, request.node.name)
     train(config)
-    # One is mended, and one is bad for another reason now.
+    # One is fixed, and one is now corrupt for another reason.
     save(folder, 7)
     (folder / '08.png').unlink()
     with (work_dir / 'corrupt_files.txt').open('a') as file:
@@ -219,7 +219,7 @@ def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
 def test_a_resumed_run_has_the_same_stand_ins(
     folder, tmp_path, request, listed
 ):
-    """Whether it finds the list of the run before or not."""
+    """With and without the list of the earlier run."""
     spoil(folder, _3='truncated', _7='empty', _8='empty')
     work_dir = tmp_path / 'whole'
     config = config_of(folder, work_dir, request.node.name)

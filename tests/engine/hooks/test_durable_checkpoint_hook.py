@@ -93,7 +93,7 @@ def test_one_is_not_enough(keep):
 
 @HOOKS.register_module(force=True)
 class SpoilStateHook(Hook):
-    """Something that no gradient explains, in the third iteration."""
+    """Sets a state to NaN in the third iteration, without a bad gradient."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -131,7 +131,7 @@ def test_what_is_not_finite_is_never_written(tmp_path, writer, what, names):
     line = str(caught.value)
     assert line.startswith('iter_4.pth is not written, because ')
     assert names in line and 'continue with --resume' in line
-    # What was on its way to the disk gets there.
+    # Pending checkpoints are written.
     writer.finish()
     assert [p.name for p in tmp_path.glob('*.pth')] == ['iter_2.pth']
     assert last_checkpoint(tmp_path).name == 'iter_2.pth'

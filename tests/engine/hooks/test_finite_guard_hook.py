@@ -21,7 +21,7 @@ NAN, INF = float('nan'), float('inf')
 
 @HOOKS.register_module(force=True)
 class PoisonHook(Hook):
-    """Spoils losses or gradients of some iterations, counted from 0.
+    """Sets losses or gradients of some iterations to NaN or infinity.
 
     Args:
         iterations: when.
@@ -57,7 +57,7 @@ class PoisonHook(Hook):
 
 @HOOKS.register_module(force=True)
 class LeaveOutHook(Hook):
-    """Makes no update in some iterations: what a guard is measured by."""
+    """Skips the update in some iterations: the reference for the guard."""
 
     def __init__(self, iterations: list) -> None:
         self.iterations = iterations
@@ -84,7 +84,7 @@ class LeaveOutHook(Hook):
 
 @HOOKS.register_module(force=True)
 class SpoilImagesHook(Hook):
-    """Puts some value into some batches."""
+    """Sets a value in some batches."""
 
     def __init__(self, values: dict) -> None:
         self.values = values
@@ -102,7 +102,7 @@ CLIPPED = {'optim_wrapper.clip_grad': dict(max_norm=1.0)}
 
 @pytest.fixture(scope='module')
 def wanted(tmp_path_factory):
-    """States of runs that make no update in one iteration."""
+    """Return the states of runs without the update of one iteration."""
     found: dict = {}
 
     def state(due: int, more: dict) -> dict:
@@ -189,12 +189,12 @@ def test_too_many_in_a_row_stop_the_run(tmp_path):
 
 
 def test_verdicts_that_come_late_are_the_same(tmp_path, wanted, monkeypatch):
-    """As from a GPU: that of an update is read after the next one."""
+    """As on a GPU, where a result is read one update later."""
     monkeypatch.setattr(FiniteGuardHook, '_deferred_updates', lambda *_: 1)
     poison = dict(type='PoisonHook', iterations=[5])
     train_numbers(tmp_path, poison, **FUSED)
     assert_same_state(written(tmp_path), wanted(5, FUSED))
-    # What a checkpoint says of it is up to date all the same.
+    # The counts in a checkpoint are up to date nevertheless.
     state = written(tmp_path, 'iter_6.pth')['message_hub']['runtime_info']
     assert state['skipped_updates'] == dict(in_a_row=1, total=1)
     assert (tmp_path / 'non_finite' / 'iter_6.json').is_file()
@@ -243,7 +243,7 @@ def test_running_statistics_stay_as_they_are(tmp_path, fused):
     train_numbers(tmp_path, spoil, **more)
     state = written(tmp_path)['state_dict']
     assert all(value.isfinite().all() for value in state.values())
-    # Two of six updates are as if they had never been.
+    # Two of six updates are skipped.
     assert int(state['norm.num_batches_tracked']) == 8
     names = sorted(p.name for p in (tmp_path / 'non_finite').iterdir())
     assert names == ['iter_4.json', 'iter_8.json']
@@ -285,7 +285,7 @@ def test_several_optimizers_are_refused(tmp_path):
 
 @HOOKS.register_module(force=True)
 class SpoilWeightsHook(Hook):
-    """Spoils a weight before the guard looks, as a bad checkpoint does."""
+    """Sets a weight to NaN before the guard checks, like a bad checkpoint."""
 
     priority = 'VERY_HIGH'
 

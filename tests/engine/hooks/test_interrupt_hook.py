@@ -62,7 +62,7 @@ def test_saves_exits_and_goes_on_as_if_nothing_was(tmp_path, number):
     with pytest.raises(SystemExit) as caught:
         stopped.train()
     assert caught.value.code == EXIT_INTERRUPTED == 75
-    # Hanging ones would keep the process from ending.
+    # A worker that hangs would block the exit.
     assert not multiprocessing.active_children()
     assert signal.getsignal(number) is before
     last = last_checkpoint(tmp_path / 'run')

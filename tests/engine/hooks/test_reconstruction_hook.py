@@ -26,7 +26,8 @@ def test_draws_the_same_images_each_time(tmp_path, request):
         'reconstruction_3.png',
     ]
     first, second = (cv2.imread(str(p)) for p in pictures)
-    # Nothing is learnt at lr 0, so same images and masks: same picture.
+    # Weights do not change at lr 0, so the same images and masks give the same
+    # panel.
     assert np.array_equal(first, second)
 
 

@@ -33,7 +33,7 @@ SCORES = (0.1, 0.3, 0.2, 0.4, 0.35)
 
 @HOOKS.register_module(force=True)
 class ScoreHook(Hook):
-    """Tells a score after every update, as a validation does."""
+    """Reports a score after every update, as a validation does."""
 
     def before_train_iter(self, runner: Runner, *args, **kwargs):
         if runner.iter and runner.iter % 2 == 0:
@@ -100,7 +100,7 @@ def scored(tmp_path_factory):
 
 
 def forged(source: Path, target: Path, victim: Path) -> Path:
-    """A checkpoint that names a file to be removed in all places."""
+    """A checkpoint that lists a file to be removed in all its fields."""
     content = torch.load(source, weights_only=False)
     step = str(victim.with_suffix(''))
     content['message_hub']['runtime_info'].update(

@@ -10,7 +10,7 @@ from tests.engine.tiny_run import tiny_config
 
 
 def train(folder, name, hook=None):
-    """Train the tiny config; its weights at the end."""
+    """Train the tiny config; return the final weights."""
     config = tiny_config(folder)
     config['experiment_name'] = f'{name} {folder.name}'
     config['custom_hooks'] = [hook] if hook else []

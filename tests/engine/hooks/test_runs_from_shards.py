@@ -1,4 +1,4 @@
-"""Training from shards: as from a folder, and over damaged ones."""
+"""Training from shards: as from a folder, and with damaged shards."""
 
 import os
 
@@ -56,7 +56,7 @@ def test_shards_train_as_the_folder_does(folder, packed, tmp_path, request):
 
 
 def spoil(packed):
-    """Three pictures of three shards, and all names that bear them."""
+    """Damage three images of three shards; return their names."""
     table = read_table(packed / 'index.npz')
     assert table.path(5) == 'shard-00001.tar/05.png'
     with (packed / 'shard-00001.tar').open('r+b') as file:
@@ -104,7 +104,7 @@ def test_an_earlier_list_is_looked_at_again(packed, tmp_path, request):
 
 
 def test_a_resumed_run_over_damage_is_the_whole_one(packed, tmp_path, request):
-    """In mid-epoch, and with another number of workers."""
+    """Within an epoch, and with another number of workers."""
     spoil(packed)
     work_dir = tmp_path / 'whole'
     config = config_of(packed, work_dir, request.node.name, 'PackedImages')

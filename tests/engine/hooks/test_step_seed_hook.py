@@ -11,7 +11,7 @@ from tests.engine.tiny_run import tiny_config
 
 
 def masks_and_losses(config: dict, name: str) -> list[tuple]:
-    """Train and return what each iteration hid and its loss."""
+    """Train; return mask and loss of each iteration."""
     config['experiment_name'] = name
     config['log_level'] = 'ERROR'
     runner = Runner.from_cfg(Config(config))
@@ -39,7 +39,7 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(tmp_path, request):
     config = tiny_config(tmp_path / 'resumed')
     config['resume'] = True
     config['load_from'] = str(tmp_path / 'whole' / 'epoch_2.pth')
-    # Whatever else has been drawn must not matter.
+    # Other random draws must not matter.
     torch.rand(17)
     resumed = masks_and_losses(config, name + 'b')
     assert len(resumed) == 4

@@ -53,7 +53,7 @@ def test_tables_of_other_heads_do_not_fit():
 
 
 def test_blocks_that_are_left_over():
-    """A deeper network's weights in a shallower one."""
+    """Weights of a deeper network in a shallower one."""
     arch = {**TINY['arch'], 'depths': (1, 1, 1, 1)}
     shallow = tiny_model(backbone={'arch': arch})
     with pytest.raises(ValueError, match=r'has 13 .*stages.2.blocks.1'):

@@ -1,4 +1,4 @@
-"""The figures of a log, in runs whose clock is set by what happens."""
+"""Throughput in the log, in runs with a simulated clock."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ RATE = 1e9
 
 
 class Clock:
-    """Shows what it is told to."""
+    """Clock with a settable time."""
 
     now = 0.0
 
@@ -48,9 +48,9 @@ class SlowSquares(SquaresDataset):
 
 @HOOKS.register_module()
 class TimePasses(Hook):
-    """A step takes 12 seconds, what is done behind the log 2, a start 1000.
+    """Simulated times: 12 s per step, 2 after logging, 1000 at the start.
 
-    Validation and what is done between epochs take 100.
+    Validation and work between epochs take 100 seconds each.
     """
 
     priority = 'VERY_LOW'
@@ -217,7 +217,7 @@ def test_images_that_cannot_be_counted(config, monkeypatch):
 
 
 def test_what_is_drawn_does_not_change(config):
-    """Counting in the middle of a training draws nothing, drop path too."""
+    """Counting FLOPs during a training does not change the random state."""
     config['model']['backbone']['drop_path_rate'] = 0.5
     rows, runner = train(config)
     assert 'matmul_mfu' in rows[-1]
@@ -272,7 +272,7 @@ class ChoosesItsType(OptimWrapper):
 
 
 def test_a_type_that_is_not_known(config, capfd):
-    """Half of a rate for float32 would be told, or twice it."""
+    """An assumed dtype would give half or twice the true rate."""
     config['optim_wrapper']['type'] = 'ChoosesItsType'
     config['optim_wrapper'].pop('dtype', None)
     config['train_cfg']['max_epochs'] = 1

@@ -1,4 +1,4 @@
-"""What two ranks do together before and after epochs and trainings."""
+"""Synchronisation of two ranks before and after epochs and trainings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_slowly(folder: Path) -> None:
 
 
 def keep_step(rank: int, folder: str) -> None:
-    """One of two ranks, of which the first measures for a while."""
+    """One of two ranks; the first one runs a long probe."""
     distributed.init_process_group(
         'gloo',
         init_method=f'file://{folder}/rendezvous',
@@ -61,7 +61,7 @@ def keep_step(rank: int, folder: str) -> None:
     else:
         Path(folder, 'waits').touch()
     saver.after_train(runner)
-    # A launcher ends who still writes when others have ended.
+    # A launcher ends ranks that still write after others have ended.
     assert Path(folder, 'written').exists()
 
     runner.iter = 4 - rank

@@ -33,7 +33,7 @@ class BreakAt(Hook):
             return
         if self.how == 'kill':
             os.kill(os.getpid(), signal.SIGKILL)
-        # Nobody else loses patience, however slow this machine is.
+        # Time limits of other ranks are long, also for slow machines.
         limit_watchdog(runner, 2.0)
         time.sleep(600)
 

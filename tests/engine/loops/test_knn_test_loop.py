@@ -37,7 +37,7 @@ def test_is_the_accuracy_of_the_checkpoint_given(tmp_path):
     config = knn_config(tmp_path)
     torch.manual_seed(1)
     other = Runner.from_cfg(config).model
-    # Untrained features hardly differ: make these ones decide.
+    # Untrained features hardly differ, so these ones are set to differ.
     for parameter in other.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))
     path = tmp_path / 'other.pth'

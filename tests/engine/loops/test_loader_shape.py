@@ -1,4 +1,4 @@
-"""A resumed run reads the images that the uninterrupted one would read."""
+"""A resumed run reads the same images as the uninterrupted run."""
 
 import copy
 from pathlib import Path
@@ -29,14 +29,14 @@ def batches(size: int, counts: int = 2) -> dict:
 
 @pytest.fixture(scope='module')
 def first(tmp_path_factory) -> Path:
-    """A run whose checkpoints lie at the borders of epochs."""
+    """A run with checkpoints at the ends of epochs."""
     folder = tmp_path_factory.mktemp('first')
     train_numbers(folder, **EPOCHS)
     return folder / 'epoch_1.pth'
 
 
 def without_sizes(path: Path, target: Path) -> Path:
-    """The checkpoint as earlier versions wrote it."""
+    """Rewrite the checkpoint in the format of earlier versions."""
     content = torch.load(path, weights_only=False)
     content['message_hub']['runtime_info'].pop(KEY)
     torch.save(content, target)
@@ -51,7 +51,7 @@ def without_sizes(path: Path, target: Path) -> Path:
 def test_another_batch_is_refused_at_the_border_of_an_epoch(
     first, tmp_path, size, counts, noted
 ):
-    """Each of them would skip or repeat updates without a word."""
+    """Each of them would silently skip or repeat updates."""
     start = first if noted else without_sizes(first, tmp_path / 'old.pth')
     with pytest.raises(ValueError, match='resume with the same number'):
         train_numbers(

@@ -20,7 +20,7 @@ def config(work_dir: Path, load_from: Path | None = None) -> dict:
     found['default_hooks']['checkpoint'].update(
         by_epoch=False, interval=2, max_keep_ckpts=-1
     )
-    # Something that draws in every step, beside the masks.
+    # Random draws in every step, in addition to the masks.
     found['model']['backbone']['drop_path_rate'] = 0.5
     found['log_level'] = 'ERROR'
     found['experiment_name'] = work_dir.name
@@ -30,7 +30,7 @@ def config(work_dir: Path, load_from: Path | None = None) -> dict:
 
 
 def train(found: dict) -> tuple[list, dict]:
-    """What each iteration saw and lost, and the weights in the end."""
+    """Return inputs and loss of each iteration, and the final weights."""
     load_only_safely()
     runner = Runner.from_cfg(Config(found))
     seen = []
@@ -58,7 +58,7 @@ def whole(tmp_path_factory):
 def test_a_resumed_run_is_the_uninterrupted_one(whole, tmp_path, done):
     folder, seen, weights = whole
     assert len(seen) == 12
-    # Whatever else has been drawn must not matter.
+    # Other random draws must not matter.
     torch.rand(done)
     again, found = train(config(tmp_path, folder / f'iter_{done}.pth'))
     assert again == seen[done:]
@@ -114,7 +114,7 @@ class ParityBatches(BatchSampler):
 
 @DATASETS.register_module(force=True)
 class NoisySet(BaseDataset):
-    """Tells what its pipeline has drawn; every third sample is unusable."""
+    """Returns draws of its pipeline; every third sample is unusable."""
 
     def load_data_list(self) -> list:
         return [dict(number=n) for n in range(20)]

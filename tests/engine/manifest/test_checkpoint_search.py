@@ -1,4 +1,4 @@
-"""A run goes on from what it wrote, the newest whole one by iteration."""
+"""A run resumes from its newest intact checkpoint by iteration."""
 
 import os
 import random
@@ -27,7 +27,7 @@ from mixmae.fileio.atomic_write import checksummed_write, sidecar
 
 
 def checkpoint(path: Path, iteration: int, epoch: int = 0) -> Path:
-    """A small file from which a run could go on."""
+    """Write a small checkpoint that a run can resume from."""
     hub = dict(log_scalars={}, runtime_info={}, resumed_keys={})
     content = dict(
         meta=dict(epoch=epoch, iter=iteration, seed=0),

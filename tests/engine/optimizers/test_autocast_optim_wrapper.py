@@ -99,7 +99,7 @@ def test_accumulates_and_clips_as_the_whole_batch():
 
 
 class CountingScaler:
-    """Stands in for a GradScaler, which is at work on CUDA only."""
+    """Replaces GradScaler, which works on CUDA only."""
 
     def __init__(self, factor: float = 4.0) -> None:
         self.factor = factor
@@ -214,7 +214,7 @@ def test_gradients_are_shown_unscaled_and_not_yet_clipped():
 
 
 def test_new_optimizers_can_be_run_fused():
-    """As on CUDA, where a fused one is told on the device to do nothing."""
+    """As on CUDA, where fused optimizers read found_inf on the device."""
     states = []
     for fused in (True, False):
         torch.manual_seed(0)

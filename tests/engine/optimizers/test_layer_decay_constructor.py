@@ -150,7 +150,7 @@ def test_without_a_weight_decay():
 
 
 def test_groups_do_not_depend_on_wrapping_or_nesting():
-    """Students in teachers, processes: the backbone is found by itself."""
+    """The backbone is found in teacher-student and distributed wrappers."""
     model = tiny()
     plain = settings(model, build(model, FLAT))
     wrapped = Wrapped(Wrapped(model))
