@@ -135,7 +135,7 @@ def full_address(address: str) -> str:
     found = _whole.get(address, address)
     if found == address and HIDDEN in address:
         raise ValueError(
-            f'{address}: its user or tokens were left out when it was '
-            f'stored; give the whole address, or a local file'
+            f'{address}: its credentials were removed when it was stored; '
+            'pass the complete URL, or a local file'
         )
     return found

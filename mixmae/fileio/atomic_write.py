@@ -78,7 +78,7 @@ def check_output(path: str | os.PathLike, suffix: str = '') -> None:
     if suffix and target.is_file() and target.suffix != suffix:
         raise ValueError(
             f'{path} exists and does not end in {suffix}: it would be '
-            f'overwritten; name another file'
+            'overwritten; choose another file'
         )
     missing = [one for one in target.parents if not one.exists()]
     try:
@@ -94,7 +94,7 @@ def check_output(path: str | os.PathLike, suffix: str = '') -> None:
         above = isinstance(error, FileExistsError)
         reason = os.strerror(errno.ENOTDIR) if above else error.strerror
         raise ValueError(
-            f'{path} cannot be written: {reason or error}; name another file'
+            f'{path} cannot be written: {reason or error}; choose another file'
         ) from None
     finally:
         for folder in missing:
@@ -191,7 +191,7 @@ def difference(path: Path) -> str | None:
             return None
     except OSError as error:
         return f'it cannot be read ({error.strerror})'
-    return f'its bytes are not those that {sidecar(path).name} notes'
+    return f'its bytes differ from the checksum in {sidecar(path).name}'
 
 
 def _noted(path: Path) -> str | None:
@@ -235,7 +235,7 @@ def _damage_inside(path: Path) -> str | None:
             broken = file.testzip()
     # Damaged headers cause many kinds of errors: passwords, methods, lengths.
     except Exception as error:
-        return f'it is no whole file ({error})'
+        return f'it is incomplete ({error})'
     return f'{broken} in it is damaged' if broken else None
 
 

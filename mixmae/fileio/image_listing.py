@@ -61,12 +61,12 @@ class ImageListing:
         if count:
             link, place = next(iter(self.repeated.items()))
             notes.append(
-                f'{count:,} files are reached by two paths; kept once '
-                f'({escape(link)} leads to {escape(place or ".")}, too)'
+                f'{count:,} files have two paths and are listed once '
+                f'({escape(link)} also links to {escape(place or ".")})'
             )
         if self.special:
             counts = [f'{n:,} {kind}' for kind, n in self.special.items()]
-            notes.append(f'left out, no regular files: {", ".join(counts)}')
+            notes.append(f'skipped, not regular files: {", ".join(counts)}')
         if self.left_out:
             counts = [
                 f'{count:,} {escape(suffix) or "without a suffix"}'
@@ -79,7 +79,7 @@ class ImageListing:
             ]
             more = len(counts) - NAMED_SUFFIXES
             notes.append(
-                f'left out by suffix: {", ".join(counts[:NAMED_SUFFIXES])}'
+                f'skipped by suffix: {", ".join(counts[:NAMED_SUFFIXES])}'
                 + (f' and {more:,} more suffixes' if more > 0 else '')
             )
         return notes
@@ -120,7 +120,7 @@ def check_folder(folder: str | os.PathLike) -> None:
             pass
     except OSError as error:
         raise ValueError(
-            f'the folder {escape(str(folder))} cannot be looked into: '
+            f'the folder {escape(str(folder))} cannot be listed: '
             f'{error.strerror}'
         ) from None
 
@@ -183,8 +183,7 @@ def list_folder(
         raise ValueError(
             f'the folder {escape(place)}'
             + (f' ({more} more)' if more else '')
-            + f' cannot be looked into: {reason}; mend that, or move it '
-            f'elsewhere'
+            + f' cannot be listed: {reason}; fix this, or move it'
         )
     if unreadable is not None:
         unreadable.update(walk.refused)
@@ -258,9 +257,8 @@ class _Walk:
             reason = error.strerror or str(error)
             if error.errno in SHORTAGES:
                 raise ValueError(
-                    f'the folder {escape(path)} cannot be looked '
-                    f'into: {reason}; raise that limit (ulimit -n), or close '
-                    f'other programs'
+                    f'the folder {escape(path)} cannot be listed: {reason}; '
+                    'raise this limit (ulimit -n), or close other programs'
                 ) from None
             self.refused[below] = reason
             return []

@@ -61,13 +61,13 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
         most = EXPANSION[member.compress_type] * member.compress_size
         if member.file_size > most:
             raise ValueError(
-                f'{member.filename} claims {member.file_size:,} bytes, and '
-                f'there are {member.compress_size:,}'
+                f'{member.filename} claims {member.file_size:,} bytes, but '
+                f'has {member.compress_size:,}'
             )
     claimed = sum(member.compress_size for member in members)
     if claimed > size:
         raise ValueError(
-            f'its arrays claim {claimed:,} bytes, and the file has {size:,}'
+            f'its arrays claim {claimed:,} bytes, but the file has {size:,}'
         )
 
 
@@ -76,8 +76,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
         shape, fortran, dtype = _header(file)  # type: ignore[arg-type]
         if dtype.hasobject:
             raise ValueError(
-                f'{member.filename} holds Python objects, which would need '
-                f'allow_pickle'
+                f'{member.filename} contains Python objects, which need '
+                'allow_pickle'
             )
         sound = dtype.itemsize and all(length >= 0 for length in shape)
         wanted = math.prod(shape) * dtype.itemsize
@@ -85,7 +85,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
         if not sound or wanted != found:
             raise ValueError(
                 f'{member.filename} claims shape {shape} of {dtype}, '
-                f'{wanted:,} bytes, and holds {found:,}'
+                f'{wanted:,} bytes, but contains {found:,}'
             )
         data = np.frombuffer(file.read(), dtype)
     return data.reshape(shape, order='F' if fortran else 'C')
@@ -94,7 +94,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
-        raise ValueError(f'version {version} of an array is not read')
+        raise ValueError(f'version {version} of an array is not supported')
     try:
         return HEADERS[version](file)
     # So does the parser; too many brackets cause a MemoryError.

@@ -37,14 +37,13 @@ def read_path_list(listing: str, root: str | None) -> list[str]:
             paths.append(_path(folder, name, path, number))
     if not paths:
         raise ValueError(
-            f'no paths in {path.absolute()}; looked for one path of an image '
-            f'per line'
+            f'no paths in {path.absolute()}; expected one image path per line'
         )
     # A single missing file is a corrupt file; here the root is wrong.
     if not any(os.path.exists(path) for path in paths[:8]):
         raise FileNotFoundError(
             f'none of the first paths in {path} exists, e.g. '
-            f'{os.path.abspath(paths[0])}; relative paths are taken from '
+            f'{os.path.abspath(paths[0])}; relative paths start from '
             f'{os.path.abspath(folder)}'
         )
     return paths
@@ -82,7 +81,7 @@ def read_labelled_list(
         if found is None:
             raise ValueError(
                 f'{listing}, line {number}: {escape(line[:200])} has no '
-                f'label; either all lines are a path and a label, or none is'
+                'label; either all lines have a label, or none'
             )
         names.append(_path(root, found[1], listing, number))
         labels.append(int(found[2]))

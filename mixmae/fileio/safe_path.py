@@ -54,7 +54,7 @@ def path_fault(name: Any) -> str | None:
     if len(shown) > SHOWN:
         shown = f'{shown[:SHOWN]}...'
     if not isinstance(name, str) or not name.strip():
-        return f'file name {shown} is no text'
+        return f'file name {shown} is not a string'
     if '\0' in name:
         return f'file name {shown} has a zero byte'
     if CONTROL.search(name):
@@ -62,7 +62,7 @@ def path_fault(name: Any) -> str | None:
             f'file name {shown} has a line break or another control character'
         )
     if ADDRESS.match(name):
-        return f'file name {shown} is an address, not the name of a file'
+        return f'file name {shown} is a URL, not a file name'
     windows = PureWindowsPath(name)
     if name[0] in '/\\' or windows.is_absolute() or windows.drive:
         return (
@@ -72,8 +72,8 @@ def path_fault(name: Any) -> str | None:
     # Both kinds of slash separate the parts of a Windows path.
     if '..' in windows.parts:
         return (
-            f'file name {shown} leads out of the folder of images by ..; '
-            f'name files below it'
+            f'file name {shown} leads out of the folder of images by ..; use '
+            'only files in this folder'
         )
     return None
 
@@ -105,8 +105,9 @@ def path_below(root: str | os.PathLike, name: Any) -> str:
         else:
             fault = (
                 f'file name {name[:SHOWN]!r} is absolute, and not below '
-                f'{above[0]}; name files below that folder, or set data_root '
-                f"to one that holds them all (data_root='/' allows any file)"
+                f'{above[0]}; use only files in that folder, or set data_root '
+                "to a folder that contains them all (data_root='/' allows any "
+                'file)'
             )
     raise UnsafePathError(fault)
 

@@ -56,7 +56,7 @@ def _plain(found: re.Match) -> str:
     if len(text) in (4, 6):
         return chr(int(text[2:], 16))
     raise ValueError(
-        f'{text!r} stands for no character; a backslash is written as two'
+        f'{text!r} is not a valid escape; write a backslash as two'
     )
 
 

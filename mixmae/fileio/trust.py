@@ -41,7 +41,7 @@ def add_trust_argument(parser: argparse.ArgumentParser) -> None:
         nargs=0,
         dest=argparse.SUPPRESS,
         default=argparse.SUPPRESS,
-        help='DANGER: let pickles (checkpoints and annotation files) that '
-        'hold more than tensors and plain values run the code that they '
-        'carry, with all your rights; only for files whose author you know',
+        help='DANGER: allow pickles (checkpoints and annotation files) with '
+        'more than tensors and plain values to run code with your '
+        'permissions; only for files whose author you trust',
     )

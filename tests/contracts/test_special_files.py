@@ -95,7 +95,7 @@ def told(text: str) -> None:
     lines = [line for line in text.splitlines() if 'left out' in line]
     suffixes = next(line for line in lines if 'by suffix' in line)
     assert '1 .heic' in suffixes and '1 .txt' in suffixes
-    special = next(line for line in lines if 'no regular files' in line)
+    special = next(line for line in lines if 'not regular files' in line)
     assert '2 named pipe' in special and '1 device' in special
     assert '1 socket' in special
     assert '4 files are reached by two paths; kept once' in text
@@ -143,7 +143,7 @@ def test_features_and_reconstructions(images, log):
         with pytest.raises(ValueError, match='not an image file'):
             list_sources(str(images / name))
     assert len(list_sources(f'{images}/*.png')) == 4
-    assert 'no regular files: 4' in log[-1]
+    assert 'not regular files: 4' in log[-1]
 
 
 def test_verification_of_images(images, tmp_path, capsys):
@@ -191,7 +191,7 @@ def test_verification_of_data_sets(tmp_path, kind):
             spoil(pictures(root / part / 'train'))
     findings = verify(Request(kind, root, Opening('all')))
     text = '\n'.join(findings.notes)
-    assert 'no regular files: ' in text and '.heic' in text
+    assert 'not regular files: ' in text and '.heic' in text
     assert not any('broken' in line for line in findings.problems)
     twice = [*findings.problems, *findings.notes]
     assert any('two paths' in one or 'links back' in one for one in twice)

@@ -43,7 +43,7 @@ def test_statistics(folder):
     assert found.in_channels == 4 and len(found.kinds) == 2
     assert found.values == (0, 4095)
     text = '\n'.join(found.lines())
-    assert 'left out by suffix: 1 .heix' in text
+    assert 'skipped by suffix: 1 .heix' in text
     assert 'reached by two paths' in text
     low, high = found.value_range
     assert low == 0 and 3900 < high <= 4095

@@ -108,7 +108,7 @@ def test_files_without_a_sidecar_are_asked_themselves(tmp_path):
     path.write_bytes(flipped)
     assert 'damaged' in damage(path)
     path.write_bytes(whole[:-30])
-    assert 'no whole file' in damage(path)
+    assert 'is incomplete' in damage(path)
     assert damage(tmp_path / 'none.pth') == 'it is not there'
 
 

@@ -88,7 +88,7 @@ def test_what_is_no_regular_file_is_counted(folder, monkeypatch):
         listing = list_folder(str(folder), ['.jpg', '.png'])
     assert listing.files == EXPECTED
     assert listing.special == {'named pipe': 2, 'device': 1, 'socket': 1}
-    note = next(note for note in listing.notes() if 'no regular' in note)
+    note = next(note for note in listing.notes() if 'not regular' in note)
     assert '2 named pipe' in note and '1 device' in note
 
 
@@ -97,7 +97,7 @@ def test_other_suffixes_are_counted(folder):
     listing = list_folder(str(folder), ['.jpg', '.png'])
     assert listing.files == EXPECTED
     (note,) = listing.notes()
-    assert note.startswith('left out by suffix: 121 .heic, 1 ')
+    assert note.startswith('skipped by suffix: 121 .heic, 1 ')
     assert '1 .txt' in note and '1 without a suffix' in note
     make(folder, *(f'd/1.s{i:02d}' for i in range(40)))
     (note,) = list_folder(str(folder), ['.jpg']).notes()

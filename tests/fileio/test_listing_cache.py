@@ -20,7 +20,7 @@ def test_a_cache_saves_the_walk(folder, monkeypatch):
     age(folder)
     assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
     notes = list_folder(str(folder), ['.jpg', '.png'], cache).notes()
-    assert notes == ['left out by suffix: 1 .txt']
+    assert notes == ['skipped by suffix: 1 .txt']
 
     def refuse(path):
         raise AssertionError(f'{path} is looked into')

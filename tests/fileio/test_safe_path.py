@@ -49,7 +49,7 @@ def test_names_below_a_folder_are_joined(name, tmp_path):
 
 @pytest.mark.parametrize('name', [None, 7, b'a.jpg', ['a.jpg']])
 def test_what_is_no_text_is_refused(name, tmp_path):
-    with pytest.raises(UnsafePathError, match='is no text'):
+    with pytest.raises(UnsafePathError, match='is not a string'):
         path_below(tmp_path, name)
 
 

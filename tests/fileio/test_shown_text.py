@@ -40,7 +40,7 @@ def test_letters_and_spaces_stay():
 
 @pytest.mark.parametrize('text', ['\\', 'a\\q', '\\x1', '\\u12', '\\xZZ'])
 def test_what_was_not_escaped(text):
-    with pytest.raises(ValueError, match='stands for no character'):
+    with pytest.raises(ValueError, match='is not a valid escape'):
         unescape(text)
 
 

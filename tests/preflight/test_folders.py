@@ -68,7 +68,7 @@ def test_what_is_left_out_is_counted(tmp_path, make):
     findings, raised = preflight(config, tmp_path, num_classes=count)
     assert raised is None
     text = '\n'.join(findings['folders'].warnings)
-    assert 'left out by suffix: 2 .heic, 1 .txt' in text
+    assert 'skipped by suffix: 2 .heic, 1 .txt' in text
     assert 'no regular files: 1 named pipe' in text
 
 

@@ -190,7 +190,7 @@ def test_hidden_addresses_are_known_to_this_process(net):
     assert download(hidden_address(other)).read_bytes() == b'b'
     for plain in (f'{net.url}/x.pth', '/a/b.pth', 'x', ''):
         assert hidden_address(plain) == full_address(plain) == plain
-    with pytest.raises(ValueError, match='give the whole address'):
+    with pytest.raises(ValueError, match='pass the complete URL'):
         download(f'{net.url}/y.pth?token=***')
 
 

@@ -42,7 +42,7 @@ def test_each_treatment_has_a_line_with_its_count(folder):
     clear, animated, deep = notes(folder)
     assert clear.startswith('2 images with transparency')
     assert '1 of them' in clear and 'unassociated' in clear
-    assert animated.startswith('1 files hold several frames')
+    assert animated.startswith('1 files have several frames')
     assert '2 images of 16-bit' in deep and '0 to 4095' in deep
     assert 'value_range' in deep
 
@@ -59,7 +59,10 @@ def test_settings_are_what_is_said(folder):
     # Half of the values of one of two images.
     assert 'in 1 images' in deep and '25.' in deep
     dropped = notes(folder, extra_band='drop')[0]
-    assert dropped.startswith('2 images have bands') and 'ignored' in dropped
+    assert (
+        dropped.startswith('2 images have additional bands')
+        and 'ignored' in dropped
+    )
 
 
 def test_usual_images_need_no_note(tmp_path):

@@ -144,7 +144,9 @@ def test_without_classes_any_label_passes(scenes):
 @pytest.mark.parametrize('text', ['{', '[]', json.dumps({'classes': 3})])
 def test_bad_list_of_classes(scenes, look, text):
     (scenes / 'ade' / 'classes.json').write_text(text)
-    with pytest.raises(ValueError, match='classes.json: not a list of classes'):
+    with pytest.raises(
+        ValueError, match='classes.json: not a list of classes'
+    ):
         look('segmentation', scenes / 'ade')
 
 

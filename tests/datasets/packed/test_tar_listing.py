@@ -208,7 +208,7 @@ def test_tars_that_are_no_files(tmp_path):
     (folder / 'c.tar').symlink_to('/dev/zero')
     os.mkfifo(tmp_path / '.tars.mixmae_tars.npz')
     assert len(list_tars(str(folder))[0]) == 1
-    with pytest.raises(ValueError, match='cannot be looked into'):
+    with pytest.raises(ValueError, match='cannot be listed'):
         list_tars(str(folder / 'b.tar'))
 
 
