@@ -19,12 +19,8 @@ of 'checkpointed' whole blocks (``with_cp``); 'mmpretrain-cp' is its own way.
 from __future__ import annotations
 
 import argparse
-from statistics import median
-from typing import Any
 
-import torch
-
-from benchmarks.candidate import Candidate, Figures
+from benchmarks.candidate import Candidate
 from benchmarks.comparison import (
     Comparison,
     add_comparison_arguments,
@@ -36,55 +32,13 @@ from benchmarks.step_candidates import (
     candidates,
     complete_step_arguments,
 )
-from benchmarks.training_step import DTYPES, TrainingStep
+from benchmarks.training_step import DTYPES
 from mixmae.cli.command_line import run_tool
 
 MEGA = 1e6
 # What repeats more and more of a block in the backward pass.
 RECOMPUTED = {'kept': False, 'mlp': 'mlp', 'checkpointed': True}
 SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
-
-
-def measure(settings: dict[str, Any]) -> Figures:
-    """Steps in one type, then bytes in both, in this process."""
-    trainer = TrainingStep(settings)
-    images = trainer.images
-    batch = len(images)
-    # First: a process's peak cannot be reset.
-    trainer.seconds(1)
-    seconds = trainer.seconds(settings['steps'])
-    found: Figures = dict(
-        batch=batch,
-        parameters=trainer.parameters(),
-        step_seconds=median(seconds),
-        all_step_seconds=seconds,
-        peak_bytes=trainer.peak_bytes(),
-    )
-    for name in settings['dtypes']:
-        trainer.dtype = DTYPES[name]
-        # The first pass prepares what later ones share.
-        trainer.forward(images[:1])
-        saved = trainer.saved(images)
-        found[f'saved_{name}'] = saved.total / batch
-        largest = saved.origins.most_common(settings['list_saved'])
-        found[f'largest_{name}'] = largest
-        if batch > 1:
-            less = trainer.saved(images[:1]).total
-            found[f'further_{name}'] = (saved.total - less) / (batch - 1)
-        del saved
-        if trainer.device.type == 'cuda':
-            found[f'held_{name}'] = held_bytes(trainer) / batch
-    return found
-
-
-def held_bytes(trainer: TrainingStep) -> int:
-    """Bytes of the GPU's allocator that a forward pass still holds."""
-    torch.cuda.synchronize()
-    before = torch.cuda.memory_allocated()
-    loss = trainer.forward(trainer.images)
-    after = torch.cuda.memory_allocated()
-    del loss
-    return after - before
 
 
 def memory_candidates(args: argparse.Namespace) -> list[Candidate]:
@@ -107,8 +61,10 @@ def memory_candidates(args: argparse.Namespace) -> list[Candidate]:
         settings = dict(found['mmpretrain'])
         settings['model'] = {**settings['model'], 'with_cp': True}
         found['mmpretrain-cp'] = settings
-    own = dict(dtypes=args.dtypes, list_saved=args.list_saved)
-    entry = 'benchmarks.memory:measure'
+    own = dict(
+        dtypes=args.dtypes, list_saved=args.list_saved, flops_per_image=None
+    )
+    entry = 'benchmarks.step_figures:measure'
     return [
         Candidate(name, entry, {**settings, **own}, environment)
         for name, settings in found.items()

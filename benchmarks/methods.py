@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from statistics import median
-from typing import Any
 
 import torch
 
-from benchmarks.candidate import Candidate, Figures
+from benchmarks.candidate import Candidate
 from benchmarks.comparison import (
     Comparison,
     add_comparison_arguments,
@@ -27,42 +25,13 @@ from benchmarks.comparison import (
 )
 from benchmarks.figure_table import Column
 from benchmarks.method_models import networks
-from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
+from benchmarks.training_step import CLOCKS, DTYPES
 from mixmae.cli.command_line import run_tool
 
 BUILD = 'benchmarks.method_models:build'
 # SimMIM, the yardstick, first.
 METHODS = ('simmim', 'mixmae', 'um-mae')
 MEGA = 1e6
-COLUMNS = [
-    Column('images_per_second', 'img/s', spread=True, ratio=True),
-    Column('saved_bytes_per_image', 'saved MB/img', unit=MEGA, digits=1),
-    Column('saved_bytes_per_further_image', 'further', unit=MEGA, digits=1),
-    Column('peak_bytes', 'peak MB', unit=MEGA, digits=0),
-]
-
-
-def measure(settings: dict[str, Any]) -> Figures:
-    """Measures one method in this process."""
-    trainer = TrainingStep(settings)
-    trainer.seconds(settings['warmup'])
-    seconds = trainer.seconds(settings['steps'])
-    peak = trainer.peak_bytes()
-    saved = trainer.saved(trainer.images)
-    batch = settings['batch']
-    growth = None
-    if batch > 1:
-        one = trainer.saved(trainer.images[:1])
-        growth = (saved.total - one.total) / (batch - 1)
-    return {
-        'images_per_second': batch / median(seconds),
-        'step_seconds': seconds,
-        'peak_bytes': peak,
-        'saved_bytes_per_image': saved.total / batch,
-        'saved_bytes_per_further_image': growth,
-        'parameters': trainer.parameters(),
-        'largest': saved.origins.most_common(settings['list_saved']),
-    }
 
 
 def candidates(args: argparse.Namespace) -> list[Candidate]:
@@ -80,8 +49,13 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
         model = dict(
             method=method, backbone=args.backbone, img_size=args.img_size
         )
-        settings = {**common, 'build': BUILD, 'model': model}
-        entry = 'benchmarks.methods:measure'
+        settings = {
+            **common,
+            'build': BUILD,
+            'model': model,
+            'dtypes': [args.dtype],
+        }
+        entry = 'benchmarks.step_figures:measure'
         found.append(Candidate(method, entry, settings, threads))
     return found
 
@@ -123,10 +97,16 @@ def main() -> None:
     args = parse_args()
     comparison = Comparison(candidates(args), args)
     comparison.run()
-    print(comparison.table(COLUMNS))
+    columns = [
+        Column('images_per_second', 'img/s', spread=True, ratio=True),
+        Column(f'saved_{args.dtype}', 'saved MB/img', unit=MEGA, digits=1),
+        Column(f'further_{args.dtype}', 'further', unit=MEGA, digits=1),
+        Column('peak_bytes', 'peak MB', unit=MEGA, digits=0),
+    ]
+    print(comparison.table(columns))
     comparison.require_figures()
     for method, figures in (comparison.rounds or [{}])[0].items():
-        for kind, size in figures['largest']:
+        for kind, size in figures[f'largest_{args.dtype}']:
             print(f'{method:8} {size / args.batch / MEGA:8.2f} MB/img {kind}')
 
 

@@ -15,11 +15,7 @@ plain network needs.
 from __future__ import annotations
 
 import argparse
-import time
-from statistics import median
-from typing import Any
 
-from benchmarks.candidate import Figures
 from benchmarks.comparison import (
     Comparison,
     add_comparison_arguments,
@@ -32,38 +28,8 @@ from benchmarks.step_candidates import (
     complete_step_arguments,
     with_best_batch,
 )
-from benchmarks.training_step import CLOCKS, TrainingStep
+from benchmarks.training_step import CLOCKS
 from mixmae.cli.command_line import run_tool
-from mixmae.profiling.throughput import measure_peak_flops
-
-
-def measure(settings: dict[str, Any]) -> Figures:
-    """Steps of one candidate in this process."""
-    trainer = TrainingStep(settings)
-    start = time.perf_counter()
-    trainer.seconds(settings['warmup'])
-    warm = time.perf_counter() - start
-    seconds = trainer.seconds(settings['steps'])
-    peak = trainer.peak_bytes()
-    middle = median(seconds)
-    batch = settings['batch']
-    speed = batch / middle
-    # After the step: the processor is as warm as it was.
-    rate = measure_peak_flops(trainer.device, trainer.dtype)
-    flops = settings['flops_per_image']
-    return dict(
-        batch=batch,
-        images_per_second=speed,
-        step_seconds=middle,
-        all_step_seconds=seconds,
-        warmup_seconds=warm,
-        peak_bytes=peak,
-        parameters=trainer.parameters(),
-        flops_per_image=flops,
-        measured_peak_flops=rate,
-        mfu=speed * flops / rate,
-        loss=float(trainer.step()),
-    )
 
 
 def columns(args: argparse.Namespace) -> list[Column]:

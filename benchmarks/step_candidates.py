@@ -145,7 +145,7 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
         found['blocks'] = {**found['fast'], 'compile': 'blocks'}
     threads = {'OMP_NUM_THREADS': str(args.threads)}
     return [
-        Candidate(name, 'benchmarks.step:measure', settings, threads)
+        Candidate(name, 'benchmarks.step_figures:measure', settings, threads)
         for name, settings in found.items()
     ]
 
