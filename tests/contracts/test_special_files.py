@@ -98,7 +98,7 @@ def told(text: str) -> None:
     special = next(line for line in lines if 'not regular files' in line)
     assert '2 named pipe' in special and '1 device' in special
     assert '1 socket' in special
-    assert '4 files are reached by two paths; kept once' in text
+    assert '4 files have two paths and are listed once' in text
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_statistics(folder):
     assert found.values == (0, 4095)
     text = '\n'.join(found.lines())
     assert 'skipped by suffix: 1 .heix' in text
-    assert 'reached by two paths' in text
+    assert 'have two paths' in text
     low, high = found.value_range
     assert low == 0 and 3900 < high <= 4095
     # The last band covers the range evenly.

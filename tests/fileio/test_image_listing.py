@@ -50,7 +50,7 @@ def test_links_in_circles_and_into_nothing(folder):
     assert listing.files == sorted([*EXPECTED, 'self.jpg', 'gone.jpg'])
     assert listing.repeated == {'b/over': 'c', 'c/back': 'b'}
     assert listing.notes()[0].startswith(
-        '3 files are reached by two paths; kept once (b/over leads to c, too)'
+        '3 files have two paths and are listed once (b/over also links to c)'
     )
 
 
@@ -61,7 +61,7 @@ def test_a_folder_that_two_links_lead_to_is_listed_once(folder, tmp_path):
     (folder / 'three').symlink_to(tmp_path / 'pool' / 'p')
     listing = list_folder(str(folder), ['.jpg', '.png'])
     assert listing.files == sorted([*EXPECTED, 'one/p/x.jpg', 'one/y.jpg'])
-    assert '2 files are reached by two paths' in listing.notes()[0]
+    assert '2 files have two paths' in listing.notes()[0]
 
 
 def test_of_two_paths_the_one_without_links_is_kept(folder):
@@ -106,7 +106,7 @@ def test_other_suffixes_are_counted(folder):
 
 @pytest.fixture
 def locked(folder, monkeypatch):
-    """``folder/b`` cannot be looked into; permissions do not stop root."""
+    """``folder/b`` cannot be listed; permissions do not stop root."""
     scandir = os.scandir
 
     def refuse(path):
