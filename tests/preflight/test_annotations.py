@@ -154,7 +154,7 @@ def test_classes_in_another_order_than_the_file(tmp_path):
     part = detection(root, metainfo=dict(classes=('cow',)))
     errors, warnings = found(part)
     assert errors == []
-    assert any('4 of 8 objects are left out' in line for line in warnings)
+    assert any('4 of 8 objects are ignored' in line for line in warnings)
     lacking = detection(root, metainfo=dict(classes=('cat', 'dog', 'cow')))
     assert any('lacks dog' in line for line in found(lacking)[0])
 

@@ -82,7 +82,7 @@ def test_the_variable_of_a_schedule_is_named(loop, variables, option):
         ([cosine(0, 10, T_max=30)], ['ends at epoch 30']),
         ([linear(0, 1), cosine(1, 6)], ['param_scheduler ends at epoch 6']),
         ([cosine(0, 10, T_max=6)], ['param_scheduler ends at epoch 6']),
-        ([steps(5, 10, 12)], ['milestones: 10, 12 lie beyond']),
+        ([steps(5, 10, 12)], ['milestones: 10, 12 are after']),
         ([steps(5, begin=6)], ['milestones: 11']),
         (dict(a=[cosine(0, 20)]), ['param_scheduler.a.0 ']),
     ],
