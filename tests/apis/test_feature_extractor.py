@@ -119,7 +119,7 @@ def test_refuses_stages_that_are_no_list_of_numbers(checkpoint, stages):
 
 
 @pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
-def test_converted_checkpoints_say_enough(checkpoint, tmp_path, suffix):
+def test_converted_checkpoints_are_complete(checkpoint, tmp_path, suffix):
     """Of both formats, BGR networks too, with the outputs they have."""
     source = read_source(checkpoint)
     model = source.model

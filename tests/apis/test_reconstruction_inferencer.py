@@ -104,7 +104,7 @@ def test_visualize(infer):
         infer.visualize(both)
 
 
-def test_broken_files_are_named_or_skipped(infer, tmp_path, capsys):
+def test_corrupt_files_are_named_or_skipped(infer, tmp_path, capsys):
     photo_folder(tmp_path)
     (tmp_path / 'a' / 'broken.png').write_bytes(b'nothing')
     with pytest.raises(ValueError, match='cannot read image .*broken.png'):

@@ -55,7 +55,7 @@ def test_files_that_are_no_configs(tmp_path, capsys, name, content, expected):
     assert line.startswith(f'error: {path} is not') and expected in line
 
 
-def test_missing_data_is_told_in_one_line(tmp_path, capsys):
+def test_missing_data_is_reported_in_one_line(tmp_path, capsys):
     path = written(
         tmp_path / 'good.py',
         "train_dataloader = dict(dataset=dict(data_root='here'))",

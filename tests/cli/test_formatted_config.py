@@ -41,7 +41,7 @@ def test_is_formatted_once_as_by_mmengine(monkeypatch, tmp_path):
     assert set(cfg) == set(plain)
 
 
-def test_what_is_changed_is_formatted_anew():
+def test_what_is_changed_is_formatted_again():
     plain = Config(dict(a=1, b=dict(c=[1, dict(d=2)])))
     cfg = FormattedConfig.of(plain)
     before = cfg.pretty_text

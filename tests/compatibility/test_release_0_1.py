@@ -41,7 +41,7 @@ def run(request, tmp_path):
 
 
 @pytest.mark.parametrize('run', METHODS, indirect=True)
-def test_a_run_goes_on(run):
+def test_a_run_continues(run):
     """Losses, figures and weights are those of 0.1.0 to rounding."""
     work, config, expected = run
     run_tool(

@@ -74,7 +74,7 @@ def test_the_key_that_names_what_is_missing(tmp_path, missing, key):
     assert expected in text and 'docs/data.md' in text
 
 
-def test_the_root_is_to_blame_if_it_is_missing(tmp_path):
+def test_a_missing_root_is_reported(tmp_path):
     root = tmp_path / 'nowhere'
     text = missing_data(error_of(root / 'val.json'), config_of(root))
     assert f'val_dataloader.dataset.data_root={root} ' in text

@@ -168,7 +168,7 @@ def test_a_cause_of_its_own_comes_before_lost_connections(
     assert expected in capsys.readouterr().err
 
 
-def test_a_work_folder_that_is_gone_is_told(tmp_path):
+def test_a_work_folder_that_is_gone_is_reported(tmp_path):
     run = tmp_path / 'run'
     log = run / '2026' / 'scalars.json'
 

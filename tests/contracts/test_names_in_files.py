@@ -99,7 +99,7 @@ def test_a_cache_of_tars_names_nothing_else(root):
         rewrite(Path(cache), names=NameList.of([name.encode()]))
 
 
-def test_data_sets_of_any_kind_are_looked_at(root):
+def test_data_sets_of_any_kind_are_checked(root):
     entries = [dict(img_path=str(root / 'a.jpg'), other='../b', width=4)]
     dataset = SimpleNamespace(
         ann_file='list.txt',

@@ -69,7 +69,7 @@ def drawn(dataset, order, epoch=0):
     return found
 
 
-def test_stand_ins_bring_their_label(folder):
+def test_fallback_samples_bring_their_label(folder):
     dataset = build(folder)
     with pytest.raises(CorruptImageError, match='03.png: empty'):
         dataset[SampleIndex(3)]

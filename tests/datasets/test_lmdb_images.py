@@ -95,7 +95,7 @@ def collate(batch):
     return [value(item) for item in batch]
 
 
-def test_workers_open_it_anew(database):
+def test_workers_open_it_again(database):
     """Though it is open here, for two data sets."""
     dataset = LmdbImages(str(database), pipeline=LOAD)
     other = LmdbImages(str(database), pipeline=LOAD)
@@ -152,7 +152,9 @@ def test_what_cannot_be_used_is_one_line(database, tmp_path):
         LmdbImages(str(tmp_path / 'empty'))
 
 
-def test_without_the_package_a_line_says_how_to_get_it(database, monkeypatch):
+def test_without_the_package_a_line_states_how_to_get_it(
+    database, monkeypatch
+):
     monkeypatch.setattr(lmdb_reader, 'lmdb', None)
     with pytest.raises(ValueError, match='pip install lmdb'):
         LmdbImages(str(database))

@@ -21,7 +21,7 @@ def folder(tmp_path):
     return save_pictures(tmp_path / 'images')
 
 
-def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
+def test_a_corrupt_file_is_replaced_counted_and_named(folder, monkeypatch):
     said = []
     monkeypatch.setattr(
         corrupt_paths,
@@ -43,13 +43,13 @@ def test_a_broken_file_is_replaced_counted_and_named(folder, monkeypatch):
     assert '03.png' in said[0] and '1 of 20 files cannot be used' in said[0]
 
 
-def test_a_run_of_broken_files_has_several_stand_ins(folder):
+def test_a_run_of_corrupt_files_has_several_fallback_samples(folder):
     spoil(folder, 4, 5, 6)
     dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     assert len({dataset[index]['sample_idx'] for index in (4, 5, 6)}) == 3
 
 
-def test_too_many_broken_files_stop_the_run(folder):
+def test_too_many_corrupt_files_stop_the_run(folder):
     spoil(folder, *range(6))
     dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     for index in range(5):
@@ -64,7 +64,7 @@ def test_too_many_broken_files_stop_the_run(folder):
     assert len([lenient[index] for index in range(20)]) == 20
 
 
-def test_a_share_of_zero_bears_none(folder):
+def test_a_share_of_zero_tolerates_none(folder):
     spoil(folder, 0)
     dataset = UnlabeledImageFolder(
         str(folder), pipeline=LOAD, max_corrupt_ratio=0
@@ -73,7 +73,7 @@ def test_a_share_of_zero_bears_none(folder):
         dataset[0]
 
 
-def test_nothing_but_broken_files(folder):
+def test_nothing_but_corrupt_files(folder):
     spoil(folder, *range(20))
     dataset = UnlabeledImageFolder(
         str(folder), pipeline=LOAD, max_corrupt_ratio=1.0

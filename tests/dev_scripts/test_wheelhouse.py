@@ -115,6 +115,6 @@ def test_what_the_machine_has_is_left_out(pins):
     assert 'opencv-python-headless' in some
 
 
-def test_a_package_that_is_not_here_is_told(pins):
+def test_a_package_that_is_not_here_is_reported(pins):
     with pytest.raises(pins.PinError, match='nothing-known-here is not inst'):
         pins.closure({'nothing-known-here'}, pins.target('3.12'), set())

@@ -196,7 +196,7 @@ def test_no_driver_at_all_is_a_machine_without_a_gpu() -> None:
     assert diagnose(probed(torch=Probe(version='2.12.1', cuda='13.0'))) == []
 
 
-def test_broken_torch_does_not_blame_what_stands_on_it() -> None:
+def test_broken_torch_hides_errors_of_dependent_packages() -> None:
     broken = Probe(error='OSError: libcudart.so.13: no such file')
     names = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv_ops')
     facts = probed(**dict.fromkeys((*names, 'mmpretrain', 'mmdet'), broken))
@@ -256,7 +256,7 @@ def test_cpu_ops_beside_a_gpu_say_what_a_build_needs() -> None:
     assert (Path(__file__).parents[2] / document).is_file()
 
 
-def test_missing_mmcv_is_said_once() -> None:
+def test_missing_mmcv_is_reported_once() -> None:
     gone = absent('mmcv')
     facts = probed(
         mmcv=gone, mmcv_ops=gone, mmpretrain=gone, mmdet=gone, mmseg=gone

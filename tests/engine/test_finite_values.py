@@ -109,7 +109,7 @@ def test_a_bad_step_does_nothing_at_all(kind, options):
 
 
 @pytest.mark.parametrize('fused', [None, True])
-def test_what_was_seen_is_told_once(fused):
+def test_what_was_seen_is_reported_once(fused):
     options = dict(fused=fused)
     guard = steps([-7.0], torch.optim.AdamW, options, True)[2]
     check = guard.take()
@@ -132,7 +132,7 @@ def test_it_can_be_removed():
 
 
 @pytest.mark.parametrize('fused', [None, True])
-def test_a_scaler_has_its_say_too(fused):
+def test_a_scaler_sets_found_inf_too(fused):
     """It checks scaled gradients and removes its found_inf."""
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, fused=fused)

@@ -40,7 +40,7 @@ def weights(folder: Path) -> dict:
     return content['state_dict']
 
 
-def test_both_save_and_go_on_as_if_nothing_was(tmp_path):
+def test_both_save_and_continue_bit_equal(tmp_path):
     config = tiny_config(tmp_path)
     config['model']['backbone']['drop_path_rate'] = 0.5
     # Each rank has half of each batch, so twice the images an epoch.

@@ -69,7 +69,7 @@ def test_flat_images_have_no_ratio():
 
 @pytest.mark.parametrize('norm_pixels', [False, True])
 @pytest.mark.parametrize('loss', ['mse', 'l1'])
-def test_flat_and_structured_images_are_told_apart(norm_pixels, loss):
+def test_flat_and_structured_images_are_distinguished(norm_pixels, loss):
     """By what the head computes, for any colour."""
     head = MaskedReconstructionHead(norm_pixels=norm_pixels, loss=loss)
     generator = torch.Generator().manual_seed(0)

@@ -38,7 +38,7 @@ INJECTIONS = {
 
 
 @pytest.mark.parametrize('name', INJECTIONS)
-def test_goes_on_bit_for_bit(server, tmp_path, name):
+def test_continues_bit_for_bit(server, tmp_path, name):
     how = dict(INJECTIONS[name])
     faults = how.pop('faults')
     injection = FaultInjection(server, tmp_path, random.Random(name), **how)

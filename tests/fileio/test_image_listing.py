@@ -118,7 +118,7 @@ def locked(folder, monkeypatch):
     return folder
 
 
-def test_a_folder_that_cannot_be_looked_into_is_named(locked):
+def test_a_folder_that_cannot_be_listed_is_named(locked):
     with pytest.raises(ValueError, match='images/b cannot be .* denied'):
         list_images(str(locked), ['.jpg', '.png'])
 
@@ -145,7 +145,7 @@ def test_too_few_handles_are_an_error_in_any_case(folder, monkeypatch):
         assert '\n' not in str(error.value)
 
 
-def test_a_folder_that_cannot_be_listed_is_named(locked):
+def test_a_folder_without_file_handles_is_named(locked):
     check_folder(locked)
     for place, reason in (('b', 'denied'), ('gone', 'No such'), ('a.png', '')):
         with pytest.raises(ValueError, match=f'{place} cannot.*{reason}'):

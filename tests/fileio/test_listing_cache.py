@@ -53,7 +53,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize('kind', FORGERIES)
-def test_a_forged_cache_is_made_anew(folder, kind):
+def test_a_forged_cache_is_made_again(folder, kind):
     cache = cache_beside(str(folder))
     age(folder)
     list_images(str(folder), ['.jpg', '.png'], cache)
@@ -62,14 +62,14 @@ def test_a_forged_cache_is_made_anew(folder, kind):
 
 
 @pytest.mark.parametrize('text', ['[' * 100_000, '{"a":' * 100_000, '[]'])
-def test_a_cache_that_is_no_cache_is_made_anew(folder, text):
+def test_a_cache_that_is_no_cache_is_made_again(folder, text):
     cache = cache_beside(str(folder))
     with open(cache, 'w') as file:
         file.write(text)
     assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
 
 
-def test_a_cache_of_another_user_is_made_anew(folder, monkeypatch, tmp_path):
+def test_a_cache_of_another_user_is_made_again(folder, monkeypatch, tmp_path):
     cache = cache_beside(str(folder))
     age(folder)
     list_images(str(folder), ['.jpg', '.png'], cache)
@@ -152,7 +152,7 @@ def test_a_listing_of_a_fresh_folder_is_not_trusted(folder, monkeypatch):
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{"format": 1}', '{'])
-def test_an_unreadable_cache_is_made_anew(folder, content):
+def test_an_unreadable_cache_is_made_again(folder, content):
     cache = cache_beside(str(folder))
     with open(cache, 'w') as file:
         file.write(content)

@@ -32,7 +32,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize('launched', [True, False])
-def test_ranks_of_a_killed_launcher_are_told(launched):
+def test_ranks_of_a_killed_launcher_are_reported(launched):
     environment = {k: v for k, v in os.environ.items() if k not in LAUNCHED}
     environment['PYTHONPATH'] = str(ROOT)
     if launched:

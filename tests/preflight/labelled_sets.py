@@ -274,7 +274,7 @@ def preflight(
     return checks.findings, raised
 
 
-def told(findings: Mapping[str, Finding]) -> list[str]:
+def messages(findings: Mapping[str, Finding]) -> list[str]:
     """Errors and warnings of all findings."""
     return [
         line

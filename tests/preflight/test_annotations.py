@@ -29,7 +29,7 @@ def found(config):
     return list(finding.errors), list(finding.warnings)
 
 
-def test_a_sound_set_has_no_finding(tmp_path, capsys):
+def test_a_valid_set_has_no_finding(tmp_path, capsys):
     root = coco_set(tmp_path / 'data')
     assert found(detection(root)) == ([], [])
     assert checked(capsys, 'coco-format', root) == []

@@ -48,7 +48,7 @@ def test_what_fits(evaluator):
         ),
     ],
 )
-def test_the_line_says_what_to_set(evaluator, key, value):
+def test_the_line_states_what_to_set(evaluator, key, value):
     (line,) = errors(evaluator)
     assert f'set {key}={value}' in line
     # A test set that is not used.

@@ -10,8 +10,8 @@ from tests.preflight.labelled_sets import (
     checked,
     class_set,
     classification,
+    messages,
     preflight,
-    told,
 )
 
 pytest.importorskip('mmpretrain')
@@ -21,7 +21,7 @@ def test_sound_folders_have_no_finding(tmp_path, capsys):
     root = class_set(tmp_path / 'data')
     findings, raised = preflight(classification(root), tmp_path, num_classes=3)
     assert raised is None
-    assert told(findings) == []
+    assert messages(findings) == []
     assert 'class folders' in findings
     assert checked(capsys, 'class-folders', root) == []
 
@@ -47,7 +47,9 @@ def test_both_report(tmp_path, capsys, train, val, words):
     root = class_set(tmp_path / 'data', train, val)
     count = len(train)
     findings, _ = preflight(classification(root), tmp_path, num_classes=count)
-    assert any(words in line for line in told(findings)), told(findings)
+    assert any(words in line for line in messages(findings)), messages(
+        findings
+    )
     lines = checked(capsys, 'class-folders', root)
     assert any(
         words in line and line.startswith('problem') for line in lines
@@ -65,7 +67,7 @@ def test_shifted_labels_are_refused(tmp_path, val):
     (root / 'val' / missing).mkdir()
     findings, raised = preflight(config, tmp_path, num_classes=3)
     assert raised is None
-    assert any('no image' in line for line in told(findings))
+    assert any('no image' in line for line in messages(findings))
 
 
 def test_names_in_another_order_than_the_folders(tmp_path):
@@ -82,7 +84,7 @@ def test_other_names_for_folders_are_right(tmp_path):
     root = class_set(tmp_path / 'data', ['n1', 'n2'], ['n1', 'n2'])
     config = classification(root, metainfo=dict(classes=('tench', 'shark')))
     findings, raised = preflight(config, tmp_path)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
 
 
 def test_a_test_set_of_the_config_is_compared_too(tmp_path):
@@ -93,12 +95,12 @@ def test_a_test_set_of_the_config_is_compared_too(tmp_path):
         dataset=dict(config.val_dataloader.dataset, data_prefix='test')
     )
     findings, raised = preflight(config, tmp_path, num_classes=3)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     shutil.rmtree(root / 'test' / 'a')
     findings, raised = preflight(config, tmp_path, num_classes=3)
     # The training does not read it.
     assert raised is None
-    assert any('test: lacks class a' in line for line in told(findings))
+    assert any('test: lacks class a' in line for line in messages(findings))
 
 
 @pytest.mark.parametrize(

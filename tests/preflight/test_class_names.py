@@ -10,10 +10,10 @@ from tests.preflight.labelled_sets import (
     classification,
     coco_set,
     detection,
+    messages,
     preflight,
     segmentation,
     segmentation_set,
-    told,
 )
 
 pytest.importorskip('mmpretrain')
@@ -61,7 +61,7 @@ def test_names_in_a_file(tmp_path, folders):
     names.write_text('cat\ncow\n')
     config = classification(folders, metainfo=dict(classes=str(names)))
     findings, raised = preflight(config, tmp_path)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     names.write_text('cow\ncat\n')
     _, raised = preflight(config, tmp_path)
     assert 'order' in str(raised)
@@ -80,7 +80,7 @@ def test_a_checkpoint_of_another_order(tmp_path, folders):
     config.load_from = checkpoint(tmp_path, 'cat', 'cow')
     config.resume = True
     findings, raised = preflight(config, tmp_path)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     assert 'checkpoint' in findings['order of classes'].compared
     config.load_from = checkpoint(tmp_path, 'cow', 'cat')
     _, raised = preflight(config, tmp_path)
@@ -99,7 +99,7 @@ def test_an_unreadable_checkpoint_is_left_to_its_loader(
     config.load_from = str(tmp_path / 'odd.pth')
     (tmp_path / 'odd.pth').write_bytes(content)
     findings, raised = preflight(config, tmp_path)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
 
 
 @pytest.mark.filterwarnings('ignore')

@@ -5,8 +5,8 @@ import pytest
 from tests.preflight.labelled_sets import (
     class_set,
     classification,
+    messages,
     preflight,
-    told,
 )
 
 pytest.importorskip('mmpretrain')
@@ -26,4 +26,4 @@ def test_another_number_is_refused_with_the_keys_to_set(tmp_path, count):
 def test_parts_with_classes_of_their_own(tmp_path, head):
     config = classification(class_set(tmp_path / 'data'))
     findings, raised = preflight(config, tmp_path, head, 1)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []

@@ -5,8 +5,8 @@ import pytest
 from tests.preflight.labelled_sets import (
     class_set,
     classification,
+    messages,
     preflight,
-    told,
 )
 
 pytest.importorskip('mmpretrain')
@@ -39,7 +39,7 @@ def found(tmp_path, train, val):
 
 def test_sound_lists(tmp_path):
     findings, raised = found(tmp_path, lines('train'), lines('val'))
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     assert findings['images of splits'].compared == (
         'images: 6 of train, 6 of val'
     )
@@ -76,7 +76,7 @@ def test_lines_that_are_no_label(tmp_path, content, words):
 def test_images_that_are_listed_again(tmp_path, train, val, words, refused):
     train, val = [*lines('train'), *train], [*lines('val'), *val]
     findings, raised = found(tmp_path, train, val)
-    (line,) = told(findings)
+    (line,) = messages(findings)
     assert words in line
     assert (raised is not None) == refused
 

@@ -11,10 +11,10 @@ from tests.preflight.labelled_sets import (
     coco_content,
     coco_set,
     detection,
+    messages,
     preflight,
     segmentation,
     segmentation_set,
-    told,
     turned,
 )
 
@@ -51,7 +51,7 @@ def test_upright_and_matching_photos_have_no_finding(
     stored = WIDE if orientation == 1 else HIGH
     root = boxes(tmp_path / 'data', orientation, stored)
     findings, raised = preflight(detection(root), tmp_path, 'bbox_head')
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     assert checked(capsys, 'coco-format', root) == []
 
 
@@ -66,7 +66,7 @@ def test_half_turns_and_mirrors_are_counted(
     findings, raised = preflight(detection(root), tmp_path, 'bbox_head')
     assert raised is None
     words = '2 of 4 images are turned or mirrored'
-    lines = [line for line in told(findings) if words in line]
+    lines = [line for line in messages(findings) if words in line]
     assert len(lines) == 1 and 'mogrify' in lines[0]
     found = checked(capsys, 'coco-format', root)
     assert any(words in f and f.startswith('problem') for f in found)
@@ -102,12 +102,14 @@ def test_masks_of_turned_photos(tmp_path, capsys, orientation):
     findings, raised = preflight(segmentation(root), tmp_path, 'decode_head')
     assert raised is None
     words = '1 of 3 images is turned or mirrored'
-    assert any(words in line for line in told(findings)), told(findings)
+    assert any(words in line for line in messages(findings)), messages(
+        findings
+    )
     found = checked(capsys, 'segmentation', root)
     assert any(words in line for line in found)
 
 
-def test_the_documented_ways_to_mend(tmp_path, capsys):
+def test_the_documented_fixes(tmp_path, capsys):
     """Upright pixels, or no orientation: both end the finding."""
     root = boxes(tmp_path / 'data', 3, WIDE)
     first, second = (root / 'train' / f'{k}.jpg' for k in range(2))
@@ -121,5 +123,5 @@ def test_the_documented_ways_to_mend(tmp_path, capsys):
         image.save(second, exif=exif, quality='keep')
     assert before.shape == np.asarray(Image.open(first)).shape
     findings, raised = preflight(detection(root), tmp_path, 'bbox_head')
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     assert checked(capsys, 'coco-format', root) == []

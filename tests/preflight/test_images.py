@@ -104,7 +104,7 @@ def test_three_numbers_each():
 
 
 @pytest.mark.parametrize('count', [1, 4])
-def test_another_number_is_told(count):
+def test_another_number_is_reported(count):
     [error] = check_channels(mean=[0.0] * count, std=[1, 1, 1]).errors
     assert 'data_preprocessor.mean' in error and 'in_channels is 3' in error
     assert len(check_channels(mean=[0] * count, std=[1] * count).errors) == 2

@@ -1,4 +1,4 @@
-"""Labels are counted and told; what was left out is told too."""
+"""Labels are counted and reported, and so are ignored ones."""
 
 import os
 
@@ -10,9 +10,9 @@ from tests.preflight.labelled_sets import (
     coco_content,
     coco_set,
     detection,
+    messages,
     picture,
     preflight,
-    told,
 )
 
 pytest.importorskip('mmpretrain')
@@ -33,7 +33,7 @@ def listed(root, lines, names=None):
 def test_counts_of_labels_are_logged(tmp_path):
     root = class_set(tmp_path / 'data', dict(a=3, b=1), dict(a=1, b=1))
     findings, raised = preflight(classification(root), tmp_path)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     notes = findings['labels'].notes
     assert 'train: 4 images' in notes
     assert 'train labels: 0 (a): 3, 1 (b): 1' in notes
@@ -50,14 +50,16 @@ def test_counts_of_labels_are_logged(tmp_path):
 def test_labels_of_lists(tmp_path, lines, words, refused):
     config = listed(tmp_path / 'data', lines)
     findings, raised = preflight(config, tmp_path)
-    assert any(words in line for line in told(findings)), told(findings)
+    assert any(words in line for line in messages(findings)), messages(
+        findings
+    )
     assert (raised is not None) == refused
 
 
 def test_sound_lists_have_no_finding(tmp_path):
     config = listed(tmp_path / 'data', ['a/0.png 0', 'a/1.png 1'])
     findings, raised = preflight(config, tmp_path)
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
 
 
 def test_files_passed_over_for_their_suffix(tmp_path):
@@ -80,7 +82,7 @@ def test_images_left_out_of_annotations(tmp_path):
     root = coco_set(tmp_path / 'data', train=content)
     config = detection(root)
     findings, raised = preflight(config, tmp_path, 'bbox_head')
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     assert (
         'train: kept 3 of 5 images: 2 without an object of the classes'
         in findings['labels'].notes

@@ -10,10 +10,10 @@ from PIL import Image
 from tests.preflight.labelled_sets import (
     SIZE,
     checked,
+    messages,
     preflight,
     segmentation,
     segmentation_set,
-    told,
 )
 
 pytestmark = pytest.mark.filterwarnings('ignore')
@@ -44,7 +44,7 @@ def both(tmp_path, capsys, root, *options, **settings):
 def test_sound_maps_have_no_finding(tmp_path, capsys):
     root = segmentation_set(tmp_path / 'data')
     findings, raised, lines = both(tmp_path, capsys, root)
-    assert raised is None and told(findings) == [] and lines == []
+    assert raised is None and messages(findings) == [] and lines == []
     notes = findings['label maps'].notes
     assert len(notes) == 2 and '3 of 3 label maps' in notes[0]
 
@@ -63,24 +63,26 @@ def test_sound_maps_have_no_finding(tmp_path, capsys):
 def test_both_report(tmp_path, capsys, labels, words, refused):
     root = segmentation_set(tmp_path / 'data', [labels] * 3)
     findings, raised, lines = both(tmp_path, capsys, root)
-    assert any(words in line for line in told(findings)), told(findings)
+    assert any(words in line for line in messages(findings)), messages(
+        findings
+    )
     assert (raised is not None) == refused
     assert any(
         words in line and line.startswith('problem') for line in lines
     ), lines
 
 
-def test_the_shares_of_values_are_told(tmp_path, capsys):
+def test_the_shares_of_values_are_reported(tmp_path, capsys):
     labels = np.zeros((SIZE, SIZE), np.uint8)
     labels[: SIZE // 4] = 255
     root = segmentation_set(tmp_path / 'data', [labels])
     findings, _, lines = both(tmp_path, capsys, root)
-    for line in (told(findings)[0], lines[0]):
+    for line in (messages(findings)[0], lines[0]):
         assert '0 (75 % of the pixels), 255 (25 % of the pixels)' in line
         assert '1 (object) never occurs' in line
 
 
-def test_a_class_that_val_lacks_is_told(tmp_path, capsys):
+def test_a_class_that_val_lacks_is_reported(tmp_path, capsys):
     root = segmentation_set(
         tmp_path / 'data', [blocks(0, 1, 2)], val=[blocks(0, 1)]
     )
@@ -89,7 +91,7 @@ def test_a_class_that_val_lacks_is_told(tmp_path, capsys):
     config = segmentation(root, metainfo=meta)
     findings, raised = preflight(config, tmp_path, 'decode_head', 3)
     assert raised is None
-    (line,) = told(findings)
+    (line,) = messages(findings)
     assert 'val' in line and '1 of 3 classes never occur (2 (c))' in line
     (line,) = checked(capsys, 'segmentation', root)
     assert line.startswith('note') and '2 (c)' in line
@@ -105,7 +107,9 @@ def test_reduced_zeros_that_are_a_class(tmp_path, capsys, names):
         tmp_path, capsys, root, metainfo=meta, reduce_zero_label=True
     )
     words = 'reduce_zero_label=True ignores value 0 (58'
-    assert any(words in line for line in told(findings)), told(findings)
+    assert any(words in line for line in messages(findings)), messages(
+        findings
+    )
     assert any(words in line for line in lines)
 
 
@@ -115,7 +119,7 @@ def test_zeros_that_should_be_reduced(tmp_path, capsys):
     assert 'set reduce_zero_label=True' in str(raised)
     config = segmentation(root, reduce_zero_label=True)
     findings, raised = preflight(config, tmp_path, 'decode_head')
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
 
 
 def test_settings_that_disagree(tmp_path):
@@ -135,7 +139,7 @@ def test_palettes_by_opencv(tmp_path):
         image.save(path)
     config = segmentation(root)
     findings, raised = preflight(config, tmp_path, 'decode_head')
-    assert raised is None and told(findings) == []
+    assert raised is None and messages(findings) == []
     for loader in (config.train_dataloader, config.val_dataloader):
         loader.dataset.pipeline[1].imdecode_backend = 'cv2'
     _, raised = preflight(config, tmp_path, 'decode_head')

@@ -59,7 +59,7 @@ def test_a_manifest_names_further_ones(folders, tmp_path):
     assert 'up to ck_80.pth' in errors(folders)
 
 
-def test_only_the_run_of_the_checkpoint_goes_on(folders, tmp_path):
+def test_only_the_run_of_the_checkpoint_continues(folders, tmp_path):
     inside, outside = tmp_path / 'iter_4.pth', tmp_path / 'a' / 'iter_4.pth'
     inside.write_bytes(b'weights')
     assert errors(folders, start(inside)) == ''

@@ -1,4 +1,4 @@
-"""Schedules that end elsewhere than the run are told."""
+"""Schedules that end elsewhere than the run are expected."""
 
 from types import SimpleNamespace
 
@@ -71,7 +71,7 @@ def test_the_variable_of_a_schedule_is_named(loop, variables, option):
 
 
 @pytest.mark.parametrize(
-    ('schedule', 'told'),
+    ('schedule', 'expected'),
     [
         # A warm-up longer than the run.
         (
@@ -87,10 +87,10 @@ def test_the_variable_of_a_schedule_is_named(loop, variables, option):
         (dict(a=[cosine(0, 20)]), ['param_scheduler.a.0 ']),
     ],
 )
-def test_schedules_that_end_elsewhere(schedule, told):
+def test_schedules_that_end_elsewhere(schedule, expected):
     found = finding(schedule)
-    assert not found.errors and len(found.warnings) == len(told)
-    for line, part in zip(found.warnings, told, strict=True):
+    assert not found.errors and len(found.warnings) == len(expected)
+    for line, part in zip(found.warnings, expected, strict=True):
         assert part in line and '10' in line
 
 
@@ -124,9 +124,9 @@ def test_events_beyond_the_end():
         ),
         custom_hooks=[dict(type='EMAHook', begin_epoch=10)],
     )
-    told = ('val_begin=11', 'dynamic_intervals.0', 'checkpoint', 'hooks.0')
-    assert len(found.warnings) == len(told)
-    for part in told:
+    expected = ('val_begin=11', 'dynamic_intervals.0', 'checkpoint', 'hooks.0')
+    assert len(found.warnings) == len(expected)
+    for part in expected:
         assert any(part in line for line in found.warnings)
     found = finding(
         None,
@@ -159,8 +159,10 @@ def test_a_warm_up_in_iterations():
 
 
 @pytest.mark.parametrize('asked', [False, True])
-@pytest.mark.parametrize('given, told', [(2, False), (10, True), (30, True)])
-def test_a_warm_up_that_is_shortened_is_told(given, told, asked):
+@pytest.mark.parametrize(
+    'given, expected', [(2, False), (10, True), (30, True)]
+)
+def test_a_warm_up_that_is_shortened_is_reported(given, expected, asked):
     """The variable of a recipe says more than the schedule does."""
     end = given if given < 10 else 5
     cfg = Config(
@@ -175,5 +177,5 @@ def test_a_warm_up_that_is_shortened_is_told(given, told, asked):
     found = ScheduleLength().run(PlannedRun('train', cfg, options))
     # A warning only if this run asks for it.
     lines = found.warnings if asked else found.notes
-    assert any(f'warmup_epochs={given}' in line for line in lines) == told
-    assert len(found.warnings) + len(found.notes) == told
+    assert any(f'warmup_epochs={given}' in line for line in lines) == expected
+    assert len(found.warnings) + len(found.notes) == expected

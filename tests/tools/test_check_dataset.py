@@ -19,7 +19,7 @@ def scenes(tmp_path):
     return tmp_path / 'scenes'
 
 
-def test_a_sound_set(scenes, capsys):
+def test_a_valid_set(scenes, capsys):
     assert load_tool(TOOL).main(['scenes', str(scenes)]) == 0
     said = capsys.readouterr()
     assert f'{scenes}: no problems' in said.out

@@ -40,7 +40,7 @@ def test_answers_whether_the_loss_is_normal(monkeypatch, tmp_path, capsys):
     assert last.startswith('high: at the end 1.300')
 
 
-def test_without_a_reference_says_so(monkeypatch, tmp_path, capsys):
+def test_without_a_reference_is_reported(monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit):
         call_tool(monkeypatch, TOOL, write_run(tmp_path, 1.0))
     assert 'no reference curve for' in capsys.readouterr().err

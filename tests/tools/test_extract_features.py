@@ -136,7 +136,7 @@ def test_names_with_any_characters_take_a_line_each(run, setup, tmp_path):
         (['--out', '/proc/x.npz'], '/proc/x.npz cannot be written'),
     ],
 )
-def test_is_said_before_the_work(
+def test_is_checked_before_the_work(
     run, setup, tmp_path, capsys, options, message
 ):
     checkpoint, _ = setup

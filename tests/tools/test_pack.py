@@ -66,7 +66,7 @@ def test_options_that_change_what_is_packed(folder, tmp_path, pack):
     assert len(dataset) == 19 and 'classes' not in dataset.metainfo
 
 
-def test_bad_files_are_told(folder, tmp_path, pack):
+def test_corrupt_files_are_reported(folder, tmp_path, pack):
     (folder / 'odd' / '01.png').write_bytes(b'')
     (folder / 'odd' / '03.png').rename(folder / 'odd' / '0.3.png')
     status, said, _ = pack(folder, tmp_path / 'out')
@@ -112,7 +112,7 @@ def test_bad_calls_are_one_line(folder, monkeypatch, pack, arguments, words):
     assert content(folder) == before
 
 
-def test_an_interrupted_one_says_how_to_go_on(
+def test_an_interrupted_one_states_how_to_continue(
     folder, tmp_path, monkeypatch, capsys
 ):
     def interrupt(*_):

@@ -61,7 +61,7 @@ def test_arguments_reach_the_config(tmp_path):
     assert cfg.model.backbone.window_sizes == [2, 2]
 
 
-def test_threads_are_told_how_to_wait_before_torch_starts_them():
+def test_threads_are_reported_how_to_wait_before_torch_starts_them():
     lines = TRAIN.read_text().splitlines()
     told = "os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')"
     # MMEngine imports torch, as all of ours do.

@@ -25,7 +25,7 @@ def folder(tmp_path):
     return folder
 
 
-def test_a_sound_folder(folder, tmp_path, capsys):
+def test_a_valid_folder(folder, tmp_path, capsys):
     out = tmp_path / 'bad.txt'
     arguments = [str(folder), '--workers', '2', '--out', str(out)]
     assert load_tool(TOOL).main(arguments) == 0
@@ -34,7 +34,7 @@ def test_a_sound_folder(folder, tmp_path, capsys):
     assert read_corrupt_files(out) == []
 
 
-def test_bad_files_are_counted_and_listed(folder, tmp_path, capsys):
+def test_corrupt_files_are_counted_and_listed(folder, tmp_path, capsys):
     (folder / '1.png').write_bytes(b'')
     (folder / '2.png').write_bytes(b'')
     (folder / '4\n.png').write_bytes(b'text')
@@ -61,7 +61,7 @@ def test_bad_files_are_counted_and_listed(folder, tmp_path, capsys):
     assert '1 wrong suffix' in capsys.readouterr().out
 
 
-def test_shards_are_looked_into(folder, tmp_path, capsys):
+def test_shards_are_opened(folder, tmp_path, capsys):
     (folder / '1.png').write_bytes(b'text')
     pack_pictures(folder, tmp_path / 'packed')
     packed = str(tmp_path / 'packed')

@@ -36,7 +36,7 @@ def read(place, spec):
 
 
 @pytest.mark.slow
-def test_untrained_backbones_are_told_apart_by_seed(place):
+def test_untrained_backbones_are_distinguished_by_seed(place):
     specs = [Pretraining('mixmae', 0, seed) for seed in (0, 1)]
     for spec in specs:
         perform(spec, place, {})
@@ -50,7 +50,7 @@ def test_untrained_backbones_are_told_apart_by_seed(place):
 
 
 @pytest.mark.slow
-def test_a_killed_campaign_goes_on(place):
+def test_a_killed_campaign_continues(place):
     """SIGKILL in the pretraining; then a fine-tuning asks for it again."""
     start = Pretraining('um_mae', 10)
     tuned = FineTuning(start.name, 60, 10)

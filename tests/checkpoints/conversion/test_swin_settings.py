@@ -51,7 +51,7 @@ def test_every_argument_is_recorded_or_leaves_the_map_alone():
 
 
 @pytest.mark.parametrize('name', UNUSUAL)
-def test_networks_that_nobody_else_builds_are_refused(name):
+def test_networks_that_no_other_library_builds_are_refused(name):
     config = dict(SWIN, **{name: UNUSUAL[name]})
     state = build(config).state_dict()
     with pytest.raises(ValueError, match=f'it has {name}='):

@@ -161,7 +161,7 @@ def test_an_address_that_does_not_answer(net, kept):
     assert not kept()
 
 
-def test_a_user_is_told_to_the_server_alone(net, monkeypatch):
+def test_a_user_is_reported_to_the_server_alone(net, monkeypatch):
     said = []
     monkeypatch.setattr(
         'mixmae.checkpoints.io.download.print_log',

@@ -44,7 +44,7 @@ def whole(tmp_path_factory):
 # Within an epoch, before and after the average has begun; at its border;
 # within the second one.
 @pytest.mark.parametrize('done', [2, 4, 6, 8])
-def test_average_scaler_schedule_and_log_go_on(whole, tmp_path, done):
+def test_average_scaler_schedule_and_log_continue(whole, tmp_path, done):
     start = str(whole / f'iter_{done}.pth')
     # Of another learning rate: the schedule is resumed, not begun again.
     settings = {**SETTINGS, 'optim_wrapper.optimizer.lr': 0.5}

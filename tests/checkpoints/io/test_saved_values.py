@@ -40,7 +40,7 @@ def test_an_array_that_is_shared_still_is():
     assert found['b'][0][0] == 7
 
 
-def test_a_history_goes_on():
+def test_a_history_continues():
     history = HistoryBuffer([1.0, 3.0], [1, 1])
     found = safe_load_bytes(saved({'loss': history}), 'x')['loss']
     assert found.statistics('mean') == 2

@@ -139,7 +139,7 @@ def test_another_init_cfg_is_refused():
         features(TINY, {'type': 'Xavier', 'layer': 'Linear'})
 
 
-def test_kinds_of_checkpoints_are_told_apart():
+def test_kinds_of_checkpoints_are_distinguished():
     whole = dict(tiny_model().state_dict())
     bare = backbone_state(whole).state
     tuned = {f'backbone.{key}': value for key, value in bare.items()}

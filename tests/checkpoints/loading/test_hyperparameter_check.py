@@ -74,7 +74,7 @@ def test_what_may_differ_is_named(tmp_path, monkeypatch):
     assert 'not as trained' not in lines[1]
 
 
-def test_positions_computed_anew_are_of_no_size(tmp_path):
+def test_positions_computed_again_are_of_no_size(tmp_path):
     init_cfg = written(tmp_path / 'a.pth', LIKE_A_RUN)
     images = random_images(1, 96, 64)
     maps = [

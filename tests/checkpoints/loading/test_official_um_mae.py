@@ -104,7 +104,7 @@ def test_our_network_goes_there_and_back():
     assert all(torch.equal(back[key], ours[key]) for key in ours)
 
 
-def test_unknown_keys_are_told(official):
+def test_unknown_keys_are_reported(official):
     _, report = from_official_um_mae({**official, 'blocks.0.attn.x': None})
     assert report.unexpected == ['blocks.0.attn.x']
     assert not report.complete

@@ -106,7 +106,7 @@ def test_errors_without_a_number_say_what_they_are(
 
 
 @pytest.mark.parametrize('shards', [0, 1, 3])
-def test_a_full_disk_is_one_line_and_can_be_gone_on_from(
+def test_a_full_disk_is_one_line_and_can_be_resumed(
     folder, tmp_path, monkeypatch, shards
 ):
     (folder / 'even' / '00.png').write_bytes(b'')
@@ -146,7 +146,7 @@ def test_a_kill_at_the_very_end_loses_nothing(folder, tmp_path, monkeypatch):
     assert content(out) == content(tmp_path / 'whole')
 
 
-def test_other_settings_do_not_go_on(folder, tmp_path, monkeypatch):
+def test_other_settings_do_not_continue(folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         break_off(patch, 2)
         with pytest.raises(ValueError):
@@ -157,7 +157,7 @@ def test_other_settings_do_not_go_on(folder, tmp_path, monkeypatch):
     assert content(tmp_path / 'out.partial') == before
 
 
-def test_half_written_shards_are_written_anew(folder, tmp_path, monkeypatch):
+def test_half_written_shards_are_written_again(folder, tmp_path, monkeypatch):
     pack_pictures(folder, tmp_path / 'whole')
     with monkeypatch.context() as patch:
         break_off(patch, 3)
@@ -179,7 +179,7 @@ def test_what_is_in_the_way_is_not_touched(folder, tmp_path):
     assert content(partial) == {'mine.txt': b'x'}
 
 
-def test_bad_files_are_left_out_and_listed(folder, tmp_path):
+def test_corrupt_files_are_left_out_and_listed(folder, tmp_path):
     (folder / 'even' / '02.png').write_bytes(b'no image')
     (folder / 'odd' / '03.png').write_bytes(b'')
     bad = [
@@ -256,7 +256,7 @@ def test_settings_of_the_decoder_are_part_of_a_pack(tmp_path):
         PackSettings(decoding=ImageDecoding(extra_band='drop'))
 
 
-def test_unsupported_files_are_told_by_kind(tmp_path):
+def test_unsupported_files_are_reported_by_kind(tmp_path):
     folder = tmp_path / 'images'
     folder.mkdir()
     for index in range(3):

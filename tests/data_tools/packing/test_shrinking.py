@@ -99,7 +99,7 @@ def test_what_a_run_would_see_is_shrunk(tmp_path):
         ('cut', 'truncated'),
     ],
 )
-def test_what_cannot_be_used_is_told(tmp_path, data, cause):
+def test_what_cannot_be_used_is_reported(tmp_path, data, cause):
     path = tmp_path / 'x.jpg'
     if data == 'cut':
         picture().save(path)

@@ -45,7 +45,7 @@ def test_images_that_were_not_sorted(scenes, look):
     assert 'imagenet/val: 1 images are outside of class folders' in problems[0]
 
 
-def test_broken_image(scenes, look):
+def test_corrupt_image(scenes, look):
     path = scenes / 'imagenet/train/fish/bad.jpg'
     path.write_bytes(b'no picture')
     problems = look('class-folders', scenes / 'imagenet')
@@ -103,7 +103,7 @@ def test_links_in_a_circle(scenes, look):
     assert 'fish/more/up/fish: links back to' in problems[1]
 
 
-def test_a_class_that_cannot_be_looked_into(scenes, look, monkeypatch):
+def test_a_class_that_cannot_be_listed(scenes, look, monkeypatch):
     scandir = os.scandir
 
     def refuse(path):

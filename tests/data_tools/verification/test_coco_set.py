@@ -171,7 +171,7 @@ def test_faults_of_the_scenes_only(scenes, look, edit):
         ),
     ],
 )
-def test_bad_files_are_one_line(scenes, look, spoil, words):
+def test_corrupt_files_are_one_line(scenes, look, spoil, words):
     path = scenes / 'coco' / 'annotations' / 'instances_val.json'
     path.write_text(spoil(path.read_text()))
     problems = look('coco-format', scenes / 'coco')
@@ -203,7 +203,7 @@ def test_missing_parts(scenes, look):
     assert 'no file instances_<split>.json' in problems[0]
 
 
-def test_broken_images(scenes, look):
+def test_corrupt_images(scenes, look):
     path = scenes / 'coco' / 'val' / '000003.png'
     data = path.read_bytes()
     # The layouts share their pictures by hard links.

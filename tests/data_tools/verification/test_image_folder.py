@@ -160,7 +160,7 @@ def test_a_list_of_paths(folder, tmp_path):
         verify_image_folder(folder, listing)
 
 
-def test_folders_that_cannot_be_looked_into(folder, monkeypatch):
+def test_folders_that_cannot_be_listed(folder, monkeypatch):
     (folder / 'below').mkdir()
     scandir = os.scandir
 

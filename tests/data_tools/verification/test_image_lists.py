@@ -56,7 +56,7 @@ def test_missing_list(root, look):
     assert 'make_lists.py inaturalist2018' in problems[0]
 
 
-def test_broken_image(root, look):
+def test_corrupt_image(root, look):
     (root / 'a' / '2.jpg').write_bytes(b'')
     problems = look('places205', root, subset=True)
     assert len(problems) == 2

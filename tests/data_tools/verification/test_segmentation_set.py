@@ -64,7 +64,7 @@ def test_colours_and_16_bits_are_no_labels(scenes, look, label_map, array):
     assert str(label_map) in problems[0] and 'mode' in problems[0]
 
 
-def test_broken_files(scenes, look, label_map):
+def test_corrupt_files(scenes, look, label_map):
     label_map.write_bytes(label_map.read_bytes()[:40])
     picture = scenes / 'ade' / 'images' / 'validation' / '000004.png'
     picture.unlink()

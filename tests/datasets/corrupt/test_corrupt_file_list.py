@@ -119,7 +119,7 @@ def test_replaced(path):
     assert not path.exists() and register.entries() == []
 
 
-def test_what_cannot_be_written_is_told_once(tmp_path, monkeypatch):
+def test_what_cannot_be_written_is_reported_once(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(
         bad_file_register, 'print_log', lambda text, **_: said.append(text)

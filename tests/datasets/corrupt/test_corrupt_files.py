@@ -23,14 +23,14 @@ def preparing(*broken, cause='empty'):
     return prepare
 
 
-def test_what_is_sound_is_delivered():
+def test_what_is_intact_is_delivered():
     files = CorruptFiles(10, 0.5)
     assert [files.deliver(i, preparing()) for i in range(10)] == [*range(10)]
     assert files.deliver(-1, preparing()) == 9
     assert files.found() == {} and files.summary() == ''
 
 
-def test_the_stand_in_depends_on_the_broken_files_alone():
+def test_the_fallback_sample_depends_on_the_corrupt_files_alone():
     """Not on the order in which workers meet them."""
     prepare = preparing(2, 3, 8)
     orders = [range(20), range(19, -1, -1), [3, 2, 8, 3, 2, 8]]
@@ -45,7 +45,7 @@ def test_the_stand_in_depends_on_the_broken_files_alone():
     assert not {2, 3, 8} & set(chosen[0])
 
 
-def test_the_stand_in_is_of_the_same_pass():
+def test_the_fallback_sample_is_of_the_same_pass():
     """So that its crops depend on seed and epoch."""
     files = CorruptFiles(20, 0.5)
     found = files.deliver(SampleIndex(3, 7, 5), preparing(3))

@@ -116,7 +116,7 @@ def test_loaders_ask_for_batches(folder, monkeypatch):
     assert [len(batch) for batch in loader] == [7, 2] == asked
 
 
-def test_what_is_known_to_be_broken_is_not_read_again(folder, monkeypatch):
+def test_what_is_known_to_be_corrupt_is_not_read_again(folder, monkeypatch):
     dataset = UnlabeledImageFolder(str(folder), pipeline=PIPELINE)
     dataset.__getitems__(indices())
     read, asked = ImageSet.read_sample, []
@@ -151,7 +151,7 @@ def test_indices_from_the_end_and_beyond(folder):
         [],
     ],
 )
-def test_other_pipelines_go_one_by_one(folder, steps, monkeypatch):
+def test_other_pipelines_continuee_by_one(folder, steps, monkeypatch):
     """Seeds come first, and nobody else may draw."""
     dataset = UnlabeledImageFolder(str(folder), pipeline=steps)
     assert BatchedPipeline.of(dataset.pipeline.transforms) is None

@@ -52,7 +52,7 @@ def test_turned_ones_are_left_to_pillow(orientation):
     assert (read_jpeg_header(data) is None) == (orientation != 1)
 
 
-def test_exif_data_that_nobody_can_read():
+def test_exif_data_that_is_unreadable():
     data = jpeg(PICTURE, exif=b'Exif\x00\x00' + bytes(range(60)))
     assert read_jpeg_header(data) is None
 

@@ -86,7 +86,7 @@ def test_directories_in_a_circle_end():
     assert len(list(tiff_directories(io.BytesIO(bytes(data))))) == 1
 
 
-def test_every_cut_and_flipped_byte_is_told_from_a_kind():
+def test_every_cut_and_flipped_byte_is_reported_from_a_kind():
     """Nothing but the errors that callers expect."""
     data = tiff(picture()[:2, :3], RGB, extra=(0,))
     end = 8 + 2 + 12 * 16

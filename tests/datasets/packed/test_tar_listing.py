@@ -107,7 +107,7 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
     assert '\n' not in str(error.value)
 
 
-def test_the_table_is_made_once_and_anew_after_changes(tmp_path, said):
+def test_the_table_is_made_once_and_again_after_changes(tmp_path, said):
     folder = tmp_path / 'tars'
     path = write_tar(folder / 'a.tar', [('a.jpg', b'x')])
     list_tars(str(folder))
@@ -132,7 +132,7 @@ def forged(cache, **changes):
         replace(table, made=made, **changes).save(file)
 
 
-def test_a_table_of_somebody_else_is_made_anew(tmp_path, monkeypatch):
+def test_a_table_of_somebody_else_is_made_again(tmp_path, monkeypatch):
     folder = tmp_path / 'tars'
     age(write_tar(folder / 'a.tar', [('a.jpg', b'x'), ('b.jpg', b'y')]))
     table, cache = list_tars(str(folder))

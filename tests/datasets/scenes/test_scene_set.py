@@ -116,7 +116,7 @@ def test_a_second_call_does_nothing(written):
     assert (written / 'scenes.json').stat().st_mtime_ns == before
 
 
-def test_a_missing_file_is_noticed_and_mended(tmp_path):
+def test_a_missing_file_is_noticed_and_fixed(tmp_path):
     one = SceneSet(size=16, train=2, val=0, formats=['imagenet'])
     one.write(tmp_path / 'scenes')
     next((tmp_path / 'scenes').rglob('*.png')).unlink()

@@ -113,7 +113,7 @@ def test_the_annotation_file_tells_the_id(results, tmp_path, bad):
     assert 'instance 0 (annotation id 9)' in str(raised.value)
 
 
-def test_another_annotation_file_is_not_blamed(results, tmp_path):
+def test_another_annotation_file_is_not_reported(results, tmp_path):
     path = tmp_path / 'lvis.txt'
     path.write_text('no json')
     results['instances'][0]['bbox'] = [1, 2, 99, 6]
@@ -147,7 +147,7 @@ class OneBadObject(Dataset):
         CheckInstances()(results)
 
 
-def test_the_line_comes_whole_out_of_a_worker():
+def test_the_line_is_one_line_from_a_worker():
     loader = DataLoader(OneBadObject(), num_workers=1)
     with pytest.raises(AnnotationError) as raised:
         next(iter(loader))
@@ -156,7 +156,7 @@ def test_the_line_comes_whole_out_of_a_worker():
     assert '\n' not in text
 
 
-def test_a_wrong_place_in_the_pipeline_is_told():
+def test_a_wrong_place_in_the_pipeline_is_reported():
     with pytest.raises(ValueError, match='after the image is loaded'):
         CheckInstances()({'instances': []})
 

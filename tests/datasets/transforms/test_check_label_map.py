@@ -44,14 +44,14 @@ def test_values_out_of_range_are_named_and_counted():
     assert 'allowed are 0 to 2 and 255' in text and '\n' not in text
 
 
-def test_values_are_told_as_they_stand_in_the_file():
+def test_values_are_reported_as_they_fallback_sample_the_file():
     # 0 of the file is 255 by now, 4 of the file is 3.
     given = results([[0, 1, 3], [255, 0, 1]], reduced=True)
     with pytest.raises(ValueError, match=r'3 \(4 in the file\) in 1 pixels'):
         CheckLabelMap(num_classes=3)(given)
 
 
-def test_the_number_of_values_told_is_bounded():
+def test_the_number_of_values_reported_is_bounded():
     given = results([list(range(100, 120))], shape=(1, 20))
     with pytest.raises(ValueError, match='and 12 more values'):
         CheckLabelMap(num_classes=3)(given)
@@ -85,7 +85,7 @@ def test_colours_are_no_labels():
         CheckLabelMap(3)(given)
 
 
-def test_a_wrong_place_in_the_pipeline_is_told():
+def test_a_wrong_place_in_the_pipeline_is_reported():
     with pytest.raises(ValueError, match='right after LoadAnnotations'):
         CheckLabelMap(3)({'ori_shape': (2, 3)})
     given = results(GOOD) | dict(img=np.zeros((2, 3, 3)))

@@ -135,7 +135,7 @@ def test_draft_stays_above_the_asked_side(tmp_path):
     assert load(path, draft_side=500).shape == (400, 800, 3)
 
 
-def test_broken_files(tmp_path):
+def test_corrupt_files(tmp_path):
     """What can ail a file is tested with mixmae.datasets.images.image_file."""
     path = tmp_path / 'text.png'
     path.write_bytes(b'no image')

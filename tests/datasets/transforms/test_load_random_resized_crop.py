@@ -198,7 +198,7 @@ def cause(load) -> tuple[str, str]:
 
 @pytest.mark.parametrize('given', ['path', 'bytes'])
 @pytest.mark.parametrize('seed', range(3))
-def test_broken_files_have_the_same_causes(tmp_path, given, seed):
+def test_corrupt_files_have_the_same_causes(tmp_path, given, seed):
     whole = jpeg(photograph(120, 165), exif=turned(3 if seed == 1 else 1))
     progressive = jpeg(photograph(120, 165), progressive=True)
     path = tmp_path / 'a.jpg'

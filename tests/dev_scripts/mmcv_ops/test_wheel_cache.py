@@ -66,7 +66,7 @@ def test_built_once_then_taken_from_the_cache(cache, monkeypatch) -> None:
     assert again == wheel and not built
 
 
-def test_a_broken_cached_wheel_is_built_anew(cache, monkeypatch) -> None:
+def test_a_broken_cached_wheel_is_built_again(cache, monkeypatch) -> None:
     wheel, _ = obtain(monkeypatch, {'new': True})
     wheel.write_text('old')
     again, built = obtain(monkeypatch, {'old': False, 'new': True})

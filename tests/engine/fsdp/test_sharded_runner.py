@@ -243,7 +243,7 @@ def test_one_process_loads_what_two_have_written(runs):
         assert torch.equal(value, state[f'backbone.{key}']), key
 
 
-def test_one_bad_number_in_one_share_skips_the_update_of_both(runs):
+def test_one_nan_in_one_shard_skips_the_update_of_both(runs):
     content = written(runs, 'spoilt')
     noted = content['message_hub']['runtime_info']['skipped_updates']
     assert noted == dict(in_a_row=0, total=1)

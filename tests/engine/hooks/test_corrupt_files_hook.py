@@ -109,7 +109,7 @@ def train(config):
 
 @pytest.mark.parametrize('dataset', ['ListedPictures', 'UnlabeledImageFolder'])
 @pytest.mark.parametrize('workers', [0, 2])
-def test_bad_files_are_skipped_and_listed(
+def test_corrupt_files_are_skipped_and_listed(
     folder, tmp_path, request, dataset, workers
 ):
     spoil(folder, _3='truncated', _7='empty', _8='empty')
@@ -157,7 +157,7 @@ def test_loops_by_iterations_skip_them_too(
     assert '1 truncated' in line and '1 empty' in line
 
 
-def test_an_earlier_list_is_looked_at_again(folder, tmp_path, request):
+def test_an_earlier_list_is_checked_again(folder, tmp_path, request):
     spoil(folder, _3='truncated', _7='empty', _8='empty')
     work_dir = tmp_path / 'run'
     config = config_of(folder, work_dir, request.node.name)
@@ -216,7 +216,7 @@ def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
 
 
 @pytest.mark.parametrize('listed', [True, False])
-def test_a_resumed_run_has_the_same_stand_ins(
+def test_a_resumed_run_has_the_same_fallback_samples(
     folder, tmp_path, request, listed
 ):
     """With and without the list of the earlier run."""
@@ -244,7 +244,7 @@ def test_a_resumed_run_has_the_same_stand_ins(
     assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
-def test_in_validation_a_broken_image_is_an_error(folder, tmp_path, request):
+def test_in_validation_a_corrupt_image_is_an_error(folder, tmp_path, request):
     spoil(folder, _3='truncated')
     config = config_of(folder, tmp_path / 'run', request.node.name)
     config['val_dataloader'] = dict(

@@ -147,7 +147,7 @@ def test_templates_name_files_of_the_folder(template):
         HOOKS.build({**DURABLE, 'filename_tmpl': template})
 
 
-def test_where_nothing_can_be_written_one_line_says_so(tmp_path, monkeypatch):
+def test_an_unwritable_folder_is_one_line(tmp_path, monkeypatch):
     def refuse(self, work_dir):
         raise PermissionError(13, 'Permission denied', str(work_dir))
 
@@ -168,7 +168,7 @@ class RemoveFolderHook(Hook):
             shutil.rmtree(runner.work_dir)
 
 
-def test_a_folder_that_is_removed_is_not_made_anew(tmp_path, monkeypatch):
+def test_a_folder_that_is_removed_is_not_made_again(tmp_path, monkeypatch):
     run = tmp_path / 'run'
     # Its files are MMEngine's.
     monkeypatch.setattr(LocalVisBackend, 'add_scalars', lambda *_, **__: None)

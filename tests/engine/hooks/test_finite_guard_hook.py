@@ -129,7 +129,7 @@ def wanted(tmp_path_factory):
         ('gradient', 4, 5, CLIPPED),
     ],
 )
-def test_the_update_is_left_out_as_a_whole(
+def test_the_update_is_skipped_completely(
     tmp_path, wanted, how, bad, due, more
 ):
     poison = dict(type='PoisonHook', iterations=[bad], how=how)
@@ -268,7 +268,7 @@ def test_wrappers_of_others_are_guarded_against_gradients(tmp_path):
     assert not (tmp_path / 'constant' / 'non_finite').exists()
 
 
-def test_bad_settings_are_told():
+def test_bad_settings_are_reported():
     with pytest.raises(ValueError, match='max_skips .* got -1'):
         HOOKS.build(dict(type='mixmae.FiniteGuardHook', max_skips=-1))
 

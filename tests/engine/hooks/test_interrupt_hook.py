@@ -52,7 +52,7 @@ def weights(runner: Runner) -> dict:
 
 # Iteration 5 is the first half of an update of two.
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_saves_exits_and_goes_on_as_if_nothing_was(tmp_path, number):
+def test_saves_exits_and_continues_bit_equal(tmp_path, number):
     whole = Runner.from_cfg(Config(config(tmp_path / 'whole')))
     whole.train()
     before = signal.getsignal(number)

@@ -147,7 +147,7 @@ def test_the_run_that_is_resumed_elsewhere_loses_nothing(scored, tmp_path):
     assert names == {'best_score_iter_8.pth'}
 
 
-def test_in_its_own_folder_it_goes_on_with_its_best(scored, tmp_path):
+def test_in_its_own_folder_it_continues_with_its_best(scored, tmp_path):
     run = tmp_path / 'run'
     shutil.copytree(scored, run)
     (run / 'best_of_all.pth').write_bytes(b'of the user')

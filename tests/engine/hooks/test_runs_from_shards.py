@@ -84,7 +84,7 @@ def test_damage_is_skipped_and_listed(packed, tmp_path, request):
     assert any('2 wrong checksum, 1 truncated of 16' in line for line in lines)
 
 
-def test_an_earlier_list_is_looked_at_again(packed, tmp_path, request):
+def test_an_earlier_list_is_checked_again(packed, tmp_path, request):
     whole = (packed / 'shard-00001.tar').read_bytes()
     spoil(packed)
     work_dir = tmp_path / 'run'

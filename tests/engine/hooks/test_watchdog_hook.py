@@ -59,7 +59,7 @@ def train(cfg: Config) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('how', ['hang', 'kill'])
-def test_the_first_cause_is_told_first(tmp_path, how, monkeypatch):
+def test_the_first_cause_is_reported_first(tmp_path, how, monkeypatch):
     monkeypatch.setattr(failure_report, 'PATIENCE', 0.2)
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]
     where = dict(

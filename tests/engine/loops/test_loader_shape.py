@@ -63,7 +63,7 @@ def test_another_batch_is_refused_at_the_border_of_an_epoch(
     assert not list((tmp_path / 'run').glob('*.pth'))
 
 
-def test_checkpoints_of_earlier_versions_go_on(first, tmp_path):
+def test_checkpoints_of_earlier_versions_continue(first, tmp_path):
     start = without_sizes(first, tmp_path / 'old.pth')
     runner = train_numbers(
         tmp_path / 'run', load_from=str(start), resume=True, **EPOCHS

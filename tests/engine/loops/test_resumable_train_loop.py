@@ -151,7 +151,7 @@ def foreign(work_dir: Path, load_from: Path | None = None) -> dict:
     return found
 
 
-def test_any_order_that_depends_on_the_epoch_goes_on(tmp_path):
+def test_any_order_that_depends_on_the_epoch_continues(tmp_path):
     seen, weights = train(foreign(tmp_path / 'whole'))
     assert len(seen) == 10
     checkpoint = tmp_path / 'whole' / 'iter_6.pth'

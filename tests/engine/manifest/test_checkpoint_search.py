@@ -147,7 +147,7 @@ def test_damage_of_every_kind_falls_back(tmp_path, how, summed):
     assert start_to_resume(folders(tmp_path)).iter == 4
 
 
-def test_a_run_with_nothing_whole_does_not_begin_anew(tmp_path):
+def test_a_run_with_nothing_whole_does_not_begin_again(tmp_path):
     listed(tmp_path, iter_4=4, iter_8=8)
     for name in ('iter_4.pth', 'iter_8.pth'):
         os.truncate(tmp_path / name, 10)
@@ -192,7 +192,7 @@ def test_a_note_names_no_file_elsewhere(tmp_path):
         '"epoch": 1}}}',
     ],
 )
-def test_without_a_sound_manifest_names_count(tmp_path, text, caplog):
+def test_without_a_valid_manifest_names_count(tmp_path, text, caplog):
     listed(tmp_path, iter_4=4, iter_12=12)
     (tmp_path / 'run.json').write_text(text)
     with pytest.raises(ValueError, match=r'run\.json'):

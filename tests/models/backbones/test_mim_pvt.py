@@ -261,7 +261,7 @@ def test_a_checkpoint_may_not_lack_published_positions(tmp_path):
         loaded(init_cfg, positions='per_stage')
 
 
-def test_other_key_cells_are_told_of(tmp_path, monkeypatch):
+def test_other_key_cells_are_reported(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr(
         'mixmae.checkpoints.loading.backbone_state.print_log',

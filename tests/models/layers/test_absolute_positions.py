@@ -39,7 +39,7 @@ def test_dims_must_split_in_four():
         sincos_embedding(grid_coords(2, 2), 6)
 
 
-def test_positions_computed_anew_or_resized():
+def test_positions_computed_again_or_resized():
     made = SinCosPositions(32, 32, 8)
     anew = SinCosPositions(32, 32, 8, 'sincos').at((48, 32))
     resized = made.at((48, 32))
