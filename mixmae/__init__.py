@@ -4,8 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from mixmae import renamed_modules
-from mixmae.version import __version__
-from mixmae.version_gates import check_versions
+from mixmae.version import __version__, check_versions
 
 check_versions()
 renamed_modules.install()

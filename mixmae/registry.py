@@ -149,14 +149,14 @@ TRANSFORMS = LazyRegistry(
     {
         'CheckInstances': 'datasets.transforms.check_instances',
         'CheckLabelMap': 'datasets.transforms.check_label_map',
-        'DrawFlip': 'datasets.transforms.draw_flip',
+        'DrawFlip': 'datasets.transforms.image_steps',
         'LoadImage': 'datasets.transforms.load_image',
         'LoadRandomResizedCrop': (
             'datasets.transforms.load_random_resized_crop'
         ),
-        'PackImage': 'datasets.transforms.pack_image',
+        'PackImage': 'datasets.transforms.image_steps',
         'ResizeShortSide': 'datasets.transforms.resize_short_side',
-        'SeedSample': 'datasets.transforms.seed_sample',
+        'SeedSample': 'datasets.transforms.image_steps',
     },
 )
 DATA_SAMPLERS = LazyRegistry(
@@ -177,9 +177,9 @@ HOOKS = LazyRegistry(
         'ProbeHook': 'engine.hooks.probe_hook',
         'ReconstructionHook': 'engine.hooks.reconstruction_hook',
         'ReportHook': 'engine.hooks.report_hook',
-        'StepSeedHook': 'engine.hooks.step_seed_hook',
+        'StepSeedHook': 'engine.hooks.exact_resume_hooks',
         'ThroughputHook': 'engine.hooks.throughput_hook',
-        'AccumulationBoundaryHook': 'engine.hooks.accumulation_boundary_hook',
+        'AccumulationBoundaryHook': 'engine.hooks.exact_resume_hooks',
         'WatchdogHook': 'engine.hooks.watchdog_hook',
         'StrictLoadHook': 'engine.hooks.strict_load_hook',
     },

@@ -32,36 +32,40 @@ _MOVED = {
         'recorded_model untraced_settings:hyperparameter_check'
     ),
     ('checkpoints', 'fileio'): (
-        'durable_file:atomic_write trust whole_file:atomic_write'
+        'durable_file:atomic_write trust:safe_path whole_file:atomic_write'
     ),
+    ('cli', 'cli'): 'command_parser:command_line',
     ('cli', 'cli.commands'): 'convert plan train_arguments:train',
     ('cli', 'fileio'): 'work_dir_lock:file_lock',
     ('config', 'cli'): 'formatted_config:runner_builder',
     ('config', 'config'): (
-        'config_error:failure_report config_options:config_file '
-        'private_addresses:config_file'
+        'base_path:config_paths config_error:failure_report '
+        'config_options:config_file data_paths:config_paths '
+        'private_addresses:config_file run_keys:option_values'
     ),
     ('datasets', 'data_tools'): 'label_lists',
     ('datasets', 'datasets'): (
         'existing_files:listed_paths stand_in_pipeline:fallback_pipeline'
     ),
     ('datasets', 'datasets.corrupt'): (
-        'bad_annotation_error:data_error bad_data_error:data_error '
+        'bad_annotation_error:corrupt_files bad_data_error:corrupt_files '
         'bad_file_list:corrupt_file_list '
         'bad_file_register:corrupt_file_list broken_files:corrupt_files '
-        'broken_image_error:data_error'
+        'broken_image_error:corrupt_files'
     ),
     ('datasets', 'datasets.images'): (
         'crop_box:crop_resize crop_resize image_file jpeg_decoder '
-        'jpeg_header staged_pipeline:batched_transforms'
+        'jpeg_header:jpeg_decoder staged_pipeline:batched_transforms'
     ),
     ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map path_list'
     ),
     ('datasets.corrupt', 'datasets.corrupt'): (
-        'annotation_error:data_error corrupt_image_error:data_error'
+        'annotation_error:corrupt_files corrupt_image_error:corrupt_files '
+        'data_error:corrupt_files'
     ),
+    ('datasets.images', 'datasets.images'): 'jpeg_header:jpeg_decoder',
     ('datasets.samplers', 'datasets.samplers'): (
         'endless_batches:update_sampler epoch_batches:update_sampler '
         'infinite_batch_sampler:update_sampler sample_index:update_sampler'
@@ -72,6 +76,9 @@ _MOVED = {
     ('datasets.shards', 'datasets.packed'): (
         'name_list sample_list sample_table shard_file shard_reader '
         'tar_listing'
+    ),
+    ('datasets.transforms', 'datasets.transforms'): (
+        'draw_flip:image_steps pack_image:image_steps seed_sample:image_steps'
     ),
     ('datasets.verification', 'data_tools.verification'): (
         'class_folders coco_set image_files image_folder image_lists '
@@ -88,8 +95,8 @@ _MOVED = {
         'loader_limits:runner_builder runner_choice:runner_builder'
     ),
     ('engine', 'config'): (
-        'config_file data_paths failure_report pickled_data:data_paths '
-        'setup_errors'
+        'config_file data_paths:config_paths failure_report '
+        'pickled_data:config_paths setup_errors'
     ),
     ('engine', 'distributed'): (
         'patient_group:process_group process_group '
@@ -109,9 +116,11 @@ _MOVED = {
     ),
     ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
     ('engine.hooks', 'engine.hooks'): (
+        'accumulation_boundary_hook:exact_resume_hooks '
         'bad_files_hook:corrupt_files_hook '
         'finite_checkpoint:finite_guard_hook '
-        'update_border_hook:accumulation_boundary_hook '
+        'step_seed_hook:exact_resume_hooks '
+        'update_border_hook:exact_resume_hooks '
         'whole_model_hook:strict_load_hook'
     ),
     ('engine.loops', 'engine.loops'): (
@@ -126,7 +135,8 @@ _MOVED = {
     ),
     ('fileio', 'fileio'): (
         'checksummed_write:atomic_write escaped_path:shown_text '
-        'hidden_address:address printable:shown_text regular_file:safe_path'
+        'hidden_address:address printable:shown_text regular_file:safe_path '
+        'trust:safe_path'
     ),
     ('masking', 'masking'): 'random_masking:masking uniform_masking:masking',
     ('models', 'structures'): 'encoder_input:cell_mask',
@@ -144,9 +154,10 @@ _MOVED = {
         'attention_sdpa:attend bias_resize:position_bias '
         'drop_path:transformer_block initialisation:transformer_block '
         'key_cells:reduced_attention learned_positions:absolute_positions '
-        'local_attention:attention position_conv:pyramid_stage '
+        'local_attention:attention plain_module:custom_backward '
+        'position_conv:pyramid_stage recomputed_linear:custom_backward '
         'sincos:absolute_positions spatial_reduction:reduced_attention '
-        'windows:layout'
+        'traced_size:patches windows:layout'
     ),
     ('preflight', 'preflight'): 'channels:numbers preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',

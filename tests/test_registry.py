@@ -79,5 +79,5 @@ def test_a_part_brings_no_other_one_along():
     )
     assert out.stdout.split() == [
         'mixmae.engine.hooks',
-        'mixmae.engine.hooks.step_seed_hook',
+        'mixmae.engine.hooks.exact_resume_hooks',
     ]

@@ -32,8 +32,7 @@ from tqdm import tqdm
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.cli.command_line import run_tool
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.cli.progress import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet

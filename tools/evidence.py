@@ -27,7 +27,7 @@ from benchmarks.evidence.processes import (  # noqa: E402
 from benchmarks.evidence.runs import Place, perform  # noqa: E402
 from benchmarks.evidence.specs import CAMPAIGN  # noqa: E402
 from benchmarks.evidence.table import read_results  # noqa: E402
-from mixmae.cli.command_parser import CommandParser  # noqa: E402
+from mixmae.cli.command_line import CommandParser  # noqa: E402
 from mixmae.fileio.atomic_write import atomic_write, check_output  # noqa: E402
 
 RESULTS = ROOT / 'docs' / 'evidence' / 'results'

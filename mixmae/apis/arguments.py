@@ -6,7 +6,7 @@ import argparse
 
 from mixmae.apis.image_preparation import Resize
 from mixmae.deprecation import RenamedFlag
-from mixmae.fileio.trust import add_trust_argument
+from mixmae.fileio.safe_path import add_trust_argument
 
 # Maximum side of an image in pixels, as in OpenCV.
 MAX_SIDE = 2**15

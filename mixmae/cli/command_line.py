@@ -1,19 +1,22 @@
-"""Configs, options and error messages of the command-line tools."""
+"""Parser, configs and error messages of the command-line tools."""
+
+from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import mmengine.registry
 from mmengine.config import Config
 
 import mixmae
 from mixmae.config.config_file import hide_addresses, read_config
-from mixmae.config.data_paths import missing_data, refuse_pickled_data
+from mixmae.config.config_paths import missing_data, refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
     ConfigError,
@@ -25,12 +28,47 @@ from mixmae.config.failure_report import (
     print_error,
     removed_folder,
 )
-from mixmae.config.option_values import OptionAction
-from mixmae.config.run_keys import UNREAD, VALIDATION
-from mixmae.datasets.corrupt.data_error import DataError
+from mixmae.config.option_values import UNREAD, VALIDATION, OptionAction
+from mixmae.datasets.corrupt.corrupt_files import DataError
 from mixmae.deprecation import rename_hooks
+from mixmae.fileio.safe_path import add_trust_argument, set_trusted
 from mixmae.fileio.shown_text import guard_output
-from mixmae.fileio.trust import add_trust_argument, set_trusted
+
+
+class CommandParser(argparse.ArgumentParser):
+    """``ArgumentParser`` that rejects values that no option accepts.
+
+    These are empty strings, which ``Path`` would take for the current folder,
+    integers beyond 64 bits, and floats that are not finite.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register('type', None, _text)
+        self.register('type', Path, lambda text: Path(_text(text)))
+        self.register('type', int, _integer)
+        self.register('type', float, _number)
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError('must not be empty')
+    return text
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) >= 2**63:
+        raise argparse.ArgumentTypeError(f'{text} is too large')
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'must be finite, got {text}')
+    return value
+
 
 EXIT_CONFIG_ERROR = 2
 # Environment variable that keeps the traceback of every error.

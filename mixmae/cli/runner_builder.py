@@ -11,7 +11,7 @@ import mmengine
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.config.data_paths import data_loaders
+from mixmae.config.config_paths import data_loaders
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import RUNNERS
 

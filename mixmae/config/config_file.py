@@ -18,7 +18,7 @@ from mixmae.config.config_variables import (
     with_variables,
 )
 from mixmae.config.failure_report import ConfigError
-from mixmae.config.run_keys import RUN_KEYS, is_variable
+from mixmae.config.option_values import RUN_KEYS, is_variable
 from mixmae.fileio.address import hidden_address
 
 DICTS = (

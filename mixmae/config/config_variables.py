@@ -16,9 +16,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mixmae.config.base_path import base_path
-from mixmae.config.option_values import LITERALS
-from mixmae.config.run_keys import SHARED_VARIABLES, is_variable
+from mixmae.config.config_paths import base_path
+from mixmae.config.option_values import LITERALS, SHARED_VARIABLES, is_variable
 
 
 class VariableError(ValueError):

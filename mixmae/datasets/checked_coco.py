@@ -9,7 +9,7 @@ from mixmae.datasets.coco_annotations import (
     coco_faults,
     read_coco,
 )
-from mixmae.datasets.corrupt.data_error import AnnotationError
+from mixmae.datasets.corrupt.corrupt_files import AnnotationError
 from mixmae.datasets.labels.class_names import ClassList, name_faults
 from mixmae.datasets.labels.coco_labels import (
     chosen_class_faults,

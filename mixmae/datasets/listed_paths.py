@@ -115,7 +115,7 @@ def check_listed_paths(
             fault = _fault(path, roots) or _special(path, existing)
             if fault is not None:
                 # Few lists lead elsewhere.
-                from mixmae.datasets.corrupt.data_error import (
+                from mixmae.datasets.corrupt.corrupt_files import (
                     AnnotationError,
                 )
 

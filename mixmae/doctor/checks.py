@@ -10,7 +10,7 @@ from mixmae.doctor import remedies
 from mixmae.doctor.facts import Facts
 from mixmae.doctor.remedies import PIP
 from mixmae.doctor.tested import PYTHONS, TESTED, tested
-from mixmae.version_gates import (
+from mixmae.version import (
     MINIMUM_MMENGINE,
     MINIMUM_TORCH,
     release,

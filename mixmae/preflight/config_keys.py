@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from mixmae.config.config_paths import data_loaders
 from mixmae.config.config_variables import settings_named
-from mixmae.config.data_paths import data_loaders
-from mixmae.config.run_keys import RUN_KEYS, SHARED_VARIABLES, is_variable
+from mixmae.config.option_values import RUN_KEYS, SHARED_VARIABLES, is_variable
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 # Read by the test tools of mmdet and mmseg.

@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 from mmengine.runner import BaseLoop, Runner
 
-from mixmae.config.data_paths import data_loaders
+from mixmae.config.config_paths import data_loaders
 from mixmae.datasets.listed_paths import leaf_sets
 from mixmae.preflight.check import Finding, PlannedRun
 from mixmae.registry import DATASETS

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from mixmae.datasets.corrupt.data_error import DataError
+from mixmae.datasets.corrupt.corrupt_files import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.fileio.image_listing import (
     READ_BY_MMPRETRAIN,

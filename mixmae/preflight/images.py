@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.fallback_pipeline import image_sets, loader_of
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.preflight.check import Check, Finding, PlannedRun

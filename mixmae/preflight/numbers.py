@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
 
-from mixmae.config.data_paths import data_loaders
+from mixmae.config.config_paths import data_loaders
 from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.schedule_length import schedule_phases

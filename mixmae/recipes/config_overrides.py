@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import option_statements
 from mixmae.config.failure_report import ConfigError
-from mixmae.config.run_keys import is_variable
+from mixmae.config.option_values import is_variable
 from mixmae.recipes.setting import Setting
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mixmae.cli import command
-from mixmae.version_gates import _diagnosing
+from mixmae.version import _diagnosing
 
 HEAVY = """
 import sys

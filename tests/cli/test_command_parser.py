@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 
 
 def parser():

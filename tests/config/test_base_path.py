@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.config import base_path
+from mixmae.config import config_paths
 from mixmae.config.config_file import read_config
 from mixmae.config.failure_report import ConfigError
 
@@ -23,7 +23,7 @@ def test_a_config_of_the_wheel(tmp_path, monkeypatch):
     folder = tmp_path / '.mim' / 'configs' / 'mixmae'
     folder.mkdir(parents=True)
     (folder / 'swin-demo_scenes-64.py').write_text('model = dict(of=1)')
-    monkeypatch.setattr(base_path, 'PACKAGE', tmp_path)
+    monkeypatch.setattr(config_paths, 'PACKAGE', tmp_path)
     (tmp_path / 'mine.py').write_text(f"_base_ = ['{NAME}.py']")
     assert read_config(tmp_path / 'mine.py').model == dict(of=1)
 

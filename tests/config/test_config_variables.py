@@ -11,7 +11,7 @@ from mixmae.cli.command_line import run_config
 from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
 from mixmae.config.failure_report import ConfigError
-from mixmae.config.run_keys import is_variable
+from mixmae.config.option_values import is_variable
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 DEMO = CONFIGS / 'mixmae' / 'swin-demo_scenes-64.py'

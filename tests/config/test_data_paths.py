@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
 from mixmae.cli.runner_builder import TIMEOUT, limit_loaders
-from mixmae.config.data_paths import (
+from mixmae.config.config_paths import (
     data_paths,
     missing_data,
     refuse_pickled_data,

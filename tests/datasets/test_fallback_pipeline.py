@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from mixmae.datasets import UnlabeledImageFolder
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.fallback_pipeline import (
     image_sets,
     tolerate_corrupt_files,

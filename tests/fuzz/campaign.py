@@ -16,8 +16,8 @@ from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.loading.backbone_state import backbone_state
 from mixmae.checkpoints.loading.recorded_model import recorded_model
 from mixmae.fileio.atomic_write import damage
+from mixmae.fileio.safe_path import FLAG
 from mixmae.fileio.shown_text import printable
-from mixmae.fileio.trust import FLAG
 from tests.fuzz.forked_outcome import outcome
 from tests.fuzz.mutations import MUTATIONS, WEIGHTS
 from tests.fuzz.samples import KINDS, safetensors, saved

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from mixmae.fileio.trust import FLAG
+from mixmae.fileio.safe_path import FLAG
 from tests.fuzz import campaign
 from tests.fuzz.campaign import Case, cases, run
 from tests.fuzz.forked_outcome import outcome

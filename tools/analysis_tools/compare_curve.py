@@ -10,8 +10,7 @@ Without a reference the one named as the run's config is taken.
 import argparse
 from pathlib import Path
 
-from mixmae.cli.command_line import run_tool
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output

@@ -10,7 +10,7 @@ meta/train.txt and meta/val.txt, which the configs name.
 import sys
 from pathlib import Path
 
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 from mixmae.data_tools.label_lists import PLACES365_SIZES, READERS, write_lists
 from mixmae.fileio.shown_text import shown_line
 

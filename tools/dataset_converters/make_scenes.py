@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 from mixmae.cli.progress import progress_bar
 from mixmae.datasets.scenes.layouts import LAYOUTS
 from mixmae.datasets.scenes.scene_set import SceneSet

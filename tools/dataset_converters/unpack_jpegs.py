@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 from mixmae.fileio.npz_file import read_arrays
 from mixmae.fileio.safe_path import path_fault
 from mixmae.fileio.shown_text import shown_line

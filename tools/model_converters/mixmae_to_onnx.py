@@ -27,11 +27,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixmae.apis.normalisation import Normalisation
 from mixmae.apis.trained_network import network_config, trained_backbone
-from mixmae.cli.command_line import run_tool
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
-from mixmae.fileio.trust import add_trust_argument
+from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 
 BOUND = 1e-4

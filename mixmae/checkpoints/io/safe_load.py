@@ -22,9 +22,9 @@ from mixmae.checkpoints.io.plain_values import plain_values
 from mixmae.checkpoints.io.safe_globals import only_safe_globals
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 from mixmae.fileio.atomic_write import difference, sidecar
+from mixmae.fileio.safe_path import FLAG, trusted
 from mixmae.fileio.shown_text import shortened
-from mixmae.fileio.trust import FLAG, trusted
-from mixmae.version_gates import unpickler_flaw
+from mixmae.version import unpickler_flaw
 
 
 class UnreadableError(ValueError):

@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening

@@ -31,11 +31,10 @@ from mixmae.checkpoints.conversion.outgoing import (
 )
 from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
-from mixmae.cli.command_line import run_tool
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
-from mixmae.fileio.trust import add_trust_argument
+from mixmae.fileio.safe_path import add_trust_argument
 
 OURS = 'mixmae'
 Converter = Callable[..., Conversion]

@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Sequence
 
 from mixmae.apis.fine_tuning import TrainingFailedError, finetune
-from mixmae.fileio.trust import add_trust_argument
+from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.recipes.own_labels import TASKS
 
 

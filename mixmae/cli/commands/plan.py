@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from mixmae.cli.command_line import run_config
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser, run_config
 from mixmae.cli.planned_speed import Device, speed_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 from mixmae.config.option_values import OptionAction
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.pretraining_options import PRECISIONS

@@ -18,8 +18,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
-from mixmae.cli.command_line import add_common_arguments, run_config
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import (
+    CommandParser,
+    add_common_arguments,
+    run_config,
+)
 from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.cli.test_details import add_details
 from mixmae.cli.unused_options import refuse_unused

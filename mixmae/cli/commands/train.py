@@ -10,8 +10,11 @@ import torch
 from mmengine.config import Config
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
-from mixmae.cli.command_line import add_common_arguments, run_config
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import (
+    CommandParser,
+    add_common_arguments,
+    run_config,
+)
 from mixmae.cli.runner_builder import build_runner, check_engine
 from mixmae.config.failure_report import ConfigError, end_workers
 from mixmae.distributed.process_group import (

@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from mixmae.cli.command_parser import CommandParser
+from mixmae.cli.command_line import CommandParser
 from mixmae.cli.progress import progress_bar
 from mixmae.data_tools.verification.image_folder import (
     WRONG_SUFFIX,

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from mixmae.config.failure_report import ConfigError
-from mixmae.fileio.trust import add_trust_argument
+from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.viewer.image_folder import ImageFolder
 from mixmae.viewer.viewed_network import ViewedNetwork
 from mixmae.viewer.viewer_server import Viewer, ViewerServer

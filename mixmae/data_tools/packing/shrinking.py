@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.images.image_file import FORMATS, PLAIN, read_image

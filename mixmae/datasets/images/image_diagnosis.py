@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from mixmae.datasets.corrupt.data_error import (
+from mixmae.datasets.corrupt.corrupt_files import (
     CorruptImageError,
     unsupported,
 )
 from mixmae.datasets.images.image_headers import HEAD, is_tiff, undecoded
-from mixmae.datasets.images.jpeg_header import START
+from mixmae.datasets.images.jpeg_decoder import START
 from mixmae.fileio.safe_path import regular_file
 
 # Errors caused by the machine, not by the file.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
 from mixmae.datasets.images.image_diagnosis import diagnosed, opened_file
 from mixmae.datasets.images.image_headers import declared_kind, has_package
@@ -25,10 +25,10 @@ from mixmae.datasets.images.image_kind import (
     ImageKind,
     ImageLimits,
 )
-from mixmae.datasets.images.jpeg_decoder import decode_jpeg
-from mixmae.datasets.images.jpeg_header import (
+from mixmae.datasets.images.jpeg_decoder import (
     START,
     JpegHeader,
+    decode_jpeg,
     read_jpeg_header,
 )
 from mixmae.fileio.safe_path import regular_file

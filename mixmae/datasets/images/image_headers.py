@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import BinaryIO
 
 from mixmae.datasets.images.image_kind import ImageKind
-from mixmae.datasets.images.jpeg_header import START, unsupported_frame
+from mixmae.datasets.images.jpeg_decoder import START, unsupported_frame
 
 HEAD = 1024
 NPY, DICOM = b'\x93NUMPY', b'DICM'

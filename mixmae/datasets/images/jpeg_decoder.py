@@ -1,4 +1,4 @@
-"""Fast JPEG decoder, where it is installed.
+"""JPEG files: their header, and a fast decoder where it is installed.
 
 ``simplejpeg`` is a thin wrapper of libjpeg-turbo: it decodes from memory,
 writes BGR, and decodes at reduced scale. Pillow uses the same library; pixels
@@ -7,9 +7,132 @@ are bit-identical at full size.
 
 from __future__ import annotations
 
-from numpy import ndarray
+from typing import NamedTuple
 
-from mixmae.datasets.images.jpeg_header import END, JpegHeader
+from numpy import ndarray
+from PIL import Image
+
+START = b'\xff\xd8\xff'
+END = b'\xff\xd9'
+EXIF = b'Exif\x00\x00'
+XMP = b'http://ns.adobe.com/xap/'
+# Frame markers (ITU T.81, table B.1) that every decoder supports: baseline,
+# extended sequential, progressive; Huffman-coded.
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
+LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
+# Markers in the range of frame markers that are not frames.
+TABLES = (0xC4, 0xC8, 0xCC)
+SCAN = 0xDA
+APP1 = 0xE1
+ORIENTATION = 0x0112
+
+
+class JpegHeader(NamedTuple):
+    """Header of an upright grey or colour JPEG of 8 bits.
+
+    Attributes:
+        height, width: In pixels.
+        height_at: Offset of the height in the file, two bytes, big-endian.
+        baseline: Rows are stored in order, so that the top ones can be
+            decoded alone; progressive files store several passes.
+    """
+
+    height: int
+    width: int
+    height_at: int
+    baseline: bool
+
+
+def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
+    """Return the header of an encoded image if it is a usual JPEG.
+
+    Args:
+        data: Content of the file.
+
+    Returns:
+        None for other formats and unusual JPEGs: CMYK, more than 8 bits,
+        turned by EXIF or XMP, damaged. Pillow handles these.
+    """
+    if data[:3] != START:
+        return None
+    found: JpegHeader | None = None
+    at, size = 2, len(data)
+    while at + 4 <= size and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == SCAN:
+            return found
+        length = data[at + 2] << 8 | data[at + 3]
+        start, end = at + 4, at + 2 + length
+        if marker in FRAMES:
+            if found is not None or length < 8 or end > size:
+                return None
+            found = _frame(data, start, marker)
+            if found is None:
+                return None
+        elif marker == APP1:
+            if _may_be_turned(bytes(data[start:end])):
+                return None
+        elif 0xC0 <= marker <= 0xCF and marker not in TABLES:
+            return None
+        at = end
+    return None
+
+
+def unsupported_frame(data: bytes | memoryview) -> str:
+    """Name the property of a JPEG that 8-bit decoders do not support.
+
+    Args:
+        data: Content of the file.
+
+    Returns:
+        For example 'lossless'; '' for usual files, damaged ones and other
+        formats.
+    """
+    if data[:3] != START:
+        return ''
+    at = 2
+    while at + 12 <= len(data) and data[at] == 0xFF and data[at + 1] != SCAN:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in TABLES:
+            bits, bands = data[at + 4], data[at + 9]
+            if marker in LOSSLESS:
+                return 'lossless'
+            if marker in HIERARCHICAL:
+                return 'hierarchical'
+            if bits != 8:
+                return f'{bits} bits per sample'
+            return '' if bands in (1, 3, 4) else f'{bands} bands'
+        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return ''
+
+
+def _frame(
+    data: bytes | memoryview, at: int, marker: int
+) -> JpegHeader | None:
+    """Parse a frame segment from its precision on."""
+    height = data[at + 1] << 8 | data[at + 2]
+    width = data[at + 3] << 8 | data[at + 4]
+    # A height of 0 means that it follows after the pixels.
+    if data[at] != 8 or data[at + 5] not in (1, 3) or not height * width:
+        return None
+    return JpegHeader(height, width, at + 1, marker != PROGRESSIVE)
+
+
+def _may_be_turned(segment: bytes) -> bool:
+    """Whether EXIF or XMP data may declare another orientation."""
+    if segment.startswith(XMP):
+        return b'Orientation' in segment
+    if not segment.startswith(EXIF):
+        return False
+    exif = Image.Exif()
+    try:
+        exif.load(segment)
+        return exif.get(ORIENTATION, 1) != 1
+    except Exception:
+        # Parsers raise arbitrary exceptions on arbitrary data.
+        return True
+
 
 try:
     import simplejpeg

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mixmae.datasets.corrupt.data_error import AnnotationError
+from mixmae.datasets.corrupt.corrupt_files import AnnotationError
 from mixmae.datasets.labels.label_fault import listed
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.image_listing import list_folder

@@ -23,8 +23,7 @@ from mixmae.datasets.images.image_file import (
     jpeg_content,
     read_image,
 )
-from mixmae.datasets.images.jpeg_decoder import decode_jpeg_part
-from mixmae.datasets.images.jpeg_header import JpegHeader
+from mixmae.datasets.images.jpeg_decoder import JpegHeader, decode_jpeg_part
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 

@@ -17,8 +17,10 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     CorruptFileRegister,
 )
-from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import (
+    CorruptFiles,
+    CorruptImageError,
+)
 from mixmae.datasets.fallback_pipeline import (
     image_sets,
     loader_of,

@@ -10,7 +10,7 @@ from mixmae.datasets.samplers.update_sampler import (
     ResumableBatchSampler,
     UpdateSampler,
 )
-from mixmae.datasets.transforms.seed_sample import SeedSample
+from mixmae.datasets.transforms.image_steps import SeedSample
 from mixmae.engine.loops.loader_shape import resume_loading, update_loader
 from mixmae.registry import LOOPS
 

@@ -17,7 +17,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mixmae
-from mixmae.config.run_keys import is_variable
+from mixmae.config.option_values import is_variable
 from mixmae.engine.loops.loader_shape import KEY as LOADER
 from mixmae.engine.loops.loader_shape import LoaderShape
 

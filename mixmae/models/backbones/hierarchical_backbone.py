@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mixmae.models.layers.traced_size import keep_traced_size
+from mixmae.models.layers.patches import keep_traced_size
 from mixmae.models.layers.transformer_block import init_transformer
 from mixmae.structures import AttentionGroups
 

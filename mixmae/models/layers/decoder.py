@@ -9,7 +9,7 @@ from mixmae.models.layers.absolute_positions import (
     sincos_embedding,
 )
 from mixmae.models.layers.attention import SelfAttention
-from mixmae.models.layers.plain_module import keeps_forward
+from mixmae.models.layers.custom_backward import keeps_forward
 from mixmae.models.layers.transformer_block import TransformerBlock
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mixmae.models.layers.plain_module import replaceable
+from mixmae.models.layers.custom_backward import replaceable
 from mixmae.models.layers.position_bias import OffsetBias, gather_bias
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mixmae.models.layers.plain_module import replaceable
+from mixmae.models.layers.custom_backward import replaceable
 
 
 def gather_bias(rows: Tensor, index: Tensor) -> Tensor:

@@ -11,17 +11,15 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mixmae.models.layers.attention import AttentionHeads
-from mixmae.models.layers.plain_module import (
-    is_plain,
-    replaceable,
-    takes_custom_backward,
-)
-from mixmae.models.layers.recomputed_linear import (
+from mixmae.models.layers.custom_backward import (
     is_gelu,
     is_linear,
     is_norm,
+    is_plain,
     linear_of_gelu,
     linear_of_norm,
+    replaceable,
+    takes_custom_backward,
 )
 
 RECOMPUTED = (False, 'pointwise', 'mlp', True)

@@ -9,7 +9,7 @@ from safetensors.torch import save
 
 from mixmae.checkpoints.io.safe_load import safe_load, safe_load_bytes
 from mixmae.fileio.atomic_write import checksummed_write, sidecar
-from mixmae.fileio.trust import set_trusted
+from mixmae.fileio.safe_path import set_trusted
 
 module = sys.modules['mixmae.checkpoints.io.safe_load']
 

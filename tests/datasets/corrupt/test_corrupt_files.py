@@ -5,10 +5,8 @@ import pytest
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFileRegister
 from mixmae.datasets.corrupt.corrupt_files import (
     CorruptFiles,
-    TooManyCorruptFilesError,
-)
-from mixmae.datasets.corrupt.data_error import (
     CorruptImageError,
+    TooManyCorruptFilesError,
     unsupported,
 )
 from mixmae.datasets.samplers.update_sampler import SampleIndex

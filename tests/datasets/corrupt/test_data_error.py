@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from mixmae.cli.command_line import config_error_line
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 
 
 class Broken(Dataset):

@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mixmae.datasets import PackedImages, UnlabeledImageFolder
-from mixmae.datasets.corrupt.data_error import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.images.batched_transforms import (
     TOGETHER,

@@ -7,8 +7,11 @@ import pytest
 from PIL import Image
 
 from mixmae.datasets.images import jpeg_decoder
-from mixmae.datasets.images.jpeg_decoder import decode_jpeg, decode_jpeg_part
-from mixmae.datasets.images.jpeg_header import read_jpeg_header
+from mixmae.datasets.images.jpeg_decoder import (
+    decode_jpeg,
+    decode_jpeg_part,
+    read_jpeg_header,
+)
 from tests.datasets.photographs import jpeg, photograph, psnr
 
 PICTURE = photograph(150, 203)

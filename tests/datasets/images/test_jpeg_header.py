@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.images.jpeg_header import (
+from mixmae.datasets.images.jpeg_decoder import (
     read_jpeg_header,
     unsupported_frame,
 )

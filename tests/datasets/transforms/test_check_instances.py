@@ -6,7 +6,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mixmae.datasets.corrupt.data_error import AnnotationError
+from mixmae.datasets.corrupt.corrupt_files import AnnotationError
 from mixmae.datasets.transforms import CheckInstances
 
 # What mmdet's CocoDataset and LoadImageFromFile hand on.

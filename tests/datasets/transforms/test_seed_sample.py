@@ -9,7 +9,7 @@ from mixmae.datasets.samplers.update_sampler import (
     SampleIndex,
     seed_generators,
 )
-from mixmae.datasets.transforms.seed_sample import SeedSample
+from mixmae.datasets.transforms.image_steps import SeedSample
 
 
 def drawn(index) -> tuple:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mixmae.models.layers.attention import SelfAttention
-from mixmae.models.layers.plain_module import (
+from mixmae.models.layers.custom_backward import (
     is_plain,
     keeps_forward,
     takes_custom_backward,

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from mixmae.models.layers.recomputed_linear import (
+from mixmae.models.layers.custom_backward import (
     linear_of_gelu,
     linear_of_norm,
 )

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mixmae.version_gates import check_mmengine, check_torch, release
+from mixmae.version import check_mmengine, check_torch, release
 
 
 @pytest.mark.parametrize(
