@@ -236,7 +236,9 @@ class Drawing:
             from mmdet.visualization import DetLocalVisualizer as Kind
         else:
             from mmseg.visualization import SegLocalVisualizer as Kind
-        self.visualizer = Kind()
+        # The image stays visible below the masks of a segmentor.
+        half = {'alpha': 0.5} if self.task == 'segmentation' else {}
+        self.visualizer = Kind(**half)
         self.visualizer.dataset_meta = meta
         self.classes = predictor.classes
 

@@ -107,14 +107,7 @@ def task_network(
     if cfg.get('data_preprocessor') is not None:
         settings.setdefault('data_preprocessor', cfg.data_preprocessor)
     if cfg.get(CARRIED_BY):
-        settings = registered_parts(
-            _without_files(settings),
-            (MODELS, TASK_UTILS),
-            cfg[CARRIED_BY],
-            scope,
-            SCOPES,
-            TASK_PARTS,
-        )
+        settings = buildable_settings(settings, cfg[CARRIED_BY], scope)
     if scope == 'mmdet':
         # An argument that most of its models must have.
         settings['train_cfg'] = None
@@ -123,6 +116,29 @@ def task_network(
     content = safe_load(str(checkpoint))
     _load(model, content, public_address(str(checkpoint)))
     return TaskNetwork(TASKS[scope], model.eval(), cfg, _meta(cfg, content))
+
+
+def buildable_settings(
+    settings: Mapping[str, Any], source: str, scope: str
+) -> dict[str, Any]:
+    """Return the config of a model in a checkpoint, as far as it is safe.
+
+    Args:
+        settings: Config of the model.
+        source: The checkpoint, for messages.
+        scope: Scope of its types.
+
+    Raises:
+        ValueError: It names a part that is not in ``TASK_PARTS``.
+    """
+    return registered_parts(
+        _without_files(settings),
+        (MODELS, TASK_UTILS),
+        source,
+        scope,
+        SCOPES,
+        TASK_PARTS,
+    )
 
 
 def _without_files(settings: Any) -> Any:

@@ -13,6 +13,7 @@ from mixmae.recipes.fine_tuning import (
     below,
     class_weights,
     derived,
+    listed_counts,
     network_settings,
     run_settings,
 )
@@ -111,7 +112,6 @@ def plan_classification(
         [
             *lists.notes,
             f'{len(lists.train)} images to train on, {len(lists.val)} to '
-            f'validate on; '
-            + ', '.join(f'{n} {name}' for name, n in frequencies.items()),
+            f'validate on; {listed_counts(frequencies)}',
         ],
     )

@@ -157,6 +157,13 @@ def read_coco_sets(
     if unused:
         notes.append(f'no class, since without objects: {", ".join(unused)}')
         _drop_categories((train, val), used)
+    shown = {entry['category_id'] for entry in train.content['annotations']}
+    unseen = [name for number, name in names.items() if number in used - shown]
+    if unseen:
+        notes.append(
+            f'in the validation data alone, so never learnt: '
+            f'{", ".join(unseen)}'
+        )
     masked = [bool(entry.get('segmentation')) for entry in objects]
     if any(masked) and not all(masked):
         notes.append(

@@ -13,6 +13,7 @@ from mixmae.recipes.fine_tuning import (
     FineTuningOptions,
     FineTuningPlan,
     below,
+    listed_counts,
     network_settings,
     pyramid_channels,
     run_settings,
@@ -121,7 +122,7 @@ def plan_detection(
             f'{count} images to train on, {empty} of them without objects '
             f'(kept, as examples of nothing to find), '
             f'{len(sets.val.content["images"])} to validate on; objects: '
-            + ', '.join(f'{n} {name}' for name, n in objects.items()),
+            + listed_counts(objects),
         ],
     )
 

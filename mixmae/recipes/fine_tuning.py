@@ -150,7 +150,7 @@ def network_settings(
     """Return the settings that follow from the network."""
     frozen = len(network.channels) if options.freeze_backbone else -1
     settings = [
-        Setting('pretrained', network.checkpoint, network.origin),
+        Setting('pretrained', network.checkpoint, network.kind),
         Setting('network', dict(network.backbone)),
         Setting('in_channels', in_channels),
         Setting('mean', network.mean),
@@ -202,11 +202,12 @@ def class_weights(
     """
     present = [count for count in counts.values() if count]
     rarest = min(counts, key=lambda name: counts[name])
-    common = max(counts, key=lambda name: counts[name])
     ratio = max(present) / min(present)
     told = (
-        f'{counts[common]:,} {unit} of {common!r}, {counts[rarest]:,} of '
-        f'{rarest!r}'
+        f'a class has {min(present):,} to {max(present):,} {unit}, '
+        f'{rarest!r} the fewest'
+        if ratio > 1
+        else f'each class has {present[0]:,} {unit}'
     )
     if wanted is False:
         return None, 'as given: all classes count alike'
@@ -221,6 +222,19 @@ def class_weights(
     return [round(one * scale, 3) for one in raw], (
         f'{told}: weighted by the root of the inverse frequency'
     )
+
+
+def listed_counts(counts: Mapping[str, int]) -> str:
+    """Return counts by class: all of them, or the extremes of many."""
+    items = [f'{count:,} {name}' for name, count in counts.items()]
+    if len(items) <= 12:
+        return ', '.join(items)
+    ranked = sorted(counts.items(), key=lambda item: item[1])
+    few, many = (
+        ', '.join(f'{count:,} {name}' for name, count in part)
+        for part in (ranked[:4], ranked[:-5:-1])
+    )
+    return f'{len(items)} classes, most {many}, fewest {few}'
 
 
 def below(path: str | os.PathLike) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -56,7 +56,8 @@ class InitialNetwork:
         to_rgb: Whether the channels are RGB, not BGR.
         channels: Channels of each stage.
         img_size: Side of the images of the pretraining, in pixels.
-        origin: What the file is, in words.
+        origin: The file, for messages.
+        kind: What it is, in words.
     """
 
     backbone: Mapping[str, Any]
@@ -67,6 +68,7 @@ class InitialNetwork:
     channels: list[int]
     img_size: int
     origin: str
+    kind: str = ''
 
     @property
     def is_small(self) -> bool:
@@ -88,9 +90,9 @@ def initial_network(
         ValueError: The file cannot be read, is unknown, or records no network.
     """
     source = read_source(str(init))
-    checkpoint, origin = str(init), 'of this toolbox'
+    checkpoint, kind = str(init), 'weights of mixmae'
     if not source.model.get('backbone') or _is_foreign(source):
-        convert, origin = _converter(source)
+        convert, kind = _converter(source)
         done = convert(source)
         done.write(Path(converted))
         checkpoint = str(converted)
@@ -100,7 +102,8 @@ def initial_network(
         norm = source.preprocessing()
     else:
         norm = dict(IMAGENET)
-    return described(backbone, norm, checkpoint, f'{source.path}, {origin}')
+    found = described(backbone, norm, checkpoint, source.path)
+    return replace(found, kind=kind)
 
 
 def described(
@@ -155,9 +158,9 @@ def _is_foreign(source: Source) -> bool:
 
 def _converter(source: Source) -> tuple[Any, str]:
     if is_official_mixmim(source.state):
-        return from_official, 'the official MixMIM, converted'
+        return from_official, 'an official MixMIM, converted'
     if is_official_um_mae(source.state):
-        return from_um_mae, 'the official UM-MAE, converted'
+        return from_um_mae, 'an official UM-MAE, converted'
     found = code_base_of(source.state)
     if found is None:
         raise ValueError(
@@ -167,4 +170,4 @@ def _converter(source: Source) -> tuple[Any, str]:
             f'backbone.safetensors of mixmae, an official MixMIM or UM-MAE, '
             f'or a Swin of {", ".join(CONVERTERS)}'
         )
-    return CONVERTERS[found], f'of {found}, converted'
+    return CONVERTERS[found], f'weights of {found}, converted'

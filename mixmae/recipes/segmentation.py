@@ -145,7 +145,7 @@ def _meaning_settings(meaning: MaskMeaning, sets: MaskSets) -> list[Setting]:
         Setting(
             'palette',
             palette_of(meaning, sets.colours),
-            'colours of the masks' if sets.colours else 'ours',
+            'colours of the masks' if sets.colours else '',
         ),
     ]
 

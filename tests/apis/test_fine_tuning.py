@@ -17,6 +17,7 @@ import mixmae
 from mixmae.apis.fine_tuning import FineTunedRun
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
+from mixmae.cli.commands import test
 from tests.apis import own_data
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
@@ -145,12 +146,40 @@ def test_masks(fine_tuned, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ('task', 'unit', 'files'),
+    [
+        ('classification', 6, 'predictions.csv'),
+        ('detection', 3, 'predictions.segm.json'),
+        ('segmentation', 2 * 56 * 64, 'masks/*.png'),
+    ],
+)
+def test_details(
+    fine_tuned, tmp_path: Path, task: str, unit: int, files: str
+) -> None:
+    """Of a test: as many labels as the validation share has."""
+    run = fine_tuned(task)
+    arguments = [str(run.config), str(run.checkpoint)]
+    arguments += [f'--work-dir={tmp_path}/work', f'--details={tmp_path}/out']
+    arguments += ['--cfg-options', f'experiment_name={tmp_path.name}']
+    test.main(arguments)
+    with (tmp_path / 'out/confusion.csv').open(newline='') as file:
+        rows = [list(map(int, row[1:])) for row in [*csv.reader(file)][1:]]
+    # The last row of a detector counts what is found and labelled nowhere.
+    rows = rows[: len(run_classes(run))]
+    assert sum(map(sum, rows)) == unit
+    assert list((tmp_path / 'out').glob(files))
+
+
+def run_classes(run: FineTunedRun) -> tuple[str, ...]:
+    return Config.fromfile(run.config).classes
+
+
+@pytest.mark.parametrize(
     'task', ['classification', 'detection', 'segmentation']
 )
 def test_the_config_is_an_ordinary_one(fine_tuned, task: str) -> None:
     run = fine_tuned(task)
     config = Config.fromfile(run.config)
-    assert max(map(len, run.config.read_text().splitlines())) < 80
     # The file is the user's: the training has not replaced it.
     assert run.config.read_text().startswith(f'# {task.capitalize()} of ')
     assert len(config.classes) == config.num_classes

@@ -1,0 +1,79 @@
+"""Configs of whole task models that checkpoints carry."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
+
+from mixmae.apis.task_network import (
+    buildable_settings,
+    checkpoint_of,
+    task_network,
+)
+from mixmae.visualization.prediction_drawing import framework_of
+from tests.configs.test_configs import CONFIGS, ROOT, identity
+
+TASKS = ('classification', 'detection', 'segmentation')
+DETECTOR = ROOT / 'configs/detection/mask-rcnn_swin-mini_scenes-128.py'
+
+
+@pytest.mark.parametrize(
+    'path',
+    [p for p in CONFIGS if p.parent.name in TASKS and '-knn_' not in p.name],
+    ids=identity,
+)
+def test_checkpoints_of_our_configs_need_no_file(path: Path) -> None:
+    cfg = Config.fromfile(path)
+    model = cfg.model.to_dict()
+    model.pop('train_cfg', None)
+    found = buildable_settings(model, 'a.pth', framework_of(cfg))
+    assert found['backbone']['type'] == model['backbone']['type']
+    # Nothing of it leads to another file.
+    assert 'init_cfg' not in str(found) and 'class_weight' not in str(found)
+
+
+@pytest.mark.parametrize(
+    ('place', 'value'),
+    [
+        # mmcv evaluates it.
+        ('test_cfg.rcnn.nms.type', '__import__("os").getcwd()'),
+        # A model that downloads code, and parts of no registry.
+        ('neck.type', 'HuggingFaceModel'),
+        ('neck.type', 'os.system'),
+        ('backbone.type', 'mmdet.ResNet'),
+        ('roi_head.bbox_roi_extractor.roi_layer.type', 'NMS'),
+    ],
+)
+def test_other_parts_are_refused(place: str, value: str) -> None:
+    model = copy.deepcopy(Config.fromfile(DETECTOR).model)
+    model.pop('train_cfg')
+    changed = Config(dict(model=model))
+    changed.merge_from_dict({f'model.{place}': value})
+    with pytest.raises(ValueError, match='not a registered part'):
+        buildable_settings(changed.model.to_dict(), 'a.pth', 'mmdet')
+
+
+def test_the_best_checkpoint_of_a_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='has no checkpoint'):
+        checkpoint_of(tmp_path)
+    for age, name in enumerate(
+        ['epoch_4.pth', 'epoch_10.pth', 'init.pth', 'other.txt']
+    ):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
+    assert checkpoint_of(tmp_path) == str(tmp_path / 'epoch_10.pth')
+    (tmp_path / 'best_mIoU_epoch_4.pth').touch()
+    assert Path(checkpoint_of(tmp_path)).name == 'best_mIoU_epoch_4.pth'
+    assert checkpoint_of(tmp_path / 'init.pth') == str(tmp_path / 'init.pth')
+
+
+def test_a_pretraining_predicts_no_classes() -> None:
+    pretraining = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
+    with pytest.raises(ValueError, match='fine-tune it first'):
+        task_network('a.pth', pretraining)
