@@ -145,7 +145,7 @@ def test_too_few_handles_are_an_error_in_any_case(folder, monkeypatch):
         assert '\n' not in str(error.value)
 
 
-def test_a_folder_without_file_handles_is_named(locked):
+def test_an_unlisted_folder_is_an_error_with_its_reason(locked):
     check_folder(locked)
     for place, reason in (('b', 'denied'), ('gone', 'No such'), ('a.png', '')):
         with pytest.raises(ValueError, match=f'{place} cannot.*{reason}'):

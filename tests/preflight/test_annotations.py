@@ -104,7 +104,7 @@ SPOILED = {
     ),
     'outside': (
         lambda c: c['annotations'][0].update(bbox=[40, 4, 14, 12]),
-        'outside the image',
+        'beyond the image',
     ),
     'unknown image': (
         lambda c: c['annotations'][0].update(image_id=99),

@@ -76,7 +76,7 @@ def test_names_in_another_order_than_the_folders(tmp_path):
         config = classification(root, metainfo=dict(classes=names))
         _, raised = preflight(config, tmp_path)
         assert (raised is not None) == fault
-    assert "called 'cow'" in str(raised)
+    assert "has the name 'cow'" in str(raised)
 
 
 def test_other_names_for_folders_are_right(tmp_path):
