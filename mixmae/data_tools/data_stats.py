@@ -131,10 +131,11 @@ def data_stats(
         FileNotFoundError: A file or folder does not exist.
         ValueError: There is no image.
     """
-    one = isinstance(data, (str, os.PathLike))
-    stats, paths = DataStats(), []
+    items = [data] if isinstance(data, (str, os.PathLike)) else data
+    stats = DataStats()
+    paths: list[str] = []
     real: set[str] = set()
-    for item in [data] if one else data:
+    for item in items:
         for path in _paths(os.fspath(item), stats.left_out):
             place = os.path.realpath(path)
             if place in real:

@@ -99,7 +99,8 @@ class SplitImages(Check):
         splits: dict[str, dict[str, Any]] = {}
         for built in built_sets(planned.runner):
             images = splits.setdefault(built.split, {})
-            twice, other = [], []
+            twice: list[str] = []
+            other: list[str] = []
             for info in sampled(built.dataset, MOST_ENTRIES, SECONDS):
                 path, label = info.get('img_path'), info.get('gt_label')
                 if not isinstance(path, str):

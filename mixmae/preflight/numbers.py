@@ -159,7 +159,8 @@ def _single_values(cfg: Config) -> Iterator[str]:
             continue
         pooled = 1 in (
             head.get('pool_scales')
-            or POOLED_HEADS.get(str(head.get('type')).split('.')[-1], ())
+            or POOLED_HEADS.get(str(head.get('type')).split('.')[-1])
+            or ()
         )
         norm = str((head.get('norm_cfg') or {}).get('type'))
         alone = norm == 'BN' or (norm == 'SyncBN' and get_world_size() == 1)

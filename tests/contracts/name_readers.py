@@ -101,7 +101,7 @@ def coco(root: Path, name: str) -> list[str]:
     image = dict(id=1, file_name=name, width=4, height=4)
     content = dict(images=[image], annotations=[], categories=[])
     path = write(root / 'coco.json', json.dumps(content))
-    for fault in coco_faults(read_coco(path)):
+    for fault in coco_faults(path, read_coco(path)):
         raise ValueError(fault.text)
     return [os.path.join(root, 'images', name)]
 

@@ -91,8 +91,8 @@ def images(tmp_path):
 
 
 def told(text: str) -> None:
-    """Whether all that is left out is counted."""
-    lines = [line for line in text.splitlines() if 'left out' in line]
+    """Whether all skipped files are counted."""
+    lines = [line for line in text.splitlines() if 'skipped' in line]
     suffixes = next(line for line in lines if 'by suffix' in line)
     assert '1 .heic' in suffixes and '1 .txt' in suffixes
     special = next(line for line in lines if 'not regular files' in line)
@@ -151,11 +151,11 @@ def test_verification_of_images(images, tmp_path, capsys):
     assert tool.main([str(images), '--workers', '0']) == 0
     said = capsys.readouterr().out
     told(said)
-    assert '4 images opened, none is bad' in said
+    assert '4 images opened, none is corrupt' in said
     (tmp_path / 'list.txt').write_text('\n'.join(['0.png', *SPECIAL]))
     arguments = ['--ann-file', str(tmp_path / 'list.txt'), '--workers', '2']
     assert tool.main([str(images), *arguments]) == 1
-    assert '4 bad (4 unreadable)' in capsys.readouterr().out
+    assert '4 corrupt (4 unreadable)' in capsys.readouterr().out
 
 
 def test_packing(images, tmp_path, capsys):
@@ -214,7 +214,12 @@ def test_images_of_an_annotation_file(images, tmp_path):
         dict(id=i, file_name=name, width=8, height=8)
         for i, name in enumerate(names)
     ]
-    content = dict(images=entries, annotations=[], categories=[])
+    box = dict(id=1, image_id=0, category_id=1, bbox=[0, 0, 4, 4], area=16)
+    content = dict(
+        images=entries,
+        annotations=[dict(box, iscrowd=0)],
+        categories=[dict(id=1, name='cat')],
+    )
     path = tmp_path / 'coco.json'
     path.write_text(json.dumps(content))
     request = Request(
@@ -226,7 +231,7 @@ def test_images_of_an_annotation_file(images, tmp_path):
     )
     findings = verify(request)
     assert len(findings.problems) == 4
-    assert all('there is no file' in one for one in findings.problems)
+    assert all('does not exist' in one for one in findings.problems)
 
 
 @pytest.mark.parametrize('kind', ['pipe', '/dev/zero'])

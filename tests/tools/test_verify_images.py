@@ -30,7 +30,7 @@ def test_a_valid_folder(folder, tmp_path, capsys):
     arguments = [str(folder), '--workers', '2', '--out', str(out)]
     assert load_tool(TOOL).main(arguments) == 0
     said = capsys.readouterr()
-    assert f'{folder}: 6 images opened, none is bad' in said.out
+    assert f'{folder}: 6 images opened, none is corrupt' in said.out
     assert read_corrupt_files(out) == []
 
 
@@ -47,16 +47,16 @@ def test_corrupt_files_are_counted_and_listed(folder, tmp_path, capsys):
         'empty: 1.png',
         'empty: 2.png',
         '... and 1 more',
-        'note: 1 images have another format than their suffix says; they are '
-        'read all the same',
-        f'{folder}: 7 images opened, 3 bad (2 empty, 1 no image)',
+        'note: 1 images have another format than their suffix; they can be '
+        'read nevertheless',
+        f'{folder}: 7 images opened, 3 corrupt (2 empty, 1 no image)',
     ]
     assert read_corrupt_files(out) == [
         CorruptFile('empty', '1.png'),
         CorruptFile('empty', '2.png'),
         CorruptFile('no image', '4\n.png'),
     ]
-    assert f'3 bad files among 7 below {folder}' in out.read_text()
+    assert f'3 corrupt files of 7 below {folder}' in out.read_text()
     assert load_tool(TOOL).main([str(folder), '--strict']) == 1
     assert '1 wrong suffix' in capsys.readouterr().out
 
@@ -66,10 +66,10 @@ def test_shards_are_opened(folder, tmp_path, capsys):
     pack_pictures(folder, tmp_path / 'packed')
     packed = str(tmp_path / 'packed')
     assert load_tool(TOOL).main([packed, '--checksums-only']) == 0
-    assert '6 images read, none is bad' in capsys.readouterr().out
+    assert '6 images read, none is corrupt' in capsys.readouterr().out
     out = tmp_path / 'bad.txt'
     assert load_tool(TOOL).main([packed, '--out', str(out)]) == 1
-    assert '6 images opened, 1 bad (1 no image)' in capsys.readouterr().out
+    assert '6 images opened, 1 corrupt (1 no image)' in capsys.readouterr().out
     assert read_corrupt_files(out) == [
         CorruptFile('no image', 'shard-00000.tar/1.png')
     ]
@@ -88,7 +88,7 @@ def test_shards_are_opened(folder, tmp_path, capsys):
         (['.', '--max-pixels', '-1'], 'max_pixels'),
         (['.', '--workers', '-1'], 'workers'),
         (['.', '--limit', '-1'], 'limit'),
-        (['.', '--out', 'gone/bad.txt'], 'folder to write to does not exist'),
+        (['.', '--out', 'gone/bad.txt'], 'output folder does not exist'),
         (['.', '--ann-file', 'gone.txt'], 'gone.txt does not exist'),
         (['.', '--out', '/dev/null'], 'it is a device, not a regular file'),
         (['.', '--ann-file', '/dev/null'], 'it is a device'),
@@ -123,9 +123,9 @@ def test_unsupported_files_have_a_heading_of_their_own(folder, capsys):
     assert load_tool(TOOL).main([str(folder)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [f'unsupported: {index}.png' for index in range(3)]
-    assert lines[-3].startswith('unsupported: 3 of the files are sound')
+    assert lines[-3].startswith('unsupported: 3 of the files are intact')
     assert '3 of TIFF, 1 band of 32-bit floats' in lines[-2]
-    assert '3 bad (3 unsupported)' in lines[-1]
+    assert '3 corrupt (3 unsupported)' in lines[-1]
     # They can be read when it is known what is white.
     arguments = [str(folder), '--value-range', '0', '1']
     assert load_tool(TOOL).main(arguments) == 0

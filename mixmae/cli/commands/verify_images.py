@@ -191,7 +191,7 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
         + (
             f'{len(report.bad):,} corrupt ({causes})'
             if causes
-            else 'none is bad'
+            else 'none is corrupt'
         )
     )
 

@@ -257,7 +257,7 @@ class _Packing:
                 label = None if labels is None else labels[index]
                 yield EncodedImage(names[index], content.data, label)
             bad = len(self.report.bad)
-            progress(index + 1, len(names), f'{bad} bad' if bad else '')
+            progress(index + 1, len(names), f'{bad} corrupt' if bad else '')
         self.next = len(names)
 
     def _note(self, path: Path, table: SampleTable) -> None:

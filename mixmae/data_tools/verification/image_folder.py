@@ -118,7 +118,7 @@ def verify_image_folder(
             if strict:
                 report.bad.append(CorruptFile(WRONG_SUFFIX, name))
         report.opened = done
-        progress(done, len(names), f'{len(report.bad)} bad')
+        progress(done, len(names), f'{len(report.bad)} corrupt')
     report.notes += described.lines()
     report.bad += [CorruptFile('unreadable', name or '.') for name in refused]
     return report

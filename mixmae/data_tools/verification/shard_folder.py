@@ -138,7 +138,7 @@ def verify_shards(
             done += 1
             if cause:
                 report.bad.append(CorruptFile(cause, shard.name))
-            progress(done, total, f'{len(report.bad)} bad')
+            progress(done, total, f'{len(report.bad)} corrupt')
         contents = parallel_map(inspect_sample, PackedSamples(table), workers)
         for index, content in enumerate(contents):
             done += 1
@@ -146,7 +146,7 @@ def verify_shards(
             notes.add(content)
             if content.cause:
                 report.add_bad(table.path(index), content)
-            progress(done, total, f'{len(report.bad)} bad')
+            progress(done, total, f'{len(report.bad)} corrupt')
     except LostWorkerError:
         raise ValueError(
             'a worker process was killed, possibly because memory ran out; '

@@ -37,8 +37,8 @@ def test_sound_shards(packed):
     assert (report.opened, report.bad) == (20, [BEFORE])
     # Shards first, then images.
     count = len(read_table(packed / 'index.npz').shards)
-    assert told[0] == (1, 20 + count, '0 bad')
-    assert told[-1] == (20 + count, 20 + count, '1 bad')
+    assert told[0] == (1, 20 + count, '0 corrupt')
+    assert told[-1] == (20 + count, 20 + count, '1 corrupt')
     report = verify_shards(packed, checksums_only=True)
     assert (report.opened, report.bad) == (20, [])
     small = verify_shards(packed, ImageLimits(min_side=5)).causes()
