@@ -161,7 +161,7 @@ def read_coco_sets(
     unseen = [name for number, name in names.items() if number in used - shown]
     if unseen:
         notes.append(
-            f'in the validation data alone, so never learnt: '
+            f'in the validation data alone, so never learned: '
             f'{", ".join(unseen)}'
         )
     masked = [bool(entry.get('segmentation')) for entry in objects]

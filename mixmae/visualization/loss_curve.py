@@ -241,7 +241,7 @@ def warnings_of(curve: LossCurve) -> list[str]:
     if len(losses) >= 5 and np.abs(late - MEAN_PREDICTION_LOSS).max() < 0.02:
         found.append(
             'the loss stays at 1.0: with pixel norm that is what predicting '
-            'the mean of each cell costs, so nothing is learnt; look at lr '
+            'the mean of each cell costs, so nothing is learned; look at lr '
             '(and its scaling by the batch size), at the images after the '
             'pipeline, and whether they have any structure'
         )

@@ -90,7 +90,7 @@ def images(tmp_path):
     return folder
 
 
-def told(text: str) -> None:
+def check_skipped(text: str) -> None:
     """Whether all skipped files are counted."""
     lines = [line for line in text.splitlines() if 'skipped' in line]
     suffixes = next(line for line in lines if 'by suffix' in line)
@@ -114,11 +114,11 @@ def log(monkeypatch):
 def test_training(images, log):
     dataset = UnlabeledImageFolder(str(images), pipeline=LOAD)
     assert sorted(int(one['img'][0, 0, 0]) for one in dataset) == [0, 1, 2, 3]
-    told('\n'.join(log))
+    check_skipped('\n'.join(log))
     # And once more, with the listing of before.
     log.clear()
     assert len(UnlabeledImageFolder(str(images))) == 4
-    told('\n'.join(log))
+    check_skipped('\n'.join(log))
 
 
 @pytest.mark.parametrize('name', SPECIAL)
@@ -138,7 +138,7 @@ def test_lists_that_name_them(images, tmp_path, name, loader):
 
 def test_features_and_reconstructions(images, log):
     assert len(list_sources(str(images))) == 4
-    told('\n'.join(log))
+    check_skipped('\n'.join(log))
     for name in SPECIAL:
         with pytest.raises(ValueError, match='not an image file'):
             list_sources(str(images / name))
@@ -150,7 +150,7 @@ def test_verification_of_images(images, tmp_path, capsys):
     tool = load_tool(CONVERTERS / 'verify_images.py')
     assert tool.main([str(images), '--workers', '0']) == 0
     said = capsys.readouterr().out
-    told(said)
+    check_skipped(said)
     assert '4 images opened, none is corrupt' in said
     (tmp_path / 'list.txt').write_text('\n'.join(['0.png', *SPECIAL]))
     arguments = ['--ann-file', str(tmp_path / 'list.txt'), '--workers', '2']
@@ -162,7 +162,7 @@ def test_packing(images, tmp_path, capsys):
     tool = load_tool(CONVERTERS / 'pack.py')
     out = tmp_path / 'packed'
     assert tool.main([str(images), str(out), '--workers', '0']) == 0
-    told(capsys.readouterr().out)
+    check_skipped(capsys.readouterr().out)
     assert len(PackedImages(str(out))) == 4
     (tmp_path / 'list.txt').write_text('\n'.join(['0.png', *SPECIAL]))
     arguments = [str(tmp_path / 'list.txt'), str(tmp_path / 'two')]

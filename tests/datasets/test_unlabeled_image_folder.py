@@ -130,7 +130,7 @@ def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
     write_corrupt_files(
         path, [CorruptFile('', f'{v:02d}.png') for v in range(20)]
     )
-    with pytest.raises(ValueError, match='bad.txt leaves none of 20 files'):
+    with pytest.raises(ValueError, match='bad.txt excludes all 20 files'):
         UnlabeledImageFolder(str(folder), exclude=str(path))
     with pytest.raises(FileNotFoundError, match='gone.txt does not exist'):
         UnlabeledImageFolder(str(folder), exclude=str(tmp_path / 'gone.txt'))

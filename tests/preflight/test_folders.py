@@ -69,7 +69,7 @@ def test_what_is_left_out_is_counted(tmp_path, make):
     assert raised is None
     text = '\n'.join(findings['folders'].warnings)
     assert 'skipped by suffix: 2 .heic, 1 .txt' in text
-    assert 'no regular files: 1 named pipe' in text
+    assert 'not regular files: 1 named pipe' in text
 
 
 @pytest.mark.parametrize('make', [classes, maps])

@@ -191,14 +191,14 @@ def _field_faults(
         yield LabelFault(
             'crowds',
             f'{path}: {crowds} of {len(objects)} objects have "iscrowd": 1, '
-            f'and crowds are neither learnt nor measured; write 0 for single '
+            f'and crowds are neither learned nor measured; write 0 for single '
             f'objects',
             'error' if crowds == len(objects) else 'warning',
         )
     if not objects:
         yield LabelFault(
             'no objects',
-            f'{path}: no objects; nothing is learnt or measured',
+            f'{path}: no objects; nothing is learned or measured',
             'warning',
         )
     places = Counter(

@@ -74,7 +74,7 @@ def count_faults(
             'one class alone',
             f'{source} has class {named(only, names)} alone, in all '
             f'{counts[only]:,} {unit}; the other {num_classes - 1} classes '
-            f'never occur: nothing is learnt or measured of them',
+            f'never occur: nothing is learned or measured of them',
             'warning',
         )
     elif len(present) < num_classes and counts:

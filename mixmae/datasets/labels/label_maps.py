@@ -217,7 +217,7 @@ def _single_value(
         if k != present
     ]
     never = (
-        f'class {listed(others)} never occurs and is never learnt'
+        f'class {listed(others)} never occurs and is never learned'
         if others
         else 'there is one class alone'
     )

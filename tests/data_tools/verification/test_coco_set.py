@@ -125,7 +125,7 @@ def test_sound_scenes(scenes, look):
         (
             set_in('images', 0, file_name=None),
             'image 1:',
-            'file name None is no text',
+            'file name None is not a string',
         ),
         (
             set_in('images', 0, file_name='gone.png'),

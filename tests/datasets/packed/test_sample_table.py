@@ -75,7 +75,7 @@ def test_a_count_that_no_file_has_room_for(path):
                     member.write(file.getvalue() + bytes(24))
                 else:
                     np.lib.format.write_array(member, array)
-    with pytest.raises(ValueError, match=r'size.npy claims .*holds 24'):
+    with pytest.raises(ValueError, match=r'size.npy claims .*contains 24'):
         read_table(path)
 
 
