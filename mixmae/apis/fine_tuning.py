@@ -85,9 +85,9 @@ def finetune(
     config = folder / CONFIG
     if config.exists() and not overwrite:
         raise ValueError(
-            f'{folder} holds a run already: name another folder (out), or '
-            f'replace it (overwrite); to go on with it: mixmae train {config} '
-            f'--work-dir {folder} --resume'
+            f'{folder} already contains a run: choose another folder (out), '
+            'or replace it (overwrite); to continue it: mixmae train '
+            f'{config} --work-dir {folder} --resume'
         )
     plan = plan_fine_tuning(task, data, init, folder, **options)
     print(f'{plan_text(plan)}\n\nconfig: {config}', flush=True)

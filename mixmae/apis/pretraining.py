@@ -176,7 +176,7 @@ def finished_run(folder: RunFolder) -> PretrainedRun:
     """Write the backbone of a run that has ended, and say where all is."""
     checkpoint = last_checkpoint(folder.path)
     if checkpoint is None:
-        raise ValueError(f'{folder.path} holds no whole checkpoint')
+        raise ValueError(f'{folder.path} contains no intact checkpoint')
     backbone = folder.path / BACKBONE
     to_bare(read_source(checkpoint)).write(backbone)
     print(f'checkpoint: {checkpoint}\nbackbone: {backbone}')

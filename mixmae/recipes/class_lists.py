@@ -123,8 +123,8 @@ def read_class_lists(
     unknown = _ordered({name for _, name in found.val} - set(classes))
     if unknown:
         raise ValueError(
-            f'{path}: the validation data has class {", ".join(unknown)}, of '
-            f'which there is no image to train on'
+            f'{path}: the validation data has class {", ".join(unknown)}, '
+            'which has no training image'
         )
     if not found.val:
         kept, drawn = split_off([name for _, name in found.train], share, seed)
@@ -135,8 +135,8 @@ def read_class_lists(
             notes=(
                 *found.notes,
                 f'there is no validation data: {len(drawn)} of '
-                f'{len(found.train)} images, {100 * share:g} % of each '
-                f'class, are set aside',
+                f'{len(found.train)} images, {100 * share:g} % of each class, '
+                'are used for validation',
             ),
         )
     return replace(found, classes=classes)
@@ -187,7 +187,7 @@ def _folder_entries(
     entries, notes = [], []
     for name in found.names:
         if is_ignored_folder(name):
-            notes.append(f'{folder / name} is no class: left out')
+            notes.append(f'{folder / name} is not a class; skipped')
             continue
         listing = list_folder(str(folder / name), SUFFIXES)
         if not listing.files:

@@ -134,7 +134,7 @@ def read_coco_sets(
         val_file = Path(val_data)
     train = _read(train_file, images, notes)
     if not train.content['annotations']:
-        raise ValueError(f'{train_file}: there is no object to train on')
+        raise ValueError(f'{train_file}: no objects to train on')
     if val_file is not None:
         val = _read(val_file, images, notes)
         if _names(val.content) != _names(train.content):
@@ -148,7 +148,7 @@ def read_coco_sets(
         notes.append(
             f'there is no validation data: {len(val.content["images"])} of '
             f'{len(val.content["images"]) + len(train.content["images"])} '
-            f'images, {100 * share:g} %, are set aside'
+            f'images, {100 * share:g} %, are used for validation'
         )
     objects = train.content['annotations'] + val.content['annotations']
     used = {entry['category_id'] for entry in objects}
@@ -210,9 +210,9 @@ def _files(path: Path) -> tuple[Path, Path | None, list[str]]:
     if len(train) != 1 or len(val) > 1:
         names = [str(file.relative_to(path)) for file in found]
         raise ValueError(
-            f'{path}: which JSON file is to be trained on? There are '
-            f'{len(names)} ({", ".join(names[:6])}); give the file itself as '
-            f'data, and that of the validation as val_data'
+            f'{path}: several JSON files to choose from: {len(names)} '
+            f'({", ".join(names[:6])}); pass the training file as data, and '
+            'the validation file as val_data'
         )
     notes = [f'annotations: {train[0]}']
     if val:
@@ -272,8 +272,8 @@ def _image_folder(
             return Path(os.path.normpath(place))
     raise ValueError(
         f'{path}: there is no {names[0]} in '
-        f'{", ".join(str(os.path.normpath(place)) for place in places)}; '
-        f'name the folder of the images (images)'
+        f'{", ".join(str(os.path.normpath(place)) for place in places)}; pass '
+        'the folder of the images (images)'
     )
 
 

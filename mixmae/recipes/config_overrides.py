@@ -40,8 +40,8 @@ def overridden(
         argument = arguments.get(key.split('.')[0])
         if argument:
             raise ConfigError(
-                f'{key}={overrides[key]!r}: give the argument {argument}, '
-                f'which other settings follow, instead'
+                f'{key}={overrides[key]!r}: use the argument {argument} '
+                'instead, which also sets dependent settings'
             )
     apply_options(Config(cfg.to_dict(), filename=cfg.filename), overrides)
     values = {one.name: one for one in settings}

@@ -120,9 +120,8 @@ def plan_detection(
         [
             *sets.notes,
             f'{count} images to train on, {empty} of them without objects '
-            f'(kept, as examples of nothing to find), '
-            f'{len(sets.val.content["images"])} to validate on; objects: '
-            + listed_counts(objects),
+            f'(kept as negative examples), {len(sets.val.content["images"])} '
+            'to validate on; objects: ' + listed_counts(objects),
         ],
     )
 

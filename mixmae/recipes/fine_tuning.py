@@ -166,7 +166,7 @@ def network_settings(
     if network.checkpoint is None:
         settings[0] = Setting('pretrained', None, 'random weights')
         settings.append(
-            Setting('layer_decay_rate', 1.0, 'nothing pretrained is kept')
+            Setting('layer_decay_rate', 1.0, 'no pretrained weights are used')
         )
     return settings
 

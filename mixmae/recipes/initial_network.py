@@ -133,7 +133,7 @@ def described(
     ):
         built = MODELS.build(dict(config))
     if not isinstance(built, HierarchicalBackbone):
-        raise ValueError(f'{origin}: {kind} is no backbone of mixmae')
+        raise ValueError(f'{origin}: {kind} is not a backbone of mixmae')
     size = config.get('img_size', 224)
     config.setdefault('patch_size', built.stride >> (built.num_stages - 1))
     return InitialNetwork(

@@ -77,7 +77,7 @@ def mask_meaning(
         raise ValueError(
             f'the masks have {len(found)} different values '
             f'({_listed(found)}): they were smoothed or saved as JPEG, or are '
-            f'no masks; export them as PNG with one value per class'
+            'not masks; export them as PNG with one value per class'
         )
     values = _without_ignored(found, names)
     if IGNORED in values and len(values) > MOST_LEVELS and not names:

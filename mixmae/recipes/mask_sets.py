@@ -97,7 +97,7 @@ def read_mask_sets(
         kept, drawn = split_off([0] * len(train), share, seed)
         notes.append(
             f'there is no validation data: {len(drawn)} of {len(train)} '
-            f'images, {100 * share:g} %, are set aside'
+            f'images, {100 * share:g} %, are used for validation'
         )
         train, val = (
             [train[i] for i in kept],
@@ -198,7 +198,7 @@ def _count(pairs: Sequence[Pair]) -> tuple[Counter[int], str]:
             return pixels, f'{mask}: {found.fault}'
         header = read_header(image)
         if header is None:
-            return pixels, f'{image} is no image that can be read'
+            return pixels, f'{image} is not a readable image'
         if header.upright != (found.width, found.height):
             return pixels, (
                 f'{mask} has {found.width} x {found.height} pixels, its '

@@ -58,8 +58,8 @@ def _mixmae(network: Network, image_size: int, patch: int) -> ModelParts:
     if network.family == 'vit':
         raise ValueError(
             f'method=mixmae does not train {network.name}: its class token '
-            f'attends to both images of a mixture; take method=um-mae or '
-            f'simmim, or a Swin, PVT or Twins'
+            'attends to both images of a mixture; use method=um-mae or '
+            'simmim, or a Swin, PVT or Twins'
         )
     cell = stride(network, patch)
     side = image_size // (4 * patch)
@@ -91,8 +91,8 @@ def _um_mae(network: Network, image_size: int, patch: int) -> ModelParts:
     if network.family == 'twins':
         raise ValueError(
             f'method=um-mae does not train {network.name}: its positions come '
-            f'from neighbouring tokens, which are gathered away; take '
-            f'method=mixmae or simmim, or a Swin, PVT or ViT'
+            'from neighbouring tokens, which are removed; use method=mixmae '
+            'or simmim, or a Swin, PVT or ViT'
         )
     hierarchical = network.family != 'vit'
     cell = 4 * patch if hierarchical else patch

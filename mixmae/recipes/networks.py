@@ -82,7 +82,7 @@ def named_network(name: str) -> Network:
         close = difflib.get_close_matches(full, NETWORKS, 1)
         hint = f'did you mean {close[0]}? ' if close else ''
         raise ValueError(
-            f'model={name!r} is no network: {hint}choose from '
+            f'model={name!r} is not a network: {hint}choose from '
             f'{", ".join(NETWORKS)}, or name a config file'
         )
     return NETWORKS[full]

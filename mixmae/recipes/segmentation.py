@@ -119,8 +119,8 @@ def plan_segmentation(
         Setting(
             'test_mode',
             'whole' if whole else 'slide',
-            f'images of up to {WHOLE_CROPS} crops are predicted whole, '
-            f'larger ones crop by crop',
+            f'images of up to {WHOLE_CROPS} crops are predicted at once, '
+            'larger ones crop by crop',
         ),
         Setting('channels', max(32, min(512, network.channels[-1] // 16 * 8))),
         *run,

@@ -70,8 +70,8 @@ def share_out(
         return Batches(given, 1, update, 'as given')
     if fitting < 1:
         raise ValueError(
-            f'not one image fits into the {machine.memory / 1e9:.1f} GB that '
-            f'{machine.name} has left: take a smaller model or image_size'
+            f'no image fits into the {machine.memory / 1e9:.1f} GB that '
+            f'{machine.name} available; use a smaller model or image_size'
         )
     wanted = power_of_two(
         min(max(images / UPDATES, LEAST_UPDATE), method.base_update, images)
@@ -82,7 +82,7 @@ def share_out(
     update = batch * accumulation * machine.count
     if update > images:
         raise ValueError(
-            f'{images} images are too few for {machine.count} devices: give '
+            f'{images} images are too few for {machine.count} devices; use '
             f'devices={max(1, images // 2)} or fewer'
         )
     per_epoch = images // update

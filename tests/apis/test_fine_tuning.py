@@ -183,5 +183,5 @@ def test_the_config_is_an_ordinary_one(fine_tuned, task: str) -> None:
     # The file is the user's: the training has not replaced it.
     assert run.config.read_text().startswith(f'# {task.capitalize()} of ')
     assert len(config.classes) == config.num_classes
-    with pytest.raises(ValueError, match='holds a run already'):
+    with pytest.raises(ValueError, match='already contains a run'):
         mixmae.finetune(task, 'data', 'init', run.out)

@@ -67,7 +67,7 @@ def test_a_rank_without_a_sign_of_life():
     mine, level = (4, *STEP), (4, *STEP, 1, True)
     assert not verdict(mine, level, (*level[:3], 1, True), 2, found)
     line = verdict(mine, (*level[:3], 2, True), level, 16, found)
-    assert 'for rank 2, of which there is no sign of life' in line
+    assert 'for rank 2, which sends no heartbeat' in line
 
 
 def test_ranks_that_have_ended_are_not_missed():

@@ -112,13 +112,13 @@ def test_one_is_cut_off_and_both_end(tmp_path):
     assert codes == [1, 1], said[0][-3000:] + said[1][-3000:]
     assert all('exitcode  : 70' in text for text in said), said[0][-3000:]
     assert re.search(
-        r'error: rank 0: waited \d+ s .* for rank 1, of which there is no '
-        r'sign of life',
+        r'error: rank 0: waited \d+ s .* for rank 1, which sends no '
+        r'heartbeat',
         said[0],
     )
     assert re.search(
-        r'error: rank 1: waits in .* and cannot reach the others: no answer '
-        r'for 4 s',
+        r'error: rank 1: waits in .* and cannot reach the other ranks: '
+        r'no response for 4 s',
         said[1],
     )
 
@@ -179,4 +179,6 @@ def test_a_store_that_gives_no_answer(tmp_path):
         for rank in ranks:
             rank.kill()
             rank.join()
-    assert 'cannot reach the others: no answer for' in logs[1].read_text()
+    assert (
+        'cannot reach the other ranks: no response for' in logs[1].read_text()
+    )

@@ -144,5 +144,5 @@ def test_categories_of_the_splits_differ(tmp_path: Path) -> None:
 def test_several_files(tmp_path: Path) -> None:
     write_coco(tmp_path / 'one.json')
     write_coco(tmp_path / 'two.json')
-    with pytest.raises(ValueError, match='which JSON file'):
+    with pytest.raises(ValueError, match='several JSON files'):
         read_coco_sets(tmp_path)

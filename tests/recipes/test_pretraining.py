@@ -110,7 +110,7 @@ def test_overrides_are_what_options_of_the_written_config_are(plan, tmp_path):
         (dict(precision='int8'), 'precision must be'),
         (dict(init='nowhere.pth'), 'there is no checkpoint'),
         (dict(model='nowhere.py'), 'nowhere.py'),
-        (dict(overrides={'max_epochs': 3}), 'give the argument epochs'),
+        (dict(overrides={'max_epochs': 3}), 'use the argument epochs'),
         (dict(overrides={'no_such': 3}), 'no_such is not a key'),
     ],
 )

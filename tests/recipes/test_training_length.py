@@ -59,5 +59,5 @@ def test_the_rate_grows_with_the_update():
 def test_what_cannot_be_shared_out():
     with pytest.raises(ValueError, match='batch_size=64 on 2 devices'):
         share_out(100, MIXMAE, machine(2), 999, 64)
-    with pytest.raises(ValueError, match='not one image fits'):
+    with pytest.raises(ValueError, match='no image fits'):
         share_out(100, MIXMAE, machine(), 0, None)

@@ -85,8 +85,8 @@ class RunHistory:
         files += sorted(folder.glob('vis_data/scalars.json'))
         if not files:
             raise ValueError(
-                f'{folder} has no */vis_data/scalars.json: give the work '
-                f'folder of a run that has a LocalVisBackend in its config'
+                f'{folder} has no */vis_data/scalars.json; pass the work '
+                'folder of a run with a LocalVisBackend in its config'
             )
         history = cls(folder)
         epochs = Series()

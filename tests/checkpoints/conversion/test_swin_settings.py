@@ -135,5 +135,5 @@ def test_hidden_channels_that_mmdet_cannot_have():
     config = dict(SWIN, mlp_ratio=2.5)
     state = build(config).state_dict()
     settings = SwinSettings.of(state, config)
-    with pytest.raises(ValueError, match='mlp_ratio 2.5 is no integer'):
+    with pytest.raises(ValueError, match='mlp_ratio 2.5 is not an integer'):
         to_openmmlab_swin(state, settings)

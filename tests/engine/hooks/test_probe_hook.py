@@ -55,5 +55,5 @@ def test_probes_without_disturbing_the_training(tmp_path, request):
 
 
 def test_a_bad_interval_is_an_error():
-    with pytest.raises(ValueError, match='interval of ProbeHook is 0'):
+    with pytest.raises(ValueError, match='at least 1 epoch, got 0'):
         ProbeHook({}, {}, interval=0)

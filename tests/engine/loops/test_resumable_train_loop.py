@@ -80,7 +80,7 @@ def test_samplers_that_know_no_epoch_are_named(tmp_path):
         return found
 
     train(epochless(tmp_path / 'whole'))
-    with pytest.raises(ValueError, match='a EpochlessSampler, which knows no'):
+    with pytest.raises(ValueError, match='a EpochlessSampler has no seed'):
         train(epochless(tmp_path / 'run', tmp_path / 'whole' / 'iter_2.pth'))
 
 

@@ -242,7 +242,7 @@ def test_a_wrong_layer_is_an_error(monkeypatch):
     monkeypatch.setattr(
         model.backbone, 'get_layer_depth', lambda name, prefix='': (8, 8)
     )
-    with pytest.raises(ValueError, match='into layer 8, not 0 to 7'):
+    with pytest.raises(ValueError, match='layer 8 for .*must be 0 to 7'):
         build(model, FLAT)
 
 
