@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mixmae.apis.task_network import checkpoint_of
+from mixmae.apis.training_process import run_training
+from mixmae.config.config_file import read_config
 from mixmae.recipes.own_labels import CONFIG, plan_fine_tuning, plan_text
 
 
@@ -28,22 +28,6 @@ class FineTunedRun:
     checkpoint: Path | None = None
 
 
-class TrainingFailedError(RuntimeError):
-    """The training process ended with an error, which it has printed.
-
-    Args:
-        status: Exit status of the process.
-        out: Folder of the run.
-    """
-
-    def __init__(self, status: int, out: Path) -> None:
-        super().__init__(
-            f'the training in {out} ended with status {status}; its error is '
-            f'above and in the log of that folder'
-        )
-        self.status = status
-
-
 def finetune(
     task: str,
     data: str | os.PathLike,
@@ -51,6 +35,7 @@ def finetune(
     out: str | os.PathLike,
     overwrite: bool = False,
     dry_run: bool = False,
+    verbose: bool = False,
     **options: Any,
 ) -> FineTunedRun:
     """Fine-tune a pretrained backbone on labelled images.
@@ -74,6 +59,8 @@ def finetune(
         out: Output folder of the run.
         overwrite: Replace the run that ``out`` holds.
         dry_run: Write the config, print the table, and train nothing.
+        verbose: Show all output of the training; it is in
+            ``out/training.log``, too.
         options: Fields of ``recipes.fine_tuning.FineTuningOptions``, such as
             ``epochs``, ``freeze_backbone`` or ``patience``.
 
@@ -93,11 +80,9 @@ def finetune(
     print(f'{plan_text(plan)}\n\nconfig: {config}', flush=True)
     if dry_run:
         return FineTunedRun(folder, config)
-    command = [sys.executable, '-m', 'mixmae', 'train', str(config)]
-    command += ['--work-dir', str(folder)]
-    done = subprocess.run(command + ['--overwrite'] * overwrite, check=False)
-    if done.returncode:
-        raise TrainingFailedError(done.returncode, folder)
+    epochs = read_config(config).train_cfg.get('max_epochs', 0)
+    arguments = ['--overwrite'] * overwrite
+    run_training(config, folder, 1, arguments, epochs, verbose=verbose)
     best = Path(checkpoint_of(folder))
     print(f'best checkpoint: {best}\npredict: mixmae predict {folder} IMAGES')
     return FineTunedRun(folder, config, best)

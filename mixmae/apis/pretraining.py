@@ -15,11 +15,12 @@ from mixmae.checkpoints.conversion.source import read_source
 from mixmae.config.config_file import read_config
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.recipes.machine import Machine
+from mixmae.recipes.next_configs import write_next_configs
 from mixmae.recipes.pretraining import PretrainingPlan, plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import settings_table
 
-BACKBONE = 'backbone.safetensors'
+BACKBONE, NEXT = 'backbone.safetensors', 'next'
 # A path, or several.
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
 
@@ -72,7 +73,8 @@ def pretrain(
     an ordinary config that can be changed and run by ``mixmae train``. It
     trains in processes of its own. ``out`` also gets checkpoints,
     ``backbone.safetensors`` (with its architecture, channels, mean and std in
-    the header), ``training.log`` and ``report.html``.
+    the header), ``training.log``, ``report.html``, and in ``next/`` configs
+    of other tasks that load the backbone.
 
     Args:
         out: Output folder of the run.
@@ -179,7 +181,11 @@ def finished_run(folder: RunFolder) -> PretrainedRun:
         raise ValueError(f'{folder.path} contains no intact checkpoint')
     backbone = folder.path / BACKBONE
     to_bare(read_source(checkpoint)).write(backbone)
-    print(f'checkpoint: {checkpoint}\nbackbone: {backbone}')
+    configs = write_next_configs(backbone, folder.path / NEXT)
+    print(
+        f'checkpoint: {checkpoint}\nbackbone: {backbone}\nconfigs for '
+        f'fine-tuning: {", ".join(map(str, configs))}'
+    )
     report = folder.path / 'report.html'
     if report.is_file():
         print(f'report: {report}')

@@ -58,6 +58,12 @@ def training_command(
     return [sys.executable, *launcher, *train, '--launcher', 'pytorch']
 
 
+def report_failure(error: TrainingFailedError) -> int:
+    """Print the line of a failed training; return its exit status."""
+    print(f'error: {error}', file=sys.stderr)
+    return error.status
+
+
 def run_training(
     config: Path,
     out: Path,

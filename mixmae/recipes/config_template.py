@@ -26,13 +26,22 @@ def template_text(name: str) -> str:
     Raises:
         FileNotFoundError: The installation has no configs.
     """
+    return (config_folder() / name).read_text('utf-8')
+
+
+def config_folder() -> Path:
+    """Return the folder of our configs.
+
+    Raises:
+        FileNotFoundError: The installation has none.
+    """
     # In a wheel, and in a checkout.
     places = [PACKAGE / '.mim' / 'configs', PACKAGE.parent / 'configs']
     for place in places:
-        if (place / name).is_file():
-            return (place / name).read_text('utf-8')
+        if place.is_dir():
+            return place
     raise FileNotFoundError(
-        f'there is no {name} in {" or ".join(map(str, places))}: install '
+        f'there are no configs in {" or ".join(map(str, places))}: install '
         f'mixmae from its wheel, or run it in a checkout'
     )
 

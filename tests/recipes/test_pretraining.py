@@ -1,7 +1,9 @@
 """From images, a network and a method to a whole config."""
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
@@ -10,6 +12,7 @@ from mixmae.config.option_values import is_variable
 from mixmae.recipes.pretraining import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import settings_table
+from mixmae.registry import MODELS
 from tests.engine.tiny_run import ROOT
 from tests.recipes.photos import write_photos
 
@@ -62,6 +65,26 @@ def test_other_methods(plan, method, tmp_path):
     cfg = Config.fromfile(plan(method=method).write(tmp_path))
     kind = {'um-mae': 'UMMAENeck', 'simmim': 'SimMIMNeck'}[method]
     assert cfg.model.neck.type == kind
+
+
+@pytest.mark.parametrize(
+    ('model', 'method'),
+    [
+        ('swin-mini', 'mixmae'),
+        ('pvt-tiny', 'um-mae'),
+        ('twins-svt-small', 'mixmae'),
+        ('vit-tiny', 'simmim'),
+    ],
+)
+def test_every_family_learns(plan, model, method, tmp_path):
+    made = plan(model=model, method=method, image_size=64)
+    cfg = Config.fromfile(made.write(tmp_path))
+    with DefaultScope.overwrite_default_scope('mixmae'):
+        built = MODELS.build(cfg.model)
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    data = built.data_preprocessor(dict(inputs=images), training=True)
+    built(**data, mode='loss')['loss'].backward()
+    assert built.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
 
 
 def test_the_model_of_a_config(plan, tmp_path):

@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mixmae.apis.fine_tuning import TrainingFailedError, finetune
+from mixmae.apis.fine_tuning import finetune
+from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.recipes.own_labels import TASKS
 
@@ -92,6 +93,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='print the table and write the config, but train nothing',
     )
+    parser.add_argument(
+        '--verbose', action='store_true', help='show all output'
+    )
     add_trust_argument(parser)
     return parser.parse_args(argv)
 
@@ -103,6 +107,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         finetune(**options)
     except TrainingFailedError as error:
-        # The training process has printed its error.
-        return error.status
+        return report_failure(error)
     return 0

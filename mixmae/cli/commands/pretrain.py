@@ -11,11 +11,10 @@ is trained; OUT/backbone.safetensors is the backbone for other tasks.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from mixmae.apis.pretraining import pretrain
-from mixmae.apis.training_process import TrainingFailedError
+from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
 from mixmae.config.option_values import OptionAction
 from mixmae.recipes.methods import METHODS
@@ -109,6 +108,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         pretrain(**arguments)
     except TrainingFailedError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return error.status
+        return report_failure(error)
     return 0
