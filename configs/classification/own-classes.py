@@ -26,6 +26,10 @@ in_channels = 1024
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
+# Sample values of black and white, None for images of 8 bits; as the
+# pretraining. Images have the channels of the network.
+value_range = None
+image_channels = network.get('in_channels', 3)
 
 # From the data. A list of lines "path label" instead of class folders:
 #   train_data = dict(ann_file='train.txt', data_prefix='')
@@ -85,18 +89,19 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=(0.35, 1.0),
         interpolation='bicubic',
+        channels=image_channels,
+        value_range=value_range,
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='PackInputs'),
 ]
 test_pipeline = [
-    dict(type='mixmae.LoadImage'),
     dict(
-        type='ResizeEdge',
-        scale=img_size * 8 // 7,
-        edge='short',
-        interpolation='bicubic',
+        type='mixmae.LoadImage',
+        channels=image_channels,
+        value_range=value_range,
     ),
+    dict(type='mixmae.ResizeShortSide', scale=img_size * 8 // 7),
     dict(type='CenterCrop', crop_size=img_size),
     dict(type='PackInputs'),
 ]

@@ -29,6 +29,10 @@ in_channels = [128, 256, 512, 1024]
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
+# Sample values of black and white, None for images of 8 bits; as the
+# pretraining. Images have the channels of the network.
+value_range = None
+image_channels = network.get('in_channels', 3)
 
 # From the data.
 train_file = f'{data_root}/train.json'
@@ -74,6 +78,7 @@ roi = dict(
 )
 model = dict(
     data_preprocessor=dict(
+        type='mixmae.DetDataPreprocessor',
         mean=mean,
         std=std,
         bgr_to_rgb=to_rgb,
@@ -112,8 +117,16 @@ model = dict(
 )
 
 metainfo = dict(classes=classes, category_ids=category_ids)
+# mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
+load = dict(type='LoadImageFromFile')
+if (image_channels, value_range) != (3, None):
+    load = dict(
+        type='mixmae.LoadImage',
+        channels=image_channels,
+        value_range=value_range,
+    )
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    load,
     dict(
         type='mixmae.CheckInstances',
         num_classes=num_classes,
@@ -131,7 +144,7 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    load,
     dict(type='Resize', scale=img_scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=with_mask),
     dict(

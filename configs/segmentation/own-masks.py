@@ -28,6 +28,10 @@ in_channels = [128, 256, 512, 1024]
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
+# Sample values of black and white, None for images of 8 bits; as the
+# pretraining. Images have the channels of the network.
+value_range = None
+image_channels = network.get('in_channels', 3)
 
 # From the data. A list of pairs, an image and its mask with a tabulator
 # between them, instead of two folders: dict(ann_file='train.txt')
@@ -79,7 +83,7 @@ stride = tuple(side * 2 // 3 for side in crop_size)
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
+        type='mixmae.SegDataPreProcessor',
         mean=mean,
         std=std,
         bgr_to_rgb=to_rgb,
@@ -126,8 +130,16 @@ model = dict(
 )
 
 metainfo = dict(classes=classes, **(dict(palette=palette) if palette else {}))
+# mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
+load = dict(type='LoadImageFromFile')
+if (image_channels, value_range) != (3, None):
+    load = dict(
+        type='mixmae.LoadImage',
+        channels=image_channels,
+        value_range=value_range,
+    )
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    load,
     dict(type='LoadAnnotations'),
     dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
     dict(
@@ -141,7 +153,7 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    load,
     dict(type='Resize', scale=img_scale, keep_ratio=True),
     dict(type='LoadAnnotations'),
     dict(type='mixmae.CheckLabelMap', num_classes=num_classes),

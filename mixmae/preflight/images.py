@@ -12,9 +12,14 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_files import (
+    CorruptImageError,
+    unsupported,
+)
 from mixmae.datasets.fallback_pipeline import image_sets, loader_of
 from mixmae.datasets.images.image_decoding import ImageDecoding
+from mixmae.datasets.images.image_file import image_header
+from mixmae.datasets.listed_paths import leaf_sets
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.registry import TASK_UTILS
 
@@ -215,17 +220,19 @@ class ImageKinds(Check):
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Read some images of the data sets that load by ``LoadImage``."""
+        """Read some images of the data sets of image files."""
         decodings: dict[str, ImageDecoding] = {}
         compared: list[str] = []
         errors: list[str] = []
         warned: list[str] = []
         for name, dataset in _data_sets(planned):
             loader = loader_of(dataset)
-            if loader is None or not len(dataset):
+            if not len(dataset):
                 continue
-            decodings[name] = loader.decoding
-            looked = _look(dataset, loader.load)
+            if loader is not None:
+                decodings[name] = loader.decoding
+            load = check_rgb if loader is None else loader.load
+            looked = _look(dataset, load)
             compared.append(f'{looked.count} images of {name} read')
             refused = looked.refused
             if refused:
@@ -255,6 +262,33 @@ def _data_sets(planned: PlannedRun) -> Iterator[tuple[str, Any]]:
         dataset = getattr(loader, 'dataset', None)
         if dataset is not None:
             yield from image_sets(dataset, name)
+            for one in leaf_sets(dataset):
+                if loader_of(one) is None and _loads_by_mmcv(one):
+                    yield name, one
+
+
+def _loads_by_mmcv(dataset: Any) -> bool:
+    transforms = getattr(
+        getattr(dataset, 'pipeline', None), 'transforms', None
+    )
+    names = [type(one).__name__ for one in transforms or ()]
+    return 'LoadImageFromFile' in names
+
+
+def check_rgb(path: str, content: bytes | None = None) -> None:
+    """Check that mmcv's loader would keep all that a file holds.
+
+    Raises:
+        CorruptImageError: It holds more than 8-bit RGB, or cannot be read.
+    """
+    kind, _ = image_header(path, content)
+    if kind.wide or kind.extra or kind.pages:
+        raise unsupported(
+            path,
+            f'{kind}, which LoadImageFromFile reduces to 8-bit RGB',
+            "load it by dict(type='mixmae.LoadImage', channels=..., "
+            'value_range=(LOW, HIGH))',
+        )
 
 
 def _look(dataset: Any, load: Any) -> _InspectedImages:

@@ -163,6 +163,9 @@ def network_settings(
         settings[-1] = Setting(
             'frozen_stages', frozen, 'as given: the head alone is trained'
         )
+    if network.value_range is not None:
+        low, high = network.value_range
+        settings.append(Setting('value_range', (low, high)))
     if network.checkpoint is None:
         settings[0] = Setting('pretrained', None, 'random weights')
         settings.append(

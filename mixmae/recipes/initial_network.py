@@ -58,6 +58,8 @@ class InitialNetwork:
         img_size: Side of the images of the pretraining, in pixels.
         origin: The file, for messages.
         kind: What it is, in words.
+        value_range: Sample values of black and white; None = images of 8
+            bits.
     """
 
     backbone: Mapping[str, Any]
@@ -69,6 +71,7 @@ class InitialNetwork:
     img_size: int
     origin: str
     kind: str = ''
+    value_range: tuple[float, float] | None = None
 
     @property
     def is_small(self) -> bool:
@@ -145,6 +148,7 @@ def described(
         channels=[*built.num_features],
         img_size=size if isinstance(size, int) else min(size),
         origin=origin,
+        value_range=norm.get('value_range'),
     )
 
 

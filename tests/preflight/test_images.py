@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 
 from mixmae.datasets import UnlabeledImageFolder
@@ -19,6 +20,7 @@ from tests.datasets.picture_kinds import (
     GREY,
     encoded,
     picture,
+    read_kinds,
     refused_kinds,
 )
 from tests.datasets.tiff_files import tiff
@@ -214,3 +216,16 @@ def test_data_sets_are_decoded_alike(tmp_path):
 def test_data_sets_that_load_by_other_transforms(tmp_path):
     assert check(train=SimpleNamespace(pipeline=None)) is None
     assert check() is None
+
+
+@pytest.mark.parametrize('name', ['fourth.tif', 'grey-16.png', 'many.npy'])
+def test_files_that_mmcv_would_reduce(tmp_path, name):
+    """Its loader turns anything into 8-bit RGB."""
+    both = read_kinds() | refused_kinds()
+    dataset = folder(tmp_path / 'a', [both[name][0]] * 3)
+    dataset.pipeline.transforms = [LoadImageFromFile()]
+    [error] = check(train=dataset).errors
+    assert 'LoadImageFromFile reduces' in error and 'mixmae.LoadImage' in error
+    plain = folder(tmp_path / 'b', [SOUND] * 3)
+    plain.pipeline.transforms = [LoadImageFromFile()]
+    assert check(train=plain).errors == ()
