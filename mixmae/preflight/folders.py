@@ -72,7 +72,7 @@ class FolderListings(Check):
                     'set would follow it forever; remove this link'
                 )
             warnings += [
-                f'{place}: {note}'.replace('kept once', 'read twice')
+                f'{place}: {note}'.replace('listed once', 'read twice')
                 for note in listing.notes()
             ]
         if not count and not errors and not warnings:

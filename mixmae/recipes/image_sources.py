@@ -182,7 +182,7 @@ def read_sources(
     unique = [*reversed(real.values())]
     if len(unique) < len(found.files):
         twice = len(found.files) - len(unique)
-        found.notes.append(f'{twice:,} files were named twice; kept once')
+        found.notes.append(f'{twice:,} files were given twice; used once')
     # A list holds one path a line.
     faults = {path: path_fault(path[1:]) for path in unique}
     found.files = [path for path, fault in faults.items() if fault is None]
