@@ -28,7 +28,7 @@ def test_folders_lists_and_files_count_each_image_once(tmp_path):
         os.path.realpath(one) for one in [*paths, *more]
     }
     notes = ' '.join(found.notes)
-    assert '1 .heic' in notes and 'named twice' in notes
+    assert '1 .heic' in notes and 'given twice' in notes
 
 
 def test_shards(tmp_path):
