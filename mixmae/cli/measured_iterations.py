@@ -20,6 +20,8 @@ from mixmae.profiling.throughput import Throughput
 
 # The first iterations select kernels and start workers.
 WARM_UP = 5
+# Hooks that need a validation.
+AFTER_VALIDATION = ('ReconstructionHook', 'ProbeHook')
 
 
 class MeasuredIterations(NamedTuple):
@@ -76,6 +78,11 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
     """
     config = copy.deepcopy(config)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    config.custom_hooks = [
+        hook
+        for hook in config.get('custom_hooks') or ()
+        if str(hook['type']).split('.')[-1] not in AFTER_VALIDATION
+    ]
     config.load_from, config.resume = None, False
     config.experiment_name = 'measured'
     hook = _MeasureHook(count)
