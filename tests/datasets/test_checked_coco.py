@@ -87,10 +87,10 @@ def test_the_same_objects_as_mmdets_own(scenes):
 @pytest.mark.parametrize(
     'values, words',
     [
-        (dict(category_id=11), 'category_id 11 is none of the categories'),
+        (dict(category_id=11), 'category_id 11 does not exist in categories'),
         (dict(bbox=[40, 40, 5, 5]), 'beyond the image of 16 x 16'),
         (dict(segmentation=[[1, 1, 2, 2]]), 'three points'),
-        (dict(image_id=99), 'image_id 99 is none of the images'),
+        (dict(image_id=99), 'image_id 99 does not exist in images'),
     ],
 )
 def test_what_mmdet_drops_is_an_error(scenes, values, words):
@@ -136,7 +136,7 @@ def test_a_part_of_the_classes_in_the_order_of_the_file(scenes):
 def test_cut_off_file(scenes):
     path = scenes / 'coco' / 'annotations' / 'instances_val.json'
     path.write_text(path.read_text()[:-9])
-    with pytest.raises(ValueError, match='instances_val.json: no valid JSON'):
+    with pytest.raises(ValueError, match='instances_val.json: invalid JSON'):
         detection(scenes)
 
 
@@ -150,7 +150,7 @@ def test_cut_off_file(scenes):
             'mask is of 8 x 8 px',
         ),
         ('annotations', dict(segmentation=None), 'the mask is missing'),
-        ('images', dict(width=15), 'the annotations say 15 x 16 px'),
+        ('images', dict(width=15), 'annotations state 15 x 16 px'),
     ],
 )
 def test_the_pipeline_names_the_entry(scenes, part, values, words):
@@ -195,7 +195,7 @@ def test_sound_label_maps_pass(scenes):
     'labels, words',
     [
         (np.full((16, 16), 11), r'has value 10 \(11 in the file\) in 256'),
-        (np.zeros((8, 16)), 'is of 16 x 8 px'),
+        (np.zeros((8, 16)), 'has 16 x 8 px'),
         (np.zeros((16, 16, 3)), 'not one value per pixel'),
     ],
 )

@@ -70,7 +70,7 @@ def refusal(monkeypatch, capsys, *arguments) -> str:
 def test_nothing_can_be_written(monkeypatch, odd, capsys):
     below = odd / 'run'
     line = refusal(monkeypatch, capsys, TRAIN, odd, '--work-dir', below)
-    assert f'error: nothing can be written to the work folder {below}' in line
+    assert f'error: the work folder {below} is not writable' in line
     weights = odd.with_name('none.pth')
     options = ('--work-dir', below)
     line = refusal(monkeypatch, capsys, TEST, odd, weights, *options)

@@ -51,7 +51,7 @@ def test_features_of_official_files_with_and_without_a_config(tmp_path, run):
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     torch.save({'model': official()}, source)
     assert run(source, target)[0] == 0
-    with pytest.raises(ValueError, match='in.pth carries no config'):
+    with pytest.raises(ValueError, match='in.pth contains no config'):
         FeatureExtractor(None, source, 'cpu')
     converted = FeatureExtractor(None, target, 'cpu')
     given = FeatureExtractor(converted.cfg, source, 'cpu')
@@ -135,7 +135,7 @@ def test_converts_a_finetuning_checkpoint(tmp_path, run):
         ),
         (
             lambda s: s.update(absolute_pos_embed=torch.ones(1, 3135, 16)),
-            '3135 tokens are of no square grid',
+            '3135 positions do not form a square grid',
         ),
         (
             lambda s: s.update(decoder_pos_embed=torch.zeros(1, 49, 64)),

@@ -262,7 +262,7 @@ def test_keys_that_do_not_fit(tmp_path, run, spoil, message):
         ),
         (
             {**official('pvt'), 'pos_embed': torch.zeros(1, 4096, 16)},
-            'pos_embed is no table of the official code',
+            'pos_embed is not a table of the official code',
         ),
         (
             {k: v for k, v in official('swin').items() if 'mask_t' not in k},

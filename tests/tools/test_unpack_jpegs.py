@@ -74,10 +74,10 @@ def test_bad_archives(tmp_path, content):
 @pytest.mark.parametrize(
     ('changes', 'expected'),
     [
-        (dict(classes=np.array(['cat', '../dog'])), "'../dog' is no name"),
-        (dict(classes=np.array(['cat', '/tmp'])), "'/tmp' is no name of"),
+        (dict(classes=np.array(['cat', '../dog'])), "'../dog' is not a valid"),
+        (dict(classes=np.array(['cat', '/tmp'])), "'/tmp' is not a valid"),
         (dict(train_label=np.array([0, 1, 2])), 'labels must be 0 to 1'),
-        (dict(train_offset=np.array([0, 1])), '3 labels need one offset more'),
+        (dict(train_offset=np.array([0, 1])), '3 labels need one more offset'),
         (dict(train_offset=np.array([0, 5, 3, 6])), 'offsets must increase'),
         (
             dict(train_offset=np.array([0, 5, 6, 10**9])),

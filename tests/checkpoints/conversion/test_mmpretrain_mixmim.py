@@ -253,9 +253,9 @@ def test_a_network_without_positions(tmp_path, absolute):
     ('settings', 'message'),
     [
         (dict(shift=True), r'its windows are shifted \(shift=True\)'),
-        (dict(window_sizes=(5, 8, 4, 2)), '16x16 tokens is no multiple'),
+        (dict(window_sizes=(5, 8, 4, 2)), '16x16 tokens is not a multi'),
         (dict(img_size=(64, 32)), 'takes square images'),
-        (dict(img_size=72), '18 tokens a side'),
+        (dict(img_size=72), '18 tokens per side'),
     ],
 )
 def test_what_mixmim_cannot_compute(tmp_path, settings, message):

@@ -25,7 +25,7 @@ def test_disagreements_stop_the_run_before_it_starts(tmp_path, request):
 
     config = copy.deepcopy(good)
     config['train_dataloader']['sampler'] = dict(type='DefaultSampler')
-    with pytest.raises(ValueError, match='5 micro-iterations, no multiple'):
+    with pytest.raises(ValueError, match='5 micro-iterations, not a mult'):
         train(config, name + '2')
 
     config = copy.deepcopy(good)

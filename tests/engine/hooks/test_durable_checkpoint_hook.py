@@ -129,7 +129,7 @@ def test_what_is_not_finite_is_never_written(tmp_path, writer, what, names):
     with pytest.raises(NonFiniteError) as caught:
         train_numbers(tmp_path, ema, spoil)
     line = str(caught.value)
-    assert line.startswith('iter_4.pth is not written, because ')
+    assert line.startswith('iter_4.pth was not written, because ')
     assert names in line and 'continue with --resume' in line
     # Pending checkpoints are written.
     writer.finish()

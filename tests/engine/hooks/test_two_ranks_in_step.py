@@ -85,6 +85,7 @@ def test_they_wait_for_each_other_and_continue_from_one_step(tmp_path):
     assert [rank.exitcode for rank in ranks] == [0, 0], said
     for text in said:
         assert (
-            'the ranks do not go on from the same step: rank 0 at iteration 4 '
-            '(epoch_2.pth), rank 1 at iteration 3 (epoch_1.pth)' in text
+            'the ranks would resume from different iterations: rank 0 at '
+            'iteration 4 (epoch_2.pth), rank 1 at iteration 3 (epoch_1.pth)'
+            in text
         )
