@@ -28,11 +28,15 @@ _MOVED = {
     ),
     ('checkpoints', 'checkpoints.loading'): (
         'backbone_state carried_parts:config_allowlist channel_order '
-        'config_text key_map key_report official_mixmim official_um_mae '
-        'recorded_model untraced_settings:hyperparameter_check'
+        'config_text:recorded_model key_map key_report:key_map '
+        'official_mixmim official_um_mae recorded_model '
+        'untraced_settings:hyperparameter_check'
     ),
     ('checkpoints', 'fileio'): (
         'durable_file:atomic_write trust:safe_path whole_file:atomic_write'
+    ),
+    ('checkpoints.loading', 'checkpoints.loading'): (
+        'config_text:recorded_model key_report:key_map'
     ),
     ('cli', 'cli'): 'command_parser:command_line',
     ('cli', 'cli.commands'): 'convert plan train_arguments:train',
@@ -192,6 +196,7 @@ NAMES = {
     'WholeModelHook': 'StrictLoadHook',
     'matmul_rate': 'measure_peak_flops',
     'read_bad_files': 'read_corrupt_files',
+    'read_config_file': 'read_config',
     'whole_file': 'atomic_write',
     'write_bad_files': 'write_corrupt_files',
     'write_durably': 'checksummed_write',

@@ -20,13 +20,13 @@ from mixmae.apis.normalisation import Normalisation
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.config_text import parse_config_text
 from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
     is_official_mixmim,
 )
 from mixmae.checkpoints.loading.recorded_model import (
     check_parts,
+    parse_config_text,
     recorded_model,
 )
 from mixmae.config.config_file import read_config

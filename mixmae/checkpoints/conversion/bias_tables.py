@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.swin_settings import SwinSettings
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyReport
 
 
 def offset_index(window: int) -> Tensor:

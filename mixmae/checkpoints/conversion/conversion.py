@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mixmae.checkpoints.io.safetensors_file import write_bare_backbone
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.fileio.address import public_address
 from mixmae.fileio.atomic_write import atomic_write
 

@@ -34,7 +34,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     settings_from_shapes,
 )
 from mixmae.checkpoints.conversion.timm_swin import from_timm_swin
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
     is_official_mixmim,

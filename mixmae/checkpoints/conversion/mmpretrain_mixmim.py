@@ -27,8 +27,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     refuse,
     size_objections,
 )
-from mixmae.checkpoints.loading.key_map import KeyMap, prefixed
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport, prefixed
 
 POSITIONS = 'backbone.absolute_pos_embed'
 DECODER_POSITIONS = 'neck.decoder_pos_embed'

@@ -13,7 +13,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
 )
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
 

@@ -21,8 +21,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     refuse,
     swin_objections,
 )
-from mixmae.checkpoints.loading.key_map import KeyMap
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
 
 _BLOCK = 'stages.{i}.blocks.{j}.'
 _MAP = KeyMap(

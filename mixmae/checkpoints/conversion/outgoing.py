@@ -32,7 +32,7 @@ from mixmae.checkpoints.conversion.timm_swin import (
 )
 from mixmae.checkpoints.loading.backbone_state import backbone_state
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.models.layers.absolute_positions import (
     SinCosPositions,
     grid_coords,

@@ -20,8 +20,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     size_objections,
     swin_objections,
 )
-from mixmae.checkpoints.loading.key_map import KeyMap
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
 
 _BLOCKS = [
     ('patch_embed.{m}.{p}', 'patch_embed.{m}.{p}'),

@@ -1,13 +1,88 @@
-"""Renaming of state dict keys by templates, in both directions."""
+"""Renaming of state dict keys by templates, with a report on each key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.fileio.shown_text import printable
+
+
+@dataclass
+class KeyReport:
+    """One line per key of a conversion.
+
+    Attributes:
+        renamed: New key by old key, for every tensor that is used.
+        resized: (Old shape, new shape) by new key.
+        dropped: Reason by old key that is not needed.
+        made: Description by new key, for tensors that the source does not
+            have.
+        unexpected: Old keys that the network does not have.
+        missing: New keys that the source does not fill.
+        notes: Remarks about the converted network.
+    """
+
+    renamed: dict[str, str] = field(default_factory=dict)
+    resized: dict[str, tuple] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    unexpected: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no key is unexpected or missing."""
+        return not self.unexpected and not self.missing
+
+    def compare(
+        self, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+    ) -> None:
+        """Record keys that are missing, unexpected or of another shape."""
+        self.missing += sorted(wanted.keys() - state.keys())
+        self.unexpected += [
+            f'{key} of shape {tuple(state[key].shape)}, expected '
+            f'{tuple(wanted[key].shape)}'
+            for key in sorted(state.keys() & wanted.keys())
+            if state[key].shape != wanted[key].shape
+        ]
+        self.unexpected += sorted(state.keys() - wanted.keys())
+
+    def lines(self) -> list[str]:
+        """Return the report: one line per key, the counts, the notes."""
+        resized = {
+            key: f'{tuple(old)} -> {tuple(new)}'
+            for key, (old, new) in self.resized.items()
+        }
+        made = f'{len(self.made)} made, ' if self.made else ''
+        counts = (
+            f'{len(self.renamed)} taken and renamed, {len(self.resized)} of '
+            f'them resized, {made}{len(self.dropped)} dropped, '
+            f'{len(self.unexpected)} unexpected, {len(self.missing)} missing'
+        )
+        lines = [
+            *(f'taken       {a} -> {b}' for a, b in self.renamed.items()),
+            *(f'resized     {key} {sizes}' for key, sizes in resized.items()),
+            *(
+                f'made        {key} ({what})'
+                for key, what in self.made.items()
+            ),
+            *(
+                f'dropped     {key} ({why})'
+                for key, why in self.dropped.items()
+            ),
+            *(f'unexpected  {key}' for key in self.unexpected),
+            *(f'missing     {key}' for key in self.missing),
+            counts,
+            *(f'note: {note}' for note in self.notes),
+        ]
+        # Keys come from the file.
+        return [printable(line) for line in lines]
+
 
 # Patterns of template fields; any other field is one word.
 _FIELDS = {'i': r'\d+', 'j': r'\d+', 'p': 'weight|bias'}
@@ -82,11 +157,11 @@ def _match(template: str, key: str) -> dict[str, str] | None:
     """Return the fields of a template that fits a key; else None."""
     offsets: dict[str, int] = {}
     pattern, end = '', 0
-    for field in _FIELD.finditer(template):
-        pattern += re.escape(template[end : field.start()])
-        pattern += f'(?P<{field[1]}>{_FIELDS.get(field[1], chr(92) + "w+")})'
-        offsets[field[1]] = 1 if field[2] else 0
-        end = field.end()
+    for one in _FIELD.finditer(template):
+        pattern += re.escape(template[end : one.start()])
+        pattern += f'(?P<{one[1]}>{_FIELDS.get(one[1], chr(92) + "w+")})'
+        offsets[one[1]] = 1 if one[2] else 0
+        end = one.end()
     found = re.fullmatch(pattern + re.escape(template[end:]), key)
     if found is None:
         return None
@@ -100,9 +175,9 @@ def _match(template: str, key: str) -> dict[str, str] | None:
 
 
 def _fill(template: str, fields: Mapping[str, str]) -> str:
-    def value(field: re.Match) -> str:
-        text = fields[field[1]]
-        return str(int(text) + 1) if field[2] else text
+    def value(one: re.Match) -> str:
+        text = fields[one[1]]
+        return str(int(text) + 1) if one[2] else text
 
     return _FIELD.sub(value, template)
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from mixmae.checkpoints.loading.key_map import KeyMap
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
 
 _PAIRS = [
     ('patch_embed.{m}.{p}', 'backbone.patch_embed.{m}.{p}'),

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from mixmae.checkpoints.loading.key_map import KeyMap
-from mixmae.checkpoints.loading.key_report import KeyReport
+from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
 
 # Keys after the number of a block.
 _BLOCK_PAIRS = [

@@ -168,7 +168,7 @@ class RunRecord:
         if noted is not None:
             return noted
         # Only checkpoints without a record of ours hold settings as text.
-        from mixmae.checkpoints.loading.config_text import parse_config_text
+        from mixmae.checkpoints.loading.recorded_model import parse_config_text
 
         try:
             settings = parse_config_text(str(meta.get('cfg') or ''))

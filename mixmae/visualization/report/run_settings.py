@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mixmae.checkpoints.loading.config_text import parse_config_text
+from mixmae.checkpoints.loading.recorded_model import parse_config_text
 
 
 def run_settings(config: str) -> dict[str, str]:

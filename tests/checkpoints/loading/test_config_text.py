@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from mixmae.checkpoints.loading.config_text import parse_config_text
+from mixmae.checkpoints.loading.recorded_model import parse_config_text
 from tests.tools.running import ROOT
 
 
