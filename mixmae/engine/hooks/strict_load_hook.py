@@ -5,6 +5,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mixmae.engine.finite_values import some
 from mixmae.registry import HOOKS
 
 
@@ -65,12 +66,11 @@ class StrictLoadHook(Hook):
         if unfilled:
             problems.append(
                 f'has no weights for {len(unfilled)} of {len(wanted)} tensors '
-                f'({_some(unfilled)})'
+                f'({some(unfilled)})'
             )
         if surplus:
             problems.append(
-                f'has {len(surplus)} that the backbone lacks '
-                f'({_some(surplus)})'
+                f'has {len(surplus)} that the backbone lacks ({some(surplus)})'
             )
         if problems:
             raise ValueError(
@@ -83,15 +83,11 @@ class StrictLoadHook(Hook):
             runner.logger.warning(
                 f'{len(misfits)} of {len(wanted)} tensors are not loaded, as '
                 f'the checkpoint has them in other shapes: '
-                f'{_some([*misfits.values()])}'
+                f'{some([*misfits.values()])}'
             )
             for key in list(given):
                 if key.removeprefix('module.') in misfits:
                     del given[key]
-
-
-def _some(keys: list[str]) -> str:
-    return ', '.join(keys[:3]) + ', ...' * (len(keys) > 3)
 
 
 def _fits(key: str, given: Tensor, wanted: Tensor) -> bool:

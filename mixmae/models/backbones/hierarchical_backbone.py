@@ -16,6 +16,9 @@ from mixmae.models.layers.patches import keep_traced_size
 from mixmae.models.layers.transformer_block import init_transformer
 from mixmae.structures import AttentionGroups
 
+# Parts of a backbone that are below its last layer.
+_BELOW_TOP = ('patch_embed', 'positions', 'stages')
+
 
 class HierarchicalBackbone(BaseModule):
     """A patch embedding, positions, and stages at doubling strides.
@@ -260,17 +263,13 @@ class HierarchicalBackbone(BaseModule):
             mmpretrain's backbones.
         """
         layers = sum(self.depths) + 2
-        if not param_name.startswith(prefix):
-            return layers - 1, layers
         part, *inner = param_name.removeprefix(prefix).split('.')
-        if part in ('patch_embed', 'positions'):
-            return 0, layers
-        if part != 'stages':
+        if not param_name.startswith(prefix) or part not in _BELOW_TOP:
             return layers - 1, layers
+        if part != 'stages':
+            return 0, layers
         first = sum(self.depths[: int(inner[0])]) + 1
-        if inner[1] == 'blocks':
-            return first + int(inner[2]), layers
-        return first, layers
+        return first + (int(inner[2]) if inner[1] == 'blocks' else 0), layers
 
     def _initialise(self) -> None:
         """Initialisation without loading; part of ``init_weights``."""
@@ -300,8 +299,8 @@ class HierarchicalBackbone(BaseModule):
     def _checked_indices(self, indices: Sequence[int] | None) -> list[int]:
         if indices is None:
             return [self.num_stages - 1]
-        wrong = [i for i in indices if not 0 <= i < self.num_stages]
-        if wrong or not indices or len(set(indices)) < len(indices):
+        allowed = set(indices) & set(range(self.num_stages))
+        if not indices or len(allowed) < len(indices):
             raise ValueError(
                 f'out_indices {tuple(indices)} must be different stages from '
                 f'0 to {self.num_stages - 1}'

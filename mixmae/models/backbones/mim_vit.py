@@ -17,6 +17,7 @@ from mixmae.models.layers.absolute_positions import (
     build_positions,
     token_grid,
 )
+from mixmae.models.layers.attention import check_heads
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
@@ -254,11 +255,7 @@ def _blocks(
 def _check(
     embed_dims: int, num_layers: int, num_heads: int, feedforward_channels: int
 ) -> None:
-    if num_heads < 1 or embed_dims < 1 or embed_dims % num_heads:
-        raise ValueError(
-            f'embed_dims {embed_dims} cannot be split over num_heads '
-            f'{num_heads}; the heads must divide the dims'
-        )
+    check_heads(embed_dims, num_heads)
     if num_layers < 1 or feedforward_channels < 1:
         raise ValueError(
             f'num_layers and feedforward_channels must be at least 1, got '

@@ -19,6 +19,15 @@ from mixmae.models.layers.position_bias import (
 )
 
 
+def check_heads(embed_dims: int, num_heads: int) -> None:
+    """Raise ``ValueError`` unless the heads divide the channels."""
+    if num_heads < 1 or embed_dims < 1 or embed_dims % num_heads:
+        raise ValueError(
+            f'embed_dims {embed_dims} cannot be split over num_heads '
+            f'{num_heads}; the heads must divide the dims'
+        )
+
+
 class AttentionHeads(nn.Module):
     """The projections into and out of the heads of an attention.
 
@@ -32,11 +41,7 @@ class AttentionHeads(nn.Module):
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
-        if num_heads < 1 or embed_dims % num_heads:
-            raise ValueError(
-                f'embed_dims {embed_dims} cannot be split over num_heads '
-                f'{num_heads}; the heads must divide the dims'
-            )
+        check_heads(embed_dims, num_heads)
         self.num_heads = num_heads
         self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
         self.proj = nn.Linear(embed_dims, embed_dims)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.functional import scaled_dot_product_attention
 
+from mixmae.models.layers.attention import check_heads
 from mixmae.models.layers.layout import cut, join
 from mixmae.models.layers.patches import is_patch_conv
 from mixmae.structures import AttentionGroups
@@ -185,11 +186,7 @@ class ReducedAttention(nn.Module):
         norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        if num_heads < 1 or embed_dims % num_heads:
-            raise ValueError(
-                f'embed_dims {embed_dims} cannot be split over num_heads '
-                f'{num_heads}; the heads must divide the dims'
-            )
+        check_heads(embed_dims, num_heads)
         self.num_heads = num_heads
         self.q = nn.Linear(embed_dims, embed_dims)
         self.kv = nn.Linear(embed_dims, 2 * embed_dims)

@@ -106,7 +106,7 @@ def test_frozen_stages_out_of_range(frozen):
 def test_another_number_of_channels(channels):
     images = torch.zeros(1, channels, 32, 32)
     for call in (build(), build().embed):
-        with pytest.raises(ValueError, match=r'three channels .RGB.*\(1, '):
+        with pytest.raises(ValueError, match=r'in_channels=3 .*got .1, '):
             call(images)
 
 
