@@ -129,7 +129,7 @@ def test_missing_images(tmp_path: Path) -> None:
     (tmp_path / 'images/7.png').unlink()
     with pytest.raises(ValueError, match='1 of 10 images are not in'):
         read_coco_sets(tmp_path / 'labels.json')
-    with pytest.raises(ValueError, match='name the folder of the images'):
+    with pytest.raises(ValueError, match='pass the folder of the images'):
         read_coco_sets(tmp_path / 'labels.json', images=tmp_path / 'nowhere')
 
 
