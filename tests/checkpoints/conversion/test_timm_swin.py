@@ -161,7 +161,7 @@ def test_microsofts_names_and_buffers(timm_swin):
     ('settings', 'message'),
     [
         (dict(window_sizes=(7, 7, 7, 7)), '64x64 tokens is padded to .* 7'),
-        (dict(norm_eps=1e-6), 'its norm_eps is 1e-06, theirs 1e-05'),
+        (dict(norm_eps=1e-6), 'its norm_eps is 1e-06, timm uses 1e-05'),
         (dict(img_size=(64, 32), window_sizes=(8,) * 4), 'non-square'),
         (dict(img_size=127), 'not a multiple of its patch size'),
     ],
