@@ -42,7 +42,7 @@ def test_equals_the_preprocessor_itself(config):
     [
         (None, 'no data_preprocessor with mean'),
         (dict(type='ClsDataPreprocessor'), 'no data_preprocessor with mean'),
-        (dict(mean=[1.0], std=[1.0]), r'three channels \(RGB\)'),
+        (dict(mean=[1.0], std=[1.0] * 3), 'one number per channel'),
         (dict(mean=[1.0] * 3, std=[1, 0, 1]), 'std above 0'),
         (dict(rgb_to_bgr=True, **FIGURES), 'rgb_to_bgr'),
     ],
