@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.recipes.class_lists import read_class_lists
+from mixmae.recipes.config_template import Code
 from mixmae.recipes.fine_tuning import (
     FineTuningOptions,
     FineTuningPlan,
@@ -96,10 +97,14 @@ def plan_classification(
         Setting('data_root', root, f'{len(lists.train)} images to train on'),
         Setting(
             'train_data',
-            dict(data_root=root, ann_file=f'{lists_dir}/train.txt'),
+            dict(
+                data_root=Code('data_root'),
+                ann_file=f'{lists_dir}/train.txt',
+            ),
         ),
         Setting(
-            'val_data', dict(data_root=root, ann_file=f'{lists_dir}/val.txt')
+            'val_data',
+            dict(data_root=Code('data_root'), ann_file=f'{lists_dir}/val.txt'),
         ),
         Setting('img_size', int(size), why),
         Setting('class_weight', weights, weighing),
