@@ -49,7 +49,7 @@ html_show_search_summary = False
 
 
 def setup(app):
-    """Write the pages and figures that are computed."""
+    """Write the pages that are computed."""
     write_pages(ROOT, DOCS / 'generated')
     app.connect('source-read', adapt_links)
 

@@ -1,7 +1,9 @@
 """Figures of the methods, drawn by the code that trains.
 
-The necks of the three methods get scenes and masks; what they return is
-drawn: mixed inputs, groups of tokens, attention masks.
+    python docs/method_figures.py
+
+writes docs/figures. The necks of the three methods get scenes and masks; what
+they return is drawn: mixed inputs, groups of tokens, attention masks.
 """
 
 from __future__ import annotations
@@ -169,3 +171,7 @@ def _show(axes, title: str, picture: torch.Tensor) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, facecolor='white')
+
+
+if __name__ == '__main__':
+    draw_figures(Path(__file__).parent / 'figures')

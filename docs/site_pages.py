@@ -1,4 +1,4 @@
-"""Pages of the documentation that are computed: model zoo and figures."""
+"""Pages of the documentation that are computed: model zoo and copies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import yaml
-from method_figures import draw_figures
 
 ZOO = """# Model zoo
 
@@ -39,7 +38,7 @@ LINK = re.compile(r'\[([^\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)')
 
 
 def write_pages(root: Path, folder: Path) -> None:
-    """Write the zoo, copies of pages and the figures into a folder."""
+    """Write the zoo and copies of pages into a folder."""
     folder.mkdir(exist_ok=True)
     (folder / 'zoo.md').write_text(zoo(root))
     for name, source in COPIES.items():
@@ -47,7 +46,6 @@ def write_pages(root: Path, folder: Path) -> None:
             text = (root / source).read_text()
             page = site_links(text, root / source, root, folder)
             (folder / f'{name}.md').write_text(page)
-    draw_figures(folder)
 
 
 def site_links(text: str, source: Path, root: Path, page_folder: Path) -> str:
