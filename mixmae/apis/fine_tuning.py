@@ -10,6 +10,7 @@ from typing import Any
 from mixmae.apis.task_network import checkpoint_of
 from mixmae.apis.training_process import run_training
 from mixmae.config.config_file import read_config
+from mixmae.fileio.safe_path import FLAG, trusted
 from mixmae.recipes.own_labels import CONFIG, plan_fine_tuning, plan_text
 
 
@@ -81,7 +82,7 @@ def finetune(
     if dry_run:
         return FineTunedRun(folder, config)
     epochs = read_config(config).train_cfg.get('max_epochs', 0)
-    arguments = ['--overwrite'] * overwrite
+    arguments = ['--overwrite'] * overwrite + [FLAG] * trusted()
     run_training(config, folder, 1, arguments, epochs, verbose=verbose)
     best = Path(checkpoint_of(folder))
     print(f'best checkpoint: {best}\npredict: mixmae predict {folder} IMAGES')

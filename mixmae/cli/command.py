@@ -23,6 +23,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         'pretrain': 'pretrain a backbone on images without labels',
         'finetune': 'fine-tune a pretrained backbone on labelled images',
         'predict': 'predict images with a fine-tuned network',
+        'export': 'write a classifier or segmentor as an ONNX graph',
         'train': 'train the model of a config file',
         'test': 'measure a checkpoint by the evaluator of its config',
         'features': 'write the features of images to a file',

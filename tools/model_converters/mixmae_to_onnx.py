@@ -12,28 +12,15 @@ compared; beyond --bound nothing is written.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import json
-import os
-import tempfile
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
-
 from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.onnx_graph import BOUND, convert, image_size
 from mixmae.apis.trained_network import network_config, trained_backbone
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError
-from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.safe_path import add_trust_argument
-from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-
-BOUND = 1e-4
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,167 +66,6 @@ def parse_args() -> argparse.Namespace:
     )
     add_trust_argument(parser)
     return parser.parse_args()
-
-
-def image_size(sides: Sequence[int] | int) -> tuple[int, int]:
-    """Height and width.
-
-    Raises:
-        ConfigError: not one or two positive numbers.
-    """
-    sides = [sides] if isinstance(sides, int) else list(sides)
-    if not 1 <= len(sides) <= 2 or min(sides) < 1:
-        raise ConfigError(
-            f'--size must be one side or height and width, got {sides}'
-        )
-    return sides[0], sides[-1]
-
-
-def export(
-    backbone: HierarchicalBackbone, size: tuple[int, int], batch_size: int
-) -> torch.onnx.ONNXProgram:
-    """The graph of ``backbone(images)``.
-
-    Args:
-        backbone: in evaluation mode.
-        size: height and width of the images.
-        batch_size: images of a batch; 0 = any number.
-
-    Raises:
-        ConfigError: onnx or onnxscript is not installed.
-    """
-    missing = [
-        name
-        for name in ('onnx', 'onnxscript')
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        raise ConfigError(
-            f'{" and ".join(missing)} must be installed for the export: pip '
-            f'install {" ".join(missing)}'
-        )
-    # One would be taken for a constant where any number is wanted.
-    images = torch.zeros(batch_size or 2, backbone.in_channels, *size)
-    batch = {0: torch.export.Dim('batch')}
-    # Fused attention on a CPU has a special output layout, which the exporter
-    # would rely on after having taken attention apart.
-    with (
-        torch.no_grad(),
-        sdpa_kernel(SDPBackend.MATH),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter('ignore')
-        program = torch.onnx.export(
-            backbone,
-            (images,),
-            dynamo=True,
-            verbose=False,
-            input_names=['images'],
-            output_names=[f'stage{i}' for i in backbone.out_indices],
-            dynamic_shapes=None if batch_size else (batch,),
-        )
-    assert program is not None
-    return program
-
-
-def largest_difference(
-    backbone: HierarchicalBackbone, path: Path, images: Tensor
-) -> tuple[float, float]:
-    """Return the difference between onnxruntime and PyTorch.
-
-    Returns:
-        The largest absolute difference over all outputs, and that as a share
-        of the largest absolute value of its output.
-    """
-    onnxruntime = importlib.import_module('onnxruntime')
-    session = onnxruntime.InferenceSession(
-        str(path), providers=['CPUExecutionProvider']
-    )
-    outputs = session.run(None, {'images': images.numpy()})
-    with torch.no_grad():
-        expected = backbone(images)
-    absolute, relative = 0.0, 0.0
-    for output, feature_map in zip(outputs, expected, strict=True):
-        difference = (torch.from_numpy(output) - feature_map).abs().max()
-        absolute = max(absolute, float(difference))
-        share = float(difference / feature_map.abs().max())
-        # max() would lose a NaN.
-        relative = share if not share <= relative else relative
-    return absolute, relative
-
-
-def convert(
-    backbone: HierarchicalBackbone,
-    size: tuple[int, int],
-    batch_size: int,
-    out: Path,
-    bound: float = BOUND,
-    metadata: dict[str, Any] | None = None,
-) -> str:
-    """Export, compare with PyTorch, and write atomically.
-
-    Args:
-        backbone: in evaluation mode, on the CPU.
-        size, batch_size: see ``export``.
-        out: the file; weights above 2 GB go to ``<file>.data`` beside it.
-        bound: see ``--bound``.
-        metadata: kept in the file, values as JSON.
-
-    Returns:
-        What the comparison showed, for the user.
-
-    Raises:
-        ConfigError: the graph differs from the backbone.
-    """
-    program = export(backbone, size, batch_size)
-    for key, value in (metadata or {}).items():
-        program.model.metadata_props[key] = json.dumps(value)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    check_output(out)
-    with tempfile.TemporaryDirectory(
-        dir=out.parent, prefix=f'.{out.stem}-'
-    ) as folder:
-        partial = Path(folder) / out.name
-        program.save(partial)
-        if importlib.util.find_spec('onnxruntime') is None:
-            verdict = (
-                'not compared with PyTorch: onnxruntime is not installed '
-                '(pip install onnxruntime)'
-            )
-        else:
-            verdict = _compare(backbone, partial, size, batch_size, bound)
-        # Weights first: the graph names them.
-        for file in sorted(Path(folder).iterdir(), reverse=True):
-            os.replace(file, out.parent / file.name)
-    return verdict
-
-
-def _compare(
-    backbone: HierarchicalBackbone,
-    path: Path,
-    size: tuple[int, int],
-    batch_size: int,
-    bound: float,
-) -> str:
-    """Raises ConfigError beyond the bound."""
-    generator = torch.Generator().manual_seed(0)
-    worst = (0.0, 0.0)
-    for count in [batch_size] if batch_size else [1, 3]:
-        images = torch.randn(
-            count, backbone.in_channels, *size, generator=generator
-        )
-        found = largest_difference(backbone, path, images)
-        if not found[1] <= bound:
-            raise ConfigError(
-                f'the graph differs from PyTorch by {found[0]:.2e}, '
-                f'{found[1]:.2e} of the largest value, which exceeds --bound '
-                f'{bound:g}; nothing was written'
-            )
-        worst = max(worst, found, key=lambda pair: pair[1])
-    return (
-        f'largest difference to PyTorch {worst[0]:.2e}, {worst[1]:.2e} of '
-        f'the largest value (bound {bound:g})'
-    )
 
 
 def metadata_of(

@@ -16,13 +16,14 @@ from collections.abc import Sequence
 
 from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
+from mixmae.cli.command_line import CommandParser
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.recipes.own_labels import TASKS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -103,7 +104,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Fine-tune; return the exit status."""
     options = vars(parse_args(argv))
-    options.pop('trust', None)
     try:
         finetune(**options)
     except TrainingFailedError as error:

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from mixmae.apis.arguments import add_inference_arguments
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
+from mixmae.cli.command_line import CommandParser
 from mixmae.cli.unused_options import refuse_unused
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

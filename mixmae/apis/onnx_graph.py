@@ -1,0 +1,190 @@
+"""ONNX graphs of one image size, compared with PyTorch."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from mixmae.config.failure_report import ConfigError
+from mixmae.fileio.atomic_write import check_output
+
+BOUND = 1e-4
+
+
+def image_size(sides: Sequence[int] | int) -> tuple[int, int]:
+    """Height and width.
+
+    Raises:
+        ConfigError: not one or two positive numbers.
+    """
+    sides = [sides] if isinstance(sides, int) else list(sides)
+    if not 1 <= len(sides) <= 2 or min(sides) < 1:
+        raise ConfigError(
+            f'--size must be one side or height and width, got {sides}'
+        )
+    return sides[0], sides[-1]
+
+
+def output_names(network: Any) -> list[str]:
+    """Return the names of the outputs: those of its stages, or its own."""
+    if hasattr(network, 'output_names'):
+        return [*network.output_names]
+    return [f'stage{i}' for i in network.out_indices]
+
+
+def export(
+    network: Any, size: tuple[int, int], batch_size: int
+) -> torch.onnx.ONNXProgram:
+    """Return the graph of ``network(images)``.
+
+    Args:
+        network: a backbone or a ``TaskGraph``, in evaluation mode.
+        size: height and width of the images.
+        batch_size: images of a batch; 0 = any number.
+
+    Raises:
+        ConfigError: onnx or onnxscript is not installed.
+    """
+    missing = [
+        name
+        for name in ('onnx', 'onnxscript')
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise ConfigError(
+            f'{" and ".join(missing)} must be installed for the export: pip '
+            f'install {" ".join(missing)}'
+        )
+    # One would be taken for a constant where any number is wanted.
+    images = torch.zeros(batch_size or 2, network.in_channels, *size)
+    batch = {0: torch.export.Dim('batch')}
+    # Fused attention on a CPU has a special output layout, which the exporter
+    # would rely on after having taken attention apart.
+    with (
+        torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter('ignore')
+        program = torch.onnx.export(
+            network,
+            (images,),
+            dynamo=True,
+            verbose=False,
+            input_names=['images'],
+            output_names=output_names(network),
+            dynamic_shapes=None if batch_size else (batch,),
+        )
+    assert program is not None
+    return program
+
+
+def largest_difference(
+    network: Any, path: Path, images: Tensor
+) -> tuple[float, float]:
+    """Return the difference between onnxruntime and PyTorch.
+
+    Returns:
+        The largest absolute difference over all outputs, and that as a share
+        of the largest absolute value of its output.
+    """
+    onnxruntime = importlib.import_module('onnxruntime')
+    session = onnxruntime.InferenceSession(
+        str(path), providers=['CPUExecutionProvider']
+    )
+    outputs = session.run(None, {'images': images.numpy()})
+    with torch.no_grad():
+        expected = network(images)
+    absolute, relative = 0.0, 0.0
+    for output, feature_map in zip(outputs, expected, strict=True):
+        difference = (torch.from_numpy(output) - feature_map).abs().max()
+        absolute = max(absolute, float(difference))
+        share = float(difference / feature_map.abs().max())
+        # max() would lose a NaN.
+        relative = share if not share <= relative else relative
+    return absolute, relative
+
+
+def convert(
+    network: Any,
+    size: tuple[int, int],
+    batch_size: int,
+    out: Path,
+    bound: float = BOUND,
+    metadata: dict[str, Any] | None = None,
+) -> str:
+    """Export, compare with PyTorch, and write atomically.
+
+    Args:
+        network: a backbone or a ``TaskGraph``, in evaluation mode, on the
+            CPU.
+        size, batch_size: see ``export``.
+        out: the file; weights above 2 GB go to ``<file>.data`` beside it.
+        bound: see ``--bound``.
+        metadata: kept in the file, values as JSON.
+
+    Returns:
+        What the comparison showed, for the user.
+
+    Raises:
+        ConfigError: the graph differs from the network.
+    """
+    program = export(network, size, batch_size)
+    for key, value in (metadata or {}).items():
+        program.model.metadata_props[key] = json.dumps(value)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    check_output(out)
+    with tempfile.TemporaryDirectory(
+        dir=out.parent, prefix=f'.{out.stem}-'
+    ) as folder:
+        partial = Path(folder) / out.name
+        program.save(partial)
+        if importlib.util.find_spec('onnxruntime') is None:
+            verdict = (
+                'not compared with PyTorch: onnxruntime is not installed '
+                '(pip install onnxruntime)'
+            )
+        else:
+            verdict = _compare(network, partial, size, batch_size, bound)
+        # Weights first: the graph names them.
+        for file in sorted(Path(folder).iterdir(), reverse=True):
+            os.replace(file, out.parent / file.name)
+    return verdict
+
+
+def _compare(
+    network: Any,
+    path: Path,
+    size: tuple[int, int],
+    batch_size: int,
+    bound: float,
+) -> str:
+    """Raises ConfigError beyond the bound."""
+    generator = torch.Generator().manual_seed(0)
+    worst = (0.0, 0.0)
+    for count in [batch_size] if batch_size else [1, 3]:
+        images = torch.randn(
+            count, network.in_channels, *size, generator=generator
+        )
+        found = largest_difference(network, path, images)
+        if not found[1] <= bound:
+            raise ConfigError(
+                f'the graph differs from PyTorch by {found[0]:.2e}, '
+                f'{found[1]:.2e} of the largest value, which exceeds --bound '
+                f'{bound:g}; nothing was written'
+            )
+        worst = max(worst, found, key=lambda pair: pair[1])
+    return (
+        f'largest difference to PyTorch {worst[0]:.2e}, {worst[1]:.2e} of '
+        f'the largest value (bound {bound:g})'
+    )
