@@ -19,6 +19,8 @@ crop_ratio_range = (0.2, 1.0)
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
+# Sample values of black and white; None for images of 8 bits.
+value_range = None
 
 # Network.
 network = dict(
@@ -30,6 +32,9 @@ network = dict(
 )
 # dict(type='Pretrained', checkpoint=PATH) starts from these weights.
 init_cfg = None
+
+# Images have the channels of the network.
+image_channels = network.get('in_channels', 3)
 
 # Method.
 masking = dict(type='RandomMasking', ratio=0.5, cell=32, shared=True)
@@ -80,19 +85,15 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=crop_ratio_range,
         interpolation='bicubic',
+        channels=image_channels,
+        value_range=value_range,
     ),
     dict(type='DrawFlip', prob=0.5),
     dict(type='PackImage'),
 ]
 test_pipeline = [
-    dict(type='LoadImage'),
-    dict(
-        type='mmpretrain.ResizeEdge',
-        scale=img_size * 8 // 7,
-        edge='short',
-        backend='pillow',
-        interpolation='bicubic',
-    ),
+    dict(type='LoadImage', channels=image_channels, value_range=value_range),
+    dict(type='ResizeShortSide', scale=img_size * 8 // 7),
     dict(type='mmpretrain.CenterCrop', crop_size=img_size),
     # sample_idx seeds the mask of an image, so that figures can be compared.
     dict(type='mmpretrain.PackInputs', meta_keys=('sample_idx', 'img_path')),

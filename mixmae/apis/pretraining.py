@@ -51,6 +51,8 @@ def pretrain(
     method: str | None = None,
     val_data: Paths | None = None,
     image_size: int | str = 'auto',
+    in_channels: int = 3,
+    value_range: Sequence[float] | str = 'auto',
     init: str | os.PathLike | None = None,
     epochs: int | str = 'auto',
     batch_size: int | str = 'auto',
@@ -87,6 +89,9 @@ def pretrain(
         val_data: Images to validate on; by default a share of ``data`` is
             held out.
         image_size: Side of the images in pixels.
+        in_channels: Channels of the images.
+        value_range: Sample values of black and white, for images of other
+            than 8 bits.
         init: Checkpoint whose backbone the run starts from: of mixmae, or
             the official MixMIM or UM-MAE.
         epochs: Passes over the images.
@@ -113,6 +118,8 @@ def pretrain(
         method=method,
         val_data=val_data,
         image_size=image_size,
+        in_channels=in_channels,
+        value_range=value_range,
         init=init,
         epochs=epochs,
         batch_size=batch_size,

@@ -10,8 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from PIL import Image
-
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.images.image_decoding import ImageDecoding
+from mixmae.datasets.images.image_file import image_header
+from mixmae.datasets.images.sample_values import ValueSample, spread
 from mixmae.datasets.packed.sample_table import INDEX, JOURNAL
 from mixmae.datasets.packed_images import PackedImages, table_of
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
@@ -21,7 +23,7 @@ from mixmae.fileio.path_list import read_labelled_list
 from mixmae.fileio.safe_path import UnsafePathError, path_fault
 from mixmae.recipes.config_template import Code
 
-# Images whose headers are read for their sizes.
+# Images that are read for their sizes and values.
 SAMPLE = 64
 FEWEST = 8
 
@@ -128,12 +130,11 @@ class ImageSources:
             ValueError: None of them can be read.
         """
         sides, first = [], ''
-        for source in self._sample():
+        for path, content in self._sample():
             try:
-                with Image.open(source) as image:
-                    sides.append(min(image.size))
+                sides.append(min(image_header(path, content)[1]))
             # Damaged files are left to the run.
-            except Exception as error:
+            except CorruptImageError as error:
                 first = first or f'{error}'
         if not sides:
             raise ValueError(
@@ -142,18 +143,38 @@ class ImageSources:
             )
         return round(median(sides))
 
-    def _sample(self) -> list[Any]:
-        step = max(1, len(self.files) // SAMPLE)
-        found: list[Any] = self.files[::step][:SAMPLE]
-        for place, count in self.shards.items():
-            # Opens shards, which few runs have.
-            from io import BytesIO
+    def values(self, in_channels: int) -> ValueSample:
+        """Read the values of a sample.
 
+        Args:
+            in_channels: Channels that the images become.
+
+        Raises:
+            ValueError: Half of them or more cannot become so many.
+        """
+        found = ValueSample(ImageDecoding(channels=in_channels))
+        sample = self._sample()
+        for path, content in sample:
+            found.add(path, content)
+        unfit = found.unread['unsupported']
+        if 2 * unfit >= len(sample):
+            raise ValueError(
+                f'{unfit} of {len(sample)} images that were read cannot '
+                f'become in_channels={in_channels}: mixmae check-data names '
+                f'them'
+            )
+        return found
+
+    def _sample(self) -> list[tuple[str, bytes | None]]:
+        """Return paths and, from shards, contents of some images."""
+        found: list[tuple[str, bytes | None]] = [
+            (self.files[index], None)
+            for index in spread(len(self.files), SAMPLE)
+        ]
+        for place, count in self.shards.items():
             packed = PackedImages(place)
-            found += [
-                BytesIO(packed.read_sample(index)['img_bytes'])
-                for index in range(0, count, max(1, count // SAMPLE))
-            ][:SAMPLE]
+            read = (packed.read_sample(i) for i in spread(count, SAMPLE))
+            found += [(one['img_path'], one['img_bytes']) for one in read]
         return found
 
 

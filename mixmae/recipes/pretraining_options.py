@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ ARGUMENTS: Mapping[str, str] = MappingProxyType(
         'val_data': 'val_data',
         'img_size': 'image_size',
         'init_cfg': 'init',
+        'value_range': 'value_range',
         'batch_size': 'batch_size',
         'max_epochs': 'epochs',
         'lr': 'lr',
@@ -39,6 +40,9 @@ class PretrainingOptions:
             config, or MixMAE.
         val_data: Images to validate on; ``None`` holds some out.
         image_size: Side of the images in pixels.
+        in_channels: Channels of the images.
+        value_range: Sample values of black and white of images of other than
+            8 bits; 'auto' measures them.
         init: Checkpoint whose backbone the run starts from.
         epochs, batch_size, lr: Numbers; the batch is that of one device.
         devices: See ``Machine.find``.
@@ -55,6 +59,8 @@ class PretrainingOptions:
     method: str | None = None
     val_data: Any = None
     image_size: int | str = 'auto'
+    in_channels: int = 3
+    value_range: Sequence[float] | str = 'auto'
     init: str | os.PathLike | None = None
     epochs: int | str = 'auto'
     batch_size: int | str = 'auto'
@@ -76,6 +82,20 @@ class PretrainingOptions:
                     f'{name} must be {" or ".join(words)}, or {kind} above '
                     f'0, got {value!r}'
                 )
+        if not isinstance(self.in_channels, int) or self.in_channels < 1:
+            raise ValueError(
+                f'in_channels must be a whole number above 0, got '
+                f'{self.in_channels!r}'
+            )
+        if self.value_range != 'auto' and (
+            isinstance(self.value_range, str)
+            or len(self.value_range) != 2
+            or self.value_range[0] >= self.value_range[1]
+        ):
+            raise ValueError(
+                f'value_range must be auto or two rising numbers, got '
+                f'{self.value_range!r}'
+            )
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f'precision must be one of {", ".join(PRECISIONS)}, got '

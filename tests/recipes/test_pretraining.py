@@ -1,5 +1,6 @@
 """From images, a network and a method to a whole config."""
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -53,6 +54,23 @@ def test_the_config_is_that_of_the_table(plan, tmp_path):
     table = settings_table(made.rows)
     assert max(map(len, table.splitlines())) < 80
     assert all(len(line) < 80 for line in made.text.splitlines())
+
+
+def test_bands_and_12_bits(tmp_path):
+    generator = np.random.default_rng(0)
+    for index in range(12):
+        pixels = generator.integers(100, 4000, (64, 64, 4)).astype(np.uint16)
+        np.save(tmp_path / f'{index}.npy', pixels)
+    options = dict(data=tmp_path, model='swin-mini', devices='cpu')
+    made = plan_pretraining(PretrainingOptions(**options, in_channels=4))
+    cfg = Config.fromfile(made.write(tmp_path / 'out'))
+    low, high = cfg.value_range
+    assert 100 <= low < 150 and 3950 < high < 4000
+    assert cfg.model.backbone.in_channels == len(cfg.mean) == 4
+    for step in (cfg.train_pipeline[1], cfg.test_pipeline[0]):
+        assert step.channels == 4 and step.value_range == (low, high)
+    with pytest.raises(ValueError, match='cannot become in_channels=3'):
+        plan_pretraining(PretrainingOptions(**options))
 
 
 def test_small_photos_are_not_enlarged(plan):
@@ -127,6 +145,9 @@ def test_overrides_are_what_options_of_the_written_config_are(plan, tmp_path):
         (dict(model='swin-tinny'), 'did you mean swin-tiny'),
         (dict(model='vit-tiny'), 'class token'),
         (dict(image_size=70), 'multiple of 16.*64 or 80'),
+        (dict(in_channels=0), 'in_channels must be'),
+        (dict(value_range=(3, 1)), 'two rising numbers'),
+        (dict(value_range=(0, 9)), 'has no effect'),
         (dict(epochs=0), 'epochs must be auto'),
         (dict(batch_size=1.5), 'batch_size must be auto'),
         (dict(method='mae'), 'must be one of'),

@@ -66,6 +66,18 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f'--{name}', type=kind, default='auto', help=text)
     parser.add_argument(
+        '--in-channels', type=int, default=3, help='of the images'
+    )
+    parser.add_argument(
+        '--value-range',
+        type=float,
+        nargs=2,
+        default='auto',
+        metavar=('LOW', 'HIGH'),
+        help='sample values of black and white, of images of other than 8 '
+        'bits (auto: measured on a sample)',
+    )
+    parser.add_argument(
         '--init',
         metavar='FILE',
         help='checkpoint whose backbone the run starts from',
