@@ -106,8 +106,10 @@ def learning_rate(
 ) -> tuple[float, str]:
     """Return the peak learning rate, and why.
 
-    The rate of AdamW goes with the root of the images of an update
-    (2205.10287), from that of the paper, or of the mini networks here.
+    The learning rate is scaled with the square root of the images of an
+    update, accumulation included (2205.10287), from that of the paper or of
+    our mini networks. ``--auto-scale-lr`` of a training, which is MMEngine's,
+    scales linearly and leaves accumulation out.
     """
     base, reference, whose = method.base_lr, method.base_update, 'the paper'
     if network.is_small:

@@ -40,9 +40,9 @@ OPCODES = frozenset({
     'LONG_BINGET', 'BINPUT', 'LONG_BINPUT',
 })  # fmt: skip
 # Last item of a storage id; it is None in the legacy format.
-SIZES = ('NONE', 'BININT', 'BININT1', 'BININT2', 'LONG1')
+STORAGE_SIZE_OPCODES = ('NONE', 'BININT', 'BININT1', 'BININT2', 'LONG1')
 # Opcodes that modify an object on the stack.
-CHANGING = ('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BUILD')
+MUTATING_OPCODES = ('APPEND', 'APPENDS', 'SETITEM', 'SETITEMS', 'BUILD')
 # Quantized and packed dtypes hold no numbers that can be copied.
 ODD_DTYPE = re.compile(r'torch\.(?:q|bits|u?int[1-7]$|float4)')
 TORCH_NAMES = frozenset({
@@ -88,8 +88,9 @@ def check_pickles(file: BinaryIO) -> None:
 
     Raises:
         NotAllowed: A pickle uses a name that weights do not need, or the file
-            is not a checkpoint.
+            is a TorchScript program or a tar file.
         Malformed: A pickle does what ``torch.save`` never writes.
+        ValueError: The file does not begin like a checkpoint.
         Exception: Of any type, for a damaged file.
     """
     start = file.read(len(ZIP_START))
@@ -111,7 +112,7 @@ def check_pickles(file: BinaryIO) -> None:
 
 
 def _check_pickle(file: Any) -> None:
-    """Simulate the pickle on the sizes of objects."""
+    """Replay the opcodes on a stack of opcode names and depths."""
     stack: list[_Item] = []
     marks: list[int] = []
     memo: dict[int, _Item] = {}
@@ -130,13 +131,16 @@ def _check_pickle(file: Any) -> None:
             memo[argument] = stack[-1]
         else:
             items = _taken(opcode, stack, marks)
-            if name in CHANGING:
+            if name in MUTATING_OPCODES:
                 # The object grows, also where other values contain it.
                 items[0].nesting = max(items[0].nesting, _nesting(items[1:]))
                 stack.append(items[0])
             elif opcode.stack_after:
                 stack.append(_Item(name, items))
-            if name == 'BINPERSID' and items[0].last not in SIZES:
+            if (
+                name == 'BINPERSID'
+                and items[0].last not in STORAGE_SIZE_OPCODES
+            ):
                 # A view outlives its storage if that is resized.
                 raise Malformed('a view of a part of a storage')
             if stack and stack[-1].nesting > MAX_NESTING:

@@ -1,4 +1,4 @@
-"""Names that a pickle in a checkpoint may use besides PyTorch's own.
+"""Names allowed in a pickle in addition to ``pickle_check.TORCH_NAMES``.
 
 Checkpoints of MMEngine (``get_torch_safe_globals()``) and of the official
 MixMIM (``argparse.Namespace``) use them. None of them resolves to the object
@@ -58,7 +58,7 @@ _ALLOWED = [_named(*one) for one in REPLACEMENTS.items()]
 
 @contextmanager
 def only_safe_globals() -> Iterator[None]:
-    """Context in which a safe ``torch.load`` allows only these names.
+    """Context in which ``torch.load`` accepts these and built-in names.
 
     Other packages add to PyTorch's list, some of them NumPy's own functions.
     """

@@ -36,7 +36,7 @@ def safe_load(path: str | Path) -> dict:
 
     MMEngine's own files need a few NumPy types and official ones an
     ``argparse.Namespace``; nothing else is allowed. MMEngine's loader, by
-    contrast, falls back to unsafe unpickling. ``trust.set_trusted``
+    contrast, falls back to unsafe unpickling. ``safe_path.set_trusted``
     (``--trust-checkpoint`` of the tools) enables that, with a warning for each
     file that needs it.
 

@@ -56,7 +56,7 @@ class ReconstructionHook(Hook):
         last = runner.epoch + 1 == runner.max_epochs
         if not last and not self.every_n_epochs(runner, self.interval):
             return
-        # Few epochs draw.
+        # Imported here because most epochs draw no panel.
         from mixmae.engine.held_out_images import held_out_batch, model_to_show
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
@@ -64,6 +64,7 @@ class ReconstructionHook(Hook):
         )
 
         with model_to_show(runner) as model:
+            # On other ranks.
             if model is None:
                 return
             batch = held_out_batch(runner, self.num_images)

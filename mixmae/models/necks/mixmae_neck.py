@@ -33,9 +33,9 @@ class MixMAENeck(BaseModule):
         in_channels: channels of the latents.
         decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted.
         cell: side of a cell in pixels; the backbone's total stride.
-        masked_attention: tokens of two images never attend to each other in
-            the encoder.
-            False is the ablation; it needs a shared mask and even batches.
+        masked_attention: whether attention in the encoder is restricted to
+            tokens of the same image. False is the paper's ablation; it needs
+            a shared mask and an even batch.
         image_channels: channels of the images that are predicted.
 
     Raises:
