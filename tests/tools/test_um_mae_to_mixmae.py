@@ -23,7 +23,7 @@ TOOL = ROOT / 'tools' / 'convert.py'
 GOLDEN = formula.figures('ummae')
 KINDS = ('swin', 'pvt')
 # What a config may say that is a default of ours.
-DEFAULTS = {'norm_eps': 1e-6, 'positions': 'sincos'}
+DEFAULTS = {'norm_eps': 1e-6, 'positions': 'sincos', 'in_channels': 3}
 each_kind = pytest.mark.parametrize('kind', KINDS)
 
 
@@ -233,7 +233,7 @@ def test_official_networks_need_no_config(kind, finetuned):
         ),
         (
             lambda s: s.update({'norm.weight': torch.ones(7)}),
-            'norm3.weight of shape (7,), where (192,) is wanted',
+            'norm3.weight of shape (7,), expected (192,)',
         ),
     ],
 )

@@ -198,8 +198,8 @@ def _remark(source: Source, from_task: bool) -> str:
     try:
         backbone_state(source.state)
     except ValueError as error:
-        # The message of loading, without its advice.
-        what = str(error).partition('. If ')[0]
+        # The message without its advice on init_cfg, which does not apply.
+        what = str(error).partition('. To use it')[0]
         if not from_task:
             raise ValueError(
                 f'{source.path}: {what}. A bare backbone file does not record '
