@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def embedded_image(
-    pixels: np.ndarray, longest: int | None = None, quality: int = 88
+    pixels: np.ndarray, longest: int | None = None, quality: int = 82
 ) -> str:
     """Return an image as a ``data:`` address.
 
@@ -25,7 +25,7 @@ def embedded_image(
     return embedded_picture(picture, quality)
 
 
-def embedded_picture(picture: Image.Image, quality: int = 88) -> str:
+def embedded_picture(picture: Image.Image, quality: int = 82) -> str:
     """Return a Pillow image as a ``data:`` address of a JPEG file."""
     file = io.BytesIO()
     picture.save(file, 'JPEG', quality=quality, subsampling=0)

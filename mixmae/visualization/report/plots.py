@@ -113,9 +113,9 @@ def _fits(name: str, pattern: str) -> bool:
 def _series(
     run: int, label: str, dashed: bool, values: Series
 ) -> dict[str, Any]:
-    x, y = zip(*values.finite, strict=True)
-    groups = np.array_split(np.arange(len(x)), min(len(x), MOST_POINTS))
-    means = [(np.mean(np.take(x, g)), np.mean(np.take(y, g))) for g in groups]
+    points = np.array(values.finite)
+    groups = np.array_split(points, min(len(points), MOST_POINTS))
+    means = [group.mean(0) for group in groups]
     return {
         'run': run,
         'label': label,

@@ -21,7 +21,7 @@ from mixmae.visualization.shown_bands import shown_bands
 # Standard deviations of a cell's pixels that map to black and white in the
 # view of normalised cells.
 NORMALISED_RANGE = 2.5
-LONGEST = 224
+LONGEST = 192
 
 
 def view_titles(method: str, pixel_norm: bool) -> dict[str, str]:

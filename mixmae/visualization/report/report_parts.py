@@ -18,7 +18,7 @@ FEATURES = 'features'
 PREDICTIONS = 'predictions'
 _STEP = re.compile(r'reconstructions_(\d{1,12})\.json')
 # Positions of the slider.
-MOST_STEPS = 20
+MOST_STEPS = 16
 # Of one part.
 MOST_BYTES = 32 << 20
 
@@ -55,6 +55,10 @@ class ReportParts:
             for _, path in steps
             if (part := _read(path, origin)) is not None
         ]
+        # The page takes them from the last step.
+        for part in found[:-1]:
+            for row in part.get('images', ()):
+                row.pop('original', None)
         chosen = {
             round(i * (len(found) - 1) / (MOST_STEPS - 1))
             for i in range(MOST_STEPS)

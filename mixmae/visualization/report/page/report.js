@@ -96,7 +96,7 @@
         const line = element('tr');
         for (const [view, title] of Object.entries(step.titles)) {
           const cell = element('td');
-          cell.append(image(row[view], `image ${number + 1}, ${title}`));
+          cell.append(image(row[view] || steps.at(-1).images[number][view], `image ${number + 1}, ${title}`));
           line.append(cell);
         }
         const figures = element('td', null, 'figures');
