@@ -74,7 +74,7 @@ def test_a_graph_that_differs_is_not_written(monkeypatch, tmp_path, capsys):
     for options, said in (
         (
             ['--size', '8', '--stages', '0', '--bound', '0'],
-            'more than --bound 0',
+            'exceeds --bound 0',
         ),
         (['--size', '16', '16', '16'], '--size must be'),
         (['--stages', '9'], 'stages from 0 to 1'),

@@ -91,7 +91,7 @@ def test_what_a_file_does_not_say_is_asked_for(tmp_path, run, other):
     config.write_text(f'model = {dict(backbone=wrong)!r}')
     status, _, errors = run(*arguments)
     assert status == 2
-    assert 'of another network: its window_sizes is (7, 7, 7, 7)' in errors
+    assert 'another network: its window_sizes is (7, 7, 7, 7)' in errors
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_half_written_file_is_never_seen(tmp_path, run, swin, monkeypatch):
 
 def test_source_is_not_overwritten(run, swin):
     status, _, errors = run('mixmae_to_mmdet', swin, swin)
-    assert status == 2 and 'one file' in errors
+    assert status == 2 and 'the same file' in errors
 
 
 def test_no_code_of_a_checkpoint_is_run(tmp_path, run, swin):
@@ -190,7 +190,7 @@ def test_a_bare_file_says_what_it_is(tmp_path, run, swin):
     assert header['format_version'] == 1
     assert header['source'].startswith(
         'converted from swin.pth, the backbone of a model with rpn_head, '
-        'neither a pretraining nor a classifier'
+        'neither a pretraining model nor a classifier'
     )
     assert header['preprocessing'] == {
         'mean': [120.0, 115.0, 100.0],
