@@ -33,6 +33,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         'report': 'write a page about a run, or compare several',
         'plan': 'time, memory and data that the run of a config needs',
         'check-data': 'look for corrupt images and wrong annotations',
+        'stats': 'number, kinds, sizes and values of images',
         'pack': 'pack images into tar shards',
         'config': 'write a config of this package to a file',
         'doctor': 'list what is installed, and how to mend it',

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.datasets.labels.mask_pairs import write_pairs
+from mixmae.recipes.config_template import Code
 from mixmae.recipes.fine_tuning import (
     FineTuningOptions,
     FineTuningPlan,
@@ -95,7 +96,7 @@ def plan_segmentation(
             Setting(
                 f'{split}_data',
                 dict(
-                    data_root=root,
+                    data_root=Code('data_root'),
                     ann_file=f'{lists}/{split}.txt',
                     data_prefix=prefix,
                 ),
