@@ -97,7 +97,7 @@ def test_smoothed_colours(tmp_path: Path) -> None:
             noise.integers(0, 255, (*m.shape, 3), np.uint8)
         ),
     )
-    with pytest.raises(ValueError, match='more than 60 colours'):
+    with pytest.raises(ValueError, match='more than 60 colors'):
         read_mask_sets(tmp_path)
 
 
