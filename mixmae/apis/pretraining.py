@@ -47,7 +47,7 @@ class PretrainedRun:
 def pretrain(
     out: str | os.PathLike,
     data: Paths,
-    model: str | os.PathLike = 'swin-tiny',
+    model: str | os.PathLike | None = None,
     method: str | None = None,
     val_data: Paths | None = None,
     image_size: int | str = 'auto',
@@ -84,7 +84,8 @@ def pretrain(
             file of paths (one a line, relative to its folder, or absolute),
             or several of them.
         model: 'swin-tiny', 'pvt-small', 'twins-svt-small', 'vit-base' and so
-            on, or a pretraining config whose model is taken.
+            on, or a pretraining config whose model is taken (default: the
+            network of ``init``, or 'swin-tiny').
         method: 'mixmae' (default), 'um-mae' or 'simmim'.
         val_data: Images to validate on; by default a share of ``data`` is
             held out.
@@ -92,8 +93,9 @@ def pretrain(
         in_channels: Channels of the images.
         value_range: Sample values of black and white, for images of other
             than 8 bits.
-        init: Checkpoint whose backbone the run starts from: of mixmae, or
-            the official MixMIM or UM-MAE.
+        init: Weights that the run starts from: of mixmae, the official
+            MixMIM, UM-MAE or SimMIM, or a Swin of timm, Microsoft, mmdet,
+            mmseg, mmpretrain or Hugging Face; 'timm:NAME'.
         epochs: Passes over the images.
         batch_size: Images of a forward pass on one device.
         lr: Peak learning rate.
@@ -114,7 +116,7 @@ def pretrain(
     """
     options = PretrainingOptions(
         data=data,
-        model=os.fspath(model),
+        model=None if model is None else os.fspath(model),
         method=method,
         val_data=val_data,
         image_size=image_size,

@@ -5,43 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from mmengine.registry import DefaultScope
 
-from mixmae.checkpoints.conversion.incoming import (
-    from_mmpretrain,
-    from_official,
-    from_swin,
-    from_timm,
+from mixmae.checkpoints.conversion.initial_weights import (
+    OF_THE_TASK,
+    initial_weights,
 )
-from mixmae.checkpoints.conversion.source import Source, read_source
-from mixmae.checkpoints.conversion.um_mae import from_um_mae
-from mixmae.checkpoints.loading.code_base import code_base_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.official_mixmim import is_official_mixmim
-from mixmae.checkpoints.loading.official_um_mae import is_official_um_mae
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.registry import MODELS
-
-# Settings of a backbone that a task chooses for itself.
-OF_THE_TASK = (
-    'init_cfg', 'drop_path_rate', 'out_indices', 'frozen_stages', 'norm_eval',
-    'output_norms', 'with_cp', 'scores', 'sort_groups', '_scope_',
-)  # fmt: skip
-CONVERTERS = MappingProxyType({
-    'mmpretrain': from_mmpretrain,
-    'mmdet': from_swin,
-    'timm': from_timm,
-})  # fmt: skip
-IMAGENET = MappingProxyType({
-    'mean': [123.675, 116.28, 103.53],
-    'std': [58.395, 57.12, 57.375],
-    'channel_order': 'RGB',
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +35,7 @@ class InitialNetwork:
         kind: What it is, in words.
         value_range: Sample values of black and white; None = images of 8
             bits.
+        line: Account of every tensor of the file.
     """
 
     backbone: Mapping[str, Any]
@@ -72,6 +48,7 @@ class InitialNetwork:
     origin: str
     kind: str = ''
     value_range: tuple[float, float] | None = None
+    line: str = ''
 
     @property
     def is_small(self) -> bool:
@@ -80,33 +57,30 @@ class InitialNetwork:
 
 
 def initial_network(
-    init: str | os.PathLike, converted: str | os.PathLike
+    init: str | os.PathLike,
+    converted: str | os.PathLike,
+    in_channels: int | None = None,
 ) -> InitialNetwork:
     """Read the network from a file of weights.
 
     Args:
-        init: A checkpoint or a safetensors file of ours, or a checkpoint of
-            another code base, which is detected and converted.
+        init: See ``initial_weights``.
         converted: File to write the converted checkpoint to.
+        in_channels: Channels of the images; None = those of the file.
 
     Raises:
         ValueError: The file cannot be read, is unknown, or records no network.
     """
-    source = read_source(str(init))
-    checkpoint, kind = str(init), 'weights of mixmae'
-    if not source.model.get('backbone') or _is_foreign(source):
-        convert, kind = _converter(source)
-        done = convert(source)
-        done.write(Path(converted))
+    weights = initial_weights(init, in_channels).without_neck('decoder')
+    checkpoint = str(init)
+    if not weights.as_it_is:
+        weights.write(converted)
         checkpoint = str(converted)
-        source = Source(source.path, done.state, done.model)
-    backbone = source.part('backbone')
-    if 'data_preprocessor' in source.model:
-        norm = source.preprocessing()
-    else:
-        norm = dict(IMAGENET)
-    found = described(backbone, norm, checkpoint, source.path)
-    return replace(found, kind=kind)
+    norm = weights.model['data_preprocessor']
+    found = described(
+        weights.model['backbone'], norm, checkpoint, weights.path
+    )
+    return replace(found, kind=weights.kind, line=weights.line())
 
 
 def described(
@@ -150,28 +124,3 @@ def described(
         origin=origin,
         value_range=norm.get('value_range'),
     )
-
-
-def _is_foreign(source: Source) -> bool:
-    """Whether the tensors have the names of another code base."""
-    return code_base_of(source.state) is not None and not any(
-        key.startswith('stages.') or key.startswith('backbone.stages.')
-        for key in source.state
-    )
-
-
-def _converter(source: Source) -> tuple[Any, str]:
-    if is_official_mixmim(source.state):
-        return from_official, 'an official MixMIM, converted'
-    if is_official_um_mae(source.state):
-        return from_um_mae, 'an official UM-MAE, converted'
-    found = code_base_of(source.state)
-    if found is None:
-        raise ValueError(
-            f'{source.path}: the file does not record its network, and its '
-            f'tensors ({", ".join(sorted(source.state)[:3])}, ...) are those '
-            f'of no known code base. What fits: a checkpoint or '
-            f'backbone.safetensors of mixmae, an official MixMIM or UM-MAE, '
-            f'or a Swin of {", ".join(CONVERTERS)}'
-        )
-    return CONVERTERS[found], f'weights of {found}, converted'

@@ -60,6 +60,7 @@ def plan_fine_tuning(
     chosen = FineTuningOptions(**options)
     network = initial_network(init, folder / 'init.pth')
     plan = TASKS[task](data, network, folder / DATA, chosen)
+    plan.notes.insert(0, network.line)
     header = '\n'.join([
         f'{task.capitalize()} of {data}, written by mixmae finetune.',
         f'Run: mixmae train {folder / CONFIG} --work-dir {folder}',

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import torch
 
+from mixmae.checkpoints.conversion.initial_weights import InitialWeights
 from mixmae.config.config_variables import read_with_bases
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.config_overrides import overridden
 from mixmae.recipes.config_template import filled, template_text
+from mixmae.recipes.continued_model import FILE, continued_model
 from mixmae.recipes.image_sources import ImageSources, read_sources
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import named_method
 from mixmae.recipes.model_of_config import model_of_config
 from mixmae.recipes.networks import named_network
-from mixmae.recipes.pretraining_options import ARGUMENTS, PretrainingOptions
+from mixmae.recipes.pretraining_options import (
+    ARGUMENTS,
+    DEFAULT_MODEL,
+    PretrainingOptions,
+)
 from mixmae.recipes.pretraining_settings import (
     TRAIN_LIST,
     VAL_LIST,
@@ -29,6 +35,7 @@ from mixmae.recipes.pretraining_settings import (
     network_sizes,
     run_dtype,
     run_settings,
+    structure,
 )
 from mixmae.recipes.run_cost import RunCost
 from mixmae.recipes.setting import Setting
@@ -55,6 +62,7 @@ class PretrainingPlan:
         machine: Devices of the run.
         dtype: Type that products are computed in.
         cost: Resources that it needs.
+        weights: What it starts from; ``None`` for random weights.
     """
 
     rows: list[Setting]
@@ -66,13 +74,16 @@ class PretrainingPlan:
     machine: Machine
     dtype: torch.dtype
     cost: RunCost
+    weights: InitialWeights | None = None
 
     def write(self, out: Path) -> Path:
-        """Write the config and the lists of images; return the config."""
+        """Write config, lists and converted weights; return the config."""
         (out / TRAIN_LIST).parent.mkdir(parents=True, exist_ok=True)
         for images, name in ((self.train, TRAIN_LIST), (self.val, VAL_LIST)):
             if images.files:
                 images.write_list(out / name, self.root)
+        if self.weights is not None and not self.weights.is_local:
+            self.weights.write(out / FILE)
         path = out / CONFIG
         with atomic_write(path) as partial:
             partial.write_text(self.text, encoding='utf-8')
@@ -91,11 +102,11 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
     train, val, held_out = _split(call)
     root = ImageSources(train.files + val.files).root()
     size = image_size(call)
-    parts, structure = model_parts(call, size.value)
+    parts, weights = model_parts(call, size.value)
     settings = [
         Setting('data_root', root),
         *image_settings(call, train, val, size),
-        *model_settings(call, parts),
+        *model_settings(parts, weights),
     ]
     sizes = network_sizes(call, parts, size.value)
     settings += run_settings(call, train.count, sizes)
@@ -116,12 +127,12 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
         Setting('validation', val.count, held_out),
         Setting(
             'model',
-            options.model,
+            options.model or call.network.name,
             f'{sizes.parameters / 1e6:.1f} M parameters with its decoder; '
             f'{call.method.name}',
         ),
         Setting('devices', call.machine.count, call.machine.name),
-        *structure,
+        *structure(call, parts, weights, size.value),
         *(
             one._replace(value=round(warmup, 2))
             if one.name == 'warmup_epochs'
@@ -139,12 +150,13 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
         call.machine,
         run_dtype(options, call.machine.device),
         cost,
+        weights,
     )
 
 
 def _read_call(options: PretrainingOptions) -> PretrainingCall:
     given = None
-    if str(options.model).endswith('.py'):
+    if options.model and options.model.endswith('.py'):
         given = model_of_config(options.model)
     method = named_method(
         options.method or (given.method if given else 'mixmae')
@@ -154,11 +166,26 @@ def _read_call(options: PretrainingOptions) -> PretrainingCall:
             f'method={method.name}, but the model of {options.model} is of '
             f'{given.method}'
         )
-    network = given.network if given else named_network(str(options.model))
+    start = None
+    if given:
+        network = given.network
+    elif options.init is None:
+        network = named_network(options.model or DEFAULT_MODEL)
+    else:
+        start = continued_model(
+            options.init, options.model, options.in_channels
+        )
+        network = start.network
     # Before the images are listed, which may take a while.
     machine = Machine.find(options.devices)
     return PretrainingCall(
-        options, machine, method, network, given, read_sources(options.data)
+        options,
+        machine,
+        method,
+        network,
+        given,
+        read_sources(options.data),
+        start,
     )
 
 

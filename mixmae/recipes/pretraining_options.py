@@ -10,6 +10,7 @@ from typing import Any
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
 
+DEFAULT_MODEL = 'swin-tiny'
 PRECISIONS = ('auto', *DTYPES)
 # Variables of the config that have an argument of the call.
 ARGUMENTS: Mapping[str, str] = MappingProxyType(
@@ -35,7 +36,8 @@ class PretrainingOptions:
 
     Attributes:
         data: Folders, lists, shards or images; see ``read_sources``.
-        model: Name of a network, or a pretraining config.
+        model: Name of a network, or a pretraining config; ``None`` for that
+            of ``init``, or ``DEFAULT_MODEL``.
         method: 'mixmae', 'um-mae' or 'simmim'; ``None`` for that of the
             config, or MixMAE.
         val_data: Images to validate on; ``None`` holds some out.
@@ -43,7 +45,7 @@ class PretrainingOptions:
         in_channels: Channels of the images.
         value_range: Sample values of black and white of images of other than
             8 bits; 'auto' measures them.
-        init: Checkpoint whose backbone the run starts from.
+        init: Weights that the run starts from; see ``initial_weights``.
         epochs, batch_size, lr: Numbers; the batch is that of one device.
         devices: See ``Machine.find``.
         precision: One of ``PRECISIONS``.
@@ -55,7 +57,7 @@ class PretrainingOptions:
     """
 
     data: Any
-    model: str = 'swin-tiny'
+    model: str | None = None
     method: str | None = None
     val_data: Any = None
     image_size: int | str = 'auto'

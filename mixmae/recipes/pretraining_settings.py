@@ -8,17 +8,22 @@ from typing import NamedTuple
 import torch
 from mmengine.registry import DefaultScope
 
+from mixmae.checkpoints.conversion.initial_weights import (
+    InitialWeights,
+    initial_weights,
+)
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
     native_dtype,
 )
 from mixmae.profiling.run_plan import Network as NetworkSizes
 from mixmae.recipes.config_template import Code
+from mixmae.recipes.continued_model import FILE, ContinuedModel
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import Method, ModelParts
 from mixmae.recipes.model_of_config import GivenModel
-from mixmae.recipes.networks import Network, patch_size
+from mixmae.recipes.networks import LEAST_CELLS, Network, patch_size
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import Setting
 from mixmae.recipes.training_length import (
@@ -44,6 +49,13 @@ class PretrainingCall(NamedTuple):
     network: Network
     given: GivenModel | None
     images: ImageSources
+    start: ContinuedModel | None = None
+
+    def patch(self, image_size: int) -> int:
+        """Return the side of a patch: that of the weights, or derived."""
+        if self.start:
+            return self.start.patch
+        return patch_size(self.network, image_size)
 
 
 def image_size(call: PretrainingCall) -> Setting:
@@ -57,12 +69,13 @@ def image_size(call: PretrainingCall) -> Setting:
             )
         return Setting('img_size', call.given.image_size, 'of the config')
     if asked is not None:
-        unit = call.method.unit(call.network, patch_size(call.network, asked))
-        if asked % unit or asked < SMALLEST:
-            below = max(SMALLEST, asked // unit * unit)
+        unit = call.method.unit(call.network, call.patch(asked))
+        least = max(SMALLEST, 2 * unit if call.start else unit)
+        if asked % unit or asked < least:
+            below = max(least, asked // unit * unit)
             raise ValueError(
                 f'image_size={asked} must be a multiple of {unit} for '
-                f'{call.network.name} and {call.method.name}, {SMALLEST} or '
+                f'{call.network.name} and {call.method.name}, {least} or '
                 f'more: {below} or {below + unit}'
             )
         return Setting('img_size', asked, 'as given')
@@ -72,8 +85,9 @@ def image_size(call: PretrainingCall) -> Setting:
             'img_size', usual, f'the paper; short sides here: {short} (median)'
         )
     side = max(short, SMALLEST)
-    unit = call.method.unit(call.network, patch_size(call.network, side))
-    side = max(SMALLEST, side // unit * unit)
+    unit = call.method.unit(call.network, call.patch(side))
+    least = LEAST_CELLS * unit if call.start else SMALLEST
+    side = max(least, side // unit * unit)
     return Setting(
         'img_size',
         side,
@@ -83,18 +97,34 @@ def image_size(call: PretrainingCall) -> Setting:
 
 def model_parts(
     call: PretrainingCall, size: int
-) -> tuple[ModelParts, list[Setting]]:
-    """Return the parts of the model, and rows that describe them."""
-    if call.given:
-        network = dict(call.given.parts.network)
-        if 'img_size' in network:
-            network['img_size'] = Code('img_size')
-        parts = call.given.parts._replace(network=network)
-    else:
-        patch = patch_size(call.network, size)
+) -> tuple[ModelParts, InitialWeights | None]:
+    """Return the parts of the model, and the weights that it starts from."""
+    if call.start:
+        weights, parts = call.start.parts(call.method, size)
+        return parts, weights
+    if call.given is None:
+        patch = call.patch(size)
         parts = call.method.build(call.network, size, patch)
         if call.options.in_channels != 3:
             parts.network['in_channels'] = call.options.in_channels
+        return parts, None
+    network = dict(call.given.parts.network)
+    if 'img_size' in network:
+        network['img_size'] = Code('img_size')
+    parts = call.given.parts._replace(network=network)
+    if call.options.init is None:
+        return parts, None
+    weights = initial_weights(call.options.init, network.get('in_channels', 3))
+    return parts, weights.without_neck('decoder: the config states its own')
+
+
+def structure(
+    call: PretrainingCall,
+    parts: ModelParts,
+    weights: InitialWeights | None,
+    size: int,
+) -> list[Setting]:
+    """Return rows of the table that describe the model."""
     network, masking = parts.network, parts.masking
     cell = masking['cell']
     shown = masking.get('ratio')
@@ -110,7 +140,13 @@ def model_parts(
     windows = network.get('window_sizes') or network.get('window_size')
     if windows:
         rows.append(
-            Setting('windows', windows, 'tokens; they divide the grid')
+            Setting(
+                'windows',
+                windows,
+                'tokens; of the weights'
+                if call.start
+                else 'tokens; they divide the grid',
+            )
         )
     decoder = parts.neck.get('decoder')
     if decoder:
@@ -123,7 +159,10 @@ def model_parts(
                 else 'the paper',
             )
         )
-    return parts, rows
+    if weights is not None:
+        name = os.path.basename(weights.path)
+        rows.append(Setting('init', name, weights.line()))
+    return rows
 
 
 def image_settings(
@@ -154,7 +193,10 @@ def _values(call: PretrainingCall) -> list[Setting]:
     sample = call.images.values(_channels(call))
     count = sum(sample.kinds.values())
     value_range, why = call.options.given('value_range'), 'as given'
-    if value_range is None and sample.wide:
+    start = call.start.found if call.start else None
+    if value_range is None and sample.wide and start and start.value_range:
+        value_range, why = start.value_range, 'of the weights'
+    elif value_range is None and sample.wide:
         value_range = sample.percentiles()
         why = f'0.1 and 99.9 % of the values of {count} images'
     elif value_range is not None and not sample.wide:
@@ -168,6 +210,13 @@ def _values(call: PretrainingCall) -> list[Setting]:
     if call.given:
         known = call.given.images.items()
         return settings + [Setting(name, value) for name, value in known]
+    if start and (start.value_range is None) == (value_range is None):
+        return [
+            *settings,
+            Setting('mean', start.mean, 'of the weights'),
+            Setting('std', start.std),
+            Setting('to_rgb', start.to_rgb),
+        ]
     if channels == 3 and value_range is None:
         return [Setting('mean', MEAN), Setting('std', STD)]
     found = sample.values(value_range)
@@ -192,16 +241,21 @@ def _channels(call: PretrainingCall) -> int:
     return own
 
 
-def model_settings(call: PretrainingCall, parts: ModelParts) -> list[Setting]:
+def model_settings(
+    parts: ModelParts, weights: InitialWeights | None
+) -> list[Setting]:
+    if weights is not None and 'neck' in weights.model:
+        # Loaded from the same file.
+        neck = {**parts.neck, 'init_cfg': Code('init_cfg')}
+        parts = parts._replace(neck=neck)
     settings = [
         Setting(name, value)
         for name, value in zip(parts._fields, parts, strict=True)
     ]
-    init = call.options.init
-    if init is not None:
-        path = os.path.abspath(os.path.expanduser(init))
-        if not os.path.isfile(path):
-            raise ValueError(f'init: there is no checkpoint {path}')
+    if weights is not None:
+        path = f'{{{{ fileDirname }}}}/{FILE}'
+        if weights.is_local:
+            path = os.path.abspath(os.path.expanduser(weights.path))
         start = {'type': 'Pretrained', 'checkpoint': path}
         settings.append(Setting('init_cfg', start))
     return settings

@@ -119,7 +119,8 @@ def from_swin(source: Source) -> Conversion:
     _refuse_ours(source)
     backbone, others = parts_of(source.state)
     state, report = from_openmmlab_swin(backbone)
-    _prefix(report)
+    bare = not any(key.startswith('backbone.') for key in source.state)
+    _prefix(report, '' if bare else 'backbone.')
     for key in others:
         report.dropped[key] = _NO_PART
     settings = replace(
@@ -275,11 +276,14 @@ def _plain(
     return Conversion(state, report, model, source.path)
 
 
-def _prefix(report: KeyReport) -> None:
-    """Add the backbone's prefix to our names in a report."""
-    for old, new in report.renamed.items():
-        if not new.startswith('head.'):
-            report.renamed[old] = f'backbone.{new}'
+def _prefix(report: KeyReport, theirs: str = '') -> None:
+    """Add the backbone's prefix to our names, and ``theirs`` to theirs."""
+    report.renamed = {
+        theirs + old: new if new.startswith('head.') else f'backbone.{new}'
+        for old, new in report.renamed.items()
+    }
+    report.dropped = {theirs + k: why for k, why in report.dropped.items()}
+    report.unexpected = [theirs + key for key in report.unexpected]
 
 
 def _what(deviation: float) -> str:

@@ -10,6 +10,9 @@ _PATTERNS = {
     'mmpretrain': re.compile(r'layers\.\d+\.blocks\.\d+\.ffn\.'),
     'mmdet': re.compile(r'stages\.\d+\.blocks\.\d+\.attn\.w_msa\.'),
     'timm': re.compile(r'layers\.\d+\.blocks\.\d+\.attn\.qkv\.'),
+    'huggingface': re.compile(
+        r'encoder\.layers\.\d+\.blocks\.\d+\.attention\.self\.query\.'
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from mixmae.checkpoints.conversion.conversion import (
     check_suffix,
     describe,
 )
+from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
 from mixmae.checkpoints.conversion.incoming import (
     from_bare,
     from_mmpretrain,
@@ -29,6 +30,7 @@ from mixmae.checkpoints.conversion.outgoing import (
     to_swin,
     to_timm,
 )
+from mixmae.checkpoints.conversion.simmim import from_simmim
 from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.cli.command_line import CommandParser, run_tool
@@ -46,6 +48,8 @@ INCOMING: Mapping[str, Converter] = MappingProxyType(
         'mmdet': from_swin,
         'mmseg': from_swin,
         'timm': from_timm,
+        'huggingface': from_huggingface,
+        'simmim': partial(from_simmim, convert=from_timm),
         'safetensors': from_bare,
     }
 )
@@ -84,8 +88,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=[OURS, *INCOMING],
         default=OURS,
         help='code base of SRC; "official" is the MixMIM code of the paper, '
-        '"um-mae" the code of UM-MAE, "safetensors" a bare backbone of '
-        f'mixmae (default: {OURS})',
+        '"um-mae" the code of UM-MAE, "simmim" that of SimMIM, '
+        '"safetensors" a bare backbone of mixmae '
+        f'(default: {OURS})',
     )
     parser.add_argument(
         '--to',

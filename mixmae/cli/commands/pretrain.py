@@ -45,10 +45,10 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--model',
-        default='swin-tiny',
         help='swin-mini, swin-tiny ... swin-huge, pvt-tiny ... pvt-large, '
         'twins-svt-small ..., twins-pcpvt-small ..., vit-tiny ... vit-huge, '
-        'or a pretraining config (default: swin-tiny)',
+        'or a pretraining config (default: that of --init, '
+        'or swin-tiny)',
     )
     parser.add_argument('--method', choices=[*METHODS], help='default: mixmae')
     parser.add_argument(
@@ -80,7 +80,9 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--init',
         metavar='FILE',
-        help='checkpoint whose backbone the run starts from',
+        help='weights that the run starts from: of mixmae, MixMIM, UM-MAE, '
+        'SimMIM, or a Swin of timm, Microsoft, OpenMMLab or Hugging Face; '
+        'timm:NAME',
     )
     parser.add_argument('--precision', choices=PRECISIONS, default='auto')
     parser.add_argument('--seed', type=int, default=0)

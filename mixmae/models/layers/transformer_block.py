@@ -7,6 +7,7 @@ from itertools import islice
 
 import numpy as np
 import torch
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -220,6 +221,15 @@ def init_transformer(module: nn.Module) -> None:
         elif isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
+
+
+def load_init_cfg(neck: BaseModule) -> None:
+    """Load the checkpoint of a neck's ``init_cfg`` strictly, if it has one."""
+    if neck.init_cfg is not None:
+        # Here, as a training from scratch needs none of the checkpoint code.
+        from mixmae.checkpoints.loading.neck_state import load_neck
+
+        load_neck(neck, neck.init_cfg)
 
 
 def init_fan_out(part: nn.Conv2d | nn.Linear) -> None:

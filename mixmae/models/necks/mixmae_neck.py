@@ -13,7 +13,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mixmae.models.layers.decoder import Decoder
-from mixmae.models.layers.transformer_block import init_transformer
+from mixmae.models.layers.transformer_block import (
+    init_transformer,
+    load_init_cfg,
+)
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups, CellMask
 from mixmae.structures.cell_mask import EncoderInput
@@ -159,6 +162,7 @@ class MixMAENeck(BaseModule):
         """Xavier-uniform maps; mask token truncated normal, std 0.02."""
         init_transformer(self)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
+        load_init_cfg(self)
         self._is_init = True
 
     def _complete(

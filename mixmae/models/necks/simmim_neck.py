@@ -12,7 +12,10 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mixmae.models.layers.transformer_block import init_transformer
+from mixmae.models.layers.transformer_block import (
+    init_transformer,
+    load_init_cfg,
+)
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
 from mixmae.structures.cell_mask import EncoderInput
@@ -139,4 +142,5 @@ class SimMIMNeck(BaseModule):
         """Xavier-uniform linear map; mask token truncated normal, std 0.02."""
         init_transformer(self)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
+        load_init_cfg(self)
         self._is_init = True

@@ -14,7 +14,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mixmae.models.layers.decoder import Decoder
-from mixmae.models.layers.transformer_block import init_transformer
+from mixmae.models.layers.transformer_block import (
+    init_transformer,
+    load_init_cfg,
+)
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
 from mixmae.structures.cell_mask import EncoderInput
@@ -225,6 +228,7 @@ class UMMAENeck(BaseModule):
         nn.init.normal_(self.mask_token, std=0.02)
         if self.token_channels:
             nn.init.normal_(self.secondary_token, std=0.02)
+        load_init_cfg(self)
         self._is_init = True
 
     def _complete(self, latent: Tensor, mask: CellMask) -> Tensor:

@@ -1,0 +1,146 @@
+"""Detection of the code base of a checkpoint by its keys, and conversion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
+from mixmae.checkpoints.conversion.incoming import (
+    from_mmpretrain,
+    from_official,
+    from_swin,
+    from_timm,
+)
+from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
+from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.um_mae import from_um_mae
+from mixmae.checkpoints.loading.code_base import code_base_of
+from mixmae.checkpoints.loading.official_mixmim import is_official_mixmim
+from mixmae.checkpoints.loading.official_um_mae import is_official_um_mae
+
+OUR_TABLE = '.attn.position_bias.'
+FITS = (
+    'What fits: a checkpoint or backbone.safetensors of mixmae, an official '
+    'MixMIM, UM-MAE or SimMIM, or a Swin of timm, Microsoft, mmdet, mmseg, '
+    'mmpretrain or Hugging Face'
+)
+# By the names of ``code_base_of``.
+_CONVERTERS: Mapping[str, tuple[str, Callable[[Source], Conversion]]] = (
+    MappingProxyType({
+        'mmpretrain': ('a MixMIM of mmpretrain', from_mmpretrain),
+        'mmdet': ('a Swin of mmdet, mmseg or mmpretrain', from_swin),
+        'timm': ('a Swin of timm or Microsoft', from_timm),
+        'huggingface': ('a Swin of Hugging Face', from_huggingface),
+    })
+)  # fmt: skip
+# Its other keys are those of Swin.
+_SWIN_V2 = re.compile(r'\.(attn\.w_msa|attn|attention\.self)\.logit_scale')
+# What is recognised in order to say that it does not fit; the first pattern
+# that a key matches decides.
+_OTHERS = (
+    (
+        r'^features\.\d+\.\d+\.attn\.relative_position_bias_table',
+        "torchvision's Swin, with other names and blocks",
+    ),
+    (
+        r'^(\w+\.)?(cls_token|blocks\.0\.attn\.qkv\.weight)$'
+        r'|encoder\.layer\.0\.attention\.|^backbone\.layers\.0\.ln1\.',
+        'a plain ViT, which has one stage and no windows',
+    ),
+    (r'(^|\.)layer1\.0\.conv1\.weight', 'a ResNet'),
+    (
+        r'\.(conv_dw|dwconv|depthwise_conv)\.weight',
+        'a network with depthwise convolutions, such as ConvNeXt or PVTv2',
+    ),
+)
+# Wrappers of a whole model.
+_WRAPPERS = ('module.', '_orig_mod.', 'model.')
+# The backbone in Microsoft's detectors and segmentors.
+_BACKBONE = 'backbone.'
+
+
+def is_ours(source: Source) -> bool:
+    """Whether the file records one of our backbones, under our names."""
+    kind = str((source.model.get('backbone') or {}).get('type', ''))
+    return (
+        kind.split('.')[-1].startswith('MIM')
+        and code_base_of(source.state) is None
+        and not is_official_um_mae(source.state)
+    )
+
+
+def converted(source: Source) -> tuple[Conversion, str]:
+    """Detect the code base of a checkpoint and convert it.
+
+    Args:
+        source: A checkpoint of another code base.
+
+    Returns:
+        The conversion, complete or not, and what the file is, in words.
+
+    Raises:
+        ValueError: The file is of no known code base, or of a network that
+            cannot be converted.
+    """
+    source = _unwrapped(source)
+    if is_official_um_mae(source.state):
+        return from_um_mae(source), 'an official UM-MAE'
+    if any(_SWIN_V2.search(key) for key in source.state):
+        raise ValueError(
+            f'{source.path} is a Swin V2, whose cosine attention and '
+            f'continuous position biases MIMSwin does not have; a Swin V1 of '
+            f'the same code base fits'
+        )
+    if is_official_mixmim(source.state):
+        return from_official(source), 'an official MixMIM'
+    found = code_base_of(source.state)
+    if found is None:
+        raise ValueError(f'{source.path} is {_unknown(source)}. {FITS}')
+    words, convert = _CONVERTERS[found]
+    if is_simmim(source.state):
+        words = f'{words}, pretrained by SimMIM'
+        return from_simmim(source, convert), words
+    if found == 'timm':
+        return _from_timm(source), words
+    return convert(source), words
+
+
+def _unknown(source: Source) -> str:
+    if any(OUR_TABLE in key for key in source.state):
+        return (
+            'a backbone of mixmae without its config, and its tensors do not '
+            'show whether it shifts windows or adds positions'
+        )
+    for pattern, what in _OTHERS:
+        if any(re.search(pattern, key) for key in source.state):
+            return what
+    names = ', '.join(sorted(source.state)[:3])
+    return f'of no known code base (its tensors are {names}, ...)'
+
+
+def _unwrapped(source: Source) -> Source:
+    state = source.state
+    for prefix in _WRAPPERS:
+        if all(key.startswith(prefix) for key in state):
+            state = {k.removeprefix(prefix): v for k, v in state.items()}
+    return replace(source, state=state)
+
+
+def _from_timm(source: Source) -> Conversion:
+    """Convert a Swin under timm's names, alone or in a detector."""
+    others = [key for key in source.state if not key.startswith(_BACKBONE)]
+    if len(others) == len(source.state):
+        return from_timm(source)
+    state = {
+        key.removeprefix(_BACKBONE): value
+        for key, value in source.state.items()
+        if key.startswith(_BACKBONE)
+    }
+    done = from_timm(replace(source, state=state))
+    reason = 'a part of the model outside its backbone'
+    done.report.dropped |= dict.fromkeys(others, reason)
+    return done

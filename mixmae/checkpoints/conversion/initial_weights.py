@@ -1,0 +1,311 @@
+"""Weights that a run starts from, of mixmae or of another code base."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from mmengine.registry import DefaultScope
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.detection import FITS, converted, is_ours
+from mixmae.checkpoints.conversion.input_channels import (
+    adapted_patches,
+    rule_of,
+)
+from mixmae.checkpoints.conversion.network import (
+    IMAGENET,
+    parts_of,
+    wanted_state,
+    without_inner_norms,
+)
+from mixmae.checkpoints.conversion.source import Source, read_source
+from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
+from mixmae.checkpoints.loading.config_allowlist import registered_parts
+from mixmae.checkpoints.loading.key_map import KeyReport
+from mixmae.fileio.shown_text import shortened
+from mixmae.registry import MODELS
+
+NECKS = ('MixMAENeck', 'UMMAENeck', 'SimMIMNeck')
+# Settings of a backbone that a task chooses for itself.
+OF_THE_TASK = (
+    'init_cfg', 'drop_path_rate', 'out_indices', 'frozen_stages', 'norm_eval',
+    'output_norms', 'with_cp', 'scores', 'sort_groups', '_scope_',
+)  # fmt: skip
+_BACKBONE, _NECK = 'backbone.', 'neck.'
+_PATCHES = 'backbone.patch_embed.proj.weight'
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """A backbone with its weights, and the decoder of its pretraining.
+
+    Attributes:
+        path: The file, or ``timm:NAME``.
+        kind: What it is, in words.
+        model: Configs of ``backbone``, ``neck`` if there is a decoder, and
+            ``data_preprocessor``, which has ``mean``, ``std`` and
+            ``channel_order``.
+        state: Tensors of backbone and neck, with these prefixes.
+        report: Report on each tensor of the file.
+        as_it_is: Whether the file itself can be loaded, without conversion.
+    """
+
+    path: str
+    kind: str
+    model: Mapping[str, Any]
+    state: Mapping[str, Tensor]
+    report: KeyReport
+    as_it_is: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a run can load the file itself from its place."""
+        return self.as_it_is and os.path.isfile(os.path.expanduser(self.path))
+
+    def without_neck(self, reason: str) -> InitialWeights:
+        """Leave out the decoder, if there is one."""
+        if 'neck' not in self.model:
+            return self
+        left = {
+            old: reason
+            for old, new in self.report.renamed.items()
+            if new.startswith(_NECK)
+        }
+        report = replace(
+            self.report,
+            renamed={
+                old: new
+                for old, new in self.report.renamed.items()
+                if old not in left
+            },
+            dropped={**self.report.dropped, **left},
+        )
+        return replace(
+            self,
+            model={k: v for k, v in self.model.items() if k != 'neck'},
+            state=_inside(self.state, _BACKBONE),
+            report=report,
+        )
+
+    def line(self) -> str:
+        """Return one line that accounts for every tensor of the file."""
+        report = self.report
+        loaded = f'{len(report.renamed)} tensors loaded'
+        if report.resized:
+            sizes = ', '.join(
+                f'{key} {tuple(old)} -> {tuple(new)}'
+                for key, (old, new) in report.resized.items()
+            )
+            loaded += f', {len(report.resized)} of them resized ({sizes})'
+        reasons = Counter(report.dropped.values())
+        left = ', '.join(f'{why}: {n}' for why, n in reasons.items())
+        total = f'{len(report.dropped)} left out' + (left and f' ({left})')
+        notes = ''.join(f'; {note}' for note in report.notes)
+        return f'{self.path} is {self.kind}: {loaded}, {total}{notes}'
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write a checkpoint that backbone and neck load.
+
+        Raises:
+            ValueError: The suffix is that of a safetensors file.
+        """
+        Conversion(self.state, self.report, self.model, self.path).write(
+            Path(path)
+        )
+
+
+def initial_weights(
+    init: str | os.PathLike, in_channels: int | None = None
+) -> InitialWeights:
+    """Read the weights that a run starts from; detect their code base.
+
+    Args:
+        init: A checkpoint or safetensors file of mixmae, of the official
+            MixMIM, UM-MAE or SimMIM, or of a Swin of timm, Microsoft, mmdet,
+            mmseg, mmpretrain or Hugging Face; ``timm:NAME``.
+        in_channels: Channels of the images of the run; None = of the file.
+
+    Raises:
+        ValueError: The file cannot be read, or does not fit; one line says
+            what it is and what would fit.
+    """
+    address = os.fspath(init)
+    timm = address.startswith(PREFIX)
+    remote = urlparse(address).scheme in ('http', 'https')
+    if not timm and not remote and not Path(address).expanduser().is_file():
+        raise ValueError(
+            f'init: there is no checkpoint {address}; give a file, its '
+            f'address, or timm:NAME'
+        )
+    source = timm_source(address) if timm else read_source(address)
+    ours = is_ours(source)
+    try:
+        if ours:
+            done, kind = _ours(source), 'a checkpoint of mixmae'
+        else:
+            done, kind = converted(source)
+    except ValueError as error:
+        text = str(error)
+        if source.path in text:
+            raise
+        raise ValueError(f'{source.path}: {text}') from None
+    if not done.report.complete:
+        raise ValueError(f'{source.path} {_misfit(done.report, kind)}. {FITS}')
+    found = _without_task(source.path, kind, done, ours)
+    return _of_channels(found, in_channels)
+
+
+def _without_task(
+    path: str, kind: str, done: Conversion, ours: bool
+) -> InitialWeights:
+    """Leave out heads, and norms of outputs before the last stage."""
+    parts = {'data_preprocessor': dict(IMAGENET), **done.model}
+    backbone = parts['backbone']
+    if str(parts.get('neck', {}).get('type')).split('.')[-1] not in NECKS:
+        parts.pop('neck', None)
+    parts['backbone'] = {
+        key: value for key, value in backbone.items() if key not in OF_THE_TASK
+    }
+    report = done.report
+    loaded, dropped = {}, dict(report.dropped)
+    # Only the norm of the last stage is pretrained.
+    last = _stages(done.state) - 1
+    _, inner = without_inner_norms(done.state, last)
+    for old, new in report.renamed.items():
+        if new.startswith('head.'):
+            dropped[old] = 'classifier'
+        elif new.startswith(_NECK) and 'neck' not in parts:
+            dropped[old] = "classifier's norm"
+        elif new in inner:
+            dropped[old] = 'norm of an output before the last stage'
+        else:
+            loaded[old] = new
+    state = {
+        # The norm of a classifier shows that the backbone has none.
+        key: value
+        for key, value in done.state.items()
+        if not key.startswith('head.') and key not in inner
+    }
+    alone = not any('backbone' in why for why in dropped.values())
+    report = replace(report, renamed=loaded, dropped=dropped)
+    return InitialWeights(path, kind, parts, state, report, ours and alone)
+
+
+def _ours(source: Source) -> Conversion:
+    """Return a checkpoint of mixmae, checked for completeness."""
+    backbone, others = parts_of(source.state)
+    state = {f'{_BACKBONE}{key}': value for key, value in backbone.items()}
+    bare = not any(key.startswith(_BACKBONE) for key in source.state)
+    prefix = '' if bare else _BACKBONE
+    report = KeyReport(
+        renamed={f'{prefix}{key}': f'{_BACKBONE}{key}' for key in backbone}
+    )
+    model: dict[str, Any] = {'backbone': source.part('backbone')}
+    neck = source.model.get('neck') or {}
+    taken = str(neck.get('type')).split('.')[-1] in NECKS
+    if taken:
+        model['neck'] = neck
+    for key, value in others.items():
+        if taken and key.startswith(_NECK):
+            state[key] = value
+            report.renamed[key] = key
+        else:
+            report.dropped[key] = _other_part(key)
+    model = {
+        name: registered_parts(dict(part), (MODELS,), source.path)
+        for name, part in model.items()
+    }
+    with DefaultScope.overwrite_default_scope('mixmae'):
+        report.compare(state, wanted_state(state, model))
+    if 'data_preprocessor' in source.model:
+        model['data_preprocessor'] = source.preprocessing()
+    return Conversion(state, report, model, source.path)
+
+
+def _other_part(key: str) -> str:
+    part = key.split('.')[0]
+    if part in ('head', 'neck', 'data_preprocessor'):
+        return f'{part} of another task' if part != 'head' else 'classifier'
+    return 'a part of the model outside its backbone'
+
+
+def _stages(state: Mapping[str, Tensor]) -> int:
+    """Return the number of stages, or of blocks of a ViT."""
+    numbers = [re.match(r'backbone\.stages\.(\d+)\.', key) for key in state]
+    return 1 + max((int(found[1]) for found in numbers if found), default=-1)
+
+
+def _misfit(report: KeyReport, kind: str) -> str:
+    found = []
+    for what, keys in (
+        ('missing', report.missing),
+        ('that the network does not have', report.unexpected),
+    ):
+        if keys:
+            some = shortened(', '.join(keys[:3]))
+            more = ', ...' if len(keys) > 3 else ''
+            found.append(f'{len(keys)} tensors {what} ({some}{more})')
+    return f'looks like {kind}, but has {" and ".join(found)}'
+
+
+def _of_channels(
+    found: InitialWeights, in_channels: int | None
+) -> InitialWeights:
+    """Adapt weights to the channels of the images of a run."""
+    weight = found.state.get(_PATCHES)
+    backbone = dict(found.model['backbone'])
+    given = backbone.get('in_channels', 3)
+    if in_channels is None or in_channels == given:
+        return found
+    if weight is None:
+        raise ValueError(
+            f'{found.path}: a backbone of type {backbone.get("type")} is for '
+            f'images of {given} channels, those of the run have {in_channels}'
+        )
+    found = found.without_neck(f'decoder of {given} channels')
+    try:
+        adapted = adapted_patches(weight, in_channels)
+    except ValueError as error:
+        raise ValueError(f'{found.path}: {error}') from None
+    report = replace(
+        found.report,
+        resized={
+            **found.report.resized,
+            _PATCHES: (weight.shape, adapted.shape),
+        },
+        notes=[*found.report.notes, f'channels: {rule_of(in_channels)}'],
+    )
+    norm = found.model['data_preprocessor']
+    values = {
+        name: _statistics(norm[name], in_channels) for name in ('mean', 'std')
+    }
+    return replace(
+        found,
+        model={
+            **found.model,
+            'backbone': {**backbone, 'in_channels': in_channels},
+            'data_preprocessor': {**norm, **values},
+        },
+        state={**found.state, _PATCHES: adapted},
+        report=report,
+        as_it_is=False,
+    )
+
+
+def _statistics(values: Sequence[float], channels: int) -> list[float]:
+    """Return mean or std of other channels: their average for one channel."""
+    if channels == 1:
+        return [sum(values) / len(values)]
+    return [values[i % len(values)] for i in range(channels)]
+
+
+def _inside(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k: v for k, v in state.items() if k.startswith(prefix)}

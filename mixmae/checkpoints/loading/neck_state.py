@@ -1,0 +1,55 @@
+"""Strict loading of a pretrained neck."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmengine.logging import print_log
+from torch import nn
+
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.fileio.address import public_address
+
+PREFIX = 'neck.'
+
+
+def load_neck(neck: nn.Module, init_cfg: Mapping) -> None:
+    """Load the neck of a pretraining checkpoint.
+
+    Args:
+        neck: One of mixmae's necks.
+        init_cfg: ``dict(type='Pretrained', checkpoint=path or URL)``.
+
+    Raises:
+        ValueError: Another kind of ``init_cfg``, an unreadable file, or
+            tensors that are not those of this neck.
+    """
+    if set(init_cfg) != {'type', 'checkpoint'}:
+        raise ValueError(
+            "init_cfg of a neck must be dict(type='Pretrained', "
+            f'checkpoint=...), got the keys {sorted(init_cfg)}'
+        )
+    path = public_address(str(init_cfg['checkpoint']))
+    whole = state_dict_of(safe_load(init_cfg['checkpoint']), path)
+    state = {
+        key.removeprefix(PREFIX): value
+        for key, value in whole.items()
+        if key.startswith(PREFIX)
+    }
+    wanted = neck.state_dict()
+    wrong = sorted(
+        key
+        for key in {*state, *wanted}
+        if key not in state
+        or key not in wanted
+        or state[key].shape != wanted[key].shape
+    )
+    if wrong:
+        raise ValueError(
+            f'{path} does not hold the weights of this {type(neck).__name__}: '
+            f'{len(wrong)} tensors differ ({", ".join(wrong[:5])}); without '
+            f'init_cfg the neck is newly initialised'
+        )
+    neck.load_state_dict(state)
+    print_log(f'neck from {path}: {len(state)} tensors loaded', 'current')
