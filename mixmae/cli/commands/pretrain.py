@@ -70,7 +70,8 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--value-range',
-        type=float,
+        # A default that is text is read as well.
+        type=number,
         nargs=2,
         default='auto',
         metavar=('LOW', 'HIGH'),
