@@ -2,11 +2,13 @@
 # Command: tools/dist_train.sh
 #   configs/segmentation/upernet_swin-b_8xb2-160k_ade20k-512.py 8
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
+#
 # Cost: not measured by us
 # Expected: 50.3 mIoU on ADE20K val [official number], of the paper, whose
 #   settings are not known
-# Status: builds; not trained by us Deviations: settings ours, for the paper's
-# could not be read: README.md of this folder lists the source of each
+# Status: builds; not trained by us
+# Deviations: settings ours, for the paper's could not be read: README.md of
+#   this folder lists the source of each
 _base_ = [
     '../_base_/models/upernet_mim-swin.py',
     '../_base_/datasets/ade20k_512.py',

@@ -2,9 +2,12 @@
 # Command: tools/dist_train.sh
 #   configs/segmentation/upernet_swin-l_8xb2-160k_ade20k-640.py 8
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
-# Cost: not measured by us Expected: unknown Status: builds; not trained by us
+#
+# Cost: not measured by us
+# Expected: unknown
+# Status: builds; not trained by us
 # Deviations: settings ours, for the paper's could not be read: README.md of
-# this folder lists the source of each
+#   this folder lists the source of each
 _base_ = './upernet_swin-b_8xb2-160k_ade20k-640.py'
 
 pretrained = 'work_dirs/swin-l_8xb128_600e/epoch_600.pth'
