@@ -2,7 +2,6 @@
 # Command: tools/dist_train.sh
 #   configs/segmentation/upernet_swin-b_8xb2-160k_ade20k-512.py 8
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
-#
 # Cost: not measured by us
 # Expected: 50.3 mIoU on ADE20K val [official number], of the paper, whose
 #   settings are not known

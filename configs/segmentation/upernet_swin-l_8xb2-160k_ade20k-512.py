@@ -2,7 +2,6 @@
 # Command: tools/dist_train.sh
 #   configs/segmentation/upernet_swin-l_8xb2-160k_ade20k-512.py 8
 #   (another start: --cfg-options model.backbone.init_cfg.checkpoint=PATH)
-#
 # Cost: not measured by us
 # Expected: unknown
 # Status: builds; not trained by us

@@ -12,7 +12,8 @@ import yaml
 from mmengine.config import Config
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'segmentation'
-CONFIGS = sorted(FOLDER.glob('*.py'))
+# Configs for own data have no source to be compared with.
+CONFIGS = sorted(p for p in FOLDER.glob('*.py') if p.stem[:4] != 'own-')
 every_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 
 
