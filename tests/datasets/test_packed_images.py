@@ -68,7 +68,7 @@ def test_gives_what_the_folder_gives(folder, packed):
         assert np.array_equal(one['img'], two['img'])
         assert one['sample_idx'] == two['sample_idx']
     assert one['img_path'] == f'{packed}/shard-00003.tar/odd/19.png'
-    with pytest.raises(IndexError, match='there are 20 images'):
+    with pytest.raises(IndexError, match='out of range for 20 images'):
         dataset[20]
 
 

@@ -40,7 +40,7 @@ def test_a_corrupt_file_is_replaced_counted_and_named(folder, monkeypatch):
     assert dataset.corrupt_paths() == [str(folder / '03.png')]
     # Once by each of the two data sets.
     assert len(said) == 2
-    assert '03.png' in said[0] and '1 of 20 files cannot be used' in said[0]
+    assert '03.png' in said[0] and '1 of 20 files are corrupt' in said[0]
 
 
 def test_a_run_of_corrupt_files_has_several_fallback_samples(folder):

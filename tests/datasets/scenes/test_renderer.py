@@ -95,11 +95,11 @@ def test_backgrounds_are_smooth(scenes):
         (dict(size=8), 'at least 16'),
         (dict(size=10**8), 'at most 4096'),
         (dict(size=(64, 10)), 'at least 16'),
-        (dict(seed=-1), 'seed is -1'),
+        (dict(seed=-1), 'seed must be 0 or more, got -1'),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         SceneRenderer(**arguments)
-    with pytest.raises(ValueError, match='index is -1'):
+    with pytest.raises(ValueError, match='index must be 0 or more'):
         SceneRenderer().render(-1)
