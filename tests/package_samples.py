@@ -119,7 +119,7 @@ def write_pictures(root: Path) -> Path:
 
 def short_run(data: Path) -> list[str]:
     """Options that make two iterations of the demo's config."""
-    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    loaders = ('train_dataloader', 'val_dataloader')
     options = ['train_dataloader.sampler.batch_size=2']
     for name in loaders:
         options += [

@@ -252,8 +252,6 @@ def test_cpu_ops_beside_a_gpu_say_what_a_build_needs() -> None:
     command = found.command
     assert 'FORCE_CUDA=1' in command
     assert 'nvcc' in command and 'OPS=cuda' in command
-    document = re.search(r'docs/\w+\.md', command)[0]
-    assert (Path(__file__).parents[2] / document).is_file()
 
 
 def test_missing_mmcv_is_reported_once() -> None:

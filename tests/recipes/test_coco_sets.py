@@ -108,7 +108,7 @@ def test_boxes_without_masks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (dict(annotations=[]), 'there is no object'),
+        (dict(annotations=[]), 'no objects to train on'),
         (dict(images=[]), 'annotation 0.*: image_id 3 '),
         (
             dict(categories=[dict(id=2, name='a')]),

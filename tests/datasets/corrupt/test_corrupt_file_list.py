@@ -46,7 +46,7 @@ def test_the_bad_line_is_named(tmp_path):
     with pytest.raises(ValueError, match='list.txt, line 2: .* 4 columns'):
         read_corrupt_files(path)
     path.write_text('empty\ta\\b.jpg\n')
-    with pytest.raises(ValueError, match='list.txt, line 1: .*character'):
+    with pytest.raises(ValueError, match='list.txt, line 1: .*escape'):
         read_corrupt_files(path)
     with pytest.raises(FileNotFoundError, match='gone.txt does not exist'):
         read_corrupt_files(tmp_path / 'gone.txt')

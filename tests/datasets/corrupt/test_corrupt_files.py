@@ -59,7 +59,7 @@ def test_too_many():
     with pytest.raises(TooManyCorruptFilesError) as caught:
         files.deliver(10, prepare)
     text = str(caught.value)
-    assert '10.jpg: empty; 11 of 1000 files cannot be used' in text
+    assert '10.jpg: empty; 11 of 1000 files are corrupt' in text
     assert '(11 empty), 10 are allowed' in text
     assert 'max_corrupt_ratio=0.01' in text and '\n' not in text
 

@@ -281,7 +281,7 @@ def test_a_type_that_is_not_known(config, capfd):
     assert not any('matmul_mfu' in row for row in rows)
     assert rows[-1]['img_per_s'] == pytest.approx(4 / 18)
     captured = capfd.readouterr()
-    said = 'no matmul_mfu: what type a ChoosesItsType computes in is not known'
+    said = 'no matmul_mfu: the dtype of a ChoosesItsType is unknown'
     assert (captured.out + captured.err).count(said) == 1
 
 

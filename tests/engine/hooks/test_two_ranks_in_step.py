@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
+from mmengine.config import Config
 from torch import distributed
 
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
@@ -65,7 +66,13 @@ def keep_step(rank: int, folder: str) -> None:
     assert Path(folder, 'written').exists()
 
     runner.iter = 4 - rank
-    runner.cfg = dict(resume=True, load_from=f'epoch_{2 - rank}.pth')
+    runner.cfg = Config(
+        dict(
+            resume=True,
+            load_from=f'epoch_{2 - rank}.pth',
+            work_dir=folder,
+        )
+    )
     try:
         saver.before_train(runner)
     except ValueError as error:
