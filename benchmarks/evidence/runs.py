@@ -260,7 +260,23 @@ def recipe(spec: Spec) -> dict[str, Any]:
         'batch_size': loader.batch_size,
         'pipeline': loader.dataset.pipeline,
     }
-    return json.loads(json.dumps(parts))
+    return _without_defaults(json.loads(json.dumps(parts)))
+
+
+# Settings of 8-bit RGB images, which the first results do not name.
+RGB = {'in_channels': 3, 'channels': 3, 'value_range': None}
+
+
+def _without_defaults(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_defaults(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: _without_defaults(value)
+        for key, value in part.items()
+        if key not in RGB or value != RGB[key]
+    }
 
 
 def hardware() -> str:
