@@ -14,8 +14,6 @@ from setuptools.command.build_py import build_py
 from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
-# Sorts before the command's path, ../../../bin/mixmae.
-MIM_FOLDER = '+mixmae'
 MIM_FILES = ('configs', 'tools', 'model-index.yml')
 
 
@@ -79,10 +77,10 @@ class BuildPyWithMim(build_py):
 
 
 class BdistWheelWithMim(bdist_wheel):
-    """Add them to a folder of their own too, for the maintained mim.
+    """Add them to the metadata folder too, for the maintained mim.
 
     onedl-mim takes the folder of the first line in RECORD for the package.
-    RECORD is sorted, and begins with this folder.
+    RECORD is sorted, and ``mixmae-0.1.0.dist-info`` comes before ``mixmae/``.
     """
 
     def egg2dist(self, egginfo_path, distinfo_path):
@@ -91,7 +89,7 @@ class BdistWheelWithMim(bdist_wheel):
         # Where links serve, copies would only go stale.
         editable = self.distribution.get_command_obj('editable_wheel', False)
         if editable is None:
-            copy_mim_files(Path(distinfo_path).parent / MIM_FOLDER / '.mim')
+            copy_mim_files(Path(distinfo_path) / '.mim')
 
 
 class EditableWheelWithoutCopies(editable_wheel):
@@ -143,7 +141,6 @@ setup(
         'mixmae.viewer': ['page/*'],
         'mixmae.visualization.report': ['page/*'],
     },
-    entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},
     install_requires=read_requirements('runtime'),
     extras_require=EXTRAS,
     cmdclass={
