@@ -40,7 +40,7 @@ def base_path(name: str, filename: str) -> tuple[str, str | None]:
     path = folder / name.removeprefix(PREFIX)
     if not path.is_file():
         path = path.with_name(f'{path.name}.py')
-    if not path.is_file() or folder not in path.resolve().parents:
+    if not path.is_file() or folder.resolve() not in path.resolve().parents:
         raise FileNotFoundError(
             f'{name}: no such config in {folder}; names are relative to it, '
             f'as in mixmae::mixmae/swin-b_8xb128_300e.py'
