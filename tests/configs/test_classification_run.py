@@ -35,7 +35,7 @@ def options(values: dict) -> list[str]:
     return ['--cfg-options', *texts]
 
 
-def loaders(data: Path, names: tuple[str, ...] = LOADERS) -> dict:
+def loaders(data: Path, names: tuple[str, ...] = LOADERS[:2]) -> dict:
     found: dict = {}
     for name in names:
         found[f'{name}.dataset.data_root'] = data / 'imagenet'
