@@ -119,7 +119,12 @@ def fine_tuned(
 
 
 def measured(monkeypatch, name, checkpoint, values, out, *more) -> dict:
-    values = {**values, 'experiment_name': f'test-{out.parent.name}'}
+    # Of the training only what a test reads; its data are those of val.
+    values = {
+        key.replace('val_dataloader', 'test_dataloader'): value
+        for key, value in values.items()
+        if not key.startswith(('train_', 'val_dataloader.batch'))
+    } | {'experiment_name': f'test-{out.parent.name}'}
     call_tool(
         monkeypatch,
         TEST,
