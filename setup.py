@@ -9,11 +9,12 @@ import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
-from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
-from setuptools.command.editable_wheel import editable_wheel
 
 ROOT = Path(__file__).resolve().parent
+# onedl-mim takes the folder of the first line in RECORD for the package.
+# RECORD is sorted: this name stands before ../../../bin/mixmae, the script.
+FIRST_FOLDER = '+mixmae'
 MIM_FILES = ('configs', 'tools', 'model-index.yml')
 
 
@@ -74,32 +75,7 @@ class BuildPyWithMim(build_py):
         remove(built)
         super().run()
         copy_mim_files(built / '.mim')
-
-
-class BdistWheelWithMim(bdist_wheel):
-    """Add them to the metadata folder too, for the maintained mim.
-
-    onedl-mim takes the folder of the first line in RECORD for the package.
-    RECORD is sorted, and ``mixmae-0.1.0.dist-info`` comes before ``mixmae/``.
-    """
-
-    def egg2dist(self, egginfo_path, distinfo_path):
-        """Convert the metadata, then copy."""
-        super().egg2dist(egginfo_path, distinfo_path)
-        # Where links serve, copies would only go stale.
-        editable = self.distribution.get_command_obj('editable_wheel', False)
-        if editable is None:
-            copy_mim_files(Path(distinfo_path) / '.mim')
-
-
-class EditableWheelWithoutCopies(editable_wheel):
-    """Leave those copies out, whichever step has made the metadata."""
-
-    def run(self):
-        """Drop what the separate metadata step, which cannot know, made."""
-        if self.dist_info_dir:
-            remove(Path(self.dist_info_dir) / '.mim')
-        super().run()
+        copy_mim_files(Path(self.build_lib, FIRST_FOLDER, '.mim'))
 
 
 EXTRAS = {
@@ -136,6 +112,7 @@ setup(
     # hooks, the default, lose against a checkout named mixmae in the current
     # folder, which Python takes for a namespace package.
     package_dir={'': '.'},
+    entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},
     package_data={
         'mixmae': ['py.typed'],
         'mixmae.viewer': ['page/*'],
@@ -143,10 +120,6 @@ setup(
     },
     install_requires=read_requirements('runtime'),
     extras_require=EXTRAS,
-    cmdclass={
-        'build_py': BuildPyWithMim,
-        'bdist_wheel': BdistWheelWithMim,
-        'editable_wheel': EditableWheelWithoutCopies,
-    },
+    cmdclass={'build_py': BuildPyWithMim},
     zip_safe=False,
 )

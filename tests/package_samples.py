@@ -119,14 +119,24 @@ def write_pictures(root: Path) -> Path:
 
 def short_run(data: Path) -> list[str]:
     """Options that make two iterations of the demo's config."""
-    loaders = ('train_dataloader', 'val_dataloader')
-    options = ['train_dataloader.sampler.batch_size=2']
-    for name in loaders:
-        options += [
-            f'{name}.dataset.data_root={data}',
-            f'{name}.batch_size=2',
-            f'{name}.num_workers=0',
-            f'{name}.persistent_workers=False',
-        ]
-    options.append('train_cfg.max_epochs=1')
-    return ['--cfg-options', *options]
+    return [
+        '--cfg-options',
+        'train_dataloader.sampler.batch_size=2',
+        *_small_loader('train_dataloader', data),
+        *_small_loader('val_dataloader', data),
+        'train_cfg.max_epochs=1',
+    ]
+
+
+def short_test(data: Path) -> list[str]:
+    """Options of a test on the same images."""
+    return ['--cfg-options', *_small_loader('test_dataloader', data)]
+
+
+def _small_loader(name: str, data: Path) -> list[str]:
+    return [
+        f'{name}.dataset.data_root={data}',
+        f'{name}.batch_size=2',
+        f'{name}.num_workers=0',
+        f'{name}.persistent_workers=False',
+    ]
