@@ -92,10 +92,7 @@ class Commands:
         options = {**self.spec.options(), **start}
         epochs = options['train_cfg.max_epochs']
         checkpoint = self.folder / f'epoch_{epochs}.pth'
-        options |= {
-            f'{split}_dataloader.dataset.data_root': str(self.data)
-            for split in ('train', 'val', 'test')
-        }
+        options['train_dataloader.dataset.data_root'] = str(self.data)
         self.call(
             'train',
             checkpoint,
