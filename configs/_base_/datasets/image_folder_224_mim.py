@@ -9,13 +9,20 @@ _base_ = './imagenet_224_mim.py'
 
 data_root = 'data/images'
 value_range = 'auto'
+train_pipeline, test_pipeline = (
+    [
+        dict(step, value_range=value_range) if 'value_range' in step else step
+        for step in pipeline
+    ]
+    for pipeline in (_base_.train_pipeline, _base_.test_pipeline)
+)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='UnlabeledImageFolder',
         data_root=data_root,
         max_corrupt_ratio=0.01,
-        pipeline=_base_.train_pipeline,
+        pipeline=train_pipeline,
     )
 )
 val_dataloader = dict(
@@ -24,7 +31,7 @@ val_dataloader = dict(
         type='UnlabeledImageFolder',
         data_root=data_root,
         indices=1000,
-        pipeline=_base_.test_pipeline,
+        pipeline=test_pipeline,
     )
 )
 test_dataloader = val_dataloader
