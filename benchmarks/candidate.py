@@ -15,7 +15,6 @@ import importlib
 import importlib.util
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +24,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+try:
+    import resource
+# Windows has no resource.
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parents[1]
 PR_SET_PDEATHSIG = 1
@@ -158,12 +163,14 @@ def end_with_parent() -> None:
 
 
 def peak_bytes() -> int:
-    """Return the peak resident memory of this process."""
+    """Return the peak resident memory of this process, 0 where unknown."""
     status = Path('/proc/self/status')
     # getrusage includes the parent process.
     for line in status.read_text().splitlines() if status.is_file() else ():
         if line.startswith('VmHWM:'):
             return 1024 * int(line.split()[1])
+    if resource is None:
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == 'darwin' else 1024 * peak
 
