@@ -30,6 +30,7 @@ KINDS = {
     '.pth': 'checkpoint',
     '.sha256': 'checksum',
     '.json': 'manifest',
+    '.html': 'report',
     '': 'note',
 }
 

@@ -36,7 +36,13 @@ def keep_step(rank: int, folder: str) -> None:
         world_size=2,
         timeout=timedelta(seconds=60),
     )
-    runner = Mock(epoch=0, max_epochs=1, iter=4, work_dir=folder, cfg={})
+    runner = Mock(
+        epoch=0,
+        max_epochs=1,
+        iter=4,
+        work_dir=folder,
+        cfg=Config({'work_dir': folder}),
+    )
     runner.message_hub.runtime_info = {}
     measured = Path(folder, 'measured')
     hook = ProbeHook({}, {}, interval=1)
