@@ -89,7 +89,10 @@ def _assignments(text: str) -> list[tuple[str, tuple[int, int]]]:
 
 
 def _assignment(setting: Setting) -> list[str]:
-    given = setting.reason[:1].upper() + setting.reason[1:]
+    given = setting.reason
+    # Names of variables and types are not capitalised.
+    if given.partition(' ')[0].isalpha():
+        given = given[:1].upper() + given[1:]
     comment = textwrap.wrap(
         '' if setting.reason.startswith('as given') else given,
         WIDTH,
