@@ -7,10 +7,11 @@ import ast
 import inspect
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
 from mixmae.config.failure_report import ConfigError
@@ -239,3 +240,23 @@ class OptionAction(argparse.Action):
                     f'{options[key]!r} and as {value!r}; leave one of them out'
                 )
         setattr(namespace, self.dest, options)
+
+
+# Stands for values that are measured, see ``image_values``.
+AUTO = 'auto'
+VALUES = ('value_range', 'mean', 'std')
+
+
+def open_values(part: Any) -> Iterator[tuple[dict, str]]:
+    """Yield the dicts and names of a config whose value is 'auto'."""
+    if isinstance(part, Config):
+        part = part._cfg_dict
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name in VALUES and value == AUTO:
+                yield part, name
+            else:
+                yield from open_values(value)
+    elif isinstance(part, (list, tuple)):
+        for one in part:
+            yield from open_values(one)

@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.loading.recorded_model import recorded_model
+from mixmae.config.option_values import AUTO, open_values
 from mixmae.datasets.fallback_pipeline import image_sets, loader_of
 from mixmae.datasets.images.sample_values import (
     PERCENTILES,
@@ -24,7 +25,6 @@ from mixmae.datasets.images.sample_values import (
     spread,
 )
 from mixmae.fileio.address import public_address
-from mixmae.preflight.images import AUTO, open_values
 from mixmae.registry import DATASETS
 
 

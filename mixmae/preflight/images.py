@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from mmengine.config import Config
 
 from mixmae.datasets.corrupt.corrupt_files import (
     CorruptImageError,
@@ -24,24 +23,6 @@ from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.registry import TASK_UTILS
 
 Size = tuple[int, int]
-# Stands for values that are measured, see ``image_values``.
-AUTO = 'auto'
-VALUES = ('value_range', 'mean', 'std')
-
-
-def open_values(part: Any) -> Iterator[tuple[dict, str]]:
-    """Yield the dicts and names of a config whose value is 'auto'."""
-    if isinstance(part, Config):
-        part = part._cfg_dict
-    if isinstance(part, dict):
-        for name, value in part.items():
-            if name in VALUES and value == AUTO:
-                yield part, name
-            else:
-                yield from open_values(value)
-    elif isinstance(part, (list, tuple)):
-        for one in part:
-            yield from open_values(one)
 
 
 class ImageSizes(Check):

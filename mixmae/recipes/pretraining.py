@@ -14,22 +14,26 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.config_overrides import overridden
 from mixmae.recipes.config_template import filled, template_text
 from mixmae.recipes.continued_model import FILE, continued_model
+from mixmae.recipes.image_settings import (
+    TRAIN_LIST,
+    VAL_LIST,
+    image_settings,
+    image_size,
+)
 from mixmae.recipes.image_sources import ImageSources, read_sources
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import named_method
 from mixmae.recipes.model_of_config import model_of_config
 from mixmae.recipes.networks import named_network
+from mixmae.recipes.pretraining_call import (
+    PretrainingCall,
+)
 from mixmae.recipes.pretraining_options import (
     ARGUMENTS,
     DEFAULT_MODEL,
     PretrainingOptions,
 )
 from mixmae.recipes.pretraining_settings import (
-    TRAIN_LIST,
-    VAL_LIST,
-    PretrainingCall,
-    image_settings,
-    image_size,
     model_parts,
     model_settings,
     network_sizes,

@@ -1,9 +1,8 @@
-"""Settings of a pretraining, each with its reason."""
+"""Model and run settings of a pretraining, each with its reason."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 import torch
 from mmengine.registry import DefaultScope
@@ -18,12 +17,9 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
 )
 from mixmae.profiling.run_plan import Network as NetworkSizes
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.continued_model import FILE, ContinuedModel
-from mixmae.recipes.image_sources import ImageSources
-from mixmae.recipes.machine import Machine
-from mixmae.recipes.methods import Method, ModelParts
-from mixmae.recipes.model_of_config import GivenModel
-from mixmae.recipes.networks import LEAST_CELLS, Network, patch_size
+from mixmae.recipes.continued_model import FILE
+from mixmae.recipes.methods import ModelParts
+from mixmae.recipes.pretraining_call import PretrainingCall
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import Setting
 from mixmae.recipes.training_length import (
@@ -33,66 +29,8 @@ from mixmae.recipes.training_length import (
 )
 from mixmae.registry import MODELS
 
-TRAIN_LIST, VAL_LIST = 'data/train.txt', 'data/val.txt'
-SMALLEST = 32
 # Validations and checkpoints of a run, about.
 INTERVALS = 20
-MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
-
-
-class PretrainingCall(NamedTuple):
-    """What a recipe starts from."""
-
-    options: PretrainingOptions
-    machine: Machine
-    method: Method
-    network: Network
-    given: GivenModel | None
-    images: ImageSources
-    start: ContinuedModel | None = None
-
-    def patch(self, image_size: int) -> int:
-        """Return the side of a patch: that of the weights, or derived."""
-        if self.start:
-            return self.start.patch
-        return patch_size(self.network, image_size)
-
-
-def image_size(call: PretrainingCall) -> Setting:
-    """Return the side of the images, which network and method must divide."""
-    asked = call.options.given('image_size')
-    if call.given:
-        if asked not in (None, call.given.image_size):
-            raise ValueError(
-                f'image_size={asked}, but the model of {call.options.model} '
-                f'is for {call.given.image_size}'
-            )
-        return Setting('img_size', call.given.image_size, 'of the config')
-    if asked is not None:
-        unit = call.method.unit(call.network, call.patch(asked))
-        least = max(SMALLEST, 2 * unit if call.start else unit)
-        if asked % unit or asked < least:
-            below = max(least, asked // unit * unit)
-            raise ValueError(
-                f'image_size={asked} must be a multiple of {unit} for '
-                f'{call.network.name} and {call.method.name}, {least} or '
-                f'more: {below} or {below + unit}'
-            )
-        return Setting('img_size', asked, 'as given')
-    short, usual = call.images.short_side(), call.method.image_size
-    if short >= usual:
-        return Setting(
-            'img_size', usual, f'the paper; short sides here: {short} (median)'
-        )
-    side = max(short, SMALLEST)
-    unit = call.method.unit(call.network, call.patch(side))
-    least = LEAST_CELLS * unit if call.start else SMALLEST
-    side = max(least, side // unit * unit)
-    return Setting(
-        'img_size',
-        side,
-        f'short sides are {short} (median); a multiple of {unit}',
-    )
 
 
 def model_parts(
@@ -127,14 +65,15 @@ def structure(
     """Return rows of the table that describe the model."""
     network, masking = parts.network, parts.masking
     cell = masking['cell']
+    patch = network.get('patch_size', 4)
     shown = masking.get('ratio')
     ratio = 'three of four' if shown is None else f'{shown:.0%}'
     rows = [
         Setting(
             'cells',
             f'{size // cell} x {size // cell}',
-            f'of {cell} pixels, {ratio} hidden; patches of '
-            f'{network.get("patch_size", 4)} pixels',
+            f'of {cell} pixels, {ratio} hidden; patches of {patch} pixel'
+            + 's' * (patch != 1),
         )
     ]
     windows = network.get('window_sizes') or network.get('window_size')
@@ -163,82 +102,6 @@ def structure(
         name = os.path.basename(weights.path)
         rows.append(Setting('init', name, weights.line()))
     return rows
-
-
-def image_settings(
-    call: PretrainingCall,
-    train: ImageSources,
-    val: ImageSources,
-    size: Setting,
-) -> list[Setting]:
-    named = '{{ fileDirname }}'
-    low, high = call.method.crop_ratio_range
-    own_val = call.options.val_data is not None
-    return [
-        Setting('train_data', train.data_sets(f'{named}/{TRAIN_LIST}', False)),
-        Setting('val_data', val.data_sets(f'{named}/{VAL_LIST}', not own_val)),
-        size,
-        Setting(
-            'crop_ratio_range',
-            call.method.crop_ratio_range,
-            f'crops of {low:.0%} to {high:.0%} of the area: the paper',
-        ),
-        *_values(call),
-    ]
-
-
-def _values(call: PretrainingCall) -> list[Setting]:
-    """Return value range, mean and std of the images."""
-    channels = call.options.in_channels
-    sample = call.images.values(_channels(call))
-    count = sum(sample.kinds.values())
-    value_range, why = call.options.given('value_range'), 'as given'
-    start = call.start.found if call.start else None
-    if value_range is None and sample.wide and start and start.value_range:
-        value_range, why = start.value_range, 'of the weights'
-    elif value_range is None and sample.wide:
-        value_range = sample.percentiles()
-        why = f'0.1 and 99.9 % of the values of {count} images'
-    elif value_range is not None and not sample.wide:
-        raise ValueError(
-            f'value_range={value_range} has no effect: {count} images that '
-            f'were read are of 8 bits'
-        )
-    settings = []
-    if value_range is not None:
-        settings.append(Setting('value_range', (*value_range,), why))
-    if call.given:
-        known = call.given.images.items()
-        return settings + [Setting(name, value) for name, value in known]
-    if start and (start.value_range is None) == (value_range is None):
-        return [
-            *settings,
-            Setting('mean', start.mean, 'of the weights'),
-            Setting('std', start.std),
-            Setting('to_rgb', start.to_rgb),
-        ]
-    if channels == 3 and value_range is None:
-        return [Setting('mean', MEAN), Setting('std', STD)]
-    found = sample.values(value_range)
-    return [
-        *settings,
-        Setting('mean', found.mean, f'of {count} images, 0 to 255'),
-        Setting('std', found.std),
-    ]
-
-
-def _channels(call: PretrainingCall) -> int:
-    """Return the channels of the network."""
-    asked = call.options.in_channels
-    if call.given is None:
-        return asked
-    own = call.given.parts.network.get('in_channels', 3)
-    if asked not in (3, own):
-        raise ValueError(
-            f'in_channels={asked}, but the model of {call.options.model} '
-            f'reads {own}'
-        )
-    return own
 
 
 def model_settings(

@@ -5,12 +5,12 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mixmae.config.option_values import open_values
 from mixmae.preflight.image_values import (
     leave_image_values_open,
     recorded_values,
     set_image_values,
 )
-from mixmae.preflight.images import open_values
 from tests.datasets.picture_kinds import GREY, encoded, picture
 from tests.datasets.tiff_files import tiff
 

@@ -27,12 +27,12 @@ from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.cli.test_details import add_details
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
+from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import prepare_process_group
 from mixmae.evaluation.figure_text import figure_text
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
-from mixmae.preflight.images import open_values
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.prediction_drawing import draw_predictions

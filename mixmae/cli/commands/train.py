@@ -17,6 +17,7 @@ from mixmae.cli.command_line import (
 )
 from mixmae.cli.runner_builder import build_runner, check_engine
 from mixmae.config.failure_report import ConfigError, end_workers
+from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import (
     end_process_group,
     first_rank,
@@ -27,7 +28,6 @@ from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import uses_labels
-from mixmae.preflight.images import open_values
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import (
     FolderCheck,

@@ -12,17 +12,15 @@ folder gets its final name when everything is complete:
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mixmae.data_tools.packing.pack_folder import held_folder
 from mixmae.data_tools.packing.pack_settings import PackReport, PackSettings
 from mixmae.data_tools.packing.pack_source import PackSource
 from mixmae.data_tools.packing.shrinking import shrink
@@ -47,9 +45,7 @@ from mixmae.fileio.atomic_write import (
     digest_of,
     write_text_durably,
 )
-from mixmae.fileio.file_lock import NoLocksError, lock_file
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
-from mixmae.fileio.safe_path import own_file
 from mixmae.fileio.shown_text import escape
 
 SUMS = 'SHA256SUMS'
@@ -92,7 +88,7 @@ def pack(
         return _found(out, made)
     partial = out.with_name(out.name + '.partial')
     try:
-        with _begun(partial, made):
+        with held_folder(partial, made):
             packing = _Packing(source, partial, settings, made)
             packing.run(workers, progress)
             partial.rename(out)
@@ -130,51 +126,6 @@ def _found(out: Path, made: dict[str, Any]) -> PackReport:
         if (out / name).is_file():
             report.bad = read_corrupt_files(out / name)
     return report
-
-
-@contextmanager
-def _begun(partial: Path, made: dict[str, Any]) -> Iterator[None]:
-    """Hold the folder of an unfinished pack, new or existing."""
-    journal = partial / JOURNAL
-    if partial.is_symlink():
-        raise ValueError(f'{partial} is a symbolic link; remove it')
-    if partial.exists() and not journal.exists() and os.listdir(partial):
-        raise ValueError(
-            f'{partial} exists but was not written by pack.py; move it'
-        )
-    partial.mkdir(parents=True, exist_ok=True)
-    with open(journal, 'a+', encoding='utf-8', opener=own_file) as file:
-        _lock(file.fileno(), partial)
-        file.seek(0)
-        text = file.read()
-        noted = json.dumps(made, sort_keys=True)
-        if text and text != noted:
-            raise ValueError(
-                f'{partial} was started from other files or with other '
-                'settings; remove it to start again, or use the same ones'
-            )
-        if not text:
-            file.write(noted)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            yield
-        finally:
-            if os.path.exists(partial) and os.listdir(partial) == [JOURNAL]:
-                # There is nothing to resume from.
-                journal.unlink()
-                partial.rmdir()
-
-
-def _lock(handle: int, partial: Path) -> None:
-    # Without locks: all writes are atomic, and both processes would write
-    # the same.
-    with contextlib.suppress(NoLocksError):
-        if not lock_file(handle):
-            raise ValueError(
-                f'another process is packing into {partial}; wait for it, or '
-                'choose another folder'
-            )
 
 
 class _Packing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,10 +21,12 @@ from mixmae.datasets.images.image_kind import (
 )
 from mixmae.datasets.images.rgb_conversion import (
     as_grey,
+    checked_range,
     composite,
     eight_bit_rgb,
     scaled,
     turn_upright,
+    warn_of_container,
     wide_samples,
 )
 
@@ -33,9 +35,6 @@ EXTRA_BANDS = (None, 'alpha', 'drop')
 # Fraction of an image's samples that may be clipped without a warning: a
 # measured range leaves out 2 of 1000.
 CLIPPED = 0.01
-# Sample size that does not imply a value range: files of 10, 12 or 14 bits
-# are stored in samples of this size.
-CONTAINER_BITS = 16
 
 
 class ChannelPixels(NamedTuple):
@@ -104,7 +103,7 @@ class ImageDecoding:
                 f'{self.extra_band!r}'
             )
         if self.value_range is not None:
-            checked = _checked_range(self.value_range)
+            checked = checked_range(self.value_range)
             object.__setattr__(self, 'value_range', checked)
         if not isinstance(self.channels, int) or not (
             1 <= self.channels <= MOST_BANDS
@@ -115,7 +114,7 @@ class ImageDecoding:
             )
 
     def takes_bands(self, kind: ImageKind) -> bool:
-        """Whether the bands of a file become the channels as they are."""
+        """Return True if all bands of a file are read as the channels."""
         if self.channels == 3:
             return kind.colours == 'grey' and kind.bands == 3
         return self.channels != 1 and (
@@ -310,23 +309,8 @@ class ImageDecoding:
                 'HIGH, or convert it to 8 bits',
                 str(kind),
             )
-        self._warn_of_range(kind, most)
+        warn_of_container(kind, most)
         return 0, kind.white
-
-    def _warn_of_range(self, kind: ImageKind, most: float) -> None:
-        # 10 or 12 bits declared in the header need no warning.
-        if kind.bits != CONTAINER_BITS:
-            return
-        used = int(most).bit_length()
-        # The text names no file, so that Python shows it once per process.
-        warnings.warn(
-            f'{kind.format} images of 16 bits per sample are scaled from '
-            f'0..65535 to 0..255, and values of {used} bits '
-            f'(0..{2**used - 1}) were observed; if white is another value, '
-            'set LoadImage(value_range=(LOW, HIGH)) or --value-range LOW '
-            'HIGH, otherwise confirm with (0, 65535)',
-            stacklevel=2,
-        )
 
     def _warn_of_alpha(self, kind: ImageKind) -> None:
         if not kind.doubtful_alpha or self.extra_band is not None:
@@ -339,19 +323,3 @@ class ImageDecoding:
             f'read all bands with in_channels={kind.bands}',
             stacklevel=2,
         )
-
-
-def _checked_range(value: Sequence[float]) -> tuple[float, float]:
-    numbers = tuple(value) if isinstance(value, Sequence) else ()
-    if (
-        len(numbers) != 2
-        or not all(isinstance(one, (int, float)) for one in numbers)
-        or not all(map(math.isfinite, numbers))
-        or not numbers[0] < numbers[1]
-    ):
-        raise ValueError(
-            f'value_range must be (low, high), the sample values of black '
-            f"and white, low below high, got {value!r}; 'auto' is replaced "
-            f'by tools/train.py and mixmae alone'
-        )
-    return numbers[0], numbers[1]

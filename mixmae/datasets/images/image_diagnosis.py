@@ -60,6 +60,32 @@ def diagnosed(path: str, content: bytes | None = None) -> Iterator[None]:
         raise _diagnosis(path, content, error) from error
 
 
+def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
+    """Return the content of a file that starts like a JPEG, else None.
+
+    Args:
+        path: Path of the file.
+        content: Content of the file; read from ``path`` if None.
+
+    Raises:
+        CorruptImageError: The file cannot be read.
+    """
+    if content is not None:
+        return content if content[: len(START)] == START else None
+    with (
+        diagnosed(path),
+        open(path, 'rb', buffering=0, opener=regular_file) as file,
+    ):
+        # Of a video renamed to .png, only this is read.
+        head = file.read(len(START))
+        if head != START:
+            return None
+        size = os.fstat(file.fileno()).st_size
+        data = head + file.read(size)
+        # A short read, a growing file, or one without a size.
+        return data if len(data) == size else data + file.readall()
+
+
 def _diagnosis(
     path: str, content: bytes | None, error: Exception
 ) -> CorruptImageError:

@@ -4,7 +4,6 @@ The loader of a training run and the tools that check a folder beforehand both
 use it, so that their results agree.
 """
 
-import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,28 +17,19 @@ from PIL import Image
 
 from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
-from mixmae.datasets.images.image_diagnosis import diagnosed, opened_file
-from mixmae.datasets.images.image_headers import declared_kind, has_package
+from mixmae.datasets.images.image_diagnosis import (
+    diagnosed,
+    jpeg_content,
+    opened_file,
+)
+from mixmae.datasets.images.image_headers import declared_kind, image_formats
 from mixmae.datasets.images.image_kind import (
     ANY_SIZE,
     ImageKind,
     ImageLimits,
 )
-from mixmae.datasets.images.jpeg_decoder import (
-    START,
-    JpegHeader,
-    decode_jpeg,
-    read_jpeg_header,
-)
-from mixmae.fileio.safe_path import regular_file
+from mixmae.datasets.images.jpeg_decoder import decode_jpeg, fast_path_header
 
-# The most common first: they are tried in this order. Other formats of Pillow
-# are left out on purpose: rare decoders had most of its security holes, and
-# the EPS decoder runs a PostScript interpreter.
-FORMATS = (
-    'JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF', 'DIB', 'JPEG2000', 'PPM',
-    'AVIF',
-)  # fmt: skip
 # Formats that may hold several frames.
 ANIMATED = ('GIF', 'PNG', 'WEBP', 'AVIF', 'MPO')
 JPEG = ImageKind.of_mode('JPEG', 'RGB')
@@ -276,58 +266,3 @@ def _pixel_limit(limits: ImageLimits) -> Iterator[None]:
 def _all_of(file: BinaryIO) -> bytes:
     file.seek(0)
     return file.read()
-
-
-def jpeg_content(path: str, content: bytes | None = None) -> bytes | None:
-    """Return the content of a file that starts like a JPEG, else None.
-
-    Args:
-        path: Path of the file.
-        content: Content of the file; read from ``path`` if None.
-
-    Raises:
-        CorruptImageError: The file cannot be read.
-    """
-    if content is not None:
-        return content if content[: len(START)] == START else None
-    with (
-        diagnosed(path),
-        open(path, 'rb', buffering=0, opener=regular_file) as file,
-    ):
-        # Of a video renamed to .png, only this is read.
-        head = file.read(len(START))
-        if head != START:
-            return None
-        size = os.fstat(file.fileno()).st_size
-        data = head + file.read(size)
-        # A short read, a growing file, or one without a size.
-        return data if len(data) == size else data + file.readall()
-
-
-def fast_path_header(
-    path: str, data: bytes, limits: ImageLimits
-) -> JpegHeader | None:
-    """Return the header of a JPEG that does not need Pillow, else None.
-
-    Raises:
-        CorruptImageError: The size is not allowed.
-    """
-    header = read_jpeg_header(data)
-    if header is None:
-        return None
-    limits.check(path, header.width, header.height)
-    return header
-
-
-@functools.cache
-def image_formats() -> tuple[str, ...]:
-    """Return Pillow's names of the supported formats."""
-    # Pillow can be built without some of them.
-    Image.init()
-    formats: tuple[str, ...] = FORMATS
-    if has_package('HEIF'):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
-        formats = (*FORMATS, 'HEIF')
-    return tuple(name for name in formats if name in Image.OPEN)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from importlib.util import find_spec
 from typing import BinaryIO
 
+from PIL import Image
+
 from mixmae.datasets.images.image_kind import ImageKind
 from mixmae.datasets.images.jpeg_decoder import START, unsupported_frame
 
+# The most common first: they are tried in this order. Other formats of Pillow
+# are left out on purpose: rare decoders had most of its security holes, and
+# the EPS decoder runs a PostScript interpreter.
+FORMATS = (
+    'JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF', 'DIB', 'JPEG2000', 'PPM',
+    'AVIF',
+)  # fmt: skip
 HEAD = 1024
 NPY, DICOM = b'\x93NUMPY', b'DICM'
 PNG = b'\x89PNG\r\n\x1a\n'
@@ -164,3 +174,17 @@ def _ppm_kind(head: bytes) -> ImageKind | None:
     colours, bands = ('RGB', 3) if found[1] in b'36' else ('grey', 1)
     white = int(found[2])
     return ImageKind('PPM', colours, bands, white.bit_length(), white=white)
+
+
+@functools.cache
+def image_formats() -> tuple[str, ...]:
+    """Return Pillow's names of the supported formats."""
+    # Pillow can be built without some of them.
+    Image.init()
+    formats: tuple[str, ...] = FORMATS
+    if has_package('HEIF'):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+        formats = (*FORMATS, 'HEIF')
+    return tuple(name for name in formats if name in Image.OPEN)

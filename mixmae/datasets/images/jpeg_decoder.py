@@ -12,6 +12,8 @@ from typing import NamedTuple
 from numpy import ndarray
 from PIL import Image
 
+from mixmae.datasets.images.image_kind import ImageLimits
+
 START = b'\xff\xd8\xff'
 END = b'\xff\xd9'
 EXIF = b'Exif\x00\x00'
@@ -214,3 +216,18 @@ def decode_jpeg_part(
     except ValueError:
         return None
     return pixels if pixels.shape[1] == width else None
+
+
+def fast_path_header(
+    path: str, data: bytes, limits: ImageLimits
+) -> JpegHeader | None:
+    """Return the header of a JPEG that does not need Pillow, else None.
+
+    Raises:
+        CorruptImageError: The size is not allowed.
+    """
+    header = read_jpeg_header(data)
+    if header is None:
+        return None
+    limits.check(path, header.width, header.height)
+    return header

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import cv2
@@ -14,6 +16,9 @@ from mixmae.datasets.corrupt.corrupt_files import unsupported
 from mixmae.datasets.images.image_kind import ImageKind
 
 ORIENTATION = 0x0112
+# Sample size that does not imply a value range: files of 10, 12 or 14 bits
+# are stored in samples of this size.
+CONTAINER_BITS = 16
 
 
 def eight_bit_rgb(
@@ -149,3 +154,46 @@ def turned(values: ndarray, orientation: int) -> ndarray:
     if orientation in (2, 3, 6, 7):
         values = values[:, ::-1]
     return values
+
+
+def checked_range(value: Sequence[float]) -> tuple[float, float]:
+    """Return a value range as two numbers.
+
+    Raises:
+        ValueError: It is not two finite numbers, the lower one first.
+    """
+    numbers = tuple(value) if isinstance(value, Sequence) else ()
+    if (
+        len(numbers) != 2
+        or not all(isinstance(one, (int, float)) for one in numbers)
+        or not all(map(math.isfinite, numbers))
+        or not numbers[0] < numbers[1]
+    ):
+        raise ValueError(
+            f'value_range must be (low, high), the sample values of black '
+            f"and white, low below high, got {value!r}; 'auto' is replaced "
+            f'by tools/train.py and mixmae alone'
+        )
+    return numbers[0], numbers[1]
+
+
+def warn_of_container(kind: ImageKind, most: float) -> None:
+    """Warn that the full range of 16-bit samples is taken for granted.
+
+    Args:
+        kind: Kind of the image; other sizes of samples, such as the 10 or 12
+            bits of a header, need no warning.
+        most: Largest sample value of the image.
+    """
+    if kind.bits != CONTAINER_BITS:
+        return
+    used = int(most).bit_length()
+    # The text names no file, so that Python shows it once per process.
+    warnings.warn(
+        f'{kind.format} images of 16 bits per sample are scaled from '
+        f'0..65535 to 0..255, and values of {used} bits '
+        f'(0..{2**used - 1}) were observed; if white is another value, '
+        'set LoadImage(value_range=(LOW, HIGH)) or --value-range LOW '
+        'HIGH, otherwise confirm with (0, 65535)',
+        stacklevel=2,
+    )

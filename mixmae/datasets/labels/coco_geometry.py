@@ -111,3 +111,8 @@ def is_empty_mask(mask: Any) -> bool:
     return extent is not None and (
         extent[0] == extent[2] or extent[1] == extent[3]
     )
+
+
+def key_of(entry: dict, name: str) -> str:
+    """Return an id of any type as text."""
+    return repr(entry.get(name))

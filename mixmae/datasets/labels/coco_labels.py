@@ -13,21 +13,15 @@ from typing import Any
 from mixmae.datasets.instance_faults import invalid_polygons
 from mixmae.datasets.labels.class_names import ClassList, order_faults
 from mixmae.datasets.labels.coco_geometry import (
-    box_fits,
-    box_meaning,
-    is_corners,
     is_empty_mask,
     is_numbers,
+    key_of,
 )
+from mixmae.datasets.labels.coco_units import unit_faults
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 
-# Fractions of all boxes above which the fault is one of the whole file.
-OUTSIDE = 0.2
-MOST = 0.9
+# Fraction of all objects above which repetitions are reported.
 TWICE = 0.05
-# Part of the images that no box leaves if they were enlarged afterwards.
-PART = 0.52
-LEAST_OBJECTS = 20
 
 
 def coco_set_faults(
@@ -47,7 +41,7 @@ def coco_set_faults(
             ``None`` if unknown.
     """
     return [
-        *_unit_faults(path, content),
+        *unit_faults(path, content),
         *_field_faults(path, content, evaluated),
         *_mask_faults(path, content, masks_needed),
         *_category_faults(path, content),
@@ -97,78 +91,18 @@ def chosen_class_faults(
 def images_without_objects(content: dict, classes: Any = None) -> int:
     """Count images without an object of the classes; None means all."""
     chosen = {
-        _key(entry, 'id')
+        key_of(entry, 'id')
         for entry in content['categories']
         if classes is None or entry.get('name') in classes
     }
     filled = {
-        _key(entry, 'image_id')
+        key_of(entry, 'image_id')
         for entry in content['annotations']
-        if _key(entry, 'category_id') in chosen
+        if key_of(entry, 'category_id') in chosen
     }
-    return sum(_key(image, 'id') not in filled for image in content['images'])
-
-
-def _unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
-    """Yield faults of boxes in fractions of the image, or as two corners."""
-    sizes = {
-        _key(image, 'id'): (image.get('width'), image.get('height'))
-        for image in content['images']
-    }
-    boxes = []
-    for entry in content['annotations']:
-        box, size = entry.get('bbox'), sizes.get(_key(entry, 'image_id'))
-        if is_numbers(box, 4) and size is not None and is_numbers(size, 2):
-            boxes.append((box, size, entry))
-    if not boxes:
-        return
-    count = len(boxes)
-    if all(
-        max(box) <= 1.0 < min(size) and min(box) >= 0 for box, size, _ in boxes
-    ):
-        yield LabelFault(
-            'unit of boxes',
-            f'{path}: all {count} boxes lie between 0 and 1, as fractions of '
-            f'the image (first: {boxes[0][0]}); COCO has [x, y, width, '
-            f'height] in pixels, and mmdet leaves out boxes under a pixel: '
-            f'multiply by width and height of the image',
-        )
-        return
-    outside = sum(not box_fits(box, size) for box, size, _ in boxes)
-    corners = sum(is_corners(box, size) for box, size, _ in boxes)
-    # The area, or the extent of the mask, decides between both.
-    votes = Counter(box_meaning(box, entry) for box, _, entry in boxes)
-    as_corners = votes['corners'] > MOST * (count - votes['unknown'])
-    voted = votes['corners'] >= 3 or votes['corners'] == count
-    if corners >= MOST * count and (
-        outside > OUTSIDE * count or (as_corners and voted)
-    ):
-        yield LabelFault(
-            'unit of boxes',
-            f'{path}: boxes are [x1, y1, x2, y2], it seems (first: '
-            f'{boxes[0][0]}): as [x, y, width, height], which COCO has, '
-            f'{outside} of {count} reach outside the image, as corners '
-            f'{count - corners}; write x2 - x1 and y2 - y1',
-        )
-    elif count >= LEAST_OBJECTS and all(
-        box[0] + box[2] <= PART * size[0] and box[1] + box[3] <= PART * size[1]
-        for box, size, _ in boxes
-    ):
-        yield LabelFault(
-            'unit of boxes',
-            f'{path}: all {count} boxes lie in the upper left quarter of '
-            f'their images: were the images enlarged after they were '
-            f'annotated? Boxes must be in pixels of the images as they are',
-            'warning',
-        )
-    elif votes['neither'] > 0.5 * count:
-        yield LabelFault(
-            'boxes beside masks',
-            f'{path}: {votes["neither"]} of {count} boxes lie elsewhere than '
-            f'the mask of the same object; both must be in pixels of the '
-            f'same image, as a viewer shows it',
-            'warning',
-        )
+    return sum(
+        key_of(image, 'id') not in filled for image in content['images']
+    )
 
 
 def _field_faults(
@@ -203,9 +137,9 @@ def _field_faults(
         )
     places = Counter(
         (
-            _key(entry, 'image_id'),
-            _key(entry, 'category_id'),
-            _key(entry, 'bbox'),
+            key_of(entry, 'image_id'),
+            key_of(entry, 'category_id'),
+            key_of(entry, 'bbox'),
         )
         for entry in objects
     )
@@ -282,11 +216,11 @@ def _mask_faults(
 
 
 def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
-    used = {_key(entry, 'category_id') for entry in content['annotations']}
+    used = {key_of(entry, 'category_id') for entry in content['annotations']}
     unused = [
         str(entry.get('name'))
         for entry in content['categories']
-        if _key(entry, 'id') not in used
+        if key_of(entry, 'id') not in used
     ]
     if unused:
         yield LabelFault(
@@ -314,8 +248,3 @@ def _left_out(path: str, content: dict) -> Iterator[LabelFault]:
         if count:
             text = f'{path}: {count:,} {what}; mmdet leaves them out'
             yield LabelFault('left out by mmdet', text, 'note')
-
-
-def _key(entry: dict, name: str) -> str:
-    """Return an id of any type as text."""
-    return repr(entry.get(name))

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
-from mixmae.datasets.images.image_file import image_formats
+from mixmae.datasets.images.image_headers import image_formats
 from mixmae.datasets.labels.label_fault import LabelFault
 
 ORIENTATION = 0x0112

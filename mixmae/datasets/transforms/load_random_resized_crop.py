@@ -18,12 +18,13 @@ from mixmae.datasets.images.crop_resize import (
     resize_by_torch,
 )
 from mixmae.datasets.images.image_decoding import WHITE
-from mixmae.datasets.images.image_file import (
+from mixmae.datasets.images.image_diagnosis import jpeg_content
+from mixmae.datasets.images.image_file import read_image
+from mixmae.datasets.images.jpeg_decoder import (
+    JpegHeader,
+    decode_jpeg_part,
     fast_path_header,
-    jpeg_content,
-    read_image,
 )
-from mixmae.datasets.images.jpeg_decoder import JpegHeader, decode_jpeg_part
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 

@@ -13,7 +13,7 @@ from mixmae.datasets.corrupt.corrupt_files import (
     CAUSES,
     CorruptImageError,
 )
-from mixmae.datasets.images import image_file
+from mixmae.datasets.images import image_diagnosis, image_file
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ImageLimits, read_image
 from tests.datasets.picture_kinds import GREY, picture, turned
@@ -43,7 +43,7 @@ def write(path, suffix_format, image=None):
 def test_a_file_that_comes_in_pieces(tmp_path, monkeypatch):
     """Its size is not known, and a read gives what is there."""
     # As a pipe does, which is refused otherwise.
-    monkeypatch.setattr(image_file, 'regular_file', os.open)
+    monkeypatch.setattr(image_diagnosis, 'regular_file', os.open)
     whole = write(tmp_path / 'whole.jpg', 'JPEG')
     pipe = tmp_path / 'pipe.jpg'
     os.mkfifo(pipe)
@@ -51,7 +51,7 @@ def test_a_file_that_comes_in_pieces(tmp_path, monkeypatch):
         target=pipe.write_bytes, args=(whole.read_bytes(),)
     )
     writer.start()
-    found = image_file.jpeg_content(str(pipe))
+    found = image_diagnosis.jpeg_content(str(pipe))
     writer.join()
     assert found == whole.read_bytes()
 

@@ -1,0 +1,84 @@
+"""Units of the boxes of an annotation file in COCO format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from mixmae.datasets.labels.coco_geometry import (
+    box_fits,
+    box_meaning,
+    is_corners,
+    is_numbers,
+    key_of,
+)
+from mixmae.datasets.labels.label_fault import LabelFault
+
+# Fractions of all boxes above which the fault is one of the whole file.
+OUTSIDE = 0.2
+MOST = 0.9
+# Part of the images that no box leaves if they were enlarged afterwards.
+PART = 0.52
+LEAST_OBJECTS = 20
+
+
+def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
+    """Yield faults of boxes in fractions of the image, or as two corners."""
+    sizes = {
+        key_of(image, 'id'): (image.get('width'), image.get('height'))
+        for image in content['images']
+    }
+    boxes = []
+    for entry in content['annotations']:
+        box, size = entry.get('bbox'), sizes.get(key_of(entry, 'image_id'))
+        if is_numbers(box, 4) and size is not None and is_numbers(size, 2):
+            boxes.append((box, size, entry))
+    if not boxes:
+        return
+    count = len(boxes)
+    if all(
+        max(box) <= 1.0 < min(size) and min(box) >= 0 for box, size, _ in boxes
+    ):
+        yield LabelFault(
+            'unit of boxes',
+            f'{path}: all {count} boxes lie between 0 and 1, as fractions of '
+            f'the image (first: {boxes[0][0]}); COCO has [x, y, width, '
+            f'height] in pixels, and mmdet leaves out boxes under a pixel: '
+            f'multiply by width and height of the image',
+        )
+        return
+    outside = sum(not box_fits(box, size) for box, size, _ in boxes)
+    corners = sum(is_corners(box, size) for box, size, _ in boxes)
+    # The area, or the extent of the mask, decides between both.
+    votes = Counter(box_meaning(box, entry) for box, _, entry in boxes)
+    as_corners = votes['corners'] > MOST * (count - votes['unknown'])
+    voted = votes['corners'] >= 3 or votes['corners'] == count
+    if corners >= MOST * count and (
+        outside > OUTSIDE * count or (as_corners and voted)
+    ):
+        yield LabelFault(
+            'unit of boxes',
+            f'{path}: boxes are [x1, y1, x2, y2], it seems (first: '
+            f'{boxes[0][0]}): as [x, y, width, height], which COCO has, '
+            f'{outside} of {count} reach outside the image, as corners '
+            f'{count - corners}; write x2 - x1 and y2 - y1',
+        )
+    elif count >= LEAST_OBJECTS and all(
+        box[0] + box[2] <= PART * size[0] and box[1] + box[3] <= PART * size[1]
+        for box, size, _ in boxes
+    ):
+        yield LabelFault(
+            'unit of boxes',
+            f'{path}: all {count} boxes lie in the upper left quarter of '
+            f'their images: were the images enlarged after they were '
+            f'annotated? Boxes must be in pixels of the images as they are',
+            'warning',
+        )
+    elif votes['neither'] > 0.5 * count:
+        yield LabelFault(
+            'boxes beside masks',
+            f'{path}: {votes["neither"]} of {count} boxes lie elsewhere than '
+            f'the mask of the same object; both must be in pixels of the '
+            f'same image, as a viewer shows it',
+            'warning',
+        )
