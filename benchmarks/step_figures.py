@@ -55,7 +55,10 @@ def measure(settings: dict[str, Any]) -> Figures:
 
 
 def _saved(trainer: TrainingStep, name: str, most: int) -> Figures:
-    """What a forward pass keeps, per image, by the name of the type."""
+    """Return the memory that a forward pass saves for backward, per image.
+
+    The keys end with ``name``, the name of the dtype.
+    """
     images = trainer.images
     batch = len(images)
     # The first pass prepares what later ones share.

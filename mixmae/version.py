@@ -108,7 +108,7 @@ def check_mmengine(
 
 
 def _diagnosing(argv: list[str]) -> bool:
-    """Whether the process is the doctor, who speaks of what is refused."""
+    """Return True in the doctor's process, which reports versions itself."""
     command = argv[-1:] == ['doctor'] and any(
         Path(name).stem == 'mixmae' for name in argv[1:-1]
     )

@@ -26,7 +26,7 @@ PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain', 'numpy')
 
 
 class Place(NamedTuple):
-    """Where a campaign reads and writes."""
+    """Folders of a campaign: data, work files, results."""
 
     data: Path
     """``{train,val}/<class>/*``."""

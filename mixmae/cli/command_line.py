@@ -166,7 +166,7 @@ def run_config(
 
 
 def is_config_error(error: BaseException) -> bool:
-    """Whether an exception is caused by the config rather than by a bug.
+    """Return True if an exception is caused by the config, not by a bug.
 
     Code of mixmae raises ``ValueError`` and ``FileNotFoundError`` for invalid
     input only. MMEngine's registry raises ``KeyError`` for unknown types and

@@ -120,7 +120,7 @@ def removed_folder(error: BaseException, folder: str) -> str | None:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether an exception is caused by the end of another rank."""
+    """Return True if an exception is caused by the end of another rank."""
     return ranks() > 1 and any(LOST.search(str(one)) for one in _chain(error))
 
 

@@ -69,7 +69,7 @@ SHARED_VARIABLES = (
 
 
 def is_variable(cfg: Mapping[str, Any], key: str) -> bool:
-    """Whether a top-level key is a variable that no runner reads."""
+    """Return True if a top-level key is a variable that no runner reads."""
     if key == 'data_preprocessor':
         # The one within the model wins.
         return 'data_preprocessor' in (cfg.get('model') or {})

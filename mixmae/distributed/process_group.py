@@ -44,7 +44,7 @@ def _slurm_master() -> str:
 
 
 def first_rank(cfg: Config) -> bool:
-    """Whether this process is rank 0 according to its launcher."""
+    """Return True if this process is rank 0 according to its launcher."""
     names = RANK_VARIABLES.get(cfg.get('launcher', 'none'), ())
     return all(os.environ.get(name, '0') == '0' for name in names[:1])
 

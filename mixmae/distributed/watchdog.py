@@ -235,7 +235,7 @@ class Watchdog:
         return found
 
     def _waits(self) -> bool:
-        """Whether the watched thread is where ranks wait for each other."""
+        """Return True if the watched thread is waiting for other ranks."""
         frame = sys._current_frames().get(self._watched)
         file = frame.f_code.co_filename if frame is not None else ''
         return any(place in file for place in WAITING)

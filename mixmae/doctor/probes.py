@@ -119,7 +119,7 @@ class Probe:
         return not self.error
 
     def absent(self, module: str) -> bool:
-        """Whether the import failed because ``module`` is not installed."""
+        """Return True if the import failed for lack of ``module``."""
         return self.missing.split('.')[0] == module.split('.')[0]
 
 

@@ -285,7 +285,7 @@ def _above(place: str) -> set[str]:
 
 
 def is_folder(entry: os.DirEntry) -> bool:
-    """Whether an entry is a folder or a link to one, but not a link cycle."""
+    """Return True for a folder or a link to one that makes no cycle."""
     try:
         return entry.is_dir()
     except OSError:

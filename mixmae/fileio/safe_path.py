@@ -238,7 +238,7 @@ _trusted = False
 
 
 def trusted() -> bool:
-    """Whether files may be unpickled without any check."""
+    """Return True if files may be unpickled without any check."""
     return _trusted
 
 

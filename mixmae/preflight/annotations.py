@@ -70,7 +70,7 @@ class Annotations(Check):
 
 
 def is_coco(one: ConfiguredSet) -> bool:
-    """Whether a data set is mmdet's ``CocoDataset`` or ours."""
+    """Return True if a data set is mmdet's ``CocoDataset`` or ours."""
     load = getattr(one.type, 'load_data_list', None)
     return getattr(load, '__qualname__', '').split('.')[0] in (
         'CocoDataset',

@@ -140,7 +140,10 @@ def _checkpoint_faults(stated: ClassList, data: ClassList) -> list[LabelFault]:
 
 
 def _is_published(kind: Any, names: Any) -> bool:
-    """Whether a type of a package has these: ImageNet has two cranes."""
+    """Return True if a library's data set class has exactly these names.
+
+    Such lists may repeat a name: ImageNet has two classes "crane".
+    """
     own = (getattr(kind, 'METAINFO', None) or {}).get('classes')
     published = str(getattr(kind, '__module__', '')).startswith('mm')
     return published and isinstance(own, (list, tuple)) and names == own

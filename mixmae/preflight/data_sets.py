@@ -154,7 +154,7 @@ def folder_of_classes(one: ConfiguredSet) -> Path | None:
 
 
 def uses_labels(planned: PlannedRun) -> bool:
-    """Whether a run of the mode uses labels; pretraining does not."""
+    """Return True if a run of the mode uses labels; pretraining does not."""
     config = planned.config
     model = str((config.get('model') or {}).get('type')).split('.')[-1]
     loop = str((config.get('test_cfg') or {}).get('type')).split('.')[-1]

@@ -49,7 +49,7 @@ class ImageOrientation(Check):
 
 
 def applies_orientation(dataset: Any) -> bool:
-    """Whether the pipeline of a data set turns photos by their EXIF data."""
+    """Return True if a data set's pipeline applies the EXIF orientation."""
     for step in getattr(dataset.pipeline, 'transforms', ()):
         flag = getattr(step, 'color_type', None)
         if isinstance(flag, str):

@@ -168,7 +168,7 @@ def changes(start: StartPoint, cfg: Config) -> list[Difference]:
 
 
 def has_schedules(start: StartPoint, cfg: Config) -> bool:
-    """Whether a checkpoint holds a state for each schedule of a config."""
+    """Return True if a checkpoint has a state for each schedule."""
     found = cfg.get('param_scheduler') or []
     return start.schedules >= (len(found) if isinstance(found, list) else 1)
 

@@ -233,7 +233,7 @@ class ViewerRequest(BaseHTTPRequestHandler):
         """Write nothing: the page shows what happens."""
 
     def _allowed(self) -> bool:
-        """Whether the request comes from this server's own page."""
+        """Return True if the request comes from this server's own page."""
         hosts = self.server.hosts
         origin = self.headers.get('Origin')
         own = {f'http://{host}' for host in hosts}

@@ -93,5 +93,5 @@ def draw_predictions(cfg: Config, folder: Path) -> None:
 
 
 def _same(one: object, other: str) -> bool:
-    """Whether two types are equal except for the scope."""
+    """Return True if two types are equal except for the scope."""
     return str(one).split('.')[-1] == other.split('.')[-1]

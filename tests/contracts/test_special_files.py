@@ -91,7 +91,7 @@ def images(tmp_path):
 
 
 def check_skipped(text: str) -> None:
-    """Whether all skipped files are counted."""
+    """Return True if all skipped files are counted."""
     lines = [line for line in text.splitlines() if 'skipped' in line]
     suffixes = next(line for line in lines if 'by suffix' in line)
     assert '1 .heic' in suffixes and '1 .txt' in suffixes

@@ -82,7 +82,7 @@ class _Armed:
         self.samples = 0
 
     def awaits(self, point: str) -> bool:
-        """Whether the fault is due when the training is at this point."""
+        """Return True if the fault is due at this point of the training."""
         trigger = self.trigger
         if trigger is None or trigger.point != point:
             return False

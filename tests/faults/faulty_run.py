@@ -145,7 +145,7 @@ class FaultyRun:
         return lines(self.work_dir, self._seen)
 
     def has_stepped(self) -> bool:
-        """Whether the log has new lines."""
+        """Return True if the log has new lines."""
         return bool(lines(self.work_dir, dict(self._seen)))
 
     def wait_for_a_step(self, trainings: list[Training]) -> None:

@@ -183,7 +183,7 @@ def safetensors() -> bytes:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two contents are equal to the bit, types among it."""
+    """Return True if two contents are equal to the bit and in their types."""
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):

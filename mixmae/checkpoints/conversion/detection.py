@@ -64,7 +64,7 @@ _BACKBONE = 'backbone.'
 
 
 def is_ours(source: Source) -> bool:
-    """Whether the file records one of our backbones, under our names."""
+    """Return True if the file holds a backbone of ours under our key names."""
     kind = str((source.model.get('backbone') or {}).get('type', ''))
     return (
         kind.split('.')[-1].startswith('MIM')

@@ -266,7 +266,7 @@ def _other(
 
 
 def _foreign(key: str) -> bool:
-    """Whether a key belongs to a head that is not a classifier."""
+    """Return True if a key belongs to a head that is not a classifier."""
     return key.startswith('head.') and not key.startswith('head.fc.')
 
 

@@ -33,7 +33,7 @@ _LAYOUTS = (
 
 
 def is_simmim(state: Mapping[str, Tensor]) -> bool:
-    """Whether keys look like a SimMIM pretraining model with a Swin."""
+    """Return True if keys look like a SimMIM pretraining model with a Swin."""
     return _layout(state) is not None
 
 

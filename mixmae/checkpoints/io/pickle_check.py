@@ -184,7 +184,7 @@ def _check_name(argument: str) -> None:
 
 
 def _exists(module: str, name: str) -> bool:
-    """Whether a module defines the name; it is not imported for that."""
+    """Return True if a module defines the name, without importing it."""
     if module in sys.modules:
         return name.split('.')[0] in vars(sys.modules[module])
     top, *rest = module.split('.')

@@ -213,7 +213,7 @@ def _warn_of_old_torch() -> None:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file is a safetensors file by name or first bytes."""
+    """Return True if a file is a safetensors file by name or first bytes."""
     if path.suffix == '.safetensors':
         return True
     with _opened(path) as file:

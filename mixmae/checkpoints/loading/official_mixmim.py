@@ -45,8 +45,9 @@ _DROPS = [
 
 
 def is_official_mixmim(state: Mapping[str, Tensor]) -> bool:
-    """Whether keys look like the official pretraining or fine-tuning model.
+    """Return True if keys look like the official MixMIM's.
 
+    The pretraining model and the fine-tuned model are both recognised.
     A plain Swin of Microsoft or timm has the same names, but neither a mask
     token nor positions.
     """

@@ -49,7 +49,7 @@ _OUR_BLOCK = re.compile(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.')
 
 
 def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
-    """Whether keys look like the official Swin or PVT.
+    """Return True if keys look like the official Swin or PVT.
 
     The model may be pretrained or fine-tuned; a ViT has no merging.
     """

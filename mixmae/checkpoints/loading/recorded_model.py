@@ -135,7 +135,7 @@ def check_parts(settings: Mapping[str, Any], source: str) -> None:
 
 
 def _is_config(value: Any) -> bool:
-    """Whether a config file could hold the value."""
+    """Return True if a config file could hold the value."""
     if isinstance(value, Mapping):
         names = all(isinstance(key, str) for key in value)
         return names and all(map(_is_config, value.values()))

@@ -75,7 +75,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def is_pretraining(cfg: Config) -> bool:
-    """Whether the model reconstructs hidden cells.
+    """Return True if the model reconstructs hidden cells.
 
     A kNN test uses the same model without a mask.
     """

@@ -69,7 +69,7 @@ class PackedSamples(Sequence[PackedSample]):
 
 
 def is_packed(place: Path) -> bool:
-    """Whether a path is a tar, a folder of pack.py, or a folder of tars.
+    """Return True for a tar file, a folder of tars, or a folder of pack.py.
 
     A folder with images or subfolders next to tars, such as ImageNet with its
     archives, is a folder of images.

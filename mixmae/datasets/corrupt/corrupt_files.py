@@ -175,7 +175,7 @@ class CorruptFiles:
         return dict(sorted(found.items()))
 
     def knows(self, index: int) -> bool:
-        """Whether a sample, from 0 on, is known to be corrupt."""
+        """Return True if a sample, from 0 on, is known to be corrupt."""
         return bool(self._seen[index])
 
     def deliver(self, index: int, prepare: Callable[[int], Any]) -> Any:

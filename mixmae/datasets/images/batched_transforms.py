@@ -87,7 +87,7 @@ class BatchedPipeline:
 
 
 def _has_stages(kind: type) -> bool:
-    """Whether calls of a class may be replaced by its stages."""
+    """Return True if a call of a class is equal to its stages in order."""
     for parent in kind.__mro__:
         if 'stages' in vars(parent):
             return True

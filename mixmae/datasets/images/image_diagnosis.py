@@ -164,7 +164,7 @@ def _undecoded(path: str, content: bytes | None, unknown: bool) -> str | None:
 
 
 def _is_shortened(path: str, content: bytes | None) -> bool | None:
-    """Whether a WebP file is truncated; None for other formats.
+    """Return True if a WebP file is truncated, None if a file is empty.
 
     Pillow's WebP decoder does not report the reason of a failure.
     """

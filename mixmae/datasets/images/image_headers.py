@@ -70,12 +70,12 @@ BRANDS = {
 
 
 def has_package(name: str) -> bool:
-    """Whether the package of a format of ``PACKAGES`` is installed."""
+    """Return True if the package of a format of ``PACKAGES`` is installed."""
     return find_spec(PACKAGES[name].replace('-', '_')) is not None
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether a file that begins like this is a TIFF."""
+    """Return True if a file that begins like this is a TIFF."""
     return head.startswith(TIFF)
 
 

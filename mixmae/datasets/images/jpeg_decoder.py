@@ -122,7 +122,7 @@ def _frame(
 
 
 def _may_be_turned(segment: bytes) -> bool:
-    """Whether EXIF or XMP data may declare another orientation."""
+    """Return True if EXIF or XMP data may declare another orientation."""
     if segment.startswith(XMP):
         return b'Orientation' in segment
     if not segment.startswith(EXIF):

@@ -40,12 +40,13 @@ class StoredValues(ImageDecoding):
 
 
 class ImageValues(NamedTuple):
-    """What a network needs to know of its images' values.
+    """Value range and normalisation constants of a set of images.
 
     Attributes:
-        value_range: See ``ImageDecoding``; None if all are of 8 bits.
-        mean: Of each channel, 0 to 255 after scaling, RGB of three.
-        std: Likewise.
+        value_range: See ``ImageDecoding``; None for 8-bit images.
+        mean: Mean of each channel, 0 to 255 after scaling; RGB order for
+            three channels.
+        std: Standard deviation of each channel, likewise.
     """
 
     value_range: tuple[float, float] | None

@@ -189,7 +189,7 @@ def _obstacle(tags: Tags, colours: str, extra: int) -> str:
 
 
 def _beyond_pillow(tags: Tags, colours: str, bands: int, extra: int) -> bool:
-    """Whether neither Pillow nor OpenCV decodes an image correctly."""
+    """Return True if neither Pillow nor OpenCV decodes an image correctly."""
     bits, number = tags.get(BITS, (1,))[0], tags.get(SAMPLE_FORMAT, (1,))[0]
     compression = tags.get(COMPRESSION, (1,))[0]
     wide = bits > 8 or number != 1
@@ -209,7 +209,7 @@ def _beyond_pillow(tags: Tags, colours: str, bands: int, extra: int) -> bool:
 
 
 def _is_auxiliary(tags: Tags) -> bool:
-    """Whether an image is a thumbnail or a mask of another."""
+    """Return True if a page is a thumbnail or a mask of another page."""
     flags = tags.get(NEW_SUBFILE_TYPE, (0,))[0]
     return bool(flags & (REDUCED | MASK)) or tags.get(SUBFILE_TYPE) == (2,)
 

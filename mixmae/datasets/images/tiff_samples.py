@@ -138,7 +138,7 @@ def _upright(page: Any) -> ndarray:
 
 
 def has_imagecodecs() -> bool:
-    """Whether imagecodecs is installed."""
+    """Return True if imagecodecs is installed."""
     return find_spec('imagecodecs') is not None
 
 

@@ -51,7 +51,7 @@ class ClassFolders:
 
 
 def is_ignored_folder(name: str) -> bool:
-    """Whether a program left a folder behind."""
+    """Return True for folders that programs create, such as ``.git``."""
     return name.startswith('.') or name.casefold() in LEFT_BEHIND
 
 

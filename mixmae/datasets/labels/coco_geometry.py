@@ -18,7 +18,7 @@ LARGEST = 1e12
 
 
 def is_numbers(values: Any, count: int) -> bool:
-    """Whether values are ``count`` finite numbers of a sane size."""
+    """Return True if values are ``count`` finite numbers below the limit."""
     return (
         isinstance(values, (list, tuple))
         and len(values) == count
@@ -32,7 +32,7 @@ def is_numbers(values: Any, count: int) -> bool:
 
 
 def box_fits(box: Sequence[float], size: Sequence[float]) -> bool:
-    """Whether a box (x, y, width, height) is inside an image."""
+    """Return True if a box (x, y, width, height) is inside an image."""
     x, y, width, height = box
     return (
         min(x, y) >= -TOLERANCE
@@ -42,7 +42,7 @@ def box_fits(box: Sequence[float], size: Sequence[float]) -> bool:
 
 
 def is_corners(box: Sequence[float], size: Sequence[float]) -> bool:
-    """Whether four numbers can be two corners in an image."""
+    """Return True if four numbers can be two corners in an image."""
     x1, y1, x2, y2 = box
     return (
         x2 > x1 >= -TOLERANCE
@@ -88,7 +88,7 @@ def mask_extent(mask: Any) -> tuple[float, ...] | None:
 
 
 def is_near(extent: Sequence[float], corners: Sequence[float]) -> bool:
-    """Whether corners agree with the extent of a mask."""
+    """Return True if a box agrees with the extent of a mask."""
     width, height = extent[2] - extent[0], extent[3] - extent[1]
     allowed = [
         max(APART_PIXELS if side > 4 * APART_PIXELS else 2.0, APART * side)
@@ -100,7 +100,7 @@ def is_near(extent: Sequence[float], corners: Sequence[float]) -> bool:
 
 
 def is_empty_mask(mask: Any) -> bool:
-    """Whether an existing mask has no pixel."""
+    """Return True if a mask is given and has no pixel."""
     if isinstance(mask, dict):
         counts = mask.get('counts')
         if isinstance(counts, list):

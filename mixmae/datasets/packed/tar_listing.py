@@ -263,7 +263,7 @@ def _warn(table: SampleTable) -> None:
 
 
 def _shown(name: str) -> bool:
-    """Whether neither the file nor one of its folders is hidden."""
+    """Return True if neither the file nor one of its folders is hidden."""
     return not any(part.startswith('.') for part in name.split('/'))
 
 

@@ -103,7 +103,7 @@ class SceneSet:
         return True
 
     def is_written(self, folder: str | os.PathLike) -> bool:
-        """Whether the folder contains these scenes, with all their files."""
+        """Return True if the folder contains all files of these scenes."""
         record = _record(Path(folder))
         return (
             record is not None

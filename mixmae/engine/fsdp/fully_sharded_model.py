@@ -17,7 +17,7 @@ from mixmae.registry import MODEL_WRAPPERS
 
 
 def is_shard(value: Any) -> bool:
-    """Whether a tensor is split and other ranks hold the other parts."""
+    """Return True if a tensor is split over the ranks."""
     return isinstance(value, Tensor) and hasattr(value, 'full_tensor')
 
 

@@ -49,7 +49,7 @@ class MicroStep(NamedTuple):
 
 
 class Verdict:
-    """Whether an update was finite, copied from a GPU without waiting."""
+    """Result of a finiteness check, copied from a GPU without waiting."""
 
     def __init__(self, finite: Tensor) -> None:
         self._arrived: Any = None
@@ -167,7 +167,7 @@ def skipped_on_rank(rank: int, update: SkippedUpdate) -> dict:
 
 
 def all_finite(ranks: list[dict]) -> bool:
-    """Whether all losses of all ranks are finite."""
+    """Return True if all losses of all ranks are finite."""
     return all(
         math.isfinite(value)
         for rank in ranks

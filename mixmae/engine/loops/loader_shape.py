@@ -154,7 +154,7 @@ def update_loader(loader: Any, runner: Runner) -> Any:
 
 
 def is_update_sampler(sampler: Any) -> bool:
-    """Whether a sampler config is that of an ``UpdateSampler``."""
+    """Return True if a sampler config is that of an ``UpdateSampler``."""
     if not isinstance(sampler, Mapping):
         return False
     kind = sampler.get('type')

@@ -163,7 +163,7 @@ class RunFolders(NamedTuple):
 
 
 def is_plain_name(name: Any) -> bool:
-    """Whether a text is a checkpoint file name and not a path."""
+    """Return True if a string is a checkpoint's file name without a folder."""
     return (
         path_fault(name) is None
         and name.endswith('.pth')
@@ -186,7 +186,7 @@ def number_patterns(template: str = '') -> list[re.Pattern]:
 
 
 def is_written_name(name: str, template: str = '') -> bool:
-    """Whether a run writes files of this name, without a manifest.
+    """Return True if runs without a manifest write files of this name.
 
     Args:
         name: Name of a file.

@@ -219,7 +219,7 @@ def best_files(info: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _goes_on_in(runner: Runner, folder: str) -> bool:
-    """Whether the run resumes from a checkpoint in its own folder."""
+    """Return True if the run resumes from a checkpoint in its own folder."""
     start = runner.cfg.get('load_from')
     # MMEngine searches the work folder.
     if not start:

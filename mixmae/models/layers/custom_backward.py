@@ -43,7 +43,7 @@ def replaceable(kind: type[_Part]) -> type[_Part]:
 
 
 def is_plain(part: nn.Module, kind: type[_Part]) -> TypeGuard[_Part]:
-    """Whether a call of ``part`` runs only the forward method of ``kind``.
+    """Return True if a call of ``part`` runs only ``kind.forward``.
 
     Args:
         part: any module.
@@ -69,7 +69,7 @@ def is_plain(part: nn.Module, kind: type[_Part]) -> TypeGuard[_Part]:
 
 
 def keeps_forward(part: nn.Module, kind: type[nn.Module]) -> bool:
-    """Whether a call of ``part`` runs ``kind.forward``, hooks aside.
+    """Return True if a call of ``part`` runs ``kind.forward``, hooks aside.
 
     Args:
         part: any module.
@@ -84,10 +84,10 @@ def keeps_forward(part: nn.Module, kind: type[nn.Module]) -> bool:
 
 
 def takes_custom_backward() -> bool:
-    """Whether an ``autograd.Function`` may replace what autograd records.
+    """Return True if an ``autograd.Function`` may replace recorded operations.
 
-    Not where nothing is recorded, nor where another program records: a
-    compiler and ``torch.jit.trace`` keep operations, ``torch.func`` and
+    False without gradients, and where something other than autograd records:
+    compilers and ``torch.jit.trace`` keep the operations, ``torch.func`` and
     forward-mode derivatives need a rule for each.
     """
     return (
@@ -100,17 +100,17 @@ def takes_custom_backward() -> bool:
 
 
 def is_norm(part: nn.Module) -> TypeGuard[nn.LayerNorm]:
-    """Whether ``linear_of_norm`` may compute this norm."""
+    """Return True if ``linear_of_norm`` may compute this norm."""
     return is_plain(part, nn.LayerNorm) and part.weight is not None
 
 
 def is_gelu(part: nn.Module) -> bool:
-    """Whether ``linear_of_gelu`` computes this activation."""
+    """Return True if ``linear_of_gelu`` computes this activation."""
     return is_plain(part, nn.GELU) and part.approximate == 'none'
 
 
 def is_linear(part: nn.Module) -> TypeGuard[nn.Linear]:
-    """Whether both may compute this linear map."""
+    """Return True if ``linear_of_norm`` and ``linear_of_gelu`` may use it."""
     return is_plain(part, nn.Linear)
 
 

@@ -119,7 +119,7 @@ class ConvMerging(nn.Module):
 
 
 def is_patch_conv(conv: nn.Module, side: int) -> TypeGuard[nn.Conv2d]:
-    """Whether a module is a plain convolution of side x side patches."""
+    """Return True for a plain convolution of side x side patches."""
     return (
         is_plain(conv, nn.Conv2d)
         and conv.kernel_size == conv.stride == (side, side)

@@ -152,7 +152,7 @@ class TransformerBlock(nn.Module):
         )
 
     def _plain_mlp(self) -> bool:
-        """Whether norm and MLP may be computed without calling them."""
+        """Return True if norm and MLP may be computed without calling them."""
         mlp = self.mlp
         return (
             is_plain(mlp, MLP)
