@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +34,7 @@ class Malformed(ValueError):
     """Content that no program saves."""
 
 
-class SavedValue:
+class SavedValue(ABC):
     """Arguments and state of an object until the pickle has been read.
 
     It has no attribute that a pickle could set by name.
@@ -45,13 +46,13 @@ class SavedValue:
         """Store the state unchecked; ``value`` checks it."""
         self.state = state
 
+    @abstractmethod
     def value(self) -> Any:
         """Return the real object.
 
         Raises:
             NotAllowed, Malformed: The state is not valid.
         """
-        raise NotImplementedError
 
 
 class SavedDtype(SavedValue):

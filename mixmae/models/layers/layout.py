@@ -6,6 +6,7 @@ C channels.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from mixmae.structures import AttentionGroups, GroupOrder
 _Derived = TypeVar('_Derived')
 
 
-class Layout:
+class Layout(ABC):
     """Tokens of a grid in windows, and which of them attend to each other.
 
     A stage partitions its tokens once, calls its blocks with the tokens and
@@ -56,13 +57,13 @@ class Layout:
             self.attention_mask = segments[..., None] == segments[:, :, None]
         self._derived: dict[Callable, object] = {}
 
+    @abstractmethod
     def partition(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, nW, N, C)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reverse(self, x: Tensor) -> Tensor:
         """(B, nW, N, C) -> (B, H, W, C)."""
-        raise NotImplementedError
 
     def once(self, derive: Callable[[Layout], _Derived]) -> _Derived:
         """``derive(self)``, computed once for all blocks of a stage."""
