@@ -40,8 +40,9 @@ unexport PYTHONPATH PYTHONHOME
 export PIP_NO_INPUT := 1
 
 # A .venv is bound to its folder. One that was copied or moved, or whose
-# interpreter is missing, is created again.
-IGNORED := $(shell [ -e $(VENV) ] || exit 0; \
+# interpreter is missing, is created again. One behind a symbolic link belongs
+# to another folder and stays as it is.
+IGNORED := $(shell [ -e $(VENV) ] && [ ! -L $(VENV) ] || exit 0; \
 	if ! $(PY) -c pass || { [ -e $(STAMPS)/root ] && \
 	    [ "$$(cat $(STAMPS)/root)" != "$(CURDIR)" ]; }; \
 	then rm -rf $(STAMPS) $(BIN); fi 2>/dev/null)
