@@ -1,4 +1,4 @@
-"""Fixtures of all tests: one thread per process, no leftover state."""
+"""Fixtures of all tests: one thread per process, no global state left."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ _formatted: dict[tuple[str, str], Any] = {}
 
 @pytest.fixture(scope='session', autouse=True)
 def each_text_is_formatted_once() -> Iterator[None]:
-    """Runners format their config four times, longer than they train."""
+    """Cache yapf: runners format a config four times, which is slow."""
     format_code = yapf_api.FormatCode
 
     def format_once(text: str, **style: Any) -> Any:
@@ -40,7 +40,7 @@ def each_text_is_formatted_once() -> Iterator[None]:
 
 @pytest.fixture(scope='session', autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests do not change the user's caches."""
+    """Keep the user's caches unchanged."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
@@ -48,7 +48,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_scope() -> Iterator[None]:
-    """Forget the scope that a test has set.
+    """Reset the default scope after a test.
 
     Runners and the loaders of mmdet and mmseg set a scope for the process, in
     which the next test would not find parts of mixmae.

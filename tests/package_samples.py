@@ -1,4 +1,4 @@
-"""What the tests of packaging share: built packages, environments, runs."""
+"""Packages, environments and short runs for the tests of packaging."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ BUILT_FROM = (
 def run(
     command: Sequence[object], folder: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command; a failing one shows all it has said."""
+    """Run a command; if it fails, show its whole output."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **variables}
     # Nothing of the checkout may be found but what is installed.
     environment.pop('PYTHONPATH', None)
@@ -52,7 +52,7 @@ def run(
 
 
 def copy_sources(target: Path) -> Path:
-    """Copy what a package is built from; a build leaves traces behind."""
+    """Copy the files that a package is built from; a build adds files."""
     ignore = shutil.ignore_patterns('__pycache__', '.mim')
     target.mkdir()
     for name in BUILT_FROM:

@@ -1,4 +1,4 @@
-"""Old names of arguments and config keys work, with a warning."""
+"""Old names of arguments and config keys, which give a warning."""
 
 import argparse
 

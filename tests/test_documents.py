@@ -1,4 +1,4 @@
-"""What the documents say must be there."""
+"""Files, commands and numbers that the documents name."""
 
 import ast
 import re
@@ -90,7 +90,7 @@ def _is_room(name: str) -> bool:
 
 
 def test_the_quoted_line_of_loading_counts_rightly():
-    """docs/downstream.md: tensors of Swin-B and of its pretraining's neck."""
+    """docs/downstream.md: tensor counts of Swin-B and its neck."""
     config = Config.fromfile(ROOT / 'configs/mixmae/swin-b_8xb128_600e.py')
     with torch.device('meta'):
         parts = {

@@ -1,4 +1,4 @@
-"""Our backbone in mmdet and mmseg: forward, backward, prediction."""
+"""Our backbones in mmdet and mmseg: forward, backward, prediction."""
 
 import os
 from importlib import import_module
@@ -22,20 +22,20 @@ warnings_of_others = pytest.mark.filterwarnings('ignore')
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 def packaged_config(package: str, name: str) -> Config:
-    """Read a config that came with a package."""
+    """Read a config that is part of a package."""
     module = import_module(package)
     folder = Path(module.__file__).parent / '.mim' / 'configs'
     return Config.fromfile(folder / name)
 
 
 def backward(losses: dict) -> float:
-    """Add up all losses, go backward, return the sum."""
+    """Sum all losses, run backward, return the sum."""
     parts = [value for key, value in losses.items() if 'loss' in key]
     flat = [
         item

@@ -1,4 +1,4 @@
-"""From a messy folder to a backbone, by the command of an installed wheel."""
+"""Pretraining of a backbone by one command of an installed wheel."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder beside which there are photos."""
+    """Create an empty folder beside a folder of photos."""
     folder = tmp_path_factory.mktemp('empty')
     photos = folder.parent / f'{folder.name} photos'
     write_photos(photos, 24)
@@ -47,7 +47,7 @@ def photos_of(folder: Path) -> Path:
 
 @pytest.fixture(scope='module')
 def trained(python: Path, folder: Path) -> tuple[Path, str]:
-    """A finished run, and what its command printed."""
+    """Return a finished run and the output of its command."""
     mixmae = python.parent / 'mixmae'
     command = [mixmae, 'pretrain', '--out', 'run', '--data']
     done = run([*command, photos_of(folder), *SMALL, *LOADER], folder)

@@ -1,4 +1,4 @@
-"""One pretraining file, through each framework's own runner and loader."""
+"""One pretraining checkpoint in each framework's runner and loader."""
 
 import os
 from importlib import import_module
@@ -24,7 +24,7 @@ ODD = (131, 85)
 
 @pytest.fixture(scope='module', autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
@@ -37,7 +37,7 @@ def scenes(tmp_path_factory) -> Path:
 
 
 def shortened(path: Path, work_dir: Path, batch_size: int) -> Config:
-    """A config that trains for one iteration, in this process."""
+    """Return a config of one iteration, without worker processes."""
     config = Config.fromfile(path)
     config.work_dir = str(work_dir)
     config.log_level = 'ERROR'
@@ -58,7 +58,7 @@ def run(config: Config) -> None:
 
 @pytest.fixture(scope='module')
 def pretrained(scenes, tmp_path_factory) -> Path:
-    """What a pretraining run writes."""
+    """Run a pretraining; return its checkpoint."""
     config = shortened(PRETRAINING, tmp_path_factory.mktemp('pretraining'), 2)
     config.train_dataloader.dataset.data_root = str(scenes / 'imagenet')
     config.train_cfg.max_epochs = 1
@@ -70,7 +70,7 @@ def pretrained(scenes, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def wanted(pretrained) -> torch.Tensor:
-    """Features of the pretraining network, loaded key by key."""
+    """Return features of the pretraining network, loaded key by key."""
     config = Config.fromfile(PRETRAINING)
     model = MODELS.build(config.model)
     model.load_state_dict(safe_load(pretrained)['state_dict'])

@@ -1,4 +1,4 @@
-"""The package as users get it: wheel, sdist, editable, and through mim."""
+"""Wheel, sdist, editable installation and mim."""
 
 import shutil
 import sys
@@ -48,7 +48,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the wheel installed."""
+    """Return the interpreter of an environment with the wheel."""
     return environment_with(wheel, tmp_path_factory.mktemp('env') / 'venv')
 
 

@@ -1,4 +1,4 @@
-"""Registries name every registered part, and import no more than it."""
+"""Registries name every registered part and import it on demand."""
 
 import ast
 import subprocess
@@ -21,7 +21,7 @@ ALL = {
 
 
 def registered() -> set[tuple[str, str, str]]:
-    """Registry, class and module of each ``@REGISTRY.register_module()``."""
+    """Return registry, class and module of each registered class."""
     found = set()
     for path in PACKAGE.rglob('*.py'):
         module = '.'.join(
@@ -64,7 +64,7 @@ def test_packages_offer_their_parts():
 
 
 def test_a_part_brings_no_other_one_along():
-    """Parts are imported when they are named, in a fresh process."""
+    """A named part imports no other part, in a fresh process."""
     program = (
         'import sys\n'
         'from mmengine.registry import HOOKS\n'

@@ -1,4 +1,4 @@
-"""Old module names give what the new ones hold, with a warning."""
+"""Old module names resolve to the new ones, with a warning."""
 
 import subprocess
 import sys

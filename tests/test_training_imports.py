@@ -1,4 +1,4 @@
-"""A training imports the core of the package, and no more."""
+"""Modules of the package that a training imports."""
 
 import subprocess
 import sys
@@ -73,7 +73,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 @pytest.fixture(scope='module')
 def loaded(tmp_path_factory):
-    """Names of the modules that are loaded when the first step begins."""
+    """Return the modules that are loaded when the first step begins."""
     if not is_installed('mmpretrain'):
         pytest.skip('needs mmpretrain')
     folder = tmp_path_factory.mktemp('training')
@@ -127,7 +127,7 @@ def test_what_a_run_may_need_later_is_loaded_later(loaded):
 
 @pytest.mark.parametrize('name', [*OTHER_ROOMS, *ON_DEMAND])
 def test_names_are_those_of_modules(name):
-    """A module that has moved is not overlooked."""
+    """All names in this file exist."""
     path = ROOT.joinpath(*name.split('.'))
     planned = name == 'mixmae.recipes'
     assert planned or path.is_dir() or path.with_suffix('.py').is_file()

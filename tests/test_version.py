@@ -1,4 +1,4 @@
-"""An environment in which nothing could work is refused with a command."""
+"""Unusable environments are refused with a command that repairs them."""
 
 import subprocess
 import sys

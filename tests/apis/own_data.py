@@ -1,4 +1,4 @@
-"""Labelled data as users bring them, and a tiny backbone to start from."""
+"""Small labelled data sets in users' formats, and a tiny backbone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NETWORK = dict(
 
 
 def write_backbone(path: Path) -> Path:
-    """Write random weights, as ``mixmae convert --to safetensors`` does."""
+    """Write random weights as ``mixmae convert --to safetensors`` does."""
     torch.manual_seed(0)
     backbone = MODELS.build(dict(NETWORK))
     backbone.init_weights()
@@ -40,7 +40,7 @@ def write_backbone(path: Path) -> Path:
 
 
 def picture(index: int) -> tuple[ndarray, tuple[int, int, int, int]]:
-    """An image of 64 x 56 with a coloured square, and its x, y, w, h."""
+    """Return a 64 x 56 image with a coloured square and the square's box."""
     random = np.random.default_rng(index)
     image = random.integers(100, 140, (56, 64, 3), np.uint8)
     x, y = random.integers(2, 26, 2)
@@ -51,7 +51,7 @@ def picture(index: int) -> tuple[ndarray, tuple[int, int, int, int]]:
 
 
 def write_class_folders(folder: Path, count: int = 24) -> Path:
-    """Three classes, each a folder."""
+    """Write three class folders."""
     for index in range(count):
         name = list(COLOURS)[index % 3]
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def write_class_folders(folder: Path, count: int = 24) -> Path:
 
 
 def write_coco(folder: Path, count: int = 12) -> Path:
-    """Gaps in all ids, an image in six without objects, no iscrowd."""
+    """Write COCO files: gaps in ids, images without objects, no iscrowd."""
     (folder / 'images').mkdir(parents=True)
     images, objects = [], []
     for index in range(count):
@@ -95,7 +95,7 @@ def write_coco(folder: Path, count: int = 12) -> Path:
 
 
 def write_masks(folder: Path, count: int = 10) -> Path:
-    """Palette PNGs with 1 around the square and 2 to 4 in it."""
+    """Write palette PNGs: 1 around the square, 2 to 4 inside."""
     palette = [0, 0, 0, 90, 90, 90]
     palette += [value for colour in COLOURS.values() for value in colour]
     for kind in ('images', 'masks'):

@@ -23,7 +23,7 @@ def extract(checkpoint):
 
 
 def expected_maps(extract, image):
-    """By hand: RGB, minus mean, over deviation."""
+    """Compute the maps directly: RGB images, mean and std applied."""
     mean = torch.tensor([120.0, 110.0, 90.0])
     normalised = (torch.from_numpy(image.copy()) - mean) / 64.0
     with torch.no_grad():
@@ -120,7 +120,7 @@ def test_refuses_stages_that_are_no_list_of_numbers(checkpoint, stages):
 
 @pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
 def test_converted_checkpoints_are_complete(checkpoint, tmp_path, suffix):
-    """Of both formats, BGR networks too, with the outputs they have."""
+    """Both formats, with BGR networks, give the maps of the original."""
     source = read_source(checkpoint)
     model = source.model
     model['data_preprocessor']['to_rgb'] = suffix == 'pth'

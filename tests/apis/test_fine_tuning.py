@@ -1,4 +1,4 @@
-"""From own labels to predictions: one call each, on a CPU."""
+"""Fine-tuning by one call, and prediction with its result, on a CPU."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 
 @pytest.fixture(autouse=True, scope='module')
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture(scope='module')
 def fine_tuned(tmp_path_factory) -> Callable[..., FineTunedRun]:
-    """Fine-tune for a task; once for each."""
+    """Fine-tune once per task."""
     folder = tmp_path_factory.mktemp('own')
     init = own_data.write_backbone(folder / 'backbone.safetensors')
     data = {
@@ -59,7 +59,7 @@ def fine_tuned(tmp_path_factory) -> Callable[..., FineTunedRun]:
 
 
 def images_of(run: FineTunedRun) -> list[str]:
-    """Three images of the data."""
+    """Return three images of a data set."""
     root = run.out.parent
     places = {'classification': 'classes/red', 'detection': 'coco/images'}
     place = root / places.get(run.out.name, 'masks/images')
@@ -156,7 +156,7 @@ def test_masks(fine_tuned, tmp_path: Path) -> None:
 def test_details(
     fine_tuned, tmp_path: Path, task: str, unit: int, files: str
 ) -> None:
-    """Of a test: as many labels as the validation share has."""
+    """The test report counts as many labels as the validation set has."""
     run = fine_tuned(task)
     arguments = [str(run.config), str(run.checkpoint)]
     arguments += [f'--work-dir={tmp_path}/work', f'--details={tmp_path}/out']

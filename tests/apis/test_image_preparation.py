@@ -116,7 +116,7 @@ def loading(name, **settings):
 
 @pytest.mark.parametrize('name', ['LoadImage', 'mixmae.LoadRandomResizedCrop'])
 def test_files_are_read_as_they_were_trained_on(name):
-    """A range given to one pipeline alone would change every pixel."""
+    """A value range in only one of the pipelines would change every pixel."""
     train = loading(name, value_range=(0, 4095))
     for settings in ({}, {'value_range': (0, 4000)}):
         cfg = Config(dict(

@@ -1,4 +1,4 @@
-"""Output folder of one call."""
+"""Output folder of a training that was started by one call."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from mixmae.apis.run_folder import RunFolder
 
 @pytest.fixture
 def run(tmp_path):
-    """A folder with a run that has saved."""
+    """Return the folder of a run that has saved a checkpoint."""
     folder = tmp_path / 'run'
     folder.mkdir()
     (folder / 'config.py').write_text('')

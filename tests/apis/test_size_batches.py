@@ -20,7 +20,7 @@ def test_groups_by_size_in_order():
 
 
 def test_few_images_wait():
-    """Photographs of ever new sizes do not pile up."""
+    """Images of many different sizes do not accumulate."""
     read = []
 
     def stream():

@@ -1,4 +1,4 @@
-"""Whole classifiers and segmentors as ONNX graphs."""
+"""ONNX export of whole classifiers and segmentors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONFIGS = {
 
 
 def network(task: str) -> TaskNetwork:
-    """A recipe with a tiny backbone and random weights."""
+    """Build the model of a recipe with a tiny backbone and random weights."""
     if task == 'segmentation':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
     cfg = Config.fromfile(ROOT / 'configs' / CONFIGS[task])

@@ -1,4 +1,4 @@
-"""Configs of whole task models that checkpoints carry."""
+"""Models of downstream tasks, built from the config in a checkpoint."""
 
 from __future__ import annotations
 

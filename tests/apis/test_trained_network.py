@@ -96,7 +96,7 @@ def test_refuses_weights_that_do_not_fit(checkpoint, tmp_path):
 
 
 def downstream(backbone, **figures):
-    """A config in mmpretrain's way: the preprocessor beside the model."""
+    """Return a config in mmpretrain's layout, with a separate preprocessor."""
     figures = figures or dict(mean=[1.0] * 3, std=[2.0] * 3, to_rgb=True)
     return tiny_config(
         default_scope='mmpretrain',

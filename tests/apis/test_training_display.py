@@ -1,4 +1,4 @@
-"""Lines that a training's output is reduced to."""
+"""Summary lines of a training's output."""
 
 import pytest
 

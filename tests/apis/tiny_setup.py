@@ -22,7 +22,7 @@ PIPELINE = [
 
 
 def tiny_config(**changes: object) -> Config:
-    """Of a pretraining on 32 pixels, cells of 8; channels differ in mean."""
+    """Return a pretraining config for 32 pixels with cells of 8."""
     model = copy.deepcopy(MODEL)
     model['data_preprocessor']['mean'] = [120.0, 110.0, 90.0]
     config = dict(
@@ -36,7 +36,7 @@ def tiny_config(**changes: object) -> Config:
 
 
 def tiny_checkpoint(path: Path, cfg: Config | None = None) -> Path:
-    """Random weights, biases too, with the config as MMEngine keeps it."""
+    """Write random weights, biases included, with the config as text."""
     cfg = cfg or tiny_config()
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
@@ -49,7 +49,7 @@ def tiny_checkpoint(path: Path, cfg: Config | None = None) -> Path:
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A smooth random RGB picture, uint8 (H, W, 3)."""
+    """Return a smooth random RGB image, uint8 (H, W, 3)."""
     random = np.random.default_rng(seed)
     small = Image.fromarray(random.integers(0, 256, (3, 4, 3), np.uint8))
     return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
@@ -58,7 +58,7 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
 def photo_folder(
     folder: Path, sizes: tuple[tuple[int, int], ...] = ((40, 48),) * 3
 ) -> list[Path]:
-    """PNG files of photos 0, 1, ..., some of them a folder deeper."""
+    """Write photos 0, 1, ... as PNG files, some of them in a subfolder."""
     paths = []
     for i, size in enumerate(sizes):
         path = folder / ('b' if i % 2 else 'a') / f'photo_{i}.png'

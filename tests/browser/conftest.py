@@ -1,4 +1,4 @@
-"""A headless browser, and pages that must not complain or ask for more."""
+"""Fixtures: a headless browser; checks of a page's console and requests."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ NAMES = ('chromium', 'chromium-browser', 'google-chrome')
 
 @pytest.fixture(scope='module')
 def browser():
-    """Chromium; without it the tests skip, but fail in CI."""
+    """Start Chromium; tests skip without it, except in CI."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None and not os.environ.get('CI'):
         pytest.skip('NOT TESTED: no Chromium (apt-get install chromium)')
@@ -25,7 +25,7 @@ def browser():
 
 
 class Visit:
-    """One page with the complaints of its console and its requests."""
+    """A page with its console messages and requests."""
 
     def __init__(self, browser, **options):
         self.page = browser.new_page(**options)
@@ -47,7 +47,7 @@ class Visit:
         return self.page
 
     def check(self, own):
-        """No complaints, and requests to the page's own address only."""
+        """Assert an empty console and no requests to other addresses."""
         assert not self.errors
         others = [
             url
@@ -59,7 +59,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser):
-    """Function that opens a new page, e.g. ``visit(viewport=...)``."""
+    """Return a function that opens a page, e.g. ``visit(viewport=...)``."""
     visits = []
 
     def new(**options):

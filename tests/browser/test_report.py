@@ -1,4 +1,4 @@
-"""The report of a run in a browser."""
+"""Report of a run in a browser."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ TIME = '20260101_000000'
 
 
 def grey(value):
-    """Address of a picture of one colour."""
+    """Return the data address of a picture of one grey value."""
     return embedded_image(np.full((32, 32, 3), value, np.uint8))
 
 
 @pytest.fixture(scope='module')
 def report(tmp_path_factory):
-    """Report of a run with all parts."""
+    """Write the report of a run with all sections."""
     folder = tmp_path_factory.mktemp('runs') / 'a run'
     write_run(folder, pretraining([0.9, 0.8, 0.7, 0.6]))
     for step in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a warning, and search works."""
+"""Documentation site: it builds without warnings, and the search works."""
 
 import subprocess
 import sys

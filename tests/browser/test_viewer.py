@@ -1,4 +1,4 @@
-"""The viewer in a browser."""
+"""Viewer in a browser."""
 
 import io
 
@@ -17,7 +17,7 @@ def address(tmp_path_factory):
 
 
 def png():
-    """A picture as a file."""
+    """Return the bytes of a PNG file."""
     file = io.BytesIO()
     pixels = np.arange(64 * 64 * 3).reshape(64, 64, 3) % 251
     Image.fromarray(pixels.astype(np.uint8)).save(file, 'PNG')
@@ -25,14 +25,14 @@ def png():
 
 
 def ready(page):
-    """Wait until nothing is being computed."""
+    """Wait until no computation is running."""
     expect = pytest.importorskip('playwright.sync_api').expect
     page.wait_for_selector('#rows img', state='attached')
     expect(page.locator('#status')).to_have_text('')
 
 
 def changed(place, before):
-    """Wait until a picture is another one."""
+    """Wait until a picture has changed."""
     expect = pytest.importorskip('playwright.sync_api').expect
     expect(place).not_to_have_attribute('src', before, timeout=20_000)
 

@@ -1,4 +1,4 @@
-"""What a user sees of a mistake: one line, exit status 2."""
+"""Error messages of tools: one line and exit status 2."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_other_missing_files_keep_their_traceback(tmp_path):
         run_tool(tool)
 
     def second() -> None:
-        """Without a config; that of the tool before does not count."""
+        """Run a tool without a config; an earlier tool's has no effect."""
         (tmp_path / 'data').read_bytes()
 
     with pytest.raises(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Values that no option accepts are refused by the parser."""
+"""Parser of options: values that no option accepts are refused."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ DEMO = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
 
 
 def count_formatting(monkeypatch) -> list:
-    """What yapf is called with from now on."""
+    """Return the list of arguments that yapf is called with from here on."""
     format_code, texts = yapf_api.FormatCode, []
 
     def count(text, *args, **kwargs):
@@ -57,7 +57,7 @@ def test_what_is_changed_is_formatted_again():
 
 
 def test_a_training_formats_its_config_once(monkeypatch, tmp_path):
-    """For log, files, hub and checkpoints, which all say the same."""
+    """Log, files, message hub and checkpoints share one text."""
     config = numbers_config(tmp_path)
     texts = count_formatting(monkeypatch)
     runner = build_runner(config)
@@ -81,7 +81,7 @@ def test_what_is_written_reads_back(config, tmp_path):
 
 
 def test_the_file_of_the_user_is_left_as_it_is(config, tmp_path):
-    """The work folder may be the one that it lies in."""
+    """The work folder may be the folder of the config."""
     config.dump(tmp_path / 'own.py')
     assert '# A comment.' in (tmp_path / 'own.py').read_text()
 

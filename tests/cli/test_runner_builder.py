@@ -1,4 +1,4 @@
-"""Which runner trains a config, and what is refused at once."""
+"""Choice of the runner for a config, and settings that are refused."""
 
 import pytest
 from mmengine.config import Config
@@ -118,7 +118,7 @@ def test_tests_share_nothing():
 
 
 def test_the_settings_of_the_document_are_read(tmp_path, monkeypatch):
-    """docs/distributed.md: what is to be written for DeepSpeed and FSDP."""
+    """The settings that docs/distributed.md gives for DeepSpeed and FSDP."""
     monkeypatch.setattr(runner_builder, '_folder_of', lambda package: None)
     text = (ROOT / 'docs/distributed.md').read_text()
     blocks = [b.split('```')[0] for b in text.split('```python\n')[1:]]

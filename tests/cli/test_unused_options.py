@@ -1,4 +1,4 @@
-"""Options that nothing would read are refused by name."""
+"""Options that have no effect are refused by name."""
 
 import argparse
 

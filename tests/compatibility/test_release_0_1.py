@@ -1,4 +1,4 @@
-"""Files of mixmae 0.1.0 load, go on, and give the same figures."""
+"""Files of mixmae 0.1.0 load, resume and evaluate as before."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
 @pytest.fixture
 def run(request, tmp_path):
-    """Folder of a run of 0.1.0 after its first epoch, and its config."""
+    """Return the folder and config of a run of 0.1.0 after one epoch."""
     files = FILES / request.param
     work = tmp_path / 'run'
     work.mkdir()
@@ -42,7 +42,7 @@ def run(request, tmp_path):
 
 @pytest.mark.parametrize('run', METHODS, indirect=True)
 def test_a_run_continues(run):
-    """Losses, figures and weights are those of 0.1.0 to rounding."""
+    """Losses, metrics and weights are those of 0.1.0 up to rounding."""
     work, config, expected = run
     run_tool(
         ROOT / 'tools/train.py',

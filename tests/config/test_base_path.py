@@ -1,4 +1,4 @@
-"""Configs of the package as bases, from a checkout and from a wheel."""
+"""Base configs of the package, in a checkout and in a wheel."""
 
 import pytest
 

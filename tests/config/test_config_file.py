@@ -26,7 +26,7 @@ def test_reads(tmp_path):
     ],
 )
 def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
-    """In the reader, and for all that read by it."""
+    """The reader and all tools that use it report one line."""
     path = tmp_path / name
     path.write_text(text)
     checkpoint = tiny_checkpoint(tmp_path / 'epoch_1.pth')

@@ -1,4 +1,4 @@
-"""A variable given by an option changes what the file derives from it."""
+"""Variables of a config, changed by options."""
 
 import argparse
 import re
@@ -18,7 +18,7 @@ DEMO = CONFIGS / 'mixmae' / 'swin-demo_scenes-64.py'
 
 
 def edited(path, folder, name, value):
-    """The config with its last assignment edited by hand."""
+    """Return the config with its last assignment edited by hand."""
     text = path.read_text().replace("'../", f"'{path.parent.parent}/")
     text, count = re.subn(f'(?m)^{name} = .*$', f'{name} = {value!r}', text)
     assert count == 1
@@ -241,7 +241,7 @@ def leaves():
 
 @pytest.mark.parametrize('path', leaves(), ids=lambda path: path.stem)
 def test_no_variable_is_silently_without_effect(path):
-    """An option on any number of any shipped config works or is refused."""
+    """An option for any number of any config works or is refused."""
     args = argparse.Namespace(
         config=str(path), launcher='none', work_dir='x', local_rank=0
     )

@@ -1,4 +1,4 @@
-"""Messages about data that are not where a config says."""
+"""Messages about missing data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.engine.tiny_run import ROOT
 
 
 def config_of(root: Path, **dataset: object) -> Config:
-    """Train and val data of one root."""
+    """Return a config whose train and val data share one root."""
     common = dict(data_root=str(root), data_prefix=dict(img='images'))
     return Config(
         dict(
@@ -88,7 +88,7 @@ def test_a_file_is_no_folder(tmp_path):
 
 
 def test_errors_that_were_handed_on(tmp_path):
-    """By a loader's worker as text, by a registry, as an annotation error."""
+    """Errors from a loader's worker, a registry, an annotation file."""
     config = config_of(tmp_path)
     error = error_of(tmp_path / 'val.json')
     worker = FileNotFoundError(f'Caught it in a worker.\n{error}\n')
@@ -130,7 +130,7 @@ def test_other_errors_are_not_about_data(tmp_path):
     ],
 )
 def test_data_sets_of_every_task(tmp_path, name, split):
-    """What the libraries raise without the data is told in one line."""
+    """Errors of all libraries about missing data become one line."""
     full = name.startswith(('detection', 'segmentation'))
     if full and os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')

@@ -1,4 +1,4 @@
-"""Failures of loaders' workers and of other ranks."""
+"""Error reports for failed loader workers and other ranks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.engine.tiny_run import SquaresDataset, tiny_config
 
 @DATASETS.register_module(force=True)
 class FailingDataset(SquaresDataset):
-    """Its worker is killed, or hangs, at one of its pictures."""
+    """Data set whose worker is killed or hangs at one image."""
 
     def __init__(self, how: str, length: int = 16) -> None:
         super().__init__(length)
@@ -62,7 +62,7 @@ def test_workers_that_fail_end_the_run(tmp_path, how, expected):
 
 
 def chained(text: str) -> Exception:
-    """As PyTorch raises one from another."""
+    """Return an exception chain like that of PyTorch's workers."""
     try:
         try:
             raise OSError('the queue is empty')
@@ -85,7 +85,7 @@ def test_causes():
 
 
 def test_errors_are_one_line_each(capsys, monkeypatch, tmp_path):
-    """Lines are ours; what names hold is made visible."""
+    """Control characters in names are escaped."""
     monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(tmp_path / 'error'))
     text = 'key \x1b[2Ja\rb\x85c\nhttps://u:secret@host/x?token=secret is no'
     failure_report.print_error(text)
@@ -102,7 +102,7 @@ def test_errors_are_one_line_each(capsys, monkeypatch, tmp_path):
 
 
 def test_what_an_error_replaces_is_no_cause():
-    """A file that asks for too much memory says nothing of the machine."""
+    """A huge allocation for one file does not mean that memory is short."""
     try:
         try:
             raise MemoryError

@@ -1,4 +1,4 @@
-"""No password or token of a config's addresses is stored or shown."""
+"""Passwords and tokens of addresses are neither stored nor shown."""
 
 import pytest
 from mmengine.config import Config
@@ -33,7 +33,7 @@ def test_all_places_of_a_config():
 
 @pytest.fixture
 def first(monkeypatch, tmp_path):
-    """Config of a run, which has written its first checkpoint."""
+    """Return the config of a run that has written its first checkpoint."""
     # It would call compilers, which takes seconds.
     monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
     config = tiny_config(tmp_path / 'first')

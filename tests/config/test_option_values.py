@@ -1,4 +1,4 @@
-"""An option's value is the literal it looks like, else its text."""
+"""Values of options: Python literals, otherwise strings."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""What goes wrong while parts are built names the key to mend it."""
+"""Errors while parts are built: the message names the config key."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Trackers that are added to a run, with the real packages where installed."""
+"""Experiment trackers of a run, with the real packages where installed."""
 
 import importlib.util
 import sqlite3
@@ -18,7 +18,7 @@ def kinds(cfg):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """All packages seem to be installed."""
+    """Pretend that all tracker packages are installed."""
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: object())
 
 

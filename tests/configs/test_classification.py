@@ -1,4 +1,4 @@
-"""The classification configs: their networks, the recipe, the views."""
+"""Classification configs: networks, recipes and views."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PUBLISHED = {
 
 
 def build(config: Config) -> torch.nn.Module:
-    """The model on the meta device, as the runner would build it."""
+    """Build the model on the meta device, as the runner would."""
     with (
         DefaultScope.overwrite_default_scope(config.default_scope),
         torch.device('meta'),
@@ -87,7 +87,7 @@ def test_builds_and_counts(path):
 
 @pytest.mark.parametrize('path', LARGE, ids=identity)
 def test_an_update_is_official(path):
-    """1,024 images at 2e-3, however many GPUs and accumulations.
+    """1,024 images at 2e-3, for any number of GPUs and accumulation.
 
     SimMIM's 2,048 at 5e-3, unless it is UM-MAE who runs it.
     """
@@ -173,7 +173,7 @@ def test_the_recipe_is_official():
 
 @pytest.mark.parametrize('path', LARGE, ids=identity)
 def test_what_other_networks_and_data_change(path):
-    """MixMAE's recipe, but for layer decay, drop path and length."""
+    """MixMAE's recipe except for layer decay, drop path and length."""
     config, official = read(path), read(SWIN_B)
     decay, rate = RECIPES[path.stem.split('_')[0]]
     assert config.model.backbone.drop_path_rate == rate
@@ -209,7 +209,7 @@ def test_what_other_networks_and_data_change(path):
 
 
 def test_rates_keep_their_proportions():
-    """From the warm-up to the end; the least is 1e-6, times the share."""
+    """From warm-up to end; the minimum is 1e-6 times the layer's scale."""
     config = read(SWIN_B)
     backbone = torch.nn.Module()
     backbone.weights = torch.nn.ParameterList(

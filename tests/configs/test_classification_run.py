@@ -1,4 +1,4 @@
-"""From pretraining to accuracy through the tools, on a few tiny scenes."""
+"""Pretraining, fine-tuning and testing by the tools, on tiny scenes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def loaders(data: Path, names: tuple[str, ...] = LOADERS[:2]) -> dict:
 
 
 def training(config: Path, data: Path, epochs: int) -> dict:
-    """Eight images at a time, cropped to 64 pixels."""
+    """Options of a training: batches of 8, crops of 64 pixels."""
     pipeline = read(config).train_dataloader.dataset.pipeline
     (crop,) = (i for i, step in enumerate(pipeline) if 'Crop' in step['type'])
     return {
@@ -62,7 +62,7 @@ def training(config: Path, data: Path, epochs: int) -> dict:
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory) -> Path:
-    """40 scenes to train, 20 to test, of ten classes."""
+    """Write 40 training and 20 test scenes of ten classes."""
     folder = tmp_path_factory.mktemp('scenes') / 'scenes-64'
     SceneSet(size=64, train=40, val=20, formats=('imagenet',)).write(folder)
     return folder
@@ -70,7 +70,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def pretrained(data, tmp_path_factory) -> Path:
-    """What one epoch of the real pretraining config writes."""
+    """Return the checkpoint of one epoch of a pretraining config."""
     work_dir = tmp_path_factory.mktemp('pretraining')
     config = ROOT / 'configs' / 'mixmae' / 'swin-mini_scenes-128.py'
     values = {
@@ -96,7 +96,7 @@ def pretrained(data, tmp_path_factory) -> Path:
 def fine_tuned(
     monkeypatch, name: str, data: Path, pretrained: Path, work_dir: Path
 ) -> tuple[Path, dict]:
-    """A trained classifier, and the options to test it with."""
+    """Return a trained classifier and the options to test it."""
     values = {
         **NETWORK,
         **training(FOLDER / f'{name}.py', data, 2),
@@ -235,7 +235,7 @@ def test_knn_of_a_pretraining_checkpoint(
 
 
 def test_the_main_recipe_runs(tmp_path):
-    """Every augmentation, mixup and cutmix, mixed precision, layer decay."""
+    """All augmentations, mixup and cutmix, mixed precision, layer decay."""
     generator = np.random.default_rng(0)
     for split, count in (('train', 5), ('val', 2)):
         lines = []

@@ -1,4 +1,4 @@
-"""The views of the classification configs, and the lists they read."""
+"""Views of the classification configs, and their image lists."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def picture(folder: Path, width: int, height: int) -> Path:
     ],
 )
 def test_views(tmp_path, name, size, short):
-    """Train views are random, test views the middle: 0.875 of it at 224."""
+    """Train views are random; test views are centre crops, 0.875 at 224."""
     config = read(FOLDER / f'{name}.py')
     source = picture(tmp_path, 500, 400)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
@@ -76,7 +76,7 @@ def test_views(tmp_path, name, size, short):
     ids=identity,
 )
 def test_listed_images_are_read(tmp_path, path):
-    """`meta/train.txt` of make_lists.py: labels, paths from the root on."""
+    """`meta/train.txt` of make_lists.py: labels, and paths below the root."""
     folder = tmp_path / 'train_val2018' / 'Birds of prey' / '7'
     folder.mkdir(parents=True)
     picture(folder, 50, 40)

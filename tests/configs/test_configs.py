@@ -1,4 +1,4 @@
-"""Every config of every task: metafile, round trip, loops, start."""
+"""Properties of all configs: metafile, round trip, loops, start."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def identity(path: Path) -> str:
 
 @functools.cache
 def read(path: Path) -> Config:
-    """Reading takes a while: once each, and nobody changes what is read."""
+    """Read a config once for all tests; it must not be changed."""
     if path.parent.name == 'detection' and not is_installed('mmdet'):
         pytest.skip('inherits from mmdet, which is in the full tier')
     return Config.fromfile(path)
@@ -57,7 +57,7 @@ def row_of(path: Path) -> dict:
 
 
 def header(path: Path) -> dict[str, str]:
-    """The fields of a header, each on one line."""
+    """Return the fields of a header, one per line."""
     lines = path.read_text().splitlines()
     text = '\n'.join(
         line for line in lines[: lines.index('') or None] if line[:1] == '#'
@@ -108,14 +108,14 @@ def test_metafile_holds_together(folder):
 
 
 def test_mim_can_tell_configs_apart():
-    """`mim train mixmae NAME.py` refuses a name that two folders have."""
+    """`mim train mixmae NAME.py` refuses a name that is in two folders."""
     names = Counter(path.name for path in CONFIGS)
     assert [name for name, count in names.items() if count > 1] == []
 
 
 @every_config
 def test_round_trip(path, tmp_path):
-    """What is dumped beside a run reads back as the same config."""
+    """A dumped config is read back unchanged."""
     config = read(path)
     config.dump(tmp_path / 'dumped.py')
     again = Config.fromfile(tmp_path / 'dumped.py')
@@ -124,7 +124,7 @@ def test_round_trip(path, tmp_path):
 
 @every_config
 def test_checkpoints_may_carry_the_test_pipeline(path):
-    """Its steps are ours, or among the few that are allowed there."""
+    """All steps of test pipelines are on the allowlist of checkpoints."""
     TRANSFORMS.import_from_location()
     for step in image_preparation.test_pipeline(read(path)):
         name = step['type'].rpartition('.')[2]
@@ -136,7 +136,7 @@ def test_checkpoints_may_carry_the_test_pipeline(path):
 
 @every_config
 def test_loops_are_complete(path):
-    """MMEngine's runner wants loader, loop and evaluator together."""
+    """MMEngine's runner needs loader, loop and evaluator together."""
     config = read(path)
     train = [
         config.get(key) is not None
@@ -154,7 +154,7 @@ def test_loops_are_complete(path):
 
 
 def length(config: Config) -> tuple[int, bool]:
-    """How long a config trains, and whether that is in epochs."""
+    """Return the length of a training, and True if it is in epochs."""
     cfg = config.train_cfg
     assert ('max_epochs' in cfg) != ('max_iters' in cfg)
     by_epoch = 'max_epochs' in cfg
@@ -194,7 +194,7 @@ def test_no_layer_rate_rises_to_a_common_floor(path):
 
 @every_training
 def test_starts_from_what_a_config_here_writes(path):
-    """The file named is the last of a run that has the same network."""
+    """The checkpoint is the last one of a config with the same network."""
     config = read(path)
     backbone = config.model.get('backbone', {})
     init_cfg = backbone.get('init_cfg')

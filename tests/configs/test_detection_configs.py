@@ -1,4 +1,4 @@
-"""The detection configs: built whole, and their parts held together."""
+"""Detection configs: whole models, and agreement of their parts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ gfl = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
@@ -44,7 +44,7 @@ def read(path) -> Config:
 
 
 def build(path) -> nn.Module:
-    """The whole detector, without memory for its weights."""
+    """Build the whole detector on the meta device."""
     from mmdet.registry import MODELS
 
     # The runner gives the scope; here the model names its own.
@@ -93,7 +93,7 @@ def test_strides_and_channels_agree(path):
 
 @gfl
 def test_stages_are_mapped_before_the_pyramid(path):
-    """As UM-MAE's backbones do it: 768 channels of each stage."""
+    """Each stage is projected to 768 channels, as in UM-MAE's backbones."""
     model = read(path).model
     assert tuple(model.backbone.out_indices) == (1, 2, 3)
     mapping, pyramid = model.neck
@@ -161,7 +161,7 @@ def test_annotations_are_checked_before_they_are_loaded(path):
     'path', [p for p in TWO_STAGES if 'mini' not in p.name], ids=identity
 )
 def test_schedules_are_those_of_their_sources(path):
-    """FastMIM's 3x recipe for a SimMIM Swin-B, mmdet's 1x of Swin-T."""
+    """FastMIM's 3x recipe for SimMIM's Swin-B, mmdet's 1x for Swin-T."""
     config = read(path)
     lsj = 'lsj' in path.name
     optimizer = config.optim_wrapper.optimizer
@@ -186,7 +186,7 @@ def test_schedules_are_those_of_their_sources(path):
 
 @gfl
 def test_schedule_of_um_mae(path):
-    """DET/configs/gfl of its official code."""
+    """The schedule of DET/configs/gfl in the official code."""
     config = read(path)
     warmup, cosine = config.param_scheduler
     assert not warmup.by_epoch and warmup.end == 2000
@@ -206,7 +206,7 @@ def test_schedule_of_um_mae(path):
 
 @every_detector
 def test_no_type_that_the_ops_do_not_know(path):
-    """Neither bfloat16 nor 'auto', which may choose it."""
+    """mmcv's ops lack bfloat16, which 'auto' may choose."""
     assert read(path).optim_wrapper.dtype in ('float16', 'float32')
 
 

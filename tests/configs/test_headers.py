@@ -1,4 +1,4 @@
-"""The comment that every config begins with."""
+"""Header comment of every config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of 1, 4 and 12 bands and 12 bits in pretraining and all tasks."""
+"""Images of 1, 4 and 12 bands or 12 bits, in all tasks."""
 
 import json
 
@@ -49,7 +49,7 @@ def variables(channels):
 
 
 def write_images(folder, channels, names):
-    """Images of 12 bits, a bright square in a dark ground."""
+    """Write images of 12 bits: a bright square on a dark background."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for name in names:
@@ -60,7 +60,7 @@ def write_images(folder, channels, names):
 
 
 def run(cfg: Config):
-    """A training step and predictions, as a runner would make them."""
+    """Run a training step and a prediction, as a runner would."""
     np.random.seed(0)
     torch.manual_seed(0)
     init_default_scope(cfg.get('default_scope', 'mixmae'))
@@ -181,7 +181,7 @@ def test_detection(tmp_path, channels):
     ],
 )
 def test_pretraining(tmp_path, name, channels):
-    """With everything measured."""
+    """Value range, mean and std are measured."""
     place = tmp_path / 'train' / 'any'
     write_images(place, channels, [f'{i}.tif' for i in range(4)])
     (tmp_path / 'val').symlink_to(tmp_path / 'train')

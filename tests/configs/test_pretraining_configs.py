@@ -1,4 +1,4 @@
-"""Pretraining configs of all methods: networks, masks, views, schedules."""
+"""Pretraining configs: networks, masks, views and schedules."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def build(config) -> torch.nn.Module:
 
 @every_pretraining
 def test_builds_and_counts(path):
-    """The model itself checks that its parts fit."""
+    """Parameters as expected; the model itself checks that its parts fit."""
     config = read(path)
     before = config.to_dict()
     count = sum(p.numel() for p in build(config).parameters())
@@ -47,7 +47,7 @@ def test_builds_and_counts(path):
 
 
 def swin(dims: int, depths: tuple, heads: tuple, hidden: int) -> int:
-    """Parameters of UM-MAE's Swin, with patches of 4 and its last norm."""
+    """Count parameters of UM-MAE's Swin with patches of 4 and a last norm."""
     count = (3 * 4 * 4 + 1 + 2) * dims
     for stage, (depth, number) in enumerate(zip(depths, heads, strict=True)):
         d = dims << stage
@@ -61,7 +61,7 @@ def swin(dims: int, depths: tuple, heads: tuple, hidden: int) -> int:
 
 
 def pvt(dims: tuple, depths: tuple, ratios: tuple) -> int:
-    """Parameters of UM-MAE's PVT, with patches of 4 and its last norm."""
+    """Count parameters of UM-MAE's PVT with patches of 4 and a last norm."""
     count = (3 * 4 * 4 + 1) * dims[0]
     for stage, (d, depth, ratio) in enumerate(
         zip(dims, depths, ratios, strict=True)
@@ -75,13 +75,13 @@ def pvt(dims: tuple, depths: tuple, ratios: tuple) -> int:
 
 
 def vit(d: int, depth: int) -> int:
-    """Parameters of ViT-B/16, with its class token and last norm."""
+    """Count parameters of ViT-B/16 with class token and last norm."""
     block = 2 * 2 * d + 4 * d * (d + 1) + 8 * d * d + 5 * d
     return (3 * 16 * 16 + 1) * d + d + depth * block + 2 * d
 
 
 def decoder(channels: int, token: int, depth: int, factor: int) -> int:
-    """Of UM-MAE, 512 channels wide, with both mask tokens."""
+    """Count parameters of UM-MAE's decoder: 512 channels, both mask tokens."""
     block = 2 * 2 * 512 + 4 * 512 * 513 + 8 * 512 * 512 + 5 * 512
     ends = (channels + 1) * factor**2 * 512 + 2 * 512 + 513 * 768
     return ends + depth * block + 512 + token
@@ -116,7 +116,7 @@ def test_counts_are_official(name):
 
 @every_pretraining
 def test_views_and_masks_fit_the_network(path):
-    """What is cropped is a whole number of cells; how many are hidden."""
+    """Crops are whole cells; the number of hidden cells is as expected."""
     config = read(path)
     crops = [
         step.scale
@@ -160,7 +160,7 @@ def test_batches_and_accumulation_agree(path):
 
 @pytest.mark.parametrize('path', LARGE, ids=identity)
 def test_an_update_is_official(path):
-    """Images, rate, betas, decay and warm-up of the method's own code."""
+    """Batch, rate, betas, decay and warm-up are the official ones."""
     config = read(path)
     counts = config.optim_wrapper.get('accumulative_counts', 1)
     images = config.auto_scale_lr.base_batch_size * counts
@@ -200,7 +200,7 @@ def test_an_update_is_official(path):
 
 
 def test_the_600_epoch_runs_are_the_same_run():
-    """8 GPUs and 16: updates an epoch and masks an update are official."""
+    """8 and 16 GPUs: same updates per epoch and masks per update."""
     for ranks in (8, 16):
         path = ROOT / f'configs/mixmae/swin-b_{ranks}xb128_600e.py'
         config = read(path)
@@ -211,7 +211,7 @@ def test_the_600_epoch_runs_are_the_same_run():
 
 
 def test_three_methods_differ_in_the_method_alone():
-    """Same backbone, data, schedule and hooks, and one fine-tuning."""
+    """Backbone, data, schedule, hooks and fine-tuning are the same."""
     configs = {name: read(path).to_dict() for name, path in THREE.items()}
     for config in configs.values():
         model = config['model']
@@ -229,7 +229,7 @@ def test_three_methods_differ_in_the_method_alone():
 
 @pytest.mark.parametrize('path', THREE.values(), ids=identity)
 def test_a_step_of_each_of_the_three(path):
-    """Forward and backward of two pictures: every parameter learns."""
+    """Every parameter gets a gradient from a batch of two images."""
     torch.manual_seed(0)
     model = MODELS.build(read(path).model)
     model.init_weights()

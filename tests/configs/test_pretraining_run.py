@@ -1,4 +1,4 @@
-"""The main recipe, through the real runner, on a handful of pictures."""
+"""The main pretraining recipe in the real runner, on a few images."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ FEW = {
 
 @pytest.mark.parametrize('name', ['swin-b_8xb128_600e', 'swin-b_image-folder'])
 def test_runs(tmp_path, name):
-    """Trains, validates, draws a panel and saves, but for the sizes."""
+    """Trains, validates, draws a panel and saves, at a small size."""
     generator = np.random.default_rng(0)
     for split, count in (('train', 9), ('val', 3)):
         folder = tmp_path / 'images' / split / 'n01440764'

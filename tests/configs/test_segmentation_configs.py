@@ -19,7 +19,7 @@ every_config = pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 
 @pytest.fixture
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
@@ -82,7 +82,7 @@ def test_heads_and_their_losses(path: Path) -> None:
 
 
 def config_classes(config: Config) -> int:
-    """How many classes the data set has."""
+    """Return the number of classes of a config's data set."""
     dataset = config.train_dataloader.dataset
     if dataset.type == 'ADE20KDataset':
         return 150
@@ -158,7 +158,7 @@ def test_the_name_tells_the_run(path: Path) -> None:
 
 @pytest.mark.parametrize('kind', ['camvid', 'scenes-128'])
 def test_from_scratch_is_the_same_run(kind: str) -> None:
-    """The comparison differs in the start and in the layer decay."""
+    """The baseline differs in its start and its layer decay only."""
     pretrained, scratch = (
         Config.fromfile(FOLDER / f'upernet_swin-mini{arm}_{kind}.py').to_dict()
         for arm in ('', '-scratch')

@@ -1,4 +1,4 @@
-"""UperNet through the real runner: trained, then measured, on scenes."""
+"""UperNet trained and tested by the real runner, on scenes."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ work_dir = '{folder}/run'
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Scenes, a pretraining checkpoint, and a config that names them."""
+    """Write scenes, a pretraining checkpoint, and a config for them."""
     folder = tmp_path_factory.mktemp('segmentation')
     SceneSet(size=64, train=6, val=4, formats=('ade',)).write(folder / 'data')
     # A flat one, smaller than a crop, and a wide one, larger.
@@ -99,7 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def trained(folder: Path) -> Path:
-    """A checkpoint of two ranks that trained from the pretrained one."""
+    """Return a checkpoint of two ranks, trained from the pretrained one."""
     run_tool(
         '-m',
         'torch.distributed.run',
@@ -119,7 +119,7 @@ def validation(folder: Path, kind: str) -> list[np.ndarray]:
 
 
 def mean_iou(labels: list[np.ndarray], found: list[np.ndarray]) -> float:
-    """In per cent, of classes 1 to 10; label 0 is ignored."""
+    """Return the mean IoU of classes 1 to 10 in per cent; 0 is ignored."""
     truth = np.concatenate([label.ravel() for label in labels])
     guess = np.concatenate([label.ravel() for label in found])
     guess, truth = guess[truth > 0], truth[truth > 0]
@@ -135,7 +135,7 @@ def mean_iou(labels: list[np.ndarray], found: list[np.ndarray]) -> float:
 def measure(
     monkeypatch: pytest.MonkeyPatch, folder: Path, mode: str
 ) -> tuple[dict, list[np.ndarray]]:
-    """Figures of tools/test.py, and the label maps it predicts."""
+    """Return the metrics of tools/test.py and its predicted label maps."""
     out = folder / mode
     call_tool(
         monkeypatch,
@@ -173,7 +173,7 @@ def test_two_ranks_train_from_the_pretrained_backbone(
 def test_miou_of_whole_and_slide(
     monkeypatch: pytest.MonkeyPatch, folder: Path, trained: Path
 ) -> None:
-    """mmseg's figure is that of the label maps, at their own sizes."""
+    """mmseg's mIoU is that of the label maps at their original sizes."""
     labels = validation(folder, 'annotations')
     predictions = {}
     for mode in ('whole', 'slide'):

@@ -1,4 +1,4 @@
-"""Size, batch, classes, length and data root stand once in each config."""
+"""Variables of configs: size, batch, classes, length, data root."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ some_trainings = pytest.mark.parametrize('path', SOME, ids=identity)
 
 
 def offered(path):
-    """The shared variables of a config, with another value for each."""
+    """Return the shared variables of a config with other values."""
     values = {
         'batch_size': 7,
         'data_root': '/elsewhere/of photos',
@@ -61,7 +61,7 @@ def offered(path):
 
 
 def leaves(part, place=()):
-    """All values of the parts that a runner reads, by their place."""
+    """Return all values of the parts that a runner reads, by key."""
     if isinstance(part, (dict, list, tuple)):
         items = part.items() if isinstance(part, dict) else enumerate(part)
         for key, value in items:
@@ -94,7 +94,7 @@ def read_changed(path):
 
 @pytest.fixture
 def changed(path):
-    """Settings of a config and of a child with other variables."""
+    """Return the settings of a config and of a child with other variables."""
     return settings(read(path)), settings(read_changed(path))
 
 
@@ -121,7 +121,7 @@ def test_variables_that_a_config_offers(path):
 
 @every_config
 def test_a_file_alone_is_complete(path):
-    """MMEngine's own reading gives what ours does."""
+    """MMEngine's own reader gives the same config as ours."""
     assert settings(read_with_bases(path)) == settings(read(path))
 
 
@@ -196,7 +196,7 @@ def test_num_classes(path, changed):
 @some_trainings
 @pytest.mark.parametrize('length', [1, 3, 301])
 def test_length(path, tmp_path, length):
-    """All of the schedule is reached, and no step follows it."""
+    """The schedule is used up, and no step follows it."""
     config = read(path)
     name = 'max_epochs' if 'max_epochs' in config else 'max_iters'
     if name == 'max_iters':

@@ -1,4 +1,4 @@
-"""What a pretraining network of which there are official figures fulfils."""
+"""Contract of pretraining networks with official golden figures."""
 
 from collections.abc import Callable, Mapping
 from typing import ClassVar
@@ -9,13 +9,13 @@ from torch import nn
 
 
 def ends(x: torch.Tensor) -> list[float]:
-    """The first and last six numbers, as the figures list them."""
+    """Return the first and last six numbers, as the golden files list them."""
     flat = x.flatten()
     return torch.cat([flat[:6], flat[-6:]]).tolist()
 
 
 class GoldenContract:
-    """Tests of a network against its figures; subclasses set these.
+    """Tests of a network against golden figures; subclasses set these.
 
     Attributes:
         golden: the figures.
@@ -29,11 +29,11 @@ class GoldenContract:
     variants: ClassVar[Mapping[str, dict]] = {'default': {}}
 
     def build(self, **arguments) -> nn.Module:
-        """The network, in float64, with the weights of the formula."""
+        """Return the float64 network with the weights of the formula."""
         raise AssertionError('subclasses build their network here')
 
     def run(self, model: nn.Module) -> dict:
-        """Its loss, latent, prediction and grad_norm by official names."""
+        """Return loss, latent, prediction and grad_norm by official names."""
         raise AssertionError('subclasses run their network here')
 
     def pytest_generate_tests(self, metafunc) -> None:
@@ -73,7 +73,7 @@ class GoldenContract:
         assert self.mutants.keys() == self.golden['mutants'].keys()
 
     def test_mutant_fails_by_the_official_amount(self, mutant):
-        """A spoilt network misses the figures as far as it does officially."""
+        """Faulty variants miss the figures by as much as official ones."""
         arguments, spoil = self.mutants[mutant]
         model = self.build(**arguments)
         if spoil:

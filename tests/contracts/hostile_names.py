@@ -1,4 +1,4 @@
-"""Names that no file may make a reader follow."""
+"""Names that readers of files must refuse."""
 
 # Each of these can stand in a line of text.
 HOSTILE_TEXT = [

@@ -1,4 +1,4 @@
-"""Tests of the masking contract; inherit and give ``masking``."""
+"""Contract of maskings; subclasses set ``masking``."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What every encoder must fulfil under MixMAE; inherit and give ``model``.
+"""Contract of encoders under MixMAE; subclasses set ``model``.
 
 Architecture, "mixing is packing": with masked attention the mixed batch is
 each image split in two halves that never meet.
@@ -20,7 +20,7 @@ def predict(model, images, mask):
 
 
 def stream_dtypes(parts, model, images, mask, dtype) -> set[torch.dtype]:
-    """Of the residual streams in some parts of a model under autocast."""
+    """Return dtypes of residual streams in parts of a model under autocast."""
     found = set()
 
     def note(norm, inputs):
@@ -64,7 +64,7 @@ class MixingContract:
         )
 
     def test_pairing_does_not_matter(self):
-        """Which image is the partner changes no prediction."""
+        """No prediction depends on the choice of the partner image."""
         model = self.model().eval()
         for size in self.sizes:
             images, mask = self.batch(size, images=5)
@@ -84,7 +84,7 @@ class MixingContract:
         )
 
     def test_hidden_pixels_never_reach_their_own_prediction(self):
-        """Bit-equal: a cell is predicted without having been seen."""
+        """Bit-equal predictions for any pixels of the hidden cell."""
         model = self.model().eval()
         for size in self.sizes:
             images, mask = self.batch(size)
@@ -98,7 +98,7 @@ class MixingContract:
                 assert not torch.equal(after[:, ~own], before[:, ~own])
 
     def test_without_masked_attention_images_meet(self):
-        """The test above can fail: in the ablation partners are seen."""
+        """Control: the ablation fails the test above."""
         model = self.model(neck={'masked_attention': False}).eval()
         images, mask = self.batch(images=2)
         hidden = mask.at_stride(1)[:, None]
@@ -122,7 +122,7 @@ class MixingContract:
             )
 
     def test_plain_path_agrees(self):
-        """Sorting by group is an order of summation, nothing else."""
+        """Sorting tokens by group changes the order of sums only."""
         fast = self.model()
         plain = self.model(backbone={'sort_groups': False})
         for size in self.sizes:

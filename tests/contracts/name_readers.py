@@ -1,4 +1,4 @@
-"""Readers of names in files, each as ``reader(root, name) -> paths``."""
+"""Readers of names in files, called as ``reader(root, name) -> paths``."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def coco(root: Path, name: str) -> list[str]:
 
 
 def openmmlab(root: Path, name: str) -> list[str]:
-    """The format of MMEngine's own data sets."""
+    """Read the annotation format of MMEngine's data sets."""
     content = dict(metainfo={}, data_list=[dict(img_path=name)])
     path = write(root / 'data.json', json.dumps(content))
     dataset = BaseDataset(

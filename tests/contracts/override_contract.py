@@ -1,4 +1,4 @@
-"""What a module fulfils whose fast paths do not call all of its parts.
+"""Contract of modules with fast paths that do not call all submodules.
 
 Any override of any part acts as it does where every part is called.
 """
@@ -21,7 +21,7 @@ CLOSE = {'rtol': 1e-9, 'atol': 1e-10}
 
 
 class Wrapped(nn.Module):
-    """Another module in the place of one, as adapters are."""
+    """Module that wraps another one, as adapters do."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -32,14 +32,14 @@ class Wrapped(nn.Module):
 
 
 class Halved(nn.Module):
-    """A parametrization."""
+    """Parametrization that halves a tensor."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x / 2
 
 
 def bent(out: Tensor) -> Tensor:
-    """Another output, for a layer norm too."""
+    """Return a changed output that a layer norm does not undo."""
     return out + out.square() / 4
 
 
@@ -48,12 +48,12 @@ def note(seen: set, name: str, *_: object) -> None:
 
 
 def changed(*args: object) -> Tensor:
-    """Of a forward hook."""
+    """Forward hook that changes the output."""
     return bent(args[-1])
 
 
 def shifted(_: nn.Module, inputs: tuple) -> tuple:
-    """Of a forward pre-hook."""
+    """Forward pre-hook that changes the input."""
     first, *rest = inputs
     if not isinstance(first, Tensor) or not first.is_floating_point():
         return inputs
@@ -61,7 +61,7 @@ def shifted(_: nn.Module, inputs: tuple) -> tuple:
 
 
 def doubled(_: nn.Module, grads: tuple, *__: object) -> tuple:
-    """Of a backward hook: the gradients of the inputs."""
+    """Backward hook that doubles the gradients of the inputs."""
     return tuple(x if x is None else 2 * x for x in grads)
 
 
@@ -104,7 +104,7 @@ BACKWARD = {
 
 @contextmanager
 def watched(parts: dict[str, nn.Module], kind: str) -> Iterator[set[str]]:
-    """Names of the parts whose hooks or forward methods were called."""
+    """Return the submodules whose hooks or forward methods were called."""
     seen: set[str] = set()
     names = {part: name for name, part in parts.items()}
 
@@ -155,7 +155,7 @@ BACKWARD_KINDS = ('backward', 'backward pre', 'global backward')
 
 
 class OverrideContract:
-    """Tests of a module; subclasses set these.
+    """Tests of overridden submodules; subclasses set these.
 
     Attributes:
         settings: values of ``with_cp``.
@@ -168,15 +168,15 @@ class OverrideContract:
     not_wrapped: ClassVar[frozenset[str]] = frozenset()
 
     def build(self, with_cp) -> nn.Module:
-        """The same module for each setting."""
+        """Return the same module for each setting."""
         raise AssertionError('subclasses build their module here')
 
     def run(self, module: nn.Module) -> Tensor:
-        """Its output, in float64."""
+        """Return the output in float64."""
         raise AssertionError('subclasses run their module here')
 
     def parts(self, module: nn.Module) -> dict[str, nn.Module]:
-        """What has a forward method, but for the module itself."""
+        """Return the submodules with a forward method."""
         return {
             name: part
             for name, part in module.named_modules()
@@ -186,7 +186,7 @@ class OverrideContract:
         }
 
     def outcome(self, module: nn.Module) -> list[Tensor | None]:
-        """Output and gradients."""
+        """Return output and gradients."""
         module.zero_grad()
         out = self.run(module)
         out.square().sum().backward()
@@ -225,7 +225,7 @@ class OverrideContract:
                 self.assert_close(found, plain, kind)
 
     def test_a_single_hook_is_called(self, with_cp):
-        """Others may have kept a fast path off in the test above."""
+        """Other hooks may have disabled a fast path in the test above."""
         module = self.build(with_cp).double()
         for name, part in self.parts(module).items():
             for kind in ('forward', 'backward', 'replaced'):
@@ -255,7 +255,7 @@ class OverrideContract:
         assert acted
 
     def test_wrapped_parts_are_called(self, with_cp):
-        """What a layer was replaced by has no attributes of the layer."""
+        """A replacement may lack the attributes of the layer it replaces."""
         module = self.build(with_cp).double()
         before = self.run(module)
         for name in self.parts(module).keys() - self.not_wrapped:
@@ -270,7 +270,7 @@ class OverrideContract:
 
 @contextmanager
 def restored(part: nn.Module) -> Iterator[None]:
-    """Takes back what changed a part."""
+    """Context manager that undoes a change of a submodule."""
     kind, before = part.__class__, dict(vars(part))
     kept = {
         name: dict(value)

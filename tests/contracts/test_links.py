@@ -1,4 +1,4 @@
-"""Files of predictable names: whoever puts a link there gains nothing."""
+"""Links in place of files with predictable names."""
 
 import os
 from pathlib import Path

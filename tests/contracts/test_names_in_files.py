@@ -1,4 +1,4 @@
-"""No file may name a file outside of its folder, whatever reads it."""
+"""Names in files must not lead out of the data's folder."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.fileio.listed_folder import age, forge
 
 @pytest.fixture
 def root(tmp_path):
-    """A folder with an image, and one beside it that nobody may name."""
+    """Create a folder with an image, and an image outside of it."""
     root = tmp_path / 'root'
     (root / 'images').mkdir(parents=True)
     for place in (root / 'images' / 'a.png', tmp_path / 'secret.jpg'):

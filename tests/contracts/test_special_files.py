@@ -1,4 +1,4 @@
-"""Pipes, devices, sockets and circles hold up nothing that reads a folder."""
+"""Readers of folders skip pipes, devices, sockets and link cycles."""
 
 import json
 import os
@@ -43,7 +43,7 @@ SPECIAL = ('pipe.png', 'socket.png', 'zero.png', 'pipe-link.png')
 
 @pytest.fixture(autouse=True)
 def in_time():
-    """What hangs fails."""
+    """Fail tests that hang."""
 
     def stop(*_):
         raise TimeoutError('it hangs')
@@ -56,7 +56,7 @@ def in_time():
 
 
 def spoil(folder: Path) -> None:
-    """Adds everything that is no regular file, and files of other kinds."""
+    """Add one file of each special kind and files of other formats."""
     os.mkfifo(folder / 'pipe.png')
     (folder / 'pipe-link.png').symlink_to('pipe.png')
     (folder / 'zero.png').symlink_to('/dev/zero')
@@ -199,7 +199,7 @@ def test_verification_of_data_sets(tmp_path, kind):
 
 @pytest.mark.parametrize('name', SPECIAL)
 def test_lists_of_other_libraries(images, tmp_path, name):
-    """Their transforms would wait."""
+    """Transforms of other libraries would block on a pipe."""
     entries = [dict(img_path=name) for name in ('0.png', 'gone.png', name)]
     path = tmp_path / 'data.json'
     path.write_text(json.dumps(dict(metainfo={}, data_list=entries)))

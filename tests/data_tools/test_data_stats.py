@@ -1,4 +1,4 @@
-"""What is said of a data set: numbers, kinds, values, and what is left out."""
+"""Statistics of a data set: counts, kinds, values, skipped files."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def folder(tmp_path):
-    """Six sound images of four bands, 12 bits in 16, and other files."""
+    """Write six valid images of four bands (12 of 16 bits) and other files."""
     place = tmp_path / 'set'
     (place / 'a').mkdir(parents=True)
     ramp = picture(1000, np.float64) / 1000

@@ -1,4 +1,4 @@
-"""Official lists become one form."""
+"""Conversion of official label lists to one format."""
 
 import json
 

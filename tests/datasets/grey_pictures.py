@@ -1,4 +1,4 @@
-"""Twenty pictures of one grey value each, which is their number."""
+"""Twenty images, each of one grey value that is its number."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def save_pictures(folder: Path) -> Path:
-    """Writes them as 00.png to 19.png."""
+    """Write the images as 00.png to 19.png."""
     folder.mkdir()
     for value in range(20):
         image = Image.new('L', (4, 4), value)
@@ -15,6 +15,6 @@ def save_pictures(folder: Path) -> Path:
 
 
 def spoil(folder: Path, *values: int) -> None:
-    """Makes some of them no images."""
+    """Overwrite some images with other bytes."""
     for value in values:
         (folder / f'{value:02d}.png').write_bytes(b'no image')

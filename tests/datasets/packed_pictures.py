@@ -1,4 +1,4 @@
-"""The twenty pictures of ``grey_pictures``, as class folders and in shards."""
+"""The images of ``grey_pictures`` as class folders and as shards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = [value % 2 for value in range(20)]
 
 
 def save_classes(folder: Path) -> Path:
-    """Even ones as class ``even``, odd ones as ``odd``."""
+    """Write even numbers as class ``even``, odd ones as ``odd``."""
     for path in sorted(save_pictures(folder).iterdir()):
         name = 'odd' if int(path.stem) % 2 else 'even'
         (folder / name).mkdir(exist_ok=True)
@@ -24,13 +24,13 @@ def save_classes(folder: Path) -> Path:
 
 
 def pack_pictures(folder: Path, out: Path, **settings: object) -> PackReport:
-    """Packs a folder into shards of five."""
+    """Pack a folder into shards of five images."""
     settings = dict(shard_bytes=SHARD) | settings
     return pack(read_source(str(folder)), out, PackSettings(**settings))
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
+    """Return all files below a folder."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob('*'))

@@ -1,4 +1,4 @@
-"""One picture as a file of each kind that is read, and of kinds that are not.
+"""One image as a file of each supported and unsupported kind.
 
 The picture is (H, W, 3), its grey one its first channel, its fourth band its
 channels' mean.
@@ -19,19 +19,19 @@ GREY, RGB = 1, 2
 
 
 def picture(top=255, dtype=np.uint8):
-    """(H, W, 3), from 0 to ``top``, every channel different."""
+    """Return (H, W, 3) pixels from 0 to ``top``; all channels differ."""
     ramp = np.linspace(0, 1, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
     bands = np.stack([ramp, ramp[::-1], ramp[:, ::-1]], 2)
     return np.round(bands * top).astype(dtype)
 
 
 def with_band(pixels):
-    """The same with a fourth band."""
+    """Append a fourth band."""
     return np.dstack([pixels, pixels.mean(2).astype(pixels.dtype)])
 
 
 def encoded(image, kind, **options):
-    """An array or a Pillow image as the bytes of a file."""
+    """Encode an array or a Pillow image as a file."""
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)
     file = io.BytesIO()
@@ -40,7 +40,7 @@ def encoded(image, kind, **options):
 
 
 def png(pixels, colour_type, *chunks):
-    """A PNG of any depth and bands, from (H, W, bands) of unsigned type."""
+    """Encode (H, W, bands) of an unsigned type as PNG of any depth."""
     bits = 8 * pixels.dtype.itemsize
     rows = pixels.astype(pixels.dtype.newbyteorder('>'))
     raw = b''.join(b'\0' + row.tobytes() for row in rows)
@@ -56,7 +56,7 @@ def png(pixels, colour_type, *chunks):
 
 
 def turned(pixels, orientation):
-    """Pixels as they are stored under an EXIF orientation."""
+    """Return pixels as stored under an EXIF orientation."""
     transposed = np.swapaxes(pixels, 0, 1)
     return np.ascontiguousarray({
         1: pixels, 2: pixels[:, ::-1], 3: pixels[::-1, ::-1],
@@ -72,7 +72,7 @@ def _exif(orientation):
 
 
 def read_kinds():
-    """Files that are read by the default settings.
+    """Return files that the default settings read.
 
     Returns:
         By name: bytes, what is to be read as uint8 (H, W, 3), and how far
@@ -184,7 +184,7 @@ def read_kinds():
 
 
 def refused_kinds():
-    """Sound files that are refused by the default settings, by name.
+    """Return valid files that the default settings refuse, by name.
 
     Returns:
         Bytes, and words that the message must have.
@@ -242,7 +242,7 @@ def refused_kinds():
 
 
 def npy(array):
-    """The bytes of an array file."""
+    """Return the bytes of an npy file."""
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Bad annotations stop mmdet's and mmseg's own data sets and pipelines."""
+"""Corrupt annotations in mmdet's and mmseg's data sets and pipelines."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
@@ -30,7 +30,7 @@ def scenes(tmp_path):
 
 
 def build(package, config):
-    """A data set, as a config of the package would build it."""
+    """Build a data set as a config of the package does."""
     registry = import_module(f'{package}.registry').DATASETS
     import_module(f'{package}.datasets')
     with DefaultScope.overwrite_default_scope(package):
@@ -154,7 +154,7 @@ def test_cut_off_file(scenes):
     ],
 )
 def test_the_pipeline_names_the_entry(scenes, part, values, words):
-    """Of mmdet's own data set, which lets these through."""
+    """mmdet's own data set accepts these entries."""
     path = spoil(scenes, part, **values)
     dataset = detection(scenes, 'CocoDataset')
     with pytest.raises(ValueError) as raised:

@@ -1,4 +1,4 @@
-"""Data sets of other libraries bear broken images, too."""
+"""Corrupt images in data sets of other libraries."""
 
 import random
 
@@ -20,7 +20,7 @@ COUNT = 20
 
 @TRANSFORMS.register_module(force=True)
 class DrawOnce:
-    """What augmentations do: they draw."""
+    """Transform that draws a random number, as augmentations do."""
 
     def __call__(self, results):
         return dict(results, drawn=random.random())
@@ -28,7 +28,7 @@ class DrawOnce:
 
 @DATASETS.register_module(force=True)
 class LabelledPictures(BaseDataset):
-    """The label of each picture is its grey value and its index."""
+    """Data set whose labels are grey value and index."""
 
     def load_data_list(self):
         return [
@@ -59,7 +59,7 @@ def build(folder, **kwargs):
 
 
 def drawn(dataset, order, epoch=0):
-    """What each index brings, drawn in this order."""
+    """Return the sample of each index, drawn in this order."""
     found = {}
     for index in order:
         results = dataset[SampleIndex(index, 11, epoch)]
@@ -81,7 +81,7 @@ def test_fallback_samples_bring_their_label(folder):
 
 
 def test_everything_depends_on_seed_epoch_and_index_alone(folder):
-    """So that a resumed run, with other workers, sees what it would have."""
+    """A resumed run with another number of workers gets the same samples."""
     runs = []
     for order in (range(COUNT), reversed(range(COUNT)), [9, 4, 3]):
         dataset = build(folder)

@@ -1,4 +1,4 @@
-"""Boxes and masks that cannot be true."""
+"""Invalid boxes and masks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""LmdbImages: images in a database that others have made."""
+"""LmdbImages: images in an LMDB database of another program."""
 
 import pickle
 
@@ -61,7 +61,7 @@ def test_keys_and_labels_of_a_list(database, tmp_path):
 
 
 def test_labels_in_a_list_may_be_passed_over(database, tmp_path):
-    """But a key may end in a number of its own."""
+    """A key may itself end in a number."""
     whole = (tmp_path / 'images' / '05.png').read_bytes()
     put(database, **{'_03 7': whole})
     lines = 'pictures/03 1\npictures/03 7\npictures/09\npictures/99 2\n'
@@ -96,7 +96,7 @@ def collate(batch):
 
 
 def test_workers_open_it_again(database):
-    """Though it is open here, for two data sets."""
+    """The database is already open here, in two data sets."""
     dataset = LmdbImages(str(database), pipeline=LOAD)
     other = LmdbImages(str(database), pipeline=LOAD)
     assert value(dataset[1]) == value(other[1]) == 1

@@ -1,4 +1,4 @@
-"""All that reads images decodes a file alike, or refuses it alike.
+"""All readers of images decode a file alike or refuse it alike.
 
 Training with and without the fast loader, from folders and from packed
 bytes; the extraction of features; verification; packing.
@@ -33,7 +33,7 @@ FILES = {
 
 
 def outcome(load, *args):
-    """Pixels BGR, or the text of the error."""
+    """Return BGR pixels, or the text of the error."""
     try:
         return load(*args)
     except CorruptImageError as error:
@@ -41,7 +41,7 @@ def outcome(load, *args):
 
 
 def crop(path, content, settings):
-    """The whole image by the fast loader, without resizing."""
+    """Return the whole image from the fast loader, without resizing."""
     results = {'img_path': path}
     if content is not None:
         results['img_bytes'] = content
@@ -62,7 +62,7 @@ def features(path, settings):
 
 
 def verified(path, decoding, monkeypatch):
-    """Pixels that the verifier has read, or its fault as an error's text."""
+    """Return the pixels that the verifier read, or its fault as text."""
     seen = []
     real = image_files.read_image
 
@@ -79,7 +79,7 @@ def verified(path, decoding, monkeypatch):
 
 
 def packed(path, decoding, monkeypatch):
-    """Pixels that a packed image was made of, or what is told of it."""
+    """Return the pixels before packing, or the reported fault."""
     seen = []
     real = shrinking.read_image
 

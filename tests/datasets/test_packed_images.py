@@ -1,4 +1,4 @@
-"""PackedImages: the same as a folder, out of tar files."""
+"""PackedImages: same samples as a folder, from tar files."""
 
 import copy
 import io
@@ -89,7 +89,7 @@ def test_where_there_are_no_labels(tmp_path):
 
 
 def test_index_of_a_sampler_is_handed_on(packed):
-    """Seed and epoch with it, for SeedSample."""
+    """The index carries seed and epoch for SeedSample."""
     settings = (
         dict(type='SeedSample'),
         *LOAD,
@@ -137,7 +137,7 @@ def collate(batch):
 
 
 def test_workers_open_their_own_files(packed):
-    """Those that are forked; others get it pickled, as below."""
+    """Forked workers; spawned ones get a pickled copy, tested below."""
     dataset = build(packed)
     dataset[0]
     loader = DataLoader(
@@ -166,7 +166,7 @@ def test_pickled_it_is_light_and_the_same(packed):
 
 
 def damage(packed):
-    """One image of the first shard, some of the second, all of the third."""
+    """Damage one image of shard 1, some of shard 2, all of shard 3."""
     table = read_table(packed / 'index.npz')
     with (packed / 'shard-00000.tar').open('r+b') as file:
         file.seek(table.sample(2).offset + 40)
@@ -210,7 +210,7 @@ def test_without_sums_only_decoders_see_damage(packed):
 
 
 def test_tars_of_others(tmp_path, folder):
-    """WebDataset's, with text beside images and labels in files."""
+    """WebDataset's tars, with text beside images and labels in files."""
     path = tmp_path / 'tars' / 'train-000.tar'
     path.parent.mkdir()
     with tarfile.open(path, 'w') as file:

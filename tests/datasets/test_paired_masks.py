@@ -1,4 +1,4 @@
-"""Segmentation dataset of images and masks that are paired by name."""
+"""Segmentation data set of images and masks that are paired by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIPELINE = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two images of different suffixes, with masks of 0 and 255."""
+    """Write two images of different suffixes, with masks of 0 and 255."""
     for name, mask in (('1.jpg', '1.png'), ('2.png', '2_mask.png')):
         for kind in PREFIX.values():
             (tmp_path / kind).mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""UnlabeledImageFolder: what it lists and gives."""
+"""UnlabeledImageFolder: listing and samples."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""UnlabeledImageFolder: how it bears broken files."""
+"""UnlabeledImageFolder with corrupt files."""
 
 from itertools import chain
 

@@ -20,7 +20,7 @@ def tiff(
     head_last=False,
     compressed=False,
 ):
-    """The bytes of a TIFF file.
+    """Return the bytes of a TIFF file.
 
     Args:
         pixels: (H, W) or (H, W, bands) of any type.

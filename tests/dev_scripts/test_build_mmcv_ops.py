@@ -1,4 +1,4 @@
-"""The script that builds the ops, without building any."""
+"""Script that builds mmcv's ops, without a build."""
 
 import subprocess
 import sys

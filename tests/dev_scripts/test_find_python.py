@@ -1,4 +1,4 @@
-"""The interpreter `make` takes when nobody names one."""
+"""Interpreter that `make` chooses by default."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ REAL = Path(getattr(sys, '_base_executable', sys.executable))
 
 
 def find(*folders: Path, python: str = '') -> subprocess.CompletedProcess:
-    """Run the script where only ``folders`` are on the path."""
+    """Run the script with only ``folders`` on the path."""
     return subprocess.run(
         ['/bin/sh', str(SCRIPT)],
         env={'PATH': os.pathsep.join(map(str, folders)), 'PYTHON': python},

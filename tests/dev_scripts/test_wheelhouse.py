@@ -1,4 +1,4 @@
-"""Which wheels are collected; nothing is fetched here."""
+"""Selection of wheels for offline installation, without downloads."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ def test_lists_without_fetching(tmp_path):
 
 
 def test_wheels_of_others_are_not_removed(tmp_path):
-    """DIR is where it is called from; no Python is there to go on with."""
+    """DIR is relative to the caller's folder; python=false ends the script."""
     wheel = tmp_path / 'mine' / 'precious-1.0-py3-none-any.whl'
     wheel.parent.mkdir()
     wheel.touch()
@@ -75,7 +75,7 @@ def test_wheels_of_others_are_not_removed(tmp_path):
 
 
 def test_all_that_is_needed_and_no_torch(pins):
-    """Every need of what is taken is taken, or there."""
+    """Every dependency of a selected wheel is selected or present."""
     lacking = names(pins.pins('3.12', pins.USUALLY_THERE))
     machine = pins.target('3.12')
     there = set(pins.ALWAYS_THERE) | set(pins.USUALLY_THERE)
@@ -90,7 +90,7 @@ def test_all_that_is_needed_and_no_torch(pins):
 
 
 def test_versions_are_those_of_that_python(pins):
-    """Pip asks the markers of the Python that runs it."""
+    """Pip evaluates markers for its own Python."""
     found = {
         python: dict(
             line.split('==') for line in pins.pins(python, has=['pillow'])

@@ -1,4 +1,4 @@
-"""The main rank decides for all."""
+"""Decisions of the main rank reach all ranks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_alone_it_is_the_function(tmp_path):
 
 
 class UnportableError(Exception):
-    """Cannot be pickled."""
+    """Error that cannot be pickled."""
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(one + other)

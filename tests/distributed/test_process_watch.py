@@ -1,4 +1,4 @@
-"""Dead children and batches that cannot be sent end the training."""
+"""Killed workers and batches that cannot be sent end the training."""
 
 import multiprocessing
 import os
@@ -59,7 +59,7 @@ def test_the_end_comes_after_the_grace(child):
 
 
 def test_a_child_that_is_waited_for_ends_nothing(child):
-    """As where PyTorch's own error reached the main thread."""
+    """PyTorch's own error has already reached the main thread."""
     ended = queue.SimpleQueue()
     watch = ProcessWatch(ended.put, grace=1.0, poll=0.02)
     watch.start()
@@ -79,7 +79,7 @@ class Numbers(Dataset):
 
 
 def begun():
-    """A loader with few batches ahead, and its worker."""
+    """Return a loader with a few prefetched batches, and its worker."""
     loader = DataLoader(
         Numbers(), None, num_workers=1, worker_init_fn=ShieldedWorker()
     )
@@ -130,7 +130,7 @@ def wait_until(condition) -> None:
 
 
 class Stuck(Numbers):
-    """Its second item takes for ever, and lets nobody else do anything."""
+    """Data set whose second item never returns and holds the GIL."""
 
     def __init__(self, begin, begun):
         self.begin = begin
@@ -146,7 +146,7 @@ class Stuck(Numbers):
 
 
 def cpu_seconds(pid: int) -> float:
-    """That a process has computed for."""
+    """Return the processor time of a process."""
     # Behind its name, which may hold anything: fields 3 and following.
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf('SC_CLK_TCK')

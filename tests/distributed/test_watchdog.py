@@ -1,4 +1,4 @@
-"""Who is to blame when ranks wait for each other."""
+"""Watchdog: which rank is reported when ranks wait for each other."""
 
 import re
 import threading
@@ -16,7 +16,7 @@ def dog(store=None, rank=0, **kwargs) -> Watchdog:
 
 
 def verdict(mine, first, second, idle, found=None) -> str:
-    """Of rank 0, which began its step ``idle`` seconds ago."""
+    """Return the verdict of rank 0, whose step began ``idle`` s ago."""
     found = found or dog()
     found._mine = Progress(*mine, 0)
     return found.verdict(
@@ -110,7 +110,7 @@ def test_threads_find_the_rank_that_stands_still(quiet):
 
 
 def test_it_ends_with_the_process_however_that_ends(monkeypatch):
-    """A thread inside the store would abort the interpreter's end."""
+    """A thread inside the store would abort the interpreter's exit."""
     at_exit = []
     monkeypatch.setattr(watchdog.atexit, 'register', at_exit.append)
     monkeypatch.setattr(watchdog.atexit, 'unregister', at_exit.remove)

@@ -1,4 +1,4 @@
-"""Each diagnosis, from made-up facts."""
+"""Diagnoses of the doctor from given facts."""
 
 import dataclasses
 import re
@@ -54,13 +54,13 @@ def absent(module: str) -> Probe:
 
 
 def probed(**probes: Probe) -> Facts:
-    """The healthy facts with other probes; mmcv_ops means mmcv.ops."""
+    """Return healthy facts with other probes; mmcv_ops means mmcv.ops."""
     named = {key.replace('mmcv_', 'mmcv.'): probes[key] for key in probes}
     return dataclasses.replace(HEALTHY, probes={**HEALTHY.probes, **named})
 
 
 def with_installed(without: tuple[str, ...] = (), **versions: str) -> Facts:
-    """The healthy facts with other distributions; _ stands for -."""
+    """Return healthy facts with other distributions; _ means -."""
     installed = {
         name: version
         for name, version in HEALTHY.installed.items()

@@ -1,4 +1,4 @@
-"""``python -m mixmae.doctor``, called for real."""
+"""``python -m mixmae.doctor`` as a command."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def python(
     folder: Path, *arguments: str, first: str = ''
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python in ``folder``, with ``first`` before all other paths."""
+    """Run Python in ``folder``, with ``first`` at the start of the path."""
     path = os.pathsep.join(filter(None, (first, str(ROOT))))
     return subprocess.run(
         [sys.executable, *arguments],

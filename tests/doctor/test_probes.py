@@ -1,4 +1,4 @@
-"""Probes survive whatever the probed package does."""
+"""Probes of packages that crash, hang or write output."""
 
 from mixmae.doctor.probes import run_every_probe, run_probe
 

@@ -1,4 +1,4 @@
-"""Runs in forked processes, which skip a second of imports."""
+"""Training runs in forked processes, which saves a second of imports."""
 
 import multiprocessing
 import os

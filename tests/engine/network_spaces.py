@@ -1,4 +1,4 @@
-"""Two hosts on one machine: network namespaces joined by a cable."""
+"""Two hosts on one machine: network namespaces with a virtual cable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADDRESSES = ('10.213.7.1', '10.213.7.2')
 
 
 class Host(NamedTuple):
-    """One of the two.
+    """One of two simulated hosts.
 
     Attributes:
         space: name of its network namespace.

@@ -1,4 +1,4 @@
-"""Training of a few numbers with a plain MMEngine setup."""
+"""Training on a few numbers with a plain MMEngine setup."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class NumbersModel(BaseModel):
 
 @DATASETS.register_module(force=True)
 class NumbersDataset(Dataset):
-    """24 pairs of numbers with names of files that do not exist."""
+    """Data set of 24 number pairs with names of missing files."""
 
     def __len__(self) -> int:
         return 24
@@ -54,7 +54,7 @@ class NumbersDataset(Dataset):
 
 @HOOKS.register_module(force=True)
 class CPUScalerHook(Hook):
-    """Scales losses on a CPU; on CUDA those of float16 are."""
+    """Scales losses on a CPU, as float16 needs it on CUDA."""
 
     def before_run(self, runner: Runner) -> None:
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -131,14 +131,14 @@ def written(work_dir: Path, name: str = 'iter_12.pth') -> dict:
 
 
 def assert_same_state(one: dict, other: dict) -> None:
-    """Two checkpoints agree to the last bit in all that is trained on."""
+    """Assert that two checkpoints agree bit by bit in all training state."""
     keys = ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers')
     for key in keys:
         assert_equal(one.get(key), other.get(key), key)
 
 
 def assert_equal(one: Any, other: Any, place: str = '') -> None:
-    """Nested content is equal, tensors bit for bit (NaN is not allowed)."""
+    """Assert equal nested content, tensors bit by bit (NaN is not allowed)."""
     if isinstance(one, dict):
         assert one.keys() == other.keys(), place
         for key in one:

@@ -78,7 +78,7 @@ OPTIMIZERS = [
 
 
 def steps(values: list, kind: type, options: dict, guarded: bool):
-    """A model after steps by gradients of these values, and its optimizer."""
+    """Return a model after steps with these gradients, and its optimizer."""
     model = nn.Linear(3, 2)
     with torch.no_grad():
         model.weight.fill_(0.5)

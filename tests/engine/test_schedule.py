@@ -15,7 +15,7 @@ UPDATES_PER_EPOCH = 625  # of 2048 of ImageNet's 1,281,167 images
 
 
 def official_lr(update: int, epochs: int) -> float:
-    """The official rate: of the fractional epoch, set before each update."""
+    """Return the official rate, which is set before each update."""
     epoch = update / UPDATES_PER_EPOCH
     if epoch < 40:
         return PEAK * epoch / 40
@@ -24,7 +24,7 @@ def official_lr(update: int, epochs: int) -> float:
 
 
 def rates_of_updates(epochs: int, counts: int, stop: int):
-    """(update, lr used for it) of the first ``stop`` updates."""
+    """Return (update, lr used) of the first ``stop`` updates."""
     cfg = Config.fromfile(SCHEDULES / f'adamw_mixmae_{epochs}e.py')
     with DefaultScope.overwrite_default_scope('mixmae'):
         optim = build_optim_wrapper(nn.Linear(2, 2), cfg.optim_wrapper)

@@ -1,4 +1,4 @@
-"""Two hosts train; one is disconnected, and the other ends with a reason."""
+"""Training on two hosts, one of which is disconnected or freezes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PATIENCE = 180
 
 @HOOKS.register_module(force=True)
 class StepFileHook(Hook):
-    """Leaves a file per rank once it has made some iterations."""
+    """Writes a file per rank after some iterations."""
 
     def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         if runner.iter == 5:
@@ -42,7 +42,7 @@ class StepFileHook(Hook):
 
 
 def endless(folder: Path) -> Path:
-    """A training that the test has to end."""
+    """Write the config of a training that the test must end."""
     config = tiny_config(folder / 'run', batch_size=1, counts=1)
     config['train_dataloader']['dataset']['length'] = 1000
     config['val_dataloader'] = config['val_evaluator'] = None
@@ -57,7 +57,7 @@ def endless(folder: Path) -> Path:
 
 
 def train(config: Path, host: Host, rank: int, master: Host, log: Any) -> Any:
-    """``dist_train.sh`` as on a machine of its own."""
+    """Run ``dist_train.sh`` in the network namespace of a host."""
     environment = dict(
         os.environ,
         CUDA_VISIBLE_DEVICES='',
@@ -125,7 +125,7 @@ def test_one_is_cut_off_and_both_end(tmp_path):
 
 @HOOKS.register_module(force=True)
 class FreezeHook(Hook):
-    """Stops the first rank and its store without closing connections."""
+    """Stops rank 0 and its store without closing connections."""
 
     def before_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         ready = Path(runner.work_dir, 'ready')
@@ -157,7 +157,7 @@ def freeze(folder: Path) -> None:
 
 
 def test_a_store_that_gives_no_answer(tmp_path):
-    """The same without rights: the machine of the first rank is frozen."""
+    """Needs no root: the processes of rank 0 are stopped."""
     where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
     where['MASTER_PORT'] = free_port()
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]

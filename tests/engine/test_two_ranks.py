@@ -48,7 +48,7 @@ def gradients(model: nn.Module, data: dict) -> list[torch.Tensor]:
 
 
 def weights(model: nn.Module, first: int, last: int) -> list[torch.Tensor]:
-    """After two updates of two micro-iterations each."""
+    """Return the weights after two updates of two micro-iterations each."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     wrapper = OptimWrapper(optimizer, accumulative_counts=2)
     wrapper.initialize_count_status(model, 0, 4)
@@ -67,7 +67,7 @@ WRAPPERS = dict(
 
 
 def train_half(rank: int, folder: str) -> None:
-    """One of two ranks: gradients and weights with its half of the batch."""
+    """Run one rank; write gradients and weights for half the batch."""
     torch.set_num_threads(1)
     distributed.init_process_group(
         'gloo',
@@ -97,7 +97,7 @@ def train_half(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_ranks_equal_one_with_the_doubled_batch(tmp_path):
-    """One mask for all, so that the loss knows no pairs.
+    """With one shared mask the loss does not depend on the pairs.
 
     Both the gradients, and the weights after accumulated updates.
     """

@@ -1,4 +1,4 @@
-"""One rank gets a signal; both save, and both resume."""
+"""Signal to one of two ranks: both save and both resume."""
 
 import os
 import subprocess

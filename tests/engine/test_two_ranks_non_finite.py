@@ -1,4 +1,4 @@
-"""One rank has NaN; both skip the update, and both stop."""
+"""NaN on one of two ranks: both skip the update, or both stop."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @HOOKS.register_module(force=True)
 class SameWeightsHook(Hook):
-    """All ranks have the same finite weights after every iteration."""
+    """Asserts equal finite weights of all ranks after every iteration."""
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any):
         weights = torch.cat([p.flatten() for p in runner.model.parameters()])

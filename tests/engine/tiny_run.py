@@ -1,4 +1,4 @@
-"""Data set and config that train in seconds."""
+"""Data set and config of a training of a few seconds."""
 
 import copy
 import pprint
@@ -15,12 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class LabelledSample(BaseDataElement):
-    """The part of mmpretrain's DataSample that these tests need."""
+    """Minimal version of mmpretrain's DataSample."""
 
 
 @DATASETS.register_module(force=True)
 class SquaresDataset(Dataset):
-    """Smooth images with a square; the label is the color of the square."""
+    """Smooth images with a square; the label is the square's color."""
 
     metainfo = {'classes': ('red', 'green', 'blue')}
 
@@ -48,7 +48,7 @@ class SquaresDataset(Dataset):
 
 
 def loader(length: int, batch_size: int, **kwargs) -> dict:
-    """Config of a data loader without shuffling."""
+    """Return the config of a data loader without shuffling."""
     config = dict(
         batch_size=batch_size,
         num_workers=0,
@@ -85,7 +85,7 @@ MODEL = dict(
 
 
 def tiny_config(work_dir: Path, batch_size: int = 4, counts: int = 2) -> dict:
-    """Three epochs of two updates of a tiny MixMAE, validated each time."""
+    """Return a config: tiny MixMAE, three epochs of two updates, validated."""
     runtime = Config.fromfile(ROOT / 'configs/_base_/default_runtime.py')
     config = runtime.to_dict()
     config.update(

@@ -1,4 +1,4 @@
-"""Counts of labels against predictions, for three tasks."""
+"""Label and prediction counts of three tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mixmae.evaluation.class_details import ClassDetails
 
 
 def details(folder: Path, *samples: dict) -> list[list[str]]:
-    """Content of confusion.csv."""
+    """Return the content of confusion.csv."""
     metric = ClassDetails(str(folder))
     metric.dataset_meta = dict(classes=('a', 'b'))
     metric.process(None, samples)

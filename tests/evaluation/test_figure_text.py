@@ -1,4 +1,4 @@
-"""Whatever evaluators return has a JSON text."""
+"""JSON text of any values that evaluators return."""
 
 import json
 

@@ -13,7 +13,7 @@ from mixmae.evaluation.fine_tuning import (
 
 
 class TinyBackbone(nn.Module):
-    """Two convolutions."""
+    """Backbone of two convolutions."""
 
     def __init__(self) -> None:
         super().__init__()

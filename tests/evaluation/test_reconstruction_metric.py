@@ -54,7 +54,7 @@ def test_psnr_of_known_errors():
 
 
 def test_flat_images_have_no_ratio():
-    """A ratio of nothing but rounding would be as large as 1e14."""
+    """Rounding alone would give ratios up to 1e14."""
     flat = [dict(sample(0.3, 1.0), mean_colour_loss=v) for v in (0, 5e-7)]
     metric = ReconstructionMetric()
     metric.process(None, flat)
@@ -70,7 +70,7 @@ def test_flat_images_have_no_ratio():
 @pytest.mark.parametrize('norm_pixels', [False, True])
 @pytest.mark.parametrize('loss', ['mse', 'l1'])
 def test_flat_and_structured_images_are_distinguished(norm_pixels, loss):
-    """By what the head computes, for any colour."""
+    """By the head's own computation, for any colour."""
     head = MaskedReconstructionHead(norm_pixels=norm_pixels, loss=loss)
     generator = torch.Generator().manual_seed(0)
     mean, std = MEAN.view(3, 1, 1), STD.view(3, 1, 1)

@@ -1,4 +1,4 @@
-"""The extensions that the documentation shows."""
+"""Extension examples of the documentation."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def mixmae(cell=8):
 
 
 def test_the_backbone_keeps_images_apart():
-    """A hidden cell never reaches its own prediction."""
+    """A hidden cell never influences its own prediction."""
     model = mixmae().eval()
     images, mask = random_images(3, 32, 32), random_mask(32, 32, cell=8)
     hidden = mask.at_stride(1)[:, None]

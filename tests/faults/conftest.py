@@ -9,6 +9,6 @@ from tests.faults.training_server import TrainingServer
 
 @pytest.fixture(scope='session')
 def server() -> Iterator[TrainingServer]:
-    """Server that has imported everything."""
+    """Start a server that has imported everything."""
     with TrainingServer() as found:
         yield found

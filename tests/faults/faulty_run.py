@@ -164,13 +164,13 @@ class FaultyRun:
             time.sleep(0.02)
 
     def last(self) -> Path | None:
-        """The checkpoint that it will resume from."""
+        """Path of the checkpoint that the next start resumes from."""
         if not self.work_dir.is_dir():
             return None
         return last_checkpoint(self.work_dir)
 
     def position(self) -> int:
-        """Iteration of the checkpoint that it will resume from."""
+        """Iteration of the checkpoint that the next start resumes from."""
         path = self.last()
         if path is None:
             return 0
@@ -224,7 +224,7 @@ _references: dict[tuple, Reference] = {}
 
 
 def reference(run: FaultyRun) -> Reference:
-    """Of a run of that many steps and ranks; made once by a process."""
+    """Return the reference run of this length; computed once per process."""
     key = (id(run.server), run.steps, run.ranks)
     if key not in _references:
         _references[key] = Reference(run)

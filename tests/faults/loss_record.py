@@ -1,4 +1,4 @@
-"""What a run has said of its losses, and what it was in the end."""
+"""Losses in a run's logs, and its final state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIELDS = ('loss_now', 'loss', 'lr')
 
 
 def lines(work_dir: Path, seen: dict[Path, int]) -> list[dict]:
-    """The lines of the scalar logs that were not there before.
+    """Return the new lines of the scalar logs.
 
     Args:
         work_dir: of the run; each start has a folder of its own in it, unless
@@ -33,12 +33,12 @@ def lines(work_dir: Path, seen: dict[Path, int]) -> list[dict]:
 
 
 def losses(found: list[dict]) -> dict[int, tuple]:
-    """Step: its values. JSON keeps every bit of a float."""
+    """Return the values of each step; JSON keeps every bit of a float."""
     return {line['step']: tuple(line[k] for k in FIELDS) for line in found}
 
 
 def difference(found: dict[int, tuple], wanted: dict[int, tuple]) -> str:
-    """The first step whose values differ in a single bit; '' if none does."""
+    """Return the first step whose values differ in any bit, or ''."""
     for step in sorted(found):
         if found[step] != wanted.get(step):
             return f'step {step}: {found[step]}, wanted {wanted.get(step)}'
@@ -46,7 +46,7 @@ def difference(found: dict[int, tuple], wanted: dict[int, tuple]) -> str:
 
 
 def final_state(path: Path) -> dict:
-    """A checkpoint without what a clock has said."""
+    """Return a checkpoint without times."""
     content = torch.load(path, weights_only=False)
     hub = content.pop('message_hub')
     content['log'] = {
@@ -60,7 +60,7 @@ def final_state(path: Path) -> dict:
 
 
 def unequal(found: object, wanted: object, name: str = '') -> str:
-    """Name of the first leaf that differs in a single bit; '' if none."""
+    """Return the first leaf that differs in any bit, or ''."""
     if type(found) is not type(wanted):
         return f'{name}: {type(found)}, wanted {type(wanted)}'
     if isinstance(found, dict):

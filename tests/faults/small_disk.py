@@ -1,4 +1,4 @@
-"""A disk of a few megabytes that can be filled."""
+"""Disk of a few megabytes that tests can fill."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 class NoSmallDiskError(Exception):
-    """This machine does not let us mount one."""
+    """A tmpfs cannot be mounted here."""
 
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int = 4) -> Iterator[Path]:
-    """Mounts a tmpfs for as long as it is needed.
+    """Context manager that mounts a tmpfs.
 
     Raises:
         NoSmallDiskError: not allowed here, or not known.
@@ -40,7 +40,7 @@ def small_disk(folder: Path, megabytes: int = 4) -> Iterator[Path]:
 
 
 def fill(disk: Path, leave: int) -> Path:
-    """Writes a file that leaves so many bytes free.
+    """Write a file that leaves a number of bytes free.
 
     Returns:
         The file.

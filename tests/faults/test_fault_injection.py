@@ -1,4 +1,4 @@
-"""Runs go on as if nothing had happened: every loss, bit for bit.
+"""Runs continue after a fault with bit-equal losses.
 
 ``make fault-injection`` tries the same again and again.
 """

@@ -1,4 +1,4 @@
-"""Nothing is forked here: the commands of the documents, as they stand."""
+"""Faults in runs of the documented commands, without forks."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Starts trainings in a fraction of a second.
+"""Server that starts trainings in a fraction of a second.
 
 A process that has imported everything waits, and forks one training after the
 other: ``tools/train.py`` itself, as ``__main__``, in a session of its own.
@@ -47,11 +47,11 @@ SECONDS = 300
 
 
 class StillRunningError(AssertionError):
-    """A training has not ended in the time it was given."""
+    """A training has not ended within its time limit."""
 
 
 class Training:
-    """One process of a training, and the workers it has started."""
+    """One process of a training, and its workers."""
 
     def __init__(self, pid: int, server: TrainingServer, log: Path) -> None:
         self.pid = pid
@@ -60,13 +60,13 @@ class Training:
         self._status: int | None = None
 
     def poll(self) -> int | None:
-        """Exit status, negative for a signal; None while it runs."""
+        """Return the exit status, negative for a signal; None if it runs."""
         if self._status is None:
             self._status = self._server.ask(status=self.pid)
         return self._status
 
     def wait(self, seconds: float = SECONDS) -> int:
-        """Exit status.
+        """Return the exit status.
 
         Raises:
             StillRunningError: it runs longer than that; it is killed.
@@ -82,25 +82,25 @@ class Training:
         return status
 
     def kill(self) -> None:
-        """SIGKILL to the process and its workers, and waits."""
+        """Send SIGKILL to the process and its workers, and wait."""
         self.signal(signal.SIGKILL)
         while self.poll() is None:
             time.sleep(0.002)
 
     def signal(self, number: int, alone: bool = False) -> None:
-        """A signal to the process, alone or with its workers."""
+        """Send a signal to the process, alone or with its workers."""
         with contextlib.suppress(ProcessLookupError):
             # Not waited for by the server before `poll` says so: the number
             # is nobody else's.
             (os.kill if alone else os.killpg)(self.pid, number)
 
     def tail(self) -> str:
-        """The last of what it has said."""
+        """Return the end of the log."""
         return self.log.read_text(errors='replace')[-3000:]
 
 
 class TrainingServer:
-    """The waiting process, seen from the harness; a context manager."""
+    """Handle of the waiting server process; a context manager."""
 
     def __enter__(self) -> TrainingServer:
         self._process = subprocess.Popen(
@@ -121,7 +121,7 @@ class TrainingServer:
         self._process.stdout.close()
 
     def ask(self, **request: object) -> int | None:
-        """One request, one answer."""
+        """Send a request and return the answer."""
         self._process.stdin.write(json.dumps(request) + '\n')
         self._process.stdin.flush()
         line = self._process.stdout.readline()
@@ -132,7 +132,7 @@ class TrainingServer:
     def start(
         self, arguments: list[str], environment: dict[str, str], log: Path
     ) -> Training:
-        """Forks a training; its output is appended to ``log``."""
+        """Fork a training; its output is appended to ``log``."""
         pid = self.ask(
             arguments=arguments, environment=environment, log=str(log)
         )
@@ -140,7 +140,7 @@ class TrainingServer:
 
 
 def _import_everything() -> None:
-    """What a training needs, and what MMEngine finds out anew each time."""
+    """Import all that a training needs, and fill MMEngine's caches."""
     for name in MODULES:
         # Not all of them are there in every tier.
         with contextlib.suppress(ImportError):
@@ -155,7 +155,7 @@ def _import_everything() -> None:
 
 
 def _become(request: dict) -> list[str]:
-    """Turns the forked process into the one that was asked for."""
+    """Turn the forked process into the requested training."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(request['log'], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -166,7 +166,7 @@ def _become(request: dict) -> list[str]:
 
 
 def _serve() -> list[str]:
-    """Answers until the harness hangs up.
+    """Answer requests until the connection is closed.
 
     Returns:
         In a forked process only: what shall be its ``sys.argv``.

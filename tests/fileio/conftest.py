@@ -1,4 +1,4 @@
-"""Fixtures of listings."""
+"""Fixtures of tests of folder listings."""
 
 import pytest
 

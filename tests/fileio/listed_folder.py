@@ -1,4 +1,4 @@
-"""A folder to be listed, and its cache."""
+"""Folder to be listed, and its cache."""
 
 import json
 import os
@@ -12,7 +12,7 @@ def make(folder, *names):
 
 
 def age(folder, seconds=100):
-    """Makes folders look untouched for a while, so that a cache is trusted."""
+    """Set folder times some time back, so that a cache is trusted."""
     for place, _, _ in os.walk(folder):
         stamp = os.stat(place).st_mtime - seconds
         os.utime(place, (stamp, stamp))

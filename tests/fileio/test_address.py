@@ -1,4 +1,4 @@
-"""Addresses in messages and files grant nothing."""
+"""Addresses in messages and files contain no credentials."""
 
 import pytest
 

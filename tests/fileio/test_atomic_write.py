@@ -32,7 +32,7 @@ def test_whole_or_not_at_all(tmp_path):
 
 
 def test_two_writers_of_one_number_do_not_meet(tmp_path):
-    """As in containers, which number their processes alike."""
+    """Containers may give equal process ids."""
     path = tmp_path / 'file.pth'
     with atomic_write(path) as one, atomic_write(path) as two:
         assert one != two
@@ -114,7 +114,7 @@ def test_files_without_a_sidecar_are_asked_themselves(tmp_path):
 
 @pytest.mark.parametrize('offset', [6, 8, 9, 10, 20, 24, 28, 42])
 def test_damaged_headers_of_a_zip_file(tmp_path, offset):
-    """They ask for passwords, methods, lengths and places of all kinds."""
+    """They declare passwords, methods, lengths and offsets of all kinds."""
     path = tmp_path / 'a.pth'
     torch.save({'a': torch.ones(100)}, path)
     whole = path.read_bytes()
@@ -143,7 +143,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
 
 
 def test_killed_at_every_step(tmp_path):
-    """Each system call is the last one in turn; old or new, never between."""
+    """After a kill at each system call the file is the old or the new one."""
     seen = set()
     for steps in range(20):
         path = tmp_path / str(steps) / 'a.pth'
@@ -170,7 +170,7 @@ def _bytes(content: dict, folder: Path) -> bytes:
 
 
 def _die_after(steps: int) -> None:
-    """Replaces the calls that touch the disk by some that count down."""
+    """Replace system calls that touch the disk by counting ones."""
     left = [steps]
 
     def counted(call):
@@ -211,7 +211,7 @@ def test_errors_of_open_files_name_them(tmp_path, monkeypatch):
 
 
 def test_what_killed_processes_left_is_removed(tmp_path):
-    """But nothing of others, who may be writing it at this moment."""
+    """Files of other processes, which may still be writing, are kept."""
     ours = {'a.pth', 'a.pth.sha256', 'my features.npz'}
     foreign = {'b.partial', '.a.pth.12.partial', '.notes.2.partial'}
     for name in (*ours, *foreign):

@@ -1,4 +1,4 @@
-"""Two runs in one folder."""
+"""Lock of a work folder against a second run."""
 
 import errno
 import fcntl
@@ -16,7 +16,7 @@ from tests.engine.forked import start
 
 
 def held_by_another(folder: Path, log: Path):
-    """A process that has the lock, and a child that outlives it."""
+    """Start a process that holds the lock, and a child that outlives it."""
 
     def hold() -> None:
         WorkDirLock(folder).acquire()

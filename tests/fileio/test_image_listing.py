@@ -1,4 +1,4 @@
-"""The listing of a folder and its cache."""
+"""Listing of a folder and its cache."""
 
 import errno
 import os
@@ -78,7 +78,7 @@ def test_a_link_that_leads_above_the_folder(folder):
 
 
 def test_what_is_no_regular_file_is_counted(folder, monkeypatch):
-    """To open one would wait, or never end."""
+    """Opening one could block or never end."""
     os.mkfifo(folder / 'pipe.jpg')
     os.mkfifo(folder / 'b' / 'pipe')
     (folder / 'zero.jpg').symlink_to('/dev/zero')
@@ -106,7 +106,7 @@ def test_other_suffixes_are_counted(folder):
 
 @pytest.fixture
 def locked(folder, monkeypatch):
-    """``folder/b`` cannot be listed; permissions do not stop root."""
+    """Make ``folder/b`` unreadable; permissions do not stop root."""
     scandir = os.scandir
 
     def refuse(path):

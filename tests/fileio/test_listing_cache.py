@@ -1,4 +1,4 @@
-"""Cache of a listing: stale, forged and foreign ones are made anew."""
+"""Cache of a listing: stale, forged and foreign caches are replaced."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def test_a_cache_of_another_user_is_made_again(folder, monkeypatch, tmp_path):
 
 
 def test_names_of_a_sealed_cache_pass_the_gate(folder, monkeypatch):
-    """Whatever has written it."""
+    """Names are checked whoever wrote the cache."""
     cache = cache_beside(str(folder))
     age(folder)
     monkeypatch.setattr(
@@ -139,7 +139,7 @@ def test_a_change_makes_the_cache_stale(folder, change):
 
 
 def test_a_listing_of_a_fresh_folder_is_not_trusted(folder, monkeypatch):
-    """A change within the clock's step would go unseen."""
+    """A change within the clock's resolution would be missed."""
     cache = cache_beside(str(folder))
     list_images(str(folder), ['.jpg', '.png'], cache)
     looked = []

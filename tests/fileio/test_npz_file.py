@@ -1,4 +1,4 @@
-"""NumPy archives that claim more than they hold."""
+"""NumPy archives that declare more data than they contain."""
 
 import io
 import os
@@ -70,7 +70,7 @@ def test_headers_that_cannot_be_true(path, content, words):
 
 
 def forge_sizes(path, stored, whole):
-    """Claims other sizes in the directory of a zip of one file."""
+    """Change the sizes in the directory of a zip of one file."""
     data = bytearray(path.read_bytes())
     place = data.rfind(b'PK\x01\x02')
     data[place + 20 : place + 28] = struct.pack('<II', stored, whole)
@@ -88,7 +88,7 @@ def test_directories_that_cannot_be_true(path, sizes):
 
 
 def test_arrays_that_share_their_bytes(path):
-    """Thousands of them would be unpacked from one."""
+    """Thousands of entries would be unpacked from the same bytes."""
     data = io.BytesIO()
     np.savez_compressed(data, a=np.zeros(10**6, np.uint8))
     content = data.getvalue()
@@ -102,7 +102,7 @@ def test_arrays_that_share_their_bytes(path):
 
 
 def test_bombs(path):
-    """Of a method whose expansion has no bound."""
+    """Compression methods with an unbounded ratio are refused."""
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_LZMA) as archive:
         archive.writestr('a.npy', header((10**7,)) + bytes(10**7))
     with pytest.raises(ValueError, match='unknown method'):

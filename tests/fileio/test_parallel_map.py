@@ -1,4 +1,4 @@
-"""Calling a function in several processes."""
+"""Function calls in several processes."""
 
 import os
 import signal

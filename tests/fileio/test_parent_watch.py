@@ -1,4 +1,4 @@
-"""Processes end with their launcher or their parent, in real processes."""
+"""Processes end with their launcher or parent process."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Lists of paths, and where they must not lead."""
+"""Lists of paths, and paths that they must not contain."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Caches that only their user can have written."""
+"""Cache folders that only their user can write to."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""The gate for names that come out of files."""
+"""Checks of names that come from files."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What reaches terminals and logs passes one gate."""
+"""Escaping of text for terminals and logs."""
 
 import os
 import subprocess

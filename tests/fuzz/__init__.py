@@ -1,1 +1,1 @@
-"""Checkpoints that are damaged or forged, and what becomes of their reader."""
+"""Fuzz tests of reading damaged and forged checkpoints."""

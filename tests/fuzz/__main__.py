@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz``: reads thousands of damaged checkpoints."""
+"""``python -m tests.fuzz``: read thousands of damaged checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fuzz.campaign import run
 
 
 def main() -> int:
-    """Prints what was wrong; the exit status is 1 if anything was."""
+    """Print all faults; the exit status is 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--seed', type=int, default=0, help='of the first')
     parser.add_argument('--count', type=int, default=5000, help='of cases')

@@ -1,4 +1,4 @@
-"""Many damaged and forged checkpoints, each read in a process of its own."""
+"""Damaged and forged checkpoints, each read in its own process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_LINE = 600
 
 @dataclass(frozen=True)
 class Case:
-    """A file, made from a seed.
+    """A file that is generated from a seed.
 
     Attributes:
         seed: of the random numbers.
@@ -42,7 +42,7 @@ class Case:
     suffix: str = '.pth'
 
     def read(self, folder: Path) -> tuple[str, str]:
-        """Reads the file in a fork and uses what is in it.
+        """Read the file in a fork and use its content.
 
         Args:
             folder: where it is written for that.
@@ -71,7 +71,7 @@ class Case:
 
 
 def _use(path: Path) -> str:
-    """What tools do with a checkpoint, down to its last byte."""
+    """Use a checkpoint as tools do, down to its last byte."""
     wrong = damage(path)
     content = safe_load(path)
     repr(content)
@@ -100,7 +100,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
-    """Cases of consecutive seeds; each can be made again from its seed."""
+    """Return the cases of consecutive seeds."""
     files = {
         f'{name} {"zip" if new else "legacy"}': saved(make(), new)
         for name, make in KINDS.items()
@@ -119,7 +119,7 @@ def cases(seed: int, count: int) -> Iterator[Case]:
 
 
 def run(seed: int, count: int, keep: Path | None = None) -> dict[str, Any]:
-    """Reads that many cases.
+    """Read a number of cases.
 
     Args:
         seed: of the first.

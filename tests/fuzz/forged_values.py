@@ -1,4 +1,4 @@
-"""Values that no program saves, put together by chance."""
+"""Random combinations of values that no program saves."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ DEEPEST = 3
 
 
 def forged_value(random: random.Random, depth: int = 0) -> bytes:
-    """Opcodes that put one value on the stack."""
+    """Return opcodes that push one value on the stack."""
     kinds = SIMPLE if depth >= DEEPEST else (*SIMPLE, *COMPOSED, *COMPOSED)
     return random.choice(kinds)(random, depth + 1)
 
 
 def use_of(random: random.Random, name: bytes) -> bytes:
-    """A name that is called, made, or made and built."""
+    """Return opcodes that call a name or create or build an object of it."""
     values = _values(random, 1)
     return name + random.choice(
         (
@@ -88,7 +88,7 @@ def _set(random: random.Random, depth: int) -> bytes:
 
 
 def _dtype(random: random.Random, depth: int) -> bytes:
-    """By name, or a private copy that gets a state."""
+    """Return opcodes of a dtype, or of a copy with another state."""
     plain = op.called('numpy.dtype', _text(random))
     if depth > DEEPEST or random.random() < 0.3:
         return plain

@@ -1,4 +1,4 @@
-"""What becomes of a piece of work in a process of its own."""
+"""Outcome of a function in a forked process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS = 20
 
 
 def outcome(work: Callable[[], object]) -> str:
-    """Runs something in a fork, within bounds of memory and time.
+    """Run a function in a fork with limits of memory and time.
 
     Returns:
         'done: ' and what it returned, 'refused: ' and the text of the

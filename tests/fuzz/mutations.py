@@ -1,4 +1,4 @@
-"""Ways to damage or forge a checkpoint.
+"""Mutations of checkpoints.
 
 Each function takes a generator of random numbers and the bytes of a file, and
 gives other bytes.
@@ -23,7 +23,7 @@ LOCAL, CENTRAL, END = b'PK\x03\x04', b'PK\x01\x02', b'PK\x05\x06'
 
 
 def bytes_of_file(random: random.Random, data: bytes) -> bytes:
-    """Some bits, bytes or stretches are others, as on a bad disk."""
+    """Change some bits, bytes or ranges, like a bad disk."""
     found = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 8))):
         place = random.randrange(len(found))
@@ -45,13 +45,13 @@ def bytes_of_file(random: random.Random, data: bytes) -> bytes:
 
 
 def truncated(random: random.Random, data: bytes) -> bytes:
-    """It ends early, or its start is lost."""
+    """Cut off the end or the start."""
     place = random.randrange(len(data))
     return data[:place] if random.random() < 0.8 else data[place:]
 
 
 def zip_headers(random: random.Random, data: bytes) -> bytes:
-    """Fields of headers, and of the end of the central directory."""
+    """Change fields of headers and of the end of the central directory."""
     found = bytearray(data)
     for _ in range(random.choice((1, 1, 3))):
         kind = random.choice((LOCAL, CENTRAL, CENTRAL, END))
@@ -69,7 +69,7 @@ def zip_headers(random: random.Random, data: bytes) -> bytes:
 
 
 def zip64_sizes(random: random.Random, data: bytes) -> bytes:
-    """A record that claims terabytes, in the fields for large files."""
+    """Add a ZIP64 record that declares terabytes."""
     starts = [one.start() for one in re.finditer(re.escape(CENTRAL), data)]
     if not starts:
         return bytes_of_file(random, data)
@@ -90,7 +90,7 @@ def zip64_sizes(random: random.Random, data: bytes) -> bytes:
 
 
 def pickle_of_file(random: random.Random, data: bytes) -> bytes:
-    """The opcodes of its pickle, in a file that is whole otherwise."""
+    """Change opcodes of the pickle in an otherwise valid file."""
     if not data.startswith(LOCAL):
         return _legacy_pickle(random, data)
     file = io.BytesIO()
@@ -110,7 +110,7 @@ def pickle_of_file(random: random.Random, data: bytes) -> bytes:
 
 
 def forged(random: random.Random, _: bytes) -> bytes:
-    """Another file: one value, and a storage of sixteen bytes."""
+    """Return another file: one value, and a storage of sixteen bytes."""
     content = op.pickled(op.entries(state_dict=forged_value(random)))
     data = random.randbytes(16)
     if random.random() < 0.3:
@@ -119,7 +119,7 @@ def forged(random: random.Random, _: bytes) -> bytes:
 
 
 def _legacy_pickle(random: random.Random, data: bytes) -> bytes:
-    """The fourth of the five pickles at the start of an old file."""
+    """Return the fourth of the five pickles at the start of an old file."""
     file = io.BytesIO(data)
     ends = []
     try:
@@ -133,7 +133,7 @@ def _legacy_pickle(random: random.Random, data: bytes) -> bytes:
 
 
 def _parts(content: bytes) -> list[tuple[str, bytes]]:
-    """Opcodes of a pickle, with their arguments."""
+    """Return the opcodes of a pickle with their arguments."""
     found = [(code.name, at) for code, _, at in pickletools.genops(content)]
     places = [*(at for _, at in found), len(content)]
     return [
@@ -177,7 +177,7 @@ def other_text(random: random.Random, parts: list) -> None:
 
 
 def other_value(random: random.Random, parts: list) -> None:
-    """Something of another type where a constant was."""
+    """Replace a constant by a value of another type."""
     place = _place(
         random, parts, *NUMBERS, 'BINUNICODE', 'NONE', 'NEWTRUE', 'NEWFALSE',
         'EMPTY_TUPLE', 'EMPTY_DICT', 'EMPTY_LIST', 'BINFLOAT',
@@ -187,7 +187,7 @@ def other_value(random: random.Random, parts: list) -> None:
 
 
 def entry(random: random.Random, parts: list) -> None:
-    """One more in a dict, so that all of it is executed."""
+    """Add an entry to a dict, so that the pickle is executed completely."""
     place = _place(random, parts, 'SETITEMS')
     if place is not None:
         parts.insert(place, ('x', op.text('new') + forged_value(random)))
@@ -217,7 +217,7 @@ def swapped(random: random.Random, parts: list) -> None:
 
 
 def moved(random: random.Random, parts: list) -> None:
-    """A stretch of the pickle at another place."""
+    """Move a range of the pickle."""
     start = random.randrange(len(parts))
     stretch = parts[start : start + random.choice((2, 5, 20))]
     place = random.randrange(len(parts))
@@ -225,14 +225,14 @@ def moved(random: random.Random, parts: list) -> None:
 
 
 def inserted(random: random.Random, parts: list) -> None:
-    """A value, or an opcode that uses what is on the stack."""
+    """Insert a value, or an opcode that uses the stack."""
     using = (b'R', b'b', b'\x81', b'Q', b's', b'u', b'a', b'e', b't', b'\x85')
     value = random.choice((random.choice(using), forged_value(random)))
     parts.insert(random.randrange(len(parts)), ('x', value))
 
 
 def called(random: random.Random, parts: list) -> None:
-    """A name is called, made or built with what it never saw."""
+    """Call, create or build with a name and unusual arguments."""
     place = _place(random, parts, 'GLOBAL')
     if place is not None:
         parts[place] = ('x', use_of(random, parts[place][1]))

@@ -1,4 +1,4 @@
-"""Pickles put together opcode by opcode, and files around them."""
+"""Pickles built from opcodes, and files that contain them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def number(value: int) -> bytes:
 
 
 def name(full: str) -> bytes:
-    """A global, such as ``numpy.dtype``."""
+    """Return a global, such as ``numpy.dtype``."""
     module, _, last = full.rpartition('.')
     return f'c{module}\n{last}\n'.encode()
 
 
 def items(*values: bytes) -> bytes:
-    """A tuple."""
+    """Return a tuple."""
     return b'(' + b''.join(values) + b't'
 
 
@@ -45,26 +45,26 @@ def built(value: bytes, state: bytes) -> bytes:
 
 
 def raw(data: bytes) -> bytes:
-    """Bytes, as pickles of protocol 2 write them."""
+    """Return bytes as pickles of protocol 2 encode them."""
     return called(
         '_codecs.encode', text(data.decode('latin1')), text('latin1')
     )
 
 
 def entries(**values: bytes) -> bytes:
-    """A dict."""
+    """Return a dict."""
     pairs = (text(key) + value for key, value in values.items())
     return b'}(' + b''.join(pairs) + b'u'
 
 
 def storage(numel: int, kind: str = 'Float', *view: bytes) -> bytes:
-    """A storage of the file's record '0'; with a view, of the old format."""
+    """Return a storage of the record '0'; with a view, of the old format."""
     place = (name(f'torch.{kind}Storage'), text('0'), text('cpu'))
     return items(text('storage'), *place, number(numel), *view) + b'Q'
 
 
 def tensor(of: bytes, *shape: int, offset: int = 0) -> bytes:
-    """A dense tensor."""
+    """Return a dense tensor."""
     strides = [1]
     for size in reversed(shape[1:]):
         strides.insert(0, strides[0] * size)
@@ -84,7 +84,7 @@ def pickled(value: bytes) -> bytes:
 
 
 def zip_file(content: bytes, records: Mapping[str, bytes] = {}) -> bytes:
-    """A file as ``torch.save`` writes it.
+    """Return a file in the format of ``torch.save``.
 
     Args:
         content: the pickle.
@@ -101,7 +101,7 @@ def zip_file(content: bytes, records: Mapping[str, bytes] = {}) -> bytes:
 
 
 def legacy_file(content: bytes, data: bytes) -> bytes:
-    """A file of PyTorch before 1.6 with one storage of floats, '0'."""
+    """Return a file of PyTorch before 1.6 with one float storage, '0'."""
     head = [
         torch.serialization.MAGIC_NUMBER,
         torch.serialization.PROTOCOL_VERSION,
@@ -113,13 +113,13 @@ def legacy_file(content: bytes, data: bytes) -> bytes:
 
 
 def forged_dtype(state: bytes, code: str = 'i8') -> bytes:
-    """A private copy of a dtype whose state the pickle sets."""
+    """Return a copy of a dtype whose state the pickle sets."""
     copy = called('numpy.dtype', text(code), FALSE, TRUE)
     return built(copy, state)
 
 
 def plain_state(*changed: bytes) -> bytes:
-    """The state of a dtype; with another subarray, names and fields."""
+    """Return a dtype's state, with other subarray, names and fields."""
     middle = (*changed, NONE, NONE, NONE)[:3]
     end = (number(-1), number(-1), number(0))
     return items(number(3), text('<'), *middle, *end)

@@ -1,4 +1,4 @@
-"""Checkpoints of all kinds that are met, with little in them."""
+"""Small checkpoints of all kinds that tools read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ model = dict(
 
 
 def state_dict() -> OrderedDict:
-    """Of a module, with the versions that PyTorch notes."""
+    """Return the state of a module with PyTorch's version metadata."""
     torch.manual_seed(0)
     layers = torch.nn.Sequential(
         torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)
@@ -35,7 +35,7 @@ def state_dict() -> OrderedDict:
 
 
 def message_hub() -> dict:
-    """As MMEngine writes it; with numbers of NumPy's among the notes."""
+    """Return MMEngine's message hub; some numbers are NumPy's."""
     hub = MessageHub('samples')
     for step in range(5):
         hub.update_scalar('train/loss', 1 / (step + 1))
@@ -48,7 +48,7 @@ def message_hub() -> dict:
 
 
 def of_a_run() -> dict[str, Any]:
-    """A checkpoint that a run of ours writes."""
+    """Return a checkpoint as our runs write it."""
     torch.manual_seed(0)
     layer = torch.nn.Linear(3, 4)
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-3)
@@ -80,7 +80,7 @@ def of_a_run() -> dict[str, Any]:
 
 
 def of_the_zoo() -> dict[str, Any]:
-    """A checkpoint as those of mmdet 2 are, published with a hash."""
+    """Return a checkpoint as mmdet 2 published them, with a hash."""
     return {
         'meta': {
             'mmdet_version': '2.28',
@@ -95,7 +95,7 @@ def of_the_zoo() -> dict[str, Any]:
 
 
 def official() -> dict[str, Any]:
-    """A checkpoint as the official MixMIM writes it."""
+    """Return a checkpoint of the official MixMIM code."""
     args = argparse.Namespace(lr=0.1, betas=(0.9, 0.95), path='/x', n=None)
     return {
         'model': {'pos_embed': torch.nn.Parameter(torch.ones(1, 4, 3))},
@@ -106,7 +106,7 @@ def official() -> dict[str, Any]:
 
 
 def odd_values() -> dict[str, Any]:
-    """Everything else that is loaded."""
+    """Return all other types that are loaded."""
     shared = np.arange(6, dtype='>f4').reshape(2, 3)
     return {
         'array': np.asfortranarray(shared.astype(np.complex64)),
@@ -137,7 +137,7 @@ KINDS = {
 
 
 def saved(content: dict, new: bool = True) -> bytes:
-    """As ``torch.save`` writes it, today or before 1.6."""
+    """Serialise with ``torch.save`` of today or before 1.6."""
     file = io.BytesIO()
     if new:
         torch.save(content, file)
@@ -157,7 +157,7 @@ def saved(content: dict, new: bool = True) -> bytes:
 
 
 class _LegacyPickler(pickle.Pickler):
-    """PyTorch's own calls storages by their addresses, and sorts by them."""
+    """Pickler with fixed storage keys; PyTorch's uses and sorts addresses."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -176,7 +176,7 @@ class _LegacyPickler(pickle.Pickler):
 
 
 def safetensors() -> bytes:
-    """A backbone alone."""
+    """Return a safetensors file of a backbone."""
     # One entry: those of a header have no order.
     header = {'backbone': '{"type": "MIMSwin"}'}
     return save(dict(state_dict()), header)

@@ -1,4 +1,4 @@
-"""A few hundred of the cases of ``python -m tests.fuzz``, and its detector."""
+"""A few hundred cases of ``python -m tests.fuzz``, and its detection."""
 
 import os
 import signal

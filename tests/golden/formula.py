@@ -1,4 +1,4 @@
-"""The formula from which the golden figures' weights and inputs come."""
+"""Formula of the golden figures' weights and inputs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HERE = Path(__file__).parent
 
 
 def figures(name: str) -> dict:
-    """One of the JSON files beside this one."""
+    """Read one of the JSON files beside this one."""
     return json.loads((_HERE / f'{name}_figures.json').read_text())
 
 
 def unit(name: str, count: int) -> np.ndarray:
-    """``count`` float64 numbers in [-1, 1) that depend on a name alone."""
+    """Return ``count`` float64 numbers in [-1, 1) derived from a name."""
     u64 = np.uint64
     with np.errstate(over='ignore'):
         x = u64(zlib.crc32(name.encode())) * u64(0x9E3779B97F4A7C15)
@@ -31,13 +31,13 @@ def unit(name: str, count: int) -> np.ndarray:
 
 
 def images(name: str, batch: int, size: int) -> torch.Tensor:
-    """The input of a figure, float64 (batch, 3, size, size)."""
+    """Return the input of a figure, float64 (batch, 3, size, size)."""
     numbers = 1.5 * unit(name, batch * 3 * size * size)
     return torch.from_numpy(numbers).view(batch, 3, size, size)
 
 
 def parameter(name: str, shape: list[int], kind: str) -> torch.Tensor:
-    """The value of an official parameter, float64."""
+    """Return the value of an official parameter, float64."""
     value = torch.from_numpy(unit(name, int(np.prod(shape)))).view(shape)
     if kind == 'norm':
         scaled = 0.2 * value
@@ -52,7 +52,7 @@ def parameter(name: str, shape: list[int], kind: str) -> torch.Tensor:
 
 
 def weights(parameters: dict) -> dict[str, torch.Tensor]:
-    """An official state dict, made by the formula."""
+    """Return an official state dict, filled by the formula."""
     return {
         name: parameter(name, shape, kind)
         for name, (shape, kind) in parameters.items()

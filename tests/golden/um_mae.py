@@ -1,4 +1,4 @@
-"""The inputs of UM-MAE's golden figures."""
+"""Inputs of UM-MAE's golden figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.golden import formula
 
 
 def golden_mask(batch: int) -> CellMask:
-    """One corner of each 2x2, three quarters of them seen, at 256 pixels."""
+    """Return a mask of 256 pixels: one visible cell per 2x2, 3/4 are seen."""
     corners = 2 * formula.unit('corners', batch * 64) + 2
     corner = torch.from_numpy(corners).long().view(batch, 8, 8, 1)
     visible = torch.zeros(batch, 8, 8, 4, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""The override contract for backbones, and for methods with their necks."""
+"""Override contract of backbones, and of methods with their necks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SMALL: dict[str, dict] = {
 
 
 def small_backbone(name: str, **changes) -> nn.Module:
-    """A backbone of two stages with random weights, for 16 x 16 pixels."""
+    """Return a random backbone of two stages for 16 x 16 pixels."""
     torch.manual_seed(0)
     backbone = MODELS.build({**BACKBONES[name], **SMALL[name], **changes})
     backbone.init_weights()
@@ -50,7 +50,7 @@ def small_backbone(name: str, **changes) -> nn.Module:
 
 
 class BackboneOverrides(OverrideContract):
-    """Of ``backbone(images)``.
+    """Overrides in ``backbone(images)``.
 
     Attributes:
         backbone: its name in ``SMALL``.
@@ -67,7 +67,7 @@ class BackboneOverrides(OverrideContract):
 
 
 class MethodOverrides(OverrideContract):
-    """Of the loss; backbone, neck and head themselves have no forward.
+    """Overrides in the loss; backbone, neck and head have no forward.
 
     Attributes:
         pair: backbone and method, see ``pair_model``.

@@ -79,7 +79,7 @@ _DECODER = {'embed_dims': 16, 'depth': 1, 'num_heads': 2}
 
 
 def method(name: str, backbone: str) -> dict[str, dict]:
-    """Masking, neck and head of a method, to go with a backbone."""
+    """Return masking, neck and head of a method for a backbone."""
     tokens, channels, stride = _SHAPES.get(backbone, (8, 64, 32))
     if name == 'mixmae':
         return {
@@ -131,7 +131,7 @@ def method(name: str, backbone: str) -> dict[str, dict]:
 def pair_config(
     backbone: str, method_name: str, /, **changes: dict
 ) -> dict[str, dict]:
-    """The config of a whole model.
+    """Return the config of a whole model.
 
     Args:
         changes: of the configs of ``backbone``, ``masking``, ``neck``,
@@ -161,7 +161,7 @@ def pair_config(
 def pair_model(
     backbone: str, method_name: str, /, **changes: dict
 ) -> nn.Module:
-    """A model with random weights everywhere, biases and tokens included.
+    """Return a model with random weights, including biases and tokens.
 
     Args:
         changes: see ``pair_config``.
@@ -178,7 +178,7 @@ def pair_model(
 def pair_batch(
     model: nn.Module, size: tuple[int, int] = (128, 128), images: int = 3
 ) -> tuple[Tensor, CellMask]:
-    """Images, and the mask that the model's own masking draws for them."""
+    """Return images and a mask drawn by the model's own masking."""
     masking = model.data_preprocessor.masking
     mask = masking(images, *size, torch.Generator().manual_seed(2))
     channels = model.backbone.in_channels

@@ -1,4 +1,4 @@
-"""Small models for tests, and the batches that go through them."""
+"""Small models and batches for tests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def tiny_model(
     seed: int = 0,
     tiny: dict = TINY,
 ) -> nn.Module:
-    """A MixMAE of a few thousand parameters, with random biases.
+    """Return a MixMAE of a few thousand parameters, with random biases.
 
     Its backbone is ``tiny`` with the changes of ``backbone``.
 
@@ -92,7 +92,7 @@ def random_images(
     seed: int = 1,
     channels: int = 3,
 ) -> torch.Tensor:
-    """Normalised float32 images."""
+    """Return normalised float32 images."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(batch, channels, height, width, generator=generator)
 
@@ -104,7 +104,7 @@ def random_mask(
     cell: int = 16,
     seed: int = 2,
 ) -> CellMask:
-    """Half the cells hidden; one mask, or with ``batch`` one per image."""
+    """Hide half of the cells; one mask, or one per image with ``batch``."""
     generator = torch.Generator().manual_seed(seed)
     rows, columns = height // cell, width // cell
     noise = torch.rand(batch or 1, rows * columns, generator=generator)

@@ -105,7 +105,7 @@ def test_drawing_leaves_the_global_generator_alone():
 
 
 def test_evaluation_masks_depend_on_the_sample_alone():
-    """Not on the batch, its size or its order."""
+    """The batch, its size and its order have no effect."""
     parts = preprocessor()
     data = {'inputs': images(), 'data_samples': samples(4, 7, 4)}
     together = parts(data)['mask'].hidden
@@ -159,7 +159,7 @@ def test_bad_arguments(changes):
 
 @pytest.mark.parametrize('channels', [1, 2, 4, 12])
 def test_other_channels_keep_their_order(channels):
-    """Each is normalised by its own mean and std; nothing is swapped."""
+    """Each channel is normalised by its mean and std, without swapping."""
     mean = [10.0 * (i + 1) for i in range(channels)]
     std = [float(i + 2) for i in range(channels)]
     parts = preprocessor(mean=mean, std=std, masking=None)
@@ -171,7 +171,7 @@ def test_other_channels_keep_their_order(channels):
 
 
 def test_nothing_waits_for_the_device():
-    """Tensors on the meta device have no values; reading them fails."""
+    """Tensors on the meta device have no values to read."""
     parts = preprocessor(masking=None).to('meta')
     found = parts({'inputs': torch.stack(images(5, 32, 48))})['inputs']
     assert found.device.type == 'meta' and found.shape == (5, 3, 32, 48)

@@ -1,4 +1,4 @@
-"""MixMAE against the official implementation's figures, in float64."""
+"""MixMAE, compared with official figures in float64."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def build(
     norm_eps: float = 1e-5,
     norm_pixels: bool = True,
 ) -> nn.Module:
-    """The pretraining model with the golden weights, float64."""
+    """Return the pretraining model with the golden weights, float64."""
     model = MODELS.build(
         {
             'type': 'MaskedImageModel',
@@ -70,7 +70,7 @@ def golden_mask() -> CellMask:
 
 
 def run(model: nn.Module) -> dict:
-    """Loss, latent, prediction and gradient norms, by official names."""
+    """Return loss, latent, prediction and gradient norms by official names."""
     mask = golden_mask()
     images = formula.images('images', GOLDEN['batch'], ARCH['img_size'])
     visible = model.neck.hide(model.backbone.embed(images), mask)

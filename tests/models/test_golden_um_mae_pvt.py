@@ -1,4 +1,4 @@
-"""UM-MAE's PVT against the official implementation's figures, in float64."""
+"""UM-MAE's PVT, compared with official figures in float64."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def backbone_config(**changes) -> dict:
 
 
 def build(norm_eps: float = 1e-6, backbone: dict | None = None) -> nn.Module:
-    """The pretraining model with the golden weights, float64."""
+    """Return the pretraining model with the golden weights, float64."""
     model = MODELS.build(
         {
             'type': 'MaskedImageModel',
@@ -60,7 +60,7 @@ def build(norm_eps: float = 1e-6, backbone: dict | None = None) -> nn.Module:
 
 
 def encoded(model: nn.Module) -> torch.Tensor:
-    """The latent alone."""
+    """Return the latent."""
     images = formula.images('images', GOLDEN['batch'], ARCH['img_size'])
     backbone = model.backbone
     with torch.no_grad():
@@ -73,7 +73,7 @@ def encoded(model: nn.Module) -> torch.Tensor:
 
 
 def run(model: nn.Module) -> dict:
-    """Loss, latent, prediction and gradient norms, by official names."""
+    """Return loss, latent, prediction and gradient norms by official names."""
     mask = golden_mask(GOLDEN['batch'])
     images = formula.images('images', GOLDEN['batch'], ARCH['img_size'])
     backbone, neck = model.backbone, model.neck
@@ -132,7 +132,7 @@ def test_other_mutant_fails(name):
 
 @pytest.mark.parametrize('positions', ['sincos', 'learned'])
 def test_finetuning_features(positions):
-    """Pooled, then normed; keys of 32 pixels, and nothing gathered."""
+    """Pooled, then normalised; keys of 32 pixels, no gathering."""
     wanted = GOLDEN['finetune']
     backbone = MODELS.build(
         backbone_config(

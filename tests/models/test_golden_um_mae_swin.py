@@ -1,4 +1,4 @@
-"""UM-MAE's Swin against the official implementation's figures, in float64."""
+"""UM-MAE's Swin, compared with official figures in float64."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def backbone_config(**changes) -> dict:
 
 
 def build(norm_eps: float = 1e-6, **backbone) -> nn.Module:
-    """The pretraining model with the golden weights, float64."""
+    """Return the pretraining model with the golden weights, float64."""
     model = MODELS.build(
         {
             'type': 'MaskedImageModel',
@@ -64,7 +64,7 @@ def build(norm_eps: float = 1e-6, **backbone) -> nn.Module:
 
 
 def run(model: nn.Module) -> dict:
-    """Loss, latent, prediction and gradient norms, by official names."""
+    """Return loss, latent, prediction and gradient norms by official names."""
     mask = golden_mask(GOLDEN['batch'])
     images = formula.images('images', GOLDEN['batch'], ARCH['img_size'])
     backbone, neck = model.backbone, model.neck
@@ -118,7 +118,7 @@ class TestUMMAESwin(GoldenContract):
     run = staticmethod(run)
 
     def test_what_training_leaves_out_changes_nothing(self, result):
-        """Visible cells are not predicted, hidden ones as if all were."""
+        """Visible cells are not predicted; hidden ones are unchanged."""
         hidden = result['hidden']
         torch.testing.assert_close(
             result['revealed'][hidden],
@@ -130,7 +130,7 @@ class TestUMMAESwin(GoldenContract):
 
 
 def test_aligned_positions_are_another_network():
-    """The default misses the figures: the official order is a quirk."""
+    """The default differs from the figures: the official order is a quirk."""
     model = build()
     model.neck.legacy_position_order = False
     images = formula.images('images', GOLDEN['batch'], ARCH['img_size'])
@@ -140,7 +140,7 @@ def test_aligned_positions_are_another_network():
 
 
 def test_finetuning_features():
-    """Windows twice as wide, no norm of tokens but one of their mean."""
+    """Windows of twice the size; the mean is normalised, not the tokens."""
     wanted = GOLDEN['finetune']
     size = ARCH['img_size']
     backbone = MODELS.build(

@@ -1,4 +1,4 @@
-"""Images of other than three channels, under every method."""
+"""Images with other than three channels, under every method."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def model_of(backbone, method, channels):
 @every_pair
 @every_number
 def test_every_channel_is_predicted(backbone, method, channels):
-    """And each is seen: it changes what is predicted of the others."""
+    """Every channel also influences the predictions of the others."""
     model = model_of(backbone, method, channels).eval()
     images, mask = pair_batch(model)
     predicted = model._predict_cells(images, mask)
@@ -46,7 +46,7 @@ def test_every_channel_is_predicted(backbone, method, channels):
 
 @every_pair
 def test_channels_in_another_order(backbone, method):
-    """Weights in the same other order give the same loss."""
+    """Permuted channels and weights give the same loss."""
     model = model_of(backbone, method, 4).eval()
     images, mask = pair_batch(model)
     before = model.loss(images, mask)['loss']

@@ -88,7 +88,7 @@ def test_train_step_for_every_ablation(norm_pixels, masked_attention):
 
 
 def test_compiles_once_and_whole():
-    """A new mask has the same shapes: no recompilation, no graph break."""
+    """A new mask causes neither recompilation nor a graph break."""
     model = tiny_model()
     images = random_images(4)
     counter = CompileCounter()
@@ -104,7 +104,7 @@ def test_compiles_once_and_whole():
 
 
 def test_um_mae_compiles_once_and_whole():
-    """A mask per image, gathered tokens and looked-up biases too."""
+    """With masks per image, gathered tokens and biases by coordinates."""
     model = um_model()
     images = random_images(2, 32, 64)
     counter = CompileCounter()

@@ -1,4 +1,4 @@
-"""Every backbone under every method: what works, and why the rest does not."""
+"""Every backbone under every method: results, or the reason of a refusal."""
 
 from itertools import product
 
@@ -38,7 +38,7 @@ def test_refused(pair, reason):
 
 @every_pair
 def test_hides_encodes_and_reveals(backbone, method):
-    """Shapes of each seam, for odd batches and images of any shape."""
+    """Shapes at each seam, for odd batches and non-square images."""
     model = pair_model(backbone, method).eval()
     channels = model.backbone.num_features
     for size in SIZES:
@@ -95,7 +95,7 @@ def test_every_parameter_learns(backbone, method):
 
 @every_pair
 def test_hidden_pixels_never_reach_their_own_prediction(backbone, method):
-    """Bit-equal: a cell is predicted without having been seen."""
+    """Bit-equal predictions for any pixels of the hidden cell."""
     model = pair_model(backbone, method).eval()
     for size in SIZES:
         images, mask = pair_batch(model, size)
@@ -121,7 +121,7 @@ def test_hidden_pixels_never_reach_their_own_prediction(backbone, method):
 
 @every_pair
 def test_images_do_not_see_each_other(backbone, method):
-    """Each is predicted as if it were alone; shapes change sums a little."""
+    """Predictions equal those of single images up to rounding."""
     model = pair_model(backbone, method).eval()
     images, mask = pair_batch(model, (128, 192))
     together = predict(model, images, mask)

@@ -1,4 +1,4 @@
-"""A training step never waits for a GPU: counted without one.
+"""A training step never waits for a GPU; tested without one.
 
 Fake tensors have a device and a shape, and no values. Whoever asks for a
 value (``item``, ``nonzero``, ``unique``, a mask as an index) would make the
@@ -33,7 +33,7 @@ CASES = {
 
 
 class Crossings(TorchDispatchMode):
-    """Operations between two devices; a number in a tensor is no device's."""
+    """Counts operations between two devices; 0-d CPU tensors are allowed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Crossings(TorchDispatchMode):
 
 
 def fake(case: str, device: str):
-    """A model without values, images and a mask; within a fake mode."""
+    """Return a model without values, images and a mask, in a fake mode."""
     model, mask = case
     model.to_empty(device=device).train()
 
@@ -85,7 +85,7 @@ def test_forward_on_a_gpu(case):
 
 @pytest.mark.parametrize('case', ['MixMAE', 'UM-MAE'])
 def test_backward(case):
-    """As on a GPU, but for the device: autograd asks for a real one."""
+    """On another device than a GPU, as autograd needs a real one."""
     build, mask = CASES[case]
     made = build(), mask()
     for part in made[0].modules():

@@ -1,4 +1,4 @@
-"""Trainable parameters, exactly as the official networks have them."""
+"""Trainable parameters, equal to those of the official networks."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A small UM-MAE for tests, and its masks."""
+"""Small UM-MAE and its masks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UM_TINY = {
 def um_model(
     backbone: dict | None = None, neck: dict | None = None, **changes
 ) -> nn.Module:
-    """An UM-MAE of a few thousand parameters, all of them random."""
+    """Return an UM-MAE of a few thousand random parameters."""
     return tiny_model(
         backbone={**UM_TINY, **(backbone or {})},
         neck={

@@ -38,7 +38,7 @@ class Head(nn.Module):
 
 
 class OneHead(BaseModel):
-    """Model of one head, by the name that it has in a task."""
+    """Model with one head, under the name that the task uses."""
 
     def __init__(self, head: str, num_classes: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class OneHead(BaseModel):
 
 
 class NoMetric(BaseMetric):
-    """Metric that measures nothing."""
+    """Metric without results."""
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         raise AssertionError('the preflight runs no step')
@@ -59,7 +59,7 @@ class NoMetric(BaseMetric):
 
 
 def picture(path: Path, size: tuple[int, int] = (SIZE, SIZE)) -> None:
-    """An image of noise, (width, height)."""
+    """Write an image of noise, (width, height)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(0)
     pixels = noise.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
@@ -67,7 +67,7 @@ def picture(path: Path, size: tuple[int, int] = (SIZE, SIZE)) -> None:
 
 
 def turned(path: Path, orientation: int, size: tuple[int, int]) -> None:
-    """A JPEG of a stored size with an EXIF orientation."""
+    """Write a JPEG of a stored size with an EXIF orientation."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def class_set(
     train: Mapping[str, int] | Sequence[str] = 'abc',
     val: Mapping[str, int] | Sequence[str] = 'abc',
 ) -> Path:
-    """Class folders with a number of images each, 2 by default."""
+    """Write class folders with a number of images each, 2 by default."""
     for split, classes in zip(SPLITS, (train, val)):
         if not isinstance(classes, Mapping):
             classes = dict.fromkeys(classes, 2)
@@ -91,7 +91,7 @@ def class_set(
 
 
 def coco_content(names: Sequence[str] = ('cat', 'cow'), images: int = 4):
-    """Content of a sound annotation file: every class in every image."""
+    """Return a valid annotation file: every class in every image."""
     entries, objects = [], []
     for number in range(images):
         entries.append(
@@ -120,7 +120,7 @@ def coco_content(names: Sequence[str] = ('cat', 'cow'), images: int = 4):
 
 
 def coco_set(root: Path, **contents: dict) -> Path:
-    """Annotation files of train and val in COCO's layout, and images."""
+    """Write annotation files of train and val in COCO's layout, and images."""
     for split in SPLITS:
         content = contents.get(split) or coco_content()
         path = root / 'annotations' / f'instances_{split}.json'
@@ -138,7 +138,7 @@ def segmentation_set(
     maps: Sequence[np.ndarray] | None = None,
     val: Sequence[np.ndarray] | None = None,
 ) -> Path:
-    """Images and label maps; sound ones have labels 0, 1 and 255."""
+    """Write images and label maps; valid ones have labels 0, 1 and 255."""
     if maps is None:
         one = np.zeros((SIZE, SIZE), np.uint8)
         one[4:16, 4:16] = 1
@@ -155,7 +155,7 @@ def segmentation_set(
 
 
 def classification(root: Path, **options: Any) -> Config:
-    """Config of class folders; options are of both data sets."""
+    """Return the config of class folders; options are of both data sets."""
 
     def dataset(split: str) -> dict:
         return dict(
@@ -169,7 +169,7 @@ def classification(root: Path, **options: Any) -> Config:
 
 
 def detection(root: Path, **options: Any) -> Config:
-    """Config of COCO's layout; options are of both data sets."""
+    """Return the config of COCO's layout; options are of both data sets."""
 
     def dataset(split: str) -> dict:
         return dict(
@@ -196,7 +196,7 @@ def detection(root: Path, **options: Any) -> Config:
 
 
 def segmentation(root: Path, **options: Any) -> Config:
-    """Config of ADE20K's layout; options are of both data sets."""
+    """Return the config of ADE20K's layout; options are of both data sets."""
 
     def dataset(split: str) -> dict:
         return dict(
@@ -241,7 +241,7 @@ def _config(scope: str, dataset: Any) -> Config:
 def preflight(
     config: Config, folder: Path, head: str = 'head', num_classes: int = 2
 ) -> tuple[dict[str, Finding], PreflightError | None]:
-    """Findings of a training with a real runner, which takes no step."""
+    """Return the findings of a training with a real runner, without a step."""
     checks: Preflight = run_preflight()
     planned = PlannedRun('train', config)
     raised = None
@@ -275,7 +275,7 @@ def preflight(
 
 
 def messages(findings: Mapping[str, Finding]) -> list[str]:
-    """Errors and warnings of all findings."""
+    """Return errors and warnings of all findings."""
     return [
         line
         for one in findings.values()
@@ -284,7 +284,7 @@ def messages(findings: Mapping[str, Finding]) -> list[str]:
 
 
 def checked(capsys: Any, kind: str, root: Path, *options: str) -> list[str]:
-    """Lines of ``check_dataset.py`` that are problems or notes."""
+    """Return the lines of ``check_dataset.py`` that are problems or notes."""
     load_tool(CHECK_DATASET).main([kind, str(root), *options])
     lines = capsys.readouterr().out.splitlines()
     return [line for line in lines if line.startswith(('problem', 'note'))]

@@ -1,4 +1,4 @@
-"""Annotation files that would be measured wrong are reported by both."""
+"""Faulty annotation files, reported by preflight and check_dataset."""
 
 import copy
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings('ignore')
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """The checks know mmdet's data set by its class."""
+    """Skip without mmdet, whose data set class the checks recognise."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
@@ -146,7 +146,7 @@ def test_val_without_masks(tmp_path, capsys):
 
 
 def test_classes_in_another_order_than_the_file(tmp_path):
-    """mmdet numbers along the file, and a cat would be called a cow."""
+    """mmdet numbers classes in file order; a cat would be called a cow."""
     root = coco_set(tmp_path / 'data')
     config = detection(root, metainfo=dict(classes=('cow', 'cat')))
     errors, _ = found(config)
@@ -174,7 +174,7 @@ def test_the_metric_reads_the_file_of_the_data(tmp_path):
 
 
 def test_tiny_objects_are_no_fractions(tmp_path):
-    """Sound sets have some boxes under a pixel."""
+    """Valid data sets have some boxes below one pixel."""
     content = coco_content()
     content['annotations'][0].update(
         bbox=[0.2, 0.2, 0.5, 0.5], segmentation=[[0, 0, 1, 0, 1, 1]]

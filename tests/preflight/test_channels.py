@@ -1,4 +1,4 @@
-"""Heads and necks take as many channels as the backbone makes."""
+"""Input channels of heads and necks, compared with the backbone's."""
 
 from types import SimpleNamespace
 

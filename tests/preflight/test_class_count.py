@@ -1,4 +1,4 @@
-"""Top-k and matrices fit the number of classes."""
+"""Top-k and confusion matrices, compared with the number of classes."""
 
 import pytest
 from mmengine.config import Config

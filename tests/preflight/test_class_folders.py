@@ -1,4 +1,4 @@
-"""Class folders that shift labels are refused before a training."""
+"""Class folders that would shift labels."""
 
 import shutil
 
@@ -58,7 +58,7 @@ def test_both_report(tmp_path, capsys, train, val, words):
 
 @pytest.mark.parametrize('val', ['bc', 'ac'])
 def test_shifted_labels_are_refused(tmp_path, val):
-    """An empty folder keeps the place of a class, as the line says."""
+    """The message advises an empty folder in place of a missing class."""
     root = class_set(tmp_path / 'data', 'abc', val)
     config = classification(root)
     findings, raised = preflight(config, tmp_path, num_classes=3)
@@ -80,7 +80,7 @@ def test_names_in_another_order_than_the_folders(tmp_path):
 
 
 def test_other_names_for_folders_are_right(tmp_path):
-    """As ImageNet's, whose folders are numbers."""
+    """ImageNet's folders are numbers, for example."""
     root = class_set(tmp_path / 'data', ['n1', 'n2'], ['n1', 'n2'])
     config = classification(root, metainfo=dict(classes=('tench', 'shark')))
     findings, raised = preflight(config, tmp_path)

@@ -1,4 +1,4 @@
-"""Class names of config, data and checkpoint are compared, not counted."""
+"""Class names of config, data and checkpoint."""
 
 import os
 

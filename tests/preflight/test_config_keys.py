@@ -1,4 +1,4 @@
-"""Misspelt keys stop a run, unused variables are warnings."""
+"""Misspelt keys are errors, unused variables are warnings."""
 
 import pytest
 from mmengine.config import Config

@@ -1,4 +1,4 @@
-"""Folders that other libraries list: what they leave out, and circles."""
+"""Folders listed by other libraries: skipped files and link cycles."""
 
 import os
 from types import SimpleNamespace
@@ -108,7 +108,7 @@ def never(*_):
 
 
 class Listed(BaseDataset):
-    """A data set as those of other libraries are."""
+    """Data set that lists a folder like those of other libraries."""
 
     def __init__(self, *names, ann_file='list.txt'):
         self.names = names

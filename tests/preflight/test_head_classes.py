@@ -1,4 +1,4 @@
-"""A head has as many outputs as the data has classes."""
+"""Outputs of a head, compared with the classes of the data."""
 
 import pytest
 

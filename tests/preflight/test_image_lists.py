@@ -1,4 +1,4 @@
-"""Lists of images: their lines, and images that splits share."""
+"""Image lists: their lines, and images in more than one split."""
 
 import pytest
 
@@ -13,7 +13,7 @@ pytest.importorskip('mmpretrain')
 
 
 def listed(root, train, val):
-    """Config of lists; paths are relative to the folder of both splits."""
+    """Return the config of lists with paths relative to a common folder."""
     class_set(root)
     config = classification(root, data_prefix='')
     for split, lines in (('train', train), ('val', val)):

@@ -1,4 +1,4 @@
-"""Boxes and masks on turned photos: matched by size, or reported."""
+"""Boxes and masks on photos with an EXIF orientation."""
 
 import os
 
@@ -25,13 +25,13 @@ WIDE, HIGH, SQUARE, LARGE = (48, 24), (24, 48), (24, 24), (48, 48)
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 def boxes(root, orientation, stored, labelled=WIDE):
-    """A set of boxes of which two photos of train are turned."""
+    """Write boxes; two photos of train have an orientation."""
     content = coco_content()
     for image in content['images']:
         image['width'], image['height'] = labelled
@@ -110,7 +110,7 @@ def test_masks_of_turned_photos(tmp_path, capsys, orientation):
 
 
 def test_the_documented_fixes(tmp_path, capsys):
-    """Upright pixels, or no orientation: both end the finding."""
+    """Either fix removes the finding: upright pixels, or no orientation."""
     root = boxes(tmp_path / 'data', 3, WIDE)
     first, second = (root / 'train' / f'{k}.jpg' for k in range(2))
     with Image.open(first) as image:

@@ -1,4 +1,4 @@
-"""Value range, mean and std that a config leaves open."""
+"""Value range, mean and std that a config does not set."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def config(folder, channels=1, **backbone):
 
 @pytest.fixture
 def folder(tmp_path):
-    """12 bits in files of 16: one dark, one bright."""
+    """Write images of 12 bits in 16: one dark, one bright."""
     for i, top in enumerate((500, 4095)):
         values = picture(top, np.uint16)[..., 0]
         (tmp_path / f'{i}.tif').write_bytes(tiff(values, GREY))

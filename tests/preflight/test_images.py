@@ -139,7 +139,7 @@ def test_order_of_the_mean(key):
 
 
 def folder(path, files, **loading):
-    """A data set of files."""
+    """Return an image folder data set."""
     path.mkdir()
     for index, data in enumerate(files):
         (path / f'{index:04d}.png').write_bytes(data)
@@ -220,7 +220,7 @@ def test_data_sets_that_load_by_other_transforms(tmp_path):
 
 @pytest.mark.parametrize('name', ['fourth.tif', 'grey-16.png', 'many.npy'])
 def test_files_that_mmcv_would_reduce(tmp_path, name):
-    """Its loader turns anything into 8-bit RGB."""
+    """mmcv's loader converts everything to 8-bit RGB."""
     both = read_kinds() | refused_kinds()
     dataset = folder(tmp_path / 'a', [both[name][0]] * 3)
     dataset.pipeline.transforms = [LoadImageFromFile()]

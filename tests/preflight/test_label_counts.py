@@ -1,4 +1,4 @@
-"""Labels are counted and reported, and so are ignored ones."""
+"""Counts of labels and of ignored labels."""
 
 import os
 
@@ -19,7 +19,7 @@ pytest.importorskip('mmpretrain')
 
 
 def listed(root, lines, names=None):
-    """Config of a list of images with labels."""
+    """Return the config of a list of images with labels."""
     class_set(root, 'a', 'a')
     for split in ('train', 'val'):
         (root / f'{split}.txt').write_text('\n'.join(lines) + '\n')

@@ -1,4 +1,4 @@
-"""Label maps that teach nothing, or the wrong class, are reported."""
+"""Label maps with ignored values only, or with wrong ones."""
 
 import json
 import os
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.filterwarnings('ignore')
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 def blocks(*values, shape=(SIZE, SIZE)):
-    """A label map of horizontal blocks of some values."""
+    """Return a label map of horizontal blocks of some values."""
     labels = np.empty(shape, np.uint8)
     for place, rows in enumerate(np.array_split(np.arange(shape[0]), 5)):
         labels[rows] = values[place % len(values)]
@@ -35,7 +35,7 @@ def blocks(*values, shape=(SIZE, SIZE)):
 
 
 def both(tmp_path, capsys, root, *options, **settings):
-    """Preflight (findings, error) and lines of the checker."""
+    """Return the preflight's (findings, error) and the checker's lines."""
     config = segmentation(root, **settings)
     findings, raised = preflight(config, tmp_path, 'decode_head')
     return findings, raised, checked(capsys, 'segmentation', root, *options)

@@ -1,4 +1,4 @@
-"""Numbers out of their range stop a run."""
+"""Numbers outside of their range are refused."""
 
 import copy
 

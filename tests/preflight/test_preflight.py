@@ -1,4 +1,4 @@
-"""Checks run by stage and mode, and all faults are listed."""
+"""Checks run by stage and mode, and all errors are listed together."""
 
 import pytest
 from mmengine.config import Config

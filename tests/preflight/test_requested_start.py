@@ -1,4 +1,4 @@
-"""What a training goes on from, where it is named by its address."""
+"""Start or resume of a training from an address."""
 
 import pytest
 from mmengine.config import Config
@@ -9,7 +9,7 @@ from tests.checkpoints.io.test_download import DATA, net  # noqa: F401
 
 
 def test_addresses_are_fetched_before_the_main_rank_reads(net):  # noqa: F811
-    """Fetching is done by all ranks together, reading by the main one."""
+    """All ranks download together; only the main rank reads."""
     address = f'{net.url}/x.pth?token=abc'
     shown = hidden_address(address)
     for cfg, asked in (

@@ -1,4 +1,4 @@
-"""A resumed run is the run of its checkpoint, or says what differs."""
+"""Check of a resumed run's config against its checkpoint."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def images(folder: Path, count: int = 19) -> Path:
 
 
 def folder_config(folder: Path) -> dict:
-    """Two epochs of a tiny MixMAE, of files."""
+    """Return a config of two epochs of a tiny MixMAE on image files."""
     config = tiny_config(folder / 'run')
     for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
         config[key] = None
@@ -59,7 +59,7 @@ def folder_config(folder: Path) -> dict:
 
 @pytest.fixture(scope='module')
 def half(tmp_path_factory) -> Path:
-    """A folder with images, a config, and a run of one of two epochs."""
+    """Create a folder with images, a config, and a half-finished run."""
     folder = tmp_path_factory.mktemp('half')
     images(folder / 'images')
     path = write_config(folder / 'tiny.py', folder_config(folder))
@@ -80,7 +80,7 @@ def half(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(half, tmp_path) -> Path:
-    """A copy of it, elsewhere."""
+    """Copy the run to another place."""
     for name in ('images', 'run'):
         shutil.copytree(half / name, tmp_path / name)
     write_config(tmp_path / 'tiny.py', folder_config(tmp_path))
@@ -89,7 +89,7 @@ def folder(half, tmp_path) -> Path:
 
 @pytest.fixture
 def resume(folder, monkeypatch, capsys):
-    """Calls the tool; returns its status and last line."""
+    """Call the tool; return its status and last line."""
 
     def call(*options: str, arguments: tuple = ()) -> tuple[int, str]:
         capsys.readouterr()
@@ -173,7 +173,7 @@ def test_what_may_be_chosen_is_asked_for(resume, folder):
 
 
 def rates(run: Path, after: int = 0) -> list[float]:
-    """Learning rates of the iterations after one of the last start.
+    """Return learning rates of the last start, after an iteration.
 
     Two starts within a second write to one folder.
     """
@@ -194,7 +194,7 @@ CHANGED = [
 def test_the_values_of_the_config_take_effect(
     resume, folder, monkeypatch, tmp_path
 ):
-    """Rates are those of a run that had them from the beginning."""
+    """The rates equal those of a run that had the values from the start."""
     config = folder / 'tiny.py'
     anew = tmp_path / 'anew'
     call_tool(
@@ -249,7 +249,7 @@ def changed_checkpoint(path: Path, change: Callable[[dict], object]) -> None:
 def test_kept_settings_name_registered_parts_only(
     resume, folder, monkeypatch, key
 ):
-    """The text of a checkpoint would import any module and call any name."""
+    """Text of a checkpoint could import any module and call any function."""
     monkeypatch.syspath_prepend(folder)
     module = 'print(open("imported", "w").close())\nPart = dict\n'
     (folder / 'module_of_a_checkpoint.py').write_text(module)
@@ -271,7 +271,7 @@ def test_kept_settings_name_registered_parts_only(
 
 
 def test_a_checkpoint_without_its_schedules(resume, folder):
-    """As ``save_param_scheduler=False`` writes it; they would begin anew."""
+    """From ``save_param_scheduler=False``: the schedules would restart."""
     path = folder / 'run/epoch_1.pth'
     changed_checkpoint(path, lambda content: content.pop('param_schedulers'))
     for flag in ((), ('--resume-with', 'checkpoint')):
@@ -316,7 +316,7 @@ def test_a_flag_without_effect_is_an_error(monkeypatch, folder, capsys):
 
 
 def as_before(path: Path, text: bool = True) -> None:
-    """The checkpoint as versions without a manifest wrote it."""
+    """Write the checkpoint as versions without a manifest wrote it."""
     content = torch.load(path, weights_only=False)
     del content['meta']['run']
     del content['message_hub']['runtime_info']['train_loader']

@@ -1,4 +1,4 @@
-"""Every row of the table in docs/resume.md holds."""
+"""The table in docs/resume.md, row by row."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ EXAMPLES['train_dataloader.multiprocessing_context'] = (
 
 
 def rows() -> dict[str, tuple[Verdict, str]]:
-    """Keys of the document's table, what it says of them, and the flag."""
+    """Return key, text and flag of each row of the table."""
     _, rest = TEXT.split('| key | when it differs | flag |\n', 1)
     found = {}
     for line in rest.splitlines()[1:]:
@@ -144,7 +144,7 @@ ROWS = rows()
 
 
 def changed(key: str) -> tuple[dict, dict]:
-    """The configs before and after the change of a row."""
+    """Return the configs before and after the change of a row."""
     option, value = EXAMPLES[key]
     then = Config(tiny_config('run'))
     now = Config(tiny_config('run'))

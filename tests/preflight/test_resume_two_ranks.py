@@ -1,4 +1,4 @@
-"""Two ranks: the main one decides, and all of them say so and end."""
+"""Resume on two ranks: the main rank decides, and both report it and end."""
 
 import os
 import subprocess

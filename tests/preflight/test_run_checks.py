@@ -1,4 +1,4 @@
-"""The checks of the stage 'config' accept all shipped configs, quickly."""
+"""Checks of the stage 'config' pass for all shipped configs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run overwrites no checkpoints of another one unasked."""
+"""A run does not overwrite checkpoints of another run without a request."""
 
 import pytest
 import torch

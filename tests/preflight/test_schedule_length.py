@@ -1,4 +1,4 @@
-"""Schedules that end elsewhere than the run are expected."""
+"""Schedules that do not end with the run."""
 
 from types import SimpleNamespace
 
@@ -163,7 +163,7 @@ def test_a_warm_up_in_iterations():
     'given, expected', [(2, False), (10, True), (30, True)]
 )
 def test_a_warm_up_that_is_shortened_is_reported(given, expected, asked):
-    """The variable of a recipe says more than the schedule does."""
+    """The recipe's variable is longer than the actual schedule."""
     end = given if given < 10 else 5
     cfg = Config(
         dict(

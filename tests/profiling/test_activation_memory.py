@@ -6,7 +6,7 @@ from mixmae.profiling.activation_memory import ActivationMemory
 
 
 def test_counts_each_storage_once_and_no_parameters():
-    """A linear map keeps its input; what shares its storage is free."""
+    """A linear layer saves its input; views of one storage count once."""
     layer, x = nn.Linear(8, 4), torch.randn(5, 8, requires_grad=True)
     with ActivationMemory(layer) as saved:
         y = layer(x)
@@ -65,7 +65,7 @@ def test_says_where():
 
 
 class Cube(torch.autograd.Function):
-    """Keeps its input, and a byte a number of its own."""
+    """Operation that saves its input and a byte tensor."""
 
     @staticmethod
     def forward(ctx, x):

@@ -1,4 +1,4 @@
-"""Counted operations against counts by hand."""
+"""FLOP counts, compared with counts by hand."""
 
 import copy
 
@@ -15,7 +15,7 @@ from tests.models.parts import TINY_PVT, TINY_TWINS, tiny_model
 
 
 def blocks(depth, dims, tokens, pairs):
-    """Multiply-adds of transformer blocks, MLPs four times as wide."""
+    """Return multiply-adds of transformer blocks with MLP ratio 4."""
     return depth * (12 * dims**2 * tokens + 2 * tokens * pairs * dims)
 
 
@@ -28,7 +28,7 @@ def decoding(depth, dims, tokens):
 
 
 def by_hand() -> float:
-    """Forward and backward of ``tiny_model`` on 64x64 pixels."""
+    """Return forward and backward of ``tiny_model`` on 64x64 pixels."""
     patches = 32 * 32 * 12 * 8
     encoder = (
         blocks(1, 8, 1024, 64)
@@ -44,7 +44,7 @@ def by_hand() -> float:
 
 
 def test_a_count_by_hand():
-    """Exactly, and the patch embedding has no gradient to pass on."""
+    """Exact; the patch embedding passes no gradient on."""
     assert training_flops(tiny_model(), (3, 64, 64)) == by_hand()
 
 
@@ -57,7 +57,7 @@ def test_the_way_of_execution_does_not_count(backbone):
 
 
 def test_frozen_parts_need_less():
-    """No gradient of weights; with all of the encoder frozen, of nothing."""
+    """No weight gradients; with a frozen encoder, no backward pass at all."""
     model = tiny_model()
     whole = training_flops(model, (3, 64, 64))
     model.backbone.requires_grad_(False)
@@ -69,7 +69,7 @@ def test_frozen_parts_need_less():
 
 @pytest.mark.parametrize('tiny', [TINY_PVT, TINY_TWINS])
 def test_reduced_keys_in_any_order(tiny):
-    """Sorted or not, keys of a whole image count."""
+    """Keys of a whole image are counted, sorted or not."""
     counts = {
         training_flops(tiny_model(tiny=tiny, backbone=backbone), (3, 64, 64))
         for backbone in ({}, {'sort_groups': False})
@@ -78,7 +78,7 @@ def test_reduced_keys_in_any_order(tiny):
 
 
 def test_published_figure():
-    """Swin-B: 19.0 G multiply-adds of a forward pass at 224."""
+    """Swin-B: 19.0 G multiply-adds per forward pass at 224."""
     config = {
         'type': 'MaskedImageModel',
         'data_preprocessor': {
@@ -129,7 +129,7 @@ def test_no_value_is_touched():
 
 
 def test_networks_of_others():
-    """They are counted as they are executed, products of activations too."""
+    """Counted as executed, including products of activations."""
 
     class Gram(nn.Module):
         def forward(self, x):

@@ -1,4 +1,4 @@
-"""Planned memory and schedules against what is really kept and done."""
+"""Planned memory and schedules, compared with real runs."""
 
 import functools
 
@@ -23,7 +23,7 @@ from tests.models.parts import random_images, random_mask
 
 @functools.cache
 def tiny_network(device, dtype):
-    """A tiny MixMAE's, whose blocks keep no scores, and the model."""
+    """Return a tiny MixMAE without saved scores, and its model."""
     backbone = {**MODEL['backbone'], 'scores': 'recomputed'}
     model = MODELS.build({**MODEL, 'backbone': backbone})
     return Network.of(model, (3, 32, 32), device, dtype), model
@@ -31,7 +31,7 @@ def tiny_network(device, dtype):
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_activations_are_those_of_a_real_batch(dtype):
-    """The network is not run for it; what a batch keeps is linear."""
+    """The plan does not run the network; memory is linear in the batch."""
     network, model = tiny_network('cpu', dtype)
     assert not torch.is_autocast_enabled('cpu')
     images, mask = random_images(6, 32, 32), random_mask(32, 32, cell=8)
@@ -47,7 +47,7 @@ def test_activations_are_those_of_a_real_batch(dtype):
 
 
 def test_a_gpu_need_not_be_there():
-    """A CPU would keep about the same."""
+    """The plan without a GPU is about the same."""
     gpu, cpu = (
         tiny_network(device, torch.bfloat16)[0].saved
         for device in ('cuda', 'cpu')
@@ -76,7 +76,7 @@ def test_memory_of_a_device():
 
 
 def test_what_is_gathered_at_a_time():
-    """All outside of blocks; one block while the next one comes."""
+    """Everything outside of blocks, and two blocks (prefetching)."""
     small, large = nn.Linear(2, 3, bias=False), nn.Linear(2, 5, bias=False)
     model = nn.Sequential(small, nn.BatchNorm1d(7), large)
     assert gathered_parameters(model, ['Linear']) == 14 + 2 * 10
@@ -91,7 +91,7 @@ def test_accumulation_makes_the_same_update():
 
 
 def test_updates_of_a_loop_by_iterations():
-    """The images may fill none; they come again."""
+    """The images may be fewer than one update; they repeat."""
     found = Schedule.of(100, 1000.0, 64, devices=2, batch=8, updates=7)
     assert found.updates == 7 and found.trained_images == 7 * 64
     assert Schedule.of(10, 9.6, 32, 2, 8, updates=3).updates == 3

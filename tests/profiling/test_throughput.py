@@ -1,4 +1,4 @@
-"""Rates of iterations on a clock that is set by hand."""
+"""Throughput, with a simulated clock."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from mixmae.profiling.throughput import Throughput, measure_peak_flops
 
 @pytest.fixture
 def rates(monkeypatch):
-    """Makes work take what it would at given rates; notes what was done."""
+    """Simulate operations at given rates, and record them."""
     done = []
 
     def seconds(work, device):
@@ -32,7 +32,7 @@ def test_operations_per_second(rates):
 
 
 def test_slow_products_stay_small(rates, monkeypatch):
-    """On a CPU without bfloat16, a large one would take minutes."""
+    """On a CPU without bfloat16 a large product would take minutes."""
     monkeypatch.setattr(module, 'SAMPLE_SECONDS', 1e-3 / 8**3)
     assert measure_peak_flops(dtype=torch.bfloat16) == pytest.approx(1e12)
     assert [x.size(0) for x in rates] == [32, 64] + 5 * [64]
@@ -40,7 +40,7 @@ def test_slow_products_stay_small(rates, monkeypatch):
 
 
 def test_measured_here(monkeypatch):
-    """Some rate, and the random streams are where they were."""
+    """A positive rate, and unchanged random states."""
     monkeypatch.setitem(module.SIDES, 'cpu', (64,))
     state = torch.get_rng_state()
     assert 1e6 < measure_peak_flops('cpu', torch.float32) < 1e15
@@ -82,7 +82,7 @@ def test_nothing_is_known_before_the_warm_up_is_over(clock):
 
 
 def test_shares_are_of_time_not_of_iterations(clock):
-    """A batch that comes late weighs as much as it takes; a short one too."""
+    """Late and short batches are weighted by their time."""
     throughput = Throughput(warm_up=0, clock=clock)
     iterate(throughput, clock)
     iterate(throughput, clock, wait=9.0)

@@ -1,4 +1,4 @@
-"""Folders of small pictures, as users have them."""
+"""Folders of small photo-like images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIXES = ('jpg', 'png', 'webp')
 def write_photos(
     folder: Path, count: int = 24, side: int = 72, seed: int = 0
 ) -> list[Path]:
-    """Write pictures of blurred noise, of several sizes and formats."""
+    """Write images of blurred noise in several sizes and formats."""
     generator = np.random.default_rng(seed)
     paths = []
     for index in range(count):

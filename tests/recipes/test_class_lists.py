@@ -1,4 +1,4 @@
-"""Class folders and tables of own images."""
+"""Class folders and tables of users' images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Own annotations in COCO format, completed and split."""
+"""Users' annotations in COCO format, completed and split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixmae.recipes.coco_sets import read_coco_sets
 def write_coco(
     path: Path, count: int = 10, folder: str = 'images', **changes: object
 ) -> None:
-    """Ids with gaps; every fifth image is empty, one category is unused."""
+    """Ids with gaps; every fifth image is empty, one category unused."""
     categories = [(2, 'a'), (5, 'unused'), (90, 'b')]
     entries, objects = [], []
     for k in range(count):

@@ -1,4 +1,4 @@
-"""Configs of ours with other values of their variables."""
+"""Configs of the package with other values of their variables."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A pretraining that starts from weights of another code base."""
+"""Pretraining from weights of another code base."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that a call names."""
+"""Image arguments of a call."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Network that a fine-tuning starts from."""
+"""Initial network of a fine-tuning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NETWORK = dict(
 
 
 def saved(path: Path, **settings: object) -> torch.nn.Module:
-    """A pretraining's checkpoint, with its config."""
+    """Write a pretraining checkpoint with its config."""
     config = {**NETWORK, **settings}
     torch.manual_seed(0)
     backbone = MODELS.build(config)

@@ -1,4 +1,4 @@
-"""Values of masks, and the classes that they are taken for."""
+"""Values of masks and the classes assigned to them."""
 
 from __future__ import annotations
 

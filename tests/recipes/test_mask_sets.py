@@ -1,4 +1,4 @@
-"""Own images and masks, paired, counted and split."""
+"""Users' images and masks, paired, counted and split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLOURS = np.array([[0, 0, 0], [250, 0, 0], [0, 0, 250]], np.uint8)
 def write_images(
     folder: Path, count: int = 5, masks: str = 'masks', below: str = ''
 ) -> None:
-    """Masks of the values 0 to 2."""
+    """Write images, and masks with the values 0 to 2."""
     for k in range(count):
         mask = np.zeros((12, 16), np.uint8)
         mask[: 2 + k] = 1 + k % 2

@@ -1,4 +1,4 @@
-"""Named networks, and the methods' parts for them."""
+"""Named networks, and the parts of each method for them."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ REFUSED = {('mixmae', 'vit'), ('um-mae', 'twins')}
 
 
 def model(method, network, size):
-    """The pretraining model on the meta device."""
+    """Return the pretraining model on the meta device."""
     patch = patch_size(network, size)
     parts = METHODS[method].build(network, size, patch)
     backbone = dict(parts.network)
@@ -68,7 +68,7 @@ def test_every_method_masks_every_family_at_every_size(method, name, size):
 
 
 def test_the_papers_networks_are_those_of_the_configs():
-    """Windows, cells and decoders as configs/ have them."""
+    """Windows, cells and decoders are those in configs/."""
     swin = named_network('swin-b')
     parts = METHODS['mixmae'].build(swin, 224, patch_size(swin, 224))
     assert parts.network['window_sizes'] == (14, 14, 14, 7)

@@ -1,4 +1,4 @@
-"""Configs of other tasks that load a pretrained backbone."""
+"""Configs of downstream tasks that load a pretrained backbone."""
 
 import pytest
 from mmengine.config import Config

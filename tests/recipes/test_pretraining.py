@@ -1,4 +1,4 @@
-"""From images, a network and a method to a whole config."""
+"""Whole pretraining config from images, a network and a method."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Batches, learning rates and epochs that follow from the images."""
+"""Batch size, learning rate and epochs for a number of images."""
 
 import itertools
 

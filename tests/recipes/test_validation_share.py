@@ -1,4 +1,4 @@
-"""A validation share of a data set that has none."""
+"""Validation split of a data set that has none."""
 
 from collections import Counter
 

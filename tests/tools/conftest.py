@@ -1,4 +1,4 @@
-"""What the tests of the converters start from."""
+"""Fixtures of the converters' tests."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ CONVERT = ROOT / 'tools' / 'convert.py'
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Converts; returns the exit status, output and errors."""
+    """Return a function that converts: exit status, output, errors."""
 
     def call(pair, *arguments):
         source, target = pair.split('_to_')
@@ -37,7 +37,7 @@ def run(monkeypatch, capsys):
 
 @pytest.fixture
 def swin(tmp_path):
-    """A file of a detector with a network that is a Swin."""
+    """Write a checkpoint of a detector with a Swin."""
     parts = {
         'backbone': randomised(build(SWIN)),
         'rpn_head': torch.nn.Linear(2, 2),

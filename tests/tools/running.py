@@ -1,4 +1,4 @@
-"""Running the tools as a user would."""
+"""Calls of tools as a user makes them."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ from tests.engine.tiny_run import ROOT
 
 
 def load_tool(path: Path) -> ModuleType:
-    """A tool as a module, with everything in it."""
+    """Return a tool as a module."""
     spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -23,7 +23,7 @@ def load_tool(path: Path) -> ModuleType:
 def call_tool(
     monkeypatch: pytest.MonkeyPatch, path: Path, *arguments: object
 ) -> None:
-    """Call a tool in this process; quicker than ``run_tool``."""
+    """Call a tool in this process, which is faster than ``run_tool``."""
     module = load_tool(path)
     monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
     module.run_tool(module.main)

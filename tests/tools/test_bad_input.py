@@ -1,4 +1,4 @@
-"""Whatever the tools are given, the answer is a result or one clear line.
+"""Tools answer any input with a result or one clear line.
 
 ``MIXMAE_FUZZ_EXAMPLES=500 pytest tests/tools/test_bad_input.py`` tries more
 than a test suite can.
@@ -65,7 +65,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 @pytest.fixture(scope='module')
 def shop(tmp_path_factory) -> Iterator[Workshop]:
-    """Trains and tests without an iteration; all else is done."""
+    """Create a workshop; training and testing stop before iterations."""
     folder = tmp_path_factory.mktemp('fuzz')
     patch = pytest.MonkeyPatch()
     patch.chdir(folder)
@@ -85,7 +85,7 @@ def shop(tmp_path_factory) -> Iterator[Workshop]:
 
 
 def keys_below(key: str, part: Any) -> Iterator[str]:
-    """Dotted names of all settings."""
+    """Return the dotted names of all settings."""
     items: Any = ()
     if isinstance(part, dict):
         items = part.items()
@@ -190,7 +190,7 @@ class _Captured(BaseException):
 
 
 def parser_of(shop: Workshop, name: str) -> argparse.ArgumentParser:
-    """The parser that a tool builds."""
+    """Return the parser that a tool builds."""
 
     def capture(parser: argparse.ArgumentParser, *_: Any) -> None:
         raise _Captured(parser)
@@ -203,7 +203,7 @@ def parser_of(shop: Workshop, name: str) -> argparse.ArgumentParser:
 
 
 def drawn_words(data: st.DataObject, action: argparse.Action) -> list[str]:
-    """Values of an option, of as many words as it takes."""
+    """Draw values of an option, with as many words as it takes."""
     kinds = WRONG.get(action.type, PATHS) + MORE
     kinds += tuple(map(str, action.choices or ()))
     count = action.nargs if isinstance(action.nargs, int) else 1

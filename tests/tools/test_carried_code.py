@@ -1,4 +1,4 @@
-"""Whatever a checkpoint's own config names: no tool calls it."""
+"""Configs in checkpoints: no tool calls what they name."""
 
 import json
 import pprint
@@ -29,13 +29,13 @@ UM_MAE = {
 
 @pytest.fixture
 def mark(tmp_path):
-    """A file that appears if code has run."""
+    """Return a file that exists if code has run."""
     return tmp_path / 'was_run'
 
 
 @pytest.fixture(params=['os.system', 'torch.hub.load'])
 def evil(request, tmp_path, mark):
-    """A part of a config that would make the mark."""
+    """Return a part of a config that would create the mark."""
     if request.param == 'os.system':
         return dict(type='os.system', command=f'touch {mark}')
     hub = tmp_path / 'hub'
@@ -51,7 +51,7 @@ def evil(request, tmp_path, mark):
 
 @pytest.fixture
 def forged_files(tmp_path, evil):
-    """Checkpoints that name it in each part, each way there is."""
+    """Write checkpoints that name it in each part, in each notation."""
     own = tiny_checkpoint(tmp_path / 'own.pth')
     state = torch.load(own, weights_only=True)['state_dict']
     good = tiny_config().to_dict()
@@ -93,7 +93,7 @@ def forged_files(tmp_path, evil):
 
 
 def called(monkeypatch, *arguments) -> object:
-    """Calls a tool; its exit status."""
+    """Call a tool; return its exit status."""
     try:
         call_tool(monkeypatch, *arguments)
     except SystemExit as stop:

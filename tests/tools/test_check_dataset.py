@@ -1,4 +1,4 @@
-"""The command that looks at data sets."""
+"""Command ``check_dataset``."""
 
 import json
 
@@ -69,7 +69,7 @@ def test_bad_calls_are_one_line(
 
 
 def test_unsupported_images_are_no_damage(tmp_path, capsys):
-    """Another copy of the file would be the same."""
+    """A new copy of the file would not help."""
     for index in range(2):
         values = np.full((9, 9), index, np.float32)
         Image.fromarray(values).save(tmp_path / f'{index}.tif')

@@ -1,4 +1,4 @@
-"""What the converters refuse, in one line, and leave no file of."""
+"""Input that the converters refuse in one line, without output files."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_our_own_files_need_no_conversion(tmp_path, run, swin, other):
 def test_the_backbone_names_the_conversion(
     tmp_path, run, swin, pretraining, other
 ):
-    """init_cfg with a file of another code base, as that has saved it."""
+    """init_cfg with an unconverted file of another code base."""
     source = pretraining if other == 'mmpretrain' else swin
     config = MIXMIM if other == 'mmpretrain' else SWIN
     theirs = tmp_path / 'theirs.pth'

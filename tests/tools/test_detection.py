@@ -1,4 +1,4 @@
-"""Mask R-CNN, trained and tested by the tools, from a pretraining's file."""
+"""Mask R-CNN from a pretraining checkpoint, trained and tested by tools."""
 
 import json
 import os
@@ -28,14 +28,14 @@ PRETRAINING = ROOT / 'configs/mixmae/swin-mini_scenes-128.py'
 
 @pytest.fixture(autouse=True)
 def full_tier() -> None:
-    """Skip without it, but never in `make test`, which installs it."""
+    """Skip unless the full tier is installed; `make test` requires it."""
     if os.environ.get('MIXMAE_FULL_TIER') != '1':
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory) -> Path:
-    """A folder with scenes, a pretraining checkpoint and a config."""
+    """Create a folder with scenes, a pretraining checkpoint and a config."""
     folder = tmp_path_factory.mktemp('detection')
     SceneSet(size=64, train=6, val=3, formats=['coco']).write(
         folder / 'scenes'
@@ -72,7 +72,7 @@ default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1))
 
 
 def scalars(work_dir: Path) -> list[dict]:
-    """What a run logged, row by row."""
+    """Return the rows of a run's log."""
     (log,) = work_dir.glob('*/vis_data/scalars.json')
     return [json.loads(line) for line in log.read_text().splitlines()]
 
@@ -111,7 +111,7 @@ def test_trains_then_measures_and_draws(run, monkeypatch, capsys):
 
 
 def test_two_ranks_and_strict_loading(run):
-    """gloo on CPUs, where mmdet's heads must leave no parameter unused."""
+    """gloo on CPUs; no parameter of mmdet's heads may be unused."""
     done = run_tool(
         *('-m', 'torch.distributed.run', '--standalone'),
         *('--nproc-per-node', 2, TRAIN, run / 'detection.py'),
@@ -125,7 +125,7 @@ def test_two_ranks_and_strict_loading(run):
 
 
 def test_the_train_tool_of_mmdet_takes_the_config(run, monkeypatch):
-    """That is what ``mim train mmdetection`` calls."""
+    """``mim train mmdetection`` calls this tool."""
     tool = Path(import_module('mmdet').__file__).parent / '.mim/tools/train.py'
     arguments = ('--cfg-options', 'val_cfg=None', 'val_dataloader=None')
     arguments += ('val_evaluator=None', 'model.backbone.with_cp=True')

@@ -1,4 +1,4 @@
-"""tools/evidence.py: its arguments, and what it refuses."""
+"""tools/evidence.py: arguments and errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names in checkpoints do not steer the terminal."""
+"""Control characters in names of checkpoints do not reach the terminal."""
 
 import pytest
 import torch

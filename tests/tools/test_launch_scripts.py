@@ -1,4 +1,4 @@
-"""What the shell scripts hand on to torchrun and srun."""
+"""Arguments that the shell scripts pass to torchrun and srun."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ ECHO = (
 def call(
     tmp_path: Path, script: str, *arguments: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Call a script where python and srun only say what they were given."""
+    """Run a script; stubs of python and srun print their arguments."""
     for name in ('python', 'srun'):
         path = tmp_path / name
         path.write_text(ECHO)

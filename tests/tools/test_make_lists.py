@@ -1,4 +1,4 @@
-"""The command that writes lists of images and labels."""
+"""Command that writes lists of images and labels."""
 
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool

@@ -1,4 +1,4 @@
-"""The command that writes the scenes."""
+"""Command that writes the scenes."""
 
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool

@@ -1,4 +1,4 @@
-"""All converters from the command line, without the other code bases."""
+"""All conversions from the command line, without other code bases."""
 
 import json
 import pickle
@@ -35,7 +35,7 @@ def backbone_of(path) -> dict:
 
 @pytest.mark.parametrize('other', OUTGOING)
 def test_there_and_back(tmp_path, run, swin, pretraining, other):
-    """The same bits, and still enough recorded to go there again."""
+    """Bit-equal, with enough metadata for another conversion."""
     source = pretraining if other == 'mmpretrain' else swin
     suffix = '.safetensors' if other == 'safetensors' else '.pth'
     meant = ['--from-task'] if other == 'safetensors' else []
@@ -160,7 +160,7 @@ def test_source_is_not_overwritten(run, swin):
 
 
 def test_no_code_of_a_checkpoint_is_run(tmp_path, run, swin):
-    """Neither its pickle nor the config that it carries."""
+    """Neither its pickle nor its config is executed."""
     trace = tmp_path / 'was_run'
 
     class Malicious:
@@ -212,7 +212,7 @@ def test_a_bare_file_says_what_it_is(tmp_path, run, swin):
 
 @pytest.mark.parametrize('outputs', [(0, 1, 2, 3), (1, 2)])
 def test_norms_of_all_outputs_are_recorded(tmp_path, run, outputs):
-    """What is printed and stored builds a network that takes the tensors."""
+    """The printed and stored config builds a network for the tensors."""
     config = dict(SWIN, out_indices=outputs)
     model = dict(backbone=config, data_preprocessor=PREPROCESSOR)
     ours = randomised(build(config))

@@ -1,4 +1,4 @@
-"""Folders with spaces and other letters, taken, or not to be written to."""
+"""Paths with spaces and other characters, occupied or read-only folders."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ NAME = "größe 'µ' $x; 数"
 
 @pytest.fixture
 def odd(tmp_path, monkeypatch):
-    """A config in a folder of that name, which trains one epoch."""
+    """Write a config of one epoch into a folder of that name."""
     monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
     folder = tmp_path / NAME
     folder.mkdir()

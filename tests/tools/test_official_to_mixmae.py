@@ -14,7 +14,7 @@ TOOL = ROOT / 'tools' / 'convert.py'
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Calls the tool; returns its exit status, output and errors."""
+    """Call the tool; return its exit status, output and errors."""
 
     def call(*arguments):
         status = 0
@@ -28,7 +28,7 @@ def run(monkeypatch, capsys):
 
 
 def table(side: int, dims: int, of: int | None = None) -> torch.Tensor:
-    """A frozen table of positions, perhaps stretched from another side."""
+    """Return a fixed position table, possibly resized from another side."""
     positions = SinCosPositions(of or side, of or side, dims).at((side, side))
     return positions.flatten(0, 1)[None]
 
@@ -47,7 +47,7 @@ def official() -> dict:
 
 
 def test_features_of_official_files_with_and_without_a_config(tmp_path, run):
-    """As it comes it needs a config, converted it says enough."""
+    """The official file needs a config, the converted one does not."""
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     torch.save({'model': official()}, source)
     assert run(source, target)[0] == 0
@@ -65,7 +65,7 @@ def test_features_of_official_files_with_and_without_a_config(tmp_path, run):
 
 @pytest.mark.parametrize('wrapped', [True, False])
 def test_converts_a_pretraining_checkpoint(tmp_path, run, wrapped):
-    """The network that has the golden figures gets the same tensors."""
+    """Same tensors as in the network with the golden figures."""
     source, target = tmp_path / 'in.pth', tmp_path / 'deep' / 'out.pth'
     torch.save({'model': official()} if wrapped else official(), source)
     status, out, errors = run(source, target)
@@ -107,7 +107,7 @@ def test_resizes_for_other_windows(tmp_path, run):
 
 
 def test_converts_a_finetuning_checkpoint(tmp_path, run):
-    """With its classifier; positions stretched to 384 were made for 224."""
+    """With its classifier; positions for 384 are resized from 224."""
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     state = {
         key: value
@@ -174,7 +174,7 @@ def test_another_kind_of_file(tmp_path, run):
 
 
 def test_a_converted_base_network_has_the_official_size():
-    """The converter's own network, read off shapes alone."""
+    """Depths and widths are derived from shapes alone."""
     with torch.device('meta'):
         model = MODELS.build({'type': 'MIMSwin', 'arch': 'mixmim-b'})
     assert sum(p.numel() for p in model.parameters()) == 86_917_944

@@ -1,4 +1,4 @@
-"""Without POSIX's modules and calls (Windows) tools start and train."""
+"""Tools start and train without POSIX modules and calls (Windows)."""
 
 import os
 import subprocess

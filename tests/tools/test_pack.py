@@ -1,4 +1,4 @@
-"""The command that packs images."""
+"""Command that packs images."""
 
 import subprocess
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def pack(folder, capsys):
-    """Exit status, output and errors."""
+    """Return exit status, output and errors."""
     tool = load_tool(TOOL)
 
     def call(*arguments):

@@ -1,4 +1,4 @@
-"""Plans against counts, real runs, and each other."""
+"""Plans of runs, compared with counts, real runs and each other."""
 
 import json
 
@@ -14,7 +14,7 @@ TOOL = ROOT / 'tools/analysis_tools/plan_run.py'
 
 @pytest.fixture
 def config(tmp_path):
-    """A tiny network on 16 pictures; 2 updates of 8 images an epoch."""
+    """Write a tiny network on 16 images; 2 updates of 8 images per epoch."""
     return write_config(tmp_path / 'tiny.py', tiny_config(tmp_path / 'run'))
 
 
@@ -52,7 +52,7 @@ def test_the_plan_for_people(call):
 
 
 def test_measured_iterations(call, tmp_path):
-    """Nothing of the trial is kept; the seconds are those of its images."""
+    """No file of the measurement is kept; times are those of its images."""
     found = json.loads(call('--measure', 4, '--json'))
     assert found['speed_source'] == 'median of 4 iterations here'
     assert found['seconds'] == pytest.approx(
@@ -62,7 +62,7 @@ def test_measured_iterations(call, tmp_path):
 
 
 def test_a_plan_and_a_real_run(call, config, tmp_path):
-    """Counts agree, and the run's own log says how long it will take."""
+    """Counts agree, and the log's ETA uses them."""
     run = Config.fromfile(config)
     run.log_level = 'ERROR'
     run.experiment_name = 'planned'

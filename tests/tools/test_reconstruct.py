@@ -48,7 +48,7 @@ def test_panels_and_figures(run, tmp_path, capsys):
 
 
 def method_config(neck: dict, masking: dict, **backbone):
-    """The tiny config under another method."""
+    """Return the tiny config with another method."""
     cfg = tiny_config()
     cfg.model.data_preprocessor.masking = masking
     cfg.model.backbone.update(backbone)

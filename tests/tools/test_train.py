@@ -20,7 +20,7 @@ TRAIN = ROOT / 'tools' / 'train.py'
 
 
 def configured(tmp_path, *arguments: str) -> Config:
-    """The config as the tool would run it."""
+    """Return the config as the tool would run it."""
     path = tmp_path / 'tiny.py'
     config = tiny_config(tmp_path)
     del config['work_dir']
@@ -196,7 +196,7 @@ def test_checkpoints_elsewhere_are_resumed_and_locked(
 
 
 def errors(tmp_path) -> dict[str, tuple[list, str]]:
-    """Mistakes: arguments of the tool, and what the one line must say."""
+    """Faulty arguments of the tool, and words of the error line."""
     good = tiny_config(tmp_path / 'run')
     path = write_config(tmp_path / 'good.py', good)
     small = copy.deepcopy(good)

@@ -1,4 +1,4 @@
-"""Code in files that tools are given is run by none of them."""
+"""Code in given files is not run by any tool."""
 
 import copy
 from pathlib import Path
@@ -22,7 +22,7 @@ CONVERTERS = [
 
 
 class Malicious:
-    """Writes a file as it is unpickled."""
+    """Object that writes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -33,13 +33,13 @@ class Malicious:
 
 @pytest.fixture
 def mark(tmp_path):
-    """A file that appears if code in the checkpoint has run."""
+    """Return a file that exists if code in the checkpoint has run."""
     return tmp_path / 'was_run'
 
 
 @pytest.fixture
 def bad(tmp_path, mark):
-    """A checkpoint that would be whole, but for what it runs."""
+    """Write a checkpoint that is valid except for its code."""
     path = tiny_checkpoint(tmp_path / 'bad.pth')
     content = torch.load(path, weights_only=False)
     torch.save({**content, 'more': Malicious(mark)}, path)
@@ -48,7 +48,7 @@ def bad(tmp_path, mark):
 
 @pytest.fixture
 def refused(monkeypatch, capsys, mark):
-    """Calls a tool, which must refuse."""
+    """Call a tool, which must refuse."""
 
     def call(tool: Path, *arguments: object) -> None:
         capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Official UM-MAE checkpoints through the tool, by the golden weights."""
+"""Conversion of official UM-MAE checkpoints, with the golden weights."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ each_kind = pytest.mark.parametrize('kind', KINDS)
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Calls the tool; returns its exit status, output and errors."""
+    """Call the tool; return its exit status, output and errors."""
 
     def call(*arguments):
         status = 0
@@ -48,7 +48,7 @@ def table(side: int, dims: int) -> torch.Tensor:
 
 
 def official(kind: str, finetuned: bool = False) -> dict:
-    """The file's content: the golden weights and what is not learned."""
+    """Write the golden weights and the buffers as an official file."""
     figures = GOLDEN[kind]
     state = formula.weights(figures['parameters'])
     if kind == 'pvt':
@@ -67,7 +67,7 @@ def official(kind: str, finetuned: bool = False) -> dict:
 
 
 def config_of(kind: str, path, finetuned: bool = False):
-    """What no tensor tells of the golden networks, as a config file."""
+    """Write a config file with the settings that tensors do not show."""
     arch = GOLDEN[kind]['arch']
     backbone = dict(
         img_size=256,
@@ -110,7 +110,7 @@ def config_of(kind: str, path, finetuned: bool = False):
 
 
 def built(content: dict, part: str) -> nn.Module:
-    """A part as the converted file describes it, with its weights."""
+    """Build a part from the converted file's config, with its weights."""
     module = MODELS.build(content['meta']['model'][part]).double().eval()
     prefix = f'{part}.'
     module.load_state_dict(
@@ -126,7 +126,7 @@ def built(content: dict, part: str) -> nn.Module:
 
 @each_kind
 def test_pretraining_has_the_official_figures(tmp_path, run, kind):
-    """In float64: loss and latent of what the converted file describes."""
+    """Loss and latent in float64 of the converted file's model."""
     source, target = tmp_path / 'in.pth', tmp_path / 'out.pth'
     torch.save({'model': official(kind)}, source)
     config = config_of(kind, tmp_path / 'config.py')
@@ -192,7 +192,7 @@ def test_there_and_back_bit_for_bit(tmp_path, run, kind, finetuned):
 @each_kind
 @pytest.mark.parametrize('finetuned', [False, True])
 def test_official_networks_need_no_config(kind, finetuned):
-    """Of Swin-T and PVT-S what is assumed is what our configs have."""
+    """The assumed settings of Swin-T and PVT-S are those of our configs."""
     stem = {'swin': 'swin-t', 'pvt': 'pvt-s'}[kind]
     name = f'um_mae/{stem}_8xb128_200e'
     if finetuned:

@@ -1,4 +1,4 @@
-"""The command that opens every image of a folder."""
+"""Command that opens every image of a folder."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Where tools are tried on anything."""
+"""Folder in which tools are called with arbitrary input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ numbers = itertools.count()
 
 
 class Workshop:
-    """A folder with a config and a checkpoint, and the tools to try."""
+    """A folder with a config and a checkpoint, and the tools under test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Workshop:
         return self.folder / f'{next(numbers)}{suffix}'
 
     def call(self, name: str, *arguments: object) -> int:
-        """Runs a tool in this process; it must end as it should.
+        """Run a tool in this process and check how it ends.
 
         Returns:
             Its exit status.

@@ -1,4 +1,4 @@
-"""A viewer of a tiny network that is served in a thread."""
+"""Viewer of a tiny network, served in a thread."""
 
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Requests to a viewer: answers, and what is refused."""
+"""Requests to the viewer: answers and refusals."""
 
 import base64
 import http.client
@@ -16,13 +16,13 @@ from tests.viewer.served import served
 
 @pytest.fixture(scope='module')
 def server(tmp_path_factory):
-    """A running viewer."""
+    """Start a viewer."""
     with served(tmp_path_factory.mktemp('viewer')) as running:
         yield running
 
 
 def send(server, method, path, content=None, **headers):
-    """Status and content of an answer."""
+    """Send a request; return status and content."""
     connection = http.client.HTTPConnection(
         '127.0.0.1', server.server_port, timeout=60
     )
@@ -38,17 +38,17 @@ def send(server, method, path, content=None, **headers):
 
 
 def post(server, path, **content):
-    """Status and content of the answer to a question."""
+    """Post a request; return status and content."""
     return send(server, 'POST', path, content)
 
 
 def file_address(content):
-    """Content as a page sends it."""
+    """Return content as a data address, as the page sends it."""
     return 'data:x;base64,' + base64.b64encode(content).decode()
 
 
 def png(height, width):
-    """Grey picture as a file."""
+    """Return a grey PNG file."""
     file = io.BytesIO()
     Image.fromarray(np.full((height, width, 3), 99, np.uint8)).save(
         file, 'PNG'

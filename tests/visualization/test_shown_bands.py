@@ -1,4 +1,4 @@
-"""Which channels of an image are drawn."""
+"""Channels of an image that are drawn."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_no_such_bands(bands):
 
 
 def test_loaded_images():
-    """Of three channels they are BGR, others keep their order."""
+    """Three channels are BGR; others keep their order."""
     image = torch.arange(4.0).view(4, 1, 1).expand(4, 2, 2)
     assert loaded_pixels(image)[0, 0].tolist() == [0, 1, 2]
     assert loaded_pixels(image[:3])[0, 0].tolist() == [2, 1, 0]

@@ -1,4 +1,4 @@
-"""docs/evidence.md holds what the results hold."""
+"""docs/evidence.md agrees with the stored results."""
 
 import pytest
 

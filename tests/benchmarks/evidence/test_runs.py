@@ -1,4 +1,4 @@
-"""One run from its commands to its result, on a few made-up images."""
+"""One run of the evidence campaign, on a few generated images."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from benchmarks.evidence.specs import FineTuning, Pretraining
 
 @pytest.fixture
 def place(tmp_path):
-    """Ten classes that differ in colour: 70 images to train, 20 to test."""
+    """Write ten classes that differ in colour: 70 train and 20 test images."""
     generator = np.random.default_rng(0)
     for split, count in (('train', 7), ('val', 2)):
         for label in range(10):
@@ -51,7 +51,7 @@ def test_untrained_backbones_are_distinguished_by_seed(place):
 
 @pytest.mark.slow
 def test_a_killed_campaign_continues(place):
-    """SIGKILL in the pretraining; then a fine-tuning asks for it again."""
+    """A pretraining is killed; a fine-tuning that needs it completes it."""
     start = Pretraining('um_mae', 10)
     tuned = FineTuning(start.name, 60, 10)
     script = (

@@ -1,4 +1,4 @@
-"""The campaign: its runs, and the results that are kept of them."""
+"""Runs of the evidence campaign and their stored results."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_a_fine_tuning_starts_from_a_run_of_the_same_images():
 
 
 def test_the_selection_is_not_measured_on_test_images():
-    """And comes before every run that it decides about."""
+    """Selection runs also precede every run that depends on them."""
     images = [spec.images for spec in CAMPAIGN]
     assert images == sorted(images)
     for spec in CAMPAIGN:
@@ -67,7 +67,7 @@ def test_cells_follow_the_structure():
 
 @pytest.mark.parametrize('path', [*METHODS.values(), FINE_TUNING])
 def test_options_override_what_the_config_has(path):
-    """A misspelt option would be added, and change nothing."""
+    """A misspelt option would be added to the config without an effect."""
     config = Config.fromfile(ROOT / path).to_dict()
     mine = [spec for spec in CAMPAIGN if spec.config == path]
     for key in {key for spec in mine for key in spec.options()}:
@@ -78,7 +78,7 @@ def test_options_override_what_the_config_has(path):
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_a_result_is_of_its_run(path):
-    """The same settings as the campaign and the config have today."""
+    """The stored settings are those of today's campaign and config."""
     result = json.loads(path.read_text())
     spec = BY_NAME[path.stem]
     assert result['kind'] == type(spec).__name__

@@ -1,4 +1,4 @@
-"""Parts of an image folder."""
+"""Subsets of an image folder."""
 
 import pytest
 

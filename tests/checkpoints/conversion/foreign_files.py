@@ -1,4 +1,4 @@
-"""State dicts of one Swin under the names of other code bases."""
+"""State dicts of one Swin with the key names of other code bases."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def as_timm(ours: nn.Module) -> dict[str, Tensor]:
 
 
 def as_microsoft(ours: nn.Module) -> dict[str, Tensor]:
-    """Patches are merged at the end of a stage."""
+    """Return the state of Microsoft's Swin: merging ends a stage."""
     state = {
         re.sub(
             r'layers\.(\d)\.downsample',
@@ -96,7 +96,7 @@ def as_huggingface(ours: nn.Module) -> dict[str, Tensor]:
 
 
 def as_simmim(ours: nn.Module) -> dict[str, Tensor]:
-    """The official pretraining model."""
+    """Return the state of the official pretraining model."""
     encoder = {
         f'encoder.{key}': value
         for key, value in as_microsoft(ours).items()
@@ -120,7 +120,7 @@ def as_huggingface_simmim(ours: nn.Module) -> dict[str, Tensor]:
 
 
 def decoder(token: str, layer: str) -> dict[str, Tensor]:
-    """A convolution before a pixel shuffle, whose channels come first."""
+    """Return SimMIM's decoder; its output channels are in (C, r, r) order."""
     neck = simmim_neck()
     weight, bias = neck.predict.weight.data, neck.predict.bias.data
     pixels = weight.unflatten(0, (STRIDE, STRIDE, 3)).movedim(2, 0)

@@ -1,4 +1,4 @@
-"""Tiny random networks, ours and others', and files of them."""
+"""Tiny random networks of several code bases, and their checkpoints."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PRETRAINING = dict(backbone=MIXMIM, neck=NECK, data_preprocessor=PREPROCESSOR)
 
 
 def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
-    """In float64, without a parameter that could hide: none is 0 or 1."""
+    """Set all parameters to random float64 values other than 0 and 1."""
     generator = torch.Generator().manual_seed(seed)
     module.double()
     module.eval()
@@ -63,7 +63,7 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def build(config: dict, state: dict[str, Tensor] | None = None) -> nn.Module:
-    """Of any scope, in float64; strictly filled if there is a state."""
+    """Build a float64 module of any scope; load ``state`` strictly."""
     torch.manual_seed(0)
     module = MODELS.build(config)
     module.double()
@@ -82,7 +82,7 @@ def images(size: int | tuple[int, int] = 128, batch: int = 2) -> Tensor:
 def file_of(
     path: Path, parts: dict[str, nn.Module], model: dict | None = None
 ) -> Path:
-    """A checkpoint as MMEngine's runner writes it.
+    """Write a checkpoint in the format of MMEngine's runner.
 
     Args:
         path: of the file.
@@ -104,7 +104,7 @@ def source_of(
 
 
 def inside(conversion: Conversion, part: str) -> dict[str, Tensor]:
-    """The tensors of a part of a converted model; all keys must fit."""
+    """Return the tensors of one part of a converted model; checks all keys."""
     assert conversion.report.complete, conversion.report.lines()
     return {
         key.removeprefix(f'{part}.'): value
@@ -114,7 +114,7 @@ def inside(conversion: Conversion, part: str) -> dict[str, Tensor]:
 
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    """Same keys, same bits."""
+    """Assert equal keys and bit-equal tensors."""
     return one.keys() == other.keys() and all(
         torch.equal(one[key], other[key]) for key in one
     )

@@ -1,4 +1,4 @@
-"""Weights of every code base, detected by their keys."""
+"""Initial weights of every code base, detected by their keys."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_incomplete_files_are_refused(tmp_path):
 
 
 def test_names_of_timm(tmp_path, monkeypatch):
-    """As of the hub, but from a file, and with a small network."""
+    """Load by a name of timm's hub, replaced by a file of a small network."""
     timm = pytest.importorskip('timm')
     ours = files.swin()
     path = tmp_path / 'timm.pth'

@@ -9,7 +9,7 @@ from mixmae.models.layers.patches import PatchMerging
 
 
 def test_a_merging_that_unfolds_computes_the_same():
-    """mmcv's PatchMerging, spelled out, on a grid of 6 x 4 tokens."""
+    """Compared with mmcv's PatchMerging, written out, on 6 x 4 tokens."""
     torch.manual_seed(0)
     ours = PatchMerging(3).double()
     for parameter in ours.parameters():

@@ -53,7 +53,7 @@ def mmpretrain():
 
 
 def full_map(backbone: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Theirs before it is pooled, as ours gives it."""
+    """Return mmpretrain's feature map before pooling."""
     maps = []
     hook = backbone.norm.register_forward_hook(
         lambda module, inputs, output: maps.append(output)
@@ -94,7 +94,7 @@ ODD = torch.tensor([[[True, False], [False, False]]])
 
 @torch.no_grad()
 def test_pretraining_there_and_back(tmp_path):
-    """Every prediction of both halves, in the official order."""
+    """Predictions of both mixed images agree, in the official order."""
     backbone, neck = randomised(build(MIXMIM)), randomised(build(NECK))
     model = dict(backbone=MIXMIM, neck=NECK, data_preprocessor=PREPROCESSOR)
     parts = {'backbone': backbone, 'neck': neck}
@@ -152,7 +152,7 @@ def test_what_mmpretrain_pretrained(tmp_path, recorded):
 
 @torch.no_grad()
 def test_classifier_there_and_back(tmp_path):
-    """Logits and the map before pooling; the positions are the official."""
+    """Logits and unpooled maps agree, with the official positions."""
     head = dict(type='mmpretrain.LinearClsHead', num_classes=5, in_channels=64)
     model = dict(
         type='mmpretrain.ImageClassifier',
@@ -201,7 +201,7 @@ def test_classifier_there_and_back(tmp_path):
 
 @torch.no_grad()
 def test_another_image_size(tmp_path):
-    """Positions are resized as ours are, windows stay within the grid."""
+    """Positions are resized as ours are; windows stay within the grid."""
     config = dict(MIXMIM, window_sizes=(8, 8, 8, 8))
     ours = randomised(build(config))
     file = source_of(
@@ -228,7 +228,7 @@ def test_another_image_size(tmp_path):
 @torch.no_grad()
 @pytest.mark.parametrize('absolute', [True, False])
 def test_a_network_without_positions(tmp_path, absolute):
-    """MixMIMTransformer has zeros until a checkpoint fills them."""
+    """MixMIMTransformer has zero positions until a checkpoint is loaded."""
     config = dict(MIXMIM, absolute_positions=absolute)
     ours = randomised(build(config))
     file = source_of(
@@ -282,7 +282,7 @@ def test_cells_of_another_size_go_without_the_decoder(tmp_path):
 
 
 def test_a_classifier_on_another_neck_is_left_out(tmp_path):
-    """A linear probe normalises between backbone and head."""
+    """A linear probe has a norm between backbone and head."""
     parts = {
         'backbone': build(MIXMIM),
         'neck': nn.BatchNorm1d(64),

@@ -49,7 +49,7 @@ def theirs(scope, **settings):
 @torch.no_grad()
 @pytest.mark.parametrize('outputs', [ALL, (1, 3)])
 def test_there_and_back(tmp_path, scope, outputs):
-    """All maps, at sizes of which no grid is padded; then the same bits."""
+    """All maps agree where no grid is padded; the way back is bit-equal."""
     config = dict(SWIN, out_indices=outputs)
     ours = randomised(build(config))
     file = source_of(
@@ -90,7 +90,7 @@ def test_a_detector_gives_its_backbone(tmp_path, scope):
 
 @torch.no_grad()
 def test_padded_grids_are_equal_without_the_mask(tmp_path, scope):
-    """mmdet pads after the first norm, with zeros that are attended to."""
+    """mmdet pads with zeros after the first norm and attends to them."""
     config = dict(SWIN, out_indices=ALL)
     ours = randomised(build(config))
     parts = {'backbone': ours}
@@ -109,7 +109,7 @@ def test_padded_grids_are_equal_without_the_mask(tmp_path, scope):
 
 @torch.no_grad()
 def test_a_single_window_is_shifted_by_theirs_alone(tmp_path, scope):
-    """Measured, so that the note of the converter stays true."""
+    """The measured difference is the one in the converter's note."""
     ours = randomised(build(dict(SWIN, out_indices=ALL)))
     file = source_of(
         tmp_path / 'a.pth',
@@ -149,7 +149,7 @@ def test_a_config_of_another_norm(tmp_path, scope):
 
 
 def test_their_own_loader_takes_the_file(tmp_path, scope):
-    """It loads loosely, and would leave out what it cannot place."""
+    """Their loader is not strict and would skip unknown keys."""
     config = dict(SWIN, out_indices=ALL)
     ours = randomised(build(config))
     file = source_of(

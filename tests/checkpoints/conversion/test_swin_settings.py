@@ -30,7 +30,7 @@ def test_defaults_are_the_backbones():
 
 
 def test_every_argument_is_recorded_or_leaves_the_map_alone():
-    """A new argument of MIMSwin must be put in one of the lists."""
+    """A new argument of MIMSwin must be added to one of the lists."""
     alone = {
         'arch',
         'drop_path_rate',

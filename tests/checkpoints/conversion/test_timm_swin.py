@@ -130,7 +130,7 @@ def test_from_timm_with_and_without_a_classifier(tmp_path, timm_swin):
 
 
 def test_microsofts_names_and_buffers(timm_swin):
-    """They merge a stage earlier, and save what they can compute."""
+    """Microsoft's Swin merges one stage earlier and saves its buffers."""
     other = randomised(
         timm_swin(
             img_size=128,

@@ -11,7 +11,7 @@ from mixmae.checkpoints.io.checkpoint_loader import (
 
 
 class Trap:
-    """Leaves a file behind when it is unpickled."""
+    """Object that writes a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path

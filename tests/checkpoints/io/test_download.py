@@ -1,4 +1,4 @@
-"""Files from the net, and whether they are what was meant."""
+"""Downloaded checkpoints: hashes, lengths and the cache."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ HASH = hashlib.sha256(DATA).hexdigest()
 
 
 class Net(ThreadingHTTPServer):
-    """Answers on this machine; notes what was asked for.
+    """HTTP server on this machine that records its requests.
 
     Attributes:
         files: what it has, by path.
@@ -39,7 +39,7 @@ class Net(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Paths with 'short' end early, one way or the other."""
+    """Request handler; downloads of paths with 'short' are truncated."""
 
     protocol_version = 'HTTP/1.1'
 
@@ -81,7 +81,7 @@ def net(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kept(tmp_path):
-    """What lies in the cache."""
+    """Return the files in the cache."""
 
     def names() -> list[str]:
         folder = tmp_path / 'hub' / 'checkpoints'
@@ -129,7 +129,7 @@ def test_files_that_end_early_are_not_kept(net, kept, name):
 
 @pytest.mark.parametrize('name', ['x.pth', 'x.safetensors'])
 def test_a_damaged_file_does_not_stay_in_the_cache(net, kept, name):
-    """Its address states no hash, so the download cannot notice."""
+    """An address without a hash: the download itself finds no damage."""
     buffer = io.BytesIO()
     state = {'w': torch.ones(2)}
     if name == 'x.pth':
@@ -195,7 +195,7 @@ def test_hidden_addresses_are_known_to_this_process(net):
 
 
 def fetch_twice(rank: int, folder: str, url: str) -> None:
-    """One of two ranks of a machine: a file that is there, one that ends."""
+    """One of two ranks of a machine: a complete file, a truncated one."""
     distributed.init_process_group(
         'gloo',
         init_method=f'file://{folder}/rendezvous',

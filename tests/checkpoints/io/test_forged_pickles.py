@@ -1,4 +1,4 @@
-"""Pickles that call what they may with arguments that nobody saves.
+"""Pickles that call allowed names with arguments that no program saves.
 
 Each is read in a process of its own: most of them crash a reader that lets
 NumPy or PyTorch have their arguments.
@@ -171,7 +171,7 @@ def test_forged_values_are_refused_in_one_line(kind):
 
 
 def test_a_view_that_outlives_its_storage():
-    """The old format had views into storages, which may be resized."""
+    """The old format has views into storages, which can be resized."""
     view = items(text('v'), number(0), number(4))
     first = tensor(storage(4, 'Float', view), 4)
     grown = tensor(storage(4, 'Float', NONE), 10**6)
@@ -182,7 +182,7 @@ def test_a_view_that_outlives_its_storage():
 
 @pytest.mark.parametrize('legacy', [False, True])
 def test_the_same_opcodes_with_honest_arguments_load(legacy):
-    """Else all of the above could be refused for an error in the tests."""
+    """Otherwise errors of the test's own opcodes could cause the refusals."""
     end = (NONE,) if legacy else ()
     content = pickled(
         entries(

@@ -1,4 +1,4 @@
-"""What is refused before PyTorch executes anything."""
+"""Check of a pickle before PyTorch executes it."""
 
 import io
 import pickle
@@ -100,7 +100,7 @@ def test_other_files_of_pytorch():
 
 @pytest.mark.parametrize('protocol', [0, 3, 4, 5])
 def test_other_protocols(protocol):
-    """PyTorch executes protocol 2 only, in which ``torch.save`` writes."""
+    """PyTorch executes protocol 2 only, which ``torch.save`` writes."""
     file = io.BytesIO()
     torch.save({'a': b'bytes'}, file, pickle_protocol=protocol)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Which values a checkpoint may hold, and how deep."""
+"""Types and nesting depth of values in checkpoints."""
 
 from collections import OrderedDict
 
@@ -10,7 +10,7 @@ from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 
 
 def nested(depth: int, kind: type) -> object:
-    """Containers in each other, with a number in the innermost."""
+    """Return nested containers with a number in the innermost one."""
     value: object = 3
     for _ in range(depth):
         value = {'a': value} if kind is dict else kind([value])
@@ -27,7 +27,7 @@ def test_depth(kind):
 
 
 def test_depth_of_what_is_shared():
-    """Built from the inside, each step adds one level to a known value."""
+    """Each container adds one level to a shared value."""
     steps: list = [[]]
     for _ in range(10_000):
         steps.append([steps[-1]])
@@ -53,7 +53,7 @@ def test_a_container_in_itself(kind):
 
 
 def test_attributes_of_dicts():
-    """A method would be found there in place of the class's."""
+    """An attribute would hide a method of the class."""
     state = OrderedDict(a=torch.ones(1))
     state._metadata = {'': {'version': 1}}
     assert plain_values(state) is state

@@ -1,4 +1,4 @@
-"""All that a run has gathered goes on where it was."""
+"""State of the message hub after a resume."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.engine.numbers_run import (
 
 @HOOKS.register_module(force=True)
 class FigureHook(Hook):
-    """Hands a figure to the message hub, as probes do."""
+    """Writes a value to the message hub, as probes do."""
 
     def after_train_epoch(self, runner: Runner) -> None:
         value = float(runner.model.out.weight.detach().sum())

@@ -1,4 +1,4 @@
-"""Which names a pickle may use, and what they lead to."""
+"""Names that pickles may use, and the objects they resolve to."""
 
 import pickle
 
@@ -18,7 +18,7 @@ from mixmae.checkpoints.io.safe_load import safe_load
 
 
 class Reduced:
-    """Unpickled by a call of something."""
+    """Object whose unpickling calls a given function."""
 
     def __init__(self, *reduced):
         self.reduced = reduced
@@ -33,7 +33,7 @@ def loaded(content: dict, path) -> dict:
 
 
 def test_nothing_of_others_is_on_the_list():
-    """Each name leads to a class or function of ours."""
+    """Each name of ours resolves to a class or function of ours."""
     with only_safe_globals():
         allowed = get_safe_globals()
     names = {f'{one.__module__}.{one.__qualname__}' for one in allowed}
@@ -47,7 +47,7 @@ def test_nothing_of_others_is_on_the_list():
 
 
 def test_of_mmengine_only_types_of_dtypes_are_left_out():
-    """They are there for changing dtypes, which pickles may not do here."""
+    """MMEngine lists them for changes of dtypes, which are refused here."""
     for one in get_torch_safe_globals():
         known = f'{one.__module__}.{one.__qualname__}' in REPLACEMENTS
         assert known or issubclass(one, np.dtype)
@@ -68,7 +68,7 @@ def test_what_other_packages_allow_is_put_aside(tmp_path):
 
 
 def test_getattr_gets_nothing(tmp_path):
-    """It would lead from any class to everything else."""
+    """``getattr`` would give access to anything from any class."""
     reach = Reduced(getattr, (HistoryBuffer, '__init__'))
     assert loaded({'x': reach}, tmp_path / 'x.pth') == {'x': None}
 

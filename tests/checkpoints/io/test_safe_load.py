@@ -16,7 +16,7 @@ module = sys.modules['mixmae.checkpoints.io.safe_load']
 
 @pytest.mark.parametrize('first', ['checkpoints', 'checkpoints.io.safe_load'])
 def test_the_function_is_found_in_the_package(first):
-    """Also where its module, of the same name, was imported before."""
+    """Also after an import of the module of the same name."""
     code = (
         f'import mixmae.{first}; from mixmae.checkpoints import safe_load; '
         f'assert callable(safe_load)'
@@ -25,7 +25,7 @@ def test_the_function_is_found_in_the_package(first):
 
 
 class Malicious:
-    """Writes a file as it is unpickled."""
+    """Object that writes a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -35,7 +35,7 @@ class Malicious:
 
 
 def test_tensors_and_arguments(tmp_path):
-    """The official files keep their parsed arguments."""
+    """Official checkpoints contain their parsed arguments."""
     path = tmp_path / 'official.pth'
     args = argparse.Namespace(lr=0.1)
     torch.save({'model': {'x': torch.ones(2)}, 'args': args}, path)

@@ -9,7 +9,7 @@ from mixmae.checkpoints.io.safetensors_file import (
 
 
 def test_header_and_tensors_come_back(tmp_path):
-    """Also views of one storage, which the format cannot share."""
+    """Views of one storage, which the format cannot share, come back too."""
     path = tmp_path / 'x.safetensors'
     storage = torch.arange(6.0)
     state = {'a': storage[:4].view(2, 2).T, 'b': storage}

@@ -1,4 +1,4 @@
-"""Objects of NumPy and MMEngine come back as they were, or are refused."""
+"""Objects of NumPy and MMEngine are restored unchanged or refused."""
 
 import argparse
 import datetime

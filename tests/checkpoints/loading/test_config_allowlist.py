@@ -1,4 +1,4 @@
-"""Configs that checkpoints carry, and what may be built of them."""
+"""Allowlist of the parts that a checkpoint's config may name."""
 
 import pytest
 

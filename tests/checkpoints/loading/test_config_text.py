@@ -46,7 +46,7 @@ def test_another_text_is_refused(text):
     ],
 )
 def test_values_nested_without_end_are_left_out(value):
-    """Whoever walks through them would come to the end of its stack."""
+    """A recursive walk through them would exceed the stack."""
     try:
         assert parse_config_text(f'a = {value}\nb = 1') == {'b': 1}
     except ValueError as error:

@@ -13,7 +13,7 @@ LIKE_A_CONVERTER = 'model'
 
 
 def written(path, how: str, **changes) -> dict:
-    """A checkpoint that says how its backbone was built."""
+    """Write a checkpoint that records the arguments of its backbone."""
     model = {'backbone': {**TINY, **changes}}
     meta = {
         LIKE_A_RUN: {'cfg': Config({'model': model}).pretty_text},

@@ -20,7 +20,7 @@ def kind(request):
 
 @pytest.fixture
 def official(kind) -> dict[str, torch.Tensor]:
-    """A pretraining network, with what it saves beside parameters."""
+    """Return the state of a pretraining network, buffers included."""
     state = formula.weights(FIGURES[kind]['parameters'])
     state['decoder_pos_embed'] = torch.zeros(1, 256, 64)
     if kind == 'pvt':
@@ -32,7 +32,7 @@ def official(kind) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def fine_tuned(kind) -> dict[str, torch.Tensor]:
-    """Without what decodes, with a classifier."""
+    """Return a state without the decoder and with a classifier."""
     state = {
         key: value
         for key, value in formula.weights(FIGURES[kind]['parameters']).items()
@@ -85,7 +85,7 @@ def test_a_classifier(fine_tuned, kind):
 
 
 def test_our_network_goes_there_and_back():
-    """Every parameter, with another depth in each stage."""
+    """Every parameter, with a different depth in each stage."""
     arch = {
         'embed_dims': 8,
         'depths': (2, 1, 3, 1),
@@ -124,6 +124,6 @@ def test_learned_positions_must_be_square(fine_tuned, shape):
 
 
 def test_numbers_of_blocks_without_end(fine_tuned):
-    """They would be counted, one by one."""
+    """A huge block number must not be counted up to."""
     with pytest.raises(ValueError, match='block 9999999999 in a file of'):
         from_official_um_mae({**fine_tuned, 'blocks.9999999999.x': 1})

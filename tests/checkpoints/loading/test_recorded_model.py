@@ -1,4 +1,4 @@
-"""What a checkpoint says of its model, believed only if a config could."""
+"""Model config in a checkpoint, used only if its values are plain."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Configs of the package, written to a file."""
+"""``mixmae config``: configs of the package, written to a file."""
 
 import pytest
 from mmengine.config import Config

@@ -1,4 +1,4 @@
-"""Choice of a conversion by the command line."""
+"""``mixmae convert``: choice of the conversion."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Arguments of the command ``pretrain``."""
+"""``mixmae pretrain``: arguments."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""What arguments of a training change in its config."""
+"""``mixmae train``: changes of the config by arguments."""
 
 import pytest
 import torch

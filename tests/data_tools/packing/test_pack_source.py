@@ -1,4 +1,4 @@
-"""What is packed, in which order, with which labels."""
+"""Images to pack: selection, order, labels."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Packing a folder: what is written, and what is left when it is not."""
+"""Packing of a folder: content of shards and remains of an interrupted run."""
 
 import hashlib
 import os
@@ -80,7 +80,7 @@ def test_again_means_nothing_to_do(folder, tmp_path):
 
 
 def break_off(monkeypatch, shards):
-    """Lets so many shards be written and no more."""
+    """Interrupt the packing after a number of shards."""
     left = list(range(shards))
 
     def write(*arguments):
@@ -95,7 +95,7 @@ def break_off(monkeypatch, shards):
 def test_errors_without_a_number_say_what_they_are(
     folder, tmp_path, monkeypatch
 ):
-    """As Pillow raises them."""
+    """Some of Pillow's OSErrors have no errno."""
 
     def broken(*_):
         raise OSError('encoder error -2')
@@ -129,7 +129,7 @@ def test_a_full_disk_is_one_line_and_can_be_resumed(
 
 
 def test_a_kill_at_the_very_end_loses_nothing(folder, tmp_path, monkeypatch):
-    """All is written, but it has not got its name."""
+    """All is written, but not yet renamed."""
     out, partial = tmp_path / 'out', tmp_path / 'out.partial'
     pack_pictures(folder, tmp_path / 'whole')
 
@@ -197,7 +197,7 @@ def test_corrupt_files_are_left_out_and_listed(folder, tmp_path):
 
 
 def pack_slowly(folder, out):
-    """In another process: a shard, and then a long wait."""
+    """Pack one shard, then wait; runs in another process."""
     left = [1]
 
     def write(*arguments):
@@ -233,7 +233,7 @@ def test_killed_half_way(folder, tmp_path):
 
 
 def test_settings_of_the_decoder_are_part_of_a_pack(tmp_path):
-    """They change the bytes; without them an old index still fits."""
+    """They change the bytes; default settings are not stored."""
     folder = tmp_path / 'images'
     folder.mkdir()
     deep = np.full((8, 8), 2048, np.uint16)

@@ -1,4 +1,4 @@
-"""Making images smaller."""
+"""Shrinking of images."""
 
 import io
 
@@ -12,7 +12,7 @@ from mixmae.datasets.images.image_decoding import ImageDecoding
 
 
 def picture(width=60, height=40):
-    """Smooth noise, as photographs are."""
+    """Return smooth noise, which compresses like a photograph."""
     noise = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     return Image.fromarray(noise).resize((width, height), 3)
 
@@ -74,7 +74,7 @@ def test_quality_is_that_of_the_file(tmp_path):
 
 
 def test_what_a_run_would_see_is_shrunk(tmp_path):
-    """Upright, over white, without its EXIF data."""
+    """EXIF orientation is applied, transparency is put over white."""
     path = tmp_path / 'x.jpg'
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,4 +1,4 @@
-"""A tiny folder of scenes to spoil, and how to look at it."""
+"""Fixtures: a tiny folder of scenes, and functions to damage and verify it."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ Look = Callable[..., list[str]]
 
 @pytest.fixture(scope='session')
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 + 12 scenes of 16 pixels; not to be changed."""
+    """Render 12 + 12 scenes of 16 pixels, which tests must not change."""
     folder = tmp_path_factory.mktemp('rendered') / 'scenes'
     SceneSet(size=16, train=12, val=12).write(folder)
     return folder
@@ -24,13 +24,13 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def scenes(rendered: Path, tmp_path: Path) -> Path:
-    """A copy of the scenes to spoil."""
+    """Copy the scenes for changes."""
     return shutil.copytree(rendered, tmp_path / 'scenes')
 
 
 @pytest.fixture
 def look() -> Look:
-    """Verifies a folder; returns the problems."""
+    """Return a function that verifies a folder and returns the problems."""
 
     def verified(kind: str, root: Path, **options) -> list[str]:
         options.setdefault('opening', Opening('all'))
@@ -41,7 +41,7 @@ def look() -> Look:
 
 @pytest.fixture
 def edit(scenes: Path) -> Callable:
-    """Changes the annotation file of the validation scenes."""
+    """Return a function that edits the validation annotation file."""
     path = scenes / 'coco' / 'annotations' / 'instances_val.json'
 
     def edited(change: Callable[[dict], object]) -> Path:

@@ -1,4 +1,4 @@
-"""ImageNet's layout, spoiled one way at a time."""
+"""Verification of ImageNet's layout, one fault at a time."""
 
 import os
 import shutil
@@ -92,7 +92,7 @@ def test_exact_counts_pass_and_others_do_not(scenes):
 
 
 def test_links_in_a_circle(scenes, look):
-    """mmpretrain would walk around in them."""
+    """mmpretrain's listing would follow them without end."""
     fish = scenes / 'imagenet' / 'train' / 'fish'
     (fish / 'more').mkdir()
     (fish / 'more' / 'up').symlink_to('../..')

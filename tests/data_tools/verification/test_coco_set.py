@@ -1,4 +1,4 @@
-"""COCO's layout, spoiled one way at a time: each fault is named."""
+"""Verification of COCO's layout, one fault at a time."""
 
 import json
 import math
@@ -150,7 +150,7 @@ def test_each_fault_is_named(scenes, look, edit, change, named, words):
 
 
 def test_faults_of_the_scenes_only(scenes, look, edit):
-    """One fault gives one line, not an avalanche."""
+    """One fault is reported in one line."""
     edit(set_in('annotations', 0, category_id=11))
     assert len(look('coco-format', scenes / 'coco')) == 1
 
@@ -215,7 +215,7 @@ def test_corrupt_images(scenes, look):
 
 
 def test_the_orientation_counts_as_in_training(tmp_path, look):
-    """OpenCV turns a picture as EXIF says, and mmdet reads by OpenCV."""
+    """OpenCV, which mmdet uses, applies the EXIF orientation."""
     root = tmp_path / 'set'
     (root / 'annotations').mkdir(parents=True)
     (root / 'val').mkdir()

@@ -1,4 +1,4 @@
-"""Which files are opened, and what is said of them."""
+"""Verification of image files: selection and messages."""
 
 import os
 
@@ -47,7 +47,7 @@ def test_order_is_kept_and_every_fault_found(tmp_path, workers):
 
 
 def test_a_photograph_that_is_cut_off(tmp_path):
-    """Its head alone would pass."""
+    """A check of the header alone would pass it."""
     path = tmp_path / 'a.jpg'
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:-500])

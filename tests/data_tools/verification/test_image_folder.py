@@ -1,4 +1,4 @@
-"""The verifier and the loader agree on every kind of file."""
+"""Verifier and loader agree on every kind of file."""
 
 import os
 
@@ -45,7 +45,7 @@ BAD = {name: cause for name, cause in KINDS.items() if cause}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """One file of each kind; the limit is 2 x 5,000 pixels."""
+    """Write one file of each kind; the limit is 2 x 5,000 pixels."""
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 5_000)
     folder = tmp_path / 'images'
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Lists of images with labels, spoiled one way at a time."""
+"""Verification of image lists with labels, one fault at a time."""
 
 import pytest
 
@@ -7,7 +7,7 @@ LINES = ['a/1.jpg 0', 'a/2.jpg 204', 'b c/1.jpg 3']
 
 @pytest.fixture
 def root(tmp_path, rendered):
-    """Three pictures in both lists."""
+    """Write three images, in both lists."""
     picture = (rendered / 'coco' / 'val' / '000000.png').read_bytes()
     for folder in ('a', 'b c', 'meta'):
         (tmp_path / folder).mkdir()

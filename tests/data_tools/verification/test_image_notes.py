@@ -1,4 +1,4 @@
-"""What is said of images that can be read."""
+"""Notes on valid images."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from tests.datasets.tiff_files import tiff
 
 @pytest.fixture
 def folder(tmp_path):
-    """Usual images, and some of 12 bits and with further bands."""
+    """Write usual images, and some of 12 bits and with extra bands."""
     for name in ('rgb.jpg', 'rgb.png', 'alpha.png', 'animated.webp'):
         (tmp_path / name).write_bytes(read_kinds()[name][0])
     for index, top in enumerate((1000, 4095)):
@@ -72,7 +72,7 @@ def test_usual_images_need_no_note(tmp_path):
 
 
 def test_unsupported_files_are_counted_by_kind(tmp_path):
-    """The values in them differ, their kind does not."""
+    """Messages with different numbers count as one kind."""
     for index in range(4):
         values = picture(index + 1, 'f4')[..., 0]
         data = tiff(values, GREY)

@@ -1,4 +1,4 @@
-"""ADE20K's layout, spoiled one way at a time."""
+"""Verification of ADE20K's layout, one fault at a time."""
 
 import json
 import shutil
@@ -115,7 +115,7 @@ def test_ade20k_has_150_classes(scenes, look, label_map):
 
 
 def test_classes_of_a_text_file(scenes, look):
-    """As CamVid's: line k names value k."""
+    """In CamVid's format, line k names value k."""
     root = scenes / 'ade'
     (root / 'classes.json').unlink()
     (root / 'classes.txt').write_text('\n'.join('abcdefghijk') + '\n')

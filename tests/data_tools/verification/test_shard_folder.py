@@ -1,4 +1,4 @@
-"""The verifier of shards finds what a run would stumble over."""
+"""Verification of shards."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from tests.datasets.packed_pictures import pack_pictures, save_classes
 
 @pytest.fixture
 def packed(tmp_path):
-    """Four shards; one image is none, but was so before it was packed."""
+    """Write four shards; one image was already corrupt before packing."""
     folder = save_classes(tmp_path / 'images')
     (folder / 'even' / '02.png').write_bytes(b'no image')
     pack_pictures(folder, tmp_path / 'packed')

@@ -1,4 +1,4 @@
-"""Requests, the embedded scenes, folders of images."""
+"""Verification requests, the embedded scenes, and image folders."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lists of bad files: written, read, and refused with the line."""
+"""Lists of corrupt files: writing, reading, and errors with a line number."""
 
 import multiprocessing
 

@@ -1,4 +1,4 @@
-"""Which sample stands in for which, and when it is too many of them."""
+"""Fallback samples for corrupt files, and the limit on their share."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_what_is_intact_is_delivered():
 
 
 def test_the_fallback_sample_depends_on_the_corrupt_files_alone():
-    """Not on the order in which workers meet them."""
+    """The order in which workers find them has no effect."""
     prepare = preparing(2, 3, 8)
     orders = [range(20), range(19, -1, -1), [3, 2, 8, 3, 2, 8]]
     chosen = []
@@ -44,7 +44,7 @@ def test_the_fallback_sample_depends_on_the_corrupt_files_alone():
 
 
 def test_the_fallback_sample_is_of_the_same_pass():
-    """So that its crops depend on seed and epoch."""
+    """Its crops depend on seed and epoch."""
     files = CorruptFiles(20, 0.5)
     found = files.deliver(SampleIndex(3, 7, 5), preparing(3))
     assert isinstance(found, SampleIndex)
@@ -73,7 +73,7 @@ def test_how_many_are_allowed(count, share, allowed):
 
 
 def test_what_went_wrong_is_not_taken_for_a_missing_file():
-    """Otherwise the command line would speak of the data's folder."""
+    """The command line would report a missing data folder."""
     files = CorruptFiles(10, 0)
 
     def prepare(index):
@@ -86,7 +86,7 @@ def test_what_went_wrong_is_not_taken_for_a_missing_file():
 
 
 def test_ranks_count_together(tmp_path):
-    """Each sees its own part of the data."""
+    """Each rank reads a part of the data."""
     path = tmp_path / 'corrupt_files.txt'
     ranks = [CorruptFiles(1000, 0.01) for _ in range(2)]
     for rank in ranks:

@@ -1,4 +1,4 @@
-"""The error survives a loader's worker, in one line."""
+"""Data errors in loader workers reach the main process as one line."""
 
 import pickle
 

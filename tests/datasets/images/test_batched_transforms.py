@@ -1,4 +1,4 @@
-"""Several samples at once are what they are one by one."""
+"""Batched transforms give the same samples as single calls."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COUNT = TOGETHER + 8
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Pictures of many kinds, more than go through a pipeline together."""
+    """Write images of many kinds, more than one batch."""
     folder = tmp_path_factory.mktemp('pictures')
     kinds = [
         {},
@@ -102,7 +102,7 @@ def test_the_same_from_shards(folder, tmp_path):
 
 
 def test_loaders_ask_for_batches(folder, monkeypatch):
-    """And are given samples that have gone through the stages."""
+    """Loaders return samples of the batched stages."""
     dataset = UnlabeledImageFolder(str(folder), pipeline=PIPELINE)
     run, asked = BatchedPipeline.run, []
 
@@ -152,7 +152,7 @@ def test_indices_from_the_end_and_beyond(folder):
     ],
 )
 def test_other_pipelines_continuee_by_one(folder, steps, monkeypatch):
-    """Seeds come first, and nobody else may draw."""
+    """Seeds are set per sample; no other transform may draw in between."""
     dataset = UnlabeledImageFolder(str(folder), pipeline=steps)
     assert BatchedPipeline.of(dataset.pipeline.transforms) is None
     asked: list[int] = []
@@ -164,7 +164,7 @@ def test_other_pipelines_continuee_by_one(folder, steps, monkeypatch):
 
 
 class GreyCrop(LoadRandomResizedCrop):
-    """A child that knows nothing of stages."""
+    """Subclass without stages of its own."""
 
     def __call__(self, results):
         results = super().__call__(results)
@@ -173,7 +173,7 @@ class GreyCrop(LoadRandomResizedCrop):
 
 
 class GreyImages(UnlabeledImageFolder):
-    """Another one."""
+    """Subclass without stages of its own."""
 
     def prepare_data(self, idx):
         data = super().prepare_data(idx)
@@ -193,7 +193,7 @@ def test_what_children_do_is_done(folder, kind, crop):
 
 
 def test_large_pictures_do_not_wait(folder, monkeypatch):
-    """They are resized before others are decoded, for memory's sake."""
+    """They are resized before others are decoded, to save memory."""
     dataset = UnlabeledImageFolder(str(folder), pipeline=PIPELINE)
     wanted = [flat(one) for one in dataset.__getitems__(indices())]
     monkeypatch.setattr(crops, 'LARGE', 8000)
@@ -212,7 +212,7 @@ def test_large_pictures_do_not_wait(folder, monkeypatch):
 
 
 class Noted:
-    """A transform that writes down what is done."""
+    """Transform that records its calls."""
 
     def __init__(self, notes: list, fails: int = -1) -> None:
         self.notes, self.fails = notes, fails
@@ -251,7 +251,7 @@ def test_other_errors_are_not_hidden():
 
 
 def test_data_sets_can_be_sent(folder):
-    """Spawned workers get a copy, which finds broken files, too."""
+    """Spawned workers get a copy, which handles corrupt files too."""
     copy = pickle.loads(
         pickle.dumps(UnlabeledImageFolder(str(folder), pipeline=PIPELINE))
     )

@@ -1,4 +1,4 @@
-"""Files of one, four and twelve bands, as they are."""
+"""Image files of one, four and twelve bands."""
 
 import struct
 import tracemalloc
@@ -25,7 +25,7 @@ from tests.datasets.tiff_files import tiff
 
 
 def read(data, limits=None, **settings):
-    """Pixels, without warnings."""
+    """Return the pixels; warnings fail."""
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         return read_image(
@@ -37,7 +37,7 @@ def read(data, limits=None, **settings):
 
 
 def bands(count, dtype=np.uint16, top=4095):
-    """(H, W, count), every band different."""
+    """Return (H, W, count) pixels; all bands differ."""
     ramp = picture(1000, np.float64)[..., 0] / 1000
     stack = [
         np.roll(ramp, i * 7, axis=1) * top / (i + 1) for i in range(count)
@@ -128,7 +128,7 @@ def test_another_number_of_bands_is_refused(count):
 
 
 def test_a_value_is_the_same_grey_in_every_image():
-    """12 bits in files of 16, whatever else an image shows, in any format."""
+    """12 bits in files of 16, whatever else the image contains."""
     greys = set()
     for others in (0, 1, 2000, 4095):
         values = np.full((8, 8), others, np.uint16)
@@ -146,7 +146,7 @@ def test_a_value_is_the_same_grey_in_every_image():
 
 
 def refused(data, cause, **settings):
-    """Refuse the bytes, with little memory."""
+    """Assert that the bytes are refused and need little memory."""
     tracemalloc.start()
     try:
         with pytest.raises(CorruptImageError) as caught:
@@ -247,7 +247,7 @@ def test_the_switch_for_large_images():
 
 @pytest.mark.parametrize('form', TIFF_FORMS, ids=str)
 def test_every_cut_and_flipped_byte_is_an_error_of_the_file(form):
-    """Or some picture of this size; nothing but the errors expected."""
+    """Or an image of this size; no unexpected exceptions."""
     data = tiff(SMALL, GREY, **form)
     for at in range(0, len(data), 3):
         for changed in (data[:at], data[:at] + b'\xff' + data[at + 1 :]):

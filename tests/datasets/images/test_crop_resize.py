@@ -1,4 +1,4 @@
-"""Crops are resized as Pillow does, exactly or nearly."""
+"""Resized crops, compared with Pillow's."""
 
 import mmcv
 import numpy as np
@@ -42,7 +42,7 @@ def test_both_ways(box, size, kernel):
 
 
 def test_smaller_pictures_have_no_jagged_edges():
-    """Stripes of one pixel become grey."""
+    """Stripes of one pixel become grey (antialiasing)."""
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
     box = CropBox(0, 0, 64, 64)
@@ -54,7 +54,7 @@ def test_smaller_pictures_have_no_jagged_edges():
 @both
 @pytest.mark.parametrize('shrink', [2, 4, 8])
 def test_boxes_of_what_was_shrunk(kernel, shrink):
-    """They lie where they would in the whole, to a fraction of a pixel."""
+    """Boxes match those of the full image to a fraction of a pixel."""
     picture = photograph(640, 800)
     # Side by side: neither an offset nor a scale would go unnoticed.
     box = CropBox(133, 207, 397, 411)
@@ -68,7 +68,7 @@ def test_boxes_of_what_was_shrunk(kernel, shrink):
 
 
 def test_what_cannot_be_written_to_is_not(recwarn):
-    """Pillow's arrays; torch would warn of them."""
+    """torch warns of Pillow's read-only arrays."""
     pixels = np.array(PICTURE)
     pixels.flags.writeable = False
     resize_by_torch(pixels, BOXES[0], (16, 16), 'bicubic')
@@ -116,7 +116,7 @@ def test_same_numbers_in_the_same_order(size, area, aspect, attempts):
 @pytest.mark.parametrize('channels', [1, 4, 12])
 @pytest.mark.parametrize('kernel', ['bicubic', 'bilinear'])
 def test_channels_are_resized_one_by_one(channels, dtype, kernel):
-    """Each as if it were alone; a fourth one is no transparency."""
+    """A fourth channel is not handled as transparency."""
     image = np.random.default_rng(0).integers(0, 255, (40, 30, channels))
     image = image.astype(dtype)
     box = CropBox(3, 2, 30, 20)

@@ -1,4 +1,4 @@
-"""Options of tools that decode images."""
+"""Command-line options for decoding images."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Every kind of file becomes RGB by its declared type, or is refused."""
+"""Conversion of every kind of file to RGB by its declared type."""
 
 import warnings
 
@@ -26,7 +26,7 @@ READ, REFUSED = read_kinds(), refused_kinds()
 
 
 def read(data, **settings):
-    """What is read, and what is warned of."""
+    """Return the pixels and the warnings."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter('always')
         found = read_image(
@@ -83,7 +83,7 @@ def test_16_bits_warn_with_the_values_found(data):
 
 
 def test_the_warning_is_shown_once_whatever_the_files():
-    """Python shows a text once, so it must be the same for all of a kind."""
+    """Python shows a warning once per text, which must be constant."""
     data = [
         encoded(np.full((8, 8), value, np.uint16), 'PNG')
         for value in range(2048, 4096, 100)
@@ -97,7 +97,7 @@ def test_the_warning_is_shown_once_whatever_the_files():
     'dtype', ['i1', 'i2', 'i4', 'u4', 'f4', 'u2', 'f2', 'f8']
 )
 def test_a_value_range_reads_every_type_alike(dtype, order, compressed):
-    """The same values, whatever type they are stored as."""
+    """Equal values give equal pixels, whatever type stores them."""
     values = picture(100, dtype)[..., 0]
     data = tiff(values, GREY, order=order, compressed=compressed)
     found, said = read(data, value_range=(0, 100))
@@ -122,7 +122,7 @@ def test_eight_bits_have_no_value_range():
 
 
 def test_no_two_images_of_a_type_are_scaled_differently():
-    """A decision by pixels would stretch the darker one."""
+    """Scaling by pixel values would brighten the darker image."""
     dark, light = (picture(top, np.uint16)[..., 0] for top in (99, 60000))
     both = np.concatenate([dark, light])
     for encode in (lambda a: encoded(a, 'PNG'), lambda a: tiff(a, GREY)):

@@ -1,4 +1,4 @@
-"""Damage is told from kinds of files that are not read."""
+"""Corrupt files are distinguished from unsupported formats."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def cause_of(path):
 
 @pytest.mark.filterwarnings('ignore')
 def test_a_tiff_that_ends_in_its_header(tmp_path):
-    """Many programs write the directory behind the pixels."""
+    """Many programs write the directory after the pixels."""
     path = tmp_path / 'a.tif'
     data = tiff(picture(), RGB, head_last=True)
     path.write_bytes(data)

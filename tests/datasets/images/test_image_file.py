@@ -1,4 +1,4 @@
-"""What ails an image file: one cause each."""
+"""Reading of an image file: one test per cause of an error."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def write(path, suffix_format, image=None):
 
 
 def test_a_file_that_comes_in_pieces(tmp_path, monkeypatch):
-    """Its size is not known, and a read gives what is there."""
+    """A stream has no size, and a read may return less."""
     # As a pipe does, which is refused otherwise.
     monkeypatch.setattr(image_diagnosis, 'regular_file', os.open)
     whole = write(tmp_path / 'whole.jpg', 'JPEG')
@@ -152,7 +152,7 @@ def test_max_pixels_lifts_the_limit_against_bombs(tmp_path, monkeypatch, kind):
 
 
 def test_sizes_are_compared_before_anything_is_decoded(tmp_path):
-    """The file is cut off; its head tells that it is too large anyway."""
+    """The file is truncated, but its header already exceeds the limit."""
     path = write(tmp_path / 'a.png', 'PNG')
     path.write_bytes(path.read_bytes()[:100])
     assert cause_of(path) == 'truncated'

@@ -1,4 +1,4 @@
-"""Which kind of image a file declares."""
+"""Image formats, recognised by file headers."""
 
 import io
 
@@ -47,7 +47,7 @@ def test_kind(name):
 
 
 def test_nothing_that_is_read_is_called_undecoded():
-    """But where samples are wide, and Pillow would not refuse to open it."""
+    """Except wide samples that Pillow would open."""
     for name, data in READ.items():
         text = undecoded(io.BytesIO(data))
         assert text == '' or '16-bit' in text, name

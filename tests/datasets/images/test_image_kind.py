@@ -1,4 +1,4 @@
-"""How a kind of image is named in messages."""
+"""Names of image kinds in messages."""
 
 import pytest
 

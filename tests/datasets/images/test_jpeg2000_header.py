@@ -1,4 +1,4 @@
-"""What the header of a JPEG 2000 says, without decoding it."""
+"""Header of a JPEG 2000 file."""
 
 import io
 

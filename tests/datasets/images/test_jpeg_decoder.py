@@ -1,4 +1,4 @@
-"""The fast decoder gives Pillow's pixels, or fewer, or gives up."""
+"""Fast JPEG decoder: same pixels as Pillow, reduced sizes, refusals."""
 
 import io
 
@@ -73,7 +73,7 @@ def test_shrunk(kind, shrink):
 
 
 def test_what_is_needed_of_a_file_that_is_cut_off():
-    """It counts as broken, whichever rows are asked for."""
+    """The file is corrupt whichever rows are requested."""
     data = jpeg(PICTURE)
     for length in (len(data) - 2, len(data) // 2):
         assert part(data[:length], 10) is None

@@ -1,4 +1,4 @@
-"""Which JPEGs are of the usual kind, and what their heads say."""
+"""JPEG headers, and which files the fast decoder accepts."""
 
 import io
 
@@ -76,7 +76,7 @@ def test_xmp_data_can_turn_a_picture_too(xmp, usual):
 
 
 def changed(offset: int, value: int) -> bytes:
-    """A file with another byte in its frame, counted from the height."""
+    """Return a file with one byte of its frame header changed."""
     data = bytearray(jpeg(PICTURE))
     data[read_jpeg_header(data).height_at + offset] = value
     return bytes(data)

@@ -65,7 +65,7 @@ def message_of_size(data, **settings):
 
 
 def dicom(values, **elements):
-    """A DICOM file of a patient."""
+    """Return a DICOM file with patient data."""
     pydicom = pytest.importorskip('pydicom')
     meta = pydicom.dataset.FileMetaDataset()
     meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian

@@ -1,4 +1,4 @@
-"""Steps between a decoded image and 8-bit RGB."""
+"""Conversion of decoded images to 8-bit RGB."""
 
 import numpy as np
 import pytest

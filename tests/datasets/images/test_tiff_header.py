@@ -1,4 +1,4 @@
-"""What the tags of a TIFF say, without decoding it."""
+"""Tags of a TIFF file."""
 
 import io
 
@@ -87,7 +87,7 @@ def test_directories_in_a_circle_end():
 
 
 def test_every_cut_and_flipped_byte_is_reported_from_a_kind():
-    """Nothing but the errors that callers expect."""
+    """No exceptions other than those that callers expect."""
     data = tiff(picture()[:2, :3], RGB, extra=(0,))
     end = 8 + 2 + 12 * 16
     for at in range(end):

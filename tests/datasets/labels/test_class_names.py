@@ -1,4 +1,4 @@
-"""Lists of class names, and whether two give a label the same name."""
+"""Lists of class names and their comparison."""
 
 import pytest
 

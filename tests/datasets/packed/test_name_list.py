@@ -1,4 +1,4 @@
-"""Names in two arrays."""
+"""Names stored in two arrays."""
 
 import pytest
 

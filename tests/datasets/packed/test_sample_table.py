@@ -1,4 +1,4 @@
-"""The index of shards."""
+"""Index of shards."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Shards as other programs see them."""
+"""Shards, read by other programs."""
 
 import tarfile
 

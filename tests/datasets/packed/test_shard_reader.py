@@ -1,4 +1,4 @@
-"""Reading single images, and what may be wrong with them."""
+"""Reading single images of shards, and errors in them."""
 
 import os
 import pickle
@@ -14,7 +14,7 @@ from mixmae.datasets.packed.shard_reader import ShardReader
 
 @pytest.fixture
 def table(tmp_path):
-    """Three shards of two images."""
+    """Return the index of three shards of two images."""
     tables = []
     for shard in range(3):
         images = [

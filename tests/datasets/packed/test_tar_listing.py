@@ -1,4 +1,4 @@
-"""Tar files that others have made."""
+"""Tar files written by other programs."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def said(monkeypatch):
 
 
 def write_tar(path, files, mode='w', **options):
-    """A tar of names and bytes (or members)."""
+    """Write a tar file from names and bytes (or members)."""
     path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, mode, **options) as file:
         for name, data in files:
@@ -46,7 +46,7 @@ def write_tar(path, files, mode='w', **options):
 
 
 def age(*paths):
-    """As if they had been there for a while."""
+    """Set modification times some time back."""
     for path in paths:
         os.utime(path, (10**9, 10**9))
 
@@ -157,7 +157,7 @@ def test_a_table_of_somebody_else_is_made_again(tmp_path, monkeypatch):
 
 
 def claim(path, member, size):
-    """Lets a member of a tar say that it is so large."""
+    """Change the size that a tar member declares."""
     data = bytearray(path.read_bytes())
     with tarfile.open(path) as file:
         place = file.getmember(member).offset

@@ -14,7 +14,7 @@ from mixmae.registry import DATA_SAMPLERS
 
 
 def ranks(monkeypatch, world_size: int, length: int, **kwargs) -> list:
-    """The samplers of all ranks."""
+    """Return the samplers of all ranks."""
     samplers = []
     for rank in range(world_size):
         monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Every painter draws a thing of the promised form."""
+"""Painters of scene objects."""
 
 import numpy as np
 import pytest

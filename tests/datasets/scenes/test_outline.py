@@ -1,4 +1,4 @@
-"""Polygons and run lengths describe masks exactly."""
+"""Polygons and run lengths of masks."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def decode(counts, shape):
 
 
 def blob(seed, side=24):
-    """A mask in one piece, without holes."""
+    """Return a connected mask without holes."""
     rng = np.random.default_rng(seed)
     canvas = np.zeros((side, side), np.uint8)
     points = rng.integers(0, side, size=(7, 2)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Scenes: deterministic, consistent with their annotations, varied."""
+"""Rendered scenes: deterministic, varied, consistent with annotations."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_scenes_have_clutter_and_occlusion(scenes):
 
 
 def test_backgrounds_are_smooth(scenes):
-    """Noise cannot be predicted from what is around it."""
+    """Noise cannot be predicted from its surroundings."""
     for scene in scenes[:20]:
         steps = np.abs(np.diff(scene.image.astype(int), axis=1)).max(-1)
         background = scene.label_map() == 0

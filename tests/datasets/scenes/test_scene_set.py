@@ -1,4 +1,4 @@
-"""Folders of scenes: three layouts, whole or not at all."""
+"""Folders of scenes in three layouts, written completely or not at all."""
 
 import json
 

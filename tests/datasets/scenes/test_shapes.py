@@ -1,4 +1,4 @@
-"""Distances have the right sign, and coverage the right area."""
+"""Signed distances and coverage of shapes."""
 
 import numpy as np
 import pytest

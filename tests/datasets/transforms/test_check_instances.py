@@ -1,4 +1,4 @@
-"""CheckInstances: bad objects stop a pipeline, and are named."""
+"""CheckInstances: invalid objects raise an error that names them."""
 
 import copy
 import json
@@ -136,7 +136,7 @@ def test_the_file_a_data_set_names_comes_first(results, tmp_path):
 
 
 class OneBadObject(Dataset):
-    """Checks an object outside its image."""
+    """Transform that checks an object outside of its image."""
 
     def __len__(self):
         return 1

@@ -1,4 +1,4 @@
-"""CheckLabelMap: bad label maps stop a pipeline, and are named."""
+"""CheckLabelMap: invalid label maps raise an error that names them."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from mixmae.datasets.transforms import CheckLabelMap
 
 
 def results(labels, reduced=False, shape=(2, 3)):
-    """What mmseg's LoadAnnotations hands on."""
+    """Return results as mmseg's LoadAnnotations gives them."""
     return {
         'img_path': 'images/a.jpg',
         'seg_map_path': 'annotations/a.png',

@@ -136,7 +136,7 @@ def test_draft_stays_above_the_asked_side(tmp_path):
 
 
 def test_corrupt_files(tmp_path):
-    """What can ail a file is tested with mixmae.datasets.images.image_file."""
+    """Causes are tested in tests/datasets/images/test_image_file.py."""
     path = tmp_path / 'text.png'
     path.write_bytes(b'no image')
     with pytest.raises(CorruptImageError, match='text.png: no image') as e:
@@ -169,7 +169,7 @@ def test_bad_arguments():
 
 
 def test_all_settings_are_shown():
-    """A log says by which of them a run reads its images."""
+    """The log shows how a run decodes its images."""
     text = repr(LoadImage((1, 2, 3), 64, 5, 99, (0, 4095), 'drop', 1))
     for said in (
         'background=(1, 2, 3)', 'draft_side=64', 'min_side=5',

@@ -1,4 +1,4 @@
-"""The crop of the plain transforms, from less of the file."""
+"""LoadRandomResizedCrop, compared with the two plain transforms."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ VIEW = dict(scale=96, crop_ratio_range=(0.2, 1.0))
 
 
 def crop(path, seed=0, content=None, **options) -> dict:
-    """What the transform makes of a file, and the number drawn next."""
+    """Return the transformed image, and the next random number."""
     np.random.seed(seed)
     results = {'img_path': str(path)}
     if content is not None:
@@ -39,7 +39,7 @@ def crop(path, seed=0, content=None, **options) -> dict:
 
 
 def plain(path, seed=0, **options) -> dict:
-    """The two transforms that it takes the place of."""
+    """Return the pipeline of the two transforms that it replaces."""
     steps = [
         LoadImage(),
         RandomResizedCrop(
@@ -55,7 +55,7 @@ def plain(path, seed=0, **options) -> dict:
 
 
 def compare(path, seed=0, least=36.0, **options) -> float:
-    """Checks all that is promised of a file; the fast one's PSNR."""
+    """Compare with the plain transforms; return the fast path's PSNR."""
     wanted = plain(path, seed, **options)
     exact = crop(path, seed, exact=True, **options)
     fast = crop(path, seed, **options)
@@ -176,7 +176,7 @@ def plain_pixels(path) -> np.ndarray:
 
 
 def test_what_the_fast_decoder_refuses(tmp_path):
-    """Damage in the pixels: Pillow puts up with it."""
+    """Pillow tolerates damage in the pixels."""
     data = bytearray(jpeg(photograph(120, 165)))
     middle = len(data) // 2
     data[middle : middle + 9] = bytes(9)

@@ -1,4 +1,4 @@
-"""ResizeShortSide: mmpretrain's ResizeEdge for any channels."""
+"""ResizeShortSide: mmpretrain's ResizeEdge for any number of channels."""
 
 import numpy as np
 import pytest

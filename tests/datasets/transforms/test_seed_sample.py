@@ -49,7 +49,7 @@ def test_a_sample_that_stands_in_is_seeded_by_the_same_epoch():
 
 
 def test_streams_stay_what_they_were():
-    """Or else runs would go on with other crops after an update."""
+    """Otherwise resumed runs would draw other crops after an upgrade."""
     seed_generators(1, 2, 3)
     drawn = random.getrandbits(32), np.random.randint(2**31)
     assert drawn == (762547018, 1990232836)

@@ -1,4 +1,4 @@
-"""What is put into an environment, without putting anything there."""
+"""Packages of an environment, without an installation."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which ops are built, from a made-up torch."""
+"""Choice of the ops to build, from a stub of torch."""
 
 import pytest
 from mmcv_ops.torch_build import Torch, choose_ops

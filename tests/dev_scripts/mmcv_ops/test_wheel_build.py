@@ -1,4 +1,4 @@
-"""How a wheel would be compiled, without compiling anything."""
+"""Build commands of the wheel, without a compiler."""
 
 from mmcv_ops.torch_build import Torch
 from mmcv_ops.wheel_build import build_environment

@@ -1,4 +1,4 @@
-"""The cache of compiled wheels, without compiling anything."""
+"""Cache of compiled wheels, without a compiler."""
 
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_keys_differ_with_all_a_binary_depends_on() -> None:
 
 
 def obtain(monkeypatch, works: dict[str, bool]) -> tuple[Path, list]:
-    """Ask for a wheel where ``works`` says which content would import."""
+    """Request a wheel; ``works`` tells which contents can be imported."""
     built = []
 
     def build_wheel(mmcv, ops, torch, target) -> Path:

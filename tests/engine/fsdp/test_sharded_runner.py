@@ -1,4 +1,4 @@
-"""Two ranks with sharded parameters train like two ranks without.
+"""Training with sharded parameters on two ranks, compared with plain DDP.
 
 One pair of processes runs all trainings one after the other; the tests check
 their files.
@@ -108,7 +108,7 @@ def config(folder: Path, name: str, **changes: Any) -> Config:
 
 
 def train_all(folder: Path) -> None:
-    """Trainings of each rank."""
+    """Run all trainings of one rank."""
     probe = dict(type='ProbeHook', k=1, linear=False)
     for name in ('train_dataloader', 'val_dataloader'):
         probe[name] = tiny_config(folder)['val_dataloader']
@@ -202,7 +202,7 @@ def largest_difference(one: Any, other: Any) -> float:
 
 @pytest.mark.parametrize('name', ['split', 'from_whole', 'to_whole'])
 def test_first_steps_are_those_of_whole_models(runs, name):
-    """Four updates of 1e-3 at most, clipped; and the same groups."""
+    """Four clipped updates of at most 1e-3, with the same parameter groups."""
     expected, found = written(runs, 'whole'), written(runs, name)
     for key, bound in (('state_dict', 1e-7), ('optimizer', 1e-9)):
         assert largest_difference(expected[key], found[key]) <= bound, key
@@ -213,7 +213,7 @@ def test_first_steps_are_those_of_whole_models(runs, name):
 
 @pytest.mark.parametrize('name', ['looked_at', 'resumed'])
 def test_bit_for_bit_the_same_training(runs, name):
-    """Validation and probes; a resumed run, whose blocks are recomputed."""
+    """With validation, probes, and a resume that recomputes the blocks."""
     expected, found = written(runs, 'split'), written(runs, name)
     for key in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_equal(expected[key], found[key], key)

@@ -1,4 +1,4 @@
-"""Tiny run with ``DurableCheckpointHook``, and its writer."""
+"""Tiny run with ``DurableCheckpointHook``, and its checkpoint writer."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def config(tmp_path: Path, **checkpoint) -> Config:
 
 
 def fresh_writer(monkeypatch) -> CheckpointWriter:
-    """A new writer, without failures of other tests."""
+    """Return a new writer, without failures of other tests."""
     fresh = CheckpointWriter()
     monkeypatch.setattr(checkpoint_writer, 'WRITER', fresh)
     for name in ('hooks.durable_checkpoint_hook', 'manifest.run_files'):

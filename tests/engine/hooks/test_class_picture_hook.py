@@ -10,7 +10,7 @@ from mixmae.engine.hooks import ClassPictureHook
 
 
 class Visualizer:
-    """Records its inputs."""
+    """Visualizer that records its inputs."""
 
     def __init__(self) -> None:
         self.calls: list[tuple] = []

@@ -1,4 +1,4 @@
-"""``torch.compile`` in runs."""
+"""Runs with ``torch.compile``."""
 
 import copy
 import json
@@ -42,7 +42,7 @@ def train(work_dir, **compilation):
 
 @pytest.mark.parametrize('target', GRAPHS)
 def test_compiles_once_and_changes_nothing(tmp_path, target):
-    """New masks, epochs and validation in between: the graphs stay."""
+    """New masks, epochs and validation cause no recompilation."""
     torch.compiler.reset()
     counter = CompileCounterWithBackend('eager')
     compiled, model = train(tmp_path / target, target=target, backend=counter)
@@ -84,7 +84,7 @@ def test_there_must_be_blocks():
 
 
 def test_no_model_that_is_split():
-    """Only its type is asked for: no ranks are needed to refuse."""
+    """The type of the model is enough for the refusal."""
     model = FullyShardedModel.__new__(FullyShardedModel)
     with pytest.raises(ValueError, match='cannot be combined'):
         CompileHook().before_train(type('Runner', (), {'model': model}))

@@ -1,4 +1,4 @@
-"""Runs with corrupt files, with the hooks of the configs."""
+"""Runs with corrupt files and the hooks of the configs."""
 
 import io
 import re
@@ -27,7 +27,7 @@ COUNT = 16
 
 @TRANSFORMS.register_module(force=True)
 class PackTiny:
-    """The part of mmpretrain's PackInputs that these tests need."""
+    """Minimal version of mmpretrain's PackInputs."""
 
     def __call__(self, results):
         pixels = np.ascontiguousarray(results['img'].transpose(2, 0, 1))
@@ -36,7 +36,7 @@ class PackTiny:
 
 @DATASETS.register_module(force=True)
 class ListedPictures(BaseDataset):
-    """A data set of another library, without support for corrupt files."""
+    """Data set of another library, without support for corrupt files."""
 
     def load_data_list(self):
         return [
@@ -221,7 +221,7 @@ def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
 def test_a_resumed_run_has_the_same_fallback_samples(
     folder, tmp_path, request, listed
 ):
-    """With and without the list of the earlier run."""
+    """With and without the corrupt-file list of the earlier run."""
     spoil(folder, _3='truncated', _7='empty', _8='empty')
     work_dir = tmp_path / 'whole'
     config = config_of(folder, work_dir, request.node.name)

@@ -93,7 +93,7 @@ def test_one_is_not_enough(keep):
 
 @HOOKS.register_module(force=True)
 class SpoilStateHook(Hook):
-    """Sets a state to NaN in the third iteration, without a bad gradient."""
+    """Sets a state to NaN in iteration 3 while gradients stay finite."""
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -84,7 +84,7 @@ class LeaveOutHook(Hook):
 
 @HOOKS.register_module(force=True)
 class SpoilImagesHook(Hook):
-    """Sets a value in some batches."""
+    """Overwrites a value in some batches."""
 
     def __init__(self, values: dict) -> None:
         self.values = values
@@ -285,7 +285,7 @@ def test_several_optimizers_are_refused(tmp_path):
 
 @HOOKS.register_module(force=True)
 class SpoilWeightsHook(Hook):
-    """Sets a weight to NaN before the guard checks, like a bad checkpoint."""
+    """Sets a weight to NaN before the guard runs, like a bad checkpoint."""
 
     priority = 'VERY_HIGH'
 

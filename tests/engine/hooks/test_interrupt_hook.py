@@ -20,7 +20,7 @@ from tests.engine.tiny_run import ROOT, tiny_config
 
 @HOOKS.register_module(force=True)
 class SignalAt(Hook):
-    """Signals its own process before an iteration."""
+    """Sends a signal to its own process before an iteration."""
 
     def __init__(
         self, iteration: int, number: int, times: int = 1, rank: int = 0

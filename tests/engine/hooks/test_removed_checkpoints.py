@@ -1,4 +1,4 @@
-"""Checkpoints are removed only if the run wrote them into its folder."""
+"""Removal of old checkpoints: only files that the run itself wrote."""
 
 import functools
 import shutil
@@ -33,7 +33,7 @@ SCORES = (0.1, 0.3, 0.2, 0.4, 0.35)
 
 @HOOKS.register_module(force=True)
 class ScoreHook(Hook):
-    """Reports a score after every update, as a validation does."""
+    """Reports a score after every update, like a validation."""
 
     def before_train_iter(self, runner: Runner, *args, **kwargs):
         if runner.iter and runner.iter % 2 == 0:
@@ -91,7 +91,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope='module')
 def scored(tmp_path_factory):
-    """A run in which the best checkpoint is that of iteration 4."""
+    """Train; the best checkpoint is that of iteration 4."""
     folder = tmp_path_factory.mktemp('scored')
     stop = {'train_cfg.max_epochs': 1}
     train_numbers(folder, SCORING, **BEST, **stop)
@@ -100,7 +100,7 @@ def scored(tmp_path_factory):
 
 
 def forged(source: Path, target: Path, victim: Path) -> Path:
-    """A checkpoint that lists a file to be removed in all its fields."""
+    """Write a checkpoint whose fields name files to be removed."""
     content = torch.load(source, weights_only=False)
     step = str(victim.with_suffix(''))
     content['message_hub']['runtime_info'].update(

@@ -1,4 +1,4 @@
-"""Training from shards: as from a folder, and with damaged shards."""
+"""Training from shards, intact and damaged."""
 
 import os
 
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def packed(folder, tmp_path):
-    """Four pictures of 3 kB in each of four shards."""
+    """Write four shards of four images of 3 kB."""
     settings = PackSettings(shard_bytes=10240 + 4 * 4096)
     report = pack(read_source(str(folder)), tmp_path / 'packed', settings)
     assert report.shards == 4
@@ -46,7 +46,7 @@ def same(one, two):
 
 
 def test_shards_train_as_the_folder_does(folder, packed, tmp_path, request):
-    """Bit by bit; in two workers, which open their own files."""
+    """Bit-equal, with two workers that open their own files."""
     name = request.node.name
     plain = weights(
         config_of(folder, tmp_path / 'a', name, 'UnlabeledImageFolder')
@@ -104,7 +104,7 @@ def test_an_earlier_list_is_checked_again(packed, tmp_path, request):
 
 
 def test_a_resumed_run_over_damage_is_the_whole_one(packed, tmp_path, request):
-    """Within an epoch, and with another number of workers."""
+    """Resumed within an epoch and with another number of workers."""
     spoil(packed)
     work_dir = tmp_path / 'whole'
     config = config_of(packed, work_dir, request.node.name, 'PackedImages')

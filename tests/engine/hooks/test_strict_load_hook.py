@@ -53,7 +53,7 @@ def test_tables_of_other_heads_do_not_fit():
 
 
 def test_blocks_that_are_left_over():
-    """Weights of a deeper network in a shallower one."""
+    """A deeper network's weights do not fit a shallower one."""
     arch = {**TINY['arch'], 'depths': (1, 1, 1, 1)}
     shallow = tiny_model(backbone={'arch': arch})
     with pytest.raises(ValueError, match=r'has 13 .*stages.2.blocks.1'):
@@ -75,7 +75,7 @@ def test_a_training_may_start_from_another_head():
 
 
 def test_other_shapes_of_another_task_are_one_line(caplog):
-    """MMEngine would list each of them, and load the others."""
+    """MMEngine would list every key and load the others."""
     model = tiny_model()
     state = dict(model.state_dict())
     names = [f'module.{key}' for key in state if key.startswith('neck.')]

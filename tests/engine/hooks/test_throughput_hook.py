@@ -1,4 +1,4 @@
-"""Throughput in the log, in runs with a simulated clock."""
+"""Throughput in the log of runs, with a simulated clock."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ CLOCK = Clock()
 
 @DATASETS.register_module()
 class SlowSquares(SquaresDataset):
-    """Takes a second an image."""
+    """Data set that takes one second per image."""
 
     def __getitem__(self, index):
         CLOCK.now += 1.0
@@ -81,7 +81,7 @@ class TimePasses(Hook):
 
 @pytest.fixture
 def config(tmp_path, request, monkeypatch):
-    """Three epochs of 4 micro-iterations of 4 images."""
+    """Return a config of three epochs of 4 micro-iterations of 4 images."""
     CLOCK.now = 0.0
     monkeypatch.setattr(
         throughput_hook, 'Throughput', partial(Throughput, clock=CLOCK)
@@ -99,7 +99,7 @@ def config(tmp_path, request, monkeypatch):
 
 
 def train(config):
-    """The training lines of the JSON, and the run."""
+    """Return the training lines of the JSON log, and the runner."""
     runner = Runner.from_cfg(Config(config))
     runner.train()
     [path] = Path(config['work_dir']).glob('*/vis_data/scalars.json')
@@ -108,14 +108,14 @@ def train(config):
 
 
 def expected_eta(iteration, pauses=0, iterations=12, first=0):
-    """Seconds left, as the log of an iteration (from 0) has them."""
+    """Return the remaining seconds in the log of an iteration (from 0)."""
     counted = iteration - first - 1
     seconds = 18 * counted + 100 * pauses
     return seconds / counted * (iterations - iteration - 1)
 
 
 def test_figures_of_epochs(config):
-    """Neither a slow start nor what lies between epochs is in the rates."""
+    """Rates exclude a slow start and the time between epochs."""
     rows, runner = train(config)
     assert len(rows) == 12
     for row in rows[:2]:
@@ -133,7 +133,7 @@ def test_figures_of_epochs(config):
 
 
 def test_figures_of_loops_by_iterations(config):
-    """Validation comes between two iterations there."""
+    """Validation runs between two iterations."""
     config['train_dataloader']['sampler'] = dict(
         type='InfiniteSampler', shuffle=False
     )
@@ -200,7 +200,7 @@ def test_lines_of_the_log(config, capfd):
 
 
 def test_images_that_cannot_be_counted(config, monkeypatch):
-    """The log says so once, and has all other figures."""
+    """The log says so once and has all other values."""
 
     def refuse(model, shape):
         raise ValueError('the operations cannot be counted')
@@ -217,7 +217,7 @@ def test_images_that_cannot_be_counted(config, monkeypatch):
 
 
 def test_what_is_drawn_does_not_change(config):
-    """Counting FLOPs during a training does not change the random state."""
+    """Counting FLOPs during a training keeps the random state."""
     config['model']['backbone']['drop_path_rate'] = 0.5
     rows, runner = train(config)
     assert 'matmul_mfu' in rows[-1]
@@ -266,13 +266,13 @@ def test_batches_of_any_kind(batch, count, shape):
 
 @OPTIM_WRAPPERS.register_module()
 class ChoosesItsType(OptimWrapper):
-    """As MMEngine's ``AmpOptimWrapper``, which needs a GPU."""
+    """Wrapper without a given dtype, like MMEngine's ``AmpOptimWrapper``."""
 
     cast_dtype = None
 
 
 def test_a_type_that_is_not_known(config, capfd):
-    """An assumed dtype would give half or twice the true rate."""
+    """A guessed dtype would give half or twice the true rate."""
     config['optim_wrapper']['type'] = 'ChoosesItsType'
     config['optim_wrapper'].pop('dtype', None)
     config['train_cfg']['max_epochs'] = 1

@@ -19,7 +19,7 @@ from tests.engine.forked import start
 
 
 def write_slowly(folder: Path) -> None:
-    """A checkpoint that takes longer than the other rank's way out."""
+    """Write a checkpoint for longer than the other rank's shutdown takes."""
     end = time.monotonic() + 60
     while not (folder / 'waits').exists() and time.monotonic() < end:
         time.sleep(0.01)
@@ -28,7 +28,7 @@ def write_slowly(folder: Path) -> None:
 
 
 def keep_step(rank: int, folder: str) -> None:
-    """One of two ranks; the first one runs a long probe."""
+    """Train one of two ranks; rank 0 runs a long probe."""
     distributed.init_process_group(
         'gloo',
         init_method=f'file://{folder}/rendezvous',

@@ -1,4 +1,4 @@
-"""Two ranks, one of which hangs or is killed."""
+"""Watchdog in a run of two ranks, one of which hangs or is killed."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from tests.faults.faulty_run import free_port
 
 @HOOKS.register_module(force=True)
 class BreakAt(Hook):
-    """Breaks rank 1 before its fifth iteration."""
+    """Kills rank 1 or makes it hang before its fifth iteration."""
 
     def __init__(self, how: str) -> None:
         self.how = how

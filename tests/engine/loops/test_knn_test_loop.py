@@ -33,7 +33,7 @@ def knn_config(work_dir, **loop) -> Config:
 
 
 def test_is_the_accuracy_of_the_checkpoint_given(tmp_path):
-    """Of its weights, not of those the model was built with."""
+    """The weights are those of the checkpoint, not the initial ones."""
     config = knn_config(tmp_path)
     torch.manual_seed(1)
     other = Runner.from_cfg(config).model

@@ -29,7 +29,7 @@ def batches(size: int, counts: int = 2) -> dict:
 
 @pytest.fixture(scope='module')
 def first(tmp_path_factory) -> Path:
-    """A run with checkpoints at the ends of epochs."""
+    """Train with checkpoints at the ends of epochs."""
     folder = tmp_path_factory.mktemp('first')
     train_numbers(folder, **EPOCHS)
     return folder / 'epoch_1.pth'
@@ -51,7 +51,7 @@ def without_sizes(path: Path, target: Path) -> Path:
 def test_another_batch_is_refused_at_the_border_of_an_epoch(
     first, tmp_path, size, counts, noted
 ):
-    """Each of them would silently skip or repeat updates."""
+    """Each change would silently skip or repeat updates."""
     start = first if noted else without_sizes(first, tmp_path / 'old.pth')
     with pytest.raises(ValueError, match='resume with the same number'):
         train_numbers(
@@ -111,7 +111,7 @@ def test_the_sampler_follows(tmp_path, request, batch, counts):
 
 
 def test_what_the_hint_for_little_memory_says_trains(tmp_path, request):
-    """Half the batch size, twice the accumulation."""
+    """Half the batch size and twice the accumulation."""
     config = Config(tiny_config(tmp_path, batch_size=4, counts=1))
     sampler = config.train_dataloader.sampler
     del sampler.batch_size, sampler.accumulative_counts

@@ -7,7 +7,7 @@ from tests.engine.loops.test_resumable_train_loop import foreign, train
 
 
 def endless(work_dir: Path, load_from: Path | None = None) -> dict:
-    """Eight iterations: a pass over 20 images, and a half."""
+    """Return a config of eight iterations: one and a half passes."""
     found = foreign(work_dir, load_from)
     loader = found['train_dataloader']
     loader['sampler'] = dict(type='InfiniteSampler', shuffle=True)

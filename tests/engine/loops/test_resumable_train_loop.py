@@ -15,7 +15,7 @@ from tests.engine.tiny_run import tiny_config
 
 
 def config(work_dir: Path, load_from: Path | None = None) -> dict:
-    """Three epochs of four iterations; a checkpoint every second one."""
+    """Return a config of three epochs, saved every second iteration."""
     found = tiny_config(work_dir)
     found['default_hooks']['checkpoint'].update(
         by_epoch=False, interval=2, max_keep_ckpts=-1
@@ -86,7 +86,7 @@ def test_samplers_that_know_no_epoch_are_named(tmp_path):
 
 @DATA_SAMPLERS.register_module(force=True)
 class EpochlessSampler(SequentialSampler):
-    """Any of PyTorch's."""
+    """Sampler without ``set_epoch``."""
 
     def __init__(self, dataset, seed: int | None = None) -> None:
         super().__init__(dataset)
@@ -94,7 +94,7 @@ class EpochlessSampler(SequentialSampler):
 
 @DATA_SAMPLERS.register_module(force=True)
 class ParityBatches(BatchSampler):
-    """Batches of even or odd samples only, as mmdet's of one aspect ratio."""
+    """Batch sampler by parity, like mmdet's by aspect ratio."""
 
     def __init__(self, sampler, batch_size: int) -> None:
         super().__init__(sampler, batch_size, drop_last=False)
@@ -114,7 +114,7 @@ class ParityBatches(BatchSampler):
 
 @DATASETS.register_module(force=True)
 class NoisySet(BaseDataset):
-    """Returns draws of its pipeline; every third sample is unusable."""
+    """Data set of random draws; every third sample is unusable."""
 
     def load_data_list(self) -> list:
         return [dict(number=n) for n in range(20)]
@@ -122,7 +122,7 @@ class NoisySet(BaseDataset):
 
 @TRANSFORMS.register_module(force=True)
 class DrawNumber:
-    """As a random crop: it may leave nothing of a sample."""
+    """Transform that draws and may reject a sample, like a random crop."""
 
     def __call__(self, results: dict) -> dict | None:
         if results['sample_idx'] % 3 == 0:
@@ -135,7 +135,7 @@ class DrawNumber:
 
 
 def foreign(work_dir: Path, load_from: Path | None = None) -> dict:
-    """Everything that yields data is of another library; with workers."""
+    """Return a config with loaders and samplers of other libraries."""
     found = config(work_dir, load_from)
     found['train_dataloader'] = dict(
         batch_size=4,

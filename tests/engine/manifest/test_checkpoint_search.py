@@ -1,4 +1,4 @@
-"""A run resumes from its newest intact checkpoint by iteration."""
+"""Search for the newest intact checkpoint by iteration."""
 
 import os
 import random
@@ -41,7 +41,7 @@ def checkpoint(path: Path, iteration: int, epoch: int = 0) -> Path:
 
 
 def listed(folder: Path, **iterations: int) -> None:
-    """A manifest, and its files."""
+    """Write a manifest and its files."""
     files = {}
     for stem, iteration in iterations.items():
         path = checkpoint(folder / f'{stem}.pth', iteration)

@@ -99,7 +99,7 @@ def test_accumulates_and_clips_as_the_whole_batch():
 
 
 class CountingScaler:
-    """Replaces GradScaler, which works on CUDA only."""
+    """Replacement for GradScaler, which works on CUDA only."""
 
     def __init__(self, factor: float = 4.0) -> None:
         self.factor = factor

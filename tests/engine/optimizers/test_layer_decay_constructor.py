@@ -1,4 +1,4 @@
-"""Rates and weight decays against the official ones."""
+"""Learning rates and weight decays, compared with the official ones."""
 
 import copy
 import math
@@ -23,7 +23,7 @@ FLAT = dict(layer_decay_rate=0.7, flat_decay_mult=0.0)
 
 
 class Classifier(nn.Module):
-    """A backbone with a head, as all frameworks have them."""
+    """Backbone with a head."""
 
     def __init__(self, backbone: nn.Module, classes: int = 10) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Classifier(nn.Module):
 
 
 class Wrapped(nn.Module):
-    """As DistributedDataParallel calls what is inside."""
+    """Wrapper that stores its model like DistributedDataParallel."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def build(model: nn.Module, options: dict, **optimizer):
 
 
 def settings(model: nn.Module, wrapper) -> dict[str, tuple[float, float]]:
-    """Learning rate and weight decay of each parameter, by name."""
+    """Return learning rate and weight decay of each parameter by name."""
     of = {
         id(parameter): (group['lr'], group['weight_decay'])
         for group in wrapper.optimizer.param_groups
@@ -75,7 +75,7 @@ def swin_b() -> Classifier:
 
 
 def test_scales_of_swin_b(swin_b):
-    """MixMIM's util/lr_decay.py, but for its off-by-one."""
+    """The scales of MixMIM's util/lr_decay.py without its off-by-one."""
     found = scales(swin_b, FLAT)
     powers = {k: round(math.log(v, 0.7), 6) for k, v in found.items()}
     assert powers['backbone.patch_embed.proj.weight'] == 25
@@ -99,7 +99,7 @@ def test_scales_of_swin_b(swin_b):
 
 
 def test_official_off_by_one(swin_b):
-    """QUIRK(MixMIM): the top gets layer 24 of 25, so the rate 0.7."""
+    """QUIRK(MixMIM): the top counts as layer 24 of 25; its scale is 0.7."""
     right = scales(swin_b, FLAT)
     found = scales(swin_b, {**FLAT, 'official_off_by_one': True})
     different = {name for name in right if right[name] != found[name]}
@@ -195,7 +195,7 @@ def test_frozen_parameters_are_left_out():
 
 
 def test_a_resumed_run_finds_its_groups_again():
-    """Same order in a new model; the state goes where it came from."""
+    """A new model has the same group order, so optimizer states fit."""
     first, second = tiny(), tiny()
     second.load_state_dict(first.state_dict())
     one, two = (build(model, FLAT) for model in (first, second))
@@ -256,7 +256,7 @@ def test_options_are_not_changed():
 
 
 def test_found_by_its_name_in_any_scope():
-    """As the runner builds it, with the scope of another framework."""
+    """The runner builds it in the scope of another framework."""
     cfg = dict(
         type='mixmae.AutocastOptimWrapper',
         dtype='float32',

@@ -32,7 +32,7 @@ def mmpretrain_classifier(backbone: dict) -> nn.Module:
 
 @pytest.mark.parametrize('theirs', [False, True], ids=['ours', 'theirs'])
 def test_agrees_with_mmpretrain(theirs):
-    """Its own constructor, on its Swin and on ours, parameter by parameter."""
+    """Compared with mmpretrain's constructor for its Swin and for ours."""
     from mmpretrain.engine.optimizers import (
         LearningRateDecayOptimWrapperConstructor as Reference,
     )

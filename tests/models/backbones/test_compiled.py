@@ -53,7 +53,7 @@ def test_pyramids_trace_to_one_graph(tiny):
 
 @pytest.mark.slow
 def test_compiles_to_one_kernel_graph():
-    """By Inductor; its C++ of padded windows takes long to make."""
+    """Compiled by Inductor; small, as padded windows compile slowly."""
     arch = dict(embed_dims=8, depths=(1,), num_heads=(1,))
     backbone = network(arch=arch, window_sizes=(4,), patch_size=4)
     assert_one_graph(backbone, random_images(2, 29, 42), 'inductor')

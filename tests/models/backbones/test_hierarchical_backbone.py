@@ -17,7 +17,7 @@ def build(**changes):
 
 
 def trained(backbone) -> set[str]:
-    """Parts of the backbone whose parameters get a gradient."""
+    """Return the parts of the backbone that get a gradient."""
     sum(x.square().sum() for x in backbone(random_images(1))).backward()
     parts = {
         '.'.join(name.split('.')[: 2 if name[:6] == 'stages' else 1])
@@ -47,7 +47,7 @@ def test_all_stages_frozen():
 
 
 def test_frozen_parts_stay_in_evaluation_mode():
-    """No drop path in what does not learn; thawed by nothing."""
+    """Frozen parts have no drop path, also after ``train()``."""
     backbone = build(frozen_stages=2, drop_path_rate=0.9).train()
     modes = [stage.training for stage in backbone.stages]
     assert modes == [False, False, True, True]
@@ -111,7 +111,7 @@ def test_another_number_of_channels(channels):
 
 
 def test_a_start_from_scratch_imports_no_checkpoint_code():
-    """Run in an interpreter of its own, as tests import everything."""
+    """Run in its own interpreter, as other tests import everything."""
     code = """
 import sys
 from mixmae.registry import MODELS

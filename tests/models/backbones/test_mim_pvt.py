@@ -13,7 +13,7 @@ class TestMixing(MixingContract):
 
 
 class TestMixingOfTheOtherFlavour(MixingContract):
-    """UM-MAE's reduction, with keys smaller than a cell."""
+    """UM-MAE's spatial reduction, with keys smaller than a cell."""
 
     def model(self, backbone=None, **changes):
         other = {
@@ -42,7 +42,7 @@ UM_MAE = {'reduction': 'pool', 'patch_norm': False, 'patch_norm_eps': 1e-6}
 @pytest.mark.parametrize('flavour', [{}, UM_MAE, {'positions': 'per_stage'}])
 @pytest.mark.parametrize('size', [(64, 64), (33, 70), (1, 5)])
 def test_maps_of_any_size(size, flavour):
-    """Each map has its stride, rounded up at every merge."""
+    """Each map has its stride, rounded up at every merging."""
     backbone = build(out_indices=(0, 1, 2, 3), **flavour)
     maps = backbone(random_images(1, *size))
     grid = [-(-side // 2) for side in size]
@@ -53,7 +53,7 @@ def test_maps_of_any_size(size, flavour):
 
 
 def test_other_key_cells_take_the_same_pooling_weights():
-    """4, 2, 1, 1 on UM-MAE's compacted grid, 8, 4, 2, 1 on a full one."""
+    """4, 2, 1, 1 on UM-MAE's compact grid, 8, 4, 2, 1 on a full one."""
     pretrained = build(sr_ratios=(4, 2, 1, 1), **UM_MAE)
     downstream = build(**UM_MAE)
     downstream.load_state_dict(pretrained.state_dict(), strict=True)
@@ -86,7 +86,7 @@ def test_learned_positions_start_as_the_frozen_ones():
 
 
 def test_gathered_tokens_stand_where_they_stood():
-    """Positions follow the coordinates, of any order of tokens."""
+    """Positions follow the coordinates in any order of tokens."""
     backbone = build(img_size=128)
     tokens = backbone.embed(random_images(1, 64, 64))
     coords = torch.stack(
@@ -148,7 +148,7 @@ def test_layer_depth(name, layer):
 
 
 def test_init_weights():
-    """Xavier linear maps; convolutions of the fan out's variance."""
+    """Xavier for linear layers, fan-out variance for convolutions."""
     backbone = build()
     backbone.init_weights()
     conv = backbone.stages[0].blocks[0].attn.reduction.proj
@@ -231,7 +231,7 @@ def test_learned_positions_are_not_gathered():
 
 
 def saved(path, **changes) -> dict:
-    """A checkpoint of a network, which says how that was built."""
+    """Write a checkpoint with the arguments of its network."""
     network = build(**changes)
     config = {**TINY_PVT, **changes}
     content = {

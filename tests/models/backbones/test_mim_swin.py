@@ -31,7 +31,7 @@ def build(**changes):
 
 @pytest.mark.parametrize('size', [(64, 64), (33, 70), (16, 16), (1, 5)])
 def test_maps_of_any_size(size):
-    """Each map has its stride, rounded up at every merge."""
+    """Each map has its stride, rounded up at every merging."""
     backbone = build(out_indices=(0, 1, 2, 3))
     maps = backbone(random_images(1, *size))
     grid = [-(-side // 2) for side in size]
@@ -85,7 +85,7 @@ def test_drop_path_rises_linearly_over_all_blocks():
 
 
 def test_shift_lets_windows_meet():
-    """Without it no pixel reaches beyond its window in the first stage."""
+    """Without shift no pixel acts beyond its window in stage 1."""
     images = random_images(1, 64, 64)
     changed = images.clone()
     changed[..., 0, 0] += 1
@@ -113,7 +113,7 @@ def test_no_positions_where_none_are_wanted():
 
 
 def test_window_s_weights_are_any_window_s():
-    """Log-coordinate biases have no table: nothing is resized."""
+    """Log-coordinate biases have no table that would be resized."""
     log = {'position_bias': 'log_coordinates', 'absolute_positions': False}
     small = build(window_sizes=(4, 4, 4, 4), **log)
     large = build(window_sizes=(8, 8, 8, 8), **log)
@@ -124,7 +124,7 @@ def test_window_s_weights_are_any_window_s():
 
 
 def test_coords_of_a_dense_grid_change_nothing():
-    """Looking up offsets of coordinates, or of places in a window."""
+    """Biases by coordinates equal biases by places in a window."""
     backbone = build(
         position_bias='log_coordinates',
         absolute_positions=False,

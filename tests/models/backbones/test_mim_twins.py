@@ -51,7 +51,7 @@ def test_maps_of_any_size(size, window):
 
 
 def test_convolving_across_the_border_is_noticed(monkeypatch):
-    """The contract can fail: a plain convolution leaks hidden pixels."""
+    """Control: a plain convolution leaks hidden pixels."""
     plain = PositionConv.forward
     monkeypatch.setattr(
         PositionConv, 'forward', lambda self, x, groups: plain(self, x)

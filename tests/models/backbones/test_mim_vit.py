@@ -24,7 +24,7 @@ def build(**changes):
 
 
 def test_is_the_vision_transformer_of_mmpretrain():
-    """The same weights give the same maps."""
+    """Equal weights give equal maps."""
     ours = build(img_size=64, out_indices=(0, 1))
     theirs = MODELS.build(
         {
@@ -72,7 +72,7 @@ def test_last_map_is_the_encoding():
 
 
 def test_gathered_patches_keep_their_positions():
-    """A ViT without hierarchy sees a set: order and gaps do not matter."""
+    """A ViT treats tokens as a set: order and gaps do not matter."""
     backbone = build()
     tokens = backbone.embed(random_images(2, 128, 128))
     everybody = grid_coords(8, 8).expand(2, 8, 8, 2)

@@ -75,7 +75,7 @@ def test_keys_across_cells(ratios):
 
 
 def test_depthwise_convolutions_have_a_fan_out_of_their_own():
-    """9 weights go out of each channel, however many channels there are."""
+    """Each channel has a fan-out of 9, for any number of channels."""
     conv = nn.Conv2d(256, 256, 3, groups=256)
     init_fan_out(conv)
     assert conv.weight.std().item() == pytest.approx((2 / 9) ** 0.5, rel=0.05)

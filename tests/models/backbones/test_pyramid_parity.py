@@ -1,4 +1,4 @@
-"""Without groups: the networks of timm and mmdet, in float64."""
+"""Backbones without groups, compared with timm and mmdet in float64."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ SIZE = (224, 288)
 
 
 def maps(backbone: nn.Module, state: dict) -> list[torch.Tensor]:
-    """Of a network with other's weights, before the norms of outputs."""
+    """Return maps before the output norms, with another network's weights."""
     backbone = backbone.double().eval()
     norms = {k: v for k, v in backbone.state_dict().items() if k[:4] == 'norm'}
     backbone.load_state_dict({**norms, **state}, strict=True)

@@ -1,4 +1,4 @@
-"""Graphs of one image size refuse others, and say which one is theirs."""
+"""Traced graphs accept their own image size only and name it."""
 
 import io
 
@@ -57,7 +57,7 @@ def test_exported_programs_have_no_dynamic_size():
 
 @pytest.mark.parametrize('name', ['swin', 'svt', 'vit'])
 def test_onnx_of_traces_refuses_other_sizes(name, tmp_path):
-    """With axes that were declared dynamic, and are not."""
+    """The exported axes are declared dynamic although they are not."""
     runtime = pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     backbone, images = small_backbone(name).eval(), random_images(2, 16, 16)

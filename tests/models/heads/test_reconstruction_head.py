@@ -1,4 +1,4 @@
-"""Losses and pictures of both kinds of heads."""
+"""Losses and reconstructions of both heads."""
 
 import pytest
 import torch
@@ -149,7 +149,7 @@ def test_a_perfect_prediction_of_all_cells(norm_pixels):
 
 
 def test_every_cell_counts_once():
-    """Not the hidden ones alone: each was hidden in one mixed image."""
+    """All cells have a loss: each was hidden in one mixed image."""
     head = DualReconstructionHead(norm_pixels=False)
     images, mask = random_images(2), random_mask()
     for cell in range(16):
@@ -179,7 +179,7 @@ def test_mean_colour_is_the_best_constant_colour():
 
 
 def test_normalised_zero_prediction_costs_one():
-    """Predicting nothing but a cell's mean gives 1: "no learning"."""
+    """Predicting the mean of each cell gives loss 1, "no learning"."""
     head = DualReconstructionHead(norm_pixels=True)
     loss = head.loss(torch.zeros(3, 16, 768), random_images(), random_mask())
     assert loss['loss'].item() == pytest.approx(1, abs=2e-3)

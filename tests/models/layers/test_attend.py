@@ -22,7 +22,7 @@ IMAGES, HEADS = 3, 2
 
 
 def layouts():
-    """One of each kind, for a window of 4."""
+    """Return one layout of each kind, for a window of 4."""
     torch.manual_seed(0)
     groups = AttentionGroups(random_mask(96, 80))
     per_image = AttentionGroups(random_mask(96, 80, batch=IMAGES))
@@ -59,7 +59,7 @@ DENSE = [name for name in layouts() if name not in GATHERED]
     + [(name, 1) for name in DENSE if 'by image' not in name],
 )
 def test_backends_agree(monkeypatch, name, images, split):
-    """Output and all gradients, of the whole module."""
+    """Output and all gradients of the whole module."""
     tokens = 1 if split else 1000
     monkeypatch.setattr(attention_cpu_tiled, '_MIN_TOKENS', tokens)
     monkeypatch.setattr(attention_cpu_tiled, '_MAX_SHARE', 1)
@@ -82,7 +82,7 @@ def test_backends_agree(monkeypatch, name, images, split):
 
 @pytest.mark.parametrize('name', layouts())
 def test_each_token_attends_to_its_segment(name):
-    """A value reaches those outputs that the layout names, no others."""
+    """A value reaches only the outputs that the layout names."""
     layout = layouts()[name]
     mask = layout.attention_mask
     x = layout.partition(torch.randn(IMAGES, *layout.grid, 8).double())
@@ -120,7 +120,7 @@ def test_no_bias_is_a_bias_of_zero(name):
 
 
 class Subclass(RelativePositionBias):
-    """Perhaps it computes something else."""
+    """Subclass that might compute something else."""
 
 
 def test_choice_of_the_backend():

@@ -52,7 +52,7 @@ def test_a_window_by_hand(attention):
 
 
 def test_nothing_attends_to_padding():
-    """The last windows of a 6 x 5 grid attend to their real tokens alone."""
+    """Padded windows of a 6 x 5 grid attend to real tokens only."""
     attention = window_attention()
     x = torch.randn(1, 6, 5, 8)
     out = attend(attention, x, Windows((6, 5), 4))

@@ -29,7 +29,7 @@ LAYOUTS = [
 
 
 def by_autograd(qkv, rows, index, segments, mask=None):
-    """The same written out, every score matrix kept."""
+    """The same attention in plain PyTorch, with full score matrices."""
     out = torch.empty_like(qkv[:, :, :, 0])
     for tokens, positions, windows in segments:
         here = qkv[:, windows][:, :, tokens]
@@ -47,7 +47,7 @@ def by_autograd(qkv, rows, index, segments, mask=None):
 
 
 def case(layout, dtype=torch.float64):
-    """Inputs and a gradient of the output."""
+    """Return inputs and a gradient of the output."""
     torch.manual_seed(0)
     qkv = torch.randn(IMAGES, WINDOWS, TOKENS, 3, HEADS, DIMS).to(dtype)
     rows = torch.randn(OFFSETS, HEADS).to(dtype)
@@ -100,7 +100,7 @@ def outcome(function, inputs, grad):
 @pytest.mark.parametrize('layout', LAYOUTS)
 @pytest.mark.parametrize('tile', [1 << 18, 1000, 500, 1])
 def test_equals_autograd(monkeypatch, layout, tile):
-    """Tiles of all images, of some, of single windows."""
+    """Tiles of all images, of some, and of single windows."""
     monkeypatch.setattr(score_tiles, '_CACHED', tile)
     inputs, grad = case(layout)
     wanted = outcome(by_autograd, inputs, grad)
@@ -147,7 +147,7 @@ def split(windows: Windows):
 
 
 def mask_of(windows: Windows) -> torch.Tensor:
-    """The attention mask that the segments amount to, bool (nW, N, N)."""
+    """Return the attention mask of the segments, bool (nW, N, N)."""
     mask = torch.zeros_like(windows.attention_mask[0])
     seen = torch.zeros(mask.shape[:2], dtype=torch.int)
     for tokens, _, here in split(windows):
@@ -181,7 +181,7 @@ def test_segments_have_positions_in_the_full_window(monkeypatch):
     [(3, 16, 'cpu'), (1, 11, 'cpu'), (1, 16, 'meta')],
 )
 def test_no_split_where_it_does_not_pay(batch, window, device):
-    """Masks differ by image, windows are small, or values are unknown."""
+    """Masks that differ by image, small windows, unknown values."""
     mask = random_mask(64, 64, batch=batch, cell=32)
     hidden = mask.hidden.to(device)
     one = CellMask(hidden, 32, num_hidden=mask.num_hidden)

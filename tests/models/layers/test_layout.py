@@ -38,7 +38,7 @@ def test_whole_windows_have_no_mask():
 
 
 def attended_pairs(windows: Windows) -> torch.Tensor:
-    """The attention mask of the grid's tokens in raster order, (HW, HW)."""
+    """Return the attention mask of a grid in raster order, (HW, HW)."""
     height, width = windows.grid
     index = torch.arange(1, height * width + 1).view(1, height, width, 1)
     index = windows.partition(index)[0, :, :, 0] - 1
@@ -57,7 +57,7 @@ def attended_pairs(windows: Windows) -> torch.Tensor:
 @pytest.mark.parametrize('with_groups', [False, True])
 @pytest.mark.parametrize('grid', [(8, 8), (8, 12), (16, 12)])
 def test_attention_mask(grid, with_groups, shift):
-    """Against a definition by coordinates, token by token."""
+    """Compared with a definition by coordinates, token by token."""
     window = 5
     mask = random_mask(grid[0] * 8, grid[1] * 8, cell=32)
     groups = AttentionGroups(mask) if with_groups else None

@@ -17,7 +17,7 @@ def biases(window: int = 4) -> LogCoordinateBias:
 
 
 def direct(bias: LogCoordinateBias, coords: torch.Tensor) -> torch.Tensor:
-    """(..., N, 2) -> (..., heads, N, N), the MLP on every pair."""
+    """(..., N, 2) -> (..., heads, N, N), the MLP applied to every pair."""
     offset = coords[..., None, :, :] - coords[..., :, None, :]
     scaled = torch.sign(offset) * torch.log(1 + offset.abs())
     hidden = torch.relu(scaled @ bias.fc1.weight.T + bias.fc1.bias)
@@ -39,7 +39,7 @@ def test_a_dense_window(grid):
 @pytest.mark.parametrize('window', [3, 4, 8, 14])
 @pytest.mark.parametrize('stage', range(4))
 def test_looking_up_is_computing(stage, window, shift):
-    """In every stage and window, for all pairs that are not masked."""
+    """The lookup equals the MLP in every stage, window and unmasked pair."""
     mask = um_mask(128, 192, 1)
     hide = UMMAENeck(8, {'embed_dims': 8, 'depth': 1, 'num_heads': 1}, cell=8)
     tokens = torch.zeros(1, 64, 96, 1)
@@ -73,7 +73,7 @@ def test_gradients_are_those_of_every_pair():
 
 
 def test_little_is_kept_for_the_backward_pass():
-    """Neither hidden channels nor offsets of every pair."""
+    """Neither hidden channels nor offsets of every pair are saved."""
     bias = biases()
     pairs = TokenPairs.of(torch.zeros(64, 4, 64, 2), 8, 4.0)
     sizes = []

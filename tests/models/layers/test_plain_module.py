@@ -21,7 +21,7 @@ class Sub(nn.Linear):
 
 
 class Traced(torch.Tensor):
-    """A tensor that could compute in any way."""
+    """Tensor subclass with arbitrary operations."""
 
 
 def block(with_cp='pointwise') -> TransformerBlock:
@@ -96,7 +96,7 @@ def test_norms_without_weights():
 
 
 def test_other_derivatives():
-    """torch.func and forward-mode derivatives, by default settings."""
+    """torch.func and forward-mode derivatives, with default settings."""
     part, plain = block().double(), block(False).double()
     x, tangent = torch.randn(2, 2, 3, 8).double().unbind()
 

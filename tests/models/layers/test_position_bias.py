@@ -65,7 +65,7 @@ def test_geometric_keeps_the_centre_and_the_ends(old, new):
 
 
 def test_geometric_keeps_the_nearest_offsets():
-    """The old offset 1 is the new offset 1, whatever the window."""
+    """Offset 1 stays offset 1 for every window size."""
     table = torch.zeros(13 * 13, 1)
     table.view(13, 13)[7, 6] = 1.0
     geometric = resize_table(table, 16, 'geometric')
@@ -89,7 +89,7 @@ def test_tiny_windows_get_the_nearest_offsets(old, new):
 
 @pytest.mark.parametrize('new', [3, 4])
 def test_far_offsets_may_coincide(new):
-    """64 offsets on 3 tokens: the last ones are 2^-60 apart."""
+    """64 offsets on 3 tokens: the last ones differ by 2^-60."""
     ones = torch.ones(127**2, 1)
     resized = resize_table(ones, new, 'geometric')
     torch.testing.assert_close(resized, torch.ones((2 * new - 1) ** 2, 1))

@@ -8,7 +8,7 @@ from tests.models.parts import random_mask
 
 
 def plain(module, x):
-    """The convolution of a whole grid (B, H, W, C), added to it."""
+    """Convolve a whole grid (B, H, W, C) and add the result to it."""
     grid = x.permute(0, 3, 1, 2)
     out = F.conv2d(grid, module.weight, module.bias, padding=1, groups=6)
     return x + out.permute(0, 2, 3, 1)

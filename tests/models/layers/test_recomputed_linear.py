@@ -12,7 +12,7 @@ IN, OUT = 12, 20
 
 
 class Pair(nn.Module):
-    """A norm or GELU and the linear map behind it."""
+    """A norm or GELU and the linear layer after it."""
 
     def __init__(self, kind: str, bias: bool = True) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def test_equals_autograd(kind, bias):
     ],
 )
 def test_autocast(kind, dtype):
-    """Streams of either type; parameters' gradients stay float32."""
+    """Residual streams of both dtypes; parameter gradients are float32."""
     pair = Pair(kind)
     x = torch.randn(4, 3, IN).to(dtype)
     for ours, wanted in zip(

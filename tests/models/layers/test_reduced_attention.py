@@ -121,7 +121,7 @@ def test_each_cell_of_a_padded_grid_has_a_real_token():
 
 
 def test_keys_may_not_hold_two_cells_of_a_mask():
-    """8 x 8 tokens of 4 x 4 mask cells: keys of 4 x 4 tokens cross them."""
+    """Keys of 4 x 4 tokens would mix mask cells of 2 x 2 tokens."""
     groups = AttentionGroups(random_mask(64, 64))
     with pytest.raises(ValueError, match='4x4 cells .* 2x2 tokens'):
         KeyCells((8, 8), 4, groups)

@@ -51,7 +51,7 @@ def test_unknown_settings():
 
 
 class Doubled(nn.Linear):
-    """Another map than its weight says."""
+    """Linear layer whose output is not that of its weight."""
 
     def forward(self, x):
         return 2 * super().forward(x)

@@ -44,7 +44,7 @@ def test_the_mixed_picture_shows_both():
 
 
 def test_completions_are_in_the_official_order():
-    """Unmixing them by hand gives what ``reveal`` gives."""
+    """Unmixing them by hand equals ``reveal``."""
     model = tiny_model().eval()
     images, mask = random_images(4), random_mask()
     with torch.no_grad():

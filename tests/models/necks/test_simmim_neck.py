@@ -46,7 +46,7 @@ def test_a_shared_mask_serves_every_image():
 
 @pytest.mark.parametrize(('cell', 'stride'), [(8, 8), (4, 8), (2, 8), (8, 4)])
 def test_pixels_land_in_their_cell(cell, stride):
-    """Each cell is predicted by the latents that lie in it, and by no other.
+    """Each cell is predicted by the latents inside it only.
 
     The layer is made to write the number of its latent into every pixel.
     """
@@ -68,7 +68,7 @@ def test_pixels_land_in_their_cell(cell, stride):
 
 @pytest.mark.parametrize(('cell', 'stride'), [(8, 8), (4, 8), (8, 4)])
 def test_every_output_is_one_pixel_of_its_own(cell, stride):
-    """Within a latent token the outputs are laid out once each."""
+    """Each output of a latent token is one pixel."""
     made = neck(cell=cell, stride=stride, in_channels=1)
     made.predict.weight.data.zero_()
     made.predict.bias.data.copy_(torch.arange(3 * stride**2))
@@ -116,7 +116,7 @@ def test_parts_that_disagree(changes, message):
 
 
 def test_loss_is_the_mean_absolute_error_of_hidden_pixels():
-    """By hand, on plain pixels and in image space."""
+    """By hand, on plain pixels in image space."""
     model = pair_model('plain-swin', 'simmim-16').eval()
     images, mask = pair_batch(model, (64, 128))
     (sample, *_) = model(images, mask=mask, mode='predict')

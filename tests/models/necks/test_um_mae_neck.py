@@ -36,7 +36,7 @@ def neck(**changes) -> UMMAENeck:
 
 
 def places(height: int, width: int, batch: int) -> torch.Tensor:
-    """Tokens that say where they stand, (B, h, w, 3): image, y, x."""
+    """Return tokens that contain their place, (B, h, w, 3): image, y, x."""
     axes = [torch.arange(float(n)) for n in (batch, height, width)]
     return torch.stack(torch.meshgrid(*axes, indexing='ij'), dim=-1)
 
@@ -62,7 +62,7 @@ def test_kept_tokens_come_with_their_coordinates(size):
 
 
 def test_cells_stay_whole_and_in_order():
-    """Each 4 x 4 block is one cell of the 2 x 2 cells that it stands for."""
+    """Each 4 x 4 block is one cell of the 2 x 2 cells it represents."""
     coords = (
         neck()
         .hide(places(32, 48, 3), CellMask(um_mask(64, 96).hidden, 8))
@@ -104,7 +104,7 @@ def test_secondary_cells_become_the_token():
 
 
 def test_hidden_and_secondary_pixels_are_not_seen():
-    """Bit-equal predictions, whatever stands there."""
+    """Bit-equal predictions for any pixels there."""
     model = um_model().eval()
     for size in SIZES:
         images, mask = random_images(3, *size), um_mask(*size)
@@ -124,7 +124,7 @@ def test_hidden_and_secondary_pixels_are_not_seen():
 
 
 def decoder_inputs(legacy: bool, mask: CellMask) -> torch.Tensor:
-    """What stands in each cell for the decoder, (B, R, S, D).
+    """Return the decoder's input of each cell, (B, R, S, D).
 
     Each cell has a latent of its own, the embedding of its coordinates; with
     factor 1 the linear map hands it on.
@@ -140,7 +140,7 @@ def decoder_inputs(legacy: bool, mask: CellMask) -> torch.Tensor:
 
 
 def share_aligned(legacy: bool, mask: CellMask) -> float:
-    """The share of visible cells that get their own position."""
+    """Return the share of visible cells with their own position."""
     x = decoder_inputs(legacy, mask)
     rows, columns = mask.grid
     own = sincos_embedding(places(rows, columns, 1)[0, ..., 1:], 8)
@@ -154,7 +154,7 @@ def test_every_visible_token_gets_its_own_position():
 
 
 def test_the_official_order_misplaces_three_quarters():
-    """A simulation of 2,000 masks gave 75 %, and never all aligned."""
+    """Simulation of 2,000 masks: 75 %, and never all aligned."""
     generator = torch.Generator().manual_seed(0)
     mask = UniformMasking(cell=8, multiple=32)(200, 128, 128, generator)
     assert share_aligned(True, mask) == pytest.approx(0.25, abs=0.03)

@@ -9,7 +9,7 @@ from mixmae.visualization.report.class_predictions import (
 
 
 class Pictures:
-    """Data set of grey pictures of two classes."""
+    """Data set of grey images of two classes."""
 
     metainfo = {'classes': ('cat', 'cow')}
 
