@@ -28,7 +28,7 @@ HISTORY = {'LOG.md', 'CHANGELOG.md'}
 
 
 @pytest.mark.parametrize('name', DOCUMENTS)
-def test_every_relative_link_leads_somewhere(name):
+def test_every_relative_link_has_a_target(name):
     document = ROOT / name
     links = re.findall(r'\]\(([^)#]+)[^)]*\)', document.read_text())
     for link in links:
@@ -49,7 +49,7 @@ def test_every_named_file_exists(name):
 
 
 @pytest.mark.parametrize('name', DOCUMENTS)
-def test_nothing_is_left_to_be_filled_in(name):
+def test_no_placeholder_is_left(name):
     text = (ROOT / name).read_text()
     assert not re.findall(r'^[A-Z_0-9]+$', text, re.MULTILINE)
 
@@ -89,7 +89,7 @@ def _is_room(name: str) -> bool:
     return path.is_dir() or path.with_suffix('.py').is_file()
 
 
-def test_the_quoted_line_of_loading_counts_rightly():
+def test_the_quoted_loading_report_is_correct():
     """docs/downstream.md: tensor counts of Swin-B and its neck."""
     config = Config.fromfile(ROOT / 'configs/mixmae/swin-b_8xb128_600e.py')
     with torch.device('meta'):

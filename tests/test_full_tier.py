@@ -47,7 +47,7 @@ def backward(losses: dict) -> float:
     return float(total.detach())
 
 
-def test_ops_compute() -> None:
+def test_ops_of_mmcv_work() -> None:
     from mmcv.ops import nms, roi_align
 
     boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 30, 30]])

@@ -101,7 +101,7 @@ def test_the_same_command_again_is_refused(
     run([*command, '--resume'], folder)
 
 
-def test_the_config_is_run_by_the_tool(
+def test_the_written_config_runs_with_the_tool(
     python: Path, folder: Path, trained: tuple[Path, str]
 ) -> None:
     out, _ = trained

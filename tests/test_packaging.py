@@ -61,7 +61,7 @@ def needs_mim() -> None:
     pytest.importorskip('mim', reason='the full tier is not installed')
 
 
-def test_wheel_carries_what_mim_looks_for(wheel: Path) -> None:
+def test_wheel_contains_the_files_for_mim(wheel: Path) -> None:
     names = wheel_names(wheel)
     for wanted in (
         f'mixmae/.mim/configs/mixmae/{CONFIG}',
@@ -81,7 +81,7 @@ def test_wheel_carries_what_mim_looks_for(wheel: Path) -> None:
     assert f'{tops[0]}/.mim/model-index.yml' in names
 
 
-def test_stale_modules_of_an_earlier_build_stay_out(
+def test_stale_modules_of_an_earlier_build_are_left_out(
     source: Path, tmp_path: Path
 ) -> None:
     copy = copy_sources(tmp_path / 'mixmae')
@@ -117,7 +117,7 @@ def test_installed_wheel_imports_and_builds_a_config(
     assert heavy == '[]'
 
 
-def test_editable_install_links_what_mim_looks_for(tmp_path: Path) -> None:
+def test_editable_install_links_the_files_for_mim(tmp_path: Path) -> None:
     # The folder is named as the package is: from tmp_path it must not be
     # mistaken for it.
     copy = copy_sources(tmp_path / 'mixmae')

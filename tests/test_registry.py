@@ -63,7 +63,7 @@ def test_packages_offer_their_parts():
         from mixmae.models import NoSuchPart  # noqa: F401
 
 
-def test_a_part_brings_no_other_one_along():
+def test_a_part_imports_no_other_part():
     """A named part imports no other part, in a fresh process."""
     program = (
         'import sys\n'

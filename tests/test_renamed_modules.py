@@ -29,7 +29,7 @@ def test_an_old_name_is_the_new_module(old):
         _ = module.no_such_name
 
 
-def test_a_fresh_process_and_names_that_never_were():
+def test_a_fresh_process_and_unknown_names():
     program = (
         'from mixmae.datasets.broken_image_error import BrokenImageError\n'
         'from mixmae.datasets.shards import packing\n'

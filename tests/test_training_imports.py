@@ -121,12 +121,12 @@ def test_no_file_of_other_rooms(loaded):
     assert not below(loaded, OTHER_ROOMS)
 
 
-def test_what_a_run_may_need_later_is_loaded_later(loaded):
+def test_optional_modules_are_imported_on_demand(loaded):
     assert not below(loaded, ON_DEMAND)
 
 
 @pytest.mark.parametrize('name', [*OTHER_ROOMS, *ON_DEMAND])
-def test_names_are_those_of_modules(name):
+def test_named_modules_exist(name):
     """All names in this file exist."""
     path = ROOT.joinpath(*name.split('.'))
     planned = name == 'mixmae.recipes'

@@ -39,7 +39,7 @@ def test_a_checkout_without_metadata_is_trusted() -> None:
     check_mmengine(None, None, importable=True)
 
 
-def test_the_fork_alone_is_right() -> None:
+def test_the_fork_alone_is_accepted() -> None:
     check_mmengine('0.10.12', None)
 
 
@@ -61,7 +61,7 @@ def test_mmengine_is_refused(
     assert 'pip install' in str(caught.value)
 
 
-def test_import_brings_in_no_heavy_package() -> None:
+def test_import_loads_no_heavy_package() -> None:
     heavy = "{'torch', 'mmengine', 'mmcv', 'mmpretrain', 'numpy'}"
     code = f'import sys, mixmae; print({heavy} & set(sys.modules))'
     done = subprocess.run(

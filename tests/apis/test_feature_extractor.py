@@ -30,7 +30,7 @@ def expected_maps(extract, image):
         return extract.backbone(normalised.permute(2, 0, 1)[None])
 
 
-def test_images_of_any_size_keep_it(extract):
+def test_images_keep_their_size(extract):
     sizes = [(32, 32), (29, 45), (32, 32), (7, 90), (32, 32)]
     images = [photo(*size, seed=i) for i, size in enumerate(sizes)]
     options = dict(channel_order='rgb', **QUIET)
@@ -64,7 +64,7 @@ def test_channel_order_counts(extract):
     assert not np.allclose(rgb, wrong, atol=1e-3)
 
 
-def test_files_are_resized_only_when_asked(extract, tmp_path):
+def test_files_are_resized_only_on_request(extract, tmp_path):
     photo_folder(tmp_path, ((40, 48), (30, 60)))
     sizes = {
         str(resize): [
@@ -98,7 +98,7 @@ def test_iterate_reads_only_what_it_needs(extract, tmp_path):
         next(results)
 
 
-def test_refuses(extract):
+def test_invalid_arguments(extract):
     with pytest.raises(ValueError, match='return_as must be one of'):
         extract(photo(8, 8), channel_order='rgb', return_as='sample')
     for size in (0, 2.5, '4', None):

@@ -25,7 +25,7 @@ def prepared(resize, image, cfg=None):
     return ImagePreparation(cfg, resize)(image, 0, 'a.png')
 
 
-def test_pipeline_gives_what_the_data_set_gives(tmp_path):
+def test_pipeline_output_equals_the_data_sets(tmp_path):
     photo_folder(tmp_path)
     dataset = DATASETS.build(
         dict(
@@ -60,7 +60,7 @@ def test_finds_the_pipeline_inside_wrappers():
     assert test_pipeline(Config(dict(test_dataloader=None))) == []
 
 
-def test_nothing_is_resized_unless_asked_for():
+def test_images_are_resized_only_on_request():
     image = photo(37, 51)
     kept = prepared(None, image)
     assert np.array_equal(kept.permute(1, 2, 0).numpy(), image)
@@ -88,12 +88,12 @@ def test_refuses_other_sizes(resize):
         ImagePreparation(tiny_config(), resize)
 
 
-def test_wants_a_pipeline_where_it_is_asked_for():
+def test_a_requested_pipeline_must_exist():
     with pytest.raises(ValueError, match='no test pipeline'):
         ImagePreparation(tiny_config(test_dataloader=None), 'pipeline')
 
 
-def test_a_pipeline_that_a_checkpoint_carries_has_known_steps(tmp_path):
+def test_pipelines_in_checkpoints_may_have_allowed_steps_only(tmp_path):
     image = photo(40, 48)
     cfg = tiny_config(carried_by='x.pth')
     assert prepared('pipeline', image, cfg).shape == (3, 32, 32)
@@ -115,7 +115,7 @@ def loading(name, **settings):
 
 
 @pytest.mark.parametrize('name', ['LoadImage', 'mixmae.LoadRandomResizedCrop'])
-def test_files_are_read_as_they_were_trained_on(name):
+def test_files_are_decoded_as_in_training(name):
     """A value range in only one of the pipelines would change every pixel."""
     train = loading(name, value_range=(0, 4095))
     for settings in ({}, {'value_range': (0, 4000)}):
@@ -130,7 +130,7 @@ def test_files_are_read_as_they_were_trained_on(name):
     assert loader.decoding.value_range == (0, 4095)
 
 
-def test_a_checkpoint_does_not_lift_the_limit_of_pixels():
+def test_a_checkpoint_cannot_raise_the_pixel_limit():
     test = loading('LoadImage', max_pixels=10**12, min_side=7)
     cfg = Config(dict(test_dataloader=test))
     limits = ImagePreparation(cfg, None).load.__self__.limits

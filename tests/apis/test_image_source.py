@@ -66,12 +66,12 @@ def test_one_image_in_every_form(tmp_path):
         ([], 'no images were given'),
     ],
 )
-def test_refuses_what_is_no_image(given, said):
+def test_refuses_other_inputs(given, said):
     with pytest.raises(ValueError, match=said):
         list_sources(given, 'rgb')
 
 
-def test_refuses_arrays_of_unknown_order_and_files_that_are_not_there(
+def test_refuses_arrays_of_unknown_order_and_missing_files(
     tmp_path,
 ):
     with pytest.raises(ValueError, match="channel_order='rgb'"):

@@ -47,6 +47,6 @@ def test_equals_the_preprocessor_itself(config):
         (dict(rgb_to_bgr=True, **FIGURES), 'rgb_to_bgr'),
     ],
 )
-def test_refuses(config, said):
+def test_invalid_preprocessors(config, said):
     with pytest.raises(ValueError, match=said):
         Normalisation.of(config)

@@ -21,7 +21,7 @@ def infer(tmp_path_factory):
     return ReconstructionInferencer(None, tiny_checkpoint(path), 'cpu')
 
 
-def test_predicts_as_tools_test_does(infer):
+def test_predictions_equal_those_of_tools_test(infer):
     images = [photo(32, 32, seed) for seed in range(4)]
     samples = infer(images, channel_order='rgb', return_as='sample', **QUIET)
     data = {
@@ -116,7 +116,7 @@ def test_corrupt_files_are_named_or_skipped(infer, tmp_path, capsys):
         infer(tmp_path / 'a' / 'broken.png', skip_corrupt=True, **QUIET)
 
 
-def test_refuses(infer, tmp_path):
+def test_invalid_arguments(infer, tmp_path):
     images = photo(33, 32)
     options = dict(channel_order='rgb', **QUIET)
     with pytest.raises(ValueError, match='image_0: image size 33x32 is not'):

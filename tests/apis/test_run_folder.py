@@ -36,7 +36,7 @@ def test_a_run_that_saved_nothing_is_replaced(run):
     assert not RunFolder(run).resumes
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path):
+def test_other_folders_are_refused(tmp_path):
     (tmp_path / 'cat.jpg').touch()
     for options in ({}, {'overwrite': True}, {'resume': True}):
         with pytest.raises(ValueError, match='holds cat.jpg and no run'):

@@ -19,7 +19,7 @@ def test_groups_by_size_in_order():
         assert len({tuple(image.shape) for _, image in batch}) == 1
 
 
-def test_few_images_wait():
+def test_few_images_are_buffered():
     """Images of many different sizes do not accumulate."""
     read = []
 

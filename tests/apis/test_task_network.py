@@ -73,7 +73,7 @@ def test_the_best_checkpoint_of_a_run(tmp_path: Path) -> None:
     assert checkpoint_of(tmp_path / 'init.pth') == str(tmp_path / 'init.pth')
 
 
-def test_a_pretraining_predicts_no_classes() -> None:
+def test_a_pretraining_checkpoint_is_refused() -> None:
     pretraining = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'
     with pytest.raises(ValueError, match='fine-tune it first'):
         task_network('a.pth', pretraining)

@@ -23,7 +23,7 @@ def weights(path):
     return torch.load(path, weights_only=True)['state_dict']
 
 
-def test_config_of_a_checkpoint_is_read_and_not_run(checkpoint, tmp_path):
+def test_config_of_a_checkpoint_is_parsed_not_executed(checkpoint, tmp_path):
     cfg = network_config(None, checkpoint)
     carried = dict(carried_by=str(checkpoint))
     assert cfg.to_dict() == {**tiny_config().to_dict(), **carried}
@@ -184,6 +184,6 @@ def test_parts_are_registered():
 
 
 @pytest.mark.parametrize('device', ['meta', 'nothing', 'cuda:77'])
-def test_devices_that_cannot_compute(device):
+def test_unusable_devices(device):
     with pytest.raises(ValueError, match=f'device {device} cannot be used'):
         choose_device(device)

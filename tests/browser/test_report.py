@@ -45,7 +45,7 @@ def report(tmp_path_factory):
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize('width', [1280, 360])
-def test_opens_without_complaint(visit, report, width, scheme):
+def test_opens_without_console_messages(visit, report, width, scheme):
     opened = visit(
         viewport={'width': width, 'height': 800}, color_scheme=scheme
     )

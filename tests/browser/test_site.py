@@ -40,7 +40,7 @@ def test_search_works_offline(site, visit):
 
 
 @pytest.mark.parametrize('width', [1280, 390])
-def test_pages_open_without_complaint(site, visit, width):
+def test_pages_open_without_console_messages(site, visit, width):
     opened = visit(viewport={'width': width, 'height': 900})
     for name in ('index', 'methods', 'api', 'generated/zoo'):
         opened.open((site / f'{name}.html').as_uri())

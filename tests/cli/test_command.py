@@ -76,7 +76,7 @@ def test_errors_are_one_line_and_name_the_command(name, monkeypatch, capsys):
     )
 
 
-def test_the_doctor_is_let_through_version_checks():
+def test_the_doctor_skips_version_checks():
     assert _diagnosing(['python', '/bin/mixmae', 'doctor'])
     assert _diagnosing(['python', '-m', 'mixmae', 'doctor'])
     assert _diagnosing(['python', '-m', 'mixmae.doctor'])

@@ -44,7 +44,7 @@ def written(path: Path, text: str) -> Path:
         ('list.json', '[1', 'JSONDecodeError: '),
     ],
 )
-def test_files_that_are_no_configs(tmp_path, capsys, name, content, expected):
+def test_files_that_are_not_configs(tmp_path, capsys, name, content, expected):
     path = written(tmp_path / name, content)
     with pytest.raises(ConfigError, match='not a readable config'):
         run_config(arguments(path))
@@ -101,7 +101,7 @@ def test_other_missing_files_keep_their_traceback(tmp_path):
     ('name', 'given'),
     [('launcher', 'none'), ('launcher', 'pytorch'), ('work_dir', 'here')],
 )
-def test_options_that_arguments_decide(tmp_path, name, given):
+def test_options_that_have_an_argument(tmp_path, name, given):
     path = written(tmp_path / 'good.py', 'model = dict()')
     args = arguments(path, **{name: 'x'})
     setattr(args, name, given)
@@ -148,7 +148,7 @@ def test_elements_of_lists(tmp_path, option, expected):
     assert Config.fromfile(path).model.a == [1, 2, [3, (4, 5)]]
 
 
-def test_elements_together(tmp_path):
+def test_several_elements_at_once(tmp_path):
     path = written(tmp_path / 'good.py', 'model = dict(a=[1, dict(b=2)])')
     options = {'model.a.0': 5, 'model.a.1.b': 6, 'model.c': 7}
     cfg = apply_options(Config.fromfile(path), options)
@@ -218,7 +218,7 @@ def test_options_that_a_run_does_not_read(tmp_path, mode, option, expected):
     assert expected in str(e.value)
 
 
-def test_options_of_a_validation_that_is_left_out(tmp_path):
+def test_options_of_a_disabled_validation(tmp_path):
     path = written(tmp_path / 'a.py', SPLITS)
     args = arguments(path, **{'val_dataloader.size': 9})
     args.no_validate = True

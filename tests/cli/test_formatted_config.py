@@ -41,7 +41,7 @@ def test_is_formatted_once_as_by_mmengine(monkeypatch, tmp_path):
     assert set(cfg) == set(plain)
 
 
-def test_what_is_changed_is_formatted_again():
+def test_a_changed_config_is_formatted_again():
     plain = Config(dict(a=1, b=dict(c=[1, dict(d=2)])))
     cfg = FormattedConfig.of(plain)
     before = cfg.pretty_text
@@ -73,14 +73,14 @@ def config(tmp_path):
     return FormattedConfig.of(Config.fromfile(path))
 
 
-def test_what_is_written_reads_back(config, tmp_path):
+def test_the_written_config_reads_back(config, tmp_path):
     for name in ('b.py', 'b.json', 'b.yaml'):
         config.dump(str(tmp_path / name))
         assert Config.fromfile(tmp_path / name).to_dict() == {'a': 1}
     assert config.dump() == config.pretty_text
 
 
-def test_the_file_of_the_user_is_left_as_it_is(config, tmp_path):
+def test_the_users_file_is_unchanged(config, tmp_path):
     """The work folder may be the folder of the config."""
     config.dump(tmp_path / 'own.py')
     assert '# A comment.' in (tmp_path / 'own.py').read_text()

@@ -36,7 +36,7 @@ def test_runner_type(tmp_path, changes, kind):
     assert type(build_runner(config)) is kind
 
 
-def test_a_single_process_splits_nothing_and_trains(tmp_path):
+def test_sharding_on_a_single_process_trains_without_it(tmp_path):
     runner = build_runner(numbers_config(tmp_path / 'run', **SHARDED))
     runner.train()
     assert not runner.sharded
@@ -96,7 +96,7 @@ def test_refusals_are_one_line(config, said, monkeypatch):
     assert '\n' not in str(caught.value)
 
 
-def test_what_goes_together_is_let_pass(monkeypatch, tmp_path):
+def test_valid_combinations_are_accepted(monkeypatch, tmp_path):
     monkeypatch.setattr(runner_builder, '_folder_of', lambda package: tmp_path)
     with pytest.raises(ValueError, match='is too new for MMEngine: pip'):
         check_engine(deepspeed())
@@ -106,7 +106,7 @@ def test_what_goes_together_is_let_pass(monkeypatch, tmp_path):
     check_engine(Config(dict(model_wrapper_cfg=dict(static_graph=True))))
 
 
-def test_tests_share_nothing():
+def test_sharding_is_dropped_for_tests():
     config = Config(SHARDED)
     drop_sharding(config)
     assert config.model_wrapper_cfg is None
@@ -117,7 +117,7 @@ def test_tests_share_nothing():
     assert config.model_wrapper_cfg == wrapper
 
 
-def test_the_settings_of_the_document_are_read(tmp_path, monkeypatch):
+def test_documented_settings_are_read(tmp_path, monkeypatch):
     """The settings that docs/distributed.md gives for DeepSpeed and FSDP."""
     monkeypatch.setattr(runner_builder, '_folder_of', lambda package: None)
     text = (ROOT / 'docs/distributed.md').read_text()
@@ -151,7 +151,7 @@ def test_workers_have_a_time_limit():
 
 
 @pytest.mark.parametrize('count', [dict(num_workers=0), {}])
-def test_no_workers_is_enough(count):
+def test_zero_workers_are_accepted(count):
     loader = limited(
         batch_size=2,
         persistent_workers=True,
@@ -166,7 +166,7 @@ def test_no_workers_is_enough(count):
     assert len(Runner.build_dataloader(loader)) == 2
 
 
-def test_the_key_of_mmengine_compiles(tmp_path):
+def test_mmengines_compile_key_works(tmp_path):
     config = Config(tiny_config(tmp_path))
     config.compile = dict(backend='eager')
     runner = build_runner(config)

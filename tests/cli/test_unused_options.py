@@ -18,7 +18,7 @@ def parsed(*arguments):
 NAMES = ('count', 'all_files', 'names')
 
 
-def test_what_is_not_given_is_not_refused():
+def test_absent_options_are_not_refused():
     refuse_unused(parsed(), NAMES, 'here')
 
 
@@ -26,6 +26,6 @@ def test_what_is_not_given_is_not_refused():
     'arguments',
     [('--count', '0'), ('--all-files',), ('--names', 'a')],
 )
-def test_what_is_given_is_refused(arguments):
+def test_given_options_are_refused(arguments):
     with pytest.raises(ValueError, match=f'{arguments[0]} has no effect here'):
         refuse_unused(parsed(*arguments), NAMES, 'here')

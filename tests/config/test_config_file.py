@@ -25,7 +25,7 @@ def test_reads(tmp_path):
         ('a.yml', 'a: [', 'ParserError'),
     ],
 )
-def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
+def test_every_error_is_one_line(tmp_path, name, text, said):
     """The reader and all tools that use it report one line."""
     path = tmp_path / name
     path.write_text(text)
@@ -41,7 +41,7 @@ def test_whatever_is_wrong_is_one_line(tmp_path, name, text, said):
         assert str(path) in line and said in line and '\n' not in line
 
 
-def test_files_that_are_not_there(tmp_path):
+def test_missing_files(tmp_path):
     for path in (tmp_path / 'none.py', tmp_path):
         with pytest.raises(ValueError, match='config file .* does not exist'):
             read_config(path)

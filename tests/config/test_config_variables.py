@@ -30,7 +30,7 @@ def edited(path, folder, name, value):
     ('name', 'value'),
     [('max_epochs', 7), ('warmup_epochs', 1), ('batch_size', 8)],
 )
-def test_as_if_the_file_said_it(tmp_path, name, value):
+def test_an_option_equals_an_edit_of_the_file(tmp_path, name, value):
     cfg = Config.fromfile(DEMO)
     new = apply_options(cfg, {name: value})
     assert new.to_dict() == edited(DEMO, tmp_path, name, value).to_dict()
@@ -118,7 +118,7 @@ def test_several_variables(chain):
     assert new.model.shape == dict(size=3, more=5, new=(1,))
 
 
-def test_bases_follow_where_they_hold_the_same(tmp_path):
+def test_bases_follow_variables_of_equal_value(tmp_path):
     (tmp_path / 'base.py').write_text(
         "root = 'a'\nsize = 2\nmodel = dict(root=root, size=size)\n"
     )
@@ -204,7 +204,7 @@ def test_a_file_is_executed_once_if_nothing_follows(following, monkeypatch):
         ('leaf.py', 'sid', 'did you mean side'),
     ],
 )
-def test_what_has_no_effect_is_refused(chain, config, option, message):
+def test_options_without_effect_are_refused(chain, config, option, message):
     with pytest.raises(ConfigError, match=message):
         apply_options(Config.fromfile(chain / config), {option: 1})
 
@@ -240,7 +240,7 @@ def leaves():
 
 
 @pytest.mark.parametrize('path', leaves(), ids=lambda path: path.stem)
-def test_no_variable_is_silently_without_effect(path):
+def test_no_option_is_silently_without_effect(path):
     """An option for any number of any config works or is refused."""
     args = argparse.Namespace(
         config=str(path), launcher='none', work_dir='x', local_rank=0

@@ -66,7 +66,7 @@ def test_all_data_are_found(tmp_path):
         ('unnamed', 'train_dataloader.dataset.data_root='),
     ],
 )
-def test_the_key_that_names_what_is_missing(tmp_path, missing, key):
+def test_the_config_key_of_the_missing_path_is_named(tmp_path, missing, key):
     (tmp_path / 'images').mkdir()
     text = missing_data(error_of(tmp_path / missing), config_of(tmp_path))
     assert text.startswith(f'{tmp_path / missing} does not exist; ')
@@ -87,7 +87,7 @@ def test_a_file_is_no_folder(tmp_path):
     assert text.startswith(f'{root / "val.json"} is not a folder')
 
 
-def test_errors_that_were_handed_on(tmp_path):
+def test_errors_raised_from_other_errors(tmp_path):
     """Errors from a loader's worker, a registry, an annotation file."""
     config = config_of(tmp_path)
     error = error_of(tmp_path / 'val.json')

@@ -101,7 +101,7 @@ def test_errors_are_one_line_each(capsys, monkeypatch, tmp_path):
     assert 'secret' not in str(noted)
 
 
-def test_what_an_error_replaces_is_no_cause():
+def test_a_replaced_error_is_no_cause():
     """A huge allocation for one file does not mean that memory is short."""
     try:
         try:
@@ -114,9 +114,7 @@ def test_what_an_error_replaces_is_no_cause():
         assert 'out of memory' in failure_report.failure_line(error)
 
 
-def test_a_rank_that_lost_another_leaves_it_the_first_word(
-    monkeypatch, capsys
-):
+def test_a_lost_connection_is_reported_after_its_cause(monkeypatch, capsys):
     error = chained('[pair.cc:547] Connection closed by peer [::1]:5')
     assert not failure_report.is_lost_connection(error)
     monkeypatch.setenv('WORLD_SIZE', '2')
@@ -151,7 +149,7 @@ def test_a_rank_that_lost_another_leaves_it_the_first_word(
         ),
     ],
 )
-def test_a_cause_of_its_own_comes_before_lost_connections(
+def test_an_own_cause_precedes_lost_connections(
     monkeypatch, capsys, cause, expected
 ):
     monkeypatch.setenv('WORLD_SIZE', '2')

@@ -172,7 +172,7 @@ def test_the_recipe_is_official():
 
 
 @pytest.mark.parametrize('path', LARGE, ids=identity)
-def test_what_other_networks_and_data_change(path):
+def test_differences_of_other_networks_and_data(path):
     """MixMAE's recipe except for layer decay, drop path and length."""
     config, official = read(path), read(SWIN_B)
     decay, rate = RECIPES[path.stem.split('_')[0]]

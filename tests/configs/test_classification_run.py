@@ -172,7 +172,7 @@ def test_fine_tunes_and_tests(monkeypatch, tmp_path, capsys, data, pretrained):
         assert 0 <= figures[key] <= 100
 
 
-def test_linear_probe_leaves_the_backbone_alone(
+def test_linear_probe_keeps_the_backbone(
     monkeypatch, tmp_path, data, pretrained
 ):
     checkpoint, _ = fine_tuned(

@@ -94,7 +94,7 @@ def test_link_in_readme(path):
 
 
 @every_folder
-def test_metafile_holds_together(folder):
+def test_metafile_is_consistent(folder):
     content = metafile(folder / 'any.py')
     collections = {item['Name'] for item in content['Collections']}
     for item in content['Collections']:
@@ -107,7 +107,7 @@ def test_metafile_holds_together(folder):
     assert f'configs/{folder.name}/metafile.yml' in index['Import']
 
 
-def test_mim_can_tell_configs_apart():
+def test_config_names_are_unique_for_mim():
     """`mim train mixmae NAME.py` refuses a name that is in two folders."""
     names = Counter(path.name for path in CONFIGS)
     assert [name for name, count in names.items() if count > 1] == []
@@ -123,7 +123,7 @@ def test_round_trip(path, tmp_path):
 
 
 @every_config
-def test_checkpoints_may_carry_the_test_pipeline(path):
+def test_test_pipelines_are_allowed_in_checkpoints(path):
     """All steps of test pipelines are on the allowlist of checkpoints."""
     TRANSFORMS.import_from_location()
     for step in image_preparation.test_pipeline(read(path)):
@@ -193,7 +193,7 @@ def test_no_layer_rate_rises_to_a_common_floor(path):
 
 
 @every_training
-def test_starts_from_what_a_config_here_writes(path):
+def test_starting_checkpoints_are_written_by_a_config(path):
     """The checkpoint is the last one of a config with the same network."""
     config = read(path)
     backbone = config.model.get('backbone', {})
@@ -221,7 +221,7 @@ def test_starts_from_what_a_config_here_writes(path):
 @pytest.mark.parametrize(
     'path', [p for p in CONFIGS if RUN.search(p.stem)], ids=identity
 )
-def test_the_name_tells_the_run(path):
+def test_the_name_describes_the_run(path):
     config = read(path)
     ranks, batch, duration, unit = RUN.search(path.stem).groups()
     last, by_epoch = length(config)

@@ -160,7 +160,7 @@ def test_annotations_are_checked_before_they_are_loaded(path):
 @pytest.mark.parametrize(
     'path', [p for p in TWO_STAGES if 'mini' not in p.name], ids=identity
 )
-def test_schedules_are_those_of_their_sources(path):
+def test_schedules_equal_those_of_their_sources(path):
     """FastMIM's 3x recipe for SimMIM's Swin-B, mmdet's 1x for Swin-T."""
     config = read(path)
     lsj = 'lsj' in path.name
@@ -205,7 +205,7 @@ def test_schedule_of_um_mae(path):
 
 
 @every_detector
-def test_no_type_that_the_ops_do_not_know(path):
+def test_dtypes_are_supported_by_the_ops(path):
     """mmcv's ops lack bfloat16, which 'auto' may choose."""
     assert read(path).optim_wrapper.dtype in ('float16', 'float32')
 

@@ -41,6 +41,6 @@ def test_configs_that_a_header_names_exist(path):
             if word.startswith('configs/') and Path(word).suffix:
                 assert (ROOT / word).exists(), word
             elif word.startswith('work_dirs/'):
-                continue  # test_starts_from_what_a_config_here_writes
+                continue  # test_starting_checkpoints_are_written_by_a_config
             elif re.search(f'{NETWORK}.*_|_.*{NETWORK}', word):
                 assert Path(word).name.removesuffix('.py') in stems, word

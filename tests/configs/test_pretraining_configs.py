@@ -199,7 +199,7 @@ def test_an_update_is_official(path):
     assert tuple(crop.crop_ratio_range) == area
 
 
-def test_the_600_epoch_runs_are_the_same_run():
+def test_600_epoch_runs_on_8_and_16_gpus_are_equal():
     """8 and 16 GPUs: same updates per epoch and masks per update."""
     for ranks in (8, 16):
         path = ROOT / f'configs/mixmae/swin-b_{ranks}xb128_600e.py'
@@ -210,7 +210,7 @@ def test_the_600_epoch_runs_are_the_same_run():
         assert ranks * accumulation == 16
 
 
-def test_three_methods_differ_in_the_method_alone():
+def test_three_methods_differ_in_the_method_only():
     """Backbone, data, schedule, hooks and fine-tuning are the same."""
     configs = {name: read(path).to_dict() for name, path in THREE.items()}
     for config in configs.values():

@@ -143,7 +143,7 @@ def test_schedule_ends_with_the_training(path: Path) -> None:
 @pytest.mark.parametrize(
     'path', [p for p in CONFIGS if 'ade20k' in p.stem], ids=lambda p: p.stem
 )
-def test_the_name_tells_the_run(path: Path) -> None:
+def test_the_name_describes_the_run(path: Path) -> None:
     config = Config.fromfile(path)
     ranks, batch, thousands, crop = map(
         int,
@@ -157,7 +157,7 @@ def test_the_name_tells_the_run(path: Path) -> None:
 
 
 @pytest.mark.parametrize('kind', ['camvid', 'scenes-128'])
-def test_from_scratch_is_the_same_run(kind: str) -> None:
+def test_from_scratch_differs_in_start_and_layer_decay_only(kind: str) -> None:
     """The baseline differs in its start and its layer decay only."""
     pretrained, scratch = (
         Config.fromfile(FOLDER / f'upernet_swin-mini{arm}_{kind}.py').to_dict()

@@ -54,7 +54,7 @@ class MaskingContract:
             rows, columns = mask.grid
             assert (rows * mask.cell, columns * mask.cell) == (height, width)
 
-    def test_global_generator_serves_without_one(self):
+    def test_the_global_generator_is_the_default(self):
         torch.manual_seed(3)
         first = self.masking()(1, *self.sizes[0]).hidden
         torch.manual_seed(3)

@@ -156,7 +156,7 @@ def test_devices_and_pipes_are_not_replaced(tmp_path, kind):
     assert place.is_symlink()
 
 
-def test_a_sidecar_that_is_no_file_does_not_hold_up_the_reader(tmp_path):
+def test_a_sidecar_pipe_does_not_block_the_reader(tmp_path):
     path = tmp_path / 'a.pth'
     torch.save(np.zeros(3).tolist(), path)
     os.mkfifo(sidecar(path))

@@ -43,7 +43,7 @@ def root(tmp_path):
     ],
 )
 @pytest.mark.filterwarnings('ignore')
-def test_names_that_lead_out_are_refused(root, kind, tmp_path_factory):
+def test_names_outside_of_the_folder_are_refused(root, kind, tmp_path_factory):
     pack_pictures(root / 'images', tmp_path_factory.mktemp('warm') / 'up')
     for name in HOSTILE_TEXT if kind in TEXT else HOSTILE:
         place = tmp_path_factory.mktemp('trial') / 'root'
@@ -81,7 +81,7 @@ def test_absolute_names_below_the_folder_are_read(root, kind):
     assert os.path.samefile(found[1], root / 'images' / 'b.png')
 
 
-def test_a_listing_cache_names_nothing_else(root):
+def test_a_listing_cache_names_no_other_files(root):
     images, cache = str(root / 'images'), cache_beside(str(root / 'images'))
     age(images)
     for name in HOSTILE:
@@ -90,7 +90,7 @@ def test_a_listing_cache_names_nothing_else(root):
     assert list_images(images, ['.png'], cache) == ['a.png']
 
 
-def test_a_cache_of_tars_names_nothing_else(root):
+def test_a_cache_of_tars_names_no_other_files(root):
     write_tar(root / 'tars' / 'x.tar', [('a.jpg', b'x')])
     os.utime(root / 'tars' / 'x.tar', (10**9, 10**9))
     for name in HOSTILE:

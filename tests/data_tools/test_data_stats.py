@@ -52,7 +52,7 @@ def test_statistics(folder):
     assert found.mean[0] < found.mean[3] / 3
 
 
-def test_files_count_once_whatever_leads_to_them(folder):
+def test_linked_files_count_once(folder):
     listed = folder.parent / 'list.txt'
     listed.write_text(f'{folder}/a/0.tif\n{folder}/again/1.tif\n')
     found = data_stats([folder, listed, folder / 'a' / '2.tif'])

@@ -133,7 +133,7 @@ def test_places365_without_images(places365):
         ({'images': 3}, 'no list of images'),
     ],
 )
-def test_nothing_is_written_of_bad_lists(tmp_path, changes, words):
+def test_invalid_lists_write_nothing(tmp_path, changes, words):
     inaturalist(tmp_path)
     write_lists('inaturalist2018', tmp_path)
     before = read(tmp_path)
@@ -153,7 +153,7 @@ def test_a_bad_second_list_does_not_replace_the_first(tmp_path):
     assert not (tmp_path / 'meta').exists()
 
 
-def test_lines_that_are_none(tmp_path):
+def test_invalid_lines(tmp_path):
     for split in ('train', 'val'):
         path = tmp_path / f'{split}_places205.csv'
         path.write_text('a/1.jpg 0\na/2.jpg\n')

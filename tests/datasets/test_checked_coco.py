@@ -68,7 +68,7 @@ def spoil(root, part, **values):
 
 
 @pytest.mark.parametrize('kind', ['CocoDataset', 'mixmae.CheckedCocoDataset'])
-def test_sound_scenes_pass(scenes, kind):
+def test_valid_scenes_pass(scenes, kind):
     dataset = detection(scenes, kind)
     assert len(dataset) == 4
     assert sum(len(results['gt_masks']) for results in dataset) > 4
@@ -93,7 +93,7 @@ def test_the_same_objects_as_mmdets_own(scenes):
         (dict(image_id=99), 'image_id 99 does not exist in images'),
     ],
 )
-def test_what_mmdet_drops_is_an_error(scenes, values, words):
+def test_entries_that_mmdet_drops_are_errors(scenes, values, words):
     path = spoil(scenes, 'annotations', **values)
     detection(scenes, 'CocoDataset')
     with pytest.raises(ValueError) as raised:
@@ -133,7 +133,7 @@ def test_a_part_of_the_classes_in_the_order_of_the_file(scenes):
     assert list(dataset.cat2label.values()) == [0, 1, 2]
 
 
-def test_cut_off_file(scenes):
+def test_a_truncated_file(scenes):
     path = scenes / 'coco' / 'annotations' / 'instances_val.json'
     path.write_text(path.read_text()[:-9])
     with pytest.raises(ValueError, match='instances_val.json: invalid JSON'):
@@ -185,7 +185,7 @@ def segmentation(root, reduced=True, classes=CLASSES):
     return build('mmseg', config)
 
 
-def test_sound_label_maps_pass(scenes):
+def test_valid_label_maps_pass(scenes):
     assert len(list(segmentation(scenes))) == 4
     with_background = ('background', *CLASSES)
     assert len(list(segmentation(scenes, False, with_background))) == 4
@@ -199,7 +199,7 @@ def test_sound_label_maps_pass(scenes):
         (np.zeros((16, 16, 3)), 'not one value per pixel'),
     ],
 )
-def test_bad_label_maps_are_named(scenes, labels, words):
+def test_invalid_label_maps_are_named(scenes, labels, words):
     path = scenes / 'ade' / 'annotations' / 'validation' / '000002.png'
     assert cv2.imwrite(str(path), labels.astype(np.uint8))
     dataset = segmentation(scenes)

@@ -69,7 +69,7 @@ def drawn(dataset, order, epoch=0):
     return found
 
 
-def test_fallback_samples_bring_their_label(folder):
+def test_fallback_samples_have_their_label(folder):
     dataset = build(folder)
     with pytest.raises(CorruptImageError, match='03.png: empty'):
         dataset[SampleIndex(3)]
@@ -80,7 +80,7 @@ def test_fallback_samples_bring_their_label(folder):
     assert not {3, 4, 9} & {label for label, _ in found.values()}
 
 
-def test_everything_depends_on_seed_epoch_and_index_alone(folder):
+def test_samples_depend_on_seed_epoch_and_index_only(folder):
     """A resumed run with another number of workers gets the same samples."""
     runs = []
     for order in (range(COUNT), reversed(range(COUNT)), [9, 4, 3]):
@@ -113,7 +113,7 @@ def test_a_pipeline_is_wrapped_once(folder):
     assert own.corrupt_files.max_ratio == 0.2
 
 
-def test_sets_below_wrappers_are_found(folder):
+def test_data_sets_in_wrappers_are_found(folder):
     one, two = build(folder), build(folder)
     other = build(folder)
     other.pipeline.transforms = other.pipeline.transforms[:1]

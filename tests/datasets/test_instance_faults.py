@@ -21,7 +21,7 @@ TRIANGLE = [0, 0, 4, 0, 4, 4]
         np.array([1.0, 2.0, 3.0, 4.0], np.float32),
     ],
 )
-def test_good_boxes(box):
+def test_valid_boxes(box):
     assert box_fault(box, width=20, height=10) is None
 
 
@@ -43,7 +43,7 @@ def test_good_boxes(box):
         (None, 'four numbers'),
     ],
 )
-def test_bad_boxes(box, words):
+def test_invalid_boxes(box, words):
     assert words in box_fault(box, width=20, height=10)
 
 
@@ -65,7 +65,7 @@ def test_the_tolerance_can_be_chosen():
         np.zeros((10, 20), bool),
     ],
 )
-def test_good_masks(mask):
+def test_valid_masks(mask):
     assert mask_fault(mask, width=20, height=10) is None
 
 
@@ -89,10 +89,10 @@ def test_good_masks(mask):
         (np.zeros((20, 10), bool), '10 x 20 px (width x height)'),
     ],
 )
-def test_bad_masks(mask, words):
+def test_invalid_masks(mask, words):
     assert words in mask_fault(mask, width=20, height=10)
 
 
-def test_polygons_that_are_none_are_counted():
+def test_invalid_polygons_are_counted():
     assert invalid_polygons([TRIANGLE, [0, 0, 1, 1], [1], 5]) == 3
     assert invalid_polygons({'size': [1, 1], 'counts': [1]}) == 0

@@ -60,7 +60,7 @@ def test_keys_and_labels_of_a_list(database, tmp_path):
     assert value(LmdbImages(str(database), path, LOAD)[0]) == 9
 
 
-def test_labels_in_a_list_may_be_passed_over(database, tmp_path):
+def test_labels_in_a_list_may_be_ignored(database, tmp_path):
     """A key may itself end in a number."""
     whole = (tmp_path / 'images' / '05.png').read_bytes()
     put(database, **{'_03 7': whole})
@@ -73,7 +73,7 @@ def test_labels_in_a_list_may_be_passed_over(database, tmp_path):
     assert named == b'pictures/99 2'
 
 
-def test_notes_of_a_database_are_no_images(database, tmp_path):
+def test_metadata_entries_are_no_images(database, tmp_path):
     notes = {b'__len__': b'20', b'__keys__': b'[]', b'__pictures': b'x'}
     with (
         lmdb.open(str(database), map_size=2**20) as opened,
@@ -113,7 +113,7 @@ def test_workers_open_it_again(database):
     assert value(pickle.loads(pickle.dumps(other))[2]) == 2
 
 
-def test_bad_images_are_borne(database, tmp_path):
+def test_corrupt_images_are_replaced(database, tmp_path):
     put(database, _02=b'', _03=b'no image')
     path = write(
         tmp_path / 'a.txt',
@@ -132,7 +132,7 @@ def test_bad_images_are_borne(database, tmp_path):
     assert len(LmdbImages(str(database), path, LOAD, exclude=bad)) == 20
 
 
-def test_what_cannot_be_used_is_one_line(database, tmp_path):
+def test_unusable_databases_are_one_line(database, tmp_path):
     with pytest.raises(FileNotFoundError, match='gone does not exist'):
         LmdbImages(str(tmp_path / 'gone'))
     with pytest.raises(ValueError, match='is not a readable LMDB'):
@@ -152,9 +152,7 @@ def test_what_cannot_be_used_is_one_line(database, tmp_path):
         LmdbImages(str(tmp_path / 'empty'))
 
 
-def test_without_the_package_a_line_states_how_to_get_it(
-    database, monkeypatch
-):
+def test_a_missing_package_is_named(database, monkeypatch):
     monkeypatch.setattr(lmdb_reader, 'lmdb', None)
     with pytest.raises(ValueError, match='pip install lmdb'):
         LmdbImages(str(database))

@@ -56,7 +56,7 @@ def value(sample):
     return int(sample['img'][0, 0, 0])
 
 
-def test_gives_what_the_folder_gives(folder, packed):
+def test_samples_equal_those_of_the_folder(folder, packed):
     dataset = DATASETS.build(
         dict(type='PackedImages', data_root=str(packed), pipeline=LOAD)
     )
@@ -72,7 +72,7 @@ def test_gives_what_the_folder_gives(folder, packed):
         dataset[20]
 
 
-def test_labels_are_given_where_asked_for(packed):
+def test_labels_are_returned_on_request(packed):
     dataset = build(packed, with_label=True)
     assert [value(sample) for sample in dataset] == VALUES
     assert [sample['gt_label'] for sample in dataset] == [0] * 10 + [1] * 10
@@ -82,13 +82,13 @@ def test_labels_are_given_where_asked_for(packed):
     assert 'gt_label' not in build(packed)[0]
 
 
-def test_where_there_are_no_labels(tmp_path):
+def test_shards_without_labels(tmp_path):
     pack_pictures(save_pictures(tmp_path / 'flat'), tmp_path / 'out')
     with pytest.raises(ValueError, match='have no labels'):
         build(tmp_path / 'out', with_label=True)
 
 
-def test_index_of_a_sampler_is_handed_on(packed):
+def test_index_of_a_sampler_is_passed_on(packed):
     """The index carries seed and epoch for SeedSample."""
     settings = (
         dict(type='SeedSample'),
@@ -151,7 +151,7 @@ def test_workers_open_their_own_files(packed):
     assert found == list(zip(VALUES, range(20)))
 
 
-def test_pickled_it_is_light_and_the_same(packed):
+def test_a_pickled_copy_is_small_and_equal(packed):
     dataset = build(packed).get_subset([3, 1])
     dataset[0]
     data = pickle.dumps(dataset)
@@ -178,7 +178,7 @@ def damage(packed):
     ) | dict.fromkeys(range(10, 15), 'missing')  # fmt: skip
 
 
-def test_damage_is_borne_and_counted_by_its_cause(packed, monkeypatch):
+def test_damage_is_skipped_and_counted_by_cause(packed, monkeypatch):
     said = []
     monkeypatch.setattr(
         packed_images, 'print_log', lambda text, **_: said.append(text)
@@ -202,14 +202,14 @@ def test_damage_is_borne_and_counted_by_its_cause(packed, monkeypatch):
         list(strict)
 
 
-def test_without_sums_only_decoders_see_damage(packed):
+def test_without_checksums_only_decoders_find_damage(packed):
     damage(packed)
     with pytest.raises(CorruptImageError, match='wrong checksum'):
         build(packed).read_sample(2)
     build(packed, verify_checksums=False).read_sample(2)
 
 
-def test_tars_of_others(tmp_path, folder):
+def test_foreign_tars(tmp_path, folder):
     """WebDataset's tars, with text beside images and labels in files."""
     path = tmp_path / 'tars' / 'train-000.tar'
     path.parent.mkdir()
@@ -248,7 +248,7 @@ def test_pipelines_of_mmpretrain_get_labels(packed):
     assert packed_input['data_samples'].gt_label.tolist() == [1]
 
 
-def test_what_cannot_be_used_is_one_line(packed, tmp_path):
+def test_unusable_shards_are_one_line(packed, tmp_path):
     with pytest.raises(FileNotFoundError, match='gone does not exist'):
         build(tmp_path / 'gone')
     with pytest.raises(ValueError, match='needs data_root'):

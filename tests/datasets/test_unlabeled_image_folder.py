@@ -125,7 +125,7 @@ def test_listed_files_are_left_out(folder, tmp_path, form):
     assert [int(item['img'][0, 0, 0]) for item in listed] == [7, 2]
 
 
-def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
+def test_lists_that_exclude_all_or_nothing(folder, tmp_path, monkeypatch):
     path = tmp_path / 'bad.txt'
     write_corrupt_files(
         path, [CorruptFile('', f'{v:02d}.png') for v in range(20)]
@@ -146,7 +146,7 @@ def test_lists_that_leave_nothing_or_everything(folder, tmp_path, monkeypatch):
     )
 
 
-def test_what_is_missing_is_named(folder, tmp_path):
+def test_missing_paths_are_named(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere'):
         UnlabeledImageFolder(str(tmp_path / 'nowhere'))
     with pytest.raises(FileNotFoundError, match='nowhere.txt'):
@@ -164,7 +164,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
         UnlabeledImageFolder(ann_file=str(listing))
 
 
-def test_an_empty_folder_says_what_was_looked_for(tmp_path):
+def test_an_empty_folder_names_the_suffixes(tmp_path):
     (tmp_path / 'notes.txt').touch()
     with pytest.raises(ValueError, match=r'\.jpg.*\.webp') as caught:
         UnlabeledImageFolder(str(tmp_path))
@@ -198,7 +198,7 @@ def test_packs_with_mmpretrain(folder):
     assert [s.sample_idx for s in batch['data_samples']] == [0, 7]
 
 
-def test_flips_are_done_whatever_packs_the_image(folder):
+def test_flips_are_applied_by_every_packing(folder):
     picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     end = dict(type='mmpretrain.PackInputs')
     flip = dict(type='DrawFlip', prob=1.0)

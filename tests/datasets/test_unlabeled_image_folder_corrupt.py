@@ -73,7 +73,7 @@ def test_a_share_of_zero_tolerates_none(folder):
         dataset[0]
 
 
-def test_nothing_but_corrupt_files(folder):
+def test_only_corrupt_files(folder):
     spoil(folder, *range(20))
     dataset = UnlabeledImageFolder(
         str(folder), pipeline=LOAD, max_corrupt_ratio=1.0
@@ -88,7 +88,7 @@ def test_shares_out_of_range(folder, share):
         UnlabeledImageFolder(str(folder), max_corrupt_ratio=share)
 
 
-def test_other_errors_are_not_swallowed(folder):
+def test_other_errors_are_raised(folder):
     def fail(results):
         raise KeyError('a bug in a transform')
 
@@ -131,7 +131,7 @@ def test_spawned_workers_share_the_count(folder):
     assert dataset.corrupt_paths() == [str(folder / '02.png')]
 
 
-def test_the_stop_reaches_the_main_process(folder):
+def test_the_error_reaches_the_main_process(folder):
     spoil(folder, *range(6))
     dataset = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     loader = DataLoader(dataset, num_workers=1, multiprocessing_context='fork')

@@ -27,7 +27,7 @@ def executable(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_shim_that_fails_is_passed_over(tmp_path: Path) -> None:
+def test_a_failing_shim_is_skipped(tmp_path: Path) -> None:
     executable(tmp_path / 'shims' / 'python3.11', '#!/bin/sh\nexit 127\n')
     real = executable(
         tmp_path / 'real' / 'python3.11', f'#!/bin/sh\nexec {REAL} "$@"\n'
@@ -36,7 +36,7 @@ def test_a_shim_that_fails_is_passed_over(tmp_path: Path) -> None:
     assert done.stdout.strip() == str(real)
 
 
-def test_python_is_taken_at_its_word(tmp_path: Path) -> None:
+def test_a_given_python_is_used(tmp_path: Path) -> None:
     assert find(tmp_path, python=str(REAL)).stdout.strip() == str(REAL)
 
 
@@ -46,7 +46,7 @@ def test_a_python_that_does_not_run_is_an_error(tmp_path: Path) -> None:
     assert 'does not run as Python 3.10 to 3.12' in done.stderr
 
 
-def test_none_at_all_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+def test_no_python_is_an_error_with_instructions(tmp_path: Path) -> None:
     done = find(tmp_path)
     assert done.returncode == 1
     assert 'make PYTHON=' in done.stderr

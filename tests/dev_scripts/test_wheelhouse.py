@@ -60,7 +60,7 @@ def test_lists_without_fetching(tmp_path):
     assert not folder.exists()
 
 
-def test_wheels_of_others_are_not_removed(tmp_path):
+def test_foreign_wheels_are_not_removed(tmp_path):
     """DIR is relative to the caller's folder; python=false ends the script."""
     wheel = tmp_path / 'mine' / 'precious-1.0-py3-none-any.whl'
     wheel.parent.mkdir()
@@ -74,7 +74,7 @@ def test_wheels_of_others_are_not_removed(tmp_path):
     assert done.returncode == 1 and wheel.exists() and not done.stderr
 
 
-def test_all_that_is_needed_and_no_torch(pins):
+def test_all_dependencies_except_torch_are_selected(pins):
     """Every dependency of a selected wheel is selected or present."""
     lacking = names(pins.pins('3.12', pins.USUALLY_THERE))
     machine = pins.target('3.12')
@@ -89,7 +89,7 @@ def test_all_that_is_needed_and_no_torch(pins):
         assert not name.startswith(('torch', 'nvidia', 'triton', 'cuda'))
 
 
-def test_versions_are_those_of_that_python(pins):
+def test_markers_are_those_of_the_given_python(pins):
     """Pip evaluates markers for its own Python."""
     found = {
         python: dict(
@@ -105,7 +105,7 @@ def test_versions_are_those_of_that_python(pins):
     assert found['3.11']['contourpy'] != found['3.12']['contourpy']
 
 
-def test_what_the_machine_has_is_left_out(pins):
+def test_installed_packages_are_left_out(pins):
     all_ = names(pins.pins('3.12', []))
     some = names(pins.pins('3.12', ['matplotlib', 'nothing-known-here']))
     assert {'matplotlib', 'fonttools', 'opencv-python-headless'} <= all_

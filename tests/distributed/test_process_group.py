@@ -13,7 +13,7 @@ from mixmae.distributed.process_group import end_process_group, on_main_rank
 from tests.engine.forked import start
 
 
-def test_alone_it_is_the_function(tmp_path):
+def test_a_single_process_calls_the_function(tmp_path):
     assert on_main_rank(lambda: 3) == 3
     with pytest.raises(KeyError, match='a'):
         on_main_rank(lambda: {}['a'])

@@ -39,7 +39,7 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
-def test_a_killed_child_is_seen_and_can_still_be_waited_for(child):
+def test_a_killed_child_is_detected_and_can_still_be_waited_for(child):
     assert child.pid not in dead_children()
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: child.pid in dead_children())
@@ -49,7 +49,7 @@ def test_a_killed_child_is_seen_and_can_still_be_waited_for(child):
     assert child.pid not in dead_children()
 
 
-def test_the_end_comes_after_the_grace(child):
+def test_the_process_ends_after_the_grace_period(child):
     ended = queue.SimpleQueue()
     watch = ProcessWatch(ended.put, grace=0.1, poll=0.02)
     watch.start()
@@ -58,7 +58,7 @@ def test_the_end_comes_after_the_grace(child):
     watch.stop()
 
 
-def test_a_child_that_is_waited_for_ends_nothing(child):
+def test_a_child_that_is_waited_for_does_not_end_the_process(child):
     """PyTorch's own error has already reached the main thread."""
     ended = queue.SimpleQueue()
     watch = ProcessWatch(ended.put, grace=1.0, poll=0.02)
@@ -93,13 +93,13 @@ def signal_from_outside(pid: int, number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_one_signal_from_outside_is_let_pass(number):
+def test_one_signal_from_outside_is_ignored(number):
     batches, worker = begun()
     signal_from_outside(worker, number)
     assert list(batches) == list(range(1, 40))
 
 
-def test_the_second_ends_the_worker():
+def test_a_second_signal_ends_the_worker():
     batches, worker = begun()
     signal_from_outside(worker, signal.SIGTERM)
     # Of two signals at once one would be lost.
@@ -110,7 +110,7 @@ def test_the_second_ends_the_worker():
         list(batches)
 
 
-def test_its_parent_ends_it_at_once():
+def test_a_signal_of_the_parent_ends_it_at_once():
     batches, worker = begun()
     os.kill(worker, signal.SIGTERM)
     with pytest.raises(RuntimeError, match='exited unexpectedly|killed'):
@@ -152,7 +152,7 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:13])) / os.sysconf('SC_CLK_TCK')
 
 
-def test_one_that_lets_no_python_run_is_killed(tmp_path):
+def test_a_worker_that_blocks_the_interpreter_is_killed(tmp_path):
     marks = tmp_path / 'begin', tmp_path / 'begun'
     # Another test may have left its own.
     others = set(multiprocessing.active_children())
@@ -176,7 +176,7 @@ def test_one_that_lets_no_python_run_is_killed(tmp_path):
     assert signal.getsignal(signal.SIGCHLD) is handler
 
 
-def test_what_was_to_be_called_first_is(tmp_path):
+def test_a_given_init_function_is_called_first(tmp_path):
     def init(worker_id):
         (tmp_path / f'worker {worker_id}').touch()
 
@@ -203,7 +203,7 @@ def watch(monkeypatch):
     watch.stop()
 
 
-def test_a_batch_that_cannot_be_sent_is_no_endless_wait(watch, capfd):
+def test_a_batch_that_cannot_be_sent_is_an_error(watch, capfd):
     loader = DataLoader(Unsendable(), None, num_workers=1, timeout=60)
     with pytest.raises(RuntimeError, match='exited unexpectedly'):
         list(loader)

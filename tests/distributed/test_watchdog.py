@@ -27,18 +27,18 @@ def verdict(mine, first, second, idle, found=None) -> str:
 STEP = ('iteration 4', True)
 
 
-def test_nothing_is_wrong_in_time():
+def test_no_report_within_the_time_limit():
     assert not verdict((4, *STEP), (4, *STEP, 1), (3, *STEP, 1), 9)
 
 
-def test_the_one_behind_speaks_first_and_shows_its_stack():
+def test_the_last_rank_reports_first_with_its_stack():
     mine, other = (3, 'loading', False), (4, *STEP, 1)
     line = verdict(mine, other, other, 11)
     assert line.startswith('no progress for 11 s in loading; it hangs in\n')
     assert __name__.split('.')[-1] in line
 
 
-def test_the_others_name_it_after_a_while():
+def test_the_others_name_it_later():
     mine, behind, level = (4, *STEP), (3, 'loading', False, 1), (4, *STEP, 1)
     assert not verdict(mine, level, behind, 14)
     line = verdict(mine, level, behind, 16)
@@ -47,7 +47,7 @@ def test_the_others_name_it_after_a_while():
     )
 
 
-def test_equally_far_it_is_the_one_that_does_not_wait(monkeypatch):
+def test_of_ranks_at_one_step_the_one_that_does_not_wait_is_named(monkeypatch):
     waiting, busy = (4, *STEP, 1, True), (4, *STEP, 1, False)
     line = verdict((4, *STEP), waiting, waiting, 11)
     assert line.startswith('no progress for 11 s in iteration 4; it hangs')
@@ -57,12 +57,12 @@ def test_equally_far_it_is_the_one_that_does_not_wait(monkeypatch):
     assert '(as ranks 1, 2)' in line
 
 
-def test_long_work_of_all_is_let_be():
+def test_long_work_of_all_ranks_is_accepted():
     probe = (9, 'the end of epoch 1', False)
     assert not verdict(probe, (*probe, 1), (*probe, 1), 10_000)
 
 
-def test_a_rank_without_a_sign_of_life():
+def test_a_rank_without_heartbeat():
     found = dog()
     mine, level = (4, *STEP), (4, *STEP, 1, True)
     assert not verdict(mine, level, (*level[:3], 1, True), 2, found)
@@ -70,7 +70,7 @@ def test_a_rank_without_a_sign_of_life():
     assert 'for rank 2, which sends no heartbeat' in line
 
 
-def test_ranks_that_have_ended_are_not_missed():
+def test_finished_ranks_are_not_reported():
     found = dog()
     mine, ended = (5, 'the end', False), (5, 'the end', False, -1)
     assert not verdict(mine, ended, ended, 1, found)
@@ -78,7 +78,7 @@ def test_ranks_that_have_ended_are_not_missed():
 
 
 @pytest.mark.parametrize('quiet', [True, False])
-def test_threads_find_the_rank_that_stands_still(quiet):
+def test_threads_find_the_hanging_rank(quiet):
     store, reported, heard = distributed.HashStore(), {}, threading.Event()
 
     def on_hang(rank: int, line: str) -> None:
@@ -109,7 +109,7 @@ def test_threads_find_the_rank_that_stands_still(quiet):
         assert rank == 2 and 'in the start; it hangs in' in line
 
 
-def test_it_ends_with_the_process_however_that_ends(monkeypatch):
+def test_the_thread_ends_with_the_process(monkeypatch):
     """A thread inside the store would abort the interpreter's exit."""
     at_exit = []
     monkeypatch.setattr(watchdog.atexit, 'register', at_exit.append)

@@ -77,7 +77,7 @@ def only(facts: Facts) -> Diagnosis:
     return found[0]
 
 
-def test_nothing_is_wrong() -> None:
+def test_healthy_facts_have_no_finding() -> None:
     assert diagnose(HEALTHY) == []
 
 
@@ -187,7 +187,7 @@ def test_cause_of_a_failed_probe(
     assert command in found.command
 
 
-def test_a_driver_serves_every_release_of_its_major_one() -> None:
+def test_a_driver_serves_every_minor_release_of_its_major_version() -> None:
     torch = Probe(version='2.12.1', cuda='13.2', driver=13000)
     assert diagnose(probed(torch=torch)) == []
 
@@ -239,13 +239,13 @@ def test_tested_versions_are_those_of_the_constraints() -> None:
     assert PYTHONS == ((3, 10), (3, 12))
 
 
-def test_cuda_ops_beside_a_gpu_are_right() -> None:
+def test_cuda_ops_with_a_gpu_have_no_finding() -> None:
     torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
     facts = probed(torch=torch, mmcv_ops=Probe(cuda='13.0'))
     assert diagnose(facts) == []
 
 
-def test_cpu_ops_beside_a_gpu_say_what_a_build_needs() -> None:
+def test_cpu_ops_with_a_gpu_list_the_build_requirements() -> None:
     torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
     found = only(probed(torch=torch))
     assert (found.name, found.severity) == ('CPU ops', WARNING)
@@ -286,7 +286,7 @@ def test_upstream_beside_the_forks(upstream: str, fork: str) -> None:
     assert f'{wanted}==' in install
 
 
-def test_the_age_of_a_mixed_mmengine_is_not_said_too() -> None:
+def test_a_mixed_mmengine_gets_one_finding() -> None:
     facts = with_installed(mmengine='0.10.11')
     probes = {**facts.probes, 'mmengine': Probe(version='0.10.11')}
     found = only(dataclasses.replace(facts, probes=probes))
@@ -312,7 +312,7 @@ def test_two_mmcv_in_one_folder() -> None:
         ('2.9.1', 'CVE-2026-24747'),
     ],
 )
-def test_releases_of_torch_whose_safe_load_is_not(version, number):
+def test_releases_of_torch_with_an_unsafe_safe_load(version, number):
     found = only(probed(torch=Probe(version=version)))
     assert (found.name, found.severity) == ('unsafe torch', WARNING)
     assert number in found.cause and found.command.startswith('python -m pip')

@@ -40,13 +40,13 @@ def test_probe_survives_exit() -> None:
 PROCESS = "import os; answer['version'] = str(os.getpid())"
 
 
-def test_what_works_shares_one_process() -> None:
+def test_working_probes_share_one_process() -> None:
     found = run_every_probe({'a': PROCESS, 'b': PROCESS})
     assert list(found) == ['a', 'b']
     assert found['a'].version == found['b'].version
 
 
-def test_what_fails_is_asked_alone_and_so_is_what_comes_after_it() -> None:
+def test_probes_from_a_failing_one_on_run_alone() -> None:
     spoilt = 'import json; json.spoilt = True'
     codes = {
         'a': PROCESS,
@@ -59,7 +59,7 @@ def test_what_fails_is_asked_alone_and_so_is_what_comes_after_it() -> None:
     assert found['c'].version != found['a'].version
 
 
-def test_a_crash_takes_nothing_else_along() -> None:
+def test_a_crash_does_not_affect_other_probes() -> None:
     codes = {'a': PROCESS, 'b': 'import os; os.abort()', 'c': PROCESS}
     found = run_every_probe(codes)
     assert found['b'].error == 'the interpreter crashed (SIGABRT)'

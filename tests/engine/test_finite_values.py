@@ -16,7 +16,7 @@ NAN, INF = float('nan'), float('inf')
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize('value', [NAN, INF, -INF])
-def test_what_is_not_finite_is_seen_wherever_it_is(value, dtype):
+def test_non_finite_values_are_found_everywhere(value, dtype):
     whole = torch.ones(5000, dtype=dtype)
     spoilt = whole.clone()
     spoilt[4321] = value
@@ -32,7 +32,7 @@ def test_sizes_are_those_of_the_tensors():
     assert norms([]).shape == (0,)
 
 
-def test_squares_that_overflow_are_no_reason_to_stop():
+def test_overflowing_squares_are_accepted():
     huge = torch.tensor([1e30, 1.0])
     assert not norms([huge]).isfinite().any()
     assert names_of_non_finite({'huge': huge}) == []
@@ -63,7 +63,7 @@ def test_constants_may_be_infinite():
     }
 
 
-def test_a_message_names_three():
+def test_a_message_names_three_tensors():
     assert some('abc') == 'a, b, c' and some('abcd') == 'a, b, c, ...'
 
 
@@ -94,7 +94,7 @@ def steps(values: list, kind: type, options: dict, guarded: bool):
 
 
 @pytest.mark.parametrize(('kind', 'options'), OPTIMIZERS)
-def test_a_bad_step_does_nothing_at_all(kind, options):
+def test_a_skipped_step_changes_nothing(kind, options):
     found = steps([NAN, 2.0, INF, -INF, 3.0, NAN], kind, options, True)
     wanted = steps([2.0, 3.0], kind, options, False)
     for ours, theirs in zip(
@@ -109,7 +109,7 @@ def test_a_bad_step_does_nothing_at_all(kind, options):
 
 
 @pytest.mark.parametrize('fused', [None, True])
-def test_what_was_seen_is_reported_once(fused):
+def test_a_finding_is_reported_once(fused):
     options = dict(fused=fused)
     guard = steps([-7.0], torch.optim.AdamW, options, True)[2]
     check = guard.take()
@@ -123,7 +123,7 @@ def test_what_was_seen_is_reported_once(fused):
     assert check.sizes[1] == 1.0
 
 
-def test_it_can_be_removed():
+def test_the_guard_can_be_removed():
     model, optimizer, guard = steps([1.0], torch.optim.AdamW, {}, True)
     guard.remove()
     model.weight.grad = torch.full((2, 3), NAN)

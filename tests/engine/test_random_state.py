@@ -10,7 +10,7 @@ def draw() -> tuple:
     return random.random(), np.random.rand(), torch.rand(1).item()
 
 
-def test_numbers_drawn_aside_do_not_count():
+def test_numbers_drawn_in_the_context_do_not_change_the_state():
     random.seed(0), np.random.seed(0), torch.manual_seed(0)
     expected = [draw(), draw()]
     random.seed(0), np.random.seed(0), torch.manual_seed(0)

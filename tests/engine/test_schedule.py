@@ -66,7 +66,7 @@ def test_the_whole_schedule_is_the_official_one():
     assert largest_deviation(600, 2, 600 * UPDATES_PER_EPOCH) < 4.01e-5
 
 
-def test_what_has_one_axis_is_not_decayed():
+def test_parameters_of_one_axis_are_not_decayed():
     class Parts(nn.Module):
         def __init__(self) -> None:
             super().__init__()

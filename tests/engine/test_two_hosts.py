@@ -89,7 +89,7 @@ def wait_for(paths: list[Path], processes: list[Any]) -> None:
         time.sleep(0.1)
 
 
-def test_one_is_cut_off_and_both_end(tmp_path):
+def test_a_disconnected_host_ends_both(tmp_path):
     """The host without the store ends as well."""
     config = endless(tmp_path)
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]
@@ -156,7 +156,7 @@ def freeze(folder: Path) -> None:
     Runner.from_cfg(config).train()
 
 
-def test_a_store_that_gives_no_answer(tmp_path):
+def test_an_unresponsive_store(tmp_path):
     """Needs no root: the processes of rank 0 are stopped."""
     where = dict(WORLD_SIZE=2, MASTER_ADDR='127.0.0.1')
     where['MASTER_PORT'] = free_port()

@@ -96,7 +96,7 @@ def train_half(rank: int, folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_ranks_equal_one_with_the_doubled_batch(tmp_path):
+def test_two_ranks_equal_one_with_twice_the_batch(tmp_path):
     """With one shared mask the loss does not depend on the pairs.
 
     Both the gradients, and the weights after accumulated updates.

@@ -30,7 +30,7 @@ class SameWeightsHook(Hook):
         assert found[0].isfinite().all()
 
 
-def test_both_leave_it_out_and_both_stop(tmp_path):
+def test_both_ranks_skip_and_both_stop(tmp_path):
     # Only the loss of rank 1 shows it.
     poison = dict(
         type='PoisonHook', iterations=[2, 6, 8, 10], how='constant', rank=1

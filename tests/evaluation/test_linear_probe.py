@@ -22,7 +22,7 @@ def test_separable_features_are_learnt_deterministically():
     assert torch.equal(again.predicted, result.predicted)
 
 
-def test_noise_is_left_at_chance():
+def test_noise_gives_chance_accuracy():
     generator = torch.Generator().manual_seed(0)
     train = torch.randn(200, 20, generator=generator)
     test = torch.randn(500, 20, generator=generator)

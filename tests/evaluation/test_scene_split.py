@@ -3,7 +3,7 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.evaluation.scene_split import SceneSplit
 
 
-def test_pictures_meet_their_labels(tmp_path):
+def test_images_have_their_labels(tmp_path):
     SceneSet(size=32, train=12, val=11).write(tmp_path)
     renderer = SceneRenderer(32, 0, 'val')
     split = SceneSplit(tmp_path, 'val', dense=5)

@@ -25,7 +25,7 @@ class TestBlockMasking(MaskingContract):
         assert len(places) == 2
         assert (places[1] - places[0]).tolist() == [1, 0]
 
-    def test_images_must_hold_it(self):
+    def test_the_rectangle_must_fit(self):
         with pytest.raises(ValueError, match='1x4 cells'):
             self.masking()(1, 16, 64)
 

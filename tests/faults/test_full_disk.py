@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize('fault', ROOM)
-def test_stops_with_one_line_and_continues_once_there_is_room(
+def test_stops_with_one_line_and_resumes_after_space_is_freed(
     server, tmp_path, fault
 ):
     try:

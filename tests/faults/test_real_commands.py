@@ -48,7 +48,7 @@ def test_one_process(server, tmp_path):
     assert run.wrong(losses(run.new_lines())) == '' == run.whole()
 
 
-def test_torchrun_starts_all_again_when_one_is_killed(server, tmp_path):
+def test_torchrun_restarts_all_ranks_after_a_kill(server, tmp_path):
     run = FaultyRun(server, tmp_path, epochs=2, ranks=2)
     script = str(ROOT / 'tools/dist_train.sh')
     arguments = [str(run.config), '2', '--resume', '--work-dir']

@@ -34,7 +34,7 @@ from mixmae.fileio.address import (
         ('user@host.org and a/b?c=d', None),
     ],
 )
-def test_what_is_shown(address, shown):
+def test_shown_addresses(address, shown):
     shown = shown or address
     for text in ('{}', "load_from = '{}'", 'see {} \n{}', '"{}"'):
         whole = text.replace('{}', address)
@@ -50,7 +50,7 @@ def test_an_address_with_a_space():
     )
 
 
-def test_the_user_goes_into_a_header():
+def test_the_user_is_sent_in_a_header():
     address, header = without_user('https://u:p%40s@host:80/x.pth?a=b#c')
     assert address == 'https://host:80/x.pth?a=b'
     assert header == 'Basic dTpwQHM='

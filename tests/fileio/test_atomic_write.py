@@ -18,7 +18,7 @@ from mixmae.fileio.atomic_write import (
 )
 
 
-def test_whole_or_not_at_all(tmp_path):
+def test_complete_or_not_at_all(tmp_path):
     path = tmp_path / 'deep' / 'file.pth'
     with atomic_write(path) as partial:
         partial.write_text('one')
@@ -31,7 +31,7 @@ def test_whole_or_not_at_all(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_two_writers_of_one_number_do_not_meet(tmp_path):
+def test_writers_with_equal_process_ids(tmp_path):
     """Containers may give equal process ids."""
     path = tmp_path / 'file.pth'
     with atomic_write(path) as one, atomic_write(path) as two:
@@ -44,7 +44,7 @@ def test_two_writers_of_one_number_do_not_meet(tmp_path):
 
 
 @pytest.mark.parametrize('host', ['node-1.example.org', 'a/b*', 'n' * 64])
-def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
+def test_remains_of_a_killed_process_are_found(tmp_path, monkeypatch, host):
 
     with monkeypatch.context() as patch:
         patch.setattr(platform, 'node', lambda: host)
@@ -57,7 +57,7 @@ def test_what_a_killed_one_leaves_is_found(tmp_path, monkeypatch, host):
     assert not left.exists() and (tmp_path / 'file.pth').exists()
 
 
-def test_a_checked_output_leaves_nothing(tmp_path):
+def test_a_check_of_an_output_leaves_no_file(tmp_path):
     check_output(tmp_path / 'deep' / 'er' / 'file.json')
     assert list(tmp_path.iterdir()) == []
     (tmp_path / 'kept').mkdir()
@@ -97,7 +97,7 @@ def test_truncated_or_flipped(tmp_path, spoil):
     assert 'a.pth.sha256' in damage(path)
 
 
-def test_files_without_a_sidecar_are_asked_themselves(tmp_path):
+def test_files_without_a_sidecar_are_read(tmp_path):
     path = tmp_path / 'a.pth'
     torch.save({'x': torch.arange(1000)}, path)
     assert damage(path) is None
@@ -127,7 +127,7 @@ def test_damaged_headers_of_a_zip_file(tmp_path, offset):
 
 
 @pytest.mark.parametrize('step', ['fsync', 'replace'])
-def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
+def test_a_failure_keeps_the_old_file(tmp_path, monkeypatch, step):
     path = tmp_path / 'a.pth'
     checksummed_write(path, b'old')
 
@@ -142,7 +142,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch, step):
     assert names <= {'a.pth', 'a.pth.sha256'}
 
 
-def test_killed_at_every_step(tmp_path):
+def test_killed_at_every_system_call(tmp_path):
     """After a kill at each system call the file is the old or the new one."""
     seen = set()
     for steps in range(20):
@@ -187,7 +187,7 @@ def _die_after(steps: int) -> None:
     Path.unlink = counted(Path.unlink)
 
 
-def test_removing_takes_the_sidecar_along(tmp_path):
+def test_removing_also_removes_the_sidecar(tmp_path):
     checksummed_write(tmp_path / 'a.pth', b'weights')
     remove(tmp_path / 'a.pth')
     assert not list(tmp_path.iterdir())
@@ -210,7 +210,7 @@ def test_errors_of_open_files_name_them(tmp_path, monkeypatch):
         checksummed_write(tmp_path / 'a.pth', b'weights')
 
 
-def test_what_killed_processes_left_is_removed(tmp_path):
+def test_remains_of_killed_processes_are_removed(tmp_path):
     """Files of other processes, which may still be writing, are kept."""
     ours = {'a.pth', 'a.pth.sha256', 'my features.npz'}
     foreign = {'b.partial', '.a.pth.12.partial', '.notes.2.partial'}
@@ -224,7 +224,7 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     assert left == {*foreign, kept}
 
 
-def test_a_path_that_is_not_utf8_can_be_noted(tmp_path):
+def test_paths_that_are_not_utf8(tmp_path):
     write_text_durably(tmp_path / 'last_checkpoint', 'a\udcff/epoch_1.pth')
     assert (tmp_path / 'last_checkpoint').read_bytes() == b'a\xff/epoch_1.pth'
 

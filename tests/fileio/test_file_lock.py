@@ -33,7 +33,7 @@ def held_by_another(folder: Path, log: Path):
     return process
 
 
-def test_refused_while_the_other_lives_and_not_longer(tmp_path):
+def test_refused_while_the_other_process_runs(tmp_path):
     folder = tmp_path / 'a run' / 'größe'
     other = held_by_another(folder, tmp_path / 'log')
     expected = f'another run uses .*größe: process {other.pid} on .*since'
@@ -48,7 +48,7 @@ def test_refused_while_the_other_lives_and_not_longer(tmp_path):
     lock.release()
 
 
-def test_another_machine_is_waited_for(tmp_path, monkeypatch):
+def test_the_lock_of_another_machine_is_waited_for(tmp_path, monkeypatch):
     other = held_by_another(tmp_path / 'run', tmp_path / 'log')
     monkeypatch.setattr(file_lock.socket, 'gethostname', lambda: 'here')
     waits = []
@@ -74,7 +74,7 @@ def test_waiting_ends(tmp_path, monkeypatch):
     other.join()
 
 
-def test_no_folder_can_be_made(tmp_path):
+def test_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(ValueError, match='the work'):
         WorkDirLock(tmp_path / 'file' / 'run').acquire()
@@ -95,14 +95,14 @@ def test_a_link_is_not_followed(tmp_path, target):
 
 
 @pytest.mark.parametrize('make', [os.mkfifo, os.mkdir])
-def test_what_is_no_file_is_refused(tmp_path, make):
+def test_other_file_types_are_refused(tmp_path, make):
     make(tmp_path / '.lock')
     with pytest.raises(ValueError, match='not a regular file; remove it'):
         WorkDirLock(tmp_path).acquire()
 
 
 @pytest.mark.parametrize('hard', [True, False])
-def test_what_is_no_lock_is_not_overwritten(tmp_path, hard):
+def test_other_files_are_not_overwritten(tmp_path, hard):
     (tmp_path / 'notes').write_text('precious notes')
     if hard:
         os.link(tmp_path / 'notes', tmp_path / '.lock')

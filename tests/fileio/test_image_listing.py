@@ -19,7 +19,7 @@ def test_sorted_without_hidden_and_foreign_files(folder):
     assert list_images(str(folder), ['.jpg', '.png']) == EXPECTED
 
 
-def test_symbolic_links_are_followed_but_not_in_circles(folder, tmp_path):
+def test_symbolic_links_are_followed_without_cycles(folder, tmp_path):
     make(tmp_path / 'elsewhere', 'z.jpg')
     (folder / 'link').symlink_to(tmp_path / 'elsewhere')
     (folder / 'file.jpg').symlink_to(tmp_path / 'elsewhere' / 'z.jpg')
@@ -39,7 +39,7 @@ def test_names_of_any_characters(tmp_path):
     assert list_images(str(folder), ['.jpg'], cache) == names
 
 
-def test_links_in_circles_and_into_nothing(folder):
+def test_link_cycles_and_broken_links(folder):
     (folder / 'self').symlink_to('self')
     (folder / 'self.jpg').symlink_to('self.jpg')
     (folder / 'gone.jpg').symlink_to('nowhere.jpg')
@@ -69,7 +69,7 @@ def test_of_two_paths_the_one_without_links_is_kept(folder):
     assert list_images(str(folder), ['.jpg', '.png']) == EXPECTED
 
 
-def test_a_link_that_leads_above_the_folder(folder):
+def test_a_link_to_a_parent_folder(folder):
     make(folder.parent, 'beside/z.jpg')
     (folder / 'up').symlink_to('..')
     listing = list_folder(str(folder), ['.jpg', '.png'])
@@ -77,7 +77,7 @@ def test_a_link_that_leads_above_the_folder(folder):
     assert listing.repeated == {'up/images': ''}
 
 
-def test_what_is_no_regular_file_is_counted(folder, monkeypatch):
+def test_special_files_are_counted(folder, monkeypatch):
     """Opening one could block or never end."""
     os.mkfifo(folder / 'pipe.jpg')
     os.mkfifo(folder / 'b' / 'pipe')
@@ -123,7 +123,7 @@ def test_a_folder_that_cannot_be_listed_is_named(locked):
         list_images(str(locked), ['.jpg', '.png'])
 
 
-def test_a_list_with_gaps_is_noted_and_not_kept(locked):
+def test_incomplete_listings_are_reported_and_not_cached(locked):
     cache = cache_beside(str(locked))
     age(locked)
     refused = {}

@@ -53,7 +53,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize('kind', FORGERIES)
-def test_a_forged_cache_is_made_again(folder, kind):
+def test_a_forged_cache_is_rebuilt(folder, kind):
     cache = cache_beside(str(folder))
     age(folder)
     list_images(str(folder), ['.jpg', '.png'], cache)
@@ -62,14 +62,14 @@ def test_a_forged_cache_is_made_again(folder, kind):
 
 
 @pytest.mark.parametrize('text', ['[' * 100_000, '{"a":' * 100_000, '[]'])
-def test_a_cache_that_is_no_cache_is_made_again(folder, text):
+def test_an_invalid_cache_is_rebuilt(folder, text):
     cache = cache_beside(str(folder))
     with open(cache, 'w') as file:
         file.write(text)
     assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
 
 
-def test_a_cache_of_another_user_is_made_again(folder, monkeypatch, tmp_path):
+def test_a_cache_of_another_user_is_rebuilt(folder, monkeypatch, tmp_path):
     cache = cache_beside(str(folder))
     age(folder)
     list_images(str(folder), ['.jpg', '.png'], cache)
@@ -81,7 +81,7 @@ def test_a_cache_of_another_user_is_made_again(folder, monkeypatch, tmp_path):
         assert json.load(file)['seal'] not in theirs
 
 
-def test_names_of_a_sealed_cache_pass_the_gate(folder, monkeypatch):
+def test_names_of_a_sealed_cache_are_checked(folder, monkeypatch):
     """Names are checked whoever wrote the cache."""
     cache = cache_beside(str(folder))
     age(folder)
@@ -94,7 +94,9 @@ def test_names_of_a_sealed_cache_pass_the_gate(folder, monkeypatch):
         assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
 
 
-def test_a_folder_of_others_has_its_cache_at_home(folder, monkeypatch):
+def test_the_cache_of_a_read_only_folder_is_in_the_home_folder(
+    folder, monkeypatch
+):
     monkeypatch.setattr(os, 'access', lambda *_: False)
     cache = cache_beside(str(folder))
     assert not cache.startswith(str(folder.parent))
@@ -105,7 +107,7 @@ def test_a_folder_of_others_has_its_cache_at_home(folder, monkeypatch):
 
 
 @pytest.mark.parametrize('kind', ['pipe', 'device', 'folder', 'link'])
-def test_a_cache_that_is_no_file(folder, tmp_path, kind):
+def test_a_cache_that_is_not_a_regular_file(folder, tmp_path, kind):
     cache = tmp_path / 'cache.json'
     (tmp_path / 'precious').write_text('precious')
     if kind == 'pipe':
@@ -152,19 +154,19 @@ def test_a_listing_of_a_fresh_folder_is_not_trusted(folder, monkeypatch):
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{"format": 1}', '{'])
-def test_an_unreadable_cache_is_made_again(folder, content):
+def test_an_unreadable_cache_is_rebuilt(folder, content):
     cache = cache_beside(str(folder))
     with open(cache, 'w') as file:
         file.write(content)
     assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(folder, tmp_path):
+def test_an_unwritable_cache_is_not_used(folder, tmp_path):
     cache = str(tmp_path / 'missing' / 'cache.json')
     assert list_images(str(folder), ['.jpg', '.png'], cache) == EXPECTED
 
 
-def test_nothing_is_left_beside_the_cache(folder, tmp_path):
+def test_no_other_files_are_left(folder, tmp_path):
     cache = cache_beside(str(folder))
     list_images(str(folder), ['.jpg'], cache)
     names = sorted(path.name for path in tmp_path.iterdir())

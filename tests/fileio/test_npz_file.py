@@ -26,7 +26,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize('save', [np.savez, np.savez_compressed])
-def test_what_numpy_writes_is_read(path, save):
+def test_numpy_archives_are_read(path, save):
     save(path, **ARRAYS)
     found = read_arrays(path)
     assert list(found) == list(ARRAYS)
@@ -62,7 +62,7 @@ def header(shape, kind='|u1'):
         ),
     ],
 )
-def test_headers_that_cannot_be_true(path, content, words):
+def test_inconsistent_headers(path, content, words):
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('a.npy', content)
     with pytest.raises(ValueError, match=words):
@@ -80,7 +80,7 @@ def forge_sizes(path, stored, whole):
 @pytest.mark.parametrize(
     'sizes', [(2**31, 2**31), (0, 2**31), (100, 2**31), (2**31, 0)]
 )
-def test_directories_that_cannot_be_true(path, sizes):
+def test_inconsistent_directories(path, sizes):
     np.savez(path, a=np.zeros(100))
     forge_sizes(path, *sizes)
     with pytest.raises(ValueError, match='claim'):
@@ -101,7 +101,7 @@ def test_arrays_that_share_their_bytes(path):
         read_arrays(path)
 
 
-def test_bombs(path):
+def test_unbounded_compression_methods(path):
     """Compression methods with an unbounded ratio are refused."""
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_LZMA) as archive:
         archive.writestr('a.npy', header((10**7,)) + bytes(10**7))

@@ -19,7 +19,7 @@ def test_results_come_in_order(workers):
     assert (os.getpid() in {process for _, process in found}) == (workers < 2)
 
 
-def test_nothing_is_called_before_its_turn():
+def test_calls_are_lazy():
     asked = []
     results = parallel_map(asked.append, range(10), 0)
     assert asked == []
@@ -33,7 +33,7 @@ def fail(number):
     return number
 
 
-def test_an_error_of_the_function_comes_back():
+def test_errors_of_the_function_are_raised():
     with pytest.raises(ValueError, match='forty'):
         list(parallel_map(fail, range(90), 2))
 
@@ -44,7 +44,7 @@ def die(number):
     return number
 
 
-def test_a_killed_process_is_an_error_not_a_wait():
+def test_a_killed_process_is_an_error():
     with pytest.raises(LostWorkerError) as error:
         list(parallel_map(die, range(90), 2))
     assert 0 <= error.value.args[0] <= 40

@@ -63,7 +63,7 @@ def test_paths_elsewhere_are_refused(folder, tmp_path, name, words):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_without_a_folder_files_lie_below_that_of_the_list(folder, tmp_path):
+def test_without_a_folder_paths_are_relative_to_the_list(folder, tmp_path):
     listing = folder / 'list.txt'
     listing.write_text(f'a.jpg\n{folder}/a.jpg\n')
     found = read_path_list(str(listing), None)

@@ -21,7 +21,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path / 'cache' / 'mixmae'
 
 
-def test_sealed_is_what_this_user_has_written(home):
+def test_sealed_content_was_written_by_this_user(home):
     checksum = seal(b'content')
     assert is_sealed(b'content', checksum)
     assert not is_sealed(b'contenT', checksum)
@@ -35,7 +35,7 @@ def test_sealed_is_what_this_user_has_written(home):
 
 
 @pytest.mark.parametrize('spoil', ['short', 'readable', 'link', 'pipe'])
-def test_a_key_that_others_may_have_made_is_none(home, tmp_path, spoil):
+def test_keys_that_others_may_have_written_are_refused(home, tmp_path, spoil):
     seal(b'content')
     key = home / module.KEY
     if spoil == 'short':
@@ -51,7 +51,7 @@ def test_a_key_that_others_may_have_made_is_none(home, tmp_path, spoil):
     assert seal(b'content') is None and not is_sealed(b'content', None)
 
 
-def test_folders_that_others_may_write_to_are_none(tmp_path):
+def test_folders_that_others_may_write_to_are_refused(tmp_path):
     assert private_folder(tmp_path / 'a' / 'b') == tmp_path / 'a' / 'b'
     (tmp_path / 'open').mkdir()
     (tmp_path / 'open').chmod(0o777)
@@ -62,7 +62,7 @@ def test_folders_that_others_may_write_to_are_none(tmp_path):
     assert private_folder(tmp_path / 'file') is None
 
 
-def test_without_a_home_temporary_files_will_do(tmp_path, monkeypatch):
+def test_without_a_home_temporary_files_are_used(tmp_path, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', '/proc/no/folder')
     assert cache_folder() is None and seal(b'content') is None
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))

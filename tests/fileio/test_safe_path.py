@@ -48,7 +48,7 @@ def test_names_below_a_folder_are_joined(name, tmp_path):
 
 
 @pytest.mark.parametrize('name', [None, 7, b'a.jpg', ['a.jpg']])
-def test_what_is_no_text_is_refused(name, tmp_path):
+def test_other_types_are_refused(name, tmp_path):
     with pytest.raises(UnsafePathError, match='is not a string'):
         path_below(tmp_path, name)
 
@@ -81,7 +81,7 @@ def test_the_root_of_the_file_system_allows_any_file():
         path_below('/srv/images', '/etc/passwd')
 
 
-def test_links_in_the_folder_are_its_owners(tmp_path):
+def test_links_in_the_folder_are_followed(tmp_path):
     (tmp_path / 'images').mkdir()
     (tmp_path / 'images' / 'pool').symlink_to(tmp_path)
     assert path_below(tmp_path / 'images', 'pool/a.jpg')
@@ -157,7 +157,7 @@ def test_links_are_followed_to_read_and_not_to_write(tmp_path):
     assert not (tmp_path / 'made').exists()
 
 
-def test_what_takes_the_place_of_a_file_is_noticed(tmp_path, monkeypatch):
+def test_replaced_files_are_detected(tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     about = os.stat(tmp_path / 'file')
     os.mkfifo(tmp_path / 'pipe')

@@ -33,13 +33,13 @@ def test_round_trip(path):
     text.encode()
 
 
-def test_letters_and_spaces_stay():
+def test_letters_and_spaces_are_kept():
     assert escape('Bilder/Ä 日本 .jpg') == 'Bilder/Ä 日本 .jpg'
     assert escape('a\tb\nc\\d') == 'a\\tb\\nc\\\\d'
 
 
 @pytest.mark.parametrize('text', ['\\', 'a\\q', '\\x1', '\\u12', '\\xZZ'])
-def test_what_was_not_escaped(text):
+def test_text_that_was_not_escaped(text):
     with pytest.raises(ValueError, match='is not a valid escape'):
         unescape(text)
 
@@ -62,7 +62,7 @@ def test_one_line(text, shown):
     assert printable(printable(text)) == shown
 
 
-def test_lines_of_ours_stay():
+def test_own_line_breaks_are_kept():
     text = 'one:\n\ttwo \x1b[31m\n\nthree\r'
     assert printable_lines(text) == 'one:\n\ttwo \\x1b[31m\n\nthree\\r'
 

@@ -12,14 +12,14 @@ from tests.fuzz.forked_outcome import outcome
 from tests.fuzz.mutations import MUTATIONS
 
 
-def test_nothing_but_loaded_or_refused_in_one_line():
+def test_every_case_is_loaded_or_refused_in_one_line():
     found = run(seed=0, count=150)
     assert not found['faults'], found
     # Both happen, or the mutations would not be worth much.
     assert found['counts']['loaded'] > 5 and found['counts']['refused'] > 50
 
 
-def test_a_case_can_be_made_again():
+def test_cases_are_reproducible():
     first = list(cases(seed=3, count=40))
     assert first[17:] == list(cases(seed=20, count=23))
     assert {case.kind.split()[-1] for case in first} == set(MUTATIONS)

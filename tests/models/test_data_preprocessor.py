@@ -50,7 +50,7 @@ def test_to_pixels_is_the_reverse():
     torch.testing.assert_close(found, torch.stack(batch).float())
 
 
-def test_stacked_batches_are_taken_too():
+def test_stacked_batches_are_accepted():
     parts = preprocessor()
     listed = parts({'inputs': images()})['inputs']
     assert torch.equal(
@@ -75,7 +75,7 @@ def test_masks_are_a_function_of_seed_rank_and_iteration():
     assert len(set(draws.values())) == len(draws)
 
 
-def test_no_mask_seed_outlives_its_batch():
+def test_mask_seeds_apply_to_one_batch():
     parts = preprocessor()
     training_mask(parts, 0, 0, 0)
     drawn = []
@@ -104,7 +104,7 @@ def test_drawing_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_evaluation_masks_depend_on_the_sample_alone():
+def test_evaluation_masks_depend_on_the_sample_only():
     """The batch, its size and its order have no effect."""
     parts = preprocessor()
     data = {'inputs': images(), 'data_samples': samples(4, 7, 4)}
@@ -170,7 +170,7 @@ def test_other_channels_keep_their_order(channels):
     torch.testing.assert_close(parts.to_pixels(found)[0], image)
 
 
-def test_nothing_waits_for_the_device():
+def test_no_device_synchronisation():
     """Tensors on the meta device have no values to read."""
     parts = preprocessor(masking=None).to('meta')
     found = parts({'inputs': torch.stack(images(5, 32, 48))})['inputs']

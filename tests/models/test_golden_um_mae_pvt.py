@@ -93,7 +93,7 @@ def run(model: nn.Module) -> dict:
     }
 
 
-def test_every_key_has_its_place():
+def test_every_key_is_mapped():
     assert REPORT.complete
 
 

@@ -86,7 +86,7 @@ def run(model: nn.Module) -> dict:
     }
 
 
-def test_every_key_has_its_place():
+def test_every_key_is_mapped():
     assert REPORT.complete
     assert REPORT.renamed.keys() == GOLDEN['parameters'].keys()
 
@@ -117,7 +117,7 @@ class TestUMMAESwin(GoldenContract):
     build = staticmethod(build)
     run = staticmethod(run)
 
-    def test_what_training_leaves_out_changes_nothing(self, result):
+    def test_skipped_predictions_change_no_other(self, result):
         """Visible cells are not predicted; hidden ones are unchanged."""
         hidden = result['hidden']
         torch.testing.assert_close(
@@ -129,7 +129,7 @@ class TestUMMAESwin(GoldenContract):
         assert not result['revealed'][~hidden].any()
 
 
-def test_aligned_positions_are_another_network():
+def test_aligned_positions_differ_from_the_figures():
     """The default differs from the figures: the official order is a quirk."""
     model = build()
     model.neck.legacy_position_order = False

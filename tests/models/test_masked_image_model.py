@@ -179,7 +179,7 @@ class Neck(nn.Module):
         self.needs = needs
 
 
-def test_needs_that_a_backbone_meets():
+def test_met_requirements_of_a_neck():
     check_capabilities(Neck('takes_groups'), Backbone())
     check_capabilities(nn.Identity(), nn.Identity())
 
@@ -195,6 +195,6 @@ def test_needs_that_a_backbone_meets():
         (nn.Identity(), 'takes_groups', 'Identity does not set takes_groups'),
     ],
 )
-def test_needs_that_a_backbone_does_not_meet(backbone, needs, message):
+def test_unmet_requirements_of_a_neck(backbone, needs, message):
     with pytest.raises(ValueError, match=message):
         check_capabilities(Neck(needs), backbone)

@@ -120,7 +120,7 @@ def test_hidden_pixels_never_reach_their_own_prediction(backbone, method):
 
 
 @every_pair
-def test_images_do_not_see_each_other(backbone, method):
+def test_images_do_not_influence_each_other(backbone, method):
     """Predictions equal those of single images up to rounding."""
     model = pair_model(backbone, method).eval()
     images, mask = pair_batch(model, (128, 192))

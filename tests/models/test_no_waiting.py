@@ -97,7 +97,7 @@ def test_backward(case):
     assert all(p.grad is not None for p in model.backbone.parameters())
 
 
-def test_who_asks_is_caught():
+def test_reading_a_value_fails():
     with FakeTensorMode(allow_non_fake_inputs=True):
         x = torch.empty(3, device='cuda')
         with pytest.raises(DataDependentOutputException):

@@ -55,7 +55,7 @@ def test_channels_that_differ(model, key):
     assert line.startswith(f'{key}.in_channels')
 
 
-def test_other_backbones_are_left_alone():
+def test_other_backbones_are_not_checked():
     runner = SimpleNamespace(model=SimpleNamespace(backbone=object()))
     planned = PlannedRun('train', Config(dict(model={})), runner=runner)
     assert Channels().run(planned) is None

@@ -30,7 +30,7 @@ def errors(evaluator, mode='train', **head):
         dict(type='ConfusionMatrix', num_classes=3),
     ],
 )
-def test_what_fits(evaluator):
+def test_fitting_metrics(evaluator):
     assert errors(evaluator) == ()
 
 
@@ -48,7 +48,7 @@ def test_what_fits(evaluator):
         ),
     ],
 )
-def test_the_line_states_what_to_set(evaluator, key, value):
+def test_the_message_states_the_setting(evaluator, key, value):
     (line,) = errors(evaluator)
     assert f'set {key}={value}' in line
     # A test set that is not used.

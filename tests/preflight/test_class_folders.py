@@ -17,7 +17,7 @@ from tests.preflight.labelled_sets import (
 pytest.importorskip('mmpretrain')
 
 
-def test_sound_folders_have_no_finding(tmp_path, capsys):
+def test_valid_folders_have_no_finding(tmp_path, capsys):
     root = class_set(tmp_path / 'data')
     findings, raised = preflight(classification(root), tmp_path, num_classes=3)
     assert raised is None
@@ -43,7 +43,7 @@ def test_sound_folders_have_no_finding(tmp_path, capsys):
         ({'a': 2, 'b': 0}, 'ab', 'no image'),
     ],
 )
-def test_both_report(tmp_path, capsys, train, val, words):
+def test_preflight_and_checker_agree(tmp_path, capsys, train, val, words):
     root = class_set(tmp_path / 'data', train, val)
     count = len(train)
     findings, _ = preflight(classification(root), tmp_path, num_classes=count)
@@ -79,7 +79,7 @@ def test_names_in_another_order_than_the_folders(tmp_path):
     assert "has the name 'cow'" in str(raised)
 
 
-def test_other_names_for_folders_are_right(tmp_path):
+def test_class_names_may_differ_from_folder_names(tmp_path):
     """ImageNet's folders are numbers, for example."""
     root = class_set(tmp_path / 'data', ['n1', 'n2'], ['n1', 'n2'])
     config = classification(root, metainfo=dict(classes=('tench', 'shark')))

@@ -76,7 +76,7 @@ def test_unused_variables(tmp_path, text, named):
     assert [line.split()[0] for line in warnings if 'leaf' in line] == [named]
 
 
-def test_an_override_that_comes_late_names_the_setting(tmp_path):
+def test_an_override_without_effect_names_the_setting(tmp_path):
     text = "_base_ = './base.py'\nmax_epochs = 5\n"
     _, warnings = findings(tmp_path, text)
     assert any('train_cfg.max_epochs' in line for line in warnings)

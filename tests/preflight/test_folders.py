@@ -40,7 +40,7 @@ from tests.tools.running import call_tool
         ({'a/x': 'b', 'b/y': 'c'}, []),
     ],
 )
-def test_circles(repeated, found):
+def test_link_cycles(repeated, found):
     assert circles(ImageListing(repeated=repeated)) == found
 
 
@@ -59,7 +59,7 @@ def maps(tmp_path):
 
 @pytest.mark.parametrize('make', [classes, maps])
 @pytest.mark.filterwarnings('ignore')
-def test_what_is_left_out_is_counted(tmp_path, make):
+def test_skipped_files_are_counted(tmp_path, make):
     place, config = make(tmp_path)
     for name in ('a.heic', 'b.heic', 'notes.txt'):
         (place / name).touch()
@@ -74,7 +74,7 @@ def test_what_is_left_out_is_counted(tmp_path, make):
 
 @pytest.mark.parametrize('make', [classes, maps])
 @pytest.mark.filterwarnings('ignore')
-def test_a_circle_is_an_error(tmp_path, make):
+def test_a_link_cycle_is_an_error(tmp_path, make):
     place, config = make(tmp_path)
     for name in ('one', 'two'):
         (place / name).symlink_to('.')
@@ -85,7 +85,7 @@ def test_a_circle_is_an_error(tmp_path, make):
 
 
 @pytest.mark.filterwarnings('ignore')
-def test_capitals_count_for_mmseg(tmp_path):
+def test_mmseg_reads_suffixes_case_sensitively(tmp_path):
     place, config = maps(tmp_path)
     (place / '9.JPG').touch()
     findings, _ = preflight(config, tmp_path)

@@ -13,7 +13,7 @@ pytest.importorskip('mmpretrain')
 
 
 @pytest.mark.parametrize('count', [1, 2, 4, 1000])
-def test_another_number_is_refused_with_the_keys_to_set(tmp_path, count):
+def test_another_number_of_classes_is_refused_with_the_keys(tmp_path, count):
     config = classification(class_set(tmp_path / 'data'))
     _, raised = preflight(config, tmp_path, num_classes=count)
     line = str(raised)
@@ -23,7 +23,7 @@ def test_another_number_is_refused_with_the_keys_to_set(tmp_path, count):
 
 
 @pytest.mark.parametrize('head', ['rpn_head', 'semantic_head', 'backbone'])
-def test_parts_with_classes_of_their_own(tmp_path, head):
+def test_heads_with_other_classes(tmp_path, head):
     config = classification(class_set(tmp_path / 'data'))
     findings, raised = preflight(config, tmp_path, head, 1)
     assert raised is None and messages(findings) == []

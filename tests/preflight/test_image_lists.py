@@ -37,7 +37,7 @@ def found(tmp_path, train, val):
     return preflight(config, tmp_path, num_classes=3)
 
 
-def test_sound_lists(tmp_path):
+def test_valid_lists(tmp_path):
     findings, raised = found(tmp_path, lines('train'), lines('val'))
     assert raised is None and messages(findings) == []
     assert findings['images of splits'].compared == (
@@ -57,7 +57,7 @@ def test_sound_lists(tmp_path):
         (b'a/\xe4.png 0', 'is not in UTF-8'),
     ],
 )
-def test_lines_that_are_no_label(tmp_path, content, words):
+def test_lines_without_a_valid_label(tmp_path, content, words):
     _, raised = found(tmp_path, content, lines('val'))
     assert raised is not None
     with pytest.raises(type(raised), match=f'train.txt.*{words}'):
@@ -73,7 +73,7 @@ def test_lines_that_are_no_label(tmp_path, content, words):
         ([], ['train/a/0.png 0'], '1 of the 7 images of the val data', False),
     ],
 )
-def test_images_that_are_listed_again(tmp_path, train, val, words, refused):
+def test_images_listed_twice(tmp_path, train, val, words, refused):
     train, val = [*lines('train'), *train], [*lines('val'), *val]
     findings, raised = found(tmp_path, train, val)
     (line,) = messages(findings)
@@ -87,7 +87,7 @@ def test_a_label_that_means_another_folder(tmp_path):
     assert "folders 'a' the label 0, the train data 1" in str(raised)
 
 
-def test_a_list_of_images_that_are_elsewhere(tmp_path):
+def test_a_list_of_missing_images(tmp_path):
     train = [line.replace('train/', 'train\\') for line in lines('train')]
     _, raised = found(tmp_path, train, lines('val'))
     assert raised is not None and '6 of 6 images are missing' in str(raised)

@@ -47,7 +47,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_values_are_measured_and_put_everywhere(folder):
+def test_measured_values_reach_all_parts(folder):
     cfg = config(folder)
     lines = set_image_values(cfg)
     assert not any(open_values(cfg))
@@ -64,7 +64,7 @@ def test_values_are_measured_and_put_everywhere(folder):
     assert set_image_values(cfg) == []
 
 
-def test_eight_bits_have_no_range(tmp_path):
+def test_eight_bit_images_have_no_range(tmp_path):
     (tmp_path / 'a.png').write_bytes(encoded(picture(), 'PNG'))
     cfg = config(tmp_path, 3)
     set_image_values(cfg)
@@ -75,7 +75,7 @@ def test_eight_bits_have_no_range(tmp_path):
     )
 
 
-def test_those_of_a_checkpoint_come_first(folder, tmp_path):
+def test_values_of_a_checkpoint_take_precedence(folder, tmp_path):
     cfg = config(folder)
     set_image_values(cfg)
     cfg.value_range = (7, 77)

@@ -67,7 +67,7 @@ def test_masks_fit(masking, train, val, faults):
     assert [line.split('_')[0] for line in errors] == faults.split()
 
 
-def test_a_test_looks_at_its_own_images():
+def test_a_test_checks_its_own_images():
     assert not finding(RANDOM, 50, 64, 'test').errors
     assert finding(RANDOM, 64, 50, 'test').errors
 
@@ -97,7 +97,7 @@ def check_channels(in_channels=None, **preprocessor):
     return ImageChannels().run(PlannedRun('train', config))
 
 
-def test_three_numbers_each():
+def test_number_of_means_and_stds():
     assert check_channels(mean=[1, 2, 3], std=[1, 1, 1]).errors == ()
     assert check_channels() is None
     assert check_channels(1, mean=[1], std=[1]).errors == ()
@@ -106,14 +106,14 @@ def test_three_numbers_each():
 
 
 @pytest.mark.parametrize('count', [1, 4])
-def test_another_number_is_reported(count):
+def test_another_number_of_channels_is_reported(count):
     [error] = check_channels(mean=[0.0] * count, std=[1, 1, 1]).errors
     assert 'data_preprocessor.mean' in error and 'in_channels is 3' in error
     assert len(check_channels(mean=[0] * count, std=[1] * count).errors) == 2
 
 
 @pytest.mark.parametrize('values', [3, 'abc', [float('nan')] * 3, ['1'] * 3])
-def test_means_that_are_no_colour(values):
+def test_implausible_means(values):
     [error] = check_channels(mean=values, std=[1, 1, 1]).errors
     assert 'data_preprocessor.mean' in error
 
@@ -178,7 +178,7 @@ def test_a_data_set_of_an_unsupported_kind(tmp_path, name):
     assert f'{SAMPLE} of {SAMPLE}' in error and '\n' not in error
 
 
-def test_a_few_do_not_stop_a_run(tmp_path):
+def test_a_few_unsupported_files_are_a_warning(tmp_path):
     data, words = refused_kinds()['many.tif']
     found = check(train=folder(tmp_path / 'a', [data] + [SOUND] * 20))
     assert found.errors == ()
@@ -186,7 +186,7 @@ def test_a_few_do_not_stop_a_run(tmp_path):
     assert words in warning and f'1 of {SAMPLE}' in warning
 
 
-def test_missing_and_damaged_files_are_left_to_the_run(tmp_path):
+def test_missing_and_damaged_files_are_not_reported(tmp_path):
     dataset = folder(tmp_path / 'a', [SOUND, b'', b'x', SOUND])
     dataset.full_init()
     (tmp_path / 'a' / '0003.png').unlink()
@@ -194,7 +194,7 @@ def test_missing_and_damaged_files_are_left_to_the_run(tmp_path):
     assert (found.errors, found.warnings) == ((), ())
 
 
-def test_the_log_says_what_a_loader_would_warn_of(tmp_path):
+def test_the_loaders_warning_is_in_the_log(tmp_path):
     deep = encoded(picture(4095, np.uint16)[..., 0], 'PNG')
     found = check(train=folder(tmp_path / 'a', [SOUND] + [deep] * 9))
     [warning] = found.warnings
@@ -219,7 +219,7 @@ def test_data_sets_that_load_by_other_transforms(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['fourth.tif', 'grey-16.png', 'many.npy'])
-def test_files_that_mmcv_would_reduce(tmp_path, name):
+def test_files_that_mmcv_reduces_to_8_bits(tmp_path, name):
     """mmcv's loader converts everything to 8-bit RGB."""
     both = read_kinds() | refused_kinds()
     dataset = folder(tmp_path / 'a', [both[name][0]] * 3)

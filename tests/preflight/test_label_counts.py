@@ -56,13 +56,13 @@ def test_labels_of_lists(tmp_path, lines, words, refused):
     assert (raised is not None) == refused
 
 
-def test_sound_lists_have_no_finding(tmp_path):
+def test_valid_lists_have_no_finding(tmp_path):
     config = listed(tmp_path / 'data', ['a/0.png 0', 'a/1.png 1'])
     findings, raised = preflight(config, tmp_path)
     assert raised is None and messages(findings) == []
 
 
-def test_files_passed_over_for_their_suffix(tmp_path):
+def test_files_skipped_for_their_suffix(tmp_path):
     root = class_set(tmp_path / 'data')
     picture(root / 'train' / 'a' / 'odd.webp')
     findings, raised = preflight(classification(root), tmp_path, num_classes=3)

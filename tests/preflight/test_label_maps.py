@@ -41,7 +41,7 @@ def both(tmp_path, capsys, root, *options, **settings):
     return findings, raised, checked(capsys, 'segmentation', root, *options)
 
 
-def test_sound_maps_have_no_finding(tmp_path, capsys):
+def test_valid_maps_have_no_finding(tmp_path, capsys):
     root = segmentation_set(tmp_path / 'data')
     findings, raised, lines = both(tmp_path, capsys, root)
     assert raised is None and messages(findings) == [] and lines == []
@@ -60,7 +60,7 @@ def test_sound_maps_have_no_finding(tmp_path, capsys):
         (np.zeros((SIZE, SIZE, 3), np.uint8), 'mode RGB', True),
     ],
 )
-def test_both_report(tmp_path, capsys, labels, words, refused):
+def test_preflight_and_checker_agree(tmp_path, capsys, labels, words, refused):
     root = segmentation_set(tmp_path / 'data', [labels] * 3)
     findings, raised, lines = both(tmp_path, capsys, root)
     assert any(words in line for line in messages(findings)), messages(
@@ -146,7 +146,7 @@ def test_palettes_by_opencv(tmp_path):
     assert "imdecode_backend='pillow'" in str(raised)
 
 
-def test_missing_maps_and_passed_over_images(tmp_path, capsys):
+def test_missing_maps_and_skipped_images(tmp_path, capsys):
     root = segmentation_set(tmp_path / 'data')
     folder = root / 'images' / 'train'
     (folder / '0.jpg').rename(folder / '0.jpeg')

@@ -33,7 +33,7 @@ def errors(mode='train', **options):
     return RunNumbers().run(PlannedRun(mode, cfg)).errors
 
 
-def test_good_numbers():
+def test_valid_numbers():
     assert errors() == ()
     assert RunNumbers().run(PlannedRun('train', Config({}))).errors == ()
 
@@ -67,7 +67,7 @@ def test_numbers_out_of_range(key, values):
         assert line.startswith(f'{key}={value!r} must be')
 
 
-def test_a_test_does_not_look_at_the_training():
+def test_a_test_ignores_settings_of_the_training():
     assert not errors('test', **{'train_cfg.max_epochs': 0})
     assert errors('test', **{'train_dataloader.batch_size': 0})
 
@@ -84,7 +84,7 @@ def finding(kind='mixmae.UpdateSampler', **sampler):
     return UpdateSize().run(PlannedRun('train', cfg))
 
 
-def test_one_place_is_enough():
+def test_one_setting_is_enough():
     assert not finding().errors
     assert not finding(batch_size=4, accumulative_counts=2).errors
     assert finding('DefaultSampler') is None

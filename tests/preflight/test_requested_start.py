@@ -33,5 +33,5 @@ def test_addresses_are_fetched_before_the_main_rank_reads(net):  # noqa: F811
         ({}, AUTO, AUTO),
     ],
 )
-def test_files_are_left_alone(cfg, asked, found):
+def test_local_files_are_unchanged(cfg, asked, found):
     assert requested_start(Config(cfg), asked) == found

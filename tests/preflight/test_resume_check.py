@@ -109,7 +109,7 @@ def resume(folder, monkeypatch, capsys):
     return call
 
 
-def test_the_same_images_elsewhere_are_followed(resume, folder):
+def test_moved_images_are_found(resume, folder):
     status, _ = resume(arguments=('--preflight-only',))
     assert status == 0
     moved = folder / 'deeper' / 'moved'
@@ -158,7 +158,7 @@ def test_other_images_are_refused(resume, folder, change):
         ('train_cfg.type=EpochBasedTrainLoop', ("'EpochBasedTrainLoop'",)),
     ],
 )
-def test_what_may_not_change_is_refused(resume, folder, option, both):
+def test_fixed_settings_must_not_change(resume, folder, option, both):
     key = option.partition('=')[0]
     for flag in ((), ('--resume-with', 'config')):
         status, line = resume(option, arguments=flag)
@@ -166,7 +166,7 @@ def test_what_may_not_change_is_refused(resume, folder, option, both):
         assert all(value in line for value in both)
 
 
-def test_what_may_be_chosen_is_asked_for(resume, folder):
+def test_optional_changes_need_a_flag(resume, folder):
     status, line = resume(f'{LR}=0.5')
     assert status == 2
     assert all(one in line for one in (f'{LR}=0.5', '0.001', '--resume-with'))
@@ -270,7 +270,7 @@ def test_kept_settings_name_registered_parts_only(
     assert not (folder / 'imported').exists()
 
 
-def test_a_checkpoint_without_its_schedules(resume, folder):
+def test_a_checkpoint_without_schedules(resume, folder):
     """From ``save_param_scheduler=False``: the schedules would restart."""
     path = folder / 'run/epoch_1.pth'
     changed_checkpoint(path, lambda content: content.pop('param_schedulers'))
@@ -327,7 +327,7 @@ def as_before(path: Path, text: bool = True) -> None:
 
 
 @pytest.mark.parametrize('text', [True, False])
-def test_checkpoints_without_a_record_are_compared_by_their_text(
+def test_checkpoints_without_a_manifest_are_compared_by_their_config(
     resume, folder, text
 ):
     as_before(folder / 'run' / 'epoch_1.pth', text)
@@ -343,7 +343,7 @@ def test_checkpoints_without_a_record_are_compared_by_their_text(
     assert (folder / 'run' / 'epoch_2.pth').is_file()
 
 
-def test_a_seed_that_was_drawn_is_that_of_the_checkpoint(half):
+def test_a_drawn_seed_is_taken_from_the_checkpoint(half):
     """The order of the images depends on it before anything is loaded."""
     start = read_start(half / 'run' / 'epoch_1.pth')
     cfg = Config(folder_config(half))

@@ -203,7 +203,7 @@ def test_the_same_value_written_differently_is_no_difference(
     ['model.neck.decoder.depth', 'model.unheard_of', 'train_dataloader.a.b',
      'strategy.type', 'default_hooks.mine', 'train_cfg.other'],
 )  # fmt: skip
-def test_what_no_rule_knows_is_refused(option):
+def test_settings_without_a_rule_are_refused(option):
     now = Config(tiny_config('run'))
     now.merge_from_dict({option: 3})
     found = differences(plain_config(tiny_config('run')), plain_config(now))

@@ -37,7 +37,7 @@ def train(tmp_path):
     return run
 
 
-def test_all_ranks_refuse_and_all_follow(train, tmp_path):
+def test_all_ranks_refuse_or_resume_together(train, tmp_path):
     status, said = train()
     assert status == 0, said[-3000:]
     longer = ('--cfg-options', 'train_cfg.max_epochs=2')

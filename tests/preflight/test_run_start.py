@@ -26,7 +26,7 @@ def errors(*args, **kwargs) -> str:
     return '\n'.join(FolderCheck(*args, **kwargs).run(PLANNED).errors)
 
 
-def test_files_of_the_user_are_no_obstacle(folders, tmp_path):
+def test_foreign_files_do_not_prevent_a_run(folders, tmp_path):
     for name in ('notes.txt', 'converted.pth', 'epoch_4.txt', 'my_iter_1.pth'):
         (tmp_path / name).write_text('mine')
     Manifest(None).write(tmp_path)
@@ -38,7 +38,7 @@ def test_files_of_the_user_are_no_obstacle(folders, tmp_path):
     'name',
     ['epoch_4.pth', 'iter_400.pth', 'interrupted.pth', 'best_a_epoch_4.pth'],
 )
-def test_names_of_a_run_are_an_obstacle(folders, tmp_path, name):
+def test_files_of_another_run_prevent_a_run(folders, tmp_path, name):
     (tmp_path / name).write_bytes(b'weights')
     line = errors(folders)
     assert f'up to {name}' in line

@@ -51,7 +51,7 @@ def test_copies_of_parameters_count():
     assert saved.total == 5 * 8 * 2 + 8 * 4 * 2
 
 
-def test_says_where():
+def test_the_origin_of_a_tensor_is_recorded():
     from mixmae.models.layers.transformer_block import MLP
 
     mlp = MLP(8)
@@ -78,7 +78,7 @@ class Cube(torch.autograd.Function):
         return 3 * gradient * x**2
 
 
-def test_functions_of_our_own_count():
+def test_custom_functions_count():
     x = torch.randn(3, 5, requires_grad=True)
     with ActivationMemory(nn.Identity()) as saved:
         cube = Cube.apply(x)
@@ -87,7 +87,7 @@ def test_functions_of_our_own_count():
     torch.testing.assert_close(x.grad, 3 * x.detach() ** 2)
 
 
-def test_what_is_computed_again_keeps_its_input_alone():
+def test_recomputed_parts_save_their_input_only():
     layers = nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.Linear(64, 4))
     x = torch.randn(6, 4, requires_grad=True)
     for reentrant in (False, True):
@@ -97,7 +97,7 @@ def test_what_is_computed_again_keeps_its_input_alone():
         out.sum().backward()
 
 
-def test_nothing_counts_where_nothing_is_differentiated():
+def test_nothing_is_saved_without_gradients():
     layer = nn.Linear(4, 4)
     with ActivationMemory(layer) as saved, torch.no_grad():
         layer(torch.randn(2, 4))

@@ -51,12 +51,12 @@ def test_a_count_by_hand():
 @pytest.mark.parametrize(
     'backbone', [{'with_cp': True}, {'sort_groups': False}]
 )
-def test_the_way_of_execution_does_not_count(backbone):
+def test_execution_settings_do_not_change_the_count(backbone):
     model = tiny_model(backbone=backbone)
     assert training_flops(model, (3, 64, 64)) == by_hand()
 
 
-def test_frozen_parts_need_less():
+def test_frozen_parts_count_less():
     """No weight gradients; with a frozen encoder, no backward pass at all."""
     model = tiny_model()
     whole = training_flops(model, (3, 64, 64))
@@ -115,7 +115,7 @@ def test_published_figure():
     assert flops / 6e9 == pytest.approx(19.0, rel=0.012)
 
 
-def test_no_value_is_touched():
+def test_no_tensor_values_are_needed():
     model = tiny_model()
     before = copy.deepcopy(model.state_dict())
     state = torch.get_rng_state()
@@ -128,7 +128,7 @@ def test_no_value_is_touched():
     assert not any(p.is_meta for p in model.parameters())
 
 
-def test_networks_of_others():
+def test_other_networks():
     """Counted as executed, including products of activations."""
 
     class Gram(nn.Module):

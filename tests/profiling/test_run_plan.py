@@ -46,7 +46,7 @@ def test_activations_are_those_of_a_real_batch(dtype):
     assert network.saved.largest >= 4 * 8 * 64 * dtype.itemsize
 
 
-def test_a_gpu_need_not_be_there():
+def test_no_gpu_is_needed():
     """The plan without a GPU is about the same."""
     gpu, cpu = (
         tiny_network(device, torch.bfloat16)[0].saved
@@ -75,7 +75,7 @@ def test_memory_of_a_device():
     assert network.checkpoint('AdamW') == 4 * (1000 + 2 * 900)
 
 
-def test_what_is_gathered_at_a_time():
+def test_parameters_gathered_at_a_time():
     """Everything outside of blocks, and two blocks (prefetching)."""
     small, large = nn.Linear(2, 3, bias=False), nn.Linear(2, 5, bias=False)
     model = nn.Sequential(small, nn.BatchNorm1d(7), large)
@@ -98,7 +98,7 @@ def test_updates_of_a_loop_by_iterations():
 
 
 @pytest.mark.parametrize('updates', [None, 0])
-def test_no_update_at_all(updates):
+def test_fewer_images_than_one_update(updates):
     with pytest.raises(ValueError, match='3 epochs of 10 images make no upd'):
         Schedule.of(10, 3, 32, 2, 8, updates)
 
@@ -160,7 +160,7 @@ def test_numbers_of_a_config():
     assert found.epochs == 2 and found.updates == 500
 
 
-def test_what_a_config_leaves_open():
+def test_settings_that_a_config_lacks():
     unknown = settings_config()
     unknown.train_dataloader.dataset.type = 'Unheard'
     with pytest.raises(ValueError, match='by --images'):

@@ -39,7 +39,7 @@ def test_slow_products_stay_small(rates, monkeypatch):
     assert rates[0].dtype == torch.bfloat16
 
 
-def test_measured_here(monkeypatch):
+def test_a_measured_rate_is_plausible(monkeypatch):
     """A positive rate, and unchanged random states."""
     monkeypatch.setitem(module.SIDES, 'cpu', (64,))
     state = torch.get_rng_state()
@@ -68,7 +68,7 @@ def iterate(throughput, clock, images=8, wait=1.0, step=3.0):
     throughput.done(images)
 
 
-def test_nothing_is_known_before_the_warm_up_is_over(clock):
+def test_rates_are_none_during_the_warm_up(clock):
     throughput = Throughput(warm_up=2, clock=clock)
     for _ in range(2):
         iterate(throughput, clock, wait=50.0, step=1000.0)
@@ -100,7 +100,7 @@ def test_rates_are_those_of_the_window(clock):
     assert throughput.data_wait == 0.25
 
 
-def test_a_pause_counts_in_the_time_that_is_left_alone(clock):
+def test_a_pause_counts_in_the_remaining_time_only(clock):
     throughput = Throughput(warm_up=0, clock=clock)
     iterate(throughput, clock)
     clock.now += 32.0
@@ -111,7 +111,7 @@ def test_a_pause_counts_in_the_time_that_is_left_alone(clock):
     assert throughput.seconds_for(1) == (4 + 32 + 4) / 2
 
 
-def test_excused_seconds_count_nowhere(clock):
+def test_excused_seconds_are_excluded(clock):
     throughput = Throughput(warm_up=0, clock=clock)
     iterate(throughput, clock)
     clock.now += 1.0

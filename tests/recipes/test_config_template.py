@@ -22,7 +22,7 @@ c = [a, b['x']]
 """
 
 
-def test_everything_follows_from_the_variables(tmp_path: Path) -> None:
+def test_settings_follow_from_the_variables(tmp_path: Path) -> None:
     values = dict(
         a='with space',
         b=dict(x=tuple(range(40)), y=[[0, 1, 2]] * 12, z=dict(t={'k': 1.5})),
@@ -41,7 +41,7 @@ def test_everything_follows_from_the_variables(tmp_path: Path) -> None:
     assert config.c == [values['a'], values['b']['x']]
 
 
-def test_a_variable_that_is_not_there() -> None:
+def test_an_unknown_variable() -> None:
     with pytest.raises(ValueError, match='no variable d'):
         filled(TEXT, '', [Setting('d', 1)])
 

@@ -79,7 +79,7 @@ def test_simmim_takes_the_decoder_of_simmim(plan, tmp_path):
     assert built(other, tmp_path / 'other').neck.method == 'MixMAE'
 
 
-def test_what_cannot_start_from_it(plan, tmp_path):
+def test_networks_that_the_weights_do_not_fit(plan, tmp_path):
     path = files.saved(tmp_path / 'x.pth', files.as_mmdet(files.swin()))
     with pytest.raises(ValueError, match='take method=mixmae or simmim'):
         plan(path, method='um-mae')

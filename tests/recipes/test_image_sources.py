@@ -54,7 +54,7 @@ def test_shards(tmp_path):
         (lambda folder: folder / 'list.txt', 'none of the first paths'),
     ],
 )
-def test_what_cannot_be_trained_on_is_one_line(tmp_path, make, words):
+def test_unusable_sources_are_one_line(tmp_path, make, words):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'empty' / 'a.txt').touch()
     write_photos(tmp_path / 'few', 2)
@@ -64,7 +64,7 @@ def test_what_cannot_be_trained_on_is_one_line(tmp_path, make, words):
     assert '\n' not in str(caught.value)
 
 
-def test_what_is_held_out_is_not_trained_on(tmp_path):
+def test_held_out_images_are_not_trained_on(tmp_path):
     write_photos(tmp_path, 40)
     found = read_sources(tmp_path)
     train, val = found.split(0.1, 1000, seed=0)

@@ -71,7 +71,7 @@ def test_smoothed_masks_are_refused() -> None:
         meaning(*range(200))
 
 
-def test_names_that_do_not_go_with_the_values() -> None:
+def test_names_that_do_not_match_the_values() -> None:
     with pytest.raises(ValueError, match='name each value'):
         meaning(0, 50, 100, names=('a', 'b'))
 

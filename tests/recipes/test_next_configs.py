@@ -53,7 +53,7 @@ def test_each_config_loads_the_backbone(tmp_path, index):
     assert cfg.in_channels == (256 if index == 0 else [32, 64, 128, 256])
 
 
-def test_a_network_without_a_pyramid_gets_a_classifier_only(tmp_path):
+def test_a_network_without_pyramid_gets_a_classifier_only(tmp_path):
     if not is_installed('mmpretrain'):
         pytest.skip('needs mmpretrain')
     _, paths = written(tmp_path, PLAIN)

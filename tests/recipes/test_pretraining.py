@@ -116,7 +116,7 @@ def test_the_model_of_a_config(plan, tmp_path):
         plan(model=str(path), method='mixmae')
 
 
-def test_overrides_are_what_options_of_the_written_config_are(plan, tmp_path):
+def test_overrides_equal_options_of_the_written_config(plan, tmp_path):
     options = {
         'num_workers': 0,
         'network.with_cp': 'mlp',

@@ -23,7 +23,7 @@ def machine(count=1, memory=16e9):
 @pytest.mark.parametrize('images', [8, 60, 1000, 50_000, 1_281_167])
 @pytest.mark.parametrize('fitting', [1, 5, 64, 1000])
 @pytest.mark.parametrize('count', [1, 2, 3, 8])
-def test_an_update_is_of_whole_batches_and_no_larger_than_the_data(
+def test_the_update_size_is_a_multiple_of_the_batch_and_at_most_the_data(
     images, fitting, count
 ):
     if images < 2 * count:
@@ -56,7 +56,7 @@ def test_the_rate_grows_with_the_update():
     assert all(a < b for a, b in itertools.pairwise(rates))
 
 
-def test_what_cannot_be_shared_out():
+def test_batch_sizes_that_cannot_be_divided():
     with pytest.raises(ValueError, match='batch_size=64 on 2 devices'):
         share_out(100, MIXMAE, machine(2), 999, 64)
     with pytest.raises(ValueError, match='no image fits'):

@@ -16,7 +16,7 @@ def test_a_share_of_every_group() -> None:
     assert counts == {'a': 10, 'b': 2, 'c': 1}
 
 
-def test_the_seed_decides() -> None:
+def test_the_choice_depends_on_the_seed() -> None:
     groups = [0] * 40
     assert split_off(groups, seed=1) == split_off(groups, seed=1)
     assert split_off(groups, seed=1) != split_off(groups, seed=2)
@@ -28,6 +28,6 @@ def test_an_impossible_share(share: float) -> None:
         split_off([0, 0], share)
 
 
-def test_nothing_can_be_set_aside() -> None:
+def test_data_too_small_to_split() -> None:
     with pytest.raises(ValueError, match='val_data'):
         split_off(['a', 'b', 'c'])

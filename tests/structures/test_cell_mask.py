@@ -36,7 +36,7 @@ def test_counts_hidden_cells_if_they_are_one_number():
     assert CellMask(hidden, 8).num_hidden is None
 
 
-def test_knows_whether_one_in_four_is_visible():
+def test_one_visible_cell_in_four_is_recognised():
     hidden = torch.ones(2, 4, 6, dtype=torch.bool)
     hidden[:, ::2, 1::2] = False
     assert CellMask(hidden, 8).keeps_one_in_four()
@@ -50,7 +50,7 @@ def test_knows_whether_one_in_four_is_visible():
     assert not CellMask(hidden[:, :3], 8).keeps_one_in_four()
 
 
-def test_to_carries_everything():
+def test_to_moves_all_attributes():
     hidden = torch.eye(2, dtype=torch.bool)[None]
     mask = CellMask(hidden, 8, secondary=~hidden)
     moved = mask.to('meta')
@@ -67,7 +67,7 @@ def test_to_carries_everything():
         (torch.zeros(1, 2, 2, dtype=torch.bool), 0, 'positive: 0'),
     ],
 )
-def test_bad_masks(hidden, cell, message):
+def test_invalid_masks(hidden, cell, message):
     with pytest.raises(ValueError, match=message):
         CellMask(hidden, cell)
 

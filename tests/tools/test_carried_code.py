@@ -103,7 +103,9 @@ def called(monkeypatch, *arguments) -> object:
     return 0
 
 
-def test_no_converter_calls_it(monkeypatch, forged_files, tmp_path, mark):
+def test_no_converter_calls_the_code(
+    monkeypatch, forged_files, tmp_path, mark
+):
     # What they read is the backbone and the neck, each in the same way.
     names = ('backbone_whole_cfg', 'neck_alone_model', 'um_mae', 'bare')
     chosen = [path for path in forged_files if path.stem in names]
@@ -119,7 +121,7 @@ def test_no_converter_calls_it(monkeypatch, forged_files, tmp_path, mark):
             assert not mark.exists(), (name, options, path.name)
 
 
-def test_inference_refuses_it(
+def test_inference_refuses_the_code(
     monkeypatch, forged_files, tmp_path, mark, capsys
 ):
     photo_folder(tmp_path / 'in')
@@ -138,7 +140,7 @@ def test_inference_refuses_it(
                 assert status == 2 and f'{path} contains a config' in line
 
 
-def test_transforms_are_no_way_either(
+def test_transforms_in_checkpoints_call_no_code(
     monkeypatch, evil, tmp_path, mark, capsys
 ):
     photo_folder(tmp_path / 'in')

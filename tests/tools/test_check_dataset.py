@@ -58,7 +58,7 @@ def test_problems_are_listed_up_to_a_limit(scenes, capsys):
         (['coco', '.', '--limit', '0'], 'limit'),
     ],
 )
-def test_bad_calls_are_one_line(
+def test_invalid_arguments_are_one_line(
     tmp_path, monkeypatch, capsys, arguments, words
 ):
     monkeypatch.chdir(tmp_path)
@@ -68,7 +68,7 @@ def test_bad_calls_are_one_line(
     assert said.out == ''
 
 
-def test_unsupported_images_are_no_damage(tmp_path, capsys):
+def test_unsupported_images_are_not_reported_as_damaged(tmp_path, capsys):
     """A new copy of the file would not help."""
     for index in range(2):
         values = np.full((9, 9), index, np.float32)

@@ -12,7 +12,7 @@ from tests.checkpoints.conversion.networks import (
 )
 
 
-def test_weights_of_another_task_do_not_lose_their_label(
+def test_weights_of_another_task_keep_their_task(
     tmp_path, run, swin, pretraining
 ):
     target = tmp_path / 'bare.safetensors'
@@ -28,7 +28,7 @@ def test_weights_of_another_task_do_not_lose_their_label(
 
 
 @pytest.mark.parametrize('other', ['mmpretrain', 'timm'])
-def test_image_sizes_that_are_none(tmp_path, run, swin, pretraining, other):
+def test_invalid_image_sizes(tmp_path, run, swin, pretraining, other):
     source = swin if other == 'timm' else pretraining
     target = tmp_path / 'out.pth'
     arguments = (source, target, '--img-size', 0)

@@ -136,7 +136,7 @@ def test_the_train_tool_of_mmdet_takes_the_config(run, monkeypatch):
     assert (run / 'theirs/epoch_1.pth').is_file()
 
 
-def test_a_bad_annotation_is_one_line(run, monkeypatch, capsys):
+def test_an_invalid_annotation_is_one_line(run, monkeypatch, capsys):
     notes = run / 'scenes/coco/annotations/instances_train.json'
     bad = json.loads(notes.read_text())
     entry = bad['annotations'][0]

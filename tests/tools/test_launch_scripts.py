@@ -47,7 +47,7 @@ NODES = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.1')
         (dict(MASTER_ADDR=''), 'NODE_RANK=1 needs MASTER_ADDR'),
     ],
 )
-def test_nodes_that_would_never_meet(
+def test_nodes_without_a_common_address(
     tmp_path: Path, variables: dict, line: str
 ) -> None:
     variables = {**NODES, **variables}
@@ -71,9 +71,7 @@ def test_slurm_asks_for_numbers(
 @pytest.mark.parametrize(
     'script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh']
 )
-def test_the_environment_that_make_has_set_up_is_found(
-    tmp_path: Path, script: str
-) -> None:
+def test_the_environment_of_make_is_found(tmp_path: Path, script: str) -> None:
     ours = tmp_path / '.venv' / 'bin' / 'python'
     ours.parent.mkdir(parents=True)
     ours.write_text('#!/bin/sh\necho "ours"\n')
@@ -156,12 +154,12 @@ def test_several_nodes(tmp_path: Path) -> None:
     assert '--standalone' not in words
 
 
-def test_several_nodes_meet_at_the_customary_port(tmp_path: Path) -> None:
+def test_several_nodes_use_the_default_port(tmp_path: Path) -> None:
     words = said(call(tmp_path, 'dist_train.sh', 'c.py', '8', NNODES='2'))
     assert words[words.index('--master-port') + 1] == '29500'
 
 
-def test_arguments_with_spaces_stay_whole(tmp_path: Path) -> None:
+def test_arguments_with_spaces_are_kept(tmp_path: Path) -> None:
     option = 'a="[1, 2]"'
     words = said(
         call(tmp_path, 'dist_train.sh', 'c.py', '2', '--cfg-options', option)

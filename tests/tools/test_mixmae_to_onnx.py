@@ -91,7 +91,7 @@ def test_a_graph_that_differs_is_not_written(monkeypatch, tmp_path, capsys):
     assert not (tmp_path / 'y.txt').exists()
 
 
-def test_says_what_is_not_installed(monkeypatch):
+def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(ConfigError, match='pip install onnx onnxscript'):
         onnx_graph.export(backbone(), (32, 32), 1)

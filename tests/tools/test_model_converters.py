@@ -59,7 +59,9 @@ def test_there_and_back(tmp_path, run, swin, pretraining, other):
 
 
 @pytest.mark.parametrize('other', ['mmdet', 'mmseg', 'timm'])
-def test_what_no_swin_computes_is_refused(tmp_path, run, pretraining, other):
+def test_networks_that_are_no_swin_are_refused(
+    tmp_path, run, pretraining, other
+):
     """MixMAE's own: unshifted, unequal windows, positions."""
     target = tmp_path / 'out.pth'
     status, _, errors = run(f'mixmae_to_{other}', pretraining, target)
@@ -74,7 +76,7 @@ def test_what_no_swin_computes_is_refused(tmp_path, run, pretraining, other):
 
 
 @pytest.mark.parametrize('other', OUTGOING)
-def test_what_a_file_does_not_say_is_asked_for(tmp_path, run, other):
+def test_missing_settings_are_requested(tmp_path, run, other):
     config = tmp_path / 'config.py'
     model = PRETRAINING if other == 'mmpretrain' else SWIN_MODEL
     parts = {'backbone': randomised(build(model['backbone']))}
@@ -179,7 +181,7 @@ def test_no_code_of_a_checkpoint_is_run(tmp_path, run, swin):
     assert not trace.exists()
 
 
-def test_a_bare_file_says_what_it_is(tmp_path, run, swin):
+def test_a_bare_file_describes_its_network(tmp_path, run, swin):
     """Read by safetensors alone, and by the backbone itself."""
     target = tmp_path / 'bare.safetensors'
     assert run('mixmae_to_safetensors', swin, target, '--from-task')[0] == 0
@@ -242,7 +244,7 @@ def test_norms_of_all_outputs_are_recorded(tmp_path, run, outputs):
         )
 
 
-def test_a_suffix_that_does_not_belong(tmp_path, run, swin):
+def test_a_suffix_of_another_format(tmp_path, run, swin):
     status, _, errors = run(
         'mixmae_to_safetensors', swin, tmp_path / 'out.pth', '--from-task'
     )
@@ -253,7 +255,7 @@ def test_a_suffix_that_does_not_belong(tmp_path, run, swin):
     assert not target.exists()
 
 
-def test_preprocessing_must_be_known(tmp_path, run):
+def test_unknown_preprocessing_is_refused(tmp_path, run):
     parts = {'backbone': randomised(build(SWIN))}
     source = file_of(tmp_path / 'in.pth', parts, dict(backbone=SWIN))
     target = tmp_path / 'out.safetensors'

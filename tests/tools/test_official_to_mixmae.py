@@ -143,7 +143,7 @@ def test_converts_a_finetuning_checkpoint(tmp_path, run):
         ),
     ],
 )
-def test_positions_that_are_not_ours(tmp_path, run, spoil, message):
+def test_other_position_tables_are_refused(tmp_path, run, spoil, message):
     source = tmp_path / 'in.pth'
     state = official()
     spoil(state)
@@ -152,7 +152,7 @@ def test_positions_that_are_not_ours(tmp_path, run, spoil, message):
     assert status == 2 and message in errors
 
 
-def test_a_plain_swin_is_not_taken_for_it(tmp_path, run):
+def test_a_plain_swin_is_not_recognised_as_mixmim(tmp_path, run):
     """Microsoft's has the same names, but neither mask token nor positions."""
     source = tmp_path / 'in.pth'
     state = {

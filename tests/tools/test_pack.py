@@ -102,7 +102,9 @@ def test_corrupt_files_are_reported(folder, tmp_path, pack):
         (['.', 'odd/01.png/out'], 'Not a directory'),
     ],
 )
-def test_bad_calls_are_one_line(folder, monkeypatch, pack, arguments, words):
+def test_invalid_arguments_are_one_line(
+    folder, monkeypatch, pack, arguments, words
+):
     monkeypatch.chdir(folder)
     (folder / 'empty').mkdir()
     before = content(folder)
@@ -112,7 +114,7 @@ def test_bad_calls_are_one_line(folder, monkeypatch, pack, arguments, words):
     assert content(folder) == before
 
 
-def test_an_interrupted_one_states_how_to_continue(
+def test_an_interrupted_packing_states_how_to_resume(
     folder, tmp_path, monkeypatch, capsys
 ):
     def interrupt(*_):

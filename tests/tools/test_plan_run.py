@@ -42,7 +42,7 @@ def test_figures_of_a_plan(call):
     assert 'seconds' not in json.loads(call('--json'))
 
 
-def test_the_plan_for_people(call):
+def test_the_plan_as_text(call):
     """Two devices with half the batch make the same updates."""
     options = ('--mfu', 0.25, '--gpu', 'h200', '--num', 2, '--batch', 2)
     text = call(*options)
@@ -124,7 +124,7 @@ def test_a_log_of_another_network(call, capsys, tmp_path):
     assert 'is of another network or image size' in capsys.readouterr().err
 
 
-def test_imagenet_need_not_be_there(monkeypatch, capsys):
+def test_imagenet_is_not_needed(monkeypatch, capsys):
     """The command of docs/planning.md."""
     config = ROOT / 'configs/mixmae/swin-b_8xb128_600e.py'
     call_tool(monkeypatch, TOOL, config, '--gpu', 'h200', '--num', 8)

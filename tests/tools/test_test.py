@@ -11,7 +11,7 @@ from tests.tools.running import call_tool
 TRAIN, TEST = ROOT / 'tools/train.py', ROOT / 'tools/test.py'
 
 
-def test_figures_do_not_depend_on_the_batch_size(
+def test_metrics_do_not_depend_on_the_batch_size(
     monkeypatch, tmp_path, capsys
 ):
     config = tiny_config(tmp_path)
@@ -49,9 +49,7 @@ def test_figures_do_not_depend_on_the_batch_size(
     assert panel is not None and panel.shape[1] > 300
 
 
-def test_a_head_that_was_never_trained_is_not_measured(
-    monkeypatch, tmp_path, capsys
-):
+def test_an_untrained_head_is_refused(monkeypatch, tmp_path, capsys):
     config = tiny_config(tmp_path)
     path = write_config(tmp_path / 'tiny.py', config)
     backbone = MODELS.build(config['model']).backbone.state_dict()
@@ -72,7 +70,7 @@ def test_a_head_that_was_never_trained_is_not_measured(
         (['--show-dir', '/proc/d'], 'cannot be written'),
     ],
 )
-def test_panels_that_cannot_be(
+def test_invalid_panel_options(
     monkeypatch, tmp_path, capsys, options, message
 ):
     monkeypatch.chdir(tmp_path)

@@ -61,7 +61,7 @@ def test_arguments_reach_the_config(tmp_path):
     assert cfg.model.backbone.window_sizes == [2, 2]
 
 
-def test_threads_are_reported_how_to_wait_before_torch_starts_them():
+def test_openmp_wait_policy_is_set_before_torch_is_imported():
     lines = TRAIN.read_text().splitlines()
     told = "os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')"
     # MMEngine imports torch, as all of ours do.
@@ -73,7 +73,7 @@ def test_threads_are_reported_how_to_wait_before_torch_starts_them():
     assert lines.index(told) < min(imports)
 
 
-def test_resumes_no_damaged_checkpoint(monkeypatch, tmp_path, capsys):
+def test_damaged_checkpoints_are_not_resumed(monkeypatch, tmp_path, capsys):
     path = write_config(tmp_path / 'tiny.py', tiny_config(tmp_path / 'run'))
     folder = tmp_path / 'run'
     folder.mkdir()
@@ -261,7 +261,7 @@ def test_config_errors_are_one_line(monkeypatch, tmp_path, capsys):
         assert last.startswith('error: ') and expected in last, name
 
 
-def test_real_bugs_keep_their_traceback(monkeypatch):
+def test_bugs_keep_their_traceback(monkeypatch):
     module = load_tool(TRAIN)
 
     def buggy():

@@ -106,7 +106,7 @@ def test_inference(refused, bad, tmp_path, name):
     assert not out.exists()
 
 
-def test_the_way_out(monkeypatch, bad, tmp_path, mark, capsys):
+def test_the_trust_option(monkeypatch, bad, tmp_path, mark, capsys):
     photo_folder(tmp_path / 'in')
     out = tmp_path / 'out.npz'
     arguments = (bad, tmp_path / 'in', '--out', out, '--device', 'cpu')

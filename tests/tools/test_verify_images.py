@@ -94,7 +94,9 @@ def test_shards_are_opened(folder, tmp_path, capsys):
         (['.', '--ann-file', '/dev/null'], 'it is a device'),
     ],
 )
-def test_bad_calls_are_one_line(folder, monkeypatch, capsys, arguments, words):
+def test_invalid_arguments_are_one_line(
+    folder, monkeypatch, capsys, arguments, words
+):
     monkeypatch.chdir(folder)
     (folder / 'empty').mkdir()
     assert load_tool(TOOL).main(arguments) == 2

@@ -76,7 +76,7 @@ def test_reconstructs_images_of_the_folder_and_files(server):
     assert status == 200
 
 
-def test_the_seed_and_hand_choose_the_mask(server):
+def test_the_mask_is_given_by_seed_or_by_hand(server):
     masks = [
         post(server, '/predict', image=0, seed=seed)[1][0]['hidden']
         for seed in (1, 1, 2)

@@ -35,7 +35,7 @@ def test_pixels_are_clipped_and_rounded():
     assert to_pixels(image).tolist() == [[[0, 2, 255]]]
 
 
-def test_shows_three_pictures_each():
+def test_three_pictures_per_image():
     panel = reconstruction_panel([sample(40.0), sample(90.0)], image_size=96)
     assert panel.dtype == np.uint8 and panel.shape[2] == 3
     colours = {tuple(c) for c in panel.reshape(-1, 3)}
@@ -47,7 +47,7 @@ def test_shows_three_pictures_each():
     assert (panel == 50).all(2).sum() < 32 * 48 * 4
 
 
-def test_notes_borrowed_statistics():
+def test_borrowed_statistics_add_a_note():
     plain = reconstruction_panel([sample(40.0)])
     noted = reconstruction_panel([sample(40.0, statistics=True)])
     assert noted.shape[0] > plain.shape[0]

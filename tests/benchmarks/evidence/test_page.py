@@ -9,7 +9,7 @@ from benchmarks.evidence.table import read_results
 PAGE = ROOT / 'docs/evidence.md'
 
 
-def test_the_page_says_what_the_results_say():
+def test_the_page_agrees_with_the_results():
     results = read_results(ROOT / 'docs/evidence/results')
     page = PAGE.read_text()
     assert filled(page, results) == page

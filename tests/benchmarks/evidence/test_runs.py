@@ -50,7 +50,7 @@ def test_untrained_backbones_are_distinguished_by_seed(place):
 
 
 @pytest.mark.slow
-def test_a_killed_campaign_continues(place):
+def test_a_killed_campaign_resumes(place):
     """A pretraining is killed; a fine-tuning that needs it completes it."""
     start = Pretraining('um_mae', 10)
     tuned = FineTuning(start.name, 60, 10)

@@ -66,7 +66,7 @@ def test_cells_follow_the_structure():
 
 
 @pytest.mark.parametrize('path', [*METHODS.values(), FINE_TUNING])
-def test_options_override_what_the_config_has(path):
+def test_options_override_existing_keys(path):
     """A misspelt option would be added to the config without an effect."""
     config = Config.fromfile(ROOT / path).to_dict()
     mine = [spec for spec in CAMPAIGN if spec.config == path]
@@ -77,7 +77,7 @@ def test_options_override_what_the_config_has(path):
 
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
-def test_a_result_is_of_its_run(path):
+def test_stored_results_belong_to_todays_runs(path):
     """The stored settings are those of today's campaign and config."""
     result = json.loads(path.read_text())
     spec = BY_NAME[path.stem]

@@ -21,7 +21,7 @@ def files(view, split):
     return {file for part in view[split].values() for file in part}
 
 
-def test_the_selection_never_sees_test_images(data):
+def test_the_selection_uses_no_test_images(data):
     whole = image_view(data, 'train', 0, 0)
     selection = image_view(data, 'selection', 0, 0)
     train, val = files(selection, 'train'), files(selection, 'val')

@@ -15,7 +15,7 @@ def test_index_is_that_of_our_tables(window):
     assert torch.equal(offset_index(window), bias.index)
 
 
-def test_centre_is_what_a_smaller_grid_looks_up():
+def test_a_smaller_grid_uses_the_centre():
     large, small = RelativePositionBias(7, 3), RelativePositionBias(4, 3)
     small.table.data = centre_of_table(large.table.data, 4)
     looked_up = large(clamped_positions(4, 4, 7, None))

@@ -137,7 +137,7 @@ def test_channels_follow_timms_rule(channels, tmp_path):
 
 
 @torch.no_grad()
-def test_grey_images_give_what_they_gave_as_rgb(tmp_path):
+def test_grey_images_give_the_features_of_rgb_ones(tmp_path):
     ours = files.swin().double()
     path = files.saved(tmp_path / 'x.pth', files.as_mmdet(ours))
     found = initial_weights(path, 1)

@@ -116,7 +116,7 @@ def test_pretraining_there_and_back(tmp_path):
 
 @torch.no_grad()
 @pytest.mark.parametrize('recorded', [True, False])
-def test_what_mmpretrain_pretrained(tmp_path, recorded):
+def test_pretraining_checkpoints_of_mmpretrain(tmp_path, recorded):
     """Positions have y channels first; the decoder has another epsilon."""
     heads = dict(decoder_num_heads=4 if recorded else 16)
     their_neck = dict(THEIR_NECK, **heads)
@@ -258,7 +258,7 @@ def test_a_network_without_positions(tmp_path, absolute):
         (dict(img_size=72), '18 tokens per side'),
     ],
 )
-def test_what_mixmim_cannot_compute(tmp_path, settings, message):
+def test_networks_that_mixmim_cannot_compute(tmp_path, settings, message):
     config = dict(MIXMIM, **settings)
     file = source_of(
         tmp_path / 'a.pth', {'backbone': build(config)}, {'backbone': config}

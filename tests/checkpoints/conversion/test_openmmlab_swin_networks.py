@@ -108,7 +108,7 @@ def test_padded_grids_are_equal_without_the_mask(tmp_path, scope):
 
 
 @torch.no_grad()
-def test_a_single_window_is_shifted_by_theirs_alone(tmp_path, scope):
+def test_a_single_window_is_shifted_by_theirs_only(tmp_path, scope):
     """The measured difference is the one in the converter's note."""
     ours = randomised(build(dict(SWIN, out_indices=ALL)))
     file = source_of(
@@ -148,7 +148,7 @@ def test_a_config_of_another_norm(tmp_path, scope):
     assert float(difference.abs().max()) < 1e-12
 
 
-def test_their_own_loader_takes_the_file(tmp_path, scope):
+def test_their_own_loader_loads_every_tensor(tmp_path, scope):
     """Their loader is not strict and would skip unknown keys."""
     config = dict(SWIN, out_indices=ALL)
     ours = randomised(build(config))

@@ -33,7 +33,7 @@ def test_swapped_positions_and_stream_are_an_equal_network():
 
 
 @torch.no_grad()
-def test_so_is_a_swapped_decoder(monkeypatch):
+def test_swapped_decoder_positions_are_an_equal_network(monkeypatch):
     ours = randomised(build(NECK))
     state = swap_neck_channels(ours.state_dict(), 16)
     other = build(NECK, state)

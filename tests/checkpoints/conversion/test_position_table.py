@@ -20,12 +20,12 @@ def test_ours_and_theirs():
     assert 0 < found.deviation < 1e-3
 
 
-def test_stretched_tables_are_known_by_what_they_were():
+def test_resized_tables_are_recognised_by_their_original_size():
     found = identify_positions(table(12, 7), others=(5, 7))
     assert found.side == 7 and not found.swapped
     with pytest.raises(ValueError, match='the nearest one differs by'):
         identify_positions(table(12, 7))
 
 
-def test_zeros_are_no_positions():
+def test_zeros_are_recognised_as_no_positions():
     assert not identify_positions(torch.zeros(1, 9, 8)).present

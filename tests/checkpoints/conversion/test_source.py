@@ -13,7 +13,7 @@ def saved(path, **content):
     return path
 
 
-def test_what_a_runs_checkpoint_tells(tmp_path):
+def test_settings_in_a_checkpoint_of_a_run(tmp_path):
     cfg = Config(
         dict(model=dict(backbone=MIXMIM), data_preprocessor=PREPROCESSOR)
     )
@@ -36,7 +36,7 @@ def test_what_a_runs_checkpoint_tells(tmp_path):
         read_source(path, other)
 
 
-def test_what_a_converter_recorded(tmp_path):
+def test_settings_recorded_by_a_converter(tmp_path):
     meta = dict(model=dict(backbone=dict(type='Y')))
     path = saved(tmp_path / 'a.pth', model=STATE, meta=meta)
     assert read_source(path).part('backbone') == {'type': 'Y'}
@@ -76,13 +76,13 @@ def test_files_that_are_no_checkpoints(tmp_path, content, message):
 
 
 @pytest.mark.parametrize('cfg', ['import os', 'a = 1', 'model = 1', 3])
-def test_a_config_of_another_kind_tells_nothing(tmp_path, cfg):
+def test_other_configs_are_ignored(tmp_path, cfg):
     meta = dict(cfg=cfg)
     path = saved(tmp_path / 'a.pth', state_dict=STATE, meta=meta)
     assert not read_source(path).model
 
 
-def test_what_is_not_recorded():
+def test_settings_that_are_not_recorded():
     source = Source('x.pth', STATE, {})
     with pytest.raises(ValueError, match='x.pth does not record how its'):
         source.part('backbone')

@@ -29,7 +29,7 @@ def test_defaults_are_the_backbones():
             assert field.default == arguments[field.name].default, field.name
 
 
-def test_every_argument_is_recorded_or_leaves_the_map_alone():
+def test_every_argument_is_recorded_or_has_no_effect_on_the_maps():
     """A new argument of MIMSwin must be added to one of the lists."""
     alone = {
         'arch',
@@ -113,7 +113,7 @@ def test_a_config_of_another_network(change, message):
         SwinSettings.of(state, {**MIXMIM, **change})
 
 
-def test_a_state_that_is_none():
+def test_an_empty_state():
     with pytest.raises(ValueError, match='patch_embed.proj.weight is missing'):
         SwinSettings.of({}, MIXMIM)
 

@@ -83,9 +83,7 @@ def test_there_and_back(tmp_path, timm_swin, windows, size):
 
 
 @torch.no_grad()
-def test_of_a_window_larger_than_the_grid_the_centre_is_kept(
-    tmp_path, timm_swin
-):
+def test_windows_larger_than_the_grid_keep_the_centre(tmp_path, timm_swin):
     config = dict(SWIN, window_sizes=(8, 8, 8, 8), img_size=64)
     ours = randomised(build(config))
     file = source_of(
@@ -166,7 +164,7 @@ def test_microsofts_names_and_buffers(timm_swin):
         (dict(img_size=127), 'not a multiple of its patch size'),
     ],
 )
-def test_what_timm_cannot_compute(tmp_path, settings, message):
+def test_networks_that_timm_cannot_compute(tmp_path, settings, message):
     config = dict(SWIN, **settings)
     file = source_of(
         tmp_path / 'a.pth', {'backbone': build(config)}, {'backbone': config}

@@ -36,7 +36,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, safe_mmengine):
     assert not mark.exists()
 
 
-def test_mmengine_alone_would_run_it(tmp_path):
+def test_mmengines_loader_would_run_code(tmp_path):
     # The reason why ours exists; should this fail one day, it may go.
     mark = tmp_path / 'ran'
     path = tmp_path / 'bad.pth'
@@ -47,7 +47,7 @@ def test_mmengine_alone_would_run_it(tmp_path):
         assert mark.exists()
 
 
-def test_no_scheme_keeps_a_loader_that_unpickles(safe_mmengine):
+def test_no_url_scheme_has_an_unsafe_loader(safe_mmengine):
     for scheme, loader in CheckpointLoader._schemes.items():
         module = loader.__module__
         assert module == 'mixmae.checkpoints.io.checkpoint_loader', scheme
@@ -73,7 +73,7 @@ def test_weights_by_name_are_loaded_safely(safe_mmengine, monkeypatch):
     assert len(fetched) == 2
 
 
-def test_what_a_store_gives_is_loaded_safely(
+def test_contents_of_object_stores_are_loaded_safely(
     tmp_path, safe_mmengine, monkeypatch
 ):
     mark = tmp_path / 'ran'
@@ -158,7 +158,7 @@ def test_paths_in_a_message_hub_are_dropped(tmp_path, safe_mmengine):
     assert found['resumed_keys'] == {'other': True}
 
 
-def test_scores_of_all_kinds_of_numbers_stay(tmp_path, safe_mmengine):
+def test_scores_of_all_number_types_are_kept(tmp_path, safe_mmengine):
     info = {
         'best_score': 0.5,
         'best_score_a': torch.tensor(2.0),

@@ -9,7 +9,7 @@ from mixmae.checkpoints.io.checkpoint_writer import (
 from mixmae.fileio.atomic_write import CheckpointWriteError
 
 
-def test_operations_are_done_in_order_beside_the_caller():
+def test_operations_run_in_order_in_the_background():
     writer, done, gate = CheckpointWriter(), [], threading.Event()
 
     def slow():
@@ -24,7 +24,7 @@ def test_operations_are_done_in_order_beside_the_caller():
     assert done == [1, 2]
 
 
-def test_an_error_surfaces_and_stops_what_comes_after():
+def test_an_error_is_raised_and_stops_later_operations():
     writer, done, gate = CheckpointWriter(), [], threading.Event()
 
     def fail():
@@ -47,7 +47,7 @@ def test_an_error_surfaces_and_stops_what_comes_after():
     assert done == ['its own']
 
 
-def test_an_error_of_any_kind_surfaces():
+def test_errors_of_any_type_are_raised():
     writer = CheckpointWriter()
 
     def fail():
@@ -58,7 +58,7 @@ def test_an_error_of_any_kind_surfaces():
         writer.finish()
 
 
-def test_a_forked_process_has_a_thread_of_its_own(tmp_path):
+def test_a_forked_process_has_its_own_thread(tmp_path):
     writer = CheckpointWriter()
     writer.put(lambda: None)
     writer.finish()

@@ -121,7 +121,7 @@ def test_other_files_are_not_kept(net, kept):
 
 
 @pytest.mark.parametrize('name', ['short.pth', 'chunks.pth', 'a b.pth'])
-def test_files_that_end_early_are_not_kept(net, kept, name):
+def test_truncated_files_are_not_kept(net, kept, name):
     with pytest.raises(ValueError, match=f'/{name} cannot be used: '):
         download(f'{net.url}/{name}')
     assert not kept()
@@ -161,7 +161,7 @@ def test_an_address_that_does_not_answer(net, kept):
     assert not kept()
 
 
-def test_a_user_is_reported_to_the_server_alone(net, monkeypatch):
+def test_credentials_are_sent_to_their_server_only(net, monkeypatch):
     said = []
     monkeypatch.setattr(
         'mixmae.checkpoints.io.download.print_log',
@@ -180,7 +180,7 @@ def test_a_user_is_reported_to_the_server_alone(net, monkeypatch):
     assert not [text for text in said if 'word' in text or 'abc' in text]
 
 
-def test_hidden_addresses_are_known_to_this_process(net):
+def test_hidden_addresses_can_be_downloaded_in_this_process(net):
     for name in 'ab':
         net.files[f'/x.pth?token={name}'] = name.encode()
     one, other = (f'{net.url}/x.pth?token={name}' for name in 'ab')
@@ -211,7 +211,7 @@ def fetch_twice(rank: int, folder: str, url: str) -> None:
     distributed.destroy_process_group()
 
 
-def test_two_ranks_share_what_one_of_them_fetches(net, tmp_path):
+def test_two_ranks_share_a_download(net, tmp_path):
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]
     ranks = [
         start(
@@ -234,7 +234,7 @@ def test_two_ranks_share_what_one_of_them_fetches(net, tmp_path):
 @pytest.mark.parametrize(
     'variable', ['LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK']
 )
-def test_which_is_the_first_of_a_machine(net, monkeypatch, variable):
+def test_first_rank_of_a_machine(net, monkeypatch, variable):
     # Our tools set the one to 0 where a launcher does not.
     monkeypatch.setenv('LOCAL_RANK', '0')
     monkeypatch.setenv(variable, '1')

@@ -170,7 +170,7 @@ def test_forged_values_are_refused_in_one_line(kind):
     assert '\n' not in said and len(said) < 600
 
 
-def test_a_view_that_outlives_its_storage():
+def test_a_view_of_a_resized_storage():
     """The old format has views into storages, which can be resized."""
     view = items(text('v'), number(0), number(4))
     first = tensor(storage(4, 'Float', view), 4)
@@ -181,7 +181,7 @@ def test_a_view_that_outlives_its_storage():
 
 
 @pytest.mark.parametrize('legacy', [False, True])
-def test_the_same_opcodes_with_honest_arguments_load(legacy):
+def test_the_same_opcodes_with_valid_arguments_load(legacy):
     """Otherwise errors of the test's own opcodes could cause the refusals."""
     end = (NONE,) if legacy else ()
     content = pickled(

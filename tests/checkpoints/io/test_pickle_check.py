@@ -26,7 +26,7 @@ def check(content: bytes) -> None:
     check_pickles(io.BytesIO(op.zip_file(op.pickled(content))))
 
 
-def test_our_list_is_a_part_of_pytorchs():
+def test_our_names_are_a_subset_of_pytorchs():
     theirs = unpickler._get_allowed_globals()
     ours = TORCH_NAMES - REPLACEMENTS.keys()
     assert ours <= theirs.keys() and len(ours) > 30

@@ -41,7 +41,7 @@ def test_depth_of_what_is_shared():
 
 
 @pytest.mark.parametrize('kind', [dict, list])
-def test_a_container_in_itself(kind):
+def test_recursive_containers(kind):
     value = kind()
     inner = ([value],)
     if kind is dict:
@@ -80,7 +80,7 @@ def test_attributes_of_dicts():
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_objects_that_are_no_values(value):
+def test_other_objects(value):
     with pytest.raises(NotAllowed):
         plain_values({'a': [(value,)]})
 

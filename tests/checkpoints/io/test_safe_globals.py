@@ -32,8 +32,8 @@ def loaded(content: dict, path) -> dict:
     return safe_load(path)
 
 
-def test_nothing_of_others_is_on_the_list():
-    """Each name of ours resolves to a class or function of ours."""
+def test_only_our_own_names_are_allowed():
+    """Each allowed name resolves to a replacement of ours."""
     with only_safe_globals():
         allowed = get_safe_globals()
     names = {f'{one.__module__}.{one.__qualname__}' for one in allowed}
@@ -46,14 +46,14 @@ def test_nothing_of_others_is_on_the_list():
         assert one.__module__ == 'mixmae.checkpoints.io.saved_values'
 
 
-def test_of_mmengine_only_types_of_dtypes_are_left_out():
+def test_only_dtype_types_of_mmengines_list_are_left_out():
     """MMEngine lists them for changes of dtypes, which are refused here."""
     for one in get_torch_safe_globals():
         known = f'{one.__module__}.{one.__qualname__}' in REPLACEMENTS
         assert known or issubclass(one, np.dtype)
 
 
-def test_what_other_packages_allow_is_put_aside(tmp_path):
+def test_names_that_other_packages_allow_are_ignored(tmp_path):
     before = get_safe_globals()
     try:
         add_safe_globals([np.dtype, np.ndarray, print])
@@ -67,13 +67,13 @@ def test_what_other_packages_allow_is_put_aside(tmp_path):
         add_safe_globals(list(before))
 
 
-def test_getattr_gets_nothing(tmp_path):
+def test_getattr_is_refused(tmp_path):
     """``getattr`` would give access to anything from any class."""
     reach = Reduced(getattr, (HistoryBuffer, '__init__'))
     assert loaded({'x': reach}, tmp_path / 'x.pth') == {'x': None}
 
 
-def test_methods_are_not_taken_from_files(tmp_path):
+def test_methods_are_refused(tmp_path):
     history = HistoryBuffer([1.0, 3.0], [1, 1])
     methods = dict(HistoryBuffer._statistics_methods)
     state = dict(history.__getstate__(), statistics_methods={'mean': 7})

@@ -72,7 +72,7 @@ def test_no_checkpoint_at_all(tmp_path, content):
         safe_load(path)
 
 
-def test_no_such_file(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(ValueError, match='no checkpoint file at'):
         safe_load(tmp_path / 'missing.pth')
 

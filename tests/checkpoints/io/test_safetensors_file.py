@@ -8,7 +8,7 @@ from mixmae.checkpoints.io.safetensors_file import (
 )
 
 
-def test_header_and_tensors_come_back(tmp_path):
+def test_header_and_tensors_round_trip(tmp_path):
     """Views of one storage, which the format cannot share, come back too."""
     path = tmp_path / 'x.safetensors'
     storage = torch.arange(6.0)

@@ -14,7 +14,7 @@ from tests.fuzz.samples import KINDS, same, saved
 
 @pytest.mark.parametrize('new', [True, False], ids=['zip', 'legacy'])
 @pytest.mark.parametrize('kind', KINDS)
-def test_real_checkpoints_come_back_to_the_bit(tmp_path, kind, new):
+def test_real_checkpoints_are_restored_bit_equal(tmp_path, kind, new):
     path = tmp_path / 'x.pth'
     path.write_bytes(saved(KINDS[kind](), new))
     wanted = torch.load(path, weights_only=False)
@@ -31,7 +31,7 @@ def test_types_of_later_releases(dtype):
     assert same(safe_load_bytes(saved(content), 'x'), content)
 
 
-def test_an_array_that_is_shared_still_is():
+def test_shared_arrays_stay_shared():
     array = np.arange(4)
     content = {'a': array, 'b': [array], 'c': {'d': array}}
     found = safe_load_bytes(saved(content), 'x')

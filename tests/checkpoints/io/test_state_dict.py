@@ -7,7 +7,7 @@ STATE = {'a': torch.ones(1)}
 
 
 @pytest.mark.parametrize('key', ['state_dict', 'model', None])
-def test_where_it_is(key):
+def test_keys_of_the_state(key):
     content = STATE if key is None else {key: STATE, 'epoch': 3}
     assert state_dict_of(content, 'x.pth') is STATE
 
@@ -21,7 +21,7 @@ def test_where_it_is(key):
         ({('a',): torch.ones(1)}, r": the key \('a',\) is an object of type"),
     ],
 )
-def test_what_it_may_not_hold(state, message):
+def test_invalid_values(state, message):
     with pytest.raises(
         ValueError, match=f'^x contains no state dict{message}'
     ):

@@ -72,7 +72,7 @@ def test_norms_of_extra_outputs_may_be_new(tmp_path):
     assert torch.equal(maps[1], model.eval().backbone(random_images(1))[0])
 
 
-def test_a_classifier_that_norms_what_it_pooled_has_no_last_norm(tmp_path):
+def test_a_classifier_that_norms_pooled_features_has_no_last_norm(tmp_path):
     """Downstream, all norms are new then; else the last one is wanted."""
     model = tiny_model()
     state = {
@@ -222,7 +222,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
         features(TINY, init_cfg)
 
 
-def test_a_detector_is_refused_unless_it_is_meant(tmp_path):
+def test_a_detector_is_refused_unless_requested(tmp_path):
     model = tiny_model().eval()
     state = {
         f'backbone.{key}': value
@@ -270,7 +270,7 @@ def renamed(state):
         ),
     ],
 )
-def test_what_is_no_such_network_is_refused(tmp_path, spoil, message):
+def test_other_networks_are_refused(tmp_path, spoil, message):
     """Wrong depth, width or prefix, a detector: all name file and key."""
     state = dict(tiny_model().state_dict())
     spoil(state)
@@ -306,7 +306,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
     assert not trace.exists()
 
 
-def test_a_missing_file_is_named_with_the_way_to_name_another(tmp_path):
+def test_a_missing_file_is_named_with_the_option_for_another(tmp_path):
     init_cfg = {'type': 'Pretrained', 'checkpoint': str(tmp_path / 'a.pth')}
     with pytest.raises(ValueError, match=r'a.pth.*init_cfg.checkpoint='):
         features(TINY, init_cfg)

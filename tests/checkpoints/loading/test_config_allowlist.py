@@ -13,7 +13,7 @@ from tests.engine.tiny_run import MODEL
 MODEL_PARTS = (MODELS, TASK_UTILS)
 
 
-def test_registered_parts_are_let_be():
+def test_registered_parts_are_kept():
     assert registered_parts(MODEL, MODEL_PARTS, 'x.pth') == MODEL
     other = dict(type='mmengine.ImgDataPreprocessor')
     prefixed = dict(type='mixmae.MIMSwin', more=(other, [2]))
@@ -78,7 +78,7 @@ def carried(steps, scope='mixmae'):
     )
 
 
-def test_steps_that_look_at_the_image_alone_are_let_be():
+def test_steps_that_read_only_the_image_are_kept():
     pad = dict(type='Pad', size=(4, 4))
     steps = [
         dict(type='mixmae.SeedSample'),

@@ -17,14 +17,14 @@ def test_a_printed_config_is_read_as_it_was(name):
     assert found['train_dataloader'] == wanted['train_dataloader']
 
 
-def test_nothing_is_run(tmp_path):
+def test_no_code_is_run(tmp_path):
     trace = tmp_path / 'was_run'
     text = f'a = 1\nmodel = dict(x=open({str(trace)!r}, "w"))\nb = [-1, None]'
     assert parse_config_text(text) == {'a': 1, 'b': [-1, None]}
     assert not trace.exists()
 
 
-def test_what_is_not_plain_hides_what_was_said_before():
+def test_a_computed_value_replaces_an_earlier_plain_one():
     assert parse_config_text('a = 1\na = f()') == {}
     assert parse_config_text('a = dict(**b)\nc = dict(1)') == {}
 

@@ -53,7 +53,7 @@ def test_another_network_of_the_same_shapes_is_refused(
         loaded(init_cfg, **changes)
 
 
-def test_defaults_that_are_not_written_down_count(tmp_path):
+def test_unrecorded_defaults_are_compared(tmp_path):
     init_cfg = written(
         tmp_path / 'a.pth', LIKE_A_RUN, absolute_positions=False
     )
@@ -61,7 +61,7 @@ def test_defaults_that_are_not_written_down_count(tmp_path):
         loaded(init_cfg)
 
 
-def test_what_may_differ_is_named(tmp_path, monkeypatch):
+def test_allowed_differences_are_named(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr(
         'mixmae.checkpoints.loading.backbone_state.print_log',
@@ -98,7 +98,7 @@ def test_a_safetensors_header_is_read(tmp_path):
 
 
 @pytest.mark.parametrize('cfg', ['import os', 'x = (', 'model = open("x")'])
-def test_a_config_that_is_none_says_nothing(tmp_path, cfg):
+def test_invalid_configs_are_ignored(tmp_path, cfg):
     path = tmp_path / 'a.pth'
     state = tiny_model().state_dict()
     torch.save({'state_dict': state, 'meta': {'cfg': cfg}}, path)

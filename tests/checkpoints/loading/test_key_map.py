@@ -26,7 +26,7 @@ def test_either_way():
     assert list(state) == list(pairs) and report.complete
 
 
-def test_what_no_template_fits():
+def test_keys_without_a_template():
     table = KeyMap(PAIRS, drops=[(r'.*\.index', 'recomputed')])
     odd = ['layers.x.down.norm.bias', 'axb', 'layers.0.down.norm.gain']
     state, report = table.to_ours(dict.fromkeys([*odd, 'd.index'], ONE))

@@ -48,7 +48,7 @@ def fine_tuned(kind) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_every_official_key_has_its_place(official):
+def test_every_official_key_is_mapped(official):
     assert is_official_um_mae(official)
     state, report = from_official_um_mae(official)
     assert report.complete
@@ -84,7 +84,7 @@ def test_a_classifier(fine_tuned, kind):
         assert torch.equal(table[1, 2], fine_tuned['pos_embed'][0, 66])
 
 
-def test_our_network_goes_there_and_back():
+def test_our_network_is_converted_there_and_back():
     """Every parameter, with a different depth in each stage."""
     arch = {
         'embed_dims': 8,

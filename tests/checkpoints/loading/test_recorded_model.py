@@ -20,7 +20,7 @@ def test_a_model_is_read():
 
 
 @pytest.mark.parametrize('value', [torch.ones(3), b'x', {1: 2}, {3}, print])
-def test_what_no_config_holds_is_not_read(value):
+def test_models_with_other_values_are_ignored(value):
     model = {**MODEL, 'backbone': {'a': [value]}}
     assert recorded_model({'model': model}) == {}
 

@@ -99,7 +99,7 @@ def test_lists_that_cannot_be_packed(folder, lines, words):
         read_source(path)
 
 
-def test_what_is_missing_is_named(folder, tmp_path):
+def test_missing_paths_are_named(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match='neither a folder'):
         read_source(str(tmp_path / 'gone'))
     path = write(tmp_path / 'list.txt', 'x')

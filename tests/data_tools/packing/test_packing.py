@@ -37,7 +37,7 @@ def folder(tmp_path):
     return save_classes(tmp_path / 'images')
 
 
-def test_everything_is_there(folder, tmp_path):
+def test_all_images_are_packed(folder, tmp_path):
     out = tmp_path / 'deep' / 'out'
     report = pack_pictures(folder, out)
     assert (report.images, report.shards, report.bad) == (20, 4, [])
@@ -53,7 +53,7 @@ def test_everything_is_there(folder, tmp_path):
         assert hashlib.sha256(data).hexdigest() == digest
 
 
-def test_the_same_files_are_the_same_bytes(folder, tmp_path):
+def test_packing_is_deterministic(folder, tmp_path):
     pack_pictures(folder, tmp_path / 'one', short_side=3)
     later = shutil.copytree(folder, tmp_path / 'elsewhere')
     for path in later.rglob('*.png'):
@@ -64,7 +64,7 @@ def test_the_same_files_are_the_same_bytes(folder, tmp_path):
     assert content(tmp_path / 'one') == content(tmp_path / 'two')
 
 
-def test_again_means_nothing_to_do(folder, tmp_path):
+def test_packing_again_does_nothing(folder, tmp_path):
     out = tmp_path / 'out'
     pack_pictures(folder, out)
     before = content(out)
@@ -92,9 +92,7 @@ def break_off(monkeypatch, shards):
     monkeypatch.setattr(packing, 'write_shard', write)
 
 
-def test_errors_without_a_number_say_what_they_are(
-    folder, tmp_path, monkeypatch
-):
+def test_errors_without_errno_show_their_text(folder, tmp_path, monkeypatch):
     """Some of Pillow's OSErrors have no errno."""
 
     def broken(*_):
@@ -128,7 +126,9 @@ def test_a_full_disk_is_one_line_and_can_be_resumed(
     assert not (tmp_path / 'out.partial').exists()
 
 
-def test_a_kill_at_the_very_end_loses_nothing(folder, tmp_path, monkeypatch):
+def test_a_kill_before_the_last_rename_loses_nothing(
+    folder, tmp_path, monkeypatch
+):
     """All is written, but not yet renamed."""
     out, partial = tmp_path / 'out', tmp_path / 'out.partial'
     pack_pictures(folder, tmp_path / 'whole')
@@ -157,7 +157,7 @@ def test_other_settings_do_not_continue(folder, tmp_path, monkeypatch):
     assert content(tmp_path / 'out.partial') == before
 
 
-def test_half_written_shards_are_written_again(folder, tmp_path, monkeypatch):
+def test_incomplete_shards_are_written_again(folder, tmp_path, monkeypatch):
     pack_pictures(folder, tmp_path / 'whole')
     with monkeypatch.context() as patch:
         break_off(patch, 3)
@@ -170,7 +170,7 @@ def test_half_written_shards_are_written_again(folder, tmp_path, monkeypatch):
     assert content(tmp_path / 'out') == content(tmp_path / 'whole')
 
 
-def test_what_is_in_the_way_is_not_touched(folder, tmp_path):
+def test_existing_files_are_not_replaced(folder, tmp_path):
     partial = tmp_path / 'out.partial'
     partial.mkdir()
     (partial / 'mine.txt').write_text('x')
@@ -210,7 +210,7 @@ def pack_slowly(folder, out):
     pack_pictures(folder, out)
 
 
-def test_killed_half_way(folder, tmp_path):
+def test_a_killed_packing_is_resumed(folder, tmp_path):
     out, partial = tmp_path / 'out', tmp_path / 'out.partial'
     process = get_context('fork').Process(
         target=pack_slowly, args=(folder, out)

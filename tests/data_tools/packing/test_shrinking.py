@@ -21,7 +21,7 @@ def opened(data):
     return Image.open(io.BytesIO(data))
 
 
-def test_the_short_side_becomes_what_was_asked_for(tmp_path):
+def test_the_short_side_is_as_requested(tmp_path):
     path = tmp_path / 'x.png'
     for size, expected in {(60, 40): (30, 20), (41, 61): (20, 30)}.items():
         picture(*size).save(path)
@@ -43,7 +43,7 @@ def test_nothing_is_enlarged_or_touched_without_need(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('width, fits', [(131000, True), (131002, False)])
-def test_what_no_jpeg_can_hold_keeps_its_bytes(tmp_path, width, fits):
+def test_images_that_jpeg_cannot_store_keep_their_bytes(tmp_path, width, fits):
     path = tmp_path / 'x.png'
     Image.new('RGB', (width, 4)).save(path)
     found = shrink(str(path), 2)
@@ -73,7 +73,7 @@ def test_quality_is_that_of_the_file(tmp_path):
     assert sizes == sorted(set(sizes))
 
 
-def test_what_a_run_would_see_is_shrunk(tmp_path):
+def test_the_decoded_image_is_shrunk(tmp_path):
     """EXIF orientation is applied, transparency is put over white."""
     path = tmp_path / 'x.jpg'
     exif = Image.Exif()
@@ -99,7 +99,7 @@ def test_what_a_run_would_see_is_shrunk(tmp_path):
         ('cut', 'truncated'),
     ],
 )
-def test_what_cannot_be_used_is_reported(tmp_path, data, cause):
+def test_unusable_files_are_reported(tmp_path, data, cause):
     path = tmp_path / 'x.jpg'
     if data == 'cut':
         picture().save(path)
@@ -110,7 +110,7 @@ def test_what_cannot_be_used_is_reported(tmp_path, data, cause):
     assert (found.data, found.shrunk, found.cause) == (b'', False, cause)
 
 
-def test_what_is_not_decoded_is_not_judged(tmp_path):
+def test_files_that_keep_their_bytes_are_not_checked(tmp_path):
     path = tmp_path / 'x.jpg'
     path.write_bytes(b'no image')
     assert shrink(str(path), None).data == b'no image'

@@ -11,7 +11,7 @@ from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.known_sets import KnownSet
 
 
-def test_sound_scenes(scenes, look):
+def test_valid_scenes(scenes, look):
     assert look('class-folders', scenes / 'imagenet') == []
 
 
@@ -37,7 +37,7 @@ def test_empty_class(scenes, look):
     assert 'train/zebra: no images' in problems[0]
 
 
-def test_images_that_were_not_sorted(scenes, look):
+def test_images_outside_of_class_folders(scenes, look):
     """The official archive of ILSVRC's validation images is flat."""
     Image.new('RGB', (4, 4)).save(scenes / 'imagenet/val/a.JPEG')
     problems = look('class-folders', scenes / 'imagenet')
@@ -91,7 +91,7 @@ def test_exact_counts_pass_and_others_do_not(scenes):
     assert unequal and 'each should have 1' in unequal[0]
 
 
-def test_links_in_a_circle(scenes, look):
+def test_link_cycles(scenes, look):
     """mmpretrain's listing would follow them without end."""
     fish = scenes / 'imagenet' / 'train' / 'fish'
     (fish / 'more').mkdir()

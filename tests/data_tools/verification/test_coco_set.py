@@ -24,7 +24,7 @@ def set_in(part, index, **values):
     return lambda content: content[part][index].update(values)
 
 
-def test_sound_scenes(scenes, look):
+def test_valid_scenes(scenes, look):
     assert look('coco-format', scenes / 'coco') == []
 
 
@@ -149,7 +149,7 @@ def test_each_fault_is_named(scenes, look, edit, change, named, words):
     assert '\n' not in found[0]
 
 
-def test_faults_of_the_scenes_only(scenes, look, edit):
+def test_one_fault_gives_one_line(scenes, look, edit):
     """One fault is reported in one line."""
     edit(set_in('annotations', 0, category_id=11))
     assert len(look('coco-format', scenes / 'coco')) == 1
@@ -180,7 +180,7 @@ def test_corrupt_files_are_one_line(scenes, look, spoil, words):
     assert len(problems[0]) < 400
 
 
-def test_bytes_that_are_no_text(scenes, look):
+def test_bytes_that_are_not_utf8(scenes, look):
     path = scenes / 'coco' / 'annotations' / 'instances_val.json'
     path.write_bytes(b'\xff\xfe\x00')
     problems = look('coco-format', scenes / 'coco')
@@ -232,7 +232,7 @@ def test_the_orientation_counts_as_in_training(tmp_path, look):
     assert 'labels of 16 x 8 px' in '\n'.join(look('coco-format', root))
 
 
-def test_what_mmdet_leaves_out_is_a_note(scenes, edit):
+def test_entries_that_mmdet_skips_are_noted(scenes, edit):
     def spoil(content):
         x, y, *_ = content['annotations'][0]['bbox']
         content['annotations'][0]['bbox'] = [x, y, 0, 3]

@@ -14,7 +14,7 @@ from mixmae.data_tools.verification.image_files import (
 from mixmae.datasets.labels.label_map_file import read_label_map
 
 
-def test_choice():
+def test_selected_files():
     assert Opening('none').choose(5) == []
     assert Opening('all').choose(5) == [0, 1, 2, 3, 4]
     assert Opening('sample').choose(SAMPLE) == list(range(SAMPLE))
@@ -46,7 +46,7 @@ def test_order_is_kept_and_every_fault_found(tmp_path, workers):
     assert sizes == [(i + 1, 7) for i in range(40) if i not in faults]
 
 
-def test_a_photograph_that_is_cut_off(tmp_path):
+def test_a_truncated_photograph(tmp_path):
     """A check of the header alone would pass it."""
     path = tmp_path / 'a.jpg'
     Image.effect_noise((64, 64), 50).save(path)
@@ -69,7 +69,7 @@ def die(path):
     os._exit(1)
 
 
-def test_a_killed_worker_is_no_endless_wait():
+def test_a_killed_worker_is_an_error():
     with pytest.raises(ValueError, match='was killed.*shortly after 0.png'):
         names = [f'{i}.png' for i in range(40)]
         list(inspected(die, names, Opening('all', 2)))

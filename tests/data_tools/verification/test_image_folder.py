@@ -117,7 +117,7 @@ def test_the_loader_agrees(folder):
     assert found == BAD
 
 
-def test_what_the_list_names_is_left_out(folder, tmp_path):
+def test_listed_files_are_left_out(folder, tmp_path):
     listing = tmp_path / 'bad files.txt'
     write_corrupt_files(listing, verify_image_folder(folder).bad)
     dataset = UnlabeledImageFolder(
@@ -174,7 +174,7 @@ def test_folders_that_cannot_be_listed(folder, monkeypatch):
     assert report.bad[-1] == CorruptFile('unreadable', 'below')
 
 
-def test_nothing_to_look_at(tmp_path):
+def test_folders_without_images(tmp_path):
     with pytest.raises(ValueError, match='no images'):
         verify_image_folder(tmp_path)
     with pytest.raises(ValueError, match='gone: no such folder'):

@@ -22,7 +22,7 @@ def write(root, lines):
     (root / 'meta' / 'train.txt').write_text('\n'.join(lines) + '\n')
 
 
-def test_sound_lists(root, look):
+def test_valid_lists(root, look):
     assert look('places205', root, subset=True) == []
 
 

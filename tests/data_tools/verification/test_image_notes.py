@@ -47,7 +47,7 @@ def test_each_treatment_has_a_line_with_its_count(folder):
     assert 'value_range' in deep
 
 
-def test_settings_are_what_is_said(folder):
+def test_notes_state_the_settings(folder):
     clear, _, deep = notes(
         folder,
         value_range=(0, 2000),

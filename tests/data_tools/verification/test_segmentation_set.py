@@ -21,7 +21,7 @@ def save(path, array):
     Image.fromarray(array).save(path)
 
 
-def test_sound_scenes(scenes, look):
+def test_valid_scenes(scenes, look):
     assert look('segmentation', scenes / 'ade') == []
 
 

@@ -31,7 +31,7 @@ def packed(tmp_path):
 BEFORE = CorruptFile('no image', 'shard-00000.tar/even/02.png')
 
 
-def test_sound_shards(packed):
+def test_valid_shards(packed):
     told = []
     report = verify_shards(packed, progress=lambda *what: told.append(what))
     assert (report.opened, report.bad) == (20, [BEFORE])
@@ -82,7 +82,7 @@ def test_damaged_shards(packed, workers, tmp_path):
     assert len(list(dataset)) == 20 - len(expected) + 3
 
 
-def test_tars_of_others_have_no_sums(packed):
+def test_foreign_tars_have_no_checksums(packed):
     shutil.copytree(packed, packed.with_name('tars'))
     tars = packed.with_name('tars')
     (tars / 'index.npz').unlink()
@@ -92,7 +92,7 @@ def test_tars_of_others_have_no_sums(packed):
     assert verify_shards(tars).opened < 20
 
 
-def test_what_counts_as_shards(packed, tmp_path):
+def test_paths_that_are_shards(packed, tmp_path):
     assert is_packed(packed) and is_packed(packed / 'shard-00000.tar')
     assert not is_packed(tmp_path / 'images')
     assert not is_packed(tmp_path / 'gone')
@@ -105,6 +105,6 @@ def test_what_counts_as_shards(packed, tmp_path):
     assert not is_packed(tars)
 
 
-def test_bad_calls(packed):
+def test_invalid_arguments(packed):
     with pytest.raises(ValueError, match='workers must be'):
         verify_shards(packed, workers=-1)

@@ -19,7 +19,7 @@ def test_all_layouts_of_the_scenes(scenes, look):
     assert 'training/000000.png: has no image' in problems
 
 
-def test_a_folder_that_holds_no_scenes(scenes, look):
+def test_a_folder_without_scenes(scenes, look):
     with pytest.raises(ValueError, match='make_scenes.py'):
         look('scenes', scenes / 'ade')
     (scenes / 'scenes.json').write_text('{"settings": 3}')

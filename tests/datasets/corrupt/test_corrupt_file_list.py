@@ -40,7 +40,7 @@ def test_lists_written_by_hand(tmp_path):
     assert parse_line('# no\n') is None
 
 
-def test_the_bad_line_is_named(tmp_path):
+def test_invalid_lines_are_named(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('a.jpg\na\tb\tc\td\n')
     with pytest.raises(ValueError, match='list.txt, line 2: .* 4 columns'):
@@ -72,7 +72,7 @@ def test_a_file_is_listed_once(path):
     assert path.read_text().startswith('#')
 
 
-def test_others_are_learnt_of(path):
+def test_entries_of_other_processes_are_read(path):
     one, two = CorruptFileRegister(path), CorruptFileRegister(path)
     one.add(entry(1))
     two.add(entry(2, 'missing'))
@@ -84,7 +84,7 @@ def test_others_are_learnt_of(path):
     assert one.entries() == read_corrupt_files(path)
 
 
-def test_a_line_that_was_cut_off_is_not_continued(path):
+def test_a_truncated_line_is_not_continued(path):
     register = CorruptFileRegister(path)
     register.add(entry(1))
     with path.open('a') as file:
@@ -96,7 +96,7 @@ def test_a_line_that_was_cut_off_is_not_continued(path):
     assert 'trunca\nempty' in path.read_text()
 
 
-def test_a_line_that_is_being_written_is_read_later(path):
+def test_incomplete_lines_are_read_later(path):
     register = CorruptFileRegister(path)
     line = entry(1).line()
     path.write_text(line[:9])
@@ -119,7 +119,7 @@ def test_replaced(path):
     assert not path.exists() and register.entries() == []
 
 
-def test_what_cannot_be_written_is_reported_once(tmp_path, monkeypatch):
+def test_an_unwritable_list_is_reported_once(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(
         bad_file_register, 'print_log', lambda text, **_: said.append(text)

@@ -21,14 +21,14 @@ def preparing(*broken, cause='empty'):
     return prepare
 
 
-def test_what_is_intact_is_delivered():
+def test_intact_samples_are_returned():
     files = CorruptFiles(10, 0.5)
     assert [files.deliver(i, preparing()) for i in range(10)] == [*range(10)]
     assert files.deliver(-1, preparing()) == 9
     assert files.found() == {} and files.summary() == ''
 
 
-def test_the_fallback_sample_depends_on_the_corrupt_files_alone():
+def test_the_fallback_sample_depends_on_the_corrupt_files_only():
     """The order in which workers find them has no effect."""
     prepare = preparing(2, 3, 8)
     orders = [range(20), range(19, -1, -1), [3, 2, 8, 3, 2, 8]]
@@ -43,7 +43,7 @@ def test_the_fallback_sample_depends_on_the_corrupt_files_alone():
     assert not {2, 3, 8} & set(chosen[0])
 
 
-def test_the_fallback_sample_is_of_the_same_pass():
+def test_the_fallback_sample_is_of_the_same_epoch():
     """Its crops depend on seed and epoch."""
     files = CorruptFiles(20, 0.5)
     found = files.deliver(SampleIndex(3, 7, 5), preparing(3))
@@ -51,7 +51,7 @@ def test_the_fallback_sample_is_of_the_same_pass():
     assert (found.seed, found.epoch) == (7, 5) and found != 3
 
 
-def test_too_many():
+def test_too_many_corrupt_files():
     files = CorruptFiles(1000, 0.01)
     prepare = preparing(*range(11))
     for index in range(10):
@@ -68,11 +68,11 @@ def test_too_many():
     'count, share, allowed',
     [(4, 0.01, 2), (20, 0.01, 5), (2000, 0.01, 20), (2000, 0, 0), (9, 1, 9)],
 )
-def test_how_many_are_allowed(count, share, allowed):
+def test_maximum_share_of_corrupt_files(count, share, allowed):
     assert CorruptFiles(count, share).allowed == allowed
 
 
-def test_what_went_wrong_is_not_taken_for_a_missing_file():
+def test_the_error_is_not_reported_as_missing_data():
     """The command line would report a missing data folder."""
     files = CorruptFiles(10, 0)
 
@@ -118,7 +118,7 @@ def test_other_data_sets_do_not_count(tmp_path):
     assert train.found() == {} and val.found() == {3: 'empty'}
 
 
-def test_a_cause_that_somebody_else_wrote(tmp_path):
+def test_unknown_causes_are_accepted(tmp_path):
     path = tmp_path / 'corrupt_files.txt'
     path.write_text('ugly\t/a.jpg\ttrain/3\nempty\t/b.jpg\ttrain/99\n')
     register = CorruptFileRegister(path)

@@ -27,7 +27,7 @@ def test_can_be_pickled():
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_comes_out_of_a_loader_in_one_line(workers):
+def test_a_loaders_error_is_one_line(workers):
     context = 'fork' if workers else None
     loader = DataLoader(
         Broken(), num_workers=workers, multiprocessing_context=context

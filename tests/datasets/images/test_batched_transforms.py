@@ -78,7 +78,7 @@ def flat(sample: dict) -> tuple:
 
 
 @pytest.mark.parametrize('crop', [{}, dict(exact=True), dict(scale=16)])
-def test_the_same_samples(folder, crop):
+def test_batches_equal_single_samples(folder, crop):
     pipeline = [PIPELINE[0], CROP | crop, *PIPELINE[2:]]
     together, single = (
         UnlabeledImageFolder(str(folder), pipeline=pipeline) for _ in range(2)
@@ -93,7 +93,7 @@ def test_the_same_samples(folder, crop):
     assert together.corrupt_files.found() == dict.fromkeys(BROKEN, 'truncated')
 
 
-def test_the_same_from_shards(folder, tmp_path):
+def test_batches_from_shards_equal_single_samples(folder, tmp_path):
     pack_pictures(folder, tmp_path / 'shards')
     dataset = PackedImages(str(tmp_path / 'shards'), pipeline=PIPELINE)
     asked = [SampleIndex(i, 1, 0) for i in range(len(dataset))]
@@ -116,7 +116,7 @@ def test_loaders_ask_for_batches(folder, monkeypatch):
     assert [len(batch) for batch in loader] == [7, 2] == asked
 
 
-def test_what_is_known_to_be_corrupt_is_not_read_again(folder, monkeypatch):
+def test_known_corrupt_files_are_not_read_again(folder, monkeypatch):
     dataset = UnlabeledImageFolder(str(folder), pipeline=PIPELINE)
     dataset.__getitems__(indices())
     read, asked = ImageSet.read_sample, []
@@ -151,7 +151,7 @@ def test_indices_from_the_end_and_beyond(folder):
         [],
     ],
 )
-def test_other_pipelines_continuee_by_one(folder, steps, monkeypatch):
+def test_other_pipelines_run_one_sample_at_a_time(folder, steps, monkeypatch):
     """Seeds are set per sample; no other transform may draw in between."""
     dataset = UnlabeledImageFolder(str(folder), pipeline=steps)
     assert BatchedPipeline.of(dataset.pipeline.transforms) is None
@@ -185,14 +185,14 @@ class GreyImages(UnlabeledImageFolder):
     ('kind', 'crop'),
     [(UnlabeledImageFolder, GreyCrop), (GreyImages, LoadRandomResizedCrop)],
 )
-def test_what_children_do_is_done(folder, kind, crop):
+def test_subclasses_are_called(folder, kind, crop):
     steps = [PIPELINE[0], crop(32), *PIPELINE[2:]]
     dataset = kind(str(folder), pipeline=steps)
     [sample] = dataset.__getitems__([SampleIndex(0, 0, 0)])
     assert (sample['inputs'] == 127).all()
 
 
-def test_large_pictures_do_not_wait(folder, monkeypatch):
+def test_large_images_are_resized_first(folder, monkeypatch):
     """They are resized before others are decoded, to save memory."""
     dataset = UnlabeledImageFolder(str(folder), pipeline=PIPELINE)
     wanted = [flat(one) for one in dataset.__getitems__(indices())]
@@ -230,7 +230,7 @@ class Noted:
         return Stages(read=stage('a'), decode=stage('b'))
 
 
-def test_stage_by_stage():
+def test_stages_run_one_after_the_other():
     notes: list = []
     pipeline = BatchedPipeline([Noted(notes, 2)])
     count = TOGETHER + 2
@@ -242,7 +242,7 @@ def test_stage_by_stage():
     assert notes == [note for note in wanted if note[1] != 1]
 
 
-def test_other_errors_are_not_hidden():
+def test_other_errors_are_raised():
     def read(index):
         raise ZeroDivisionError
 
@@ -250,7 +250,7 @@ def test_other_errors_are_not_hidden():
         BatchedPipeline([Noted([])]).run([0], read)
 
 
-def test_data_sets_can_be_sent(folder):
+def test_data_sets_can_be_pickled(folder):
     """Spawned workers get a copy, which handles corrupt files too."""
     copy = pickle.loads(
         pickle.dumps(UnlabeledImageFolder(str(folder), pipeline=PIPELINE))

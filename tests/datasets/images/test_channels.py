@@ -76,7 +76,7 @@ def test_bands_of_an_array(count):
         assert (found == values).all()
 
 
-def test_images_of_a_stack_are_bands_where_so_many_are_asked_for():
+def test_pages_of_a_stack_are_bands_if_their_number_fits():
     grey = bands(1)
     data = tiff(grey, GREY, pages=4)
     found = read(data, channels=4, value_range=(0, 4095))
@@ -106,7 +106,7 @@ def test_bands_of_a_png():
     assert (found == wide[..., :2]).all()
 
 
-def test_one_channel_is_the_luma():
+def test_one_channel_is_luma():
     colours = picture()
     grey = np.asarray(Image.fromarray(colours).convert('L'))
     for data in (encoded(colours, 'PNG'), tiff(colours, RGB)):
@@ -127,7 +127,7 @@ def test_another_number_of_bands_is_refused(count):
         read(data, channels=4, value_range=(0, 4095))
 
 
-def test_a_value_is_the_same_grey_in_every_image():
+def test_equal_values_give_equal_grey_in_all_images():
     """12 bits in files of 16, whatever else the image contains."""
     greys = set()
     for others in (0, 1, 2000, 4095):
@@ -171,7 +171,7 @@ SMALL = np.zeros((4, 4, 5), np.uint16)
         ([(273, 60000)], 'truncated'),
     ],
 )
-def test_sizes_of_a_tiff_are_compared_before_decoding(tags, cause):
+def test_tiff_sizes_are_checked_before_decoding(tags, cause):
     refused(tiff(SMALL, GREY, tags=tags), cause, channels=5)
 
 
@@ -233,11 +233,11 @@ def header(shape, descr="'<u2'", fortran='False'):
         (b'\x93NUMPY', 'damaged'),
     ],
 )
-def test_headers_of_arrays_are_compared_before_reading(data, cause):
+def test_array_headers_are_checked_before_reading(data, cause):
     refused(data, cause, channels=1)
 
 
-def test_the_switch_for_large_images():
+def test_max_pixels_for_large_images():
     data = npy(np.zeros((200, 300), np.uint16))
     with pytest.raises(CorruptImageError, match='max_pixels'):
         read(data, ImageLimits(max_pixels=59_999), value_range=(0, 1))
@@ -246,7 +246,7 @@ def test_the_switch_for_large_images():
 
 
 @pytest.mark.parametrize('form', TIFF_FORMS, ids=str)
-def test_every_cut_and_flipped_byte_is_an_error_of_the_file(form):
+def test_every_truncation_and_flipped_byte_is_a_corrupt_file(form):
     """Or an image of this size; no unexpected exceptions."""
     data = tiff(SMALL, GREY, **form)
     for at in range(0, len(data), 3):

@@ -41,7 +41,7 @@ def test_both_ways(box, size, kernel):
     assert psnr(found, wanted) > 48
 
 
-def test_smaller_pictures_have_no_jagged_edges():
+def test_downsampling_is_antialiased():
     """Stripes of one pixel become grey (antialiasing)."""
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
@@ -53,7 +53,7 @@ def test_smaller_pictures_have_no_jagged_edges():
 
 @both
 @pytest.mark.parametrize('shrink', [2, 4, 8])
-def test_boxes_of_what_was_shrunk(kernel, shrink):
+def test_boxes_of_reduced_images(kernel, shrink):
     """Boxes match those of the full image to a fraction of a pixel."""
     picture = photograph(640, 800)
     # Side by side: neither an offset nor a scale would go unnoticed.
@@ -67,7 +67,7 @@ def test_boxes_of_what_was_shrunk(kernel, shrink):
     assert psnr(other, wanted) < 30
 
 
-def test_what_cannot_be_written_to_is_not(recwarn):
+def test_read_only_arrays(recwarn):
     """torch warns of Pillow's read-only arrays."""
     pixels = np.array(PICTURE)
     pixels.flags.writeable = False
@@ -88,7 +88,7 @@ SIZES = [(375, 500), (500, 333), (64, 64), (1, 1), (7, 400), (300, 2)]
         ((0.5, 0.5), (2.0, 2.0), 3),
     ],
 )
-def test_same_numbers_in_the_same_order(size, area, aspect, attempts):
+def test_draws_equal_those_of_mmpretrain(size, area, aspect, attempts):
     theirs = RandomResizedCrop(
         8,
         crop_ratio_range=area,
@@ -115,7 +115,7 @@ def test_same_numbers_in_the_same_order(size, area, aspect, attempts):
 @pytest.mark.parametrize('dtype', [np.uint8, np.float32])
 @pytest.mark.parametrize('channels', [1, 4, 12])
 @pytest.mark.parametrize('kernel', ['bicubic', 'bilinear'])
-def test_channels_are_resized_one_by_one(channels, dtype, kernel):
+def test_channels_are_resized_independently(channels, dtype, kernel):
     """A fourth channel is not handled as transparency."""
     image = np.random.default_rng(0).integers(0, 255, (40, 30, channels))
     image = image.astype(dtype)

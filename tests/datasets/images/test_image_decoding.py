@@ -36,7 +36,7 @@ def read(data, **settings):
 
 
 @pytest.mark.parametrize('name', READ)
-def test_what_the_file_declares_is_read(name):
+def test_files_are_read_as_declared(name):
     data, expected, distance = READ[name]
     pixels = read(data)[0].pixels
     assert pixels.dtype == np.uint8 and pixels.shape == expected.shape
@@ -44,7 +44,7 @@ def test_what_the_file_declares_is_read(name):
 
 
 @pytest.mark.parametrize('name', REFUSED)
-def test_what_would_be_lost_is_refused(name):
+def test_lossy_conversions_are_refused(name):
     data, words = REFUSED[name]
     with pytest.raises(CorruptImageError) as caught:
         read(data)
@@ -96,7 +96,7 @@ def test_the_warning_is_shown_once_whatever_the_files():
 @pytest.mark.parametrize(
     'dtype', ['i1', 'i2', 'i4', 'u4', 'f4', 'u2', 'f2', 'f8']
 )
-def test_a_value_range_reads_every_type_alike(dtype, order, compressed):
+def test_a_value_range_applies_to_every_type(dtype, order, compressed):
     """Equal values give equal pixels, whatever type stores them."""
     values = picture(100, dtype)[..., 0]
     data = tiff(values, GREY, order=order, compressed=compressed)
@@ -121,7 +121,7 @@ def test_eight_bits_have_no_value_range():
     assert (read(data, value_range=(0, 9))[0].pixels == picture()).all()
 
 
-def test_no_two_images_of_a_type_are_scaled_differently():
+def test_all_images_of_a_type_have_one_scale():
     """Scaling by pixel values would brighten the darker image."""
     dark, light = (picture(top, np.uint16)[..., 0] for top in (99, 60000))
     both = np.concatenate([dark, light])

@@ -34,7 +34,7 @@ def test_a_damaged_file_of_a_refused_kind_is_damaged(tmp_path):
     assert cause_of(path) == 'truncated'
 
 
-def test_what_pillow_calls_unsupported(tmp_path):
+def test_causes_of_pillows_unsupported(tmp_path):
     data = bytearray(encoded(picture(), 'BMP'))
     # JPEG inside of a bitmap.
     data[30] = 4
@@ -43,14 +43,14 @@ def test_what_pillow_calls_unsupported(tmp_path):
     assert cause_of(path) == 'unsupported'
 
 
-def test_a_path_is_no_cause(tmp_path):
+def test_words_of_a_path_are_no_cause(tmp_path):
     path = tmp_path / 'unsupported truncated.png'
     path.write_bytes(b'text')
     assert cause_of(path) == 'no image'
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'GIF'])
-def test_what_ends_in_its_header_is_no_other_kind_of_file(tmp_path, kind):
+def test_files_truncated_in_the_header(tmp_path, kind):
     data = encoded(picture(), kind)
     path = tmp_path / 'a.png'
     for size in (8, 12, 20):

@@ -40,7 +40,7 @@ def write(path, suffix_format, image=None):
     return path
 
 
-def test_a_file_that_comes_in_pieces(tmp_path, monkeypatch):
+def test_a_file_of_unknown_size(tmp_path, monkeypatch):
     """A stream has no size, and a read may return less."""
     # As a pipe does, which is refused otherwise.
     monkeypatch.setattr(image_diagnosis, 'regular_file', os.open)
@@ -56,7 +56,7 @@ def test_a_file_that_comes_in_pieces(tmp_path, monkeypatch):
     assert found == whole.read_bytes()
 
 
-def test_contents_that_are_no_image(tmp_path):
+def test_contents_of_other_files(tmp_path):
     for name, content, cause in (
         ('a.jpg', b'', 'empty'),
         ('b.jpg', b'<html>not found</html>', 'no image'),
@@ -72,14 +72,14 @@ def test_contents_that_are_no_image(tmp_path):
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF'])
 @pytest.mark.parametrize('share', [0.3, 0.95])
-def test_files_that_end_early(tmp_path, kind, share):
+def test_truncated_files(tmp_path, kind, share):
     path = write(tmp_path / 'a.jpg', kind)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     assert cause_of(path) == 'truncated'
 
 
-def test_files_that_are_damaged(tmp_path):
+def test_damaged_files(tmp_path):
     path = write(tmp_path / 'a.png', 'PNG')
     content = bytearray(path.read_bytes())
     for place in range(len(content) // 3, len(content) - 100, 50):
@@ -88,14 +88,14 @@ def test_files_that_are_damaged(tmp_path):
     assert cause_of(path) == 'damaged'
 
 
-def test_files_that_are_not_there(tmp_path):
+def test_missing_files(tmp_path):
     assert cause_of(tmp_path / 'gone.jpg') == 'missing'
     link = tmp_path / 'link.jpg'
     link.symlink_to(tmp_path / 'gone.jpg')
     assert cause_of(link) == 'missing'
 
 
-def test_files_that_cannot_be_read(tmp_path, monkeypatch):
+def test_unreadable_files(tmp_path, monkeypatch):
     loop = tmp_path / 'loop.jpg'
     loop.symlink_to(loop)
     assert cause_of(loop) == 'unreadable'
@@ -117,7 +117,7 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
     'shortage', [MemoryError(), OSError(errno.EMFILE, 'too many open files')]
 )
 @pytest.mark.parametrize('place', ['PIL.Image.open', 'builtins.open'])
-def test_a_shortage_is_not_the_fault_of_a_file(
+def test_shortages_of_memory_and_handles_are_no_fault_of_a_file(
     tmp_path, monkeypatch, shortage, place
 ):
     path = write(tmp_path / 'a.jpg', 'PNG')
@@ -151,7 +151,7 @@ def test_max_pixels_lifts_the_limit_against_bombs(tmp_path, monkeypatch, kind):
     assert Image.MAX_IMAGE_PIXELS == 1000
 
 
-def test_sizes_are_compared_before_anything_is_decoded(tmp_path):
+def test_sizes_are_checked_before_decoding(tmp_path):
     """The file is truncated, but its header already exceeds the limit."""
     path = write(tmp_path / 'a.png', 'PNG')
     path.write_bytes(path.read_bytes()[:100])
@@ -166,7 +166,7 @@ def test_one_pixel_is_an_image(tmp_path):
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'GIF', 'BMP'])
-def test_the_content_counts_not_the_suffix(tmp_path, kind):
+def test_the_content_decides_not_the_suffix(tmp_path, kind):
     path = write(tmp_path / 'a.tif', kind)
     content = read_image(path)
     assert content.pixels.shape == (64, 64, 3)
@@ -175,7 +175,7 @@ def test_the_content_counts_not_the_suffix(tmp_path, kind):
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_a_file_is_read_as_its_content_is(tmp_path, dtype, orientation):
+def test_rotated_files_are_read_correctly(tmp_path, dtype, orientation):
     """Pillow maps some files into memory, and scrambles those turned by 90
     degrees."""
     seen = picture(np.iinfo(dtype).max, dtype)[..., 0]

@@ -46,14 +46,14 @@ def test_kind(name):
         assert (found.bands, found.bits, found.alpha) == expected
 
 
-def test_nothing_that_is_read_is_called_undecoded():
+def test_readable_files_are_not_reported_as_undecoded():
     """Except wide samples that Pillow would open."""
     for name, data in READ.items():
         text = undecoded(io.BytesIO(data))
         assert text == '' or '16-bit' in text, name
 
 
-def test_what_pillow_refuses_to_open_is_named():
+def test_kinds_that_pillow_refuses_are_named():
     names = [
         'many.tif', 'many-big.tif', 'double.tif', 'rgb-float.tif', 'raw.tif',
         '12-bits.jpg', 'lossless.jpg', 'heic.jpg', 'jxl.jpg',
@@ -66,6 +66,6 @@ def test_what_pillow_refuses_to_open_is_named():
 @pytest.mark.parametrize(
     'data', [b'', b'<html>', bytes(500), b'%!PS-Adobe', b'P5', b'II*', b'MM']
 )
-def test_what_is_no_image(data):
+def test_other_contents(data):
     assert declared_kind(io.BytesIO(data)) is None
     assert undecoded(io.BytesIO(data)) == ''

@@ -41,11 +41,11 @@ def test_modes_of_pillow(mode):
     assert bool(kind.alpha) == (mode[-1] in 'Aa')
 
 
-def test_modes_that_are_not_known_are_an_obstacle():
+def test_unknown_modes_are_refused():
     assert 'I;16' in ImageKind.of_mode('WEBP', 'I;16').obstacle
 
 
-def test_a_mark_that_is_put_on_any_band():
+def test_an_alpha_mark_on_any_band():
     kind = ImageKind('TIFF', alpha='straight', extra_mark=UNASSOCIATED)
     assert kind.doubtful_alpha
     assert not ImageKind('PNG', alpha='straight').doubtful_alpha

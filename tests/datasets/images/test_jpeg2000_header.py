@@ -34,7 +34,7 @@ def test_bands_and_bits(raw, mode, bands, bits):
     assert not (found.alpha or found.extra or found.obstacle)
 
 
-def test_transparency_is_what_a_box_declares():
+def test_transparency_is_declared_by_a_box():
     for pixels, bands in ((with_band(picture()), 4), (picture()[..., :2], 2)):
         pixels = np.ascontiguousarray(pixels)
         declared = kind(encoded(pixels, 'JPEG2000'))
@@ -43,7 +43,7 @@ def test_transparency_is_what_a_box_declares():
         assert (raw.bands, raw.alpha, raw.extra) == (bands, '', 1)
 
 
-def test_signed_samples_are_an_obstacle():
+def test_signed_samples_are_refused():
     data = bytearray(encoded(picture(), 'JPEG2000', no_jp2=True))
     for band in range(3):
         data[42 + 3 * band] |= 128
@@ -51,7 +51,7 @@ def test_signed_samples_are_an_obstacle():
     assert found.number == 'int' and found.obstacle
 
 
-def test_every_cut_is_an_error_that_callers_expect():
+def test_every_truncation_is_an_expected_error():
     data = encoded(picture(), 'JPEG2000')
     end = data.index(b'\xff\x4f\xff\x51') + 50
     for at in range(12, end):

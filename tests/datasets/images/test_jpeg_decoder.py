@@ -47,7 +47,7 @@ def test_pixels_are_those_of_pillow(kind):
 
 @every_kind
 @pytest.mark.parametrize('bottom', [1, 16, 63, 149, 150])
-def test_rows_that_are_left_out_change_no_others(kind, bottom):
+def test_cropped_rows_do_not_change_others(kind, bottom):
     data = jpeg(PICTURE, **kind)
     found, whole = part(data, bottom), part(data, 150)
     assert whole.shape == (150, 203, 3)
@@ -60,7 +60,7 @@ def test_rows_that_are_left_out_change_no_others(kind, bottom):
 
 @every_kind
 @pytest.mark.parametrize('shrink', [2, 4, 8])
-def test_shrunk(kind, shrink):
+def test_reduced_size(kind, shrink):
     data = jpeg(PICTURE, **kind)
     found = part(data, 100, shrink)
     rows, columns = 100 // shrink, -(-203 // shrink)
@@ -72,7 +72,7 @@ def test_shrunk(kind, shrink):
     assert psnr(upright, wanted) > 25
 
 
-def test_what_is_needed_of_a_file_that_is_cut_off():
+def test_truncated_files_are_refused():
     """The file is corrupt whichever rows are requested."""
     data = jpeg(PICTURE)
     for length in (len(data) - 2, len(data) // 2):
@@ -80,14 +80,14 @@ def test_what_is_needed_of_a_file_that_is_cut_off():
         assert decode_jpeg(data[:length], 'RGB') is None
 
 
-def test_bytes_behind_the_end():
+def test_bytes_after_the_end():
     data = jpeg(PICTURE)
     more = data + b'camera notes'
     assert np.array_equal(part(more, 20)[:20], part(data, 20)[:20])
     assert len(part(more, 20)) == 150
 
 
-def test_bad_data_are_not_put_up_with():
+def test_corrupt_data_is_refused():
     data = bytearray(jpeg(PICTURE))
     middle = len(data) // 2
     data[middle : middle + 2] = b'\xff\xc4'

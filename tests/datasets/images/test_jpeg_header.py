@@ -47,7 +47,7 @@ def test_cmyk_is_left_to_pillow():
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
-def test_turned_ones_are_left_to_pillow(orientation):
+def test_rotated_files_are_left_to_pillow(orientation):
     data = jpeg(PICTURE, exif=turned(orientation))
     assert (read_jpeg_header(data) is None) == (orientation != 1)
 
@@ -57,7 +57,7 @@ def test_exif_data_that_is_unreadable():
     assert read_jpeg_header(data) is None
 
 
-def test_other_exif_data_do_no_harm():
+def test_other_exif_data_is_ignored():
     exif = Image.Exif()
     exif[0x010E] = 'a picture'
     assert read_jpeg_header(jpeg(PICTURE, exif=exif))[:2] == (40, 56)
@@ -67,7 +67,7 @@ def test_other_exif_data_do_no_harm():
     ('xmp', 'usual'),
     [(b'<x tiff:Orientation="6"/>', False), (b'<x by="someone"/>', True)],
 )
-def test_xmp_data_can_turn_a_picture_too(xmp, usual):
+def test_xmp_data_may_declare_an_orientation(xmp, usual):
     data = jpeg(PICTURE, xmp=xmp)
     assert (read_jpeg_header(data) is not None) == usual
     # Pillow does turn it, so we must not overlook it.
@@ -90,7 +90,7 @@ def test_frames_of_other_kinds():
     assert read_jpeg_header(changed(1, 41)).height == 41
 
 
-def test_heads_that_end_early():
+def test_truncated_headers():
     data = jpeg(PICTURE)
     scan = data.index(b'\xff\xda')
     assert read_jpeg_header(data[: scan + 9]) is not None
@@ -107,11 +107,11 @@ def test_heads_that_end_early():
         (-4, 0xC5, 'hierarchical'),
     ],
 )
-def test_frames_that_no_decoder_knows(offset, value, words):
+def test_unsupported_frames(offset, value, words):
     assert unsupported_frame(changed(offset, value)) == words
 
 
-def test_usual_frames_are_not_unusual():
+def test_usual_frames_are_supported():
     for data in (jpeg(PICTURE), jpeg(PICTURE, 'CMYK'), b'', b'text'):
         assert unsupported_frame(data) == ''
         for length in range(0, len(data), 97):

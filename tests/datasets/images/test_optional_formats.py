@@ -95,7 +95,7 @@ def test_values_of_a_dicom():
     np.testing.assert_allclose(found[..., 0], VALUES * (255 / 4095), rtol=1e-5)
 
 
-def test_values_are_rescaled_and_inverted_as_the_file_says():
+def test_values_are_rescaled_and_inverted_as_declared():
     settings = dict(channels=1, value_range=(-1024, 3071))
     data = dicom(VALUES, RescaleSlope=1, RescaleIntercept=-1024)
     found = read(data, **settings)
@@ -106,12 +106,12 @@ def test_values_are_rescaled_and_inverted_as_the_file_says():
     np.testing.assert_allclose(found, 255 - expected, atol=1e-3)
 
 
-def test_12_bits_that_a_dicom_declares():
+def test_declared_12_bits_of_a_dicom():
     data = dicom(VALUES.astype(np.uint16), BitsStored=12, HighBit=11)
     assert np.abs(read(data).astype(int) - picture()[..., :1]).max() <= 1
 
 
-def test_what_a_dicom_holds_is_never_quoted():
+def test_patient_data_is_never_shown():
     data = dicom(VALUES, NumberOfFrames=7)
     assert 'a stack of 7 images' in message(data, value_range=(0, 1))
     data = dicom(VALUES)

@@ -17,7 +17,7 @@ def test_scaling_is_linear_monotone_and_clipped(low, high, dtype):
     assert (np.diff(found.astype(int)) >= 0).all()
 
 
-def test_a_table_gives_what_arithmetic_gives():
+def test_lookup_tables_equal_arithmetic():
     values = np.arange(65536)
     table = scaled(values.astype(np.uint16), 5, 4095)
     assert (table == scaled(values.astype(np.int32), 5, 4095)).all()

@@ -53,7 +53,7 @@ def test_transparency(extra, alpha, more):
     assert found.doubtful_alpha == (extra == (2,))
 
 
-def test_two_bands_of_which_one_is_transparency_are_two_further_ones():
+def test_alpha_among_two_extra_bands_is_an_extra_band():
     five = np.zeros((5, 7, 5), np.uint8)
     assert kind(tiff(five, RGB, extra=(2, 0))).extra == 2
 
@@ -79,14 +79,14 @@ def test_further_images():
     assert kind(bytes(data)).obstacle == ''
 
 
-def test_directories_in_a_circle_end():
+def test_cyclic_directories_end():
     data = bytearray(tiff(picture(), RGB))
     count = int.from_bytes(data[8:10], 'little')
     data[10 + 12 * count : 14 + 12 * count] = (8).to_bytes(4, 'little')
     assert len(list(tiff_directories(io.BytesIO(bytes(data))))) == 1
 
 
-def test_every_cut_and_flipped_byte_is_reported_from_a_kind():
+def test_every_truncation_and_flipped_byte_is_an_expected_error():
     """No exceptions other than those that callers expect."""
     data = tiff(picture()[:2, :3], RGB, extra=(0,))
     end = 8 + 2 + 12 * 16

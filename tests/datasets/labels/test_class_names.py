@@ -10,7 +10,7 @@ from mixmae.datasets.labels.class_names import (
 
 
 @pytest.mark.parametrize('names', [('cat',), ['cat', 'cow', 'a b']])
-def test_sound_names(names):
+def test_valid_names(names):
     assert name_faults('config', names) == []
 
 
@@ -49,7 +49,7 @@ def test_a_label_with_two_names_is_an_error(other):
 
 
 @pytest.mark.parametrize('other', ['ab', 'abcd'])
-def test_classes_at_the_end_change_no_label(other):
+def test_appended_classes_change_no_label(other):
     assert level('abc', other) == ['warning']
 
 
@@ -58,7 +58,7 @@ def test_other_spelling():
     assert level(['Cat', 'ant'], ['ant', 'cat']) == ['error']
 
 
-def test_a_part_by_name():
+def test_a_subset_by_name():
     assert level('abcd', 'bd', by_name=True) == []
     assert level('abcd', 'db', by_name=True) == ['error']
     assert level('abcd', 'bx', by_name=True) == ['error']

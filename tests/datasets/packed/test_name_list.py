@@ -7,7 +7,7 @@ from mixmae.datasets.packed.name_list import NameList
 NAMES = [b'a/1.jpg', b'', 'größe.png'.encode(), b'\xff.jpg', b'z']
 
 
-def test_gives_back_what_it_was_made_of():
+def test_round_trip():
     names = NameList.of(NAMES)
     assert len(names) == 5 and list(names) == NAMES
     assert names[-1] == b'z' and names.text(2) == 'größe.png'
@@ -25,12 +25,12 @@ def test_gives_back_what_it_was_made_of():
     [b'/etc/x.jpg', b'../x.jpg', b'a/../../x', b'..', b'a\\..\\x', b'C:/x',
      b'a\0b', b'', b'C:'],
 )  # fmt: skip
-def test_names_that_lead_out_are_found(place, name):
+def test_names_outside_of_the_folder_are_found(place, name):
     names = [b'a..b.jpg', b'...', b'c']
     assert NameList.of(names).fault() is None
     names[place] = name
     assert NameList.of(names).fault() is not None
 
 
-def test_nothing_is_wrong_with_none():
+def test_an_empty_list_is_valid():
     assert NameList.of([]).fault() is None

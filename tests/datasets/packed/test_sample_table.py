@@ -36,7 +36,7 @@ def path(table, tmp_path):
     return path
 
 
-def test_reads_back_as_it_was(path):
+def test_round_trip(path):
     table = read_table(path)
     assert table.shards == tuple(SHARDS)
     assert [table.sample(i) for i in range(3)] == SAMPLES
@@ -63,7 +63,7 @@ def shard(**changes):
     return dict(name='a', size=9, sha256='', modified=0) | changes
 
 
-def test_a_count_that_no_file_has_room_for(path):
+def test_counts_beyond_the_file_size_are_refused(path):
     arrays = dict(np.load(path))
     file = io.BytesIO()
     header = dict(shape=(2**40,), descr='<i8', fortran_order=False)
@@ -132,7 +132,7 @@ def rewrite(path, **changes):
         ),
     ],
 )
-def test_what_cannot_be_true_is_refused(path, changes, words):
+def test_inconsistent_tables_are_refused(path, changes, words):
     rewrite(path, **changes)
     with pytest.raises(ValueError, match=words) as error:
         read_table(path)
@@ -142,7 +142,7 @@ def test_what_cannot_be_true_is_refused(path, changes, words):
     assert '\n' not in str(error.value)
 
 
-def test_names_that_lead_out_are_refused(path):
+def test_names_outside_of_the_folder_are_refused(path):
     names = np.frombuffer(b'../.jpg5678901234', np.uint8)[:16]
     rewrite(path, names=names, name_ends=np.array([7, 10, 16]))
     with pytest.raises(ValueError, match='leads out'):

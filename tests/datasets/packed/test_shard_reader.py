@@ -44,14 +44,14 @@ def test_reads_in_any_order_with_few_open_files(table, tmp_path, monkeypatch):
     assert len(os.listdir('/proc/self/fd')) == before
 
 
-def test_pickled_it_has_no_open_files(table, tmp_path):
+def test_a_pickled_copy_has_no_open_files(table, tmp_path):
     reader = ShardReader(str(tmp_path), table.shards)
     read_all(reader, table)
     again = pickle.loads(pickle.dumps(reader))
     assert not again._open and read_all(again, table) == GOOD
 
 
-def test_a_forked_process_opens_its_own(table, tmp_path):
+def test_a_forked_process_opens_its_own_files(table, tmp_path):
     reader = ShardReader(str(tmp_path), table.shards)
     read_all(reader, table)
     process = os.fork()
@@ -92,7 +92,7 @@ def test_each_fault_has_its_cause(table, tmp_path):
 
 
 @pytest.mark.parametrize('claim', [10**5, 2**40, 2**62])
-def test_no_memory_is_taken_for_what_an_index_claims(
+def test_declared_sizes_allocate_no_memory(
     table, tmp_path, monkeypatch, claim
 ):
     pread = os.pread
@@ -113,7 +113,7 @@ def test_no_memory_is_taken_for_what_an_index_claims(
         )
 
 
-def test_a_shard_that_is_no_file(table, tmp_path):
+def test_a_shard_that_is_not_a_regular_file(table, tmp_path):
     (tmp_path / '0.tar').unlink()
     os.mkfifo(tmp_path / '0.tar')
     (tmp_path / '1.tar').unlink()
@@ -130,7 +130,7 @@ def test_an_image_without_bytes(tmp_path):
     assert cause(reader, table, 0) == 'empty'
 
 
-def test_a_lack_of_handles_is_no_fault_of_the_image(
+def test_a_lack_of_file_handles_is_no_fault_of_an_image(
     table, tmp_path, monkeypatch
 ):
     def no_more(*_):
@@ -141,7 +141,7 @@ def test_a_lack_of_handles_is_no_fault_of_the_image(
         ShardReader(str(tmp_path), table.shards).read(table.sample(0))
 
 
-def test_what_was_replaced_over_the_network_is_opened_again(
+def test_a_file_replaced_over_the_network_is_reopened(
     table, tmp_path, monkeypatch
 ):
     reader = ShardReader(str(tmp_path), table.shards)
@@ -158,9 +158,7 @@ def test_what_was_replaced_over_the_network_is_opened_again(
     assert read_all(reader, table) == GOOD and not stale
 
 
-def test_what_is_stale_when_opened_is_opened_again(
-    table, tmp_path, monkeypatch
-):
+def test_a_stale_file_is_reopened(table, tmp_path, monkeypatch):
     reader = ShardReader(str(tmp_path), table.shards)
     real, failures = os.open, [1]
 

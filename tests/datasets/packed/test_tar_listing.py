@@ -86,7 +86,7 @@ def test_labels_of_webdataset(tmp_path):
     assert table.path(2) == '1.tar/1.png' and not table.labelled
 
 
-def test_what_is_no_image_is_passed_over(tmp_path):
+def test_other_members_are_skipped(tmp_path):
     files = [
         ('a.txt', b'x'),
         ('.a.jpg', b'x'),
@@ -100,14 +100,14 @@ def test_what_is_no_image_is_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['../x.jpg', '/etc/x.jpg', 'a/../../x.txt'])
-def test_names_that_lead_out_are_refused(tmp_path, name):
+def test_names_outside_of_the_folder_are_refused(tmp_path, name):
     path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x'), (name, b'x')])
     with pytest.raises(ValueError, match=f'{path}: file name') as error:
         list_tars(str(path))
     assert '\n' not in str(error.value)
 
 
-def test_the_table_is_made_once_and_again_after_changes(tmp_path, said):
+def test_the_table_is_rebuilt_after_changes_only(tmp_path, said):
     folder = tmp_path / 'tars'
     path = write_tar(folder / 'a.tar', [('a.jpg', b'x')])
     list_tars(str(folder))
@@ -132,7 +132,7 @@ def forged(cache, **changes):
         replace(table, made=made, **changes).save(file)
 
 
-def test_a_table_of_somebody_else_is_made_again(tmp_path, monkeypatch):
+def test_a_table_of_another_user_is_rebuilt(tmp_path, monkeypatch):
     folder = tmp_path / 'tars'
     age(write_tar(folder / 'a.tar', [('a.jpg', b'x'), ('b.jpg', b'y')]))
     table, cache = list_tars(str(folder))
@@ -170,7 +170,7 @@ def claim(path, member, size):
 
 
 @pytest.mark.parametrize('size', [2**40, 2**62, 2**80])
-def test_sizes_that_no_tar_has(tmp_path, size, said):
+def test_impossible_sizes(tmp_path, size, said):
     path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x'), ('b.jpg', b'y')])
     claim(path, 'b.jpg', size)
     table, _ = list_tars(str(path))
@@ -184,7 +184,7 @@ def test_sizes_that_no_tar_has(tmp_path, size, said):
 
 
 @pytest.mark.parametrize('kind', [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_no_memory_is_taken_for_a_header(tmp_path, kind, said):
+def test_declared_sizes_allocate_no_memory(tmp_path, kind, said):
     path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x')])
     header = tarfile.TarInfo('long')
     header.type, header.size = kind, 2**40
@@ -195,13 +195,13 @@ def test_no_memory_is_taken_for_a_header(tmp_path, kind, said):
     assert any('is truncated or damaged' in line for line in said)
 
 
-def test_a_size_that_leads_back(tmp_path, said):
+def test_negative_sizes(tmp_path, said):
     path = write_tar(tmp_path / 'x.tar', [('a.jpg', b'x'), ('b.jpg', b'y')])
     claim(path, 'b.jpg', -1024)
     assert len(list_tars(str(path))[0]) == 1
 
 
-def test_tars_that_are_no_files(tmp_path):
+def test_tars_that_are_not_regular_files(tmp_path):
     folder = tmp_path / 'tars'
     age(write_tar(folder / 'a.tar', [('a.jpg', b'x')]))
     os.mkfifo(folder / 'b.tar')
@@ -230,7 +230,7 @@ def test_read_only_places(tmp_path, monkeypatch):
     assert list_tars(str(folder))[1] is None
 
 
-def test_a_tar_that_was_cut_off(tmp_path, said):
+def test_a_truncated_tar(tmp_path, said):
     files = [(f'{i}.jpg', bytes([i]) * 600) for i in range(4)]
     path = write_tar(tmp_path / 'x.tar', files)
     whole = path.read_bytes()
@@ -250,7 +250,7 @@ def test_a_tar_that_was_cut_off(tmp_path, said):
         assert any('is truncated or damaged' in line for line in said)
 
 
-def test_what_cannot_be_read_at_places(tmp_path):
+def test_unusable_tar_paths(tmp_path):
     folder = tmp_path / 'tars'
     write_tar(folder / 'a.tar.gz', [('a.jpg', b'x')], 'w:gz')
     with pytest.raises(ValueError, match='is compressed'):

@@ -36,7 +36,7 @@ def test_ranks_share_a_pass():
 
 
 @pytest.mark.parametrize('done', [1, 3])
-def test_a_sampler_that_has_left_out_some_is_understood(done):
+def test_a_sampler_that_skipped_samples(done):
     whole = stamps(batches(), 8)
     found = batches()
     found.sampler.skip(4 * done)

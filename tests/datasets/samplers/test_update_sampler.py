@@ -36,7 +36,7 @@ def test_imagenet_has_625_updates(monkeypatch):
         assert len(sampler) == 625 * counts * 128
 
 
-def test_ranks_deal_the_same_shuffle(monkeypatch):
+def test_ranks_split_one_permutation(monkeypatch):
     samplers = ranks(monkeypatch, 3, 50, batch_size=4)
     dealt = [list(sampler) for sampler in samplers]
     assert [len(indices) for indices in dealt] == [16, 16, 16]
@@ -75,7 +75,7 @@ def test_too_few_images_are_an_error(monkeypatch):
         ranks(monkeypatch, 1, 15, batch_size=0)
 
 
-def test_is_built_as_mmengine_builds_samplers():
+def test_mmengine_builds_it():
     sampler = DATA_SAMPLERS.build(
         dict(type='UpdateSampler', batch_size=2),
         default_args=dict(dataset=range(9), seed=None),
@@ -91,7 +91,7 @@ def batches(epoch: int) -> ResumableBatchSampler:
 
 
 @pytest.mark.parametrize('done', [0, 1, 2, 3])
-def test_what_has_been_seen_is_left_out_once(done):
+def test_consumed_samples_are_skipped_once(done):
     found = batches(epoch=2)
     whole = list(found)
     assert [len(batch) for batch in whole] == [4, 4, 2]
@@ -102,13 +102,13 @@ def test_what_has_been_seen_is_left_out_once(done):
     assert list(found) == whole
 
 
-def test_samples_know_seed_and_epoch():
+def test_samples_carry_seed_and_epoch():
     for index in chain.from_iterable(batches(epoch=2)):
         assert isinstance(index, SampleIndex)
         assert (index.seed, index.epoch) == (3, 2)
 
 
-def test_indices_that_know_are_passed_on_as_they_are():
+def test_indices_with_seed_and_epoch_are_unchanged():
     sampler = DefaultSampler([0] * 10, shuffle=False, seed=3)
     given = [SampleIndex(1, 7, 5), SampleIndex(2, 7, 5)]
     found = ResumableBatchSampler([given])
@@ -117,7 +117,7 @@ def test_indices_that_know_are_passed_on_as_they_are():
     assert first is given[0] and second is given[1]
 
 
-def test_hooks_find_what_they_ask_for():
+def test_attributes_that_hooks_read():
     found = batches(epoch=0)
     assert found.batch_size == 4
     assert isinstance(found.sampler, DefaultSampler)

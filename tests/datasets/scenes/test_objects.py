@@ -26,7 +26,7 @@ def test_surface(kind, seed):
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=CLASSES)
-def test_draws_do_not_depend_on_the_resolution(kind):
+def test_random_draws_do_not_depend_on_the_resolution(kind):
     states = []
     for step in (1, 2):
         rng = np.random.default_rng(0)

@@ -47,13 +47,13 @@ def test_a_single_pixel():
     assert polygon(mask) == [2, 1, 3, 1, 3, 2, 2, 2]
 
 
-def test_pixels_that_touch_at_a_corner_within_one_piece():
+def test_diagonal_pixels_of_one_piece():
     mask = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]], bool)
     outline = polygon(mask)
     assert outline is None or shoelace(outline) == mask.sum()
 
 
-def test_no_polygon_for_pieces_holes_and_nothing():
+def test_no_polygon_for_several_pieces_holes_and_empty_masks():
     ring = np.ones((5, 5), bool)
     ring[2, 2] = False
     pieces = np.zeros((5, 5), bool)

@@ -13,7 +13,7 @@ def scenes():
     return [renderer.render(index) for index in range(60)]
 
 
-def test_a_scene_is_its_seed_split_and_index(scenes):
+def test_a_scene_depends_on_seed_split_and_index_only(scenes):
     again = SceneRenderer(64, seed=0).render(7)
     assert (again.image == scenes[7].image).all()
     assert (again.label_map() == scenes[7].label_map()).all()
@@ -40,7 +40,7 @@ def test_pictures_need_not_be_square():
     assert scene.label_map().shape == (48, 80)
 
 
-def test_dominant_classes_take_turns(scenes):
+def test_dominant_classes_alternate(scenes):
     labels = [scene.label for scene in scenes]
     assert labels == [index % len(CLASSES) for index in range(60)]
 

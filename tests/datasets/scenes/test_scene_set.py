@@ -124,7 +124,7 @@ def test_a_missing_file_is_noticed_and_fixed(tmp_path):
     assert len(list((tmp_path / 'scenes').rglob('*.png'))) == 2
 
 
-def test_other_settings_replace_what_was_there(tmp_path):
+def test_other_settings_replace_the_files(tmp_path):
     SceneSet(size=16, train=2, val=0).write(tmp_path)
     other = SceneSet(size=16, train=3, val=0, formats=('coco',))
     assert other.write(tmp_path)
@@ -141,7 +141,7 @@ def test_foreign_folders_are_left_alone(tmp_path):
     assert contents(tmp_path) == {'precious.txt': b'mine'}
 
 
-def test_a_run_cut_off_leaves_nothing(tmp_path):
+def test_an_interrupted_run_leaves_no_files(tmp_path):
     def cut_off(done, total):
         if done == 3:
             raise KeyboardInterrupt
@@ -151,7 +151,7 @@ def test_a_run_cut_off_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_copies_where_there_are_no_links(tmp_path, monkeypatch):
+def test_files_are_copied_where_links_are_not_supported(tmp_path, monkeypatch):
     def refuse(source, target):
         raise OSError('no links here')
 

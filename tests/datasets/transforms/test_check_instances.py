@@ -38,7 +38,7 @@ def results():
     return copy.deepcopy(RESULTS)
 
 
-def test_good_objects_pass_unchanged(results):
+def test_valid_objects_pass_unchanged(results):
     check = CheckInstances(num_classes=3, with_mask=True)
     assert check(results) is results
     assert results == RESULTS
@@ -49,7 +49,7 @@ def test_an_image_without_objects_passes(results):
     CheckInstances(num_classes=3, with_mask=True)(results)
 
 
-def test_resized_images_are_judged_by_their_original_size(results):
+def test_resized_images_are_checked_at_their_original_size(results):
     # mmdet's pipelines for testing load annotations after Resize.
     results['img_shape'] = (5, 10)
     CheckInstances()(results)
@@ -68,7 +68,7 @@ def test_resized_images_are_judged_by_their_original_size(results):
         ({'mask': None}, 'mask is missing'),
     ],
 )
-def test_bad_objects_are_named(results, change, words):
+def test_invalid_objects_are_named(results, change, words):
     results['instances'][1].update(change)
     check = CheckInstances(num_classes=3, with_mask=True)
     with pytest.raises(ValueError) as raised:
@@ -78,7 +78,7 @@ def test_bad_objects_are_named(results, change, words):
     assert 'data/coco/val2017/7.jpg (id 7), instance 1' in text
 
 
-def test_masks_are_not_asked_for_by_default(results):
+def test_masks_are_not_required_by_default(results):
     del results['instances'][0]['mask']
     CheckInstances()(results)
 
@@ -98,7 +98,7 @@ def test_a_size_that_is_not_the_files_is_refused(results):
 
 
 @pytest.mark.parametrize('bad', [25, float('nan')])
-def test_the_annotation_file_tells_the_id(results, tmp_path, bad):
+def test_the_id_is_that_of_the_annotation_file(results, tmp_path, bad):
     path = tmp_path / 'instances.json'
     entries = [
         {'id': 5, 'image_id': 6, 'bbox': [1, 2, bad - 1, 4]},
@@ -125,7 +125,7 @@ def test_another_annotation_file_is_not_reported(results, tmp_path):
         check(results)
 
 
-def test_the_file_a_data_set_names_comes_first(results, tmp_path):
+def test_the_file_of_the_data_set_takes_precedence(results, tmp_path):
     path = tmp_path / 'instances.json'
     entry = {'id': 3, 'image_id': 7, 'bbox': [1, 2, 98, 4]}
     path.write_text(json.dumps({'annotations': [entry]}))

@@ -20,7 +20,7 @@ def results(labels, reduced=False, shape=(2, 3)):
 GOOD = [[0, 1, 2], [255, 0, 1]]
 
 
-def test_good_maps_pass_unchanged():
+def test_valid_maps_pass_unchanged():
     given = results(GOOD)
     assert CheckLabelMap(num_classes=3)(given) is given
     assert given['gt_seg_map'].tolist() == GOOD
@@ -30,7 +30,7 @@ def test_maps_all_ignored_pass():
     CheckLabelMap(num_classes=1)(results([[255] * 3] * 2))
 
 
-def test_resized_images_are_judged_by_their_original_size():
+def test_resized_images_are_checked_at_their_original_size():
     CheckLabelMap(3)(results(GOOD) | {'img_shape': (9, 9)})
 
 
@@ -44,7 +44,7 @@ def test_values_out_of_range_are_named_and_counted():
     assert 'allowed are 0 to 2 and 255' in text and '\n' not in text
 
 
-def test_values_are_reported_as_they_fallback_sample_the_file():
+def test_values_are_reported_as_stored_in_the_file():
     # 0 of the file is 255 by now, 4 of the file is 3.
     given = results([[0, 1, 3], [255, 0, 1]], reduced=True)
     with pytest.raises(ValueError, match=r'3 \(4 in the file\) in 1 pixels'):
@@ -79,7 +79,7 @@ def test_another_size():
     assert 'images/a.jpg has 2 x 3 px' in text
 
 
-def test_colours_are_no_labels():
+def test_rgb_label_maps_are_refused():
     given = results(np.zeros((2, 3, 3)))
     with pytest.raises(ValueError, match='not one value per pixel'):
         CheckLabelMap(3)(given)
@@ -99,7 +99,7 @@ def test_bad_arguments():
         CheckLabelMap(0)
 
 
-def test_inference_has_no_labels():
+def test_inference_without_labels_passes():
     """mmseg's inferencers drop LoadAnnotations and keep what follows."""
     given = results(GOOD) | dict(img=np.zeros((2, 3, 3)))
     del given['gt_seg_map'], given['seg_map_path']

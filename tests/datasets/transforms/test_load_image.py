@@ -64,7 +64,7 @@ def test_cmyk(tmp_path):
 
 
 @pytest.mark.parametrize('mode', ['RGBA', 'LA'])
-def test_transparency_is_laid_over_the_background(tmp_path, mode):
+def test_transparent_images_are_composited_over_the_background(tmp_path, mode):
     colour = (10, 20, 30, 0) if mode == 'RGBA' else (10, 0)
     path = save(tmp_path, Image.new(mode, (4, 4), colour))
     assert (load(path) == 255).all()
@@ -106,7 +106,7 @@ def test_other_samples_need_a_value_range(tmp_path, dtype):
     assert img[0, :, 0].tolist() == [0, 127.5, 255, 255]
 
 
-def test_a_band_beside_the_colours(tmp_path):
+def test_an_extra_band(tmp_path):
     four = Image.new('RGBA', (4, 4), (10, 20, 30, 0))
     path = save(tmp_path, four, 'a.tif')
     assert (load(path) == 255).all()
@@ -129,7 +129,7 @@ def test_exif_orientation(tmp_path):
     assert load(path).shape == (16, 8, 3)
 
 
-def test_draft_stays_above_the_asked_side(tmp_path):
+def test_draft_size_is_at_least_the_requested_side(tmp_path):
     path = save(tmp_path, Image.new('RGB', (800, 400)), 'a.jpg')
     assert load(path, draft_side=90).shape == (100, 200, 3)
     assert load(path, draft_side=500).shape == (400, 800, 3)
@@ -168,7 +168,7 @@ def test_bad_arguments():
         LoadImage(extra_band='white')
 
 
-def test_all_settings_are_shown():
+def test_repr_shows_all_settings():
     """The log shows how a run decodes its images."""
     text = repr(LoadImage((1, 2, 3), 64, 5, 99, (0, 4095), 'drop', 1))
     for said in (
@@ -183,7 +183,7 @@ def test_registered():
     assert isinstance(TRANSFORMS.build(dict(type='LoadImage')), LoadImage)
 
 
-def test_arrays_of_inferencers_are_kept():
+def test_loaded_arrays_are_kept():
     """mmpretrain's inferencer reads images itself."""
     image = np.zeros((3, 5, 3), np.uint8)
     results = LoadImage()(dict(img=image))

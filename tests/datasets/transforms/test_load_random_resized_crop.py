@@ -114,7 +114,7 @@ def test_all_kinds_of_jpegs(tmp_path, kind):
 @pytest.mark.parametrize(
     'size', [(1, 1), (3, 2), (8, 9), (17, 300), (400, 9), (1, 500), (96, 96)]
 )
-def test_tiny_and_long_ones(tmp_path, size):
+def test_tiny_and_elongated_images(tmp_path, size):
     path = write_jpeg(tmp_path / 'a.jpg', photograph(*size))
     for seed in range(3):
         compare(path, seed)
@@ -135,7 +135,9 @@ def test_other_formats(tmp_path, mode):
 
 @pytest.mark.parametrize('shrink', [2, 4, 8])
 @pytest.mark.parametrize('kind', [{}, dict(mode='L'), dict(progressive=True)])
-def test_large_ones_are_decoded_to_scale(tmp_path, monkeypatch, shrink, kind):
+def test_large_images_are_decoded_at_reduced_size(
+    tmp_path, monkeypatch, shrink, kind
+):
     path = write_jpeg(tmp_path / 'a.jpg', photograph(480, 640), **kind)
     asked = []
     decode = jpeg_decoder.simplejpeg.decode_jpeg
@@ -175,7 +177,7 @@ def plain_pixels(path) -> np.ndarray:
         return np.asarray(image.convert('RGB'))
 
 
-def test_what_the_fast_decoder_refuses(tmp_path):
+def test_files_that_the_fast_decoder_refuses(tmp_path):
     """Pillow tolerates damage in the pixels."""
     data = bytearray(jpeg(photograph(120, 165)))
     middle = len(data) // 2
@@ -228,7 +230,7 @@ def test_corrupt_files_have_the_same_causes(tmp_path, given, seed):
     assert causes >= {'truncated', 'empty', 'no image'}
 
 
-def test_files_that_are_not_there(tmp_path):
+def test_missing_files(tmp_path):
     assert cause(lambda: crop(tmp_path / 'a.jpg'))[0] == 'missing'
     os.symlink(tmp_path / 'b.jpg', tmp_path / 'b.jpg')
     assert cause(lambda: crop(tmp_path / 'b.jpg'))[0] == 'unreadable'

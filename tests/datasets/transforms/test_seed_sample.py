@@ -18,7 +18,7 @@ def drawn(index) -> tuple:
     return random.random(), np.random.random(), torch.rand(1).item()
 
 
-def test_depends_on_seed_epoch_and_sample_alone():
+def test_depends_on_seed_epoch_and_sample_only():
     first = drawn(SampleIndex(3, 7, 2))
     random.random(), np.random.random(), torch.rand(9)
     assert drawn(SampleIndex(3, 7, 2)) == first
@@ -39,7 +39,7 @@ def test_a_plain_index_is_refused():
         SeedSample()({'sample_idx': 3})
 
 
-def test_a_sample_that_stands_in_is_seeded_by_the_same_epoch():
+def test_a_fallback_sample_is_seeded_by_the_same_epoch():
     transform = SeedSample()
     transform({'sample_idx': SampleIndex(3, 7, 2)})
     found = transform({'sample_idx': 5})
@@ -48,7 +48,7 @@ def test_a_sample_that_stands_in_is_seeded_by_the_same_epoch():
     assert again == drawn(SampleIndex(5, 7, 2))
 
 
-def test_streams_stay_what_they_were():
+def test_random_streams_are_stable_across_versions():
     """Otherwise resumed runs would draw other crops after an upgrade."""
     seed_generators(1, 2, 3)
     drawn = random.getrandbits(32), np.random.randint(2**31)
@@ -56,7 +56,7 @@ def test_streams_stay_what_they_were():
     assert torch.randint(2**31, ()).item() == 289350370
 
 
-def test_streams_are_unlike_each_other():
+def test_random_streams_differ():
     first = []
     for step in range(200):
         seed_generators(0, 0, step)

@@ -14,7 +14,7 @@ def test_pinned() -> None:
         pinned('no-such-package')
 
 
-def test_a_failed_swap_brings_mmcv_lite_back(monkeypatch) -> None:
+def test_a_failed_swap_restores_mmcv_lite(monkeypatch) -> None:
     calls = []
     monkeypatch.setattr(environment, 'pip', lambda *a, **k: calls.append(a))
     monkeypatch.setattr(environment, 'run_check', lambda check: 'no')

@@ -201,7 +201,7 @@ def largest_difference(one: Any, other: Any) -> float:
 
 
 @pytest.mark.parametrize('name', ['split', 'from_whole', 'to_whole'])
-def test_first_steps_are_those_of_whole_models(runs, name):
+def test_first_steps_equal_those_of_ddp(runs, name):
     """Four clipped updates of at most 1e-3, with the same parameter groups."""
     expected, found = written(runs, 'whole'), written(runs, name)
     for key, bound in (('state_dict', 1e-7), ('optimizer', 1e-9)):
@@ -212,14 +212,14 @@ def test_first_steps_are_those_of_whole_models(runs, name):
 
 
 @pytest.mark.parametrize('name', ['looked_at', 'resumed'])
-def test_bit_for_bit_the_same_training(runs, name):
+def test_validation_and_resume_are_bit_equal(runs, name):
     """With validation, probes, and a resume that recomputes the blocks."""
     expected, found = written(runs, 'split'), written(runs, name)
     for key in ('state_dict', 'optimizer', 'param_schedulers'):
         assert_equal(expected[key], found[key], key)
 
 
-def test_each_rank_holds_its_share(runs):
+def test_each_rank_stores_its_share(runs):
     whole = json.loads((runs / 'whole' / 'bytes.json').read_text())
     for split in json.loads((runs / 'split' / 'bytes.json').read_text()):
         for key, size in split.items():
@@ -227,7 +227,7 @@ def test_each_rank_holds_its_share(runs):
     assert whole[0]['parameters'] * 2 == whole[0]['states']
 
 
-def test_one_process_loads_what_two_have_written(runs):
+def test_one_process_loads_checkpoints_of_two(runs):
     state = written(runs, 'split')['state_dict']
     assert not any(is_shard(one) for one in state.values())
     MODELS.build(MODEL).load_state_dict(state)

@@ -26,7 +26,7 @@ def runner(to_rgb: bool) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize('to_rgb', [False, True])
-def test_pictures_are_rgb_and_none_overwrites_another(to_rgb, tmp_path):
+def test_images_are_rgb_and_have_unique_names(to_rgb, tmp_path):
     hook = ClassPictureHook(str(tmp_path / 'shown'), short_side=99)
     test = runner(to_rgb)
     images = torch.arange(2 * 3 * 4 * 5, dtype=torch.uint8).view(2, 3, 4, 5)
@@ -49,6 +49,6 @@ def test_pictures_are_rgb_and_none_overwrites_another(to_rgb, tmp_path):
     assert (tmp_path / 'shown').is_dir()
 
 
-def test_a_picture_has_a_side():
+def test_images_have_a_minimum_size():
     with pytest.raises(ValueError, match='short_side must be at least 1'):
         ClassPictureHook('shown', short_side=0)

@@ -57,7 +57,7 @@ def test_compiles_once_and_changes_nothing(tmp_path, target):
 
 
 @pytest.mark.parametrize('target', GRAPHS)
-def test_copies_compute_by_themselves(target):
+def test_copies_of_a_compiled_model_are_independent(target):
     """Probes and the FLOP counter copy networks during training."""
     inputs = random_images(), random_mask()
     model, other = tiny_model(), tiny_model(seed=1)
@@ -71,19 +71,19 @@ def test_copies_compute_by_themselves(target):
     assert training_flops(model) == flops
 
 
-def test_a_target_must_be_known():
+def test_unknown_targets_are_refused():
     with pytest.raises(ValueError, match="target must be one of.*'model'"):
         CompileHook('model')
 
 
-def test_there_must_be_blocks():
+def test_models_without_blocks_are_refused():
     hook = CompileHook()
     runner = type('Runner', (), {'model': torch.nn.Linear(2, 2)})
     with pytest.raises(ValueError, match='Linear has no transformer blocks'):
         hook.before_train(runner)
 
 
-def test_no_model_that_is_split():
+def test_sharded_models_are_refused():
     """The type of the model is enough for the refusal."""
     model = FullyShardedModel.__new__(FullyShardedModel)
     with pytest.raises(ValueError, match='cannot be combined'):

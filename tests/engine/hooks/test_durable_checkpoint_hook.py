@@ -28,7 +28,7 @@ def writer(monkeypatch):
     return fresh_writer(monkeypatch)
 
 
-def test_the_newest_two_are_kept_with_their_checksums(tmp_path):
+def test_the_newest_two_are_kept_with_their_checksum_files(tmp_path):
     Runner.from_cfg(config(tmp_path)).train()
     names = sorted(p.name for p in (tmp_path / 'run').glob('*.pth*'))
     kept = ['epoch_2.pth', 'epoch_3.pth']
@@ -38,7 +38,7 @@ def test_the_newest_two_are_kept_with_their_checksums(tmp_path):
 
 
 @pytest.mark.parametrize('spoil', ['truncate', 'flip', 'remove'])
-def test_a_damaged_newest_one_is_passed_over(tmp_path, caplog, spoil):
+def test_a_damaged_newest_checkpoint_is_skipped(tmp_path, caplog, spoil):
     Runner.from_cfg(config(tmp_path)).train()
     newest = tmp_path / 'run' / 'epoch_3.pth'
     data = bytearray(newest.read_bytes())
@@ -71,7 +71,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
     assert last_checkpoint(tmp_path / 'run').name == 'epoch_2.pth'
 
 
-def test_what_it_writes_is_what_mmengine_writes(tmp_path):
+def test_the_content_is_that_of_mmengines_hook(tmp_path):
     Runner.from_cfg(config(tmp_path)).train()
     plain = tiny_config(tmp_path / 'plain')
     plain['default_hooks']['checkpoint']['type'] = 'CheckpointHook'
@@ -86,7 +86,7 @@ def test_what_it_writes_is_what_mmengine_writes(tmp_path):
 
 
 @pytest.mark.parametrize('keep', [0, 1])
-def test_one_is_not_enough(keep):
+def test_keeping_one_checkpoint_is_refused(keep):
     with pytest.raises(ValueError, match=f'at least 2.*got {keep}'):
         HOOKS.build({**DURABLE, 'max_keep_ckpts': keep})
 
@@ -122,7 +122,7 @@ class SpoilStateHook(Hook):
         ('average', 'average of out.bias'),
     ],
 )
-def test_what_is_not_finite_is_never_written(tmp_path, writer, what, names):
+def test_non_finite_states_are_never_written(tmp_path, writer, what, names):
     spoil = dict(type='mixmae.SpoilStateHook', what=what)
     ema = dict(type='EMAHook')
     # The guard of the gradients would leave out the update that follows.
@@ -168,7 +168,7 @@ class RemoveFolderHook(Hook):
             shutil.rmtree(runner.work_dir)
 
 
-def test_a_folder_that_is_removed_is_not_made_again(tmp_path, monkeypatch):
+def test_a_removed_folder_is_not_created_again(tmp_path, monkeypatch):
     run = tmp_path / 'run'
     # Its files are MMEngine's.
     monkeypatch.setattr(LocalVisBackend, 'add_scalars', lambda *_, **__: None)

@@ -143,7 +143,7 @@ def test_the_update_is_skipped_completely(
     )
 
 
-def test_what_is_known_of_it_is_written(tmp_path):
+def test_the_skipped_update_is_logged(tmp_path):
     train_numbers(
         tmp_path, dict(type='PoisonHook', iterations=[5], how='gradient')
     )
@@ -188,7 +188,7 @@ def test_too_many_in_a_row_stop_the_run(tmp_path):
         train_numbers(tmp_path / 'again', poison, **guard, **resume)
 
 
-def test_verdicts_that_come_late_are_the_same(tmp_path, wanted, monkeypatch):
+def test_late_results_give_the_same_run(tmp_path, wanted, monkeypatch):
     """As on a GPU, where a result is read one update later."""
     monkeypatch.setattr(FiniteGuardHook, '_deferred_updates', lambda *_: 1)
     poison = dict(type='PoisonHook', iterations=[5])
@@ -201,7 +201,7 @@ def test_verdicts_that_come_late_are_the_same(tmp_path, wanted, monkeypatch):
 
 
 @pytest.mark.parametrize('done', [4, 6])
-def test_a_run_resumed_before_or_after_it_is_the_same(tmp_path, done):
+def test_a_resume_before_or_after_the_skip_changes_nothing(tmp_path, done):
     poison = dict(type='PoisonHook', iterations=[5])
     train_numbers(tmp_path / 'whole', poison)
     start = tmp_path / 'whole' / f'iter_{done}.pth'
@@ -210,7 +210,7 @@ def test_a_run_resumed_before_or_after_it_is_the_same(tmp_path, done):
 
 
 @pytest.mark.parametrize('fused', [None, True])
-def test_a_scaler_may_search_its_scale(tmp_path, fused):
+def test_a_scaler_may_still_search_its_scale(tmp_path, fused):
     train_numbers(
         tmp_path,
         dict(type='CPUScalerHook'),
@@ -229,7 +229,7 @@ def test_a_scaler_may_search_its_scale(tmp_path, fused):
     assert 2.0**110 < found['optimizer']['loss_scaler']['scale'] < 2.0**127
 
 
-def test_a_loss_is_no_business_of_a_scaler(tmp_path):
+def test_a_non_finite_loss_does_not_change_the_scale(tmp_path):
     poison = dict(type='PoisonHook', iterations=[8], how='constant')
     guard = {'default_hooks.finite_guard.max_skips': 0}
     with pytest.raises(NonFiniteError, match='1 updates in a row'):
@@ -249,7 +249,7 @@ def test_running_statistics_stay_as_they_are(tmp_path, fused):
     assert names == ['iter_4.json', 'iter_8.json']
 
 
-def test_wrappers_of_others_are_guarded_against_gradients(tmp_path):
+def test_gradients_are_guarded_in_other_wrappers(tmp_path):
     wrapper = dict(
         type='OptimWrapper',
         accumulative_counts=2,

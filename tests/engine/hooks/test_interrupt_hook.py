@@ -52,7 +52,7 @@ def weights(runner: Runner) -> dict:
 
 # Iteration 5 is the first half of an update of two.
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_saves_exits_and_continues_bit_equal(tmp_path, number):
+def test_saves_exits_and_resumes_bit_equal(tmp_path, number):
     whole = Runner.from_cfg(Config(config(tmp_path / 'whole')))
     whole.train()
     before = signal.getsignal(number)
@@ -78,7 +78,7 @@ def test_saves_exits_and_continues_bit_equal(tmp_path, number):
     assert last_checkpoint(tmp_path / 'run').name == 'epoch_3.pth'
 
 
-def test_a_second_signal_ends_at_once(tmp_path):
+def test_a_second_signal_exits_at_once(tmp_path):
     script = tmp_path / 'run.py'
     script.write_text(
         'import sys\n'

@@ -43,7 +43,9 @@ class ScoreHook(Hook):
                     hook.after_val_epoch(runner, scores)
 
 
-def test_the_best_one_goes_when_a_better_one_stands(tmp_path, monkeypatch):
+def test_the_old_best_is_removed_after_a_better_one_is_saved(
+    tmp_path, monkeypatch
+):
     order: list[tuple] = []
     for name in ('checksummed_write', 'remove'):
 
@@ -116,7 +118,7 @@ def forged(source: Path, target: Path, victim: Path) -> Path:
 
 
 @pytest.mark.parametrize('safe', [True, False])
-def test_a_checkpoint_names_no_file_to_remove(
+def test_names_in_a_checkpoint_are_never_removed(
     scored, tmp_path, monkeypatch, safe
 ):
     if safe:
@@ -135,7 +137,7 @@ def test_a_checkpoint_names_no_file_to_remove(
     assert start.is_file()
 
 
-def test_the_run_that_is_resumed_elsewhere_loses_nothing(scored, tmp_path):
+def test_a_run_resumed_elsewhere_loses_no_file(scored, tmp_path):
     before = files(scored)
     run = tmp_path / 'run'
     start = str(scored / 'iter_4.pth')
@@ -147,7 +149,7 @@ def test_the_run_that_is_resumed_elsewhere_loses_nothing(scored, tmp_path):
     assert names == {'best_score_iter_8.pth'}
 
 
-def test_in_its_own_folder_it_continues_with_its_best(scored, tmp_path):
+def test_a_run_resumed_in_its_folder_keeps_its_best(scored, tmp_path):
     run = tmp_path / 'run'
     shutil.copytree(scored, run)
     (run / 'best_of_all.pth').write_bytes(b'of the user')
@@ -164,7 +166,7 @@ def test_in_its_own_folder_it_continues_with_its_best(scored, tmp_path):
     assert listed.finished
 
 
-def test_going_back_supersedes_what_came_after(tmp_path):
+def test_resuming_an_earlier_checkpoint_supersedes_later_ones(tmp_path):
     keep = {'default_hooks.checkpoint.max_keep_ckpts': 3}
     train_numbers(tmp_path, **keep)
     start = str(tmp_path / 'iter_8.pth')

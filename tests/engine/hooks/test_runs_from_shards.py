@@ -45,7 +45,9 @@ def same(one, two):
     return all(torch.equal(one[key], two[key]) for key in two)
 
 
-def test_shards_train_as_the_folder_does(folder, packed, tmp_path, request):
+def test_shards_give_the_same_training_as_a_folder(
+    folder, packed, tmp_path, request
+):
     """Bit-equal, with two workers that open their own files."""
     name = request.node.name
     plain = weights(
@@ -103,7 +105,9 @@ def test_an_earlier_list_is_checked_again(packed, tmp_path, request):
     assert causes['train/12'] == 'wrong checksum'
 
 
-def test_a_resumed_run_over_damage_is_the_whole_one(packed, tmp_path, request):
+def test_a_resumed_run_over_damage_equals_the_uninterrupted_one(
+    packed, tmp_path, request
+):
     """Resumed within an epoch and with another number of workers."""
     spoil(packed)
     work_dir = tmp_path / 'whole'

@@ -15,7 +15,7 @@ def load(model: nn.Module, state: dict, part: str = '') -> None:
     StrictLoadHook(part).after_load_checkpoint(runner, checkpoint)
 
 
-def test_what_fits_is_let_through():
+def test_fitting_weights_are_accepted():
     model = tiny_model()
     load(model, model.state_dict())
     load(model, {f'module.{k}': v for k, v in model.state_dict().items()})
@@ -38,7 +38,7 @@ def test_what_fits_is_let_through():
         (lambda s: s.clear(), r'not match this MaskedImageModel.* \.\.\.\)'),
     ],
 )
-def test_a_part_is_not_enough(spoil, message):
+def test_a_part_of_the_weights_is_refused(spoil, message):
     model = tiny_model()
     state = dict(model.state_dict())
     spoil(state)
@@ -52,7 +52,7 @@ def test_tables_of_other_heads_do_not_fit():
         load(tiny_model(backbone=heads), tiny_model().state_dict())
 
 
-def test_blocks_that_are_left_over():
+def test_extra_blocks_are_refused():
     """A deeper network's weights do not fit a shallower one."""
     arch = {**TINY['arch'], 'depths': (1, 1, 1, 1)}
     shallow = tiny_model(backbone={'arch': arch})

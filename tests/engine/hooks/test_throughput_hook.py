@@ -165,7 +165,7 @@ def test_a_last_batch_that_is_smaller(config):
     assert rows[4]['data_wait'] == pytest.approx(10 / (18 + 18 + 16))
 
 
-def test_a_resumed_run_knows_its_end_at_once(config):
+def test_a_resumed_run_has_an_eta_at_once(config):
     train(config)
     load_only_safely()
     work_dir = Path(config['work_dir'])
@@ -216,7 +216,7 @@ def test_images_that_cannot_be_counted(config, monkeypatch):
     assert len([text for text in said if 'cannot be counted' in text]) == 1
 
 
-def test_what_is_drawn_does_not_change(config):
+def test_the_random_state_is_kept(config):
     """Counting FLOPs during a training keeps the random state."""
     config['model']['backbone']['drop_path_rate'] = 0.5
     rows, runner = train(config)
@@ -271,7 +271,7 @@ class ChoosesItsType(OptimWrapper):
     cast_dtype = None
 
 
-def test_a_type_that_is_not_known(config, capfd):
+def test_unknown_dtypes_have_no_utilisation(config, capfd):
     """A guessed dtype would give half or twice the true rate."""
     config['optim_wrapper']['type'] = 'ChoosesItsType'
     config['optim_wrapper'].pop('dtype', None)
@@ -286,7 +286,7 @@ def test_a_type_that_is_not_known(config, capfd):
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_types_that_are_known(dtype):
+def test_known_dtypes_have_a_utilisation(dtype):
     wrapper = OptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=0.1))
     assert throughput_hook._dtype(wrapper) == torch.float32
     wrapper.cast_dtype = dtype

@@ -86,7 +86,7 @@ def keep_step(rank: int, folder: str) -> None:
     distributed.destroy_process_group()
 
 
-def test_they_wait_for_each_other_and_continue_from_one_step(tmp_path):
+def test_ranks_wait_for_each_other_and_resume_at_one_step(tmp_path):
     logs = [tmp_path / f'{rank}.log' for rank in range(2)]
     ranks = [
         start(partial(keep_step, rank, str(tmp_path)), log)

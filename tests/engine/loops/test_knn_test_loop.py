@@ -32,7 +32,7 @@ def knn_config(work_dir, **loop) -> Config:
     return Config(config)
 
 
-def test_is_the_accuracy_of_the_checkpoint_given(tmp_path):
+def test_accuracy_is_that_of_the_given_checkpoint(tmp_path):
     """The weights are those of the checkpoint, not the initial ones."""
     config = knn_config(tmp_path)
     torch.manual_seed(1)

@@ -48,7 +48,7 @@ def without_sizes(path: Path, target: Path) -> Path:
     ('size', 'counts'), [(8, 1), (2, 2), (12, 2), (6, 2), (5, 2)]
 )
 @pytest.mark.parametrize('noted', [True, False])
-def test_another_batch_is_refused_at_the_border_of_an_epoch(
+def test_another_batch_size_is_refused_between_epochs(
     first, tmp_path, size, counts, noted
 ):
     """Each change would silently skip or repeat updates."""
@@ -75,7 +75,7 @@ def test_checkpoints_of_earlier_versions_continue(first, tmp_path):
 @pytest.mark.parametrize(
     'content', [None, 3, {}, {'images': 4}, dict.fromkeys(LoaderShape._fields)]
 )
-def test_what_is_no_record_of_sizes_is_none(content):
+def test_malformed_records_of_sizes_are_ignored(content):
     assert LoaderShape.read(content) is None
     shape = LoaderShape(24, 4, 1, 2, 6)
     assert LoaderShape.read(shape._asdict()) == shape
@@ -110,7 +110,7 @@ def test_the_sampler_follows(tmp_path, request, batch, counts):
     assert len(runner.train_dataloader) == 19 // (batch * counts) * counts
 
 
-def test_what_the_hint_for_little_memory_says_trains(tmp_path, request):
+def test_the_out_of_memory_hint_can_be_followed(tmp_path, request):
     """Half the batch size and twice the accumulation."""
     config = Config(tiny_config(tmp_path, batch_size=4, counts=1))
     sampler = config.train_dataloader.sampler
@@ -128,7 +128,7 @@ def test_what_the_hint_for_little_memory_says_trains(tmp_path, request):
     assert (tmp_path / 'epoch_1.pth').is_file()
 
 
-def test_another_loop_takes_a_sampler_without_numbers(tmp_path, request):
+def test_another_loop_accepts_a_sampler_without_sizes(tmp_path, request):
     runner = build(
         tmp_path,
         request.node.name,

@@ -17,7 +17,7 @@ def endless(work_dir: Path, load_from: Path | None = None) -> dict:
     return found
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
+def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path):
     seen, weights = train(endless(tmp_path / 'whole'))
     assert len(seen) == 8
     checkpoint = tmp_path / 'whole' / 'iter_2.pth'

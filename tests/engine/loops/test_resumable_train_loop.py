@@ -55,7 +55,7 @@ def whole(tmp_path_factory):
 
 # Within an epoch, at its end, and within the last one.
 @pytest.mark.parametrize('done', [2, 4, 10])
-def test_a_resumed_run_is_the_uninterrupted_one(whole, tmp_path, done):
+def test_a_resumed_run_equals_the_uninterrupted_one(whole, tmp_path, done):
     folder, seen, weights = whole
     assert len(seen) == 12
     # Other random draws must not matter.
@@ -72,7 +72,7 @@ def test_epochs_of_another_length_are_refused(whole, tmp_path):
         train(found)
 
 
-def test_samplers_that_know_no_epoch_are_named(tmp_path):
+def test_samplers_without_set_epoch_are_named(tmp_path):
     def epochless(work_dir, load_from=None):
         found = config(work_dir, load_from)
         found['train_dataloader']['sampler'] = dict(type='EpochlessSampler')
@@ -151,7 +151,7 @@ def foreign(work_dir: Path, load_from: Path | None = None) -> dict:
     return found
 
 
-def test_any_order_that_depends_on_the_epoch_continues(tmp_path):
+def test_any_epoch_dependent_order_is_resumed(tmp_path):
     seen, weights = train(foreign(tmp_path / 'whole'))
     assert len(seen) == 10
     checkpoint = tmp_path / 'whole' / 'iter_6.pth'

@@ -62,7 +62,7 @@ def test_an_empty_folder_has_none(tmp_path):
 
 
 @pytest.mark.parametrize('manifest', [True, False])
-def test_files_of_the_user_are_no_checkpoints_of_the_run(tmp_path, manifest):
+def test_foreign_files_are_not_resumed_from(tmp_path, manifest):
     if manifest:
         listed(tmp_path, iter_77=77, iter_80=80)
     else:
@@ -78,7 +78,9 @@ def test_files_of_the_user_are_no_checkpoints_of_the_run(tmp_path, manifest):
 
 
 @pytest.mark.parametrize('manifest', [True, False])
-def test_the_iteration_decides_and_not_the_time(tmp_path, manifest):
+def test_the_highest_iteration_is_chosen_not_the_newest_file(
+    tmp_path, manifest
+):
     first = tmp_path / 'first'
     names = dict(iter_9=9, iter_80=80, interrupted=35)
     listed(first, **names)
@@ -95,7 +97,7 @@ def test_the_iteration_decides_and_not_the_time(tmp_path, manifest):
     assert last_checkpoint(copy).name == 'iter_9.pth'
 
 
-def test_a_superseded_one_is_passed_over(tmp_path):
+def test_a_superseded_checkpoint_is_skipped(tmp_path):
     listed(tmp_path, iter_4=4, iter_8=8)
     manifest = Manifest.read(tmp_path)
     manifest.files['iter_8.pth'].superseded = True
@@ -139,7 +141,7 @@ KINDS = ['empty', 'text', 'method', 'encrypted', 'another zip', 'no run']
 
 @pytest.mark.parametrize('summed', [True, False])
 @pytest.mark.parametrize('how', [*KINDS, 'no iteration', *map(str, range(8))])
-def test_damage_of_every_kind_falls_back(tmp_path, how, summed):
+def test_every_kind_of_damage_falls_back(tmp_path, how, summed):
     listed(tmp_path, iter_4=4, iter_8=8)
     damaged(tmp_path / 'iter_8.pth', how)
     if not summed:
@@ -147,7 +149,7 @@ def test_damage_of_every_kind_falls_back(tmp_path, how, summed):
     assert start_to_resume(folders(tmp_path)).iter == 4
 
 
-def test_a_run_with_nothing_whole_does_not_begin_again(tmp_path):
+def test_a_run_without_an_intact_checkpoint_is_an_error(tmp_path):
     listed(tmp_path, iter_4=4, iter_8=8)
     for name in ('iter_4.pth', 'iter_8.pth'):
         os.truncate(tmp_path / name, 10)
@@ -155,7 +157,7 @@ def test_a_run_with_nothing_whole_does_not_begin_again(tmp_path):
         start_to_resume(folders(tmp_path))
 
 
-def test_a_note_without_a_file_is_an_error(tmp_path):
+def test_last_checkpoint_without_its_file_is_an_error(tmp_path):
     listed(tmp_path, iter_4=4)
     # One that was listed and never written, of a run killed in between.
     (tmp_path / 'iter_4.pth').unlink()
@@ -166,13 +168,13 @@ def test_a_note_without_a_file_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize('note', [b'', b'\xff\x00.pth', b'x' * 999, b'/'])
-def test_a_note_of_garbage_is_passed_over(tmp_path, note):
+def test_a_garbled_last_checkpoint_is_skipped(tmp_path, note):
     checkpoint(tmp_path / 'iter_4.pth', 4)
     (tmp_path / 'last_checkpoint').write_bytes(note)
     assert last_checkpoint(tmp_path) == tmp_path / 'iter_4.pth'
 
 
-def test_a_note_names_no_file_elsewhere(tmp_path):
+def test_last_checkpoint_names_no_file_elsewhere(tmp_path):
     outside = checkpoint(tmp_path / 'other' / 'iter_9.pth', 9)
     run = tmp_path / 'run'
     checkpoint(run / 'iter_4.pth', 4)
@@ -192,7 +194,7 @@ def test_a_note_names_no_file_elsewhere(tmp_path):
         '"epoch": 1}}}',
     ],
 )
-def test_without_a_valid_manifest_names_count(tmp_path, text, caplog):
+def test_without_a_valid_manifest_file_names_are_used(tmp_path, text, caplog):
     listed(tmp_path, iter_4=4, iter_12=12)
     (tmp_path / 'run.json').write_text(text)
     with pytest.raises(ValueError, match=r'run\.json'):
@@ -220,7 +222,7 @@ def test_the_folder_of_the_checkpoints_is_searched(tmp_path):
     assert RunFolders.of(cfg).places == (tmp_path,)
 
 
-def test_a_named_one_without_an_optimizer_is_refused(tmp_path):
+def test_a_named_checkpoint_without_an_optimizer_is_refused(tmp_path):
     path = checkpoint(tmp_path / 'a.pth', 4)
     assert read_start(path).iter == 4
     content = torch.load(path)
@@ -231,13 +233,13 @@ def test_a_named_one_without_an_optimizer_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['run.json', 'last_checkpoint'])
-def test_a_named_pipe_is_not_waited_for(tmp_path, name):
+def test_a_named_pipe_does_not_block(tmp_path, name):
     path = checkpoint(tmp_path / 'epoch_1.pth', 4, epoch=1)
     os.mkfifo(tmp_path / name)
     assert last_checkpoint(tmp_path) == path
 
 
-def test_names_of_a_template_are_known_without_a_manifest(tmp_path):
+def test_names_of_a_template_are_recognised_without_a_manifest(tmp_path):
     names = ('run1x.pth', 'run2x.pth', 'run9x.pth', 'converted.pth')
     for name in names:
         checkpoint(tmp_path / name, 4)

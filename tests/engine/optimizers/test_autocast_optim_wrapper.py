@@ -133,7 +133,7 @@ class CountingScaler:
         self.factor = state['scale']
 
 
-def test_scaler_unscales_once_an_update_and_before_clipping():
+def test_scaler_unscales_once_per_update_and_before_clipping():
     torch.manual_seed(0)
     batch = torch.randn(4, 4)
     plain = nn.Linear(4, 1)
@@ -242,7 +242,7 @@ def test_new_optimizers_can_be_run_fused():
 
 
 @pytest.mark.parametrize('options', [dict(foreach=True), dict(foreach=False)])
-def test_what_a_config_says_of_its_optimizer_holds(options):
+def test_optimizer_settings_of_a_config_are_used(options):
     model = nn.Linear(1, 1)
     optimizer = torch.optim.AdamW(model.parameters(), **options)
     module.run_fused(optimizer)

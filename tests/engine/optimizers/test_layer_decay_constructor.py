@@ -194,7 +194,7 @@ def test_frozen_parameters_are_left_out():
         build(model, FLAT)
 
 
-def test_a_resumed_run_finds_its_groups_again():
+def test_a_resumed_run_has_the_same_groups():
     """A new model has the same group order, so optimizer states fit."""
     first, second = tiny(), tiny()
     second.load_state_dict(first.state_dict())

@@ -56,7 +56,7 @@ def test_frozen_parts_stay_in_evaluation_mode():
     assert not any(stage.training for stage in backbone.eval().stages)
 
 
-def test_norm_eval_reaches_norms_alone():
+def test_norm_eval_affects_norms_only():
     backbone = build(norm_eval=True).train()
     assert not backbone.norm3.training
     assert not backbone.stages[1].blocks[0].norm1.training
@@ -90,7 +90,7 @@ def test_layer_depth(name, layer):
     assert inside == (layer, LAYERS)
 
 
-def test_what_lies_outside_is_the_last_layer():
+def test_other_parameters_are_the_last_layer():
     backbone = build()
     found = backbone.get_layer_depth('head.fc.weight', 'backbone.')
     assert found == (LAYERS - 1, LAYERS)

@@ -61,14 +61,14 @@ def test_other_key_cells_take_the_same_pooling_weights():
     assert not torch.allclose(downstream(images)[0], pretrained(images)[0])
 
 
-def test_published_flavour_has_no_reduction_in_the_last_stage():
+def test_published_pvt_has_no_reduction_in_the_last_stage():
     names = build().state_dict()
     assert 'stages.2.blocks.0.attn.reduction.proj.weight' in names
     assert 'stages.3.blocks.0.attn.reduction.proj.weight' not in names
     assert 'stages.3.downsample.norm.weight' in names
 
 
-def test_other_flavour_reduces_everywhere_and_has_no_norm_of_patches():
+def test_um_mae_reduces_in_every_stage_without_patch_norm():
     names = build(**UM_MAE).state_dict()
     assert 'stages.3.blocks.0.attn.reduction.proj.weight' in names
     assert not [name for name in names if 'downsample.norm' in name]
@@ -85,7 +85,7 @@ def test_learned_positions_start_as_the_frozen_ones():
     assert 'positions.table' not in frozen.state_dict()
 
 
-def test_gathered_tokens_stand_where_they_stood():
+def test_gathered_tokens_keep_their_positions():
     """Positions follow the coordinates in any order of tokens."""
     backbone = build(img_size=128)
     tokens = backbone.embed(random_images(1, 64, 64))
@@ -214,7 +214,7 @@ def test_keys_of_several_cells_are_refused_by_the_mixer():
         tiny_model({'sr_ratios': (8, 8, 2, 1)}, tiny=TINY_PVT)
 
 
-def test_without_masked_attention_any_keys_will_do():
+def test_without_masked_attention_any_key_size_is_accepted():
     tiny_model(
         {'sr_ratios': (8, 8, 2, 1)},
         neck={'masked_attention': False},

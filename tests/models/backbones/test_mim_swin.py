@@ -49,7 +49,7 @@ def test_last_map_is_the_encoding():
     assert torch.equal(features, latent.permute(0, 3, 1, 2))
 
 
-def test_extra_outputs_bring_their_norms_and_nothing_else():
+def test_extra_outputs_add_their_norms_only():
     plain, extra = build().state_dict(), build(out_indices=(1, 3)).state_dict()
     assert extra.keys() - plain.keys() == {'norm1.weight', 'norm1.bias'}
     assert not plain.keys() - extra.keys()
@@ -84,7 +84,7 @@ def test_drop_path_rises_linearly_over_all_blocks():
     assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
 
 
-def test_shift_lets_windows_meet():
+def test_shift_connects_windows():
     """Without shift no pixel acts beyond its window in stage 1."""
     images = random_images(1, 64, 64)
     changed = images.clone()
@@ -102,7 +102,7 @@ def test_shift_lets_windows_meet():
     assert reach[True] > 8
 
 
-def test_no_positions_where_none_are_wanted():
+def test_no_positions():
     images = random_images(1)
     with_positions, without = build(), build(absolute_positions=False)
     without.load_state_dict(with_positions.state_dict())
@@ -112,7 +112,7 @@ def test_no_positions_where_none_are_wanted():
     assert torch.equal(without(images)[0], with_positions(images)[0])
 
 
-def test_window_s_weights_are_any_window_s():
+def test_log_coordinate_weights_fit_every_window():
     """Log-coordinate biases have no table that would be resized."""
     log = {'position_bias': 'log_coordinates', 'absolute_positions': False}
     small = build(window_sizes=(4, 4, 4, 4), **log)
@@ -158,7 +158,7 @@ def test_no_output_norms():
     assert torch.equal(plain(images)[0], normed.permute(0, 3, 1, 2))
 
 
-def test_blocks_may_have_an_epsilon_of_their_own():
+def test_blocks_may_have_their_own_epsilon():
     backbone = build(merging='conv', norm_eps=1e-6, block_norm_eps=1e-4)
     for name, part in backbone.named_modules():
         if isinstance(part, torch.nn.LayerNorm):
@@ -181,7 +181,7 @@ def test_init_weights_is_xavier_and_keeps_the_patch_embedding():
     assert spread == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
-def test_um_mae_s_convolutions_are_normal_by_their_fan_out():
+def test_um_mae_convolutions_have_fan_out_variance():
     arch = dict(TINY['arch'], embed_dims=64)
     backbone = build(
         arch=arch, position_bias='log_coordinates', merging='conv'

@@ -50,7 +50,7 @@ def test_maps_of_any_size(size, window):
         grid = [-(-side // 2) for side in grid]
 
 
-def test_convolving_across_the_border_is_noticed(monkeypatch):
+def test_a_convolution_across_groups_fails_the_contract(monkeypatch):
     """Control: a plain convolution leaks hidden pixels."""
     plain = PositionConv.forward
     monkeypatch.setattr(

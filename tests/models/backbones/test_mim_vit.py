@@ -113,7 +113,7 @@ def test_learned_positions_start_from_the_frozen_ones(tmp_path):
         learned.encode(learned.embed(images), None, grid_coords(4, 4)[None])
 
 
-def test_class_token_is_seen():
+def test_the_class_token_is_attended_to():
     backbone, images = build(), random_images(1)
     before = backbone(images)[0]
     backbone.cls_token.data += torch.randn(16)

@@ -74,7 +74,7 @@ def test_keys_across_cells(ratios):
     assert 'must divide (8, 4, 2, 1)' in keys_cross_cells(ratios)
 
 
-def test_depthwise_convolutions_have_a_fan_out_of_their_own():
+def test_fan_out_of_depthwise_convolutions():
     """Each channel has a fan-out of 9, for any number of channels."""
     conv = nn.Conv2d(256, 256, 3, groups=256)
     init_fan_out(conv)

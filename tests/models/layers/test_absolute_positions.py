@@ -61,7 +61,7 @@ def test_an_unknown_resize():
         SinCosPositions(4, 4, 8, 'linear')
 
 
-def test_start_from_sines_and_cosines():
+def test_learned_positions_start_from_sines_and_cosines():
     tokens = torch.randn(2, 4, 6, 8)
     learned = LearnedPositions(4, 6, 8, 'sincos')
     frozen = SinCosPositions(4, 6, 8)
@@ -69,13 +69,13 @@ def test_start_from_sines_and_cosines():
     assert learned.table.requires_grad
 
 
-def test_are_interpolated_as_frozen_ones():
+def test_learned_positions_are_interpolated_like_frozen_ones():
     tokens = torch.zeros(1, 7, 9, 8)
     learned = LearnedPositions(4, 6, 8, 'sincos')
     assert torch.equal(learned(tokens), SinCosPositions(4, 6, 8)(tokens))
 
 
-def test_random_start():
+def test_random_learned_positions():
     torch.manual_seed(0)
     table = LearnedPositions(8, 8, 16).table
     assert 0.015 < table.std().item() < 0.025

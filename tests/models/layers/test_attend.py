@@ -149,7 +149,7 @@ def test_choice_of_the_backend():
     assert choose_backend(CPU, bias) == 'cpu_tiled'
 
 
-def test_segments_are_found_once_for_all_blocks(monkeypatch):
+def test_segments_are_computed_once_for_all_blocks(monkeypatch):
     calls = []
     original = attention_cpu_tiled.split_by_id
 

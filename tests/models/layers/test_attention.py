@@ -78,7 +78,7 @@ def test_a_masked_window_by_hand(batch):
     torch.testing.assert_close(out[1, 5:, :5].reshape(15, 8), wanted)
 
 
-def test_padding_that_is_attended_to_is_zero():
+def test_visible_padding_is_zero():
     attention = local_attention()
     x = torch.randn(1, 6, 8, 8)
     out = attend(attention, x, Windows((6, 8), 4, mask_padding=False))

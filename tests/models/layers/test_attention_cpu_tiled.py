@@ -111,7 +111,7 @@ def test_equals_autograd(monkeypatch, layout, tile):
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_bfloat16_is_as_near_as_its_rounding(layout):
+def test_bfloat16_agrees_up_to_rounding(layout):
     inputs, grad = case(layout, torch.bfloat16)
     exact = outcome(by_autograd, case(layout)[0], grad.double())
     for ours, wanted in zip(
@@ -122,7 +122,7 @@ def test_bfloat16_is_as_near_as_its_rounding(layout):
         assert error < 0.015, error
 
 
-def test_scores_are_not_kept():
+def test_scores_are_not_saved():
     inputs, grad = case('whole', torch.float32)
     with ActivationMemory(torch.nn.Module()) as saved:
         tiled_attention(*inputs)
@@ -159,7 +159,7 @@ def mask_of(windows: Windows) -> torch.Tensor:
 
 @pytest.mark.parametrize('shift', [0, 2])
 @pytest.mark.parametrize('grid', [(8, 8), (8, 12)])
-def test_segments_amount_to_the_mask(monkeypatch, grid, shift):
+def test_segments_equal_the_mask(monkeypatch, grid, shift):
     monkeypatch.setattr(module, '_MIN_TOKENS', 25)
     monkeypatch.setattr(module, '_MAX_SHARE', 1)
     mask = random_mask(8 * grid[0], 8 * grid[1], cell=32)

@@ -3,7 +3,7 @@ import torch
 from mixmae.models.layers.decoder import Decoder
 
 
-def test_positions_tell_tokens_apart_on_any_grid():
+def test_positions_distinguish_tokens_on_any_grid():
     torch.manual_seed(0)
     decoder = Decoder(16, 2, 4, out_channels=12)
     x = torch.zeros(2, 3, 5, 16)
@@ -14,7 +14,7 @@ def test_positions_tell_tokens_apart_on_any_grid():
     assert torch.equal(tokens[0], tokens[1])
 
 
-def test_wanted_tokens_are_those_of_the_whole_grid():
+def test_selected_tokens_equal_those_of_the_whole_grid():
     torch.manual_seed(0)
     decoder = Decoder(16, 2, 4, out_channels=12)
     x = torch.randn(2, 3, 5, 16)

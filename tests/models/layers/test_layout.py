@@ -77,7 +77,7 @@ def test_attention_mask(grid, with_groups, shift):
     assert torch.equal(attended_pairs(windows), torch.tensor(wanted))
 
 
-def test_visible_padding_is_a_choice():
+def test_visible_padding_is_optional():
     assert Windows((6, 6), 4, mask_padding=True).attention_mask is not None
     assert Windows((6, 6), 4, mask_padding=False).attention_mask is None
 

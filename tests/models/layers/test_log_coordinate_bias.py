@@ -38,7 +38,7 @@ def test_a_dense_window(grid):
 @pytest.mark.parametrize('shift', [0, 3])
 @pytest.mark.parametrize('window', [3, 4, 8, 14])
 @pytest.mark.parametrize('stage', range(4))
-def test_looking_up_is_computing(stage, window, shift):
+def test_lookup_equals_the_mlp(stage, window, shift):
     """The lookup equals the MLP in every stage, window and unmasked pair."""
     mask = um_mask(128, 192, 1)
     hide = UMMAENeck(8, {'embed_dims': 8, 'depth': 1, 'num_heads': 1}, cell=8)
@@ -72,7 +72,7 @@ def test_gradients_are_those_of_every_pair():
     torch.testing.assert_close(*gradients)
 
 
-def test_little_is_kept_for_the_backward_pass():
+def test_little_is_saved_for_backward():
     """Neither hidden channels nor offsets of every pair are saved."""
     bias = biases()
     pairs = TokenPairs.of(torch.zeros(64, 4, 64, 2), 8, 4.0)

@@ -29,7 +29,7 @@ def block(with_cp='pointwise') -> TransformerBlock:
     return TransformerBlock(8, SelfAttention(8, 2), with_cp=with_cp)
 
 
-def test_plain_is_the_very_type():
+def test_is_plain_needs_the_exact_type():
     assert is_plain(nn.Linear(2, 2), nn.Linear)
     assert is_plain(MLP(2), MLP)
     assert not is_plain(MLP(2), nn.Linear)
@@ -128,7 +128,7 @@ def test_traced_with_gradients():
 
 
 @pytest.mark.parametrize('hooked', ['mlp', 'attn'])
-def test_a_hook_on_one_half_leaves_the_other_its_fast_path(hooked):
+def test_a_hook_on_one_half_keeps_the_fast_path_of_the_other(hooked):
     kept = []
     for name in (None, hooked):
         part, x = block(), torch.randn(2, 50, 8)

@@ -77,7 +77,7 @@ def test_autocast(kind, dtype):
 
 
 @pytest.mark.parametrize('kind', ['norm', 'gelu'])
-def test_only_the_input_is_kept(kind):
+def test_only_the_input_is_saved(kind):
     pair = Pair(kind)
     x = torch.randn(2, 50, IN, requires_grad=True)
     statistics = 2 * 4 * 100 if kind == 'norm' else 0

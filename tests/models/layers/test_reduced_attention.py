@@ -120,7 +120,7 @@ def test_each_cell_of_a_padded_grid_has_a_real_token():
     assert torch.equal(cells.reverse(tokens), x)
 
 
-def test_keys_may_not_hold_two_cells_of_a_mask():
+def test_keys_must_not_cross_mask_cells():
     """Keys of 4 x 4 tokens would mix mask cells of 2 x 2 tokens."""
     groups = AttentionGroups(random_mask(64, 64))
     with pytest.raises(ValueError, match='4x4 cells .* 2x2 tokens'):

@@ -18,7 +18,7 @@ def block(with_cp=False) -> TransformerBlock:
     # channels (4 C), and of the input alone.
     [('pointwise', 0.68), ('mlp', 0.43), (True, 0.15)],
 )
-def test_recomputing_changes_memory_and_nothing_else(with_cp, most):
+def test_recomputing_changes_memory_only(with_cp, most):
     results, kept = [], []
     for setting in (False, with_cp):
         part = block(setting).double()
@@ -58,7 +58,7 @@ class Doubled(nn.Linear):
 
 
 @pytest.mark.parametrize('with_cp', ['pointwise', 'mlp'])
-def test_parts_that_are_others_are_called(with_cp):
+def test_replaced_parts_are_called(with_cp):
     part = block(with_cp).train()
     part.attn.qkv = Doubled(8, 24)
     part.mlp.fc2 = Doubled(32, 8)
@@ -79,7 +79,7 @@ def test_hooks_are_called():
 
 
 @pytest.mark.parametrize('frozen', ['norm1', 'attn.qkv', 'mlp.fc2', 'input'])
-def test_frozen_parts_get_no_gradient_and_change_no_other(frozen):
+def test_frozen_parts_get_no_gradient_and_affect_no_other(frozen):
     grads = []
     for with_cp in (False, 'pointwise'):
         part = block(with_cp).double()
@@ -95,7 +95,7 @@ def test_frozen_parts_get_no_gradient_and_change_no_other(frozen):
             torch.testing.assert_close(ours, plain)
 
 
-def test_parts_that_draw_draw_the_same_again():
+def test_random_parts_are_recomputed_with_the_same_draws():
     part = block('mlp').train()
     part.mlp.act = nn.Dropout(0.5)
     x = torch.randn(4, 5, 8, requires_grad=True)

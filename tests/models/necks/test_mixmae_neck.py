@@ -78,7 +78,7 @@ def test_with_a_mask_per_image_the_picture_still_mixes():
     assert torch.equal(mixed[1][:, hidden], images[0][:, hidden])
 
 
-def test_ablation_lets_everybody_meet():
+def test_ablation_has_no_groups():
     ablation = neck(masked_attention=False)
     assert ablation.hide(torch.zeros(2, 4, 4, 8), random_mask()).groups is None
 

@@ -23,7 +23,7 @@ def neck(**changes) -> SimMIMNeck:
     return made
 
 
-def test_hidden_tokens_are_the_mask_token_and_others_themselves():
+def test_hidden_tokens_are_the_mask_token():
     mask = random_mask(64, 96, batch=3)
     tokens = torch.randn(3, 32, 48, 8)
     seen, groups, coords = neck().hide(tokens, mask)
@@ -36,7 +36,7 @@ def test_hidden_tokens_are_the_mask_token_and_others_themselves():
     assert torch.equal(made.hide(tokens, mask).tokens[hidden], wanted)
 
 
-def test_a_shared_mask_serves_every_image():
+def test_a_shared_mask_applies_to_every_image():
     mask, tokens = random_mask(), torch.randn(3, 16, 16, 8)
     hidden = mask.on_grid(16, 16)[0]
     seen = neck().hide(tokens, mask).tokens
@@ -45,7 +45,7 @@ def test_a_shared_mask_serves_every_image():
 
 
 @pytest.mark.parametrize(('cell', 'stride'), [(8, 8), (4, 8), (2, 8), (8, 4)])
-def test_pixels_land_in_their_cell(cell, stride):
+def test_pixels_are_predicted_in_their_cell(cell, stride):
     """Each cell is predicted by the latents inside it only.
 
     The layer is made to write the number of its latent into every pixel.
@@ -67,7 +67,7 @@ def test_pixels_land_in_their_cell(cell, stride):
 
 
 @pytest.mark.parametrize(('cell', 'stride'), [(8, 8), (4, 8), (8, 4)])
-def test_every_output_is_one_pixel_of_its_own(cell, stride):
+def test_every_output_is_one_pixel(cell, stride):
     """Each output of a latent token is one pixel."""
     made = neck(cell=cell, stride=stride, in_channels=1)
     made.predict.weight.data.zero_()
@@ -79,7 +79,7 @@ def test_every_output_is_one_pixel_of_its_own(cell, stride):
     assert counts.tolist() == [times] * (3 * stride**2)
 
 
-def test_the_picture_shows_the_mean_colour_where_it_hides():
+def test_the_picture_shows_the_mean_colour_of_hidden_cells():
     mask, images = random_mask(batch=2), random_images(2)
     seen = neck().mixed_images(images, mask)
     hidden = mask.at_stride(1)[:, None].expand_as(images)

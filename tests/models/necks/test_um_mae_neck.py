@@ -103,7 +103,7 @@ def test_secondary_cells_become_the_token():
     assert torch.equal(found.coords, plain.coords)
 
 
-def test_hidden_and_secondary_pixels_are_not_seen():
+def test_hidden_and_secondary_pixels_do_not_reach_predictions():
     """Bit-equal predictions for any pixels there."""
     model = um_model().eval()
     for size in SIZES:
@@ -168,7 +168,7 @@ def test_hidden_cells_get_the_mask_token():
         assert (x[mask.hidden] == token).all()
 
 
-def test_shuffling_pixels_is_torch_s():
+def test_pixel_shuffle_equals_torchs():
     built = neck()
     mask = um_mask(64, 96)
     latent = torch.randn(3, 2, 3, 8)
@@ -253,7 +253,7 @@ def test_backbones_that_do_not_fit(arguments, message):
         um_model(**arguments)
 
 
-def test_factor_one_is_for_a_vit():
+def test_factor_one_needs_a_vit():
     neck = {'type': 'UMMAENeck', 'factor': 1}
     head = {'type': 'MaskedReconstructionHead'}
     backbone = {'position_bias': 'log_coordinates'}

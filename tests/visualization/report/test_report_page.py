@@ -38,7 +38,7 @@ class Page(HTMLParser):
         self.in_data = False
 
 
-def test_needs_no_other_file(tmp_path):
+def test_the_page_is_self_contained(tmp_path):
     path = write_report([write_run(tmp_path / 'run', pretraining([3, 2]))])
     text = path.read_text()
     page = Page(text)
@@ -63,7 +63,7 @@ def test_hostile_names_are_text(tmp_path):
     assert data['predictions'][0]['classes'] == [HOSTILE]
 
 
-def test_names_nothing_of_the_machine(tmp_path, monkeypatch):
+def test_the_page_contains_no_private_names(tmp_path, monkeypatch):
     monkeypatch.setattr(socket, 'gethostname', lambda: 'secrethost')
     monkeypatch.setattr(Path, 'home', lambda: Path('/home/somebody'))
     config = (

@@ -29,7 +29,7 @@ def test_a_resumed_run_replaces_the_rows_it_repeats(tmp_path):
     assert history.origin == '20260101_000000'
 
 
-def test_an_overwritten_run_leaves_nothing(tmp_path):
+def test_an_overwritten_run_is_ignored(tmp_path):
     write_run(tmp_path, pretraining([3.0, 2.0, 1.0]))
     write_run(tmp_path, pretraining([9.0]), '20260102_000000')
     history = RunHistory.read(tmp_path)
@@ -38,7 +38,7 @@ def test_an_overwritten_run_leaves_nothing(tmp_path):
     assert history.origin == '20260102_000000'
 
 
-def test_reads_what_a_kill_left(tmp_path):
+def test_reads_truncated_logs(tmp_path):
     write_run(tmp_path, [train_row(10, math.nan), train_row(20, 1.0)])
     file = tmp_path / '20260101_000000/vis_data/scalars.json'
     file.write_text(file.read_text() + '["a list"]\n{"iter": 30, "lo')

@@ -31,5 +31,5 @@ def metric_rows(values):
         (metric_rows([10, 40, 30, 30]), 'best of 40.000 at epoch 2'),
     ],
 )
-def test_rule_that_holds_first(tmp_path, rows, said):
+def test_the_first_matching_rule_decides(tmp_path, rows, said):
     assert said in verdict(RunHistory.read(write_run(tmp_path, rows)))
