@@ -60,7 +60,8 @@ import os, time
 from mixmae.fileio.parallel_map import parallel_map
 def work(index):
     if index % 8 == 0:
-        print(os.getpid(), flush=True)
+        # One write: with PYTHONUNBUFFERED, print writes the line break apart.
+        os.write(1, b'%d\\n' % os.getpid())
     time.sleep(0.05)
 list(parallel_map(work, range(200), 2))
 """
