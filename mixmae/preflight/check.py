@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -83,6 +83,12 @@ class Check(ABC):
         Returns:
             The finding; ``None`` if the run has nothing to compare.
         """
+
+    def validated(
+        self, planned: PlannedRun, found: Mapping[str, Any]
+    ) -> list[str]:
+        """Compare with the results of the first validation; return errors."""
+        return []
 
 
 class PreflightError(ConfigError):
@@ -174,6 +180,7 @@ class PreflightHook(Hook):
         self.preflight = preflight
         self.planned = planned
         self.only = only
+        self.is_validated = False
 
     def before_run(self, runner: Runner) -> None:
         """Run the checks.
@@ -186,3 +193,21 @@ class PreflightHook(Hook):
             if is_main_process():
                 print(self.preflight.table())
             raise SystemExit(0)
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: Mapping[str, Any] | None = None
+    ) -> None:
+        """Run what needs the results of the first validation.
+
+        Raises:
+            PreflightError: Parts of the run do not agree.
+        """
+        if self.is_validated or self.planned.mode != 'train':
+            return
+        self.is_validated = True
+        planned = replace(self.planned, runner=runner)
+        checks = self.preflight.checks
+        found = metrics or {}
+        errors = [e for one in checks for e in one.validated(planned, found)]
+        if errors:
+            raise PreflightError(*errors)

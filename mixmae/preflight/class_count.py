@@ -11,27 +11,34 @@ from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
 
 
 class ClassCount(Check):
-    """Compares a classifier's classes with its evaluators and top-k."""
+    """Compares a head's classes with its losses, evaluators and top-k."""
 
     name = 'classes of evaluators'
 
     def run(self, planned: PlannedRun) -> Finding | None:
         model = planned.config.get('model')
-        head = model.get('head') if isinstance(model, Mapping) else None
-        if not isinstance(head, Mapping):
+        if not isinstance(model, Mapping):
             return None
-        count = head.get('num_classes')
-        if isinstance(count, bool) or not isinstance(count, int):
-            return None
-        errors = []
+        errors = list(_losses('model', model))
+        head = model.get('head')
+        count = head.get('num_classes') if isinstance(head, Mapping) else None
+        if type(count) is not int or not isinstance(head, Mapping):
+            return Finding('losses', tuple(errors)) if errors else None
+        errors += _of_preprocessor(model, count)
         places = list(evaluators(planned.config, planned.mode))
         if head.get('cal_acc'):
             places.append(('model.head', head))
         for key, part in places:
             top = part.get('topk', ())
-            top = [top] if isinstance(top, int) else list(top or ())
-            fitting = [k for k in top if isinstance(k, int) and k <= count]
-            if len(fitting) < len(top):
+            top = list(top) if isinstance(top, (list, tuple)) else [top]
+            fitting = [k for k in top if type(k) is int and 1 <= k <= count]
+            wrong = [k for k in top if type(k) is not int or k < 1]
+            if wrong or ('topk' in part and not top):
+                errors.append(
+                    f'{key}.topk={part["topk"]!r} must be integers of at '
+                    f'least 1; set {key}.topk={fitting or [1]}'
+                )
+            elif len(fitting) < len(top):
                 errors.append(
                     f'{key}.topk={tuple(top)}: the model has only {count} '
                     f'classes (model.head.num_classes); set '
@@ -46,6 +53,61 @@ class ClassCount(Check):
         return Finding(
             f'{count} classes, {len(places)} evaluators', errors=tuple(errors)
         )
+
+
+def _losses(key: str, part: Any, count: int | None = None) -> Iterator[str]:
+    """Lines on losses of another number of classes than their head.
+
+    Args:
+        key: Place of the part.
+        part: Of the model.
+        count: Classes of the head that the part belongs to.
+    """
+    if isinstance(part, (list, tuple)):
+        for index, one in enumerate(part):
+            yield from _losses(f'{key}.{index}', one, count)
+    if not isinstance(part, Mapping):
+        return
+    own = part.get('num_classes')
+    kind = str(part.get('type')).split('.')[-1]
+    if kind.endswith('Loss') and count is not None:
+        if type(own) is int and own != count:
+            yield (
+                f'{key}.num_classes={own}, and its head has num_classes='
+                f'{count}; remove {key}.num_classes, or set it to {count}'
+            )
+        weights = part.get('class_weight')
+        # Losses of detectors may have one more, for the background.
+        background = '.bbox_head.' in key or 'mmdet' in str(part.get('type'))
+        if isinstance(weights, (list, tuple)) and len(weights) not in (
+            count,
+            count + background,
+        ):
+            yield (
+                f'{key}.class_weight has {len(weights)} values, and its head '
+                f'num_classes={count}; set a value for each class'
+            )
+    elif type(own) is int:
+        count = own
+    for name, one in part.items():
+        yield from _losses(f'{key}.{name}', one, count)
+
+
+def _of_preprocessor(model: Mapping, count: int) -> Iterator[str]:
+    """Lines on other parts of a classifier that state its classes."""
+    parts = {'model.data_preprocessor': model.get('data_preprocessor')}
+    augments = (model.get('train_cfg') or {}).get('augments') or ()
+    if isinstance(augments, Mapping):
+        augments = [augments]
+    for index, one in enumerate(augments):
+        parts[f'model.train_cfg.augments.{index}'] = one
+    for key, part in parts.items():
+        own = part.get('num_classes') if isinstance(part, Mapping) else None
+        if own is not None and own != count:
+            yield (
+                f'{key}.num_classes={own} and model.head.num_classes={count} '
+                f'differ; set {key}.num_classes={count}'
+            )
 
 
 def evaluators(cfg: Config, mode: Mode) -> Iterator[tuple[str, Mapping]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,6 +161,21 @@ def uses_labels(planned: PlannedRun) -> bool:
     if model != 'MaskedImageModel':
         return True
     return planned.mode == 'test' and loop == 'KNNTestLoop'
+
+
+def follows_metrics(part: Any) -> bool:
+    """Whether hooks or schedules of a config follow a metric."""
+    if isinstance(part, (list, tuple)):
+        return any(map(follows_metrics, part))
+    if not isinstance(part, Mapping):
+        return False
+    kind = str(part.get('type')).split('.')[-1]
+    followed = {'save_best', 'monitor'} & part.keys()
+    return (
+        bool(followed)
+        or kind.startswith('ReduceOnPlateau')
+        or any(map(follows_metrics, part.values()))
+    )
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from mixmae.preflight.check import Check, Preflight
-from mixmae.preflight.config_keys import ConfigKeys, PathTypes
+from mixmae.preflight.config_keys import Choices, ConfigKeys, PathTypes
 from mixmae.preflight.folders import FolderListings, ListedPaths
 from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
 from mixmae.preflight.numbers import Channels, RunNumbers, UpdateSize
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
 
 
-def run_preflight(*checks: Check, labels: bool = True) -> Preflight:
+def run_preflight(
+    *checks: Check, labels: bool = True, metrics: bool = True
+) -> Preflight:
     """Preflight of ``tools/train.py`` and ``tools/test.py``.
 
     Args:
         checks: Further checks, of one run.
         labels: Whether the run uses labels; see ``uses_labels``.
+        metrics: Whether it follows metrics; see ``follows_metrics``.
     """
     return Preflight(
         [
             ConfigKeys(),
             PathTypes(),
+            Choices(),
             RunNumbers(),
             UpdateSize(),
             ImageSizes(),
@@ -32,6 +36,7 @@ def run_preflight(*checks: Check, labels: bool = True) -> Preflight:
             ScheduleLength(),
             IterationSchedule(),
             *(_label_checks() if labels else ()),
+            *(_metric_checks() if metrics or labels else ()),
             *checks,
         ]
     )
@@ -62,3 +67,10 @@ def _label_checks() -> list[Check]:
         LabelMaps(),
         ImageOrientation(),
     ]
+
+
+def _metric_checks() -> list[Check]:
+    # Most pretrainings follow no metric.
+    from mixmae.preflight.metrics import MetricNames, MetricOptions
+
+    return [MetricOptions(), MetricNames()]

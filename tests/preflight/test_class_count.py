@@ -67,3 +67,78 @@ def test_models_without_a_number():
     for model in ({}, dict(head=None), dict(head=dict(type='MultiTaskHead'))):
         cfg = Config(dict(model=model))
         assert ClassCount().run(PlannedRun('train', cfg)) is None
+
+
+def of_model(**model):
+    cfg = Config(dict(model=model))
+    found = ClassCount().run(PlannedRun('train', cfg))
+    return found.errors if found else ()
+
+
+LOSS = dict(type='LabelSmoothLoss', label_smooth_val=0.1)
+
+
+@pytest.mark.parametrize('topk', [0, -1, (1, 0), 'ab', [], (1, '2'), True])
+def test_topk_is_a_count(topk):
+    (line,) = errors(dict(type='Accuracy', topk=topk))
+    assert 'val_evaluator.topk=' in line and 'at least 1' in line
+
+
+@pytest.mark.parametrize(
+    ('model', 'key'),
+    [
+        (
+            dict(head=dict(num_classes=3, loss={**LOSS, 'num_classes': 4})),
+            'model.head.loss.num_classes=4',
+        ),
+        (
+            dict(
+                decode_head=dict(
+                    num_classes=3,
+                    loss_decode=[
+                        dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0])
+                    ],
+                )
+            ),
+            'model.decode_head.loss_decode.0.class_weight has 2',
+        ),
+        (
+            dict(
+                roi_head=dict(
+                    bbox_head=dict(
+                        num_classes=3,
+                        loss_cls=dict(
+                            type='CrossEntropyLoss', class_weight=[1.0] * 5
+                        ),
+                    )
+                )
+            ),
+            'model.roi_head.bbox_head.loss_cls.class_weight has 5',
+        ),
+        (
+            dict(
+                head=dict(num_classes=3),
+                data_preprocessor=dict(num_classes=10),
+            ),
+            'model.data_preprocessor.num_classes=10',
+        ),
+        (
+            dict(
+                head=dict(num_classes=3),
+                train_cfg=dict(augments=dict(type='Mixup', num_classes=7)),
+            ),
+            'model.train_cfg.augments.0.num_classes=7',
+        ),
+    ],
+)
+def test_parts_of_other_classes(model, key):
+    (line,) = of_model(**model)
+    assert line.startswith(key) and '3' in line
+
+
+def test_losses_of_as_many_classes():
+    weights = dict(type='CrossEntropyLoss', class_weight=[1.0] * 4)
+    head = dict(num_classes=3, loss_cls=weights)
+    assert of_model(roi_head=dict(bbox_head=head)) == ()
+    loss = {**LOSS, 'num_classes': 3}
+    assert of_model(head=dict(num_classes=3, loss=loss)) == ()

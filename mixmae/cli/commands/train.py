@@ -27,7 +27,7 @@ from mixmae.distributed.process_group import (
 from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
-from mixmae.preflight.data_sets import uses_labels
+from mixmae.preflight.data_sets import follows_metrics, uses_labels
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.run_start import (
     FolderCheck,
@@ -72,7 +72,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             end_process_group()
             return
     planned = PlannedRun('train', cfg, args.cfg_options or {})
-    preflight = run_preflight(*checks, labels=uses_labels(planned))
+    preflight = run_preflight(
+        *checks,
+        labels=uses_labels(planned),
+        metrics=follows_metrics(dict(cfg.items())),
+    )
     preflight.run('config', planned)
     load_strictly(cfg)
     load_only_safely()

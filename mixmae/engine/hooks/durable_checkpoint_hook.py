@@ -144,6 +144,18 @@ class DurableCheckpointHook(CheckpointHook):
         """Save as MMEngine does; remove the old best file afterwards."""
         if not self.save_best:
             return
+        missing = [
+            key for key in self.key_indicators if key not in {'auto', *metrics}
+        ]
+        if missing or not metrics:
+            # That of a detector which finds nothing has no results.
+            runner.logger.warning(
+                'no best checkpoint: this validation has not given '
+                f'{", ".join(missing) or "any metric"}'
+            )
+            if not metrics:
+                return
+            metrics = {**dict.fromkeys(missing), **metrics}
         check_finite(runner, 'the best checkpoint')
         # A file that is still being written could not be found and removed.
         WRITER.finish()
