@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.engine.manifest.manifest import written_files
+from mixmae.fileio.address import is_address, public_address
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.file_lock import WorkDirLock
 
@@ -36,6 +37,10 @@ class RunFolder:
         resume: bool = False,
         overwrite: bool = False,
     ) -> None:
+        if is_address(path):
+            raise ValueError(
+                f'out={public_address(str(path))} must be a local folder'
+            )
         self.path = Path(path).expanduser()
         self.config = self.path / CONFIG
         # The config is a string in it, and MMEngine puts its folder there.

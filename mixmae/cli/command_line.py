@@ -31,15 +31,20 @@ from mixmae.config.failure_report import (
 from mixmae.config.option_values import UNREAD, VALIDATION, OptionAction
 from mixmae.datasets.corrupt.corrupt_files import DataError
 from mixmae.deprecation import rename_hooks
+from mixmae.fileio.address import is_address, public_address
 from mixmae.fileio.safe_path import add_trust_argument, set_trusted
 from mixmae.fileio.shown_text import guard_output
+
+# Arguments that are written to.
+OUTPUTS = ('details', 'dst', 'out', 'results', 'show_dir', 'work_dir')
 
 
 class CommandParser(argparse.ArgumentParser):
     """``ArgumentParser`` that rejects values that no option accepts.
 
     These are empty strings, which ``Path`` would take for the current folder,
-    integers beyond 64 bits, and floats that are not finite.
+    integers beyond 64 bits, floats that are not finite, and addresses as
+    outputs, of which ``Path`` would make local folders.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -48,6 +53,19 @@ class CommandParser(argparse.ArgumentParser):
         self.register('type', Path, lambda text: Path(_text(text)))
         self.register('type', int, _integer)
         self.register('type', float, _number)
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse; an output that is not local is an error."""
+        found = super().parse_known_args(*args, **kwargs)
+        for action in self._actions:
+            value = getattr(found[0], action.dest, None)
+            if action.dest in OUTPUTS and value and is_address(value):
+                name = '/'.join(action.option_strings) or action.dest
+                self.error(
+                    f'argument {name}: {public_address(str(value))} must be a '
+                    'local path: tools write to local and mounted disks only'
+                )
+        return found
 
 
 def _text(text: str) -> str:
@@ -196,6 +214,12 @@ def config_error_line(error: Exception) -> str | None:
         # str() drops the traceback that a data loader worker prepends.
         plain = isinstance(error, DataError) or not error.args
         text = str(error if plain else error.args[0])
+        if isinstance(error, KeyError):
+            # Imported here, as below.
+            from mixmae.config.setup_errors import scope_error
+
+            config = next(iter(_configs_read), None)
+            text = scope_error(error, config) or text
     elif text is None:
         # Imported here: needed only by runs that fail.
         from mixmae.config.setup_errors import setup_error

@@ -11,6 +11,7 @@ from typing import Any
 
 import mmengine
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 
 from mixmae.config.config_variables import (
     VariableError,
@@ -19,7 +20,7 @@ from mixmae.config.config_variables import (
 )
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import RUN_KEYS, is_variable
-from mixmae.fileio.address import hidden_address
+from mixmae.fileio.address import hidden_address, is_address, public_address
 
 DICTS = (
     'auto_scale_lr',
@@ -108,7 +109,8 @@ def apply_options(
         unread: Keys that the run does not read.
 
     Raises:
-        ConfigError: An option does not match a setting, or has no effect.
+        ConfigError: An option does not match a setting, or has no effect, or
+            a module of ``custom_imports`` fails.
     """
     known = set(cfg) | RUN_KEYS
     for option in options:
@@ -154,7 +156,23 @@ def apply_options(
             said = ' '.join(f'{key}={new!r}' for key, new in options.items())
             text = f'{said}: {type(error).__name__}: {text}'
         raise ConfigError(f'--cfg-options {text}') from error
+    if any(key.split('.')[0] == 'custom_imports' for key in options):
+        _import_custom_modules(cfg)
     return cfg
+
+
+def _import_custom_modules(cfg: Config) -> None:
+    """Import modules that an option adds; the config's are imported."""
+    given = cfg.get('custom_imports')
+    try:
+        import_modules_from_strings(**(given or {}))
+    # A module is a program.
+    except Exception as error:
+        failed = ImportError()
+        failed.__cause__ = error
+        raise ConfigError(
+            f'--cfg-options custom_imports={given}: {reading_error(failed)}'
+        ) from error
 
 
 def check_kinds(cfg: Config) -> None:
@@ -173,6 +191,11 @@ def check_kinds(cfg: Config) -> None:
     for key, name in names.items():
         if name is not None and not (isinstance(name, str) and name.strip()):
             raise ConfigError(f'{key}={name!r} must be the text of a path')
+        if name is not None and key != 'load_from' and is_address(name):
+            raise ConfigError(
+                f'{key}={public_address(name)} must be a local path: runs '
+                'write to local and mounted disks only'
+            )
     if not isinstance(cfg.get('resume'), (bool, type(None))):
         raise ConfigError(
             f'resume={cfg.resume!r} must be True or False; --resume '
@@ -195,6 +218,10 @@ def _merge(cfg: Config, option: str, value: Any) -> None:
             parent = parent[int(name)] if int(name) < len(parent) else None
         else:
             parent = parent.get(name) if isinstance(parent, dict) else None
+    old = parent.get(last) if isinstance(parent, dict) else None
+    if isinstance(old, bool) and isinstance(value, str):
+        # Any text is true.
+        raise ValueError(f'must be True or False, as {old} in the config')
     if (
         isinstance(parent, (list, tuple))
         and last.isdecimal()

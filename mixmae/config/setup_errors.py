@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
@@ -13,8 +15,11 @@ import mmengine
 import torch
 from mmengine.config import Config
 
+from mixmae.config.config_file import reading_error
 from mixmae.fileio.safe_path import SpecialFileError
 
+# A part that no registry has, and its scope.
+UNKNOWN = re.compile(r'(?:(\w+)\.)?\w+ is not in')
 LIBRARY = Path(mmengine.__file__).parent
 RUNNER = LIBRARY / 'runner' / 'runner.py'
 # Frames of a run in progress: exceptions raised there are not errors of the
@@ -80,6 +85,44 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
         return beyond
     place = _place(frames, config)
     return ': '.join(str(part) for part in (name, place, cause) if part)
+
+
+def scope_error(error: BaseException, config: Config | None) -> str | None:
+    """Return a line if a part is unknown because its package fails.
+
+    MMEngine only reports the part: it passes over errors of imports.
+
+    Args:
+        error: Exception of a registry.
+        config: Config of the run, if one was read.
+    """
+    named = UNKNOWN.search(str(error))
+    if not isinstance(error, KeyError) or named is None:
+        return None
+    scopes = [named[1], (config or {}).get('default_scope')]
+    for scope in filter(None, dict.fromkeys(scopes)):
+        module = f'{scope}.registry'
+        try:
+            import_module(module)
+        # A package is a program.
+        except Exception as cause:
+            missing = getattr(cause, 'name', None)
+            if isinstance(cause, ModuleNotFoundError) and missing == scope:
+                reason = f'no package {scope} is installed'
+            elif isinstance(cause, ModuleNotFoundError) and missing == module:
+                reason = f'the package {scope} has no module registry'
+            else:
+                failed = ImportError()
+                failed.__cause__ = cause
+                one: BaseException | None = cause
+                while one is not None:
+                    if one.__context__ is error:
+                        # It is being handled, and is no cause.
+                        one.__context__ = None
+                    one = one.__cause__ or one.__context__
+                reason = f'{module} fails with {reading_error(failed)}'
+            return f'{named[0]} a registry: {reason}'
+    return None
 
 
 def _beyond_data(

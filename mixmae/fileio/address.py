@@ -33,6 +33,14 @@ PLAIN = re.compile(
 CHECKSUM = re.compile(r'sha256=[0-9a-f]*', re.I)
 
 
+def is_address(text: object) -> bool:
+    """Whether a text is an address of the web, a bucket or another host.
+
+    ``Path`` makes one slash of two.
+    """
+    return WHOLE.fullmatch(str(text)) is not None
+
+
 def public_address(address: str) -> str:
     """Return the address with ``***`` in place of credentials.
 

@@ -1,12 +1,15 @@
-"""Keys of a config and types of its paths."""
+"""Keys of a config, types of its paths, and values out of a few."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import logging
+import multiprocessing
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from mmengine.config import Config
@@ -208,3 +211,78 @@ def _paths(key: str, part: Any) -> Iterator[tuple[str, Any]]:
                 yield f'{key}.{name}', value
             elif name in ('dataset', 'datasets'):
                 yield from _paths(f'{key}.{name}', value)
+
+
+START_METHODS = tuple(multiprocessing.get_all_start_methods())
+LEVELS = 'CRITICAL FATAL ERROR WARNING WARN INFO DEBUG NOTSET'
+BACKENDS = 'nccl gloo mpi ucc xccl cncl hccl mccl smddp'
+COMPILE_MODES = (
+    'default reduce-overhead max-autotune max-autotune-no-cudagraphs'
+)
+SWITCHES = """
+    auto_scale_lr.enable env_cfg.cudnn_benchmark find_unused_parameters
+    randomness.deterministic randomness.diff_rank_seed *_cfg.by_epoch
+    *_cfg.fp16 *_hooks.*.by_epoch *_hooks.*.save_last *_hooks.*.strict
+    *_hooks.*.save_optimizer *_hooks.*.save_param_scheduler
+    param_scheduler.*by_epoch param_scheduler.*verbose
+    *_dataloader.drop_last *_dataloader.persistent_workers
+    *_dataloader.pin_memory *_dataloader.sampler.shuffle
+    *_dataloader.*test_mode *_dataloader.*lazy_init
+    *_dataloader.*serialize_data *_dataloader.*reduce_zero_label
+"""
+# Allowed values by pattern of the key; ``None`` stands for the default.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    'log_level': tuple(LEVELS.split()),
+    'sync_bn': ('torch', 'mmcv'),
+    'compile.mode': tuple(COMPILE_MODES.split()),
+    'env_cfg.mp_cfg.mp_start_method': START_METHODS,
+    'env_cfg.dist_cfg.backend': tuple(BACKENDS.split()),
+    'env_cfg.dist_cfg.init_backend': ('torch', 'deepspeed', 'colossalai'),
+    '*_dataloader.multiprocessing_context': START_METHODS,
+    '*_evaluator.*collect_device': ('cpu', 'gpu'),
+    '*_hooks.*.rule': ('greater', 'less'),
+    'param_scheduler.*rule': ('greater', 'less'),
+    **dict.fromkeys(SWITCHES.split(), (True, False)),
+}
+
+
+class Choices(Check):
+    """Compares values with the few that a key can have."""
+
+    name = 'choices'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        count, errors = 0, []
+        for key, value in _leaves('', dict(planned.config.items())):
+            for pattern, allowed in CHOICES.items():
+                if value is None or not fnmatchcase(key, pattern):
+                    continue
+                count += 1
+                if not _is_choice(value, allowed, key):
+                    text = ', '.join(map(str, allowed))
+                    errors.append(f'{key}={value!r} must be one of {text}')
+        return Finding(f'{count} values of a few', errors=tuple(errors))
+
+
+def _is_choice(value: Any, allowed: tuple[Any, ...], key: str) -> bool:
+    if key == 'log_level' and type(value) is int:
+        # Logging has levels between the named ones.
+        return 0 <= value <= logging.CRITICAL
+    if key.endswith('.backend') and isinstance(value, str):
+        # A backend for each device, as in cpu:gloo,cuda:nccl.
+        names = [part.split(':')[-1] for part in value.split(',')]
+        return set(names) <= set(allowed)
+    return any(type(value) is type(one) and value == one for one in allowed)
+
+
+def _leaves(key: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield key and value of everything in a part that is no dict or list."""
+    items: Any = ()
+    if isinstance(part, Mapping):
+        items = part.items()
+    elif isinstance(part, (list, tuple)):
+        items = enumerate(part)
+    else:
+        yield key, part
+    for name, value in items:
+        yield from _leaves(f'{key}.{name}'.lstrip('.'), value)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import urlparse
 
 from mmengine.config import Config
 
+from mixmae.datasets.corrupt.corrupt_file_list import REGISTER
 from mixmae.engine.manifest.manifest import (
+    NAME,
+    NOTE,
     Manifest,
     RunFolders,
+    is_written_name,
     written_files,
 )
+from mixmae.fileio.atomic_write import SIDECAR
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
 
 if TYPE_CHECKING:
@@ -191,6 +197,15 @@ class FolderCheck(Check):
         """Compare."""
         found = self.obstacles()
         place = self.folders.checkpoints
+        blocked = [path for path in self._in_the_way() if path.is_dir()]
+        if blocked:
+            return Finding(
+                f'{place}: {len(blocked)} folders in the place of files',
+                (
+                    f'{blocked[0]} is a folder, and the run writes a file of '
+                    'this name: move it, or set another --work-dir',
+                ),
+            )
         compared = f'{place}: {len(found)} checkpoints of an earlier run'
         if self.overwrite and self.start and self._own(self.start.path):
             return Finding(
@@ -211,6 +226,15 @@ class FolderCheck(Check):
                 'again',
             ),
         )
+
+    def _in_the_way(self) -> Iterator[Path]:
+        """Paths in the folders of the run that it writes files to."""
+        for folder in self.folders.places:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                name = path.name.removesuffix(SIDECAR)
+                written = is_written_name(name, self.folders.template)
+                if written or name in (NAME, NOTE, REGISTER):
+                    yield path
 
     def _own(self, path: str) -> bool:
         parent = os.path.realpath(os.path.dirname(os.path.expanduser(path)))

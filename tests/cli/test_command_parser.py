@@ -45,3 +45,18 @@ def test_values_of_no_option(capsys, word, message):
     assert message in error.replace('_integer', 'int').replace(
         '_number', 'float'
     )
+
+
+@pytest.mark.parametrize('name', ['out', '--out', '--work-dir', '--show-dir'])
+def test_outputs_are_local(capsys, name):
+    """``Path`` would make a local folder of an address."""
+    made = CommandParser()
+    made.add_argument(name, type=Path if name == 'out' else None)
+    option = [name] if name.startswith('-') else []
+    for address in ('s3://bucket/x', 'https://user:secret@host/x'):
+        with pytest.raises(SystemExit) as caught:
+            made.parse_args([*option, address])
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert 'must be a local path' in error and 'secret' not in error
+    assert made.parse_args([*option, 'C:/x'])

@@ -1,5 +1,7 @@
 """Base configs of the package, in a checkout and in a wheel."""
 
+import sys
+
 import pytest
 
 from mixmae.config import config_paths
@@ -64,3 +66,24 @@ def test_a_plug_in_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read_config(path)
     assert str(caught.value).endswith("No module named 'no_such_plugin'")
+
+
+def test_an_option_imports_modules(tmp_path, monkeypatch):
+    """They are imported after the file has been read."""
+    (tmp_path / 'by_option.py').write_text('')
+    (tmp_path / 'failing_option.py').write_text('1 / 0')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / 'mine.py'
+    path.write_text('train_cfg = dict()')
+    read_config(path, {'custom_imports.imports': ['by_option']})
+    assert sys.modules.pop('by_option')
+    read_config(path, {'custom_imports': dict(imports='by_option')})
+    assert sys.modules.pop('by_option')
+    for wrong, said in (
+        (dict(imports=['failing_option']), 'ZeroDivisionError.*line 1'),
+        (dict(imports=['not_there']), "No module named 'not_there'"),
+        (dict(import_=['by_option']), 'TypeError'),
+        (['by_option'], 'custom_imports=.*TypeError'),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read_config(path, {'custom_imports': wrong})

@@ -45,3 +45,15 @@ def test_missing_files(tmp_path):
     for path in (tmp_path / 'none.py', tmp_path):
         with pytest.raises(ValueError, match='config file .* does not exist'):
             read_config(path)
+
+
+@pytest.mark.parametrize('address', ['s3://bucket/runs', 'https://u:p@host/x'])
+@pytest.mark.parametrize(
+    'key', ['work_dir', 'default_hooks.checkpoint.out_dir']
+)
+def test_runs_write_to_local_folders(tmp_path, key, address):
+    path = tmp_path / 'a.py'
+    path.write_text('work_dir = None\ndefault_hooks = dict(checkpoint=dict())')
+    with pytest.raises(ValueError, match=f'{key}=.*local path') as error:
+        read_config(path, {key: address})
+    assert 'u:p' not in str(error.value)

@@ -1,14 +1,15 @@
 """Errors while parts are built: the message names the config key."""
 
 import copy
+import re
 
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 
-from mixmae.config.setup_errors import setup_error
+from mixmae.config.setup_errors import scope_error, setup_error
 
 
 @DATASETS.register_module(force=True)
@@ -44,3 +45,49 @@ def test_indices_beyond_the_data(indices, serialize):
     line = setup_error(info.value, config)
     assert f'val_dataloader.dataset.indices contains {max(indices)}' in line
     assert '5 samples' in line
+
+
+@pytest.mark.parametrize(
+    ('code', 'said'),
+    [
+        (
+            'from os import nothing',
+            "ImportError: cannot import name 'nothing'",
+        ),
+        ('import no_such_thing', "No module named 'no_such_thing'"),
+        ('import os\nos.nothing', 'AttributeError: .*registry.py, line 2'),
+        (None, 'has no module registry'),
+    ],
+)
+@pytest.mark.parametrize('named', [True, False])
+def test_a_scope_whose_registry_fails(
+    tmp_path, monkeypatch, code, said, named
+):
+    """Its own error is shown, not only that a part is unknown."""
+    scope = f'plug{abs(hash((code, named)))}'
+    (tmp_path / scope).mkdir()
+    (tmp_path / scope / '__init__.py').write_text('')
+    if code is not None:
+        (tmp_path / scope / 'registry.py').write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = Config(dict(default_scope='mmengine' if named else scope))
+    kind = f'{scope}.Part' if named else 'Part'
+    try:
+        with DefaultScope.overwrite_default_scope(config.default_scope):
+            MODELS.build(dict(type=kind))
+    except KeyError as error:
+        # As the tools do, while it is handled.
+        line = scope_error(error, config)
+    assert re.search(said, line) and kind in line and '\n' not in line
+
+
+def test_a_scope_that_is_not_installed():
+    with pytest.raises(KeyError) as info:
+        MODELS.build(dict(type='no_such_scope.Part'))
+    line = scope_error(info.value, None)
+    assert line.endswith('no package no_such_scope is installed')
+    with pytest.raises(KeyError) as info:
+        MODELS.build(dict(type='mmengine.Part'))
+    assert (
+        scope_error(info.value, Config(dict(default_scope='mmengine'))) is None
+    )

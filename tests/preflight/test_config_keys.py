@@ -5,7 +5,7 @@ from mmengine.config import Config
 
 from mixmae.config.config_variables import read_with_bases
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.config_keys import ConfigKeys, PathTypes
+from mixmae.preflight.config_keys import Choices, ConfigKeys, PathTypes
 
 BASE = """
 length = 3
@@ -135,3 +135,50 @@ def test_text_and_none():
     data = dict(data_root='/my photos', ann_file=None)
     cfg = Config(dict(val_dataloader=dict(dataset=data)))
     assert PathTypes().run(PlannedRun('test', cfg)).errors == ()
+
+
+def choices(**config):
+    return list(Choices().run(PlannedRun('train', Config(config))).errors)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(log_level='LOUD'),
+        dict(log_level='info'),
+        dict(log_level=-1),
+        dict(sync_bn='cuda'),
+        dict(compile=dict(mode='fast')),
+        dict(env_cfg=dict(mp_cfg=dict(mp_start_method='thread'))),
+        dict(env_cfg=dict(dist_cfg=dict(backend='tcp'))),
+        dict(env_cfg=dict(cudnn_benchmark='no')),
+        dict(randomness=dict(deterministic=1)),
+        dict(train_dataloader=dict(multiprocessing_context='fork_')),
+        dict(train_dataloader=dict(drop_last='off')),
+        dict(train_dataloader=dict(sampler=dict(shuffle='no'))),
+        dict(val_evaluator=dict(collect_device='cuda')),
+        dict(val_evaluator=[dict(), dict(collect_device=0)]),
+        dict(default_hooks=dict(checkpoint=dict(rule='max'))),
+        dict(custom_hooks=[dict(rule='min')]),
+        dict(param_scheduler=[dict(by_epoch='true')]),
+        dict(param_scheduler=dict(by_epoch='true')),
+    ],
+    ids=str,
+)
+def test_values_out_of_a_few(config):
+    (line,) = choices(**config)
+    assert ' must be one of ' in line
+
+
+def test_values_that_are_among_them():
+    assert not choices(
+        log_level=25,
+        sync_bn=None,
+        compile=True,
+        env_cfg=dict(
+            mp_cfg=dict(mp_start_method='spawn'),
+            dist_cfg=dict(backend='cpu:gloo,cuda:nccl'),
+        ),
+        default_hooks=dict(checkpoint=dict(rule=['greater', 'less'])),
+        train_dataloader=dict(drop_last=True, persistent_workers=False),
+    )

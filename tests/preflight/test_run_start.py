@@ -79,3 +79,22 @@ def test_overwriting_removes_files_of_the_run_only(folders, tmp_path):
     check = FolderCheck(folders, overwrite=True)
     OverwriteHook(folders, check.obstacles())._remove()
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(mine)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['epoch_1.pth', 'best_a_iter_4.pth', 'interrupted.pth', 'run.json',
+     'last_checkpoint', 'corrupt_files.txt', 'epoch_9.pth.sha256'],
+)  # fmt: skip
+def test_a_folder_in_the_place_of_a_file(tmp_path, name):
+    """It can neither be removed nor written to, resumed or not."""
+    folders = RunFolders(tmp_path / 'run', tmp_path / 'other')
+    for folder in folders.places:
+        (folder / name).mkdir(parents=True)
+        for overwrite in (True, False):
+            line = errors(folders, overwrite=overwrite)
+            assert str(folder / name) in line and 'move it' in line
+        assert 'move it' in errors(folders, start(folder / 'epoch_2.pth'))
+        (folder / name).rmdir()
+    (tmp_path / 'run' / 'epoch_1').mkdir()
+    assert errors(folders) == ''
