@@ -6,6 +6,7 @@ labels from 0: the ``ann_file`` format of mmpretrain's ``CustomDataset``. The
 images stay where their archives were extracted.
 """
 
+import filecmp
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -91,7 +92,7 @@ READERS: dict[str, Callable[..., Iterator[Entry]]] = {
 
 
 def write_lists(
-    kind: str, root: Path, size: str | None = None
+    kind: str, root: Path, size: str | None = None, overwrite: bool = False
 ) -> dict[str, int]:
     """Write both lists; nothing is replaced before both are complete.
 
@@ -99,13 +100,14 @@ def write_lists(
         kind: One of ``READERS``.
         root: Folder of the dataset.
         size: Size of the Places365 images, see ``places365``.
+        overwrite: Replace lists of another content.
 
     Returns:
         Number of images of each split.
 
     Raises:
-        ValueError: The official lists are missing or invalid, or ``size``
-            does not apply.
+        ValueError: The official lists are missing or invalid, ``size`` does
+            not apply, or there are other lists.
     """
     if kind not in READERS:
         raise ValueError(
@@ -129,9 +131,22 @@ def write_lists(
     folder = root / 'meta'
     folder.mkdir(exist_ok=True)
     written = [_write_beside(folder, entries) for entries in lists.values()]
-    for split, temporary in zip(lists, written):
-        os.replace(temporary, folder / f'{split}.txt')
+    targets = [folder / f'{split}.txt' for split in lists]
+    for temporary, target in zip(written, targets):
+        if not overwrite and _differs(temporary, target):
+            for one in written:
+                os.remove(one)
+            raise ValueError(
+                f'{target} is another list; move it, or replace it with '
+                '--overwrite'
+            )
+    for temporary, target in zip(written, targets):
+        os.replace(temporary, target)
     return {split: len(entries) for split, entries in lists.items()}
+
+
+def _differs(one: str | Path, other: Path) -> bool:
+    return other.exists() and not filecmp.cmp(one, other, shallow=False)
 
 
 def _below(folder: str, name: str) -> str:

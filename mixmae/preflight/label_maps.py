@@ -105,7 +105,7 @@ def _shares(pixels: Counter[int]) -> str:
 
 
 def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
-    """Settings that data set, pipeline and head state each for itself."""
+    """Settings that data, pipeline, head and evaluator state themselves."""
     dataset = built.dataset
     decoder = _loader(dataset, 'LoadAnnotations')
     stated = getattr(decoder, 'reduce_zero_label', None)
@@ -128,6 +128,17 @@ def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
                 f'model.{name}.ignore_index is {ignored}, that of the '
                 f'{built.split} data is {dataset.ignore_index}; set the '
                 f'same for both',
+                'warning',
+            )
+    loop = getattr(runner, f'{built.split}_loop', None)
+    for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
+        ignored = getattr(metric, 'ignore_index', dataset.ignore_index)
+        if built.split != 'train' and ignored != dataset.ignore_index:
+            yield LabelFault(
+                'ignore_index',
+                f'{built.split}_evaluator.ignore_index is {ignored}, that of '
+                f'the {built.split} data is {dataset.ignore_index}; set the '
+                'same for both',
                 'warning',
             )
 

@@ -89,7 +89,11 @@ def test_places365(places365):
         write_lists('places365', places365)
     write_lists('places365', places365, size='256')
     assert read(places365) == expected
-    write_lists('places365', places365, size='large')
+    # A list that the user may have changed is replaced on demand.
+    with pytest.raises(ValueError, match=r'train\.txt is another list'):
+        write_lists('places365', places365, size='large')
+    assert not list(places365.glob('meta/.*'))
+    write_lists('places365', places365, size='large', overwrite=True)
     assert read(places365)[1] == ['val_large/Places365_val_00000001.jpg 165']
 
 

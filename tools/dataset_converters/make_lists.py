@@ -25,9 +25,14 @@ def main(argv: list[str] | None = None) -> int:
         choices=PLACES365_SIZES,
         help='places365: size of the images (default: the one present)',
     )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace lists of another content',
+    )
     args = parser.parse_args(argv)
     try:
-        counts = write_lists(args.kind, args.root, args.size)
+        counts = write_lists(args.kind, args.root, args.size, args.overwrite)
     except (ValueError, OSError) as error:
         print(shown_line(f'make_lists: {error}'), file=sys.stderr)
         return 2

@@ -4,7 +4,8 @@
 
 writes the same pictures in three layouts: OUT/imagenet (folders by dominant
 class), OUT/coco (instances JSON) and OUT/ade (label maps). A second call with
-the same settings finds them and returns at once.
+the same settings finds them and returns at once, or adds a layout. Scenes of
+other settings are replaced with --overwrite only.
 """
 
 import argparse
@@ -38,6 +39,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         choices=list(LAYOUTS),
         help='layouts (default: all)',
     )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace scenes of other settings in the folder',
+    )
     return parser.parse_args(argv)
 
 
@@ -52,7 +58,9 @@ def main(argv: list[str] | None = None) -> int:
             seed=args.seed,
             formats=args.format,
         )
-        written = scenes.write(args.out, progress_bar('scenes', 'scene'))
+        written = scenes.write(
+            args.out, progress_bar('scenes', 'scene'), args.overwrite
+        )
     except (ValueError, OSError) as error:
         print(f'make_scenes: {error}', file=sys.stderr)
         return 2

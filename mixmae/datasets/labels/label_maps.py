@@ -33,7 +33,7 @@ class ValueMeaning:
             ``None``.
 
     Raises:
-        ValueError: ``num_classes`` is out of range.
+        ValueError: ``num_classes`` or ``ignore_index`` is out of range.
     """
 
     num_classes: int | None = None
@@ -46,6 +46,13 @@ class ValueMeaning:
         if self.num_classes is not None and not 1 <= self.num_classes <= 256:
             raise ValueError(
                 f'num_classes must be 1 to 256, got {self.num_classes}'
+            )
+        if type(self.ignore_index) is not int or not (
+            0 <= self.ignore_index <= 255
+        ):
+            raise ValueError(
+                'ignore_index must be a value of 8-bit label maps, 0 to 255, '
+                f'got {self.ignore_index!r}'
             )
 
     def label(self, value: int) -> int:

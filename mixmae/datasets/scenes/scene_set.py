@@ -1,12 +1,14 @@
 """Folder of scenes, written atomically and recognised by later runs."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mixmae.datasets.scenes.layouts import LAYOUTS, encode_png, link_or_copy
@@ -59,6 +61,7 @@ class SceneSet:
         self,
         folder: str | os.PathLike,
         progress: Callable[[int, int], None] | None = None,
+        overwrite: bool = False,
     ) -> bool:
         """Write the scenes, unless they already exist.
 
@@ -66,9 +69,10 @@ class SceneSet:
         interrupted run leaves nothing that looks like a dataset.
 
         Args:
-            folder: Output folder. It may be missing, empty, or contain earlier
-                scenes; scenes of other settings are replaced.
+            folder: Output folder. It may be missing, empty, or contain the
+                same scenes, whose layouts are kept.
             progress: Called with the number of finished scenes and the total.
+            overwrite: Replace scenes of other settings.
 
         Returns:
             False if the same scenes existed and nothing was done.
@@ -78,9 +82,14 @@ class SceneSet:
         """
         # The folder may be a link to another disk.
         folder = Path(folder).resolve()
+        complete = self._with_layouts_of(folder)
+        if complete is not self:
+            return complete.write(folder, progress, overwrite)
         if self.is_written(folder):
             return False
         _refuse_foreign(folder)
+        if not overwrite:
+            self._refuse_others(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         # mkdtemp creates private folders; datasets should be readable by all.
         place = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.scenes-'))
@@ -110,6 +119,36 @@ class SceneSet:
             and record.get('settings') == self._settings()
             and record.get('files') == _count_files(Path(folder)) - 1
         )
+
+    def _with_layouts_of(self, folder: Path) -> SceneSet:
+        """Return these scenes in the layouts of a folder as well."""
+        found = (_record(folder) or {}).get('settings') or {}
+        formats = found.get('formats')
+        same = {**found, 'formats': None} == {
+            **self._settings(),
+            'formats': None,
+        }
+        others = {*(formats or ())}.difference(self.formats)
+        if not same or not others:
+            return self
+        return replace(self, formats=(*self.formats, *others))
+
+    def _refuse_others(self, folder: Path) -> None:
+        found = (_record(folder) or {}).get('settings')
+        settings = self._settings()
+        if found is None:
+            return
+        named = [
+            f'{key} {found.get(key)} (now {value})'
+            for key, value in settings.items()
+            if key != 'formats' and found.get(key) != value
+        ]
+        if named:
+            raise ValueError(
+                f'{folder} contains scenes of other settings: '
+                f'{", ".join(named)}; choose another folder, or replace them '
+                'with --overwrite'
+            )
 
     def _settings(self) -> dict:
         settings = {'version': VERSION, **asdict(self)}

@@ -153,3 +153,9 @@ def test_bad_list_of_classes(scenes, look, text):
 def test_bad_number_of_classes():
     with pytest.raises(ValueError, match='1 to 256, got 0'):
         ValueMeaning(0)
+
+
+@pytest.mark.parametrize('value', [-1, -5, 256, 999_999, 2.0, True])
+def test_bad_ignored_value(value):
+    with pytest.raises(ValueError, match='ignore_index must be .* 0 to 255'):
+        ValueMeaning(3, False, value)

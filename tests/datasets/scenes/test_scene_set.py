@@ -124,12 +124,33 @@ def test_a_missing_file_is_noticed_and_fixed(tmp_path):
     assert len(list((tmp_path / 'scenes').rglob('*.png'))) == 2
 
 
-def test_other_settings_replace_the_files(tmp_path):
+@pytest.mark.parametrize(
+    'other', [dict(train=3), dict(size=17), dict(seed=1), dict(val=1)]
+)
+def test_other_settings_replace_the_files_on_demand(tmp_path, other):
     SceneSet(size=16, train=2, val=0).write(tmp_path)
-    other = SceneSet(size=16, train=3, val=0, formats=('coco',))
-    assert other.write(tmp_path)
+    before = contents(tmp_path)
+    settings = dict(size=16, train=2, val=0, formats=('coco',)) | other
+    new = SceneSet(**settings)
+    with pytest.raises(ValueError, match='--overwrite') as error:
+        new.write(tmp_path)
+    name, value = next(iter(other.items()))
+    assert name in str(error.value) and f'(now {value})' in str(error.value)
+    assert contents(tmp_path) == before
+    assert new.write(tmp_path, overwrite=True)
     assert not (tmp_path / 'ade').exists()
-    assert len(list(tmp_path.rglob('*.png'))) == 3
+
+
+def test_a_layout_is_added_to_others(tmp_path):
+    SceneSet(size=16, train=2, val=0, formats=('coco',)).write(tmp_path)
+    before = contents(tmp_path)
+    added = SceneSet(size=16, train=2, val=0, formats=('ade',))
+    assert added.write(tmp_path)
+    after = contents(tmp_path)
+    before.pop('scenes.json')
+    assert {name: after[name] for name in before} == before
+    assert (tmp_path / 'ade').is_dir()
+    assert not added.write(tmp_path)
 
 
 def test_foreign_folders_are_left_alone(tmp_path):
