@@ -80,7 +80,7 @@ class BuildPyWithMim(build_py):
 
 EXTRAS = {
     name: read_requirements(name)
-    for name in ('pretrain', 'full', 'images', 'tests', 'docs')
+    for name in ('pretrain', 'full', 'images', 'hub', 'tests', 'docs')
 }
 EXTRAS['full'] = EXTRAS['pretrain'] + EXTRAS['full']
 
@@ -114,7 +114,7 @@ setup(
     package_dir={'': '.'},
     entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},
     package_data={
-        'mixmae': ['py.typed'],
+        'mixmae': ['py.typed', 'weights/*.safetensors'],
         'mixmae.viewer': ['page/*'],
         'mixmae.visualization.report': ['page/*'],
     },

@@ -9,11 +9,21 @@ from mixmae.version import __version__, check_versions
 check_versions()
 renamed_modules.install()
 
-__all__ = ['__version__', 'finetune', 'pretrain']
+__all__ = [
+    '__version__',
+    'finetune',
+    'from_pretrained',
+    'load_backbone',
+    'pretrain',
+    'push_to_hub',
+]
 # Module of each function of the package, imported when it is asked for.
 _FUNCTIONS = {
     'finetune': 'mixmae.apis.fine_tuning',
+    'from_pretrained': 'mixmae.apis.backbone_loading',
+    'load_backbone': 'mixmae.apis.backbone_loading',
     'pretrain': 'mixmae.apis.pretraining',
+    'push_to_hub': 'mixmae.apis.hub',
 }
 
 

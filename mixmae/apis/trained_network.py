@@ -26,8 +26,8 @@ from mixmae.checkpoints.loading.official_mixmim import (
 )
 from mixmae.checkpoints.loading.recorded_model import (
     check_parts,
-    parse_config_text,
     recorded_model,
+    recorded_settings,
 )
 from mixmae.config.config_file import read_config
 from mixmae.fileio.address import public_address
@@ -196,8 +196,8 @@ def _carried_config(checkpoint: str | os.PathLike) -> Config:
     source = public_address(str(checkpoint))
     meta = meta if isinstance(meta, Mapping) else {}
     # The whole config of a run, for its pipelines.
-    if isinstance(meta.get('cfg'), str):
-        found = parse_config_text(meta['cfg'])
+    found = recorded_settings(meta)
+    if found is not None:
         kept = {key: found[key] for key in _KEPT if key in found}
         check_parts(kept, source)
         return Config({**kept, CARRIED_BY: source})

@@ -29,6 +29,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         'features': 'write the features of images to a file',
         'reconstruct': 'draw what a pretrained network predicts of images',
         'convert': 'convert checkpoints from and to other code bases',
+        'push': 'upload a pretraining to the Hugging Face hub',
         'view': 'open a page that shows pretrained networks at work',
         'report': 'write a page about a run, or compare several',
         'plan': 'time, memory and data that the run of a config needs',

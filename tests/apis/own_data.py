@@ -10,7 +10,7 @@ import torch
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.checkpoints.io.safetensors_file import write_bare_backbone
+from mixmae.checkpoints.io.safetensors_file import write_safetensors
 from mixmae.registry import MODELS
 
 COLOURS = {'red': (220, 40, 40), 'green': (40, 200, 60), 'blue': (50, 60, 220)}
@@ -29,7 +29,7 @@ def write_backbone(path: Path) -> Path:
     backbone = MODELS.build(dict(NETWORK))
     backbone.init_weights()
     norm = dict(mean=[123.0, 116, 103], std=[58.0, 57, 57])
-    write_bare_backbone(
+    write_safetensors(
         path,
         backbone.state_dict(),
         NETWORK,

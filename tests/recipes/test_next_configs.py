@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.utils import is_installed
 
-from mixmae.checkpoints.io.safetensors_file import write_bare_backbone
+from mixmae.checkpoints.io.safetensors_file import write_safetensors
 from mixmae.recipes.next_configs import write_next_configs
 from mixmae.registry import MODELS
 
@@ -31,7 +31,7 @@ def written(folder, config):
     backbone = MODELS.build(dict(config))
     path = folder / 'backbone.safetensors'
     state = backbone.state_dict()
-    write_bare_backbone(path, state, config, PREPROCESSING, 'a test')
+    write_safetensors(path, state, config, PREPROCESSING, 'a test')
     return backbone, write_next_configs(path, folder / 'next')
 
 

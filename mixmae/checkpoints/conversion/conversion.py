@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixmae.checkpoints.io.safetensors_file import write_bare_backbone
+from mixmae.checkpoints.io.safetensors_file import write_safetensors
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.fileio.address import public_address
 from mixmae.fileio.atomic_write import atomic_write
@@ -49,7 +49,7 @@ class Conversion:
         check_suffix(path, self.bare)
         name = os.path.basename(public_address(self.source))
         if self.bare:
-            write_bare_backbone(
+            write_safetensors(
                 path,
                 self.state,
                 self.model['backbone'],

@@ -170,8 +170,12 @@ def from_bare(source: Source) -> Conversion:
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     report = KeyReport(
         renamed={key: f'backbone.{key}' for key in backbone},
-        unexpected=sorted(others),
     )
+    # A release has the other parts of the model as well.
+    if 'neck' in source.model:
+        report.dropped = dict.fromkeys(others, 'a part of the pretraining')
+    else:
+        report.unexpected = sorted(others)
     settings = SwinSettings.of(backbone, source.part('backbone'))
     model = {
         'backbone': backbone_config(state, settings),

@@ -28,6 +28,7 @@ from mixmae.checkpoints.conversion.network import (
 )
 from mixmae.checkpoints.conversion.source import Source, read_source
 from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
+from mixmae.checkpoints.io.named_weights import is_name
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.fileio.shown_text import shortened
@@ -48,7 +49,7 @@ class InitialWeights:
     """A backbone with its weights, and the decoder of its pretraining.
 
     Attributes:
-        path: The file, or ``timm:NAME``.
+        path: The file, or its name, such as ``timm:NAME``.
         kind: What it is, in words.
         model: Configs of ``backbone``, ``neck`` if there is a decoder, and
             ``data_preprocessor``, which has ``mean``, ``std`` and
@@ -130,7 +131,8 @@ def initial_weights(
     Args:
         init: A checkpoint or safetensors file of mixmae, of the official
             MixMIM, UM-MAE or SimMIM, or of a Swin of timm, Microsoft, mmdet,
-            mmseg, mmpretrain or Hugging Face; ``timm:NAME``.
+            mmseg, mmpretrain or Hugging Face; ``mixmae:NAME``,
+            ``hf:USER/NAME`` or ``timm:NAME``.
         in_channels: Channels of the images of the run; None = of the file.
 
     Raises:
@@ -140,10 +142,17 @@ def initial_weights(
     address = os.fspath(init)
     timm = address.startswith(PREFIX)
     remote = urlparse(address).scheme in ('http', 'https')
-    if not timm and not remote and not Path(address).expanduser().is_file():
+    file = (
+        timm
+        or remote
+        or is_name(address)
+        or Path(address).expanduser().is_file()
+    )
+    if not file:
         raise ValueError(
             f'init: there is no checkpoint {address}; give a file, its '
-            f'address, or timm:NAME'
+            f'address, or a name such as mixmae:NAME, hf:USER/NAME or '
+            f'timm:NAME'
         )
     source = timm_source(address) if timm else read_source(address)
     ours = is_ours(source)

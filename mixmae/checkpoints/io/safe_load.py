@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load as load_safetensors
 
 from mixmae.checkpoints.io.download import download
+from mixmae.checkpoints.io.named_weights import is_name, named_file
 from mixmae.checkpoints.io.pickle_check import check_pickles
 from mixmae.checkpoints.io.plain_values import plain_values
 from mixmae.checkpoints.io.safe_globals import only_safe_globals
@@ -43,7 +44,7 @@ def safe_load(path: str | Path) -> dict:
     Args:
         path: A file written by ``torch.save`` or a safetensors file, or its
             http(s) URL, which is downloaded into PyTorch's cache (see
-            ``download``).
+            ``download``), or a name (see ``named_weights``).
 
     Returns:
         The saved dict; for a safetensors file its tensors as 'state_dict' and
@@ -55,7 +56,12 @@ def safe_load(path: str | Path) -> dict:
             values, or holds no dict.
     """
     remote = urlparse(str(path)).scheme in ('http', 'https')
-    path = download(str(path)) if remote else Path(path).expanduser()
+    if remote:
+        path = download(str(path))
+    elif is_name(str(path)):
+        path = named_file(str(path))
+    else:
+        path = Path(path).expanduser()
     if not path.is_file():
         raise ValueError(
             f'no checkpoint file at {path}; if a config names it, set another '

@@ -1,8 +1,10 @@
-"""Bare safetensors file of a backbone with its config.
+"""Safetensors files of mixmae: tensors, and a header that describes them.
 
-The strings of the header (``__metadata__``) are JSON: ``backbone`` (arguments
-of ``MIMSwin``), ``preprocessing`` (mean and std per channel in units of
-0..255, ``channel_order``), ``source``, ``format_version``.
+The strings of the header (``__metadata__``) are JSON: ``backbone`` (its
+config), ``preprocessing`` (mean and std per channel in units of 0..255, and
+the channel order), ``source`` and ``format_version``. A file of a whole
+pretraining also has ``config`` (of the model and the test pipeline) and
+``card``, see ``release``.
 """
 
 from __future__ import annotations
@@ -21,27 +23,31 @@ from mixmae.fileio.atomic_write import atomic_write
 FORMAT_VERSION = 1
 
 
-def write_bare_backbone(
+def write_safetensors(
     path: str | os.PathLike,
     state: Mapping[str, Tensor],
     backbone: Mapping[str, Any],
     preprocessing: Mapping[str, Any],
     source: str,
+    **more: Any,
 ) -> None:
     """Write tensors and header atomically.
 
     Args:
         path: Path of the file.
-        state: State dict of the backbone, without prefix.
+        state: State dict of the backbone, without prefix; of a whole
+            pretraining with the prefixes of its parts.
         backbone: Config of the network.
         preprocessing: Mean, std and channel order of its images.
         source: Origin of the weights, as text.
+        more: Further values of the header, by name.
     """
     header = {
         'backbone': backbone,
         'preprocessing': preprocessing,
         'source': source,
         'format_version': FORMAT_VERSION,
+        **more,
     }
     # The format does not allow shared storages and needs dense tensors.
     tensors = {key: value.clone().contiguous() for key, value in state.items()}

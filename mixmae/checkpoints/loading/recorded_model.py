@@ -95,6 +95,8 @@ def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     if 'format_version' in meta:
         header = read_header(meta)
+        if isinstance(header.get('config'), Mapping):
+            return model_of_settings(header['config'])
         named = {
             'backbone': header.get('backbone'),
             'data_preprocessor': header.get('preprocessing'),
@@ -108,6 +110,26 @@ def recorded_model(meta: Mapping[str, Any]) -> Mapping[str, Any]:
         return model_of_settings(parse_config_text(meta['cfg']))
     except ValueError:
         return {}
+
+
+def recorded_settings(meta: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the config of a whole run recorded in a checkpoint.
+
+    Args:
+        meta: As for ``recorded_model``.
+
+    Returns:
+        Settings by name; None if it records parts of a model at most.
+
+    Raises:
+        ValueError: The text of a config is not readable.
+    """
+    if isinstance(meta.get('cfg'), str):
+        return parse_config_text(meta['cfg'])
+    if 'format_version' in meta:
+        config = read_header(meta).get('config')
+        return config if isinstance(config, Mapping) else None
+    return None
 
 
 def check_parts(settings: Mapping[str, Any], source: str) -> None:

@@ -30,6 +30,7 @@ from mixmae.checkpoints.conversion.outgoing import (
     to_swin,
     to_timm,
 )
+from mixmae.checkpoints.conversion.release import CARD, read_card, release
 from mixmae.checkpoints.conversion.simmim import from_simmim
 from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
@@ -38,7 +39,7 @@ from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.safe_path import add_trust_argument
 
-OURS = 'mixmae'
+OURS, RELEASE = 'mixmae', 'release'
 Converter = Callable[..., Conversion]
 INCOMING: Mapping[str, Converter] = MappingProxyType(
     {
@@ -69,6 +70,7 @@ OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         'img_size': ((OURS, 'mmpretrain'), (OURS, 'timm')),
         'backbone_only': ((OURS, 'mmpretrain'),),
         'from_task': ((OURS, 'safetensors'),),
+        'card': ((OURS, RELEASE),),
     }
 )
 
@@ -95,9 +97,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--to',
         dest='target',
-        choices=[OURS, *OUTGOING],
+        choices=[OURS, *OUTGOING, RELEASE],
         default=OURS,
-        help=f'code base of DST (default: {OURS})',
+        help=f'code base of DST (default: {OURS}); "release" is a small '
+        'safetensors file of a whole pretraining',
     )
     parser.add_argument(
         '--config',
@@ -127,6 +130,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='export the backbone of a detector, segmentor or other model; '
         'the file records its training task (to safetensors)',
+    )
+    parser.add_argument(
+        '--card',
+        type=Path,
+        metavar='FILE',
+        help=f'JSON file with {", ".join(CARD)} and figures, for the header '
+        '(to release)',
     )
     add_trust_argument(parser)
     return parser.parse_args(argv)
@@ -162,7 +172,7 @@ def choose_converter(args: argparse.Namespace) -> Converter:
             )
     if args.target == OURS:
         return partial(INCOMING[args.source], **options)
-    return partial(OUTGOING[args.target], **options)
+    return partial(OUTGOING.get(args.target, to_bare), **options)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -173,11 +183,20 @@ def main(argv: list[str] | None = None) -> None:
     """
     args = parse_args(argv)
     convert = choose_converter(args)
+    if args.target == RELEASE and args.config:
+        raise ConfigError(
+            '--config has no effect on --to release, which takes the config '
+            'of the run from its checkpoint'
+        )
     both = args.dst.exists() and os.path.exists(args.src)
     if both and args.dst.samefile(args.src):
         raise ConfigError(f'SRC and DST are the same file, {args.src}')
-    check_suffix(args.dst, bare=args.target == 'safetensors')
+    check_suffix(args.dst, bare=args.target in ('safetensors', RELEASE))
     check_output(args.dst, args.dst.suffix)
+    if args.target == RELEASE:
+        release(args.src, args.dst, args.card and read_card(args.card))
+        print(f'wrote {args.dst}')
+        return
     done = convert(read_source(args.src, args.config))
     print('\n'.join(done.report.lines()))
     done.write(args.dst)

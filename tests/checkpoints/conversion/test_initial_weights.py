@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mixmae.checkpoints.conversion.initial_weights import initial_weights
-from mixmae.checkpoints.io.safetensors_file import write_bare_backbone
+from mixmae.checkpoints.io.safetensors_file import write_safetensors
 from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.registry import MODELS
 from tests.checkpoints.conversion import foreign_files as files
@@ -78,7 +78,7 @@ def test_wrapped_models(tmp_path):
 def test_a_bare_file_of_ours_is_loaded_as_it_is(tmp_path):
     ours, path = files.swin(), tmp_path / 'backbone.safetensors'
     norm = dict(mean=[1.0, 2, 3], std=[4.0, 5, 6], channel_order='BGR')
-    write_bare_backbone(path, ours.state_dict(), SWIN, norm, 'a test')
+    write_safetensors(path, ours.state_dict(), SWIN, norm, 'a test')
     found = initial_weights(path)
     assert found.as_it_is and found.model['data_preprocessor'] == norm
     assert equal(part(found.state, 'backbone.'), ours.state_dict())

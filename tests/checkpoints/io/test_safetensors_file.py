@@ -4,7 +4,7 @@ import torch
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import (
     read_header,
-    write_bare_backbone,
+    write_safetensors,
 )
 
 
@@ -14,7 +14,7 @@ def test_header_and_tensors_round_trip(tmp_path):
     storage = torch.arange(6.0)
     state = {'a': storage[:4].view(2, 2).T, 'b': storage}
     backbone = {'type': 'mixmae.MIMSwin', 'window_sizes': (14, 14, 14, 7)}
-    write_bare_backbone(path, state, backbone, {'mean': [1.0]}, 'a test')
+    write_safetensors(path, state, backbone, {'mean': [1.0]}, 'a test')
     plain = tmp_path / 'plain'
     plain.touch()
     assert path.stat().st_mode == plain.stat().st_mode

@@ -1,0 +1,95 @@
+"""Pretrained backbones as modules of PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.registry import DefaultScope
+
+from mixmae.checkpoints.conversion.initial_weights import initial_weights
+from mixmae.checkpoints.io.named_weights import HUB, PREFIX, weight_files
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.registry import MODELS
+
+_BACKBONE = 'backbone.'
+
+
+def load_backbone(
+    weights: str | os.PathLike,
+    in_channels: int | None = None,
+    out_indices: Sequence[int] | None = None,
+) -> HierarchicalBackbone:
+    """Build a pretrained backbone.
+
+        backbone = mixmae.load_backbone('runs/roofs/backbone.safetensors')
+        maps = backbone((images - backbone.mean) / backbone.std)
+
+    Images are (B, C, H, W) of 0 to 255, RGB if of three channels. For
+    features of files, see ``mixmae.apis.FeatureExtractor``.
+
+    Args:
+        weights: Name of weights that come with mixmae, ``hf:USER/NAME``, or
+            whatever ``init`` of ``pretrain`` takes.
+        in_channels: Channels of the images; RGB weights are adapted (default:
+            those of the weights).
+        out_indices: Stages whose maps the network returns (default: the last
+            one). Norms of stages that were pretrained without one only
+            standardise.
+
+    Returns:
+        The network in evaluation mode, on the CPU.
+
+    Raises:
+        ValueError: There are no such weights, or they are of another network.
+    """
+    address = os.fspath(weights)
+    if address in weight_files() and not Path(address).exists():
+        address = PREFIX + address
+    found = initial_weights(address, in_channels)
+    config: dict[str, Any] = dict(found.model['backbone'])
+    if out_indices is not None:
+        config['out_indices'] = tuple(out_indices)
+    with DefaultScope.overwrite_default_scope('mixmae'):
+        backbone = MODELS.build(config)
+    if not isinstance(backbone, HierarchicalBackbone):
+        raise ValueError(
+            f'{address}: {type(backbone).__name__} is no backbone'
+        )
+    backbone.init_weights()
+    missing, unexpected = backbone.load_state_dict(
+        {
+            key.removeprefix(_BACKBONE): value
+            for key, value in found.state.items()
+            if key.startswith(_BACKBONE)
+        },
+        strict=False,
+    )
+    # Norms of outputs before the last stage are not pretrained.
+    last = f'norm{backbone.num_stages - 1}.'
+    unread = [k for k in unexpected if not k.startswith(last)]
+    absent = [k for k in missing if not k.startswith('norm')]
+    if unread or absent:
+        raise ValueError(f'{address} lacks {absent} and has {unread}')
+    norm = found.model['data_preprocessor']
+    for name in ('mean', 'std'):
+        value = torch.tensor(norm[name], dtype=torch.float32).view(-1, 1, 1)
+        backbone.register_buffer(name, value, persistent=False)
+    return backbone.eval()
+
+
+def from_pretrained(name: str, **options: Any) -> HierarchicalBackbone:
+    """Build a pretrained backbone of the Hugging Face hub.
+
+    Args:
+        name: ``USER/NAME``, as ``push_to_hub`` got it.
+        options: Other arguments of ``load_backbone``.
+
+    Raises:
+        ValueError: huggingface_hub is not installed, or there are no such
+            weights.
+    """
+    return load_backbone(f'{HUB}{name}', **options)

@@ -1,0 +1,160 @@
+"""Release of a pretraining: one small file with all that inference needs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.io.safetensors_file import write_safetensors
+from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.loading.recorded_model import (
+    LOADERS,
+    model_of_settings,
+    parse_config_text,
+)
+from mixmae.fileio.address import public_address
+
+PARTS = ('backbone.', 'neck.', 'head.')
+# Texts of a card, all optional.
+CARD = ('title', 'data', 'recipe', 'terms', 'command')
+
+
+def release(
+    checkpoint: str | os.PathLike,
+    out: str | os.PathLike,
+    card: Mapping[str, Any] | None = None,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write a pretraining as a safetensors file.
+
+    The file holds backbone, neck and head, and in its header the config of the
+    model and its test pipeline, so that it is used like the checkpoint of the
+    run: by ``init``, ``mixmae view``, ``reconstruct`` and ``features``.
+
+    Args:
+        checkpoint: Checkpoint of a pretraining by mixmae.
+        out: File to write, which ends in ``.safetensors``.
+        card: Texts of ``CARD``, and ``figures``, a dict of numbers by name.
+        dtype: Type of the floating-point tensors.
+
+    Raises:
+        ValueError: No such checkpoint, a card with other entries, or weights
+            that ``dtype`` cannot hold.
+    """
+    if Path(out).suffix != '.safetensors':
+        raise ValueError(f'{out} must end in .safetensors')
+    card = checked_card(card or {})
+    content = safe_load(os.fspath(checkpoint))
+    shown = public_address(str(checkpoint))
+    meta = content.get('meta')
+    text = meta.get('cfg') if isinstance(meta, Mapping) else None
+    settings = parse_config_text(text) if isinstance(text, str) else {}
+    model = model_of_settings(settings)
+    if str(model.get('type')).split('.')[-1] != 'MaskedImageModel':
+        raise ValueError(
+            f'{shown} is not the checkpoint of a pretraining by mixmae, which '
+            'records its config'
+        )
+    state = {
+        key: _narrowed(key, value, dtype)
+        for key, value in state_dict_of(content, shown).items()
+        if key.startswith(PARTS)
+    }
+    config = {
+        'default_scope': settings.get('default_scope', 'mixmae'),
+        'model': _without_starts(settings['model']),
+        'test_dataloader': {'dataset': {'pipeline': _pipeline(settings)}},
+    }
+    write_safetensors(
+        out,
+        state,
+        _without_starts(model['backbone']),
+        Source(shown, {}, model).preprocessing(),
+        f'released from {os.path.basename(shown)}',
+        config=config,
+        card=card,
+    )
+
+
+def read_card(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a card from a JSON file.
+
+    Raises:
+        ValueError: It is missing, no JSON object, or has other entries.
+    """
+    try:
+        card = json.loads(Path(path).read_text('utf-8'))
+    except OSError as error:
+        raise ValueError(f'{path}: {error.strerror}') from None
+    except (ValueError, RecursionError):
+        raise ValueError(f'{path} is not a JSON file') from None
+    if not isinstance(card, dict):
+        raise ValueError(f'{path} must hold a JSON object')
+    return checked_card(card)
+
+
+def checked_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card after checking its entries.
+
+    Raises:
+        ValueError: An unknown entry, or one of another type.
+    """
+    for name, value in card.items():
+        if name == 'figures':
+            valid = isinstance(value, Mapping) and all(
+                isinstance(key, str) and isinstance(number, (int, float))
+                for key, number in value.items()
+            )
+            wanted = 'numbers by name'
+        else:
+            valid, wanted = isinstance(value, str), 'text'
+        if name not in (*CARD, 'figures'):
+            raise ValueError(
+                f'card: {name} is unknown; it may have '
+                f'{", ".join(CARD)} and figures'
+            )
+        if not valid:
+            raise ValueError(f'card: {name} must be {wanted}, got {value!r}')
+    return dict(card)
+
+
+def _narrowed(key: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    if not value.is_floating_point():
+        return value
+    narrow = value.to(dtype)
+    if not torch.isfinite(narrow).all():
+        raise ValueError(f'{key} has values that {dtype} cannot hold')
+    return narrow
+
+
+def _without_starts(part: Any) -> Any:
+    """Copy a config without the files that its parts started from."""
+    if isinstance(part, Mapping):
+        return {
+            key: _without_starts(value)
+            for key, value in part.items()
+            if key != 'init_cfg'
+        }
+    if isinstance(part, (list, tuple)):
+        return [_without_starts(one) for one in part]
+    return part
+
+
+def _pipeline(settings: Mapping[str, Any]) -> list:
+    """Return the test pipeline of a run; empty if there is none."""
+    for name in LOADERS:
+        part = (settings.get(name) or {}).get('dataset')
+        while isinstance(part, Mapping):
+            if part.get('pipeline'):
+                return list(part['pipeline'])
+            inner = part.get('datasets')
+            part = inner[0] if inner else part.get('dataset')
+    return []
