@@ -23,8 +23,8 @@ class PairedSegDataset(BaseSegDataset):
 
     Without ``ann_file`` every image below ``data_prefix['img_path']`` is
     paired with the mask of its name below ``data_prefix['seg_map_path']``; see
-    ``pair_masks``. With it, each line names an image and its mask, with a
-    tabulator between them; both are relative to the prefixes. The other
+    ``pair_masks``. With it, each line names an image and its mask, separated
+    by a tab; both are relative to the prefixes. The other
     arguments are those of ``mmseg.BaseSegDataset``.
 
     Args:

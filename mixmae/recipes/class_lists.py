@@ -51,7 +51,7 @@ class ClassLists:
         """Write ``train.txt`` and ``val.txt``: lines of path and label.
 
         Raises:
-            ValueError: A name cannot stand in a list.
+            ValueError: A name cannot be written to a list.
         """
         labels = {name: label for label, name in enumerate(self.classes)}
         for split in ('train', 'val'):
@@ -85,7 +85,7 @@ def read_class_lists(
         images: Folder that the paths of a CSV are relative to; None = that of
             the CSV.
         share: Share of each class to validate on if nothing else is there.
-        seed: Of the share.
+        seed: Seed of the share.
 
     Raises:
         ValueError: The data cannot be used for training; the message has the
@@ -117,8 +117,9 @@ def read_class_lists(
     if len(classes) < 2:
         raise ValueError(
             f'{path}: all {len(found.train)} images are of one class, '
-            f'{classes[0]!r}; a classifier needs two. Expected is a folder '
-            f'for each class, or a CSV with an image and its class per line'
+            f'{classes[0]!r}; a classifier needs at least two. Pass a folder '
+            f'with a subfolder for each class, or a CSV with an image and its '
+            f'class on each line'
         )
     unknown = _ordered({name for _, name in found.val} - set(classes))
     if unknown:
@@ -176,7 +177,7 @@ def _from_folders(folder: Path, images: object = None) -> ClassLists:
         others, more = _folder_entries(folder / val, f'{val}/')
         notes += [*more, f'train: {folder / train}, val: {folder / val}']
     if test is not None:
-        notes.append(f'{folder / test} is left for testing')
+        notes.append(f'{folder / test} is not used; it is for testing')
     return ClassLists(folder.resolve(), entries_, others, (), tuple(notes))
 
 
@@ -280,8 +281,8 @@ def _rows(path: Path) -> list[list[str]]:
     rows = [row for row in lines if any(cell.strip() for cell in row)]
     if not rows or len(rows[0]) < 2:
         raise ValueError(
-            f'{path}: no table of an image and its class per line, with '
-            f'commas, semicolons or tabulators between them'
+            f'{path}: not a table with an image and its class on each line, '
+            f'separated by commas, semicolons or tabs'
         )
     return rows
 

@@ -55,9 +55,9 @@ def plan_classification(
     if options.classes is not None:
         if set(options.classes) != set(lists.classes):
             raise ValueError(
-                f'classes={tuple(options.classes)} and the data, which has '
-                f'{lists.classes}, differ; leave classes out, or name the '
-                f'same ones in the order that you want'
+                f'classes={tuple(options.classes)} does not match the data, '
+                f'which has {lists.classes}; leave classes out, or give the '
+                f'same names in another order'
             )
         object.__setattr__(lists, 'classes', tuple(options.classes))
     lists.write(folder)
@@ -67,7 +67,7 @@ def plan_classification(
     size, why = derived(
         options.image_size,
         network.img_size,
-        f'that of the pretraining, which the windows fit (the median short '
+        f'as in the pretraining, which the windows fit (the median short '
         f'side of the images is {short})',
     )
     weights, weighing = class_weights(

@@ -123,7 +123,7 @@ def read_coco_sets(
         val_data: A JSON file to validate on.
         images: Folder of the images; None = search next to the file.
         share: Share of the images to validate on if nothing else is there.
-        seed: Of the share.
+        seed: Seed of the share.
 
     Raises:
         ValueError: The data cannot be used for training; the message has the
@@ -155,20 +155,20 @@ def read_coco_sets(
     names = _names(train.content)
     unused = [name for number, name in names.items() if number not in used]
     if unused:
-        notes.append(f'no class, since without objects: {", ".join(unused)}')
+        notes.append(f'categories without objects: {", ".join(unused)}')
         _drop_categories((train, val), used)
     shown = {entry['category_id'] for entry in train.content['annotations']}
     unseen = [name for number, name in names.items() if number in used - shown]
     if unseen:
         notes.append(
-            f'in the validation data alone, so never learned: '
+            f'only in the validation data, so never learned: '
             f'{", ".join(unseen)}'
         )
     masked = [bool(entry.get('segmentation')) for entry in objects]
     if any(masked) and not all(masked):
         notes.append(
             f'{masked.count(False)} of {len(masked)} objects have no mask: '
-            f'boxes alone are trained'
+            f'only boxes are trained'
         )
     return CocoSets(
         train,
@@ -280,7 +280,7 @@ def _image_folder(
 def _split(
     whole: CocoSplit, share: float, seed: int
 ) -> tuple[CocoSplit, CocoSplit]:
-    """Split images along their rarest class."""
+    """Split images, stratified by the rarest class of each."""
     content = whole.content
     counts = Counter(e['category_id'] for e in content['annotations'])
     rarest: dict[Any, Any] = {}

@@ -106,8 +106,8 @@ class ColourMasks:
             if not np.array_equal(ranked[place], colours):
                 wrong = int(colours[ranked[place] != colours].ravel()[0])
                 raise ValueError(
-                    f'{mask} has colour {_rgb(wrong)}, which no mask to train '
-                    f'on has'
+                    f'{mask} has colour {_rgb(wrong)}, which no training mask '
+                    f'has'
                 )
             values = Image.fromarray(order[place].astype(np.uint8), 'P')
             values.putpalette([c for one in self.palette for c in one])

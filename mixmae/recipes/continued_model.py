@@ -19,7 +19,7 @@ FAMILIES = {
 
 
 class ContinuedModel(NamedTuple):
-    """Weights, and the network that they need.
+    """Weights, and the network that they belong to.
 
     Attributes:
         weights: Of the backbone, and perhaps of the decoder.

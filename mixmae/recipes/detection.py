@@ -62,9 +62,9 @@ def plan_detection(
         tuple(options.classes) != sets.classes
     ):
         raise ValueError(
-            f'classes={tuple(options.classes)} and the categories of the '
-            f'annotations, {sets.classes}, differ; leave classes out: names '
-            f'and order are those of the file'
+            f'classes={tuple(options.classes)} does not match the categories '
+            f'of the annotations, {sets.classes}; leave classes out: names '
+            f'and order are taken from the file'
         )
     sets.write(folder)
     count = len(sets.train.content['images'])
@@ -102,7 +102,7 @@ def plan_detection(
             sets.with_mask,
             'every object has a mask: Mask R-CNN'
             if sets.with_mask
-            else 'objects have boxes alone: Faster R-CNN',
+            else 'objects have no masks: Faster R-CNN',
         ),
         Setting('img_size', scale[1], sizing),
         Setting('longest_side', scale[0]),
@@ -144,7 +144,7 @@ def _scale(
 def _anchor(
     sets: CocoSets, scale: tuple[int, int], network: InitialNetwork
 ) -> tuple[int, str]:
-    """Return the scale of anchors for the smaller ones of the objects."""
+    """Return the scale of anchors that fits small objects."""
     sizes = {i['id']: i for i in sets.train.content['images']}
     sides = []
     for entry in sets.train.content['annotations']:
@@ -169,7 +169,7 @@ def _oversampling(
 ) -> tuple[float, str]:
     shown = {k: n for k, n in sets.images_with().items() if n}
     most, least = max(shown.values()), min(shown.values())
-    told = f'a class is shown by {least} to {most} images'
+    told = f'each class is in {least} to {most} images'
     if options.class_weights is False:
         return 0.0, 'as given: no image is repeated'
     if options.class_weights is None and most <= UNEVEN * least:

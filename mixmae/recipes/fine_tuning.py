@@ -126,11 +126,14 @@ def run_settings(
         f'{FEWEST_EPOCHS} to {MOST_EPOCHS} epochs',
     )
     settings.append(Setting('max_epochs', int(epochs), why))
-    factor, words = 1.0, f'{base_lr:g} at {base_batch} images, by the root'
+    factor, words = (
+        1.0,
+        f'{base_lr:g} at {base_batch} images, by the square root',
+    )
     if network.is_small:
         factor, words = 4.0, f'{words}; 4 times that for a small network'
     if options.freeze_backbone:
-        factor, words = 4 * factor, f'{words}; 4 times that for a head alone'
+        factor, words = 4 * factor, f'{words}; 4 times that for the head'
     rate = factor * base_lr * math.sqrt(batch / base_batch)
     lr, why = derived(options.lr, float(f'{rate:.2g}'), words)
     settings.append(Setting('lr', lr, why))
@@ -161,7 +164,7 @@ def network_settings(
     ]
     if options.freeze_backbone:
         settings[-1] = Setting(
-            'frozen_stages', frozen, 'as given: the head alone is trained'
+            'frozen_stages', frozen, 'as given: only the head is trained'
         )
     if network.value_range is not None:
         low, high = network.value_range
@@ -200,15 +203,15 @@ def class_weights(
         unit: What is counted.
 
     Returns:
-        The root of mean over own frequency, bounded, with a mean of 1; and
-        the reason.
+        The square root of mean over own frequency, bounded, with a mean of
+        1; and the reason.
     """
     present = [count for count in counts.values() if count]
     rarest = min(counts, key=lambda name: counts[name])
     ratio = max(present) / min(present)
     told = (
-        f'a class has {min(present):,} to {max(present):,} {unit}, '
-        f'{rarest!r} the fewest'
+        f'classes have {min(present):,} to {max(present):,} {unit}, '
+        f'fewest: {rarest!r}'
         if ratio > 1
         else f'each class has {present[0]:,} {unit}'
     )
@@ -223,7 +226,7 @@ def class_weights(
     raw = [min(max(one, SMALLEST_WEIGHT), LARGEST_WEIGHT) for one in raw]
     scale = len(raw) / sum(raw)
     return [round(one * scale, 3) for one in raw], (
-        f'{told}: weighted by the root of the inverse frequency'
+        f'{told}: weighted by the square root of the inverse frequency'
     )
 
 

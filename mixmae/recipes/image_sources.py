@@ -1,4 +1,4 @@
-"""Images that a call names: folders, lists, shards, files, or several."""
+"""Image arguments of a call: folders, lists, shards, files, or several."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FEWEST = 8
 
 @dataclass
 class ImageSources:
-    """Images of a run, of any number of places.
+    """Images of a run, from any number of sources.
 
     Attributes:
         files: Absolute paths.
@@ -150,7 +150,7 @@ class ImageSources:
             in_channels: Channels that the images become.
 
         Raises:
-            ValueError: Half of them or more cannot become so many.
+            ValueError: At least half of them have another number of channels.
         """
         found = ValueSample(ImageDecoding(channels=in_channels))
         sample = self._sample()

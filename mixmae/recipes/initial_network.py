@@ -1,4 +1,4 @@
-"""Network that a fine-tuning starts from, as its file records it."""
+"""Initial network of a fine-tuning, read from a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which value in a mask is which class: recognised, by stated rules."""
+"""Classes of the values in masks, recognised by fixed rules."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def mask_meaning(
         ignore_zero: Whether 0 is ignored; None = rule 2.
 
     Raises:
-        ValueError: The values cannot be classes, or do not go with the names.
+        ValueError: The values cannot be classes, or do not match the names.
     """
     found = sorted(value for value, count in pixels.items() if count)
     if len(found) > MOST_CLASSES:
@@ -83,9 +83,9 @@ def mask_meaning(
     if IGNORED in values and len(values) > MOST_LEVELS and not names:
         raise ValueError(
             f'the masks have {len(values)} values between 0 and 255 '
-            f'({_listed(found)}): black and white masks that were smoothed or '
-            f'saved as JPEG, it seems; write 0 and 255 alone, as PNG, or name '
-            f'the classes'
+            f'({_listed(found)}): probably black and white masks that were '
+            f'smoothed or saved as JPEG; write only 0 and 255, as PNG, or '
+            f'name the classes'
         )
     note = '' if len(values) == len(found) else '255 is ignored; '
     zero = _zero_is_ignored(values, names, ignore_zero)
@@ -182,8 +182,8 @@ def _named(
         return MaskMeaning(tuple(names), tuple(values), False, note + rule)
     raise ValueError(
         f'the masks have the values {_listed(found)}, and there are '
-        f'{len(names)} classes ({", ".join(names[:5])}): name each value, or '
-        f'the values from 0 or 1 on'
+        f'{len(names)} classes ({", ".join(names[:5])}): give a name for '
+        f'each value, or for the values from 0 or 1 on'
     )
 
 

@@ -76,7 +76,7 @@ def read_mask_sets(
         folder: Folder for color masks, which are converted to one value per
             pixel.
         share: Share of the images to validate on if nothing else is there.
-        seed: Of the share.
+        seed: Seed of the share.
 
     Raises:
         ValueError: The data cannot be used for training; the message has the
@@ -203,7 +203,7 @@ def _count(pairs: Sequence[Pair]) -> tuple[Counter[int], str]:
             return pixels, (
                 f'{mask} has {found.width} x {found.height} pixels, its '
                 f'image {image} {header.upright[0]} x {header.upright[1]}; '
-                f'both must be of one size, as a viewer shows them'
+                f'both must have one size, as a viewer shows them'
             )
         pixels.update(dict(found.values))
     return pixels, ''

@@ -226,10 +226,10 @@ SMALL_LR, SMALL_UPDATE = 1e-3, 64
 
 
 def named_method(name: str) -> Method:
-    """Look a method up.
+    """Return the method of a name.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: No method has this name.
     """
     found = name.lower().replace('_', '-')
     if found not in METHODS:

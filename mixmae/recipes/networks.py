@@ -66,10 +66,10 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(_networks())
 
 
 def named_network(name: str) -> Network:
-    """Look a network up.
+    """Return the network of a name.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: No network has this name.
     """
     # As 'swin-t' and 'pvt-s' in names of configs; 'swin-m' would be unclear.
     parts = {full: full.rpartition('-') for full in NETWORKS}

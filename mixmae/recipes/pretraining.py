@@ -99,7 +99,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
 
     Raises:
         ValueError: An argument is out of range, or images, network and
-            machine do not go together; one line.
+            machine do not fit each other; one line.
         ConfigError: An override names no setting, or has no effect.
     """
     call = _read_call(options)

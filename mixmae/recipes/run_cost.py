@@ -48,7 +48,7 @@ class RunCost(NamedTuple):
             source = f'{peak / 1e12:,.0f} TFLOP/s of the data sheet'
         else:
             peak, share, source = 0.0, 1.0, ''
-        time = 'the time is not known: no figures of this device'
+        time = 'time unknown: no peak rate is known for this device'
         if peak:
             seconds = total / (share * peak * machine.count)
             time = (

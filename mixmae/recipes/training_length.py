@@ -19,7 +19,7 @@ MOST_EPOCHS, FEW_IMAGES = 800, 20_000
 
 
 class Batches(NamedTuple):
-    """How the images of an update are shared out.
+    """Division of the images of an update into batches.
 
     Attributes:
         batch: Images of a forward pass of a device.
@@ -46,14 +46,14 @@ def share_out(
     fitting: int,
     given: int | None,
 ) -> Batches:
-    """Choose the images of an update, and of a device at a time.
+    """Choose the images of an update, and of a forward pass of a device.
 
     Args:
-        images: To train on.
+        images: Number of training images.
         method: The method.
         machine: Devices of the run.
         fitting: Images that fit into the memory of a device.
-        given: Images of a device at a time, if the user says so.
+        given: Batch size of a device, if the user sets it.
 
     Raises:
         ValueError: There are fewer images than one update takes, or not one
@@ -64,8 +64,8 @@ def share_out(
         if update > images:
             raise ValueError(
                 f'batch_size={given} on {machine.count} devices makes '
-                f'updates of {update} images, and there are {images} to '
-                f'train on'
+                f'updates of {update} images, more than the {images} '
+                f'training images'
             )
         return Batches(given, 1, update, 'as given')
     if fitting < 1:
@@ -117,8 +117,8 @@ def learning_rate(
     found = base * math.sqrt(update / reference)
     return (
         float(f'{found:.2g}'),
-        f'{base:g} at {reference:,} images an update ({whose}), by the root '
-        f'of {update:,}',
+        f'{base:g} at {reference:,} images an update ({whose}), scaled by '
+        f'the square root to {update:,}',
     )
 
 
@@ -127,8 +127,8 @@ def epochs_of(images: int, method: Method) -> tuple[int, str]:
     wanted = MOST_EPOCHS * math.sqrt(min(1.0, FEW_IMAGES / images))
     found = max(method.epochs, 50 * round(wanted / 50))
     if found == method.epochs:
-        return found, f'{images:,} images: the least, that of the paper'
+        return found, f'{images:,} images: the minimum, as in the paper'
     return found, (
-        f'{images:,} images: {MOST_EPOCHS} up to {FEW_IMAGES:,}, fewer by the '
-        f'root beyond'
+        f'{images:,} images: {MOST_EPOCHS} up to {FEW_IMAGES:,} images, '
+        f'beyond that fewer, by the square root'
     )

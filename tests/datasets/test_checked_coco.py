@@ -120,7 +120,7 @@ def test_classes_that_the_file_does_not_have(scenes):
     [
         (CLASSES[::-1], 'another order'),
         (CLASSES[0], 'a tuple of one class'),
-        ((*CLASSES, CLASSES[0]), 'more than once'),
+        ((*CLASSES, CLASSES[0]), 'is repeated'),
     ],
 )
 def test_classes_that_name_other_labels(scenes, names, words):

@@ -63,7 +63,7 @@ SPOILED = {
     'area of 0': (lambda c: each(c, lambda e: e.update(area=0)), 'area of 0'),
     'area of NaN': (
         lambda c: each(c, lambda e: e.update(area=float('nan'))),
-        'of no number',
+        'or not a number',
     ),
     'areas as fractions': (
         lambda c: each(c, lambda e: e.update(area=e['area'] / 1e5)),
@@ -75,7 +75,7 @@ SPOILED = {
     ),
     'objects listed twice': (
         lambda c: c['annotations'].append(dict(c['annotations'][0], id=99)),
-        '1 of 9 objects have image, category and box of another one',
+        '1 of 9 objects repeat the image, category and box',
     ),
     'no objects': (lambda c: c['annotations'].clear(), 'no objects; nothing'),
     'images enlarged': (
@@ -100,7 +100,7 @@ SPOILED = {
     ),
     'boxes elsewhere': (
         lambda c: each(c, lambda e: e.update(bbox=[30, 10, 14, 12])),
-        'elsewhere than the mask',
+        'do not enclose the mask',
     ),
     'outside': (
         lambda c: c['annotations'][0].update(bbox=[40, 4, 14, 12]),

@@ -33,7 +33,7 @@ def folders(tmp_path):
 
 @pytest.mark.parametrize(
     'names, words',
-    [('cat', 'a tuple of one class'), (('cat', 'cat'), 'more than once')],
+    [('cat', 'a tuple of one class'), (('cat', 'cat'), 'is repeated')],
 )
 def test_faulty_lists_are_refused(tmp_path, folders, names, words):
     config = classification(folders, metainfo=dict(classes=names))

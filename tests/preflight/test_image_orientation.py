@@ -65,7 +65,7 @@ def test_half_turns_and_mirrors_are_counted(
     root = boxes(tmp_path / 'data', orientation, stored, labelled)
     findings, raised = preflight(detection(root), tmp_path, 'bbox_head')
     assert raised is None
-    words = '2 of 4 images are turned or mirrored'
+    words = '2 of 4 images are rotated or flipped'
     lines = [line for line in messages(findings) if words in line]
     assert len(lines) == 1 and 'mogrify' in lines[0]
     found = checked(capsys, 'coco-format', root)
@@ -75,15 +75,15 @@ def test_half_turns_and_mirrors_are_counted(
 def test_labels_of_the_stored_photo_are_refused(tmp_path, capsys):
     root = boxes(tmp_path / 'data', 6, WIDE)
     _, raised = preflight(detection(root), tmp_path, 'bbox_head')
-    assert '2 of 4 images are turned by a quarter' in str(raised)
-    # A loader that does not turn them takes them as they were labelled.
+    assert '2 of 4 images are rotated by 90 degrees' in str(raised)
+    # Without the orientation the images match their labels.
     config = detection(root)
     for loader in (config.train_dataloader, config.val_dataloader):
         loader.dataset.pipeline[0].color_type = 'color_ignore_orientation'
     _, raised = preflight(config, tmp_path, 'bbox_head')
     assert raised is None
     found = checked(capsys, 'coco-format', root)
-    assert any('turned by a quarter' in line for line in found)
+    assert any('rotated by 90 degrees' in line for line in found)
 
 
 def test_another_size_is_refused(tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_masks_of_turned_photos(tmp_path, capsys, orientation):
     turned(root / 'images' / 'train' / '0.jpg', orientation, SQUARE)
     findings, raised = preflight(segmentation(root), tmp_path, 'decode_head')
     assert raised is None
-    words = '1 of 3 images is turned or mirrored'
+    words = '1 of 3 images is rotated or flipped'
     assert any(words in line for line in messages(findings)), messages(
         findings
     )

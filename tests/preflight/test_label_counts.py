@@ -43,7 +43,7 @@ def test_counts_of_labels_are_logged(tmp_path):
     'lines, words, refused',
     [
         (['a/0.png 0', 'a/1.png 2'], 'label 2 in 1 images', True),
-        (['a/0.png 0', 'a/1.png 0'], 'class 0 alone', False),
+        (['a/0.png 0', 'a/1.png 0'], 'has only class 0', False),
         (['a/0.png 0', 'a/9.png 1'], '1 of 2 images are missing', False),
     ],
 )

@@ -52,11 +52,11 @@ def test_valid_maps_have_no_finding(tmp_path, capsys):
 @pytest.mark.parametrize(
     'labels, words, refused',
     [
-        (blocks(0, 255), 'hold only 0 and the ignore value 255', False),
-        (blocks(1), 'hold only one class', False),
-        (blocks(255), 'hold only 255', True),
+        (blocks(0, 255), 'contain only 0 and the ignore value 255', False),
+        (blocks(1), 'contain only one class', False),
+        (blocks(255), 'contain only 255', True),
         (blocks(0, 1, 2), ' 2 in ', True),
-        (blocks(0, 1, shape=(SIZE, 2 * SIZE)), 'labels are of 48 x 24', True),
+        (blocks(0, 1, shape=(SIZE, 2 * SIZE)), 'labels are for 48 x 24', True),
         (np.zeros((SIZE, SIZE, 3), np.uint8), 'mode RGB', True),
     ],
 )

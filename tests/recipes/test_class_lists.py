@@ -80,7 +80,7 @@ def test_tables(tmp_path: Path, kind: str) -> None:
         ('image,label\n1.png,\n', 'line 2: 1.png has no class'),
         ('image,label\n../1.png,a\n', 'line 2: file name'),
         ('image,colour\n1.png,a\n', 'must be called class or label'),
-        ('1.png\n2.png\n', 'no table'),
+        ('1.png\n2.png\n', 'not a table'),
         ('image,label\n1.png,a\n2.png,a\n', 'are of one class'),
     ],
 )
@@ -95,5 +95,5 @@ def test_tables_that_cannot_be_used(
 
 def test_one_class(tmp_path: Path) -> None:
     touch(tmp_path, 'a/1.png', 'a/2.png')
-    with pytest.raises(ValueError, match='a classifier needs two'):
+    with pytest.raises(ValueError, match='a classifier needs at least two'):
         read_class_lists(tmp_path)

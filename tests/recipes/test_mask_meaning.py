@@ -72,7 +72,7 @@ def test_smoothed_masks_are_refused() -> None:
 
 
 def test_names_that_do_not_match_the_values() -> None:
-    with pytest.raises(ValueError, match='name each value'):
+    with pytest.raises(ValueError, match='give a name for'):
         meaning(0, 50, 100, names=('a', 'b'))
 
 

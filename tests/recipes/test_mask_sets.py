@@ -106,7 +106,7 @@ def test_data_that_cannot_be_used(tmp_path: Path) -> None:
         read_mask_sets(tmp_path)
     write_images(tmp_path)
     change(tmp_path / 'masks', lambda m: Image.fromarray(m).resize((15, 12)))
-    with pytest.raises(ValueError, match='both must be of one size'):
+    with pytest.raises(ValueError, match='both must have one size'):
         read_mask_sets(tmp_path)
     (tmp_path / 'masks/3.png').unlink()
     with pytest.raises(ValueError, match='1 of 5 images .* have no mask'):

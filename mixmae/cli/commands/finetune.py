@@ -71,7 +71,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='stop after so many epochs without improvement',
     )
     parser.add_argument(
-        '--freeze-backbone', action='store_true', help='train the head alone'
+        '--freeze-backbone', action='store_true', help='train only the head'
     )
     balance = argparse.BooleanOptionalAction
     parser.add_argument(

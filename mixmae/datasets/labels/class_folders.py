@@ -88,9 +88,9 @@ def folder_faults(
         if split.stray:
             text = (
                 f'{split.folder}: {listed(split.stray)} counts as a class, '
-                f'and the labels after it move on by one; remove it'
+                f'and the labels after it are shifted by one; remove it'
             )
-            faults.append(LabelFault('folder that is no class', text))
+            faults.append(LabelFault('folder that is not a class', text))
         empty = [name for name in split.empty if not is_ignored_folder(name)]
         if empty and with_empty:
             text = (
@@ -112,8 +112,8 @@ def folder_faults(
         faults += order_faults(
             lists[0],
             other,
-            'labels are places in the sorted folders, so both splits need '
-            'the same ones; an empty folder keeps the place of a class',
+            'labels number the sorted folders, so both splits need the same '
+            'ones; an empty folder keeps the place of a class',
         )
     return faults
 

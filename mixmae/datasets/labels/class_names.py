@@ -30,7 +30,7 @@ def name_faults(source: str, names: Any) -> list[LabelFault]:
     """
     if isinstance(names, str):
         text = (
-            f'{source}: classes={names!r} is one text, read as {len(names)} '
+            f'{source}: classes={names!r} is a string, read as {len(names)} '
             f'classes of one letter; a tuple of one class needs a comma: '
             f'classes=({names!r},)'
         )
@@ -50,8 +50,8 @@ def name_faults(source: str, names: Any) -> list[LabelFault]:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         text = (
-            f'{source}: {len(names)} classes, of which {listed(twice)} stands '
-            f'more than once; each name may stand once'
+            f'{source}: {listed(twice)} is repeated in the {len(names)} '
+            f'classes; each name must be unique'
         )
         faults.append(LabelFault('class names', text))
     return faults + case_faults(source, names)
@@ -127,8 +127,8 @@ def order_faults(
     moved = (
         ''
         if level == 'warning'
-        else f'; label {_first_change(ours, theirs)} and those after it are '
-        f'of other classes'
+        else f'; labels from {_first_change(ours, theirs)} on mean other '
+        f'classes'
     )
     text = f'{second.source}: {" and ".join(parts)}{moved}; {mend}'
     return [LabelFault('classes differ', text, level)]
@@ -143,7 +143,7 @@ def _moved(
 ) -> LabelFault:
     place = _first_change(ours, theirs)
     text = (
-        f'{second.source}: the classes of {first.source} in another order: '
+        f'{second.source} has the classes of {first.source} in another order: '
         f'label {place} is {theirs[place]!r} here and {ours[place]!r} there; '
         f'{mend}'
     )

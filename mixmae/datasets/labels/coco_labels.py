@@ -116,8 +116,7 @@ def _field_faults(
         yield LabelFault(
             'missing iscrowd',
             f'{path}: {without} of {len(objects)} objects have no iscrowd, '
-            f'without which pycocotools measures nothing; write '
-            f'"iscrowd": 0',
+            f'which pycocotools needs for the evaluation; add "iscrowd": 0',
             level,
         )
     crowds = sum(bool(entry.get('iscrowd')) for entry in objects)
@@ -125,14 +124,14 @@ def _field_faults(
         yield LabelFault(
             'crowds',
             f'{path}: {crowds} of {len(objects)} objects have "iscrowd": 1, '
-            f'and crowds are neither learned nor measured; write 0 for single '
-            f'objects',
+            f'and crowds are neither trained nor evaluated; write 0 for '
+            f'single objects',
             'error' if crowds == len(objects) else 'warning',
         )
     if not objects:
         yield LabelFault(
             'no objects',
-            f'{path}: no objects; nothing is learned or measured',
+            f'{path}: no objects; nothing can be trained or evaluated',
             'warning',
         )
     places = Counter(
@@ -148,8 +147,8 @@ def _field_faults(
     if twice > TWICE * len(objects):
         yield LabelFault(
             'objects listed twice',
-            f'{path}: {twice} of {len(objects)} objects have image, category '
-            f'and box of another one; remove them',
+            f'{path}: {twice} of {len(objects)} objects repeat the image, '
+            f'category and box of another one; remove them',
             'warning',
         )
     sized = [
@@ -159,14 +158,13 @@ def _field_faults(
         and is_numbers([entry.get('area')], 1)
         and entry['area'] > 0
     ]
-    # Of a thin mask some hundredth of its box.
+    # The mask of a thin object may cover about 1 % of its box.
     odd = sum(not 1e-3 * box <= area <= 1.5 * box + 2 for area, box in sized)
     if 2 * odd > len(sized):
         yield LabelFault(
             'unit of areas',
-            f'{path}: {odd} of {len(sized)} areas do not fit the boxes, by '
-            f'which AP tells small objects from large ones; write areas in '
-            f'pixels',
+            f'{path}: {odd} of {len(sized)} areas do not fit the boxes, and '
+            f'AP by object size depends on them; write areas in pixels',
             'warning',
         )
     flat = [
@@ -179,9 +177,9 @@ def _field_faults(
         yield LabelFault(
             'area of 0',
             f'{path}: {len(flat)} of {len(objects)} objects have an area of '
-            f'0 or less, or of no number (first: annotation '
-            f'{flat[0].get("id")}), and mmdet leaves them out; write the area '
-            f'of the mask or the box in pixels',
+            f'0 or less, or not a number (first: annotation '
+            f'{flat[0].get("id")}), and mmdet skips them; write the area of '
+            f'the mask or the box in pixels',
             'warning',
         )
 
@@ -197,10 +195,10 @@ def _mask_faults(
             f'{path}: {len(bare)} of {len(objects)} objects have no mask '
             f'(first: annotation {bare[0].get("id")}), '
             + (
-                'which training and segm AP need; add segmentation, or take '
-                'a model and a metric of boxes alone'
+                'which training and segm AP need; add segmentation, or use '
+                'a model and a metric for boxes only'
                 if needed
-                else 'the others have; add segmentation to all or none'
+                else 'but others do; add segmentation to all or none'
             ),
             'error' if needed else 'warning',
         )
@@ -232,7 +230,7 @@ def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
 
 
 def _left_out(path: str, content: dict) -> Iterator[LabelFault]:
-    """Objects and polygons that mmdet drops, of which COCO has some."""
+    """Yield notes on objects and polygons that mmdet drops; COCO has some."""
     objects = content['annotations']
     boxes = [e['bbox'] for e in objects if is_numbers(e.get('bbox'), 4)]
     for count, what in (
@@ -246,5 +244,5 @@ def _left_out(path: str, content: dict) -> Iterator[LabelFault]:
         ),
     ):
         if count:
-            text = f'{path}: {count:,} {what}; mmdet leaves them out'
-            yield LabelFault('left out by mmdet', text, 'note')
+            text = f'{path}: {count:,} {what}; mmdet skips them'
+            yield LabelFault('skipped by mmdet', text, 'note')

@@ -17,7 +17,7 @@ from mixmae.datasets.labels.label_fault import LabelFault
 # Fractions of all boxes above which the fault is one of the whole file.
 OUTSIDE = 0.2
 MOST = 0.9
-# Part of the images that no box leaves if they were enlarged afterwards.
+# Boxes within this part of the images suggest that those were enlarged.
 PART = 0.52
 LEAST_OBJECTS = 20
 
@@ -43,7 +43,7 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
             'unit of boxes',
             f'{path}: all {count} boxes lie between 0 and 1, as fractions of '
             f'the image (first: {boxes[0][0]}); COCO has [x, y, width, '
-            f'height] in pixels, and mmdet leaves out boxes under a pixel: '
+            f'height] in pixels, and mmdet skips boxes under a pixel: '
             f'multiply by width and height of the image',
         )
         return
@@ -58,10 +58,10 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
     ):
         yield LabelFault(
             'unit of boxes',
-            f'{path}: boxes are [x1, y1, x2, y2], it seems (first: '
-            f'{boxes[0][0]}): as [x, y, width, height], which COCO has, '
-            f'{outside} of {count} reach outside the image, as corners '
-            f'{count - corners}; write x2 - x1 and y2 - y1',
+            f'{path}: boxes seem to be [x1, y1, x2, y2] (first: '
+            f"{boxes[0][0]}): as COCO's [x, y, width, height], {outside} of "
+            f'{count} reach outside the image, as corners {count - corners}; '
+            f'write x2 - x1 and y2 - y1 as width and height',
         )
     elif count >= LEAST_OBJECTS and all(
         box[0] + box[2] <= PART * size[0] and box[1] + box[3] <= PART * size[1]
@@ -70,15 +70,15 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
         yield LabelFault(
             'unit of boxes',
             f'{path}: all {count} boxes lie in the upper left quarter of '
-            f'their images: were the images enlarged after they were '
-            f'annotated? Boxes must be in pixels of the images as they are',
+            f'their images: were the images enlarged after annotation? '
+            f'Boxes must be in pixels of the present images',
             'warning',
         )
     elif votes['neither'] > 0.5 * count:
         yield LabelFault(
             'boxes beside masks',
-            f'{path}: {votes["neither"]} of {count} boxes lie elsewhere than '
-            f'the mask of the same object; both must be in pixels of the '
-            f'same image, as a viewer shows it',
+            f'{path}: {votes["neither"]} of {count} boxes do not enclose the '
+            f'mask of their object; both must be in pixels of the same '
+            f'image, as a viewer shows it',
             'warning',
         )

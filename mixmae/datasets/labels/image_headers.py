@@ -114,29 +114,29 @@ def size_faults(
         else:
             yield LabelFault(
                 'image of another size',
-                f'{source}: {one.path} is of {_size(loaded)} (width x '
-                f'height), its labels are of {_size(one.size)}; correct the '
+                f'{source}: {one.path} has {_size(loaded)} (width x height), '
+                f'but its labels are for {_size(one.size)}; correct the '
                 f'sizes or replace the file',
             )
     if stored:
         first = stored[0]
         yield LabelFault(
             'labels of a turned photo',
-            f'{source}: {_share(stored, images)} turned by a quarter as they '
-            f'are loaded, and their labels are not (first: {first.path}, '
-            f'EXIF orientation {first.header.orientation}, labels of '
+            f'{source}: {_share(stored, images)} rotated by 90 degrees on '
+            f'loading, but their labels are not (first: {first.path}, EXIF '
+            f'orientation {first.header.orientation}, labels for '
             f'{_size(first.size)}); {MEND}',
         )
     if doubtful:
         first = doubtful[0]
-        does = 'turns' if applied else 'does not turn'
+        does = 'applies' if applied else 'ignores'
         yield LabelFault(
             'labels of a turned photo',
-            f'{source}: {_share(doubtful, images)} turned or mirrored by '
+            f'{source}: {_share(doubtful, images)} rotated or flipped by '
             f'EXIF without a change of size (first: {first.path}, '
             f'orientation {first.header.orientation}): the loader {does} '
-            f'them, and whether boxes and masks fit cannot be seen from the '
-            f'size; {MEND}',
+            f'this orientation, and the size does not show whether boxes and '
+            f'masks fit; {MEND}',
             'warning',
         )
 

@@ -71,10 +71,10 @@ def count_faults(
     if len(present) == 1 and num_classes > 1:
         only = present[0]
         yield LabelFault(
-            'one class alone',
-            f'{source} has class {named(only, names)} alone, in all '
+            'only one class',
+            f'{source} has only class {named(only, names)}, in all '
             f'{counts[only]:,} {unit}; the other {num_classes - 1} classes '
-            f'never occur: nothing is learned or measured of them',
+            f'never occur and cannot be learned or evaluated',
             'warning',
         )
     elif len(present) < num_classes and counts:

@@ -31,7 +31,7 @@ class LabelMapFile(NamedTuple):
 
 
 def read_label_map(path: str) -> LabelMapFile:
-    """Count the values of a label map; a file that is none has a fault."""
+    """Count the values of a label map; other files get a fault."""
     try:
         with warnings.catch_warnings():
             # Of EXIF data, for example.
@@ -48,8 +48,8 @@ def _read(path: str) -> LabelMapFile:
         # The indices of a palette are the labels; its colours do not matter.
         if image.mode not in ('L', 'P', '1'):
             fault = (
-                f'mode {image.mode}, not one value of 8 bits per pixel; save '
-                f'it as a grey or a palette image'
+                f'mode {image.mode}, not one 8-bit value per pixel; save it '
+                f'as a grey or a palette image'
             )
             return LabelMapFile(*image.size, image.mode, fault=fault)
         counts = np.bincount(np.asarray(image, np.uint8).ravel())

@@ -190,10 +190,10 @@ def _value_faults(
     if not present:
         yield LabelFault(
             'nothing to learn',
-            f'{source}: {maps} label maps hold only {held}, and all of it is '
-            f'ignored or no class; write the class numbers from '
-            f'{int(meaning.reduce_zero_label)} on, {meaning.ignore_index} '
-            f'where a pixel is to be ignored',
+            f'{source}: {maps} label maps contain only {held}, all of them '
+            f'ignored or not a class; write the class numbers from '
+            f'{int(meaning.reduce_zero_label)} on, and {meaning.ignore_index} '
+            f'for ignored pixels',
             'error' if is_complete else 'warning',
         )
         return
@@ -226,7 +226,7 @@ def _single_value(
     never = (
         f'class {listed(others)} never occurs and is never learned'
         if others
-        else 'there is one class alone'
+        else 'there is only one class'
     )
     # Ignored by value, not by reduce_zero_label.
     holds = (
@@ -244,8 +244,8 @@ def _single_value(
         else 'write the number of each class'
     )
     return LabelFault(
-        'one class alone',
-        f'{source}: the masks hold only {holds}: {held}, in {maps} label '
+        'only one class',
+        f'{source}: the masks contain only {holds}: {held}, in {maps} label '
         f'maps; {never}: {mend}',
         'warning',
     )
@@ -266,8 +266,8 @@ def _reduction_faults(
         yield LabelFault(
             'reduce_zero_label',
             f'{source}: reduce_zero_label=True ignores value 0 ({share}) and '
-            f'takes value 1 for class 0, which is called {names[0]!r}; set '
-            f'reduce_zero_label=False, or take {names[0]!r} out of the '
+            f'makes value 1 class 0, which is called {names[0]!r}; set '
+            f'reduce_zero_label=False, or remove {names[0]!r} from the '
             f'classes',
             'warning',
         )

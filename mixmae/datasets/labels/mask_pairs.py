@@ -53,15 +53,15 @@ def pair_masks(images: Path, masks: Path) -> list[tuple[str, str]]:
             f'these images elsewhere'
         )
     if not pairs:
-        raise AnnotationError(f'there is no image in {images}')
+        raise AnnotationError(f'{images} contains no images')
     return pairs
 
 
 def read_pairs(path: str | os.PathLike) -> list[tuple[str, str]]:
-    """Return the pairs in a list: image, tabulator, mask on each line.
+    """Read a list of pairs: image, tab, mask on each line.
 
     Raises:
-        AnnotationError: The list cannot be read, or a line is no pair.
+        AnnotationError: The list cannot be read, or a line is not a pair.
     """
     try:
         with open(path, encoding='utf-8', opener=regular_file) as file:
@@ -76,7 +76,7 @@ def read_pairs(path: str | os.PathLike) -> list[tuple[str, str]]:
         if len(parts) != 2 or not all(part.strip() for part in parts):
             raise AnnotationError(
                 f'{path}, line {number}: {line[:200]!r} must be an image and '
-                f'its mask with one tabulator between them'
+                f'its mask, separated by one tab'
             )
         pairs.append((parts[0], parts[1]))
     if not pairs:
@@ -85,15 +85,15 @@ def read_pairs(path: str | os.PathLike) -> list[tuple[str, str]]:
 
 
 def write_pairs(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
-    """Write such a list.
+    """Write a list for ``read_pairs``.
 
     Raises:
-        ValueError: A name has a tabulator or a line break.
+        ValueError: A name has a tab or a line break.
     """
     for name in (name for pair in pairs for name in pair):
         if '\t' in name or len(name.splitlines()) != 1:
             raise ValueError(
-                f'{name!r} cannot stand in a list: rename the file'
+                f'{name!r} cannot be written to a list: rename the file'
             )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(''.join(f'{a}\t{b}\n' for a, b in pairs), 'utf-8')

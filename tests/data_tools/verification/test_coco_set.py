@@ -135,8 +135,8 @@ def test_valid_scenes(scenes, look):
         (
             set_in('images', 0, width=20, height=17),
             'instances_val.json: ',
-            'val/000000.png is of 16 x 16 px (width x height), its labels '
-            'are of 20 x 17 px',
+            'val/000000.png has 16 x 16 px (width x height), but its labels '
+            'are for 20 x 17 px',
         ),
     ],
 )
@@ -229,7 +229,7 @@ def test_the_orientation_counts_as_in_training(tmp_path, look):
     assert not [line for line in look('coco-format', root) if 'px' in line]
     image.update(width=16, height=8)
     path.write_text(json.dumps(content))
-    assert 'labels of 16 x 8 px' in '\n'.join(look('coco-format', root))
+    assert 'labels for 16 x 8 px' in '\n'.join(look('coco-format', root))
 
 
 def test_entries_that_mmdet_skips_are_noted(scenes, edit):

@@ -49,8 +49,8 @@ def test_another_size(scenes, look, label_map):
     save(label_map, np.zeros((8, 16), np.uint8))
     problems = look('segmentation', scenes / 'ade')
     assert len(problems) == 1
-    assert 'images/validation/000003.png is of 16 x 16 px' in problems[0]
-    assert 'its labels are of 16 x 8 px' in problems[0]
+    assert 'images/validation/000003.png has 16 x 16 px' in problems[0]
+    assert 'but its labels are for 16 x 8 px' in problems[0]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_valid_names(names):
         (3, 'tuple of names'),
         (('cat', 3), 'tuple of names'),
         (('cat', ' '), 'tuple of names'),
-        (('cat', 'cow', 'cat'), 'cat stands more than once'),
+        (('cat', 'cow', 'cat'), 'cat is repeated'),
     ],
 )
 def test_faulty_names(names, words):

@@ -55,5 +55,5 @@ def test_lists(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='rename the file'):
         write_pairs(tmp_path / 'list.txt', [('a\tb', 'c')])
     (tmp_path / 'list.txt').write_text('1.jpg 1.png\n')
-    with pytest.raises(AnnotationError, match='line 1: .*tabulator'):
+    with pytest.raises(AnnotationError, match='line 1: .*one tab'):
         read_pairs(tmp_path / 'list.txt')
