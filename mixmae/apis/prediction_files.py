@@ -227,7 +227,8 @@ class Drawing:
         self.task, self.score = predictor.task, score
         meta = {
             'classes': predictor.classes,
-            'palette': predictor.meta.get('palette') or _hues(predictor),
+            'palette': predictor.meta.get('palette')
+            or class_hues(len(predictor.classes)),
         }
         # Each framework is imported for its own models only.
         if self.task == 'classification':
@@ -280,10 +281,11 @@ def class_values(predictor: Predictor) -> ndarray:
     return np.asarray([*values], np.uint8)
 
 
-def _hues(predictor: Predictor) -> list[tuple[int, int, int]]:
+def class_hues(count: int) -> list[tuple[int, int, int]]:
+    """Return RGB colours of classes without recorded ones."""
     return [
         ((67 * k + 90) % 256, (151 * k + 40) % 256, (211 * k + 160) % 256)
-        for k in range(len(predictor.classes))
+        for k in range(count)
     ]
 
 

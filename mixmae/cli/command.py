@@ -30,7 +30,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         'reconstruct': 'draw what a pretrained network predicts of images',
         'convert': 'convert checkpoints from and to other code bases',
         'push': 'upload a pretraining to the Hugging Face hub',
-        'view': 'open a page that shows pretrained networks at work',
+        'view': 'open a page that shows networks at work on images',
         'report': 'write a page about a run, or compare several',
         'plan': 'time, memory and data that the run of a config needs',
         'check-data': 'look for corrupt images and wrong annotations',

@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mixmae.apis.image_source import list_sources
@@ -102,17 +101,3 @@ class ImageFolder:
             }
             for value, i in zip(best.values.tolist(), best.indices.tolist())
         ]
-
-
-def thumbnail(path: Path, load: Callable, side: int = 96) -> Image.Image:
-    """Return a small RGB picture of an image file.
-
-    Args:
-        path: Image file.
-        load: Reader of a network, which bounds size and kind.
-        side: Longest side in pixels.
-    """
-    tensor = load(path).flip(0).permute(1, 2, 0)
-    picture = Image.fromarray(tensor.numpy())
-    picture.thumbnail((side, side))
-    return picture

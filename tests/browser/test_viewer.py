@@ -74,11 +74,14 @@ def test_cells_are_hidden_by_hand(visit, address):
     opened = visit(viewport={'width': 1280, 'height': 1400})
     page = opened.open(address)
     ready(page)
-    canvas = page.locator('#rows canvas')
-    box = canvas.bounding_box()
+    # Drawn for the second network; both have the same cells.
+    box = page.locator('#rows canvas').nth(1).bounding_box()
     before = page.locator('#rows img').nth(2).get_attribute('src')
     page.mouse.click(box['x'] + 3, box['y'] + 3)
     changed(page.locator('#rows img').nth(2), before)
+    notes = page.locator('#rows .figures').filter(has_text='cells hidden')
+    shown = notes.all_inner_texts()
+    assert len(shown) == 2 and shown[0] == shown[1]
     opened.check(address)
 
 

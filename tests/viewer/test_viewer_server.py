@@ -39,6 +39,8 @@ def send(server, method, path, content=None, **headers):
 
 def post(server, path, **content):
     """Post a request; return status and content."""
+    if path == '/predict':
+        content.setdefault('score', 0.3)
     return send(server, 'POST', path, content)
 
 
@@ -84,14 +86,15 @@ def test_the_mask_is_given_by_seed_or_by_hand(server):
     assert masks[0] == masks[1] != masks[2]
     drawn = [[0] * len(row) for row in masks[0]]
     drawn[0][0] = 1
-    _, found = post(server, '/predict', image=0, seed=1, hidden=drawn)
-    assert found[0]['hidden'] == drawn
+    hidden = [None, drawn]
+    _, found = post(server, '/predict', image=0, seed=1, hidden=hidden)
+    assert [one['hidden'] for one in found] == [masks[0], drawn]
 
 
 def test_features(server):
     status, found = post(server, '/similarity', image=0, network=1, y=1, x=0)
     assert status == 200
-    assert set(found) == {'image', 'original'}
+    assert set(found) == {'image', 'original', 'low'}
     until = time.monotonic() + 60
     count = len(server.viewer.folder.paths)
     while server.viewer.folder.indexed < count and time.monotonic() < until:
@@ -113,8 +116,14 @@ def test_features(server):
         ('/predict', {'seed': 0}, 'needs an image'),
         ('/predict', {'image': 0, 'seed': -1}, 'seed must be'),
         ('/predict', {'image': 0, 'seed': 0, 'ratio': 5}, 'ratio must be'),
-        ('/predict', {'image': 0, 'seed': 0, 'hidden': [[1]]}, 'cells'),
-        ('/predict', {'image': 0, 'seed': 0, 'hidden': [[1], 2]}, 'rows'),
+        ('/predict', {'image': 0, 'seed': 0, 'score': 'high'}, 'score must'),
+        ('/predict', {'image': 0, 'seed': 0, 'hidden': [[[1]]] * 2}, 'cells'),
+        (
+            '/predict',
+            {'image': 0, 'seed': 0, 'hidden': [[[1], 2]] * 2},
+            'rows',
+        ),
+        ('/predict', {'image': 0, 'seed': 0, 'hidden': [None]}, 'one entry'),
         ('/similarity', {'image': 0, 'network': 2, 'y': 0, 'x': 0}, 'network'),
         (
             '/predict',

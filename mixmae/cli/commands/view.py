@@ -1,29 +1,32 @@
-"""The command ``view``: a page that shows pretrained networks at work."""
+"""The command ``view``: a page that shows networks at work."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from mixmae.cli.command_line import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.viewer.image_folder import ImageFolder
-from mixmae.viewer.viewed_network import ViewedNetwork
-from mixmae.viewer.viewer_server import Viewer, ViewerServer
+from mixmae.viewer.viewer import Viewer, viewed_network
+from mixmae.viewer.viewer_server import ViewerServer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve the page until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        description='Open a local page: choose an image, hide parts of it, '
-        'and compare reconstructions and features. It is reached from this '
-        'machine only and uses no network.'
+    parser = CommandParser(
+        description='Open a local page: choose an image and see '
+        'reconstructions of hidden parts, predicted classes, objects or label '
+        'maps, and similar places and images. It is reached from this machine '
+        'only and uses no network.'
     )
     parser.add_argument(
         'checkpoints',
         nargs='+',
         metavar='CHECKPOINT',
-        help='pretrainings of any method, shown side by side',
+        help='pretrainings of any method, classifiers, detectors or '
+        'segmentors, shown side by side: files, or folders of runs, for their '
+        'best checkpoints',
     )
     parser.add_argument(
         '--images', metavar='FOLDER', help='images to choose from'
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not 0 <= args.port < 65536:
         raise ConfigError(f'--port is {args.port}: give 0 to 65535')
     folder = ImageFolder(args.images)
-    networks = [ViewedNetwork(p, args.device) for p in args.checkpoints]
+    networks = [viewed_network(p, args.device) for p in args.checkpoints]
     try:
         server = ViewerServer(Viewer(networks, folder), args.port)
     except OSError as error:
@@ -45,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             f'--port {args.port} cannot be used: {error.strerror}; give '
             f'another one'
         ) from None
-    print(f'open {server.address} in a browser; Ctrl-C ends the viewer')
+    print(
+        f'open {server.address} in a browser; Ctrl-C ends the viewer',
+        flush=True,
+    )
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -3,15 +3,8 @@
   const find = (id) => document.getElementById(id);
   let state = null;
   let image = null;   // number in the folder, or the address of a file
-  let hidden = null;  // cells drawn by hand, null if they are drawn by the seed
+  let hidden = null;  // cells of each network that were drawn by hand; null if none were
   let turn = 0;       // the newest request; older answers are dropped
-
-  function element(name, text, className) {
-    const made = document.createElement(name);
-    if (text !== undefined && text !== null) made.textContent = text;
-    if (className) made.className = className;
-    return made;
-  }
 
   function say(text, error = false) {
     find('status').textContent = text;
@@ -28,101 +21,44 @@
     return content;
   }
 
-  function picture(address, text) {
-    const made = element('img');
-    if (String(address).startsWith('data:image/')) made.src = address;
-    made.alt = text;
-    made.draggable = false;
-    return made;
-  }
-
-  // Reconstruction
+  // Predictions
 
   async function predict() {
     if (image === null) return;
     const mine = ++turn;
     say('computing');
-    const byHand = state.networks.some((network) => network.by_hand);
-    const request = { image, seed: Number(find('seed').value) };
-    if (byHand) request.ratio = Number(find('ratio').value);
-    if (hidden) request.hidden = hidden;
+    const request = {
+      image, hidden, seed: Number(find('seed').value), score: Number(find('score').value),
+    };
+    if (!find('ratio-label').hidden) request.ratio = Number(find('ratio').value);
     try {
       const found = await ask('/predict', request);
       if (mine !== turn) return;
-      show(found);
+      showResults(find('rows'), state.networks, found, (number, cells) => {
+        hidden = shared(found, number, cells);
+        predict();
+      });
       say('');
     } catch (error) {
       if (mine === turn) say(error.message, true);
     }
   }
 
-  function show(found) {
-    const rows = find('rows');
-    rows.replaceChildren();
-    let drawn = false;
-    found.forEach((result, number) => {
-      const network = state.networks[number];
-      rows.append(element('h3', `${network.method}, ${network.name}`));
-      const views = element('div', null, 'views');
-      for (const [name, title] of Object.entries(result.titles)) {
-        const figure = element('figure');
-        const place = element('div');
-        place.append(picture(result.views[name], title));
-        if (name === 'original' && network.by_hand && !drawn) {
-          drawn = true;
-          drawable(place, result.hidden);
-        }
-        figure.append(place, element('div', title));
-        views.append(figure);
-      }
-      rows.append(views);
-      rows.append(element('div', `error of hidden cells ${result.loss.toFixed(4)}; mean-colour filling ${result.mean_colour_loss.toFixed(4)}`, 'figures'));
+  // Cells drawn for one network, for all networks with the same cells and rule.
+  function shared(found, number, cells) {
+    const { by_hand: rule } = state.networks[number];
+    const old = hidden || state.networks.map(() => null);
+    return state.networks.map((network, i) => {
+      const grid = found[i].hidden;
+      const same = network.by_hand === rule && grid
+        && grid.length === cells.length && grid[0].length === cells[0].length;
+      return same ? cells : old[i];
     });
   }
 
-  // Cells of the first original can be hidden and shown by hand.
-  function drawable(place, cells) {
-    place.className = 'drawn';
-    const canvas = element('canvas');
-    const rows = cells.length;
-    const columns = cells[0].length;
-    canvas.width = columns * 16;
-    canvas.height = rows * 16;
-    const grid = cells.map((row) => row.map(Boolean));
-    const draw = () => {
-      const pen = canvas.getContext('2d');
-      pen.clearRect(0, 0, canvas.width, canvas.height);
-      pen.fillStyle = 'rgb(20 20 20 / 65%)';
-      grid.forEach((row, y) => row.forEach((cell, x) => {
-        if (cell) pen.fillRect(16 * x, 16 * y, 16, 16);
-      }));
-    };
-    let value = null;
-    const mark = (event) => {
-      if (value === null) return;
-      const box = canvas.getBoundingClientRect();
-      const x = Math.floor(columns * (event.clientX - box.left) / box.width);
-      const y = Math.floor(rows * (event.clientY - box.top) / box.height);
-      if (y < 0 || y >= rows || x < 0 || x >= columns) return;
-      grid[y][x] = value;
-      draw();
-    };
-    canvas.addEventListener('pointerdown', (event) => {
-      const box = canvas.getBoundingClientRect();
-      const x = Math.floor(columns * (event.clientX - box.left) / box.width);
-      const y = Math.floor(rows * (event.clientY - box.top) / box.height);
-      value = !grid[y][x];
-      canvas.setPointerCapture(event.pointerId);
-      mark(event);
-    });
-    canvas.addEventListener('pointermove', mark);
-    canvas.addEventListener('pointerup', () => {
-      value = null;
-      hidden = grid;
-      predict();
-    });
-    draw();
-    place.append(canvas);
+  function newMask() {
+    hidden = null;
+    predict();
   }
 
   // Features
@@ -134,6 +70,8 @@
       const found = await ask('/similarity', { image, network, y, x });
       find('point').src = found.original;
       find('heat').src = found.image;
+      find('cross').style.left = `${100 * x}%`;
+      find('cross').style.top = `${100 * y}%`;
     } catch (error) {
       say(error.message, true);
     }
@@ -141,13 +79,16 @@
 
   async function neighbours() {
     const place = find('neighbours');
-    place.replaceChildren();
     if (image === null || !state.images.length) return;
     try {
       const network = Number(find('network').value);
-      for (const one of await ask('/neighbours', { image, network })) {
-        place.append(choice(one.id, `${one.name}, similarity ${one.similarity}`));
-      }
+      const found = await ask('/neighbours', { image, network });
+      place.replaceChildren(...found.map((one) => {
+        const figure = element('figure');
+        const text = one.id === image ? 'itself' : one.similarity.toFixed(3);
+        figure.append(choice(one.id, `${one.name}, similarity ${one.similarity}`), element('div', text));
+        return figure;
+      }));
     } catch (error) {
       say(error.message, true);
     }
@@ -188,21 +129,46 @@
   async function watch() {
     const count = Math.min(state.images.length, state.indexed);
     find('indexed').textContent = state.images.length
-      ? `${count} of ${state.images.length} images of the folder are compared.`
+      ? `${count} of ${state.images.length} images of the folder are compared, by the cosine similarity of their mean features.`
       : 'Give a folder to compare with: mixmae view CHECKPOINT --images FOLDER.';
-    if (count < state.images.length) {
-      await new Promise((done) => setTimeout(done, 2000));
-      try { state.indexed = (await ask('/state')).indexed; } catch { return; }
-      watch();
+    if (count === state.images.length) {
+      neighbours();
+      return;
     }
+    await new Promise((done) => setTimeout(done, 2000));
+    try { state.indexed = (await ask('/state')).indexed; } catch { return; }
+    watch();
+  }
+
+  // Only settings that a network has are shown.
+  function showSettings() {
+    const having = (test) => state.networks.filter(test);
+    const masked = having((network) => network.kind === 'reconstruction');
+    const free = having((network) => network.by_hand === 'any');
+    const blocks = having((network) => network.by_hand === 'block');
+    const detectors = having((network) => network.kind === 'detection');
+    find('ratio-label').hidden = !free.length;
+    find('seed-label').hidden = !masked.length;
+    find('score-label').hidden = !detectors.length;
+    find('settings').hidden = !masked.length && !detectors.length;
+    find('settings-title').textContent = masked.length ? 'Mask' : 'Objects';
+    find('results-title').textContent = masked.length === state.networks.length ? 'Reconstruction' : 'Prediction';
+    const notes = [];
+    if (free.length) notes.push('Click or drag over an original to hide or show cells.');
+    if (blocks.length) notes.push('UM-MAE keeps one cell of each 2x2: click the one to keep.');
+    find('hand-note').textContent = notes.join(' ');
+    if (free.length) find('ratio').value = free[0].ratio;
+    showValues();
+  }
+
+  function showValues() {
+    find('ratio-value').textContent = percent(Number(find('ratio').value));
+    find('score-value').textContent = find('score').value;
   }
 
   async function start() {
     state = await ask('/state');
-    const byHand = state.networks.filter((network) => network.by_hand);
-    find('ratio-label').hidden = find('hand-note').hidden = !byHand.length;
-    if (byHand.length) find('ratio').value = byHand[0].ratio;
-    find('ratio-value').textContent = `${Math.round(100 * find('ratio').value)} %`;
+    showSettings();
     state.networks.forEach((network, number) => {
       const option = element('option', `${network.method}, ${network.name}`);
       option.value = number;
@@ -220,15 +186,14 @@
       drop.classList.remove('over');
       read(event.dataTransfer.files[0]);
     });
-    find('ratio').addEventListener('input', () => {
-      find('ratio-value').textContent = `${Math.round(100 * find('ratio').value)} %`;
-    });
-    find('ratio').addEventListener('change', () => { hidden = null; predict(); });
-    find('seed').addEventListener('change', () => { hidden = null; predict(); });
+    find('ratio').addEventListener('input', showValues);
+    find('score').addEventListener('input', showValues);
+    find('ratio').addEventListener('change', newMask);
+    find('seed').addEventListener('change', newMask);
+    find('score').addEventListener('change', predict);
     find('again').addEventListener('click', () => {
       find('seed').value = Number(find('seed').value) + 1;
-      hidden = null;
-      predict();
+      newMask();
     });
     find('network').addEventListener('change', async () => { await similarity(0.5, 0.5); await neighbours(); });
     find('point').addEventListener('click', (event) => {

@@ -38,7 +38,10 @@ def view_titles(method: str, pixel_norm: bool) -> dict[str, str]:
 
 
 def reconstruction_views(
-    samples: Sequence[Any], mean: Tensor, std: Tensor
+    samples: Sequence[Any],
+    mean: Tensor,
+    std: Tensor,
+    longest: int = LONGEST,
 ) -> list[dict[str, Any]]:
     """Return the views of each sample, ready for a page.
 
@@ -52,6 +55,7 @@ def reconstruction_views(
         samples: Predictions, see ``MaskedImageModel.predict``.
         mean: Mean of the preprocessor, broadcastable to (3, H, W).
         std: Standard deviation of the preprocessor.
+        longest: Larger views are reduced to this longest side in pixels.
 
     Returns:
         For each sample ``data:`` addresses by view, ``loss`` and
@@ -76,7 +80,7 @@ def reconstruction_views(
                 original, predicted, sample.cell, mean.cpu(), std.cpu()
             )
         row: dict[str, Any] = {
-            name: embedded_image(to_pixels(view[bands]), LONGEST)
+            name: embedded_image(to_pixels(view[bands]), longest)
             for name, view in views.items()
         }
         row['loss'] = float(sample.loss)

@@ -1,0 +1,170 @@
+"""Fine-tuned network of a viewer: classes, objects or label maps."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+
+from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.prediction_files import class_hues
+from mixmae.apis.predictor import Predictor
+from mixmae.fileio.shown_text import shown_line
+from mixmae.viewer.viewed_network import LONGEST, ViewedNetwork
+from mixmae.visualization.report.embedded_image import embedded_image
+from mixmae.visualization.shown_bands import shown_bands
+
+TOP_CLASSES = 5
+# Share of a mask's or a label's colour in a picture.
+BLEND = 0.5
+METHODS = {
+    'classification': 'classifier',
+    'detection': 'detector',
+    'segmentation': 'segmentor',
+}
+
+
+class ViewedTask(ViewedNetwork):
+    """A classifier, a detector or a segmentor.
+
+    Args:
+        checkpoint: Checkpoint of a fine-tuning.
+        device: Such as 'cpu'; None = a GPU if there is one.
+
+    Raises:
+        ValueError: No such network, or its weights do not fit.
+    """
+
+    def __init__(
+        self, checkpoint: str | os.PathLike, device: str | None = None
+    ) -> None:
+        self.predictor = Predictor(checkpoint, device=device)
+        cfg = self.predictor.cfg
+        parts = cfg.model.get('data_preprocessor')
+        normalise = Normalisation.of(parts or cfg.get('data_preprocessor'))
+        super().__init__(checkpoint, self.predictor.model, cfg, normalise)
+        self.kind = self.predictor.task
+        self.colours = _colours(self.predictor)
+
+    def about(self) -> dict[str, Any]:
+        """Return ``name``, ``kind`` and ``method`` for the page."""
+        method = METHODS[self.kind]
+        return {'name': self.name, 'kind': self.kind, 'method': method}
+
+    @torch.no_grad()
+    def predict(self, path: Path, score: float) -> dict[str, Any]:
+        """Predict an image.
+
+        Args:
+            path: Image file.
+            score: Smallest score of an object that is shown.
+
+        Returns:
+            ``titles`` and ``views``, ``data:`` addresses by view; ``rows`` of
+            a table, each with the ``name`` of a class, a ``value`` in 0..1,
+            but of a classifier, its ``colour`` and, of a detector, the
+            ``box`` (left, top, width, height as shares of the image). Values
+            are scores of classes or objects, or shares of the area.
+        """
+        (result,) = self.predictor(path, progress=False)
+        image = result['image']
+        bands = list(shown_bands(image.shape[2]))
+        views = {'image': image[..., bands]}
+        titles = {'image': 'image'}
+        if self.kind == 'classification':
+            rows = self._classes(result['scores'])
+        elif self.kind == 'detection':
+            found = np.flatnonzero(result['scores'] >= score)
+            found = found[result['scores'][found].argsort()[::-1]]
+            rows = self._objects(result, found)
+            titles['objects'] = f'objects of score {score:g} or more'
+            views['objects'] = self._with_masks(views['image'], result, found)
+        else:
+            labels = result['labels']
+            rows = self._shares(labels)
+            titles |= {'overlay': 'image and label map', 'labels': 'label map'}
+            views['labels'] = self.colours[labels]
+            views['overlay'] = _blended(views['image'], views['labels'])
+        return {
+            'kind': self.kind,
+            'titles': titles,
+            'views': {
+                name: embedded_image(view, LONGEST, quality=90)
+                for name, view in views.items()
+            },
+            'rows': rows,
+        }
+
+    def _classes(self, scores: ndarray) -> list[dict[str, Any]]:
+        """Rows of the most probable classes."""
+        best = scores.argsort()[::-1][:TOP_CLASSES]
+        return [self._row(label, scores[label]) for label in best]
+
+    def _objects(self, result: dict, found: ndarray) -> list[dict[str, Any]]:
+        """Rows of objects."""
+        height, width = result['image'].shape[:2]
+        rows = []
+        for i in found:
+            row = self._row(result['labels'][i], result['scores'][i])
+            left, top, right, bottom = map(float, result['boxes'][i])
+            row['box'] = [
+                left / width,
+                top / height,
+                (right - left) / width,
+                (bottom - top) / height,
+            ]
+            rows.append(row)
+        return rows
+
+    def _with_masks(
+        self, image: ndarray, result: dict, found: ndarray
+    ) -> ndarray:
+        """Picture with the masks of objects, the most certain on top."""
+        drawn = image.copy()
+        masks = result['masks']
+        for i in found[::-1] if masks is not None else []:
+            inside = masks[i].astype(bool)
+            colour = self._colour(result['labels'][i])
+            drawn[inside] = _blended(image[inside], colour)
+        return drawn
+
+    def _shares(self, labels: ndarray) -> list[dict[str, Any]]:
+        """Rows of the classes in a label map, the largest first."""
+        found, counts = np.unique(labels, return_counts=True)
+        order = counts.argsort()[::-1]
+        return [self._row(found[i], counts[i] / labels.size) for i in order]
+
+    def _row(self, label: int, value: float) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            'name': shown_line(self.predictor.class_name(int(label))),
+            'value': round(float(value), 4),
+        }
+        if self.kind != 'classification':
+            row['colour'] = '#' + bytes(self._colour(label)).hex()
+        return row
+
+    def _colour(self, label: int) -> ndarray:
+        return self.colours[int(label) % len(self.colours)]
+
+
+def _colours(predictor: Predictor) -> ndarray:
+    """Colours of classes, those of the training if it recorded them.
+
+    Raises:
+        ValueError: The recorded ones are not rows of three numbers.
+    """
+    colours = np.asarray(class_hues(256), np.uint8)
+    palette = predictor.meta.get('palette')
+    if isinstance(palette, (list, tuple)) and palette:
+        recorded = np.asarray(palette[:256], float).reshape(-1, 3)
+        colours[: len(recorded)] = recorded.clip(0, 255)
+    return colours
+
+
+def _blended(image: ndarray, colours: ndarray) -> ndarray:
+    mean = (1 - BLEND) * image + BLEND * colours.astype(float)
+    return mean.round().astype(np.uint8)
