@@ -66,6 +66,23 @@ class _MeasureHook(Hook):
             raise _EnoughError
 
 
+def check_length(count: int, iterations: int) -> None:
+    """Compare a measurement with the length of the run.
+
+    Args:
+        count: Measured iterations.
+        iterations: Of the run.
+
+    Raises:
+        ValueError: The run has fewer iterations.
+    """
+    if count + WARM_UP > iterations:
+        raise ValueError(
+            f'the run has {iterations} iterations, but the measurement '
+            f'takes {count + WARM_UP}; use a smaller N'
+        )
+
+
 def measure_iterations(config: Config, count: int) -> MeasuredIterations:
     """Train for some iterations and discard the result.
 
@@ -95,10 +112,7 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
         except _EnoughError:
             pass
         else:
-            raise ValueError(
-                f'the run has {runner.iter} iterations, but the measurement '
-                f'takes {count + WARM_UP}; use a smaller N'
-            )
+            check_length(count, runner.iter)
         finally:
             end_workers()
             # It writes to the folder that is removed below.

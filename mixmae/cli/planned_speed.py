@@ -14,12 +14,14 @@ import torch
 from mmengine.config import Config
 
 from mixmae.cli.measured_iterations import measure_iterations
+from mixmae.config.config_paths import data_paths
 from mixmae.config.failure_report import ConfigError
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
     native_dtype,
 )
+from mixmae.fileio.safe_path import read_text
 from mixmae.profiling.gpu_table import GPUS
 
 # Not measured: the target of this project for one GPU.
@@ -87,21 +89,108 @@ class Speed(NamedTuple):
     source: str
 
 
+class RunLog(NamedTuple):
+    """Throughput in the log of a run.
+
+    Attributes:
+        path: The file.
+        seconds: Median seconds per image on one device.
+        flops: Model FLOPs per image, of each network in the file.
+    """
+
+    path: Path
+    seconds: float
+    flops: tuple[float, ...]
+
+    @classmethod
+    def read(cls, path: str) -> RunLog:
+        """Read a log.
+
+        Args:
+            path: A ``scalars.json``, or a work folder, whose latest one is
+                read.
+
+        Raises:
+            ValueError: The log does not exist, or holds no throughput.
+        """
+        file = Path(path)
+        if file.is_dir():
+            found = sorted(file.glob('**/vis_data/scalars.json'))
+            if not found:
+                raise ValueError(f'{path} holds no vis_data/scalars.json')
+            file = found[-1]
+        if not file.is_file():
+            raise ValueError(f'log {path} does not exist')
+        try:
+            lines = read_text(file).splitlines()
+            rows = [json.loads(line) for line in lines]
+            rows = [row for row in rows if 'matmul_mfu' in row]
+            # All ranks are equal, so the speed of one follows from its MFU.
+            times = [
+                row['gflops_per_image']
+                / (row['matmul_mfu'] * row['matmul_tflops'] * 1e3)
+                for row in rows
+            ]
+            flops = {row['gflops_per_image'] * 1e9 for row in rows}
+            if not all(0 < time < math.inf for time in times):
+                raise ValueError('times must be above 0')
+        except (
+            ValueError, KeyError, TypeError, ZeroDivisionError, OSError,
+            RecursionError, OverflowError,
+        ) as error:  # fmt: skip
+            raise ValueError(
+                f'{file} is not the log of a run: {error!r}'
+            ) from None
+        if not rows:
+            raise ValueError(
+                f'{file} has no matmul_mfu: the run was too short, or had no '
+                f'ThroughputHook with mfu=True'
+            )
+        return cls(file, median(times), tuple(flops))
+
+    def check(self, flops: float) -> None:
+        """Compare with the model FLOPs per image of the planned network.
+
+        Raises:
+            ValueError: The log belongs to another network.
+        """
+        if any(not math.isclose(x, flops, rel_tol=1e-6) for x in self.flops):
+            raise ValueError(
+                f'{self.path} is of another network or image size: '
+                f'{max(self.flops) / 1e9:.4g} GFLOPs per image, not '
+                f'{flops / 1e9:.4g}; use the log of a run of this config'
+            )
+
+
+def check_measurement(cfg: Config) -> None:
+    """Check that the training data of a config exist.
+
+    Raises:
+        ConfigError: A file or folder is missing.
+    """
+    for one in data_paths(cfg):
+        if one.key.startswith('train_dataloader') and not one.path.exists():
+            raise ConfigError(
+                f'--measure needs the data, and {one.path} does not exist '
+                f'({one.key}={one.value}): set it to where the data are'
+            )
+
+
 def speed_of(
-    args: argparse.Namespace, cfg: Config, device: Device, flops: float
+    args: argparse.Namespace,
+    cfg: Config,
+    device: Device,
+    flops: float,
+    log: RunLog | None,
 ) -> Speed:
     """Return the speed from a measurement, a log, or an assumed MFU."""
     if args.measure is not None:
-        if args.gpu != 'cpu' or args.batch:
-            raise ConfigError(
-                '--measure trains the unchanged config on this machine; '
-                'remove --gpu and --batch'
-            )
         found = measure_iterations(cfg, args.measure)
         seconds = found.seconds / cfg.train_dataloader.batch_size
         return Speed(seconds, f'median of {args.measure} iterations here')
-    if args.log is not None:
-        return Speed(logged_seconds(args.log, flops), f'of {args.log}')
+    if log is not None:
+        log.check(flops)
+        return Speed(log.seconds, f'of {args.log}')
     if device.peak is None:
         return Speed(None, 'unknown; use --measure N or --log')
     if args.mfu is not None:
@@ -110,49 +199,3 @@ def speed_of(
         flops / device.peak / ASSUMED_MFU,
         f'{ASSUMED_MFU:.0%} MFU of {args.gpu}, assumed, not measured',
     )
-
-
-def logged_seconds(path: str, flops: float) -> float:
-    """Return the median seconds per image on one device in a log.
-
-    Args:
-        path: A ``scalars.json``, or a work folder, whose latest one is read.
-        flops: Model FLOPs per image of the planned network.
-
-    Raises:
-        ValueError: The log does not exist, or belongs to another network.
-    """
-    file = Path(path)
-    if file.is_dir():
-        found = sorted(file.glob('**/vis_data/scalars.json'))
-        if not found:
-            raise ValueError(f'{path} holds no vis_data/scalars.json')
-        file = found[-1]
-    if not file.is_file():
-        raise ValueError(f'log {path} does not exist')
-    try:
-        rows = [json.loads(line) for line in file.read_text().splitlines()]
-        rows = [row for row in rows if 'matmul_mfu' in row]
-        # All ranks are equal, so the speed of one rank follows from its MFU.
-        times = [
-            row['gflops_per_image']
-            / (row['matmul_mfu'] * row['matmul_tflops'] * 1e3)
-            for row in rows
-        ]
-        logged = {row['gflops_per_image'] * 1e9 for row in rows}
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(
-            f'{file} is not the log of a run: {error!r}'
-        ) from None
-    if not rows:
-        raise ValueError(
-            f'{file} has no matmul_mfu: the run was too short, or had no '
-            f'ThroughputHook with mfu=True'
-        )
-    if any(not math.isclose(one, flops, rel_tol=1e-6) for one in logged):
-        raise ValueError(
-            f'{file} is of another network or image size: '
-            f'{max(logged) / 1e9:.4g} GFLOPs per image, not '
-            f'{flops / 1e9:.4g}; use the log of a run of this config'
-        )
-    return median(times)

@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mixmae.cli.commands import plan
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool
 
@@ -113,6 +114,41 @@ def test_bad_input_is_one_line(call, capsys, arguments, message):
         if line.startswith('error: ')
     ]
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--log', 'nowhere'], 'log nowhere does not exist'),
+        (['--log', '.'], 'holds no vis_data/scalars.json'),
+        (['--log', 'LOG {'], 'is not the log of a run'),
+        (['--log', 'LOG []'], 'has no matmul_mfu'),
+        (['--log', 'LOG 1'], 'is not the log of a run'),
+        (['--log', 'LOG {"matmul_mfu": null}'], 'is not the log of a run'),
+        (['--measure', 4, '--batch', 2], 'remove --gpu and --batch'),
+        (['--measure', 40], '12 iterations, but the measurement takes'),
+        (
+            ['--measure', 4, '--cfg-options',
+             'train_dataloader.dataset.data_root=nowhere'],
+            'nowhere does not exist (train_dataloader.dataset.data_root',
+        ),
+    ],
+)  # fmt: skip
+def test_arguments_are_checked_before_the_work(
+    call, capsys, monkeypatch, tmp_path, arguments, message
+):
+    def no_work(*args, **kwargs):
+        raise AssertionError('the network is built')
+
+    monkeypatch.setattr(plan.MODELS, 'build', no_work)
+    monkeypatch.chdir(tmp_path)
+    if str(arguments[1]).startswith('LOG'):
+        (tmp_path / 'log').write_text(arguments[1].removeprefix('LOG '))
+        arguments = ['--log', 'log']
+    with pytest.raises(SystemExit) as ended:
+        call(*arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_log_of_another_network(call, capsys, tmp_path):

@@ -13,10 +13,17 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 
 from mixmae.cli.command_line import CommandParser, run_config
-from mixmae.cli.planned_speed import Device, speed_of
+from mixmae.cli.measured_iterations import check_length
+from mixmae.cli.planned_speed import (
+    Device,
+    RunLog,
+    check_measurement,
+    speed_of,
+)
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
+from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.run_plan import Network, Schedule
@@ -99,14 +106,30 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             '--mfu needs the peak FLOP/s of a GPU; for this machine use '
             '--measure N'
         )
+    if args.measure is not None and (args.gpu != 'cpu' or args.batch):
+        raise ConfigError(
+            '--measure trains the unchanged config on this machine; '
+            'remove --gpu and --batch'
+        )
     return args
 
 
 def plan(args: argparse.Namespace) -> dict[str, Any]:
     """Return all figures by name, in bytes, seconds and operations."""
     cfg = run_config(args)
+    # Before the network is built, which takes time.
+    log = RunLog.read(args.log) if args.log is not None else None
+    if args.measure is not None:
+        check_measurement(cfg)
     init_default_scope(cfg.get('default_scope', 'mixmae'))
     settings = RunSettings.of(cfg, args.images, args.size)
+    if args.measure is not None and args.images is None:
+        batches = math.ceil(settings.images / settings.batch)
+        if is_update_sampler(cfg.train_dataloader.get('sampler')):
+            # It leaves out incomplete updates.
+            counts = cfg.optim_wrapper.get('accumulative_counts', 1)
+            batches = settings.images // settings.batch // counts * counts
+        check_length(args.measure, math.ceil(settings.epochs * batches))
     device = Device.of(args.gpu, settings.dtype)
     batch = args.batch or settings.batch
     schedule = Schedule.of(
@@ -135,7 +158,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
         memory /= local
     needs = network.needs(batch, settings.optimizer, device.process, sharing)
     flops = network.flops
-    seconds, source = speed_of(args, cfg, device, flops)
+    seconds, source = speed_of(args, cfg, device, flops, log)
     found = {
         'config': args.config,
         'device': args.gpu,
