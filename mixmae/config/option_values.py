@@ -1,4 +1,4 @@
-"""Keys of a config, and the values of its options."""
+"""Keys of a config, the values of its options, and its plain form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import ast
 import inspect
 import json
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -260,3 +261,45 @@ def open_values(part: Any) -> Iterator[tuple[dict, str]]:
     elif isinstance(part, (list, tuple)):
         for one in part:
             yield from open_values(one)
+
+
+def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config keys that the runner reads, as plain values.
+
+    Values that are written differently but mean the same become equal: a tuple
+    and a list, 1 and 1.0, ``None`` and a missing key. Names that a config
+    defines only for itself are omitted.
+    """
+    if hasattr(config, 'to_dict'):
+        config = config.to_dict()
+    return {
+        key: plain(value)
+        for key, value in config.items()
+        if value is not None and not is_variable(config, key)
+    }
+
+
+def plain(value: Any) -> Any:
+    """Convert a config value to its JSON form."""
+    if isinstance(value, Mapping):
+        return {
+            str(key): plain(one)
+            for key, one in value.items()
+            if one is not None
+        }
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if hasattr(value, 'item'):
+        value = value.item()
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        return int(value) if value.is_integer() else value
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, type) or callable(value):
+        name = getattr(value, '__qualname__', type(value).__qualname__)
+        return f'{value.__module__}.{name}'
+    return repr(value)

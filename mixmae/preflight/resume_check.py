@@ -11,8 +11,9 @@ from mixmae.checkpoints.loading.config_allowlist import (
     SCOPES,
     registered_parts,
 )
+from mixmae.config.option_values import plain_config
 from mixmae.engine.manifest.checkpoint_search import StartPoint
-from mixmae.engine.manifest.run_record import RunRecord, plain_config
+from mixmae.engine.manifest.run_record import ImageNames, RunRecord
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
 from mixmae.preflight.resume_rules import Difference, Verdict, differences
 from mixmae.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
@@ -123,21 +124,18 @@ class ResumeData(Check):
             for one in changes(self.start, cfg)
             if one.verdict is Verdict.NAMES
         ]
-        digests = [
-            record.images.digest if record.images else None
-            for record in (then, now)
-        ]
-        if None not in digests:
-            if digests[0] == digests[1]:
+        pair = [x for x in (then.images, now.images) if x and x.digest]
+        if len(pair) == 2:
+            other = _other_images(*pair)
+            if other is None:
                 return Finding(f'{compared} of the same names')
             return Finding(
                 compared,
                 (
                     'the training images differ from those of '
-                    f'{self.start.path}: their names, order or labels differ '
-                    '(the number is '
-                    f'{now.images.count if now.images else 0:,}). Restore the '
-                    f'same files, or {_new_run(self.start)}',
+                    f'{self.start.path}: {other} (the number is '
+                    f'{pair[1].count:,}). Restore the same files, or '
+                    f'{_new_run(self.start)}',
                 ),
             )
         if not moved:
@@ -153,6 +151,20 @@ class ResumeData(Check):
             compared,
             (f'{line}; restore this value, or {_new_run(self.start)}',),
         )
+
+
+def _other_images(then: ImageNames, now: ImageNames) -> str | None:
+    """Say what differs; what a record lacks is not compared."""
+    said = {
+        'digest': 'their names, order or labels differ',
+        'objects': 'their boxes, masks or label maps differ',
+        'content': 'the content of files differs',
+    }
+    for name, text in said.items():
+        one, other = getattr(then, name), getattr(now, name)
+        if one and other and one != other:
+            return text
+    return None
 
 
 def changes(start: StartPoint, cfg: Config) -> list[Difference]:

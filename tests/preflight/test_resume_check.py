@@ -136,11 +136,17 @@ def replace(folder: Path) -> None:
         path.rename(path.with_name(f'other_{number}.png'))
 
 
+def repaint(folder: Path) -> None:
+    Image.new('RGB', (40, 30)).save(folder / 'a/003.png')
+
+
 def swap_folders(folder: Path) -> None:
     (folder / 'a').rename(folder / 'd')
 
 
-@pytest.mark.parametrize('change', [rename, one_more, replace, swap_folders])
+@pytest.mark.parametrize(
+    'change', [rename, one_more, replace, repaint, swap_folders]
+)
 def test_other_images_are_refused(resume, folder, change):
     change(folder / 'images')
     status, line = resume()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mixmae.engine.manifest.run_record import plain_config
+from mixmae.config.option_values import plain_config
 from mixmae.preflight.resume_rules import RULES, Verdict, differences
 from tests.engine.tiny_run import ROOT, tiny_config
 

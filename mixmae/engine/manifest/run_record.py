@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import marshal
+import os
 import pickle
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,12 +19,17 @@ from mmengine.dataset import BaseDataset
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mixmae
-from mixmae.config.option_values import is_variable
+from mixmae.config.option_values import plain_config
 from mixmae.engine.loops.loader_shape import KEY as LOADER
 from mixmae.engine.loops.loader_shape import LoaderShape
+from mixmae.fileio.safe_path import regular_file
 
 # Names are hashed in blocks of this size.
 BLOCK = 10_000
+DIGESTS = ('digest', 'objects', 'content')
+# Files of which the bytes are hashed, at least, and bytes read at once.
+SAMPLED = 32
+CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -33,24 +40,50 @@ class ImageNames:
         count: Number of images.
         digest: SHA-256 of their names, without their common folder, and of
             their labels; ``None`` if the dataset has no file names.
+        objects: SHA-256 of boxes, masks and names of label maps; ``None`` if
+            there are none, or they are not known.
+        content: SHA-256 of the bytes of some images and label maps, evenly
+            spread; ``None`` if they are not files.
     """
 
     count: int
     digest: str | None
+    objects: str | None = None
+    content: str | None = None
 
     @classmethod
     def of(cls, dataset: Any) -> ImageNames:
         """Create from a dataset, or a wrapper of several.
 
-        Takes about 2 s per million images.
+        Takes about 2 s per million images, and more with objects.
         """
         count = len(dataset)
-        digest = hashlib.sha256()
+        digests = {name: hashlib.sha256() for name in DIGESTS}
+        empty = digests['digest'].digest()
         for part in _parts(dataset):
             records = _records(part)
-            if records is None or not _add(digest, records):
+            if records is None or not _add(digests, records, len(part)):
                 return cls(count, None)
-        return cls(count, digest.hexdigest())
+        return cls(
+            count,
+            **{
+                name: None if one.digest() == empty else one.hexdigest()
+                for name, one in digests.items()
+            },
+        )
+
+    @classmethod
+    def read(cls, content: Any) -> ImageNames | None:
+        """Read from a manifest; ``None`` if it has none."""
+        if not isinstance(content, dict) or type(content.get('count')) is not (
+            int
+        ):
+            return None
+        found = {name: content.get(name) for name in DIGESTS}
+        return cls(
+            content['count'],
+            **{k: v if isinstance(v, str) else None for k, v in found.items()},
+        )
 
 
 def _parts(dataset: Any) -> Iterator[Any]:
@@ -83,8 +116,12 @@ def _records(dataset: Any) -> Callable[[], Iterator[dict]] | None:
     return lambda: (dataset.get_data_info(i) for i in range(len(dataset)))
 
 
-def _add(digest: Any, records: Callable[[], Iterator[dict]]) -> bool:
-    """Hash names and labels; return whether there are any."""
+def _add(
+    digests: Mapping[str, Any],
+    records: Callable[[], Iterator[dict]],
+    count: int,
+) -> bool:
+    """Hash names, labels and objects; return whether there are any names."""
     first = last = None
     for record in records():
         name = record.get('img_path')
@@ -100,16 +137,46 @@ def _add(digest: Any, records: Callable[[], Iterator[dict]]) -> bool:
         same += 1
     folder = first.rfind('/', 0, same) + 1
     block: list[str] = []
-    for record in records():
+    step = max(1, count // SAMPLED)
+    for index, record in enumerate(records()):
         label = record.get('gt_label')
         label = '' if label is None else f'\t{label}'
         block.append(f'{record["img_path"][folder:]}{label}\n')
         if len(block) == BLOCK:
-            digest.update(''.join(block).encode(errors='surrogatepass'))
+            digests['digest'].update(_joined(block))
             block = []
-    digest.update(''.join(block).encode(errors='surrogatepass'))
-    digest.update(b'\0')
+        _add_objects(digests['objects'], record)
+        if index % step == 0:
+            for name in ('img_path', 'seg_map_path'):
+                _add_content(digests['content'], record.get(name))
+    digests['digest'].update(_joined(block))
+    digests['digest'].update(b'\0')
     return True
+
+
+def _joined(block: list[str]) -> bytes:
+    return ''.join(block).encode(errors='surrogatepass')
+
+
+def _add_objects(digest: Any, record: Mapping[str, Any]) -> None:
+    found = record.get('instances')
+    path = record.get('seg_map_path')
+    if isinstance(path, str):
+        digest.update(f'{os.path.basename(path)}\n'.encode(errors='replace'))
+    # Values of other types than JSON's and arrays are not compared.
+    with suppress(ValueError):
+        if isinstance(found, list):
+            # Version 2 has no references: equal values give equal bytes.
+            digest.update(marshal.dumps(found, 2))
+
+
+def _add_content(digest: Any, path: Any) -> None:
+    # The loaders report files that cannot be read.
+    with suppress(OSError, ValueError):
+        if isinstance(path, str):
+            with open(path, 'rb', opener=regular_file) as file:
+                while block := file.read(CHUNK):
+                    digest.update(block)
 
 
 # Key in the meta of a checkpoint.
@@ -218,60 +285,12 @@ class RunRecord:
             seed is None or type(seed) is int
         ):
             return None
-        names = None
-        if isinstance(images, dict) and type(images.get('count')) is int:
-            digest = images.get('digest')
-            names = ImageNames(
-                images['count'], digest if isinstance(digest, str) else None
-            )
         if not isinstance(versions, dict):
             versions = {}
         return cls(
             config=config,
             seed=seed,
-            images=names,
+            images=ImageNames.read(images),
             loader=LoaderShape.read(found.get('loader')),
             versions={str(k): str(v) for k, v in versions.items()},
         )
-
-
-def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config keys that the runner reads, as plain values.
-
-    Values that are written differently but mean the same become equal: a tuple
-    and a list, 1 and 1.0, ``None`` and a missing key. Names that a config
-    defines only for itself are omitted.
-    """
-    if hasattr(config, 'to_dict'):
-        config = config.to_dict()
-    return {
-        key: plain(value)
-        for key, value in config.items()
-        if value is not None and not is_variable(config, key)
-    }
-
-
-def plain(value: Any) -> Any:
-    """Convert a config value to its JSON form."""
-    if isinstance(value, Mapping):
-        return {
-            str(key): plain(one)
-            for key, one in value.items()
-            if one is not None
-        }
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(str, value))
-    if hasattr(value, 'item'):
-        value = value.item()
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return int(value) if value.is_integer() else value
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, type) or callable(value):
-        name = getattr(value, '__qualname__', type(value).__qualname__)
-        return f'{value.__module__}.{name}'
-    return repr(value)
