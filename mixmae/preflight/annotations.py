@@ -1,4 +1,4 @@
-"""Annotation files in COCO's format."""
+"""Check of annotation files in COCO format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_BYTES = 100_000_000
 
 
 class Annotations(Check):
-    """Annotation files: units, fields, masks, and order of categories."""
+    """Checks annotation files: units, fields, masks, order of categories."""
 
     name = 'annotations'
 
@@ -120,7 +120,7 @@ def _file_faults(
 
 
 def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
-    """Metrics that read another file than the data set, or more images."""
+    """Yield faults of metrics that read another file or more images."""
     split = 'val' if planned.mode == 'train' else 'test'
     sets = [
         one

@@ -1,4 +1,4 @@
-"""Checks of a run before its first iteration, and the hook that runs them."""
+"""Checks of a run before its first iteration, and their hook."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Check(ABC):
         stage: 'config' before anything is built, 'built' with the loops, data
             sets and model of the runner, before weights are loaded.
         modes: Kinds of runs that it applies to.
-        guards: Whether the checks behind it in its stage rely on it: after an
-            error they do not run.
+        guards: Whether later checks of the stage depend on it: after an error
+            they do not run.
     """
 
     guards: ClassVar[bool] = False
@@ -137,7 +137,7 @@ class Preflight:
             raise PreflightError(*errors)
 
     def table(self) -> str:
-        """The findings as text: name, state, what was compared."""
+        """Findings as text: name, state, what was compared."""
         width = max(map(len, self.findings), default=0)
         rows = []
         for name, finding in self.findings.items():

@@ -1,4 +1,4 @@
-"""Number of classes of the model and of its evaluators."""
+"""Check of the number of classes of model and evaluators."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _of_preprocessor(model: Mapping, count: int) -> Iterator[str]:
 
 
 def evaluators(cfg: Config, mode: Mode) -> Iterator[tuple[str, Mapping]]:
-    """Key and config of the evaluators that a run uses."""
+    """Return key and config of the evaluators of a run."""
     split = 'val' if mode == 'train' else 'test'
     if cfg.get(f'{split}_dataloader') is not None:
         yield from _evaluators(

@@ -1,4 +1,4 @@
-"""Class folders of train, val and test."""
+"""Check of the class folders of train, val and test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mixmae.preflight.data_sets import (
 
 
 class ClassFolderNames(Check):
-    """Folders that are classes: the same in all splits, and no others."""
+    """Checks that all splits have the same class folders and no others."""
 
     name = 'class folders'
 
@@ -64,7 +64,7 @@ class ClassFolderNames(Check):
 def _stated_faults(
     one: ConfiguredSet, split: ClassFolders
 ) -> list[LabelFault]:
-    """Class names of the config against the folders that they name."""
+    """Compare class names of the config with folder names."""
     names = stated_names(one)
     if not isinstance(names, (list, tuple)) or split.stray:
         return []

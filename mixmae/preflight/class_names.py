@@ -1,4 +1,4 @@
-"""Class names of config, data sets and checkpoint."""
+"""Checks of the class names of config, data sets and checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAME_ORDER = 'label k is position k of the list: use the same order for both'
 
 
 class ClassNames(Check):
-    """Class names that a config states: a list of different names."""
+    """Checks that class names of a config are distinct strings."""
 
     name = 'class names'
 
@@ -51,7 +51,7 @@ class ClassNames(Check):
 
 
 class ClassOrder(Check):
-    """Built data sets and the checkpoint give a label the same name."""
+    """Checks that data sets and checkpoint name each label alike."""
 
     name = 'order of classes'
     stage = 'built'
@@ -86,7 +86,7 @@ class ClassOrder(Check):
 
 
 def stated_names(one: ConfiguredSet) -> Any:
-    """Class names of a config; those in a file, if it names one."""
+    """Return the class names of a config, or those in its file of names."""
     names = one.classes
     if isinstance(names, str) and Path(names).expanduser().is_file():
         text = Path(names).expanduser().read_text(encoding='utf-8')
@@ -95,12 +95,12 @@ def stated_names(one: ConfiguredSet) -> Any:
 
 
 def checkpoint_classes(planned: PlannedRun) -> ClassList | None:
-    """Class names that the head to be loaded was trained with.
+    """Return the class names that the head to be loaded was trained with.
 
     Returns:
-        ``None`` if no head is loaded: a training may start from weights of
-        another task, and nearest neighbours need none; or if the checkpoint
-        names no classes.
+        The names; ``None`` if the checkpoint has none, or if no head is
+        loaded: a training may start from weights of another task, and a kNN
+        test needs no head.
     """
     config = planned.config
     path = config.get('load_from')

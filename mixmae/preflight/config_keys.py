@@ -1,4 +1,4 @@
-"""Keys of a config, types of its paths, and values out of a few."""
+"""Checks of the keys of a config and of the types of its paths."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ConfigKeys(Check):
 
 
 def unread_variables(cfg: Config) -> Iterator[tuple[str, str]]:
-    """Variables of the config's files that no file uses afterwards.
+    """Yield variables of the config's files that no file uses.
 
     Yields:
         Name, and the file that assigns it last.
@@ -117,13 +117,13 @@ class _Text:
 
 
 def _texts(cfg: Config) -> list[_Text]:
-    """The config's files, bases first."""
+    """Return the config's files, bases first."""
     parts = FILE_NAME.split(cfg.text or '')[1:]
     return [_Text(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def _misspelt(key: str, known: Iterable[str]) -> str | None:
-    """The known key that was meant, if a key looks like a slip of it."""
+    """Return the known key that a misspelt key resembles."""
     (near,) = difflib.get_close_matches(key, known, 1, 0.8) or (None,)
     if near is None or key == near:
         return None
@@ -134,7 +134,7 @@ def _misspelt(key: str, known: Iterable[str]) -> str | None:
 
 
 def _passed_over(cfg: Config) -> Iterator[str]:
-    """Lines on entries that are looked up by other names."""
+    """Yield lines on entries whose names nothing reads."""
     known = dict(LOOKED_UP)
     wrapper = cfg.get('optim_wrapper')
     if isinstance(wrapper, Mapping):
@@ -182,7 +182,7 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 class PathTypes(Check):
-    """Compares the types of paths in data sets with text."""
+    """Checks that paths in data sets are strings."""
 
     name = 'paths'
 

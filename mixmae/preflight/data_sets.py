@@ -115,7 +115,7 @@ class ConfiguredSet:
 
 
 def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
-    """Data sets of a config's loaders, those in wrappers too, each once."""
+    """Return the data sets of a config's loaders, also those in wrappers."""
     found: list[ConfiguredSet] = []
     scope = str(planned.config.get('default_scope') or 'mmengine')
     for key, loader in data_loaders(planned.config):
@@ -134,7 +134,7 @@ def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
 
 
 def folder_of_classes(one: ConfiguredSet) -> Path | None:
-    """The folder whose folders are classes; ``None`` for other data sets."""
+    """Return the folder of the class folders; ``None`` for other data sets."""
     load = getattr(one.type, 'load_data_list', None)
     qualified = getattr(load, '__qualname__', '')
     if qualified not in READERS:
@@ -197,7 +197,7 @@ class BuiltSet:
 
 
 def built_sets(runner: Runner) -> list[BuiltSet]:
-    """Data sets of the loops that a runner has built, each once."""
+    """Return the data sets of the loops of a runner, each once."""
     found: list[BuiltSet] = []
     for split in ('train', 'val', 'test'):
         loop = getattr(runner, f'_{split}_loop', None)
@@ -218,7 +218,7 @@ def built_sets(runner: Runner) -> list[BuiltSet]:
 def sampled(
     dataset: BaseDataset, most: int, seconds: float
 ) -> Iterator[dict[str, Any]]:
-    """Entries of a data set, evenly spread, even if time runs out."""
+    """Return evenly spread entries of a data set, within a time limit."""
     end = time.monotonic() + seconds
     count = min(len(dataset), most)
     for start in range(16):
@@ -233,7 +233,7 @@ def finding(
     faults: Sequence[LabelFault],
     notes: Sequence[str] = (),
 ) -> Finding:
-    """Finding of some faults."""
+    """Return the finding of some faults."""
     return Finding(
         compared,
         tuple(one.text for one in faults if one.level == 'error'),

@@ -1,4 +1,4 @@
-"""Folders and lists that data sets of other libraries read."""
+"""Checks of folders and lists that data sets of other libraries read."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class ListedFolder(NamedTuple):
 
 
 class FolderListings(Check):
-    """Counts what data sets of other libraries leave out without a word.
+    """Counts files that data sets of other libraries skip silently.
 
-    They follow links without end where these form a circle, so that is an
-    error. Data sets of mixmae report all of this themselves.
+    They would follow a cycle of links forever, so a cycle is an error. Data
+    sets of mixmae report both themselves.
     """
 
     name: ClassVar[str] = 'folders'
@@ -85,10 +85,10 @@ class FolderListings(Check):
 
 
 def circles(listing: ImageListing) -> list[str]:
-    """Folders of a listing that lead back to one that they lie in.
+    """Return the folders of a listing that link to one of their parents.
 
-    Each of ``repeated`` leads to a folder; from there others of them may be
-    reached, and so on.
+    Each link of ``repeated`` points to a folder, which may contain others of
+    them, and so on.
     """
     found = []
     for link in listing.repeated:
@@ -129,7 +129,7 @@ def _folders(planned: PlannedRun) -> Iterator[ListedFolder]:
 
 
 def _segmented(one: ConfiguredSet) -> ListedFolder | None:
-    """The folder of images of one of mmseg's data sets."""
+    """Return the image folder of one of mmseg's data sets."""
     load = getattr(one.type, 'load_data_list', None)
     if getattr(load, '__qualname__', '') != SEGMENTATION:
         return None

@@ -1,4 +1,4 @@
-"""Number of classes of the heads and of the data."""
+"""Check of the number of classes of heads and data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER_CLASSES = ('rpn', 'semantic', 'panoptic', 'mask_iou')
 
 
 class HeadClasses(Check):
-    """Heads have one output for each class of the data."""
+    """Checks that heads have one output for each class of the data."""
 
     name = 'head and data'
     stage = 'built'
@@ -54,7 +54,7 @@ class HeadClasses(Check):
 
 
 def head_classes(runner: Runner) -> Iterator[tuple[str, int]]:
-    """Key in the config and number of classes of every part that has one."""
+    """Return key and number of classes of every part that has one."""
     seen: set[str] = set()
     for name, part in model_of(runner).named_modules():
         count = getattr(part, 'num_classes', None)
@@ -73,7 +73,7 @@ def head_classes(runner: Runner) -> Iterator[tuple[str, int]]:
 
 
 def model_of(runner: Runner) -> Any:
-    """The model of a runner, without a wrapper."""
+    """Return the model of a runner, without a wrapper."""
     model: Any = runner.model
     return model.module if is_model_wrapper(model) else model
 

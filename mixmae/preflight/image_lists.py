@@ -1,4 +1,4 @@
-"""Lists of images with labels, and images that splits have in common."""
+"""Checks of labelled image lists and of images in several splits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECONDS = 3.0
 
 
 class LabelLists(Check):
-    """Lines of the lists of mmpretrain: a path, a space and a label."""
+    """Checks lines of mmpretrain's lists: a path, a space and a label."""
 
     name = 'lists'
 
@@ -55,7 +55,7 @@ class LabelLists(Check):
 
 
 def _line_fault(path: Path) -> str | None:
-    """Line on the first line of a list that is not as it should be."""
+    """Return a message on the first invalid line of a list."""
     try:
         # As MMEngine reads and splits it.
         lines = path.read_text('utf-8').rstrip('\n\r').split('\n')
@@ -85,7 +85,7 @@ def _is_labelled(line: str) -> bool:
 
 
 class SplitImages(Check):
-    """Images of the splits: one label each, in one split alone."""
+    """Checks that each image has one label and is in one split only."""
 
     name = 'images of splits'
     stage = 'built'
@@ -133,7 +133,7 @@ class SplitImages(Check):
 
 
 def _common(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
-    """Images of the training that are measured, too."""
+    """Yield faults of training images that are also evaluated on."""
     names = list(splits)
     for first, second in pairwise(names):
         common = splits[first].keys() & splits[second].keys()
@@ -141,15 +141,15 @@ def _common(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
             yield LabelFault(
                 'image in two splits',
                 f'{len(common):,} of the {len(splits[second]):,} images of '
-                f'the {second} data are images of the {first} data, too '
-                f'(first: {min(common)}): what is measured on them says '
-                f'nothing of other images',
+                f'the {second} data are also in the {first} data (first: '
+                f'{min(common)}): metrics on them do not show how the model '
+                f'generalises',
                 'warning',
             )
 
 
 def _folder_labels(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
-    """Folders whose images have another label in another split."""
+    """Yield faults of folders whose images have another label elsewhere."""
     names = list(splits)
     tables = [_label_of_folders(splits[name]) for name in names]
     for name, table in zip(names[1:], tables[1:]):
@@ -162,15 +162,15 @@ def _folder_labels(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
             folder = wrong[0]
             yield LabelFault(
                 'label of a folder',
-                f'the {name} data gives images of folders {folder!r} the '
-                f'label {table[folder]}, the {names[0]} data '
-                f'{tables[0][folder]} ({len(wrong)} such folders): a label '
-                f'must mean the same class in both',
+                f'images in folders {folder!r} have label {table[folder]} in '
+                f'the {name} data, but {tables[0][folder]} in the {names[0]} '
+                f'data ({len(wrong)} such folders): a label must mean the '
+                f'same class in both',
             )
 
 
 def _label_of_folders(images: dict[str, Any]) -> dict[str, int]:
-    """Label of each folder, if folders and labels correspond."""
+    """Return the label of each folder, if each folder has one label."""
     pairs = Counter(
         (PurePath(path).parent.name, label)
         for path, label in images.items()

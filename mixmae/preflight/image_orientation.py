@@ -1,4 +1,4 @@
-"""Sizes and EXIF orientation of the images of a detection."""
+"""Check of size and EXIF orientation of detection images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_IMAGES = 2000
 
 
 class ImageOrientation(Check):
-    """Size and orientation of image files, against the annotations."""
+    """Compares size and orientation of image files with annotations."""
 
     name = 'rotated photos'
     stage = 'built'

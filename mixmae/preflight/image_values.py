@@ -1,4 +1,4 @@
-"""Value range, mean and std of a run, where its config leaves them open.
+"""Value range, mean and std of a run, where its config says 'auto'.
 
 'auto' stands for the values of the checkpoint that the run starts from or,
 without one, for those of a sample of its training images. They are the same
@@ -31,21 +31,20 @@ from mixmae.registry import DATASETS
 def set_image_values(
     cfg: Config, *checkpoints: str | None, measure: bool = True
 ) -> list[str]:
-    """Replace 'auto' by values, everywhere in a config.
+    """Replace 'auto' by values everywhere in a config.
 
     Args:
         cfg: Config of a run; changed.
-        checkpoints: Checkpoints whose values come first; then that of
-            ``load_from`` and that of the backbone's ``init_cfg``.
-        measure: Without such a checkpoint, read images.
+        checkpoints: Checkpoints whose values take precedence over those of
+            ``load_from`` and of the backbone's ``init_cfg``.
+        measure: Whether to read images if no checkpoint has values.
 
     Returns:
-        Lines that say which values, and where they come from; none if
-        nothing was left open.
+        Lines on the values and their source; none if no value was 'auto'.
 
     Raises:
-        ValueError: No image of the training set can be read, or none is to
-            be.
+        ValueError: No checkpoint records the values, and no training image
+            can be read or ``measure`` is False.
     """
     if not any(open_values(cfg)):
         return []
@@ -79,7 +78,7 @@ def set_image_values(
 
 
 def leave_image_values_open(cfg: Config) -> None:
-    """Replace 'auto' so that a model can be built without any image.
+    """Replace 'auto' so that a model can be built without images.
 
     Args:
         cfg: Config of a run; changed. Its model computes wrong figures.

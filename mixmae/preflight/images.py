@@ -1,4 +1,4 @@
-"""Sizes, channels and kinds of the images of a run."""
+"""Checks of the sizes, channels and kinds of images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Size = tuple[int, int]
 class ImageSizes(Check):
     """Draws a mask for the image size of each split of a pretraining.
 
-    Where the last crop or resize of a pipeline makes images of one size.
+    Splits without a fixed image size are not checked.
     """
 
     name = 'image sizes'
@@ -65,13 +65,13 @@ class ImageSizes(Check):
 
 
 def image_size(pipeline: Sequence) -> Size | None:
-    """Height and width of the images that a pipeline makes.
+    """Return height and width of the images that a pipeline makes.
 
     Args:
         pipeline: Configs of transforms.
 
     Returns:
-        None if they differ from image to image, or it cannot be seen.
+        None if they differ between images or do not follow from the config.
     """
     size: Size | None = None
     for transform in pipeline:
@@ -188,13 +188,13 @@ class _InspectedImages:
 
 
 class ImageKinds(Check):
-    """Some images of each data set are read before the run.
+    """Reads some images of each data set before the run.
 
-    If half of them or more are sound files that cannot be read as the config
-    says, so are most of the others, and the run does not start: other images
-    would take their places. What a loader warns of is in the log, and data
-    sets whose loaders decode by other settings are an error. Files that are
-    missing or damaged are left to the run.
+    If at least half of them are valid files that the config's settings cannot
+    read, the run does not start: it would replace most images by others.
+    Warnings of the loaders are logged. Data sets that are decoded with
+    different settings are an error. Missing and damaged files are handled by
+    the run.
     """
 
     name = 'image kinds'
@@ -257,7 +257,7 @@ def _loads_by_mmcv(dataset: Any) -> bool:
 
 
 def check_rgb(path: str, content: bytes | None = None) -> None:
-    """Check that mmcv's loader would keep all that a file holds.
+    """Check that mmcv's loader would keep all information of a file.
 
     Raises:
         CorruptImageError: It holds more than 8-bit RGB, or cannot be read.
@@ -300,7 +300,7 @@ def _look(dataset: Any, load: Any) -> _InspectedImages:
 
 
 def _differences(decodings: dict[str, ImageDecoding]) -> list[str]:
-    """Data sets that are not decoded as the first one is."""
+    """Yield errors on data sets that are decoded differently."""
     if not decodings:
         return []
     first, expected = next(iter(decodings.items()))

@@ -1,4 +1,4 @@
-"""Labels of built data sets: how often each occurs, what was left out."""
+"""Check of label frequencies and of skipped images."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILES = {'img_path': 'image', 'seg_map_path': 'label map'}
 
 
 class LabelCounts(Check):
-    """Labels in their range, and which classes never occur."""
+    """Checks the range of labels and reports classes that never occur."""
 
     name = 'labels'
     stage = 'built'
@@ -76,7 +76,7 @@ class LabelCounts(Check):
 
 
 def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
-    """Count labels of a data set of mmpretrain or mmdet.
+    """Count the labels of a data set of mmpretrain or mmdet.
 
     Returns:
         How often each label occurs, the number of entries that were read,
@@ -98,7 +98,7 @@ def label_counts(dataset: BaseDataset) -> tuple[Counter[int], int, str]:
 
 
 def kept_line(built: BuiltSet) -> str:
-    """Number of images, of those in the annotation file if it has more.
+    """Return the number of images, and of skipped ones in an annotation file.
 
     ``FolderListings`` counts what is left out of folders.
     """
@@ -112,7 +112,7 @@ def kept_line(built: BuiltSet) -> str:
 
 
 def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
-    """Images and label maps of a data set that are not there."""
+    """Yield faults of missing images and label maps."""
     dataset = built.dataset
     # Images in tars are not separate files.
     if isinstance(dataset, ImageSet):
@@ -142,7 +142,7 @@ def missing_files(built: BuiltSet) -> Iterator[LabelFault]:
 
 
 def _of_annotations(dataset: Any) -> tuple[int | None, str]:
-    """Images of an annotation file, and why mmdet leaves some out."""
+    """Return the images of an annotation file, and why mmdet skips some."""
     if not hasattr(dataset, 'cat2label'):
         return None, ''
     try:

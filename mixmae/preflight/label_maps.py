@@ -1,4 +1,4 @@
-"""Label maps of a segmentation."""
+"""Check of the label maps of a segmentation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_MAPS = 500
 
 
 class LabelMaps(Check):
-    """Values and sizes of label maps, against classes and images."""
+    """Compares values and sizes of label maps with classes and images."""
 
     name = 'label maps'
     stage = 'built'
@@ -94,7 +94,7 @@ def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
 
 
 def _shares(pixels: Counter[int]) -> str:
-    """Values and their shares of the pixels, the most frequent first."""
+    """Format values and their shares of the pixels, most frequent first."""
     total = pixels.total()
     shown = [
         f'{value}: {100 * count / total:.2g} %'
@@ -105,7 +105,7 @@ def _shares(pixels: Counter[int]) -> str:
 
 
 def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
-    """Settings that data, pipeline, head and evaluator state themselves."""
+    """Yield faults of settings that data set, pipeline and head all have."""
     dataset = built.dataset
     decoder = _loader(dataset, 'LoadAnnotations')
     stated = getattr(decoder, 'reduce_zero_label', None)
@@ -114,7 +114,7 @@ def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
             'reduce_zero_label',
             f'the {built.split} data has reduce_zero_label='
             f'{dataset.reduce_zero_label}, its LoadAnnotations {stated}; '
-            f'set it for the data set alone',
+            f'set it only for the data set',
         )
     for name, part in model_of(runner).named_modules():
         ignored = getattr(part, 'ignore_index', None)

@@ -1,4 +1,4 @@
-"""Numbers of a run that must agree: ranges, batch sizes, channels."""
+"""Checks of numbers: ranges, batch sizes, channels."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _optimizer(cfg: Config) -> Iterator[Number]:
                 yield Number(key, optimizer[name], 0, whole=False)
     clip = wrapper.get('clip_grad')
     for name in ('max_norm', 'clip_value'):
-        # 0 would leave no gradient, less would turn it around.
+        # 0 would remove the gradient, less would change its sign.
         if isinstance(clip, Mapping) and name in clip:
             key = f'optim_wrapper.clip_grad.{name}'
             yield Number(key, clip[name], 0, whole=False, open=True)
@@ -131,7 +131,7 @@ def _optimizer(cfg: Config) -> Iterator[Number]:
 
 
 def _rates(cfg: Config) -> Iterator[Number]:
-    """Learning rates at the ends of the schedules."""
+    """Return the learning rates at the ends of the schedules."""
     wrapper = cfg.get('optim_wrapper')
     optimizer = wrapper.get('optimizer') if wrapper else None
     rate = optimizer.get('lr') if isinstance(optimizer, Mapping) else None
@@ -150,7 +150,7 @@ def _rates(cfg: Config) -> Iterator[Number]:
 
 
 def _single_values(cfg: Config) -> Iterator[str]:
-    """Lines on heads whose batch norms see one value per channel."""
+    """Yield errors on heads whose batch norms see one value per channel."""
     size = (cfg.get('train_dataloader') or {}).get('batch_size')
     model = cfg.get('model') or {}
     for name in ('decode_head', 'auxiliary_head'):
@@ -212,7 +212,7 @@ class UpdateSize(Check):
 
 
 class Channels(Check):
-    """Compares the maps of our backbones with ``in_channels`` behind them."""
+    """Compares channels of our backbones with ``in_channels`` after them."""
 
     name = 'channels'
     stage = 'built'
@@ -240,7 +240,7 @@ class Channels(Check):
 def _expected(
     cfg: Mapping, maps: list[int]
 ) -> Iterator[tuple[str, list[int], list[int]]]:
-    """Key, channels that a part expects, and those that it gets."""
+    """Yield key, expected channels and actual channels of each part."""
     neck = cfg.get('neck')
     if isinstance(neck, Mapping) and 'in_channels' in neck:
         given = neck['in_channels']

@@ -1,4 +1,4 @@
-"""Checks that a resumed run is the run of its checkpoint."""
+"""Checks of a resumed run against its checkpoint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ResumeSettings(Check):
     """Compares the config of a resumed run with that of its checkpoint.
 
     Args:
-        start: Checkpoint that the run goes on from.
+        start: Checkpoint that the run resumes from.
         choice: Whose values of settings that may change take effect.
     """
 
@@ -87,7 +87,7 @@ class ResumeData(Check):
     """Compares images and loading of a resumed run with its checkpoint's.
 
     Args:
-        start: Checkpoint that the run goes on from.
+        start: Checkpoint that the run resumes from.
     """
 
     name: ClassVar[str] = 'resumed data'

@@ -29,7 +29,7 @@ AUTO = 'auto'
 
 
 def requested_start(cfg: Config, asked: str | None) -> str | None:
-    """Return what a training is asked to go on from.
+    """Return the checkpoint that a training shall start or resume from.
 
     A file that is named by its address is fetched; all ranks take part.
 
@@ -45,7 +45,7 @@ def requested_start(cfg: Config, asked: str | None) -> str | None:
     if asked is None and cfg.get('resume'):
         asked = cfg.get('load_from') or AUTO
     if asked and urlparse(str(asked)).scheme in ('http', 'https'):
-        # Few runs go on from an address.
+        # Few runs start from an address.
         from mixmae.checkpoints.io.download import download
 
         return str(download(asked))
@@ -53,7 +53,7 @@ def requested_start(cfg: Config, asked: str | None) -> str | None:
 
 
 def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
-    """Find the checkpoint that a training goes on from.
+    """Find the checkpoint that a training resumes from.
 
     Args:
         asked: As ``requested_start`` returns it.
@@ -63,8 +63,8 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
         ``None`` for a new run.
 
     Raises:
-        ValueError: No run can go on from the checkpoint, or all that there
-            are in the work folder are damaged.
+        ValueError: The checkpoint cannot be resumed from, or all checkpoints
+            in the work folder are damaged.
     """
     if asked is None:
         return None
@@ -80,7 +80,7 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
 
 
 def apply_start(cfg: Config, start: StartPoint | None) -> None:
-    """Write the start into the config, as MMEngine's runner reads it.
+    """Write the start into the config, in the keys of MMEngine's runner.
 
     A seed that the config leaves open is that of the checkpoint, for it is
     needed before the checkpoint is loaded.
@@ -104,7 +104,7 @@ def compare_resumed(
 
     Args:
         cfg: Of the run; takes over settings if ``choice`` is 'checkpoint'.
-        start: Checkpoint that the run goes on from.
+        start: Checkpoint that the run resumes from.
         choice: Whose values of settings that may change take effect.
 
     Returns:
@@ -167,7 +167,7 @@ class FolderCheck(Check):
 
     Args:
         folders: Of the run.
-        start: Checkpoint that the run goes on from; ``None`` for a new run.
+        start: Checkpoint that the run resumes from; ``None`` for a new run.
         overwrite: Whether earlier checkpoints may be removed.
     """
 
@@ -185,7 +185,7 @@ class FolderCheck(Check):
         self.overwrite = overwrite
 
     def obstacles(self) -> list[Path]:
-        """Checkpoints that the run would overwrite."""
+        """Return checkpoints that the run would overwrite."""
         if self.start is not None and self._own(self.start.path):
             return []
         folders = self.folders

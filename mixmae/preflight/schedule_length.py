@@ -1,4 +1,4 @@
-"""Lengths of the parameter schedules and of the run."""
+"""Check of the lengths of schedules and run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Phase(NamedTuple):
 
     @property
     def last_change(self) -> float:
-        """Where the parameter has its final value; infinite if nowhere."""
+        """Step at which the parameter is final; infinite if never."""
         # MMEngine: T_max and milestones count from the begin.
         if self.settings.get('T_max') is not None:
             return self.begin + self.settings['T_max']
@@ -45,7 +45,7 @@ class Phase(NamedTuple):
 
     @property
     def milestones(self) -> list[float]:
-        """Steps of a jump, counted from the begin of the run."""
+        """Steps of a jump, counted from the start of the run."""
         return [
             self.begin + step for step in self.settings.get('milestones') or ()
         ]
@@ -76,7 +76,7 @@ class ScheduleLength(Check):
             # Building them raises the error.
             return None
         errors = [
-            f'{phase.key}: end={phase.end:g} is not behind '
+            f'{phase.key}: end={phase.end:g} is not after '
             f'begin={phase.begin:g}{_beyond(phase, length, by_epoch)}'
             for phase in phases
             if phase.end <= phase.begin
@@ -136,7 +136,7 @@ class IterationSchedule(Check):
 
 
 def _shortened(cfg: Config, length: int) -> Iterator[tuple[str, str]]:
-    """Variables of warm-ups that our schedules shorten, and a line each."""
+    """Return variables of shortened warm-ups, with a message each."""
     end = cfg.get('warmup_end')
     for name in ('warmup_epochs', 'warmup_iters'):
         given = cfg.get(name)
@@ -149,7 +149,7 @@ def _shortened(cfg: Config, length: int) -> Iterator[tuple[str, str]]:
 
 
 def schedule_phases(cfg: Config) -> Iterator[Phase]:
-    """All schedulers of a config."""
+    """Return all schedulers of a config."""
     yield from _phases('param_scheduler', cfg.get('param_scheduler'))
 
 
@@ -175,7 +175,7 @@ def _phases(key: str, part: Any) -> Iterator[Phase]:
 def schedule_warnings(
     phases: list[Phase], length: int, unit: str, whole: bool = True
 ) -> Iterator[str]:
-    """One line for each disagreement with the length of the run.
+    """Yield a warning for each disagreement with the run's length.
 
     Args:
         phases: In the unit of the run.
@@ -220,7 +220,7 @@ def _beyond(phase: Phase, length: int, by_epoch: bool) -> str:
 def _intervals(
     cfg: Config, length: int, by_epoch: bool, unit: str
 ) -> Iterator[str]:
-    """Lines on events that the run is too short for."""
+    """Yield warnings on events after the end of the run."""
     loop = cfg.train_cfg
     begin = loop.get('val_begin', 1)
     if cfg.get('val_dataloader') is not None and begin > length:
