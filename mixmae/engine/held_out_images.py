@@ -28,7 +28,7 @@ def held_out_batch(runner: Runner, count: int) -> dict:
 
 @contextmanager
 def model_to_show(runner: Runner) -> Iterator[Any]:
-    """Yield the model for a prediction that the training does not notice.
+    """Yield the model for a prediction that does not change the training.
 
     Yields:
         The model without its wrapper. None on ranks that have nothing to do:

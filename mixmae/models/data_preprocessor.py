@@ -190,8 +190,8 @@ def check_statistics(mean: Any, std: Any) -> None:
     ):
         raise ValueError(
             f'mean and std must hold one number per channel of the images, '
-            f"std above 0, got {mean} and {std}; 'auto' is replaced by "
-            f'tools/train.py and mixmae alone'
+            f'std above 0, got {mean} and {std}; only tools/train.py and '
+            f"mixmae replace 'auto'"
         )
 
 

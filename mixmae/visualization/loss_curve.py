@@ -111,8 +111,8 @@ def _rows(file: Path) -> list[dict]:
             row = {} if number == len(lines) > 1 else None
         if not isinstance(row, dict):
             raise ValueError(
-                f'{file}: line {number} is no JSON object, as the LoggerHook '
-                f'writes them: {line[:60]}'
+                f'{file}: line {number} is not a JSON object, as the '
+                f'LoggerHook writes them: {line[:60]}'
             )
         rows.append(row)
     return rows
@@ -147,7 +147,9 @@ def read_reference(path: str | Path) -> tuple[LossCurve, dict]:
     path = Path(path)
     content = _read_json(path) if path.is_file() else None
     if content is None:
-        raise ValueError(f'{path} is no reference curve (JSON with "curve")')
+        raise ValueError(
+            f'{path} is not a reference curve (JSON with "curve")'
+        )
     about = {key: value for key, value in content.items() if key != 'curve'}
     return LossCurve.of_rows(content['curve']), about
 
@@ -240,10 +242,10 @@ def warnings_of(curve: LossCurve) -> list[str]:
     late = losses[-max(1, len(losses) // 4) :]
     if len(losses) >= 5 and np.abs(late - MEAN_PREDICTION_LOSS).max() < 0.02:
         found.append(
-            'the loss stays at 1.0: with pixel norm that is what predicting '
-            'the mean of each cell costs, so nothing is learned; look at lr '
-            '(and its scaling by the batch size), at the images after the '
-            'pipeline, and whether they have any structure'
+            'the loss stays at 1.0, which with pixel norm is the loss of '
+            'predicting the mean of each cell: nothing is learned; check lr '
+            '(and its scaling by the batch size) and whether the images after '
+            'the pipeline have any structure'
         )
     if len(losses) >= 5 and late.min() > 1.1 * losses.min():
         found.append(

@@ -84,7 +84,7 @@ def test_images_listed_twice(tmp_path, train, val, words, refused):
 def test_a_label_that_means_another_folder(tmp_path):
     _, raised = found(tmp_path, lines('train', (1, 2, 0)), lines('val'))
     assert raised is not None
-    assert "folders 'a' the label 0, the train data 1" in str(raised)
+    assert "folders 'a' have label 0 in the val data, but 1" in str(raised)
 
 
 def test_a_list_of_missing_images(tmp_path):

@@ -58,7 +58,7 @@ def test_files_without_a_curve_are_errors(tmp_path):
     empty.write_text('{"a": 1}\n')
     with pytest.raises(ValueError, match='no training loss'):
         read_run(empty)
-    with pytest.raises(ValueError, match='no reference curve'):
+    with pytest.raises(ValueError, match='not a reference curve'):
         read_reference(empty)
 
 

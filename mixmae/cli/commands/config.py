@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('name', nargs='?', help='as the list has it')
+    parser.add_argument('name', nargs='?', help='a name of the list')
     parser.add_argument('file', nargs='?', type=Path, help='file to write')
     parser.add_argument(
         '--cfg-options',

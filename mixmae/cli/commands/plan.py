@@ -48,7 +48,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default='cpu',
         help='device of the run; cpu: this machine (default)',
     )
-    parser.add_argument('--num', type=int, default=1, help='how many')
+    parser.add_argument(
+        '--num', type=int, default=1, help='number of devices (default: 1)'
+    )
     parser.add_argument(
         '--per-node', type=int, default=8, help='devices per machine'
     )

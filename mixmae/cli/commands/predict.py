@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     predictor = Predictor(args.checkpoint, args.config, args.device)
     if predictor.task != 'detection' or args.no_pictures:
-        refuse_unused(args, ('score',), 'but on the pictures of a detector')
+        refuse_unused(args, ('score',), 'except on the pictures of a detector')
     path = write_predictions(
         predictor,
         args.images,

@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_pretraining_arguments(parser)
     parser.add_argument(
-        '--resume', action='store_true', help='go on with the run in OUT'
+        '--resume', action='store_true', help='resume the run in OUT'
     )
     parser.add_argument(
         '--dry-run',

@@ -1,4 +1,4 @@
-"""The command ``view``: a page that shows networks at work."""
+"""The command ``view``: local page with reconstructions and features."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def dicom_kind(file: BinaryIO) -> ImageKind:
         raise KeyError('header of a DICOM file') from error
     obstacle = ''
     if model not in COLOURS or bands != (3 if model == 'RGB' else 1):
-        obstacle = 'of a colour model that is not read'
+        obstacle = 'with an unsupported colour model'
     elif frames > 1:
         obstacle = f'a stack of {frames:,} images'
     number = 'float' if rescaled else 'int' if signed else 'uint'

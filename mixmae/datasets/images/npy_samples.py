@@ -21,7 +21,7 @@ HEADERS = {
 
 
 class _Header(NamedTuple):
-    """Header of an array; the file stands behind it."""
+    """Header of an array; the file position is after it."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -31,7 +31,7 @@ class _Header(NamedTuple):
     def bands_first(self) -> bool:
         """Whether the first axis holds the bands, not the last one.
 
-        The shorter of both does.
+        The shorter of both is taken as the bands.
         """
         return len(self.shape) == 3 and self.shape[0] < self.shape[2]
 

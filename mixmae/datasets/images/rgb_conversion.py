@@ -171,8 +171,8 @@ def checked_range(value: Sequence[float]) -> tuple[float, float]:
     ):
         raise ValueError(
             f'value_range must be (low, high), the sample values of black '
-            f"and white, low below high, got {value!r}; 'auto' is replaced "
-            f'by tools/train.py and mixmae alone'
+            f'and white, low below high, got {value!r}; only tools/train.py '
+            f"and mixmae replace 'auto'"
         )
     return numbers[0], numbers[1]
 

@@ -108,7 +108,7 @@ class ValueSample:
     ) -> tuple[float, float] | None:
         """Return a value range by percentiles, None without wide samples.
 
-        Of integers whole numbers.
+        For integer samples both are whole numbers.
 
         Raises:
             ValueError: All values are equal.

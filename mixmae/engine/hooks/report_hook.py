@@ -23,8 +23,8 @@ class ReportHook(Hook):
     reconstructions over time and a map of features for pretraining,
     predictions for fine-tuning. It is one file that opens offline. Its parts
     are kept in ``report/`` in the work folder, so that a resumed run continues
-    the page. A page that cannot be written is a warning; the training goes on.
-    The training itself is not changed.
+    the page. A page that cannot be written is a warning. The training itself
+    is not changed.
 
     Args:
         num_images: Number of images in the reconstructions and galleries.

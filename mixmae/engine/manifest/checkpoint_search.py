@@ -152,7 +152,7 @@ def _inspect(path: Path) -> tuple[str, Mapping[str, Any] | None]:
 
 
 def _loaded(path: str | Path) -> tuple[dict, str | None]:
-    """Content of a checkpoint, and why no run can go on from it."""
+    """Content of a checkpoint, and why no run can resume from it."""
     content = safe_load(str(path))
     return content, reason_not_to_resume(content)
 

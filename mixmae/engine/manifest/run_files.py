@@ -84,7 +84,7 @@ class RunFiles:
         record = RunRecord.of(runner)
         template = RunFolders.of(runner.cfg).template
         files: dict[str, WrittenFile] = {}
-        if runner.iter > 0 and _goes_on_in(runner, folder):
+        if runner.iter > 0 and _resumes_in(runner, folder):
             length = record.loader.iterations if record.loader else 0
             folders = RunFolders(work_dir, Path(folder), template)
             files = _listed(folders, runner.iter, length)
@@ -218,7 +218,7 @@ def best_files(info: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _goes_on_in(runner: Runner, folder: str) -> bool:
+def _resumes_in(runner: Runner, folder: str) -> bool:
     """Return True if the run resumes from a checkpoint in its own folder."""
     start = runner.cfg.get('load_from')
     # MMEngine searches the work folder.

@@ -88,7 +88,7 @@ class LayerDecayOptimWrapperConstructor:
     Parameters of equal learning rate and weight decay share one group, 2 x 26
     groups for a Swin-B, top first; the log shows the learning rate of the
     first. The order depends only on the model and the options, so that a
-    resumed run finds its groups again. Each group has its ``lr_scale``. Frozen
+    resumed run has the same groups. Each group has its ``lr_scale``. Frozen
     parameters are omitted.
 
     Cosine schedules must use ``eta_min_ratio``: an ``eta_min`` is the same for

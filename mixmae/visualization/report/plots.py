@@ -1,4 +1,4 @@
-"""Plots of a report: which values of the runs are shown together."""
+"""Plots of a report, and the logged values in each."""
 
 from __future__ import annotations
 

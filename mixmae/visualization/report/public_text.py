@@ -1,4 +1,4 @@
-"""Text that may leave the machine with a report."""
+"""Text of a report without private names of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of a report that are computed while a run has its model at hand."""
+"""Parts of a report that need the model, written during the run."""
 
 from __future__ import annotations
 

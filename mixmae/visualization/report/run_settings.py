@@ -97,7 +97,7 @@ def _weights(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 
 
 def _values(part: Mapping[str, Any], *names: str) -> str:
-    """``type`` and some arguments, as they would stand in code."""
+    """Return ``type`` and some arguments as Python code."""
     first = _type(part) if 'type' in names else ''
     rest = [
         f'{name}={part[name]}'
