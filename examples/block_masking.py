@@ -2,12 +2,13 @@
 
 import torch
 
+from mixmae.masking.masking import GridMasking
 from mixmae.registry import TASK_UTILS
 from mixmae.structures import CellMask
 
 
 @TASK_UTILS.register_module()
-class BlockMasking:
+class BlockMasking(GridMasking):
     """Hide a rectangle of fixed size at a random place.
 
     Args:
@@ -21,29 +22,28 @@ class BlockMasking:
     def __init__(
         self, rows: int, columns: int, cell: int = 32, shared: bool = True
     ) -> None:
-        if min(rows, columns, cell) < 1:
+        super().__init__(cell)
+        if min(rows, columns) < 1:
             raise ValueError(
-                f'rows, columns and cell must be at least 1, got {rows}, '
-                f'{columns} and {cell}'
+                f'rows and columns must be at least 1, got {rows} and '
+                f'{columns}'
             )
         self.rows = rows
         self.columns = columns
-        self.cell = cell
         self.shared = shared
 
-    def __call__(
+    def draw(
         self,
         batch: int,
-        height: int,
-        width: int,
-        generator: torch.Generator | None = None,
+        rows: int,
+        columns: int,
+        generator: torch.Generator | None,
     ) -> CellMask:
-        """Draw the mask of a batch; see ``mixmae.masking.masking.Masking``."""
-        rows, columns = height // self.cell, width // self.cell
+        """Draw one mask, or one per image, on a grid of cells."""
         if rows < self.rows or columns < self.columns:
             raise ValueError(
-                f'a {height}x{width} image has {rows}x{columns} cells, fewer '
-                f'than the {self.rows}x{self.columns} to hide'
+                f'an image has {rows}x{columns} cells, fewer than the '
+                f'{self.rows}x{self.columns} to hide'
             )
         masks = 1 if self.shared else batch
         hidden = torch.zeros(masks, rows, columns, dtype=torch.bool)

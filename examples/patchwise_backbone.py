@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
-from mixmae.models.layers.patches import PatchEmbed
+from mixmae.models.layers.patches import PatchEmbed, PatchMerging
+from mixmae.models.layers.transformer_block import MLP
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
 
@@ -19,9 +20,7 @@ class PatchwiseBlock(nn.Module):
     def __init__(self, dims: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dims)
-        self.mlp = nn.Sequential(
-            nn.Linear(dims, 4 * dims), nn.GELU(), nn.Linear(4 * dims, dims)
-        )
+        self.mlp = MLP(dims)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) -> (B, h, w, C)."""
@@ -29,11 +28,11 @@ class PatchwiseBlock(nn.Module):
 
 
 class PatchwiseStage(nn.Module):
-    """Blocks, behind a merging of 2x2 tokens in all stages but the first."""
+    """Blocks; in all stages but the first, a merging of 2x2 tokens first."""
 
     def __init__(self, dims: int, depth: int, merge: bool) -> None:
         super().__init__()
-        self.merge = nn.Linear(2 * dims, dims) if merge else None
+        self.merge = PatchMerging(dims // 2) if merge else nn.Identity()
         self.blocks = nn.ModuleList(PatchwiseBlock(dims) for _ in range(depth))
 
     def forward(
@@ -43,14 +42,7 @@ class PatchwiseStage(nn.Module):
         coords: Tensor | None = None,
     ) -> Tensor:
         """(B, h, w, C) -> (B, h, w, C), or (B, h / 2, w / 2, 2C)."""
-        if self.merge is not None:
-            # (B, h, w, C) -> (B, h/2, 2, w/2, 2, C) -> (B, h/2, w/2, 4C)
-            x = nn.functional.pad(
-                x, (0, 0, 0, x.size(2) % 2, 0, x.size(1) % 2)
-            )
-            x = x.unflatten(2, (-1, 2)).unflatten(1, (-1, 2))
-            x = x.transpose(2, 3).flatten(3)
-            x = self.merge(x)
+        x = self.merge(x)
         for block in self.blocks:
             x = block(x)
         return x

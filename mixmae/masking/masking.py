@@ -1,8 +1,9 @@
-"""Maskings: the contract, and those of MixMAE, SimMIM and UM-MAE."""
+"""Maskings: contract, base class, and those of MixMAE, SimMIM and UM-MAE."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -53,11 +54,59 @@ class Masking(Protocol):
         """
 
 
+class GridMasking(ABC):
+    """Base class of maskings; subclasses implement ``draw``.
+
+    Args:
+        cell: side of a cell in pixels.
+        divisor: divisor of the image sides in pixels, a multiple of the cell;
+            None for the cell itself.
+
+    Raises:
+        ValueError: ``cell`` is less than 1.
+    """
+
+    def __init__(self, cell: int, divisor: int | None = None) -> None:
+        if cell < 1:
+            raise ValueError(f'cell must be at least 1 pixel, got {cell}')
+        self.cell = cell
+        self._divisor = divisor or cell
+
+    def __call__(
+        self,
+        batch: int,
+        height: int,
+        width: int,
+        generator: torch.Generator | None = None,
+    ) -> CellMask:
+        """Draws the masks of a batch; see ``Masking``."""
+        side = self._divisor
+        if height % side or width % side or not height or not width:
+            near = [max(side, round(s / side) * side) for s in (height, width)]
+            raise ValueError(
+                f'image size {height}x{width} is not a multiple of the '
+                f'{side}-px {"cell" if side == self.cell else "unit"}; the '
+                f'nearest valid size is {near[0]}x{near[1]}'
+            )
+        rows, columns = height // self.cell, width // self.cell
+        return self.draw(batch, rows, columns, generator)
+
+    @abstractmethod
+    def draw(
+        self,
+        batch: int,
+        rows: int,
+        columns: int,
+        generator: torch.Generator | None,
+    ) -> CellMask:
+        """Draws the masks of a batch, or one for all, on a grid of cells."""
+
+
 _ROUNDING = {'floor': math.floor, 'ceil': math.ceil}
 
 
 @TASK_UTILS.register_module()
-class RandomMasking:
+class RandomMasking(GridMasking):
     """Hides a fixed share of cells, uniformly without replacement.
 
     MixMAE (models_mixmim.py, ``random_masking``) hides ``floor(0.5 * 49)``
@@ -84,6 +133,7 @@ class RandomMasking:
         range_mask_ratio: float = 0.0,
         rounding: str = 'floor',
     ) -> None:
+        super().__init__(cell)
         if not 0 < ratio < 1:
             raise ValueError(f'ratio must be inside (0, 1), got {ratio}')
         if range_mask_ratio < 0 or ratio + range_mask_ratio >= 1:
@@ -91,27 +141,23 @@ class RandomMasking:
                 f'ratio + range_mask_ratio must stay below 1 and the range '
                 f'not negative, got {ratio} + {range_mask_ratio}'
             )
-        if cell < 1:
-            raise ValueError(f'cell must be at least 1 pixel, got {cell}')
         if rounding not in _ROUNDING:
             raise ValueError(
                 f'rounding must be one of {sorted(_ROUNDING)}, got {rounding}'
             )
         self.ratio = ratio
-        self.cell = cell
         self.shared = shared
         self.range_mask_ratio = range_mask_ratio
         self.rounding = rounding
 
-    def __call__(
+    def draw(
         self,
         batch: int,
-        height: int,
-        width: int,
-        generator: torch.Generator | None = None,
+        rows: int,
+        columns: int,
+        generator: torch.Generator | None,
     ) -> CellMask:
-        """Draws the mask of a batch; see ``Masking``."""
-        rows, columns = _grid(height, width, self.cell, 'cell')
+        """Draws one mask, or one per image; see ``GridMasking``."""
         total = rows * columns
         ratio = self.ratio
         if self.range_mask_ratio:
@@ -121,18 +167,16 @@ class RandomMasking:
         if not 0 < num_hidden < total:
             raise ValueError(
                 f'ratio {ratio:.3g} hides {num_hidden} of the {total} cells '
-                f'of a {height}x{width} image; use larger images, a smaller '
-                f'cell than {self.cell} or another ratio'
+                f'of an image; use larger images, a smaller cell than '
+                f'{self.cell} or another ratio'
             )
         masks = 1 if self.shared else batch
-        noise = torch.rand(masks, total, generator=generator)
-        hidden = torch.zeros(masks, total, dtype=torch.bool)
-        hidden.scatter_(1, noise.argsort(1)[:, :num_hidden], True)
+        hidden = _chosen(masks, total, num_hidden, generator)
         return CellMask(hidden.view(masks, rows, columns), self.cell)
 
 
 @TASK_UTILS.register_module()
-class UniformMasking:
+class UniformMasking(GridMasking):
     """Keeps one cell of each 2x2, and hides some of these a second time.
 
     2205.10063, "uniform sampling" and "secondary masking"; UM-MAE
@@ -157,8 +201,7 @@ class UniformMasking:
         secondary_ratio: float = 0.25,
         multiple: int = 64,
     ) -> None:
-        if cell < 1:
-            raise ValueError(f'cell must be at least 1 pixel, got {cell}')
+        super().__init__(cell, multiple)
         if not 0 <= secondary_ratio < 1:
             raise ValueError(
                 f'secondary_ratio must be inside [0, 1), got {secondary_ratio}'
@@ -168,28 +211,25 @@ class UniformMasking:
                 f'multiple must be a multiple of two cells, {2 * cell} '
                 f'pixels, got {multiple}'
             )
-        self.cell = cell
         self.secondary_ratio = secondary_ratio
-        self.multiple = multiple
 
-    def __call__(
+    def draw(
         self,
         batch: int,
-        height: int,
-        width: int,
-        generator: torch.Generator | None = None,
+        rows: int,
+        columns: int,
+        generator: torch.Generator | None,
     ) -> CellMask:
-        """Draws the masks of a batch, one per image; see ``Masking``."""
-        units = _grid(height, width, self.multiple, 'unit')
-        # Of 2x2 cells.
-        rows, columns = (n * self.multiple // (2 * self.cell) for n in units)
-        corners = _balanced_corners(batch, rows * columns, generator)
+        """Draws one mask per image; see ``GridMasking``."""
+        blocks = (rows // 2, columns // 2)
+        number = blocks[0] * blocks[1]
+        corners = _balanced_corners(batch, number, generator)
         kept = torch.nn.functional.one_hot(corners, 4).bool()
         secondary = None
         if self.secondary_ratio:
-            again = self._again(batch, rows * columns, generator)
-            secondary = _on_cells(kept & again[..., None], rows, columns)
-        return CellMask(~_on_cells(kept, rows, columns), self.cell, secondary)
+            again = self._again(batch, number, generator)
+            secondary = _on_cells(kept & again[..., None], *blocks)
+        return CellMask(~_on_cells(kept, *blocks), self.cell, secondary)
 
     def _again(
         self, batch: int, blocks: int, generator: torch.Generator | None
@@ -201,30 +241,25 @@ class UniformMasking:
                 f'secondary_ratio {self.secondary_ratio} leaves none of '
                 f'{blocks} cells visible; use larger images or a smaller ratio'
             )
-        noise = torch.rand(batch, blocks, generator=generator)
-        again = torch.ones(batch, blocks, dtype=torch.bool)
-        return again.scatter_(1, noise.argsort(1)[:, :stay], False)
+        return ~_chosen(batch, blocks, stay, generator)
 
 
-def _grid(height: int, width: int, side: int, name: str) -> tuple[int, int]:
-    """Rows and columns of squares; ``ValueError`` if they do not fit."""
-    if height % side or width % side or not height or not width:
-        near = [max(side, round(s / side) * side) for s in (height, width)]
-        raise ValueError(
-            f'image size {height}x{width} is not a multiple of the {side}-px '
-            f'{name}; the nearest valid size is {near[0]}x{near[1]}'
-        )
-    return height // side, width // side
+def _chosen(
+    masks: int, total: int, count: int, generator: torch.Generator | None
+) -> Tensor:
+    """``count`` random places of each row, bool (masks, total)."""
+    noise = torch.rand(masks, total, generator=generator)
+    chosen = torch.zeros(masks, total, dtype=torch.bool)
+    return chosen.scatter_(1, noise.argsort(1)[:, :count], True)
 
 
 def _balanced_corners(
     batch: int, blocks: int, generator: torch.Generator | None
 ) -> Tensor:
-    """Which cell of each 2x2 stays visible, long (batch, blocks), 0 to 3.
+    """Visible cell of each 2x2 block, long (batch, blocks), 0 to 3.
 
-    Drawn without replacement from a pool that holds each corner equally
-    often and has entries for twice the image's cells, hence twice as many
-    as there are blocks.
+    Drawn without replacement from a pool of twice as many entries as there
+    are blocks, in which each corner is equally frequent.
     """
     pool = 4 * -(-blocks // 2)
     noise = torch.rand(batch, pool, generator=generator)
