@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 from typing import Any
 
@@ -147,6 +148,10 @@ class ViewedPretraining(ViewedNetwork):
         data = {'inputs': torch.stack([image, partner]), 'mask': mask}
         samples = self.model(**parts(data, False), mode='predict')
         sample = samples[0]
+        if not math.isfinite(sample.loss):
+            raise ValueError(
+                f'{self.name} predicts values that are not finite'
+            )
         if torch.equal(image, partner):
             # Nothing to see in a mix of an image with itself.
             fine = mask.at_stride(1).to(sample.mixed.device)

@@ -218,6 +218,12 @@ def _whole_model(runner: Runner) -> nn.Module:
     return model
 
 
+# Names of values that are logged as means: metrics have a prefix.
+AVERAGED = (
+    r'^(?:(?:train|val|test)/)?[^/]*(?:loss|time|data_time|grad_norm)[^/]*$'
+)
+
+
 @LOG_PROCESSORS.register_module()
 class ThroughputLogProcessor(LogProcessor):
     """MMEngine's ``LogProcessor`` with the figures of ``ThroughputHook``.
@@ -228,8 +234,15 @@ class ThroughputLogProcessor(LogProcessor):
     in seconds. It replaces MMEngine's ``eta``, which ignores validation and a
     slow start.
 
-    Args are those of MMEngine's ``LogProcessor``.
+    Args are those of MMEngine's ``LogProcessor``. Its mean over
+    ``window_size`` values is taken of losses and times, and not of metrics:
+    MMEngine's default also averages ``reconstruction/loss`` over all
+    validations so far.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.setdefault('mean_pattern', AVERAGED)
+        super().__init__(*args, **options)
 
     def get_log_after_iter(
         self, runner: Runner, batch_idx: int, mode: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,20 @@ PLOTS = (
     Plot('Memory', 'train', ('memory',), unit='MB'),
 )
 MOST_NAMES = 6
+# Names of values in the legends.
+LABELS = MappingProxyType({
+    'reconstruction/loss': 'network',
+    'reconstruction/mean_colour_loss': 'mean-colour filling',
+    'probe/knn': 'kNN',
+    'probe/linear': 'linear probe',
+    'accuracy/top1': 'top-1',
+    'accuracy/top5': 'top-5',
+    'coco/bbox_mAP': 'boxes',
+    'coco/segm_mAP': 'masks',
+    'lr': 'learning rate',
+    'img_per_s': 'images per second',
+    'data_wait': 'waiting for data',
+})  # fmt: skip
 
 
 def report_plots(
@@ -69,7 +84,8 @@ def report_plots(
             _series(number, label, name in plot.dashed, values)
             for number, (run, history) in enumerate(runs)
             for name, values in _chosen(plot, history)
-            for label in [name if len(runs) == 1 else f'{run}: {name}']
+            for known in [LABELS.get(name, name)]
+            for label in [known if len(runs) == 1 else f'{run}: {known}']
         ]
         if not series:
             continue

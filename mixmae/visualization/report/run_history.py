@@ -11,9 +11,15 @@ from typing import Any, TypeGuard
 
 # Keys of a log row that are no measured values.
 _COUNTERS = ('iter', 'epoch', 'step')
-# Log lines that a report lists, by kind; the first match decides.
+# Log lines that a report lists, by kind; the first match decides. Kind '':
+# deprecations within the frameworks are left out.
 _EVENTS = (
-    ('resume', re.compile(r'\b[Rr]esum(?:e|ed|ing) (?:from|at|the)\b')),
+    ('', re.compile(r' - WARNING - .*(?:\bdeprecated\b|is the alias of)')),
+    (
+        'resume',
+        re.compile(r'\b[Rr]esum(?:e|ed|ing) (?:from|at|the|epoch:|iter:)'),
+    ),
+    ('interrupted', re.compile(r'\bafter iteration \d+: saved\b')),
     ('skipped update', re.compile(r'\bupdates? (?:is |was )?skipped\b')),
     ('corrupt files', re.compile(r'\bcorrupt (?:image|file)s?\b')),
     ('warning', re.compile(r' - (?:WARNING|ERROR) - ')),
@@ -59,8 +65,8 @@ class RunHistory:
         train: Values logged in training, by name.
         val: Values logged by validation and probes, by name.
         config: Text of the dumped config, '' if there is none.
-        events: Kind and log line of resumes, skipped updates, corrupt files
-            and warnings.
+        events: Kind and log line of interruptions, resumes, skipped updates,
+            corrupt files and warnings.
         origin: Timestamp of the process that began the run; earlier ones in
             the folder belong to an overwritten run.
     """
@@ -92,6 +98,7 @@ class RunHistory:
         epochs = Series()
         for file in files:
             history._add_rows(file, epochs)
+        history._restore_held_out_error()
         if epochs.steps:
             history._count_in_epochs(epochs)
         history.config = _config_text(folder)
@@ -123,6 +130,20 @@ class RunHistory:
                     series = kind.setdefault(name, Series())
                     series.add(float(step), float(value))
 
+    def _restore_held_out_error(self) -> None:
+        """Compute the held-out error of each validation from its ratio.
+
+        Logs of earlier versions have its mean over all validations so far.
+        """
+        error = self.val.get('reconstruction/loss', Series())
+        ratio = self.val.get('reconstruction/ratio', Series())
+        filling = self.val.get('reconstruction/mean_colour_loss', Series())
+        if error.steps == ratio.steps == filling.steps:
+            pairs = zip(ratio.values, filling.values, strict=True)
+            for i, (share, value) in enumerate(pairs):
+                if math.isfinite(share):
+                    error.values[i] = share * value
+
     def _count_in_epochs(self, epochs: Series) -> None:
         """Convert the steps of training from iterations to epochs."""
         self.unit = 'epoch'
@@ -138,7 +159,7 @@ class RunHistory:
         for line in _text(log, MOST_LOG_BYTES).splitlines():
             for kind, pattern in _EVENTS:
                 if pattern.search(line):
-                    if len(self.events) < MOST_EVENTS:
+                    if kind and len(self.events) < MOST_EVENTS:
                         self.events.append((kind, line[:300]))
                     break
 

@@ -92,7 +92,9 @@ def _precision(wrapper: Mapping[str, Any]) -> str:
 
 def _weights(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     init = _part(_part(model, 'backbone'), 'init_cfg')
-    found = init.get('checkpoint') or cfg.get('load_from')
+    # A resumed run names the checkpoint it goes on from: see the events.
+    start = None if cfg.get('resume') else cfg.get('load_from')
+    found = init.get('checkpoint') or start
     return str(found or '')
 
 

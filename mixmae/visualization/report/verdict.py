@@ -69,7 +69,9 @@ def _of_error(error: Series, ratio: Series | None, unit: str) -> str:
             f'mean colour ({share:.2f} times its error): train longer, and '
             f'check the learning rate and the images after the pipeline.'
         )
-    start = '' if share is None else f'{share:.2f} of mean-colour filling; '
+    start = ''
+    if share is not None:
+        start = f'{share:.2f} times the error of mean-colour filling; '
     if last > best * (1 + WORSE):
         step = error.finite[values.index(best)][0]
         return (

@@ -5,17 +5,22 @@ import logging
 import re
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.engine.hooks import throughput_hook
-from mixmae.engine.hooks.throughput_hook import ThroughputHook
+from mixmae.engine.hooks.throughput_hook import (
+    ThroughputHook,
+    ThroughputLogProcessor,
+)
 from mixmae.profiling import flops as flops_module
 from mixmae.profiling.flops import training_flops
 from mixmae.profiling.throughput import Throughput
@@ -291,3 +296,29 @@ def test_known_dtypes_have_a_utilisation(dtype):
     assert throughput_hook._dtype(wrapper) == torch.float32
     wrapper.cast_dtype = dtype
     assert throughput_hook._dtype(wrapper) == dtype
+
+
+def test_metrics_of_a_validation_are_its_own():
+    """Losses and times are means, also with a prefix of the mode."""
+    hub = MessageHub.get_instance('log processor')
+    values = {'reconstruction/loss': 1.0, 'time': 1.0, 'loss_cls': 1.0}
+    for value in (3.0, 1.0):
+        for name in values:
+            hub.update_scalar(f'val/{name}', value)
+    loop = SimpleNamespace(dataloader=[0, 0])
+    runner = SimpleNamespace(
+        message_hub=hub,
+        epoch=2,
+        train_loop=loop,
+        _train_loop=loop,
+        val_loop=loop,
+    )
+    runner.val_dataloader = runner.train_dataloader = loop.dataloader
+    for hierarchy in (False, True):
+        processor = ThroughputLogProcessor(
+            window_size=50, log_with_hierarchy=hierarchy
+        )
+        tag, _ = processor.get_log_after_epoch(runner, 2, 'val')
+        prefix = 'val/' if hierarchy else ''
+        assert tag[f'{prefix}reconstruction/loss'] == 1
+        assert tag[f'{prefix}loss_cls'] == 2

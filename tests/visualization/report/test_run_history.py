@@ -52,10 +52,24 @@ def test_events_of_the_log(tmp_path):
     log.write_text(
         'x - INFO - loading\n'
         'x - WARNING - a warning\n'
+        'x - WARNING - "FileClient" will be deprecated in future.\n'
+        'x - INFO - SIGTERM after iteration 10: saved iter_10.pth\n'
         'x - INFO - resumed from iter_10.pth\n'
+        'x - INFO - resumed epoch: 1, iter: 10\n'
     )
     kinds = [kind for kind, _ in RunHistory.read(tmp_path).events]
-    assert kinds == ['warning', 'resume']
+    assert kinds == ['warning', 'interrupted', 'resume', 'resume']
+
+
+def test_held_out_errors_of_earlier_logs(tmp_path):
+    """They are means over all validations; the ratios are not."""
+    errors = [0.9, 0.5, 0.4]
+    rows = pretraining(errors, filling=0.8)
+    for i, row in enumerate(rows[1::2]):
+        row['reconstruction/loss'] = sum(errors[: i + 1]) / (i + 1)
+    history = RunHistory.read(write_run(tmp_path, rows))
+    found = history.val['reconstruction/loss'].values
+    assert found == pytest.approx(errors)
 
 
 def test_a_folder_without_scalars_is_an_error(tmp_path):

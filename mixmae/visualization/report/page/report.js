@@ -17,7 +17,6 @@
     const made = element('img');
     if (String(address).startsWith('data:image/')) made.src = address;
     made.alt = text;
-    made.loading = 'lazy';
     return made;
   }
 
@@ -26,9 +25,16 @@
     return String(Number(value.toPrecision(4)));
   }
 
+  const fixed = (value) => (typeof value === 'number' ? value.toFixed(3) : '');
+
   // Plots
 
   const plots = [];
+
+  const wholeSteps = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+
+  // Under the pointer, else the last one.
+  const shown = (plot, value, number) => format(value ?? plot.data[number].findLast((last) => last !== null && last !== undefined));
 
   function plotOptions(plot, width) {
     const axis = {
@@ -36,22 +42,22 @@
       ticks: { stroke: style('--line') }, font: '12px system-ui',
     };
     return {
-      width, height: 240,
+      width, height: 210,
       scales: { x: { time: false } },
       cursor: { drag: { x: true, y: true, uni: 20 } },
       axes: [
-        { ...axis, label: plot.x, labelSize: 18, labelFont: '12px system-ui' },
+        { ...axis, incrs: wholeSteps, label: plot.x, labelSize: 18, labelFont: '12px system-ui' },
         { ...axis, size: 62, label: plot.y || undefined, labelSize: 16, labelFont: '12px system-ui',
           values: (_, ticks) => ticks.map(format) },
       ],
       series: [
-        { label: plot.x, value: (_, value) => format(value) },
+        { label: plot.x, value: shown },
         ...plot.series.map((series, number) => ({
           label: series.label,
           stroke: series.run >= data.names.length ? style('--faint') : colour(data.names.length > 1 ? series.run : number),
           width: 1.8, dash: series.dashed ? [6, 5] : undefined, spanGaps: true,
           points: { show: series.x.length < 40 },
-          value: (_, value) => format(value),
+          value: shown,
         })),
       ],
     };
@@ -68,7 +74,7 @@
       figure.append(element('figcaption', plot.title));
       grid.append(figure);
       const values = uPlot.join(plot.series.map((series) => [series.x, series.y]));
-      plots.push(new uPlot(plotOptions(plot, figure.clientWidth || 480), values, figure));
+      plots.push(new uPlot(plotOptions(plot, figure.clientWidth || 330), values, figure));
     }
   }
   drawPlots();
@@ -100,7 +106,7 @@
           line.append(cell);
         }
         const figures = element('td', null, 'figures');
-        figures.append(element('div', `error ${format(row.loss)}`), element('div', `mean colour ${format(row.mean_colour_loss)}`));
+        figures.append(element('div', `error ${fixed(row.loss)}`), element('div', `mean colour ${fixed(row.mean_colour_loss)}`));
         line.append(figures);
         table.append(line);
       }
