@@ -155,13 +155,13 @@ _MOVED = {
         'pixel_target:reconstruction_head'
     ),
     ('models.layers', 'models.layers'): (
-        'attention_sdpa:attend bias_resize:position_bias '
+        'attention_sdpa:attention_backends bias_resize:position_bias '
         'drop_path:transformer_block initialisation:transformer_block '
         'key_cells:reduced_attention learned_positions:absolute_positions '
         'local_attention:attention plain_module:custom_backward '
         'position_conv:pyramid_stage recomputed_linear:custom_backward '
         'sincos:absolute_positions spatial_reduction:reduced_attention '
-        'traced_size:patches windows:layout'
+        'traced_size:patches windows:attention_layout'
     ),
     ('preflight', 'preflight'): 'channels:numbers preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',

@@ -8,7 +8,7 @@ from importlib import metadata
 
 from mixmae.doctor.probes import PROBES, Probe, run_every_probe
 from mixmae.doctor.remedies import FORKS
-from mixmae.doctor.tested import TESTED
+from mixmae.doctor.tested_versions import TESTED
 
 DISTRIBUTIONS = (
     *TESTED,

@@ -1,6 +1,6 @@
 """Commands that repair an installation, with the tested versions."""
 
-from mixmae.doctor.tested import tested
+from mixmae.doctor.tested_versions import tested
 
 PIP = 'python -m pip'
 TORCH = (

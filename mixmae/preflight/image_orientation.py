@@ -7,13 +7,13 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mixmae.datasets.labels.image_headers import (
+from mixmae.datasets.labels.label_fault import LabelFault, condensed
+from mixmae.datasets.labels.labelled_sizes import (
     UPRIGHT,
     LabelledSize,
     read_header,
     size_faults,
 )
-from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import built_sets, finding, sampled
 

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from mixmae.datasets.labels.image_headers import read_header
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
+from mixmae.datasets.labels.labelled_sizes import read_header
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
     BuiltSet,

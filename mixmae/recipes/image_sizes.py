@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixmae.datasets.labels.image_headers import read_header
+from mixmae.datasets.labels.labelled_sizes import read_header
 
 SAMPLE = 200
 

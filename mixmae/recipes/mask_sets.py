@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from mixmae.datasets.labels.image_headers import read_header
 from mixmae.datasets.labels.label_map_file import read_label_map
+from mixmae.datasets.labels.labelled_sizes import read_header
 from mixmae.datasets.labels.mask_pairs import pair_masks
 from mixmae.fileio.image_listing import is_folder
 from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES

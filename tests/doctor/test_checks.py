@@ -16,7 +16,7 @@ from mixmae.doctor.checks import (
 )
 from mixmae.doctor.facts import Facts, describe
 from mixmae.doctor.probes import Probe
-from mixmae.doctor.tested import PYTHONS, TESTED
+from mixmae.doctor.tested_versions import PYTHONS, TESTED
 
 CONSTRAINTS = Path(__file__).parents[2] / 'requirements' / 'constraints.txt'
 HEALTHY = Facts(

@@ -23,13 +23,13 @@ from mixmae.cli.command_line import (
     add_common_arguments,
     run_config,
 )
+from mixmae.cli.evaluation_details import add_details
 from mixmae.cli.runner_builder import build_runner, drop_sharding
-from mixmae.cli.test_details import add_details
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import prepare_process_group
-from mixmae.evaluation.figure_text import figure_text
+from mixmae.evaluation.results_json import results_json
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
@@ -157,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if is_main_process():
         if panels:
             write_panels(runner, Path(args.show_dir), count)
-        text = figure_text(with_classes(figures, runner))
+        text = results_json(with_classes(figures, runner))
         print(text)
         if args.out is not None:
             with atomic_write(args.out) as partial:

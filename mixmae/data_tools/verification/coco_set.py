@@ -11,7 +11,7 @@ from mixmae.datasets.labels.coco_labels import (
     file_order_faults,
     images_without_objects,
 )
-from mixmae.datasets.labels.image_headers import LabelledSize, size_faults
+from mixmae.datasets.labels.labelled_sizes import LabelledSize, size_faults
 from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.safe_path import path_fault

@@ -19,7 +19,7 @@ from mixmae.datasets.images.image_file import (
     read_image,
 )
 from mixmae.datasets.images.image_kind import ImageKind
-from mixmae.datasets.labels.image_headers import ImageHeader, read_header
+from mixmae.datasets.labels.labelled_sizes import ImageHeader, read_header
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.shown_text import escape
 

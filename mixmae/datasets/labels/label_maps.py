@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mixmae.datasets.labels.image_headers import (
+from mixmae.datasets.labels.label_counts import named
+from mixmae.datasets.labels.label_fault import LabelFault, listed
+from mixmae.datasets.labels.label_map_file import LabelMapFile
+from mixmae.datasets.labels.labelled_sizes import (
     ImageHeader,
     LabelledSize,
     size_faults,
 )
-from mixmae.datasets.labels.label_counts import named
-from mixmae.datasets.labels.label_fault import LabelFault, listed
-from mixmae.datasets.labels.label_map_file import LabelMapFile
 
 BACKGROUND = frozenset({
     'background', 'back', 'bg', '_background_', '__background__',

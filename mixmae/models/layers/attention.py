@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from mixmae.models.layers.attend import SCORES, attend
+from mixmae.models.layers.attention_backends import SCORES, attend
+from mixmae.models.layers.attention_layout import Layout
 from mixmae.models.layers.custom_backward import linear_of_norm, replaceable
-from mixmae.models.layers.layout import Layout
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.position_bias import (
     OffsetBias,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mixmae.models.layers.layout import Layout
+from mixmae.models.layers.attention_layout import Layout
 from mixmae.models.layers.log_coordinate_bias import TokenPairs
 from mixmae.models.layers.position_bias import OffsetBias
 from mixmae.models.layers.score_tiles import ScoreTiles, accumulation_dtype

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.attention import LocalAttention
-from mixmae.models.layers.layout import Layout, SortedTokens, Windows
+from mixmae.models.layers.attention_layout import Layout, SortedTokens, Windows
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.models.layers.reduced_attention import KeyCells, ReducedAttention
 from mixmae.models.layers.transformer_block import TransformerBlock

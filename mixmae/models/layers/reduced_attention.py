@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.functional import scaled_dot_product_attention
 
 from mixmae.models.layers.attention import check_heads
-from mixmae.models.layers.layout import cut, join
+from mixmae.models.layers.attention_layout import cut, join
 from mixmae.models.layers.patches import is_patch_conv
 from mixmae.structures import AttentionGroups
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from mixmae.models.layers.attention import WindowAttention
-from mixmae.models.layers.layout import Layout, SortedTokens, Windows
+from mixmae.models.layers.attention_layout import Layout, SortedTokens, Windows
 from mixmae.models.layers.patches import ConvMerging, PatchMerging
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.structures import AttentionGroups

@@ -5,7 +5,7 @@ from mixmae.checkpoints.conversion.bias_tables import (
     centre_of_table,
     offset_index,
 )
-from mixmae.models.layers.layout import clamped_positions
+from mixmae.models.layers.attention_layout import clamped_positions
 from mixmae.models.layers.position_bias import RelativePositionBias
 
 

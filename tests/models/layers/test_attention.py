@@ -6,7 +6,7 @@ from mixmae.models.layers.attention import (
     SelfAttention,
     WindowAttention,
 )
-from mixmae.models.layers.layout import SortedTokens, Windows
+from mixmae.models.layers.attention_layout import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
 

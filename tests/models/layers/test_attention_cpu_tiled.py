@@ -8,7 +8,7 @@ from mixmae.models.layers.attention_cpu_tiled import (
     split_by_id,
     tiled_attention,
 )
-from mixmae.models.layers.layout import Windows
+from mixmae.models.layers.attention_layout import Windows
 from mixmae.models.layers.position_bias import gather_bias
 from mixmae.profiling.activation_memory import ActivationMemory
 from mixmae.structures import AttentionGroups, CellMask

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixmae.models.layers.layout import Windows
+from mixmae.models.layers.attention_layout import Windows
 from mixmae.models.layers.log_coordinate_bias import (
     LogCoordinateBias,
     TokenPairs,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 
-def figure_text(figures: Mapping) -> str:
+def results_json(figures: Mapping) -> str:
     """Return evaluation results as JSON.
 
     Tensors and arrays become nested lists, their scalars numbers. Values

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixmae.models.layers.layout import SortedTokens, Windows
+from mixmae.models.layers.attention_layout import SortedTokens, Windows
 from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import torch
 
-from mixmae.evaluation.figure_text import figure_text
+from mixmae.evaluation.results_json import results_json
 
 
 def test_tensors_arrays_and_objects():
@@ -19,7 +19,7 @@ def test_tensors_arrays_and_objects():
         'type': dict,
         'best': float('inf'),
     }
-    assert json.loads(figure_text(figures)) == {
+    assert json.loads(results_json(figures)) == {
         'top1': 50.5,
         'matrix': [[1, 2], [3, 4]],
         'classwise': [0.5, 'nan'],

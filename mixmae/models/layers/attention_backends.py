@@ -65,11 +65,11 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from mixmae.models.layers.attention_cpu_tiled import cpu_tiled
+from mixmae.models.layers.attention_layout import Layout
 from mixmae.models.layers.custom_backward import (
     is_plain,
     takes_custom_backward,
 )
-from mixmae.models.layers.layout import Layout
 from mixmae.models.layers.position_bias import OffsetBias
 
 

@@ -3,14 +3,14 @@ import torch
 from torch import nn
 
 from mixmae.models.layers import attention_cpu_tiled
-from mixmae.models.layers.attend import (
+from mixmae.models.layers.attention import WindowAttention
+from mixmae.models.layers.attention_backends import (
     BACKENDS,
     SCORES,
     attend,
     choose_backend,
 )
-from mixmae.models.layers.attention import WindowAttention
-from mixmae.models.layers.layout import SortedTokens, Windows
+from mixmae.models.layers.attention_layout import SortedTokens, Windows
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.position_bias import RelativePositionBias
 from mixmae.models.layers.stage import SwinStage
