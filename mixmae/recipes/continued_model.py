@@ -95,13 +95,12 @@ def continued_model(
     widths = (found.channels[0], found.channels[-1])
     arch = found.backbone.get('arch', 'base')
     network = Network(
-        f'the network of {weights.path}', FAMILIES[kind], arch, widths
+        f'the network of {weights.path}',
+        FAMILIES[kind],
+        arch,
+        widths,
+        len(found.channels),
     )
-    if network.family != 'vit' and len(found.channels) != 4:
-        raise ValueError(
-            f'init: {weights.path} has {len(found.channels)} stages; recipes '
-            f'are for four: write a config with its backbone and init_cfg'
-        )
     if model is not None:
         asked = named_network(model)
         if (asked.family, asked.widths) != (network.family, widths):

@@ -67,7 +67,8 @@ def _mixmae(network: Network, image_size: int, patch: int) -> ModelParts:
     last = min(size, side // 2)
     backbone = _backbone(network, patch, image_size)
     if network.family == 'swin':
-        backbone['window_sizes'] = (size, size, size, last)
+        sizes = (size,) * (network.stages - 1)
+        backbone['window_sizes'] = (*sizes, last)
     decoder = {'embed_dims': 512, 'depth': 8, 'num_heads': 16}
     return ModelParts(
         backbone,
@@ -99,9 +100,9 @@ def _um_mae(network: Network, image_size: int, patch: int) -> ModelParts:
     backbone = _backbone(network, patch, image_size)
     if network.family == 'swin':
         # The encoder sees a grid of half the sides.
-        size = window(image_size // (8 * patch))
+        size = window(image_size // stride(network, patch))
         backbone |= {
-            'window_sizes': (size,) * 4,
+            'window_sizes': (size,) * network.stages,
             'position_bias': 'log_coordinates',
             'merging': 'conv',
             'shift': True,
@@ -157,7 +158,7 @@ def _simmim(network: Network, image_size: int, patch: int) -> ModelParts:
     if network.family == 'swin':
         size = min(window(image_size // step), image_size // step)
         backbone |= {
-            'window_sizes': (size,) * 4,
+            'window_sizes': (size,) * network.stages,
             'shift': True,
             'absolute_positions': False,
         }

@@ -33,12 +33,14 @@ class Network(NamedTuple):
         family: 'swin', 'pvt', 'twins' or 'vit'.
         arch: Argument of the backbone.
         widths: Channels of the first and of the last stage.
+        stages: Number of stages of a hierarchical network.
     """
 
     name: str
     family: str
     arch: Any
     widths: tuple[int, int]
+    stages: int = 4
 
     @property
     def is_small(self) -> bool:
@@ -102,7 +104,9 @@ def patch_size(network: Network, image_size: int) -> int:
 
 def stride(network: Network, patch: int) -> int:
     """Return pixels per token of the last stage."""
-    return patch if network.family == 'vit' else 8 * patch
+    if network.family == 'vit':
+        return patch
+    return patch << (network.stages - 1)
 
 
 def window(side: int) -> int:

@@ -7,9 +7,12 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mixmae.checkpoints.conversion.release import release
+from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.recipes.pretraining import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.registry import MODELS
+from tests.apis.tiny_setup import tiny_checkpoint
 from tests.checkpoints.conversion import foreign_files as files
 from tests.checkpoints.conversion.networks import equal
 from tests.recipes.photos import write_photos
@@ -87,3 +90,18 @@ def test_networks_that_the_weights_do_not_fit(plan, tmp_path):
         plan(path, model='swin-tiny')
     with pytest.raises(ValueError, match='there is no checkpoint'):
         plan(tmp_path / 'none.pth')
+
+
+@pytest.mark.parametrize('method', ['mixmae', 'simmim'])
+def test_a_release_of_other_stages_continues(plan, tmp_path, method):
+    """Names of weights are addresses; the network keeps its two stages."""
+    run = tiny_checkpoint(tmp_path / 'epoch_1.pth')
+    release(run, tmp_path / 'tiny.safetensors')
+    made = plan(tmp_path / 'tiny.safetensors', method=method)
+    model = built(made, tmp_path / 'run')
+    assert model.backbone.num_stages == 2
+    own = safe_load(run)['state_dict']
+    for key, value in model.backbone.state_dict().items():
+        torch.testing.assert_close(
+            value, own[f'backbone.{key}'], rtol=1e-3, atol=1e-3
+        )
