@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.learning_rate import fine_tuning_rate
 from mixmae.recipes.setting import Setting
 
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
@@ -126,16 +127,14 @@ def run_settings(
         f'{FEWEST_EPOCHS} to {MOST_EPOCHS} epochs',
     )
     settings.append(Setting('max_epochs', int(epochs), why))
-    factor, words = (
-        1.0,
-        f'{base_lr:g} at {base_batch} images, by the square root',
+    rate, words = fine_tuning_rate(
+        base_lr,
+        base_batch,
+        batch,
+        small=network.is_small,
+        head_only=options.freeze_backbone,
     )
-    if network.is_small:
-        factor, words = 4.0, f'{words}; 4 times that for a small network'
-    if options.freeze_backbone:
-        factor, words = 4 * factor, f'{words}; 4 times that for the head'
-    rate = factor * base_lr * math.sqrt(batch / base_batch)
-    lr, why = derived(options.lr, float(f'{rate:.2g}'), words)
+    lr, why = derived(options.lr, rate, words)
     settings.append(Setting('lr', lr, why))
     settings.append(Setting('patience', options.patience))
     if options.patience:

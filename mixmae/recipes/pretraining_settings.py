@@ -18,14 +18,14 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
 from mixmae.profiling.run_plan import Network as NetworkSizes
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
+from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.methods import ModelParts
 from mixmae.recipes.pretraining_call import PretrainingCall
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import Setting
 from mixmae.recipes.training_length import (
     epochs_of,
-    learning_rate,
-    share_out,
+    update_batches,
 )
 from mixmae.registry import MODELS
 
@@ -168,7 +168,7 @@ def run_settings(
 ) -> list[Setting]:
     options, method, machine = call.options, call.method, call.machine
     fitting = sizes.largest_batch(machine.memory, 'AdamW', machine.held, 1)
-    shared = share_out(
+    shared = update_batches(
         images, method, machine, fitting, options.given('batch_size')
     )
     if shared.batch > fitting:
@@ -176,7 +176,7 @@ def run_settings(
             f'batch_size={shared.batch} may need more memory than the '
             f'{machine.memory / 1e9:.0f} GB that are free: {fitting} fit'
         )
-    rate, why = learning_rate(method, call.network, shared.update)
+    rate, why = pretraining_rate(method, call.network, shared.update)
     if options.given('lr') is not None:
         rate, why = float(options.lr), 'as given'
     epochs, why_epochs = epochs_of(images, method)

@@ -1,4 +1,4 @@
-"""Images of an update, learning rate and epochs of a pretraining."""
+"""Batches and epochs of a pretraining."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 from typing import NamedTuple
 
 from mixmae.recipes.machine import Machine
-from mixmae.recipes.methods import SMALL_LR, SMALL_UPDATE, Method
-from mixmae.recipes.networks import Network
+from mixmae.recipes.methods import Method
 
 # Updates that an epoch of a small data set has at least.
 UPDATES = 16
@@ -39,7 +38,7 @@ def power_of_two(number: float) -> int:
     return 1 << max(0, math.floor(math.log2(max(1, number))))
 
 
-def share_out(
+def update_batches(
     images: int,
     method: Method,
     machine: Machine,
@@ -99,27 +98,6 @@ def share_out(
         )
         reason += f'; {limit}'
     return Batches(batch, accumulation, update, reason)
-
-
-def learning_rate(
-    method: Method, network: Network, update: int
-) -> tuple[float, str]:
-    """Return the peak learning rate, and why.
-
-    The learning rate is scaled with the square root of the images of an
-    update, accumulation included (2205.10287), from that of the paper or of
-    our mini networks. ``--auto-scale-lr`` of a training, which is MMEngine's,
-    scales linearly and leaves accumulation out.
-    """
-    base, reference, whose = method.base_lr, method.base_update, 'the paper'
-    if network.is_small:
-        base, reference, whose = SMALL_LR, SMALL_UPDATE, 'our mini networks'
-    found = base * math.sqrt(update / reference)
-    return (
-        float(f'{found:.2g}'),
-        f'{base:g} at {reference:,} images an update ({whose}), scaled by '
-        f'the square root to {update:,}',
-    )
 
 
 def epochs_of(images: int, method: Method) -> tuple[int, str]:

@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 
+from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.networks import named_network
 from mixmae.recipes.training_length import (
     epochs_of,
-    learning_rate,
-    share_out,
+    update_batches,
 )
 
 MIXMAE = METHODS['mixmae']
@@ -28,17 +28,17 @@ def test_the_update_size_is_a_multiple_of_the_batch_and_at_most_the_data(
 ):
     if images < 2 * count:
         return
-    found = share_out(images, MIXMAE, machine(count), fitting, None)
+    found = update_batches(images, MIXMAE, machine(count), fitting, None)
     assert found.update == found.batch * found.accumulation * count
     assert found.batch <= fitting
     assert found.update <= min(images, MIXMAE.base_update)
 
 
 def test_the_papers_update_for_the_papers_data():
-    found = share_out(1_281_167, MIXMAE, machine(8), 128, None)
+    found = update_batches(1_281_167, MIXMAE, machine(8), 128, None)
     assert (found.batch, found.accumulation, found.update) == (128, 2, 2048)
     swin = named_network('swin-base')
-    assert learning_rate(MIXMAE, swin, 2048)[0] == MIXMAE.base_lr
+    assert pretraining_rate(MIXMAE, swin, 2048)[0] == MIXMAE.base_lr
     assert epochs_of(1_281_167, MIXMAE)[0] == 300
 
 
@@ -52,12 +52,12 @@ def test_more_images_mean_fewer_epochs_and_more_updates():
 
 def test_the_rate_grows_with_the_update():
     swin = named_network('swin-tiny')
-    rates = [learning_rate(MIXMAE, swin, 2**i)[0] for i in range(3, 12)]
+    rates = [pretraining_rate(MIXMAE, swin, 2**i)[0] for i in range(3, 12)]
     assert all(a < b for a, b in itertools.pairwise(rates))
 
 
 def test_batch_sizes_that_cannot_be_divided():
     with pytest.raises(ValueError, match='batch_size=64 on 2 devices'):
-        share_out(100, MIXMAE, machine(2), 999, 64)
+        update_batches(100, MIXMAE, machine(2), 999, 64)
     with pytest.raises(ValueError, match='no image fits'):
-        share_out(100, MIXMAE, machine(), 0, None)
+        update_batches(100, MIXMAE, machine(), 0, None)
