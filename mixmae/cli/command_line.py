@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from mixmae.config.failure_report import (
     is_lost_connection,
     note_for_torchrun,
     print_error,
+    print_warning,
     removed_folder,
 )
 from mixmae.config.option_values import UNREAD, VALIDATION, OptionAction
@@ -89,6 +91,11 @@ def _number(text: str) -> float:
 
 
 EXIT_CONFIG_ERROR = 2
+# Of an error that PyTorch raises again in the main process.
+OF_WORKER = re.compile(
+    r'Caught (ValueError|FileNotFoundError) in DataLoader worker process'
+)
+IN_FILE = re.compile(r'^  File "(.+?)", line', re.M)
 # Environment variable that keeps the traceback of every error.
 TRACEBACK = 'MIXMAE_TRACEBACK'
 PACKAGE = Path(mixmae.__file__).parent
@@ -154,10 +161,16 @@ def run_config(
             does not match a setting.
     """
     unread = UNREAD[mode] if mode else frozenset()
-    if getattr(args, 'no_validate', False):
-        unread |= VALIDATION
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     options = args.cfg_options or {}
+    if getattr(args, 'no_validate', False):
+        unread |= VALIDATION
+        for key in [k for k in options if k.split('.')[0] in VALIDATION]:
+            # Often given together with those of the training.
+            options = {k: v for k, v in options.items() if k != key}
+            print_warning(
+                f'--cfg-options {key} has no effect with --no-validate'
+            )
     for name in ('launcher', 'work_dir'):
         given = getattr(args, name, None)
         if name in options and (name == 'launcher' or given is not None):
@@ -205,10 +218,22 @@ def is_config_error(error: BaseException) -> bool:
     return False
 
 
+def _of_worker(error: Exception) -> str | None:
+    """Message of mixmae's code in a data loader worker, which is text only."""
+    text = str(error)
+    found = OF_WORKER.match(text)
+    files = IN_FILE.findall(text)
+    if found is None or not files or isinstance(error, DataError):
+        return None
+    if OUR_FOLDERS.isdisjoint(Path(files[-1]).parents):
+        return None
+    return text.rpartition(f'\n{found[1]}: ')[2].strip() or None
+
+
 def config_error_line(error: Exception) -> str | None:
     """Return a line on an error in config, options or files, or ``None``."""
     lines = [missing_data(error, cfg) for cfg in _configs_read]
-    text = next(filter(None, lines), None)
+    text = next(filter(None, lines), None) or _of_worker(error)
     if text is None and is_config_error(error):
         # str() of a KeyError puts the message in quotes; for a data error,
         # str() drops the traceback that a data loader worker prepends.

@@ -221,7 +221,9 @@ def _merge(cfg: Config, option: str, value: Any) -> None:
     old = parent.get(last) if isinstance(parent, dict) else None
     if isinstance(old, bool) and isinstance(value, str):
         # Any text is true.
-        raise ValueError(f'must be True or False, as {old} in the config')
+        raise VariableError(
+            f'{option}={value!r} must be True or False; it is {old}'
+        )
     if (
         isinstance(parent, (list, tuple))
         and last.isdecimal()

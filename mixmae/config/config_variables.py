@@ -86,10 +86,10 @@ def with_variables(
         new = cfg
         if cfg.filename and not Config._is_lazy_import(cfg.filename):
             new = _run(said, assignments)
-        reached = new.get(name) == expected[name] and any(
-            new.get(key) != cfg.get(key)
-            for key in {*cfg, *new}
-            if not is_variable(cfg, key) and key not in unread
+        reached = new.get(name) == expected[name] and (
+            _differ(cfg, new, unread)
+            # Options before this one may have the same effect.
+            or _differ(said, _run(said, {name: assignments[name]}), unread)
         )
         if not reached:
             named = settings_named(cfg, name)
@@ -101,6 +101,15 @@ def with_variables(
             )
         cfg = new
     return cfg
+
+
+def _differ(one: Config, other: Config, unread: Set[str]) -> bool:
+    """Whether a setting that the run reads differs."""
+    return any(
+        other.get(key) != one.get(key)
+        for key in {*one, *other}
+        if not is_variable(one, key) and key not in unread
+    )
 
 
 def _run(cfg: Config, assignments: Mapping[str, str]) -> Config:

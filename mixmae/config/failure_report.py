@@ -129,12 +129,17 @@ def ranks() -> int:
     return int(os.environ.get('WORLD_SIZE', '1') or 1)
 
 
-def print_error(text: str) -> None:
+def print_error(text: str, kind: str = 'error') -> None:
     """Print errors to stderr, one per line, with the rank."""
     rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
     for line in text.split('\n'):
         shown = shown_line(line)
-        print(f'error: {rank}{shown}', file=sys.stderr, flush=True)
+        print(f'{kind}: {rank}{shown}', file=sys.stderr, flush=True)
+
+
+def print_warning(text: str) -> None:
+    """Print a warning before a run has a log."""
+    print_error(text, 'warning')
 
 
 def note_for_torchrun(text: str) -> None:

@@ -64,6 +64,13 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
     cause = f'{type(error).__name__}: {text}'
     cfg = config if config is not None else {}
     name, path = getattr(config, 'filename', None), cfg.get('load_from')
+    if isinstance(error, KeyError) and error.args == ('inputs',):
+        # Of a data preprocessor, ours or another's.
+        return (
+            f'{name}: the batches contain no inputs; end the pipelines of the '
+            'data with mixmae.PackImage, PackInputs (mmpretrain), '
+            'PackDetInputs (mmdet) or PackSegInputs (mmseg)'
+        )
     if any(_is_running(frame) for frame in frames):
         stepped = any(_within(f, p) for f in frames for p in OPTIMIZERS)
         if not cfg.get('resume') or not stepped:

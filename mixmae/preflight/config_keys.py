@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
@@ -77,6 +78,7 @@ class ConfigKeys(Check):
             warnings.append(f'{key} of {file} is not used{hint}')
         errors += list(_passed_over(cfg))
         errors += list(_typeless_hooks(cfg))
+        errors += list(_incomplete_loops(cfg))
         return Finding(
             f'{len(cfg)} keys', errors=tuple(errors), warnings=tuple(warnings)
         )
@@ -174,6 +176,17 @@ def _typeless_hooks(cfg: Config) -> Iterator[str]:
             yield f'default_hooks.{name} has no type{hint}'
 
 
+def _incomplete_loops(cfg: Config) -> Iterator[str]:
+    """Lines on splits of which some keys are set and others are not."""
+    for split in ('train', 'val', 'test'):
+        last = 'optim_wrapper' if split == 'train' else f'{split}_evaluator'
+        keys = (f'{split}_dataloader', f'{split}_cfg', last)
+        given = {key: cfg[key] is not None for key in keys if key in cfg}
+        if len(set(given.values())) > 1:
+            missing = ' and '.join(key for key in given if not given[key])
+            yield f'{missing} not set: set all of {", ".join(keys)}, or none'
+
+
 # Some data sets read several annotation files.
 KINDS: dict[str, tuple[type, ...]] = {
     'ann_file': (str, os.PathLike, list, tuple),
@@ -261,7 +274,25 @@ class Choices(Check):
                 if not _is_choice(value, allowed, key):
                     text = ', '.join(map(str, allowed))
                     errors.append(f'{key}={value!r} must be one of {text}')
+        errors += _unknown_backend(planned.config)
         return Finding(f'{count} values of a few', errors=tuple(errors))
+
+
+def _unknown_backend(cfg: Config) -> Iterator[str]:
+    """Backend of ``compile``, which PyTorch looks up in the first step."""
+    hooks = cfg.get('default_hooks') or {}
+    places = {
+        'compile': cfg.get('compile'),
+        'default_hooks.compile': hooks.get('compile'),
+    }
+    for key, part in places.items():
+        name = part.get('backend') if isinstance(part, Mapping) else None
+        if isinstance(name, str):
+            # It takes seconds to import.
+            known = torch._dynamo.list_backends(None)
+            if name not in known:
+                text = ', '.join(known)
+                yield f'{key}.backend={name!r} must be one of {text}'
 
 
 def _is_choice(value: Any, allowed: tuple[Any, ...], key: str) -> bool:

@@ -15,6 +15,8 @@ from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.schedule_length import schedule_phases
 
+# Processes of one data loader: more would stop the machine.
+MOST_WORKERS = 1024
 # Heads of mmseg that pool maps, and to which sides.
 POOLED_HEADS = {'UPerHead': (1, 2, 3, 6), 'PSPHead': (1, 2, 3, 6)}
 
@@ -68,6 +70,7 @@ class RunNumbers(Check):
         numbers = [*_loaders(cfg), *_seed(cfg)]
         if planned.mode == 'train':
             numbers += _loop(cfg)
+            numbers += _hooks(cfg)
             numbers += _optimizer(cfg)
             numbers += _rates(cfg)
         errors = [*filter(None, (number.error() for number in numbers))]
@@ -78,7 +81,10 @@ class RunNumbers(Check):
 
 def _loaders(cfg: Config) -> Iterator[Number]:
     for key, loader in data_loaders(cfg):
-        yield from _present(key, loader, batch_size=1, num_workers=0)
+        yield from _present(key, loader, batch_size=1)
+        if 'num_workers' in loader:
+            workers = loader['num_workers']
+            yield Number(f'{key}.num_workers', workers, 0, most=MOST_WORKERS)
         if loader.get('timeout') is not None:
             yield Number(f'{key}.timeout', loader['timeout'], 0, whole=False)
         if loader.get('prefetch_factor') is not None:
@@ -106,6 +112,28 @@ def _loop(cfg: Config) -> Iterator[Number]:
             key = f'train_cfg.dynamic_intervals.{index}'
             yield Number(f'{key}.0', pair[0], 0)
             yield Number(f'{key}.1', pair[1], 1)
+
+
+def _hooks(cfg: Config) -> Iterator[Number]:
+    """Intervals of hooks, and of the log's averages."""
+    hooks = {
+        f'{top}.{name}': hook
+        for top in ('default_hooks', 'custom_hooks')
+        for name, hook in _items(cfg.get(top))
+    }
+    for key, hook in hooks.items():
+        interval = hook.get('interval') if isinstance(hook, Mapping) else None
+        never = interval == -1 and 'Checkpoint' in str(hook.get('type'))
+        if interval is not None and not never:
+            yield Number(f'{key}.interval', interval, 1)
+    log = cfg.get('log_processor')
+    if isinstance(log, Mapping) and 'window_size' in log:
+        yield from _present('log_processor', log, window_size=1)
+
+
+def _items(hooks: Any) -> Iterator[tuple[Any, Any]]:
+    listed = isinstance(hooks, (list, tuple))
+    yield from enumerate(hooks) if listed else (hooks or {}).items()
 
 
 def _optimizer(cfg: Config) -> Iterator[Number]:

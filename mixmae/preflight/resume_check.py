@@ -179,6 +179,17 @@ def changes(start: StartPoint, cfg: Config) -> list[Difference]:
     return found
 
 
+def changed_keys(start: StartPoint, cfg: Config) -> str:
+    """Keys of settings that a resumed run does not follow, as text."""
+    keys = [
+        one.key
+        for one in changes(start, cfg)
+        if one.verdict in (Verdict.CHOSEN, Verdict.REFUSED)
+    ]
+    more = [f'{len(keys) - LINES} others'] if len(keys) > LINES else []
+    return ', '.join([*keys[:LINES], *more])
+
+
 def has_schedules(start: StartPoint, cfg: Config) -> bool:
     """Return True if a checkpoint has a state for each schedule."""
     found = cfg.get('param_scheduler') or []

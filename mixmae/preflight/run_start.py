@@ -76,6 +76,14 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
 
     if asked == AUTO:
         return start_to_resume(folders)
+    path = Path(asked).expanduser()
+    if path.is_dir():
+        raise ValueError(
+            f'--resume {asked} is a folder: name a checkpoint in it, or set '
+            f'--work-dir {asked} and --resume without a value'
+        )
+    if not path.exists():
+        raise ValueError(f'--resume {asked}: there is no such file')
     return read_start(asked)
 
 
@@ -139,6 +147,13 @@ def finished_message(
     limit = settings.get('max_iters' if unit == 'iterations' else 'max_epochs')
     if not isinstance(limit, int):
         return None
+    changed = ''
+    if start.record is not None:
+        from mixmae.preflight.resume_check import changed_keys
+
+        keys = changed_keys(start, cfg)
+        if keys:
+            changed = f'; it was trained with other values of {keys}'
     done = start.iter if unit == 'iterations' else start.epoch
     if done < limit:
         loader = start.record.loader if start.record else None
@@ -148,7 +163,7 @@ def finished_message(
         done = limit
     return (
         f'{start.path} has finished {done} {unit} of the {limit} of this '
-        'config; nothing is left to do'
+        f'config; nothing is left to do{changed}'
     )
 
 

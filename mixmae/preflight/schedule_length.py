@@ -78,6 +78,7 @@ class ScheduleLength(Check):
         errors = [
             f'{phase.key}: end={phase.end:g} is not after '
             f'begin={phase.begin:g}{_beyond(phase, length, by_epoch)}'
+            f'{_without(phase)}'
             for phase in phases
             if phase.end <= phase.begin
         ]
@@ -209,6 +210,15 @@ def schedule_warnings(
             f'param_scheduler ends at {unit} {last:g} ({key}), the run at '
             f'{length}; the last value is kept for the rest of the run'
         )
+
+
+def _without(phase: Phase) -> str:
+    """Say how a warm-up is left out."""
+    if phase.begin or 'start_factor' not in phase.settings:
+        return ''
+    return (
+        f'; for no warm-up, keep its length and set {phase.key}.start_factor=1'
+    )
 
 
 def _beyond(phase: Phase, length: int, by_epoch: bool) -> str:

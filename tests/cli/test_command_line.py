@@ -218,9 +218,49 @@ def test_options_that_a_run_does_not_read(tmp_path, mode, option, expected):
     assert expected in str(e.value)
 
 
-def test_options_of_a_disabled_validation(tmp_path):
+def test_options_of_a_disabled_validation(tmp_path, capsys):
+    """They are often given for both loaders at once."""
     path = written(tmp_path / 'a.py', SPLITS)
-    args = arguments(path, **{'val_dataloader.size': 9})
+    sizes = {'val_dataloader.size': 9, 'train_dataloader.size': 8}
+    args = arguments(path, **sizes)
     args.no_validate = True
-    with pytest.raises(ConfigError, match='set train_dataloader.size, or'):
-        run_config(args, 'training')
+    cfg = run_config(args, 'training')
+    assert cfg.train_dataloader.size == 8 != cfg.val_dataloader.size
+    assert capsys.readouterr().err == (
+        'warning: --cfg-options val_dataloader.size has no effect with '
+        '--no-validate\n'
+    )
+
+
+FAILED_WORKER = """Caught {kind} in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "/site-packages/torch/utils/data/_utils/worker.py", line 9, in loop
+    data = fetcher.fetch(index)
+  File "{file}", line 46, in __call__
+    raise {kind}(
+{kind}: set sampler, "here"
+"""
+
+
+def test_errors_of_our_code_in_a_worker(capsys):
+    """PyTorch passes them on as text, from a frame of its own."""
+    own = str(Path(run_tool.__code__.co_filename))
+    for kind, file, status in (
+        (ValueError, own, 2),
+        (FileNotFoundError, own, 2),
+        (ValueError, '/site-packages/cv2/load.py', None),
+        (KeyError, own, None),
+    ):
+        text = FAILED_WORKER.format(kind=kind.__name__, file=file)
+
+        def tool(kind=kind, text=text):
+            exec('raise kind(text)', {'kind': kind, 'text': text})
+
+        with pytest.raises((SystemExit, kind)) as caught:
+            run_tool(tool)
+        error = capsys.readouterr().err
+        if status:
+            assert caught.value.code == status
+            assert error == 'error: set sampler, "here"\n'
+        else:
+            assert caught.type is kind

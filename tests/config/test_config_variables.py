@@ -260,3 +260,11 @@ def test_no_option_is_silently_without_effect(path):
             for key in cfg
             if not is_variable(cfg, key)
         )
+
+
+def test_options_of_the_same_effect_together():
+    """Two epochs have a warm-up of one already, and three do not."""
+    both = {'max_epochs': 2, 'warmup_epochs': 1}
+    for options in (both, dict(reversed(both.items()))):
+        cfg = apply_options(Config.fromfile(DEMO), options)
+        assert cfg.param_scheduler[0].end == 1 and cfg.warmup_epochs == 1

@@ -91,3 +91,9 @@ def test_a_scope_that_is_not_installed():
     assert (
         scope_error(info.value, Config(dict(default_scope='mmengine'))) is None
     )
+
+
+def test_batches_without_inputs():
+    """Of a pipeline that packs nothing, reported in the first iteration."""
+    line = setup_error(KeyError('inputs'), Config(dict()))
+    assert 'PackInputs' in line and 'PackDetInputs' in line

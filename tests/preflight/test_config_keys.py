@@ -141,6 +141,17 @@ def choices(**config):
     return list(Choices().run(PlannedRun('train', Config(config))).errors)
 
 
+@pytest.mark.parametrize('split', ['train', 'val', 'test'])
+def test_a_loop_without_one_of_its_parts(split):
+    last = 'optim_wrapper' if split == 'train' else f'{split}_evaluator'
+    keys = [f'{split}_dataloader', f'{split}_cfg', last]
+    parts = {key: dict(type='X') for key in keys}
+    for key in keys:
+        planned = PlannedRun('train', Config(parts | {key: None}))
+        (line,) = ConfigKeys().run(planned).errors
+        assert line.startswith(f'{key} not set: set all of ')
+
+
 @pytest.mark.parametrize(
     'config',
     [
@@ -149,6 +160,8 @@ def choices(**config):
         dict(log_level=-1),
         dict(sync_bn='cuda'),
         dict(compile=dict(mode='fast')),
+        dict(compile=dict(backend='fast')),
+        dict(default_hooks=dict(compile=dict(backend='fast'))),
         dict(env_cfg=dict(mp_cfg=dict(mp_start_method='thread'))),
         dict(env_cfg=dict(dist_cfg=dict(backend='tcp'))),
         dict(env_cfg=dict(cudnn_benchmark='no')),
@@ -174,7 +187,7 @@ def test_values_that_are_among_them():
     assert not choices(
         log_level=25,
         sync_bn=None,
-        compile=True,
+        compile=dict(backend='eager', mode='default'),
         env_cfg=dict(
             mp_cfg=dict(mp_start_method='spawn'),
             dist_cfg=dict(backend='cpu:gloo,cuda:nccl'),

@@ -59,12 +59,26 @@ def test_valid_numbers():
         ('param_scheduler.0.eta_min', (-1e-9, 0.6, '0')),
         ('train_dataloader.timeout', (-1, 'a')),
         ('train_dataloader.prefetch_factor', (0, -1, 1.5)),
+        ('train_dataloader.num_workers', (10_000,)),
+        ('log_processor.window_size', (0, -1, 'ten', 2.5)),
+        ('default_hooks.checkpoint.interval', (0, 2.5, -2, 'epoch')),
+        ('default_hooks.logger.interval', (0, -1, 2.5)),
     ],
 )
 def test_numbers_out_of_range(key, values):
     for value in values:
         (line,) = errors(**{key: value})
         assert line.startswith(f'{key}={value!r} must be')
+
+
+def test_intervals_of_further_hooks():
+    hooks = [dict(type='EMAHook'), dict(type='DrawHook', interval=0)]
+    (line,) = errors(custom_hooks=hooks)
+    assert line.startswith('custom_hooks.1.interval=0 must be')
+    # Never, as by default.
+    hook = dict(type='mixmae.DurableCheckpointHook', interval=-1)
+    assert not errors(**{'default_hooks.checkpoint': hook})
+    assert not errors(**{'default_hooks.checkpoint': None})
 
 
 def test_a_test_ignores_settings_of_the_training():

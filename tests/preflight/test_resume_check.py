@@ -123,6 +123,31 @@ def test_moved_images_are_found(resume, folder):
     )
 
 
+def test_a_finished_run_of_other_settings(resume):
+    """It is not said to be one of this config."""
+    assert resume()[0] == 0
+    status, line = resume()
+    assert status == 0 and line.endswith('nothing is left to do')
+    status, line = resume('model.backbone.drop_path_rate=0.2', f'{LR}=0.5')
+    assert status == 0 and 'nothing is left to do; it was trained' in line
+    assert LR in line and 'model.backbone.drop_path_rate' in line
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['--resume', 'run'], 'run is a folder: name a checkpoint'),
+        (['--resume', 'gone.pth'], 'gone.pth: there is no such file'),
+        (['--resume', '--overwrite'], 'use one of them'),
+    ],
+)
+def test_what_cannot_be_resumed(folder, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as stop:
+        call_tool(monkeypatch, TRAIN, folder / 'tiny.py', *arguments)
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+
+
 def rename(folder: Path) -> None:
     (folder / 'a/003.png').rename(folder / 'a/004.png')
 

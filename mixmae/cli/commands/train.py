@@ -219,6 +219,11 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Apply the arguments of the training to the config."""
     if args.resume_with and args.resume is None and not cfg.get('resume'):
         raise ConfigError('--resume-with has no effect without --resume')
+    if args.overwrite and args.resume == 'auto':
+        raise ConfigError(
+            '--overwrite removes the checkpoints that --resume continues '
+            'from; use one of them'
+        )
     if args.amp:
         set_precision(cfg)
     if args.no_validate:
