@@ -1,5 +1,7 @@
 """Diagnoses of the doctor from given facts."""
 
+from __future__ import annotations
+
 import dataclasses
 import re
 from pathlib import Path
@@ -11,70 +13,20 @@ from mixmae.doctor.checks import (
     NOTE,
     UNTESTED,
     WARNING,
-    Diagnosis,
     diagnose,
 )
 from mixmae.doctor.facts import Facts, describe
 from mixmae.doctor.probes import Probe
 from mixmae.doctor.tested_versions import PYTHONS, TESTED
-
-CONSTRAINTS = Path(__file__).parents[2] / 'requirements' / 'constraints.txt'
-HEALTHY = Facts(
-    python=(3, 11),
-    installed={
-        'torch': '2.12.1',
-        'torchvision': '0.27.1',
-        'numpy': '2.4.6',
-        'onedl-mmengine': '0.10.12',
-        'onedl-mmcv': '2.3.6',
-        'onedl-mmpretrain': '1.3.6',
-        'opencv-python-headless': '5.0.0.93',
-    },
-    probes={
-        'torch': Probe(version='2.12.1+cu130', cuda='13.0'),
-        'torchvision': Probe(version='0.27.1'),
-        'numpy': Probe(version='2.4.6'),
-        'cv2': Probe(version='5.0.0'),
-        'mmengine': Probe(version='0.10.12'),
-        'mmcv': Probe(version='2.3.6'),
-        'mmcv.ops': Probe(cuda='not available'),
-        'mmpretrain': Probe(version='1.3.6'),
-        'mmdet': Probe(version='3.5.1'),
-        'mmseg': Probe(version='1.4.2'),
-        'mim': Probe(version='0.5.1'),
-    },
+from tests.doctor.installations import (
+    HEALTHY,
+    absent,
+    only,
+    probed,
+    with_installed,
 )
 
-
-def absent(module: str) -> Probe:
-    return Probe(
-        error=f"ModuleNotFoundError: No module named '{module}'",
-        missing=module,
-    )
-
-
-def probed(**probes: Probe) -> Facts:
-    """Return healthy facts with other probes; mmcv_ops means mmcv.ops."""
-    named = {key.replace('mmcv_', 'mmcv.'): probes[key] for key in probes}
-    return dataclasses.replace(HEALTHY, probes={**HEALTHY.probes, **named})
-
-
-def with_installed(without: tuple[str, ...] = (), **versions: str) -> Facts:
-    """Return healthy facts with other distributions; _ means -."""
-    installed = {
-        name: version
-        for name, version in HEALTHY.installed.items()
-        if name not in without
-    }
-    installed |= {key.replace('_', '-'): versions[key] for key in versions}
-    return dataclasses.replace(HEALTHY, installed=installed)
-
-
-def only(facts: Facts) -> Diagnosis:
-    found = diagnose(facts)
-    assert [item.name for item in found] == [found[0].name]
-    assert '\n' not in found[0].cause
-    return found[0]
+CONSTRAINTS = Path(__file__).parents[2] / 'requirements' / 'constraints.txt'
 
 
 def test_healthy_facts_have_no_finding() -> None:
@@ -237,70 +189,6 @@ def test_tested_versions_are_those_of_the_constraints() -> None:
     for name, versions in TESTED.items():
         assert pinned[name] == set(versions), name
     assert PYTHONS == ((3, 10), (3, 12))
-
-
-def test_cuda_ops_with_a_gpu_have_no_finding() -> None:
-    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
-    facts = probed(torch=torch, mmcv_ops=Probe(cuda='13.0'))
-    assert diagnose(facts) == []
-
-
-def test_cpu_ops_with_a_gpu_list_the_build_requirements() -> None:
-    torch = Probe(version='2.12.1', cuda='13.0', gpu=True)
-    found = only(probed(torch=torch))
-    assert (found.name, found.severity) == ('CPU ops', WARNING)
-    command = found.command
-    assert 'FORCE_CUDA=1' in command
-    assert 'nvcc' in command and 'OPS=cuda' in command
-
-
-def test_missing_mmcv_is_reported_once() -> None:
-    gone = absent('mmcv')
-    facts = probed(
-        mmcv=gone, mmcv_ops=gone, mmpretrain=gone, mmdet=gone, mmseg=gone
-    )
-    found = only(facts)
-    assert found.name == 'no mmcv'
-    assert '--no-deps mmcv-lite==' in found.command
-
-
-@pytest.mark.parametrize(
-    ('upstream', 'fork'),
-    [
-        ('mmcv', 'onedl-mmcv'),
-        ('mmcv_full', 'onedl-mmcv'),
-        ('mmengine', 'onedl-mmengine'),
-        ('mmdet', 'onedl-mmdetection'),
-        ('mmsegmentation', 'onedl-mmsegmentation'),
-        ('mmpretrain', 'onedl-mmpretrain'),
-        ('openmim', 'onedl-mim'),
-    ],
-)
-def test_upstream_beside_the_forks(upstream: str, fork: str) -> None:
-    found = only(with_installed(**{upstream: '2.1.0'}))
-    assert (found.name, found.severity) == ('mixed forks', ERROR)
-    remove, install = found.command.split('&&', 1)
-    assert f' {upstream.replace("_", "-")}' in remove
-    assert (fork in remove) == (fork in HEALTHY.installed)
-    wanted = 'mmcv-lite' if fork == 'onedl-mmcv' else fork
-    assert f'{wanted}==' in install
-
-
-def test_a_mixed_mmengine_gets_one_finding() -> None:
-    facts = with_installed(mmengine='0.10.11')
-    probes = {**facts.probes, 'mmengine': Probe(version='0.10.11')}
-    found = only(dataclasses.replace(facts, probes=probes))
-    assert found.name == 'mixed forks'
-
-
-def test_mmcv_lite_beside_the_forks_is_the_base_tier() -> None:
-    facts = with_installed(without=('onedl-mmcv',), mmcv_lite='2.2.0')
-    assert diagnose(facts) == []
-
-
-def test_two_mmcv_in_one_folder() -> None:
-    found = only(with_installed(mmcv_lite='2.2.0'))
-    assert (found.name, found.severity) == ('two mmcv', ERROR)
 
 
 @pytest.mark.parametrize(
