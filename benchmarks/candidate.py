@@ -155,7 +155,7 @@ def _exit_reason(status: int, said: str) -> str:
 def end_with_parent() -> None:
     """End this process by SIGKILL when the one that started it ends.
 
-    It would go on, disturb whatever is measured next, and hold its work
+    It would continue, disturb whatever is measured next, and hold its work
     folder. On Linux only.
     """
     if sys.platform == 'linux':

@@ -19,7 +19,7 @@ class Column:
         key: its name in what candidates return.
         title: its name in the table.
         unit: what one unit of the table is in units of the figure.
-        digits: behind the point.
+        digits: Decimal places.
         spread: Whether to show the quartiles next to the median.
         ratio: whether its ratio to the first candidate's does.
     """

@@ -10,7 +10,7 @@ further image. On a GPU 'held' is what the allocator says of the same. Peak
 memory and time are those of whole steps in ``--dtype``: of the GPU's tensors,
 or on a CPU of the process, with Python, torch and weights.
 
-'fast' is what the toolbox does by itself, 'plain' the same without its fast
+'fast' is what the toolbox does by default, 'plain' the same without its fast
 paths. The backward pass of 'kept' repeats attention's scores alone, that of
 'fast' norms and activations too, of 'mlp' the first map of each MLP as well,
 of 'checkpointed' whole blocks (``with_cp``); 'mmpretrain-cp' is its own way.

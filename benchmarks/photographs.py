@@ -1,4 +1,4 @@
-"""Pictures with the spectrum of photographs, where none are at hand."""
+"""Generated images with the spectrum of photographs."""
 
 import numpy as np
 

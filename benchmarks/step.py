@@ -5,7 +5,7 @@
 
 A step is preprocessing of images that are on the device, forward, loss,
 backward and AdamW, the same for all. Candidates: 'fast' is what the toolbox
-does by itself, 'plain' is the same without its fast paths, 'compiled' is
+does by default, 'plain' is the same without its fast paths, 'compiled' is
 'fast' under ``torch.compile`` as one graph, 'blocks' block by block;
 'mmpretrain' is the same network there. MFU is the share of the rate of matrix
 products, measured in the same process, at which the FLOPs are done that the

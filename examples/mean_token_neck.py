@@ -1,4 +1,4 @@
-"""Method that hides tokens behind the mean of the visible ones."""
+"""Method that replaces hidden tokens by the mean of the visible ones."""
 
 import torch
 from torch import Tensor

@@ -82,7 +82,7 @@ def seconds_per_epoch(cfg: Config, device: torch.device) -> float:
 
 
 def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:
-    """Pretrain in a folder, or go on there; returns the checkpoint."""
+    """Pretrain in a folder, or resume there; return the checkpoint."""
     plan = folder / 'plan.json'
     if plan.is_file() and last_checkpoint(folder) is not None:
         epochs = json.loads(plan.read_text())['epochs']

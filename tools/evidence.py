@@ -4,7 +4,7 @@
 
 Does the runs of ``benchmarks/evidence/specs.py`` that have no result yet, one
 after the other, and writes one JSON file per run, docs/evidence.md and its
-plots. It may be stopped or killed at any time; the same command goes on.
+plots. It may be stopped or killed at any time; the same command resumes it.
 """
 
 from __future__ import annotations

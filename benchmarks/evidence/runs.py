@@ -81,7 +81,7 @@ class Commands:
         run(command, self.account, stage, self.folder / 'output.log', ROOT)
 
     def train(self, start: dict[str, Any]) -> Path:
-        """Train, or go on with it.
+        """Train, or resume the training.
 
         Args:
             start: options that choose the start.
@@ -191,7 +191,7 @@ def perform(spec: Spec, place: Place, by_name: Mapping[str, Spec]) -> None:
 
     Args:
         spec: of the run; a fine-tuning first does the pretraining that it
-            starts from, anew if its checkpoint is no longer there.
+            starts from, again if its checkpoint is no longer there.
         place: of the campaign.
         by_name: all runs of the campaign.
     """

@@ -8,7 +8,7 @@
 #   [official number]
 # Status: builds; not trained by us
 # Deviations: bfloat16 autocast instead of apex; patch merging learns with the
-#   rate of the block behind it, officially of the block before it; the rate
+#   rate of the block after it, officially of the block before it; the rate
 #   is lower at the end of the warm-up (adamw_simmim-finetune_100e.py); the
 #   last epoch counts, where the official script also prints the best one on
 #   the test images

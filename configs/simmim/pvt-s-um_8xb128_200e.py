@@ -12,7 +12,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# UM-MAE's PVT-S: keys are pooled, no norm behind patches.
+# UM-MAE's PVT-S: keys are pooled, no norm after patches.
 model = dict(
     data_preprocessor=dict(mean=_base_.mean, std=_base_.std),
     backbone=dict(

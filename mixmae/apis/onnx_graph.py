@@ -129,7 +129,7 @@ def convert(
         network: a backbone or a ``TaskGraph``, in evaluation mode, on the
             CPU.
         size, batch_size: see ``export``.
-        out: the file; weights above 2 GB go to ``<file>.data`` beside it.
+        out: the file; weights above 2 GB go to ``<file>.data`` next to it.
         bound: see ``--bound``.
         metadata: kept in the file, values as JSON.
 

@@ -23,7 +23,7 @@ class RunFolder:
 
     Args:
         path: The folder.
-        resume: Whether its run may go on.
+        resume: Whether its run may be resumed.
         overwrite: Whether its run may be replaced.
 
     Raises:
@@ -64,8 +64,8 @@ class RunFolder:
         if found and not (resume or overwrite):
             raise ValueError(
                 f'out={self.path} holds a run, up to {found[-1].name}: '
-                f'resume (--resume) goes on, overwrite (--overwrite) begins '
-                f'anew, another folder keeps both'
+                f'use resume (--resume) to continue it, overwrite '
+                f'(--overwrite) to start again, or another folder'
             )
         self.resumes = resume and self.config.is_file()
 

@@ -234,7 +234,7 @@ def _statements(target: str, old: Any, new: Any) -> list[str]:
 
 
 def option_statements(cfg: Config, key: str, value: Any) -> list[str]:
-    """Assignments that set an option behind the text of a config.
+    """Assignments that set an option after the text of a config.
 
     Args:
         cfg: The config.

@@ -97,7 +97,7 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
 def scope_error(error: BaseException, config: Config | None) -> str | None:
     """Return a line if a part is unknown because its package fails.
 
-    MMEngine only reports the part: it passes over errors of imports.
+    MMEngine only reports the part: it ignores errors of imports.
 
     Args:
         error: Exception of a registry.

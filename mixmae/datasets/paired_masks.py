@@ -52,7 +52,7 @@ class PairedSegDataset(BaseSegDataset):
             if kwargs.get('reduce_zero_label'):
                 raise ValueError(
                     'label_values says which value is which class; '
-                    'reduce_zero_label=True cannot be set beside it'
+                    'reduce_zero_label=True cannot be combined with it'
                 )
             if len(set(self.label_values)) != len(classes):
                 raise ValueError(

@@ -102,7 +102,10 @@ def _python(facts: Facts) -> Diagnosis | None:
     version = '.'.join(map(str, facts.python))
     cause = f'Python {version}; tested are 3.10 to 3.12'
     return Diagnosis(
-        'python', severity, cause, 'python3.11 -m venv .venv  # make anew'
+        'python',
+        severity,
+        cause,
+        'python3.11 -m venv .venv  # create it again',
     )
 
 
@@ -112,7 +115,7 @@ def _mixed_forks(facts: Facts) -> Diagnosis | None:
     theirs = [name for name in remedies.FORKS if name in facts.installed]
     if not theirs:
         return None
-    beside = f' beside {", ".join(sorted(ours))}' if ours else ''
+    beside = f' next to {", ".join(sorted(ours))}' if ours else ''
     cause = (
         f'upstream {", ".join(theirs)}{beside}: they share folders and '
         'overwrite each other'

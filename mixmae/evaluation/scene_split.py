@@ -14,7 +14,7 @@ ADE_NAMES = {'train': 'training', 'val': 'validation'}
 def _read(path: Path, mode: int = cv2.IMREAD_COLOR) -> np.ndarray:
     pixels = cv2.imread(str(path), mode)
     if pixels is None:
-        raise ValueError(f'cannot read {path}; write the scenes anew')
+        raise ValueError(f'cannot read {path}; write the scenes again')
     return pixels
 
 

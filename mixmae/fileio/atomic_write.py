@@ -64,7 +64,7 @@ def check_target(path: str | os.PathLike) -> None:
 def check_output(path: str | os.PathLike, suffix: str = '') -> None:
     """Check, before the work, that a file can be written to a path.
 
-    Nothing is left behind: its folder is created and removed again.
+    No file is left: its folder is created and removed again.
 
     Args:
         path: Target file.

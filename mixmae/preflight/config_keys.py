@@ -34,7 +34,7 @@ PARAMWISE = {
     'flat_decay_mult',
     'norm_decay_mult',
 }
-# Entries that are looked up by name, so that a misspelt one is passed over.
+# Entries that are looked up by name, so that a misspelt one is ignored.
 LOOKED_UP = {
     'auto_scale_lr': {'base_batch_size', 'enable'},
     'env_cfg': {'cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'},

@@ -126,7 +126,7 @@ def _measured(cfg: Config) -> tuple[ImageValues, str]:
             'mixmae.LoadImage reads, and train_dataloader has none: give '
             'numbers'
         )
-    # The first of several sets, as their loaders are alike.
+    # The first of several sets, as all have the same loading.
     first = sets[0]
     loader = loader_of(first)
     assert loader is not None

@@ -177,7 +177,7 @@ def network_settings(
 
 
 def pyramid_channels(network: InitialNetwork, task: str) -> list[int]:
-    """Return the channels of four stages at strides 4 to 32 or alike.
+    """Return the channels of four stages at strides such as 4 to 32.
 
     Raises:
         ValueError: The network is no pyramid.
@@ -215,7 +215,7 @@ def class_weights(
         else f'each class has {present[0]:,} {unit}'
     )
     if wanted is False:
-        return None, 'as given: all classes count alike'
+        return None, 'as given: all classes have the same weight'
     if wanted is None and ratio <= UNEVEN:
         return None, f'{told}: within a factor of {UNEVEN:g}'
     mean = sum(present) / len(present)

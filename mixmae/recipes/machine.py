@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
-# What a process on a GPU holds before it computes.
+# Memory of a process on a GPU before it computes.
 CONTEXT = 1.0e9
-# What a training on a CPU holds beside the model: libraries, loader.
+# Memory of a training on a CPU in addition to the model: libraries, loader.
 RUNNING = 1.5e9
 # Share of the memory that a plan uses.
 USED = 0.8

@@ -20,7 +20,7 @@ NAMES = {
     'upernet.py': SEGMENTATION,
 }
 HEADER = """\
-{name} on the backbone of the pretraining beside it. Fill in data_root and
+{name} on the pretrained backbone in the folder above. Fill in data_root and
 classes, then run: mixmae train {path}
 (mixmae finetune reads both from the data, and sizes and schedule as well.)"""
 

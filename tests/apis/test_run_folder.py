@@ -23,7 +23,7 @@ def test_a_new_folder(tmp_path):
 
 
 def test_another_run_is_refused(run):
-    with pytest.raises(ValueError, match='up to epoch_4.pth: resume'):
+    with pytest.raises(ValueError, match='up to epoch_4.pth: use resume'):
         RunFolder(run)
     assert RunFolder(run, resume=True).resumes
     assert not RunFolder(run, overwrite=True).resumes

@@ -83,7 +83,7 @@ def test_a_value_of_no_class_is_an_error(folder: Path) -> None:
         (dict(label_values=(1, 1)), 'one value for each of the 2 classes'),
         (
             dict(label_values=(1, 2), reduce_zero_label=True),
-            'cannot be set beside it',
+            'cannot be combined with it',
         ),
     ],
 )

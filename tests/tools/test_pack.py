@@ -80,7 +80,7 @@ def test_corrupt_files_are_reported(folder, tmp_path, pack):
     status, said, _ = pack(folder, tmp_path / 'out')
     assert status == 1 and '19 already existed' in said
     assert f'1 files could not be packed: {tmp_path}/out/corrupt_files' in said
-    assert f'remove {tmp_path}/out and pack anew' in said
+    assert f'remove {tmp_path}/out and pack again' in said
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def _fault(split: Split, classes: int) -> str:
 
 
 def unpack(archive: Path, target: Path) -> int:
-    """Writes every split; nothing is left behind if it fails.
+    """Write every split; no file is left if it fails.
 
     Returns:
         The number of files written.

@@ -1,4 +1,4 @@
-# UM-MAE's Swin-T, 256 pixels, windows of 16 tokens; a new norm behind the
+# UM-MAE's Swin-T, 256 pixels, windows of 16 tokens; a new norm after the
 # pooling instead of the pretrained one before it. Head, mixup and cutmix as in
 # mim-swin-b_classifier.py.
 # Source: implus/UM-MAE models_swin.py.

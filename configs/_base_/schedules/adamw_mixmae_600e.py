@@ -48,7 +48,7 @@ param_scheduler = [
     ),
 ]
 
-# A run that was cut off goes on in the middle of an epoch.
+# An interrupted run resumes within its epoch.
 train_cfg = dict(
     type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=10
 )

@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--classes',
         nargs='+',
         metavar='NAME',
-        help='default: folders, categories, or a classes.txt beside masks',
+        help='default: folders, categories, or classes.txt next to the masks',
     )
     for name, kind, text in (
         ('image-size', int, 'side in pixels'),

@@ -143,7 +143,7 @@ def show(report: PackReport, args: argparse.Namespace) -> None:
         print(
             f'{len(report.bad):,} files could not be packed: '
             f'{args.out / CORRUPT_FILES} lists them (once fixed, remove '
-            f'{args.out} and pack anew)'
+            f'{args.out} and pack again)'
         )
 
 

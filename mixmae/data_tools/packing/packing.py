@@ -1,6 +1,6 @@
 """Packing of images into shards.
 
-During the work everything is in ``OUT.partial``, with a table beside each
+During the work everything is in ``OUT.partial``, with a table next to each
 complete shard; an interrupted call is resumed after the last of these. The
 folder gets its final name when everything is complete:
 

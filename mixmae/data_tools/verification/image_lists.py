@@ -75,7 +75,7 @@ def _verify_list(
             check.problem(
                 'missing image',
                 f'{where}: image {image} does not exist; extract the archive '
-                f'of images in {root}, or write the list anew',
+                f'of images in {root}, or write the list again',
             )
     check.fact(
         f'{split}: {len(lines):,} images of {len(counts):,} classes listed, '

@@ -18,8 +18,8 @@ KERNELS = {
     'bicubic': Image.Resampling.BICUBIC,
     'bilinear': Image.Resampling.BILINEAR,
 }
-# The function behind torch.nn.functional.interpolate(antialias=True). In a
-# loader the checks of the latter run with cold caches and would take half as
+# torch.nn.functional.interpolate(antialias=True) calls this function. In a
+# loader the checks of the former run with cold caches and would take half as
 # long as the resizing.
 OPERATORS = {
     'bicubic': torch._C._nn._upsample_bicubic2d_aa,

@@ -76,7 +76,7 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
         )
     elif votes['neither'] > 0.5 * count:
         yield LabelFault(
-            'boxes beside masks',
+            'boxes outside of masks',
             f'{path}: {votes["neither"]} of {count} boxes do not enclose the '
             f'mask of their object; both must be in pixels of the same '
             f'image, as a viewer shows it',

@@ -76,7 +76,7 @@ def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             with Image.open(source, formats=image_formats()) as image:
-                # Pillow would decode a PNG to find EXIF data behind the
+                # Pillow would decode a PNG to find EXIF data after the
                 # pixels.
                 known = image.format != 'PNG' or 'exif' in image.info
                 turn = image.getexif().get(ORIENTATION, 1) if known else 1

@@ -204,7 +204,7 @@ def _refuse_foreign(folder: Path) -> None:
         record.get('files') or 0
     ):
         raise ValueError(
-            f'{folder} contains other files beside the scenes, which would be '
+            f'{folder} contains files other than the scenes, which would be '
             'removed with them; move them, or use another folder'
         )
     if any(folder.iterdir()) and record is None:

@@ -52,7 +52,7 @@ class MIMPVT(PyramidBackbone):
         sr_ratios: side in tokens of the cells that make one key, one per
             stage.
         reduction: 'conv' or 'pool'; see ``SpatialReduction``.
-        patch_norm: a layer norm behind each patch embedding.
+        patch_norm: a layer norm after each patch embedding.
         positions: 'sincos' (frozen), 'learned' (the same to start with, and
             a checkpoint may lack them), both at the first stage, or
             'per_stage' (learned, in each stage).

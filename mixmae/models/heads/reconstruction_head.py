@@ -49,7 +49,7 @@ class PixelTarget(NamedTuple):
         """The target of images (B, K, H, W) with cells of ``cell`` pixels.
 
         Args:
-            norm_pixels: bring each cell to zero mean and unit variance, over
+            norm_pixels: scale each cell to zero mean and unit variance, over
                 pixels and channels together (MixMIM
                 models_mixmim.py:408-425).
         """

@@ -67,7 +67,7 @@ class PyramidStage(nn.Module):
         position_conv: a ``PositionConv`` after the first block (Twins).
         positions: adds positions to the merged tokens; None = none.
         reduction: see ``SpatialReduction``.
-        patch_norm: a layer norm behind the merging.
+        patch_norm: a layer norm after the merging.
         mlp_ratio: hidden channels of the MLPs over ``embed_dims``.
         drop_path: one probability per block.
         norm_eps: epsilon of the layer norms of blocks.

@@ -104,7 +104,7 @@ class SwinStage(nn.Module):
         Args:
             x: the tokens.
             groups: see ``AttentionGroups``.
-            coords: (B, H', W', 2), behind the merging, of gathered tokens.
+            coords: (B, H', W', 2), after the merging, of gathered tokens.
         """
         x = self.downsample(x)
         # One window that covers the grid is never shifted.

@@ -26,7 +26,7 @@ class SimMIMNeck(BaseModule):
     """Replaces hidden tokens by a mask token, and predicts pixels linearly.
 
     SimMIM, 2111.09886 section 3: the encoder sees the whole grid, hidden
-    tokens replaced by one learned vector behind the patch embedding's norm,
+    tokens replaced by one learned vector after the patch embedding's norm,
     and a single linear layer predicts the pixels of each latent token.
     Goes with ``MaskedReconstructionHead(norm_pixels=False, loss='l1')``.
 

@@ -136,7 +136,7 @@ class UMMAENeck(BaseModule):
         Args:
             tokens: (B, h, w, C) of the images.
             mask: one visible cell in each 2x2.
-            embed_token: the backbone's; brings the mask token to the scale
+            embed_token: the backbone's; scales the mask token to that
                 of the others.
 
         Returns:

@@ -92,7 +92,7 @@ def _precision(wrapper: Mapping[str, Any]) -> str:
 
 def _weights(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     init = _part(_part(model, 'backbone'), 'init_cfg')
-    # A resumed run names the checkpoint it goes on from: see the events.
+    # A resumed run names the checkpoint that it resumes from: see the events.
     start = None if cfg.get('resume') else cfg.get('load_from')
     found = init.get('checkpoint') or start
     return str(found or '')
