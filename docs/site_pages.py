@@ -69,7 +69,11 @@ def site_links(text: str, source: Path, root: Path, page_folder: Path) -> str:
     def adapted(match: re.Match) -> str:
         shown, target, anchor = match[1], match[2], match[3] or ''
         path = Path(os.path.normpath(source.parent / target))
-        if path.is_relative_to(docs) and path.suffix in ('.md', '.png'):
+        if path.is_relative_to(docs) and path.suffix in (
+            '.md',
+            '.png',
+            '.jpg',
+        ):
             found = path
         elif path in copies:
             found = docs / 'generated' / f'{copies[path]}.md'

@@ -86,6 +86,8 @@ def test_points_show_their_image_and_names_are_text(visit, report):
     page = opened.open(report)
     dots = page.locator('#features .dot')
     assert dots.count() == 40
+    names = page.locator('#features .legend > span').all_inner_texts()
+    assert names == ['<b>cat</b>', 'cow']
     dots.first.focus()
     tip = page.locator('#features .tip')
     assert tip.inner_text() == '<b>cat</b>'

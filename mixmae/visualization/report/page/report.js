@@ -118,6 +118,9 @@
 
   // Features
 
+  // Colours of more classes recur.
+  const MOST_NAMED = colours.length;
+
   function thumbnail(map, number, side) {
     const made = element('span', null, 'thumb');
     const scale = side / map.side;
@@ -166,6 +169,16 @@
       const tab = element('button', name);
       tab.addEventListener('click', () => show(name));
       tabs.append(tab);
+    }
+    if (classes.length <= MOST_NAMED) {
+      const legend = section.querySelector('.legend');
+      classes.forEach((name, number) => {
+        const dot = element('span', null, 'swatch');
+        dot.style.background = colour(number);
+        const item = element('span');
+        item.append(dot, name);
+        legend.append(item);
+      });
     }
     show(Object.keys(map.points).at(-1));
     const rows = section.querySelector('.neighbours');
