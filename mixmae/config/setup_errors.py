@@ -90,6 +90,12 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
     beyond = _beyond_data(error, frames, config)
     if beyond is not None:
         return beyond
+    if 'need at least one array to concatenate' in cause:
+        # MMEngine packs the entries of a data set.
+        cause = (
+            'the data set has no images; look at its data_root, data_prefix, '
+            'ann_file, suffixes, indices and filter_cfg'
+        )
     place = _place(frames, config)
     return ': '.join(str(part) for part in (name, place, cause) if part)
 

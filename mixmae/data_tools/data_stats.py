@@ -129,7 +129,7 @@ def data_stats(
 
     Raises:
         FileNotFoundError: A file or folder does not exist.
-        ValueError: There is no image.
+        ValueError: There is no image, or none can be read.
     """
     items = [data] if isinstance(data, (str, os.PathLike)) else data
     stats = DataStats()
@@ -169,6 +169,11 @@ def data_stats(
     for path in progress(chosen):
         sample.add(path)
     stats.corrupt = dict(sample.unread)
+    if not (sample.wide or sample.plain):
+        raise ValueError(
+            f'none of the {len(chosen):,} images that were opened can be read: '
+            f'{_counts(stats.corrupt)}'
+        )
     if sample.wide:
         stats.values = sample.least, sample.most
         stats.value_range = value_range or sample.percentiles()

@@ -24,7 +24,7 @@ class ClassCount(Check):
         count = head.get('num_classes') if isinstance(head, Mapping) else None
         if type(count) is not int or not isinstance(head, Mapping):
             return Finding('losses', tuple(errors)) if errors else None
-        errors += _of_preprocessor(model, count)
+        errors += _of_augments(model, count)
         places = list(evaluators(planned.config, planned.mode))
         if head.get('cal_acc'):
             places.append(('model.head', head))
@@ -93,20 +93,18 @@ def _losses(key: str, part: Any, count: int | None = None) -> Iterator[str]:
         yield from _losses(f'{key}.{name}', one, count)
 
 
-def _of_preprocessor(model: Mapping, count: int) -> Iterator[str]:
-    """Lines on other parts of a classifier that state its classes."""
-    parts = {'model.data_preprocessor': model.get('data_preprocessor')}
+def _of_augments(model: Mapping, count: int) -> Iterator[str]:
+    """Lines on batch augmentations of another number of classes."""
     augments = (model.get('train_cfg') or {}).get('augments') or ()
     if isinstance(augments, Mapping):
         augments = [augments]
-    for index, one in enumerate(augments):
-        parts[f'model.train_cfg.augments.{index}'] = one
-    for key, part in parts.items():
+    for index, part in enumerate(augments):
         own = part.get('num_classes') if isinstance(part, Mapping) else None
         if own is not None and own != count:
+            key = f'model.train_cfg.augments.{index}.num_classes'
             yield (
-                f'{key}.num_classes={own} and model.head.num_classes={count} '
-                f'differ; set {key}.num_classes={count}'
+                f'{key}={own} and model.head.num_classes={count} differ; set '
+                f'{key}={count}'
             )
 
 

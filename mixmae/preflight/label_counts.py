@@ -51,6 +51,12 @@ class LabelCounts(Check):
             notes.append(kept_line(built))
             faults += missing_files(built)
             counts, read, unit = label_counts(built.dataset)
+            if getattr(built.dataset, 'with_label', True) is False:
+                text = (
+                    f'the {built.split} data are read without labels; set '
+                    f'{built.split}_dataloader.dataset.with_label=True'
+                )
+                faults.append(LabelFault('no labels', text))
             if not counts:
                 continue
             names = built.classes if _is_list(built.classes) else None

@@ -52,6 +52,11 @@ class MetricOptions(Check):
         count, errors = 0, []
         for key, part in evaluators(planned.config, planned.mode):
             kind = str(part.get('type')).split('.')[-1]
+            if not _are_numbers(part.get('thrs')):
+                errors.append(
+                    f'{key}.thrs={part["thrs"]!r} must be a number, None, or '
+                    'a list of them'
+                )
             for name, allowed in OPTIONS.get(kind, {}).items():
                 if name not in part or part[name] is None:
                     continue
@@ -65,7 +70,9 @@ class MetricOptions(Check):
                         f'{key}.{name}={value!r}: {kind} knows '
                         f'{", ".join(map(str, allowed))}'
                     )
-        return Finding(f'{count} options', tuple(errors)) if count else None
+        if not count and not errors:
+            return None
+        return Finding(f'{count} options', tuple(errors))
 
 
 class MetricNames(Check):
@@ -118,6 +125,11 @@ class MetricNames(Check):
             for key, name in followed_metrics(planned.config)
             if name not in numbers and name not in known
         ]
+
+
+def _are_numbers(value: Any) -> bool:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return all(one is None or isinstance(one, Real) for one in values)
 
 
 def followed_metrics(cfg: Config) -> Iterator[tuple[str, str]]:

@@ -97,3 +97,12 @@ def test_batches_without_inputs():
     """Of a pipeline that packs nothing, reported in the first iteration."""
     line = setup_error(KeyError('inputs'), Config(dict()))
     assert 'PackInputs' in line and 'PackDetInputs' in line
+
+
+def test_data_sets_without_images():
+    config = copy.deepcopy(CONFIG)
+    config.val_dataloader.dataset.indices = 0
+    with pytest.raises(ValueError) as info:
+        Runner.build_dataloader(config.val_dataloader)
+    line = setup_error(info.value, config)
+    assert 'has no images' in line and 'dataset=dict(type=' in line

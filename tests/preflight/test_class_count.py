@@ -118,13 +118,6 @@ def test_topk_is_a_count(topk):
         (
             dict(
                 head=dict(num_classes=3),
-                data_preprocessor=dict(num_classes=10),
-            ),
-            'model.data_preprocessor.num_classes=10',
-        ),
-        (
-            dict(
-                head=dict(num_classes=3),
                 train_cfg=dict(augments=dict(type='Mixup', num_classes=7)),
             ),
             'model.train_cfg.augments.0.num_classes=7',

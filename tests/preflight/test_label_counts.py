@@ -90,3 +90,11 @@ def test_images_left_out_of_annotations(tmp_path):
     (root / 'train' / '4.jpg').unlink()
     _, raised = preflight(config, tmp_path, 'bbox_head')
     assert '1 of 3 images are missing' in str(raised)
+
+
+def test_data_read_without_labels(tmp_path):
+    root = class_set(tmp_path / 'data')
+    config = classification(root)
+    config.train_dataloader.dataset.with_label = False
+    _, raised = preflight(config, tmp_path, num_classes=3)
+    assert 'train_dataloader.dataset.with_label=True' in str(raised)

@@ -214,3 +214,16 @@ def test_unknown_options(evaluator, key):
     )
     (line,) = MetricOptions().run(PlannedRun('train', cfg)).errors
     assert line.startswith(f'val_evaluator{key}=') and ' knows ' in line
+
+
+@pytest.mark.parametrize('thrs', ['abc', ['a'], [0.1, '0.2']])
+def test_thresholds_are_numbers(thrs):
+    evaluator = dict(type='Accuracy', thrs=thrs)
+    cfg = Config(
+        dict(val_dataloader=dict(batch_size=1), val_evaluator=evaluator)
+    )
+    (line,) = MetricOptions().run(PlannedRun('train', cfg)).errors
+    assert line.startswith('val_evaluator.thrs=') and 'number' in line
+    for sound in (None, 0.5, 1, [0.1, None], ()):
+        cfg.val_evaluator.thrs = sound
+        assert MetricOptions().run(PlannedRun('train', cfg)) is None

@@ -100,6 +100,7 @@ def test_a_plan_and_a_real_run(call, config, tmp_path):
         (['--log', 'nowhere'], 'log nowhere does not exist'),
         (['--measure', 4, '--gpu', 'h200'], 'remove --gpu and --batch'),
         (['--measure', 40], '12 iterations, but the measurement takes'),
+        (['--size', 99_999], '--size must be at most 2,048'),
         (['--size', 36], 'images of shape (3, 36, 36)'),
         (['--cfg-options', 'modle=1'], 'did you mean model?'),
     ],

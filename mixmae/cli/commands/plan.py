@@ -32,6 +32,9 @@ from mixmae.profiling.run_settings import RunSettings
 # Images per second of one CPU core that decodes, crops and resizes full-size
 # photographs; an order of magnitude. benchmarks/loader.py measures it.
 DECODE_RATE = 500.0
+# Side of the images, in pixels: a forward pass takes memory and time by its
+# square.
+LARGEST = 2048
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -101,6 +104,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         if value is not None and not value > 0:
             option = '--' + name.replace('_', '-')
             raise ConfigError(f'{option} must be above 0, got {value}')
+    if args.size is not None and args.size > LARGEST:
+        raise ConfigError(
+            f'--size must be at most {LARGEST:,} pixels, whose activations '
+            f'are measured on this machine; got {args.size}'
+        )
     if args.mfu is not None and not 0 < args.mfu <= 1:
         raise ConfigError(f'--mfu must be in (0, 1], got {args.mfu}')
     if args.mfu is not None and args.gpu == 'cpu':
