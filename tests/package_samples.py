@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy
 from PIL import Image
 
-# Nothing is fetched: what a build or an install needs is here already.
+# Nothing is downloaded; build tools are already installed.
 OFFLINE = ('--no-deps', '--no-index', '--no-build-isolation')
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'swin-demo_scenes-64.py'
@@ -38,7 +38,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command; if it fails, show its whole output."""
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', **variables}
-    # Nothing of the checkout may be found but what is installed.
+    # Only the installed package may be imported, not the checkout.
     environment.pop('PYTHONPATH', None)
     done = subprocess.run(
         [str(part) for part in command],

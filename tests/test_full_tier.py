@@ -16,7 +16,7 @@ SWIN = dict(
     window_sizes=(7, 7, 7, 7),
     out_indices=(0, 1, 2, 3),
 )
-# mmcv's and mmdet's own code, of torch functions that changed.
+# Warnings of mmcv's and mmdet's code about torch functions.
 warnings_of_others = pytest.mark.filterwarnings('ignore')
 
 

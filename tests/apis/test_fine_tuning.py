@@ -97,7 +97,7 @@ def test_objects(fine_tuned, tmp_path: Path) -> None:
     predictor = Predictor(run.out, device='cpu')
     path = write_predictions(predictor, images_of(run), tmp_path, score=0.0)
     content = json.loads(path.read_text())
-    # Ids of the categories are those of the annotations.
+    # Category ids are those of the annotations.
     assert [c['id'] for c in content['categories']] == [3, 17, 90]
     assert [i['file_name'] for i in content['images']] == images_of(run)
     from pycocotools.coco import COCO
@@ -140,7 +140,7 @@ def test_masks(fine_tuned, tmp_path: Path) -> None:
     for name, labels in zip(images_of(run), theirs):
         with Image.open(path / Path(name).name) as mask:
             assert mask.mode == 'P'
-            # Values from 1, and colours, are those of the masks.
+            # Values (from 1) and colours are those of the masks.
             assert np.array_equal(np.asarray(mask), labels + 1)
             assert mask.getpalette()[3:6] == [90, 90, 90]
 
@@ -164,7 +164,7 @@ def test_details(
     test.main(arguments)
     with (tmp_path / 'out/confusion.csv').open(newline='') as file:
         rows = [list(map(int, row[1:])) for row in [*csv.reader(file)][1:]]
-    # The last row of a detector counts what is found and labelled nowhere.
+    # The last row counts detections without a labelled object.
     rows = rows[: len(run_classes(run))]
     assert sum(map(sum, rows)) == unit
     assert list((tmp_path / 'out').glob(files))
@@ -180,7 +180,7 @@ def run_classes(run: FineTunedRun) -> tuple[str, ...]:
 def test_the_config_is_an_ordinary_one(fine_tuned, task: str) -> None:
     run = fine_tuned(task)
     config = Config.fromfile(run.config)
-    # The file is the user's: the training has not replaced it.
+    # The training does not replace the user's file.
     assert run.config.read_text().startswith(f'# {task.capitalize()} of ')
     assert len(config.classes) == config.num_classes
     with pytest.raises(ValueError, match='already contains a run'):

@@ -16,7 +16,7 @@ from tests.apis.tiny_setup import (
     tiny_config,
 )
 
-# A function of the library, no test.
+# A function of the library, not a test.
 test_pipeline.__test__ = False
 
 
@@ -78,7 +78,7 @@ def test_middle_square():
     image[:, 20:40] = 200
     assert (prepared(20, image) == 200).all()
     assert (prepared(20, image.transpose(1, 0, 2)) == 200).all()
-    # A side of the middle is left, whatever the rounding.
+    # The centre square is kept, for any rounding.
     assert prepared(7, np.zeros((20, 21, 3), np.uint8)).shape == (3, 7, 7)
 
 

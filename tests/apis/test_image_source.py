@@ -20,7 +20,7 @@ def test_files_folders_patterns_and_arrays_mixed(tmp_path):
     assert names[:3] == [str(path) for path in paths]
     assert names[3:] == [str(paths[1]), str(paths[2]), 'image_5']
     assert [source.index for source in sources] == list(range(6))
-    # Whatever it comes from, an image is BGR as LoadImage reads it.
+    # From any source, an image is BGR as LoadImage reads it.
     assert np.array_equal(sources[5].read(LOAD), array[..., ::-1])
     for source in sources[:5]:
         assert np.array_equal(source.read(LOAD), LOAD(source.name))

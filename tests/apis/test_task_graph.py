@@ -63,7 +63,7 @@ def test_any_batch_of_one_size(tmp_path: Path, task: str) -> None:
     for count in (1, 4):
         images = torch.randint(0, 256, (count, 3, *size)).float()
         (found,) = session.run(None, {'images': images.numpy()})
-        # What the framework's own prediction gives for these pixels: its
+        # Prediction of the framework for these pixels: its
         # preprocessor takes BGR.
         data = dict(inputs=[image.flip(0) for image in images])
         inputs = whole.model.data_preprocessor(data)['inputs']

@@ -34,7 +34,7 @@ def test_checkpoints_of_our_configs_need_no_file(path: Path) -> None:
     model.pop('train_cfg', None)
     found = buildable_settings(model, 'a.pth', framework_of(cfg))
     assert found['backbone']['type'] == model['backbone']['type']
-    # Nothing of it leads to another file.
+    # It names no other file.
     assert 'init_cfg' not in str(found) and 'class_weight' not in str(found)
 
 

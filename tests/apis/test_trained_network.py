@@ -143,7 +143,7 @@ def test_init_cfg_of_the_config_is_followed_without_a_checkpoint(
     key = 'patch_embed.proj.weight'
     saved = weights(checkpoint)[f'backbone.{key}']
     assert torch.equal(loaded.state_dict()[key], saved)
-    # A checkpoint that is given wins over one that is not even there.
+    # A given checkpoint takes precedence over a missing one.
     init = dict(type='Pretrained', checkpoint='not/there.pth')
     cfg = downstream({**own, 'init_cfg': init})
     loaded, _ = trained_backbone(cfg, checkpoint)

@@ -52,7 +52,7 @@ def test_opens_without_console_messages(visit, report, width, scheme):
     page = opened.open(report)
     opened.check(report)
     assert page.locator('.uplot').count() == 3
-    # Wide parts scroll by themselves.
+    # Wide parts have their own scroll bars.
     assert page.evaluate('document.documentElement.scrollWidth') <= width
 
 

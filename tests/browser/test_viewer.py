@@ -74,7 +74,7 @@ def test_cells_are_hidden_by_hand(visit, address):
     opened = visit(viewport={'width': 1280, 'height': 1400})
     page = opened.open(address)
     ready(page)
-    # Drawn for the second network; both have the same cells.
+    # The mask applies to both networks.
     box = page.locator('#rows canvas').nth(1).bounding_box()
     before = page.locator('#rows img').nth(2).get_attribute('src')
     page.mouse.click(box['x'] + 3, box['y'] + 3)

@@ -56,7 +56,7 @@ def test_a_run_continues(run):
     last = work / 'epoch_2.pth'
     state = torch.load(last, weights_only=False)['state_dict']
     norms = {key: value.double().norm().item() for key, value in state.items()}
-    # Biases that the softmax cancels learn from rounding alone, 1e-5 a run.
+    # Softmax cancels key biases: rounding changes them by 1e-5.
     assert norms == pytest.approx(expected['norms'], rel=1e-5, abs=2e-5)
     out = work / 'figures.json'
     run_tool(ROOT / 'tools/test.py', config, last, '--out', out)

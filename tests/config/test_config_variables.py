@@ -169,7 +169,7 @@ def test_bases_follow_the_shared_variables_of_a_child(following):
     assert cfg.param_scheduler == [dict(end=300)]
     assert cfg.train_cfg == dict(max_epochs=300)
     assert cfg.optim_wrapper == dict(length=300, epochs=300)
-    # What the child itself says comes last, and other names are its own.
+    # Assignments of the child come last; it may add names.
     assert cfg.train_dataloader == dict(data_root='there', side=8)
     assert cfg.val_dataloader == dict(data_root='elsewhere')
     assert cfg.filename == Config.fromfile(following).filename

@@ -32,7 +32,7 @@ class FailingDataset(SquaresDataset):
         if index == 9 and self.how == 'kill':
             os.kill(os.getpid(), signal.SIGKILL)
         if index == 9 and self.how == 'hang':
-            # As one that waits for a disk: it cannot be asked to end.
+            # Like a process that waits for a disk, it ignores SIGTERM.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(600)
         return super().__getitem__(index)
@@ -122,7 +122,7 @@ def test_a_lost_connection_is_reported_after_its_cause(monkeypatch, capsys):
     assert failure_report.is_lost_connection(error)
     assert not failure_report.is_lost_connection(chained('of its own'))
     done = []
-    # Of these tests there may be some, too.
+    # These tests may have children as well.
     end = 'workers end'
     monkeypatch.setattr(
         failure_report, 'end_workers', lambda: done.append(end)
@@ -176,7 +176,7 @@ def test_a_work_folder_that_is_gone_is_reported(tmp_path):
         return failure_report.removed_folder(error, str(run))
 
     assert str(run) in told(log)
-    # Not a file that was never there, nor one of somebody else.
+    # Not for a file that never existed or of another program.
     log.parent.mkdir(parents=True)
     assert told(log) is None
     assert told(tmp_path / 'data' / 'a.jpg') is None

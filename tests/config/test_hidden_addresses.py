@@ -34,7 +34,7 @@ def test_all_places_of_a_config():
 @pytest.fixture
 def first(monkeypatch, tmp_path):
     """Return the config of a run that has written its first checkpoint."""
-    # It would call compilers, which takes seconds.
+    # Logging the environment calls compilers, which takes seconds.
     monkeypatch.setattr(Runner, '_log_env', lambda *_: None)
     config = tiny_config(tmp_path / 'first')
     config['train_cfg']['max_epochs'] = 2
@@ -72,7 +72,7 @@ def test_a_run_from_a_secret_address(
     assert net.asked == [f'/x.pth?token={SECRET}'] and net.users[0]
     said = ''.join(capsys.readouterr())
     shown = f'//***@{net.url.split("//")[1]}/x.pth?token=***'
-    # A run goes on from the file that was fetched, so that is what is said.
+    # A run resumes from the downloaded file, which is shown.
     assert shown in said or name == '--resume'
     assert SECRET not in said
     files = [one for one in second.rglob('*') if one.is_file()]

@@ -76,7 +76,7 @@ def test_a_scope_whose_registry_fails(
         with DefaultScope.overwrite_default_scope(config.default_scope):
             MODELS.build(dict(type=kind))
     except KeyError as error:
-        # As the tools do, while it is handled.
+        # Within an except block, as in the tools.
         line = scope_error(error, config)
     assert re.search(said, line) and kind in line and '\n' not in line
 

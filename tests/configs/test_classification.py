@@ -27,7 +27,7 @@ from tests.configs.test_pretraining_configs import (
 FOLDER = ROOT / 'configs' / 'classification'
 # Configs for own data have no source to be compared with.
 CONFIGS = sorted(p for p in FOLDER.glob('*.py') if p.stem[:4] != 'own-')
-# Trained by a whole recipe, on many GPUs.
+# Full recipes for many GPUs.
 LARGE = [
     path
     for path in CONFIGS
@@ -42,7 +42,7 @@ PUBLISHED = {
     'swin-l_8xb16-100e_in1k-384': 197_476_828,
     'swin-h_8xb16-100e_in1k-224': 658_158_786,
     # As mmpretrain counts its own (configs/simmim/metafile.yml there); Swin-L
-    # without what its window of 14 has over ours of 7 in the last stage.
+    # minus the difference of windows 14 and 7 in the last stage.
     'swin-b-simmim_16xb128-100e_in1k-192': 87_750_176,
     'swin-b-simmim_16xb128-100e_in1k-224': 87_768_224,
     'swin-b-simmim-800e_16xb128-100e_in1k-224': 87_768_224,

@@ -119,7 +119,7 @@ def fine_tuned(
 
 
 def measured(monkeypatch, name, checkpoint, values, out, *more) -> dict:
-    # Of the training only what a test reads; its data are those of val.
+    # Only training settings that a test reads; its data are val's.
     values = {
         key.replace('val_dataloader', 'test_dataloader'): value
         for key, value in values.items()
@@ -154,7 +154,7 @@ def test_fine_tunes_and_tests(monkeypatch, tmp_path, capsys, data, pretrained):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     validated = [row for row in rows if 'accuracy/top1' in row][-1]
     losses = [row['loss'] for row in rows if 'loss' in row]
-    # Two epochs of five updates; a head near zero knows nothing.
+    # Two epochs of five updates, from a head near zero.
     assert len(losses) == 10
     assert losses[0] == pytest.approx(np.log(10), abs=0.01)
     first, last = weights(pretrained), weights(checkpoint)
@@ -208,7 +208,7 @@ def test_knn_of_a_pretraining_checkpoint(
     )
     assert '"knn/top1"' in capsys.readouterr().out
     assert 0 <= figures['knn/top1'] <= figures['knn/top5'] <= 100
-    # A classifier's file has the backbone that neighbours ask for, too.
+    # A classifier's checkpoint also has the backbone for kNN.
     state = weights(pretrained)
     classifier = tmp_path / 'classifier.pth'
     torch.save(

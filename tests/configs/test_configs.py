@@ -71,7 +71,7 @@ def header(path: Path) -> dict[str, str]:
 
 every_config = pytest.mark.parametrize('path', CONFIGS, ids=identity)
 every_folder = pytest.mark.parametrize('folder', FOLDERS, ids=identity)
-# Their names tell, so that nothing is read before the tests.
+# Derived from file names, so that no config is read here.
 every_training = pytest.mark.parametrize(
     'path', [p for p in CONFIGS if '-knn_' not in p.name], ids=identity
 )
@@ -213,7 +213,7 @@ def test_starting_checkpoints_are_written_by_a_config(path):
         theirs = source.model.backbone.get(setting)
         assert backbone.get(setting) == theirs
     if RUN.search(path.stem):
-        # Few have that very file, so the header says how to name another.
+        # The header tells how to set another file.
         key = 'model.backbone.init_cfg.checkpoint='
         assert key in header(path)['Command']
 

@@ -21,7 +21,7 @@ DETECTORS = [
     for path in CONFIGS
     if path.parent.name == 'detection' and path.stem[:4] != 'own-'
 ]
-# mmdet's own code, of torch functions that changed.
+# Warnings of mmdet's code about changed torch functions.
 pytestmark = pytest.mark.filterwarnings('ignore')
 every_detector = pytest.mark.parametrize('path', DETECTORS, ids=identity)
 TWO_STAGES = [path for path in DETECTORS if not path.name.startswith('gfl')]
@@ -87,7 +87,7 @@ def test_strides_and_channels_agree(path):
         extractor = model.roi_head[f'{kind}_roi_extractor']
         assert list(extractor.featmap_strides) == strides[:4]
         assert extractor.out_channels == model.neck.out_channels
-    # What is padded to a multiple of the last stride has whole grids.
+    # Images padded to the last stride have whole grids.
     assert model.data_preprocessor.pad_size_divisor % strides[3] == 0
 
 

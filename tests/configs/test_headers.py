@@ -14,7 +14,7 @@ from tests.configs.test_configs import (
 )
 
 FIELDS = ['Paper', 'Command', 'Cost', 'Expected', 'Status', 'Deviations']
-# How the names of configs, unlike other words, begin or go on.
+# Beginnings and parts of config names.
 NETWORK = r'(?:swin|pvt|twins-svt|vit)-\w'
 GRADES = ('[reproduced here]', '[converted]', '[official number]', 'unknown')
 

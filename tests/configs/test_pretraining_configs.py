@@ -67,7 +67,7 @@ def pvt(dims: tuple, depths: tuple, ratios: tuple) -> int:
         zip(dims, depths, ratios, strict=True)
     ):
         mlp = 2 * ratio * d * d + (ratio + 1) * d
-        # The fifth square is of the reduction, which has a norm, too.
+        # The fifth square is the reduction, which also has a norm.
         count += depth * (3 * 2 * d + 5 * d * (d + 1) + mlp)
         if stage:
             count += (4 * dims[stage - 1] + 1) * d
@@ -91,8 +91,8 @@ TINY = (96, (2, 2, 6, 2), (3, 6, 12, 24), 32)
 LARGE_SWIN = (192, (2, 2, 18, 2), (6, 12, 24, 48), 64)
 SMALL = ((64, 128, 320, 512), (3, 4, 6, 3), (8, 8, 4, 4))
 # By arithmetic from the official code; SimMIM's own as mmpretrain counts its
-# own (configs/simmim/metafile.yml there), Swin-L without what its window of
-# 12 has over ours of 6 in the last stage.
+# own (configs/simmim/metafile.yml there), Swin-L minus the difference of
+# windows 12 and 6 in the last stage.
 OFFICIAL = {
     'um_mae/swin-t_8xb128_200e': swin(*TINY) + decoder(768, 96, 2, 2),
     'um_mae/swin-l_8xb64_800e': swin(*LARGE_SWIN) + decoder(1536, 192, 8, 2),
@@ -244,7 +244,7 @@ def test_a_step_of_each_of_the_three(path):
         for name, parameter in model.named_parameters()
         if parameter.grad is None or not parameter.grad.any()
     ]
-    # Softmax does not see what is added to a whole row.
+    # Softmax is invariant to a constant added to a row.
     assert all(name.endswith('.bias') for name in without), without
 
 

@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write scenes, a pretraining checkpoint, and a config for them."""
     folder = tmp_path_factory.mktemp('segmentation')
     SceneSet(size=64, train=6, val=4, formats=('ade',)).write(folder / 'data')
-    # A flat one, smaller than a crop, and a wide one, larger.
+    # A low image, smaller than a crop, and a wide, larger one.
     for kind in ('images', 'annotations'):
         split = folder / 'data' / 'ade' / kind / 'validation'
         first, second, third, _ = (

@@ -22,7 +22,7 @@ from tests.configs.test_configs import (
     read,
 )
 
-# Where sizes of images stand, beside the backbone.
+# Keys of image sizes other than the backbone's.
 SIZES = ('scale', 'crop_size', 'size')
 # One of each schedule and kind of data.
 NAMES = (

@@ -1,6 +1,6 @@
 """Names that readers of files must refuse."""
 
-# Each of these can stand in a line of text.
+# Names that fit in a line of text.
 HOSTILE_TEXT = [
     '/etc/passwd.jpg',
     '//server/share/a.jpg',

@@ -164,7 +164,7 @@ class MixingContract:
             loss = model.loss(images, mask)['loss']
         loss.backward()
         assert loss.dtype == torch.float32
-        # As the official code has it: positions and mask token promote their
+        # As in the official code, positions and mask token promote their
         # streams, patch merging makes those of later stages 16-bit.
         parts = [model.neck.decoder]
         if self.positions_promote:

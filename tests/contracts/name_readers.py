@@ -206,7 +206,7 @@ def archive(root: Path, name: str) -> list[str]:
     return [str(root / one) for one in classes]
 
 
-# What reads names, and where these may be.
+# Readers, and the folder that names must stay in.
 READERS = {
     'list': listed,
     'list without data_root': listed_without_root,
@@ -235,5 +235,5 @@ TEXT = {
     'list of segmentation',
 }
 FOREIGN = {'list of classes', 'list of segmentation', 'COCO of mmdet'}
-# Formats end a name there.
+# Names end at these characters in the formats.
 CUT = {'tar': '\0', 'NumPy archive': '\0'}

@@ -86,7 +86,7 @@ def parametrize_weights(part: nn.Module) -> None:
         parametrize.register_parametrization(part, name, Halved())
 
 
-# What changes the outcome, by what a user calls it.
+# Changes of the output, by the user's term.
 CHANGES = {
     'forward hook': lambda x: x.register_forward_hook(changed),
     'forward pre-hook': lambda x: x.register_forward_pre_hook(shifted),

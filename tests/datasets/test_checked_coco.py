@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from mixmae.datasets.scenes.objects import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
 
-# mmcv's and mmdet's own code, of functions that changed.
+# Warnings of mmcv's and mmdet's code about changed functions.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 
 

@@ -69,7 +69,7 @@ def test_labels_in_a_list_may_be_ignored(database, tmp_path):
     dataset = LmdbImages(str(database), path, LOAD)
     assert [value(dataset[i]) for i in range(3)] == [3, 5, 9]
     named = dataset.get_data_info(3)['lmdb_key']
-    # Neither is a key: the line is told as it is.
+    # Neither is a key: the message shows the line.
     assert named == b'pictures/99 2'
 
 
@@ -108,7 +108,7 @@ def test_workers_open_it_again(database):
         multiprocessing_context='fork',
     )
     assert [v for batch in loader for v in batch] == list(range(20))
-    # It was closed before the fork, and nobody has read here since.
+    # It was closed before the fork and not read since.
     assert not lmdb_reader._open
     assert value(pickle.loads(pickle.dumps(other))[2]) == 2
 

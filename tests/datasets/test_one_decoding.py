@@ -49,7 +49,7 @@ def crop(path, content, settings):
     load = LoadRandomResizedCrop(
         whole.shape[:2], (1.0, 1.0), (1e-3, 1e3), 0, exact=True, **settings
     )
-    # No attempt is left: the middle, which is all of it.
+    # No attempts: the centre crop, which is the whole image.
     return load(results)['img']
 
 

@@ -155,7 +155,7 @@ def test_a_pickled_copy_is_small_and_equal(packed):
     dataset = build(packed).get_subset([3, 1])
     dataset[0]
     data = pickle.dumps(dataset)
-    # The table is read again, not carried along.
+    # The table is read again, not pickled.
     index = packed / 'index.npz'
     assert len(pickle.dumps(dataset.data_list)) < 500
     for other in (pickle.loads(data), copy.deepcopy(dataset)):

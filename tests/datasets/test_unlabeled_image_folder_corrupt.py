@@ -33,7 +33,7 @@ def test_a_corrupt_file_is_replaced_counted_and_named(folder, monkeypatch):
     first = dataset[3]
     assert first['sample_idx'] != 3
     assert int(first['img'][0, 0, 0]) == first['sample_idx']
-    # Always the same stand-in, and counted once.
+    # Always the same fallback sample, counted once.
     assert dataset[3]['sample_idx'] == first['sample_idx']
     again = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     assert again[3]['sample_idx'] == first['sample_idx']

@@ -51,7 +51,7 @@ def test_lists_without_fetching(tmp_path):
         'onedl-mmengine',
         'onedl-mmpretrain',
         'safetensors',
-        # What those need.
+        # Their dependencies.
         'addict',
         'einops',
         'rich',
@@ -68,7 +68,7 @@ def test_foreign_wheels_are_not_removed(tmp_path):
     done = wheelhouse('mine', cwd=tmp_path, python='false')
     assert done.returncode == 2 and wheel.exists()
     assert f'error: {wheel.parent} has wheels of others' in done.stderr
-    # Those of a run before are no hindrance.
+    # Wheels of an earlier run are accepted.
     (wheel.parent / '.wheelhouse').touch()
     done = wheelhouse('mine', cwd=tmp_path, python='false')
     assert done.returncode == 1 and wheel.exists() and not done.stderr
@@ -109,7 +109,7 @@ def test_installed_packages_are_left_out(pins):
     all_ = names(pins.pins('3.12', []))
     some = names(pins.pins('3.12', ['matplotlib', 'nothing-known-here']))
     assert {'matplotlib', 'fonttools', 'opencv-python-headless'} <= all_
-    # Torchvision brings these.
+    # Dependencies of torchvision.
     assert not all_ & {'numpy', 'pillow', 'typing-extensions'}
     assert all_ - some >= {'matplotlib', 'fonttools', 'contourpy', 'cycler'}
     assert 'opencv-python-headless' in some

@@ -138,7 +138,7 @@ class Stuck(Numbers):
 
     def __getitem__(self, index):
         if index == 1:
-            # The first is still to be handed over, by a thread.
+            # A thread still has to send the first item.
             wait_until(self.begin.exists)
             self.begun.touch()
             ENDLESS.match('a' * 60 + 'b')
@@ -147,7 +147,7 @@ class Stuck(Numbers):
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process."""
-    # Behind its name, which may hold anything: fields 3 and following.
+    # Fields from 3 on; the name before them may contain anything.
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf('SC_CLK_TCK')
 
@@ -164,7 +164,7 @@ def test_a_worker_that_blocks_the_interpreter_is_killed(tmp_path):
     (worker,) = set(multiprocessing.active_children()) - others
     marks[0].touch()
     wait_until(marks[1].exists)
-    # Nothing but the match takes that long.
+    # Only the match takes that long.
     enough = cpu_seconds(worker.pid) + 0.2
     wait_until(lambda: cpu_seconds(worker.pid) >= enough)
     worker.terminate()
@@ -219,7 +219,7 @@ def few_files(_):
     resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
 
 
-# While they are put together, or sent.
+# While they are collated or sent.
 @pytest.mark.parametrize('collate', [None, list])
 def test_few_open_files_are_one_line(watch, capfd, collate):
     loader = DataLoader(

@@ -85,7 +85,7 @@ def test_threads_find_the_hanging_rank(quiet):
         reported[rank] = line
         heard.set()
 
-    # Who may speak first does, however slowly the threads run.
+    # The rank with priority reports first, for any thread speed.
     limits = dict(timeout=1.0, grace=0.1 if quiet else 600.0, poll=0.02)
     dogs = [
         dog(store, rank, **limits,
@@ -95,7 +95,7 @@ def test_threads_find_the_hanging_rank(quiet):
     for one in dogs[:2]:
         one.mark('iteration 1', True)
     for one in dogs:
-        # Rank 2 was stopped before it could say anything, or stays behind.
+        # Rank 2 was stopped before it reported, or is behind.
         if not (quiet and one.rank == 2):
             one.start()
     assert heard.wait(60)
@@ -103,7 +103,7 @@ def test_threads_find_the_hanging_rank(quiet):
         one.stop()
     rank, line = next(iter(reported.items()))
     if quiet:
-        # A thread that did not run for a while is missed as well.
+        # A thread that paused for a while is reported as well.
         assert rank < 2 and re.search('for (rank|ranks [01],) 2', line)
     else:
         assert rank == 2 and 'in the start; it hangs in' in line

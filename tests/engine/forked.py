@@ -39,7 +39,7 @@ def start(
 
     def run() -> None:
         sys.stdout = sys.stderr = log.open('w', buffering=1)
-        # It would call compilers, and look after workers in no hurry.
+        # Logging calls compilers; polling of workers is slow.
         Runner._log_env = lambda *_: None
         torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.2
         os.environ.update({k: str(v) for k, v in variables.items()})
@@ -52,7 +52,7 @@ def start(
             traceback.print_exc()
             status = 1
         finally:
-            # Without what is to be done at the end of the tests.
+            # Without the exit handlers of pytest.
             os._exit(status)
 
     process = multiprocessing.get_context('fork').Process(target=run)

@@ -69,7 +69,7 @@ def two_hosts() -> Iterator[tuple[Host, Host]]:
             pytest.skip(f'NOT TESTED: no network namespaces here: {why}')
         yield first, second
     finally:
-        # With it goes its end of the cable, and with that the other.
+        # Removing one end of the virtual cable removes the other.
         for host in (first, second):
             subprocess.run(
                 ['ip', 'netns', 'del', host.space],

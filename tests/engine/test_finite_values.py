@@ -118,7 +118,7 @@ def test_a_finding_is_reported_once(fused):
     guard = steps([NAN], torch.optim.AdamW, options, True)[2]
     check = guard.take()
     assert not bool(check.finite)
-    # The largest values, not some norm: somebody will read them.
+    # The largest values are reported, not norms.
     assert check.sizes.isnan().tolist() == [True, False]
     assert check.sizes[1] == 1.0
 

@@ -49,7 +49,7 @@ def endless(folder: Path) -> Path:
     config['val_cfg'] = None
     config['train_cfg']['max_epochs'] = 100
     config['default_hooks']['watchdog'].update(grace=2.0)
-    # What the machine can do is measured by other tests.
+    # Other tests measure the throughput.
     config['default_hooks'].pop('throughput')
     config['custom_hooks'] = [dict(type='StepFileHook')]
     config['custom_imports']['imports'] += [__name__]
@@ -130,7 +130,7 @@ class FreezeHook(Hook):
     def before_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         ready = Path(runner.work_dir, 'ready')
         if runner.rank == 1 and runner.iter == 4:
-            # Until then it gives the other all the time it needs.
+            # Until then the time limit is long.
             limit_watchdog(runner, 3.0)
             ready.touch()
         if runner.rank == 0 and runner.iter == 5:

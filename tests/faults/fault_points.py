@@ -102,7 +102,7 @@ class _Armed:
             elif trigger.number == signal.SIGKILL:
                 os.killpg(group, trigger.number)
             else:
-                # As from a scheduler: workers ask whether it is their parent.
+                # As from a scheduler: workers check the sender of a signal.
                 command = [
                     'kill',
                     f'-{int(trigger.number)}',

@@ -34,7 +34,7 @@ class Fault:
     name: str
     trigger: Trigger | None = None
     status: int = KILLED
-    # A checkpoint is on its way while steps go on, and at most one is.
+    # At most one checkpoint is written while steps continue.
     lost: int = 2 * INTERVAL
     corrupt: Callable[[FaultyRun, random.Random], str] | None = None
     outside: int | None = None

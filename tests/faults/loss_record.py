@@ -26,7 +26,7 @@ def lines(work_dir: Path, seen: dict[Path, int]) -> list[dict]:
             try:
                 found.append(json.loads(line))
             except ValueError:
-                # Killed while it wrote it.
+                # Killed while writing the line.
                 continue
         seen[path] = len(data)
     return [line for line in found if 'loss_now' in line]

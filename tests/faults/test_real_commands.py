@@ -28,7 +28,7 @@ def start(
         text=True,
         timeout=600,
         check=False,
-        # A fault that kills the group is not to kill the tests.
+        # A fault that kills the process group must not kill the tests.
         start_new_session=True,
     )
 
@@ -53,7 +53,7 @@ def test_torchrun_restarts_all_ranks_after_a_kill(server, tmp_path):
     script = str(ROOT / 'tools/dist_train.sh')
     arguments = [str(run.config), '2', '--resume', '--work-dir']
     # The newest checkpoint is of step 8 or 4, however fast the disk is, and
-    # the first rank has told of step 10.
+    # the first rank has logged step 10.
     fault = Trigger('step', at=EPOCH + 2, rank=1, alone=True)
     # torchrun's --max-restarts.
     done = start(
@@ -64,7 +64,7 @@ def test_torchrun_restarts_all_ranks_after_a_kill(server, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     lines = run.new_lines()
     steps = [line['step'] for line in lines]
-    # Some steps twice, none left out, and each time the same.
+    # Some steps twice with equal values, none missing.
     assert steps[0] == 1 and steps[-1] == run.steps
     assert sorted(set(steps)) == list(range(1, run.steps + 1))
     assert len(steps) > run.steps

@@ -42,7 +42,7 @@ MODULES = (
     'mixmae.models',
     'tests.engine.tiny_run',
 )
-# A training that takes longer hangs; busy machines are slow.
+# Longer trainings are treated as hanging, also on slow machines.
 SECONDS = 300
 
 
@@ -110,7 +110,7 @@ class TrainingServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # Ctrl-C is the harness's.
+            # The harness handles Ctrl-C.
             start_new_session=True,
         )
         return self
@@ -142,7 +142,7 @@ class TrainingServer:
 def _import_everything() -> None:
     """Import all that a training needs, and fill MMEngine's caches."""
     for name in MODULES:
-        # Not all of them are there in every tier.
+        # Not all modules are installed in every tier.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     runner = importlib.import_module('mmengine.runner.runner')
@@ -150,7 +150,7 @@ def _import_everything() -> None:
     # Compilers and GPUs of this machine, for the log.
     found = runner.collect_env()
     runner.collect_env = lambda: dict(found)
-    # Each checkpoint carries the config: for once not beautifully indented.
+    # Checkpoints contain the config; formatting it is slow.
     yapf.FormatCode = lambda text, **_: (text, True)
 
 

@@ -46,7 +46,7 @@ def test_link_cycles_and_broken_links(folder):
     (folder / 'b' / 'over').symlink_to('../c')
     (folder / 'c' / 'back').symlink_to('../b')
     listing = list_folder(str(folder), ['.jpg', '.png'])
-    # Whoever opens the links says what is wrong with them.
+    # Broken links are reported when they are opened.
     assert listing.files == sorted([*EXPECTED, 'self.jpg', 'gone.jpg'])
     assert listing.repeated == {'b/over': 'c', 'c/back': 'b'}
     assert listing.notes()[0].startswith(

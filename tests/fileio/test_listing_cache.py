@@ -29,7 +29,7 @@ def test_a_cache_saves_the_walk(folder, monkeypatch):
         patch.setattr(os, 'scandir', refuse)
         known = list_folder(str(folder), ['.jpg', '.png'], cache)
     assert known.files == EXPECTED and known.notes() == notes
-    # Another choice of suffixes, and another folder, do not fit the cache.
+    # The cache is for one choice of suffixes and one folder.
     assert list_images(str(folder), ['.png'], cache) == ['a.png']
     below = list_images(str(folder / 'b'), ['.jpg', '.png'], cache)
     assert below == ['1.jpg', '2.JPG']

@@ -79,7 +79,7 @@ def test_workers_of_a_killed_process_end():
     assert process.pid not in workers
     process.kill()
     process.wait()
-    # It ends when nobody has it open any more.
+    # The pipe ends when no process has it open.
     process.stdout.read()
     end = time.monotonic() + 30
     while any(map(lives, workers)):

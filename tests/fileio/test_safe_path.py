@@ -66,7 +66,7 @@ def test_absolute_names_below_the_folder_are_accepted(tmp_path, monkeypatch):
         for above in {os.path.abspath(root), os.path.realpath(root)}:
             name = f'{above}/a/b.jpg'
             assert path_below(root, name) == name
-    # No folder whose name only begins alike, and no way out behind it.
+    # Neither folders with the same prefix nor '..' after them.
     for name in ('real-other/a.jpg', 'real/../a.jpg', 'real//etc/passwd'):
         with pytest.raises(UnsafePathError):
             path_below('real', f'{tmp_path}/{name}')
@@ -105,7 +105,7 @@ def special(folder, kind):
     if kind == 'named pipe':
         os.mkfifo(path)
     elif kind == 'socket':
-        # Its name stays when it is closed.
+        # The name stays after closing.
         with socket.socket(socket.AF_UNIX) as server:
             server.bind('special')
     else:

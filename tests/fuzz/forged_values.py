@@ -13,7 +13,7 @@ EDGES = (
     -(2**63), -(2**40), -(2**31), -1, 0, 1, 2, 7, 255, 2**16, 2**31 - 1,
     2**31, 2**32, 2**40, 2**62, 2**63 - 1, 2**64,
 )  # fmt: skip
-# Beside those that are allowed: what leads out, if anything does.
+# In addition to allowed names: names that would lead out.
 OTHER_NAMES = (
     'os.system', 'builtins.eval', 'numpy.dtypes.Int64DType',
     'numpy.dtypes.ObjectDType', 'numpy.float64', 'torch.Tensor',

@@ -103,7 +103,7 @@ def pickle_of_file(random: random.Random, data: bytes) -> bytes:
             if info.filename.endswith('data.pkl'):
                 content = _mutated(random, content)
             method = random.choice((zipfile.ZIP_STORED,) * 9 + (8,))
-            # Of no date: the seed alone decides.
+            # Without a date, so that only the seed decides.
             name = zipfile.ZipInfo(info.filename)
             new.writestr(name, content, method)
     return file.getvalue()

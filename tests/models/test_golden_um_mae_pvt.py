@@ -115,7 +115,7 @@ class TestUMMAEPVT(GoldenContract):
     run = staticmethod(run)
 
 
-# What the figures list no mutant for.
+# Faults without a mutant in the figures.
 OTHER_MUTANTS = {
     'norms of blocks': {'block_norm_eps': 1e-6},
     'norms of reductions': {'patch_norm_eps': 1e-6},

@@ -151,7 +151,7 @@ def test_golden_loss_curve():
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05
     )
-    # Smooth pictures: noise teaches nothing.
+    # Smooth images, as noise cannot be learnt.
     images = torch.nn.functional.interpolate(
         formula.images('curve', 4, 8), (64, 64), mode='bicubic'
     )

@@ -9,7 +9,7 @@ from tests.models.pairs import BACKBONES, METHODS, pair_batch, pair_model
 
 _TABLE = 'UMMAENeck needs .* larger grid; MIMSwin with a bias table knows'
 _CONVOLVES = 'UMMAENeck needs .* MIMTwins computes positions from neighbour'
-# The reasons, as the user reads them.
+# Reasons in the error messages.
 REFUSED = {
     ('swin', 'um-mae'): _TABLE,
     ('plain-swin', 'um-mae'): _TABLE,
@@ -111,7 +111,7 @@ def test_hidden_pixels_never_reach_their_own_prediction(backbone, method):
             after = predict(model, images + ~hidden * noise, mask)
             assert torch.equal(after[~cells], before[~cells])
         else:
-            # Nobody sees them at all.
+            # They are not attended to at all.
             assert torch.equal(after, before)
             after = predict(model, images + ~hidden * noise, mask)
         # Windows without shifts may leave some cells alone.

@@ -140,7 +140,7 @@ def test_val_without_masks(tmp_path, capsys):
     assert any('8 of 8 objects have no mask' in line for line in errors)
     problems = checked(capsys, 'coco-format', root)
     assert any('no object has a mask' in line for line in problems)
-    # Boxes alone are measured, and trained.
+    # Only boxes are evaluated and trained.
     config.val_evaluator.metric = 'bbox'
     assert found(config) == ([], [])
 

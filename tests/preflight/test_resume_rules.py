@@ -22,7 +22,7 @@ WORDS = {
 SET = 'train_dataloader.dataset'
 HOOKS = 'default_hooks'
 OPTIMIZER = 'optim_wrapper.optimizer'
-# A change for each key of the table: of a setting that the key stands for.
+# A changed setting for each key of the table.
 EXAMPLES: dict[str, tuple[str, Any]] = {
     'work_dir': ('work_dir', 'elsewhere'),
     'experiment_name': ('experiment_name', 'other'),

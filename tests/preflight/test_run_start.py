@@ -52,7 +52,7 @@ def test_a_manifest_names_further_ones(folders, tmp_path):
         'ck_80.pth': WrittenFile('checkpoint', 8, 80),
     }
     Manifest(None, files).write(tmp_path)
-    # Listed alone they do not stand in the way.
+    # Listed but missing files do not prevent a run.
     assert errors(folders) == ''
     for name in files:
         (tmp_path / name).write_bytes(b'weights')

@@ -57,7 +57,7 @@ def test_schedules_that_end_with_the_run(schedule):
     [
         (dict(max_epochs=3), dict(max_epochs=30), 'max_epochs=3 instead of'),
         (dict(max_epochs=40), dict(max_epochs=30), 'max_epochs=40 instead'),
-        # Nothing but the schedule itself would help.
+        # Only the schedule itself can be changed.
         (dict(max_epochs=3), dict(max_epochs=3), None),
         (dict(max_epochs=3), {}, None),
         (dict(max_iters=3), dict(max_epochs=30), None),

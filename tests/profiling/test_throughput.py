@@ -19,7 +19,7 @@ def rates(monkeypatch):
         return 2 * result.size(0) ** 3 / per_second
 
     monkeypatch.setattr(module, '_seconds', seconds)
-    # An eighth of the sides, so that the work is soon done.
+    # An eighth of the sides, to save time.
     sides = tuple(side // 8 for side in module.SIDES['cpu'])
     assert sides == (32, 64, 128, 256)
     monkeypatch.setitem(module.SIDES, 'cpu', sides)

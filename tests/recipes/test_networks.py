@@ -62,7 +62,7 @@ def test_every_method_masks_every_family_at_every_size(method, name, size):
     built = model(method, network, side)
     masking = built.data_preprocessor.masking
     mask = masking(2, side, side, torch.Generator().manual_seed(0))
-    # At least 4 cells a side, some hidden and some not.
+    # At least 4 cells per side, some of them hidden.
     assert mask.hidden.shape[-1] >= 4
     assert 0 < mask.hidden.float().mean() < 1
 

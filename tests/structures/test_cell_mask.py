@@ -43,7 +43,7 @@ def test_one_visible_cell_in_four_is_recognised():
     # As many, but two of them in one 2x2.
     hidden[1, 0, 1], hidden[1, 2, 0] = True, False
     assert not CellMask(hidden, 8).keeps_one_in_four()
-    # On a GPU it is not known; asking finds out.
+    # Not known on a GPU until it is computed.
     mask = CellMask(hidden, 8)
     object.__setattr__(mask, 'one_in_four', None)
     assert not mask.keeps_one_in_four()

@@ -55,7 +55,7 @@ def forged_files(tmp_path, evil):
     own = tiny_checkpoint(tmp_path / 'own.pth')
     state = torch.load(own, weights_only=True)['state_dict']
     good = tiny_config().to_dict()
-    # Of the preprocessor only figures are read where it is not built.
+    # Without building it, only numbers of the preprocessor are read.
     figures = good['model']['data_preprocessor']
     contents = {}
     for part in PARTS:

@@ -20,7 +20,7 @@ def test_weights_of_another_task_keep_their_task(
     assert status == 2 and not target.exists()
     assert 'a model with rpn_head, neither' in errors
     assert '--from-task' in errors and 'prefix=' not in errors
-    # Of a pretraining nothing has to be said.
+    # A pretraining checkpoint needs no option.
     assert run('mixmae_to_safetensors', pretraining, target)[0] == 0
     with safe_open(target, 'pt') as file:
         source = json.loads(file.metadata()['source'])

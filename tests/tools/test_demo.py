@@ -46,7 +46,7 @@ def test_whole_demo_on_a_few_scenes(tmp_path, monkeypatch, capsys):
     for name in ('loss.png', 'reconstruction.png'):
         assert cv2.imread(str(out / name)) is not None
 
-    # Cut off before the end, the next call goes on where it was.
+    # After an interruption the next call resumes.
     cfg = Config.fromfile(demo.CONFIG)
     cfg.train_dataloader.dataset.data_root = str(tmp_path / 'data/imagenet')
     checkpoint = demo.pretrain(cfg, out / 'pretraining', torch.device('cpu'))

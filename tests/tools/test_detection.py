@@ -18,7 +18,7 @@ from tests.tools.running import call_tool, load_tool, run_tool
 
 pytestmark = [
     pytest.mark.slow,
-    # mmcv's and mmdet's own code, of torch functions that changed.
+    # Warnings of mmcv's and mmdet's code about torch functions.
     pytest.mark.filterwarnings('ignore'),
 ]
 TRAIN, TEST = ROOT / 'tools/train.py', ROOT / 'tools/test.py'

@@ -44,7 +44,7 @@ def test_graph_equals_the_backbone(tmp_path, size, batch_size):
             network, path, images
         )
         assert 0 <= relative < 1e-5 and absolute < 1e-4
-    # And it can fail: another network is another graph.
+    # Control: another network gives another graph.
     with torch.no_grad():
         network.norm1.bias += 0.01
     assert onnx_graph.largest_difference(network, path, images)[0] > 5e-3

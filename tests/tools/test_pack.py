@@ -75,7 +75,7 @@ def test_corrupt_files_are_reported(folder, tmp_path, pack):
     assert f'1 files could not be packed: {tmp_path}/out/corrupt_files' in said
     listed = read_corrupt_files(tmp_path / 'out' / 'corrupt_files.txt')
     assert listed == [CorruptFile('empty', 'odd/01.png')]
-    # Neither forgotten nor packed by the same command, mended or not.
+    # The same command reports them again and does not pack them.
     (folder / 'odd' / '01.png').write_bytes(b'mended')
     status, said, _ = pack(folder, tmp_path / 'out')
     assert status == 1 and '19 already existed' in said

@@ -80,7 +80,7 @@ def test_train_and_test(monkeypatch, refused, bad, tmp_path):
     )
     path = write_config(tmp_path / 'init.py', init)
     refused(TOOLS / 'train.py', path)
-    # The last checkpoint of its own folder is no better.
+    # The same holds for the last checkpoint of its own folder.
     folder = tmp_path / 'run_with_bad.pth'
     folder.mkdir()
     bad.rename(folder / 'epoch_1.pth')

@@ -44,7 +44,7 @@ def test_methods_differ_in_the_method_alone():
         model = config['model']
         assert model['data_preprocessor'].pop('masking')
         assert model.pop('neck')['type'] and model.pop('head')['type']
-        # Each method's is chosen on its own.
+        # Selected for each method.
         assert config['optim_wrapper']['optimizer'].pop('lr') > 0
     assert configs['mixmae'] == configs['um_mae'] == configs['simmim']
     tuned = Config.fromfile(ROOT / FINE_TUNING).model.backbone
@@ -91,9 +91,9 @@ def test_stored_results_belong_to_todays_runs(path):
     assert len(result['loss_of_each_epoch']) == epochs
     assert ('train' in result['processor_seconds']) == (epochs > 0)
     assert min(result['processor_seconds'].values()) > 0
-    # What is measured is the model that was trained.
+    # The evaluated model is the trained one.
     model = [key for key in result['options'] if key.startswith('model.')]
     for line in result['commands']:
         assert all(key in line for key in model)
-    # Folders of the machine it ran on are nobody's business.
+    # Folders of the machine are not published.
     assert not [line for line in result['commands'] if ' /' in line]

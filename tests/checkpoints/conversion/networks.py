@@ -12,7 +12,7 @@ from mixmae.checkpoints.conversion.conversion import Conversion
 from mixmae.checkpoints.conversion.source import Source, read_source
 from mixmae.registry import MODELS
 
-# What Swin computes: equal windows, shifted, no absolute positions. Grids of
+# A plain Swin: equal windows, shifted, no absolute positions. Grids of
 # 64 to 8 tokens at 128 pixels, so that no stage lies within one window.
 SWIN = dict(
     type='MIMSwin',
@@ -24,7 +24,7 @@ SWIN = dict(
     absolute_positions=False,
     mask_padding=False,
 )
-# What MixMIM computes, in its proportions; its masking needs patches of 4.
+# A small MixMIM; its masking needs patches of 4.
 MIXMIM = dict(
     type='MIMSwin',
     arch=dict(embed_dims=8, depths=(1, 2, 2, 1), num_heads=(1, 2, 2, 4)),

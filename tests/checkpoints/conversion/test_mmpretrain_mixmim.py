@@ -28,7 +28,7 @@ from tests.checkpoints.conversion.networks import (
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 THEIR_FILE = 'mmpretrain.models.backbones.mixmim'
 POSITIONS = 'backbone.absolute_pos_embed'
-# In MixMIM's words.
+# In MixMIM's argument names.
 THEIRS = dict(
     type='mmpretrain.MixMIMPretrainTransformer',
     arch=dict(embed_dims=8, depths=[1, 2, 2, 1], num_heads=[1, 2, 2, 4]),
@@ -58,7 +58,7 @@ def full_map(backbone: nn.Module, x: torch.Tensor) -> torch.Tensor:
     hook = backbone.norm.register_forward_hook(
         lambda module, inputs, output: maps.append(output)
     )
-    # That of pretraining would mask, whatever it is told.
+    # The pretraining class always masks.
     pooled = import_module(THEIR_FILE).MixMIMTransformer.forward(backbone, x)
     hook.remove()
     torch.testing.assert_close(pooled[0], maps[0].mean(1), rtol=0, atol=1e-12)
@@ -138,7 +138,7 @@ def test_pretraining_checkpoints_of_mmpretrain(tmp_path, recorded):
     found = their_completions(backbone, neck, images(64, 4), HIDDEN)
     # Their positions are computed in float32.
     torch.testing.assert_close(mine, found, rtol=0, atol=2e-6)
-    # With the exact table nothing remains.
+    # With the exact table they are equal.
     backbone.absolute_pos_embed.copy_(
         ours.positions.table.roll(4, -1).flatten(0, 1)[None]
     )
@@ -183,7 +183,7 @@ def test_classifier_there_and_back(tmp_path):
     )
     target = tmp_path / 'b.pth'
     conversion.write(target)
-    # The way a fine-tuning config of theirs takes a backbone.
+    # As fine-tuning configs of mmpretrain load a backbone.
     init_cfg = dict(
         type='Pretrained', checkpoint=str(target), prefix='backbone.'
     )
@@ -215,12 +215,12 @@ def test_another_image_size(tmp_path):
             full_map(other, images(size)),
             ours(images(size))[0],
             rtol=0,
-            # Stretched in float32, and by ours, here, in float64.
+            # Theirs are resized in float32, ours here in float64.
             atol=1e-12 if size == 64 else 1e-6,
         )
         assert bool(conversion.report.resized)
     with pytest.raises(ValueError, match='nearest one differs'):
-        # Stretched from 64, which only stretching from 224 is looked for.
+        # Resized from 64; only tables resized from 224 are recognised.
         conversion.write(tmp_path / 'b.pth')
         from_mmpretrain(read_source(tmp_path / 'b.pth'))
 

@@ -81,7 +81,7 @@ def test_a_detector_gives_its_backbone(tmp_path, scope):
     pairs = zip(backbone(images()), ours(images()), strict=True)
     for found, mine in pairs:
         torch.testing.assert_close(mine, found, rtol=0, atol=1e-12)
-    # And to where it came from: their buffers, too.
+    # And back, with their buffers.
     path = tmp_path / 'b.pth'
     conversion.write(path)
     back = to_swin(read_source(path), scope)
@@ -144,7 +144,7 @@ def test_a_config_of_another_norm(tmp_path, scope):
     other = build(conversion.model['backbone'], inside(conversion, 'backbone'))
     with torch.no_grad():
         difference = ours(images())[3] - other(images())[3]
-    # The norm of the patch embedding is given it, too.
+    # It also applies to the norm of the patch embedding.
     assert float(difference.abs().max()) < 1e-12
 
 

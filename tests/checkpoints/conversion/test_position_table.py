@@ -15,7 +15,7 @@ def test_ours_and_theirs():
     assert found == (6, True, False, 0.0)
     found = identify_positions(table(6).roll(4, -1))
     assert found.swapped and found.present
-    # Half precision is near enough, and says so.
+    # Half precision is close enough, and is noted.
     found = identify_positions(table(6).half())
     assert 0 < found.deviation < 1e-3
 

@@ -22,7 +22,7 @@ def test_settings_in_a_checkpoint_of_a_run(tmp_path):
     source = read_source(path)
     assert source.part('backbone') == MIXMIM
     assert source.preprocessing()['channel_order'] == 'RGB'
-    # A given config counts more.
+    # A given config takes precedence.
     other = tmp_path / 'config.py'
     other.write_text('model = dict(backbone=dict(type="X"))')
     source = read_source(path, other)

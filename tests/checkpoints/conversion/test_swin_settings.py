@@ -42,7 +42,7 @@ def test_every_argument_is_recorded_or_has_no_effect_on_the_maps():
         'with_cp',
         'scores',
         'init_cfg',
-        # Only of log-coordinate biases, which are refused.
+        # Only for log-coordinate biases, which are refused.
         'bias_dims',
     }
     refused = set(UNUSUAL)

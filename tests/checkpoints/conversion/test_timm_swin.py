@@ -47,7 +47,7 @@ def filled(timm_swin, conversion) -> nn.Module:
         ((4, 4, 4, 4), 128),
         # The last grid is one window, which neither shifts.
         ((4, 4, 4, 4), 64),
-        # The windows of a network made for 64 pixels, and of any other.
+        # Windows of a network for 64 pixels, and of others.
         ((8, 8, 8, 4), 64),
         ((8, 4, 2, 4), 128),
     ],
@@ -96,7 +96,7 @@ def test_windows_larger_than_the_grid_keep_the_centre(tmp_path, timm_swin):
     found = other.forward_features(images(64)).permute(0, 3, 1, 2)
     mine = ours(images(64))[0]
     torch.testing.assert_close(found, mine, rtol=0, atol=1e-12)
-    # Made for more pixels, the same network keeps its tables.
+    # For larger images the network keeps its tables.
     large = to_timm(file, img_size=128)
     assert not large.report.resized
     found = filled(timm_swin, large).forward_features(images(128))

@@ -37,7 +37,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, safe_mmengine):
 
 
 def test_mmengines_loader_would_run_code(tmp_path):
-    # The reason why ours exists; should this fail one day, it may go.
+    # The reason for our loader; if this fails, it can be removed.
     mark = tmp_path / 'ran'
     path = tmp_path / 'bad.pth'
     torch.save({'state_dict': {}, 'trap': Trap(str(mark))}, path)

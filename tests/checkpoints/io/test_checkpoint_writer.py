@@ -40,7 +40,7 @@ def test_an_error_is_raised_and_stops_later_operations():
     with pytest.raises(CheckpointWriteError):
         writer.put(lambda: done.append('another'))
     assert done == []
-    # Another training in this process is none the worse for it.
+    # Another training in this process is not affected.
     writer.forget()
     writer.put(lambda: done.append('its own'))
     writer.finish()

@@ -105,7 +105,7 @@ def test_fetched_once_and_checked_each_time(net):
     path = download(url)
     assert path.read_bytes() == DATA and download(url) == path
     assert len(net.asked) == 1
-    # One that has become another one is not kept.
+    # A changed file is not kept.
     path.write_bytes(b'others')
     assert download(url).read_bytes() == DATA
     assert len(net.asked) == 2
@@ -170,7 +170,7 @@ def test_credentials_are_sent_to_their_server_only(net, monkeypatch):
     address = net.url.replace('//', '//user:word@')
     path = download(f'{address}/x.pth?token=abc')
     assert path.read_bytes() == DATA and net.asked == ['/x.pth?token=abc']
-    # Where it leads to, another one may answer.
+    # The target of a redirect may be another server.
     download(f'{address}/moved.pth')
     assert net.users == ['Basic dXNlcjp3b3Jk', 'Basic dXNlcjp3b3Jk', None]
     for end in ('short.pth?token=abc', 'a b.pth?token=abc', 'x.pth#abc'):
@@ -235,7 +235,7 @@ def test_two_ranks_share_a_download(net, tmp_path):
     'variable', ['LOCAL_RANK', 'OMPI_COMM_WORLD_LOCAL_RANK']
 )
 def test_first_rank_of_a_machine(net, monkeypatch, variable):
-    # Our tools set the one to 0 where a launcher does not.
+    # Our tools set it to 0 where a launcher does not.
     monkeypatch.setenv('LOCAL_RANK', '0')
     monkeypatch.setenv(variable, '1')
     with pytest.raises(ValueError, match='downloaded, but .* is missing'):

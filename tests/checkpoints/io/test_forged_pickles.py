@@ -36,7 +36,7 @@ ADDRESS = struct.pack('<Q', 0x4141414141414141)
 OBJECT = called('numpy.dtype', text('O'))
 # An int64 in its flags, and one object where an array is made of it.
 POINTER = forged_dtype(plain_state(items(OBJECT, items(number(1)))))
-# As many numbers as one likes behind those of the file.
+# More numbers than the file contains.
 LONG = forged_dtype(
     plain_state(items(called('numpy.dtype', text('i8')), items(number(10**6))))
 )
@@ -44,7 +44,7 @@ FIELDS = forged_dtype(
     plain_state(NONE, items(text('a')), entries(a=items(OBJECT, number(0)))),
     'V8',
 )
-# The first is a tuple that Python's hash would follow to its end.
+# Python's hash would recurse through the first tuple.
 DEEP = EMPTY + b'\x85' * 10**6
 NESTED_LISTS = b'](' * 10**5 + b'e' * 10**5
 INDICES = tensor(storage(2, 'Long'), 1, 1)

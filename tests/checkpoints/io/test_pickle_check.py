@@ -31,7 +31,7 @@ def test_our_names_are_a_subset_of_pytorchs():
     ours = TORCH_NAMES - REPLACEMENTS.keys()
     assert ours <= theirs.keys() and len(ours) > 30
     assert TORCH_NAMES | REPLACEMENTS.keys() == NAMES
-    # The rest are types of numbers, which only stand for themselves.
+    # The rest are number types, which call nothing.
     called = {name for name in ours if callable(theirs[name])}
     rebuilding = {name for name in called if 'torch._utils.' in name}
     assert called - rebuilding == {

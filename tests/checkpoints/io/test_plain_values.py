@@ -33,7 +33,7 @@ def test_depth_of_what_is_shared():
         steps.append([steps[-1]])
     with pytest.raises(Malformed, match='nested more than'):
         plain_values(steps)
-    # Two paths through each of 60 levels are no reason to walk them all.
+    # 2^60 paths lead through 60 levels; each object is visited once.
     twice: list = []
     for _ in range(60):
         twice = [twice, twice]

@@ -41,7 +41,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-# Within an epoch, before and after the average has begun; at its border;
+# Within an epoch, before and after the average starts; at its end;
 # within the second one.
 @pytest.mark.parametrize('done', [2, 4, 6, 8])
 def test_average_scaler_schedule_and_log_continue(whole, tmp_path, done):
@@ -54,7 +54,7 @@ def test_average_scaler_schedule_and_log_continue(whole, tmp_path, done):
     found, wanted = written(tmp_path), written(whole)
     assert_same_state(found, wanted)
     assert 'loss_scaler' in wanted['optimizer']
-    # The average is another one than the weights that it averages.
+    # The average differs from the current weights.
     keys = ('state_dict', 'ema_state_dict')
     one, other = (wanted[key] for key in keys)
     assert not torch.equal(one['out.weight'], other['module.out.weight'])

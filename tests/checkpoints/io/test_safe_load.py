@@ -130,7 +130,7 @@ def test_a_file_that_differs_from_its_checksum_is_refused(tmp_path):
     data = bytearray(path.read_bytes())
     checksummed_write(path, bytes(data))
     assert safe_load(path)['state_dict']['a'].sum() == 0
-    # In the middle of the tensor, which can be read all the same.
+    # In the middle of the tensor, which stays readable.
     data[len(data) // 2] ^= 0x40
     path.write_bytes(data)
     with pytest.raises(ValueError, match='epoch_1.pth is damaged: its bytes'):

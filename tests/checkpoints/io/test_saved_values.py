@@ -20,7 +20,7 @@ def test_real_checkpoints_are_restored_bit_equal(tmp_path, kind, new):
     wanted = torch.load(path, weights_only=False)
     found = safe_load(path)
     assert same(found, wanted), (found, wanted)
-    # As often as one likes.
+    # Any number of times.
     torch.save(found, path)
     assert same(safe_load(path), wanted)
 

@@ -143,7 +143,7 @@ def test_the_summary_accounts_for_every_tensor(tmp_path, monkeypatch):
         f'loaded, 3 of them resized (window 8 -> 10: 1, window 8 -> 7: 2), '
         f'{neck} dropped (neck: {neck}), 4 new (norm0: 2, norm1: 2)'
     ]
-    # A last norm that is not asked for is accounted for, too.
+    # A last norm that is not needed is listed as well.
     features({**TINY, 'out_indices': (1,)}, init_cfg)
     assert f'{neck + 2} dropped (neck: {neck}, norm3: 2)' in lines[1]
 
@@ -152,7 +152,7 @@ def test_safetensors_load(tmp_path):
     model = tiny_model().eval()
     state = model.backbone.state_dict()
     save_file(state, tmp_path / 'a.safetensors', {'format': 'pt'})
-    # Recognised by what it holds, too.
+    # Also recognised by its content.
     (tmp_path / 'a.bin').write_bytes((tmp_path / 'a.safetensors').read_bytes())
     wanted = model.backbone(random_images(1))[0]
     for name in ('a.safetensors', 'a.bin'):

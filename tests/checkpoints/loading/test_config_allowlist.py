@@ -39,7 +39,7 @@ def test_files_that_parts_would_load_are_left_out():
     [
         dict(type='os.system', command=''),
         dict(type='torch.hub.load'),
-        # Imported to be looked at, if nothing else.
+        # A lookup would import it.
         dict(type='antigravity'),
         dict(type='mixmae.models.MIMSwin'),
         dict(type='mmengine.load', file='x.pkl'),
@@ -47,9 +47,9 @@ def test_files_that_parts_would_load_are_left_out():
         dict(type=5),
         dict(type=None),
         dict(type=['MIMSwin']),
-        # Known, but not to those who would be asked for it.
+        # Registered, but in another registry.
         dict(type='mixmae.LoadImage'),
-        # Others' that may fetch code.
+        # Parts of other libraries that may download code.
         dict(type='mmpretrain.TIMMBackbone'),
         dict(type='MIMSwin', _scope_='json.tool'),
     ],
@@ -94,11 +94,11 @@ def test_steps_that_read_only_the_image_are_kept():
 @pytest.mark.parametrize(
     'step',
     [
-        # Asks the net for a tokenizer.
+        # Downloads a tokenizer.
         dict(type='mmdet.RandomSamplingNegPos', tokenizer_name='x'),
-        # Takes the option for code.
+        # Evaluates the option.
         dict(type='mmpretrain.torchvision/Resize', size=1, dtype='code'),
-        # Build others.
+        # Build other transforms.
         dict(type='mmpretrain.RandomResize', scale=1, resize_type='x'),
         dict(type='mmdet.ResizeShortestEdge', scale=4, resize_type='x'),
         dict(type='mmpretrain.ApplyToList', transforms=[]),

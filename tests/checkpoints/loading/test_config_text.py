@@ -12,7 +12,7 @@ def test_a_printed_config_is_read_as_it_was(name):
     cfg = Config.fromfile(ROOT / 'configs' / 'mixmae' / f'{name}.py')
     found = parse_config_text(cfg.pretty_text)
     wanted = cfg.to_dict()
-    # Config turns tuples of a file into themselves and keeps all else.
+    # Config keeps tuples and all other values.
     assert found['model'] == wanted['model']
     assert found['train_dataloader'] == wanted['train_dataloader']
 

@@ -37,7 +37,7 @@ def test_nothing_is_enlarged_or_touched_without_need(tmp_path, monkeypatch):
     for limit in (None, 40, 4000):
         found = shrink(str(path), limit)
         assert found.data == path.read_bytes() and not found.shrunk
-    # Though its size was only known when it was decoded.
+    # Its size is only known after decoding.
     monkeypatch.setattr(shrinking, '_short_side', lambda _: float('inf'))
     assert shrink(str(path), 40) == found
 

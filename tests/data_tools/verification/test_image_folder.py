@@ -16,7 +16,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 from mixmae.datasets.images.image_file import ImageLimits
 from mixmae.fileio import image_listing
 
-# Name and cause; None of a file that can be used.
+# Name and cause; None for a usable file.
 KINDS = {
     'animated.webp': None,
     'bomb.png': 'too large',

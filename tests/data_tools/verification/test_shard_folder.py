@@ -52,7 +52,7 @@ def test_damaged_shards(packed, workers, tmp_path):
     with (packed / 'shard-00000.tar').open('r+b') as file:
         file.seek(table.sample(2).offset)
         file.write(b'!')
-    # Between images: no run would see it.
+    # Damage between images does not affect a run.
     with (packed / f'shard-0000{last}.tar').open('r+b') as file:
         file.seek(-1, 2)
         file.write(b'!')
@@ -71,7 +71,7 @@ def test_damaged_shards(packed, workers, tmp_path):
     ]
     report = verify_shards(packed, workers=workers)
     assert report.bad == expected
-    # What it lists, a data set leaves out, and loads.
+    # A data set that excludes the listed files loads.
     write_corrupt_files(tmp_path / 'bad.txt', report.bad)
     dataset = PackedImages(
         str(packed),

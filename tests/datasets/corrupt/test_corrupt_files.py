@@ -99,7 +99,7 @@ def test_ranks_count_together(tmp_path):
     assert '11 of 1000' in str(caught.value)
     assert str(path) in str(caught.value)
     assert len(path.read_text().splitlines()) == 12
-    # A run that is started again knows them from the beginning.
+    # A restarted run knows them from the start.
     again, register = CorruptFiles(1000, 0.5), CorruptFileRegister(path)
     register.look()
     again.attach(register, 'train')

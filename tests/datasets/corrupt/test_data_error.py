@@ -35,5 +35,5 @@ def test_a_loaders_error_is_one_line(workers):
     with pytest.raises(CorruptImageError) as caught:
         next(iter(loader))
     assert str(caught.value) == EXPECTED
-    # What a tool says, before it exits with status 2.
+    # Message of a tool that exits with status 2.
     assert config_error_line(caught.value) == EXPECTED

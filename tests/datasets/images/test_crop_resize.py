@@ -56,7 +56,7 @@ def test_downsampling_is_antialiased():
 def test_boxes_of_reduced_images(kernel, shrink):
     """Boxes match those of the full image to a fraction of a pixel."""
     picture = photograph(640, 800)
-    # Side by side: neither an offset nor a scale would go unnoticed.
+    # Compared pixel by pixel, to find offsets and scale errors.
     box = CropBox(133, 207, 397, 411)
     wanted = resize_by_pillow(picture, box, (32, 32), kernel)
     small = np.asarray(Image.fromarray(picture).reduce(shrink))
@@ -102,9 +102,9 @@ def test_draws_equal_those_of_mmpretrain(size, area, aspect, attempts):
         state = np.random.get_state()[1:3]
         np.random.seed(seed)
         box = ours.draw(*size)
-        # An empty crop is of no use to anybody.
+        # Empty crops are skipped.
         assert box == (*wanted[:2], max(1, wanted[2]), max(1, wanted[3]))
-        # What is drawn afterwards is the same, too.
+        # Later draws are equal as well.
         assert np.array_equal(state[0], np.random.get_state()[1])
         assert state[1] == np.random.get_state()[2]
         assert box.top >= 0 and box.top + box.height <= size[0]

@@ -51,7 +51,7 @@ def test_lossy_conversions_are_refused(name):
     assert caught.value.cause == 'unsupported'
     text = str(caught.value)
     assert words in text and '\n' not in text
-    # What the user can do.
+    # Advice in the message.
     assert 'convert' in text
     # Equal for all files of a kind: no values in it.
     assert caught.value.kind in text and 'values' not in caught.value.kind
@@ -71,7 +71,7 @@ def test_16_bits_warn_with_the_values_found(data):
     assert 'value_range' in said[0] and found.values == (0, 4095)
     assert found.pixels.max() == 16
     scaled, said = read(data, value_range=(0, 4095))
-    # Of 768 different values none is lost.
+    # All 768 different values are kept.
     assert not said and len(np.unique(scaled.pixels)) == HEIGHT * WIDTH
     expected = picture(4095, np.uint16) * (255 / 4095)
     if scaled.kind.bands == 1:

@@ -42,7 +42,7 @@ def write(path, suffix_format, image=None):
 
 def test_a_file_of_unknown_size(tmp_path, monkeypatch):
     """A stream has no size, and a read may return less."""
-    # As a pipe does, which is refused otherwise.
+    # Like a pipe, which is otherwise refused.
     monkeypatch.setattr(image_diagnosis, 'regular_file', os.open)
     whole = write(tmp_path / 'whole.jpg', 'JPEG')
     pipe = tmp_path / 'pipe.jpg'
@@ -61,7 +61,7 @@ def test_contents_of_other_files(tmp_path):
         ('a.jpg', b'', 'empty'),
         ('b.jpg', b'<html>not found</html>', 'no image'),
         ('c.jpg', bytes(1000), 'no image'),
-        # Would start an interpreter of PostScript.
+        # Would start a PostScript interpreter.
         ('d.jpg', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF',
          'no image'),
     ):  # fmt: skip

@@ -13,7 +13,7 @@ def kind(name, data):
 
 
 READ = {name: data for name, (data, *_) in read_kinds().items()}
-# Bands, bits and transparency; of other formats Pillow's mode says all.
+# Bands, bits, transparency; Pillow's mode describes other formats.
 DECLARED = {
     'grey.png': (1, 8, ''),
     'rgb.png': (3, 8, ''),

@@ -52,7 +52,7 @@ def test_cropped_rows_do_not_change_others(kind, bottom):
     found, whole = part(data, bottom), part(data, 150)
     assert whole.shape == (150, 203, 3)
     assert np.array_equal(found[:bottom], whole[:bottom])
-    # Of progressive ones all is decoded anyway.
+    # Progressive files are always decoded completely.
     fewer = bottom < 100 and 'progressive' not in kind
     assert (len(found) < 150) == fewer or bottom > 100
     assert psnr(whole[..., ::-1], by_pillow(data)) > 38
@@ -65,7 +65,7 @@ def test_reduced_size(kind, shrink):
     found = part(data, 100, shrink)
     rows, columns = 100 // shrink, -(-203 // shrink)
     assert len(found) >= rows and found.shape[1] == columns
-    # Blocks of pixels are averaged, near enough.
+    # Approximately the mean of blocks of pixels.
     wanted = Image.fromarray(by_pillow(data)).reduce(shrink)
     upright = found[:rows, : 203 // shrink, ::-1]
     wanted = np.asarray(wanted)[:rows, : 203 // shrink]

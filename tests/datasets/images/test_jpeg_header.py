@@ -70,7 +70,7 @@ def test_other_exif_data_is_ignored():
 def test_xmp_data_may_declare_an_orientation(xmp, usual):
     data = jpeg(PICTURE, xmp=xmp)
     assert (read_jpeg_header(data) is not None) == usual
-    # Pillow does turn it, so we must not overlook it.
+    # Pillow applies it.
     with Image.open(io.BytesIO(data)) as image:
         assert (image.getexif().get(0x0112, 1) == 1) == usual
 
@@ -85,7 +85,7 @@ def changed(offset: int, value: int) -> bytes:
 def test_frames_of_other_kinds():
     for offset, value in ((-1, 12), (4, 2), (-4, 0xC9), (-4, 0xC3)):
         assert read_jpeg_header(changed(offset, value)) is None
-    # Told after the pixels.
+    # Declared after the pixels.
     assert read_jpeg_header(changed(1, 0)) is None
     assert read_jpeg_header(changed(1, 41)).height == 41
 

@@ -126,7 +126,7 @@ def rewrite(path, **changes):
             'invalid size or checksum',
         ),
         (
-            # Differences of these are positive once they have overflown.
+            # Differences of these become positive by overflow.
             dict(name_ends=np.array([2**63 - 1, -(2**63), 17])),
             'do not match',
         ),
@@ -155,7 +155,7 @@ def test_damaged_files_are_refused(path):
         path.write_bytes(whole[:cut])
         with pytest.raises(ValueError, match='not a valid index of shards'):
             read_table(path)
-    # Sums of the archive tell of a flipped bit in any column.
+    # Checksums of the archive detect a flipped bit in any column.
     with np.load(io.BytesIO(whole)) as arrays:
         for key in COLUMNS:
             place = whole.find(arrays[key].tobytes())

@@ -50,6 +50,6 @@ def test_a_shard_ends_before_the_limit(tmp_path):
     table, rest = write_shard(tmp_path / 'x.tar', feed, 10240 + 4 * 1536)
     assert table.shards[0].size == 10240 + 4 * 1536
     assert rest is images[4]
-    # One that is too large for any has a shard for itself.
+    # An image larger than the limit has its own shard.
     table, rest = write_shard(tmp_path / 'y.tar', iter([rest, *feed]), 20480)
     assert len(table) == 1 and rest is images[5]

@@ -112,7 +112,7 @@ def test_the_table_is_rebuilt_after_changes_only(tmp_path, said):
     path = write_tar(folder / 'a.tar', [('a.jpg', b'x')])
     list_tars(str(folder))
     list_tars(str(folder))
-    # A change within a step of the clock would go unseen.
+    # A change within the clock's resolution would be missed.
     assert len(said) == 4
     age(path)
     cache = tmp_path / '.tars.mixmae_tars.npz'
@@ -152,7 +152,7 @@ def test_a_table_of_another_user_is_rebuilt(tmp_path, monkeypatch):
         assert (again.columns['offset'] == table.columns['offset']).all()
     monkeypatch.setenv('XDG_CACHE_HOME', '/proc/no/folder')
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'gone'))
-    # Without a key nothing can be kept.
+    # Without a key there is no cache.
     assert list_tars(str(folder))[1] is None
 
 
@@ -225,7 +225,7 @@ def test_read_only_places(tmp_path, monkeypatch):
     assert os.path.dirname(place) == str(home)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert list_tars(str(folder))[1] == place
-    # A folder that others may write to is not believed.
+    # A folder that others may write to is not trusted.
     home.chmod(0o777)
     assert list_tars(str(folder))[1] is None
 
@@ -244,7 +244,7 @@ def test_a_truncated_tar(tmp_path, said):
     path.write_bytes(damaged)
     age(path)
     for _ in range(2):
-        # Whoever finds the table of earlier is told as well.
+        # The warning is repeated when the cached table is used.
         said.clear()
         assert len(list_tars(str(path))[0]) == 2
         assert any('is truncated or damaged' in line for line in said)

@@ -43,7 +43,7 @@ def test_ranks_split_one_permutation(monkeypatch):
     assert len({i for indices in dealt for i in indices}) == 48
 
     one = list(ranks(monkeypatch, 1, 50, batch_size=12)[0])
-    # The first batches together are the first slice of the shuffle.
+    # The first batches are the first slice of the permutation.
     first = {i for indices in dealt for i in indices[:4]}
     assert first == set(one[:12])
 
@@ -54,7 +54,7 @@ def test_epochs_differ_and_repeat(monkeypatch):
     sampler.set_epoch(1)
     second = list(sampler)
     assert first != second
-    # What is dropped changes with the shuffle.
+    # The dropped samples change with the permutation.
     assert set(first) != set(second)
     sampler.set_epoch(0)
     assert list(sampler) == first

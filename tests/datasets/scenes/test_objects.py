@@ -20,7 +20,7 @@ def test_surface(kind, seed):
     assert surface.albedo.min() >= 0 and surface.albedo.max() <= 1
     assert 0 < surface.bevel <= 1 and 0 <= surface.gloss <= 1
     inside = surface.distance < 0
-    # About the unit disc: natural sizes are Kind's matter.
+    # Sizes are relative to the unit disc; Kind sets natural sizes.
     assert 0.5 < inside.sum() * PIXEL**2 < 3.2
     assert not inside[[0, -1]].any() and not inside[:, [0, -1]].any()
 

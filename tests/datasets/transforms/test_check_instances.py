@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from mixmae.datasets.corrupt.corrupt_files import AnnotationError
 from mixmae.datasets.transforms import CheckInstances
 
-# What mmdet's CocoDataset and LoadImageFromFile hand on.
+# Results of mmdet's CocoDataset and LoadImageFromFile.
 RESULTS = {
     'img_path': 'data/coco/val2017/7.jpg',
     'img_id': 7,

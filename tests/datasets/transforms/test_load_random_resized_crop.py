@@ -146,7 +146,7 @@ def test_large_images_are_decoded_at_reduced_size(
         asked.append(options['min_factor'])
         return decode(*args, **options)
 
-    # Half again as many pixels as are asked for, per side.
+    # 1.5 times the requested side.
     ratio = {'crop_ratio_range': (1.0, 1.0)}
     view = dict(scale=int(480 / shrink / 1.51), **ratio)
     wanted = plain(path, **view)['img']
@@ -224,7 +224,7 @@ def test_corrupt_files_have_the_same_causes(tmp_path, given, seed):
             assert found == (error.cause, str(path))
             causes.add(error.cause)
         else:
-            # All but its last two bytes: Pillow has all it needs.
+            # Without the last two bytes, which Pillow does not need.
             assert crop(path, seed, given_bytes)['ori_shape'] == (120, 165)
             assert wanted.shape == (120, 165, 3)
     assert causes >= {'truncated', 'empty', 'no image'}

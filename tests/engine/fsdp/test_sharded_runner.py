@@ -97,7 +97,7 @@ def config(folder: Path, name: str, **changes: Any) -> Config:
     found['optim_wrapper']['paramwise_cfg'] = dict(layer_decay_rate=0.8)
     found.update(launcher='pytorch', log_level='ERROR', experiment_name=name)
     if name not in GONE_ON_FROM:
-        # To gather everything takes its time, as counting operations does.
+        # Gathering and counting operations take time.
         found['default_hooks']['checkpoint']['interval'] = 2
         found['default_hooks'].pop('throughput')
     found.update(changes)
@@ -123,7 +123,7 @@ def train_all(folder: Path) -> None:
         whole={},
         split=SHARDED,
         looked_at={**SHARDED, **validation, 'custom_hooks': looks},
-        # In other ways of going about it, too.
+        # With other settings of the wrapper as well.
         resumed=dict(
             load_from=str(folder / 'split/epoch_1.pth'),
             runner_type='mixmae.ShardedRunner',
@@ -169,7 +169,7 @@ def runs(tmp_path_factory) -> Path:
     ]
     for rank in ranks:
         rank.join(240)
-        # Ranks that wait for each other, when something is wrong.
+        # Time limit of ranks that wait for each other after an error.
         if rank.exitcode is None:
             rank.kill()
             rank.join()

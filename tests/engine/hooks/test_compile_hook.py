@@ -15,7 +15,7 @@ from mixmae.profiling.flops import training_flops
 from tests.engine.tiny_run import tiny_config
 from tests.models.parts import random_images, random_mask, tiny_model
 
-# Stage 1, stage 2 and the decoder; whatever their depths.
+# Stage 1, stage 2 and the decoder, for any depth.
 GRAPHS = {'blocks': 3, 'loss': 1}
 
 
@@ -62,7 +62,7 @@ def test_copies_of_a_compiled_model_are_independent(target):
     inputs = random_images(), random_mask()
     model, other = tiny_model(), tiny_model(seed=1)
     flops, wanted = training_flops(model), other.loss(*inputs)['loss']
-    # Twice, as where an error has ended the training before.
+    # Twice, as after a training that ended with an error.
     compile_parts(model, target, backend='eager')
     compile_parts(model, target, backend='eager')
     for copied in copy.deepcopy(model), pickle.loads(pickle.dumps(model)):

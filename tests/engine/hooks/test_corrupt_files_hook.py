@@ -146,7 +146,7 @@ def test_loops_by_iterations_skip_them_too(
     # 16 images: each comes at least once.
     config['train_cfg'] = dict(type=loop, max_iters=6, val_interval=100)
     if loop == 'IterBasedTrainLoop':
-        # It tells no transform where in the training a sample is.
+        # Transforms do not get the position in the training.
         del config['train_dataloader']['dataset']['pipeline'][0]
     config['param_scheduler'] = []
     lines, runner = train(config)

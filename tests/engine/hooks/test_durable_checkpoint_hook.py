@@ -125,7 +125,7 @@ class SpoilStateHook(Hook):
 def test_non_finite_states_are_never_written(tmp_path, writer, what, names):
     spoil = dict(type='mixmae.SpoilStateHook', what=what)
     ema = dict(type='EMAHook')
-    # The guard of the gradients would leave out the update that follows.
+    # The gradient guard would skip the next update.
     with pytest.raises(NonFiniteError) as caught:
         train_numbers(tmp_path, ema, spoil)
     line = str(caught.value)

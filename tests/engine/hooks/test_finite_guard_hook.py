@@ -177,12 +177,12 @@ def test_too_many_in_a_row_stop_the_run(tmp_path):
     assert 'max_skips=2' in line and str(tmp_path / 'non_finite') in line
     dumps = (tmp_path / 'non_finite').iterdir()
     assert len(list(dumps)) == 5
-    # Nothing is written of the update that stopped it.
+    # The update that stopped the run has no report.
     assert not (tmp_path / 'iter_12.pth').exists()
     state = written(tmp_path, 'iter_10.pth')
     assert all(v.isfinite().all() for v in state['state_dict'].values())
 
-    # The count of those in a row is not forgotten by a resumed run.
+    # A resumed run keeps the count of consecutive skips.
     resume = dict(load_from=str(tmp_path / 'iter_10.pth'), resume=True)
     with pytest.raises(NonFiniteError, match='3 updates in a row'):
         train_numbers(tmp_path / 'again', poison, **guard, **resume)
@@ -262,7 +262,7 @@ def test_gradients_are_guarded_in_other_wrappers(tmp_path):
     left_out = dict(type='LeaveOutHook', iterations=[5])
     train_numbers(tmp_path / 'wanted', left_out, **more)
     assert_same_state(written(tmp_path / 'run'), written(tmp_path / 'wanted'))
-    # The loss alone they do not look at.
+    # They do not check the loss itself.
     bad = dict(type='PoisonHook', iterations=[5], how='constant')
     train_numbers(tmp_path / 'constant', bad, **other)
     assert not (tmp_path / 'constant' / 'non_finite').exists()

@@ -99,7 +99,7 @@ def test_a_second_signal_exits_at_once(tmp_path):
         check=False,
     )
     assert done.returncode == -signal.SIGTERM, done.stderr[-2000:]
-    # The second one may still have been on its way.
+    # The second signal may not have arrived yet.
     found = last_checkpoint(tmp_path / 'run').name
     assert found in ('epoch_1.pth', 'epoch_2.pth')
 

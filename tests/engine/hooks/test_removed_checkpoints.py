@@ -143,7 +143,7 @@ def test_a_run_resumed_elsewhere_loses_no_file(scored, tmp_path):
     start = str(scored / 'iter_4.pth')
     runner = train_numbers(run, SCORING, load_from=start, resume=True, **BEST)
     assert files(scored) == before
-    # Better than the one that the checkpoint knows of, and there is no worse.
+    # Better than the one in the checkpoint; no worse one follows.
     assert runner.message_hub.get_info('best_score') == 0.4
     names = {path.name for path in run.glob('best_*.pth')}
     assert names == {'best_score_iter_8.pth'}
@@ -198,7 +198,7 @@ def test_files_of_folders_without_a_manifest_are_kept(tmp_path):
     train_numbers(tmp_path, load_from=start, resume=True, **keep)
     names = {path.name for path in tmp_path.glob('*.pth')}
     assert names == {f'iter_{n}.pth' for n in (2, 4, 6, 10, 12)}
-    # Should all of its own be damaged, it still finds them.
+    # They are still found if its own files are damaged.
     for name in ('iter_10.pth', 'iter_12.pth'):
         (tmp_path / name).write_bytes(b'')
     assert last_checkpoint(tmp_path).name == 'iter_6.pth'

@@ -66,7 +66,7 @@ class TimePasses(Hook):
     def after_train_iter(
         self, runner, batch_idx, data_batch=None, outputs=None
     ):
-        # Not of the clock of a validation set that is as slow.
+        # Validation does not advance this clock.
         CLOCK.now = self.begin + 14.0
         if runner.iter == self.first:
             CLOCK.now += 1000.0
@@ -246,7 +246,7 @@ SAMPLES = dict(data_samples=[None, None, None])
     [
         (dict(inputs=torch.zeros(2, 3, 8, 8)), 2, (3, 8, 8)),
         (dict(inputs=[IMAGE, IMAGE]), 2, (3, 8, 8)),
-        # Two views, several inputs, and what no image is.
+        # Two views, several inputs, and other values.
         (dict(inputs=[IMAGE[None]] * 2, **SAMPLES), 3, None),
         (dict(inputs=[[IMAGE], [IMAGE]], **SAMPLES), 3, None),
         (dict(inputs=dict(img=[IMAGE]), **SAMPLES), 3, None),

@@ -56,7 +56,7 @@ def keep_step(rank: int, folder: str) -> None:
     hook.probe = probe
     hook.before_train(runner)
     hook.after_train_epoch(runner)
-    # Nobody has gone on, which the watchdog would see.
+    # No rank has continued, which the watchdog would report.
     assert measured.exists()
 
     # The runner has no data set; this process has no other tests.

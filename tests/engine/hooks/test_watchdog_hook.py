@@ -43,7 +43,7 @@ def config(work_dir, how: str) -> Config:
     found['train_dataloader']['dataset']['length'] = 35
     found['val_dataloader'] = found['val_evaluator'] = None
     found['val_cfg'] = None
-    # Of default hooks, the watchdog comes before and speaks of 'iteration 5'.
+    # The watchdog runs before other default hooks: 'iteration 5'.
     found['default_hooks']['watchdog'] = dict(
         type='WatchdogHook', timeout=600.0, grace=600.0
     )
@@ -87,10 +87,10 @@ def test_the_first_cause_is_reported_first(tmp_path, how, monkeypatch):
         assert codes[1] == -signal.SIGKILL
         return
     assert codes[1] == EXIT_HUNG == 70
-    # Before the other rank gave up, which it did when this one was gone.
+    # Before the other rank ended because this one was gone.
     start_of_line = 'error: rank 1: no progress for [0-9]+ s in iteration 5'
     line = re.search(start_of_line, said[1])
-    # With the place.
+    # With the position in the code.
     assert line and 'time.sleep(600)' in said[1][line.start() :], said[1]
 
 

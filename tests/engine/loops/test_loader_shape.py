@@ -43,7 +43,7 @@ def without_sizes(path: Path, target: Path) -> Path:
     return target
 
 
-# A border of 6 iterations: of 3, 12, 2 and 4 an epoch.
+# Iteration 6 ends an epoch of 3, 12, 2 or 4 iterations.
 @pytest.mark.parametrize(
     ('size', 'counts'), [(8, 1), (2, 2), (12, 2), (6, 2), (5, 2)]
 )

@@ -158,5 +158,5 @@ def test_any_epoch_dependent_order_is_resumed(tmp_path):
     again, found = train(foreign(tmp_path / 'run', checkpoint))
     assert again == seen[6:]
     assert all(torch.equal(found[key], weights[key]) for key in weights)
-    # No epoch is like the other.
+    # The epochs differ.
     assert [n for n, _ in seen[:5]] != [n for n, _ in seen[5:]]

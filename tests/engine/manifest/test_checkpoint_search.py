@@ -159,7 +159,7 @@ def test_a_run_without_an_intact_checkpoint_is_an_error(tmp_path):
 
 def test_last_checkpoint_without_its_file_is_an_error(tmp_path):
     listed(tmp_path, iter_4=4)
-    # One that was listed and never written, of a run killed in between.
+    # Listed but never written: the run was killed in between.
     (tmp_path / 'iter_4.pth').unlink()
     assert start_to_resume(folders(tmp_path)) is None
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_4.pth')

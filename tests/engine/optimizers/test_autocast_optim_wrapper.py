@@ -186,7 +186,7 @@ def test_is_registered():
 def test_a_loss_that_is_not_finite_shows_in_all_gradients(value):
     model = nn.Linear(2, 2)
     optim = wrapper(model, dtype='float32')
-    # No gradient would see a constant.
+    # A constant has no gradient.
     optim.backward(model(torch.ones(1, 2)).sum() + value)
     assert all(p.grad.isnan().all() for p in model.parameters())
 
@@ -228,12 +228,12 @@ def test_new_optimizers_can_be_run_fused():
             optim.update_params(model(torch.ones(2, 4)).square().mean())
         states.append((model, optim))
     torch.testing.assert_close(states[0][0].weight, states[1][0].weight)
-    # The state of one is good for the other, which stays what it is.
+    # States are interchangeable; the implementation is kept.
     for (_, source), (_, target) in (states, states[::-1]):
         own = target.optimizer.param_groups[0]['fused']
         target.load_state_dict(source.state_dict())
         assert target.optimizer.param_groups[0]['fused'] is own
-    # With its attributes set it takes a verdict.
+    # With its attributes set it reads found_inf.
     model, optim = states[0]
     before = model.weight.clone()
     optim.optimizer.found_inf = torch.tensor(1.0)

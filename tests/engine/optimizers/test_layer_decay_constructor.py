@@ -123,7 +123,7 @@ def test_few_groups_top_first(swin_b):
     assert falling == sorted(falling, reverse=True)
     taken = Counter(id(p) for group in groups for p in group['params'])
     assert taken == Counter(id(p) for p in swin_b.parameters())
-    # With the same rate everywhere, nothing but the decay tells them apart.
+    # With one rate, groups differ by weight decay only.
     wrapper = build(swin_b, dict(flat_decay_mult=0.0))
     assert len(wrapper.optimizer.param_groups) == 2
 
@@ -207,7 +207,7 @@ def test_a_resumed_run_has_the_same_groups():
 
     step(first, one)
     second.load_state_dict(first.state_dict())
-    # As a file would: torch hands out, and takes, the tensors themselves.
+    # As from a file; torch shares tensors with the state dict.
     two.load_state_dict(copy.deepcopy(one.state_dict()))
     step(first, one)
     step(second, two)

@@ -50,7 +50,7 @@ def test_is_the_vision_transformer_of_mmpretrain():
     plain, wanted = theirs(images)
     first, last = ours(images)
     torch.testing.assert_close(last, wanted)
-    # Behind a block that is not the last they have no norm.
+    # Outputs of earlier blocks have no norm.
     plain = plain.permute(0, 2, 3, 1)
     normed = ours.norm0(plain).permute(0, 3, 1, 2)
     torch.testing.assert_close(first, normed)

@@ -21,7 +21,7 @@ def shop(tmp_path_factory) -> Iterator[Workshop]:
     patch.chdir(folder)
     patch.setattr(EpochBasedTrainLoop, 'run', lambda loop: loop.runner.model)
     patch.setattr(TestLoop, 'run', lambda loop: {})
-    # Slow, and of no interest here.
+    # Slow and not tested here.
     patch.setattr(Runner, '_log_env', lambda *_: None)
     patch.setattr(Config, 'pretty_text', property(lambda cfg: ''))
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):

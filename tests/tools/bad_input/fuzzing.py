@@ -39,7 +39,7 @@ JUNK = (
 junk = st.sampled_from(JUNK) | st.text(max_size=6).filter(
     lambda text: '\0' not in text and not text.isdecimal()
 )
-# Of what a checkpoint or a JSON file may hold.
+# Values in a checkpoint or a JSON file.
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 99) | st.text(max_size=3)
     | st.floats(width=16),
