@@ -171,7 +171,7 @@ def data_stats(
     stats.corrupt = dict(sample.unread)
     if not (sample.wide or sample.plain):
         raise ValueError(
-            f'none of the {len(chosen):,} images that were opened can be read: '
+            f'none of the {len(chosen):,} opened images can be read: '
             f'{_counts(stats.corrupt)}'
         )
     if sample.wide:
