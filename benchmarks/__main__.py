@@ -1,4 +1,4 @@
-"""All benchmarks at small scale, one after the other: ``make bench``.
+"""Run all benchmarks at small scale, one after the other: ``make bench``.
 
     python -m benchmarks [NAME ...] [--folder work_dirs/bench] [--rounds 3]
 

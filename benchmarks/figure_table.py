@@ -35,7 +35,7 @@ class Column:
 def summarise(
     names: Sequence[str], rounds: Sequence[Mapping[str, Mapping[str, Any]]]
 ) -> Summary:
-    """Every number of every candidate over the rounds.
+    """Summarise every number of every candidate over the rounds.
 
     Args:
         names: of the candidates; the others are compared with the first that

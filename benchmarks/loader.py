@@ -160,7 +160,7 @@ def view(size: int) -> dict[str, Any]:
 
 
 def candidates(args: argparse.Namespace, folder: Path) -> list[Candidate]:
-    """All of them; shards are made in ``folder``."""
+    """Return all candidates; shards are written to ``folder``."""
     files = args.data
     if files is None:
         files = generated(folder / 'generated', args.images, args.seed)

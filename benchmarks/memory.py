@@ -42,7 +42,7 @@ SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
 
 
 def memory_candidates(args: argparse.Namespace) -> list[Candidate]:
-    """Those of steps, and each that recomputes."""
+    """Return candidates of steps, and those that recompute."""
     found: dict[str, dict] = {}
     environment: dict[str, str] = {}
     for one in candidates(args):
@@ -72,7 +72,7 @@ def memory_candidates(args: argparse.Namespace) -> list[Candidate]:
 
 
 def columns(args: argparse.Namespace) -> list[Column]:
-    """Those there are figures for."""
+    """Return the columns that have figures."""
     found = []
     for name in args.dtypes:
         kinds = [('saved', 'saved MB/img', True)]

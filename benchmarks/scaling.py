@@ -143,7 +143,7 @@ def _rank(rank: int, settings: dict[str, Any]) -> Figures:
 
 
 def candidates(args: argparse.Namespace, axis: str) -> list[Candidate]:
-    """Those of one axis; The others are compared with the first one."""
+    """Return the candidates of one axis; the first is the reference."""
     runs: dict[str, dict[str, Any]] = {}
     if axis == 'ranks':
         runs['1 rank'] = dict(ranks=1, wrapper=None)

@@ -52,7 +52,7 @@ class LazyRegistry(Registry):
 
     @property
     def module_dict(self) -> dict[str, Any]:
-        """All parts by name; imports those whose packages are installed."""
+        """Parts by name; imports those whose packages are installed."""
         for module in set(self.modules.values()):
             try:
                 import_module(module)

@@ -194,7 +194,7 @@ class Measurement:
         )
 
     def run(self, title: str) -> dict[str, Any]:
-        """All figures."""
+        """Run the demo; return all figures."""
         print(f'measuring the {title} network')
         self.reconstruct()
         self.probe()

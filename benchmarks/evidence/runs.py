@@ -139,7 +139,7 @@ class Commands:
         return json.loads(out.read_text())
 
     def _shown(self, argument: str) -> str:
-        """Without the folders of this machine."""
+        """Return text without the folders of this machine."""
         for folder, name in (
             (str(self.folder), 'WORK_DIR'),
             (str(self.data), 'DATA'),

@@ -22,7 +22,7 @@ Results = Mapping[str, Mapping[str, Any]]
 
 
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:
-    """All results, by the name of their run."""
+    """Read all results, by the name of their run."""
     return {
         path.stem: json.loads(path.read_text())
         for path in sorted(folder.glob('*.json'))

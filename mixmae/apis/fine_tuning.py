@@ -19,7 +19,7 @@ class FineTunedRun:
     """Output of a fine-tuning.
 
     Attributes:
-        out: Its folder.
+        out: Output folder of the run.
         config: The config file that ran.
         checkpoint: The best checkpoint; None if nothing was trained.
     """

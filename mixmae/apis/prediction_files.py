@@ -41,7 +41,7 @@ def write_predictions(
             are those of the masks it was trained on; and ``pictures/*.png``.
         pictures: Whether to draw pictures.
         score: Smallest score of an object to be drawn.
-        options: Of ``Predictor.iterate``.
+        options: Arguments of ``Predictor.iterate``.
 
     Returns:
         The file, or the folder of masks.

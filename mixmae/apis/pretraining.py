@@ -30,7 +30,7 @@ class PretrainedRun:
     """Output of a pretraining.
 
     Attributes:
-        out: Its folder.
+        out: Output folder of the run.
         config: The config file of the run.
         checkpoint: The last checkpoint; ``None`` if nothing was trained.
         backbone: The backbone alone, for other tasks; ``None`` likewise.
@@ -101,7 +101,7 @@ def pretrain(
         lr: Peak learning rate.
         devices: Number of GPUs, 'auto' for all; 'cpu'.
         precision: 'float32', 'bfloat16', 'float16' or 'auto'.
-        seed: Of weights, crops, masks and the held-out share.
+        seed: Seed of weights, crops, masks and the held-out share.
         resume: Go on with the run that ``out`` holds, if it holds one.
         overwrite: Replace the run that ``out`` holds.
         dry_run: Print table, cost and config, and write nothing.

@@ -30,7 +30,7 @@ class TrainingDisplay:
     or for every few of them. Results of validations and warnings are lines.
 
     Args:
-        epochs: Of the run; of a loop by iterations 0.
+        epochs: Epochs of the run; 0 for loops by iterations.
         verbose: Show all lines as they are.
 
     Attributes:

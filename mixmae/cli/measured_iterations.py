@@ -71,7 +71,7 @@ def check_length(count: int, iterations: int) -> None:
 
     Args:
         count: Measured iterations.
-        iterations: Of the run.
+        iterations: Number of iterations of the run.
 
     Raises:
         ValueError: The run has fewer iterations.

@@ -33,7 +33,7 @@ def read_with_bases(path: str | os.PathLike) -> Config:
     assignment of such a variable uses the value of the outermost file.
 
     Args:
-        path: Of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
+        path: Path of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
     """
     files: Counter[str] = Counter()
 

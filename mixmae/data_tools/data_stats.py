@@ -47,7 +47,7 @@ class DataStats:
         values: Smallest and largest sample value of images of other than
             unsigned 8 bits, if any.
         value_range: Percentiles of these values, see ``PERCENTILES``.
-        mean: Of each channel, from 0 to 255, after scaling by
+        mean: Mean of each channel, from 0 to 255, after scaling by
             ``value_range``; RGB of three channels.
         std: Likewise.
     """

@@ -21,7 +21,7 @@ DISTRIBUTIONS = (
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts; diagnoses are functions of these only.
+    """Facts about an installation; diagnoses depend on these only.
 
     Attributes:
         python: Major and minor version of this interpreter.

@@ -22,7 +22,7 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
     """Compute the norms of tensors in one pass on their device, without sync.
 
     Args:
-        tensors: Of any shapes and floating dtypes, on one device. If one is
+        tensors: Tensors of any shape and floating dtype. If one is
             split over the ranks (FSDP), all must be, and all ranks must call.
         order: 2, or ``math.inf`` for the largest absolute value, which is ten
             times as slow on a CPU.

@@ -20,7 +20,7 @@ class AnyChannels:
         mean, std: One number per channel of the images, in units of 0..255;
             of three channels in the order of the network.
         bgr_to_rgb: Images of three channels are BGR, the network takes RGB.
-        options: Of the other base class.
+        options: Arguments of the other base class.
 
     Raises:
         ValueError: ``mean`` and ``std`` are not one number per channel.

@@ -56,11 +56,11 @@ class ClassCount(Check):
 
 
 def _losses(key: str, part: Any, count: int | None = None) -> Iterator[str]:
-    """Lines on losses of another number of classes than their head.
+    """Yield errors on losses with another number of classes than their head.
 
     Args:
         key: Place of the part.
-        part: Of the model.
+        part: Config of the part.
         count: Classes of the head that the part belongs to.
     """
     if isinstance(part, (list, tuple)):

@@ -31,8 +31,8 @@ class ListedFolder(NamedTuple):
     """Folder that a data set lists.
 
     Attributes:
-        path: Of the folder.
-        suffixes: Of the files that it reads.
+        path: Path of the folder.
+        suffixes: Suffixes of files that the data set reads.
         ignores_case: Whether the case of suffixes does not matter.
     """
 

@@ -30,7 +30,7 @@ class ResumeSettings(Check):
 
     Args:
         start: Checkpoint that the run resumes from.
-        choice: Whose values of settings that may change take effect.
+        choice: Source of settings that may change: 'config', 'checkpoint'.
     """
 
     name: ClassVar[str] = 'resumed config'
@@ -203,7 +203,7 @@ def keep_settings(
 
     Args:
         cfg: Is changed.
-        found: Of ``changes``.
+        found: Return value of ``changes``.
         source: Path of the checkpoint.
 
     Raises:

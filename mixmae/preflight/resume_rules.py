@@ -145,7 +145,7 @@ def differences(
     The seed is left out: ``StartPoint`` has that of the checkpoint.
 
     Args:
-        then, now: Of ``plain_config``.
+        then, now: Configs from ``plain_config``.
     """
     return [
         Difference(key, one, other, verdict_of(key))

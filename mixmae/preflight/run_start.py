@@ -56,8 +56,8 @@ def choose_start(asked: str | None, folders: RunFolders) -> StartPoint | None:
     """Find the checkpoint that a training resumes from.
 
     Args:
-        asked: As ``requested_start`` returns it.
-        folders: Of the run.
+        asked: Return value of ``requested_start``.
+        folders: Folders of the run.
 
     Returns:
         ``None`` for a new run.
@@ -113,7 +113,7 @@ def compare_resumed(
     Args:
         cfg: Of the run; takes over settings if ``choice`` is 'checkpoint'.
         start: Checkpoint that the run resumes from.
-        choice: Whose values of settings that may change take effect.
+        choice: Source of settings that may change: 'config', 'checkpoint'.
 
     Returns:
         Checks of a resumed run, and whether its schedules restart because
@@ -181,7 +181,7 @@ class FolderCheck(Check):
     Files that were not written by a run are kept and do not prevent the start.
 
     Args:
-        folders: Of the run.
+        folders: Folders of the run.
         start: Checkpoint that the run resumes from; ``None`` for a new run.
         overwrite: Whether earlier checkpoints may be removed.
     """

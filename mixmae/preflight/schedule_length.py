@@ -20,7 +20,7 @@ class Phase(NamedTuple):
     Attributes:
         key: As ``--cfg-options`` takes it.
         kind: Its type, without the scope.
-        settings: Of the config.
+        settings: Its config.
         begin: First step.
         end: Step after the last one; infinite if not given.
         by_epoch: Whether a step is an epoch or an iteration.
@@ -179,8 +179,8 @@ def schedule_warnings(
     """Yield a warning for each disagreement with the run's length.
 
     Args:
-        phases: In the unit of the run.
-        length: Of the run.
+        phases: Phases in the unit of the run.
+        length: Length of the run.
         unit: 'epoch' or 'iteration'.
         whole: Whether these are all schedulers of the run.
     """

@@ -1,1 +1,1 @@
-"""From data and weights to the complete config of a run."""
+"""Recipes: complete configs of runs, derived from data and weights."""

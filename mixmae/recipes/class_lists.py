@@ -36,7 +36,7 @@ class ClassLists:
     Attributes:
         root: Folder that paths are relative to.
         train: Paths and class names of the images to train on.
-        val: Those to validate on.
+        val: Likewise, to validate on.
         classes: Class names in the order of the labels.
         notes: What was found and decided, a line each.
     """

@@ -49,8 +49,8 @@ class CocoSets:
     """Annotations to train on and to validate on.
 
     Attributes:
-        train: To train on.
-        val: To validate on.
+        train: Annotations to train on.
+        val: Annotations to validate on.
         classes: Names of the categories that have objects, in the order of
             the file.
         with_mask: Whether every object has a mask.

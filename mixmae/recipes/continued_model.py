@@ -22,7 +22,7 @@ class ContinuedModel(NamedTuple):
     """Weights, and the network that they belong to.
 
     Attributes:
-        weights: Of the backbone, and perhaps of the decoder.
+        weights: Weights of the backbone, and of the decoder if present.
         network: The backbone by the settings that recipes derive from.
         found: The backbone with its normalisation.
     """

@@ -36,7 +36,7 @@ class FineTuningOptions:
         patience: Epochs without improvement before the run stops.
         num_workers: Processes that load; None = derived.
         reduce_zero_label: Ignore 0 in masks; None = derived.
-        seed: Of the run and of the validation share.
+        seed: Seed of the run and of the validation share.
     """
 
     classes: Sequence[str] | None = None

@@ -69,7 +69,7 @@ class ImageSources:
         """Hold images out: a random share of the files, the end of shards.
 
         Args:
-            share: Of the images, between 0 and 1.
+            share: Share of the images, between 0 and 1.
             most: Largest number to hold out.
             seed: The same seed draws the same files.
 

@@ -26,7 +26,7 @@ class InitialNetwork:
     Attributes:
         backbone: Config of the backbone, with the settings of no task.
         checkpoint: File for ``init_cfg``; None = random weights.
-        mean: Of each channel, in units of 0..255.
+        mean: Mean of each channel, in units of 0..255.
         std: Likewise.
         to_rgb: Whether the channels are RGB, not BGR.
         channels: Channels of each stage.
@@ -92,7 +92,7 @@ def described(
     """Complete the description of a network by building it without weights.
 
     Args:
-        backbone: Its config, with the settings of a task or without.
+        backbone: Config of the backbone, with or without task settings.
         norm: ``mean``, ``std`` and ``channel_order``.
         checkpoint: File of its weights, or None.
         origin: What it is, for messages.

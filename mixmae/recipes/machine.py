@@ -27,7 +27,7 @@ class Machine:
         memory: Bytes of each that a plan may use.
         held: Bytes that are in use before there is a model.
         cores: CPU cores of all of them.
-        name: For the table.
+        name: Name in the table.
     """
 
     device: str

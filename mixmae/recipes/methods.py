@@ -25,15 +25,15 @@ class Method(NamedTuple):
     """A method as its paper trains it.
 
     Attributes:
-        name: As users write it.
+        name: Name on the command line.
         image_size: Side of the images of the paper.
         base_lr: Peak learning rate for ``base_update`` images an update.
         base_update: Largest number of images of an update.
         warmup: Epochs of the run over those of its warm-up.
         epochs: Fewest epochs, for the largest data sets.
         crop_ratio_range: Share of an image that a crop covers.
-        betas: Of AdamW.
-        max_norm: Of clipped gradients; ``None`` clips none.
+        betas: Betas of AdamW.
+        max_norm: Norm to clip gradients to; ``None`` = no clipping.
         build: Parts for a network, a size of images and of patches.
     """
 

@@ -29,7 +29,7 @@ class Network(NamedTuple):
     """A named backbone.
 
     Attributes:
-        name: As in 'swin-tiny'.
+        name: Name such as 'swin-tiny'.
         family: 'swin', 'pvt', 'twins' or 'vit'.
         arch: Argument of the backbone.
         widths: Channels of the first and of the last stage.

@@ -1,4 +1,4 @@
-"""From own labels to the config file of a fine-tuning."""
+"""Config file of a fine-tuning, derived from labelled data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From images, a network and a method to the config of a pretraining."""
+"""Config of a pretraining, derived from images, a network and a method."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class PretrainingOptions:
         epochs, batch_size, lr: Numbers; the batch is that of one device.
         devices: See ``Machine.find``.
         precision: One of ``PRECISIONS``.
-        seed: Of weights, crops, masks and the held-out share.
+        seed: Seed of weights, crops, masks and the held-out share.
         overrides: Values of other settings, by dotted key.
 
     Raises:

@@ -14,7 +14,7 @@ class Setting(NamedTuple):
 
     Attributes:
         name: Variable of the config.
-        value: Its value: numbers, strings, and lists and dicts of them.
+        value: Numbers, strings, or lists and dicts of them.
         reason: Why it has this value, for the table and the config; '' leaves
             it out of the table.
     """

@@ -55,7 +55,7 @@ class ViewedPretraining(ViewedNetwork):
 
     @property
     def by_hand(self) -> str | None:
-        """Which cells may be hidden by hand.
+        """Cells that may be hidden by hand.
 
         'any' set of them; 'block', all but one of each 2x2; or None.
         """

@@ -15,7 +15,7 @@ def shown_bands(
     """Return the three channels that are drawn as red, green and blue.
 
     Args:
-        channels: Of the images.
+        channels: Number of channels of the images.
         bands: One channel, for grey, or three, from 0; None = the first
             three, or the first of two.
 

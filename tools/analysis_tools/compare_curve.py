@@ -80,7 +80,7 @@ def reference_of(run: str) -> Path:
 
 
 def tolerance_of(value: object) -> float:
-    """As the command line or a reference gives it.
+    """Return the tolerance of the command line or of the reference.
 
     Raises:
         ConfigError: it is no share.

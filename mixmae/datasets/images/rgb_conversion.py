@@ -91,7 +91,7 @@ def scaled(
     """Scale sample values from low..high to 0..255, clipped.
 
     Args:
-        samples: Of any shape and type.
+        samples: Array of any shape and type.
         low: Value that becomes 0.
         high: Value that becomes 255.
         dtype: Float type of the result; None rounds to uint8.

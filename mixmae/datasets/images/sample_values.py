@@ -175,7 +175,7 @@ def sample_values(
     """Read some images of a data set.
 
     Args:
-        indices: Of the images; see ``spread``.
+        indices: Indices of the images; see ``spread``.
         read: Returns ``img_path`` and maybe ``img_bytes`` of one.
         decoding: Conversion of the data set's loader.
         limits: Allowed sizes.

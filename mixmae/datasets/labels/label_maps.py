@@ -100,7 +100,7 @@ class LabelMapTally:
 
         Args:
             path: Path of the label map.
-            found: Its content.
+            found: Content of the label map.
             image: Path of its image.
             header: Header of the image; ``None`` if it is unknown.
         """

@@ -70,7 +70,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class SampleTable:
-    """All samples of a set of shards, in order.
+    """Samples of a set of shards, in order.
 
     Attributes:
         shards: The files.

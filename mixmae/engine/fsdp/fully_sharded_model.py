@@ -37,7 +37,7 @@ def split_like(tensor: Tensor, like: Any) -> Tensor:
     No communication takes place.
 
     Args:
-        tensor: Of the shape of ``like``; a tensor of another shape, or one
+        tensor: Tensor of the shape of ``like``; one of another shape, or one
             that is split already, is returned unchanged.
         like: If it is not split, ``tensor`` is not split.
     """

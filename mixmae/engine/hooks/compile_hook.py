@@ -87,7 +87,7 @@ def compile_parts(
     """Let parts of a model run compiled code in training mode.
 
     Args:
-        model: With a method ``loss``.
+        model: Model with a method ``loss``.
         target: See ``CompileHook``.
         options: Options of ``torch.compile``.
 

@@ -65,7 +65,7 @@ class Segment(NamedTuple):
 
 
 def cpu_tiled(qkv: Tensor, bias: OffsetBias, layout: Layout) -> tuple[Tensor]:
-    """All segments in one ``tiled_attention``; see ``attend``."""
+    """Compute all segments in one ``tiled_attention``; see ``attend``."""
     rows, index = bias.rows_and_index(layout.positions)
     segments, mask = layout.once(segments_and_mask)
     return (tiled_attention(qkv, rows, index, segments, mask),)

@@ -56,7 +56,7 @@ class TokenPairs(NamedTuple):
         return cls(row, reach, step)
 
     def offsets(self) -> Tensor:
-        """All offsets in the table's order, (rows, 2)."""
+        """Offsets in the table's order, (rows, 2)."""
         steps = torch.arange(
             -self.reach, self.reach + 1, device=self.row.device
         )
@@ -131,5 +131,5 @@ class LogCoordinateBias(OffsetBias):
 
 
 def _pairs(steps: Tensor) -> Tensor:
-    """All (y, x) of some numbers, in raster order, (n^2, 2)."""
+    """Return all (y, x) of some numbers, in raster order, (n^2, 2)."""
     return torch.cartesian_prod(steps, steps)

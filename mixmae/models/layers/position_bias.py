@@ -219,7 +219,7 @@ def _spline_weights(places: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _b_splines(knots: Tensor, x: Tensor, degree: int) -> Tensor:
-    """All B-splines of a degree at x, (len(x), splines); Cox and de Boor."""
+    """Evaluate all B-splines of a degree at x, (len(x), splines); de Boor."""
     spans = len(knots) - 1
     # The last span that is not empty holds its right end too.
     last = spans - 1 - degree

@@ -162,7 +162,7 @@ class KeyCells:
 
 
 class ReducedAttention(nn.Module):
-    """Each token attends to the reduced cells of its grid.
+    """Attention of each token to the reduced cells of its grid.
 
     PVT (2102.12122, section 3.3), and Twins' global sub-sampled attention.
 

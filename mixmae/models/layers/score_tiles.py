@@ -82,7 +82,7 @@ class ScoreTiles:
     def gradients(
         self, grad: Tensor, out: Tensor, at: _Tile
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of queries, keys and values, (m, n, d) each.
+        """Return gradients of queries, keys and values, (m, n, d) each.
 
         Also sums the biases' gradient, for ``add_bias_gradient``.
 

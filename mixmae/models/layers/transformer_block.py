@@ -46,7 +46,7 @@ class MLP(nn.Module):
         return self.fc2(self.act(self.fc1(x)))
 
     def recomputed(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
-        """Of ``norm(x)``; the backward pass repeats norm and GELU."""
+        """MLP of ``norm(x)``; the backward pass recomputes norm and GELU."""
         return linear_of_gelu(linear_of_norm(x, norm, self.fc1), self.fc2)
 
 

@@ -140,7 +140,7 @@ class MixMAENeck(BaseModule):
         return self.decoder.pixels(decoded).unflatten(0, (images, cells))
 
     def completions(self, latent: Tensor, mask: CellMask) -> Tensor:
-        """All predictions, in the official order before unmixing.
+        """Return all predictions, in the official order before unmixing.
 
         Returns:
             (2B, L, K cell^2): row i completes image i from the visible cells

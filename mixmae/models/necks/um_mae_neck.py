@@ -211,7 +211,7 @@ class UMMAENeck(BaseModule):
         return prediction.unflatten(0, hidden.shape)
 
     def all_cells(self, latent: Tensor, mask: CellMask) -> Tensor:
-        """As ``reveal``, but visible cells are predicted as well."""
+        """Predict all cells; ``reveal`` predicts hidden cells only."""
         return self.decoder.pixels(self.decoder(self._complete(latent, mask)))
 
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:

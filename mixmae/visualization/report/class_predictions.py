@@ -51,7 +51,7 @@ def prediction_part(
     All ranks must call it.
 
     Args:
-        predictions: Of the images of this rank, in the order of MMEngine's
+        predictions: Predictions of this rank, in the order of MMEngine's
             ``DefaultSampler``.
         dataset: Validation set.
         count: Images in each gallery.

@@ -82,7 +82,7 @@ def write_part(
     """Write one part atomically.
 
     Args:
-        timestamp: Of the process, as MMEngine names its folder of logs.
+        timestamp: Start of the process, as MMEngine names its folder of logs.
     """
     path = Path(work_dir) / FOLDER / f'{name}.json'
     with atomic_write(path) as partial:
