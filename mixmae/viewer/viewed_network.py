@@ -129,7 +129,10 @@ class ViewedNetwork(ABC):
     def _features(self, images: Tensor) -> Tensor:
         """Last maps of whole images, (B, C, h, w), on the CPU."""
         inputs = self.normalise(images.to(self.device))
-        return self.model.backbone(inputs)[-1].float().cpu()
+        found = self.model.backbone(inputs)[-1].float().cpu()
+        if not found.isfinite().all():
+            raise ValueError(f'{self.name}: features are not finite')
+        return found
 
 
 def heat_map(shares: ndarray) -> str:

@@ -132,11 +132,11 @@ class ViewerRequest(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Callable[[dict], Any], request: dict) -> None:
         try:
-            found = answer(request)
+            found = json.dumps(answer(request), allow_nan=False)
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
             self._fail(400, shown_line(str(error)) or type(error).__name__)
             return
-        self._send(200, 'application/json', json.dumps(found).encode())
+        self._send(200, 'application/json', found.encode())
 
     def _thumbnail(self, number: str) -> None:
         if not (number.isascii() and number.isdigit() and len(number) < 10):

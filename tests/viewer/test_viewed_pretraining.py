@@ -93,3 +93,18 @@ def test_images_of_twelve_channels(tmp_path):
     found = network.predict(image, image, network.mask(image, 0))
     assert set(found['views']) == set(found['titles'])
     assert network.similarity(image, 0.5, 0.5)['original'].startswith('data:')
+
+
+def test_a_diverged_network_is_one_line(tmp_path):
+    network = viewed(tmp_path, 'swin', 'mixmae')
+    image = random_image()
+    with torch.no_grad():
+        next(network.model.backbone.parameters()).fill_(torch.nan)
+    mask = network.mask(image, 0)
+    for ask in (
+        lambda: network.predict(image, image, mask),
+        lambda: network.similarity(image, 0.5, 0.5),
+        lambda: network.embedding(image),
+    ):
+        with pytest.raises(ValueError, match='not finite'):
+            ask()

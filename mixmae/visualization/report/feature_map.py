@@ -19,6 +19,8 @@ SIDE = 40
 COLUMNS = 25
 NEIGHBOURS = 6
 QUERIES = 8
+# Least number of different features for t-SNE.
+LEAST_POINTS = 10
 
 
 @torch.no_grad()
@@ -35,7 +37,8 @@ def image_features(
     Returns:
         Features (N, C): means of the backbone's last map; images, uint8 RGB;
         class names, None if the data set has no labels. None with fewer than
-        three images, or with images of different sizes or channels.
+        three images, with images of different sizes or channels, or with
+        features that are not finite.
     """
     dataset = dataloader.dataset
     count = min(most, len(dataset))
@@ -54,10 +57,13 @@ def image_features(
                 thumbnails.append(loaded_pixels(row['inputs']))
                 label = getattr(row['data_samples'], 'gt_label', None)
                 labels.append(None if label is None else int(label))
+    found = torch.cat(features)
+    if not found.isfinite().all():
+        return None
     shown = None
     if names is not None and None not in labels:
         shown = [str(names[label]) for label in labels]
-    return torch.cat(features), thumbnails, shown
+    return found, thumbnails, shown
 
 
 def feature_map(
@@ -74,7 +80,7 @@ def feature_map(
 
     Returns:
         ``points``: layouts by name, 'PCA' and, where scikit-learn is
-        installed and there are at least 10 images, 't-SNE', each N pairs in
+        installed and at least 10 features differ, 't-SNE', each N pairs in
         0..1; ``sprite``, ``side`` and ``columns`` of the thumbnails;
         ``neighbours``: lists of image numbers, a query first, then the most
         similar others by cosine similarity; ``labels``.
@@ -82,7 +88,8 @@ def feature_map(
     units = torch.nn.functional.normalize(features.double(), dim=1)
     similarity = units @ units.T
     points = {'PCA': _scaled(_principal(units - units.mean(0)))}
-    if importlib.util.find_spec('sklearn') and len(features) >= 10:
+    distinct = len(units.unique(dim=0))
+    if importlib.util.find_spec('sklearn') and distinct >= LEAST_POINTS:
         points['t-SNE'] = _scaled(_tsne(units.numpy()))
     similarity.fill_diagonal_(-2)
     count = min(NEIGHBOURS, len(features) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,11 +134,23 @@ def _reference(folder: Path, history: RunHistory) -> LossCurve | None:
 
 
 def _script_json(data: Any) -> str:
-    """JSON for a ``<script>`` element: no character that ends it."""
-    text = json.dumps(data, ensure_ascii=True, separators=(',', ':'))
+    """JSON for a ``<script>`` element: no character that ends it.
+
+    Values that are not finite, which JSON lacks, become null.
+    """
+    text = json.dumps(_finite(data), ensure_ascii=True, separators=(',', ':'))
     for character in '<>&':
         text = text.replace(character, f'\\u{ord(character):04x}')
     return text
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    unfit = isinstance(data, float) and not math.isfinite(data)
+    return None if unfit else data
 
 
 def _file(name: str) -> str:

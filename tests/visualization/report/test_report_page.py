@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import socket
 from html.parser import HTMLParser
@@ -98,6 +99,22 @@ def test_parts_of_an_overwritten_run_are_left_out(tmp_path):
     write_part(folder, 'reconstructions_00000001', '20260102_000000', new)
     data = json.loads(Page(write_report([folder]).read_text()).data)
     assert [part['step'] for part in data['reconstructions'][0]] == [1]
+
+
+def test_values_that_are_not_finite_leave_the_page_readable(tmp_path):
+    rows = pretraining([0.9, math.nan])
+    timestamp = '20260101_000000'
+    write_run(tmp_path, rows, timestamp)
+    image = {'original': 'data:image/png;base64,', 'loss': math.nan}
+    content = dict(unit='epoch', step=2, titles={}, images=[image])
+    write_part(tmp_path, 'reconstructions_2', timestamp, content)
+
+    def fail(name):
+        raise AssertionError(f'{name} is not JSON')
+
+    text = write_report([tmp_path]).read_text()
+    data = json.loads(Page(text).data, parse_constant=fail)
+    assert data['reconstructions'][0][0]['images'][0]['loss'] is None
 
 
 def test_needs_a_run():
