@@ -232,7 +232,7 @@ def errors(tmp_path) -> dict[str, tuple[list, str]]:
         'syntax': ([broken], 'broken.py'),
         'no checkpoint': (
             [path, '--resume', tmp_path / 'no.pth'],
-            'no checkpoint file at',
+            'there is no such file',
         ),
         'unsafe checkpoint': (
             [path, '--resume', pickled],
