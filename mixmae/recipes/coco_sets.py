@@ -89,7 +89,7 @@ class CocoSets:
         """
         root = self.root()
         for name, split in (('train', self.train), ('val', self.val)):
-            prefix = os.path.relpath(split.images, root)
+            prefix = os.path.relpath(split.images.resolve(), root)
             images = [
                 {
                     **image,

@@ -95,6 +95,21 @@ def test_layouts(tmp_path: Path, train: str, val: str, images: str) -> None:
         assert (split.images / '0.png').is_file()
 
 
+def test_images_behind_a_symbolic_link(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'disk/train.json', 10, 'photos')
+    work = tmp_path / 'deep/down/work'
+    work.mkdir(parents=True)
+    (tmp_path / 'disk/train.json').rename(work / 'labels.json')
+    (work / 'images').symlink_to(tmp_path / 'disk/photos')
+    sets = read_coco_sets(work / 'labels.json')
+    sets.write(tmp_path / 'out')
+    for split in ('train', 'val'):
+        content = read_coco(tmp_path / f'out/{split}.json')
+        for image in content['images']:
+            assert '..' not in image['file_name']
+            assert (sets.root() / image['file_name']).is_file()
+
+
 def test_boxes_without_masks(tmp_path: Path) -> None:
     write_coco(tmp_path / 'labels.json')
     content = json.loads((tmp_path / 'labels.json').read_text())
