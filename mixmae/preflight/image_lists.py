@@ -61,6 +61,11 @@ def _line_fault(path: Path) -> str | None:
         lines = path.read_text('utf-8').rstrip('\n\r').split('\n')
     except UnicodeDecodeError as error:
         return f'{path} is not in UTF-8 ({error.reason}); convert it'
+    if lines[0].startswith('\ufeff'):
+        return (
+            f'{path} begins with a byte order mark, which would be a part of '
+            'the first path; save it as UTF-8 without one'
+        )
     faulty = [
         (number, line)
         for number, line in enumerate(lines, 1)

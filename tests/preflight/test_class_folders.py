@@ -56,6 +56,22 @@ def test_preflight_and_checker_agree(tmp_path, capsys, train, val, words):
     ), lines
 
 
+def test_images_beside_the_class_folders_are_counted(tmp_path, capsys):
+    """They are read by nothing."""
+    root = class_set(tmp_path / 'data')
+    for name in ('stray.png', 'other.JPG', 'notes.txt', '.hidden.png'):
+        (root / 'train' / name).write_text('')
+    findings, raised = preflight(classification(root), tmp_path, num_classes=3)
+    assert raised is None
+    words = 'images are outside of class folders'
+    assert any(
+        f'2 {words}' in line for line in findings['class folders'].warnings
+    )
+    assert any(
+        words in line for line in checked(capsys, 'class-folders', root)
+    )
+
+
 @pytest.mark.parametrize('val', ['bc', 'ac'])
 def test_shifted_labels_are_refused(tmp_path, val):
     """The message advises an empty folder in place of a missing class."""

@@ -49,6 +49,7 @@ def test_valid_lists(tmp_path):
     ('content', 'words'),
     [
         ([lines('train')[0].replace(' ', ',')], 'line 1: '),
+        (['\ufeff' + lines('train')[0]], 'begins with a byte order mark'),
         ([lines('train')[0].replace(' ', '\t')], 'line 1: '),
         ([*lines('train')[:2], '', 'x'], 'line 3: .* .1 more such lines'),
         (['a/0.png 0.0'], 'line 1: .* must be a path, a space and the number'),

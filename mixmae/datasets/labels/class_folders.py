@@ -33,11 +33,13 @@ class ClassFolders:
         names: Its subfolders, sorted, including hidden ones: folder k is
             label k.
         empty: Subfolders without an image.
+        beside: Images beside the subfolders, which are not read.
     """
 
     folder: Path
     names: tuple[str, ...]
     empty: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def stray(self) -> tuple[str, ...]:
@@ -64,14 +66,19 @@ def class_folders(
         folder: Folder of the split.
         suffixes: Suffixes of images, in lower case.
     """
+    names, beside = [], []
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if is_folder(entry))
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if is_folder(entry):
+                names.append(entry.name)
+            elif _is_image(entry.name, tuple(suffixes)):
+                beside.append(entry.name)
     empty = (
         name
         for name in names
         if not _has_image(folder / name, tuple(suffixes), DEPTH)
     )
-    return ClassFolders(folder, tuple(names), tuple(empty))
+    return ClassFolders(folder, tuple(names), tuple(empty), tuple(beside))
 
 
 def folder_faults(
@@ -99,6 +106,13 @@ def folder_faults(
                 f'({listed(empty)}); fill or remove them'
             )
             faults.append(LabelFault('empty class', text, 'warning'))
+        if split.beside and split.names:
+            text = (
+                f'{split.folder}: {len(split.beside):,} images are outside of '
+                f'class folders and not read ({listed(split.beside)}); move '
+                f'them to {split.folder}/<class>/'
+            )
+            faults.append(LabelFault('without a class', text, 'warning'))
         faults += case_faults(str(split.folder), split.names)
     # A stray folder is reported once, not also as a difference.
     lists = [
@@ -125,9 +139,7 @@ def _has_image(folder: Path, suffixes: tuple[str, ...], depth: int) -> bool:
             for entry in entries:
                 if is_folder(entry):
                     below.append(folder / entry.name)
-                elif entry.name[0] != '.' and entry.name.lower().endswith(
-                    suffixes
-                ):
+                elif _is_image(entry.name, suffixes):
                     return True
     except OSError:
         # The code that reads the folder reports the error.
@@ -135,3 +147,7 @@ def _has_image(folder: Path, suffixes: tuple[str, ...], depth: int) -> bool:
     return depth > 0 and any(
         _has_image(path, suffixes, depth - 1) for path in below
     )
+
+
+def _is_image(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name[0] != '.' and name.lower().endswith(suffixes)
