@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mixmae.apis.task_network import checkpoint_of
 from mixmae.apis.trained_network import network_config
+from mixmae.fileio.address import public_address
 from mixmae.viewer.image_folder import ImageFolder
 from mixmae.viewer.viewed_network import ViewedNetwork
 from mixmae.viewer.viewed_pretraining import ViewedPretraining
@@ -38,6 +39,11 @@ def viewed_network(
     """
     path = checkpoint_of(checkpoint)
     kind = str(network_config(None, path).model.get('type', ''))
+    if not kind:
+        raise ValueError(
+            f'{public_address(path)} is a bare backbone, which predicts '
+            f'nothing; give a checkpoint or the folder of its run'
+        )
     if kind.rpartition('.')[2] == 'MaskedImageModel':
         return ViewedPretraining(path, device)
     return ViewedTask(path, device)

@@ -16,7 +16,8 @@ if os.environ.get('MIXMAE_FULL_TIER') != '1':
 @pytest.fixture(scope='module')
 def address(tmp_path_factory):
     """Address of a viewer with a network of each task."""
-    folder = tmp_path_factory.mktemp('tasks')
+    # Names of best checkpoints are long.
+    folder = tmp_path_factory.mktemp('best_single-label_f1-score_of_tasks')
     with served(folder, *(task_checkpoint(folder, t) for t in RECIPES)) as one:
         yield one.address
 

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from mixmae.viewer.viewer import viewed_network
+from tests.apis.own_data import write_backbone
 from tests.viewer.served import served
 from tests.viewer.task_checkpoints import RECIPES, task_checkpoint
 from tests.viewer.test_viewer_server import file_address, png, post
@@ -98,3 +100,9 @@ def test_a_hostile_file_is_one_line(server):
     assert status == 400
     assert 'given file' in found['error'] and '/tmp' not in found['error']
     assert '\n' not in found['error']
+
+
+def test_a_bare_backbone_is_refused(tmp_path):
+    path = write_backbone(tmp_path / 'backbone.safetensors')
+    with pytest.raises(ValueError, match='bare backbone'):
+        viewed_network(path, 'cpu')

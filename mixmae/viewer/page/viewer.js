@@ -151,7 +151,7 @@
     find('seed-label').hidden = !masked.length;
     find('score-label').hidden = !detectors.length;
     find('settings').hidden = !masked.length && !detectors.length;
-    find('settings-title').textContent = masked.length ? 'Mask' : 'Objects';
+    find('settings-title').textContent = !masked.length ? 'Objects' : detectors.length ? 'Mask and objects' : 'Mask';
     find('results-title').textContent = masked.length === state.networks.length ? 'Reconstruction' : 'Prediction';
     const notes = [];
     if (free.length) notes.push('Click or drag over an original to hide or show cells.');
