@@ -174,7 +174,8 @@ def damage(path: str | os.PathLike) -> str | None:
     """
     path = Path(path)
     if not os.path.isfile(path):
-        return 'it is not there'
+        there = os.path.lexists(path)
+        return 'it is no file' if there else 'it is not there'
     if _noted(path) is None:
         return _damage_inside(path)
     return difference(path)

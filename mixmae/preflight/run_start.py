@@ -212,13 +212,15 @@ class FolderCheck(Check):
         """Compare."""
         found = self.obstacles()
         place = self.folders.checkpoints
-        blocked = [path for path in self._in_the_way() if path.is_dir()]
+        places = self._in_the_way()
+        blocked = [p for p in places if p.exists() and not p.is_file()]
         if blocked:
             return Finding(
-                f'{place}: {len(blocked)} folders in the place of files',
+                f'{place}: {len(blocked)} names of files are taken',
                 (
-                    f'{blocked[0]} is a folder, and the run writes a file of '
-                    'this name: move it, or set another --work-dir',
+                    f'{blocked[0]} is a folder or a special file, and the run '
+                    'writes a file of this name: move it, or set another '
+                    '--work-dir',
                 ),
             )
         compared = f'{place}: {len(found)} checkpoints of an earlier run'

@@ -110,6 +110,10 @@ def test_files_without_a_sidecar_are_read(tmp_path):
     path.write_bytes(whole[:-30])
     assert 'is incomplete' in damage(path)
     assert damage(tmp_path / 'none.pth') == 'it is not there'
+    (tmp_path / 'folder.pth').mkdir()
+    (tmp_path / 'link.pth').symlink_to('none.pth')
+    for name in ('folder.pth', 'link.pth'):
+        assert damage(tmp_path / name) == 'it is no file'
 
 
 @pytest.mark.parametrize('offset', [6, 8, 9, 10, 20, 24, 28, 42])

@@ -1,5 +1,7 @@
 """A run does not overwrite checkpoints of another run without a request."""
 
+import os
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -96,5 +98,8 @@ def test_a_folder_in_the_place_of_a_file(tmp_path, name):
             assert str(folder / name) in line and 'move it' in line
         assert 'move it' in errors(folders, start(folder / 'epoch_2.pth'))
         (folder / name).rmdir()
+        os.mkfifo(folder / name)
+        assert 'move it' in errors(folders)
+        (folder / name).unlink()
     (tmp_path / 'run' / 'epoch_1').mkdir()
     assert errors(folders) == ''
