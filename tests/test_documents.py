@@ -124,6 +124,21 @@ def _messages(path: Path) -> list[str]:
     ]
 
 
+def test_messages_of_the_questions_are_those_of_the_code():
+    headings = re.findall(
+        r'^\*\*`(.+)`\*\*$', (ROOT / 'docs/faq.md').read_text(), re.MULTILINE
+    )
+    assert headings
+    texts = [
+        text
+        for path in sorted((ROOT / 'mixmae').rglob('*.py'))
+        for text in _messages(path)
+    ]
+    for heading in headings:
+        for part in filter(None, re.split(r' ?\.\.\.,? ?', heading)):
+            assert any(part in text for text in texts), part
+
+
 def test_no_message_refers_to_a_document_that_a_wheel_lacks():
     found = [
         f'{path.relative_to(ROOT)}: {text}'
