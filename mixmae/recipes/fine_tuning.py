@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
-from mixmae.recipes.setting import Setting
+from mixmae.recipes.setting import Setting, check_seed
 
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
 # Frequencies of classes that differ by more are balanced.
@@ -59,6 +59,11 @@ class FineTuningOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f'{name} must be more than 0, got {value}')
+        if self.num_workers is not None and self.num_workers < 0:
+            raise ValueError(
+                f'num_workers must be 0 or more, got {self.num_workers}'
+            )
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
+from mixmae.recipes.setting import check_seed
 
 DEFAULT_MODEL = 'swin-tiny'
 PRECISIONS = ('auto', *DTYPES)
@@ -84,6 +85,7 @@ class PretrainingOptions:
                     f'{name} must be {" or ".join(words)}, or {kind} above '
                     f'0, got {value!r}'
                 )
+        check_seed(self.seed)
         if not isinstance(self.in_channels, int) or self.in_channels < 1:
             raise ValueError(
                 f'in_channels must be a whole number above 0, got '

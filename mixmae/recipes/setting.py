@@ -57,3 +57,19 @@ def short(value: Any) -> str:
         more = f', ... ({len(items)})' if len(items) > 4 else ''
         return ', '.join(items[:4]) + more
     return str(value)
+
+
+# NumPy's and MMEngine's.
+LARGEST_SEED = 2**32 - 1
+
+
+def check_seed(seed: Any) -> None:
+    """Check the seed of a run.
+
+    Raises:
+        ValueError: It is not an integer of 0 to 2**32 - 1.
+    """
+    if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(
+            f'seed must be a whole number of 0 to {LARGEST_SEED}, got {seed!r}'
+        )
