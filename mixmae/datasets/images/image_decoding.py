@@ -20,6 +20,7 @@ from mixmae.datasets.images.image_kind import (
     ImageKind,
 )
 from mixmae.datasets.images.rgb_conversion import (
+    CONTAINER_BITS,
     as_grey,
     checked_range,
     composite,
@@ -79,6 +80,8 @@ class ImageDecoding:
         channels: Channels of the network. 3 takes RGB, repeated from grey; 1
             takes grey, the luma of RGB. Any other number takes as many bands,
             in the order of the file, whatever they mean.
+        assume_range: Whether ``None`` takes 0 to 65535 for 16-bit integers;
+            otherwise they are rejected.
 
     Raises:
         ValueError: A setting is out of range.
@@ -88,6 +91,7 @@ class ImageDecoding:
     extra_band: str | None = None
     value_range: tuple[float, float] | None = None
     channels: int = 3
+    assume_range: bool = True
 
     def __post_init__(self) -> None:
         colour = tuple(self.background)
@@ -300,7 +304,8 @@ class ImageDecoding:
         """Return the sample values of black and white."""
         if self.value_range is not None:
             return self.value_range
-        if kind.white is None:
+        declared = self.assume_range or kind.bits != CONTAINER_BITS
+        if kind.white is None or not declared:
             raise unsupported(
                 path,
                 f'{kind}, values {least:.6g} to {most:.6g}',

@@ -1,6 +1,7 @@
 """Loader of image files, as the array that pipelines expect."""
 
 from os import PathLike
+from typing import Literal
 
 from numpy import ndarray
 
@@ -56,7 +57,9 @@ class LoadImage:
             limit of 179 million, against decompression bombs. A larger number
             allows larger files.
         value_range, extra_band: Sample values of black and white, and the use
-            of an additional band; see ``ImageDecoding``.
+            of an additional band; see ``ImageDecoding``. 'auto' is replaced by
+            ``tools/train.py`` and ``mixmae``; without them it reads 8-bit
+            images and rejects 16-bit ones.
         channels: Number of channels of ``img``, that of the network's
             ``in_channels``.
 
@@ -71,7 +74,7 @@ class LoadImage:
         draft_side: int | None = None,
         min_side: int = 1,
         max_pixels: int | None = None,
-        value_range: tuple[float, float] | None = None,
+        value_range: tuple[float, float] | Literal['auto'] | None = None,
         extra_band: str | None = None,
         channels: int = 3,
     ) -> None:
@@ -81,7 +84,11 @@ class LoadImage:
                 f'size, got {draft_side}'
             )
         self.decoding = ImageDecoding(
-            background, extra_band, value_range, channels
+            background,
+            extra_band,
+            None if value_range == 'auto' else value_range,
+            channels,
+            assume_range=value_range != 'auto',
         )
         self.draft_side = draft_side
         self.limits = ImageLimits(min_side, max_pixels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from numpy import ndarray
 
@@ -113,7 +113,7 @@ class LoadRandomResizedCrop(LoadImage):
         background: tuple[int, int, int] = WHITE,
         min_side: int = 1,
         max_pixels: int | None = None,
-        value_range: tuple[float, float] | None = None,
+        value_range: tuple[float, float] | Literal['auto'] | None = None,
         extra_band: str | None = None,
         channels: int = 3,
     ) -> None:

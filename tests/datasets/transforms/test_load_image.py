@@ -191,3 +191,14 @@ def test_loaded_arrays_are_kept():
     assert results['img_shape'] == results['ori_shape'] == (3, 5)
     with pytest.raises(KeyError, match='img_path'):
         LoadImage()({})
+
+
+def test_an_unmeasured_range_reads_8_bits_and_rejects_16(tmp_path):
+    """MMEngine's own runner leaves 'auto' as it stands in the config."""
+    transform = LoadImage(value_range='auto')
+    grey = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    Image.fromarray(grey).save(tmp_path / '8.png')
+    Image.fromarray(grey.astype(np.uint16) * 200).save(tmp_path / '16.png')
+    assert transform.load(str(tmp_path / '8.png')).dtype == np.uint8
+    with pytest.raises(CorruptImageError, match='value_range'):
+        transform.load(str(tmp_path / '16.png'))
