@@ -64,7 +64,10 @@ def image_stream(
                 pixels = source.read(prepare.load)
             except ValueError as error:
                 if not skip_corrupt:
-                    raise
+                    raise ValueError(
+                        f'{error}; to leave such files out: skip_corrupt '
+                        f'(--skip-corrupt)'
+                    ) from error
                 print_log(f'skipped: {error}', 'current', level=30)
                 skipped += 1
                 continue

@@ -164,7 +164,10 @@ class Predictor:
                 pixels = source.read(prepare.load)
             except ValueError as error:
                 if not skip_corrupt:
-                    raise
+                    raise ValueError(
+                        f'{error}; to leave such files out: skip_corrupt '
+                        f'(--skip-corrupt)'
+                    ) from error
                 print_log(f'skipped: {error}', 'current', logging.WARNING)
                 continue
             results = prepare.results(pixels, source.index, source.name)

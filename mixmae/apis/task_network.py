@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -111,6 +114,7 @@ def task_network(
     if scope == 'mmdet':
         # An argument that most of its models must have.
         settings['train_cfg'] = None
+    _import_framework(scope)
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(ConfigDict(settings))
     content = safe_load(str(checkpoint))
@@ -139,6 +143,12 @@ def buildable_settings(
         SCOPES,
         TASK_PARTS,
     )
+
+
+def _import_framework(scope: str) -> None:
+    """Import the data sets of a framework without what it prints then."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        importlib.import_module(f'{scope}.datasets')
 
 
 def _without_files(settings: Any) -> Any:

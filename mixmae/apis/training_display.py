@@ -17,7 +17,9 @@ STEP = re.compile(
 # In "loss: 0.9549  img_per_s: 73.2  eta: 0:00:02".
 FIGURE = re.compile(r'([\w/.-]+): (\S+)')
 # Of libraries, about themselves.
-NOISE = re.compile('will be deprecated|is deprecated')
+NOISE = re.compile(
+    'will be deprecated|is deprecated|The prefix is not set in metric class'
+)
 UNSHOWN = ('time', 'data_time')
 # Lines about the training that a file gets, about, and seconds between them.
 LINES, PATIENCE = 40, 300.0

@@ -8,6 +8,7 @@ import statistics
 from pathlib import Path
 
 from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
+from mixmae.recipes.config_template import Code
 from mixmae.recipes.fine_tuning import (
     UNEVEN,
     FineTuningOptions,
@@ -96,7 +97,7 @@ def plan_detection(
         Setting('data_root', below(sets.root())),
         Setting('train_file', f'{files}/train.json'),
         Setting('val_file', f'{files}/val.json'),
-        Setting('img_dir', below(sets.root())),
+        Setting('img_dir', Code('data_root')),
         Setting(
             'with_mask',
             sets.with_mask,

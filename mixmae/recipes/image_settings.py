@@ -76,6 +76,11 @@ def _values(call: PretrainingCall) -> list[Setting]:
     channels = call.options.in_channels
     sample = call.images.values(_channels(call))
     count = sum(sample.kinds.values())
+    if channels == 3 and count and sample.grey == count:
+        call.images.notes.append(
+            'the images are grey; in_channels=3 reads them as RGB, '
+            'in_channels=1 (--in-channels 1) as one channel'
+        )
     value_range, why = call.options.given('value_range'), 'as given'
     start = call.start.found if call.start else None
     if value_range is None and sample.wide and start and start.value_range:

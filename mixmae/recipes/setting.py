@@ -49,7 +49,8 @@ def settings_table(settings: Sequence[Setting]) -> str:
 def short(value: Any) -> str:
     """Return a value as short text."""
     if isinstance(value, float):
-        return f'{value:.3g}'
+        # Sample values of 16-bit images have five digits.
+        return f'{value:.3g}' if abs(value) < 100 else f'{value:.0f}'
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
+from mixmae.cli.warning_lines import plain_warnings
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.recipes.own_labels import TASKS
 
@@ -104,6 +105,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Fine-tune; return the exit status."""
     options = vars(parse_args(argv))
+    plain_warnings()
     try:
         finetune(**options)
     except TrainingFailedError as error:

@@ -18,6 +18,7 @@ from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.unused_options import refuse_unused
+from mixmae.cli.warning_lines import plain_warnings
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -43,6 +44,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Predict."""
     args = parse_args(argv)
+    plain_warnings()
     predictor = Predictor(args.checkpoint, args.config, args.device)
     if predictor.task != 'detection' or args.no_pictures:
         refuse_unused(args, ('score',), 'except on the pictures of a detector')

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
+from mixmae.cli.warning_lines import plain_warnings
 from mixmae.config.option_values import OptionAction
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.pretraining_options import PRECISIONS
@@ -120,6 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         '--verbose', action='store_true', help='show all output'
     )
     arguments = vars(parser.parse_args(argv))
+    plain_warnings()
     try:
         pretrain(**arguments)
     except TrainingFailedError as error:

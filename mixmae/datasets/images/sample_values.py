@@ -65,6 +65,7 @@ class ValueSample:
             of the others.
         least, most: Smallest and largest finite value of the former.
         kinds: Number of images by kind.
+        grey: Number of images of one grey channel.
         unread: Number of images by cause that could not be read.
     """
 
@@ -75,6 +76,7 @@ class ValueSample:
     least: float = float('inf')
     most: float = float('-inf')
     kinds: Counter[str] = field(default_factory=Counter)
+    grey: int = 0
     unread: Counter[str] = field(default_factory=Counter)
 
     def add(self, path: str, content: bytes | None = None) -> None:
@@ -92,6 +94,7 @@ class ValueSample:
             self.unread[error.cause] += 1
             return
         self.kinds[str(found.kind)] += 1
+        self.grey += (found.kind.colours, found.kind.bands) == ('grey', 1)
         pixels = found.pixels.reshape(-1, found.pixels.shape[2])
         some = pixels[:: max(1, len(pixels) // PIXELS)]
         if not found.kind.wide:
