@@ -22,14 +22,14 @@ network = dict(
     patch_size=4,
     window_sizes=(14, 14, 14, 7),
 )
-in_channels = 1024
+feature_channels = 1024
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
 # Sample values of black and white, None for images of 8 bits; as the
 # pretraining. Images have the channels of the network.
 value_range = None
-image_channels = network.get('in_channels', 3)
+in_channels = network.get('in_channels', 3)
 
 # From the data. A list of lines "path label" instead of class folders:
 #   train_data = dict(ann_file='train.txt', data_prefix='')
@@ -52,6 +52,7 @@ drop_path_rate = 0.1
 frozen_stages = -1
 # Epochs without improvement before the run stops; None = never.
 patience = None
+seed = 0
 
 default_scope = 'mmpretrain'
 model = dict(
@@ -73,7 +74,7 @@ model = dict(
     head=dict(
         type='LinearClsHead',
         num_classes=num_classes,
-        in_channels=in_channels,
+        in_channels=feature_channels,
         loss=dict(
             type='LabelSmoothLoss',
             label_smooth_val=0.1,
@@ -89,7 +90,7 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=(0.35, 1.0),
         interpolation='bicubic',
-        channels=image_channels,
+        channels=in_channels,
         value_range=value_range,
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
@@ -98,7 +99,7 @@ train_pipeline = [
 test_pipeline = [
     dict(
         type='mixmae.LoadImage',
-        channels=image_channels,
+        channels=in_channels,
         value_range=value_range,
     ),
     dict(type='mixmae.ResizeShortSide', scale=img_size * 8 // 7),
@@ -203,7 +204,7 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
-randomness = dict(seed=0)
+randomness = dict(seed=seed)
 auto_scale_lr = dict(base_batch_size=batch_size)
 load_from = None
 resume = False

@@ -25,14 +25,14 @@ network = dict(
     patch_size=4,
     window_sizes=(14, 14, 14, 7),
 )
-in_channels = [128, 256, 512, 1024]
+feature_channels = [128, 256, 512, 1024]
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
 # Sample values of black and white, None for images of 8 bits; as the
 # pretraining. Images have the channels of the network.
 value_range = None
-image_channels = network.get('in_channels', 3)
+in_channels = network.get('in_channels', 3)
 
 # From the data.
 train_file = f'{data_root}/train.json'
@@ -66,6 +66,7 @@ channels = 256
 fc_channels = 1024
 # Epochs without improvement before the run stops; None = never.
 patience = None
+seed = 0
 
 default_scope = 'mmdet'
 img_scale = (longest_side, img_size)
@@ -92,7 +93,7 @@ model = dict(
         frozen_stages=frozen_stages,
         init_cfg=pretrained and dict(type='Pretrained', checkpoint=pretrained),
     ),
-    neck=dict(in_channels=in_channels, out_channels=channels),
+    neck=dict(in_channels=feature_channels, out_channels=channels),
     rpn_head=dict(
         in_channels=channels,
         feat_channels=channels,
@@ -119,10 +120,10 @@ model = dict(
 metainfo = dict(classes=classes, category_ids=category_ids)
 # mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
 load = dict(type='LoadImageFromFile')
-if (image_channels, value_range) != (3, None):
+if (in_channels, value_range) != (3, None):
     load = dict(
         type='mixmae.LoadImage',
-        channels=image_channels,
+        channels=in_channels,
         value_range=value_range,
     )
 train_pipeline = [
@@ -264,7 +265,7 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
-randomness = dict(seed=0)
+randomness = dict(seed=seed)
 auto_scale_lr = dict(enable=False, base_batch_size=batch_size)
 load_from = None
 resume = False

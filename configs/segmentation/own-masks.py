@@ -24,14 +24,14 @@ network = dict(
     patch_size=4,
     window_sizes=(14, 14, 14, 7),
 )
-in_channels = [128, 256, 512, 1024]
+feature_channels = [128, 256, 512, 1024]
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
 # Sample values of black and white, None for images of 8 bits; as the
 # pretraining. Images have the channels of the network.
 value_range = None
-image_channels = network.get('in_channels', 3)
+in_channels = network.get('in_channels', 3)
 
 # From the data. A list of pairs, an image and its mask with a tabulator
 # between them, instead of two folders: dict(ann_file='train.txt')
@@ -73,6 +73,7 @@ frozen_stages = -1
 channels = 256
 # Epochs without improvement before the run stops; None = never.
 patience = None
+seed = 0
 
 default_scope = 'mmseg'
 crop_size = (img_size, img_size)
@@ -100,7 +101,7 @@ model = dict(
     ),
     decode_head=dict(
         type='UPerHead',
-        in_channels=in_channels,
+        in_channels=feature_channels,
         in_index=[0, 1, 2, 3],
         pool_scales=(1, 2, 3, 6),
         channels=channels,
@@ -112,7 +113,7 @@ model = dict(
     ),
     auxiliary_head=dict(
         type='FCNHead',
-        in_channels=in_channels[2],
+        in_channels=feature_channels[2],
         in_index=2,
         channels=channels // 2,
         num_convs=1,
@@ -132,10 +133,10 @@ model = dict(
 metainfo = dict(classes=classes, **(dict(palette=palette) if palette else {}))
 # mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
 load = dict(type='LoadImageFromFile')
-if (image_channels, value_range) != (3, None):
+if (in_channels, value_range) != (3, None):
     load = dict(
         type='mixmae.LoadImage',
-        channels=image_channels,
+        channels=in_channels,
         value_range=value_range,
     )
 train_pipeline = [
@@ -246,7 +247,7 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
-randomness = dict(seed=0)
+randomness = dict(seed=seed)
 auto_scale_lr = dict(enable=False, base_batch_size=batch_size)
 load_from = None
 resume = False

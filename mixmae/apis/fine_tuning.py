@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mixmae.apis.run_folder import RunFolder
 from mixmae.apis.task_network import checkpoint_of
 from mixmae.apis.training_process import run_training
 from mixmae.config.config_file import read_config
 from mixmae.fileio.safe_path import FLAG, trusted
-from mixmae.recipes.own_labels import CONFIG, plan_fine_tuning, plan_text
+from mixmae.recipes.fine_tuning import FineTuningPlan
+from mixmae.recipes.machine import Machine
+from mixmae.recipes.own_labels import plan_fine_tuning, plan_text
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,11 @@ def finetune(
     data: str | os.PathLike,
     init: str | os.PathLike,
     out: str | os.PathLike,
+    resume: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
     verbose: bool = False,
+    overrides: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> FineTunedRun:
     """Fine-tune a pretrained backbone on labelled images.
@@ -58,32 +65,66 @@ def finetune(
             mixmae, an official MixMIM or UM-MAE, or a Swin of timm, mmdet,
             mmseg or mmpretrain.
         out: Output folder of the run.
+        resume: Go on with the run that ``out`` holds, if it holds one.
         overwrite: Replace the run that ``out`` holds.
         dry_run: Write the config, print the table, and train nothing.
         verbose: Show all output of the training; it is in
             ``out/training.log``, too.
-        options: Fields of ``recipes.fine_tuning.FineTuningOptions``, such as
-            ``epochs``, ``freeze_backbone`` or ``patience``.
+        overrides: Values of other settings of the config by dotted key, as
+            MMEngine's ``--cfg-options``.
+        options: Fields of ``FineTuningOptions`` (``recipes``), such as
+            ``epochs``, ``devices``, ``freeze_backbone`` or ``patience``.
 
     Raises:
+        ConfigError: An override names no setting, or has no effect.
         ValueError: Data, weights or an argument cannot be used.
         TrainingFailedError: The training ended with an error.
     """
-    folder = Path(out)
-    config = folder / CONFIG
-    if config.exists() and not overwrite:
-        raise ValueError(
-            f'{folder} already contains a run: choose another folder (out), '
-            'or replace it (overwrite); to continue it: mixmae train '
-            f'{config} --work-dir {folder} --resume'
-        )
-    plan = plan_fine_tuning(task, data, init, folder, **options)
-    print(f'{plan_text(plan)}\n\nconfig: {config}', flush=True)
-    if dry_run:
-        return FineTunedRun(folder, config)
-    epochs = read_config(config).train_cfg.get('max_epochs', 0)
-    arguments = ['--overwrite'] * overwrite + [FLAG] * trusted()
-    run_training(config, folder, 1, arguments, epochs, verbose=verbose)
-    best = Path(checkpoint_of(folder))
-    print(f'best checkpoint: {best}\npredict: mixmae predict {folder} IMAGES')
-    return FineTunedRun(folder, config, best)
+    devices = options.get('devices') or 'auto'
+    processes = Machine.find(devices).count
+    folder = RunFolder(out, resume, overwrite)
+    call = {'task': task, 'data': data, 'init': init, **options}
+    call |= {'overrides': overrides}
+    if folder.resumes:
+        folder.compare(call)
+        print(f'going on with {folder.config}', flush=True)
+    else:
+        plan = _written_plan(folder, call)
+        print(f'{plan_text(plan)}\n\nconfig: {folder.config}', flush=True)
+        if dry_run:
+            return FineTunedRun(folder.path, folder.config)
+    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
+    run_training(
+        folder.config,
+        folder.path,
+        processes,
+        arguments + [FLAG] * trusted(),
+        read_config(folder.config).train_cfg.get('max_epochs', 0),
+        devices == 'cpu',
+        verbose,
+    )
+    best = Path(checkpoint_of(folder.path))
+    print(f'best checkpoint: {best}')
+    print(f'predict: mixmae predict {folder.path} IMAGES --out FOLDER')
+    return FineTunedRun(folder.path, folder.config, best)
+
+
+def _written_plan(
+    folder: RunFolder, call: Mapping[str, Any]
+) -> FineTuningPlan:
+    """Plan a run, and write what its training starts from.
+
+    A folder that did not exist before is removed after an error.
+    """
+    is_new = not folder.path.exists()
+    lock = folder.lock()
+    try:
+        plan = plan_fine_tuning(out=folder.path, **call)
+        folder.record(call)
+    except BaseException:
+        if is_new:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    finally:
+        lock.release()
+    return plan

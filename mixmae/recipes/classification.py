@@ -9,7 +9,6 @@ from pathlib import Path
 from mixmae.recipes.class_lists import read_class_lists
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.fine_tuning import (
-    FineTuningOptions,
     FineTuningPlan,
     below,
     class_weights,
@@ -18,6 +17,7 @@ from mixmae.recipes.fine_tuning import (
     network_settings,
     run_settings,
 )
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sizes import median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.setting import Setting
@@ -63,7 +63,8 @@ def plan_classification(
     lists.write(folder)
     counts = Counter(name for _, name in lists.train)
     frequencies = {name: counts[name] for name in lists.classes}
-    short = min(median_size([lists.root / p for p, _ in lists.train]))
+    files = [str(lists.root / path) for path, _ in lists.train]
+    short = min(median_size(files))
     size, why = derived(
         options.image_size,
         network.img_size,
@@ -93,7 +94,7 @@ def plan_classification(
             f'{count} in the order of the labels'
             + (', topk is 1 and 5' if count > 5 else ', topk is 1'),
         ),
-        *network_settings(network, options, network.channels[-1]),
+        *network_settings(network, options, network.channels[-1], files),
         Setting('data_root', root, f'{len(lists.train)} images to train on'),
         Setting(
             'train_data',

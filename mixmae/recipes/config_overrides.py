@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from mixmae.config.config_file import apply_options
-from mixmae.config.config_variables import option_statements
+from mixmae.config.config_variables import (
+    option_statements,
+    read_with_bases,
+)
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import is_variable
+from mixmae.recipes.config_template import filled, template_text
 from mixmae.recipes.setting import Setting
+
+
+def config_text(
+    template: str,
+    header: str,
+    settings: list[Setting],
+    overrides: Mapping[str, Any],
+    arguments: Mapping[str, str],
+) -> tuple[str, list[Setting]]:
+    """Return the text of a config with the options of the user.
+
+    Args:
+        template: The config that is filled in, below ``configs/``.
+        header: Comment to begin with, without #.
+        settings: Variables of the config.
+        overrides: Values by dotted key.
+        arguments: Arguments of the call by the variable that they decide.
+
+    Returns:
+        The text, and the settings with those that the options replace.
+
+    Raises:
+        ConfigError: See ``overridden``.
+    """
+    plain = template_text(template)
+    text = filled(plain, header, settings)
+    if not overrides:
+        return text, settings
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'config.py')
+        path.write_text(text, encoding='utf-8')
+        cfg = read_with_bases(path)
+        settings, statements = overridden(settings, cfg, overrides, arguments)
+    text = filled(plain, header, settings)
+    if statements:
+        text += f'\n# Options of the call.\n{statements}\n'
+    return text, settings
 
 
 def overridden(

@@ -11,14 +11,15 @@ from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.fine_tuning import (
     UNEVEN,
-    FineTuningOptions,
     FineTuningPlan,
     below,
     listed_counts,
     network_settings,
     pyramid_channels,
     run_settings,
+    warmup_updates,
 )
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sizes import fitted
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.setting import Setting
@@ -83,8 +84,8 @@ def plan_detection(
         base_lr=1e-4,
         base_batch=2,
     )
-    given = {one.name: one.value for one in run}
-    total = given['max_epochs'] * math.ceil(count / given['batch_size'])
+    root = sets.root()
+    shown = sets.train.content['images']
     empty = sets.train.empty()
     settings = [
         Setting(
@@ -93,8 +94,13 @@ def plan_detection(
             f'{len(sets.classes)} in the order of the categories',
         ),
         Setting('category_ids', tuple(sets.category_ids())),
-        *network_settings(network, options, channels),
-        Setting('data_root', below(sets.root())),
+        *network_settings(
+            network,
+            options,
+            channels,
+            [str(sets.train.images / image['file_name']) for image in shown],
+        ),
+        Setting('data_root', below(root)),
         Setting('train_file', f'{files}/train.json'),
         Setting('val_file', f'{files}/val.json'),
         Setting('img_dir', Code('data_root')),
@@ -112,7 +118,7 @@ def plan_detection(
         Setting('channels', width),
         Setting('fc_channels', 4 * width),
         *run,
-        Setting('warmup_iters', max(2, min(200, total // 10))),
+        Setting('warmup_iters', warmup_updates(run, options, count)),
     ]
     objects = sets.objects()
     return FineTuningPlan(

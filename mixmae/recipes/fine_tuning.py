@@ -8,62 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
-from mixmae.recipes.setting import Setting, check_seed
+from mixmae.recipes.setting import Setting
+from mixmae.recipes.value_ranges import value_range_setting
 
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
 # Frequencies of classes that differ by more are balanced.
 UNEVEN = 4.0
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.2, 5.0
-
-
-@dataclass(frozen=True)
-class FineTuningOptions:
-    """Arguments of a fine-tuning that stand for a derived setting.
-
-    Attributes:
-        classes: Names of the classes; None = those of the data.
-        val_data: Validation data; None = found, or split off.
-        val_share: Share to split off.
-        images: Folder of the images that a CSV or JSON names.
-        image_size: Side in pixels; None = derived.
-        epochs: Number of epochs; None = derived.
-        batch_size: Images of an update; None = derived.
-        lr: Learning rate; None = derived.
-        freeze_backbone: Train only the head.
-        class_weights: Balance rare classes; None = where they are rare.
-        patience: Epochs without improvement before the run stops.
-        num_workers: Processes that load; None = derived.
-        reduce_zero_label: Ignore 0 in masks; None = derived.
-        seed: Seed of the run and of the validation share.
-    """
-
-    classes: Sequence[str] | None = None
-    val_data: str | os.PathLike | None = None
-    val_share: float = 0.2
-    images: str | os.PathLike | None = None
-    image_size: int | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    lr: float | None = None
-    freeze_backbone: bool = False
-    class_weights: bool | None = None
-    patience: int | None = None
-    num_workers: int | None = None
-    reduce_zero_label: bool | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ('image_size', 'epochs', 'batch_size', 'patience', 'lr'):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f'{name} must be more than 0, got {value}')
-        if self.num_workers is not None and self.num_workers < 0:
-            raise ValueError(
-                f'num_workers must be 0 or more, got {self.num_workers}'
-            )
-        check_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -108,34 +62,39 @@ def run_settings(
         base_lr: Learning rate at ``base_batch`` images an update.
         base_batch: Images of an update.
     """
-    fitting = max(1, min(most, count // 2))
+    devices = options.processes
+    fitting = max(1, min(most, count // (2 * devices)))
     batch, why = derived(
         options.batch_size,
         1 << (fitting.bit_length() - 1),
         f'at most {most} images of this size, at least two updates an epoch',
     )
     batch = int(batch)
-    if batch > count:
+    each = '' if devices == 1 else f' on each of {devices} devices'
+    if batch * devices > count:
         raise ValueError(
-            f'batch_size={batch} is more than the {count} images to train on'
+            f'batch_size={batch}{each} is more than the {count} images to '
+            f'train on'
         )
+    why += each
     settings = [Setting('batch_size', batch, why)]
     cores = len(os.sched_getaffinity(0)) if _has_affinity() else 1
     workers, _ = derived(options.num_workers, min(4, max(0, cores - 1)), '')
     settings.append(Setting('num_workers', int(workers)))
-    per_epoch = math.ceil(count / batch)
+    update = batch * devices
+    per_epoch = math.ceil(count / update)
     wanted = math.ceil(updates / per_epoch)
     epochs, why = derived(
         options.epochs,
         min(max(wanted, FEWEST_EPOCHS), MOST_EPOCHS),
-        f'about {updates:,} updates of {batch} images, and '
+        f'about {updates:,} updates of {update} images, and '
         f'{FEWEST_EPOCHS} to {MOST_EPOCHS} epochs',
     )
     settings.append(Setting('max_epochs', int(epochs), why))
     rate, words = fine_tuning_rate(
         base_lr,
         base_batch,
-        batch,
+        update,
         small=network.is_small,
         head_only=options.freeze_backbone,
     )
@@ -146,20 +105,48 @@ def run_settings(
         settings[-1] = Setting(
             'patience', options.patience, 'as given: stops early'
         )
+    settings.append(Setting('seed', options.seed))
     return settings
+
+
+def warmup_updates(
+    run: Sequence[Setting], options: FineTuningOptions, count: int
+) -> int:
+    """Return a tenth of the updates of a run, within 2 and 200.
+
+    Args:
+        run: What ``run_settings`` returns.
+        options: Arguments of the call.
+        count: Number of images to train on.
+    """
+    given = {one.name: one.value for one in run}
+    update = given['batch_size'] * options.processes
+    total = given['max_epochs'] * math.ceil(count / update)
+    return max(2, min(200, total // 10))
 
 
 def network_settings(
     network: InitialNetwork,
     options: FineTuningOptions,
-    in_channels: int | list[int],
+    feature_channels: int | list[int],
+    files: Sequence[str] = (),
 ) -> list[Setting]:
-    """Return the settings that follow from the network."""
+    """Return the settings that follow from network and values of images.
+
+    Args:
+        network: The network to start from.
+        options: Arguments of the call.
+        feature_channels: Channels of the maps that the head reads.
+        files: Images to train on; without any, the range is the network's.
+
+    Raises:
+        ValueError: See ``value_range_setting``.
+    """
     frozen = len(network.channels) if options.freeze_backbone else -1
     settings = [
         Setting('pretrained', network.checkpoint, network.kind),
         Setting('network', dict(network.backbone)),
-        Setting('in_channels', in_channels),
+        Setting('feature_channels', feature_channels),
         Setting('mean', network.mean),
         Setting('std', network.std),
         Setting('to_rgb', network.to_rgb),
@@ -170,9 +157,11 @@ def network_settings(
         settings[-1] = Setting(
             'frozen_stages', frozen, 'as given: only the head is trained'
         )
-    if network.value_range is not None:
-        low, high = network.value_range
-        settings.append(Setting('value_range', (low, high)))
+    if files:
+        found = value_range_setting(network, files, options.value_range)
+        settings += [] if found is None else [found]
+    elif network.value_range is not None:
+        settings.append(Setting('value_range', (*network.value_range,)))
     if network.checkpoint is None:
         settings[0] = Setting('pretrained', None, 'random weights')
         settings.append(

@@ -160,8 +160,7 @@ class ImageSources:
         if 2 * unfit >= len(sample):
             raise ValueError(
                 f'{unfit} of {len(sample)} images that were read cannot '
-                f'become in_channels={in_channels}: mixmae check-data names '
-                f'them'
+                f'become in_channels={in_channels}: {found.fault}'
             )
         return found
 

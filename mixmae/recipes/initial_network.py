@@ -72,10 +72,13 @@ def initial_network(
         ValueError: The file cannot be read, is unknown, or records no network.
     """
     weights = initial_weights(init, in_channels).without_neck('decoder')
+    # The config that names it is run from any folder.
     checkpoint = str(init)
-    if not weights.as_it_is:
+    if weights.is_local:
+        checkpoint = os.path.abspath(os.path.expanduser(checkpoint))
+    elif not weights.as_it_is:
         weights.write(converted)
-        checkpoint = str(converted)
+        checkpoint = os.path.abspath(converted)
     norm = weights.model['data_preprocessor']
     found = described(
         weights.model['backbone'], norm, checkpoint, weights.path

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.classification import plan_classification
-from mixmae.recipes.config_template import filled, template_text
+from mixmae.recipes.config_overrides import config_text
 from mixmae.recipes.detection import plan_detection
-from mixmae.recipes.fine_tuning import FineTuningOptions, FineTuningPlan
+from mixmae.recipes.fine_tuning import FineTuningPlan
+from mixmae.recipes.fine_tuning_options import ARGUMENTS, FineTuningOptions
 from mixmae.recipes.initial_network import initial_network
 from mixmae.recipes.segmentation import plan_segmentation
 from mixmae.recipes.setting import settings_table
@@ -32,6 +33,7 @@ def plan_fine_tuning(
     data: str | os.PathLike,
     init: str | os.PathLike,
     out: str | os.PathLike,
+    overrides: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> FineTuningPlan:
     """Read data and weights, and write ``config.py`` and ``data/``.
@@ -41,9 +43,11 @@ def plan_fine_tuning(
         data: Labelled images; see the task's plan.
         init: Weights to start from; see ``initial_network``.
         out: Output folder of the run.
-        options: Fields of ``FineTuningOptions``.
+        overrides: Values of other settings of the config, by dotted key.
+        options: Fields of ``FineTuningOptions``; 'auto' as None.
 
     Raises:
+        ConfigError: An override names no setting, or has no effect.
         ValueError: An argument, the data or the weights cannot be used; the
             message says which and why.
     """
@@ -57,8 +61,11 @@ def plan_fine_tuning(
             f'{", ".join(known)}'
         )
     folder = Path(out)
-    chosen = FineTuningOptions(**options)
-    network = initial_network(init, folder / 'init.pth')
+    given: dict[str, Any] = {
+        k: None if v == 'auto' else v for k, v in options.items()
+    }
+    chosen = FineTuningOptions(**given)
+    network = initial_network(init, folder / 'init.pth', chosen.in_channels)
     plan = TASKS[task](data, network, folder / DATA, chosen)
     plan.notes.insert(0, network.line)
     header = '\n'.join([
@@ -66,7 +73,10 @@ def plan_fine_tuning(
         f'Run: mixmae train {folder / CONFIG} --work-dir {folder}',
         f'It is configs/{plan.template} with other values of its variables.',
     ])  # fmt: skip
-    text = filled(template_text(plan.template), header, plan.settings)
+    text, settings = config_text(
+        plan.template, header, plan.settings, overrides or {}, ARGUMENTS
+    )
+    plan = replace(plan, settings=settings)
     with atomic_write(folder / CONFIG) as partial:
         partial.write_text(text, 'utf-8')
     return plan

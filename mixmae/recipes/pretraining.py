@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from mixmae.checkpoints.conversion.initial_weights import InitialWeights
-from mixmae.config.config_variables import read_with_bases
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.recipes.config_overrides import overridden
-from mixmae.recipes.config_template import filled, template_text
+from mixmae.recipes.config_overrides import config_text
 from mixmae.recipes.continued_model import FILE, continued_model
 from mixmae.recipes.image_settings import (
     TRAIN_LIST,
@@ -114,7 +111,9 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
     ]
     sizes = network_sizes(call, parts, size.value)
     settings += run_settings(call, train.count, sizes)
-    text, settings = _config_text(settings, options)
+    text, settings = config_text(
+        TEMPLATE, HEADER, settings, options.overrides, ARGUMENTS
+    )
     values = {one.name: one.value for one in settings}
     batch, counts = values['batch_size'], values['accumulative_counts']
     update = batch * counts * call.machine.count
@@ -203,24 +202,3 @@ def _split(call: PretrainingCall) -> tuple[ImageSources, ImageSources, str]:
     how = 'drawn at random' if val.files else 'the last of each shard folder'
     share = val.count / call.images.count
     return train, val, f'{share:.1%} held out of training, {how}'
-
-
-def _config_text(
-    settings: list[Setting], options: PretrainingOptions
-) -> tuple[str, list[Setting]]:
-    """Return the text of the config, with the options of the user."""
-    template = template_text(TEMPLATE)
-    text = filled(template, HEADER, settings)
-    if not options.overrides:
-        return text, settings
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, CONFIG)
-        path.write_text(text, encoding='utf-8')
-        cfg = read_with_bases(path)
-        settings, statements = overridden(
-            settings, cfg, options.overrides, ARGUMENTS
-        )
-    text = filled(template, HEADER, settings)
-    if statements:
-        text += f'\n# Options of the call.\n{statements}\n'
-    return text, settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from pathlib import Path
@@ -10,14 +9,15 @@ from pathlib import Path
 from mixmae.datasets.labels.mask_pairs import write_pairs
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.fine_tuning import (
-    FineTuningOptions,
     FineTuningPlan,
     below,
     class_weights,
     network_settings,
     pyramid_channels,
     run_settings,
+    warmup_updates,
 )
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sizes import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
@@ -69,7 +69,8 @@ def plan_segmentation(
         write_pairs(folder / f'{split}.txt', getattr(sets, split))
     shares = _shares(sets.pixels, meaning)
     weights, weighing = class_weights(shares, options.class_weights, 'pixels')
-    long, short = median_size([sets.root / image for image, _ in sets.train])
+    files = [str(sets.root / image) for image, _ in sets.train]
+    long, short = median_size(files)
     scale = fitted((long, short), (LONGEST, LONGEST))
     crop = options.image_size or max(32, min(CROP, short // 32 * 32))
     whole = scale[0] * scale[1] <= WHOLE_CROPS * crop**2
@@ -82,15 +83,11 @@ def plan_segmentation(
         base_lr=2e-4,
         base_batch=4,
     )
-    given = {one.name: one.value for one in run}
-    total = given['max_epochs'] * math.ceil(
-        len(sets.train) / given['batch_size']
-    )
     root, lists = below(sets.root), below(folder)
     prefix = dict(img_path='', seg_map_path='')
     settings = [
         Setting('classes', meaning.classes, f'{len(meaning.classes)} classes'),
-        *network_settings(network, options, channels),
+        *network_settings(network, options, channels, files),
         Setting('data_root', root, f'{len(sets.train)} images to train on'),
         *(
             Setting(
@@ -125,7 +122,7 @@ def plan_segmentation(
         ),
         Setting('channels', max(32, min(512, network.channels[-1] // 16 * 8))),
         *run,
-        Setting('warmup_iters', max(2, min(200, total // 10))),
+        Setting('warmup_iters', warmup_updates(run, options, len(sets.train))),
     ]
     return FineTuningPlan(
         TEMPLATE,

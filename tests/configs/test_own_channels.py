@@ -95,7 +95,7 @@ def test_classification(tmp_path, channels):
             write_images(place, channels, ['0.tif', '1.tif'])
     values = variables(channels) | {
         'data_root': str(tmp_path),
-        'in_channels': 64,
+        'feature_channels': 64,
         'img_size': SIDE,
     }
     cfg = config('classification', 'own-classes.py', values)
@@ -118,7 +118,7 @@ def test_segmentation(tmp_path, channels):
             Image.fromarray(mask).save(place / name)
     values = variables(channels) | {
         'data_root': str(tmp_path),
-        'in_channels': [8, 16, 32, 64],
+        'feature_channels': [8, 16, 32, 64],
         'channels': 16,
         'crop_size': (SIDE, SIDE),
         'img_size': SIDE,
@@ -159,7 +159,7 @@ def test_detection(tmp_path, channels):
         (tmp_path / f'{split}.json').write_text(json.dumps(content))
     values = variables(channels) | {
         'data_root': str(tmp_path),
-        'in_channels': [8, 16, 32, 64],
+        'feature_channels': [8, 16, 32, 64],
         'channels': 16,
         'fc_channels': 32,
         'img_size': SIDE,

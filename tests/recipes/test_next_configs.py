@@ -50,7 +50,7 @@ def test_each_config_loads_the_backbone(tmp_path, index):
         model.init_weights()
     for name, value in backbone.state_dict().items():
         assert (model.state_dict()[name] == value).all(), name
-    assert cfg.in_channels == (256 if index == 0 else [32, 64, 128, 256])
+    assert cfg.feature_channels == (256 if index == 0 else [32, 64, 128, 256])
 
 
 def test_a_network_without_pyramid_gets_a_classifier_only(tmp_path):

@@ -16,6 +16,12 @@ from collections.abc import Sequence
 
 from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
+from mixmae.cli.call_arguments import (
+    add_run_arguments,
+    add_value_range_argument,
+    number,
+    whole_number,
+)
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
 from mixmae.fileio.safe_path import add_trust_argument
@@ -56,15 +62,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='default: folders, categories, or classes.txt next to the masks',
     )
     for name, kind, text in (
-        ('image-size', int, 'side in pixels'),
-        ('epochs', int, 'number of epochs'),
-        ('batch-size', int, 'images of an update'),
-        ('lr', float, 'learning rate'),
-        ('num-workers', int, 'processes that load images'),
+        ('image-size', whole_number, 'side in pixels'),
+        ('epochs', whole_number, 'number of epochs'),
+        ('batch-size', whole_number, 'images of a device at a time'),
+        ('lr', number, 'learning rate'),
+        ('num-workers', whole_number, 'processes that load images'),
+        ('devices', whole_number, 'GPUs (auto: all), or cpu'),
     ):
-        parser.add_argument(
-            f'--{name}', type=kind, help=f'{text}; default: derived'
-        )
+        parser.add_argument(f'--{name}', type=kind, default='auto', help=text)
+    parser.add_argument(
+        '--in-channels',
+        type=int,
+        help='of the images; RGB weights are adapted (default: those of the '
+        'weights)',
+    )
+    add_value_range_argument(parser)
     parser.add_argument(
         '--patience',
         type=int,
@@ -87,8 +99,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'derived from values and names',
     )
     parser.add_argument('--seed', type=int, default=0)
+    add_run_arguments(parser)
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace the run in OUT'
+        '--resume', action='store_true', help='go on with the run in OUT'
     )
     parser.add_argument(
         '--dry-run',

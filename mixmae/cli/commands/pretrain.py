@@ -15,21 +15,16 @@ from collections.abc import Sequence
 
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
+from mixmae.cli.call_arguments import (
+    add_run_arguments,
+    add_value_range_argument,
+    number,
+    whole_number,
+)
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
-from mixmae.config.option_values import OptionAction
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.pretraining_options import PRECISIONS
-
-
-def whole_number(text: str) -> int | str:
-    """Read a number, or a word such as 'auto'."""
-    return int(text) if text.lstrip('-').isdecimal() else text
-
-
-def number(text: str) -> float | str:
-    """Read a number, or a word such as 'auto'."""
-    return text if text == 'auto' else float(text)
 
 
 def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,16 +64,7 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--in-channels', type=int, default=3, help='of the images'
     )
-    parser.add_argument(
-        '--value-range',
-        # A default that is text is read as well.
-        type=number,
-        nargs=2,
-        default='auto',
-        metavar=('LOW', 'HIGH'),
-        help='sample values of black and white, of images of other than 8 '
-        'bits (auto: measured on a sample)',
-    )
+    add_value_range_argument(parser)
     parser.add_argument(
         '--init',
         metavar='FILE',
@@ -88,18 +74,7 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--precision', choices=PRECISIONS, default='auto')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--cfg-options',
-        '--overrides',
-        dest='overrides',
-        nargs='+',
-        action=OptionAction,
-        metavar='KEY=VALUE',
-        help='other settings of the config, e.g. num_workers=0',
-    )
-    parser.add_argument(
-        '--overwrite', action='store_true', help='replace the run in OUT'
-    )
+    add_run_arguments(parser)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -67,6 +67,7 @@ class ValueSample:
         kinds: Number of images by kind.
         grey: Number of images of one grey channel.
         unread: Number of images by cause that could not be read.
+        fault: Why the first of them could not be read.
     """
 
     decoding: ImageDecoding
@@ -78,6 +79,7 @@ class ValueSample:
     kinds: Counter[str] = field(default_factory=Counter)
     grey: int = 0
     unread: Counter[str] = field(default_factory=Counter)
+    fault: str = ''
 
     def add(self, path: str, content: bytes | None = None) -> None:
         """Read an image and keep some of its pixels."""
@@ -92,6 +94,7 @@ class ValueSample:
             )
         except CorruptImageError as error:
             self.unread[error.cause] += 1
+            self.fault = self.fault or str(error)
             return
         self.kinds[str(found.kind)] += 1
         self.grey += (found.kind.colours, found.kind.bands) == ('grey', 1)

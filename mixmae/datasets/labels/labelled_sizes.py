@@ -15,6 +15,8 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
+from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.images.image_headers import image_formats
 from mixmae.datasets.labels.label_fault import LabelFault
 
@@ -83,9 +85,19 @@ def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
                 width, height = image.size
     # Decoders raise arbitrary exceptions; the loader reports the reason.
     except Exception:
-        return None
+        return _declared_header(source)
     valid = isinstance(turn, int) and 1 <= turn <= 8
     return ImageHeader(width, height, turn if valid else UPRIGHT)
+
+
+def _declared_header(source: str | Path | BinaryIO) -> ImageHeader | None:
+    """Read the header of a file that Pillow cannot open, as of many bands."""
+    if not isinstance(source, (str, Path)):
+        return None
+    try:
+        return ImageHeader(*image_header(source)[1])
+    except (CorruptImageError, OSError):
+        return None
 
 
 def size_faults(

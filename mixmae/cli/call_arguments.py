@@ -1,0 +1,47 @@
+"""Arguments that pretraining and fine-tuning share."""
+
+from __future__ import annotations
+
+import argparse
+
+from mixmae.config.option_values import OptionAction
+
+
+def whole_number(text: str) -> int | str:
+    """Read a number, or a word such as 'auto'."""
+    return int(text) if text.lstrip('-').isdecimal() else text
+
+
+def number(text: str) -> float | str:
+    """Read a number, or a word such as 'auto'."""
+    return text if text == 'auto' else float(text)
+
+
+def add_value_range_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--value-range``."""
+    parser.add_argument(
+        '--value-range',
+        # A default that is text is read as well.
+        type=number,
+        nargs=2,
+        default='auto',
+        metavar=('LOW', 'HIGH'),
+        help='sample values of black and white, of images of other than 8 '
+        'bits (auto: measured on a sample)',
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add other settings, and what happens to a run in the folder."""
+    parser.add_argument(
+        '--cfg-options',
+        '--overrides',
+        dest='overrides',
+        nargs='+',
+        action=OptionAction,
+        metavar='KEY=VALUE',
+        help='other settings of the config, e.g. num_workers=0',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace the run in OUT'
+    )

@@ -1,0 +1,69 @@
+"""Plans of fine-tunings on own labels, before anything is trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from mmengine.config import Config
+
+import mixmae
+from mixmae.config.failure_report import ConfigError
+from mixmae.recipes.own_labels import plan_fine_tuning
+from tests.apis.own_data import picture, write_backbone
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> dict:
+    """Two classes of grey images of 12 bits, and a backbone for RGB."""
+    for index in range(12):
+        place = tmp_path / 'classes' / 'ab'[index % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        grey = picture(index)[0][..., 0].astype(np.uint16) * 16
+        tifffile.imwrite(place / f'{index}.tif', grey)
+    return {
+        'task': 'classification',
+        'data': tmp_path / 'classes',
+        'init': write_backbone(tmp_path / 'backbone.safetensors'),
+        'out': tmp_path / 'run',
+    }
+
+
+def test_weights_for_rgb_and_one_channel(call: dict) -> None:
+    plan = plan_fine_tuning(**call, in_channels=1, epochs='auto')
+    assert "sum over RGB, timm's rule" in plan.notes[0]
+    cfg = Config.fromfile(call['out'] / 'config.py')
+    assert cfg.model.backbone.in_channels == len(cfg.mean) == 1
+    assert cfg.pretrained == str(call['out'] / 'init.pth')
+    # Measured: the weights come from images of 8 bits.
+    assert 3000 < cfg.value_range[1] < 4096
+    assert cfg.test_pipeline[0].channels == 1
+
+
+def test_other_settings(call: dict) -> None:
+    given = {'num_workers': 3, 'optim_wrapper.optimizer.weight_decay': 0.2}
+    plan_fine_tuning(**call, overrides=given, seed=5, devices=2)
+    cfg = Config.fromfile(call['out'] / 'config.py')
+    assert cfg.train_dataloader.num_workers == 3
+    assert cfg.optim_wrapper.optimizer.weight_decay == 0.2
+    assert cfg.randomness.seed == 5
+    # 10 images to train on; two updates an epoch on each of two devices.
+    assert cfg.batch_size == 2
+    for wrong in ({'batch_size': 2}, {'no_such_setting': 1}):
+        with pytest.raises(ConfigError):
+            plan_fine_tuning(**call, overrides=wrong)
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (dict(batch_size=100), 'batch_size=100'),
+        (dict(epochs='ten'), "epochs must be a number above 0, got 'ten'"),
+        (dict(value_range=(5, 1)), 'two rising numbers'),
+        (dict(overrides={'no_such_setting': 1}), 'no_such_setting'),
+    ],
+)
+def test_a_refused_call_leaves_no_folder(call, options, words) -> None:
+    with pytest.raises((ValueError, ConfigError), match=words):
+        mixmae.finetune(**call, **options)
+    assert not call['out'].exists()
