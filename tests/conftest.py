@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 # Set before torch, OpenMP or matplotlib are imported.
@@ -18,6 +19,9 @@ os.environ.pop('NODE_RANK', None)
 import pytest
 from mmengine.registry import DefaultScope
 from yapf.yapflib import yapf_api
+
+from tests.package_samples import build_wheel, copy_sources, environment_with
+from tests.quick_start import QuickStart
 
 _formatted: dict[tuple[str, str], Any] = {}
 
@@ -44,6 +48,34 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
+
+
+@pytest.fixture(scope='session')
+def package_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the package is built from."""
+    return copy_sources(tmp_path_factory.mktemp('source') / 'mixmae')
+
+
+@pytest.fixture(scope='session')
+def wheel(
+    package_source: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return build_wheel(package_source, tmp_path_factory.mktemp('wheel'))
+
+
+@pytest.fixture(scope='session')
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the wheel installed."""
+    return environment_with(wheel, tmp_path_factory.mktemp('env') / 'venv')
+
+
+@pytest.fixture(scope='session')
+def quick_start(
+    installed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> QuickStart:
+    """The commands of docs/quickstart.md, by the installed wheel."""
+    pytest.importorskip('mmpretrain')
+    return QuickStart(installed, tmp_path_factory.mktemp('quick start'))
 
 
 @pytest.fixture(autouse=True)

@@ -37,22 +37,6 @@ print(folder, type(model).__name__, sorted(heavy), sep='|')
 
 
 @pytest.fixture(scope='module')
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_sources(tmp_path_factory.mktemp('source') / 'mixmae')
-
-
-@pytest.fixture(scope='module')
-def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(source, tmp_path_factory.mktemp('wheel'))
-
-
-@pytest.fixture(scope='module')
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of an environment with the wheel."""
-    return environment_with(wheel, tmp_path_factory.mktemp('env') / 'venv')
-
-
-@pytest.fixture(scope='module')
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp('pictures'))
 
@@ -82,7 +66,7 @@ def test_wheel_contains_the_files_for_mim(wheel: Path) -> None:
 
 
 def test_stale_modules_of_an_earlier_build_are_left_out(
-    source: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     copy = copy_sources(tmp_path / 'mixmae')
     stale = copy / 'build' / 'lib' / 'mixmae' / 'stale.py'
@@ -93,13 +77,13 @@ def test_stale_modules_of_an_earlier_build_are_left_out(
 
 
 def test_sdist_builds_the_same_wheel(
-    source: Path, wheel: Path, tmp_path: Path
+    package_source: Path, wheel: Path, tmp_path: Path
 ) -> None:
     code = (
         'import sys; from setuptools.build_meta import build_sdist; '
         'build_sdist(sys.argv[1])'
     )
-    run([sys.executable, '-c', code, tmp_path], source)
+    run([sys.executable, '-c', code, tmp_path], package_source)
     (archive,) = tmp_path.glob('*.tar.gz')
     shutil.unpack_archive(archive, tmp_path)
     unpacked = tmp_path / archive.name[: -len('.tar.gz')]
@@ -108,9 +92,9 @@ def test_sdist_builds_the_same_wheel(
 
 
 def test_installed_wheel_imports_and_builds_a_config(
-    python: Path, tmp_path: Path
+    installed: Path, tmp_path: Path
 ) -> None:
-    done = run([python, '-c', BUILD_CONFIG, CONFIG], tmp_path)
+    done = run([installed, '-c', BUILD_CONFIG, CONFIG], tmp_path)
     folder, model, heavy = done.stdout.strip().splitlines()[-1].split('|')
     assert ROOT not in Path(folder).parents
     assert model == 'MaskedImageModel'
@@ -146,20 +130,22 @@ def test_mim_install_editable(tmp_path: Path) -> None:
     assert f'{copy / "mixmae"}|MaskedImageModel' in done.stdout
 
 
-def test_mim_search(python: Path, tmp_path: Path) -> None:
+def test_mim_search(installed: Path, tmp_path: Path) -> None:
     needs_mim()
     found = tmp_path / 'found.json'
-    run([python, '-m', 'mim', 'search', 'mixmae', '--json', found], tmp_path)
+    run(
+        [installed, '-m', 'mim', 'search', 'mixmae', '--json', found], tmp_path
+    )
     assert 'mixmae_swin-b_8xb128_600e' in found.read_text()
     assert 'mixmae_swin-b_16xb128_600e' in found.read_text()
 
 
 def test_mim_train_and_test_by_the_name_of_a_config(
-    python: Path, pictures: Path, tmp_path: Path
+    installed: Path, pictures: Path, tmp_path: Path
 ) -> None:
     needs_mim()
     options = ['--work-dir', tmp_path / 'run', *short_run(pictures)]
-    mim = [python, '-m', 'mim']
+    mim = [installed, '-m', 'mim']
     run([*mim, 'train', 'mixmae', CONFIG, '--gpus', 0, *options], tmp_path)
     checkpoint = tmp_path / 'run' / 'epoch_1.pth'
     assert checkpoint.is_file()

@@ -50,12 +50,16 @@ def picture(index: int) -> tuple[ndarray, tuple[int, int, int, int]]:
     return image, (int(x), int(y), int(width), int(height))
 
 
-def write_class_folders(folder: Path, count: int = 24) -> Path:
+def write_class_folders(
+    folder: Path, count: int = 24, side: int | None = None
+) -> Path:
     """Write three class folders."""
     for index in range(count):
         name = list(COLOURS)[index % 3]
         (folder / name).mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(picture(index)[0])
+        if side is not None:
+            image = image.resize((side, side))
         image.save(folder / name / f'{index}.png')
     return folder
 

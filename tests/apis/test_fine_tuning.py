@@ -17,8 +17,10 @@ import mixmae
 from mixmae.apis.fine_tuning import FineTunedRun
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
+from mixmae.apis.task_network import checkpoint_of
 from mixmae.cli.commands import test
 from tests.apis import own_data
+from tests.quick_start import QuickStart
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 
@@ -30,40 +32,33 @@ def full_tier() -> None:
         pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 
+# Output folders of the quick start, and folders of their images.
+OUT = {
+    'classification': ('runs/classes', 'classes/red'),
+    'detection': ('runs/objects', 'objects/images'),
+    'segmentation': ('runs/regions', 'regions/images'),
+}
+
+
 @pytest.fixture(scope='module')
-def fine_tuned(tmp_path_factory) -> Callable[..., FineTunedRun]:
-    """Fine-tune once per task."""
-    folder = tmp_path_factory.mktemp('own')
-    init = own_data.write_backbone(folder / 'backbone.safetensors')
-    data = {
-        'classification': own_data.write_class_folders(folder / 'classes'),
-        'detection': own_data.write_coco(folder / 'coco'),
-        'segmentation': own_data.write_masks(folder / 'masks'),
-    }
-    runs: dict[str, FineTunedRun] = {}
+def fine_tuned(quick_start: QuickStart) -> Callable[[str], FineTunedRun]:
+    """Return the run of a task in the quick start."""
 
     def call(task: str) -> FineTunedRun:
-        if task not in runs:
-            runs[task] = mixmae.finetune(
-                task=task,
-                data=data[task],
-                init=init,
-                out=folder / task,
-                epochs=2,
-                batch_size=4,
-                num_workers=0,
-            )
-        return runs[task]
+        out = quick_start.folder / OUT[task][0]
+        quick_start.said(OUT[task][0])
+        checkpoint = Path(checkpoint_of(out))
+        return FineTunedRun(out, out / 'config.py', checkpoint)
 
     return call
 
 
 def images_of(run: FineTunedRun) -> list[str]:
     """Return three images of a data set."""
-    root = run.out.parent
-    places = {'classification': 'classes/red', 'detection': 'coco/images'}
-    place = root / places.get(run.out.name, 'masks/images')
-    return [str(path) for path in sorted(place.glob('*.png'))[:3]]
+    root = run.out.parents[1]
+    places = {root / out: root / images for out, images in OUT.values()}
+    paths = sorted(places[run.out].glob('*.png'))
+    return [str(path) for path in paths[:3]]
 
 
 def test_classes(fine_tuned, tmp_path: Path) -> None:
@@ -183,5 +178,5 @@ def test_the_config_is_an_ordinary_one(fine_tuned, task: str) -> None:
     # The training does not replace the user's file.
     assert run.config.read_text().startswith(f'# {task.capitalize()} of ')
     assert len(config.classes) == config.num_classes
-    with pytest.raises(ValueError, match='already contains a run'):
+    with pytest.raises(ValueError, match='holds a run, up to'):
         mixmae.finetune(task, 'data', 'init', run.out)
