@@ -6,11 +6,13 @@ import torch
 from mmengine.config import Config
 
 from mixmae.config.option_values import open_values
+from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.preflight.image_values import (
     leave_image_values_open,
     recorded_values,
     set_image_values,
 )
+from mixmae.preflight.run_start import apply_start
 from tests.datasets.picture_kinds import GREY, encoded, picture
 from tests.datasets.tiff_files import tiff
 
@@ -96,6 +98,24 @@ def test_values_of_a_checkpoint_take_precedence(folder, tmp_path):
     # Other channels are other images.
     with pytest.raises(ValueError, match="are 'auto'"):
         set_image_values(config(folder, 4), path, measure=False)
+
+
+def test_a_resumed_run_keeps_its_values(folder):
+    """Images that have changed since are not measured anew."""
+    cfg = config(folder)
+    set_image_values(cfg)
+    before = tuple(cfg.value_range)
+    path = str(folder / 'epoch_1.pth')
+    torch.save(dict(state_dict={}, meta=dict(cfg=cfg.pretty_text)), path)
+    (folder / '0.tif').write_bytes(
+        tiff(picture(60000, np.uint16)[..., 0], GREY)
+    )
+    anew, resumed = config(folder), config(folder)
+    set_image_values(anew)
+    assert anew.value_range[1] > 2 * before[1]
+    apply_start(resumed, StartPoint(path, 1, 1, None, None, 0))
+    lines = set_image_values(resumed)
+    assert tuple(resumed.value_range) == before and path in lines[-1]
 
 
 def test_images_of_other_channels(folder):
