@@ -66,7 +66,7 @@ bench: base
 # One thread per process: two processes already use two cores.
 test: full dev
 	OMP_NUM_THREADS=1 MIXMAE_FULL_TIER=1 \
-	    $(PY) -m pytest -n $(JOBS) $(TESTS)
+	    $(PY) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
 docs: base dev
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build

@@ -1,5 +1,6 @@
 """Pretraining of a backbone by one command of an installed wheel."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -7,10 +8,10 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from tests.package_samples import run
+from tests.package_samples import ROOT, run
 from tests.quick_start import SHORT, QuickStart
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('quick start')]
 
 OUT = 'runs/photos'
 
@@ -80,7 +81,22 @@ def test_the_written_config_runs_with_the_tool(
     assert 'image kinds' in done.stdout
 
 
-def test_from_python_on_two_processes(
+# Before the cells of the notebook: short calls, and a list beside the folder.
+SHORTER = """
+import mixmae
+
+def shorter(call, **fixed):
+    return lambda **given: call(**{**given, **fixed})
+
+mixmae.pretrain = shorter(
+    mixmae.pretrain, data=['photos', 'list.txt'], method='simmim',
+    image_size=32, epochs=1, devices=2, overrides={'num_workers': 0})
+mixmae.finetune = shorter(
+    mixmae.finetune, epochs=1, batch_size=4, num_workers=0)
+"""
+
+
+def test_the_notebook_on_two_processes(
     quick_start: QuickStart, installed: Path
 ) -> None:
     folder = quick_start.folder
@@ -88,15 +104,16 @@ def test_from_python_on_two_processes(
     (folder / 'list.txt').write_text(
         '\n'.join(str(one) for one in photos.glob('*.jpg'))
     )
-    code = """
-import mixmae
-run = mixmae.pretrain(
-    out='two', data=['photos', 'list.txt'],
-    model='swin-mini', method='simmim', image_size=32, epochs=1, devices=2,
-    overrides={'num_workers': 0})
-print(run.backbone)
-"""
+    notebook = json.loads((ROOT / 'docs/quickstart.ipynb').read_text())
+    cells = [
+        ''.join(cell['source'])
+        for cell in notebook['cells']
+        if cell['cell_type'] == 'code'
+    ]
+    code = '\n'.join([SHORTER, *cells])
     said = run([installed, '-c', code], folder, CUDA_VISIBLE_DEVICES='').stdout
-    assert said.splitlines()[-1] == 'two/backbone.safetensors'
+    assert 'backbone: runs/notebook/backbone.safetensors' in said
     assert '9 files were given twice' in ' '.join(said.split())
     assert 'world_size' not in said
+    assert said.splitlines()[-1].startswith('new_photos/2.png ')
+    assert (folder / 'predictions/notebook/predictions.csv').is_file()

@@ -13,7 +13,7 @@ from tests.apis.own_data import COLOURS, picture, write_class_folders
 from tests.package_samples import run
 from tests.quick_start import SHORT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('quick start')]
 
 TIMM = """
 import timm, torch

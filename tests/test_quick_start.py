@@ -10,7 +10,7 @@ from PIL import Image
 from tests.apis.own_data import COLOURS
 from tests.quick_start import QuickStart, page_commands
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('quick start')]
 
 
 @pytest.mark.parametrize('out', page_commands())

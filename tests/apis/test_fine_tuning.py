@@ -22,7 +22,11 @@ from mixmae.cli.commands import test
 from tests.apis import own_data
 from tests.quick_start import QuickStart
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore'),
+    pytest.mark.xdist_group('quick start'),
+]
 
 
 @pytest.fixture(autouse=True, scope='module')
