@@ -22,6 +22,7 @@ from mixmae.apis.size_batches import size_batches
 from mixmae.apis.task_network import checkpoint_of, task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
 from mixmae.registry import INFERENCERS
+from mixmae.visualization.shown_bands import loaded_pixels
 
 # Keys of a pipeline's results that the frameworks' models ask for.
 META_KEYS = (
@@ -99,8 +100,8 @@ class Predictor:
 
         Yields:
             Per image a dict with ``index`` (place in the inputs), ``name``,
-            ``image`` (uint8 RGB (H, W, 3)), ``sample`` (the framework's data
-            sample) and, for a
+            ``image`` (uint8 RGB (H, W, 3); of more bands the first three),
+            ``sample`` (the framework's data sample) and, for a
 
             - classifier: ``label``, ``class``, ``score``, ``scores`` (C,);
             - detector: ``boxes`` (N, 4) as corners in pixels of the image,
@@ -137,7 +138,11 @@ class Predictor:
                 yield {
                     'index': source.index,
                     'name': source.name,
-                    'image': pixels[..., ::-1],
+                    'image': loaded_pixels(
+                        torch.from_numpy(np.ascontiguousarray(pixels)).movedim(
+                            -1, 0
+                        )
+                    ),
                     'sample': sample.cpu(),
                     **self._fields(sample),
                 }

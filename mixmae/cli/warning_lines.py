@@ -14,6 +14,7 @@ from mixmae.fileio.shown_text import shown_lines
 NOISE = (
     'Image shapes are different in the batch',
     'Default ``avg_non_ignore`` is False',
+    'For binary segmentation, we suggest',
     'Warning: The (bbox|polygon) is out of bounds',
 )
 

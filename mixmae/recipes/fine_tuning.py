@@ -91,6 +91,12 @@ def run_settings(
         f'{FEWEST_EPOCHS} to {MOST_EPOCHS} epochs',
     )
     settings.append(Setting('max_epochs', int(epochs), why))
+    if epochs * per_epoch < 2:
+        raise ValueError(
+            f'epochs={epochs:g} of {count} images, {update} an update, are '
+            f'one update, and a warm-up needs two: give more epochs or a '
+            f'smaller batch_size'
+        )
     rate, words = fine_tuning_rate(
         base_lr,
         base_batch,

@@ -118,6 +118,12 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
     batch, counts = values['batch_size'], values['accumulative_counts']
     update = batch * counts * call.machine.count
     epochs = values['max_epochs']
+    if train.count // update * epochs < 2:
+        raise ValueError(
+            f'epochs={epochs} of {train.count} images, {update} an update, '
+            f'are one update, and a warm-up needs two: give more epochs or a '
+            f'smaller batch_size'
+        )
     warmup = max(epochs / call.method.warmup, min(1, epochs / 2))
     cost = RunCost(
         sizes.flops,

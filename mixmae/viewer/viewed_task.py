@@ -16,7 +16,6 @@ from mixmae.apis.predictor import Predictor
 from mixmae.fileio.shown_text import shown_line
 from mixmae.viewer.viewed_network import LONGEST, ViewedNetwork
 from mixmae.visualization.report.embedded_image import embedded_image
-from mixmae.visualization.shown_bands import shown_bands
 
 TOP_CLASSES = 5
 # Share of a mask's or a label's colour in a picture.
@@ -72,8 +71,7 @@ class ViewedTask(ViewedNetwork):
         """
         (result,) = self.predictor(path, progress=False)
         image = result['image']
-        bands = list(shown_bands(image.shape[2]))
-        views = {'image': image[..., bands]}
+        views = {'image': image}
         titles = {'image': 'image'}
         if self.kind == 'classification':
             rows = self._classes(result['scores'])

@@ -58,6 +58,7 @@ def test_other_settings(call: dict) -> None:
     ('options', 'words'),
     [
         (dict(batch_size=100), 'batch_size=100'),
+        (dict(batch_size=10, epochs=1), 'are one update'),
         (dict(epochs='ten'), "epochs must be a number above 0, got 'ten'"),
         (dict(value_range=(5, 1)), 'two rising numbers'),
         (dict(overrides={'no_such_setting': 1}), 'no_such_setting'),
