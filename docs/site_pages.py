@@ -105,8 +105,10 @@ def _row(model: dict, root: Path) -> str:
     config = model['Config']
     header = _header(root / config)
     parameters = about.get('Parameters')
+    named = model.get('Named Weights')
+    weights = f'<br>weights: `{named}`' if named else ''
     cells = [
-        f'**{model["Name"]}**<br>`{config}`<br>{header}',
+        f'**{model["Name"]}**<br>`{config}`<br>{header}{weights}',
         about.get('Training Data', ''),
         about.get('Epochs', ''),
         f'{parameters / 1e6:.1f} M' if parameters else '',

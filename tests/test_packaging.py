@@ -54,6 +54,7 @@ def test_wheel_contains_the_files_for_mim(wheel: Path) -> None:
         'mixmae/.mim/tools/dist_train.sh',
         'mixmae/.mim/model-index.yml',
         'mixmae/py.typed',
+        'mixmae/weights/swin-demo_scenes-64.safetensors',
     ):
         assert wanted in names
     assert any(name.endswith('licenses/NOTICE') for name in names)

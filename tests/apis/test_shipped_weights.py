@@ -1,0 +1,50 @@
+"""Weights that come with mixmae."""
+
+import numpy as np
+import pytest
+import yaml
+
+from mixmae.apis import ReconstructionInferencer
+from mixmae.checkpoints.io.named_weights import PREFIX, weight_files
+from mixmae.checkpoints.io.safe_load import safe_load
+from mixmae.checkpoints.io.safetensors_file import read_header
+from tests.configs.test_configs import CONFIGS, METHODS
+
+FILES = weight_files()
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_small_described_and_listed(name):
+    assert FILES[name].stat().st_size < 8e6
+    card = read_header(safe_load(FILES[name])['meta'])['card']
+    assert {'title', 'data', 'recipe', 'terms', 'figures'} <= set(card)
+    config = next(path for path in CONFIGS if path.stem == name)
+    assert config.parent.name in METHODS and str(config.name) in card['recipe']
+    metafile = yaml.safe_load((config.parent / 'metafile.yml').read_text())
+    named = [row.get('Named Weights') for row in metafile['Models']]
+    assert f'{PREFIX}{name}' in named
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_it_predicts_better_than_mean_colours(name):
+    """On soft shapes, which are neither scenes nor photographs."""
+    infer = ReconstructionInferencer(checkpoint=f'{PREFIX}{name}')
+    size = read_header(safe_load(FILES[name])['meta'])['backbone']['img_size']
+    side = size if isinstance(size, int) else size[0]
+    rows, columns = np.mgrid[:side, :side] / side
+    images = [
+        np.stack(
+            [
+                127 + 100 * np.sin(k * rows + c + k * columns)
+                for c in (0, 1, 2)
+            ],
+            -1,
+        )
+        for k in (3, 5, 7, 9)
+    ]
+    array = np.stack(images).astype(np.uint8)
+    results = infer(array, resize=None, channel_order='rgb')
+    losses = [
+        sum(r[key] for r in results) for key in ('loss', 'mean_colour_loss')
+    ]
+    assert losses[0] < losses[1]
