@@ -17,16 +17,16 @@ RECIPES = {
     'segmentation': 'segmentation/own-masks.py',
 }
 SETTINGS = {
-    'classification': dict(in_channels=64, img_size=32),
+    'classification': dict(feature_channels=64, img_size=32),
     'detection': dict(
-        in_channels=[8, 16, 32, 64],
+        feature_channels=[8, 16, 32, 64],
         img_size=64,
         longest_side=96,
         channels=16,
         fc_channels=32,
     ),
     'segmentation': dict(
-        in_channels=[8, 16, 32, 64], img_size=64, channels=16
+        feature_channels=[8, 16, 32, 64], img_size=64, channels=16
     ),
 }
 
