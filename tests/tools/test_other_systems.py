@@ -25,15 +25,24 @@ for module, names in {
 }.items():
     for name in names:
         delattr(module, name)
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name='__main__')
+# One process for all scripts: each module is imported once.
+scripts, options = sys.argv[1].split(':'), sys.argv[2:]
+for script in scripts:
+    sys.argv = [script, *options]
+    try:
+        runpy.run_path(script, run_name='__main__')
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f'{script}: {end.code}')
+print('all ended')
 """
 
 
-def run_hidden(*arguments, **kwargs):
+def run_hidden(*scripts, options=()):
     environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
+    listed = ':'.join(map(str, scripts))
     done = subprocess.run(
-        [sys.executable, '-c', HIDE, *map(str, arguments)],
+        [sys.executable, '-c', HIDE, listed, *map(str, options)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -42,24 +51,23 @@ def run_hidden(*arguments, **kwargs):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.endswith('all ended\n')
     return done
 
 
 def test_a_training_ends(tmp_path):
     path = write_config(tmp_path / 'tiny.py', tiny_config(tmp_path / 'run'))
-    done = run_hidden(ROOT / 'tools/train.py', path)
+    done = run_hidden(ROOT / 'tools/train.py', options=[path])
     assert (tmp_path / 'run/epoch_3.pth').is_file()
     assert 'cannot be locked' in done.stdout + done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    'tool',
-    sorted(
-        str(path.relative_to(ROOT))
-        for path in (ROOT / 'tools').rglob('*.py')
+def test_every_tool_starts():
+    tools = [
+        path
+        for path in sorted((ROOT / 'tools').rglob('*.py'))
         if path.parent.name != 'model_converters'
-    ),
-)
-def test_every_tool_starts(tool):
-    run_hidden(ROOT / tool, '--help')
+    ]
+    done = run_hidden(*tools, options=['--help'])
+    assert done.stdout.count('usage: ') == len(tools)
