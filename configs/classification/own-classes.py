@@ -29,7 +29,6 @@ to_rgb = True
 # Sample values of black and white, None for images of 8 bits; as the
 # pretraining. Images have the channels of the network.
 value_range = None
-in_channels = network.get('in_channels', 3)
 
 # From the data. A list of lines "path label" instead of class folders:
 #   train_data = dict(ann_file='train.txt', data_prefix='')
@@ -90,7 +89,7 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=(0.35, 1.0),
         interpolation='bicubic',
-        channels=in_channels,
+        channels=network.get('in_channels', 3),
         value_range=value_range,
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
@@ -99,7 +98,7 @@ train_pipeline = [
 test_pipeline = [
     dict(
         type='mixmae.LoadImage',
-        channels=in_channels,
+        channels=network.get('in_channels', 3),
         value_range=value_range,
     ),
     dict(type='mixmae.ResizeShortSide', scale=img_size * 8 // 7),

@@ -32,7 +32,6 @@ to_rgb = True
 # Sample values of black and white, None for images of 8 bits; as the
 # pretraining. Images have the channels of the network.
 value_range = None
-in_channels = network.get('in_channels', 3)
 
 # From the data.
 train_file = f'{data_root}/train.json'
@@ -120,10 +119,10 @@ model = dict(
 metainfo = dict(classes=classes, category_ids=category_ids)
 # mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
 load = dict(type='LoadImageFromFile')
-if (in_channels, value_range) != (3, None):
+if (network.get('in_channels', 3), value_range) != (3, None):
     load = dict(
         type='mixmae.LoadImage',
-        channels=in_channels,
+        channels=network.get('in_channels', 3),
         value_range=value_range,
     )
 train_pipeline = [

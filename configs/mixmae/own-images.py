@@ -34,7 +34,6 @@ network = dict(
 init_cfg = None
 
 # Images have the channels of the network.
-in_channels = network.get('in_channels', 3)
 
 # Method.
 masking = dict(type='RandomMasking', ratio=0.5, cell=32, shared=True)
@@ -85,14 +84,18 @@ train_pipeline = [
         scale=img_size,
         crop_ratio_range=crop_ratio_range,
         interpolation='bicubic',
-        channels=in_channels,
+        channels=network.get('in_channels', 3),
         value_range=value_range,
     ),
     dict(type='DrawFlip', prob=0.5),
     dict(type='PackImage'),
 ]
 test_pipeline = [
-    dict(type='LoadImage', channels=in_channels, value_range=value_range),
+    dict(
+        type='LoadImage',
+        channels=network.get('in_channels', 3),
+        value_range=value_range,
+    ),
     dict(type='ResizeShortSide', scale=img_size * 8 // 7),
     dict(type='mmpretrain.CenterCrop', crop_size=img_size),
     # sample_idx seeds the mask of an image, so that figures can be compared.
