@@ -39,12 +39,14 @@ num_classes = len(classes)
 # One weight for each class, or None.
 class_weight = None
 
-# The run. The learning rate is that of one device.
+# The run.
 batch_size = 32
 num_workers = 2
 max_epochs = 50
 warmup_epochs = 5
 lr = 5e-4
+# Images of all devices that lr is for, as --auto-scale-lr counts them.
+lr_batch_size = 32
 layer_decay_rate = 0.75
 drop_path_rate = 0.1
 # 4 freezes all stages of the backbone, -1 none.
@@ -204,6 +206,6 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=seed)
-auto_scale_lr = dict(base_batch_size=batch_size)
+auto_scale_lr = dict(base_batch_size=lr_batch_size)
 load_from = None
 resume = False

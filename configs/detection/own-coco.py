@@ -50,12 +50,14 @@ anchor_scale = 8
 # Images of a class in fewer than this share of the images are repeated.
 oversample_below = 0.0
 
-# The run. The learning rate is that of one device.
+# The run.
 batch_size = 2
 num_workers = 2
 max_epochs = 24
 warmup_iters = 200
 lr = 1e-4
+# Images of all devices that lr is for, as --auto-scale-lr counts them.
+lr_batch_size = 2
 layer_decay_rate = 0.9
 drop_path_rate = 0.1
 # 4 freezes all stages of the backbone, -1 none.
@@ -265,6 +267,6 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=seed)
-auto_scale_lr = dict(enable=False, base_batch_size=batch_size)
+auto_scale_lr = dict(enable=False, base_batch_size=lr_batch_size)
 load_from = None
 resume = False

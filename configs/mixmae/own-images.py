@@ -52,6 +52,8 @@ num_workers = 4
 max_epochs = 300
 warmup_epochs = max_epochs / 15
 lr = 2e-4
+# Images of all devices that lr is for, as --auto-scale-lr counts them.
+lr_batch_size = 64
 betas = (0.9, 0.95)
 weight_decay = 0.05
 clip_grad = None
@@ -170,7 +172,7 @@ param_scheduler = [
 train_cfg = dict(
     type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=interval
 )
-auto_scale_lr = dict(base_batch_size=batch_size)
+auto_scale_lr = dict(base_batch_size=lr_batch_size)
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

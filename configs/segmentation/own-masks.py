@@ -58,12 +58,14 @@ img_scale = (2 * img_size, img_size)
 # 'whole' images at once, or in crops that overlap by a third: 'slide'.
 test_mode = 'whole'
 
-# The run. The learning rate is that of one device.
+# The run.
 batch_size = 4
 num_workers = 2
 max_epochs = 50
 warmup_iters = 200
 lr = 2e-4
+# Images of all devices that lr is for, as --auto-scale-lr counts them.
+lr_batch_size = 4
 layer_decay_rate = 0.9
 drop_path_rate = 0.1
 # 4 freezes all stages of the backbone, -1 none.
@@ -247,6 +249,6 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 randomness = dict(seed=seed)
-auto_scale_lr = dict(enable=False, base_batch_size=batch_size)
+auto_scale_lr = dict(enable=False, base_batch_size=lr_batch_size)
 load_from = None
 resume = False

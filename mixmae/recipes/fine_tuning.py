@@ -106,6 +106,7 @@ def run_settings(
     )
     lr, why = derived(options.lr, rate, words)
     settings.append(Setting('lr', lr, why))
+    settings.append(Setting('lr_batch_size', update))
     settings.append(Setting('patience', options.patience))
     if options.patience:
         settings[-1] = Setting(

@@ -204,6 +204,7 @@ def run_settings(
             f'max_epochs / {method.warmup}, as in the paper',
         ),
         Setting('lr', rate, why),
+        Setting('lr_batch_size', shared.batch * machine.count),
         Setting('betas', method.betas),
         Setting('clip_grad', clip and {'max_norm': clip}),
         Setting(

@@ -56,6 +56,15 @@ def test_the_config_is_that_of_the_table(plan, tmp_path):
     assert all(len(line) < 80 for line in made.text.splitlines())
 
 
+def test_the_learning_rate_is_for_the_batch_of_all_devices(plan, tmp_path):
+    """--auto-scale-lr compares with it, whatever batch an option sets."""
+    path = plan(devices=2, epochs=2).write(tmp_path)
+    batch = Config.fromfile(path).batch_size
+    for options in ({}, {'batch_size': 1}):
+        cfg = apply_options(read_with_bases(path), options)
+        assert cfg.auto_scale_lr.base_batch_size == 2 * batch
+
+
 def test_bands_and_12_bits(tmp_path):
     generator = np.random.default_rng(0)
     for index in range(12):
