@@ -18,7 +18,7 @@ class Verdict(Enum):
     Attributes:
         FOLLOWED: The value of the config takes effect.
         CHOSEN: ``--resume-with`` selects the value.
-        NAMES: Followed if number and names of the images are the same.
+        NAMES: Followed if the data are the same, see ``ResumeData``.
         REFUSED: The run does not start.
     """
 

@@ -1,4 +1,4 @@
-"""Checks of trainings and tests, in the order of the table."""
+"""Checks of trainings and tests, in the order of the printed table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
 def run_preflight(
     *checks: Check, labels: bool = True, metrics: bool = True
 ) -> Preflight:
-    """Preflight of ``tools/train.py`` and ``tools/test.py``.
+    """Return the preflight of ``mixmae train`` and ``mixmae test``.
 
     Args:
         checks: Further checks, of one run.

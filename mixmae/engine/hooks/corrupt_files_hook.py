@@ -1,4 +1,4 @@
-"""Hook that skips and lists corrupt files."""
+"""Hook that replaces and lists corrupt images of a training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mixmae.registry import HOOKS
 
 @HOOKS.register_module()
 class CorruptFilesHook(Hook):
-    """Skip corrupt images in training and list them in ``corrupt_files.txt``.
+    """Replace corrupt images in training; list them in ``corrupt_files.txt``.
 
     It applies to training sets of any library that load images with
     ``LoadImage``. A fallback sample replaces a sample whose file is corrupt;
