@@ -52,7 +52,7 @@ def tar_cache(place: Path) -> None:
 
 def lists(place: Path) -> None:
     inaturalist(place.parents[1])
-    write_lists('inaturalist2018', place.parents[1])
+    write_lists('inaturalist2018', place.parents[1], overwrite=True)
 
 
 def register(place: Path) -> None:

@@ -79,7 +79,7 @@ def test_nothing_to_measure(tmp_path):
     with pytest.raises(ValueError, match=r'no images found; .*1 \.txt'):
         data_stats(tmp_path)
     (tmp_path / 'a.png').write_text('x')
-    with pytest.raises(ValueError, match='none of the 1 images'):
+    with pytest.raises(ValueError, match='none of the 1 opened images'):
         data_stats(tmp_path)
     with pytest.raises(FileNotFoundError, match='no file or folder'):
         data_stats(tmp_path / 'b')
