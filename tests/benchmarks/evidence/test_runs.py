@@ -52,8 +52,8 @@ def test_untrained_backbones_are_distinguished_by_seed(place):
 @pytest.mark.slow
 def test_a_killed_campaign_resumes(place):
     """A pretraining is killed; a fine-tuning that needs it completes it."""
-    start = Pretraining('um_mae', 4)
-    tuned = FineTuning(start.name, 60, 4)
+    start = Pretraining('um_mae', 10)
+    tuned = FineTuning(start.name, 60, 10)
     script = (
         'import sys\n'
         'from pathlib import Path\n'
