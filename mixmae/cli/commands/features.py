@@ -112,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
     out = Path(args.out)
+    # Before the network is loaded; its own stages are known afterwards.
+    check_out(out, args.stages or (), args.maps)
     extract = FeatureExtractor(
         args.config, args.checkpoint, args.device, args.stages
     )
