@@ -92,7 +92,9 @@ def train_half(rank: int, folder: str) -> None:
     found['weights'] = weights(MODEL_WRAPPERS.build(cfg), *share)
     if rank == 0:
         torch.save(found, f'{folder}/found.pth')
-    distributed.destroy_process_group()
+    # The process ends here. Destroying the group blocked one rank once, after
+    # the other had left.
+    distributed.barrier()
 
 
 @pytest.mark.slow
