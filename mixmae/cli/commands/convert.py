@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from mixmae.checkpoints.conversion.conversion import (
     Conversion,
@@ -142,8 +143,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def choose_converter(args: argparse.Namespace) -> Converter:
-    """Return the converter for ``--from`` and ``--to``, with its options.
+def checked_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the given options of the conversion from ``--from`` to ``--to``.
 
     Raises:
         ConfigError: The conversion does not exist, or an option has no effect
@@ -170,9 +171,7 @@ def choose_converter(args: argparse.Namespace) -> Converter:
                 f'--{name.replace("_", "-")} has no effect on a conversion '
                 f'from {args.source} to {args.target}; it applies to: {where}'
             )
-    if args.target == OURS:
-        return partial(INCOMING[args.source], **options)
-    return partial(OUTGOING.get(args.target, to_bare), **options)
+    return options
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -182,7 +181,7 @@ def main(argv: list[str] | None = None) -> None:
         ValueError: The conversion failed; nothing was written.
     """
     args = parse_args(argv)
-    convert = choose_converter(args)
+    options = checked_options(args)
     if args.target == RELEASE and args.config:
         raise ConfigError(
             '--config has no effect on --to release, which takes the config '
@@ -197,7 +196,11 @@ def main(argv: list[str] | None = None) -> None:
         release(args.src, args.dst, args.card and read_card(args.card))
         print(f'wrote {args.dst}')
         return
-    done = convert(read_source(args.src, args.config))
+    if args.target == OURS:
+        convert = INCOMING[args.source]
+    else:
+        convert = OUTGOING[args.target]
+    done = convert(read_source(args.src, args.config), **options)
     print('\n'.join(done.report.lines()))
     done.write(args.dst)
     print(f'network: {describe(done.model)}')
