@@ -28,8 +28,9 @@ def load_backbone(
         backbone = mixmae.load_backbone('runs/roofs/backbone.safetensors')
         maps = backbone((images - backbone.mean) / backbone.std)
 
-    Images are (B, C, H, W) of 0 to 255, RGB if of three channels. For
-    features of files, see ``mixmae.apis.FeatureExtractor``.
+    Images are (B, C, H, W) of 0 to 255, in the channel order of the weights:
+    RGB for the recipes of mixmae. For features of files, which take care of
+    the order, see ``mixmae.apis.FeatureExtractor``.
 
     Args:
         weights: Name of weights that come with mixmae, ``hf:USER/NAME``, or

@@ -14,6 +14,7 @@ from mixmae.checkpoints.io.named_weights import HUB, HUB_FILE
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import read_header
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
+from mixmae.fileio.shown_text import cause_of
 
 
 def push_to_hub(
@@ -30,7 +31,8 @@ def push_to_hub(
 
     Args:
         run: Folder of a pretraining, whose last checkpoint is taken; a
-            checkpoint; or released weights, whose card is kept.
+            checkpoint; or a safetensors file of mixmae, which is uploaded as
+            it is.
         name: Repository, ``USER/NAME``; it is created if it does not exist.
         card: See ``release``.
         private: Whether a new repository is private.
@@ -40,8 +42,8 @@ def push_to_hub(
         The address of the commit.
 
     Raises:
-        ValueError: huggingface_hub is not installed, or ``run`` is no
-            pretraining.
+        ValueError: huggingface_hub is not installed, ``run`` is no
+            pretraining, or the hub refuses the upload.
     """
     try:
         # Optional.
@@ -60,7 +62,10 @@ def push_to_hub(
         file = Path(folder, HUB_FILE)
         if path.suffix == '.safetensors':
             if card:
-                raise ValueError(f'{path} has a card; leave card out')
+                raise ValueError(
+                    f'card has no effect on {path}, whose header is kept; '
+                    'write the file with mixmae convert --to release --card'
+                )
             file.write_bytes(path.read_bytes())
         else:
             release(path, file, card)
@@ -68,10 +73,18 @@ def push_to_hub(
         text = model_card(header, f'{HUB}{name}')
         Path(folder, 'README.md').write_text(text, 'utf-8')
         api = HfApi(token=token)
-        api.create_repo(name, private=private, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=name,
-            folder_path=folder,
-            commit_message='Upload weights by mixmae',
-        )
+        try:
+            api.create_repo(name, private=private, exist_ok=True)
+            commit = api.upload_folder(
+                repo_id=name,
+                folder_path=folder,
+                commit_message='Upload weights by mixmae',
+            )
+        # Hub and network raise errors of many kinds.
+        except Exception as error:
+            raise ValueError(
+                f'{HUB}{name}: the hub refuses the upload '
+                f'({cause_of(error)}); log in with hf auth login, and name '
+                'the repository USER/NAME'
+            ) from None
     return commit.commit_url
