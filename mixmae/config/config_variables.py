@@ -104,7 +104,7 @@ def with_variables(
 
 
 def _differ(one: Config, other: Config, unread: Set[str]) -> bool:
-    """Whether a setting that the run reads differs."""
+    """Return True if two configs differ in a key that the run reads."""
     return any(
         other.get(key) != one.get(key)
         for key in {*one, *other}

@@ -34,7 +34,7 @@ CHECKSUM = re.compile(r'sha256=[0-9a-f]*', re.I)
 
 
 def is_address(text: object) -> bool:
-    """Whether a text is an address of the web, a bucket or another host.
+    """Return True if a text is a URL, a bucket or a path on another host.
 
     ``Path`` makes one slash of two.
     """

@@ -89,6 +89,12 @@ def shortened(text: str, most: int = SHOWN) -> str:
     return f'{text[:half]} ... {text[-half:]}'
 
 
+def cause_of(error: BaseException) -> str:
+    """Return type and first line of a library's exception, on one line."""
+    first = str(error).strip().split('\n')[0]
+    return f'{type(error).__name__}: {shortened(first)}'
+
+
 # Longer error lines are truncated.
 LONGEST = 2000
 _plain_warning = warnings.formatwarning

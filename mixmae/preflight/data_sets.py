@@ -164,7 +164,7 @@ def uses_labels(planned: PlannedRun) -> bool:
 
 
 def follows_metrics(part: Any) -> bool:
-    """Whether hooks or schedules of a config follow a metric."""
+    """Return True if a hook or a schedule of a config uses a metric."""
     if isinstance(part, (list, tuple)):
         return any(map(follows_metrics, part))
     if not isinstance(part, Mapping):

@@ -32,7 +32,7 @@ SCORES = [
 
 
 class OtherMetric(BaseMetric):
-    """Metric whose names nobody knows before it has run."""
+    """Metric whose names are known only after an evaluation."""
 
     def process(self, data_batch, data_samples):
         self.results.append(0)

@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from mixmae.checkpoints.conversion.source import Source
-from mixmae.fileio.shown_text import shortened
+from mixmae.fileio.shown_text import cause_of
 
 PREFIX = 'timm:'
 
@@ -42,10 +42,9 @@ def timm_source(address: str) -> Source:
         model: Any = timm.create_model(name, pretrained=True)
     # Hub, cache and network raise errors of many kinds.
     except Exception as error:
-        cause = shortened(str(error).strip().split('\n')[0])
         raise ValueError(
-            f'{address}: timm cannot read its weights '
-            f'({type(error).__name__}: {cause}); name a file of them instead'
+            f'{address}: timm cannot read its weights ({cause_of(error)}); '
+            f'name a file of them instead'
         ) from None
     norm = model.pretrained_cfg
     return Source(

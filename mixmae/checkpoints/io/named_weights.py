@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from mixmae.fileio.shown_text import shortened
+from mixmae.fileio.shown_text import cause_of
 
 PREFIX, HUB = 'mixmae:', 'hf:'
 # In a repository of the hub, where other software looks for it.
@@ -78,8 +78,6 @@ def _hub_file(address: str) -> Path:
         return Path(hf_hub_download(name, HUB_FILE, revision=revision or None))
     # Hub, cache and network raise errors of many kinds.
     except Exception as error:
-        cause = shortened(str(error).strip().split('\n')[0])
         raise ValueError(
-            f'{address}: the hub gives no {HUB_FILE} '
-            f'({type(error).__name__}: {cause})'
+            f'{address}: {HUB_FILE} cannot be downloaded ({cause_of(error)})'
         ) from None

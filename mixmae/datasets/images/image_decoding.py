@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +26,8 @@ from mixmae.datasets.images.rgb_conversion import (
     eight_bit_rgb,
     scaled,
     turn_upright,
+    warn_of_alpha,
+    warn_of_clipping,
     warn_of_container,
     wide_samples,
 )
@@ -192,7 +193,7 @@ class ImageDecoding:
         taken = self.takes_bands(kind)
         dropped = self.extra_band == 'drop'
         if not taken:
-            self._warn_of_alpha(kind)
+            warn_of_alpha(kind, self.extra_band, self.background)
         orientation = turn_upright(image)
         if not kind.wide or (kind.format == 'JPEG2000' and kind.bands > 1):
             # Pillow reduces JPEG 2000 colours to 8 bits.
@@ -227,7 +228,7 @@ class ImageDecoding:
         """
         if self.takes_bands(kind):
             return self._scaled(path, samples, kind)
-        self._warn_of_alpha(kind)
+        warn_of_alpha(kind, self.extra_band, self.background)
         colours = COLOUR_BANDS[kind.colours]
         alpha = None
         if kind.bands > colours and self.extra_band != 'drop':
@@ -281,11 +282,7 @@ class ImageDecoding:
                 inside = (samples >= low) & (samples <= high)
                 clipped = 1 - float(inside.mean())
             if clipped > CLIPPED:
-                warnings.warn(
-                    f'sample values outside value_range=({low:g}, {high:g}) '
-                    f'are clipped; verify_images.py counts them',
-                    stacklevel=2,
-                )
+                warn_of_clipping(low, high)
             exact = self.value_range is not None
             pixels = scaled(samples, low, high, np.float32 if exact else None)
         else:
@@ -316,15 +313,3 @@ class ImageDecoding:
             )
         warn_of_container(kind, most)
         return 0, kind.white
-
-    def _warn_of_alpha(self, kind: ImageKind) -> None:
-        if not kind.doubtful_alpha or self.extra_band is not None:
-            return
-        warnings.warn(
-            f'{kind}: the last band is treated as transparency and '
-            f'composited over {self.background}, but some programs mark any '
-            'additional band like this; confirm with LoadImage(extra_band='
-            "'alpha') or --extra-band alpha, ignore the band with 'drop', or "
-            f'read all bands with in_channels={kind.bands}',
-            stacklevel=2,
-        )

@@ -197,3 +197,34 @@ def warn_of_container(kind: ImageKind, most: float) -> None:
         'HIGH, otherwise confirm with (0, 65535)',
         stacklevel=2,
     )
+
+
+def warn_of_clipping(low: float, high: float) -> None:
+    """Warn that sample values outside a value range are clipped."""
+    warnings.warn(
+        f'sample values outside value_range=({low:g}, {high:g}) '
+        f'are clipped; verify_images.py counts them',
+        stacklevel=2,
+    )
+
+
+def warn_of_alpha(
+    kind: ImageKind, extra_band: str | None, background: tuple[int, ...]
+) -> None:
+    """Warn that a band may be read as transparency by mistake.
+
+    Args:
+        kind: Kind of the image.
+        extra_band, background: See ``ImageDecoding``; a given ``extra_band``
+            confirms the meaning of the band.
+    """
+    if not kind.doubtful_alpha or extra_band is not None:
+        return
+    warnings.warn(
+        f'{kind}: the last band is treated as transparency and '
+        f'composited over {background}, but some programs mark any '
+        'additional band like this; confirm with LoadImage(extra_band='
+        "'alpha') or --extra-band alpha, ignore the band with 'drop', or "
+        f'read all bands with in_channels={kind.bands}',
+        stacklevel=2,
+    )

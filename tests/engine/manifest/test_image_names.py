@@ -1,4 +1,4 @@
-"""What a resume compares of the training images."""
+"""Comparison of the training images when a run is resumed."""
 
 import copy
 
