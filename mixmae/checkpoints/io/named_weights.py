@@ -14,23 +14,12 @@ PREFIX, HUB = 'mixmae:', 'hf:'
 HUB_FILE = 'model.safetensors'
 SUFFIX = '.safetensors'
 _PACKAGE = Path(__file__).resolve().parents[2]
-_ROOT = _PACKAGE.parent
 
 
 def weight_files() -> dict[str, Path]:
-    """Return the files of weights by name.
-
-    The wheel holds weights of rendered images. Those of photographs, which
-    follow the terms of their data set, are in ``weights/`` of a checkout.
-    """
-    folders = [_PACKAGE / 'weights']
-    if (_ROOT / 'pyproject.toml').is_file():
-        folders.append(_ROOT / 'weights')
-    return {
-        path.stem: path
-        for folder in folders
-        for path in sorted(folder.glob(f'*{SUFFIX}'))
-    }
+    """Return the files that come with mixmae by name."""
+    folder = _PACKAGE / 'weights'
+    return {path.stem: path for path in sorted(folder.glob(f'*{SUFFIX}'))}
 
 
 def is_name(address: str) -> bool:
@@ -58,9 +47,8 @@ def named_file(address: str) -> Path:
     close = difflib.get_close_matches(name, files, 1) or list(files)
     listed = ', '.join(PREFIX + one for one in close) or 'none'
     raise ValueError(
-        f'{address}: there are no weights of this name; there are: {listed}. '
-        'Weights of photographs are in the folder weights/ of a checkout '
-        'only; give the path of a file instead'
+        f'{address}: there are no weights of this name; there are: {listed}; '
+        'or give the path of a file'
     )
 
 
