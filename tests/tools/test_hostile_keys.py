@@ -19,12 +19,15 @@ def bad(tmp_path):
     return path
 
 
-@pytest.mark.parametrize('tool', ['reconstruct', 'extract_features'])
+@pytest.mark.parametrize(
+    ('tool', 'out'),
+    [('reconstruct', 'out'), ('extract_features', 'out.npz')],
+)
 def test_errors_name_them_on_one_line(
-    monkeypatch, capsys, tmp_path, bad, tool
+    monkeypatch, capsys, tmp_path, bad, tool, out
 ):
     photo_folder(tmp_path / 'in')
-    arguments = (bad, tmp_path / 'in', '--out', tmp_path / 'out')
+    arguments = (bad, tmp_path / 'in', '--out', tmp_path / out)
     with pytest.raises(SystemExit):
         call_tool(monkeypatch, ROOT / f'tools/{tool}.py', *arguments)
     said = ''.join(capsys.readouterr())
