@@ -198,7 +198,7 @@ class ReconstructionInferencer:
 
         Args:
             results: Results of a call, of images of one size.
-            columns: Number of triples side by side.
+            columns: Number of images side by side.
             image_size: Images are enlarged by a whole factor to about this
                 many pixels.
             bands: Channels that are drawn, see ``reconstruction_panel``.

@@ -38,6 +38,24 @@ def to_pixels(image: Tensor) -> np.ndarray:
     return array.permute(1, 2, 0).numpy().astype(np.uint8)
 
 
+def hidden_predicted(sample: Any) -> Tensor:
+    """Return an image with its visible cells, and predictions of the others.
+
+    Args:
+        sample: Prediction with ``original`` and ``reconstruction`` (K, H, W)
+            and ``hidden`` (rows, columns).
+
+    Returns:
+        (K, H, W), on the CPU.
+    """
+    original = sample.original.float().cpu()
+    hidden = torch.as_tensor(np.asarray(sample.hidden.cpu(), dtype=bool))
+    for axis in (0, 1):
+        cell = original.size(axis + 1) // hidden.size(axis)
+        hidden = hidden.repeat_interleave(cell, axis)
+    return torch.where(hidden, sample.reconstruction.float().cpu(), original)
+
+
 def _enlarge(image: Tensor, zoom: int, bands: tuple[int, ...]) -> Image.Image:
     pixels = to_pixels(image[list(bands)])
     height, width = pixels.shape[:2]
@@ -105,19 +123,20 @@ def reconstruction_panel(
     image_size: int = 160,
     bands: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Draw original, encoder input and reconstruction of some predictions.
+    """Draw original, encoder input and reconstructions of some predictions.
 
-    In the input a thin line separates an image's own cells from hidden ones.
-    Below each triple are its loss and the loss of filling every hidden cell
-    with its mean colour. With pixel norm a note states that the reconstruction
-    uses the target's own statistics.
+    The first reconstruction keeps the visible cells, the second shows the
+    prediction of every cell. In the input a thin line separates an image's own
+    cells from hidden ones. Below the pictures of an image are its loss and the
+    loss of filling every hidden cell with its mean colour. With pixel norm a
+    note states that predictions use the target's own statistics.
 
     Args:
         samples: Predictions with ``original``, ``mixed`` and
             ``reconstruction`` (K, H, W) in 0..255, ``hidden``, ``loss``,
             ``mean_colour_loss``, ``method`` and ``uses_target_statistics``.
         max_samples: Only the first ones are drawn.
-        columns: Triples side by side.
+        columns: Images side by side.
         image_size: Images are enlarged by an integer factor to about this
             many pixels.
         bands: Channels that are drawn as red, green and blue, or one as grey;
@@ -140,35 +159,40 @@ def reconstruction_panel(
     title_font, text_font = panel_font(14), panel_font(12)
 
     cell_width, cell_height = width * zoom, height * zoom
-    triple_width = 3 * cell_width + 2 * GAP
-    triple_height = cell_height + 26
-    total_width = columns * triple_width + (columns - 1) * 3 * GAP
+    row_width = 4 * cell_width + 3 * GAP
+    row_height = cell_height + 26
+    total_width = columns * row_width + (columns - 1) * 3 * GAP
     note = ''
     if any(sample.uses_target_statistics for sample in shown):
         note = _paragraph(
-            f'reconstruction: {TARGET_STATISTICS_NOTE}', text_font, total_width
+            f'predicted cells: {TARGET_STATISTICS_NOTE}', text_font, total_width
         )
     note_height = 17 * len(note.splitlines()) + 4 if note else 0
     canvas = Image.new(
         'RGB',
         (
             total_width + 2 * MARGIN,
-            26 + rows * triple_height + note_height + 2 * MARGIN,
+            26 + rows * row_height + note_height + 2 * MARGIN,
         ),
         BACKGROUND,
     )
     draw = ImageDraw.Draw(canvas)
     for i, sample in enumerate(shown):
         row, column = divmod(i, columns)
-        left = MARGIN + column * (triple_width + 3 * GAP)
-        top = MARGIN + 26 + row * triple_height
+        left = MARGIN + column * (row_width + 3 * GAP)
+        top = MARGIN + 26 + row * row_height
         pictures = [
-            _enlarge(getattr(sample, name), zoom, colours)
-            for name in ('original', 'mixed', 'reconstruction')
+            _enlarge(image, zoom, colours)
+            for image in (
+                sample.original,
+                sample.mixed,
+                hidden_predicted(sample),
+                sample.reconstruction,
+            )
         ]
         _outline(pictures[1], np.asarray(sample.hidden.cpu(), dtype=bool))
         seen = INPUT_TITLES.get(sample.method, 'visible cells')
-        titles = ('original', seen, 'reconstruction')
+        titles = ('original', seen, 'hidden predicted', 'all predicted')
         for j, (picture, title) in enumerate(
             zip(pictures, titles, strict=True)
         ):

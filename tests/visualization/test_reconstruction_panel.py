@@ -8,6 +8,7 @@ from mmengine.dataset import pseudo_collate
 from mixmae.registry import MODELS
 from mixmae.visualization.reconstruction_panel import (
     MARGIN,
+    hidden_predicted,
     predict_mixed,
     reconstruction_panel,
     to_pixels,
@@ -35,7 +36,13 @@ def test_pixels_are_clipped_and_rounded():
     assert to_pixels(image).tolist() == [[[0, 2, 255]]]
 
 
-def test_three_pictures_per_image():
+def test_visible_cells_are_kept():
+    shown = hidden_predicted(sample(40.0))
+    assert (shown[:, :16, :16] == 60).all() and (shown[:, 16:, 32:] == 60).all()
+    assert (shown == 40).sum() == 4 * 3 * 16 * 16
+
+
+def test_four_pictures_per_image():
     panel = reconstruction_panel([sample(40.0), sample(90.0)], image_size=96)
     assert panel.dtype == np.uint8 and panel.shape[2] == 3
     colours = {tuple(c) for c in panel.reshape(-1, 3)}
@@ -43,8 +50,11 @@ def test_three_pictures_per_image():
         assert (value,) * 3 in colours
     # Enlarged by whole factors: 2 x 2 pixels for each.
     assert (panel[:-30] == 40).all(2).sum() >= 32 * 48 * 4
-    # The borders between own and hidden cells are drawn into the middle one.
+    # The borders between own and hidden cells are drawn into the second one.
     assert (panel == 50).all(2).sum() < 32 * 48 * 4
+    # One picture shows all predicted cells, one those of hidden cells.
+    pictures = panel[MARGIN + 26 : MARGIN + 26 + 64]
+    assert (pictures == 60).all(2).sum() == (6 + 2) * 16 * 16 * 4
 
 
 def test_borrowed_statistics_add_a_note():

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from mixmae.models.heads.reconstruction_head import (
@@ -14,7 +12,11 @@ from mixmae.models.heads.reconstruction_head import (
     to_cells,
     to_images,
 )
-from mixmae.visualization.reconstruction_panel import INPUT_TITLES, to_pixels
+from mixmae.visualization.reconstruction_panel import (
+    INPUT_TITLES,
+    hidden_predicted,
+    to_pixels,
+)
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.shown_bands import shown_bands
 
@@ -66,13 +68,10 @@ def reconstruction_views(
         original = sample.original.float().cpu()
         bands = list(shown_bands(len(original)))
         predicted = sample.reconstruction.float().cpu()
-        hidden = torch.as_tensor(np.asarray(sample.hidden.cpu(), dtype=bool))
-        fine = hidden.repeat_interleave(sample.cell, 0)
-        fine = fine.repeat_interleave(sample.cell, 1)
         views = {
             'original': original,
             'input': sample.mixed.float().cpu(),
-            'hidden': torch.where(fine, predicted, original),
+            'hidden': hidden_predicted(sample),
             'all': predicted,
         }
         if sample.uses_target_statistics:
