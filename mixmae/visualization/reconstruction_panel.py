@@ -165,7 +165,9 @@ def reconstruction_panel(
     note = ''
     if any(sample.uses_target_statistics for sample in shown):
         note = _paragraph(
-            f'predicted cells: {TARGET_STATISTICS_NOTE}', text_font, total_width
+            f'predicted cells: {TARGET_STATISTICS_NOTE}',
+            text_font,
+            total_width,
         )
     note_height = 17 * len(note.splitlines()) + 4 if note else 0
     canvas = Image.new(
