@@ -1,4 +1,4 @@
-"""Experiment trackers of a run, with the real packages where installed."""
+"""Experiment trackers of a run, with the real packages."""
 
 import importlib.util
 import sqlite3
@@ -10,6 +10,13 @@ from mmengine.runner import Runner
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.trackers import add_trackers
 from tests.engine.tiny_run import tiny_config
+
+
+@pytest.fixture(autouse=True)
+def no_usage_statistics(monkeypatch):
+    """Keep the packages from reporting to their makers."""
+    monkeypatch.setenv('DO_NOT_TRACK', 'true')
+    monkeypatch.setenv('WANDB_ERROR_REPORTING', 'false')
 
 
 def kinds(cfg):
