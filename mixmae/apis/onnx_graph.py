@@ -150,16 +150,16 @@ def convert(
         partial = Path(folder) / out.name
         program.save(partial)
         if importlib.util.find_spec('onnxruntime') is None:
-            verdict = (
+            comparison = (
                 'not compared with PyTorch: onnxruntime is not installed '
                 '(pip install onnxruntime)'
             )
         else:
-            verdict = _compare(network, partial, size, batch_size, bound)
+            comparison = _compare(network, partial, size, batch_size, bound)
         # Weights first: the graph names them.
         for file in sorted(Path(folder).iterdir(), reverse=True):
             os.replace(file, out.parent / file.name)
-    return verdict
+    return comparison
 
 
 def _compare(

@@ -114,7 +114,7 @@ class Watchdog:
         while not self._stop.wait(self.poll):
             beat += 1
             try:
-                found = self.verdict(self._ask(beat), time.monotonic())
+                found = self.hang_message(self._ask(beat), time.monotonic())
             # The store was on the first rank, which has ended.
             except Exception as error:
                 found = self._without_store(error)
@@ -179,7 +179,7 @@ class Watchdog:
                 found[rank] = Progress(*json.loads(self.store.get(key)))
         return found
 
-    def verdict(self, others: Mapping[int, Progress], now: float) -> str:
+    def hang_message(self, others: Mapping[int, Progress], now: float) -> str:
         """Return the error message; '' if there is no error.
 
         Args:

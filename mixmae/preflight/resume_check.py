@@ -15,7 +15,7 @@ from mixmae.config.option_values import plain_config
 from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.engine.manifest.run_record import ImageNames, RunRecord
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
-from mixmae.preflight.resume_rules import Difference, Verdict, differences
+from mixmae.preflight.resume_rules import Difference, Effect, differences
 from mixmae.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
 FLAG = '--resume-with'
@@ -66,13 +66,11 @@ class ResumeSettings(Check):
         errors += [
             _refusal(one, start)
             for one in found
-            if one.verdict is Verdict.REFUSED
+            if one.effect is Effect.REFUSED
         ]
         if self.choice is None:
             errors += [
-                _question(one)
-                for one in found
-                if one.verdict is Verdict.CHOSEN
+                _question(one) for one in found if one.effect is Effect.CHOSEN
             ]
         if len(errors) > LINES:
             more = len(errors) - LINES
@@ -122,7 +120,7 @@ class ResumeData(Check):
         moved = [
             one
             for one in changes(self.start, cfg)
-            if one.verdict is Verdict.NAMES
+            if one.effect is Effect.NAMES
         ]
         pair = [x for x in (then.images, now.images) if x and x.digest]
         if len(pair) == 2:
@@ -175,7 +173,7 @@ def changes(start: StartPoint, cfg: Config) -> list[Difference]:
     seed = (cfg.get('randomness') or {}).get('seed')
     if start.seed is not None and seed != start.seed:
         key = 'randomness.seed'
-        found.append(Difference(key, start.seed, seed, Verdict.REFUSED))
+        found.append(Difference(key, start.seed, seed, Effect.REFUSED))
     return found
 
 
@@ -184,7 +182,7 @@ def changed_keys(start: StartPoint, cfg: Config) -> str:
     keys = [
         one.key
         for one in changes(start, cfg)
-        if one.verdict in (Verdict.CHOSEN, Verdict.REFUSED)
+        if one.effect in (Effect.CHOSEN, Effect.REFUSED)
     ]
     more = [f'{len(keys) - LINES} others'] if len(keys) > LINES else []
     return ', '.join([*keys[:LINES], *more])
@@ -210,7 +208,7 @@ def keep_settings(
         ValueError: The checkpoint names a type that is not registered.
     """
     for one in found:
-        if one.verdict is not Verdict.CHOSEN:
+        if one.effect is not Effect.CHOSEN:
             continue
         *parents, name = one.key.split('.')
         place: Any = cfg

@@ -12,7 +12,7 @@ from mixmae.deprecation import with_new_names
 from mixmae.registry import HOOKS
 
 
-class Verdict(Enum):
+class Effect(Enum):
     """Effect of a changed setting on a resumed run.
 
     Attributes:
@@ -30,66 +30,66 @@ class Verdict(Enum):
 
 # Of a key, with * for anything; the first that matches counts, and what none
 # matches is refused. The table in docs/resume.md explains them.
-RULES: tuple[tuple[str, Verdict], ...] = (
-    ('work_dir', Verdict.FOLLOWED),
-    ('experiment_name', Verdict.FOLLOWED),
-    ('launcher', Verdict.FOLLOWED),
-    ('custom_imports*', Verdict.FOLLOWED),
-    ('init_weights_for_test_or_val', Verdict.FOLLOWED),
-    ('load_from', Verdict.FOLLOWED),
-    ('resume', Verdict.FOLLOWED),
-    ('log_level', Verdict.FOLLOWED),
-    ('log_processor*', Verdict.FOLLOWED),
-    ('visualizer*', Verdict.FOLLOWED),
-    ('env_cfg*', Verdict.FOLLOWED),
-    ('compile*', Verdict.FOLLOWED),
-    ('activation_checkpointing*', Verdict.FOLLOWED),
-    ('runner_type', Verdict.FOLLOWED),
-    ('model_wrapper_cfg*', Verdict.FOLLOWED),
-    ('find_unused_parameters', Verdict.FOLLOWED),
-    ('randomness.deterministic', Verdict.FOLLOWED),
-    ('default_hooks.logger*', Verdict.FOLLOWED),
-    ('default_hooks.timer*', Verdict.FOLLOWED),
-    ('default_hooks.checkpoint*', Verdict.FOLLOWED),
-    ('default_hooks.throughput*', Verdict.FOLLOWED),
-    ('default_hooks.interrupt*', Verdict.FOLLOWED),
-    ('default_hooks.watchdog*', Verdict.FOLLOWED),
-    ('default_hooks.visualization*', Verdict.FOLLOWED),
-    ('default_hooks.corrupt_files.max_corrupt_ratio', Verdict.FOLLOWED),
-    ('default_hooks.finite_guard.max_skips', Verdict.FOLLOWED),
-    ('val_*', Verdict.FOLLOWED),
-    ('test_*', Verdict.FOLLOWED),
-    ('train_cfg.val_*', Verdict.FOLLOWED),
-    ('train_cfg.dynamic_intervals*', Verdict.FOLLOWED),
-    ('train_dataloader.num_workers', Verdict.FOLLOWED),
-    ('train_dataloader.persistent_workers', Verdict.FOLLOWED),
-    ('train_dataloader.prefetch_factor', Verdict.FOLLOWED),
-    ('train_dataloader.pin_memory', Verdict.FOLLOWED),
-    ('train_dataloader.timeout', Verdict.FOLLOWED),
-    ('train_dataloader.multiprocessing_context', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*max_corrupt_ratio', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*lazy_init', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*serialize_data', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*backend_args*', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*listing_cache', Verdict.FOLLOWED),
-    ('train_dataloader.dataset.*data_root', Verdict.NAMES),
-    ('train_dataloader.dataset.*data_prefix*', Verdict.NAMES),
-    ('train_dataloader.dataset.*ann_file', Verdict.NAMES),
-    ('train_dataloader.dataset.*exclude*', Verdict.NAMES),
-    ('model.*init_cfg*', Verdict.FOLLOWED),
-    ('model.*with_cp', Verdict.FOLLOWED),
-    ('model.*scores', Verdict.FOLLOWED),
-    ('model.test_cfg*', Verdict.FOLLOWED),
-    ('train_cfg.max_epochs', Verdict.CHOSEN),
-    ('train_cfg.max_iters', Verdict.CHOSEN),
-    ('param_scheduler*', Verdict.CHOSEN),
-    ('optim_wrapper.optimizer.type', Verdict.REFUSED),
-    ('optim_wrapper.optimizer.*', Verdict.CHOSEN),
-    ('optim_wrapper.clip_grad*', Verdict.CHOSEN),
-    ('optim_wrapper.type', Verdict.CHOSEN),
-    ('optim_wrapper.dtype', Verdict.CHOSEN),
-    ('optim_wrapper.loss_scale*', Verdict.CHOSEN),
-    ('auto_scale_lr*', Verdict.CHOSEN),
+RULES: tuple[tuple[str, Effect], ...] = (
+    ('work_dir', Effect.FOLLOWED),
+    ('experiment_name', Effect.FOLLOWED),
+    ('launcher', Effect.FOLLOWED),
+    ('custom_imports*', Effect.FOLLOWED),
+    ('init_weights_for_test_or_val', Effect.FOLLOWED),
+    ('load_from', Effect.FOLLOWED),
+    ('resume', Effect.FOLLOWED),
+    ('log_level', Effect.FOLLOWED),
+    ('log_processor*', Effect.FOLLOWED),
+    ('visualizer*', Effect.FOLLOWED),
+    ('env_cfg*', Effect.FOLLOWED),
+    ('compile*', Effect.FOLLOWED),
+    ('activation_checkpointing*', Effect.FOLLOWED),
+    ('runner_type', Effect.FOLLOWED),
+    ('model_wrapper_cfg*', Effect.FOLLOWED),
+    ('find_unused_parameters', Effect.FOLLOWED),
+    ('randomness.deterministic', Effect.FOLLOWED),
+    ('default_hooks.logger*', Effect.FOLLOWED),
+    ('default_hooks.timer*', Effect.FOLLOWED),
+    ('default_hooks.checkpoint*', Effect.FOLLOWED),
+    ('default_hooks.throughput*', Effect.FOLLOWED),
+    ('default_hooks.interrupt*', Effect.FOLLOWED),
+    ('default_hooks.watchdog*', Effect.FOLLOWED),
+    ('default_hooks.visualization*', Effect.FOLLOWED),
+    ('default_hooks.corrupt_files.max_corrupt_ratio', Effect.FOLLOWED),
+    ('default_hooks.finite_guard.max_skips', Effect.FOLLOWED),
+    ('val_*', Effect.FOLLOWED),
+    ('test_*', Effect.FOLLOWED),
+    ('train_cfg.val_*', Effect.FOLLOWED),
+    ('train_cfg.dynamic_intervals*', Effect.FOLLOWED),
+    ('train_dataloader.num_workers', Effect.FOLLOWED),
+    ('train_dataloader.persistent_workers', Effect.FOLLOWED),
+    ('train_dataloader.prefetch_factor', Effect.FOLLOWED),
+    ('train_dataloader.pin_memory', Effect.FOLLOWED),
+    ('train_dataloader.timeout', Effect.FOLLOWED),
+    ('train_dataloader.multiprocessing_context', Effect.FOLLOWED),
+    ('train_dataloader.dataset.*max_corrupt_ratio', Effect.FOLLOWED),
+    ('train_dataloader.dataset.*lazy_init', Effect.FOLLOWED),
+    ('train_dataloader.dataset.*serialize_data', Effect.FOLLOWED),
+    ('train_dataloader.dataset.*backend_args*', Effect.FOLLOWED),
+    ('train_dataloader.dataset.*listing_cache', Effect.FOLLOWED),
+    ('train_dataloader.dataset.*data_root', Effect.NAMES),
+    ('train_dataloader.dataset.*data_prefix*', Effect.NAMES),
+    ('train_dataloader.dataset.*ann_file', Effect.NAMES),
+    ('train_dataloader.dataset.*exclude*', Effect.NAMES),
+    ('model.*init_cfg*', Effect.FOLLOWED),
+    ('model.*with_cp', Effect.FOLLOWED),
+    ('model.*scores', Effect.FOLLOWED),
+    ('model.test_cfg*', Effect.FOLLOWED),
+    ('train_cfg.max_epochs', Effect.CHOSEN),
+    ('train_cfg.max_iters', Effect.CHOSEN),
+    ('param_scheduler*', Effect.CHOSEN),
+    ('optim_wrapper.optimizer.type', Effect.REFUSED),
+    ('optim_wrapper.optimizer.*', Effect.CHOSEN),
+    ('optim_wrapper.clip_grad*', Effect.CHOSEN),
+    ('optim_wrapper.type', Effect.CHOSEN),
+    ('optim_wrapper.dtype', Effect.CHOSEN),
+    ('optim_wrapper.loss_scale*', Effect.CHOSEN),
+    ('auto_scale_lr*', Effect.CHOSEN),
 )
 # Hooks that neither change what is computed nor draw random numbers of the
 # training; they may come and go.
@@ -119,22 +119,22 @@ class Difference(NamedTuple):
         key: Dotted, as ``--cfg-options`` takes it.
         then: Value of the checkpoint's run; ``None`` if it had none.
         now: Value of this run; ``None`` if it has none.
-        verdict: Effect on the resumed run.
+        effect: Effect on the resumed run.
     """
 
     key: str
     then: Any
     now: Any
-    verdict: Verdict
+    effect: Effect
 
 
-def verdict_of(key: str) -> Verdict:
+def effect_of(key: str) -> Effect:
     """Return the rule for a changed key."""
-    for pattern, verdict in RULES:
+    for pattern, effect in RULES:
         expression = '.*'.join(map(re.escape, pattern.split('*')))
         if re.fullmatch(expression, key):
-            return verdict
-    return Verdict.REFUSED
+            return effect
+    return Effect.REFUSED
 
 
 def differences(
@@ -148,7 +148,7 @@ def differences(
         then, now: Configs from ``plain_config``.
     """
     return [
-        Difference(key, one, other, verdict_of(key))
+        Difference(key, one, other, effect_of(key))
         for key, one, other in _differing(_prepared(then), _prepared(now))
         if key != 'randomness.seed'
     ]

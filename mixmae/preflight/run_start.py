@@ -127,12 +127,12 @@ def compare_resumed(
         has_schedules,
         keep_settings,
     )
-    from mixmae.preflight.resume_rules import Verdict
+    from mixmae.preflight.resume_rules import Effect
 
     changed = changes(start, cfg)
     if choice == 'checkpoint':
         keep_settings(cfg, changed, start.path)
-    chosen = any(one.verdict is Verdict.CHOSEN for one in changed)
+    chosen = any(one.effect is Effect.CHOSEN for one in changed)
     chosen = chosen or not has_schedules(start, cfg)
     checks: list[Check] = [ResumeSettings(start, choice), ResumeData(start)]
     return checks, chosen and choice == 'config'

@@ -203,7 +203,7 @@ def compare(
     ]
 
 
-def verdict(bands: Sequence[Band], tolerance: float) -> str:
+def comparison_line(bands: Sequence[Band], tolerance: float) -> str:
     """Return one line: normal, high or low.
 
     The last band decides; earlier bands outside the tolerance are named.

@@ -15,11 +15,11 @@ def dog(store=None, rank=0, **kwargs) -> Watchdog:
     return Watchdog(store or distributed.HashStore(), rank, 3, **kwargs)
 
 
-def verdict(mine, first, second, idle, found=None) -> str:
-    """Return the verdict of rank 0, whose step began ``idle`` s ago."""
+def hang_message(mine, first, second, idle, found=None) -> str:
+    """Return the message of rank 0, whose step began ``idle`` s ago."""
     found = found or dog()
     found._mine = Progress(*mine, 0)
-    return found.verdict(
+    return found.hang_message(
         {1: Progress(*first), 2: Progress(*second)}, found._since + idle
     )
 
@@ -28,20 +28,20 @@ STEP = ('iteration 4', True)
 
 
 def test_no_report_within_the_time_limit():
-    assert not verdict((4, *STEP), (4, *STEP, 1), (3, *STEP, 1), 9)
+    assert not hang_message((4, *STEP), (4, *STEP, 1), (3, *STEP, 1), 9)
 
 
 def test_the_last_rank_reports_first_with_its_stack():
     mine, other = (3, 'loading', False), (4, *STEP, 1)
-    line = verdict(mine, other, other, 11)
+    line = hang_message(mine, other, other, 11)
     assert line.startswith('no progress for 11 s in loading; it hangs in\n')
     assert __name__.split('.')[-1] in line
 
 
 def test_the_others_name_it_later():
     mine, behind, level = (4, *STEP), (3, 'loading', False, 1), (4, *STEP, 1)
-    assert not verdict(mine, level, behind, 14)
-    line = verdict(mine, level, behind, 16)
+    assert not hang_message(mine, level, behind, 14)
+    line = hang_message(mine, level, behind, 16)
     assert line == (
         'waited 16 s in iteration 4 for rank 2, which hangs in loading'
     )
@@ -49,32 +49,32 @@ def test_the_others_name_it_later():
 
 def test_of_ranks_at_one_step_the_one_that_does_not_wait_is_named(monkeypatch):
     waiting, busy = (4, *STEP, 1, True), (4, *STEP, 1, False)
-    line = verdict((4, *STEP), waiting, waiting, 11)
+    line = hang_message((4, *STEP), waiting, waiting, 11)
     assert line.startswith('no progress for 11 s in iteration 4; it hangs')
     monkeypatch.setattr(watchdog, 'WAITING', (__file__, 'watchdog.py'))
-    assert 'for rank 1, which' in verdict((4, *STEP), busy, waiting, 16)
-    line = verdict((4, *STEP), waiting, waiting, 11)
+    assert 'for rank 1, which' in hang_message((4, *STEP), busy, waiting, 16)
+    line = hang_message((4, *STEP), waiting, waiting, 11)
     assert '(as ranks 1, 2)' in line
 
 
 def test_long_work_of_all_ranks_is_accepted():
     probe = (9, 'the end of epoch 1', False)
-    assert not verdict(probe, (*probe, 1), (*probe, 1), 10_000)
+    assert not hang_message(probe, (*probe, 1), (*probe, 1), 10_000)
 
 
 def test_a_rank_without_heartbeat():
     found = dog()
     mine, level = (4, *STEP), (4, *STEP, 1, True)
-    assert not verdict(mine, level, (*level[:3], 1, True), 2, found)
-    line = verdict(mine, (*level[:3], 2, True), level, 16, found)
+    assert not hang_message(mine, level, (*level[:3], 1, True), 2, found)
+    line = hang_message(mine, (*level[:3], 2, True), level, 16, found)
     assert 'for rank 2, which sends no heartbeat' in line
 
 
 def test_finished_ranks_are_not_reported():
     found = dog()
     mine, ended = (5, 'the end', False), (5, 'the end', False, -1)
-    assert not verdict(mine, ended, ended, 1, found)
-    assert not verdict(mine, ended, ended, 100, found)
+    assert not hang_message(mine, ended, ended, 1, found)
+    assert not hang_message(mine, ended, ended, 100, found)
 
 
 @pytest.mark.parametrize('quiet', [True, False])

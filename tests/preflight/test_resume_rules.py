@@ -9,15 +9,15 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.config.option_values import plain_config
-from mixmae.preflight.resume_rules import RULES, Verdict, differences
+from mixmae.preflight.resume_rules import RULES, Effect, differences
 from tests.engine.tiny_run import ROOT, tiny_config
 
 TEXT = (ROOT / 'docs/resume.md').read_text()
 WORDS = {
-    'followed': Verdict.FOLLOWED,
-    'followed if': Verdict.NAMES,
-    'chosen': Verdict.CHOSEN,
-    'refused': Verdict.REFUSED,
+    'followed': Effect.FOLLOWED,
+    'followed if': Effect.NAMES,
+    'chosen': Effect.CHOSEN,
+    'refused': Effect.REFUSED,
 }
 SET = 'train_dataloader.dataset'
 HOOKS = 'default_hooks'
@@ -125,7 +125,7 @@ EXAMPLES['train_dataloader.multiprocessing_context'] = (
 )
 
 
-def rows() -> dict[str, tuple[Verdict, str]]:
+def rows() -> dict[str, tuple[Effect, str]]:
     """Return key, text and flag of each row of the table."""
     _, rest = TEXT.split('| key | when it differs | flag |\n', 1)
     found = {}
@@ -153,12 +153,12 @@ def changed(key: str) -> tuple[dict, dict]:
 
 
 def test_the_table_holds_all_rules_and_each_has_an_example():
-    documented = {k for k, (verdict, _) in ROWS.items()}
+    documented = {k for k, (effect, _) in ROWS.items()}
     assert {pattern for pattern, _ in RULES} <= documented
     assert ROWS.keys() == EXAMPLES.keys()
     assert '| every other key | refused | |' in TEXT
-    for key, (verdict, flag) in ROWS.items():
-        wanted = '`--resume-with`' if verdict is Verdict.CHOSEN else ''
+    for key, (effect, flag) in ROWS.items():
+        wanted = '`--resume-with`' if effect is Effect.CHOSEN else ''
         assert flag == wanted, key
 
 
@@ -169,7 +169,7 @@ def test_row(key):
         # Compared with the seed that the checkpoint notes.
         assert found == []
         return
-    assert {one.verdict for one in found} == {ROWS[key][0]}, found
+    assert {one.effect for one in found} == {ROWS[key][0]}, found
     assert any(EXAMPLES[key][0].startswith(one.key[:9]) for one in found)
 
 
@@ -207,4 +207,4 @@ def test_settings_without_a_rule_are_refused(option):
     now = Config(tiny_config('run'))
     now.merge_from_dict({option: 3})
     found = differences(plain_config(tiny_config('run')), plain_config(now))
-    assert [one.verdict for one in found] == [Verdict.REFUSED]
+    assert [one.effect for one in found] == [Effect.REFUSED]

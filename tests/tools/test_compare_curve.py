@@ -19,7 +19,7 @@ def write_run(folder, factor: float):
     return folder
 
 
-def test_verdict_on_the_loss(monkeypatch, tmp_path, capsys):
+def test_comparison_of_the_loss(monkeypatch, tmp_path, capsys):
     def output(*arguments):
         capsys.readouterr()
         call_tool(monkeypatch, TOOL, *arguments)

@@ -6,10 +6,10 @@ import pytest
 from mixmae.visualization.loss_curve import (
     LossCurve,
     compare,
+    comparison_line,
     draw_curves,
     read_reference,
     read_run,
-    verdict,
     warnings_of,
     write_reference,
 )
@@ -67,14 +67,14 @@ def test_files_without_a_curve_are_errors(tmp_path):
     [(1.0, 'normal'), (1.04, 'normal'), (1.2, 'high')]
     + [(0.8, 'low'), (float('nan'), 'high')],
 )
-def test_verdicts(factor, word):
+def test_comparison_lines(factor, word):
     reference = curve(np.geomspace(1, 0.3, 20))
     run = curve(reference.losses * factor)
     bands = compare(run, reference)
     assert len(bands) == 5
     if factor == factor:
         assert bands[2].ratio == pytest.approx(factor)
-    assert verdict(bands, 0.05).startswith(word)
+    assert comparison_line(bands, 0.05).startswith(word)
 
 
 def test_reference_is_interpolated_and_early_deviations_are_named():
@@ -84,7 +84,7 @@ def test_reference_is_interpolated_and_early_deviations_are_named():
         band.ratio == pytest.approx(1) for band in compare(run, reference)
     )
     run.losses[:2] *= 2
-    text = verdict(compare(run, reference), 0.05)
+    text = comparison_line(compare(run, reference), 0.05)
     assert text.startswith('normal') and 'outside it in epochs 1-3' in text
     with pytest.raises(ValueError, match='epochs 50 to 52.*1 to 11'):
         compare(curve([1, 1, 1], first=50), reference)

@@ -16,10 +16,10 @@ from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.visualization.loss_curve import (
     compare,
+    comparison_line,
     draw_curves,
     read_reference,
     read_run,
-    verdict,
     warnings_of,
     write_reference,
 )
@@ -145,7 +145,7 @@ def main() -> None:
         print(f'{span:<16} {band.ratio:.3f}')
     for warning in warnings_of(run):
         print(f'warning: {warning}')
-    print(verdict(bands, tolerance))
+    print(comparison_line(bands, tolerance))
     if args.plot is not None:
         draw_curves(args.plot, {'this run': run, 'reference': reference})
 

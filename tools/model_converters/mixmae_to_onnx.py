@@ -95,7 +95,7 @@ def main() -> None:
     backbone, normalisation = trained_backbone(
         cfg, args.checkpoint, args.stages
     )
-    verdict = convert(
+    comparison = convert(
         backbone,
         size,
         args.batch_size,
@@ -106,7 +106,7 @@ def main() -> None:
     channels = backbone.in_channels
     images = f'{args.batch_size or "B"}x{channels}x{size[0]}x{size[1]}'
     print(f'wrote {args.out}: images {images}, stages {backbone.out_indices}')
-    print(verdict)
+    print(comparison)
 
 
 if __name__ == '__main__':

@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ConfigError('the config states no size of images; give --size')
     size = image_size(stated)
     metadata = graph_metadata(network, size)
-    verdict = convert(graph, size, 0, args.out, args.bound, metadata)
+    comparison = convert(graph, size, 0, args.out, args.bound, metadata)
     print(
         f'wrote {args.out}: images Bx{graph.in_channels}x{size[0]}x{size[1]} '
-        f'with pixels of 0..255, {metadata["channel_order"]}\n{verdict}'
+        f'with pixels of 0..255, {metadata["channel_order"]}\n{comparison}'
     )

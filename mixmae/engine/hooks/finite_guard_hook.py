@@ -24,9 +24,9 @@ from mixmae.engine.finite_values import (
 )
 from mixmae.engine.fsdp.fully_sharded_model import is_shard, own_part
 from mixmae.engine.hooks.skipped_update import (
+    FiniteCheck,
     MicroStep,
     SkippedUpdate,
-    Verdict,
     all_finite,
     skipped_on_rank,
 )
@@ -127,8 +127,8 @@ class FiniteGuardHook(Hook):
             return  # A model that makes no update in this iteration.
         finite = torch.tensor(False) if checked is None else checked.finite
         self._restore(finite)
-        verdict = Verdict(finite)
-        self._pending.append(SkippedUpdate(micro_steps, verdict, checked))
+        update = SkippedUpdate(micro_steps, FiniteCheck(finite), checked)
+        self._pending.append(update)
         self._process_pending(runner, leave=self._deferred_updates(finite))
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -162,7 +162,7 @@ class FiniteGuardHook(Hook):
     def _process_pending(self, runner: Runner, leave: int) -> None:
         while len(self._pending) > leave:
             update = self._pending.popleft()
-            if not update.verdict.finite():
+            if not update.finite.result():
                 self._report(runner, update)
             elif self._in_a_row:
                 self._in_a_row = 0

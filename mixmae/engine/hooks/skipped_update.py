@@ -48,7 +48,7 @@ class MicroStep(NamedTuple):
         return cls(index + 1, samples, losses)
 
 
-class Verdict:
+class FiniteCheck:
     """Result of a finiteness check, copied from a GPU without waiting."""
 
     def __init__(self, finite: Tensor) -> None:
@@ -62,7 +62,7 @@ class Verdict:
             self._arrived = torch.cuda.Event()
             self._arrived.record()
 
-    def finite(self) -> bool:
+    def result(self) -> bool:
         """The result; waits for the copy if it is not complete."""
         if self._arrived is not None:
             self._arrived.synchronize()
@@ -74,13 +74,13 @@ class SkippedUpdate(NamedTuple):
 
     Attributes:
         micro_steps: Its accumulated micro-iterations.
-        verdict: Whether it was finite.
+        finite: Whether it was finite.
         check: Check of its gradients; None if a gradient scaler skipped the
             optimizer step.
     """
 
     micro_steps: list[MicroStep]
-    verdict: Verdict
+    finite: FiniteCheck
     check: GradientCheck | None
 
     def write(

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mixmae.engine.manifest.checkpoint_search import read_start
 from mixmae.preflight.resume_check import changes
-from mixmae.preflight.resume_rules import Verdict
+from mixmae.preflight.resume_rules import Effect
 from mixmae.preflight.run_start import apply_start
 from tests.preflight.resume.half_run import (
     LR,
@@ -143,7 +143,7 @@ def test_a_drawn_seed_is_taken_from_the_checkpoint(half):
     (found,) = (
         one for one in changes(start, cfg) if one.key == 'randomness.seed'
     )
-    assert found.verdict is Verdict.REFUSED
+    assert found.effect is Effect.REFUSED
 
 
 def test_a_finished_run_of_other_settings(resume):
