@@ -19,7 +19,7 @@ from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
 from mixmae.datasets.images.rgb_conversion import scaled
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import kind_of
 

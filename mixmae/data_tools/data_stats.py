@@ -20,7 +20,7 @@ from mixmae.datasets.images.sample_values import (
     ValueSample,
     spread,
 )
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_path_list
 from mixmae.fileio.shown_text import escape

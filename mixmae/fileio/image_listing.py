@@ -15,21 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mixmae.fileio.image_formats import OPTIONAL_SUFFIXES, PACKAGES
 from mixmae.fileio.safe_path import kind_of
 from mixmae.fileio.shown_text import escape
 
 # Errors caused by the machine, not by a folder.
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-# Suffixes that mmpretrain's class folder datasets read.
-READ_BY_MMPRETRAIN = (
-    '.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif',
-)  # fmt: skip
-# Packages that read further images.
-OPTIONAL = {
-    '.dcm': 'pydicom',
-    '.heic': 'pillow-heif',
-    '.heif': 'pillow-heif',
-}
 # Number of suffixes named in a note.
 NAMED_SUFFIXES = 10
 
@@ -71,8 +62,9 @@ class ImageListing:
             counts = [
                 f'{count:,} {escape(suffix) or "without a suffix"}'
                 + (
-                    f' (pip install {OPTIONAL[suffix]} to read them)'
-                    if suffix in OPTIONAL
+                    f' (pip install {PACKAGES[OPTIONAL_SUFFIXES[suffix]]}'
+                    ' to read them)'
+                    if suffix in OPTIONAL_SUFFIXES
                     else ''
                 )
                 for suffix, count in Counter(self.left_out).most_common()

@@ -8,7 +8,7 @@ from mixmae.datasets.labels.class_folders import (
     folder_faults,
 )
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
-from mixmae.fileio.image_listing import READ_BY_MMPRETRAIN
+from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.class_names import stated_names
 from mixmae.preflight.data_sets import (

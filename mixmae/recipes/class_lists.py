@@ -12,7 +12,7 @@ from mixmae.datasets.labels.class_folders import (
     class_folders,
     is_ignored_folder,
 )
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import is_folder, list_folder
 from mixmae.fileio.safe_path import path_fault, regular_file
 from mixmae.recipes.validation_share import split_off

@@ -16,8 +16,8 @@ from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.images.sample_values import ValueSample, spread
 from mixmae.datasets.packed.sample_table import INDEX, JOURNAL
 from mixmae.datasets.packed_images import PackedImages, table_of
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_labelled_list
 from mixmae.fileio.safe_path import UnsafePathError, path_fault

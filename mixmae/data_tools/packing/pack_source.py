@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_labelled_list
 from mixmae.fileio.safe_path import path_fault

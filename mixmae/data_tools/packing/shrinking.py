@@ -12,7 +12,7 @@ from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.images.image_file import PLAIN, read_image
-from mixmae.datasets.images.image_headers import FORMATS
+from mixmae.fileio.image_formats import FORMATS
 from mixmae.fileio.safe_path import regular_file
 
 # A higher quality would only store noise of the first compression.

@@ -11,12 +11,8 @@ from mixmae.datasets.labels.class_folders import (
     folder_faults,
     is_ignored_folder,
 )
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
-from mixmae.fileio.image_listing import (
-    READ_BY_MMPRETRAIN,
-    is_folder,
-    list_folder,
-)
+from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN, SUFFIXES
+from mixmae.fileio.image_listing import is_folder, list_folder
 
 WORDNET_ID = re.compile(r'n\d{8}$')
 

@@ -13,7 +13,7 @@ from mixmae.datasets.labels.coco_labels import (
 )
 from mixmae.datasets.labels.labelled_sizes import LabelledSize, size_faults
 from mixmae.datasets.listed_paths import ExistingFiles
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.safe_path import path_fault
 
 PREFIX = 'instances_'

@@ -19,7 +19,7 @@ from mixmae.data_tools.verification.image_notes import ImageNotes
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ANY_SIZE, PLAIN, ImageLimits
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_path_list
 

@@ -7,7 +7,7 @@ from mixmae.data_tools.verification.image_files import inspect_chosen
 from mixmae.datasets.labels.class_names import name_faults
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import read_json
 

@@ -28,8 +28,8 @@ from mixmae.datasets.packed.sample_table import (
 )
 from mixmae.datasets.packed.shard_reader import ShardReader
 from mixmae.datasets.packed_images import table_of
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.atomic_write import digest_of
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import check_folder
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 

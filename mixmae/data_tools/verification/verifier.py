@@ -18,7 +18,7 @@ from mixmae.data_tools.verification.segmentation_set import (
     verify_segmentation,
 )
 from mixmae.datasets.labels.label_maps import ValueMeaning
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import check_folder, list_folder
 from mixmae.fileio.safe_path import read_json
 

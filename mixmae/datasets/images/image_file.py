@@ -22,13 +22,14 @@ from mixmae.datasets.images.image_diagnosis import (
     jpeg_content,
     opened_file,
 )
-from mixmae.datasets.images.image_headers import declared_kind, image_formats
+from mixmae.datasets.images.image_headers import declared_kind
 from mixmae.datasets.images.image_kind import (
     ANY_SIZE,
     ImageKind,
     ImageLimits,
 )
 from mixmae.datasets.images.jpeg_decoder import decode_jpeg, fast_path_header
+from mixmae.fileio.image_formats import image_formats
 
 # Formats that may hold several frames.
 ANIMATED = ('GIF', 'PNG', 'WEBP', 'AVIF', 'MPO')

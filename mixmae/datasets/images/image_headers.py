@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import struct
-from importlib.util import find_spec
 from typing import BinaryIO
-
-from PIL import Image
 
 from mixmae.datasets.images.image_kind import ImageKind
 from mixmae.datasets.images.jpeg_decoder import START, unsupported_frame
+from mixmae.fileio.image_formats import PACKAGES, has_package
 
-# The most common first: they are tried in this order. Other formats of Pillow
-# are left out on purpose: rare decoders had most of its security holes, and
-# the EPS decoder runs a PostScript interpreter.
-FORMATS = (
-    'JPEG', 'PNG', 'WEBP', 'BMP', 'TIFF', 'GIF', 'DIB', 'JPEG2000', 'PPM',
-    'AVIF',
-)  # fmt: skip
 HEAD = 1024
 NPY, DICOM = b'\x93NUMPY', b'DICM'
 PNG = b'\x89PNG\r\n\x1a\n'
@@ -55,23 +45,12 @@ OTHER_FORMATS = (
     (b'IIRS', 'raw camera'),
     (b'IIU\x00', 'raw camera'),
 )
-# Packages that read further formats.
-PACKAGES = {
-    'DICOM': 'pydicom',
-    'HEIC': 'pillow-heif',
-    'HEIF': 'pillow-heif',
-}
 # Major brands of ISO base media files.
 BRANDS = {
     b'heic': 'HEIC', b'heix': 'HEIC', b'heim': 'HEIC', b'heis': 'HEIC',
     b'hevc': 'HEIC', b'hevx': 'HEIC', b'mif1': 'HEIF', b'msf1': 'HEIF',
     b'avif': 'AVIF', b'avis': 'AVIF', b'crx ': 'raw camera',
 }  # fmt: skip
-
-
-def has_package(name: str) -> bool:
-    """Return True if the package of a format of ``PACKAGES`` is installed."""
-    return find_spec(PACKAGES[name].replace('-', '_')) is not None
 
 
 def is_tiff(head: bytes) -> bool:
@@ -174,17 +153,3 @@ def _ppm_kind(head: bytes) -> ImageKind | None:
     colours, bands = ('RGB', 3) if found[1] in b'36' else ('grey', 1)
     white = int(found[2])
     return ImageKind('PPM', colours, bands, white.bit_length(), white=white)
-
-
-@functools.cache
-def image_formats() -> tuple[str, ...]:
-    """Return Pillow's names of the supported formats."""
-    # Pillow can be built without some of them.
-    Image.init()
-    formats: tuple[str, ...] = FORMATS
-    if has_package('HEIF'):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
-        formats = (*FORMATS, 'HEIF')
-    return tuple(name for name in formats if name in Image.OPEN)

@@ -13,7 +13,8 @@ from mixmae.datasets.labels.class_names import (
     order_faults,
 )
 from mixmae.datasets.labels.label_fault import LabelFault, listed
-from mixmae.fileio.image_listing import READ_BY_MMPRETRAIN, is_folder
+from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
+from mixmae.fileio.image_listing import is_folder
 
 # Folders that programs leave behind; hidden class folders are valid.
 LEFT_BEHIND = frozenset({

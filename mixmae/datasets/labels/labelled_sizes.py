@@ -17,8 +17,8 @@ from PIL import Image
 
 from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_file import image_header
-from mixmae.datasets.images.image_headers import image_formats
 from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.fileio.image_formats import image_formats
 
 ORIENTATION = 0x0112
 UPRIGHT = 1

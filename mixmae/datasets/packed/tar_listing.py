@@ -21,8 +21,8 @@ from mixmae.datasets.packed.sample_table import (
     read_table,
 )
 from mixmae.datasets.packed.shard_file import LABEL_SUFFIX
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
 from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.listing_cache import TIME_STEP_NS
 from mixmae.fileio.private_folder import (
