@@ -5,8 +5,7 @@ from torch import Tensor
 
 from mixmae.models.necks.simmim_neck import SimMIMNeck
 from mixmae.registry import MODELS
-from mixmae.structures import CellMask
-from mixmae.structures.cell_mask import EncoderInput
+from mixmae.structures import CellMask, EncoderInput
 
 
 @MODELS.register_module()

@@ -48,14 +48,15 @@ _MOVED = {
         'private_addresses:config_file run_keys:option_values'
     ),
     ('datasets', 'data_tools'): 'label_lists',
-    ('datasets', 'datasets'): (
-        'existing_files:listed_paths stand_in_pipeline:fallback_pipeline'
+    ('datasets', 'config'): (
+        'bad_annotation_error:failure_report bad_data_error:failure_report'
     ),
+    ('datasets', 'datasets'): 'existing_files:listed_paths',
     ('datasets', 'datasets.corrupt'): (
-        'bad_annotation_error:corrupt_files bad_data_error:corrupt_files '
         'bad_file_list:corrupt_file_list '
         'bad_file_register:corrupt_file_list broken_files:corrupt_files '
-        'broken_image_error:corrupt_files'
+        'broken_image_error:corrupt_files '
+        'stand_in_pipeline:corrupt_files'
     ),
     ('datasets', 'datasets.images'): (
         'crop_box:crop_resize crop_resize image_file jpeg_decoder '
@@ -65,9 +66,11 @@ _MOVED = {
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map path_list'
     ),
+    ('datasets.corrupt', 'config'): (
+        'annotation_error:failure_report data_error:failure_report'
+    ),
     ('datasets.corrupt', 'datasets.corrupt'): (
-        'annotation_error:corrupt_files corrupt_image_error:corrupt_files '
-        'data_error:corrupt_files'
+        'corrupt_image_error:corrupt_files'
     ),
     ('datasets.images', 'datasets.images'): 'jpeg_header:jpeg_decoder',
     ('datasets.samplers', 'datasets.samplers'): (
@@ -92,7 +95,7 @@ _MOVED = {
         'coco_annotations existing_files:listed_paths'
     ),
     ('datasets.verification', 'fileio'): 'safe_path',
-    ('distributed', 'distributed'): 'shielded_worker:process_watch',
+    ('distributed', 'engine.hooks'): 'shielded_worker:interrupt_hook',
     ('engine', 'checkpoints.io'): 'checkpoint_loader checkpoint_writer',
     ('engine', 'cli'): (
         'command_line formatted_config:runner_builder '
@@ -103,10 +106,11 @@ _MOVED = {
         'pickled_data:config_paths setup_errors'
     ),
     ('engine', 'distributed'): (
-        'patient_group:process_group process_group '
-        'spared_worker:process_watch watchdog'
+        'patient_group:process_group process_group watchdog'
     ),
-    ('engine', 'engine.hooks'): 'throughput_log_processor:throughput_hook',
+    ('engine', 'engine.hooks'): (
+        'spared_worker:interrupt_hook throughput_log_processor:throughput_hook'
+    ),
     ('engine', 'fileio'): 'work_dir_lock:file_lock',
     ('engine', 'profiling'): (
         'flops gpu_table matmul_rate:throughput run_plan run_settings '
@@ -120,11 +124,9 @@ _MOVED = {
     ),
     ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
     ('engine.hooks', 'engine.hooks'): (
-        'accumulation_boundary_hook:exact_resume_hooks '
         'bad_files_hook:corrupt_files_hook '
         'finite_checkpoint:finite_guard_hook '
-        'step_seed_hook:exact_resume_hooks '
-        'update_border_hook:exact_resume_hooks '
+        'update_border_hook:accumulation_boundary_hook '
         'whole_model_hook:strict_load_hook'
     ),
     ('engine.loops', 'engine.loops'): (
@@ -143,7 +145,7 @@ _MOVED = {
         'trust:safe_path'
     ),
     ('masking', 'masking'): 'random_masking:masking uniform_masking:masking',
-    ('models', 'structures'): 'encoder_input:cell_mask',
+    ('models', 'structures'): 'encoder_input:attention_groups',
     ('models.backbones', 'models.backbones'): (
         'arch_settings:mim_swin pyramid_archs:pyramid_backbone '
         'pyramid_stages:pyramid_backbone'
@@ -165,9 +167,7 @@ _MOVED = {
     ),
     ('preflight', 'preflight'): 'channels:numbers preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',
-    ('structures', 'structures'): (
-        'attention_groups:cell_mask encoder_input:cell_mask'
-    ),
+    ('structures', 'structures'): 'encoder_input:attention_groups',
 }
 MODULES = {
     f'{old}.{pair.partition(":")[0]}': f'{new}.{pair.split(":")[-1]}'

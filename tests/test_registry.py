@@ -79,5 +79,5 @@ def test_a_part_imports_no_other_part():
     )
     assert out.stdout.split() == [
         'mixmae.engine.hooks',
-        'mixmae.engine.hooks.exact_resume_hooks',
+        'mixmae.engine.hooks.step_seed_hook',
     ]

@@ -21,6 +21,7 @@ from mixmae.config.config_paths import missing_data, refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
     ConfigError,
+    DataError,
     end_after_other_ranks,
     end_workers,
     failure_line,
@@ -31,7 +32,6 @@ from mixmae.config.failure_report import (
     removed_folder,
 )
 from mixmae.config.option_values import UNREAD, VALIDATION, OptionAction
-from mixmae.datasets.corrupt.corrupt_files import DataError
 from mixmae.deprecation import rename_hooks
 from mixmae.fileio.address import is_address, public_address
 from mixmae.fileio.safe_path import add_trust_argument, set_trusted

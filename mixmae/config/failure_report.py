@@ -32,6 +32,22 @@ class ConfigError(ValueError):
         super().__init__('\n'.join(' '.join(line.split()) for line in lines))
 
 
+class DataError(ValueError):
+    """Invalid data; the message names file or entry and fault in one line.
+
+    A loader's worker passes an error on with its traceback as text; only the
+    line written here is shown.
+    """
+
+    def __str__(self) -> str:
+        marker = f'{type(self).__name__}: '
+        return super().__str__().rpartition(marker)[2].strip()
+
+
+class AnnotationError(DataError):
+    """Invalid annotation; the message names file, entry and fault."""
+
+
 EXIT_FAILURE = 1
 # Seconds in which the launcher notices the rank that failed first.
 PATIENCE = 5.0

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
+from mixmae.config.failure_report import AnnotationError
 from mixmae.datasets.coco_annotations import (
     coco_faults,
     read_coco,
 )
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
 from mixmae.datasets.labels.class_names import ClassList, name_faults
 from mixmae.datasets.labels.coco_labels import (
     chosen_class_faults,

@@ -1,4 +1,4 @@
-"""Base class of image datasets that tolerate corrupt images."""
+"""Base class of image datasets that replace corrupt images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixmae.registry import TRANSFORMS
 
 
 class ImageSet(BaseDataset):
-    """Image dataset that tolerates corrupt images.
+    """Image dataset in which fallback samples replace corrupt images.
 
     An image is corrupt if reading it or the pipeline raises
     ``CorruptImageError``. It is logged and counted once; from then on a fixed

@@ -1,4 +1,4 @@
-"""Check that the files that a data set lists exist."""
+"""Data sets below wrappers, and the paths that they list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixmae.datasets.fallback_pipeline import loader_of
+from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.fileio.safe_path import UnsafePathError, kind_of, path_below
 
 
@@ -73,6 +73,37 @@ def leaf_sets(dataset: Any) -> Iterator[Any]:
         yield dataset
 
 
+def image_sets(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the datasets below wrappers that load images by ``LoadImage``.
+
+    Args:
+        dataset: A dataset, or a wrapper (concatenated, repeated).
+        name: Name of the dataset; parts of a concatenation are called
+            name.0, name.1 and so on.
+
+    Yields:
+        Names and datasets.
+    """
+    parts = getattr(dataset, 'datasets', None)
+    inner = getattr(dataset, 'dataset', None)
+    if isinstance(parts, (list, tuple)):
+        for index, part in enumerate(parts):
+            yield from image_sets(part, f'{name}.{index}')
+    elif inner is not None:
+        yield from image_sets(inner, name)
+    elif loader_of(dataset) is not None:
+        yield name, dataset
+
+
+def loader_of(dataset: Any) -> LoadImage | None:
+    """Return the image loader of a dataset if it is a ``LoadImage``."""
+    pipeline = getattr(dataset, 'pipeline', None)
+    if not hasattr(dataset, 'get_data_info'):
+        return None
+    transforms = getattr(pipeline, 'transforms', ())
+    return next((t for t in transforms if isinstance(t, LoadImage)), None)
+
+
 def check_listed_paths(
     dataset: Any, entries: Iterable[dict] | None = None
 ) -> int:
@@ -115,9 +146,7 @@ def check_listed_paths(
             fault = _fault(path, roots) or _special(path, existing)
             if fault is not None:
                 # Few lists lead elsewhere.
-                from mixmae.datasets.corrupt.corrupt_files import (
-                    AnnotationError,
-                )
+                from mixmae.config.failure_report import AnnotationError
 
                 raise AnnotationError(f'{ann_file}: {fault}')
     return count

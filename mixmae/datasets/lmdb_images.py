@@ -21,8 +21,8 @@ class LmdbImages(ImageSet):
     This is the format of MMEngine's LMDB backend and of many scripts: the key
     is a name, the value a JPEG (or another format that ``LoadImage`` reads).
     ``img_path`` is the name of the database, a slash, and the key;
-    ``img_bytes`` is the encoded image, which ``LoadImage`` decodes. Corrupt
-    images are tolerated, see ``ImageSet``.
+    ``img_bytes`` is the encoded image, which ``LoadImage`` decodes.
+    Fallback samples replace corrupt images, see ``ImageSet``.
 
     Requires ``pip install lmdb``. To pack images from scratch, use pack.py:
     its shards have checksums, and ordinary tools read them.

@@ -33,7 +33,7 @@ class PackedImages(ImageSet):
     of the shard, a slash, and the name inside the shard; ``img_bytes`` is the
     encoded image, which ``LoadImage`` decodes.
 
-    Corrupt images are tolerated, see ``ImageSet``. They include images of a
+    Fallback samples replace corrupt images, see ``ImageSet``: images of a
     missing shard, images beyond the end of a truncated shard, and images whose
     CRC-32 differs from the packed one (``wrong checksum``). The CRC-32 is
     compared on every read.

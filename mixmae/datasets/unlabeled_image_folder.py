@@ -3,24 +3,16 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
 from mmengine.logging import print_log
 
 from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.deprecation import renamed_arguments
-from mixmae.fileio.image_listing import OPTIONAL, cache_beside, list_folder
+from mixmae.fileio.image_formats import SUFFIXES
+from mixmae.fileio.image_listing import cache_beside, list_folder
 from mixmae.fileio.path_list import read_path_list
 from mixmae.registry import DATASETS
-
-SUFFIXES = (
-    '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff', '.npy',
-    *(
-        suffix for suffix, package in OPTIONAL.items()
-        if find_spec(package.replace('-', '_')) is not None
-    ),
-)  # fmt: skip
 
 __all__ = ['TooManyCorruptFilesError', 'UnlabeledImageFolder']
 
@@ -29,7 +21,7 @@ __all__ = ['TooManyCorruptFilesError', 'UnlabeledImageFolder']
 class UnlabeledImageFolder(ImageSet):
     """Images below a folder, or in a list, without labels.
 
-    Corrupt files are tolerated, see ``ImageSet``.
+    Fallback samples replace corrupt files, see ``ImageSet``.
 
     The listing of a folder is cached next to it, in
     ``.NAME.mixmae_listing.json`` (see ``list_folder`` for when it is valid),
@@ -46,7 +38,7 @@ class UnlabeledImageFolder(ImageSet):
             ``data_root='/'`` allows any file. Any suffix is accepted.
         data_prefix: A folder below ``data_root`` to use instead of it.
         pipeline: Configs of transforms; the first must be ``LoadImage`` for
-            corrupt files to be skipped.
+            corrupt files to be replaced.
         suffixes: Suffixes of images, case-insensitive.
         max_corrupt_ratio: Largest share of corrupt files, 0 to 1; see
             ``CorruptFiles``.

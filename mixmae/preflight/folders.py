@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from mixmae.datasets.corrupt.corrupt_files import DataError
+from mixmae.config.failure_report import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
-from mixmae.fileio.image_listing import (
-    READ_BY_MMPRETRAIN,
-    ImageListing,
-    list_folder,
-)
+from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
+from mixmae.fileio.image_listing import ImageListing, list_folder
 from mixmae.fileio.shown_text import escape
 from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
 from mixmae.preflight.data_sets import (

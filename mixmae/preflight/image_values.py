@@ -17,13 +17,13 @@ from mmengine.registry import DefaultScope
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.loading.recorded_model import recorded_model
 from mixmae.config.option_values import AUTO, open_values
-from mixmae.datasets.fallback_pipeline import image_sets, loader_of
 from mixmae.datasets.images.sample_values import (
     PERCENTILES,
     ImageValues,
     sample_values,
     spread,
 )
+from mixmae.datasets.listed_paths import image_sets, loader_of
 from mixmae.fileio.address import public_address
 from mixmae.registry import DATASETS
 

@@ -15,10 +15,9 @@ from mixmae.datasets.corrupt.corrupt_files import (
     CorruptImageError,
     unsupported,
 )
-from mixmae.datasets.fallback_pipeline import image_sets, loader_of
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import image_header
-from mixmae.datasets.listed_paths import leaf_sets
+from mixmae.datasets.listed_paths import image_sets, leaf_sets, loader_of
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.registry import TASK_UTILS
 

@@ -11,7 +11,7 @@ from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
 
 from mixmae.config.config_paths import data_loaders
-from mixmae.engine.loops.loader_shape import is_update_sampler
+from mixmae.datasets.samplers.update_sampler import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.schedule_length import schedule_phases
 

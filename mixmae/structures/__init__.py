@@ -1,10 +1,10 @@
 """Data structures that the parts of a model exchange."""
 
-from mixmae.structures.cell_mask import (
+from mixmae.structures.attention_groups import (
     AttentionGroups,
-    CellMask,
     EncoderInput,
     GroupOrder,
 )
+from mixmae.structures.cell_mask import CellMask
 
 __all__ = ['AttentionGroups', 'CellMask', 'EncoderInput', 'GroupOrder']

@@ -7,11 +7,11 @@ from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from mixmae.datasets import UnlabeledImageFolder
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
-from mixmae.datasets.fallback_pipeline import (
-    image_sets,
-    tolerate_corrupt_files,
+from mixmae.datasets.corrupt.corrupt_files import (
+    CorruptImageError,
+    use_fallback_samples,
 )
+from mixmae.datasets.listed_paths import image_sets
 from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.registry import DATASETS, TRANSFORMS
 
@@ -73,7 +73,7 @@ def test_fallback_samples_have_their_label(folder):
     dataset = build(folder)
     with pytest.raises(CorruptImageError, match='03.png: empty'):
         dataset[SampleIndex(3)]
-    broken = tolerate_corrupt_files(dataset, 0.5)
+    broken = use_fallback_samples(dataset, 0.5)
     found = drawn(dataset, range(COUNT))
     moved = [i for i, (label, _) in found.items() if label != i]
     assert moved == [3, 4, 9] == list(broken.found())
@@ -85,12 +85,12 @@ def test_samples_depend_on_seed_epoch_and_index_only(folder):
     runs = []
     for order in (range(COUNT), reversed(range(COUNT)), [9, 4, 3]):
         dataset = build(folder)
-        tolerate_corrupt_files(dataset, 0.5)
+        use_fallback_samples(dataset, 0.5)
         runs.append(drawn(dataset, order))
     assert runs[0] == runs[1]
     assert runs[2].items() <= runs[0].items()
     dataset = build(folder)
-    tolerate_corrupt_files(dataset, 0.5)
+    use_fallback_samples(dataset, 0.5)
     later = drawn(dataset, range(COUNT), epoch=1)
     for index in (3, 4, 9):
         assert later[index][0] == runs[0][index][0]
@@ -99,8 +99,8 @@ def test_samples_depend_on_seed_epoch_and_index_only(folder):
 
 def test_a_pipeline_is_wrapped_once(folder):
     dataset = build(folder)
-    broken = tolerate_corrupt_files(dataset, 0.5)
-    assert tolerate_corrupt_files(dataset, 0.5) is broken
+    broken = use_fallback_samples(dataset, 0.5)
+    assert use_fallback_samples(dataset, 0.5) is broken
     assert [type(t).__name__ for t in dataset.pipeline.transforms] == [
         'SeedSample',
         'LoadImage',
@@ -109,7 +109,7 @@ def test_a_pipeline_is_wrapped_once(folder):
     own = UnlabeledImageFolder(
         str(folder), pipeline=[dict(type='LoadImage')], max_corrupt_ratio=0.2
     )
-    assert tolerate_corrupt_files(own, 0.5) is own.corrupt_files
+    assert use_fallback_samples(own, 0.5) is own.corrupt_files
     assert own.corrupt_files.max_ratio == 0.2
 
 

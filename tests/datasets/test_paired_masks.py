@@ -12,7 +12,7 @@ pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 from mmengine.registry import DefaultScope
 
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
+from mixmae.config.failure_report import AnnotationError
 from mixmae.datasets.labels.mask_pairs import write_pairs
 from mixmae.datasets.paired_masks import PairedSegDataset
 

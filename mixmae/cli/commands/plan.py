@@ -22,8 +22,8 @@ from mixmae.cli.planned_speed import (
 )
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction
+from mixmae.datasets.samplers.update_sampler import is_update_sampler
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
-from mixmae.engine.loops.loader_shape import is_update_sampler
 from mixmae.preflight.image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.run_plan import Network, Schedule

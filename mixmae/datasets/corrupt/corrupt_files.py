@@ -1,39 +1,23 @@
-"""Corrupt files: their errors, their share, and samples in their place."""
+"""Corrupt files: their errors, their share, and fallback samples."""
 
 import functools
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import gcd
 from typing import Any
 
 import torch
 from mmengine.logging import print_log
 
+from mixmae.config.failure_report import DataError
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     CorruptFileRegister,
 )
 from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.fileio.shown_text import escape
-
-
-class DataError(ValueError):
-    """Invalid data; the message names file or entry and fault in one line.
-
-    A loader's worker passes an error on with its traceback as text; only the
-    line written here is shown.
-    """
-
-    def __str__(self) -> str:
-        marker = f'{type(self).__name__}: '
-        return super().__str__().rpartition(marker)[2].strip()
-
-
-class AnnotationError(DataError):
-    """Invalid annotation; the message names file, entry and fault."""
-
 
 # One word per cause, used in the log of a run, in its corrupt_files.txt and in
 # the report of verify_images.py. Do not reorder: a run stores the causes of
@@ -100,14 +84,14 @@ def unsupported(
     )
 
 
-# Lower bound on the tolerated number of corrupt files, except in tiny
+# Lower bound on the allowed number of corrupt files, except in tiny
 # folders, so that one of ten does not stop a run.
 FEW_CORRUPT = 5
 WORDS = tuple(CAUSES)
 
 
 class TooManyCorruptFilesError(DataError):
-    """More files are corrupt than the dataset tolerates."""
+    """More files are corrupt than the dataset allows."""
 
 
 class CorruptFiles:
@@ -127,7 +111,7 @@ class CorruptFiles:
 
                 max(int(max_ratio * count), min(5, count // 2))
 
-            stop the run; with a share of 0 none is tolerated.
+            stop the run; with a share of 0 none is allowed.
 
     Raises:
         ValueError: The share is out of range.
@@ -242,6 +226,56 @@ class CorruptFiles:
             logger='current',
             level=logging.WARNING,
         )
+
+
+class FallbackPipeline:
+    """Pipeline that uses a fallback sample where the image is corrupt.
+
+    Replaces ``dataset.pipeline`` of MMEngine's ``BaseDataset`` and its
+    subclasses, including mmpretrain's. A fallback sample has its own label.
+
+    Args:
+        dataset: Dataset that provides the fallback samples.
+        corrupt_files: Record of its corrupt files.
+    """
+
+    def __init__(self, dataset: Any, corrupt_files: CorruptFiles) -> None:
+        self.dataset = dataset
+        self.pipeline = dataset.pipeline
+        self.corrupt_files = corrupt_files
+
+    @property
+    def transforms(self) -> Sequence:
+        """Transforms of the wrapped pipeline."""
+        return self.pipeline.transforms
+
+    def __call__(self, results: dict) -> dict | None:
+        """Apply the pipeline to ``results`` or to its fallback sample."""
+        asked = results['sample_idx']
+
+        def prepare(index: int) -> dict | None:
+            if index != asked:
+                return self.pipeline(self.dataset.get_data_info(index))
+            return self.pipeline(results)
+
+        return self.corrupt_files.deliver(asked, prepare)
+
+
+def use_fallback_samples(dataset: Any, max_ratio: float) -> CorruptFiles:
+    """Let fallback samples replace the corrupt images of a dataset.
+
+    Args:
+        dataset: One of ``image_sets``.
+        max_ratio: See ``CorruptFiles``; a dataset that already has fallback
+            samples keeps its own share.
+    """
+    known = getattr(dataset, 'corrupt_files', None)
+    if isinstance(known, CorruptFiles):
+        return known
+    if not isinstance(dataset.pipeline, FallbackPipeline):
+        corrupt_files = CorruptFiles(len(dataset), max_ratio)
+        dataset.pipeline = FallbackPipeline(dataset, corrupt_files)
+    return dataset.pipeline.corrupt_files
 
 
 def _code(cause: str) -> int:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
+from mixmae.config.failure_report import AnnotationError
 from mixmae.datasets.labels.label_fault import listed
-from mixmae.datasets.unlabeled_image_folder import SUFFIXES
+from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import regular_file
 

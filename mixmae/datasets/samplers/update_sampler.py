@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info, sync_random_seed
+from mmengine.runner import Runner
 from torch.utils.data import Sampler
 
 from mixmae.registry import DATA_SAMPLERS
@@ -222,3 +223,41 @@ class InfiniteBatchSampler:
         if name == 'batches':
             raise AttributeError(name)
         return getattr(self.batches, name)
+
+
+def update_loader(loader: Any, runner: Runner) -> Any:
+    """Complete the ``UpdateSampler`` of a data loader's config.
+
+    Args:
+        loader: Config of a data loader, or a built one, which is returned.
+        runner: Runner with an optimizer wrapper or its config.
+
+    Returns:
+        A config whose sampler has the batch size of the loader and the
+        accumulation of the optimizer wrapper, unless the sampler sets them
+        itself.
+    """
+    if not isinstance(loader, Mapping):
+        return loader
+    sampler = loader.get('sampler')
+    if sampler is None or not is_update_sampler(sampler):
+        return loader
+    wrapper = runner.optim_wrapper
+    if isinstance(wrapper, Mapping):
+        counts = wrapper.get('accumulative_counts', 1)
+    else:
+        counts = getattr(wrapper, '_accumulative_counts', 1)
+    own = {key: value for key, value in sampler.items() if value is not None}
+    filled = dict(
+        batch_size=loader.get('batch_size'), accumulative_counts=counts
+    )
+    return {**loader, 'sampler': {**filled, **own}}
+
+
+def is_update_sampler(sampler: Any) -> bool:
+    """Return True if a sampler config is that of an ``UpdateSampler``."""
+    if not isinstance(sampler, Mapping):
+        return False
+    kind = sampler.get('type')
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return name.split('.')[-1] == 'UpdateSampler'

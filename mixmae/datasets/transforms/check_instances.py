@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
+from mixmae.config.failure_report import AnnotationError
 from mixmae.datasets.instance_faults import TOLERANCE, box_fault, mask_fault
 from mixmae.registry import TRANSFORMS
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy import ndarray
 
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
+from mixmae.config.failure_report import AnnotationError
 from mixmae.registry import TRANSFORMS
 
 

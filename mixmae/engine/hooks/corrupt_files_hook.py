@@ -20,12 +20,9 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 from mixmae.datasets.corrupt.corrupt_files import (
     CorruptFiles,
     CorruptImageError,
+    use_fallback_samples,
 )
-from mixmae.datasets.fallback_pipeline import (
-    image_sets,
-    loader_of,
-    tolerate_corrupt_files,
-)
+from mixmae.datasets.listed_paths import image_sets, loader_of
 from mixmae.deprecation import renamed_arguments
 from mixmae.registry import HOOKS
 
@@ -48,7 +45,7 @@ class CorruptFilesHook(Hook):
 
     In validation and testing a corrupt image is an error that names it, since
     metrics over fewer images could not be compared. (An
-    ``UnlabeledImageFolder`` skips and lists them there as well.)
+    ``UnlabeledImageFolder`` replaces and lists them there as well.)
 
     Loops by iterations are supported like loops by epochs; their whole
     training is one epoch.
@@ -83,7 +80,7 @@ class CorruptFilesHook(Hook):
         barrier()
         register.look()
         for name, one in sets.items():
-            self._sets[name] = tolerate_corrupt_files(
+            self._sets[name] = use_fallback_samples(
                 one, self.max_corrupt_ratio
             )
             self._sets[name].attach(register, name)
@@ -103,11 +100,11 @@ class CorruptFilesHook(Hook):
                 )
 
     def before_val(self, runner: Runner) -> None:
-        """Connect validation sets that skip corrupt files."""
+        """Connect validation sets that replace corrupt files."""
         self._attach(runner, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Connect test sets that skip corrupt files."""
+        """Connect test sets that replace corrupt files."""
         self._attach(runner, runner.test_dataloader.dataset)
 
     def _attach(self, runner: Runner, dataset: Any) -> None:

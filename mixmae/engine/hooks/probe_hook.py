@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
 from mixmae.distributed.process_group import HOST_BARRIER
-from mixmae.distributed.process_watch import shield_workers
 from mixmae.engine.fsdp.fully_sharded_model import gathered
+from mixmae.engine.hooks.interrupt_hook import shield_workers
 from mixmae.engine.random_state import preserved_random_state
 from mixmae.evaluation.features import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_accuracy

@@ -1,9 +1,14 @@
-"""Hook that ends a training in which a rank hangs."""
+"""Hook that ends a training in which a rank hangs or a worker dies."""
 
 from __future__ import annotations
 
+import multiprocessing.process
+import multiprocessing.queues
+import os
 import signal
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import get_rank, get_world_size
@@ -14,9 +19,9 @@ from torch.distributed import distributed_c10d
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
     end_process,
+    failure_line,
     killed_worker,
 )
-from mixmae.distributed.process_watch import ProcessWatch
 from mixmae.fileio.parent_watch import end_with_launcher
 from mixmae.registry import HOOKS
 
@@ -143,6 +148,98 @@ class WatchdogHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Mark the last checkpoint, for which the other ranks wait."""
         self._mark('the end of the training')
+
+
+class ProcessWatch:
+    """Watch the loader workers of a training process.
+
+    PyTorch reports the death of a worker by raising from a signal handler in
+    the main thread. If that happens in code that catches exceptions
+    (``logging``), the error is lost and the run would wait for the batch until
+    the loader's timeout. So it would for a batch that a worker cannot send,
+    which Python only logs: such a worker ends.
+
+    Args:
+        end: Called once with the exit statuses of dead workers by process id
+            (minus the signal number if a signal killed one), if the process
+            still runs ``grace`` seconds after one of them died. It should end
+            the process.
+        grace: Seconds.
+        poll: Seconds between two checks.
+    """
+
+    def __init__(
+        self,
+        end: Callable[[Mapping[int, int]], None],
+        grace: float = 10.0,
+        poll: float = 1.0,
+    ) -> None:
+        self.end = end
+        self.grace = grace
+        self.poll = poll
+        self._dead_since: float | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name='process-watch', daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread, before there are workers."""
+        # Forked workers inherit it.
+        feeder = multiprocessing.queues.Queue
+        feeder._on_queue_feeder_error = staticmethod(_end_without_sending)  # type: ignore[attr-defined]
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        self._thread.join(5 * self.poll)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.poll):
+            dead = dead_children()
+            if not dead:
+                self._dead_since = None
+            elif self._dead_since is None:
+                self._dead_since = time.monotonic()
+            elif time.monotonic() - self._dead_since > self.grace:
+                self.end(dead)
+                return
+
+
+def _end_without_sending(error: Exception, _: Any) -> None:
+    if multiprocessing.parent_process() is not None:
+        line = failure_line(error) or (
+            f'a worker of the data loader cannot send its batch '
+            f'({type(error).__name__}: {error}): samples must consist of '
+            f'tensors, arrays and other values that can be pickled'
+        )
+        end_process(line, EXIT_FAILURE)
+
+
+def dead_children() -> dict[int, int]:
+    """Return the children that died and have not been waited for.
+
+    Returns:
+        Exit status by process id; minus the signal number if a signal killed
+        it. The parent can still wait for them.
+    """
+    found: dict[int, int] = {}
+    # Not on macOS before Python 3.13.
+    if not hasattr(os, 'waitid'):
+        return found
+    # active_children() would reap them and hide them from PyTorch.
+    children = multiprocessing.process._children  # type: ignore[attr-defined]
+    for child in list(children):
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        try:
+            state = os.waitid(os.P_PID, child.pid, flags)
+        except ChildProcessError:
+            continue
+        if state is not None and state.si_status != 0:
+            killed = state.si_code != os.CLD_EXITED
+            found[child.pid] = -state.si_status if killed else state.si_status
+    return found
 
 
 def _end_without_workers(dead: Mapping[int, int]) -> None:

@@ -1,18 +1,27 @@
 """Training loops, by epochs and by iterations, that resume exactly."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from mmengine.dataset import BaseDataset, InfiniteSampler
+from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from mixmae.datasets.samplers.update_sampler import (
     InfiniteBatchSampler,
     ResumableBatchSampler,
     UpdateSampler,
+    update_loader,
 )
 from mixmae.datasets.transforms.image_steps import SeedSample
-from mixmae.engine.loops.loader_shape import resume_loading, update_loader
 from mixmae.registry import LOOPS
+
+# Key in the message hub, which is saved in checkpoints.
+KEY = 'train_loader'
+# MMEngine's keys, in checkpoints of other loops and earlier versions.
+LIMITS = ('max_iters', 'max_epochs')
 
 
 @LOOPS.register_module()
@@ -158,3 +167,113 @@ class ResumableIterLoop(IterBasedTrainLoop):
         if self._batches is not None:
             self._batches.begin(self._iter * self.dataloader.batch_size)
         return super().run()
+
+
+class LoaderShape(NamedTuple):
+    """Sizes of a training's data loading.
+
+    Two runs with equal sizes read the same images in the same iteration.
+
+    Attributes:
+        images: Length of the training set.
+        batch_size: Images per micro-iteration on one rank.
+        ranks: Number of processes.
+        accumulative_counts: Micro-iterations per update.
+        iterations: Micro-iterations per epoch; 0 for loops by iterations.
+    """
+
+    images: int
+    batch_size: int
+    ranks: int
+    accumulative_counts: int
+    iterations: int
+
+    @classmethod
+    def of(cls, runner: Runner, epochs: bool = True) -> LoaderShape:
+        """Create from a runner whose train loop and optimizer are built.
+
+        Args:
+            runner: The runner.
+            epochs: Whether the loop counts epochs.
+        """
+        loader = runner.train_dataloader
+        batches = loader.batch_sampler
+        size = getattr(batches, 'batch_size', loader.batch_size)
+        wrapper = runner.optim_wrapper
+        return cls(
+            images=len(loader.dataset),
+            batch_size=size or 1,
+            ranks=get_world_size(),
+            accumulative_counts=getattr(wrapper, '_accumulative_counts', 1),
+            iterations=len(loader) if epochs else 0,
+        )
+
+    @classmethod
+    def read(cls, content: Any) -> LoaderShape | None:
+        """Read the sizes from a checkpoint; ``None`` if it has none."""
+        if not isinstance(content, Mapping):
+            return None
+        found: list[Any] = [content.get(field) for field in cls._fields]
+        if any(type(one) is not int or one < 0 for one in found):
+            return None
+        return cls(*found)
+
+    def __str__(self) -> str:
+        accumulated = ''
+        if self.accumulative_counts > 1:
+            accumulated = f' x {self.accumulative_counts} accumulated'
+        return (
+            f'{self.images:,} images in batches of {self.batch_size} x '
+            f'{self.ranks} rank{"s" * (self.ranks > 1)}{accumulated}'
+        )
+
+
+def resume_loading(runner: Runner, epochs: bool = True) -> None:
+    """Compare the sizes of a resumed run with its checkpoint; record them.
+
+    Call it before the first iteration, while the message hub is in the state
+    of the checkpoint.
+
+    Args:
+        runner: The runner.
+        epochs: Whether the loop counts epochs.
+
+    Raises:
+        ValueError: The resumed iteration belongs to a run of other sizes.
+    """
+    shape = LoaderShape.of(runner, epochs)
+    info = runner.message_hub.runtime_info
+    if runner.iter > 0:
+        _compare(shape, info)
+    runner.message_hub.update_info(KEY, shape._asdict())
+
+
+def _compare(shape: LoaderShape, info: Mapping[str, Any]) -> None:
+    noted = LoaderShape.read(info.get(KEY))
+    if noted is not None:
+        # Loops by epochs and by iterations count in different ways.
+        if bool(noted.iterations) == bool(shape.iterations) and (
+            noted != shape
+        ):
+            raise ValueError(_refusal(str(noted), str(shape)))
+        return
+    iterations, epochs = (info.get(key) or 0 for key in LIMITS)
+    if type(iterations) is not int or type(epochs) is not int:
+        return
+    length = iterations / epochs if epochs > 0 else 0
+    if shape.iterations and length not in (shape.iterations, 0):
+        raise ValueError(
+            _refusal(
+                f'epochs of {length:g} iterations',
+                f'{shape}, epochs of {shape.iterations} iterations',
+            )
+        )
+
+
+def _refusal(noted: str, now: str) -> str:
+    return (
+        f'the checkpoint was written with {noted}, but this run has {now}; '
+        'resume with the same number of images, batch size, accumulation and '
+        'ranks, or start a new run from the weights with --cfg-options '
+        'load_from=CHECKPOINT'
+    )

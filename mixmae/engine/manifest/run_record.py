@@ -20,8 +20,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 import mixmae
 from mixmae.config.option_values import plain_config
-from mixmae.engine.loops.loader_shape import KEY as LOADER
-from mixmae.engine.loops.loader_shape import LoaderShape
+from mixmae.engine.loops.resumable_loops import KEY as LOADER
+from mixmae.engine.loops.resumable_loops import LoaderShape
 from mixmae.fileio.safe_path import regular_file
 
 # Names are hashed in blocks of this size.

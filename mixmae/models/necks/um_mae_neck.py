@@ -19,8 +19,7 @@ from mixmae.models.layers.transformer_block import (
     load_init_cfg,
 )
 from mixmae.registry import MODELS
-from mixmae.structures import CellMask
-from mixmae.structures.cell_mask import EncoderInput
+from mixmae.structures import CellMask, EncoderInput
 
 
 @MODELS.register_module()

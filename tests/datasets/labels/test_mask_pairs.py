@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
+from mixmae.config.failure_report import AnnotationError
 from mixmae.datasets.labels.mask_pairs import (
     pair_masks,
     read_pairs,

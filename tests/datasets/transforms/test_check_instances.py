@@ -6,7 +6,7 @@ import json
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mixmae.datasets.corrupt.corrupt_files import AnnotationError
+from mixmae.config.failure_report import AnnotationError
 from mixmae.datasets.transforms import CheckInstances
 
 # Results of mmdet's CocoDataset and LoadImageFromFile.

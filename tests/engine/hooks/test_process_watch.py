@@ -16,11 +16,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mixmae.config.failure_report import end_workers, failure_line
-from mixmae.distributed.process_watch import (
-    ProcessWatch,
-    ShieldedWorker,
-    dead_children,
-)
+from mixmae.engine.hooks.interrupt_hook import ShieldedWorker
+from mixmae.engine.hooks.watchdog_hook import ProcessWatch, dead_children
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.engine.loops.loader_shape import KEY, LoaderShape
+from mixmae.engine.loops.resumable_loops import KEY, LoaderShape
 from tests.engine.numbers_run import train_numbers
 from tests.engine.tiny_run import tiny_config
 
