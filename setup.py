@@ -112,7 +112,7 @@ setup(
     # hooks, the default, lose against a checkout named mixmae in the current
     # folder, which Python takes for a namespace package.
     package_dir={'': '.'},
-    entry_points={'console_scripts': ['mixmae = mixmae.cli.command:main']},
+    entry_points={'console_scripts': ['mixmae = mixmae.cli.subcommands:main']},
     package_data={
         'mixmae': ['py.typed', 'weights/*.safetensors'],
         'mixmae.viewer': ['page/*'],

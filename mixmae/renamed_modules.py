@@ -38,7 +38,7 @@ _MOVED = {
     ('checkpoints.loading', 'checkpoints.loading'): (
         'config_text:recorded_model key_report:key_map'
     ),
-    ('cli', 'cli'): 'command_parser:command_line',
+    ('cli', 'cli'): 'command:subcommands command_parser:command_line',
     ('cli', 'cli.commands'): 'convert plan train_arguments:train',
     ('cli', 'fileio'): 'work_dir_lock:file_lock',
     ('config', 'cli'): 'formatted_config:runner_builder',

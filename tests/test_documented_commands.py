@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.cli.command import SUMMARIES, module_of
+from mixmae.cli.subcommands import SUMMARIES, module_of
 from mixmae.config.config_file import read_config
 from tests.test_documents import DOCUMENTS, HISTORY, ROOT
 

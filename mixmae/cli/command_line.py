@@ -1,27 +1,23 @@
-"""Parser, configs and error messages of the command-line tools."""
+"""Parser, common arguments and exit status of the command-line tools."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
-import re
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import mmengine.registry
 from mmengine.config import Config
 
-import mixmae
 from mixmae.config.config_file import hide_addresses, read_config
-from mixmae.config.config_paths import missing_data, refuse_pickled_data
+from mixmae.config.config_paths import refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
+    TRACEBACK,
     ConfigError,
-    DataError,
     end_after_other_ranks,
     end_workers,
     failure_line,
@@ -91,19 +87,7 @@ def _number(text: str) -> float:
 
 
 EXIT_CONFIG_ERROR = 2
-# Of an error that PyTorch raises again in the main process.
-OF_WORKER = re.compile(
-    r'Caught (ValueError|FileNotFoundError) in DataLoader worker process'
-)
-IN_FILE = re.compile(r'^  File "(.+?)", line', re.M)
-# Environment variable that keeps the traceback of every error.
-TRACEBACK = 'MIXMAE_TRACEBACK'
-PACKAGE = Path(mixmae.__file__).parent
-# A source checkout also contains the benchmarks.
-OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
-REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
-# The config that `run_config` has read in this process. Error messages use it
-# if an exception from a library does not refer to the config.
+# The config that `run_config` has read in this process, for error messages.
 _configs_read: list[Config] = []
 
 
@@ -196,66 +180,6 @@ def run_config(
     return cfg
 
 
-def is_config_error(error: BaseException) -> bool:
-    """Return True if an exception is caused by the config, not by a bug.
-
-    Code of mixmae raises ``ValueError`` and ``FileNotFoundError`` for invalid
-    input only. MMEngine's registry raises ``KeyError`` for unknown types and
-    ``TypeError`` for unknown arguments of a part. Exceptions raised deeper in
-    a library keep their traceback.
-    """
-    # Data errors may be raised in a data loader worker, outside of mixmae.
-    if isinstance(error, (ConfigError, DataError)):
-        return True
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return False
-    origin = Path(frames[-1].filename)
-    if isinstance(error, (ValueError, FileNotFoundError)):
-        return not OUR_FOLDERS.isdisjoint(origin.parents)
-    if isinstance(error, (KeyError, TypeError)):
-        return REGISTRY_FOLDER in origin.parents
-    return False
-
-
-def _of_worker(error: Exception) -> str | None:
-    """Message of mixmae's code in a data loader worker, which is text only."""
-    text = str(error)
-    found = OF_WORKER.match(text)
-    files = IN_FILE.findall(text)
-    if found is None or not files or isinstance(error, DataError):
-        return None
-    if OUR_FOLDERS.isdisjoint(Path(files[-1]).parents):
-        return None
-    return text.rpartition(f'\n{found[1]}: ')[2].strip() or None
-
-
-def config_error_line(error: Exception) -> str | None:
-    """Return a line on an error in config, options or files, or ``None``."""
-    lines = [missing_data(error, cfg) for cfg in _configs_read]
-    text = next(filter(None, lines), None) or _of_worker(error)
-    if text is None and is_config_error(error):
-        # str() of a KeyError puts the message in quotes; for a data error,
-        # str() drops the traceback that a data loader worker prepends.
-        plain = isinstance(error, DataError) or not error.args
-        text = str(error if plain else error.args[0])
-        if isinstance(error, KeyError):
-            # Imported here, as below.
-            from mixmae.config.setup_errors import scope_error
-
-            config = next(iter(_configs_read), None)
-            text = scope_error(error, config) or text
-    elif text is None:
-        # Imported here: needed only by runs that fail.
-        from mixmae.config.setup_errors import setup_error
-
-        text = setup_error(error, next(iter(_configs_read), None))
-        text = text and f'{text} ({TRACEBACK}=1 shows where)'
-    if text is None or isinstance(error, ConfigError):
-        return text if text is None else str(text)
-    return ' '.join(str(text).split())
-
-
 def run_tool(tool: Callable[[], int | None]) -> int | None:
     """Run a tool; report errors that users can fix in one line.
 
@@ -280,7 +204,11 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
         if line is None and is_lost_connection(error):
             end_after_other_ranks(error)
         status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE
-        line = line or config_error_line(error)
+        if line is None:
+            # Imported here: needed only by runs that fail.
+            from mixmae.config.setup_errors import config_error_line
+
+            line = config_error_line(error, next(iter(_configs_read), None))
         note_for_torchrun(line or f'{type(error).__name__}: {error}')
         end_workers()
         if line is None or os.environ.get(TRACEBACK):

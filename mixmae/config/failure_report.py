@@ -48,6 +48,8 @@ class AnnotationError(DataError):
     """Invalid annotation; the message names file, entry and fault."""
 
 
+# Environment variable that keeps the traceback of every error.
+TRACEBACK = 'MIXMAE_TRACEBACK'
 EXIT_FAILURE = 1
 # Seconds in which the launcher notices the rank that failed first.
 PATIENCE = 5.0

@@ -1,21 +1,25 @@
-"""Error lines for runs that cannot be built from their config."""
+"""Error lines for faults in configs, options and files."""
 
 from __future__ import annotations
 
 import errno
 import re
+import traceback
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
 import mmengine
+import mmengine.registry
 import torch
 from mmengine.config import Config
 
+import mixmae
 from mixmae.config.config_file import reading_error
+from mixmae.config.config_paths import missing_data
+from mixmae.config.failure_report import TRACEBACK, ConfigError, DataError
 from mixmae.fileio.safe_path import SpecialFileError
 
 # A part that no registry has, and its scope.
@@ -26,11 +30,20 @@ RUNNER = LIBRARY / 'runner' / 'runner.py'
 # config, unless mixmae's own code reports one.
 LOOPS = (
     LIBRARY / 'runner' / 'loops.py',
-    Path(__file__).parent / 'loops',
+    Path(mixmae.__file__).parent / 'engine' / 'loops',
 )
 # In them a restored state is used first, in the first update.
 OPTIMIZERS = (LIBRARY / 'optim', Path(torch.optim.__file__).parent)
 LOADING = ('load_checkpoint', 'load_or_resume', 'resume')
+# Of an error that PyTorch raises again in the main process.
+OF_WORKER = re.compile(
+    r'Caught (ValueError|FileNotFoundError) in DataLoader worker process'
+)
+IN_FILE = re.compile(r'^  File "(.+?)", line', re.M)
+PACKAGE = Path(mixmae.__file__).parent
+# A source checkout also contains the benchmarks.
+OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
+REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
 # Errors of a path with the wrong type.
 WRONG_PATH = (
     errno.EACCES,
@@ -42,6 +55,66 @@ WRONG_PATH = (
     errno.ENAMETOOLONG,
     errno.ELOOP,
 )
+
+
+def config_error_line(
+    error: Exception, config: Config | None = None
+) -> str | None:
+    """Return a line on an error in config, options or files, or ``None``.
+
+    Args:
+        error: Exception with its traceback.
+        config: Config of the run, if one was read.
+    """
+    text = missing_data(error, config) if config is not None else None
+    text = text or _of_worker(error)
+    if text is None and is_config_error(error):
+        # str() of a KeyError puts the message in quotes; for a data error,
+        # str() drops the traceback that a data loader worker prepends.
+        plain = isinstance(error, DataError) or not error.args
+        text = str(error if plain else error.args[0])
+        if isinstance(error, KeyError):
+            text = scope_error(error, config) or text
+    elif text is None:
+        text = setup_error(error, config)
+        text = text and f'{text} ({TRACEBACK}=1 shows where)'
+    if text is None or isinstance(error, ConfigError):
+        return text if text is None else str(text)
+    return ' '.join(str(text).split())
+
+
+def is_config_error(error: BaseException) -> bool:
+    """Return True if an exception is caused by the config, not by a bug.
+
+    Code of mixmae raises ``ValueError`` and ``FileNotFoundError`` for invalid
+    input only. MMEngine's registry raises ``KeyError`` for unknown types and
+    ``TypeError`` for unknown arguments of a part. Exceptions raised deeper in
+    a library keep their traceback.
+    """
+    # Data errors may be raised in a data loader worker, outside of mixmae.
+    if isinstance(error, (ConfigError, DataError)):
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return False
+    origin = Path(frames[-1].filename)
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return not OUR_FOLDERS.isdisjoint(origin.parents)
+    if isinstance(error, (KeyError, TypeError)):
+        return REGISTRY_FOLDER in origin.parents
+    return False
+
+
+def _of_worker(error: Exception) -> str | None:
+    """Message of mixmae's code in a data loader worker, which is text only."""
+    text = str(error)
+    found = OF_WORKER.match(text)
+    files = IN_FILE.findall(text)
+    if found is None or not files or isinstance(error, DataError):
+        return None
+    if OUR_FOLDERS.isdisjoint(Path(files[-1]).parents):
+        return None
+    return text.rpartition(f'\n{found[1]}: ')[2].strip() or None
 
 
 def setup_error(error: BaseException, config: Config | None) -> str | None:
@@ -58,7 +131,7 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
         Type, text and place in the config; ``None`` for exceptions of another
         origin, in particular of a run in progress.
     """
-    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     # str() of a KeyError puts the message in quotes.
     text = error.args[0] if isinstance(error, KeyError) else error
     cause = f'{type(error).__name__}: {text}'

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.cli.commands import verify_images
+from mixmae.cli.commands.check_data import unlabelled_images
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     read_corrupt_files,
@@ -111,9 +111,9 @@ def test_an_interrupted_run_writes_nothing(
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verify_images, 'verify_image_folder', interrupt)
+    monkeypatch.setattr(unlabelled_images, 'verify_image_folder', interrupt)
     out = tmp_path / 'bad.txt'
-    assert verify_images.main([str(folder), '--out', str(out)]) == 130
+    assert unlabelled_images.main([str(folder), '--out', str(out)]) == 130
     assert 'interrupted' in capsys.readouterr().err
     assert not out.exists()
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from mixmae.cli.commands.check_dataset import main
+from mixmae.cli.commands.check_data.labelled_data import main
 
 if __name__ == '__main__':
     sys.exit(main())

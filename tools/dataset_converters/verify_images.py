@@ -2,7 +2,7 @@
 
 import sys
 
-from mixmae.cli.commands.verify_images import main
+from mixmae.cli.commands.check_data.unlabelled_images import main
 
 if __name__ == '__main__':
     sys.exit(main())

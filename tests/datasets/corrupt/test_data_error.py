@@ -5,7 +5,7 @@ import pickle
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mixmae.cli.command_line import config_error_line
+from mixmae.config.setup_errors import config_error_line
 from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 
 

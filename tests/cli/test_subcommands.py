@@ -6,20 +6,20 @@ import sys
 
 import pytest
 
-from mixmae.cli import command
+from mixmae.cli import subcommands
 from mixmae.version import _diagnosing
 
 HEAVY = """
 import sys
-from mixmae.cli.command import main
+from mixmae.cli.subcommands import main
 main(['--help'])
 print(sorted({'torch', 'mmengine', 'numpy', 'argparse'} & set(sys.modules)))
 """
 
 
 def test_each_row_of_the_table_is_a_module():
-    for name in command.SUMMARIES:
-        assert importlib.util.find_spec(command.module_of(name)), name
+    for name in subcommands.SUMMARIES:
+        assert importlib.util.find_spec(subcommands.module_of(name)), name
 
 
 def test_help_imports_nothing_heavy():
@@ -37,7 +37,7 @@ def test_help_imports_nothing_heavy():
 )
 def test_an_unknown_command_is_one_line(given, hint, capsys):
     with pytest.raises(SystemExit) as caught:
-        command.main([given])
+        subcommands.main([given])
     said = capsys.readouterr()
     assert caught.value.code == 2 and said.out == ''
     assert said.err == f'error: there is no command {given!r}; {hint}\n'
@@ -50,13 +50,13 @@ def test_the_exit_status_is_that_of_the_subcommand(
     (tmp_path / 'odd.png').write_text('no image')
     arguments = ['check-data', str(tmp_path), '--workers', '0']
     with pytest.raises(SystemExit) as caught:
-        command.main(arguments)
+        subcommands.main(arguments)
     assert caught.value.code == 1
     assert 'odd.png' in capsys.readouterr().out
     # A kind of labelled data sets comes before the folder.
     arguments[1:1] = ['image-folder']
     with pytest.raises(SystemExit) as caught:
-        command.main(arguments)
+        subcommands.main(arguments)
     assert caught.value.code == 1
     assert 'problem' in capsys.readouterr().out
 
@@ -65,11 +65,13 @@ def test_the_exit_status_is_that_of_the_subcommand(
 def test_errors_are_one_line_and_name_the_command(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['mixmae'])
     with pytest.raises(SystemExit) as caught:
-        command.main([name, '--no-such-option'])
+        subcommands.main([name, '--no-such-option'])
     assert caught.value.code == 2
     assert f'usage: mixmae {name} ' in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
-        command.main([name, 'no.py', 'no.pth'][: 3 if name == 'test' else 2])
+        subcommands.main(
+            [name, 'no.py', 'no.pth'][: 3 if name == 'test' else 2]
+        )
     assert caught.value.code == 2
     assert (
         capsys.readouterr().err == 'error: config file no.py does not exist\n'

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from mixmae.cli.commands import check_dataset, verify_images
+from mixmae.cli.commands.check_data import labelled_data, unlabelled_images
 from mixmae.data_tools.verification.verifier import KINDS
 
 
@@ -21,11 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = [*(sys.argv[1:] if argv is None else argv)]
     # To pass a folder with such a name, add a slash.
     if given and given[0] in KINDS:
-        return check_dataset.main(given)
+        return labelled_data.main(given)
     if not given or given[0] in ('-h', '--help'):
         print(__doc__)
         print('kinds (KIND --help has more options):')
         for kind, text in KINDS.items():
             print(f'  {kind:<16} {text}')
         print()
-    return verify_images.main(given)
+    return unlabelled_images.main(given)
