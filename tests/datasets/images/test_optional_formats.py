@@ -10,6 +10,7 @@ from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images import image_headers, tiff_samples
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ImageLimits, read_image
+from mixmae.fileio import image_formats
 from tests.datasets.picture_kinds import GREY, picture
 from tests.datasets.tiff_files import tiff
 
@@ -37,10 +38,11 @@ def message(data, **settings):
 @pytest.fixture
 def no_packages(monkeypatch):
     """Pretend that no package of ``PACKAGES`` is installed."""
-    monkeypatch.setattr(image_headers, 'has_package', lambda name: False)
-    image_headers.image_formats.cache_clear()
+    for module in (image_formats, image_headers):
+        monkeypatch.setattr(module, 'has_package', lambda name: False)
+    image_formats.image_formats.cache_clear()
     yield
-    image_headers.image_formats.cache_clear()
+    image_formats.image_formats.cache_clear()
 
 
 def test_a_missing_package_is_named(no_packages, monkeypatch):
