@@ -5,7 +5,8 @@
 
 writes tar files in WebDataset's layout, an index with the position of each
 image, and checksums (`sha256sum -c SHA256SUMS`). Images whose short side
-exceeds --short-side are downscaled; all others are copied unchanged. Labels
+exceeds --short-side are downscaled, images with a side longer than --tile are
+divided into tiles, and all others are copied unchanged. Labels
 come from class folders or from lists of `path label`. docs/packed_data.md
 describes when packing helps and how to train from shards.
 
@@ -31,10 +32,12 @@ from mixmae.data_tools.packing.pack_settings import (
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import CORRUPT_FILES, pack
 from mixmae.data_tools.packing.shrinking import QUALITY
+from mixmae.data_tools.packing.tiling import MOST_PIXELS
 from mixmae.datasets.images.decoding_arguments import (
     add_decoding_arguments,
     decoding_of,
 )
+from mixmae.datasets.images.image_kind import ANY_SIZE
 from mixmae.fileio.shown_text import shown_line
 
 EXIT_INTERRUPTED = 130
@@ -61,7 +64,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--quality',
         type=int,
-        help=f'JPEG quality of downscaled images (default {QUALITY})',
+        help=f'JPEG quality of downscaled images and of tiles of JPEGs '
+        f'(default {QUALITY})',
+    )
+    parser.add_argument(
+        '--tile',
+        type=int,
+        metavar='SIDE',
+        help='divide images with a longer side into tiles of at most SIDE '
+        'pixels, as for scenes that are too large to decode in a training '
+        '(default: no tiles)',
+    )
+    parser.add_argument(
+        '--max-pixels',
+        type=int,
+        help='--tile: pixels of the largest image that is decoded to be '
+        f'divided (default {MOST_PIXELS:,})',
     )
     parser.add_argument(
         '--shard-size',
@@ -104,14 +122,18 @@ def work(args: argparse.Namespace) -> PackReport:
     Raises:
         ValueError: An argument is invalid.
     """
-    if args.short_side is None:
-        refuse_unused(args, ('quality',), 'without --short-side')
+    if args.short_side is None and args.tile is None:
+        refuse_unused(args, ('quality',), 'without --short-side or --tile')
+    if args.tile is None:
+        refuse_unused(args, ('max_pixels',), 'without --tile')
     settings = PackSettings(
         args.short_side,
         QUALITY if args.quality is None else args.quality,
         args.shard_size * MEBIBYTE,
         args.shuffle,
         decoding_of(args),
+        args.tile,
+        MOST_PIXELS if args.max_pixels is None else args.max_pixels,
     )
     source = read_source(args.source, args.data_root, not args.no_labels)
     for note in source.notes:
@@ -126,12 +148,20 @@ def work(args: argparse.Namespace) -> PackReport:
 def show(report: PackReport, args: argparse.Namespace) -> None:
     """Print a summary."""
     how = f', {report.shrunk:,} of them downscaled' if report.shrunk else ''
+    if report.tiled:
+        how += f'; {report.tiled:,} large images divided into tiles'
     if report.found:
         how += f'; {report.found:,} already existed'
     print(
         f'{args.out}: {report.images:,} images in {report.shards:,} shards, '
         f'{report.size / 1e9:.3f} GB{how}'
     )
+    if report.large:
+        print(
+            f'note: {report.large:,} images have more than '
+            f'{ANY_SIZE.most_pixels:,} pixels: a training leaves them out '
+            'unless LoadImage(max_pixels=...) allows them; --tile divides them'
+        )
     if report.dotted:
         print(
             f'note: {report.dotted:,} names have more than one dot; '

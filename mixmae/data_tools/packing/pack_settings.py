@@ -11,9 +11,11 @@ import PIL
 
 from mixmae.data_tools.packing.pack_source import PackSource
 from mixmae.data_tools.packing.shrinking import QUALITY
+from mixmae.data_tools.packing.tiling import MOST_PIXELS
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
+from mixmae.datasets.images.image_kind import ImageLimits
 
 MEBIBYTE = 2**20
 # Size of a tar file with a small image in it.
@@ -30,6 +32,9 @@ class PackSettings:
         quality: JPEG quality of reduced images, 1 to 95.
         shard_bytes: Largest size of a shard.
         shuffle: Seed of a fixed order; None for that of the source.
+        tile: Images with a longer side are divided into tiles of at most this
+            side, in pixels; None for no tiles.
+        max_pixels: Pixels of the largest image that is divided.
         decoding: Conversion of reduced images to 8-bit RGB.
 
     Raises:
@@ -41,6 +46,8 @@ class PackSettings:
     shard_bytes: int = 256 * MEBIBYTE
     shuffle: int | None = None
     decoding: ImageDecoding = PLAIN
+    tile: int | None = None
+    max_pixels: int = MOST_PIXELS
 
     def __post_init__(self) -> None:
         if self.short_side is None and self.decoding != PLAIN:
@@ -59,6 +66,10 @@ class PackSettings:
                 'short_side must be at least 1 pixel, or None to keep all '
                 f'files unchanged, got {self.short_side}'
             )
+        for name in ('tile', 'max_pixels'):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f'{name} must be at least 1, got {value}')
         if not 1 <= self.quality <= 95:
             raise ValueError(
                 f'quality must be from 1 to 95, got {self.quality}'
@@ -69,15 +80,22 @@ class PackSettings:
                 f'{self.shard_bytes}'
             )
 
+    @property
+    def limits(self) -> ImageLimits:
+        """Return the limits of images that are divided."""
+        return ImageLimits(max_pixels=self.max_pixels)
+
     def made(self, source: PackSource) -> dict[str, Any]:
         """Return the values that identify the result; stored in the index."""
         made = asdict(self) | {'source': source.digest()}
         if self.decoding == PLAIN:
             # As in the index of older versions.
             del made['decoding']
+        if self.tile is None:
+            del made['tile'], made['max_pixels']
         # JSON turns tuples into lists, and this is compared with an index.
         made = json.loads(json.dumps(made))
-        if self.short_side is not None:
+        if self.short_side is not None or self.tile is not None:
             # Another version may write different bytes.
             made['pillow'] = PIL.__version__
         return made
@@ -92,6 +110,9 @@ class PackReport:
         shards: Number of shards.
         size: Total size of the shards, in bytes.
         shrunk: Number of images reduced in this call.
+        tiled: Number of images divided into tiles in this call.
+        large: Number of images copied in this call that have more pixels than
+            a training reads by default.
         found: Number of images packed by an earlier call.
         dotted: Number of names with more than one dot, which WebDataset would
             read as long suffixes.
@@ -104,6 +125,8 @@ class PackReport:
     shards: int = 0
     size: int = 0
     shrunk: int = 0
+    tiled: int = 0
+    large: int = 0
     found: int = 0
     dotted: int = 0
     bad: list[CorruptFile] = field(default_factory=list)

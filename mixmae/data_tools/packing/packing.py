@@ -23,7 +23,8 @@ from typing import Any
 from mixmae.data_tools.packing.pack_folder import held_folder
 from mixmae.data_tools.packing.pack_settings import PackReport, PackSettings
 from mixmae.data_tools.packing.pack_source import PackSource
-from mixmae.data_tools.packing.shrinking import shrink
+from mixmae.data_tools.packing.shrinking import ShrunkImage, shard_files
+from mixmae.data_tools.packing.tiling import tile_name
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     read_corrupt_files,
@@ -145,8 +146,9 @@ class _Packing:
         self.report = PackReport()
         # Detail of the first file that could not be packed, in this call.
         self.first_fault = ''
-        # Next file of the source: all earlier ones are in shards, or bad.
-        self.next = 0
+        # Next file of the source, and its next tile: all earlier ones are in
+        # shards, or bad.
+        self.next, self.tile = 0, 0
 
     def run(
         self, workers: int, progress: Callable[[int, int, str], None]
@@ -165,7 +167,8 @@ class _Packing:
             table, image = write_shard(
                 path, chain([image], images), self.settings.shard_bytes
             )
-            state = dict(next=self.next, bad=self.report.bad[noted:])
+            bad = self.report.bad[noted:]
+            state = dict(next=self.next, tile=self.tile, bad=bad)
             noted = len(self.report.bad)
             self._note(path, replace(table, made=state))
             tables.append(table)
@@ -184,32 +187,40 @@ class _Packing:
         """Yield the images that can be packed, from the next file on."""
         names, labels = self.source.names, self.source.labels
         function = functools.partial(
-            shrink,
+            shard_files,
             short_side=self.settings.short_side,
             quality=self.settings.quality,
             decoding=self.settings.decoding,
+            tile=self.settings.tile,
+            limits=self.settings.limits,
         )
-        first = self.next
+        first, skipped = self.next, self.tile
         paths = [
             os.path.join(self.source.folder, name) for name in names[first:]
         ]
         contents = parallel_map(function, paths, workers)
-        for index, content in enumerate(contents, first):
-            if content.cause:
-                self.report.bad.append(
-                    CorruptFile(content.cause, names[index])
-                )
-                if content.cause == 'unsupported':
-                    self.report.unsupported[content.kind] += 1
-                self.first_fault = self.first_fault or content.detail
-            else:
-                self.next = index
-                self.report.shrunk += content.shrunk
-                label = None if labels is None else labels[index]
-                yield EncodedImage(names[index], content.data, label)
+        taken = set(names) if self.settings.tile else set()
+        for index, files in enumerate(contents, first):
+            self.report.tiled += len(files) > 1
+            for number, file in enumerate(files):
+                if file.cause:
+                    self._leave_out(names[index], file)
+                elif index > first or number >= skipped:
+                    self.next, self.tile = index, number
+                    self.report.shrunk += file.shrunk
+                    self.report.large += file.is_large
+                    label = None if labels is None else labels[index]
+                    name = tile_name(names[index], file.place, taken)
+                    yield EncodedImage(name, file.data, label)
             bad = len(self.report.bad)
             progress(index + 1, len(names), f'{bad} corrupt' if bad else '')
-        self.next = len(names)
+        self.next, self.tile = len(names), 0
+
+    def _leave_out(self, name: str, file: ShrunkImage) -> None:
+        self.report.bad.append(CorruptFile(file.cause, name))
+        if file.cause == 'unsupported':
+            self.report.unsupported[file.kind] += 1
+        self.first_fault = self.first_fault or file.detail
 
     def _note(self, path: Path, table: SampleTable) -> None:
         part = part_of(path)
@@ -230,6 +241,7 @@ class _Packing:
             except (FileNotFoundError, ValueError):
                 break
             self.next = table.made['next']
+            self.tile = table.made.get('tile', 0)
             self.report.bad += [CorruptFile(*bad) for bad in table.made['bad']]
             tables.append(table)
         keep = {shard_name(number) for number in range(len(tables))}

@@ -1,4 +1,4 @@
-"""Reduction of images before packing."""
+"""Files of a shard: images as they are, reduced, or divided into tiles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from mixmae.data_tools.packing.tiling import tiles_of
 from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
-from mixmae.datasets.images.image_file import PLAIN, read_image
+from mixmae.datasets.images.image_file import (
+    PLAIN,
+    image_header,
+    read_image,
+)
+from mixmae.datasets.images.image_kind import ANY_SIZE, ImageLimits
 from mixmae.fileio.image_formats import FORMATS
 from mixmae.fileio.safe_path import regular_file
 
@@ -30,6 +36,9 @@ class ShrunkImage(NamedTuple):
         cause: One of ``CAUSES`` if it cannot be used, else ''.
         detail: Further information about the cause.
         kind: See ``CorruptImageError``.
+        place: Of a tile: its row and column and its suffix, as the end of
+            its name; '' for a whole image.
+        is_large: Whether it has more pixels than a training reads by default.
     """
 
     data: bytes
@@ -37,6 +46,37 @@ class ShrunkImage(NamedTuple):
     cause: str = ''
     detail: str = ''
     kind: str = ''
+    place: str = ''
+    is_large: bool = False
+
+
+def shard_files(
+    path: str,
+    short_side: int | None,
+    quality: int,
+    decoding: ImageDecoding,
+    tile: int | None,
+    limits: ImageLimits,
+) -> list[ShrunkImage]:
+    """Return an image as stored in a shard: one file, or its tiles.
+
+    Args:
+        path, short_side, quality, decoding: See ``shrink``.
+        tile: Images with a longer side are divided into tiles of at most this
+            side, in pixels, which are not reduced; None for no tiles.
+        limits: Largest image that is divided.
+    """
+    found = shrink(path, None if tile else short_side, quality, decoding)
+    if found.cause or tile is None:
+        return [found]
+    try:
+        tiles = [
+            ShrunkImage(one.data, place=f'_{one.row}_{one.column}{one.suffix}')
+            for one in tiles_of(path, found.data, tile, quality, limits)
+        ]
+    except CorruptImageError as error:
+        return [ShrunkImage(b'', False, error.cause, error.detail, error.kind)]
+    return tiles or [shrink(path, short_side, quality, decoding)]
 
 
 def shrink(
@@ -70,7 +110,7 @@ def shrink(
     if not data:
         return ShrunkImage(b'', cause='empty')
     if short_side is None or _short_side(data) <= short_side:
-        return ShrunkImage(data)
+        return ShrunkImage(data, is_large=_is_large(path, data))
     try:
         pixels = read_image(path, decoding=decoding, content=data).pixels
     except CorruptImageError as error:
@@ -99,3 +139,12 @@ def _short_side(data: bytes) -> float:
     # Decoders raise arbitrary exceptions on corrupt data.
     except Exception:
         return float('inf')
+
+
+def _is_large(path: str, data: bytes) -> bool:
+    """Return True if an image has more pixels than trainings read."""
+    try:
+        width, height = image_header(path, data)[1]
+    except CorruptImageError:
+        return False
+    return width * height > ANY_SIZE.most_pixels

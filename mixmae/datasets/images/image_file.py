@@ -133,7 +133,7 @@ def read_image(
         kind = declared_kind(file)
         if kind is not None:
             decoding.check(path, kind)
-        read = None if kind is None else _sample_reader(kind, decoding)
+        read = None if kind is None else sample_reader(kind, decoding)
         if kind is not None and read is not None:
             samples = read(path, file, kind, limits)
             found = decoding.of_samples(path, samples, kind)
@@ -157,7 +157,7 @@ def read_image(
     return _content(found, kind, order, animated, clear)
 
 
-def _sample_reader(
+def sample_reader(
     kind: ImageKind, decoding: ImageDecoding
 ) -> SampleReader | None:
     """Return the reader of a kind of image; None for those of Pillow.
