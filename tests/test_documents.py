@@ -109,6 +109,34 @@ def test_the_quoted_loading_report_is_correct():
     ) in text
 
 
+def _defined(path: Path) -> set[str]:
+    """Names of classes, functions and constants of a module."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text('utf-8')).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            names |= {
+                part.id
+                for part in ast.walk(node)
+                if isinstance(part, ast.Name)
+            }
+    return names
+
+
+def test_the_table_of_places_names_files_and_what_they_define():
+    """CONTRIBUTING: file and name for each question."""
+    text = (ROOT / 'CONTRIBUTING.md').read_text()
+    section = text.split('\n## Where to look\n')[1].split('\n## ')[0]
+    rows = re.findall(
+        r'^\| .+ \| \[`(.+)`\]\((.+)\) \| `(\w+)` \|$', section, re.MULTILINE
+    )
+    assert len(rows) > 20
+    for shown, target, name in rows:
+        assert target == f'mixmae/{shown}'
+        assert name in _defined(ROOT / target), shown
+
+
 def _messages(path: Path) -> list[str]:
     """String constants of a module without its docstrings."""
     tree = ast.parse(path.read_text('utf-8'))

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mixmae.engine.manifest.manifest import Manifest
 from tests.engine.tiny_run import write_config
-from tests.preflight.resume.half_run import (
+from tests.preflight.resume_check.half_run import (
     TRAIN,
     folder_config,
     images,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.engine.loops.test_resumable_train_loop import foreign, train
+from tests.engine.loops.test_resumable_loops_by_epoch import foreign, train
 
 
 def endless(work_dir: Path, load_from: Path | None = None) -> dict:

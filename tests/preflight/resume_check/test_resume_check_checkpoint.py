@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mixmae.engine.manifest.manifest import Manifest
-from tests.preflight.resume.half_run import (
+from tests.preflight.resume_check.half_run import (
     changed_checkpoint,
     rates,
 )

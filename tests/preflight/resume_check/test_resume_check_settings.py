@@ -12,7 +12,7 @@ from mixmae.engine.manifest.checkpoint_search import read_start
 from mixmae.preflight.resume_check import changes
 from mixmae.preflight.resume_rules import Effect
 from mixmae.preflight.run_start import apply_start
-from tests.preflight.resume.half_run import (
+from tests.preflight.resume_check.half_run import (
     LR,
     TRAIN,
     changed_checkpoint,
