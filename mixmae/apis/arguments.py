@@ -21,7 +21,9 @@ def add_inference_arguments(
         parser: The parser.
         resize: Whether the command resizes images otherwise than the config.
     """
-    parser.add_argument('checkpoint', help='checkpoint file or URL')
+    parser.add_argument(
+        'checkpoint', help='checkpoint file or URL, or the folder of a run'
+    )
     parser.add_argument(
         'images',
         nargs='+',

@@ -17,6 +17,7 @@ from mixmae.apis.trained_network import (
     network_config,
     trained_backbone,
 )
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.deprecation import renamed_arguments
 from mixmae.registry import INFERENCERS
 
@@ -39,7 +40,8 @@ class FeatureExtractor:
             segmentor with a mixmae backbone; a file or a loaded config. None
             uses the config in the checkpoint.
         checkpoint: Checkpoint of any of these, of the official MixMIM, or of a
-            bare backbone, a path or an http(s) URL; loaded strictly. None
+            bare backbone, a path or an http(s) URL; or the folder of a
+            run, for its best checkpoint; loaded strictly. None
             keeps the weights that the config's backbone loads itself, or
             random ones, with a warning.
         device: Such as 'cpu' or 'cuda:1'; None = a GPU if there is one.
@@ -60,6 +62,8 @@ class FeatureExtractor:
         device: str | torch.device | None = None,
         stages: Sequence[int] | None = None,
     ) -> None:
+        if checkpoint is not None:
+            checkpoint = checkpoint_of(checkpoint)
         self.cfg = network_config(config, checkpoint)
         self.device = choose_device(device)
         backbone, self.normalisation = trained_backbone(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mixmae.apis.run_folder import RunFolder
-from mixmae.apis.task_network import checkpoint_of
-from mixmae.apis.training_process import run_training
-from mixmae.config.config_file import read_config
+from mixmae.apis.training_process import train_folder
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.fileio.safe_path import FLAG, trusted
-from mixmae.recipes.fine_tuning import FineTuningPlan
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.own_labels import plan_fine_tuning, plan_text
 
@@ -67,7 +64,7 @@ def finetune(
         out: Output folder of the run.
         resume: Go on with the run that ``out`` holds, if it holds one.
         overwrite: Replace the run that ``out`` holds.
-        dry_run: Write the config, print the table, and train nothing.
+        dry_run: Print table and config, and write nothing.
         verbose: Show all output of the training; it is in
             ``out/training.log``, too.
         overrides: Values of other settings of the config by dotted key, as
@@ -85,46 +82,32 @@ def finetune(
     folder = RunFolder(out, resume, overwrite)
     call = {'task': task, 'data': data, 'init': init, **options}
     call |= {'overrides': overrides}
+    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
+    arguments += [FLAG] * trusted()
+    on_cpu = devices == 'cpu'
     if folder.resumes:
         folder.compare(call)
         print(f'going on with {folder.config}', flush=True)
+        train_folder(folder, processes, arguments, on_cpu, verbose)
     else:
-        plan = _written_plan(folder, call)
-        print(f'{plan_text(plan)}\n\nconfig: {folder.config}', flush=True)
-        if dry_run:
-            return FineTunedRun(folder.path, folder.config)
-    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
-    run_training(
-        folder.config,
-        folder.path,
-        processes,
-        arguments + [FLAG] * trusted(),
-        read_config(folder.config).train_cfg.get('max_epochs', 0),
-        devices == 'cpu',
-        verbose,
-    )
+        with folder.replacing(keep=not dry_run):
+            _plan(folder, call)
+            if dry_run:
+                print(f'\n{folder.config.read_text("utf-8")}')
+                return FineTunedRun(folder.path, folder.config)
+            train_folder(folder, processes, arguments, on_cpu, verbose)
     best = Path(checkpoint_of(folder.path))
     print(f'best checkpoint: {best}')
     print(f'predict: mixmae predict {folder.path} IMAGES --out FOLDER')
     return FineTunedRun(folder.path, folder.config, best)
 
 
-def _written_plan(
-    folder: RunFolder, call: Mapping[str, Any]
-) -> FineTuningPlan:
-    """Plan a run, and write what its training starts from.
-
-    A folder that did not exist before is removed after an error.
-    """
-    is_new = not folder.path.exists()
+def _plan(folder: RunFolder, call: Mapping[str, Any]) -> None:
+    """Plan a run, print the plan, and write what the training starts from."""
     lock = folder.lock()
     try:
         plan = plan_fine_tuning(out=folder.path, **call)
         folder.record(call)
-    except BaseException:
-        if is_new:
-            shutil.rmtree(folder.path, ignore_errors=True)
-        raise
     finally:
         lock.release()
-    return plan
+    print(f'{plan_text(plan)}\n\nconfig: {folder.config}', flush=True)

@@ -15,7 +15,11 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.apis.predictor import Predictor
-from mixmae.fileio.atomic_write import atomic_write, check_output
+from mixmae.fileio.atomic_write import (
+    atomic_write,
+    check_output,
+    new_files,
+)
 from mixmae.visualization.picture_file import write_png
 
 # Pictures of small images are enlarged, so that text is legible.
@@ -48,19 +52,21 @@ def write_predictions(
 
     Raises:
         ValueError: An argument or an image is not valid, or the folder cannot
-            be written.
+            be written. Nothing is written then.
     """
     folder = Path(out)
     check_output(folder / 'predictions')
-    writer = WRITERS[predictor.task](predictor, folder)
     drawing = Drawing(predictor, score) if pictures else None
     results = list_names(predictor.iterate(inputs, **options))
-    for result in results:
-        writer.add(result)
-        if drawing is not None:
-            target = folder / 'pictures' / f'{result["stem"]}.png'
-            write_png(target, drawing(result))
-    return writer.close()
+    with new_files(folder) as partial:
+        writer = WRITERS[predictor.task](predictor, partial)
+        for result in results:
+            writer.add(result)
+            if drawing is not None:
+                target = partial / 'pictures' / f'{result["stem"]}.png'
+                write_png(target, drawing(result))
+        written = writer.close()
+    return folder / written.relative_to(partial)
 
 
 class list_names:

@@ -19,8 +19,9 @@ from tqdm import tqdm
 from mixmae.apis.image_preparation import ImagePreparation, scope_of
 from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.size_batches import size_batches
-from mixmae.apis.task_network import checkpoint_of, task_network
+from mixmae.apis.task_network import task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.registry import INFERENCERS
 from mixmae.visualization.shown_bands import loaded_pixels
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.apis.run_folder import RunFolder
-from mixmae.apis.training_process import LOG, run_training
+from mixmae.apis.training_process import LOG, train_folder
 from mixmae.checkpoints.conversion.outgoing import to_bare
 from mixmae.checkpoints.conversion.source import read_source
-from mixmae.config.config_file import read_config
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.next_configs import write_next_configs
@@ -132,29 +131,22 @@ def pretrain(
         overrides=overrides or {},
     )
     folder = RunFolder(out, resume, overwrite)
+    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
+    on_cpu = devices == 'cpu'
     if folder.resumes:
         folder.compare(vars(options))
         processes = Machine.find(devices).count
         print(f'going on with {folder.config}', flush=True)
-    else:
-        plan = plan_pretraining(options)
-        print(plan_text(plan, folder.path), flush=True)
-        if dry_run:
-            print(f'\n{plan.text}')
-            return PretrainedRun(folder.path, folder.config)
+        train_folder(folder, processes, arguments, on_cpu, verbose)
+        return finished_run(folder)
+    plan = plan_pretraining(options)
+    print(plan_text(plan, folder.path), flush=True)
+    if dry_run:
+        print(f'\n{plan.text}')
+        return PretrainedRun(folder.path, folder.config)
+    with folder.replacing():
         write_plan(plan, folder, options)
-        processes = plan.machine.count
-    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
-    cfg = read_config(folder.config)
-    run_training(
-        folder.config,
-        folder.path,
-        processes,
-        arguments,
-        cfg.train_cfg.get('max_epochs', 0),
-        devices == 'cpu',
-        verbose,
-    )
+        train_folder(folder, plan.machine.count, arguments, on_cpu, verbose)
     return finished_run(folder)
 
 

@@ -23,6 +23,7 @@ from mixmae.apis.trained_network import (
     network_config,
     pretraining_model,
 )
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.atomic_write import check_output
 from mixmae.registry import INFERENCERS
@@ -56,7 +57,8 @@ class ReconstructionInferencer:
     Args:
         config: Config of the pretraining, a file or a loaded config; None uses
             the config in the checkpoint.
-        checkpoint: Checkpoint of the pretraining, a path or an http(s) URL.
+        checkpoint: Checkpoint of the pretraining, a path or an http(s) URL;
+            or the folder of its run, for the last one.
             None keeps random weights, with a warning.
         device: Such as 'cpu' or 'cuda:1'; None = a GPU if there is one.
 
@@ -71,6 +73,8 @@ class ReconstructionInferencer:
         checkpoint: str | os.PathLike | None = None,
         device: str | torch.device | None = None,
     ) -> None:
+        if checkpoint is not None:
+            checkpoint = checkpoint_of(checkpoint)
         self.cfg = network_config(config, checkpoint)
         self.device = choose_device(device)
         model = pretraining_model(self.cfg, checkpoint)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mixmae.engine.manifest.manifest import written_files
@@ -16,6 +19,11 @@ from mixmae.fileio.file_lock import WorkDirLock
 CONFIG = 'config.py'
 # Arguments of the call that made the folder.
 CALL = 'call.json'
+# Converted weights, which a call may name as those to start from.
+INIT = 'init.pth'
+# What a call writes before its training: config, lists of images, converted
+# weights, and the call itself.
+WRITTEN = (CONFIG, CALL, 'data', INIT)
 
 
 class RunFolder:
@@ -83,6 +91,55 @@ class RunFolder:
             raise ValueError(str(error).replace('--work-dir', 'out')) from None
         return lock
 
+    @contextmanager
+    def replacing(self, keep: bool = True) -> Iterator[None]:
+        """Write what a run starts from anew, and train.
+
+        After an error before the training has replaced a checkpoint, the
+        folder holds what it held before; of a new folder what was recorded
+        stays, for another try.
+
+        Args:
+            keep: Whether the folder holds something new afterwards, if there
+                is no error.
+        """
+        is_new = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with TemporaryDirectory(prefix='.before_', dir=self.path) as aside:
+                yield from self._replaced(Path(aside), keep)
+        finally:
+            if is_new and not (self.path / CALL).exists():
+                _remove(self.path)
+
+    def _replaced(self, aside: Path, keep: bool) -> Iterator[None]:
+        checkpoints = self._checkpoints()
+        before = [one for one in WRITTEN if (self.path / one).exists()]
+        for name in before:
+            if name == INIT:
+                shutil.copy2(self.path / name, aside)
+            else:
+                (self.path / name).rename(aside / name)
+        done = False
+        try:
+            yield
+            done = keep
+        finally:
+            recorded = keep and (self.path / CALL).exists()
+            untouched = bool(checkpoints) and (
+                checkpoints == self._checkpoints()
+            )
+            if not done and (not recorded or untouched):
+                for name in WRITTEN:
+                    _remove(self.path / name)
+                for name in before:
+                    (aside / name).rename(self.path / name)
+
+    def _checkpoints(self) -> dict[Path, int]:
+        """Return the files of the run that the folder holds, with times."""
+        found = written_files(self.path, self.path)
+        return {one: one.lstat().st_mtime_ns for one in found}
+
     def record(self, arguments: Mapping[str, Any]) -> None:
         """Write the arguments of a call."""
         text = json.dumps(_plain(arguments), indent=1, sort_keys=True)
@@ -107,6 +164,13 @@ class RunFolder:
                     f'train {self.config} --work-dir {self.path} --resume '
                     f'--resume-with config --cfg-options max_epochs=...'
                 )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:

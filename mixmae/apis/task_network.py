@@ -8,7 +8,6 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -55,27 +54,6 @@ class TaskNetwork:
     model: nn.Module
     cfg: Config
     meta: Mapping[str, Any] = field(default_factory=dict)
-
-
-def checkpoint_of(path: str | os.PathLike) -> str:
-    """Return a checkpoint: the given file, or the best one of a run's folder.
-
-    Args:
-        path: A file or an address; or the output folder of a run, with its
-            best checkpoint, or else its last one.
-
-    Raises:
-        ValueError: The folder has no checkpoint.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        return str(path)
-    best = sorted(folder.glob('best_*.pth'), key=os.path.getmtime)
-    last = sorted(folder.glob('*.pth'), key=os.path.getmtime)
-    last = [one for one in last if one.name.startswith(('epoch_', 'iter_'))]
-    if not best + last:
-        raise ValueError(f'the folder {path} has no checkpoint of a run')
-    return str((best or last)[-1])
 
 
 def task_network(

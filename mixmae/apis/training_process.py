@@ -14,7 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from mixmae.apis.run_folder import RunFolder
 from mixmae.apis.training_display import TrainingDisplay
+from mixmae.config.config_file import read_config
 
 # Everything that a training and its libraries write.
 LOG = 'training.log'
@@ -62,6 +64,26 @@ def report_failure(error: TrainingFailedError) -> int:
     """Print the line of a failed training; return its exit status."""
     print(f'error: {error}', file=sys.stderr)
     return error.status
+
+
+def train_folder(
+    folder: RunFolder,
+    processes: int,
+    arguments: Sequence[str],
+    on_cpu: bool,
+    verbose: bool,
+) -> None:
+    """Train the config in the folder of a run; see ``run_training``."""
+    epochs = read_config(folder.config).train_cfg.get('max_epochs', 0)
+    run_training(
+        folder.config,
+        folder.path,
+        processes,
+        arguments,
+        epochs,
+        on_cpu,
+        verbose,
+    )
 
 
 def run_training(

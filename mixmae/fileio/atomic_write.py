@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mixmae.fileio.safe_path import check_regular, regular_file
 
@@ -59,6 +60,35 @@ def check_target(path: str | os.PathLike) -> None:
     """
     if os.path.exists(path):
         check_regular(os.stat(path).st_mode, path)
+
+
+@contextmanager
+def new_files(folder: Path) -> Iterator[Path]:
+    """Write several files, which appear in a folder when all are written.
+
+    Args:
+        folder: The folder; it is created, and removed after an error if it is
+            empty. Files of the same names are replaced.
+
+    Yields:
+        A folder to write them to.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix='.partial_', dir=folder) as partial:
+            yield Path(partial)
+            for path in sorted(Path(partial).rglob('*')):
+                target = folder / path.relative_to(partial)
+                if path.is_dir():
+                    target.mkdir(exist_ok=True)
+                else:
+                    path.replace(target)
+    finally:
+        for one in missing:
+            # It stays if it holds something.
+            with suppress(OSError):
+                one.rmdir()
 
 
 def check_output(path: str | os.PathLike, suffix: str = '') -> None:

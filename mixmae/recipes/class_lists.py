@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +21,14 @@ from mixmae.recipes.validation_share import split_off
 TRAIN_NAMES = ('train', 'training')
 VAL_NAMES = ('val', 'valid', 'validation', 'dev')
 TEST_NAMES = ('test', 'testing')
-# Names of columns, in lower case.
+# Names of columns, in lower case, without spaces and signs.
 PATH_COLUMNS = (
-    'path', 'file', 'filename', 'file_name', 'image', 'image_path', 'img',
-    'img_path', 'filepath', 'image_id', 'id',
+    'path', 'file', 'filename', 'image', 'imagepath', 'imagename', 'imagefile',
+    'img', 'imgpath', 'imgname', 'filepath', 'imageid', 'id',
 )  # fmt: skip
-CLASS_COLUMNS = ('class', 'label', 'category', 'target', 'class_name', 'y')
+CLASS_COLUMNS = (
+    'class', 'label', 'category', 'target', 'classname', 'labelname', 'y',
+)  # fmt: skip
 SPLIT_COLUMNS = ('split', 'set', 'subset', 'fold', 'partition')
 
 
@@ -202,7 +205,7 @@ def _from_table(
     path: Path, images: str | os.PathLike | None = None
 ) -> ClassLists:
     rows = _rows(path)
-    names = [cell.strip().lower() for cell in rows[0]]
+    names = [re.sub(r'[\W_]', '', cell.lower()) for cell in rows[0]]
     image = _column(names, PATH_COLUMNS)
     label = _column(names, CLASS_COLUMNS)
     split = _column(names, SPLIT_COLUMNS)

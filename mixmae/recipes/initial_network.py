@@ -14,6 +14,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     OF_THE_TASK,
     initial_weights,
 )
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.registry import MODELS
@@ -71,9 +72,10 @@ def initial_network(
     Raises:
         ValueError: The file cannot be read, is unknown, or records no network.
     """
+    init = checkpoint_of(init)
     weights = initial_weights(init, in_channels).without_neck('decoder')
     # The config that names it is run from any folder.
-    checkpoint = str(init)
+    checkpoint = init
     if weights.is_local:
         checkpoint = os.path.abspath(os.path.expanduser(checkpoint))
     elif not weights.as_it_is:

@@ -16,8 +16,8 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.apis.task_network import checkpoint_of
 from mixmae.apis.trained_network import network_config
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.fileio.address import public_address
 from mixmae.viewer.image_folder import ImageFolder
 from mixmae.viewer.viewed_network import ViewedNetwork

@@ -17,7 +17,7 @@ import mixmae
 from mixmae.apis.fine_tuning import FineTunedRun
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
-from mixmae.apis.task_network import checkpoint_of
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.cli.commands import test
 from tests.apis import own_data
 from tests.quick_start import QuickStart

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.apis.run_folder import RunFolder
+from mixmae.apis.run_folder import CALL, CONFIG, RunFolder
 
 
 @pytest.fixture
@@ -55,3 +55,54 @@ def test_a_call_that_resumes_has_the_same_arguments(run, tmp_path):
     folder.compare(dict(data=[str(tmp_path), 'b'], seed=1))
     with pytest.raises(ValueError, match='epochs=4, but the run'):
         folder.compare({**given, 'epochs': 4})
+
+
+def write_plan(folder, text):
+    """Write what a call writes before its training."""
+    (folder.path / 'data').mkdir()
+    (folder.path / 'data' / 'train.txt').write_text(text)
+    folder.config.write_text(text)
+    folder.record({'task': text})
+
+
+@pytest.mark.parametrize('planned', [False, True])
+def test_a_refused_call_leaves_an_earlier_run_as_it_was(run, planned):
+    """Data may be refused by the plan, or by the checks of the training."""
+    folder = RunFolder(run, overwrite=True)
+    with folder.replacing():
+        write_plan(folder, 'first')
+        (run / 'epoch_4.pth').write_text('first')
+    assert folder.config.read_text() == 'first'
+    before = {p: p.read_bytes() for p in run.rglob('*') if p.is_file()}
+    with pytest.raises(ValueError), folder.replacing():
+        assert not folder.config.exists()
+        if planned:
+            write_plan(folder, 'second')
+        raise ValueError
+    now = {p: p.read_bytes() for p in run.rglob('*') if p.is_file()}
+    assert now == before
+
+
+def test_a_run_that_has_begun_is_kept_after_an_error(run):
+    folder = RunFolder(run, overwrite=True)
+    with pytest.raises(ValueError), folder.replacing():
+        write_plan(folder, 'second')
+        (run / 'epoch_4.pth').unlink()
+        raise ValueError
+    assert folder.config.read_text() == 'second'
+
+
+def test_a_new_folder_is_kept_if_something_was_recorded(tmp_path):
+    folder = RunFolder(tmp_path / 'new')
+    with pytest.raises(ValueError), folder.replacing():
+        folder.config.write_text('')
+        raise ValueError
+    assert not folder.path.exists()
+    with folder.replacing(keep=False):
+        write_plan(folder, 'dry')
+    assert not folder.path.exists()
+    with pytest.raises(ValueError), folder.replacing():
+        write_plan(folder, 'try')
+        raise ValueError
+    names = {one.name for one in folder.path.iterdir()}
+    assert names == {CONFIG, CALL, 'data'}

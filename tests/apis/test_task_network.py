@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ pytest.importorskip('mmcv.ops', reason='no full tier: `make test`')
 
 from mixmae.apis.task_network import (
     buildable_settings,
-    checkpoint_of,
     task_network,
 )
 from mixmae.visualization.prediction_drawing import framework_of
@@ -57,20 +55,6 @@ def test_other_parts_are_refused(place: str, value: str) -> None:
     changed.merge_from_dict({f'model.{place}': value})
     with pytest.raises(ValueError, match='not a registered part'):
         buildable_settings(changed.model.to_dict(), 'a.pth', 'mmdet')
-
-
-def test_the_best_checkpoint_of_a_run(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match='has no checkpoint'):
-        checkpoint_of(tmp_path)
-    for age, name in enumerate(
-        ['epoch_4.pth', 'epoch_10.pth', 'init.pth', 'other.txt']
-    ):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (age, age))
-    assert checkpoint_of(tmp_path) == str(tmp_path / 'epoch_10.pth')
-    (tmp_path / 'best_mIoU_epoch_4.pth').touch()
-    assert Path(checkpoint_of(tmp_path)).name == 'best_mIoU_epoch_4.pth'
-    assert checkpoint_of(tmp_path / 'init.pth') == str(tmp_path / 'init.pth')
 
 
 def test_a_pretraining_checkpoint_is_refused() -> None:

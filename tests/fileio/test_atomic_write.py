@@ -11,6 +11,7 @@ from mixmae.fileio.atomic_write import (
     check_output,
     checksummed_write,
     damage,
+    new_files,
     remove,
     remove_partials,
     sidecar,
@@ -29,6 +30,30 @@ def test_complete_or_not_at_all(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == 'one'
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_several_files_appear_together(tmp_path):
+    """After an error those of before are as they were."""
+    folder = tmp_path / 'deep' / 'out'
+    with pytest.raises(ValueError), new_files(folder) as partial:
+        (partial / 'a.txt').write_text('one')
+        raise ValueError
+    assert list(tmp_path.iterdir()) == []
+    (folder / 'pictures').mkdir(parents=True)
+    (folder / 'a.txt').write_text('before')
+    (folder / 'pictures' / '1.png').write_text('before')
+    with pytest.raises(ValueError), new_files(folder) as partial:
+        (partial / 'a.txt').write_text('half')
+        raise ValueError
+    assert (folder / 'a.txt').read_text() == 'before'
+    with new_files(folder) as partial:
+        (partial / 'pictures').mkdir()
+        for name in ('a.txt', 'pictures/2.png'):
+            (partial / name).write_text('new')
+            assert not (folder / 'pictures/2.png').exists()
+    found = {p.name: p.read_text() for p in folder.rglob('*') if p.is_file()}
+    assert found == {'a.txt': 'new', '1.png': 'before', '2.png': 'new'}
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_writers_with_equal_process_ids(tmp_path):

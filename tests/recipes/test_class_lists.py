@@ -50,6 +50,7 @@ def test_validation_data_elsewhere(tmp_path: Path) -> None:
 
 TABLES = {
     'header': 'Filename;Label\n1.png;10\n2.png;9\n',
+    'signs': '"File Name","Label_Name"\n1.png,10\n2.png,9\n',
     'no header': '1.png,10\n2.png,9\n',
     'no suffix': 'id\tclass\n1\t10\n2\t9\n',
     'split': 'path,label,split\n1.png,10,train\n2.png,9,train\n3.png,9,val\n',

@@ -29,6 +29,7 @@ from mixmae.checkpoints.conversion.network import (
 from mixmae.checkpoints.conversion.source import Source, read_source
 from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
 from mixmae.checkpoints.io.named_weights import is_name
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.fileio.shown_text import shortened
@@ -132,14 +133,14 @@ def initial_weights(
         init: A checkpoint or safetensors file of mixmae, of the official
             MixMIM, UM-MAE or SimMIM, or of a Swin of timm, Microsoft, mmdet,
             mmseg, mmpretrain or Hugging Face; ``mixmae:NAME``,
-            ``hf:USER/NAME`` or ``timm:NAME``.
+            ``hf:USER/NAME`` or ``timm:NAME``; or the folder of a run.
         in_channels: Channels of the images of the run; None = of the file.
 
     Raises:
         ValueError: The file cannot be read, or does not fit; one line says
             what it is and what would fit.
     """
-    address = os.fspath(init)
+    address = checkpoint_of(init)
     timm = address.startswith(PREFIX)
     remote = urlparse(address).scheme in ('http', 'https')
     file = (

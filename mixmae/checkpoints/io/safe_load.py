@@ -62,6 +62,8 @@ def safe_load(path: str | Path) -> dict:
         path = named_file(str(path))
     else:
         path = Path(path).expanduser()
+    if path.is_dir():
+        raise ValueError(f'{path} is a folder; name a checkpoint in it')
     if not path.is_file():
         raise ValueError(
             f'no checkpoint file at {path}; if a config names it, set another '

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from mixmae.apis.onnx_graph import BOUND, convert, image_size
 from mixmae.apis.task_graph import TaskGraph, graph_metadata, graph_size
-from mixmae.apis.task_network import checkpoint_of, task_network
+from mixmae.apis.task_network import task_network
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.cli.command_line import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.safe_path import add_trust_argument

@@ -17,7 +17,9 @@ from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mixmae.apis.run_folder import CONFIG
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.cli.command_line import (
     CommandParser,
     add_common_arguments,
@@ -47,8 +49,13 @@ NUM_PANELS = 4
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = CommandParser(description='Test a checkpoint')
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('config', help='config file, or the folder of a run')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file, or the folder of a run (default: that of the '
+        'config), for its best one',
+    )
     add_common_arguments(parser)
     parser.add_argument(
         '--out', metavar='JSON', help='write the metrics to this file'
@@ -71,7 +78,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         help='number of reconstruction panels of 8 images each (default: 4)',
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    folder = Path(args.config)
+    if folder.is_dir():
+        args.config = str(folder / CONFIG)
+        args.checkpoint = args.checkpoint or str(folder)
+    if args.checkpoint is None:
+        parser.error(f'{folder} is no folder of a run: name a checkpoint')
+    return args
 
 
 def is_pretraining(cfg: Config) -> bool:
@@ -113,6 +127,7 @@ def with_classes(figures: dict, runner: Runner) -> dict:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
+    args.checkpoint = checkpoint_of(args.checkpoint)
     cfg = run_config(args, 'test')
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')
