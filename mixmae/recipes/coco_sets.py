@@ -261,6 +261,14 @@ def _image_folder(
     places.append(path.parent / path.stem)
     if images is not None:
         places = [Path(images)]
+    else:
+        # Of any name, if only one of them has the image.
+        others = [
+            place
+            for place in sorted(path.parent.iterdir())
+            if place not in places and (place / names[0]).is_file()
+        ]
+        places += others if len(others) == 1 else []
     for place in places:
         if (place / names[0]).is_file():
             missing = [n for n in names if not (place / n).is_file()]
@@ -270,10 +278,14 @@ def _image_folder(
                     f'in {place.resolve()} (first: {missing[0]})'
                 )
             return Path(os.path.normpath(place))
+    where = (
+        f'{images}'
+        if images is not None
+        else f'{path.parent} or its folders, nor beside it'
+    )
     raise ValueError(
-        f'{path}: there is no {names[0]} in '
-        f'{", ".join(str(os.path.normpath(place)) for place in places)}; pass '
-        'the folder of the images (images)'
+        f'{path}: there is no {names[0]} in {where}; pass the folder of the '
+        f'images (images, --images)'
     )
 
 

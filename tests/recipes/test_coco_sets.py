@@ -46,6 +46,16 @@ def write_coco(
     path.write_text(json.dumps({**content, **changes}))
 
 
+def test_images_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    """As long as only one folder has them."""
+    write_coco(tmp_path / 'labels.json', folder='meine Bilder')
+    sets = read_coco_sets(tmp_path / 'labels.json')
+    assert sets.train.images == tmp_path / 'meine Bilder'
+    write_coco(tmp_path / 'labels.json', folder='second')
+    with pytest.raises(ValueError, match='--images'):
+        read_coco_sets(tmp_path / 'labels.json')
+
+
 def test_a_file_is_completed_and_split(tmp_path: Path) -> None:
     write_coco(tmp_path / 'labels.json')
     sets = read_coco_sets(tmp_path / 'labels.json')

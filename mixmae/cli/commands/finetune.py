@@ -106,7 +106,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--dry-run',
         action='store_true',
-        help='print the table and write the config, but train nothing',
+        help='print table and config, and write nothing',
     )
     parser.add_argument(
         '--verbose', action='store_true', help='show all output'
