@@ -1,4 +1,4 @@
-"""Checks of the keys of a config and of the types of its paths."""
+"""Checks of the keys of a config, and of values of which there are few."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import difflib
 import inspect
 import logging
 import multiprocessing
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -17,7 +16,6 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from mixmae.config.config_paths import data_loaders
 from mixmae.config.config_variables import settings_named
 from mixmae.config.option_values import RUN_KEYS, SHARED_VARIABLES, is_variable
 from mixmae.preflight.check import Check, Finding, PlannedRun
@@ -185,45 +183,6 @@ def _incomplete_loops(cfg: Config) -> Iterator[str]:
         if len(set(given.values())) > 1:
             missing = ' and '.join(key for key in given if not given[key])
             yield f'{missing} not set: set all of {", ".join(keys)}, or none'
-
-
-# Some data sets read several annotation files.
-KINDS: dict[str, tuple[type, ...]] = {
-    'ann_file': (str, os.PathLike, list, tuple),
-    'data_root': (str, os.PathLike),
-}
-
-
-class PathTypes(Check):
-    """Checks that paths in data sets are strings."""
-
-    name = 'paths'
-
-    def run(self, planned: PlannedRun) -> Finding | None:
-        found = [
-            pair
-            for key, loader in data_loaders(planned.config)
-            for pair in _paths(f'{key}.dataset', loader.get('dataset'))
-        ]
-        errors = [
-            f'{key}={value!r} must be the path of one file or folder'
-            for key, value in found
-            if value is not None
-            and not isinstance(value, KINDS[key.split('.')[-1]])
-        ]
-        return Finding(f'{len(found)} paths', errors=tuple(errors))
-
-
-def _paths(key: str, part: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _paths(f'{key}.{index}', item)
-    elif isinstance(part, Mapping):
-        for name, value in part.items():
-            if name in KINDS:
-                yield f'{key}.{name}', value
-            elif name in ('dataset', 'datasets'):
-                yield from _paths(f'{key}.{name}', value)
 
 
 START_METHODS = tuple(multiprocessing.get_all_start_methods())

@@ -1,13 +1,14 @@
-"""Checks of folders and lists that data sets of other libraries read."""
+"""Checks of paths, folders and lists that data sets read."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from mixmae.config.config_paths import data_loaders
 from mixmae.config.failure_report import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
@@ -174,3 +175,42 @@ class ListedPaths(Check):
             f'{count:,} paths of lists and annotations with their folders',
             tuple(dict.fromkeys(errors)),
         )
+
+
+# Some data sets read several annotation files.
+KINDS: dict[str, tuple[type, ...]] = {
+    'ann_file': (str, os.PathLike, list, tuple),
+    'data_root': (str, os.PathLike),
+}
+
+
+class PathTypes(Check):
+    """Checks that paths in data sets are strings."""
+
+    name = 'paths'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        found = [
+            pair
+            for key, loader in data_loaders(planned.config)
+            for pair in _paths(f'{key}.dataset', loader.get('dataset'))
+        ]
+        errors = [
+            f'{key}={value!r} must be the path of one file or folder'
+            for key, value in found
+            if value is not None
+            and not isinstance(value, KINDS[key.split('.')[-1]])
+        ]
+        return Finding(f'{len(found)} paths', errors=tuple(errors))
+
+
+def _paths(key: str, part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, (list, tuple)):
+        for index, item in enumerate(part):
+            yield from _paths(f'{key}.{index}', item)
+    elif isinstance(part, Mapping):
+        for name, value in part.items():
+            if name in KINDS:
+                yield f'{key}.{name}', value
+            elif name in ('dataset', 'datasets'):
+                yield from _paths(f'{key}.{name}', value)

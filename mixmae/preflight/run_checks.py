@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mixmae.preflight.check import Check, Preflight
-from mixmae.preflight.config_keys import Choices, ConfigKeys, PathTypes
-from mixmae.preflight.folders import FolderListings, ListedPaths
+from mixmae.preflight.config_keys import Choices, ConfigKeys
+from mixmae.preflight.folders import FolderListings, ListedPaths, PathTypes
 from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
 from mixmae.preflight.numbers import Channels, RunNumbers, UpdateSize
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength

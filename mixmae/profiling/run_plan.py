@@ -1,4 +1,4 @@
-"""FLOPs, memory and schedule of a planned run."""
+"""FLOPs and memory of a planned run."""
 
 from __future__ import annotations
 
@@ -159,82 +159,6 @@ class Network(NamedTuple):
         """Return the bytes of a checkpoint with optimizer state."""
         states = STATES.get(optimizer, 2) * self.trained
         return FLOAT * (self.parameters + states)
-
-
-class Schedule(NamedTuple):
-    """Number of images, updates and devices of a run.
-
-    Attributes:
-        images: Images of the data set.
-        epochs: Number of epochs.
-        update: Images per update on all devices.
-        devices: Number of devices.
-        batch: Batch size per device.
-        accumulation: Batches per update and device.
-        updates: Updates of the complete run; incomplete updates are dropped.
-    """
-
-    images: int
-    epochs: float
-    update: int
-    devices: int
-    batch: int
-    accumulation: int
-    updates: int
-
-    @classmethod
-    def of(
-        cls,
-        images: int,
-        epochs: float,
-        update: int,
-        devices: int,
-        batch: int,
-        updates: int | None = None,
-    ) -> Schedule:
-        """Create a schedule with the accumulation that gives the same update.
-
-        Args:
-            updates: Number of updates, if not given by epochs.
-
-        Raises:
-            ValueError: No whole number of batches gives this update, or there
-                are no updates.
-        """
-        if updates is None:
-            updates = int(images // update * epochs)
-        if updates < 1:
-            raise ValueError(
-                f'{epochs:g} epochs of {images:,} images make no update of '
-                f'{update:,} images, as the config has it: lower its batch '
-                f'size, auto_scale_lr.base_batch_size or accumulative_counts, '
-                f'train longer, or name the images you will have by --images'
-            )
-        share = update / devices
-        if share % batch:
-            fitting = [
-                b
-                for b in range(1, round(share) + 1)
-                if share % b == 0 and share == int(share)
-            ]
-            hint = (
-                f'batch sizes that do: {", ".join(map(str, fitting[-8:]))}'
-                if fitting
-                else 'take another number of devices'
-            )
-            raise ValueError(
-                f'{devices} devices with batches of {batch} make no update '
-                f'of {update} images, as the config has it: {hint}'
-            )
-        accumulation = int(share // batch)
-        return cls(
-            images, epochs, update, devices, batch, accumulation, updates
-        )
-
-    @property
-    def trained_images(self) -> int:
-        """Images of the complete run."""
-        return self.updates * self.update
 
 
 def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:

@@ -16,6 +16,10 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
     native_dtype,
 )
 from mixmae.profiling.run_plan import Network as NetworkSizes
+from mixmae.recipes.batches_and_epochs import (
+    epochs_of,
+    update_batches,
+)
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
 from mixmae.recipes.learning_rate import pretraining_rate
@@ -23,10 +27,6 @@ from mixmae.recipes.methods import ModelParts
 from mixmae.recipes.pretraining_call import PretrainingCall
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import Setting
-from mixmae.recipes.training_length import (
-    epochs_of,
-    update_batches,
-)
 from mixmae.registry import MODELS
 
 # Validations and checkpoints of a run, about.

@@ -5,7 +5,8 @@ from mmengine.config import Config
 
 from mixmae.config.config_variables import read_with_bases
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.config_keys import Choices, ConfigKeys, PathTypes
+from mixmae.preflight.config_keys import Choices, ConfigKeys
+from mixmae.preflight.folders import PathTypes
 
 BASE = """
 length = 3

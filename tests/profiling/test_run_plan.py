@@ -12,10 +12,9 @@ from mixmae.profiling.run_plan import (
     TEMPORARIES,
     Network,
     SavedActivations,
-    Schedule,
     gathered_parameters,
 )
-from mixmae.profiling.run_settings import RunSettings
+from mixmae.profiling.run_settings import RunSettings, Schedule
 from mixmae.registry import MODELS
 from tests.engine.tiny_run import MODEL
 from tests.models.parts import random_images, random_mask

@@ -26,8 +26,8 @@ from mixmae.datasets.samplers.update_sampler import is_update_sampler
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
 from mixmae.preflight.image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
-from mixmae.profiling.run_plan import Network, Schedule
-from mixmae.profiling.run_settings import RunSettings
+from mixmae.profiling.run_plan import Network
+from mixmae.profiling.run_settings import RunSettings, Schedule
 
 # Images per second of one CPU core that decodes, crops and resizes full-size
 # photographs; an order of magnitude. benchmarks/loader.py measures it.

@@ -8,8 +8,9 @@ on fixed masks.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -25,7 +26,6 @@ from mixmae.cli.command_line import (
     add_common_arguments,
     run_config,
 )
-from mixmae.cli.evaluation_details import add_details
 from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
@@ -37,13 +37,22 @@ from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.picture_file import write_png
-from mixmae.visualization.prediction_drawing import draw_predictions
+from mixmae.visualization.prediction_drawing import (
+    draw_predictions,
+    framework_of,
+)
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
 )
 
 NUM_PANELS = 4
+# Of the metrics of mmdet and mmseg: the argument that makes them write what
+# the model predicts, and its place in the folder.
+OUTPUTS: Mapping[str, tuple[str, str]] = {
+    'CocoMetric': ('outfile_prefix', 'predictions'),
+    'IoUMetric': ('output_dir', 'masks'),
+}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -177,3 +186,36 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.out is not None:
             with atomic_write(args.out) as partial:
                 partial.write_text(text + '\n')
+
+
+def add_details(cfg: Config, folder: Path) -> None:
+    """Make a test write details of its classes to a folder.
+
+    Args:
+        cfg: Config; its ``test_evaluator`` is changed.
+        folder: Output folder: ``classes.csv``, ``confusion.csv``,
+            ``confusion.png`` and the predictions: ``predictions.csv`` of a
+            classifier, ``predictions.*.json`` in COCO's format of results, or
+            ``masks/*.png``.
+
+    Raises:
+        ConfigError: The model predicts no classes.
+        ValueError: The folder cannot be written.
+    """
+    if framework_of(cfg) is None:
+        raise ConfigError(
+            f'--details: a model of type {cfg.model.get("type")} predicts no '
+            f'classes; it is for classifiers, detectors and segmentors'
+        )
+    check_output(folder / 'classes.csv')
+    stated: Any = cfg.test_evaluator
+    evaluators = stated if isinstance(stated, (list, tuple)) else [stated]
+    changed = []
+    for one in evaluators:
+        name = str(one.get('type')).split('.')[-1]
+        if name in OUTPUTS:
+            argument, place = OUTPUTS[name]
+            one = {**one, argument: str(folder / place)}
+        changed.append(one)
+    details = dict(type='mixmae.ClassDetails', folder=str(folder))
+    cfg.test_evaluator = [*changed, details]

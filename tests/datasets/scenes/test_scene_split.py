@@ -1,6 +1,6 @@
 from mixmae.datasets.scenes.renderer import SceneRenderer
 from mixmae.datasets.scenes.scene_set import SceneSet
-from mixmae.evaluation.scene_split import SceneSplit
+from mixmae.datasets.scenes.scene_split import SceneSplit
 
 
 def test_images_have_their_labels(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mixmae.evaluation.fine_tuning import (
+from mixmae.evaluation.few_labels import (
     few_labels,
     fine_tune,
     parameter_groups,
