@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.networks import LEAST_CELLS
-from mixmae.recipes.pretraining_call import PretrainingCall
+from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.setting import Setting
 
 TRAIN_LIST, VAL_LIST = 'data/train.txt', 'data/val.txt'

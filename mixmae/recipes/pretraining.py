@@ -22,12 +22,10 @@ from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import named_method
 from mixmae.recipes.model_of_config import model_of_config
 from mixmae.recipes.networks import named_network
-from mixmae.recipes.pretraining_call import (
-    PretrainingCall,
-)
 from mixmae.recipes.pretraining_options import (
     ARGUMENTS,
     DEFAULT_MODEL,
+    PretrainingCall,
     PretrainingOptions,
 )
 from mixmae.recipes.pretraining_settings import (

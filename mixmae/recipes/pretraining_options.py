@@ -1,4 +1,4 @@
-"""Arguments of a pretraining call."""
+"""Arguments of a pretraining call, and what they refer to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
+from mixmae.recipes.continued_model import ContinuedModel
+from mixmae.recipes.image_sources import ImageSources
+from mixmae.recipes.machine import Machine
+from mixmae.recipes.methods import Method
+from mixmae.recipes.model_of_config import GivenModel
+from mixmae.recipes.networks import Network, patch_size
 from mixmae.recipes.setting import check_seed
 
 DEFAULT_MODEL = 'swin-tiny'
@@ -110,3 +116,26 @@ class PretrainingOptions:
         """Return an argument; ``None`` if it is to be derived."""
         value = getattr(self, name)
         return None if value == 'auto' else value
+
+
+class PretrainingCall(NamedTuple):
+    """Arguments of a call, machine, method, network, images and start.
+
+    Attributes:
+        given: Model of a config; ``None`` for a named network.
+        start: Weights that determine the network; ``None`` without them.
+    """
+
+    options: PretrainingOptions
+    machine: Machine
+    method: Method
+    network: Network
+    given: GivenModel | None
+    images: ImageSources
+    start: ContinuedModel | None = None
+
+    def patch(self, image_size: int) -> int:
+        """Return the side of a patch: that of the weights, or derived."""
+        if self.start:
+            return self.start.patch
+        return patch_size(self.network, image_size)

@@ -24,8 +24,10 @@ from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
 from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.methods import ModelParts
-from mixmae.recipes.pretraining_call import PretrainingCall
-from mixmae.recipes.pretraining_options import PretrainingOptions
+from mixmae.recipes.pretraining_options import (
+    PretrainingCall,
+    PretrainingOptions,
+)
 from mixmae.recipes.setting import Setting
 from mixmae.registry import MODELS
 

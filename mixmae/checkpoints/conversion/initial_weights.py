@@ -14,8 +14,12 @@ from urllib.parse import urlparse
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
+from mixmae.checkpoints.conversion.code_base_detection import (
+    FITS,
+    converted,
+    is_ours,
+)
 from mixmae.checkpoints.conversion.conversion import Conversion
-from mixmae.checkpoints.conversion.detection import FITS, converted, is_ours
 from mixmae.checkpoints.conversion.input_channels import (
     adapted_patches,
     rule_of,
