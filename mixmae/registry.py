@@ -128,7 +128,7 @@ TASK_UTILS = LazyRegistry(
     parents.TASK_UTILS,
     {
         'RandomMasking': 'masking.masking',
-        'UniformMasking': 'masking.masking',
+        'UniformMasking': 'masking.uniform_masking',
     },
 )
 DATASETS = LazyRegistry(
