@@ -20,6 +20,7 @@ from mixmae.fileio.atomic_write import (
     check_output,
     new_files,
 )
+from mixmae.visualization.class_colours import class_hues
 from mixmae.visualization.picture_file import write_png
 
 # Pictures of small images are enlarged, so that text is legible.
@@ -285,14 +286,6 @@ def class_values(predictor: Predictor) -> ndarray:
         first = int(bool(predictor.meta.get('reduce_zero_label')))
         values = range(first, first + len(predictor.classes))
     return np.asarray([*values], np.uint8)
-
-
-def class_hues(count: int) -> list[tuple[int, int, int]]:
-    """Return RGB colours of classes without recorded ones."""
-    return [
-        ((67 * k + 90) % 256, (151 * k + 40) % 256, (211 * k + 160) % 256)
-        for k in range(count)
-    ]
 
 
 def _encoded(mask: ndarray) -> dict:

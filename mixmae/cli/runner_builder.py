@@ -76,6 +76,15 @@ DEEPSPEED = 'DeepSpeedStrategy'
 # MMEngine imports it; deepspeed 0.19 removed it.
 ONEBIT = Path('runtime/fp16/onebit')
 SHARDED_MODEL = 'FullyShardedModel'
+# Hooks of a runner whose config has none.
+MMENGINE_HOOKS = (
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+)
 # Time limit for one batch in seconds. A network file system may recover after
 # minutes; with NCCL the other ranks do not wait longer than this.
 TIMEOUT = 500
@@ -158,10 +167,26 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: See ``check_engine``.
     """
     check_engine(cfg)
+    drop_absent_hooks(cfg)
     use_compile_hook(cfg)
     limit_loaders(cfg)
     raise_file_limit()
     return RUNNERS.build(FormattedConfig.of(cfg))
+
+
+def drop_absent_hooks(cfg: Config) -> None:
+    """Leave out hooks that a config sets to None.
+
+    MMEngine accepts None for the hooks that it registers itself, and only
+    asserts for all others.
+    """
+    hooks = cfg.get('default_hooks') or {}
+    if None in hooks.values():
+        cfg.default_hooks = {
+            name: hook
+            for name, hook in hooks.items()
+            if hook is not None or name in MMENGINE_HOOKS
+        }
 
 
 def raise_file_limit() -> None:

@@ -16,6 +16,8 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import METRICS
 
 NOTHING = '(nothing)'
+# Of an object that is found: smallest score, and overlap with its label.
+SCORE, IOU = 0.3, 0.5
 
 
 @METRICS.register_module()
@@ -37,7 +39,7 @@ class ClassDetails(BaseMetric):
     default_prefix = None
 
     def __init__(
-        self, folder: str, score: float = 0.3, iou: float = 0.5
+        self, folder: str, score: float = SCORE, iou: float = IOU
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
@@ -54,9 +56,10 @@ class ClassDetails(BaseMetric):
             if 'pred_score' in sample:
                 self.results.append(_classified(sample))
             elif 'pred_sem_seg' in sample:
-                self.results.append(_segmented(sample, len(self.names)))
+                counts = pixel_counts(sample, len(self.names))
+                self.results.append({'unit': 'pixels', 'counts': counts})
             elif 'pred_instances' in sample:
-                counts = _detected(
+                counts = object_counts(
                     sample, len(self.names), self.score, self.iou
                 )
                 self.results.append({'unit': 'objects', 'counts': counts})
@@ -111,25 +114,28 @@ def _classified(sample: Mapping) -> dict:
     }
 
 
-def _segmented(sample: Mapping, count: int) -> dict:
+def pixel_counts(sample: Mapping, count: int) -> ndarray:
+    """Return the counts of a segmentor's sample, (count, count)."""
     found = sample['pred_sem_seg']['data'].cpu().numpy().ravel()
     label = sample['gt_sem_seg']['data'].cpu().numpy().ravel()
     valid = label < count
     places = label[valid].astype(np.int64) * count + found[valid]
     counts = np.bincount(places, minlength=count**2)
-    return {'unit': 'pixels', 'counts': counts.reshape(count, count)}
+    return counts.reshape(count, count)
 
 
-def _detected(
-    sample: Mapping, count: int, least: float, iou: float
+def object_counts(
+    sample: Mapping, count: int, least: float = SCORE, iou: float = IOU
 ) -> ndarray:
-    """Count objects; the last row and column stand for nothing."""
+    """Return the counts of a detector's sample, (count + 1, count + 1).
+
+    The last row and column stand for nothing. Labels and predictions are in
+    pixels of the file: test pipelines of mmdet load labels after they resize
+    the image, and mmdet resizes predictions back.
+    """
     truth, found = sample['gt_instances'], sample['pred_instances']
     labels = truth['labels'].cpu().numpy()
     boxes = _boxes(truth['bboxes'])
-    # Labels were resized with the image, predictions were resized back.
-    scale = np.asarray(sample.get('scale_factor', (1.0, 1.0)))[:2]
-    boxes = boxes / np.tile(scale, 2)
     scores = found['scores'].cpu().numpy()
     order = np.argsort(-scores)
     order = order[scores[order] >= least]

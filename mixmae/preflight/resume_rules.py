@@ -55,6 +55,7 @@ RULES: tuple[tuple[str, Effect], ...] = (
     ('default_hooks.interrupt*', Effect.FOLLOWED),
     ('default_hooks.watchdog*', Effect.FOLLOWED),
     ('default_hooks.visualization*', Effect.FOLLOWED),
+    ('default_hooks.report*', Effect.FOLLOWED),
     ('default_hooks.corrupt_files.max_corrupt_ratio', Effect.FOLLOWED),
     ('default_hooks.finite_guard.max_skips', Effect.FOLLOWED),
     ('val_*', Effect.FOLLOWED),

@@ -11,15 +11,17 @@ import torch
 from numpy import ndarray
 
 from mixmae.apis.normalisation import Normalisation
-from mixmae.apis.prediction_files import class_hues
 from mixmae.apis.predictor import Predictor
 from mixmae.fileio.shown_text import shown_line
 from mixmae.viewer.viewed_network import LONGEST, ViewedNetwork
+from mixmae.visualization.class_colours import (
+    blended,
+    class_colours,
+    hex_colour,
+)
 from mixmae.visualization.report.embedded_image import embedded_image
 
 TOP_CLASSES = 5
-# Share of a mask's or a label's colour in a picture.
-BLEND = 0.5
 METHODS = {
     'classification': 'classifier',
     'detection': 'detector',
@@ -47,7 +49,7 @@ class ViewedTask(ViewedNetwork):
         normalise = Normalisation.of(parts or cfg.get('data_preprocessor'))
         super().__init__(checkpoint, self.predictor.model, cfg, normalise)
         self.kind = self.predictor.task
-        self.colours = _colours(self.predictor)
+        self.colours = class_colours(self.predictor.meta)
 
     def about(self) -> dict[str, Any]:
         """Return ``name``, ``kind`` and ``method`` for the page."""
@@ -86,7 +88,7 @@ class ViewedTask(ViewedNetwork):
             rows = self._shares(labels)
             titles |= {'overlay': 'image and label map', 'labels': 'label map'}
             views['labels'] = self.colours[labels]
-            views['overlay'] = _blended(views['image'], views['labels'])
+            views['overlay'] = blended(views['image'], views['labels'])
         return {
             'kind': self.kind,
             'titles': titles,
@@ -127,7 +129,7 @@ class ViewedTask(ViewedNetwork):
         for i in found[::-1] if masks is not None else []:
             inside = masks[i].astype(bool)
             colour = self._colour(result['labels'][i])
-            drawn[inside] = _blended(image[inside], colour)
+            drawn[inside] = blended(image[inside], colour)
         return drawn
 
     def _shares(self, labels: ndarray) -> list[dict[str, Any]]:
@@ -142,27 +144,8 @@ class ViewedTask(ViewedNetwork):
             'value': round(float(value), 4),
         }
         if self.kind != 'classification':
-            row['colour'] = '#' + bytes(self._colour(label)).hex()
+            row['colour'] = hex_colour(self._colour(label))
         return row
 
     def _colour(self, label: int) -> ndarray:
         return self.colours[int(label) % len(self.colours)]
-
-
-def _colours(predictor: Predictor) -> ndarray:
-    """Colours of classes, those of the training if it recorded them.
-
-    Raises:
-        ValueError: The recorded ones are not rows of three numbers.
-    """
-    colours = np.asarray(class_hues(256), np.uint8)
-    palette = predictor.meta.get('palette')
-    if isinstance(palette, (list, tuple)) and palette:
-        recorded = np.asarray(palette[:256], float).reshape(-1, 3)
-        colours[: len(recorded)] = recorded.clip(0, 255)
-    return colours
-
-
-def _blended(image: ndarray, colours: ndarray) -> ndarray:
-    mean = (1 - BLEND) * image + BLEND * colours.astype(float)
-    return mean.round().astype(np.uint8)

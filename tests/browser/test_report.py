@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixmae.visualization.report.class_counts import counts_part
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.report.feature_map import feature_map
 from mixmae.visualization.report.report_page import write_report
@@ -36,9 +37,16 @@ def report(tmp_path_factory):
     labels = ['<b>cat</b>', 'cow'] * 20
     write_part(folder, 'features', TIME, feature_map(points, pictures, labels))
     gallery = {'title': 'Errors', 'images': [{'image': grey(9), 'text': 'x'}]}
-    content = dict(
-        classes=['cat', 'cow'], confusion=[[3, 1], [0, 4]], galleries=[gallery]
-    )
+    box = dict(box=[0.1, 0.2, 0.3, 0.4], text='<b>cow</b>', colour='#ff0000')
+    pair = [{'image': grey(i), 'boxes': [box] * i} for i in (0, 1)]
+    drawn = {
+        'title': 'Best',
+        'images': [{'pair': pair, 'text': 'y'}],
+        'wide': True,
+        'legend': {'<b>cow</b>': '#ff0000'},
+    }
+    content = counts_part(np.array([[3, 1], [0, 4]]), ['cat', 'cow'], 'images')
+    content['galleries'] = [gallery, drawn]
     write_part(folder, 'predictions', TIME, content)
     return write_report([folder]).as_uri()
 
@@ -93,4 +101,23 @@ def test_points_show_their_image_and_names_are_text(visit, report):
     assert tip.inner_text() == '<b>cat</b>'
     assert 'data:image' in tip.locator('.thumb').get_attribute('style')
     assert page.locator('b').count() == 0
+    opened.check(report)
+
+
+def test_predictions_have_counts_figures_and_boxes(visit, report):
+    opened = visit(viewport={'width': 1280, 'height': 900})
+    section = opened.open(report).locator('#predictions')
+    cells = section.locator('.confusion td').all_inner_texts()
+    assert cells == ['3', '1', '', '4']
+    rows = section.locator('.figures-of-classes tr')
+    assert rows.nth(1).locator('td').all_inner_texts() == [
+        'cat', '4', '1.000', '0.750', '0.857',
+    ]  # fmt: skip
+    assert section.locator('figure .boxed').count() == 2
+    box = section.locator('.box')
+    place, shown = (
+        one.bounding_box() for one in (section.locator('.boxed').nth(1), box)
+    )
+    assert shown['width'] == pytest.approx(0.3 * place['width'], abs=1)
+    assert box.get_attribute('title') == '<b>cow</b>'
     opened.check(report)

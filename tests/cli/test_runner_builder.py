@@ -43,6 +43,20 @@ def test_sharding_on_a_single_process_trains_without_it(tmp_path):
     assert (tmp_path / 'run' / 'iter_12.pth').is_file()
 
 
+def test_a_hook_that_is_none_is_left_out(tmp_path):
+    kinds = []
+    for hooks in ({}, dict(report=None, timer=None)):
+        config = numbers_config(tmp_path / f'run{len(hooks)}')
+        config.default_hooks = {
+            **config.default_hooks,
+            'report': dict(type='mixmae.ReportHook'),
+            **hooks,
+        }
+        found = build_runner(config).hooks
+        kinds.append({type(hook).__name__ for hook in found})
+    assert kinds[0] - kinds[1] == {'ReportHook', 'IterTimerHook'}
+
+
 def deepspeed(**changes) -> Config:
     config = dict(
         runner_type='FlexibleRunner',

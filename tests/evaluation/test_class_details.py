@@ -59,10 +59,10 @@ def test_pixels(tmp_path: Path) -> None:
 def test_objects(tmp_path: Path) -> None:
     box = [[0.0, 0, 10, 10], [20, 20, 30, 30], [40, 40, 50, 50]]
     sample = dict(
-        # The image was enlarged twice, and the labels with it.
+        # The network saw the image enlarged; labels are those of the file.
         scale_factor=(2.0, 2.0),
         gt_instances=dict(
-            bboxes=2 * torch.tensor(box), labels=torch.tensor([0, 1, 1])
+            bboxes=torch.tensor(box), labels=torch.tensor([0, 1, 1])
         ),
         pred_instances=dict(
             bboxes=torch.tensor(

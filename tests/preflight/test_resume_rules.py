@@ -47,6 +47,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     f'{HOOKS}.throughput*': (f'{HOOKS}.throughput', None),
     f'{HOOKS}.interrupt*': (f'{HOOKS}.interrupt', None),
     f'{HOOKS}.watchdog*': (f'{HOOKS}.watchdog.timeout', 9),
+    f'{HOOKS}.report*': (f'{HOOKS}.report', None),
     f'{HOOKS}.visualization*': (
         f'{HOOKS}.visualization',
         dict(type='VisualizationHook'),

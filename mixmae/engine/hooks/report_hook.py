@@ -14,6 +14,9 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import HOOKS
 
+# Frameworks of detectors and segmentors.
+DENSE = ('mmdet', 'mmseg')
+
 
 @HOOKS.register_module()
 class ReportHook(Hook):
@@ -44,6 +47,9 @@ class ReportHook(Hook):
         self.num_features = num_features
         self._training = False
         self._predictions: list[Any] = []
+        self._counts: Any = None
+        # Of the last validation: content of the page, and the images' order.
+        self._counted: tuple[dict, list[int]] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Distinguish a training from a validation without training."""
@@ -51,7 +57,7 @@ class ReportHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Forget the predictions of the last validation."""
-        self._predictions = []
+        self._predictions, self._counts = [], None
 
     def after_val_iter(
         self,
@@ -60,8 +66,11 @@ class ReportHook(Hook):
         data_batch: Any = None,
         outputs: Sequence | None = None,
     ) -> None:
-        """Keep label, prediction and score of a classifier's batch."""
+        """Count the predictions of a fine-tuning's batch."""
         if not self._training or isinstance(_plain(runner), MaskedImageModel):
+            return
+        if _framework(runner) in DENSE:
+            self._count(runner, outputs or ())
             return
         # Fine-tuning only.
         from mixmae.visualization.report.class_predictions import (
@@ -90,12 +99,19 @@ class ReportHook(Hook):
         """Add the map of features and write the last page."""
         if runner.val_loop is not None:
             # Features are those of whole images, of one size.
-            if _framework(runner) in ('mmdet', 'mmseg'):
+            if _framework(runner) in DENSE:
                 self._add_drawings(runner)
             elif self.num_features:
                 self._add_features(runner)
         self._write_page(runner)
         self._training = False
+
+    def _count(self, runner: Runner, samples: Sequence) -> None:
+        from mixmae.visualization.report.class_counts import ClassCounts
+
+        if self._counts is None:
+            self._counts = ClassCounts(runner.val_dataloader.dataset)
+        self._counts.add(samples)
 
     def _add_reconstructions(self, runner: Runner) -> None:
         # Imported at the first validation, as all that draws.
@@ -131,9 +147,15 @@ class ReportHook(Hook):
         )
         from mixmae.visualization.report.report_parts import PREDICTIONS
 
-        content = prediction_part(
-            self._predictions, runner.val_dataloader.dataset, self.num_images
-        )
+        if self._counts is not None:
+            self._counted = self._counts.gather()
+            content = self._counted[0] if self._counted else None
+        else:
+            content = prediction_part(
+                self._predictions,
+                runner.val_dataloader.dataset,
+                self.num_images,
+            )
         if is_main_process() and content is not None:
             self._write(runner, PREDICTIONS, content)
 
@@ -164,15 +186,17 @@ class ReportHook(Hook):
         with model_to_show(runner) as model:
             if model is None:
                 return
+            content, numbers = self._counted or ({}, [])
             loader = runner.val_dataloader
-            content = drawn_predictions(
+            galleries = drawn_predictions(
                 model,
                 loader.dataset,
                 loader.collate_fn,
-                runner.visualizer,
+                numbers,
                 self.num_images,
             )
-        if is_main_process() and content is not None:
+        if is_main_process():
+            content = {**content, 'galleries': galleries}
             self._write(runner, PREDICTIONS, content)
 
     def _write(self, runner: Runner, name: str, content: dict) -> None:

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
+from mixmae.visualization.report.class_counts import counts_part
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.shown_bands import loaded_pixels
 
-# Larger confusion matrices are no longer readable.
-MOST_CLASSES = 40
 LONGEST = 168
 
 
@@ -57,10 +56,9 @@ def prediction_part(
         count: Images in each gallery.
 
     Returns:
-        ``classes`` and ``confusion`` (rows are labels), None with more than
-        40 classes; ``galleries`` of the most certain errors and the least
-        certain and most certain correct predictions. None without predictions
-        and on ranks other than 0.
+        ``counts_part``, and ``galleries`` of the most certain errors and the
+        least certain and most certain correct predictions. None without
+        predictions and on ranks other than 0.
     """
     ranked = {
         i * get_world_size() + get_rank(): one
@@ -76,15 +74,11 @@ def prediction_part(
     names = list(getattr(dataset, 'metainfo', {}).get('classes') or ())
     number = 1 + max(max(one.label, one.predicted) for one in found.values())
     names += [str(i) for i in range(len(names), number)]
-    part: dict[str, Any] = {
-        'galleries': _galleries(found, dataset, names, count)
-    }
-    if len(names) <= MOST_CLASSES:
-        matrix = np.zeros((len(names), len(names)), dtype=int)
-        for one in found.values():
-            matrix[one.label, one.predicted] += 1
-        part |= {'classes': names, 'confusion': matrix.tolist()}
-    return part
+    counts = np.zeros((len(names), len(names)), dtype=int)
+    for one in found.values():
+        counts[one.label, one.predicted] += 1
+    galleries = _galleries(found, dataset, names, count)
+    return {**counts_part(counts, names, 'images'), 'galleries': galleries}
 
 
 def _galleries(

@@ -2,90 +2,163 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy import ndarray
 from PIL import Image
 
+from mixmae.evaluation.class_details import SCORE
 from mixmae.evaluation.features import evaluating
-from mixmae.visualization.report.embedded_image import embedded_picture
+from mixmae.visualization.class_colours import (
+    blended,
+    class_colours,
+    hex_colour,
+)
+from mixmae.visualization.report.class_counts import image_counts, quality
+from mixmae.visualization.report.embedded_image import embedded_image
+from mixmae.visualization.shown_bands import loaded_pixels
 
-LONGEST = 420
+LONGEST = 360
+SIDES = ' (right), and labels (left)'
+MEASURES = {'pixels': 'mIoU', 'objects': 'F1'}
 
 
 @torch.no_grad()
 def drawn_predictions(
-    model: Any, dataset: Any, collate: Any, visualizer: Any, count: int
-) -> dict[str, Any] | None:
-    """Return a gallery of labels and predictions side by side.
-
-    Images are taken at equal distances, predicted one by one and drawn by the
-    visualizer of the framework. Those of a segmentor are ordered by pixel
-    accuracy, the worst first.
+    model: Any, dataset: Any, collate: Any, numbers: Sequence[int], count: int
+) -> list[dict[str, Any]]:
+    """Return galleries of labels and predictions side by side.
 
     Args:
         model: Model of mmdet or mmseg.
         dataset: Validation set.
         collate: Collate function of its loader.
-        visualizer: Visualizer of the run.
-        count: Number of images, at most.
+        numbers: Numbers of the images, the worst predictions first; empty if
+            they are not known.
+        count: Number of images in a gallery.
 
     Returns:
-        ``galleries``, see ``prediction_part``; None if the visualizer draws no
-        data samples, or the images do not have three channels.
+        Galleries: ``title``, ``wide`` and ``images``, each with ``text`` and
+        ``pair``: pictures of label and prediction with the ``boxes`` on it,
+        (left, top, width, height) as shares of the image, text and colour.
+        ``legend``: colours of classes, by name.
     """
-    if not hasattr(visualizer, 'add_datasample') or not len(dataset):
-        return None
-    count = min(count, len(dataset))
-    found = []
-    with evaluating(model), tempfile.TemporaryDirectory() as folder:
-        for i in range(count):
-            data = dataset[i * len(dataset) // count]
-            if data['inputs'].shape[0] != 3:
-                return None
-            # The model's preprocessor may change what it is given.
-            image = _image(data)
-            sample = model.val_step(collate([data]))[0]
-            path = Path(folder) / f'{i}.png'
-            visualizer.add_datasample(
-                'report',
-                image,
-                data_sample=sample.cpu(),
-                show=False,
-                out_file=str(path),
-            )
-            with Image.open(path) as picture:
-                drawn = picture.convert('RGB')
-            drawn.thumbnail((LONGEST, LONGEST))
-            accuracy = _pixel_accuracy(sample)
-            text = Path(str(sample.get('img_path', ''))).name
-            if accuracy is not None:
-                text = f'{text}, pixel accuracy {accuracy:.3f}'
-            row = {'image': embedded_picture(drawn), 'text': text}
-            found.append((accuracy or 0.0, row))
-    found.sort(key=lambda pair: pair[0])
-    title = 'Labels (left) and predictions (right)'
-    rows = [row for _, row in found]
-    return {'galleries': [{'title': title, 'images': rows, 'wide': True}]}
+    meta = getattr(dataset, 'metainfo', {})
+    names = [str(name) for name in meta.get('classes') or ()]
+    colours = class_colours(meta)
+    galleries = []
+    seen: set[int] = set()
+    with evaluating(model):
+        for title, chosen in _chosen(numbers, len(dataset), count):
+            images = []
+            for i in chosen:
+                data = dataset[i]
+                # The model's preprocessor may change what it is given.
+                image = _image(data)
+                sample = model.val_step(collate([data]))[0].cpu().to_dict()
+                pair = [
+                    _picture(image, sample, kind, names, colours)
+                    for kind in ('gt', 'pred')
+                ]
+                seen |= {label for one in pair for label in one.pop('labels')}
+                text = Path(str(sample.get('img_path', ''))).name
+                found = image_counts(sample, len(names))
+                if found is not None:
+                    text += f', {MEASURES[found[0]]} {quality(*found):.2f}'
+                images.append({'pair': pair, 'text': text})
+            galleries.append({'title': title, 'images': images, 'wide': True})
+    legend = {
+        names[i]: hex_colour(colours[i])
+        for i in sorted(seen)
+        if i < len(names)
+    }
+    return [{**gallery, 'legend': legend} for gallery in galleries]
 
 
-def _image(data: dict) -> np.ndarray:
+def _chosen(
+    numbers: Sequence[int], size: int, count: int
+) -> list[tuple[str, list[int]]]:
+    """Titles of galleries and numbers of their images."""
+    if not numbers:
+        count = min(count, size)
+        return [
+            (f'Predictions{SIDES}', [i * size // count for i in range(count)])
+        ]
+    best = list(numbers[::-1][:count])
+    worst = [i for i in numbers[:count] if i not in best]
+    found = [('Worst predictions', worst), ('Best predictions', best)]
+    return [(f'{title}{SIDES}', chosen) for title, chosen in found if chosen]
+
+
+def _image(data: dict) -> ndarray:
     """Image of a sample in its original size, (H, W, 3) uint8 RGB."""
-    # Both frameworks load BGR.
-    pixels = data['inputs'].flip(0).permute(1, 2, 0).to(torch.uint8).numpy()
     height, width = data['data_samples'].ori_shape[:2]
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture = Image.fromarray(loaded_pixels(data['inputs']))
     return np.asarray(picture.resize((width, height)))
 
 
-def _pixel_accuracy(sample: Any) -> float | None:
-    """Share of correct pixels, of a segmentor's sample with labels."""
-    if 'pred_sem_seg' not in sample or 'gt_sem_seg' not in sample:
-        return None
-    truth = sample.gt_sem_seg.data.cpu()
-    predicted = sample.pred_sem_seg.data.cpu()
-    counted = truth != 255
-    return float((predicted == truth)[counted].double().mean())
+def _picture(
+    image: ndarray, sample: dict, kind: str, names: list[str], colours: ndarray
+) -> dict[str, Any]:
+    """Label (``gt``) or prediction (``pred``) of an image."""
+    labels: set[int] = set()
+    boxes: list[dict[str, Any]] = []
+    drawn = image
+    if f'{kind}_sem_seg' in sample:
+        label_map = sample[f'{kind}_sem_seg']['data'][0].numpy()
+        known = label_map < len(names)
+        if label_map.shape != image.shape[:2]:
+            known[:] = False
+        labels = set(np.unique(label_map[known]).tolist())
+        if known.any():
+            drawn = image.copy()
+            drawn[known] = blended(image[known], colours[label_map[known]])
+    elif 'bboxes' in sample.get(f'{kind}_instances', ()):
+        found = sample[f'{kind}_instances']
+        drawn, boxes, labels = _objects(image, found, names, colours)
+    return {
+        'image': embedded_image(drawn, LONGEST),
+        'boxes': boxes,
+        'labels': labels,
+    }
+
+
+def _objects(
+    image: ndarray, found: dict, names: list[str], colours: ndarray
+) -> tuple[ndarray, list[dict[str, Any]], set[int]]:
+    """Image with masks, boxes and labels of objects, the most certain on top.
+
+    Predictions below the score that counts as found are left out.
+    """
+    kinds = found['labels'].tolist()
+    scores = found['scores'].tolist() if 'scores' in found else None
+    corners = getattr(found['bboxes'], 'tensor', found['bboxes']).numpy()
+    masks: Any = found.get('masks')
+    # Polygons or bitmaps of mmdet, or a tensor.
+    if hasattr(masks, 'to_ndarray'):
+        masks = masks.to_ndarray()
+    height, width = image.shape[:2]
+    order = list(range(len(kinds)))
+    if scores is not None:
+        order = [i for i in order if scores[i] >= SCORE]
+        order.sort(key=lambda i: scores[i])
+    drawn, boxes = image.copy(), []
+    for i in order:
+        colour = colours[kinds[i] % len(colours)]
+        if masks is not None:
+            inside = np.asarray(masks[i]).astype(bool)
+            drawn[inside] = blended(image[inside], colour)
+        name = names[kinds[i]] if kinds[i] < len(names) else str(kinds[i])
+        share = '' if scores is None else f', {scores[i]:.0%}'
+        left, top, right, bottom = (float(x) for x in corners[i])
+        boxes.append({
+            'box': [left / width, top / height,
+                    (right - left) / width, (bottom - top) / height],
+            'text': f'{name}{share}',
+            'colour': hex_colour(colour),
+        })  # fmt: skip
+    return drawn, boxes, {kinds[i] for i in order}

@@ -41,7 +41,9 @@ PLOTS = (
     Plot('Accuracy', 'val', ('accuracy/*', 'single-label/*'), unit='%'),
     Plot('Detection', 'val', ('coco/*_mAP',), unit='mAP'),
     Plot('Segmentation', 'val', ('mIoU', 'mAcc', 'aAcc'), unit='%'),
-    Plot('Parts of the loss', 'train', ('loss_*', 'decode.*', 'aux.*')),
+    Plot(
+        'Parts of the loss', 'train', ('loss_*', 'decode.loss_*', 'aux.loss_*')
+    ),
     Plot('Learning rate', 'train', ('lr',)),
     Plot('Throughput', 'train', ('img_per_s',), unit='images per second'),
     Plot('Data wait', 'train', ('data_wait',), unit='share of the time'),
@@ -56,6 +58,9 @@ LABELS = MappingProxyType({
     'probe/linear': 'linear probe',
     'accuracy/top1': 'top-1',
     'accuracy/top5': 'top-5',
+    'single-label/precision': 'precision',
+    'single-label/recall': 'recall',
+    'single-label/f1-score': 'F1',
     'coco/bbox_mAP': 'boxes',
     'coco/segm_mAP': 'masks',
     'lr': 'learning rate',

@@ -12,9 +12,15 @@ from typing import Any, TypeGuard
 # Keys of a log row that are no measured values.
 _COUNTERS = ('iter', 'epoch', 'step')
 # Log lines that a report lists, by kind; the first match decides. Kind '':
-# deprecations within the frameworks are left out.
+# what the frameworks say about themselves is left out.
 _EVENTS = (
-    ('', re.compile(r' - WARNING - .*(?:\bdeprecated\b|is the alias of)')),
+    (
+        '',
+        re.compile(
+            r' - WARNING - .*(?:\bdeprecated\b|is the alias of|'
+            r'prefix is not set in metric)'
+        ),
+    ),
     (
         'resume',
         re.compile(r'\b[Rr]esum(?:e|ed|ing) (?:from|at|the|epoch:|iter:)'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 from mixmae.visualization.report.run_history import RunHistory, Series
 
@@ -13,13 +14,13 @@ WORSE = 0.02
 # Least number of validations that show a trend.
 LEAST_POINTS = 4
 # Metrics of fine-tuning, higher is better, in the order of preference.
-METRICS = (
-    'accuracy/top1',
-    'coco/segm_mAP',
-    'coco/bbox_mAP',
-    'mIoU',
-    'single-label/f1-score',
-)
+METRICS = MappingProxyType({
+    'accuracy/top1': 'top-1 accuracy',
+    'coco/segm_mAP': 'mask mAP',
+    'coco/bbox_mAP': 'box mAP',
+    'mIoU': 'mIoU',
+    'single-label/f1-score': 'F1',
+})  # fmt: skip
 
 
 def verdict(history: RunHistory) -> str:
@@ -46,10 +47,10 @@ def verdict(history: RunHistory) -> str:
     if error is not None and error.finite:
         text = _of_error(error, ratio, history.unit)
         return text[0].upper() + text[1:]
-    for name in METRICS:
+    for name, shown in METRICS.items():
         metric = history.val.get(name)
         if metric is not None and metric.finite:
-            return _of_metric(name, metric, history.unit)
+            return _of_metric(shown, metric, history.unit)
     if loss.finite:
         return (
             'No held-out images were evaluated; the training loss alone does '
@@ -99,7 +100,7 @@ def _of_metric(name: str, metric: Series, unit: str) -> str:
     values = [value for _, value in metric.finite]
     last, best = values[-1], max(values)
     step = metric.finite[values.index(best)][0]
-    text = f'{name} is {last:.3f}'
+    text = f'The {name} is {last:.3f}'
     if last < best * (1 - WORSE):
         return (
             f'{text}, below the best of {best:.3f} at {unit} {step:g}: use '

@@ -47,7 +47,7 @@
       cursor: { drag: { x: true, y: true, uni: 20 } },
       axes: [
         { ...axis, incrs: wholeSteps, label: plot.x, labelSize: 18, labelFont: '12px system-ui' },
-        { ...axis, size: 62, label: plot.y || undefined, labelSize: 16, labelFont: '12px system-ui',
+        { ...axis, size: 70, label: plot.y || undefined, labelSize: 16, labelFont: '12px system-ui',
           values: (_, ticks) => ticks.map(format) },
       ],
       series: [
@@ -171,21 +171,15 @@
       tabs.append(tab);
     }
     if (classes.length <= MOST_NAMED) {
-      const legend = section.querySelector('.legend');
-      classes.forEach((name, number) => {
-        const dot = element('span', null, 'swatch');
-        dot.style.background = colour(number);
-        const item = element('span');
-        item.append(dot, name);
-        legend.append(item);
-      });
+      const colours = new Map(classes.map((name, number) => [name, colour(number)]));
+      section.querySelector('.legend').replaceWith(legend(colours));
     }
     show(Object.keys(map.points).at(-1));
     const rows = section.querySelector('.neighbours');
     for (const numbers of map.neighbours) {
       const row = element('div');
       for (const number of numbers) {
-        const one = thumbnail(map, number, 56);
+        const one = thumbnail(map, number, innerWidth < 560 ? 40 : 56);
         if (map.labels) one.title = map.labels[number];
         row.append(one);
       }
@@ -197,37 +191,98 @@
 
   for (const section of document.querySelectorAll('section.predictions')) {
     const found = data.predictions[section.dataset.run];
-    if (found.confusion) {
-      const table = element('table');
-      const head = element('tr');
-      head.append(element('th', 'label \\ prediction'));
-      for (const name of found.classes) head.append(element('th', name));
-      table.append(head);
-      found.confusion.forEach((counts, row) => {
-        const line = element('tr');
-        line.append(element('th', found.classes[row]));
-        const total = counts.reduce((sum, count) => sum + count, 0);
-        counts.forEach((count, column) => {
-          const cell = element('td', count);
-          const share = total ? count / total : 0;
-          const tone = row === column ? '46 158 79' : '194 59 59';
-          if (count) cell.style.background = `rgb(${tone} / ${(0.08 + 0.6 * share).toFixed(3)})`;
-          line.append(cell);
-        });
-        table.append(line);
-      });
-      section.querySelector('.confusion').append(table);
-    }
+    if (found.confusion) section.querySelector('.confusion').append(confusionTable(found));
+    if (found.figures) section.querySelector('.figures-of-classes').append(figuresTable(found));
     for (const gallery of found.galleries || []) {
       const place = section.querySelector('.galleries');
       place.append(element('h3', gallery.title));
+      if (gallery.legend) place.append(legend(Object.entries(gallery.legend)));
       const row = element('div', null, gallery.wide ? 'gallery wide' : 'gallery');
       for (const shown of gallery.images) {
         const figure = element('figure');
-        figure.append(image(shown.image, shown.text), element('div', shown.text));
+        figure.append(shown.pair ? pairOf(shown) : image(shown.image, shown.text), element('div', shown.text));
         row.append(figure);
       }
       place.append(row);
     }
+  }
+
+  function confusionTable(found) {
+    const table = element('table');
+    const head = element('tr');
+    head.append(element('th', 'label \\ prediction'));
+    for (const name of found.classes) head.append(heading(name));
+    table.append(head);
+    found.confusion.forEach((counts, row) => {
+      const line = element('tr');
+      line.append(element('th', found.classes[row]));
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      counts.forEach((count, column) => {
+        const share = total ? count / total : 0;
+        // Pixels are too many to be read as numbers.
+        const text = found.unit === 'pixels' ? `${(100 * share).toFixed(0)} %` : count;
+        const cell = element('td', count ? text : '');
+        cell.title = `${found.classes[row]} as ${found.classes[column]}: ${count}, ${(100 * share).toFixed(1)} %`;
+        const tone = row === column ? '46 158 79' : '194 59 59';
+        if (count) cell.style.background = `rgb(${tone} / ${(0.08 + 0.6 * share).toFixed(3)})`;
+        line.append(cell);
+      });
+      table.append(line);
+    });
+    return table;
+  }
+
+  function heading(name) {
+    const cell = element('th');
+    cell.append(element('span', name));
+    return cell;
+  }
+
+  function figuresTable(found) {
+    const table = element('table');
+    const names = Object.keys(found.figures[0] || {});
+    const head = element('tr');
+    const titles = { count: found.unit, f1: 'F1', iou: 'IoU' };
+    for (const name of names) head.append(element('th', titles[name] || name));
+    table.append(head);
+    for (const row of found.figures) {
+      const line = element('tr');
+      for (const name of names) {
+        const value = row[name];
+        line.append(element('td', name === 'class' ? value : name === 'count' ? value.toLocaleString('en') : fixed(value)));
+      }
+      table.append(line);
+    }
+    return table;
+  }
+
+  // Label and prediction of an image, with boxes.
+  function pairOf(shown) {
+    const pair = element('div', null, 'pair');
+    for (const [number, side] of shown.pair.entries()) {
+      const place = element('div', null, 'boxed');
+      place.append(image(side.image, `${shown.text}: ${number ? 'prediction' : 'label'}`));
+      for (const one of side.boxes) {
+        const box = element('span', null, 'box');
+        ['left', 'top', 'width', 'height'].forEach((edge, i) => { box.style[edge] = `${100 * one.box[i]}%`; });
+        box.style.borderColor = one.colour;
+        box.title = one.text;
+        place.append(box);
+      }
+      pair.append(place);
+    }
+    return pair;
+  }
+
+  function legend(colours) {
+    const made = element('div', null, 'legend');
+    for (const [name, shade] of colours) {
+      const dot = element('span', null, 'swatch');
+      dot.style.background = shade;
+      const item = element('span');
+      item.append(dot, name);
+      made.append(item);
+    }
+    return made;
   }
 })();
