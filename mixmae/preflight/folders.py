@@ -214,3 +214,33 @@ def _paths(key: str, part: Any) -> Iterator[tuple[str, Any]]:
                 yield f'{key}.{name}', value
             elif name in ('dataset', 'datasets'):
                 yield from _paths(f'{key}.{name}', value)
+
+
+class Pipelines(Check):
+    """Checks that data sets have transforms, if a config says so."""
+
+    name = 'pipelines'
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        count, errors = 0, []
+        for key, loader in data_loaders(planned.config):
+            found = [*_pipelines(f'{key}.dataset', loader.get('dataset'))]
+            count += len(found)
+            # A wrapper may have the transforms of the sets in it.
+            if found and not any(steps for _, steps in found):
+                errors.append(
+                    f'{found[0][0]} is empty; it begins with a transform that '
+                    f'loads images, and ends with one that packs them'
+                )
+        return Finding(f'{count} pipelines', tuple(errors)) if count else None
+
+
+def _pipelines(key: str, part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, (list, tuple)):
+        for index, item in enumerate(part):
+            yield from _pipelines(f'{key}.{index}', item)
+    elif isinstance(part, Mapping):
+        if 'pipeline' in part:
+            yield f'{key}.pipeline', part['pipeline']
+        for name in ('dataset', 'datasets'):
+            yield from _pipelines(f'{key}.{name}', part.get(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.datasets.labels.label_map_file import read_label_map
@@ -46,8 +46,8 @@ class LabelMaps(Check):
                 continue
             if dataset.get_data_info(0).get('seg_map_path') is None:
                 continue
-            faults += _setting_faults(built, planned.runner)
             tally = _tally(built, faults)
+            faults += _setting_faults(built, planned.runner, tally)
             is_complete = tally.count == len(dataset)
             faults += condensed(tally.faults(is_complete))
             notes.append(
@@ -104,9 +104,14 @@ def _shares(pixels: Counter[int]) -> str:
     return ', '.join(shown) + more
 
 
-def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
+def _setting_faults(
+    built: BuiltSet, runner: Any, tally: LabelMapTally
+) -> Iterator[LabelFault]:
     """Yield faults of settings that data set, pipeline and head all have."""
     dataset = built.dataset
+    zeros = dataset.reduce_zero_label and tally.pixels[0]
+    occurs = tally.pixels[dataset.ignore_index] or zeros
+    level: Literal['error', 'warning'] = 'error' if occurs else 'warning'
     decoder = _loader(dataset, 'LoadAnnotations')
     stated = getattr(decoder, 'reduce_zero_label', None)
     if stated is not None and stated != dataset.reduce_zero_label:
@@ -128,7 +133,7 @@ def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
                 f'model.{name}.ignore_index is {ignored}, that of the '
                 f'{built.split} data is {dataset.ignore_index}; set the '
                 f'same for both',
-                'warning',
+                level,
             )
     loop = getattr(runner, f'{built.split}_loop', None)
     for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
@@ -139,7 +144,7 @@ def _setting_faults(built: BuiltSet, runner: Any) -> Iterator[LabelFault]:
                 f'{built.split}_evaluator.ignore_index is {ignored}, that of '
                 f'the {built.split} data is {dataset.ignore_index}; set the '
                 'same for both',
-                'warning',
+                level,
             )
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from mixmae.preflight.check import Check, Preflight
 from mixmae.preflight.config_keys import Choices, ConfigKeys
-from mixmae.preflight.folders import FolderListings, ListedPaths, PathTypes
+from mixmae.preflight.folders import (
+    FolderListings,
+    ListedPaths,
+    PathTypes,
+    Pipelines,
+)
 from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
 from mixmae.preflight.numbers import Channels, RunNumbers, UpdateSize
 from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
@@ -24,6 +29,7 @@ def run_preflight(
         [
             ConfigKeys(),
             PathTypes(),
+            Pipelines(),
             Choices(),
             RunNumbers(),
             UpdateSize(),

@@ -82,7 +82,7 @@ def read_mask_sets(
         ValueError: The data cannot be used for training; the message has the
             reason.
     """
-    root = Path(data).resolve()
+    root, folder = Path(data).resolve(), folder.resolve()
     places = _places(root)
     train, val = _pairs(places['train']), _pairs(places.get('val'))
     notes = [

@@ -12,7 +12,7 @@ from PIL import Image
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.fileio.image_listing import ImageListing
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.folders import ListedPaths, circles
+from mixmae.preflight.folders import ListedPaths, Pipelines, circles
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.preflight.labelled_sets import (
     class_set,
@@ -188,3 +188,24 @@ def test_a_training_does_not_start(tmp_path, monkeypatch, capsys, name):
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith(f'error: {tmp_path}/list.txt: file name')
     assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+@pytest.mark.parametrize(
+    'dataset, error',
+    [
+        (dict(pipeline=[]), 'val_dataloader.dataset.pipeline is empty'),
+        (
+            dict(datasets=[dict(pipeline=[]), dict(pipeline=[])]),
+            'val_dataloader.dataset.datasets.0.pipeline is empty',
+        ),
+        # A wrapper transforms; a data set of its own code has none.
+        (dict(pipeline=[dict(type='a')], dataset=dict(pipeline=[])), None),
+        (dict(type='Own'), None),
+    ],
+)
+def test_data_sets_without_transforms(dataset, error):
+    cfg = Config(dict(val_dataloader=dict(dataset=dataset)))
+    found = Pipelines().run(PlannedRun('train', cfg))
+    errors = found.errors if found else ()
+    assert len(errors) == bool(error)
+    assert not error or errors[0].startswith(error)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.preflight.labelled_sets import (
     SIZE,
+    OneHead,
     checked,
     messages,
     preflight,
@@ -39,6 +40,35 @@ def both(tmp_path, capsys, root, *options, **settings):
     config = segmentation(root, **settings)
     findings, raised = preflight(config, tmp_path, 'decode_head')
     return findings, raised, checked(capsys, 'segmentation', root, *options)
+
+
+@pytest.mark.parametrize(
+    'labels, settings, refused',
+    [
+        (blocks(0, 1, 255), {}, True),
+        (blocks(0, 1, 2), dict(reduce_zero_label=True), True),
+        # Nothing is ignored: only the settings differ.
+        (blocks(0, 1), {}, False),
+    ],
+)
+def test_pixels_that_the_data_ignores_and_the_head_does_not(
+    tmp_path, monkeypatch, labels, settings, refused
+):
+    root = segmentation_set(tmp_path / 'data', [labels] * 3)
+    config = segmentation(root, **settings)
+    # As decode heads of mmseg have it.
+    head = 'decode_head'
+    build = OneHead.__init__
+
+    def init(self, *given):
+        build(self, *given)
+        getattr(self, head).ignore_index = 7
+
+    monkeypatch.setattr(OneHead, '__init__', init)
+    findings, raised = preflight(config, tmp_path, head)
+    said = [m for m in messages(findings) if 'ignore_index is 7' in m]
+    assert len(said) == 2
+    assert (raised is not None) == refused
 
 
 def test_valid_maps_have_no_finding(tmp_path, capsys):

@@ -54,10 +54,14 @@ def test_splits(tmp_path: Path, inner: bool) -> None:
     assert (len(sets.train), len(sets.val)) == (3, 2)
 
 
-def test_colours_become_values(tmp_path: Path) -> None:
+def test_colours_become_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_images(tmp_path)
     change(tmp_path / 'masks', lambda m: Image.fromarray(COLOURS[m]))
-    sets = read_mask_sets(tmp_path, folder=tmp_path / 'out')
+    # As `--out runs/roofs`.
+    monkeypatch.chdir(tmp_path)
+    sets = read_mask_sets(tmp_path, folder=Path('out'))
     # In the order of the colours, so blue comes before red.
     assert sets.colours == COLOURS[[0, 2, 1]].tolist()
     for image, mask in sets.train:
@@ -110,4 +114,12 @@ def test_data_that_cannot_be_used(tmp_path: Path) -> None:
         read_mask_sets(tmp_path)
     (tmp_path / 'masks/3.png').unlink()
     with pytest.raises(ValueError, match='1 of 5 images .* have no mask'):
+        read_mask_sets(tmp_path)
+
+
+def test_masks_saved_as_jpeg(tmp_path: Path) -> None:
+    write_images(tmp_path)
+    for path in sorted((tmp_path / 'masks').glob('*.png')):
+        path.rename(path.with_suffix('.JPG'))
+    with pytest.raises(ValueError, match='export them as PNG'):
         read_mask_sets(tmp_path)

@@ -49,8 +49,7 @@ def pair_masks(images: Path, masks: Path) -> list[tuple[str, str]]:
         raise AnnotationError(
             f'{len(alone)} of {len(found)} images in {images} have no mask in '
             f'{masks} ({listed(alone, 3)}); a mask has the name of its image '
-            f'and ends in {", ".join(MASK_SUFFIXES)}. Add the masks, or move '
-            f'these images elsewhere'
+            f'and ends in {", ".join(MASK_SUFFIXES)}. ' + _advice(masks)
         )
     if not pairs:
         raise AnnotationError(f'{images} contains no images')
@@ -97,6 +96,17 @@ def write_pairs(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
             )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(''.join(f'{a}\t{b}\n' for a, b in pairs), 'utf-8')
+
+
+def _advice(masks: Path) -> str:
+    left = list_folder(str(masks), MASK_SUFFIXES).left_out
+    lossy = [one for one in ('.jpg', '.jpeg', '.webp') if one in left]
+    if lossy:
+        return (
+            f'There are {lossy[0]} files: JPEG and WebP do not keep the '
+            f'values of a mask; export them as PNG'
+        )
+    return 'Add the masks, or move these images elsewhere'
 
 
 def _by_stem(names: Sequence[str]) -> dict[str, list[str]]:

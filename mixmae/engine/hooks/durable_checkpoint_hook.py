@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from inspect import signature
 from pathlib import PurePath
 from typing import Any
 
@@ -59,6 +60,13 @@ class DurableCheckpointHook(CheckpointHook):
                 'max_keep_ckpts must be at least 2, because the newest '
                 'checkpoint may be damaged, or -1 for all; got '
                 f'{max_keep_ckpts}'
+            )
+        # CheckpointHook takes any name, and ignores what it does not know.
+        unknown = set(kwargs) - set(signature(CheckpointHook).parameters)
+        if unknown:
+            raise TypeError(
+                f'{type(self).__name__}.__init__() got an unexpected keyword '
+                f'argument {min(unknown)!r}'
             )
         kwargs.setdefault('backend_args', dict(backend=BACKEND))
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)

@@ -185,3 +185,8 @@ def test_a_full_disk_at_the_manifest_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='No space left') as caught:
         train_numbers(tmp_path)
     assert failure_line(caught.value).startswith('the disk is full')
+
+
+def test_a_misspelt_argument_is_an_error():
+    with pytest.raises(TypeError, match="unexpected .* 'intervall'"):
+        HOOKS.build({**DURABLE, 'intervall': 2})
