@@ -55,7 +55,7 @@ _MOVED = {
     ('datasets', 'datasets.corrupt'): (
         'bad_file_list:corrupt_file_list '
         'bad_file_register:corrupt_file_list broken_files:corrupt_files '
-        'broken_image_error:corrupt_files '
+        'broken_image_error:corrupt_image_error '
         'stand_in_pipeline:corrupt_files'
     ),
     ('datasets', 'datasets.images'): (
@@ -68,9 +68,6 @@ _MOVED = {
     ),
     ('datasets.corrupt', 'config'): (
         'annotation_error:failure_report data_error:failure_report'
-    ),
-    ('datasets.corrupt', 'datasets.corrupt'): (
-        'corrupt_image_error:corrupt_files'
     ),
     ('datasets.images', 'datasets.images'): 'jpeg_header:jpeg_decoder',
     ('datasets.samplers', 'datasets.samplers'): (

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
 from mixmae.datasets.images.rgb_conversion import scaled

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.packed.lmdb_reader import LmdbReader, read_key_list
 from mixmae.deprecation import renamed_arguments

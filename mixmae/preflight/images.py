@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mixmae.datasets.corrupt.corrupt_files import (
+from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
 )

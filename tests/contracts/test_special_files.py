@@ -23,7 +23,7 @@ from mixmae.datasets import (
 )
 from mixmae.datasets.coco_annotations import read_coco
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.lmdb_reader import read_key_list
 from mixmae.datasets.packed.sample_table import read_table

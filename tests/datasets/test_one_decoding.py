@@ -17,7 +17,7 @@ from mixmae.data_tools.packing import shrinking
 from mixmae.data_tools.packing.shrinking import shrink
 from mixmae.data_tools.verification import image_files
 from mixmae.data_tools.verification.image_files import inspect_image
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.transforms import LoadImage, LoadRandomResizedCrop
 from tests.datasets.picture_kinds import read_kinds, refused_kinds
 

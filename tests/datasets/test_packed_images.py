@@ -22,7 +22,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     write_corrupt_files,
 )
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed.sample_table import read_table
 from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.registry import DATASETS

@@ -10,8 +10,7 @@ Without a reference the one named as the run's config is taken.
 import argparse
 from pathlib import Path
 
-from mixmae.cli.command_line import CommandParser, run_tool
-from mixmae.cli.unused_options import refuse_unused
+from mixmae.cli.command_line import CommandParser, refuse_unused, run_tool
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.visualization.loss_curve import (

@@ -21,9 +21,8 @@ import os
 import sys
 from pathlib import Path
 
-from mixmae.cli.command_line import CommandParser
+from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.cli.progress import progress_bar
-from mixmae.cli.unused_options import refuse_unused
 from mixmae.data_tools.packing.pack_settings import (
     MEBIBYTE,
     PackReport,

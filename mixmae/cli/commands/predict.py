@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from mixmae.apis.arguments import add_inference_arguments
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
-from mixmae.cli.command_line import CommandParser
-from mixmae.cli.unused_options import refuse_unused
+from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.cli.warning_lines import plain_warnings
 
 

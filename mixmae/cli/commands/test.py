@@ -24,10 +24,10 @@ from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.cli.command_line import (
     CommandParser,
     add_common_arguments,
+    refuse_unused,
     run_config,
 )
 from mixmae.cli.runner_builder import build_runner, drop_sharding
-from mixmae.cli.unused_options import refuse_unused
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import prepare_process_group

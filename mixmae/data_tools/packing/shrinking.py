@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mixmae.data_tools.packing.tiling import tiles_of
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.images.image_file import (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import unsupported
+from mixmae.datasets.corrupt.corrupt_image_error import unsupported
 from mixmae.datasets.images.image_decoding import WHITE, ImageDecoding
 from mixmae.datasets.images.image_diagnosis import diagnosed, opened_file
 from mixmae.datasets.images.image_file import (

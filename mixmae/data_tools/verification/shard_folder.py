@@ -16,7 +16,7 @@ from mixmae.data_tools.verification.image_files import (
 from mixmae.data_tools.verification.image_folder import FolderReport
 from mixmae.data_tools.verification.image_notes import ImageNotes
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ANY_SIZE, PLAIN, ImageLimits
 from mixmae.datasets.packed.sample_table import (

@@ -1,4 +1,4 @@
-"""Corrupt files: their errors, their share, and fallback samples."""
+"""Corrupt files of a dataset: their number, and fallback samples."""
 
 import functools
 import logging
@@ -16,73 +16,11 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     CorruptFileRegister,
 )
+from mixmae.datasets.corrupt.corrupt_image_error import (
+    CAUSES,
+    CorruptImageError,
+)
 from mixmae.datasets.samplers.update_sampler import SampleIndex
-from mixmae.fileio.shown_text import escape
-
-# One word per cause, used in the log of a run, in its corrupt_files.txt and in
-# the report of verify_images.py. Do not reorder: a run stores the causes of
-# its files as numbers.
-CAUSES = {
-    'missing': 'it does not exist (any more), or it is a dangling link',
-    'unreadable': 'the system cannot read it: permissions, or a failing disk',
-    'empty': 'it has no bytes',
-    'no image': 'its content is in no supported format',
-    'truncated': 'it ends before the image does',
-    'damaged': 'the decoder fails on its content',
-    'too large': 'it has more pixels than allowed',
-    'too small': 'it has a side shorter than allowed',
-    'wrong checksum': 'its bytes differ from those packed into the shard',
-    'unsupported': 'it is intact, but its channels would lose information',
-}
-
-
-class CorruptImageError(DataError):
-    """An image file that cannot be used.
-
-    Args:
-        path: Path of the file.
-        cause: One of ``CAUSES``.
-        detail: Further information for the message.
-        kind: For 'unsupported', the type declared by the file header.
-    """
-
-    def __init__(
-        self, path: str, cause: str = '', detail: str = '', kind: str = ''
-    ) -> None:
-        # All arguments go to the base class, so that the error can be pickled.
-        # A loader's worker passes it on with one argument, its traceback.
-        super().__init__(path, cause, detail, kind)
-        self.kind = kind
-        self.path = path
-        self.cause = cause
-        self.detail = detail
-
-    def __str__(self) -> str:
-        if not self.cause:
-            marker = f'{type(self).__name__}: '
-            return self.path.rpartition(marker)[2].strip()
-        detail = ' '.join(self.detail.split())
-        return f'cannot read image {escape(self.path)}: {self.cause}' + (
-            f' ({detail})' if detail else ''
-        )
-
-
-def unsupported(
-    path: str, what: str, advice: str, kind: str | None = None
-) -> CorruptImageError:
-    """Return the error of an intact file of an unsupported kind.
-
-    Args:
-        path: Path of the file.
-        what: Content of the file.
-        advice: Suggested remedy.
-        kind: ``what`` without the parts that differ between files.
-    """
-    detail = f'{what}; {advice}' if advice else what
-    return CorruptImageError(
-        path, 'unsupported', detail, what if kind is None else kind
-    )
-
 
 # Lower bound on the allowed number of corrupt files, except in tiny
 # folders, so that one of ten does not stop a run.

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 
-Step = Callable[[dict], dict]
 # Number of samples in flight at once.
 TOGETHER = 16
-
-
-class Stages(NamedTuple):
-    """Steps of a transform in each stage, if any.
-
-    Called in order they are equal to the transform. Only ``draw`` may draw
-    random numbers. No stage may need the result of a later stage of another
-    transform.
-    """
-
-    read: Step | None = None
-    draw: Step | None = None
-    decode: Step | None = None
-    resize: Step | None = None
-    pack: Step | None = None
 
 
 class BatchedPipeline:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy import ndarray
 
-from mixmae.datasets.corrupt.corrupt_files import (
+from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
 )

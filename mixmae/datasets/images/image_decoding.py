@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import unsupported
+from mixmae.datasets.corrupt.corrupt_image_error import unsupported
 from mixmae.datasets.images.image_kind import (
     COLOUR_BANDS,
     MOST_BANDS,

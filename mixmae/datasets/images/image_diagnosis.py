@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from mixmae.datasets.corrupt.corrupt_files import (
+from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
 from mixmae.datasets.images.image_diagnosis import (
     diagnosed,

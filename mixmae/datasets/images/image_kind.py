@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 
 # Number of bands of each colour model that is converted to RGB.
 COLOUR_BANDS = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.lib import format as npy
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_kind import UNMARKED, ImageKind, ImageLimits
 
 START = b'\x93NUMPY'

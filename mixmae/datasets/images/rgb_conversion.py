@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageOps
 
-from mixmae.datasets.corrupt.corrupt_files import unsupported
+from mixmae.datasets.corrupt.corrupt_image_error import unsupported
 from mixmae.datasets.images.image_kind import ImageKind
 
 ORIENTATION = 0x0112

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
 from mixmae.datasets.images.image_file import ImageContent, read_image
 from mixmae.datasets.images.image_kind import ANY_SIZE, ImageKind, ImageLimits

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_file import opened_image
 
 

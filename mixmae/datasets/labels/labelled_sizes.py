@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.fileio.image_formats import image_formats

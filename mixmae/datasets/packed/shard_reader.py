@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_diagnosis import SHORTAGES
 from mixmae.datasets.packed.sample_table import Sample, Shard
 from mixmae.fileio.safe_path import regular_file

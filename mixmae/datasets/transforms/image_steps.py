@@ -1,19 +1,35 @@
 """Steps of a pipeline besides loading: seeds, a random flip, batch entries."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
 
-from mixmae.datasets.images.batched_transforms import Stages
 from mixmae.datasets.samplers.update_sampler import (
     SampleIndex,
     seed_generators,
 )
 from mixmae.registry import TRANSFORMS
+
+Step = Callable[[dict], dict]
+
+
+class Stages(NamedTuple):
+    """Steps of a transform in each stage, if any.
+
+    Called in order they are equal to the transform. Only ``draw`` may draw
+    random numbers. No stage may need the result of a later stage of another
+    transform.
+    """
+
+    read: Step | None = None
+    draw: Step | None = None
+    decode: Step | None = None
+    resize: Step | None = None
+    pack: Step | None = None
 
 
 @TRANSFORMS.register_module()

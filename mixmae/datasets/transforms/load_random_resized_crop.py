@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 from numpy import ndarray
 
-from mixmae.datasets.images.batched_transforms import Stages
 from mixmae.datasets.images.crop_resize import (
     KERNELS,
     CropBox,
@@ -25,6 +24,7 @@ from mixmae.datasets.images.jpeg_decoder import (
     decode_jpeg_part,
     fast_path_header,
 )
+from mixmae.datasets.transforms.image_steps import Stages
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 

@@ -19,9 +19,9 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 )
 from mixmae.datasets.corrupt.corrupt_files import (
     CorruptFiles,
-    CorruptImageError,
     use_fallback_samples,
 )
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.listed_paths import image_sets, loader_of
 from mixmae.deprecation import renamed_arguments
 from mixmae.registry import HOOKS

@@ -5,8 +5,10 @@ import pytest
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFileRegister
 from mixmae.datasets.corrupt.corrupt_files import (
     CorruptFiles,
-    CorruptImageError,
     TooManyCorruptFilesError,
+)
+from mixmae.datasets.corrupt.corrupt_image_error import (
+    CorruptImageError,
     unsupported,
 )
 from mixmae.datasets.samplers.update_sampler import SampleIndex

@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from mixmae.config.setup_errors import config_error_line
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 
 
 class Broken(Dataset):

@@ -10,15 +10,15 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from mixmae.datasets import PackedImages, UnlabeledImageFolder
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.images.batched_transforms import (
     TOGETHER,
     BatchedPipeline,
-    Stages,
 )
 from mixmae.datasets.samplers.update_sampler import SampleIndex
 from mixmae.datasets.transforms import load_random_resized_crop as crops
+from mixmae.datasets.transforms.image_steps import Stages
 from mixmae.datasets.transforms.load_random_resized_crop import (
     LoadRandomResizedCrop,
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_file import read_image
 from tests.datasets.picture_kinds import GREY, RGB, encoded, picture
 from tests.datasets.tiff_files import tiff

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import (
+from mixmae.datasets.corrupt.corrupt_image_error import (
     CAUSES,
     CorruptImageError,
 )

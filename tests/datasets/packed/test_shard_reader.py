@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed import shard_reader
 from mixmae.datasets.packed.sample_table import SampleTable
 from mixmae.datasets.packed.shard_file import EncodedImage, write_shard

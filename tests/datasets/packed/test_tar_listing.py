@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed import tar_listing
 from mixmae.datasets.packed.name_list import NameList
 from mixmae.datasets.packed.sample_table import read_table

@@ -8,7 +8,7 @@ import pytest
 from mmpretrain.datasets import RandomResizedCrop
 from PIL import Image
 
-from mixmae.datasets.corrupt.corrupt_files import CorruptImageError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images import jpeg_decoder
 from mixmae.datasets.transforms import LoadImage, LoadRandomResizedCrop
 from mixmae.registry import TRANSFORMS

@@ -14,10 +14,8 @@ from PIL import Image
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
-from mixmae.datasets.corrupt.corrupt_files import (
-    CorruptImageError,
-    TooManyCorruptFilesError,
-)
+from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.engine.hooks import CorruptFilesHook
 from mixmae.registry import DATASETS, TRANSFORMS
 from tests.engine.tiny_run import tiny_config

@@ -14,8 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from mixmae.cli.command_line import CommandParser
-from mixmae.cli.unused_options import refuse_unused
+from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS

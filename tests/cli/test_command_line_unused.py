@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mixmae.cli.unused_options import refuse_unused
+from mixmae.cli.command_line import refuse_unused
 
 
 def parsed(*arguments):
