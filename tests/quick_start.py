@@ -44,7 +44,7 @@ class QuickStart:
         self._said: dict[str, str] = {}
         photos = folder / 'photos'
         write_photos(photos, 24)
-        (photos / 'a.heic').write_text('x')
+        (photos / 'a.psd').write_text('x')
         (photos / 'broken.jpg').write_text('no image')
         os.symlink(photos, photos / 'again')
         own_data.write_class_folders(folder / 'classes', side=160)

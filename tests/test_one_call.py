@@ -29,7 +29,7 @@ def test_help_and_a_dry_run_write_nothing(quick_start: QuickStart) -> None:
     command = [mixmae, 'pretrain', '--out', 'dry', '--dry-run', '--data']
     short = SHORT['pretrain'].split()
     said = run([*command, 'photos', *short], folder).stdout
-    for words in ('img_size', '1 .heic', 'GFLOPs an image', 'max_epochs = 1'):
+    for words in ('img_size', '1 .psd', 'GFLOPs an image', 'max_epochs = 1'):
         assert words in said
     assert not (folder / 'dry').exists()
 

@@ -71,7 +71,7 @@ def spoil(folder: Path) -> None:
     (folder / 'circle').symlink_to('.')
     (folder / 'up').symlink_to('..')
     (folder / 'self').symlink_to('self')
-    (folder / 'photo.heic').touch()
+    (folder / 'photo.psd').touch()
     (folder / 'notes.txt').touch()
 
 
@@ -94,7 +94,7 @@ def check_skipped(text: str) -> None:
     """Return True if all skipped files are counted."""
     lines = [line for line in text.splitlines() if 'skipped' in line]
     suffixes = next(line for line in lines if 'by suffix' in line)
-    assert '1 .heic' in suffixes and '1 .txt' in suffixes
+    assert '1 .psd' in suffixes and '1 .txt' in suffixes
     special = next(line for line in lines if 'not regular files' in line)
     assert '2 named pipe' in special and '1 device' in special
     assert '1 socket' in special
@@ -191,7 +191,7 @@ def test_verification_of_data_sets(tmp_path, kind):
             spoil(pictures(root / part / 'train'))
     findings = verify(Request(kind, root, Opening('all')))
     text = '\n'.join(findings.notes)
-    assert 'not regular files: ' in text and '.heic' in text
+    assert 'not regular files: ' in text and '.psd' in text
     assert not any('broken' in line for line in findings.problems)
     twice = [*findings.problems, *findings.notes]
     assert any('two paths' in one or 'links back' in one for one in twice)

@@ -13,7 +13,7 @@ from tests.recipes.photos import write_photos
 def test_folders_lists_and_files_count_each_image_once(tmp_path):
     paths = write_photos(tmp_path / 'one', 9)
     more = write_photos(tmp_path / 'two', 9, seed=1)
-    (tmp_path / 'one' / 'a.heic').write_text('x')
+    (tmp_path / 'one' / 'a.psd').write_text('x')
     os.symlink(tmp_path / 'two', tmp_path / 'one' / 'link')
     listing = tmp_path / 'two' / 'list.txt'
     names = [os.path.relpath(path, listing.parent) for path in more]
@@ -28,7 +28,7 @@ def test_folders_lists_and_files_count_each_image_once(tmp_path):
         os.path.realpath(one) for one in [*paths, *more]
     }
     notes = ' '.join(found.notes)
-    assert '1 .heic' in notes and 'given twice' in notes
+    assert '1 .psd' in notes and 'given twice' in notes
 
 
 def test_shards(tmp_path):
