@@ -162,7 +162,7 @@ def classification(root: Path, **options: Any) -> Config:
             type='CustomDataset',
             data_root=str(root),
             data_prefix=split,
-            pipeline=[],
+            pipeline=[dict(type='LoadImageFromFile')],
         ) | copy.deepcopy(options)
 
     return _config('mmpretrain', dataset)
