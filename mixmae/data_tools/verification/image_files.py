@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from mixmae.data_tools.verification.near_duplicates import difference_hash
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import (
@@ -85,6 +86,7 @@ class Inspection:
         sample_values, clipped, animated, transparent: See ``ImageContent``.
         header: Its stored size and EXIF orientation; None if it cannot be
             used.
+        image_hash: See ``difference_hash``.
     """
 
     fault: str | None = None
@@ -96,6 +98,7 @@ class Inspection:
     animated: bool = False
     transparent: bool = False
     header: ImageHeader | None = None
+    image_hash: int | None = None
 
     @property
     def problem(self) -> tuple[str, str]:
@@ -134,6 +137,7 @@ def inspect_image(
         animated=found.animated,
         transparent=found.transparent,
         header=header or ImageHeader(width, height),
+        image_hash=difference_hash(found.pixels),
     )
 
 

@@ -16,6 +16,7 @@ from mixmae.data_tools.verification.image_files import (
     inspected,
 )
 from mixmae.data_tools.verification.image_notes import ImageNotes
+from mixmae.data_tools.verification.near_duplicates import NearDuplicates
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import ANY_SIZE, PLAIN, ImageLimits
@@ -105,12 +106,13 @@ def verify_image_folder(
             + ''.join(f'; {note}' for note in notes)
         )
     report = FolderReport(notes=notes)
-    described = ImageNotes(decoding)
+    described, alike = ImageNotes(decoding), NearDuplicates()
     look = functools.partial(inspect_image, limits=limits, decoding=decoding)
     paths = [os.path.join(folder, name) for name in names]
     found = inspected(look, paths, Opening('all', workers))
     for done, (name, content) in enumerate(zip(names, found), 1):
         described.add(content)
+        alike.add(name, content.image_hash)
         if content.cause:
             report.add_bad(name, content)
         elif _has_wrong_suffix(name, content):
@@ -119,7 +121,7 @@ def verify_image_folder(
                 report.bad.append(CorruptFile(WRONG_SUFFIX, name))
         report.opened = done
         progress(done, len(names), f'{len(report.bad)} corrupt')
-    report.notes += described.lines()
+    report.notes += [*described.lines(), *alike.lines()]
     report.bad += [CorruptFile('unreadable', name or '.') for name in refused]
     return report
 
