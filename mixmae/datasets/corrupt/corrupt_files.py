@@ -1,4 +1,9 @@
-"""Corrupt files of a dataset: their number, and fallback samples."""
+"""Corrupt files of a dataset: their number, and fallback samples.
+
+``ImageSet`` has them built in; ``CorruptFilesHook`` adds them to data sets of
+other libraries, and keeps their list (``corrupt_file_list``) in the work
+folder.
+"""
 
 import functools
 import logging

@@ -1,7 +1,9 @@
 """Reader of image files, the only one; it diagnoses corrupt files.
 
 The loader of a training run and the tools that check a folder beforehand both
-use it, so that their results agree.
+use it, so that their results agree. ``image_headers`` recognises the kind of a
+file, ``image_decoding`` accepts and converts it, ``image_diagnosis`` names the
+cause of a failure.
 """
 
 import os

@@ -1,5 +1,8 @@
 """Layouts of a token grid for attention: windows, and sorted tokens.
 
+A ``Stage`` chooses the layout of its grid; its blocks call ``attend`` of
+``attention_backends`` with it.
+
 Axes: B images, H and W the token grid, nW windows, N tokens of a window,
 C channels.
 """
