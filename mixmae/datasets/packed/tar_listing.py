@@ -6,21 +6,17 @@ import hashlib
 import json
 import logging
 import os
-import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from mmengine.logging import print_log
 
 from mixmae.datasets.packed.sample_table import (
-    Sample,
     SampleTable,
     Shard,
     read_table,
 )
-from mixmae.datasets.packed.shard_file import LABEL_SUFFIX
+from mixmae.datasets.packed.tar_members import TarMembers
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
@@ -30,14 +26,8 @@ from mixmae.fileio.private_folder import (
     seal,
     temporary_folder,
 )
-from mixmae.fileio.safe_path import path_fault, regular_file
 from mixmae.fileio.shown_text import escape
 
-# Digits of any number of classes; a longer text is not a label.
-MAX_LABEL = 16
-ZEROS = bytes(tarfile.BLOCKSIZE)
-# Larger than any file, and within int64.
-LARGEST = 2**62
 SEAL = 'seal'
 CACHE_FOLDER = 'mixmae-tar-index'
 
@@ -74,7 +64,7 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
             return known, place
     started = time.time_ns()
     _say(f'searching for images in {len(shards)} tar files of {folder}')
-    listings = [TarListing(os.path.join(root, shard.name)) for shard in shards]
+    listings = [TarMembers(os.path.join(root, shard.name)) for shard in shards]
     tables = [
         SampleTable.of([shard], listing.samples())
         for shard, listing in zip(shards, listings)
@@ -102,117 +92,6 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
         _say(f'{len(table):,} images; their positions are cached in {place}')
         return table, place
     return table, None
-
-
-class BoundedFile:
-    """File whose reads are limited to its remaining bytes.
-
-    A short header may declare any size, which ``read`` would allocate.
-
-    Args:
-        file: File opened for reading.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._size = os.fstat(file.fileno()).st_size
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        """Read ``size`` bytes, or the remaining ones if fewer."""
-        left = max(0, self._size - self.tell())
-        return self._file.read(left if size < 0 else min(size, left))
-
-
-class TarListing:
-    """The images in one tar.
-
-    Args:
-        path: Path of the tar.
-
-    Attributes:
-        whole: Whether the tar has an end marker; known after listing.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.whole = True
-
-    def samples(self) -> list[Sample]:
-        """Return locations and labels of the images, in order.
-
-        Raises:
-            ValueError: The file is not an uncompressed tar, or a name leads
-                out of its folder.
-        """
-        images: list[tuple[str, int, int]] = []
-        labels: dict[str, int] = {}
-        with self._opened() as raw, self._listed(raw) as file:
-            for member in self._members(file):
-                fault = path_fault(member.name)
-                if fault is not None:
-                    raise ValueError(f'{self.path}: {fault}')
-                if not member.isreg() or member.issparse():
-                    continue
-                name = os.path.normpath(member.name)
-                stem, suffix = os.path.splitext(name)
-                if suffix.lower() == LABEL_SUFFIX:
-                    labels[stem] = _label(file, member)
-                elif suffix.lower() in SUFFIXES and _shown(name):
-                    images.append((name, member.offset_data, member.size))
-        return [
-            Sample(
-                shard=0,
-                name=name,
-                offset=offset,
-                size=size,
-                crc32=None,
-                label=labels.get(os.path.splitext(name)[0]),
-            )
-            for name, offset, size in images
-        ]
-
-    def _opened(self) -> BinaryIO:
-        try:
-            return open(self.path, 'rb', opener=regular_file)
-        except OSError as error:
-            raise ValueError(f'{self.path}: {error.strerror}') from None
-
-    def _listed(self, raw: BinaryIO) -> tarfile.TarFile:
-        bounded = cast(BinaryIO, BoundedFile(raw))
-        try:
-            return tarfile.open(self.path, 'r:', bounded)
-        # tarfile raises arbitrary exceptions on invalid headers.
-        except Exception as error:
-            raise ValueError(
-                f'{self.path} is not an uncompressed tar file ({error}); '
-                'repair or remove it'
-            ) from None
-
-    def _members(self, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-        """Yield members up to the end, or to where the file is damaged."""
-        raw = file.fileobj
-        assert raw is not None
-        self.whole = False
-        place = -1
-        while True:
-            try:
-                member = file.next()
-            # tarfile raises arbitrary exceptions on invalid headers.
-            except Exception:
-                return
-            if member is None:
-                break
-            # Negative sizes would loop, others exceed any file system.
-            if not 0 <= member.size < LARGEST or member.offset <= place:
-                return
-            place = member.offset
-            yield member
-            # Otherwise tarfile keeps all headers in memory.
-            file.members = []  # type: ignore[attr-defined]
-        # tarfile stops silently at damage; a complete tar ends with zeros.
-        raw.seek(file.offset)
-        self.whole = raw.read(tarfile.BLOCKSIZE) == ZEROS
 
 
 def _say(text: str, level: int = logging.INFO) -> None:
@@ -260,18 +139,6 @@ def _warn(table: SampleTable) -> None:
             'are not listed',
             logging.WARNING,
         )
-
-
-def _shown(name: str) -> bool:
-    """Return True if neither the file nor one of its folders is hidden."""
-    return not any(part.startswith('.') for part in name.split('/'))
-
-
-def _label(file: tarfile.TarFile, member: tarfile.TarInfo) -> int:
-    """Return the number in a text file; -1 if it holds none."""
-    content = file.extractfile(member)
-    text = b'' if content is None else content.read(MAX_LABEL).strip()
-    return int(text) if text.isdigit() else -1
 
 
 def _known(place: str, shards: list[Shard]) -> SampleTable | None:
