@@ -137,6 +137,36 @@ def test_the_table_of_places_names_files_and_what_they_define():
         assert name in _defined(ROOT / target), shown
 
 
+# Tests of several modules of a room.
+OF_A_ROOM = {
+    'apis': ['shipped_weights'],
+    'datasets': ['one_decoding'],
+    'doctor': ['main'],
+    'engine': ['default_runtime', 'schedule', 'two_hosts', 'two_ranks'],
+    'engine/hooks': ['two_ranks_in_step'],
+    'models': [
+        'golden', 'image_channels', 'method_pairs', 'no_waiting',
+        'parameter_counts',
+    ],
+    'models/backbones': ['compiled', 'pyramid_parity', 'traced'],
+}  # fmt: skip
+
+
+def test_tests_are_named_after_the_module_that_they_test():
+    """CONTRIBUTING: the tests of NAME.py are test_NAME*.py."""
+    for path in sorted((ROOT / 'tests').rglob('test_*.py')):
+        place = path.relative_to(ROOT / 'tests').parent
+        folder = ROOT / 'mixmae' / place
+        if not place.parts or not _is_room(place.parts[0]):
+            continue
+        names = [place.name]
+        if folder.is_dir():
+            names = [part.stem for part in folder.iterdir()]
+            names += OF_A_ROOM.get(place.as_posix(), [])
+        tested = path.stem.removeprefix('test_')
+        assert any(f'{tested}_'.startswith(f'{name}_') for name in names), path
+
+
 def _messages(path: Path) -> list[str]:
     """String constants of a module without its docstrings."""
     tree = ast.parse(path.read_text('utf-8'))
