@@ -44,7 +44,13 @@ def add_inference_arguments(
             'size, one number = center square of this side, two numbers = '
             'height and width',
         )
-    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=8,
+        metavar='N',
+        help='images at a time (default: 8)',
+    )
     parser.add_argument(
         '--device', help='e.g. cpu or cuda:1 (default: a GPU if available)'
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from mixmae.config.option_values import OptionAction
 
@@ -27,7 +28,46 @@ def add_value_range_argument(parser: argparse.ArgumentParser) -> None:
         default='auto',
         metavar=('LOW', 'HIGH'),
         help='sample values of black and white, of images of other than 8 '
-        'bits (auto: measured on a sample)',
+        'bits (default: measured on a sample)',
+    )
+
+
+def add_derived_argument(
+    parser: argparse.ArgumentParser,
+    name: str,
+    kind: Callable[[str], float | str],
+    unit: str,
+    text: str,
+) -> None:
+    """Add an argument that the call derives where it is not given."""
+    parser.add_argument(
+        name,
+        type=kind,
+        default='auto',
+        metavar=unit,
+        help=f'{text} (default: derived)',
+    )
+
+
+def add_devices_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--devices``."""
+    parser.add_argument(
+        '--devices',
+        type=whole_number,
+        default='auto',
+        metavar='N',
+        help='number of GPUs, or cpu (default: all GPUs)',
+    )
+
+
+def add_seed_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--seed``."""
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        metavar='N',
+        help='seed of weights, order and validation share (default: 0)',
     )
 
 

@@ -131,6 +131,8 @@ class SplitImages(Check):
                         'warning',
                     )
                 )
+            if getattr(built.dataset, 'ann_file', ''):
+                faults += _folder_names(source, images, built.classes)
         faults += _common(splits)
         faults += _folder_labels(splits)
         counts = ', '.join(f'{len(v):,} of {k}' for k, v in splits.items())
@@ -172,6 +174,30 @@ def _folder_labels(splits: dict[str, dict[str, Any]]) -> Iterator[LabelFault]:
                 f'data ({len(wrong)} such folders): a label must mean the '
                 f'same class in both',
             )
+
+
+def _folder_names(
+    source: str, images: dict[str, Any], classes: Any
+) -> Iterator[LabelFault]:
+    """Yield a fault if folders have the names of other classes."""
+    if not isinstance(classes, (list, tuple)):
+        return
+    wrong = [
+        (folder, label)
+        for folder, label in _label_of_folders(images).items()
+        if folder in classes
+        and 0 <= label < len(classes)
+        and classes[label] != folder
+    ]
+    if wrong:
+        folder, label = wrong[0]
+        yield LabelFault(
+            'name of a class',
+            f'{source}: images in folders {folder!r} have label {label}, '
+            f'which is class {classes[label]!r} ({len(wrong)} such folders); '
+            f'label k is position k of the classes: list them in the order of '
+            f'the labels',
+        )
 
 
 def _label_of_folders(images: dict[str, Any]) -> dict[str, int]:

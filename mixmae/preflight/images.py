@@ -27,6 +27,8 @@ Size = tuple[int, int]
 class ImageSizes(Check):
     """Draws a mask for the image size of each split of a pretraining.
 
+    For other models it compares the sizes of training and evaluation.
+
     Splits without a fixed image size are not checked.
     """
 
@@ -38,7 +40,8 @@ class ImageSizes(Check):
         data = model.get('data_preprocessor') if model else None
         masking = data.get('masking') if isinstance(data, Mapping) else None
         if not isinstance(masking, Mapping):
-            return None
+            other = 'val' if planned.mode == 'train' else 'test'
+            return _same_sizes(cfg, other)
         splits = ('train', 'val') if planned.mode == 'train' else ('test',)
         compared, errors = [], []
         for split in splits:
@@ -61,6 +64,26 @@ class ImageSizes(Check):
         if not compared:
             return None
         return Finding(', '.join(compared), errors=tuple(errors))
+
+
+def _same_sizes(cfg: Mapping, other: str) -> Finding | None:
+    """Compare the sizes of images to train on and to evaluate on."""
+    sizes = {}
+    for split in ('train', other):
+        pipeline = _pipeline(cfg.get(f'{split}_dataloader'))
+        size = image_size(pipeline) if pipeline else None
+        if size is None:
+            return None
+        sizes[split] = f'{size[0]}x{size[1]}'
+    warnings = (
+        f'images to train on have {sizes["train"]} pixels, those of the '
+        f'{other} data {sizes[other]}: set the same size in '
+        f'train_dataloader.dataset.pipeline and '
+        f'{other}_dataloader.dataset.pipeline, unless it is meant',
+    )
+    differ = sizes['train'] != sizes[other]
+    compared = ', '.join(f'{k} {v}' for k, v in sizes.items())
+    return Finding(compared, warnings=warnings if differ else ())
 
 
 def image_size(pipeline: Sequence) -> Size | None:

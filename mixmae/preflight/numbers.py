@@ -216,6 +216,15 @@ class UpdateSize(Check):
         loader = planned.config.get('train_dataloader') or {}
         wrapper = planned.config.get('optim_wrapper') or {}
         sampler = loader.get('sampler')
+        if isinstance(sampler, Mapping) and sampler.get('shuffle') is False:
+            return Finding(
+                'no shuffling',
+                warnings=(
+                    'train_dataloader.sampler.shuffle=False: images come in '
+                    'the order of the data set, which is often that of the '
+                    'classes; leave it out to shuffle them',
+                ),
+            )
         if sampler is None or not is_update_sampler(sampler):
             return None
         pairs = [

@@ -224,7 +224,7 @@ def _config(scope: str, dataset: Any) -> Config:
         return dict(
             batch_size=1,
             num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=False),
+            sampler=dict(type='DefaultSampler', shuffle=split == 'train'),
             dataset=dataset(split),
         )
 

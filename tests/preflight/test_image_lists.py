@@ -88,6 +88,21 @@ def test_a_label_that_means_another_folder(tmp_path):
     assert "folders 'a' have label 0 in the val data, but 1" in str(raised)
 
 
+def test_folders_with_the_name_of_another_class(tmp_path):
+    """Both lists agree, so that only the names show it."""
+    root = tmp_path / 'data'
+    config = listed(root, lines('train'), lines('val'))
+    for names, refused in (('bac', True), ('xyz', False)):
+        for split in ('train', 'val'):
+            dataset = config[f'{split}_dataloader'].dataset
+            dataset.metainfo = dict(classes=tuple(names))
+        _, raised = preflight(config, tmp_path, num_classes=3)
+        assert (raised is not None) == refused
+        if refused:
+            words = "folders 'a' have label 0, which is class 'b'"
+            assert words in str(raised)
+
+
 def test_a_list_of_missing_images(tmp_path):
     train = [line.replace('train/', 'train\\') for line in lines('train')]
     _, raised = found(tmp_path, train, lines('val'))

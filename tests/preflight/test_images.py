@@ -67,6 +67,13 @@ def test_masks_fit(masking, train, val, faults):
     assert [line.split('_')[0] for line in errors] == faults.split()
 
 
+def test_other_sizes_in_evaluation_are_a_warning():
+    for mode, split in (('train', 'val'), ('test', 'test')):
+        (line,) = finding(None, 64, (64, 96), mode).warnings
+        assert f'have 64x64 pixels, those of the {split} data 64x96' in line
+        assert not finding(None, 64, 64, mode).warnings
+
+
 def test_a_test_checks_its_own_images():
     assert not finding(RANDOM, 50, 64, 'test').errors
     assert finding(RANDOM, 64, 50, 'test').errors

@@ -104,6 +104,11 @@ def test_one_setting_is_enough():
     assert finding('DefaultSampler') is None
 
 
+def test_images_that_are_not_shuffled_are_a_warning():
+    (line,) = finding('DefaultSampler', shuffle=False).warnings
+    assert line.startswith('train_dataloader.sampler.shuffle=False')
+
+
 def test_different_numbers_are_errors():
     lines = finding(batch_size=8, accumulative_counts=1).errors
     assert len(lines) == 2

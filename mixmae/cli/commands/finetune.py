@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.call_arguments import (
+    add_derived_argument,
+    add_devices_argument,
     add_run_arguments,
+    add_seed_argument,
     add_value_range_argument,
     number,
     whole_number,
@@ -34,47 +37,65 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--task', required=True, choices=list(TASKS))
-    parser.add_argument('--data', required=True, help='labelled images')
+    parser.add_argument(
+        '--task',
+        required=True,
+        choices=list(TASKS),
+        help='kind of the labels and of the network',
+    )
+    parser.add_argument(
+        '--data', required=True, metavar='PATH', help='labelled images'
+    )
     parser.add_argument(
         '--init',
         required=True,
+        metavar='FILE',
         help='backbone to start from: of mixmae, MixMIM, UM-MAE, timm, mmdet, '
-        'mmseg or mmpretrain; detected',
+        'mmseg or mmpretrain, or the folder of a run; detected',
     )
-    parser.add_argument('--out', required=True, help='folder of the run')
     parser.add_argument(
-        '--val-data', help='default: found in the data, or split off'
+        '--out', required=True, metavar='FOLDER', help='output of the run'
+    )
+    parser.add_argument(
+        '--val-data',
+        metavar='PATH',
+        help='data to validate on (default: found in the data, or split off)',
     )
     parser.add_argument(
         '--val-share',
         type=float,
         default=0.2,
-        help='share to split off where there is no validation data',
+        metavar='SHARE',
+        help='share to split off where there is no validation data (default: '
+        '0.2)',
     )
     parser.add_argument(
-        '--images', help='folder of the images that a CSV or JSON names'
+        '--images',
+        metavar='FOLDER',
+        help='folder of the images that a CSV or JSON names',
     )
     parser.add_argument(
         '--classes',
         nargs='+',
         metavar='NAME',
-        help='default: folders, categories, or classes.txt next to the masks',
+        help='names of the classes (default: folders, categories, or '
+        'classes.txt next to the masks)',
     )
-    for name, kind, text in (
-        ('image-size', whole_number, 'side in pixels'),
-        ('epochs', whole_number, 'number of epochs'),
-        ('batch-size', whole_number, 'images of a device at a time'),
-        ('lr', number, 'learning rate'),
-        ('num-workers', whole_number, 'processes that load images'),
-        ('devices', whole_number, 'GPUs (auto: all), or cpu'),
+    for name, kind, unit, text in (
+        ('image-size', whole_number, 'PIXELS', 'side of the images'),
+        ('epochs', whole_number, 'N', 'passes over the images'),
+        ('batch-size', whole_number, 'N', 'images of a device at a time'),
+        ('lr', number, 'RATE', 'peak learning rate'),
+        ('num-workers', whole_number, 'N', 'processes that load images'),
     ):
-        parser.add_argument(f'--{name}', type=kind, default='auto', help=text)
+        add_derived_argument(parser, f'--{name}', kind, unit, text)
+    add_devices_argument(parser)
     parser.add_argument(
         '--in-channels',
         type=int,
-        help='of the images; RGB weights are adapted (default: those of the '
-        'weights)',
+        metavar='N',
+        help='channels of the images; RGB weights are adapted (default: those '
+        'of the weights)',
     )
     add_value_range_argument(parser)
     parser.add_argument(
@@ -98,10 +119,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='0 is ignored in masks, class k has value k + 1; default: '
         'derived from values and names',
     )
-    parser.add_argument('--seed', type=int, default=0)
+    add_seed_argument(parser)
     add_run_arguments(parser)
     parser.add_argument(
-        '--resume', action='store_true', help='go on with the run in OUT'
+        '--resume', action='store_true', help='resume the run in OUT'
     )
     parser.add_argument(
         '--dry-run',

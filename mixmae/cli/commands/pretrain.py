@@ -16,7 +16,10 @@ from collections.abc import Sequence
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.call_arguments import (
+    add_derived_argument,
+    add_devices_argument,
     add_run_arguments,
+    add_seed_argument,
     add_value_range_argument,
     number,
     whole_number,
@@ -46,23 +49,31 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
         'or a pretraining config (default: that of --init, '
         'or swin-tiny)',
     )
-    parser.add_argument('--method', choices=[*METHODS], help='default: mixmae')
+    parser.add_argument(
+        '--method',
+        choices=[*METHODS],
+        help='default: that of --init, or mixmae',
+    )
     parser.add_argument(
         '--val-data',
         nargs='+',
         metavar='PATH',
-        help='default: a share of the images is held out',
+        help='images to validate on (default: a share is held out)',
     )
-    for name, kind, text in (
-        ('image-size', whole_number, 'side of the images in pixels'),
-        ('epochs', whole_number, 'passes over the images'),
-        ('batch-size', whole_number, 'images of a device at a time'),
-        ('lr', number, 'peak learning rate'),
-        ('devices', whole_number, 'GPUs (auto: all), or cpu'),
+    for name, kind, unit, text in (
+        ('image-size', whole_number, 'PIXELS', 'side of the images'),
+        ('epochs', whole_number, 'N', 'passes over the images'),
+        ('batch-size', whole_number, 'N', 'images of a device at a time'),
+        ('lr', number, 'RATE', 'peak learning rate'),
     ):
-        parser.add_argument(f'--{name}', type=kind, default='auto', help=text)
+        add_derived_argument(parser, f'--{name}', kind, unit, text)
+    add_devices_argument(parser)
     parser.add_argument(
-        '--in-channels', type=int, default=3, help='of the images'
+        '--in-channels',
+        type=int,
+        default=3,
+        metavar='N',
+        help='channels of the images (default: 3)',
     )
     add_value_range_argument(parser)
     parser.add_argument(
@@ -72,8 +83,13 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
         'SimMIM, or a Swin of timm, Microsoft, OpenMMLab or Hugging Face; '
         'timm:NAME',
     )
-    parser.add_argument('--precision', choices=PRECISIONS, default='auto')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--precision',
+        choices=PRECISIONS,
+        default='auto',
+        help='default: the fastest of the device',
+    )
+    add_seed_argument(parser)
     add_run_arguments(parser)
 
 

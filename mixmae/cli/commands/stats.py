@@ -23,7 +23,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = CommandParser(
         description='Number, kinds, sizes and values of images'
     )
-    parser.add_argument('data', nargs='+', metavar='DATA')
+    parser.add_argument(
+        'data',
+        nargs='+',
+        metavar='PATH',
+        help='folders, images, or text files of paths',
+    )
     parser.add_argument(
         '--in-channels',
         type=int,

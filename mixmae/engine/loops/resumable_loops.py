@@ -48,6 +48,13 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         loader = update_loader(dataloader, runner)
         super().__init__(runner, loader, *args, **kwargs)
         loader = self.dataloader
+        if not len(loader):
+            raise ValueError(
+                f'train_dataloader: {len(loader.dataset)} images make no '
+                f'batch of {loader.batch_size} with drop_last=True; '
+                f'set a smaller train_dataloader.batch_size, or '
+                f'drop_last=False'
+            )
         if loader.batch_sampler is None or not _knows_epochs(loader):
             return
         # PyTorch has no other way to change it; no worker has started.

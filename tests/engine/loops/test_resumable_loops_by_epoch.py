@@ -160,3 +160,13 @@ def test_any_epoch_dependent_order_is_resumed(tmp_path):
     assert all(torch.equal(found[key], weights[key]) for key in weights)
     # The epochs differ.
     assert [n for n, _ in seen[:5]] != [n for n, _ in seen[5:]]
+
+
+def test_fewer_images_than_a_batch_name_both_keys(tmp_path):
+    found = config(tmp_path)
+    found['train_dataloader'].update(
+        batch_size=1000, drop_last=True, sampler=dict(type='DefaultSampler')
+    )
+    found['train_dataloader']['sampler']['shuffle'] = True
+    with pytest.raises(ValueError, match='make no batch of 1000 with drop'):
+        train(found)

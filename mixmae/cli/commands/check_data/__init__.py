@@ -1,4 +1,4 @@
-"""The command ``check-data``: verify a data set or a folder of images.
+"""Verify a data set or a folder of images.
 
     mixmae check-data FOLDER [options]
     mixmae check-data KIND FOLDER [options]
