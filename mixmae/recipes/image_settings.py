@@ -81,6 +81,13 @@ def _values(call: PretrainingCall) -> list[Setting]:
             'the images are grey; in_channels=3 reads them as RGB, '
             'in_channels=1 (--in-channels 1) as one channel'
         )
+    unread = sample.unread.total()
+    if unread:
+        call.images.notes.append(
+            f'{unread} of {unread + count} images that were read cannot be '
+            f'used ({sample.fault}); a run replaces a few, and stops at more: '
+            f'mixmae check-data lists them'
+        )
     value_range, why = call.options.given('value_range'), 'as given'
     start = call.start.found if call.start else None
     if value_range is None and sample.wide and start and start.value_range:

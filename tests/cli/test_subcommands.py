@@ -1,8 +1,12 @@
 """The command ``mixmae``: its table of subcommands and their dispatch."""
 
+import contextlib
+import importlib
 import importlib.util
+import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -11,6 +15,7 @@ from mixmae.version import _diagnosing
 
 HEAVY = """
 import sys
+from itertools import pairwise
 from mixmae.cli.subcommands import main
 main(['--help'])
 print(sorted({'torch', 'mmengine', 'numpy', 'argparse'} & set(sys.modules)))
@@ -84,3 +89,15 @@ def test_the_doctor_skips_version_checks():
     assert _diagnosing(['python', '-m', 'mixmae.doctor'])
     assert not _diagnosing(['python', '/bin/mixmae', 'train'])
     assert not _diagnosing(['python', 'other.py', 'doctor'])
+
+
+@pytest.mark.parametrize('name', subcommands.SUMMARIES)
+def test_every_argument_has_a_help_text(name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [f'mixmae {name}'])
+    with contextlib.suppress(SystemExit):
+        importlib.import_module(subcommands.module_of(name)).main(['--help'])
+    lines = [*capsys.readouterr().out.splitlines(), '']
+    for line, following in pairwise(lines):
+        is_argument = re.match(r'  (-|\w+$)', line)
+        described = '  ' in line.strip() or following.startswith(' ' * 20)
+        assert not is_argument or described, line

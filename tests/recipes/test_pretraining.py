@@ -174,3 +174,15 @@ def test_bad_arguments_are_one_line(plan, options, words):
     with pytest.raises((ValueError, ConfigError), match=words) as caught:
         plan(**options)
     assert '\n' not in str(caught.value)
+
+
+def test_images_that_cannot_be_read_are_said_before_the_run(tmp_path):
+    """A run stops at more than a few of them."""
+    write_photos(tmp_path, 20)
+    for number in range(6):
+        (tmp_path / f'half_{number}.jpg').write_bytes(b'\xff\xd8\xff\xe0')
+    made = plan_pretraining(
+        PretrainingOptions(data=tmp_path, model='swin-mini', devices='cpu')
+    )
+    (note,) = [one for one in made.notes if 'check-data' in one]
+    assert note.startswith('6 of 26 images') and 'half_0.jpg' in note
