@@ -10,10 +10,15 @@ import yaml
 
 ZOO = """# Model zoo
 
-Recipes and their results, from the metafiles beside the configs. Grades:
-*reproduced here* was measured with this code; *converted* was measured here on
-converted official weights; *official number* is from the paper or the official
-repository and is not yet reproduced.
+Recipes, from the metafiles and the comments at the top of the configs. The
+command of several GPUs is for the number in the name of the config. The result
+of a pretraining is that of its fine-tuned network. Grades of results:
+
+- *reproduced here*: measured with this code;
+- *converted*: measured here on converted official weights;
+- *official number*: of the paper or the official repository, not reproduced
+  here; there are no weights of these recipes;
+- none: not measured, and no published number is known.
 
 """
 HEADINGS = {
@@ -92,8 +97,8 @@ def zoo(root: Path) -> str:
         metafile = root / 'configs' / name / 'metafile.yml'
         models = yaml.safe_load(metafile.read_text())['Models']
         rows = [
-            '| model | data | epochs | parameters | result | grade |',
-            '| --- | --- | --- | --- | --- | --- |',
+            '| recipe | data | epochs | parameters | cost | result | grade |',
+            '| --- | --- | --- | --- | --- | --- | --- |',
             *(_row(model, root) for model in models),
         ]
         sections.append(f'## {heading}\n\n' + '\n'.join(rows))
@@ -102,33 +107,52 @@ def zoo(root: Path) -> str:
 
 def _row(model: dict, root: Path) -> str:
     about = model['Metadata']
-    config = model['Config']
-    header = _header(root / config)
+    config = root / model['Config']
+    header = _header(config)
     parameters = about.get('Parameters')
-    named = model.get('Named Weights')
-    weights = f'<br>weights: `{named}`' if named else ''
+    grade = model['Grade']
+    command = header['Command'].replace(' \\ ', ' ')
+    # One with a sentence has its own quotes.
+    shown = command if '`' in command else f'`{command}`'
+    recipe = [f'**{model["Name"]}**', shown]
+    curve = config.parent / 'curves' / f'{config.stem}.json'
+    if curve.exists():
+        recipe.append(f'loss curve: `{curve.relative_to(root).as_posix()}`')
+    if 'Named Weights' in model:
+        recipe.append(f'weights: [`{model["Named Weights"]}`](../weights.md)')
     cells = [
-        f'**{model["Name"]}**<br>`{config}`<br>{header}{weights}',
+        '<br>'.join(recipe),
         about.get('Training Data', ''),
         about.get('Epochs', ''),
         f'{parameters / 1e6:.1f} M' if parameters else '',
-        _results(model.get('Results')),
-        model.get('Grade', ''),
+        header['Cost'],
+        # The grade has its own column.
+        header['Expected'].replace(f' [{grade}]', ''),
+        '' if grade == 'none' else grade,
     ]
-    return '| ' + ' | '.join(str(cell) for cell in cells) + ' |'
+    line = '| ' + ' | '.join(str(cell) for cell in cells) + ' |'
+    return _page_links(line, config, root)
 
 
-def _header(config: Path) -> str:
-    """Cost of a recipe, from the comment at the top of its config."""
-    for line in config.read_text().splitlines():
-        if line.startswith('# Cost:'):
-            return line.removeprefix('# ').replace('|', '/')
-    return ''
+def _header(config: Path) -> dict[str, str]:
+    """Fields of the comment at the top of a config, such as ``Cost``."""
+    comment = re.match(r'(?:#.*\n)*', config.read_text())[0]
+    fields = re.split(r'^# (\w+): ', comment, flags=re.M)[1:]
+    return {
+        name: ' '.join(text.replace('\n#', ' ').split()).replace('|', '/')
+        for name, text in zip(fields[::2], fields[1::2])
+    }
 
 
-def _results(results: list | None) -> str:
-    shown = []
-    for result in results or []:
-        figures = ', '.join(f'{k} {v}' for k, v in result['Metrics'].items())
-        shown.append(f'{result["Dataset"]}: {figures}')
-    return '<br>'.join(shown)
+def _page_links(text: str, config: Path, root: Path) -> str:
+    """Return a text whose names of pages are links on the site."""
+    pages = {path: f'{name}.md' for name, path in COPIES.items()}
+    folder = config.parent.relative_to(root).as_posix()
+    pages['README.md of this folder'] = pages[f'{folder}/README.md']
+    pages['docs/evidence.md'] = '../evidence.md'
+    names = '|'.join(map(re.escape, sorted(pages, key=len, reverse=True)))
+    return re.sub(
+        rf'(?<![\w/`])(?:{names})',
+        lambda found: f'[{found[0]}]({pages[found[0]]})',
+        text,
+    )

@@ -56,7 +56,7 @@
           label: series.label,
           stroke: series.run >= data.names.length ? style('--faint') : colour(data.names.length > 1 ? series.run : number),
           width: 1.8, dash: series.dashed ? [6, 5] : undefined, spanGaps: true,
-          points: { show: series.x.length < 40 },
+          points: { show: series.x.length < 25 },
           value: shown,
         })),
       ],
