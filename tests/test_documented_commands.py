@@ -1,7 +1,7 @@
 """Commands on the pages: known to our parsers, with files that exist.
 
-Nothing is run. Names in capitals, folders of data and checkpoints stand for
-those of a reader; the other programs need a network, a cluster or a GPU.
+Nothing is run here, but in test_run_commands.py. Names in capitals, folders of
+data and checkpoints stand for those of a reader.
 """
 
 import argparse
@@ -49,7 +49,8 @@ class Parsed(Exception):
 def only_parse(monkeypatch):
     """Let every parser raise ``Parsed``.
 
-    In a sentence a command may lack arguments, but has no unknown ones.
+    In a sentence a command may lack arguments, and its last option a value,
+    but it has no unknown ones.
     """
     parse = argparse.ArgumentParser.parse_args
 
@@ -59,6 +60,9 @@ def only_parse(monkeypatch):
             del words[0]
             for action in parser._actions:
                 action.required = False
+            # `--out` alone names an option.
+            if words and words[-1] in parser._option_string_actions:
+                words.pop()
         raise Parsed(parse(parser, words, namespace))
 
     monkeypatch.setattr(argparse.ArgumentParser, 'parse_args', parse_args)
