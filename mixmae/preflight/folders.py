@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from mixmae.config.config_paths import data_loaders
 from mixmae.config.failure_report import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
+from mixmae.fileio.address import is_address
 from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
 from mixmae.fileio.image_listing import ImageListing, list_folder
 from mixmae.fileio.shown_text import escape
@@ -214,6 +215,50 @@ def _paths(key: str, part: Any) -> Iterator[tuple[str, Any]]:
                 yield f'{key}.{name}', value
             elif name in ('dataset', 'datasets'):
                 yield from _paths(f'{key}.{name}', value)
+
+
+class InitialWeights(Check):
+    """Checks that files of weights that parts of a model load exist."""
+
+    name = 'initial weights'
+    stage = 'built'
+    modes = ('train',)
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        found = list(_weights('model', planned.config.get('model')))
+        missing = [
+            pair
+            for pair in found
+            if not is_address(pair[1])
+            and not Path(pair[1]).expanduser().is_file()
+        ]
+        if missing:
+            # Few runs start from named weights.
+            from mixmae.checkpoints.io.named_weights import is_name
+
+            missing = [pair for pair in missing if not is_name(pair[1])]
+        errors = [
+            f'{key}={path}: there is no such file; name another one, or set '
+            f'{key.removesuffix(".checkpoint")}=None for random weights'
+            for key, path in missing
+        ]
+        text = ', '.join(path for _, path in found)
+        return Finding(text, tuple(errors)) if found else None
+
+
+def _weights(key: str, part: Any) -> Iterator[tuple[str, str]]:
+    """Yield key and path of the weights that parts are initialised with."""
+    if isinstance(part, (list, tuple)):
+        for index, item in enumerate(part):
+            yield from _weights(f'{key}.{index}', item)
+    elif isinstance(part, Mapping):
+        start = part.get('init_cfg')
+        path = start.get('checkpoint') if isinstance(start, Mapping) else None
+        if isinstance(path, str):
+            yield f'{key}.init_cfg.checkpoint', path
+        for name, value in part.items():
+            if name != 'init_cfg':
+                yield from _weights(f'{key}.{name}', value)
 
 
 class Pipelines(Check):

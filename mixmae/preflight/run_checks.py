@@ -6,13 +6,18 @@ from mixmae.preflight.check import Check, Preflight
 from mixmae.preflight.config_keys import Choices, ConfigKeys
 from mixmae.preflight.folders import (
     FolderListings,
+    InitialWeights,
     ListedPaths,
     PathTypes,
     Pipelines,
 )
 from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
 from mixmae.preflight.numbers import Channels, RunNumbers, UpdateSize
-from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
+from mixmae.preflight.schedule_length import (
+    Accumulation,
+    IterationSchedule,
+    ScheduleLength,
+)
 
 
 def run_preflight(
@@ -36,11 +41,13 @@ def run_preflight(
             ImageSizes(),
             ImageChannels(),
             Channels(),
+            InitialWeights(),
             FolderListings(),
             ListedPaths(),
             ImageKinds(),
             ScheduleLength(),
             IterationSchedule(),
+            Accumulation(),
             *(_label_checks() if labels else ()),
             *(_metric_checks() if metrics or labels else ()),
             *checks,

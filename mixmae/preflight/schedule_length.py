@@ -136,6 +136,31 @@ class IterationSchedule(Check):
         )
 
 
+class Accumulation(Check):
+    """Compares accumulation with the length of the run."""
+
+    name = 'accumulation'
+    stage = 'built'
+    modes = ('train',)
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        wrapper, runner = planned.config.get('optim_wrapper'), planned.runner
+        if runner is None or not isinstance(wrapper, Mapping):
+            return None
+        count = wrapper.get('accumulative_counts', 1)
+        if count == 1:
+            return None
+        errors = (
+            f'optim_wrapper.accumulative_counts={count} is more than the '
+            f'{runner.max_iters} iterations of the run, which would make no '
+            f'whole update; set a smaller one, or train longer',
+        )
+        return Finding(
+            f'updates of {count} of {runner.max_iters} iterations',
+            errors if count > runner.max_iters else (),
+        )
+
+
 def _shortened(cfg: Config, length: int) -> Iterator[tuple[str, str]]:
     """Return variables of shortened warm-ups, with a message each."""
     end = cfg.get('warmup_end')

@@ -12,7 +12,12 @@ from PIL import Image
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.fileio.image_listing import ImageListing
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.folders import ListedPaths, Pipelines, circles
+from mixmae.preflight.folders import (
+    InitialWeights,
+    ListedPaths,
+    Pipelines,
+    circles,
+)
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.preflight.labelled_sets import (
     class_set,
@@ -209,3 +214,20 @@ def test_data_sets_without_transforms(dataset, error):
     errors = found.errors if found else ()
     assert len(errors) == bool(error)
     assert not error or errors[0].startswith(error)
+
+
+def test_missing_weights_are_said_by_the_checks(tmp_path):
+    (tmp_path / 'a.pth').touch()
+
+    def errors(path):
+        start = dict(type='Pretrained', checkpoint=path)
+        model = dict(backbone=dict(init_cfg=start), head=[dict(a=1)])
+        planned = PlannedRun('train', Config(dict(model=model)))
+        return InitialWeights().run(planned)
+
+    assert errors(str(tmp_path / 'a.pth')).errors == ()
+    (line,) = errors(str(tmp_path / 'b.pth')).errors
+    assert line.startswith('model.backbone.init_cfg.checkpoint=')
+    assert 'model.backbone.init_cfg=None' in line
+    for name in ('https://a.org/b.pth', 'mixmae:swin-demo_scenes-64'):
+        assert errors(name).errors == ()

@@ -6,7 +6,11 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.schedule_length import IterationSchedule, ScheduleLength
+from mixmae.preflight.schedule_length import (
+    Accumulation,
+    IterationSchedule,
+    ScheduleLength,
+)
 
 
 def linear(begin, end, **more):
@@ -179,3 +183,12 @@ def test_a_warm_up_that_is_shortened_is_reported(given, expected, asked):
     lines = found.warnings if asked else found.notes
     assert any(f'warmup_epochs={given}' in line for line in lines) == expected
     assert len(found.warnings) + len(found.notes) == expected
+
+
+@pytest.mark.parametrize('count, errors', [(1, 0), (6, 0), (7, 1)])
+def test_an_update_is_not_longer_than_the_run(count, errors):
+    wrapper = dict(type='OptimWrapper', accumulative_counts=count)
+    cfg = Config(dict(optim_wrapper=wrapper))
+    planned = PlannedRun('train', cfg, runner=SimpleNamespace(max_iters=6))
+    finding = Accumulation().run(planned)
+    assert len(finding.errors if finding else ()) == errors
