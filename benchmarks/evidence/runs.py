@@ -12,12 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from mmengine.config import Config
 
 from benchmarks.environment_info import processor_name
 from benchmarks.evidence.processes import Account, run
 from benchmarks.evidence.specs import FineTuning, Pretraining, Spec
 from benchmarks.evidence.views import image_view, link_view
+from mixmae.engine.optimizers.autocast_optim_wrapper import native_dtype
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.visualization.loss_curve import read_run
 
@@ -277,5 +279,6 @@ def _without_defaults(part: Any) -> Any:
 
 
 def hardware() -> str:
-    """The processor, and its cores."""
-    return f'{os.cpu_count()} x {processor_name()}'
+    """The processor, its cores, and the type that products are computed in."""
+    precision = str(native_dtype(torch.device('cpu'))).removeprefix('torch.')
+    return f'{os.cpu_count()} x {processor_name()}, {precision}'
