@@ -224,7 +224,7 @@ def refused_kinds():
         'raw.tif': (tiff(deep[..., 0], 32803), 'colour filter array'),
         'stack.tif': (tiff(grey, GREY, pages=7), 'a stack of 7 images'),
         'preview.tif': (tiff(eight, RGB, tags=[(254, 1)]), 'a preview'),
-        'lerc.tif': (tiff(eight, RGB, tags=[(259, 34887)]), 'LERC'),
+        'jpeg2000.tif': (tiff(eight, RGB, tags=[(259, 34712)]), 'JPEG 2000'),
         'fourth.j2k': (encoded(four, 'JPEG2000', no_jp2=True), '4 bands'),
         'float.pfm': (
             b'Pf\n%d %d\n-1.0\n' % (WIDTH, HEIGHT)
