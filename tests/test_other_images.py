@@ -99,7 +99,7 @@ def test_grey_tiff_of_12_bits(installed: Path, tmp_path: Path) -> None:
     assert 'value_range' in mixmae(*command, '--in-channels', '1')
     command = ['finetune', '--task', 'classification', '--data', 'classes']
     command += ['--init', 'run/backbone.safetensors', '--out', 'classifier']
-    assert 'that of the pretraining' in mixmae(*command)
+    assert 'that of the weights' in mixmae(*command)
     assert 'going on with' in mixmae(*command, '--resume')
     mixmae('predict', 'classifier', 'classes/red', '--out', 'found')
     assert len(predictions(tmp_path)) == 8

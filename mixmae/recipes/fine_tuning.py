@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixmae.recipes.fine_tuning_options import FineTuningOptions
+from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
 from mixmae.recipes.setting import Setting
@@ -164,11 +165,16 @@ def network_settings(
         settings[-1] = Setting(
             'frozen_stages', frozen, 'as given: only the head is trained'
         )
+    known = network.value_range
+    found = None if known is None else Setting('value_range', (*known,))
     if files:
-        found = value_range_setting(network, files, options.value_range)
-        settings += [] if found is None else [found]
-    elif network.value_range is not None:
-        settings.append(Setting('value_range', (*network.value_range,)))
+        channels = network.backbone.get('in_channels', 3)
+        sample = ImageSources(files=[*files]).values(channels)
+        found = (
+            value_range_setting(sample, options.value_range, known) or found
+        )
+    if found is not None:
+        settings.append(found)
     if network.checkpoint is None:
         settings[0] = Setting('pretrained', None, 'random weights')
         settings.append(

@@ -6,6 +6,7 @@ from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.networks import LEAST_CELLS
 from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.setting import Setting
+from mixmae.recipes.value_ranges import value_range_setting
 
 TRAIN_LIST, VAL_LIST = 'data/train.txt', 'data/val.txt'
 SMALLEST = 32
@@ -88,21 +89,14 @@ def _values(call: PretrainingCall) -> list[Setting]:
             f'used ({sample.fault}); a run replaces a few, and stops at more: '
             f'mixmae check-data lists them'
         )
-    value_range, why = call.options.given('value_range'), 'as given'
     start = call.start.found if call.start else None
-    if value_range is None and sample.wide and start and start.value_range:
-        value_range, why = start.value_range, 'of the weights'
-    elif value_range is None and sample.wide:
-        value_range = sample.percentiles()
-        why = f'0.1 and 99.9 % of the values of {count} images'
-    elif value_range is not None and not sample.wide:
-        raise ValueError(
-            f'value_range={value_range} has no effect: {count} images that '
-            f'were read are of 8 bits'
-        )
-    settings = []
-    if value_range is not None:
-        settings.append(Setting('value_range', (*value_range,), why))
+    found = value_range_setting(
+        sample,
+        call.options.given('value_range'),
+        start.value_range if start else None,
+    )
+    settings = [found] if found else []
+    value_range = found.value if found else None
     if call.given:
         known = call.given.images.items()
         return settings + [Setting(name, value) for name, value in known]
@@ -115,11 +109,11 @@ def _values(call: PretrainingCall) -> list[Setting]:
         ]
     if channels == 3 and value_range is None:
         return [Setting('mean', MEAN), Setting('std', STD)]
-    found = sample.values(value_range)
+    measured = sample.values(value_range)
     return [
         *settings,
-        Setting('mean', found.mean, f'of {count} images, 0 to 255'),
-        Setting('std', found.std),
+        Setting('mean', measured.mean, f'of {count} images, 0 to 255'),
+        Setting('std', measured.std),
     ]
 
 

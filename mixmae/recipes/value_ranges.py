@@ -1,36 +1,32 @@
-"""Value range of labelled images, of the weights or measured."""
+"""Value range of the images of a pretraining or a fine-tuning."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mixmae.recipes.image_sources import ImageSources
-from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.datasets.images.sample_values import ValueSample
 from mixmae.recipes.setting import Setting
 
 
 def value_range_setting(
-    network: InitialNetwork,
-    files: Sequence[str],
+    sample: ValueSample,
     given: Sequence[float] | None,
+    known: Sequence[float] | None,
 ) -> Setting | None:
-    """Return the value range of a fine-tuning.
+    """Return the sample values that become 0 and 255.
 
     Args:
-        network: The network to start from; its range is taken where images
-            are of other than 8 bits.
-        files: Images to train on, of which a sample is read.
-        given: The range that the call names.
+        sample: Images to train on, read as the channels of the network.
+        given: Range that the call names.
+        known: Range of the weights to start from.
 
     Returns:
-        The setting; None = images of 8 bits.
+        The given range, that of the weights, or one measured on the sample;
+        None = images of 8 bits, which are not scaled.
 
     Raises:
-        ValueError: Images cannot become the channels of the network, or a
-            given range has no effect.
+        ValueError: A given range has no effect, or none can be measured.
     """
-    channels = network.backbone.get('in_channels', 3)
-    sample = ImageSources(files=[*files]).values(channels)
     count = sum(sample.kinds.values())
     if not sample.wide:
         if given is not None:
@@ -38,17 +34,13 @@ def value_range_setting(
                 f'value_range={tuple(given)} has no effect: {count} images '
                 f'that were read are of 8 bits'
             )
-        known = network.value_range
-        return None if known is None else Setting('value_range', (*known,))
+        return None
     if given is not None:
         return Setting('value_range', (*given,), 'as given')
-    if network.value_range is not None:
-        return Setting(
-            'value_range', (*network.value_range,), 'that of the pretraining'
-        )
+    if known is not None:
+        return Setting('value_range', (*known,), 'that of the weights')
     return Setting(
         'value_range',
         sample.percentiles(),
-        f'0.1 and 99.9 % of the values of {count} images; the pretraining '
-        'was on 8 bits',
+        f'0.1 and 99.9 % of the values of {count} images',
     )
