@@ -18,7 +18,7 @@ from torch import Tensor
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
-from mixmae.datasets.images.rgb_conversion import scaled
+from mixmae.datasets.images.pixel_conversion import scaled
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import kind_of

@@ -23,7 +23,7 @@ from mixmae.datasets.images.image_file import (
 )
 from mixmae.datasets.images.image_headers import declared_kind
 from mixmae.datasets.images.image_kind import ImageKind, ImageLimits
-from mixmae.datasets.images.rgb_conversion import (
+from mixmae.datasets.images.pixel_conversion import (
     eight_bit_rgb,
     turn_upright,
     wide_samples,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mixmae.data_tools.verification.image_files import Inspection
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_kind import NUMBERS
-from mixmae.datasets.images.rgb_conversion import CONTAINER_BITS
+from mixmae.datasets.images.pixel_conversion import CONTAINER_BITS
 
 
 @dataclass

@@ -18,7 +18,7 @@ from mixmae.datasets.images.image_kind import (
     UNSPECIFIED,
     ImageKind,
 )
-from mixmae.datasets.images.rgb_conversion import (
+from mixmae.datasets.images.pixel_conversion import (
     CONTAINER_BITS,
     as_grey,
     checked_range,
@@ -74,10 +74,11 @@ class ImageDecoding:
         value_range: Sample values mapped to 0 and 255, for samples that are
             signed, floats, or wider than 8 bits. Values between are scaled
             linearly to floats, values outside are clipped; NaN becomes 0.
-            ``None`` takes the range declared by the file, 0 to 65535 for
-            16-bit integers, with a warning, rounds to 8 bits, and rejects
-            signed integers, floats and integers of more than 16 bits. 8-bit
-            samples are never scaled.
+            8-bit samples are never scaled. ``None`` takes the range that the
+            file declares, and rounds to 8 bits. For 16-bit integers that is
+            0 to 65535, with a warning: images of 12 bits in such files become
+            dark. Signed integers, floats and integers of more than 16 bits
+            declare none and are rejected.
         channels: Channels of the network. 3 takes RGB, repeated from grey; 1
             takes grey, the luma of RGB. Any other number takes as many bands,
             in the order of the file, whatever they mean.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from numpy import ndarray
 from PIL import Image
+from PIL.ExifTags import Base as ExifTag
 
 from mixmae.datasets.images.image_kind import ImageLimits
 
@@ -27,7 +28,6 @@ LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
 TABLES = (0xC4, 0xC8, 0xCC)
 SCAN = 0xDA
 APP1 = 0xE1
-ORIENTATION = 0x0112
 
 
 class JpegHeader(NamedTuple):
@@ -130,7 +130,7 @@ def _may_be_turned(segment: bytes) -> bool:
     exif = Image.Exif()
     try:
         exif.load(segment)
-        return exif.get(ORIENTATION, 1) != 1
+        return exif.get(ExifTag.Orientation, 1) != 1
     except Exception:
         # Parsers raise arbitrary exceptions on arbitrary data.
         return True

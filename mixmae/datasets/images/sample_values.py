@@ -14,7 +14,7 @@ from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
 from mixmae.datasets.images.image_file import ImageContent, read_image
 from mixmae.datasets.images.image_kind import ANY_SIZE, ImageKind, ImageLimits
-from mixmae.datasets.images.rgb_conversion import scaled
+from mixmae.datasets.images.pixel_conversion import scaled
 
 # Images that are read, evenly spread over a data set, and pixels of each.
 IMAGES = 64

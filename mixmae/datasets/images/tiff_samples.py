@@ -13,20 +13,20 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy import ndarray
+from PIL.ExifTags import Base as ExifTag
 
 from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
 )
 from mixmae.datasets.images.image_kind import ImageKind, ImageLimits
-from mixmae.datasets.images.rgb_conversion import turned
+from mixmae.datasets.images.pixel_conversion import turned
 
 # Compressions by tag: decoded by tifffile itself, or by imagecodecs. Codecs
 # of photographs, such as JPEG, are Pillow's or refused.
 DEFLATE = (8, 32946)
 BUILT_IN = {1: 'none', 8: 'Deflate', 32946: 'Deflate', 32773: 'PackBits'}
 CODECS = {**BUILT_IN, 5: 'LZW', 34887: 'LERC', 50000: 'Zstandard'}
-ORIENTATION = 274
 FLOAT_PREDICTOR = 3
 
 
@@ -133,7 +133,7 @@ def _upright(page: Any) -> ndarray:
         samples = np.moveaxis(samples, 0, -1)
     if samples.ndim == 2:
         samples = samples[..., None]
-    tag = page.tags.get(ORIENTATION)
+    tag = page.tags.get(ExifTag.Orientation)
     return turned(samples, 1 if tag is None else int(tag.value))
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image
+from PIL.ExifTags import Base as ExifTag
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.fileio.image_formats import image_formats
 
-ORIENTATION = 0x0112
 UPRIGHT = 1
 MEND = (
     'write upright files (mogrify -auto-orient) if the labels are those of '
@@ -81,7 +81,9 @@ def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
                 # Pillow would decode a PNG to find EXIF data after the
                 # pixels.
                 known = image.format != 'PNG' or 'exif' in image.info
-                turn = image.getexif().get(ORIENTATION, 1) if known else 1
+                turn = (
+                    image.getexif().get(ExifTag.Orientation, 1) if known else 1
+                )
                 width, height = image.size
     # Decoders raise arbitrary exceptions; the loader reports the reason.
     except Exception:

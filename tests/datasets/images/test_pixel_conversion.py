@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixmae.datasets.images.rgb_conversion import composite, scaled
+from mixmae.datasets.images.pixel_conversion import composite, scaled
 
 
 @pytest.mark.parametrize('low, high', [(0, 65535), (0, 4095), (-7, 300.5)])

@@ -1,4 +1,4 @@
-"""Steps from a decoded image to RGB, and to grey."""
+"""Steps from the samples of an image file to the pixels of a network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageOps
+from PIL.ExifTags import Base as ExifTag
 
 from mixmae.datasets.corrupt.corrupt_image_error import unsupported
 from mixmae.datasets.images.image_kind import ImageKind
 
-ORIENTATION = 0x0112
 # Sample size that does not imply a value range: files of 10, 12 or 14 bits
 # are stored in samples of this size.
 CONTAINER_BITS = 16
@@ -138,7 +138,7 @@ def turn_upright(image: Image.Image) -> int:
     """Apply the EXIF orientation in place; return it."""
     # Unreadable EXIF data does not affect the pixels.
     with suppress(Exception):
-        orientation = image.getexif().get(ORIENTATION, 1)
+        orientation = image.getexif().get(ExifTag.Orientation, 1)
         # In place: otherwise even upright images are copied.
         ImageOps.exif_transpose(image, in_place=True)
         return orientation
