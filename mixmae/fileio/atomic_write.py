@@ -27,6 +27,9 @@ from mixmae.fileio.safe_path import check_regular, regular_file
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path that becomes ``path`` on success.
 
+    A reader sees the old file or the new one, never a part. The data may not
+    be on the disk yet; ``checksummed_write`` waits for that.
+
     Args:
         path: Target file; missing folders are created. An existing file is
             kept until the new one is complete, and after a failure. A

@@ -87,7 +87,15 @@ class Check(ABC):
     def validated(
         self, planned: PlannedRun, found: Mapping[str, Any]
     ) -> list[str]:
-        """Compare with the results of the first validation; return errors."""
+        """Compare with the first validation.
+
+        Args:
+            planned: The run.
+            found: Values by name of metric.
+
+        Returns:
+            Errors, which stop the run.
+        """
         return []
 
 

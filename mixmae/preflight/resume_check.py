@@ -82,7 +82,7 @@ class ResumeSettings(Check):
 
 
 class ResumeData(Check):
-    """Compares images and loading of a resumed run with its checkpoint's.
+    """Compares images, batches and number of ranks with those of a checkpoint.
 
     Args:
         start: Checkpoint that the run resumes from.

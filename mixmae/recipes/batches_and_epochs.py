@@ -8,8 +8,9 @@ from typing import NamedTuple
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import Method
 
-# Updates that an epoch of a small data set has at least.
+# Fewest updates of an epoch, unless that makes them smaller than LEAST_UPDATE.
 UPDATES = 16
+# Fewest images of an update, unless the data set has fewer.
 LEAST_UPDATE = 8
 # Images of a forward pass beyond which a device gets no faster.
 MOST_BATCH = 128

@@ -207,21 +207,45 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         # Sense-X/MixMIM, the base_600ep script.
         'mixmae': Method(
-            'mixmae', 224, 1.2e-3, 2048, 15, 300, (0.2, 1.0), (0.9, 0.95),
-            None, _mixmae,
+            name='mixmae',
+            image_size=224,
+            base_lr=1.2e-3,
+            base_update=2048,
+            warmup=15,
+            epochs=300,
+            crop_ratio_range=(0.2, 1.0),
+            betas=(0.9, 0.95),
+            max_norm=None,
+            build=_mixmae,
         ),
         # implus/UM-MAE, Makefile and main_pretrain.py.
         'um-mae': Method(
-            'um-mae', 256, 2.4e-3, 4096, 20, 200, (0.2, 1.0), (0.9, 0.95),
-            None, _um_mae,
+            name='um-mae',
+            image_size=256,
+            base_lr=2.4e-3,
+            base_update=4096,
+            warmup=20,
+            epochs=200,
+            crop_ratio_range=(0.2, 1.0),
+            betas=(0.9, 0.95),
+            max_norm=None,
+            build=_um_mae,
         ),
         # microsoft/SimMIM, the yaml of Swin-B.
         'simmim': Method(
-            'simmim', 192, 8e-4, 2048, 10, 100, (0.67, 1.0), (0.9, 0.999),
-            5.0, _simmim,
+            name='simmim',
+            image_size=192,
+            base_lr=8e-4,
+            base_update=2048,
+            warmup=10,
+            epochs=100,
+            crop_ratio_range=(0.67, 1.0),
+            betas=(0.9, 0.999),
+            max_norm=5.0,
+            build=_simmim,
         ),
     }
-)  # fmt: skip
+)
 # The mini network of configs/, whatever the method.
 SMALL_LR, SMALL_UPDATE = 1e-3, 64
 

@@ -17,9 +17,9 @@ from mixmae.fileio.atomic_write import (
     remove,
 )
 
-# Paths and numbers of files that MMEngine and earlier versions would remove. A
-# checkpoint may come from anywhere; only the run's own manifest says what it
-# may remove.
+# Records in a checkpoint by which MMEngine removes older files. They are not
+# used: a checkpoint may come from anywhere, and only the run's own manifest
+# says what the run may remove.
 NOTED_FILES = re.compile(r'best_ckpt.*|(keep|outdated)_ckpt_ids|last_ckpt')
 BACKEND = 'durable'
 

@@ -1,4 +1,4 @@
-"""Code bases whose networks ``convert`` reads, recognised by their keys."""
+"""Code bases of Swin checkpoints, recognised by their keys."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ class CorruptFilesHook(Hook):
 
     Args:
         max_corrupt_ratio: Maximum share of corrupt files in a training set, 0
-            to 1. An ``UnlabeledImageFolder`` has its own.
+            to 1. Not for an ``UnlabeledImageFolder``, the data set of
+            pretrainings, which has an argument of the same name.
 
     Raises:
         ValueError: The share is out of range.

@@ -129,11 +129,12 @@ def _attend(
 def _additive(
     bias: Tensor | None, mask: Tensor | None, dtype: torch.dtype
 ) -> Tensor | None:
-    """Bias and mask in one, (1 or B, 1 or nW, 1 or h, n, n).
+    """Return bias and mask as one ``attn_mask`` of PyTorch's attention.
 
     Returns:
-        float, -inf where a pair is masked; bool, if there is no bias; or
-        None.
+        (1 or B, 1 or nW, 1 or h, n, n). float: the bias, -inf where a pair is
+        masked; bool, True where a pair attends, if there is no bias; None
+        without either.
     """
     if mask is not None:
         mask = mask[:, :, None]

@@ -1,5 +1,11 @@
 """Layouts of a token grid for attention: windows, and sorted tokens.
 
+A token attends to the tokens of its segment. The segments of a window follow
+from three causes at once: the group of a token (which image it is of), the
+region that a shift moved it from, and padding. ``Windows`` masks all other
+pairs. ``SortedTokens``, for grids inside one window, as in the last two stages
+of Swin-B at 224 pixels, needs no mask.
+
 A ``Stage`` chooses the layout of its grid; its blocks call ``attend`` of
 ``attention_backends`` with it.
 
