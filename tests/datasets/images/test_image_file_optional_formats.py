@@ -66,6 +66,25 @@ def test_heic():
     assert 'max_pixels' in message_of_size(file.getvalue())
 
 
+def test_the_size_of_a_heic_is_compared_before_it_is_decoded(monkeypatch):
+    heif = pytest.importorskip('pillow_heif')
+    heif.register_heif_opener()
+    file = io.BytesIO()
+    Image.new('RGB', (64, 48)).save(file, 'HEIF')
+    data = file.getvalue()
+    # Width and height of the property `ispe`, behind its version and flags.
+    place = data.index(b'ispe') + 8
+    forged = data[:place] + b'\0\x0f\xff\xff' * 2 + data[place + 8 :]
+
+    def decoded(*_):
+        raise AssertionError('decoded')
+
+    monkeypatch.setattr(type(Image.open(file)), 'load', decoded)
+    assert 'decoded' in message(data)
+    for content in (data, forged):
+        assert 'too large' in message_of_size(content)
+
+
 def message_of_size(data, **settings):
     with pytest.raises(CorruptImageError) as caught:
         read(data, ImageLimits(max_pixels=9), **settings)
