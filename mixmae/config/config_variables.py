@@ -81,7 +81,8 @@ def with_variables(
         statements: list[str] = []
         for key, value in values.items():
             nested = _nested(key, value)[name]
-            statements += _statements(name, cfg[name], nested)
+            own = Config({name: cfg[name]}).to_dict()[name]
+            statements += _statements(name, cfg[name], nested, own)
         assignments[name] = '\n'.join(statements)
         new = cfg
         if cfg.filename and not Config._is_lazy_import(cfg.filename):
@@ -215,34 +216,54 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _statements(target: str, old: Any, new: Any) -> list[str]:
-    """Return assignments that merge a value into a variable."""
+def _statements(target: str, old: Any, new: Any, own: Any) -> list[str]:
+    """Return assignments that merge a value into a variable.
+
+    ``own`` has the parts that the variable has before the assignments, and
+    gets those that they add.
+    """
     if isinstance(new, dict) and isinstance(old, (dict, list)):
         if isinstance(old, list):
             inner: Any = {int(key): value for key, value in new.items()}
             present: Any = dict(enumerate(old))
+            own = dict(enumerate(own)) if isinstance(own, list) else present
         else:
             inner, present = dict(new), old
         if not inner.pop('_delete_', False):
             found: list[str] = []
             for key, value in inner.items():
                 place = f'{target}[{key!r}]'
-                found += _statements(place, present.get(key), value)
+                if isinstance(present.get(key), dict) and key not in own:
+                    # Inherited: MMEngine merges this part with the base.
+                    found.append(f'{place} = {{}}')
+                    own[key] = {}
+                parts = own.get(key, {})
+                found += _statements(place, present.get(key), value, parts)
             return found
         new = inner
     return [f'{target} = {_literal(new)}']
 
 
-def option_statements(cfg: Config, key: str, value: Any) -> list[str]:
+def option_statements(
+    cfg: Config, key: str, value: Any, own: dict[str, Any]
+) -> list[str]:
     """Assignments that set an option after the text of a config.
 
     Args:
         cfg: The config.
         key: Dotted key, of which the first part may be new.
         value: Its value.
+        own: Variables of the text, without those that it inherits; what the
+            assignments add is added to them.
     """
     name = key.split('.')[0]
-    return _statements(name, cfg.get(name), _nested(key, value)[name])
+    old = cfg.get(name)
+    first = []
+    if isinstance(old, dict) and name not in own:
+        first = [f'{name} = {{}}']
+        own[name] = {}
+    parts = own.get(name, {})
+    return first + _statements(name, old, _nested(key, value)[name], parts)
 
 
 def _literal(value: Any) -> str:

@@ -50,7 +50,11 @@ def config_text(
         path = Path(folder, 'config.py')
         path.write_text(text, encoding='utf-8')
         cfg = read_with_bases(path)
-        settings, statements = overridden(settings, cfg, overrides, arguments)
+        own: dict[str, Any] = {}
+        exec(compile(text, str(path), 'exec'), own)
+        settings, statements = overridden(
+            settings, cfg, overrides, arguments, own
+        )
     text = filled(plain, header, settings)
     if statements:
         text += f'\n# Options of the call.\n{statements}\n'
@@ -62,6 +66,7 @@ def overridden(
     cfg: Config,
     overrides: Mapping[str, Any],
     arguments: Mapping[str, str],
+    own: dict[str, Any],
 ) -> tuple[list[Setting], str]:
     """Apply options of the user to a recipe.
 
@@ -70,6 +75,7 @@ def overridden(
         cfg: The config without the options.
         overrides: Values by dotted key.
         arguments: Arguments of the call by the variable that they decide.
+        own: Variables of the config's text, without inherited ones; changed.
 
     Returns:
         Settings, those of variables that the options name replaced; and
@@ -97,5 +103,5 @@ def overridden(
             plain = merged.to_dict()[name]
             values[name] = Setting(name, plain, f'as given: {key}')
         else:
-            statements += option_statements(cfg, key, value)
+            statements += option_statements(cfg, key, value, own)
     return list(values.values()), '\n'.join(statements)
