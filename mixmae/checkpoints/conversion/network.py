@@ -138,10 +138,15 @@ def wanted_state(
     wanted: dict[str, Tensor] = {}
     with torch.device('meta'):
         built = {
-            part: MODELS.build({**model[part], 'init_cfg': None})
-            for part in ('backbone', 'neck')
-            if part in model
+            'backbone': MODELS.build({**model['backbone'], 'init_cfg': None})
         }
+        if 'neck' in model:
+            neck = {**model['neck'], 'init_cfg': None}
+            channels = getattr(built['backbone'], 'in_channels', 3)
+            if channels != 3:
+                # As MaskedImageModel builds it.
+                neck = {'image_channels': channels, **neck}
+            built['neck'] = MODELS.build(neck)
         for part, module in built.items():
             for key, value in module.state_dict().items():
                 wanted[f'{part}.{key}'] = value

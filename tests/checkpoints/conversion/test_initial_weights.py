@@ -6,6 +6,7 @@ import re
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from mixmae.checkpoints.conversion.initial_weights import initial_weights
 from mixmae.checkpoints.io.safetensors_file import write_safetensors
@@ -13,6 +14,7 @@ from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.registry import MODELS
 from tests.checkpoints.conversion import foreign_files as files
 from tests.checkpoints.conversion.networks import SWIN, build, equal, images
+from tests.engine.tiny_run import tiny_config
 
 EVERY = {
     'timm': (files.as_timm, 'timm or Microsoft'),
@@ -112,6 +114,21 @@ def test_a_pretraining_keeps_its_decoder(tmp_path):
     wider.init_cfg = dict(type='Pretrained', checkpoint=str(path))
     with pytest.raises(ValueError, match='SimMIMNeck: 1 tensors differ'):
         wider.init_weights()
+
+
+def test_a_pretraining_on_bands_keeps_its_decoder(tmp_path):
+    """The model tells the neck how many bands it predicts."""
+    model = tiny_config(tmp_path)['model']
+    model['backbone']['in_channels'] = 4
+    model['data_preprocessor'].update(mean=[100.0] * 4, std=[50.0] * 4)
+    with DefaultScope.overwrite_default_scope('mixmae'):
+        built = MODELS.build(model)
+    path = tmp_path / 'epoch_1.pth'
+    saved = {'state_dict': built.state_dict(), 'meta': {'model': model}}
+    torch.save(saved, path)
+    found = initial_weights(path)
+    assert found.as_it_is and not found.report.dropped
+    assert equal(part(found.state, 'neck.'), built.neck.state_dict())
 
 
 @pytest.mark.parametrize('channels', [1, 2, 4, 12])
