@@ -97,8 +97,8 @@ def zoo(root: Path) -> str:
         metafile = root / 'configs' / name / 'metafile.yml'
         models = yaml.safe_load(metafile.read_text())['Models']
         rows = [
-            '| recipe | data | epochs | parameters | cost | result | grade |',
-            '| --- | --- | --- | --- | --- | --- | --- |',
+            '| recipe, cost | data, length, size | result, grade |',
+            '| --- | --- | --- |',
             *(_row(model, root) for model in models),
         ]
         sections.append(f'## {heading}\n\n' + '\n'.join(rows))
@@ -120,17 +120,19 @@ def _row(model: dict, root: Path) -> str:
         recipe.append(f'loss curve: `{curve.relative_to(root).as_posix()}`')
     if 'Named Weights' in model:
         recipe.append(f'weights: [`{model["Named Weights"]}`](../weights.md)')
-    cells = [
-        '<br>'.join(recipe),
+    length = about.get('Epochs'), about.get('Iterations')
+    facts = [
         about.get('Training Data', ''),
-        about.get('Epochs', ''),
-        f'{parameters / 1e6:.1f} M' if parameters else '',
-        header['Cost'],
-        # The grade has its own column.
-        header['Expected'].replace(f' [{grade}]', ''),
-        '' if grade == 'none' else grade,
+        f'{length[0]} epochs' if length[0] else '',
+        f'{length[1]:,} iterations' if length[1] else '',
+        f'{parameters / 1e6:.1f} M parameters' if parameters else '',
     ]
-    line = '| ' + ' | '.join(str(cell) for cell in cells) + ' |'
+    recipe.append(f'cost: {header["Cost"]}')
+    result = [header['Expected'].replace(f' [{grade}]', '')]
+    if grade != 'none':
+        result.append(f'*{grade}*')
+    cells = ['<br>'.join(filter(None, c)) for c in (recipe, facts, result)]
+    line = '| ' + ' | '.join(cells) + ' |'
     return _page_links(line, config, root)
 
 
