@@ -1,9 +1,9 @@
 """Registries of mixmae: children of MMEngine's, in scope ``mixmae``.
 
-Each maps the names of its parts to their modules. A module is imported when
-one of its parts is first asked for, so ``mixmae.MIMSwin`` in an mmdet or mmseg
-config needs no ``custom_imports``, and a training loads only what its config
-names.
+Each maps the names of its parts to their modules. For ``mixmae.MIMSwin`` in a
+config of mmdet or mmseg MMEngine imports ``mixmae.registry``, this module, and
+asks ``MODELS``, which imports the module of ``MIMSwin``. So configs need no
+``custom_imports``, and a training loads only what its config names.
 """
 
 from __future__ import annotations

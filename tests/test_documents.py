@@ -110,8 +110,10 @@ def test_the_quoted_loading_report_is_correct():
 
 
 def _defined(path: Path) -> set[str]:
-    """Names of classes, functions and constants of a module."""
+    """Names of classes, functions and constants of a module, or a script."""
     names: set[str] = set()
+    if path.suffix == '.js':
+        return set(re.findall(r'\b(?:const|function) (\w+)', path.read_text()))
     for node in ast.parse(path.read_text('utf-8')).body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             names.add(node.name)

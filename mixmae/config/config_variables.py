@@ -62,7 +62,9 @@ def with_variables(
     Args:
         cfg: Config returned by ``read_with_bases``.
         options: New values by dotted key; the first part is a variable.
-        unread: Keys that the run does not read.
+        unread: Keys that this kind of run does not read, such as
+            ``train_dataloader`` in a test: a change of them alone is no
+            effect.
 
     Raises:
         VariableError: A variable has no effect on the run.

@@ -17,6 +17,7 @@ class UniformMasking(GridMasking):
     2205.10063, "uniform sampling" and "secondary masking"; UM-MAE
     mask_transform.py:18-51. The visible cells form a dense image of half the
     sides, on which any hierarchical network runs. Masks are drawn per image.
+    One of four is part of the method: ``UMMAENeck`` accepts no other masks.
 
     Args:
         cell: side of a cell in pixels.

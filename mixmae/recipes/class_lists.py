@@ -147,7 +147,11 @@ def read_class_lists(
 
 
 def _ordered(names: set[str]) -> tuple[str, ...]:
-    """Return names in the order of mmpretrain, numbers by size."""
+    """Return names in alphabetical order, as mmpretrain does.
+
+    Names that are all numbers are in numerical order, so that class 10 does
+    not come before class 2.
+    """
     if all(name.isdecimal() for name in names):
         return tuple(sorted(names, key=int))
     return tuple(sorted(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from mixmae.recipes.class_lists import read_class_lists
@@ -59,7 +60,7 @@ def plan_classification(
                 f'which has {lists.classes}; leave classes out, or give the '
                 f'same names in another order'
             )
-        object.__setattr__(lists, 'classes', tuple(options.classes))
+        lists = replace(lists, classes=tuple(options.classes))
     lists.write(folder)
     counts = Counter(name for _, name in lists.train)
     frequencies = {name: counts[name] for name in lists.classes}

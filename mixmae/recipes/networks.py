@@ -1,4 +1,7 @@
-"""Named networks, and their settings for a method and an image size."""
+"""Named networks, and their settings for a method and an image size.
+
+A new size of Swin is a row of ``SWIN_ARCHS``; its name follows from it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Images of a folder in a viewer, by number."""
+"""Images of a folder in a viewer.
+
+Requests name images by number, never by path, so that no other files are
+served. Linked folders inside the folder belong to it.
+"""
 
 from __future__ import annotations
 

@@ -263,8 +263,9 @@ def _fault(table: SampleTable) -> str | None:
 def _fault_of_places(table: SampleTable) -> str | None:
     """Describe a sample whose location is impossible, None if all are valid.
 
-    Only shards with a known checksum are complete; other shards may be
-    truncated, so readers compare the size of the file.
+    The size of a shard is known to be that of the whole file only if its
+    checksum is recorded. Shards without one are not compared here; whoever
+    reads them notices a missing end.
     """
     ends = [
         # No file is larger, and int64 holds no more.

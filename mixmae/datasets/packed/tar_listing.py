@@ -42,7 +42,8 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
 
     An image is a member with an image suffix; as in WebDataset, a member of
     the same name with the suffix ``.cls`` is its label. Tars have no checksums
-    of their members, so only decoders detect damage.
+    of their members: a tar that ends early is noticed here, other damage when
+    an image is decoded.
 
     Args:
         folder: Folder of the tars, at any depth, or a tar.

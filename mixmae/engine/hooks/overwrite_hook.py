@@ -16,8 +16,9 @@ from mixmae.fileio.atomic_write import remove
 class OverwriteHook(Hook):
     """Remove files of an earlier run right before the new run begins.
 
-    A run that cannot start has removed nothing. The tools register this hook
-    with the runner that they have built.
+    The tools register it if ``--overwrite`` is given. Without that option
+    ``FolderCheck`` (``preflight/run_start.py``) refuses the folder. A run that
+    cannot start has removed nothing.
 
     Args:
         folders: Folders of the run.
