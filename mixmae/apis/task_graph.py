@@ -72,15 +72,25 @@ def graph_metadata(
         {k: v for k, v in dict(step).items() if k not in ('meta_keys',)}
         for step in test_pipeline(network.cfg)
     ]
+    ranges = (step.get('value_range') for step in steps)
     return {
         'task': network.task,
         'classes': [*map(str, network.meta.get('classes') or ())],
         'size': size,
-        'channel_order': 'RGB' if swapped else 'BGR',
+        'channel_order': channel_order(swapped, preparation.mean.numel()),
         'pixel_range': [0, 255],
+        # Sample values of the files that are scaled to it.
+        'value_range': next(filter(None, ranges), None),
         'normalised_inside': True,
         'preparation': steps,
     }
+
+
+def channel_order(is_rgb: bool, channels: int) -> str:
+    """Return the order of the channels of a graph, in words."""
+    if channels != 3:
+        return 'grey' if channels == 1 else 'bands in the order of the file'
+    return 'RGB' if is_rgb else 'BGR'
 
 
 def graph_size(network: TaskNetwork) -> tuple[int, int] | None:

@@ -15,7 +15,12 @@ pytest.importorskip('onnxruntime')
 pytest.importorskip('onnxscript')
 
 from mixmae.apis.onnx_graph import convert
-from mixmae.apis.task_graph import TaskGraph, graph_metadata, graph_size
+from mixmae.apis.task_graph import (
+    TaskGraph,
+    channel_order,
+    graph_metadata,
+    graph_size,
+)
 from mixmae.apis.task_network import TaskNetwork
 from mixmae.registry import MODELS
 from tests.apis.own_data import NETWORK
@@ -92,3 +97,10 @@ def test_a_detector_has_no_graph() -> None:
     detector = TaskNetwork('detection', torch.nn.Identity(), Config())
     with pytest.raises(ValueError, match='export its backbone'):
         TaskGraph(detector)
+
+
+def test_the_order_of_channels_is_that_of_as_many():
+    assert channel_order(True, 3) == 'RGB'
+    assert channel_order(False, 3) == 'BGR'
+    for channels in (1, 4, 12):
+        assert 'RGB' not in channel_order(True, channels)

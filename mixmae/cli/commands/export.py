@@ -67,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     size = image_size(stated)
     metadata = graph_metadata(network, size)
     comparison = convert(graph, size, 0, args.out, args.bound, metadata)
+    scaled = metadata['value_range']
+    of = '' if scaled is None else f' (sample values {scaled} scaled to it)'
     print(
         f'wrote {args.out}: images Bx{graph.in_channels}x{size[0]}x{size[1]} '
-        f'with pixels of 0..255, {metadata["channel_order"]}\n{comparison}'
+        f'with pixels of 0..255{of}, {metadata["channel_order"]}\n'
+        f'{comparison}'
     )
