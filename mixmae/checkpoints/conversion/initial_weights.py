@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mixmae.checkpoints.conversion.conversion import Conversion
 from mixmae.checkpoints.conversion.input_channels import (
     adapted_patches,
     rule_of,
+    statistics_of,
 )
 from mixmae.checkpoints.conversion.network import (
     IMAGENET,
@@ -299,7 +300,8 @@ def _of_channels(
     )
     norm = found.model['data_preprocessor']
     values = {
-        name: _statistics(norm[name], in_channels) for name in ('mean', 'std')
+        name: statistics_of(norm[name], in_channels)
+        for name in ('mean', 'std')
     }
     return replace(
         found,
@@ -312,13 +314,6 @@ def _of_channels(
         report=report,
         as_it_is=False,
     )
-
-
-def _statistics(values: Sequence[float], channels: int) -> list[float]:
-    """Return mean or std of other channels: their average for one channel."""
-    if channels == 1:
-        return [sum(values) / len(values)]
-    return [values[i % len(values)] for i in range(channels)]
 
 
 def _inside(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -44,3 +45,10 @@ def rule_of(channels: int) -> str:
     if channels == 1:
         return "sum over RGB, timm's rule"
     return f"RGB repeated, times 3/{channels}, timm's rule"
+
+
+def statistics_of(values: Sequence[float], channels: int) -> list[float]:
+    """Return mean or std of other channels: their average for one channel."""
+    if channels == 1:
+        return [sum(values) / len(values)]
+    return [values[i % len(values)] for i in range(channels)]
