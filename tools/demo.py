@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import torch
+from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
@@ -31,8 +32,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.named_weights import PREFIX, weight_files
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.cli.command_line import CommandParser, run_tool
+from mixmae.cli.commands.reconstruct import main as reconstruct
 from mixmae.cli.progress import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet
@@ -62,6 +65,7 @@ LABELS_PER_CLASS = 10
 FINE_TUNING = dict(epochs=30, batch_size=20, lr=1e-3)
 SEEDS = (0, 1)
 DENSE_IMAGES = 512
+PHOTOGRAPHS = 'swin-3stage-mixmae_imagenette-96'
 
 
 def seconds_per_epoch(cfg: Config, device: torch.device) -> float:
@@ -294,6 +298,13 @@ def main() -> None:
     print(f'\n{table(results)}\n')
     for name in ('loss.png', 'reconstruction.png', 'results.json'):
         print(args.work_dir / name)
+    if PHOTOGRAPHS in weight_files():
+        print('a photograph, reconstructed by weights that clones have:')
+        # Grace Hopper, US Navy, public domain.
+        photograph = get_sample_data('grace_hopper.jpg', asfileobj=False)
+        out = str(args.work_dir / 'photograph')
+        weights = f'{PREFIX}{PHOTOGRAPHS}'
+        reconstruct([weights, photograph, '--resize', '96', '--out', out])
     print(f'done in {results["seconds"] / 60:.1f} minutes')
 
 

@@ -45,6 +45,8 @@ def test_whole_demo_on_a_few_scenes(tmp_path, monkeypatch, capsys):
             assert results[name][key] >= 0
     for name in ('loss.png', 'reconstruction.png'):
         assert cv2.imread(str(out / name)) is not None
+    (photograph,) = json.loads((out / 'photograph/figures.json').read_text())
+    assert photograph['loss'] < photograph['mean_colour_loss']
 
     # After an interruption the next call resumes.
     cfg = Config.fromfile(demo.CONFIG)

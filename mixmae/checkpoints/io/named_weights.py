@@ -14,12 +14,20 @@ PREFIX, HUB = 'mixmae:', 'hf:'
 HUB_FILE = 'model.safetensors'
 SUFFIX = '.safetensors'
 _PACKAGE = Path(__file__).resolve().parents[2]
+_ONLY_IN_CLONES = 'weights/README.md'
 
 
 def weight_files() -> dict[str, Path]:
-    """Return the files that come with mixmae by name."""
-    folder = _PACKAGE / 'weights'
-    return {path.stem: path for path in sorted(folder.glob(f'*{SUFFIX}'))}
+    """Return the files that come with mixmae by name.
+
+    A clone has more of them than a wheel: those of data sets whose terms
+    restrict their use stay out of the wheel.
+    """
+    folders = [_PACKAGE / 'weights']
+    if (_PACKAGE.parent / _ONLY_IN_CLONES).is_file():
+        folders.append(_PACKAGE.parent / 'weights')
+    files = [path for one in folders for path in one.glob(f'*{SUFFIX}')]
+    return {path.stem: path for path in sorted(files)}
 
 
 def is_name(address: str) -> bool:
