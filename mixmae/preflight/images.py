@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,8 @@ from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.listed_paths import image_sets, leaf_sets, loader_of
 from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.data_sets import image_size, pipeline_of
 from mixmae.registry import TASK_UTILS
-
-Size = tuple[int, int]
 
 
 class ImageSizes(Check):
@@ -46,7 +45,7 @@ class ImageSizes(Check):
         compared, errors = [], []
         for split in splits:
             loader = cfg.get(f'{split}_dataloader')
-            pipeline = _pipeline(loader)
+            pipeline = pipeline_of(loader)
             size = image_size(pipeline) if pipeline else None
             if size is None:
                 continue
@@ -70,7 +69,7 @@ def _same_sizes(cfg: Mapping, other: str) -> Finding | None:
     """Compare the sizes of images to train on and to evaluate on."""
     sizes = {}
     for split in ('train', other):
-        pipeline = _pipeline(cfg.get(f'{split}_dataloader'))
+        pipeline = pipeline_of(cfg.get(f'{split}_dataloader'))
         size = image_size(pipeline) if pipeline else None
         if size is None:
             return None
@@ -84,49 +83,6 @@ def _same_sizes(cfg: Mapping, other: str) -> Finding | None:
     differ = sizes['train'] != sizes[other]
     compared = ', '.join(f'{k} {v}' for k, v in sizes.items())
     return Finding(compared, warnings=warnings if differ else ())
-
-
-def image_size(pipeline: Sequence) -> Size | None:
-    """Return height and width of the images that a pipeline makes.
-
-    Args:
-        pipeline: Configs of transforms.
-
-    Returns:
-        None if they differ between images or do not follow from the config.
-    """
-    size: Size | None = None
-    for transform in pipeline:
-        if not isinstance(transform, Mapping):
-            return None
-        kind = str(transform.get('type')).split('.')[-1]
-        if 'Crop' in kind:
-            size = _pair(transform.get('crop_size', transform.get('scale')))
-        elif kind == 'Resize' and not transform.get('keep_ratio'):
-            size = _pair(transform.get('scale'))
-            # Resize has (width, height), crops have (height, width).
-            size = size and size[::-1]
-        elif 'Resize' in kind or 'Pad' in kind:
-            size = None
-    return size
-
-
-def _pair(value: Any) -> Size | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, value
-    if isinstance(value, (list, tuple)) and [type(v) for v in value] == [
-        int,
-        int,
-    ]:
-        return value[0], value[1]
-    return None
-
-
-def _pipeline(loader: Any) -> Sequence | None:
-    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
-    while isinstance(dataset, Mapping) and 'pipeline' not in dataset:
-        dataset = dataset.get('dataset')
-    return dataset.get('pipeline') if isinstance(dataset, Mapping) else None
 
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
