@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from mixmae.apis.image_source import list_sources
 from mixmae.fileio.shown_text import shown_line
@@ -90,12 +91,21 @@ class ImageFolder:
         return min((len(found) for found in self._features), default=0)
 
     def neighbours(self, network: int, feature: Tensor) -> list[dict]:
-        """Most similar images, ``id``, ``name`` and ``similarity`` of each."""
+        """Most similar images, ``id``, ``name`` and ``similarity`` of each.
+
+        Cosine similarity of the features minus their mean over the folder:
+        what all images have in common tells none of them apart.
+        """
         known = dict(self._features[network]) if self._features else {}
         if not known:
             return []
         numbers = list(known)
-        similarity = torch.stack(list(known.values())) @ feature
+        features = torch.stack(list(known.values()))
+        # The mean of fewer is not what they have in common.
+        mean = features.mean(0) * (len(numbers) > 2)
+        similarity = normalize(features - mean) @ normalize(
+            feature - mean, dim=0
+        )
         best = similarity.topk(min(NEIGHBOURS, len(numbers)))
         return [
             {
