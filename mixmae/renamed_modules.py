@@ -171,7 +171,7 @@ MODULES = {
     for (old, new), names in _MOVED.items()
     for pair in names.split()
 }
-# Names within them.
+# Names within them, or within one of them.
 NAMES = {
     'BadAnnotationError': 'AnnotationError',
     'BadDataError': 'DataError',
@@ -191,6 +191,7 @@ NAMES = {
     'TooManyBrokenImagesError': 'TooManyCorruptFilesError',
     'UpdateBorderHook': 'AccumulationBoundaryHook',
     'WholeModelHook': 'StrictLoadHook',
+    'engine.command_line.read_config': 'run_config',
     'matmul_rate': 'measure_peak_flops',
     'read_bad_files': 'read_corrupt_files',
     'read_config_file': 'read_config',
@@ -206,12 +207,15 @@ class RenamedModule(ModuleType):
     """Module that looks its names up in another one."""
 
     def __getattr__(self, name: str) -> Any:
-        new = MODULES.get(self.__name__.removeprefix(f'{PACKAGE}.'))
+        old = self.__name__.removeprefix(f'{PACKAGE}.')
+        new = MODULES.get(old)
         # Python looks up special names such as __path__.
         if new is None or name.startswith('__'):
             raise AttributeError(f'{self.__name__} has no attribute {name!r}')
         module = import_module(f'{PACKAGE}.{new}')
-        return getattr(module, NAMES.get(name, name))
+        return getattr(
+            module, NAMES.get(f'{old}.{name}', NAMES.get(name, name))
+        )
 
 
 class RenamedModuleFinder(MetaPathFinder, Loader):
