@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
-from mixmae.models.layers.attention_backends import SCORES, attend
+from mixmae.models.layers.attention_backends import (
+    SCORES,
+    attend,
+    attend_all,
+)
 from mixmae.models.layers.attention_layout import Layout
 from mixmae.models.layers.custom_backward import linear_of_norm, replaceable
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
@@ -79,9 +82,7 @@ class SelfAttention(AttentionHeads):
 
     def forward(self, x: Tensor, norm: nn.LayerNorm | None = None) -> Tensor:
         """(B, N, C) -> (B, N, C); see ``heads``."""
-        query, key, value = self.heads(x, norm).permute(2, 0, 3, 1, 4)
-        out = scaled_dot_product_attention(query, key, value)
-        return self.proj(out.transpose(1, 2).flatten(2))
+        return self.proj(attend_all(self.heads(x, norm)))
 
 
 @replaceable

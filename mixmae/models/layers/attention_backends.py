@@ -40,19 +40,24 @@ Backends
 ``choose_backend`` is the only place that chooses. Both compute the same.
 
     backend     runs                         keeps for the backward pass
-    cpu_tiled   in training on a CPU; on     q, k, v, the output; per layout
-                any device with              the mask. The backward pass
-                scores='recomputed'          recomputes the score matrices.
+    cpu_tiled   in training on a CPU,        q, k, v, the output; per layout
+                with a bias or in 16 bits;   the mask. The backward pass
+                on any device with           recomputes the score matrices.
+                scores='recomputed'
     sdpa        otherwise: on a GPU, in      what PyTorch's kernel keeps. A
-                inference, compiled or       fused kernel (GPU): q, k, v, the
-                exported, with               output, the (h, N, N) bias. The
-                scores='kept', without a     math kernel (a bias that is
-                bias, and if a hook or a     trained on a CPU): the score
-                subclass changes the bias    matrices, too.
+                inference, compiled or       fused kernel (GPU; CPU without a
+                exported, with               bias): q, k, v, the output, the
+                scores='kept', in float32    (h, N, N) bias. The math kernel
+                without a bias, and if a     (a bias that is trained on a
+                hook or a subclass changes   CPU): the score matrices, too.
+                the bias
 
-Not here: ``SelfAttention`` (ViT, decoders), in which each token attends to
-all tokens, and ``ReducedAttention`` (PVT, Twins), whose keys are not tokens;
-``KeyCells`` has its mask.
+In 16 bits, the backward pass of PyTorch's fused CPU kernel takes 3 to 8 times
+as long as cpu_tiled for sequences of 36 to 196 tokens (LOG.md, 2026-11-30).
+
+``attend_all`` is for ``SelfAttention`` (ViT, decoders), in which each token
+attends to all tokens. Not here: ``ReducedAttention`` (PVT, Twins), whose keys
+are not tokens; ``KeyCells`` has its mask.
 """
 
 from __future__ import annotations
@@ -64,7 +69,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from mixmae.models.layers.attention_cpu_tiled import cpu_tiled
+from mixmae.models.layers.attention_cpu_tiled import (
+    cpu_tiled,
+    tiled_attention,
+)
 from mixmae.models.layers.attention_layout import Layout
 from mixmae.models.layers.custom_backward import (
     is_plain,
@@ -171,30 +179,45 @@ def attend(
         The caller concatenates them after its output projection: a
         concatenated input of it would be kept for the backward pass.
     """
-    backend = BACKENDS[choose_backend(qkv.device, bias, scores)]
+    backend = BACKENDS[choose_backend(qkv, bias, scores)]
     return backend(qkv, bias, layout)
 
 
+def attend_all(qkv: Tensor) -> Tensor:
+    """Attention of each token to all tokens of its sequence.
+
+    Args:
+        qkv: (B, N, 3, h, d).
+
+    Returns:
+        (B, N, C).
+    """
+    if choose_backend(qkv, None) == 'cpu_tiled':
+        return tiled_attention(qkv[:, None])[:, 0]
+    query, key, value = qkv.permute(2, 0, 3, 1, 4)
+    out = scaled_dot_product_attention(query, key, value)
+    return out.transpose(1, 2).flatten(2)
+
+
 def choose_backend(
-    device: torch.device, bias: OffsetBias | None, scores: str = 'auto'
+    qkv: Tensor, bias: OffsetBias | None, scores: str = 'auto'
 ) -> str:
     """Name of the backend that runs, a key of ``BACKENDS``.
 
     Args:
-        device: of the tokens.
+        qkv: see ``attend``.
         bias: relative position bias; None = none.
         scores: one of ``SCORES``: 'kept' = sdpa; 'recomputed' = cpu_tiled in
             training; 'auto' = 'recomputed' on a CPU, 'kept' elsewhere.
+            Without a bias, 'recomputed' is for 16 bits only.
     """
     asked = scores == 'recomputed' or (
-        scores == 'auto' and device.type == 'cpu'
+        scores == 'auto' and qkv.device.type == 'cpu'
     )
     # cpu_tiled reads the rows of the bias and does not call its module.
-    if (
-        asked
-        and bias is not None
-        and takes_custom_backward()
-        and is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
-    ):
-        return 'cpu_tiled'
-    return 'sdpa'
+    fits = (
+        qkv.dtype.itemsize == 2 if bias is None else is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
+    )
+    return (
+        'cpu_tiled' if asked and fits and takes_custom_backward() else 'sdpa'
+    )

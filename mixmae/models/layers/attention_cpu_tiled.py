@@ -57,16 +57,20 @@ class Segment(NamedTuple):
         if not isinstance(self.tokens, slice):
             x[:, self.windows].index_copy_(2, self.tokens, buffer)
 
-    def pairs(self, index: Tensor) -> Tensor:
+    def pairs(self, index: Tensor | None) -> Tensor | None:
         """(M, M) of a full window -> (n, n), or (B, nW, N, N) as it is."""
-        if self.positions is None:
+        if self.positions is None or index is None:
             return index
         return index[self.positions][:, self.positions]
 
 
-def cpu_tiled(qkv: Tensor, bias: OffsetBias, layout: Layout) -> tuple[Tensor]:
+def cpu_tiled(
+    qkv: Tensor, bias: OffsetBias | None, layout: Layout
+) -> tuple[Tensor]:
     """Compute all segments in one ``tiled_attention``; see ``attend``."""
-    rows, index = bias.rows_and_index(layout.positions)
+    rows, index = (
+        (None, None) if bias is None else bias.rows_and_index(layout.positions)
+    )
     segments, mask = layout.once(segments_and_mask)
     return (tiled_attention(qkv, rows, index, segments, mask),)
 
@@ -131,8 +135,8 @@ def split_by_id(
 
 def tiled_attention(
     qkv: Tensor,
-    rows: Tensor,
-    index: Tensor,
+    rows: Tensor | None = None,
+    index: Tensor | None = None,
     segments: Sequence[Segment] = (Segment(),),
     mask: Tensor | None = None,
 ) -> Tensor:
@@ -146,10 +150,10 @@ def tiled_attention(
 
     Args:
         qkv: (B, nW, N, 3, h, d).
-        rows: (offsets, h), biases.
-        index: long or int, the row of the biases for each pair of places in
-            the raster of the full window, (M, M), or for each pair of
-            tokens, (B, nW, N, N).
+        rows: (offsets, h), biases; None = no biases.
+        index: with ``rows``: long or int, the row of the biases for each pair
+            of places in the raster of the full window, (M, M), or for each
+            pair of tokens, (B, nW, N, N).
         segments: each token of each window is in one of them. A single one
             of all tokens, with a mask or if ``index`` differs by window.
         mask: bool (1 or B, nW, N, N), True where the row's token attends to
@@ -166,8 +170,8 @@ class _TiledAttention(torch.autograd.Function):
     def forward(
         ctx: Any,
         qkv: Tensor,
-        rows: Tensor,
-        index: Tensor,
+        rows: Tensor | None,
+        index: Tensor | None,
         segments: Sequence[Segment],
         mask: Tensor | None,
     ) -> Tensor:
@@ -190,9 +194,11 @@ class _TiledAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         qkv, rows, index, mask, out = ctx.saved_tensors
         grad_qkv = torch.empty_like(qkv)
-        grad_rows = torch.zeros_like(
-            rows, dtype=accumulation_dtype(rows.dtype)
-        )
+        grad_rows = None
+        if rows is not None:
+            grad_rows = torch.zeros_like(
+                rows, dtype=accumulation_dtype(rows.dtype)
+            )
         for segment in ctx.segments:
             tiles = ScoreTiles(
                 segment.select(qkv), rows, segment.pairs(index), mask
@@ -207,5 +213,8 @@ class _TiledAttention(torch.autograd.Function):
                 for target, value in zip(targets, grads, strict=True):
                     tiles.put(target, value)
             segment.write(grad_qkv, grad_heads)
-            tiles.add_bias_gradient(grad_rows)
-        return grad_qkv, grad_rows.to(rows.dtype), None, None, None
+            if grad_rows is not None:
+                tiles.add_bias_gradient(grad_rows)
+        if grad_rows is not None:
+            grad_rows = grad_rows.to(rows.dtype)
+        return grad_qkv, grad_rows, None, None, None

@@ -33,7 +33,11 @@ class ScoreTiles:
     """
 
     def __init__(
-        self, qkv: Tensor, rows: Tensor, index: Tensor, mask: Tensor | None
+        self,
+        qkv: Tensor,
+        rows: Tensor | None,
+        index: Tensor | None,
+        mask: Tensor | None,
     ) -> None:
         self.qkv, self.rows, self.index = qkv, rows, index
         self.heads = qkv.size(4)
@@ -42,12 +46,14 @@ class ScoreTiles:
         self.masked = None if mask is None else ~mask
         # The same in all windows: looked up, and summed over, once.
         self.bias: Tensor | None = None
-        self._sum = torch.zeros_like(
-            rows, dtype=accumulation_dtype(rows.dtype)
-        )
-        if index.dim() == 2:
-            self.bias = gather_bias(rows, index).to(self.exact).contiguous()
-            self._sum = torch.zeros_like(self.bias)
+        if rows is not None and index is not None:
+            self._sum = torch.zeros_like(
+                rows, dtype=accumulation_dtype(rows.dtype)
+            )
+            if index.dim() == 2:
+                bias = gather_bias(rows, index)
+                self.bias = bias.to(self.exact).contiguous()
+                self._sum = torch.zeros_like(self.bias)
         self._buffers = qkv.new_empty(2, 0, dtype=self.exact)
 
     def __iter__(self) -> Iterator[_Tile]:
@@ -67,7 +73,11 @@ class ScoreTiles:
         self._product(query, key, scores)
         images, windows, *_ = self.qkv[at].shape
         by_window = scores.view(images, windows, self.heads, *scores.shape[1:])
-        torch.add(self._bias(at), by_window, alpha=self.scale, out=by_window)
+        bias = self._bias(at)
+        if bias is None:
+            by_window.mul_(self.scale)
+        else:
+            torch.add(bias, by_window, alpha=self.scale, out=by_window)
         if self.masked is not None:
             # One mask may serve all images.
             here = at if self.masked.size(0) > 1 else (slice(1), at[1])
@@ -115,12 +125,15 @@ class ScoreTiles:
 
     def add_bias_gradient(self, grad_rows: Tensor) -> None:
         """Adds the gradient that all tiles have summed to (offsets, h)."""
+        assert self.index is not None
         if self.bias is None:
             grad_rows.add_(self._sum)
         else:
             _add_rows(grad_rows, self.index, self._sum)
 
     def _sum_bias_gradient(self, scores: Tensor, at: _Tile) -> None:
+        if self.index is None:
+            return
         maps = scores.unflatten(0, (-1, self.heads))
         if self.bias is None:
             _add_rows(self._sum, self.index[at].flatten(0, 1), maps)
@@ -145,9 +158,9 @@ class ScoreTiles:
             self._buffers = self._buffers.new_empty(2, size)
         return self._buffers[:, :size].view(2, maps, tokens, tokens)
 
-    def _bias(self, at: _Tile) -> Tensor:
-        """(h, n, n), or (images, windows, h, n, n)."""
-        if self.bias is not None:
+    def _bias(self, at: _Tile) -> Tensor | None:
+        """(h, n, n), or (images, windows, h, n, n); None without biases."""
+        if self.bias is not None or self.rows is None or self.index is None:
             return self.bias
         return gather_bias(self.rows, self.index[at]).to(self.exact)
 

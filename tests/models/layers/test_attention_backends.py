@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mixmae.models.layers import attention_cpu_tiled
 from mixmae.models.layers.attention import WindowAttention
@@ -8,6 +9,7 @@ from mixmae.models.layers.attention_backends import (
     BACKENDS,
     SCORES,
     attend,
+    attend_all,
     choose_backend,
 )
 from mixmae.models.layers.attention_layout import SortedTokens, Windows
@@ -136,17 +138,45 @@ def test_choice_of_the_backend():
     assert set(wanted.values()) == BACKENDS.keys()
     assert {scores for _, scores in wanted} == set(SCORES)
     for (device, scores), backend in wanted.items():
+        qkv = tokens_on(device)
         for plain in (bias, LogCoordinateBias(4, HEADS)):
-            assert choose_backend(device, plain, scores) == backend
-        # Where cpu_tiled cannot run, or would not call what must be called.
+            assert choose_backend(qkv, plain, scores) == backend
+        assert choose_backend(qkv.bfloat16(), None, scores) == backend
+        # Where PyTorch's kernel is as fast, or cpu_tiled would not call what
+        # must be called.
         for other in (None, Subclass(4, HEADS)):
-            assert choose_backend(device, other, scores) == 'sdpa'
+            assert choose_backend(qkv, other, scores) == 'sdpa'
         with torch.no_grad():
-            assert choose_backend(device, bias, scores) == 'sdpa'
+            assert choose_backend(qkv, bias, scores) == 'sdpa'
     handle = bias.register_forward_hook(lambda *_: None)
-    assert choose_backend(CPU, bias) == 'sdpa'
+    assert choose_backend(tokens_on(CPU), bias) == 'sdpa'
     handle.remove()
-    assert choose_backend(CPU, bias) == 'cpu_tiled'
+    assert choose_backend(tokens_on(CPU), bias) == 'cpu_tiled'
+
+
+def tokens_on(device):
+    with FakeTensorMode():
+        return torch.empty(1, 1, 4, 3, HEADS, 4, device=device)
+
+
+def test_all_tokens_in_16_bits():
+    """Output and gradients are those of float32, to the type's precision."""
+    # More sequences than fit in one tile.
+    exact = torch.randn(70, 45, 3, HEADS, 8, requires_grad=True)
+    rounded = exact.detach().bfloat16().requires_grad_()
+    grad = torch.randn(70, 45, 8 * HEADS)
+    assert choose_backend(rounded, None) == 'cpu_tiled'
+    wanted, found = attend_all(exact), attend_all(rounded)
+    wanted.backward(grad)
+    found.backward(grad.bfloat16())
+    for a, b in ((wanted, found), (exact.grad, rounded.grad)):
+        assert b.dtype == torch.bfloat16
+        assert (a - b).abs().max() < 0.02 * a.abs().max()
+        assert (a - b).norm() < 0.01 * a.norm()
+    with torch.no_grad():
+        torch.testing.assert_close(
+            attend_all(rounded), found, rtol=0.02, atol=0.02
+        )
 
 
 def test_segments_are_computed_once_for_all_blocks(monkeypatch):
