@@ -47,7 +47,7 @@ from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import pack
 from mixmae.datasets.images import jpeg_decoder
-from mixmae.datasets.samplers.update_sampler import (
+from mixmae.datasets.samplers.resumable_samplers import (
     SampleIndex,
     seed_generators,
 )

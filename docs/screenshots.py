@@ -24,7 +24,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from mixmae.viewer.image_folder import ImageFolder
+from mixmae.viewer.viewed_folder import ImageFolder
 from mixmae.viewer.viewer import Viewer, viewed_network
 from mixmae.viewer.viewer_server import ViewerServer
 from mixmae.visualization.report.report_page import write_report

@@ -162,7 +162,7 @@ TRANSFORMS = LazyRegistry(
 DATA_SAMPLERS = LazyRegistry(
     'data sampler',
     parents.DATA_SAMPLERS,
-    {'UpdateSampler': 'datasets.samplers.update_sampler'},
+    {'UpdateSampler': 'datasets.samplers.resumable_samplers'},
 )
 HOOKS = LazyRegistry(
     'hook',

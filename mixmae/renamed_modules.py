@@ -71,8 +71,9 @@ _MOVED = {
     ),
     ('datasets.images', 'datasets.images'): 'jpeg_header:jpeg_decoder',
     ('datasets.samplers', 'datasets.samplers'): (
-        'endless_batches:update_sampler epoch_batches:update_sampler '
-        'infinite_batch_sampler:update_sampler sample_index:update_sampler'
+        'endless_batches:resumable_samplers epoch_batches:resumable_samplers '
+        'infinite_batch_sampler:resumable_samplers '
+        'sample_index:resumable_samplers update_sampler:resumable_samplers'
     ),
     ('datasets.shards', 'data_tools.packing'): (
         'pack_settings pack_source packing shrinking'
@@ -85,8 +86,9 @@ _MOVED = {
         'draw_flip:image_steps pack_image:image_steps seed_sample:image_steps'
     ),
     ('datasets.verification', 'data_tools.verification'): (
-        'class_folders coco_set image_files image_folder image_lists '
-        'known_sets segmentation_set shard_folder verifier'
+        'class_folders:class_folder_set coco_set image_files '
+        'image_folder:unlabelled_set image_lists:image_list_set known_sets '
+        'segmentation_set shard_folder:shard_set verifier'
     ),
     ('datasets.verification', 'datasets'): (
         'coco_annotations existing_files:listed_paths'
@@ -110,8 +112,8 @@ _MOVED = {
     ),
     ('engine', 'fileio'): 'work_dir_lock:file_lock',
     ('engine', 'profiling'): (
-        'flops gpu_table matmul_rate:throughput run_plan run_settings '
-        'saved_bytes:activation_memory throughput'
+        'flops gpu_table matmul_rate:throughput run_plan '
+        'run_settings:run_sizes saved_bytes:activation_memory throughput'
     ),
     ('engine', 'visualization'): (
         'loss_curve panel_stack prediction_drawing reconstruction_panel'
@@ -136,6 +138,7 @@ _MOVED = {
         'fully_sharded_model parameter_shards:fully_sharded_model '
         'sharded_runner'
     ),
+    ('evaluation', 'evaluation'): 'features:feature_extraction',
     ('fileio', 'fileio'): (
         'checksummed_write:atomic_write escaped_path:shown_text '
         'hidden_address:address printable:shown_text regular_file:safe_path '
@@ -162,7 +165,7 @@ _MOVED = {
         'sincos:absolute_positions spatial_reduction:reduced_attention '
         'traced_size:patches windows:attention_layout'
     ),
-    ('preflight', 'preflight'): 'channels:numbers preflight:check',
+    ('preflight', 'preflight'): 'channels:number_check preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',
     ('structures', 'structures'): 'encoder_input:attention_groups',
 }

@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.evaluation.features import pooled_features
+from mixmae.evaluation.feature_extraction import pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.fileio.atomic_write import atomic_write

@@ -15,7 +15,7 @@ from mixmae.checkpoints.conversion.source import read_source
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.next_configs import write_next_configs
-from mixmae.recipes.pretraining import PretrainingPlan, plan_pretraining
+from mixmae.recipes.pretraining_config import PretrainingPlan, plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.recipes.setting import settings_table
 

@@ -12,6 +12,7 @@ from mixmae.checkpoints.loading.config_allowlist import (
     registered_parts,
 )
 from mixmae.config.option_values import plain_config
+from mixmae.engine.loops.resumable_loops import new_run, refused_data
 from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.engine.manifest.run_record import ImageNames, RunRecord
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
@@ -105,12 +106,7 @@ class ResumeData(Check):
         if then.loader is not None and then.loader != now.loader:
             return Finding(
                 compared,
-                (
-                    f'{self.start.path} was written with {then.loader}, but '
-                    f'this run has {now.loader}; resume with the same number '
-                    'of images, batch size, accumulation and ranks, or '
-                    f'{_new_run(self.start)}',
-                ),
+                (refused_data(then.loader, now.loader, self.start.path),),
             )
         return self._names(then, now, compared, planned.config)
 
@@ -133,7 +129,7 @@ class ResumeData(Check):
                     'the training images differ from those of '
                     f'{self.start.path}: {other} (the number is '
                     f'{pair[1].count:,}). Restore the same files, or '
-                    f'{_new_run(self.start)}',
+                    f'{new_run(self.start.path)}',
                 ),
             )
         if not moved:
@@ -147,7 +143,7 @@ class ResumeData(Check):
             return Finding(compared, warnings=(line,))
         return Finding(
             compared,
-            (f'{line}; restore this value, or {_new_run(self.start)}',),
+            (f'{line}; restore this value, or {new_run(self.start.path)}',),
         )
 
 
@@ -232,7 +228,7 @@ def keep_settings(
 def _refusal(one: Difference, start: StartPoint) -> str:
     return (
         f'{one.key}={_shown(one.now)}, and {start.path} was written with '
-        f'{_shown(one.then)}; restore this value, or {_new_run(start)}'
+        f'{_shown(one.then)}; restore this value, or {new_run(start.path)}'
     )
 
 
@@ -241,13 +237,6 @@ def _question(one: Difference) -> str:
         f'{one.key}={_shown(one.now)}, and the checkpoint was written with '
         f'{_shown(one.then)}: {FLAG} config uses the value of the config, '
         f'{FLAG} checkpoint keeps that of the checkpoint'
-    )
-
-
-def _new_run(start: StartPoint) -> str:
-    return (
-        f'start a new run from the weights with another --work-dir and '
-        f'--cfg-options load_from={start.path}'
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from mixmae.preflight.check import Check, Preflight
-from mixmae.preflight.config_keys import Choices, ConfigKeys
-from mixmae.preflight.folders import (
+from mixmae.preflight.config_key_check import Choices, ConfigKeys
+from mixmae.preflight.image_check import ImageChannels, ImageKinds, ImageSizes
+from mixmae.preflight.number_check import Channels, RunNumbers, UpdateSize
+from mixmae.preflight.path_check import (
     FolderListings,
     InitialWeights,
     ListedPaths,
     PathTypes,
     Pipelines,
 )
-from mixmae.preflight.images import ImageChannels, ImageKinds, ImageSizes
-from mixmae.preflight.numbers import Channels, RunNumbers, UpdateSize
-from mixmae.preflight.schedule_length import (
+from mixmae.preflight.schedule_check import (
     Accumulation,
     IterationSchedule,
     ScheduleLength,
@@ -57,15 +57,15 @@ def run_preflight(
 
 def _label_checks() -> list[Check]:
     # Pretraining uses no labels.
-    from mixmae.preflight.annotations import Annotations
-    from mixmae.preflight.class_count import ClassCount
-    from mixmae.preflight.class_folders import ClassFolderNames
-    from mixmae.preflight.class_names import ClassNames, ClassOrder
-    from mixmae.preflight.head_classes import HeadClasses
-    from mixmae.preflight.image_lists import LabelLists, SplitImages
-    from mixmae.preflight.image_orientation import ImageOrientation
-    from mixmae.preflight.label_counts import LabelCounts
-    from mixmae.preflight.label_maps import LabelMaps
+    from mixmae.preflight.annotation_check import Annotations
+    from mixmae.preflight.class_count_check import ClassCount
+    from mixmae.preflight.class_folder_check import ClassFolderNames
+    from mixmae.preflight.class_name_check import ClassNames, ClassOrder
+    from mixmae.preflight.head_class_check import HeadClasses
+    from mixmae.preflight.image_list_check import LabelLists, SplitImages
+    from mixmae.preflight.label_frequency_check import LabelCounts
+    from mixmae.preflight.label_map_check import LabelMaps
+    from mixmae.preflight.orientation_check import ImageOrientation
 
     return [
         ClassCount(),
@@ -84,6 +84,6 @@ def _label_checks() -> list[Check]:
 
 def _metric_checks() -> list[Check]:
     # Most pretrainings follow no metric.
-    from mixmae.preflight.metrics import MetricNames, MetricOptions
+    from mixmae.preflight.metric_check import MetricNames, MetricOptions
 
     return [MetricOptions(), MetricNames()]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mixmae.recipes.class_lists import read_class_lists
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.fine_tuning import (
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
+from mixmae.recipes.fine_tuning_settings import (
     FineTuningPlan,
     below,
     class_weights,
@@ -18,7 +19,6 @@ from mixmae.recipes.fine_tuning import (
     network_settings,
     run_settings,
 )
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sizes import median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.setting import Setting

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.fine_tuning import (
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
+from mixmae.recipes.fine_tuning_settings import (
     UNEVEN,
     FineTuningPlan,
     below,
@@ -19,7 +20,6 @@ from mixmae.recipes.fine_tuning import (
     run_settings,
     warmup_updates,
 )
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sizes import fitted
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.setting import Setting

@@ -9,8 +9,8 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.classification import TEMPLATE as CLASSIFICATION
 from mixmae.recipes.config_template import filled, template_text
 from mixmae.recipes.detection import TEMPLATE as DETECTION
-from mixmae.recipes.fine_tuning import network_settings
 from mixmae.recipes.fine_tuning_options import FineTuningOptions
+from mixmae.recipes.fine_tuning_settings import network_settings
 from mixmae.recipes.initial_network import InitialNetwork, initial_network
 from mixmae.recipes.segmentation import TEMPLATE as SEGMENTATION
 from mixmae.recipes.setting import Setting

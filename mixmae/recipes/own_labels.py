@@ -13,8 +13,8 @@ from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.classification import plan_classification
 from mixmae.recipes.config_overrides import config_text
 from mixmae.recipes.detection import plan_detection
-from mixmae.recipes.fine_tuning import FineTuningPlan
 from mixmae.recipes.fine_tuning_options import ARGUMENTS, FineTuningOptions
+from mixmae.recipes.fine_tuning_settings import FineTuningPlan
 from mixmae.recipes.initial_network import initial_network
 from mixmae.recipes.segmentation import plan_segmentation
 from mixmae.recipes.setting import settings_table

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mixmae.datasets.labels.mask_pairs import write_pairs
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.fine_tuning import (
+from mixmae.recipes.fine_tuning_options import FineTuningOptions
+from mixmae.recipes.fine_tuning_settings import (
     FineTuningPlan,
     below,
     class_weights,
@@ -17,7 +18,6 @@ from mixmae.recipes.fine_tuning import (
     run_settings,
     warmup_updates,
 )
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sizes import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of

@@ -19,7 +19,7 @@ from torch import Tensor
 from mixmae.apis.trained_network import network_config
 from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.fileio.address import public_address
-from mixmae.viewer.image_folder import ImageFolder
+from mixmae.viewer.viewed_folder import ImageFolder
 from mixmae.viewer.viewed_network import ViewedNetwork
 from mixmae.viewer.viewed_pretraining import ViewedPretraining
 from mixmae.viewer.viewed_task import ViewedTask

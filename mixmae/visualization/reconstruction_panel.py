@@ -9,7 +9,7 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from mixmae.evaluation.features import evaluating
+from mixmae.evaluation.feature_extraction import evaluating
 from mixmae.visualization.shown_bands import shown_bands
 
 BACKGROUND = (255, 255, 255)

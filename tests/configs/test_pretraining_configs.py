@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.numbers import UpdateSize
+from mixmae.preflight.number_check import UpdateSize
 from mixmae.registry import MODELS, TASK_UTILS
 from tests.configs.test_configs import (
     CONFIGS,

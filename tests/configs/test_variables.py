@@ -12,7 +12,7 @@ from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
 from mixmae.config.option_values import is_variable
 from mixmae.preflight.check import PlannedRun
-from mixmae.preflight.schedule_length import ScheduleLength
+from mixmae.preflight.schedule_check import ScheduleLength
 from tests.configs.test_configs import (
     CONFIGS,
     METHODS,

@@ -24,7 +24,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 )
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed.sample_table import read_table
-from mixmae.datasets.samplers.update_sampler import SampleIndex
+from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures
 from tests.datasets.packed_pictures import (

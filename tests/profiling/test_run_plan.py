@@ -14,7 +14,7 @@ from mixmae.profiling.run_plan import (
     SavedActivations,
     gathered_parameters,
 )
-from mixmae.profiling.run_settings import RunSettings, Schedule
+from mixmae.profiling.run_sizes import RunSettings, Schedule
 from mixmae.registry import MODELS
 from tests.engine.tiny_run import MODEL
 from tests.models.parts import random_images, random_mask

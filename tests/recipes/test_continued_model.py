@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 
 from mixmae.checkpoints.conversion.release import release
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.recipes.pretraining import plan_pretraining
+from mixmae.recipes.pretraining_config import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.registry import MODELS
 from tests.apis.tiny_setup import tiny_checkpoint

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.recipes.fine_tuning import FineTuningOptions
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-from mixmae.viewer.image_folder import ImageFolder
+from mixmae.viewer.viewed_folder import ImageFolder
 from mixmae.viewer.viewer import Viewer, viewed_network
 from mixmae.viewer.viewer_server import ViewerServer
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint

@@ -22,12 +22,12 @@ from mixmae.cli.planned_speed import (
 )
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import OptionAction
-from mixmae.datasets.samplers.update_sampler import is_update_sampler
+from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
-from mixmae.preflight.image_values import leave_image_values_open
+from mixmae.preflight.auto_image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.run_plan import Network
-from mixmae.profiling.run_settings import RunSettings, Schedule
+from mixmae.profiling.run_sizes import RunSettings, Schedule
 
 # Images per second of one CPU core that decodes, crops and resizes full-size
 # photographs; an order of magnitude. benchmarks/loader.py measures it.

@@ -27,6 +27,7 @@ from mixmae.cli.call_arguments import (
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
 from mixmae.recipes.methods import METHODS
+from mixmae.recipes.networks import NETWORKS
 from mixmae.recipes.pretraining_options import PRECISIONS
 
 
@@ -44,10 +45,8 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--model',
-        help='swin-mini, swin-tiny ... swin-huge, pvt-tiny ... pvt-large, '
-        'twins-svt-small ..., twins-pcpvt-small ..., vit-tiny ... vit-huge, '
-        'or a pretraining config (default: that of --init, '
-        'or swin-tiny)',
+        help=f'{", ".join(NETWORKS)}, or a pretraining config '
+        '(default: that of --init, or swin-tiny)',
     )
     parser.add_argument(
         '--method',

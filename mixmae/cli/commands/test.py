@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.resume = False
     if any(open_values(cfg)):
         # Reads the checkpoint, or images.
-        from mixmae.preflight.image_values import set_image_values
+        from mixmae.preflight.auto_image_values import set_image_values
 
         print('\n'.join(set_image_values(cfg, args.checkpoint)))
     preflight = run_preflight()

@@ -29,14 +29,7 @@ from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.data_sets import follows_metrics, uses_labels
 from mixmae.preflight.run_checks import run_preflight
-from mixmae.preflight.run_start import (
-    FolderCheck,
-    apply_start,
-    choose_start,
-    compare_resumed,
-    finished_message,
-    requested_start,
-)
+from mixmae.preflight.work_folder_check import WorkFolderCheck
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -49,23 +42,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     folders = RunFolders.of(cfg)
     locks = [WorkDirLock(folder) for folder in folders.places]
     on_main_rank(lambda: acquire(locks) if first_rank(cfg) else None)
-    asked = requested_start(cfg, args.resume)
-    start = on_main_rank(lambda: choose_start(asked, folders))
-    apply_start(cfg, start)
+    start = None
+    if args.resume is not None or cfg.get('resume'):
+        # A new run looks for no checkpoint.
+        from mixmae.preflight import resumed_start
+
+        asked = resumed_start.requested_start(cfg, args.resume)
+        start = on_main_rank(
+            lambda: resumed_start.choose_start(asked, folders)
+        )
+        resumed_start.apply_start(cfg, start)
     if any(open_values(cfg)):
         # Measures images; most runs have nothing to measure.
-        from mixmae.preflight.image_values import set_image_values
+        from mixmae.preflight.auto_image_values import set_image_values
 
         lines = set_image_values(cfg)
         if first_rank(cfg):
             print('\n'.join(lines))
-    check = FolderCheck(folders, start, args.overwrite)
+    check = WorkFolderCheck(folders, start, args.overwrite)
     checks: list[Check] = [check]
     restart = False
     if start is not None:
-        resumed, restart = compare_resumed(cfg, start, args.resume_with)
+        resumed, restart = resumed_start.compare_resumed(
+            cfg, start, args.resume_with
+        )
         checks += resumed
-        line = finished_message(cfg, start, folders)
+        line = resumed_start.finished_message(cfg, start, folders)
         if line and not args.preflight_only:
             if first_rank(cfg):
                 print(line)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mixmae.cli.command_line import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.safe_path import add_trust_argument
-from mixmae.viewer.image_folder import ImageFolder
+from mixmae.viewer.viewed_folder import ImageFolder
 from mixmae.viewer.viewer import Viewer, viewed_network
 from mixmae.viewer.viewer_server import ViewerServer
 

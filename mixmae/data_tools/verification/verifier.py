@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mixmae.data_tools.verification.class_folders import verify_class_folders
+from mixmae.data_tools.verification.class_folder_set import (
+    verify_class_folders,
+)
 from mixmae.data_tools.verification.coco_set import (
     verify_coco,
     verify_coco_file,
@@ -11,7 +13,7 @@ from mixmae.data_tools.verification.coco_set import (
 )
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import Opening
-from mixmae.data_tools.verification.image_lists import verify_image_lists
+from mixmae.data_tools.verification.image_list_set import verify_image_lists
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.segmentation_set import (
     known_values,

@@ -25,7 +25,7 @@ from mixmae.datasets.corrupt.corrupt_image_error import (
     CAUSES,
     CorruptImageError,
 )
-from mixmae.datasets.samplers.update_sampler import SampleIndex
+from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 
 # Lower bound on the allowed number of corrupt files, except in tiny
 # folders, so that one of ten does not stop a run.

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mixmae.datasets.labels.label_counts import named
 from mixmae.datasets.labels.label_fault import LabelFault, listed
+from mixmae.datasets.labels.label_frequencies import named
 from mixmae.datasets.labels.label_map_file import LabelMapFile
 from mixmae.datasets.labels.labelled_sizes import (
     ImageHeader,

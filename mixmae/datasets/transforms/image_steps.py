@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
 
-from mixmae.datasets.samplers.update_sampler import (
+from mixmae.datasets.samplers.resumable_samplers import (
     SampleIndex,
     seed_generators,
 )

@@ -17,8 +17,8 @@ class OverwriteHook(Hook):
     """Remove files of an earlier run right before the new run begins.
 
     The tools register it if ``--overwrite`` is given. Without that option
-    ``FolderCheck`` (``preflight/run_start.py``) refuses the folder. A run that
-    cannot start has removed nothing.
+    ``WorkFolderCheck`` (``preflight/work_folder_check.py``) refuses the
+    folder. A run that cannot start has removed nothing.
 
     Args:
         folders: Folders of the run.

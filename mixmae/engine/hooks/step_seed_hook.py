@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mixmae.datasets.samplers.update_sampler import seed_generators
+from mixmae.datasets.samplers.resumable_samplers import seed_generators
 from mixmae.registry import HOOKS
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.checkpoints.loading.backbone_state import load_pretrained
-from mixmae.evaluation.features import gather_shares, pooled_features
+from mixmae.evaluation.feature_extraction import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_votes
 from mixmae.registry import LOOPS
 

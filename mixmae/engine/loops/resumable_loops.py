@@ -9,7 +9,7 @@ from mmengine.dataset import BaseDataset, InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-from mixmae.datasets.samplers.update_sampler import (
+from mixmae.datasets.samplers.resumable_samplers import (
     InfiniteBatchSampler,
     ResumableBatchSampler,
     UpdateSampler,
@@ -262,7 +262,7 @@ def _compare(shape: LoaderShape, info: Mapping[str, Any]) -> None:
         if bool(noted.iterations) == bool(shape.iterations) and (
             noted != shape
         ):
-            raise ValueError(_refusal(str(noted), str(shape)))
+            raise ValueError(refused_data(noted, shape))
         return
     iterations, epochs = (info.get(key) or 0 for key in LIMITS)
     if type(iterations) is not int or type(epochs) is not int:
@@ -270,17 +270,33 @@ def _compare(shape: LoaderShape, info: Mapping[str, Any]) -> None:
     length = iterations / epochs if epochs > 0 else 0
     if shape.iterations and length not in (shape.iterations, 0):
         raise ValueError(
-            _refusal(
+            refused_data(
                 f'epochs of {length:g} iterations',
                 f'{shape}, epochs of {shape.iterations} iterations',
             )
         )
 
 
-def _refusal(noted: str, now: str) -> str:
+def refused_data(
+    then: LoaderShape | str, now: LoaderShape | str | None, path: str = ''
+) -> str:
+    """Return the error of a run that resumes with other data or ranks.
+
+    Args:
+        then: Data and ranks of the checkpoint.
+        now: Data and ranks of the run.
+        path: Of the checkpoint, if it is known.
+    """
     return (
-        f'the checkpoint was written with {noted}, but this run has {now}; '
-        'resume with the same number of images, batch size, accumulation and '
-        'ranks, or start a new run from the weights with --cfg-options '
-        'load_from=CHECKPOINT'
+        f'{path or "the checkpoint"} was written with {then}, but this run '
+        f'has {now}; resume with the same number of images, batch size, '
+        f'accumulation and ranks, or {new_run(path)}'
+    )
+
+
+def new_run(path: str = '') -> str:
+    """Return how to start a run from the weights of a checkpoint."""
+    return (
+        f'start a new run from the weights with another --work-dir and '
+        f'--cfg-options load_from={path or "CHECKPOINT"}'
     )

@@ -12,7 +12,7 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.evaluation.class_details import SCORE
-from mixmae.evaluation.features import evaluating
+from mixmae.evaluation.feature_extraction import evaluating
 from mixmae.visualization.class_colours import (
     blended,
     class_colours,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixmae.evaluation.features import evaluating, whole_images
+from mixmae.evaluation.feature_extraction import evaluating, whole_images
 from mixmae.visualization.report.embedded_image import sprite
 from mixmae.visualization.shown_bands import loaded_pixels
 

@@ -15,11 +15,11 @@ import jinja2
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.version import __version__
 from mixmae.visualization.loss_curve import LossCurve, read_reference
-from mixmae.visualization.report.plots import report_plots
+from mixmae.visualization.report.main_settings import run_settings
+from mixmae.visualization.report.plotted_values import report_plots
 from mixmae.visualization.report.public_text import public_text
 from mixmae.visualization.report.report_parts import ReportParts
 from mixmae.visualization.report.run_history import RunHistory
-from mixmae.visualization.report.run_settings import run_settings
 from mixmae.visualization.report.verdict import verdict
 
 NAME = 'report.html'

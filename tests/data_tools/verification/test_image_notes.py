@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.image_folder import verify_image_folder
+from mixmae.data_tools.verification.unlabelled_set import verify_image_folder
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from tests.datasets.picture_kinds import (
     GREY,

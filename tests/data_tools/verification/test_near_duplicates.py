@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.image_folder import verify_image_folder
 from mixmae.data_tools.verification.near_duplicates import difference_hash
+from mixmae.data_tools.verification.unlabelled_set import verify_image_folder
 
 
 def scene(seed):

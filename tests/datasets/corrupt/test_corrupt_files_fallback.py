@@ -10,7 +10,7 @@ from mixmae.datasets import UnlabeledImageFolder
 from mixmae.datasets.corrupt.corrupt_files import use_fallback_samples
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.listed_paths import image_sets
-from mixmae.datasets.samplers.update_sampler import SampleIndex
+from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 from mixmae.registry import DATASETS, TRANSFORMS
 
 COUNT = 20

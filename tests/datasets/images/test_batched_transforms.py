@@ -16,7 +16,7 @@ from mixmae.datasets.images.batched_transforms import (
     TOGETHER,
     BatchedPipeline,
 )
-from mixmae.datasets.samplers.update_sampler import SampleIndex
+from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 from mixmae.datasets.transforms import load_random_resized_crop as crops
 from mixmae.datasets.transforms.image_steps import Stages
 from mixmae.datasets.transforms.load_random_resized_crop import (

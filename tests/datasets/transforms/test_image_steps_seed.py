@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mixmae.datasets.samplers.update_sampler import (
+from mixmae.datasets.samplers.resumable_samplers import (
     SampleIndex,
     seed_generators,
 )

@@ -4,7 +4,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mixmae.engine.loops import KNNTestLoop
-from mixmae.evaluation.features import pooled_features
+from mixmae.evaluation.feature_extraction import pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from tests.engine.tiny_run import loader, tiny_config
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mixmae.engine.manifest.checkpoint_search import read_start
 from mixmae.preflight.resume_check import changes
 from mixmae.preflight.resume_rules import Effect
-from mixmae.preflight.run_start import apply_start
+from mixmae.preflight.resumed_start import apply_start
 from tests.preflight.resume_check.half_run import (
     LR,
     TRAIN,

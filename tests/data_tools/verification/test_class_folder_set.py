@@ -5,7 +5,9 @@ import shutil
 
 from PIL import Image
 
-from mixmae.data_tools.verification.class_folders import verify_class_folders
+from mixmae.data_tools.verification.class_folder_set import (
+    verify_class_folders,
+)
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.known_sets import KnownSet

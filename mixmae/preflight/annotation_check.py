@@ -18,8 +18,8 @@ from mixmae.datasets.labels.coco_labels import (
 )
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.class_count import evaluators
-from mixmae.preflight.class_names import stated_names
+from mixmae.preflight.class_count_check import evaluators
+from mixmae.preflight.class_name_check import stated_names
 from mixmae.preflight.data_sets import (
     ConfiguredSet,
     configured_sets,

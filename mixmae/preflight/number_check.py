@@ -11,9 +11,9 @@ from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
 
 from mixmae.config.config_paths import data_loaders
-from mixmae.datasets.samplers.update_sampler import is_update_sampler
+from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.schedule_length import schedule_phases
+from mixmae.preflight.schedule_check import schedule_phases
 
 # Processes of one data loader: more would stop the machine.
 MOST_WORKERS = 1024

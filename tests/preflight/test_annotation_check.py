@@ -6,7 +6,7 @@ import os
 import pytest
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.annotations import Annotations
+from mixmae.preflight.annotation_check import Annotations
 from tests.preflight.labelled_sets import (
     checked,
     coco_content,

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.fileio.address import hidden_address
-from mixmae.preflight.run_start import AUTO, requested_start
+from mixmae.preflight.resumed_start import AUTO, requested_start
 from tests.checkpoints.io.test_download import DATA, net  # noqa: F401
 
 

@@ -12,7 +12,11 @@ from mmengine.utils import is_installed
 
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.check import Preflight, PreflightError
-from mixmae.preflight.metrics import MetricNames, MetricOptions, given_names
+from mixmae.preflight.metric_check import (
+    MetricNames,
+    MetricOptions,
+    given_names,
+)
 from mixmae.registry import SCOPE
 
 CLASSES = ('a', 'b', 'c')

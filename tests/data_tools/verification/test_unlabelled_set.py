@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.image_folder import verify_image_folder
+from mixmae.data_tools.verification.unlabelled_set import verify_image_folder
 from mixmae.datasets import UnlabeledImageFolder
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,

@@ -13,8 +13,8 @@ from mixmae.data_tools.verification.image_files import (
     faulty,
     inspect_image,
 )
-from mixmae.data_tools.verification.image_folder import FolderReport
 from mixmae.data_tools.verification.image_notes import ImageNotes
+from mixmae.data_tools.verification.unlabelled_set import FolderReport
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding

@@ -3,7 +3,7 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mixmae.evaluation import features
+from mixmae.evaluation import feature_extraction
 from mixmae.registry import MODELS
 from tests.engine.tiny_run import MODEL, SquaresDataset
 
@@ -14,7 +14,7 @@ def test_pooled_features_are_the_mean_of_the_last_map():
     model.train()
     model.neck.eval()
     loader = DataLoader(SquaresDataset(7), 3, collate_fn=pseudo_collate)
-    pooled, labels = features.pooled_features(model, loader)
+    pooled, labels = feature_extraction.pooled_features(model, loader)
     assert pooled.shape == (7, 16)
     assert labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert model.training and not model.neck.training
@@ -31,7 +31,7 @@ def test_pooled_features_of_any_size():
     model = MODELS.build(MODEL)
     # No whole number of 8-pixel cells.
     loader = DataLoader(SquaresDataset(3, 30), 2, collate_fn=pseudo_collate)
-    pooled, _ = features.pooled_features(model, loader)
+    pooled, _ = feature_extraction.pooled_features(model, loader)
     image = SquaresDataset(1, 30)[0]['inputs'][None].float()
     with torch.no_grad():
         map_ = model.backbone((image.flip(1) - 127.5) / 64)[-1]
@@ -41,19 +41,21 @@ def test_pooled_features_of_any_size():
 def test_shares_are_joined_in_order(monkeypatch):
     dealt = [torch.tensor([0, 3, 6]), torch.tensor([1, 4, 0])]
     dealt.append(torch.tensor([2, 5, 1]))
-    monkeypatch.setattr(features, 'get_world_size', lambda: 3)
-    monkeypatch.setattr(features, 'all_gather_object', lambda _: dealt)
-    joined = features.gather_shares(dealt[0], 7)
+    monkeypatch.setattr(feature_extraction, 'get_world_size', lambda: 3)
+    monkeypatch.setattr(
+        feature_extraction, 'all_gather_object', lambda _: dealt
+    )
+    joined = feature_extraction.gather_shares(dealt[0], 7)
     assert joined.tolist() == list(range(7))
 
 
 def test_dense_features_and_all_stages():
     torch.manual_seed(0)
     backbone = MODELS.build(MODEL['backbone'])
-    dense = features.with_all_stages(backbone)
+    dense = feature_extraction.with_all_stages(backbone)
     assert list(backbone.out_indices) == [1]
     images = torch.randn(5, 3, 32, 32)
-    maps = features.dense_features(dense, images.split(2))
+    maps = feature_extraction.dense_features(dense, images.split(2))
     assert [tuple(m.shape) for m in maps] == [(5, 8, 8, 8), (5, 16, 4, 4)]
     with torch.no_grad():
         expected = backbone(images)[-1]
@@ -63,6 +65,6 @@ def test_dense_features_and_all_stages():
 def test_evaluating_restores_each_part():
     model = nn.Sequential(nn.Dropout(), nn.Dropout())
     model[1].eval()
-    with features.evaluating(model):
+    with feature_extraction.evaluating(model):
         assert not model[0].training
     assert model[0].training and not model[1].training

@@ -12,10 +12,10 @@ from mmengine.dataset import BaseDataset
 from mixmae.datasets.coco_annotations import read_coco
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.labels.coco_labels import images_without_objects
-from mixmae.datasets.labels.label_counts import count_faults, frequencies
 from mixmae.datasets.labels.label_fault import LabelFault
+from mixmae.datasets.labels.label_frequencies import count_faults, frequencies
 from mixmae.datasets.listed_paths import ExistingFiles
-from mixmae.preflight.annotations import MOST_BYTES
+from mixmae.preflight.annotation_check import MOST_BYTES
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
     BuiltSet,
@@ -24,7 +24,7 @@ from mixmae.preflight.data_sets import (
     sampled,
     uses_labels,
 )
-from mixmae.preflight.head_classes import head_classes
+from mixmae.preflight.head_class_check import head_classes
 
 # Per split; entries of a large set are a sample.
 SECONDS = 3.0

@@ -7,12 +7,12 @@ from mmengine.config import Config
 
 from mixmae.config.option_values import open_values
 from mixmae.engine.manifest.checkpoint_search import StartPoint
-from mixmae.preflight.image_values import (
+from mixmae.preflight.auto_image_values import (
     leave_image_values_open,
     recorded_values,
     set_image_values,
 )
-from mixmae.preflight.run_start import apply_start
+from mixmae.preflight.resumed_start import apply_start
 from tests.datasets.picture_kinds import GREY, encoded, picture
 from tests.datasets.tiff_files import tiff
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mixmae.datasets import UnlabeledImageFolder
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.images import (
+from mixmae.preflight.image_check import (
     SAMPLE,
     ImageChannels,
     ImageKinds,

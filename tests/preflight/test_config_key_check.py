@@ -5,8 +5,8 @@ from mmengine.config import Config
 
 from mixmae.config.config_variables import read_with_bases
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.config_keys import Choices, ConfigKeys
-from mixmae.preflight.folders import PathTypes
+from mixmae.preflight.config_key_check import Choices, ConfigKeys
+from mixmae.preflight.path_check import PathTypes
 
 BASE = """
 length = 3

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 import torch
 from torch.nn.functional import normalize
 
-from mixmae.viewer.image_folder import ImageFolder
+from mixmae.viewer.viewed_folder import ImageFolder
 from tests.apis.tiny_setup import photo_folder
 
 

@@ -10,7 +10,7 @@ from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.engine.manifest.manifest import Manifest, RunFolders, WrittenFile
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.run_start import FolderCheck
+from mixmae.preflight.work_folder_check import WorkFolderCheck
 
 PLANNED = PlannedRun('train', Config({}))
 
@@ -25,7 +25,7 @@ def start(path) -> StartPoint:
 
 
 def errors(*args, **kwargs) -> str:
-    return '\n'.join(FolderCheck(*args, **kwargs).run(PLANNED).errors)
+    return '\n'.join(WorkFolderCheck(*args, **kwargs).run(PLANNED).errors)
 
 
 def test_foreign_files_do_not_prevent_a_run(folders, tmp_path):
@@ -33,7 +33,7 @@ def test_foreign_files_do_not_prevent_a_run(folders, tmp_path):
         (tmp_path / name).write_text('mine')
     Manifest(None).write(tmp_path)
     assert errors(folders) == ''
-    assert FolderCheck(folders, overwrite=True).obstacles() == []
+    assert WorkFolderCheck(folders, overwrite=True).obstacles() == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_overwriting_removes_files_of_the_run_only(folders, tmp_path):
     torch.save({}, tmp_path / 'iter_4.pth')
     for name in (*mine, *runs[1:]):
         (tmp_path / name).write_text('{}')
-    check = FolderCheck(folders, overwrite=True)
+    check = WorkFolderCheck(folders, overwrite=True)
     OverwriteHook(folders, check.obstacles())._remove()
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(mine)
 

@@ -10,7 +10,7 @@ from mixmae.datasets.labels.class_folders import (
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.class_names import stated_names
+from mixmae.preflight.class_name_check import stated_names
 from mixmae.preflight.data_sets import (
     ConfiguredSet,
     configured_sets,

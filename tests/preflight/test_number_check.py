@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.numbers import RunNumbers, UpdateSize
+from mixmae.preflight.number_check import RunNumbers, UpdateSize
 
 GOOD = Config(
     dict(

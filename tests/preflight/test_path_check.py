@@ -12,7 +12,7 @@ from PIL import Image
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.fileio.image_listing import ImageListing
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.folders import (
+from mixmae.preflight.path_check import (
     InitialWeights,
     ListedPaths,
     Pipelines,

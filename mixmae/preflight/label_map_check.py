@@ -19,8 +19,8 @@ from mixmae.preflight.data_sets import (
     sampled,
     uses_labels,
 )
-from mixmae.preflight.head_classes import model_of
-from mixmae.preflight.image_orientation import applies_orientation
+from mixmae.preflight.head_class_check import model_of
+from mixmae.preflight.orientation_check import applies_orientation
 
 # Per split.
 SECONDS = 3.0

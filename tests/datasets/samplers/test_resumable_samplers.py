@@ -7,9 +7,9 @@ from torch.utils.data import BatchSampler, DataLoader
 from mixmae.datasets.samplers import (
     ResumableBatchSampler,
     UpdateSampler,
-    update_sampler,
+    resumable_samplers,
 )
-from mixmae.datasets.samplers.update_sampler import SampleIndex
+from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 from mixmae.registry import DATA_SAMPLERS
 
 
@@ -18,7 +18,7 @@ def ranks(monkeypatch, world_size: int, length: int, **kwargs) -> list:
     samplers = []
     for rank in range(world_size):
         monkeypatch.setattr(
-            update_sampler, 'get_dist_info', lambda r=rank: (r, world_size)
+            resumable_samplers, 'get_dist_info', lambda r=rank: (r, world_size)
         )
         samplers.append(UpdateSampler(range(length), seed=3, **kwargs))
     return samplers

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.schedule_length import (
+from mixmae.preflight.schedule_check import (
     Accumulation,
     IterationSchedule,
     ScheduleLength,

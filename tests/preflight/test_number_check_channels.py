@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.numbers import Channels
+from mixmae.preflight.number_check import Channels
 
 
 def errors(indices=(0, 1, 3), **model):

@@ -1,0 +1,121 @@
+"""Check of the work folder for files of an earlier run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from mixmae.datasets.corrupt.corrupt_file_list import REGISTER
+from mixmae.engine.manifest.manifest import (
+    NAME,
+    NOTE,
+    Manifest,
+    RunFolders,
+    is_written_name,
+    written_files,
+)
+from mixmae.fileio.atomic_write import SIDECAR
+from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
+
+if TYPE_CHECKING:
+    from mixmae.engine.manifest.checkpoint_search import StartPoint
+
+
+class WorkFolderCheck(Check):
+    """Looks for checkpoints of an earlier run in the work folder.
+
+    Files that were not written by a run are kept and do not prevent the start.
+
+    Args:
+        folders: Folders of the run.
+        start: Checkpoint that the run resumes from; ``None`` for a new run.
+        overwrite: Whether earlier checkpoints may be removed.
+    """
+
+    name: ClassVar[str] = 'work folder'
+    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+
+    def __init__(
+        self,
+        folders: RunFolders,
+        start: StartPoint | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.folders = folders
+        self.start = start
+        self.overwrite = overwrite
+
+    def obstacles(self) -> list[Path]:
+        """Return checkpoints that the run would overwrite."""
+        if self.start is not None and self._own(self.start.path):
+            return []
+        folders = self.folders
+        return written_files(
+            folders.work_dir, folders.checkpoints, folders.template
+        )
+
+    def run(self, planned: PlannedRun) -> Finding:
+        """Compare."""
+        found = self.obstacles()
+        place = self.folders.checkpoints
+        places = self._in_the_way()
+        blocked = [p for p in places if p.exists() and not p.is_file()]
+        if blocked:
+            return Finding(
+                f'{place}: {len(blocked)} names of files are taken',
+                (
+                    f'{blocked[0]} is a folder or a special file, and the run '
+                    'writes a file of this name: move it, or set another '
+                    '--work-dir',
+                ),
+            )
+        compared = f'{place}: {len(found)} checkpoints of an earlier run'
+        if self.overwrite and self.start and self._own(self.start.path):
+            return Finding(
+                compared,
+                (
+                    '--overwrite would remove the checkpoint to resume from, '
+                    f'{self.start.path}; use one of --resume and --overwrite',
+                ),
+            )
+        if not found or self.overwrite:
+            return Finding(compared)
+        return Finding(
+            compared,
+            (
+                f'{place} holds checkpoints of an earlier run, up to '
+                f'{self._newest(found)}; use --resume to continue, --work-dir '
+                'for another folder, or --overwrite to remove them and start '
+                'again',
+            ),
+        )
+
+    def _in_the_way(self) -> Iterator[Path]:
+        """Paths in the folders of the run that it writes files to."""
+        for folder in self.folders.places:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                name = path.name.removesuffix(SIDECAR)
+                written = is_written_name(name, self.folders.template)
+                if written or name in (NAME, NOTE, REGISTER):
+                    yield path
+
+    def _own(self, path: str) -> bool:
+        parent = os.path.realpath(os.path.dirname(os.path.expanduser(path)))
+        return parent in map(os.path.realpath, self.folders.places)
+
+    def _newest(self, found: list[Path]) -> str:
+        try:
+            manifest = Manifest.read(self.folders.work_dir)
+        except ValueError:
+            manifest = None
+        listed = manifest.files if manifest else {}
+
+        def order(path: Path) -> tuple[int, int, str]:
+            one = listed.get(path.name)
+            digits = ''.join(filter(str.isdigit, path.name))
+            number = one.iter if one else int(digits or 0)
+            return (not path.name.startswith('best_'), number, path.name)
+
+        return max(found, key=order).name
