@@ -42,7 +42,10 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.datasets.scenes.scene_split import SceneSplit
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.evaluation.dense_probe import dense_linear_probe
-from mixmae.evaluation.features import dense_features, with_all_stages
+from mixmae.evaluation.feature_extraction import (
+    dense_features,
+    with_all_stages,
+)
 from mixmae.evaluation.few_labels import few_labels, fine_tune
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe
