@@ -18,8 +18,11 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.evaluation.feature_extraction import pooled_features
-from mixmae.evaluation.knn import knn_accuracy
+from mixmae.evaluation.feature_extraction import (
+    mean_std_pool,
+    pooled_features,
+)
+from mixmae.evaluation.knn import knn_accuracy, whitened
 from mixmae.evaluation.linear_probe import linear_probe
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import MODELS
@@ -29,6 +32,9 @@ def probe(
     config: str, data: str, start: str, options: Mapping[str, Any]
 ) -> dict[str, float]:
     """Accuracies of kNN and of a linear classifier.
+
+    'knn' and 'linear' use averages of the last map, 'knn_whitened' averages
+    and standard deviations, whitened.
 
     Args:
         config: of the pretraining.
@@ -52,10 +58,19 @@ def probe(
         loader.dataset = dict(
             loader.dataset, data_root=data, data_prefix=split
         )
-        features += pooled_features(model, Runner.build_dataloader(loader))
+        features += pooled_features(
+            model, Runner.build_dataloader(loader), mean_std_pool
+        )
+    train, train_labels, test, test_labels = features
+    mean = slice(train.size(1) // 2)
+    averages = train[:, mean], train_labels, test[:, mean], test_labels
+    white_train, white_test = whitened(train, test)
     return {
-        'knn': knn_accuracy(*features),
-        'linear': linear_probe(*features).accuracy,
+        'knn': knn_accuracy(*averages),
+        'knn_whitened': knn_accuracy(
+            white_train, train_labels, white_test, test_labels
+        ),
+        'linear': linear_probe(*averages).accuracy,
     }
 
 

@@ -17,6 +17,13 @@ from benchmarks.evidence.specs import (
     Spec,
 )
 
+# Columns of frozen features, by the name of their figure.
+FROZEN = {
+    'ratio': 'error / mean colour',
+    'knn': 'kNN',
+    'knn_whitened': 'kNN, whitened',
+    'linear': 'linear probe',
+}
 METHOD_NAMES = {'mixmae': 'MixMAE', 'um_mae': 'UM-MAE', 'simmim': 'SimMIM'}
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -83,7 +90,7 @@ def measured(specs: Iterable[Spec], results: Results) -> list[Mapping]:
 
 def selection_table(results: Results) -> str:
     """Short runs on nine tenths of the training images."""
-    head = ['run', 'minutes', 'error / mean colour', 'kNN', 'linear probe']
+    head = ['run', 'minutes', *FROZEN.values()]
     rows = []
     for title, specs in groups('selection'):
         found = measured(specs, results)
@@ -93,7 +100,7 @@ def selection_table(results: Results) -> str:
             [
                 title,
                 spread(minutes(found, 'train'), 1),
-                *(figures(found, name) for name in ('ratio', 'knn', 'linear')),
+                *(figures(found, name) for name in FROZEN),
             ]
         )
     return markdown(head, rows)
@@ -114,7 +121,7 @@ def fine_tunings(starts: Iterable[str], labels: int) -> list[FineTuning]:
 
 def main_table(results: Results) -> str:
     """One row for each pretraining, and for each start from scratch."""
-    head = ['start', 'minutes', 'error / mean colour', 'kNN', 'linear probe']
+    head = ['start', 'minutes', *FROZEN.values()]
     head += [
         f'{labels or "all"} labels, {epochs} epochs'
         for labels, epochs in LABELS.items()
@@ -125,7 +132,7 @@ def main_table(results: Results) -> str:
         starts = [s.name if s.epochs else 'scratch' for s in specs]
         cost = [r for r in found if 'train' in r['processor_seconds']]
         row = [title, spread(minutes(cost, 'train'), 1)]
-        row += [figures(found, name) for name in ('ratio', 'knn', 'linear')]
+        row += [figures(found, name) for name in FROZEN]
         for labels in LABELS:
             tuned = measured(fine_tunings(starts, labels), results)
             row.append(figures(tuned, 'accuracy'))

@@ -45,27 +45,41 @@ def whole_images(model: Any, batch: dict) -> Tensor:
     return preprocessor(batch, False)['inputs']
 
 
+def mean_pool(maps: Tensor) -> Tensor:
+    """Average over the positions: (B, C, H, W) -> (B, C)."""
+    return maps.mean(dim=(2, 3))
+
+
+def mean_std_pool(maps: Tensor) -> Tensor:
+    """Average and standard deviation: (B, C, H, W) -> (B, 2 C)."""
+    std = maps.flatten(2).std(dim=2, correction=0)
+    return torch.cat([mean_pool(maps), std], dim=1)
+
+
 @torch.no_grad()
 def pooled_features(
-    model: Any, dataloader: Iterable[dict]
+    model: Any,
+    dataloader: Iterable[dict],
+    pool: Callable[[Tensor], Tensor] = mean_pool,
 ) -> tuple[Tensor, Tensor]:
-    """Return globally average-pooled features of a model's backbone.
+    """Return globally pooled features of a model's backbone.
 
     Args:
         model: A model with ``data_preprocessor`` and ``backbone``, e.g. a
             ``MaskedImageModel`` or mmpretrain's ``ImageClassifier``. Nothing
             is hidden: the backbone receives whole images.
         dataloader: Yields batches whose data samples have ``gt_label``.
+        pool: Pooling of a float32 map, (B, C, H, W) -> (B, D).
 
     Returns:
-        (N, C) float32 features of the last output and (N,) labels, on the
+        (N, D) float32 features of the last output and (N,) labels, on the
         CPU. In distributed evaluation, those of this rank.
     """
     features, labels = [], []
     with evaluating(model):
         for batch in dataloader:
             last = model.backbone(whole_images(model, batch))[-1]
-            features.append(last.float().mean(dim=(2, 3)).cpu())
+            features.append(pool(last.float()).cpu())
             labels.append(_labels(batch['data_samples']).cpu())
     return torch.cat(features), torch.cat(labels)
 

@@ -74,3 +74,34 @@ def knn_accuracy(
         train_features, train_labels, test_features, k, temperature
     )
     return float((predicted == test_labels).double().mean())
+
+
+def whitened(
+    train_features: Tensor, test_features: Tensor, floor: float = 1e-3
+) -> tuple[Tensor, Tensor]:
+    """Give features zero mean and about equal variance in all directions.
+
+    Features of masked pretraining vary most in a few directions, brightness
+    and colour among them, and these decide which neighbours are nearest by
+    cosine similarity. Mean and covariance are those of the training features;
+    no labels are used.
+
+    Args:
+        train_features: (N, D).
+        test_features: (M, D).
+        floor: Added to the variances, as a share of the largest one, so that
+            directions without information are not amplified.
+
+    Returns:
+        (N, D) and (M, D), float32.
+    """
+    exact = train_features.double()
+    mean = exact.mean(0)
+    variances, axes = torch.linalg.eigh(torch.cov((exact - mean).T))
+    largest = variances[-1].clamp(min=torch.finfo(torch.float32).tiny)
+    scaled = axes * (variances.clamp(min=0) + floor * largest).rsqrt()
+    train, test = (
+        ((x.double() - mean) @ scaled).float()
+        for x in (train_features, test_features)
+    )
+    return train, test

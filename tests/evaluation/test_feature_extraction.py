@@ -68,3 +68,13 @@ def test_evaluating_restores_each_part():
     with feature_extraction.evaluating(model):
         assert not model[0].training
     assert model[0].training and not model[1].training
+
+
+def test_pooling_of_mean_and_deviation():
+    maps = torch.randn(3, 4, 5, 2)
+    pooled = feature_extraction.mean_std_pool(maps)
+    spread = (maps - maps.mean((2, 3), keepdim=True)).square().mean((2, 3))
+    torch.testing.assert_close(pooled[:, :4], maps.mean((2, 3)))
+    torch.testing.assert_close(pooled[:, 4:], spread.sqrt())
+    # Of a single position there is no deviation, and no NaN.
+    assert not feature_extraction.mean_std_pool(maps[..., :1, :1])[:, 4:].any()
