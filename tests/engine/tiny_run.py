@@ -114,8 +114,17 @@ def tiny_config(work_dir: Path, batch_size: int = 4, counts: int = 2) -> dict:
             accumulative_counts=counts,
             optimizer=dict(type='AdamW', lr=1e-3),
         ),
+        # As in all configs: the second begins after the first.
         param_scheduler=[
-            dict(type='CosineAnnealingLR', convert_to_iter_based=True)
+            dict(
+                type='LinearLR',
+                start_factor=0.5,
+                end=1,
+                convert_to_iter_based=True,
+            ),
+            dict(
+                type='CosineAnnealingLR', begin=1, convert_to_iter_based=True
+            ),
         ],
         auto_scale_lr=dict(base_batch_size=batch_size),
     )

@@ -16,8 +16,9 @@ from mixmae.checkpoints.io.checkpoint_writer import NOTED_FILES
 PARTS = ('log_scalars', 'runtime_info', 'resumed_keys')
 # Without them MMEngine would restart the optimizer and the schedule.
 STATES = ('state_dict', 'message_hub', 'optimizer')
-# Counts in the state of a schedule.
-STEPS = ('last_step', '_global_step')
+# Counts in the state of a schedule, and their least value: a schedule that has
+# not begun, such as a cosine after a warm-up, is at step -1.
+STEPS = {'last_step': -1, '_global_step': 0}
 
 
 def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
@@ -99,7 +100,9 @@ def _is_schedule(state: Any) -> bool:
     # MMEngine sets every entry as an attribute, methods too.
     return (
         isinstance(state, Mapping)
-        and all(_is_count(state.get(key)) for key in STEPS)
+        and all(
+            _is_count(state.get(key), least) for key, least in STEPS.items()
+        )
         and not any(hasattr(_ParamScheduler, str(key)) for key in state)
     )
 
@@ -110,8 +113,8 @@ def _check_of(key: str) -> Callable[[Any], bool] | None:
     return CHECKS.get(key)
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+def _is_count(value: Any, least: int = 0) -> bool:
+    return type(value) is int and value >= least
 
 
 def _is_number(value: Any) -> bool:

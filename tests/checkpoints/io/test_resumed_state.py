@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from mixmae.checkpoints.io.resumed_state import reason_not_to_resume
 from tests.engine.numbers_run import (
     assert_equal,
     assert_same_state,
@@ -39,6 +40,28 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp('whole')
     train_numbers(folder, *HOOKS_OF_THE_RUN, **SETTINGS)
     return folder
+
+
+WARMUP = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=7),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=7, end=12),
+]
+
+
+def test_a_run_resumes_within_its_warm_up(tmp_path):
+    """Schedules of which the second has not begun yet."""
+    whole, resumed = tmp_path / 'whole', tmp_path / 'resumed'
+    train_numbers(whole, param_scheduler=WARMUP)
+    for done in (2, 6, 8, 12):
+        content = written(whole, f'iter_{done}.pth')
+        assert reason_not_to_resume(content) is None
+    train_numbers(
+        resumed,
+        param_scheduler=WARMUP,
+        load_from=str(whole / 'iter_4.pth'),
+        resume=True,
+    )
+    assert_same_state(written(resumed), written(whole))
 
 
 # Within an epoch, before and after the average starts; at its end;
