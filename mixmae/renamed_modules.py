@@ -24,7 +24,7 @@ _MOVED = {
         'timm_swin'
     ),
     ('checkpoints', 'checkpoints.io'): (
-        'download safe_globals safe_load safetensors_file'
+        'download safe_globals:replaced_globals safe_load safetensors_file'
     ),
     ('checkpoints', 'checkpoints.loading'): (
         'backbone_state carried_parts:config_allowlist channel_order '
@@ -79,8 +79,8 @@ _MOVED = {
         'pack_settings pack_source packing shrinking'
     ),
     ('datasets.shards', 'datasets.packed'): (
-        'name_list sample_list sample_table shard_file shard_reader '
-        'tar_listing'
+        'name_list sample_list sample_table shard_file:shard_writer '
+        'shard_reader tar_listing'
     ),
     ('datasets.transforms', 'datasets.transforms'): (
         'draw_flip:image_steps pack_image:image_steps seed_sample:image_steps'

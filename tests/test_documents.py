@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -110,8 +111,10 @@ def test_the_quoted_loading_report_is_correct():
 
 
 def _defined(path: Path) -> set[str]:
-    """Names of classes, functions and constants of a module, or a script."""
+    """Names of classes, functions, constants; or elements of a template."""
     names: set[str] = set()
+    if path.suffix == '.jinja':
+        return set(re.findall(r'<(\w+)', path.read_text()))
     if path.suffix == '.js':
         return set(re.findall(r'\b(?:const|function) (\w+)', path.read_text()))
     for node in ast.parse(path.read_text('utf-8')).body:
@@ -137,6 +140,12 @@ def test_the_table_of_places_names_files_and_what_they_define():
     for shown, target, name in rows:
         assert target == f'mixmae/{shown}'
         assert name in _defined(ROOT / target), shown
+
+
+def test_no_name_of_a_file_stands_in_two_rooms():
+    names = Counter(path.stem for path in (ROOT / 'mixmae').rglob('*.py'))
+    twice = {name for name, count in names.items() if count > 1}
+    assert twice <= {'__init__', '__main__'}
 
 
 # Tests of several modules of a room.

@@ -217,7 +217,7 @@ class Measurement:
 
 ROWS = (
     ('loss', 'reconstruction error of hidden cells', 'lower'),
-    ('mean_colour_loss', '  of filling each cell with its mean color', ''),
+    ('mean_colour_loss', '  of filling each cell with its mean colour', ''),
     ('psnr', 'reconstruction PSNR, dB *', 'higher'),
     ('knn', 'kNN accuracy, max-pooled features', 'higher'),
     ('linear', 'linear probe accuracy', 'higher'),
@@ -241,7 +241,7 @@ def table(results: dict[str, dict]) -> str:
     lines += [
         f'{len(CLASSES)} classes, chance {1 / len(CLASSES):.2f}; '
         f'{SCENES.val} val scenes; fine-tuning: mean of {len(SEEDS)} runs.',
-        'The filling uses the true mean color of each hidden cell, which the '
+        'The filling uses the true mean colour of each hidden cell, which the '
         'network has to predict.',
         "* un-normalised with the target's own statistics, which improves the "
         'score.',

@@ -73,7 +73,7 @@ def with_variables(
     grouped: dict[str, dict[str, Any]] = {}
     for key, value in options.items():
         grouped.setdefault(key.split('.')[0], {})[key] = value
-    said = cfg
+    as_written = cfg
     assignments: dict[str, str] = {}
     for name, values in grouped.items():
         expected = Config({name: copy.deepcopy(cfg[name])})
@@ -88,11 +88,13 @@ def with_variables(
         assignments[name] = '\n'.join(statements)
         new = cfg
         if cfg.filename and not Config._is_lazy_import(cfg.filename):
-            new = _run(said, assignments)
+            new = _run(as_written, assignments)
         reached = new.get(name) == expected[name] and (
             _differ(cfg, new, unread)
             # Options before this one may have the same effect.
-            or _differ(said, _run(said, {name: assignments[name]}), unread)
+            or _differ(
+                as_written, _run(as_written, {name: assignments[name]}), unread
+            )
         )
         if not reached:
             named = settings_named(cfg, name)

@@ -17,8 +17,9 @@ from mixmae.structures import CellMask
 class Masking(Protocol):
     """Draws which cells of a batch are hidden.
 
-    A masking is registered in ``TASK_UTILS`` and named in a config as the
-    ``masking`` of ``MaskingDataPreprocessor``. It keeps no state between
+    A masking is registered in ``TASK_UTILS`` (of this package also by a row in
+    ``registry.py``) and named in a config as the ``masking`` of
+    ``MaskingDataPreprocessor``. It keeps no state between
     calls: equal arguments and an equal generator give an equal mask.
 
     Attributes:

@@ -175,5 +175,5 @@ def _palette_faults(one: ConfiguredSet, names: Any) -> Iterator[LabelFault]:
         yield LabelFault(
             'palette',
             f'{one.key}.metainfo: {len(names)} classes and a palette of '
-            f'{len(palette)} colors; set one color per class',
+            f'{len(palette)} colours; set one colour per class',
         )

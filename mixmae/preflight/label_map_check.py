@@ -85,10 +85,10 @@ def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
             if is_cv2 and found.mode == 'P':
                 text = (
                     f'{path} is a palette image, but '
-                    "LoadAnnotations(imdecode_backend='cv2') reads its colors "
-                    "as labels; set imdecode_backend='pillow'"
+                    "LoadAnnotations(imdecode_backend='cv2') reads its "
+                    "colours as labels; set imdecode_backend='pillow'"
                 )
-                coloured.append(LabelFault('colors as labels', text))
+                coloured.append(LabelFault('colours as labels', text))
     faults += condensed(coloured)
     return tally
 

@@ -17,7 +17,8 @@ class Effect(Enum):
 
     Attributes:
         FOLLOWED: The value of the config takes effect.
-        CHOSEN: ``--resume-with`` selects the value.
+        CHOSEN: ``--resume-with`` selects the value; the run is refused
+            without it.
         NAMES: Followed if the data are the same, see ``ResumeData``.
         REFUSED: The run does not start.
     """

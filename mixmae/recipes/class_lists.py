@@ -16,7 +16,7 @@ from mixmae.datasets.labels.class_folders import (
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import is_folder, list_folder
 from mixmae.fileio.safe_path import path_fault, regular_file
-from mixmae.recipes.validation_share import split_off
+from mixmae.recipes.labelled_split import split_off
 
 TRAIN_NAMES = ('train', 'training')
 VAL_NAMES = ('val', 'valid', 'validation', 'dev')

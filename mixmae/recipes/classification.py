@@ -17,7 +17,7 @@ from mixmae.recipes.fine_tuning_settings import (
     derived,
     listed_counts,
     network_settings,
-    run_settings,
+    schedule_settings,
 )
 from mixmae.recipes.image_sizes import median_size
 from mixmae.recipes.initial_network import InitialNetwork
@@ -78,7 +78,7 @@ def plan_classification(
     root = below(lists.root)
     lists_dir = below(folder)
     count = len(lists.classes)
-    run = run_settings(
+    run = schedule_settings(
         options,
         network,
         len(lists.train),

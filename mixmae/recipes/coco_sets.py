@@ -13,7 +13,7 @@ from typing import Any
 from mixmae.datasets.coco_annotations import coco_faults, read_coco
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.coco_files import annotation_files, image_folder
-from mixmae.recipes.validation_share import split_off
+from mixmae.recipes.labelled_split import split_off
 
 
 @dataclass(frozen=True)

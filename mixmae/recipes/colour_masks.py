@@ -1,4 +1,4 @@
-"""Conversion of masks whose colors are classes to palette images."""
+"""Conversion of masks whose colours are classes to palette images."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class ColourMasks:
             found.update(np.unique(_colours(mask)).tolist())
             if len(found) > MOST_COLOURS:
                 raise ValueError(
-                    f'{mask}: the masks have more than {MOST_COLOURS} colors: '
-                    'they were smoothed or saved as JPEG, or are not masks; '
-                    'export them as PNG with one color per class'
+                    f'{mask}: the masks have more than {MOST_COLOURS} '
+                    'colours: they were smoothed or saved as JPEG, or are not '
+                    'masks; export them as PNG with one colour per class'
                 )
         stated = _stated(root / NAMES_AND_COLOURS)
         if stated is None:

@@ -17,7 +17,7 @@ from mixmae.recipes.fine_tuning_settings import (
     listed_counts,
     network_settings,
     pyramid_channels,
-    run_settings,
+    schedule_settings,
     warmup_updates,
 )
 from mixmae.recipes.image_sizes import fitted
@@ -75,7 +75,7 @@ def plan_detection(
     often, balancing = _oversampling(sets, options)
     width = max(32, min(256, network.channels[-1] // 4))
     files = below(folder)
-    run = run_settings(
+    run = schedule_settings(
         options,
         network,
         count,

@@ -43,7 +43,7 @@ def derived(
     return (value, reason) if given is None else (given, 'as given')
 
 
-def run_settings(
+def schedule_settings(
     options: FineTuningOptions,
     network: InitialNetwork,
     count: int,
@@ -123,7 +123,7 @@ def warmup_updates(
     """Return a tenth of the updates of a run, within 2 and 200.
 
     Args:
-        run: What ``run_settings`` returns.
+        run: What ``schedule_settings`` returns.
         options: Arguments of the call.
         count: Number of images to train on.
     """

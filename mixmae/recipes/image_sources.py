@@ -1,4 +1,7 @@
-"""Image arguments of a call: folders, lists, shards, files, or several."""
+"""Image arguments of a call: folders, lists, shards, files, or several.
+
+``ImageSources.split`` holds out the validation images of a pretraining.
+"""
 
 from __future__ import annotations
 

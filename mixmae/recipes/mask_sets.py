@@ -17,7 +17,7 @@ from mixmae.datasets.labels.mask_pairs import pair_masks
 from mixmae.fileio.image_listing import is_folder
 from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 from mixmae.recipes.colour_masks import ColourMasks
-from mixmae.recipes.validation_share import split_off
+from mixmae.recipes.labelled_split import split_off
 
 IMAGE_NAMES = (
     'images', 'image', 'imgs', 'img', 'jpegimages', 'photos', 'rgb',
@@ -73,7 +73,7 @@ def read_mask_sets(
         data: A folder with ``images/`` and ``masks/`` (or other usual names),
             with or without ``train/`` and ``val/`` in or around them.
         val_data: Likewise, for validation.
-        folder: Folder for color masks, which are converted to one value per
+        folder: Folder for colour masks, which are converted to one value per
             pixel.
         share: Share of the images to validate on if nothing else is there.
         seed: Seed of the share.

@@ -98,7 +98,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
         ConfigError: An override names no setting, or has no effect.
     """
     call = _read_call(options)
-    train, val, held_out = _split(call)
+    train, val, choice = _split(call)
     root = ImageSources(train.files + val.files).root()
     size = image_size(call)
     parts, weights = model_parts(call, size.value)
@@ -131,7 +131,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
     )
     rows = [
         Setting('images', call.images.count, call.images.describe()),
-        Setting('validation', val.count, held_out),
+        Setting('validation', val.count, choice),
         Setting(
             'model',
             options.model or call.network.name,
@@ -197,7 +197,7 @@ def _read_call(options: PretrainingOptions) -> PretrainingCall:
 
 
 def _split(call: PretrainingCall) -> tuple[ImageSources, ImageSources, str]:
-    """Return images to train on, those of validation, and how they differ."""
+    """Return training images, validation images, and how these were chosen."""
     if call.options.val_data is not None:
         val = read_sources(call.options.val_data, 'val_data')
         call.images.notes.extend(val.notes)

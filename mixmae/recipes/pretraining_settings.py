@@ -16,14 +16,14 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
     native_dtype,
 )
 from mixmae.profiling.run_plan import Network as NetworkSizes
-from mixmae.recipes.batches_and_epochs import (
-    epochs_of,
-    update_batches,
-)
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
 from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.methods import ModelParts
+from mixmae.recipes.pretraining_batches import (
+    epochs_of,
+    update_batches,
+)
 from mixmae.recipes.pretraining_options import (
     PretrainingCall,
     PretrainingOptions,

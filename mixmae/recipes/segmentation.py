@@ -15,7 +15,7 @@ from mixmae.recipes.fine_tuning_settings import (
     class_weights,
     network_settings,
     pyramid_channels,
-    run_settings,
+    schedule_settings,
     warmup_updates,
 )
 from mixmae.recipes.image_sizes import fitted, median_size
@@ -74,7 +74,7 @@ def plan_segmentation(
     scale = fitted((long, short), (LONGEST, LONGEST))
     crop = options.image_size or max(32, min(CROP, short // 32 * 32))
     whole = scale[0] * scale[1] <= WHOLE_CROPS * crop**2
-    run = run_settings(
+    run = schedule_settings(
         options,
         network,
         len(sets.train),

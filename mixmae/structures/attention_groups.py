@@ -1,4 +1,9 @@
-"""Groups of tokens that attend to each other, and the input of a backbone."""
+"""Groups of tokens, one for each image, and the input of a backbone.
+
+The layouts enforce that a token attends to its own group only: ``Layout``
+(``models/layers/attention_layout``) and ``KeyCells``
+(``models/layers/reduced_attention``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of a folder in a viewer.
+"""Images of a folder in a viewer, and which of them are most similar.
 
 Requests name images by number, never by path, so that no other files are
 served. Linked folders inside the folder belong to it.

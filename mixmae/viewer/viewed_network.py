@@ -1,4 +1,4 @@
-"""Network of a viewer: reads images and compares their features."""
+"""Network of a viewer: features of an image, and of its points."""
 
 from __future__ import annotations
 

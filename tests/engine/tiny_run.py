@@ -20,7 +20,7 @@ class LabelledSample(BaseDataElement):
 
 @DATASETS.register_module(force=True)
 class SquaresDataset(Dataset):
-    """Smooth images with a square; the label is the square's color."""
+    """Smooth images with a square; the label is the square's colour."""
 
     metainfo = {'classes': ('red', 'green', 'blue')}
 
@@ -119,11 +119,11 @@ def tiny_config(work_dir: Path, batch_size: int = 4, counts: int = 2) -> dict:
             dict(
                 type='LinearLR',
                 start_factor=0.5,
-                end=1,
+                end=0.5,
                 convert_to_iter_based=True,
             ),
             dict(
-                type='CosineAnnealingLR', begin=1, convert_to_iter_based=True
+                type='CosineAnnealingLR', begin=0.5, convert_to_iter_based=True
             ),
         ],
         auto_scale_lr=dict(base_batch_size=batch_size),

@@ -116,4 +116,4 @@ def test_palette_of_another_length(full_tier, tmp_path):
     config = segmentation(segmentation_set(tmp_path / 'data'))
     config.train_dataloader.dataset.metainfo.palette = [[0, 0, 0]]
     _, raised = preflight(config, tmp_path, 'decode_head')
-    assert '2 classes and a palette of 1 colors' in str(raised)
+    assert '2 classes and a palette of 1 colours' in str(raised)

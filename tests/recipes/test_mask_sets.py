@@ -101,7 +101,7 @@ def test_smoothed_colours(tmp_path: Path) -> None:
             noise.integers(0, 255, (*m.shape, 3), np.uint8)
         ),
     )
-    with pytest.raises(ValueError, match='more than 60 colors'):
+    with pytest.raises(ValueError, match='more than 60 colours'):
         read_mask_sets(tmp_path)
 
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import torch
 from torch._utils import IMPORT_MAPPING, NAME_MAPPING
 
-from mixmae.checkpoints.io.safe_globals import REPLACEMENTS
+from mixmae.checkpoints.io.replaced_globals import REPLACEMENTS
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 
 ZIP_START = b'PK\x03\x04'

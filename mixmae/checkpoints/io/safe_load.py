@@ -1,8 +1,9 @@
 """Reading of checkpoint files without running code in them.
 
-``check_pickles`` refuses opcodes and names that no checkpoint needs. PyTorch
-then loads with ``weights_only`` and the names of ``safe_globals``, and
-``plain_values`` accepts tensors, numbers, text and containers of them only.
+``check_pickles`` (``pickle_check``) refuses opcodes and names that no
+checkpoint needs; ``NAMES`` there is the complete list. PyTorch then loads with
+``weights_only`` and the names of ``replaced_globals``, and ``plain_values``
+accepts tensors, numbers, text and containers of them only.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mixmae.checkpoints.io.download import download
 from mixmae.checkpoints.io.named_weights import is_name, named_file
 from mixmae.checkpoints.io.pickle_check import check_pickles
 from mixmae.checkpoints.io.plain_values import plain_values
-from mixmae.checkpoints.io.safe_globals import only_safe_globals
+from mixmae.checkpoints.io.replaced_globals import only_safe_globals
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 from mixmae.fileio.atomic_write import difference, sidecar
 from mixmae.fileio.safe_path import FLAG, trusted

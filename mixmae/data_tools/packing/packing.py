@@ -1,4 +1,4 @@
-"""Packing of images into shards.
+"""Packing of images into shards; ``shard_writer`` writes each of them.
 
 During the work everything is in ``OUT.partial``, with a table next to each
 complete shard; an interrupted call is resumed after the last of these. The
@@ -6,7 +6,7 @@ folder gets its final name when everything is complete:
 
     OUT/shard-00000.tar, ...    the images
     OUT/index.npz               a ``SampleTable``
-    OUT/corrupt_files.txt           files that could not be packed, if any
+    OUT/corrupt_files.txt       files that could not be packed, if any
     OUT/SHA256SUMS              checksums of these files, as by ``sha256sum``
 """
 
@@ -36,7 +36,7 @@ from mixmae.datasets.packed.sample_table import (
     SampleTable,
     read_table,
 )
-from mixmae.datasets.packed.shard_file import (
+from mixmae.datasets.packed.shard_writer import (
     EncodedImage,
     shard_name,
     write_shard,

@@ -59,7 +59,7 @@ class ImageNotes:
         if counts['clear'] and decoding.extra_band != 'drop':
             lines.append(
                 f'{counts["clear"]:,} images with transparency are composited '
-                f'over the color {decoding.background}'
+                f'over the colour {decoding.background}'
             )
             if counts['doubtful'] and decoding.extra_band is None:
                 lines[-1] += (

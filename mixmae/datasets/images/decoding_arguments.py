@@ -45,7 +45,7 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=WHITE,
         metavar=('R', 'G', 'B'),
-        help='background color of transparent pixels (default: white)',
+        help='background colour of transparent pixels (default: white)',
     )
 
 

@@ -65,12 +65,12 @@ class ImageDecoding:
 
     Attributes:
         background: RGB colour below transparent pixels.
-        extra_band: Use of a band in addition to the colors. ``None`` reads it
+        extra_band: Use of a band in addition to the colours. ``None`` reads it
             as transparency where the file declares that (with a warning for
             unassociated alpha in TIFF, which GDAL declares for the fourth of
             any four bands), and rejects it otherwise. 'alpha' also reads a
             single undeclared band as transparency. 'drop' ignores all bands in
-            addition to the colors, including declared transparency.
+            addition to the colours, including declared transparency.
         value_range: Sample values mapped to 0 and 255, for samples that are
             signed, floats, or wider than 8 bits. Values between are scaled
             linearly to floats, values outside are clipped; NaN becomes 0.
@@ -147,7 +147,7 @@ class ImageDecoding:
             raise unsupported(
                 path,
                 str(kind),
-                'value_range supports colors with more than 8 bits in PNG, '
+                'value_range supports colours with more than 8 bits in PNG, '
                 'TIFF and PPM only; convert the file',
             )
         if taken:
@@ -167,7 +167,7 @@ class ImageDecoding:
             choice = (
                 f'in_channels={kind.bands} reads all bands, '
                 "LoadImage(extra_band='drop') or --extra-band drop reads only "
-                'the colors'
+                'the colours'
             )
             if alpha:
                 choice += ", 'alpha' treats the other band as transparency"
@@ -239,7 +239,7 @@ class ImageDecoding:
         return self._scaled(path, samples[..., :colours], kind, alpha)
 
     def of_pixels(self, pixels: ndarray, order: str = 'RGB') -> ndarray:
-        """Convert uint8 or converted pixels to the channels.
+        """Convert pixels of 0 to 255 to the channels of the network.
 
         Args:
             pixels: (H, W) or (H, W, bands), 0 to 255.

@@ -60,7 +60,7 @@ class ImageKind:
         number: A key of ``NUMBERS``.
         alpha: 'straight' or 'premultiplied' if the file declares
             transparency, else ''.
-        extra: Number of bands in addition to colors and transparency.
+        extra: Number of bands in addition to colours and transparency.
         extra_mark: A TIFF's description of the first additional band, in
             words.
         white: Sample value of white declared by the file; ``None`` for signed

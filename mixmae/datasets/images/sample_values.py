@@ -1,4 +1,7 @@
-"""Value range, mean and std of a sample of a data set's images."""
+"""Value range, mean and std, measured on a sample of a data set's images.
+
+``ValueSample`` measures them; ``sample_values`` gives it the images.
+"""
 
 from __future__ import annotations
 

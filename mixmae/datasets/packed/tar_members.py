@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from mixmae.datasets.packed.sample_table import Sample
-from mixmae.datasets.packed.shard_file import LABEL_SUFFIX
+from mixmae.datasets.packed.shard_writer import LABEL_SUFFIX
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.safe_path import path_fault, regular_file
 

@@ -1,4 +1,8 @@
-"""Samplers of whole updates, and batch samplers that resume."""
+"""Samplers that a run resumes in mid-epoch.
+
+``UpdateSampler`` also drops the images at the end of an epoch that would not
+fill an update. The batch samplers skip what a resumed run has seen.
+"""
 
 from __future__ import annotations
 

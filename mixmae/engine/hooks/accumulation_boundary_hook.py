@@ -1,4 +1,7 @@
-"""Hook that checks that updates do not cross epochs and checkpoints."""
+"""Hook that checks that updates do not cross epochs and checkpoints.
+
+``UpdateSampler`` (``resumable_samplers``) makes epochs of whole updates.
+"""
 
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner

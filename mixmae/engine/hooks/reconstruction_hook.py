@@ -57,7 +57,7 @@ class ReconstructionHook(Hook):
         if not last and not self.every_n_epochs(runner, self.interval):
             return
         # Imported here because most epochs draw no panel.
-        from mixmae.engine.held_out_images import held_out_batch, model_to_show
+        from mixmae.engine.shown_images import held_out_batch, model_to_show
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
             reconstruction_panel,

@@ -115,7 +115,7 @@ class ReportHook(Hook):
 
     def _add_reconstructions(self, runner: Runner) -> None:
         # Imported at the first validation, as all that draws.
-        from mixmae.engine.held_out_images import held_out_batch, model_to_show
+        from mixmae.engine.shown_images import held_out_batch, model_to_show
         from mixmae.visualization.reconstruction_panel import predict_mixed
         from mixmae.visualization.report.reconstruction_views import (
             reconstruction_views,
@@ -160,7 +160,7 @@ class ReportHook(Hook):
             self._write(runner, PREDICTIONS, content)
 
     def _add_features(self, runner: Runner) -> None:
-        from mixmae.engine.held_out_images import model_to_show
+        from mixmae.engine.shown_images import model_to_show
         from mixmae.visualization.report.feature_map import (
             feature_map,
             image_features,
@@ -177,7 +177,7 @@ class ReportHook(Hook):
             self._write(runner, FEATURES, feature_map(*found))
 
     def _add_drawings(self, runner: Runner) -> None:
-        from mixmae.engine.held_out_images import model_to_show
+        from mixmae.engine.shown_images import model_to_show
         from mixmae.visualization.report.drawn_predictions import (
             drawn_predictions,
         )

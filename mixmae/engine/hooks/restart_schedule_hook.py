@@ -11,10 +11,10 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mixmae.engine.optimizers.autocast_optim_wrapper import HOW
+from mixmae.engine.optimizers.autocast_optim_wrapper import IMPLEMENTATIONS
 
 # Keys of parameter groups that are not hyperparameters.
-NOT_SETTINGS = {'params', *HOW}
+NOT_SETTINGS = {'params', *IMPLEMENTATIONS}
 
 
 class RestartScheduleHook(Hook):

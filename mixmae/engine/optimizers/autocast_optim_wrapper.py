@@ -22,7 +22,7 @@ DTYPES = {
 # CPU flags of native bfloat16 matrix products. Without one of them autocast
 # works, but is slower than float32.
 NATIVE_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
-HOW = ('fused', 'foreach')
+IMPLEMENTATIONS = ('fused', 'foreach')
 
 
 def cpu_flags() -> set[str]:
@@ -211,7 +211,7 @@ class AutocastOptimWrapper(OptimWrapper):
         # that wrote the state.
         ours = self.optimizer.param_groups
         state['param_groups'] = [
-            {**group, **{k: own[k] for k in HOW if k in own}}
+            {**group, **{k: own[k] for k in IMPLEMENTATIONS if k in own}}
             for group, own in zip(state['param_groups'], ours, strict=False)
         ] + state['param_groups'][len(ours) :]
         super().load_state_dict(state)

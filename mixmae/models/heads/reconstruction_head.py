@@ -116,7 +116,7 @@ class ReconstructionHead(BaseModule):
             raise ValueError(f"loss must be 'mse' or 'l1', got {loss!r}")
         self.cells = cells
         self.norm_pixels = norm_pixels
-        self.kind = loss
+        self.error = loss
 
     def loss(
         self, prediction: Tensor, images: Tensor, mask: CellMask
@@ -132,7 +132,7 @@ class ReconstructionHead(BaseModule):
             ``loss``, a scalar.
         """
         sums, pixels = self._sums(prediction, images, mask)
-        pixels = pixels.sum() + _EPS[self.kind]
+        pixels = pixels.sum() + _EPS[self.error]
         return {'loss': sums.sum() / pixels / images.size(1)}
 
     def errors(
@@ -140,7 +140,7 @@ class ReconstructionHead(BaseModule):
     ) -> Tensor:
         """Loss per image, (B,)."""
         sums, pixels = self._sums(prediction, images, mask)
-        return sums / (pixels + _EPS[self.kind]) / images.size(1)
+        return sums / (pixels + _EPS[self.error]) / images.size(1)
 
     def mean_colour(self, images: Tensor, mask: CellMask) -> Tensor:
         """Prediction of each cell's own mean colour, (B, L, K p^2)."""
@@ -169,7 +169,7 @@ class ReconstructionHead(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """Summed errors and numbers of pixels that count, (B,) both."""
         target = PixelTarget.of(images, mask.cell, self.norm_pixels).values
-        error = _ERRORS[self.kind](prediction - target).sum(2)
+        error = _ERRORS[self.error](prediction - target).sum(2)
         counted = mask.hidden.flatten(1).expand(len(images), -1)
         if self.cells == 'all':
             counted = torch.ones_like(counted)

@@ -8,7 +8,7 @@ from typing import Any
 from mixmae.checkpoints.loading.recorded_model import parse_config_text
 
 
-def run_settings(config: str) -> dict[str, str]:
+def main_settings(config: str) -> dict[str, str]:
     """Return method, network, data and schedule by name, for a table.
 
     The text is parsed, not executed. What it does not state is left out.

@@ -15,7 +15,7 @@ import jinja2
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.version import __version__
 from mixmae.visualization.loss_curve import LossCurve, read_reference
-from mixmae.visualization.report.main_settings import run_settings
+from mixmae.visualization.report.main_settings import main_settings
 from mixmae.visualization.report.plotted_values import report_plots
 from mixmae.visualization.report.public_text import public_text
 from mixmae.visualization.report.report_parts import ReportParts
@@ -72,7 +72,7 @@ def report_html(folders: Sequence[Path]) -> str:
             'settings': {
                 key: public_text(value)
                 for key, value in {
-                    **run_settings(history.config),
+                    **main_settings(history.config),
                     **part.about,
                 }.items()
             },

@@ -8,8 +8,8 @@ import pytest
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed import shard_reader
 from mixmae.datasets.packed.sample_table import SampleTable
-from mixmae.datasets.packed.shard_file import EncodedImage, write_shard
 from mixmae.datasets.packed.shard_reader import ShardReader
+from mixmae.datasets.packed.shard_writer import EncodedImage, write_shard
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import itertools
 
 import pytest
 
-from mixmae.recipes.batches_and_epochs import (
-    epochs_of,
-    update_batches,
-)
 from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.networks import named_network
+from mixmae.recipes.pretraining_batches import (
+    epochs_of,
+    update_batches,
+)
 
 MIXMAE = METHODS['mixmae']
 

@@ -13,7 +13,10 @@ from torch.serialization import (
     get_safe_globals,
 )
 
-from mixmae.checkpoints.io.safe_globals import REPLACEMENTS, only_safe_globals
+from mixmae.checkpoints.io.replaced_globals import (
+    REPLACEMENTS,
+    only_safe_globals,
+)
 from mixmae.checkpoints.io.safe_load import safe_load
 
 

@@ -1,4 +1,4 @@
-"""Held-out images that are shown during a training."""
+"""Validation images whose predictions are shown during a training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mixmae.engine.random_state import preserved_random_state
 
 
 def held_out_batch(runner: Runner, count: int) -> dict:
-    """Return a collated batch at equal distances from the validation set.
+    """Return a collated batch of evenly spaced images of the validation set.
 
     Args:
         count: Number of images, at most; small sets have fewer.

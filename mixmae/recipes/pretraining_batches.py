@@ -1,4 +1,7 @@
-"""Batches and epochs of a pretraining."""
+"""Batches and epochs of a pretraining.
+
+Those of a fine-tuning are in ``fine_tuning_settings``.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from mixmae.recipes.validation_share import split_off
+from mixmae.recipes.labelled_split import split_off
 
 
 def test_a_share_of_every_group() -> None:

@@ -1,4 +1,7 @@
-"""A validation share of a data set that has none."""
+"""Validation share of labelled data that has none.
+
+A pretraining splits its images by ``ImageSources.split``.
+"""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 import tarfile
 
 from mixmae.datasets.packed.sample_table import Sample
-from mixmae.datasets.packed.shard_file import EncodedImage, write_shard
 from mixmae.datasets.packed.shard_reader import ShardReader
+from mixmae.datasets.packed.shard_writer import EncodedImage, write_shard
 
 LONG = 'folder/' * 40 + 'größe.jpg'
 IMAGES = [
