@@ -1,4 +1,7 @@
-"""Cache of the listing of a folder."""
+"""Cache of the listing of a folder: format, validity, writing.
+
+``image_listing.cache_beside`` says where the file is.
+"""
 
 from __future__ import annotations
 

@@ -118,8 +118,9 @@ class RandomMasking(GridMasking):
         ratio: share of hidden cells, inside (0, 1).
         cell: side of a cell in pixels.
         shared: one mask for the whole batch instead of one per image.
-        range_mask_ratio: the ratio of each draw is raised by a uniform
-            number from [0, ``range_mask_ratio``).
+        range_mask_ratio: the ratio of each batch is raised by a uniform
+            number from [0, ``range_mask_ratio``); all images of a batch have
+            the same number of hidden cells.
         rounding: 'floor' or 'ceil', of ratio times cells.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Check of the number of classes of heads and data."""
+"""Check of a head's number of classes against the data."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
-from mixmae.preflight.class_count_check import evaluators
+from mixmae.preflight.evaluator_class_check import evaluators
 
 COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 COCO_RECALLS = (

@@ -58,9 +58,9 @@ def run_preflight(
 def _label_checks() -> list[Check]:
     # Pretraining uses no labels.
     from mixmae.preflight.annotation_check import Annotations
-    from mixmae.preflight.class_count_check import ClassCount
     from mixmae.preflight.class_folder_check import ClassFolderNames
     from mixmae.preflight.class_name_check import ClassNames, ClassOrder
+    from mixmae.preflight.evaluator_class_check import ClassCount
     from mixmae.preflight.head_class_check import HeadClasses
     from mixmae.preflight.image_list_check import LabelLists, SplitImages
     from mixmae.preflight.label_frequency_check import LabelCounts

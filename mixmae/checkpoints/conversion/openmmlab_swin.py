@@ -1,5 +1,7 @@
 """Conversion of the ``SwinTransformer`` of mmdet and mmseg, both ways.
 
+Microsoft's own code has the keys of timm; see ``timm_swin``.
+
 Both have the same keys and the same computation. They merge patches at the end
 of a stage, in the order of mmcv's unfold.
 """

@@ -64,7 +64,8 @@ class ImageDecoding:
     declared by its file, never on pixels.
 
     Attributes:
-        background: RGB colour below transparent pixels.
+        background: RGB colour below transparent pixels; ``pixel_conversion``
+            composites them (``eight_bit_rgb``; above 8 bits ``composite``).
         extra_band: Use of a band in addition to the colours. ``None`` reads it
             as transparency where the file declares that (with a warning for
             unassociated alpha in TIFF, which GDAL declares for the fourth of
@@ -80,8 +81,9 @@ class ImageDecoding:
             dark. Signed integers, floats and integers of more than 16 bits
             declare none and are rejected.
         channels: Channels of the network. 3 takes RGB, repeated from grey; 1
-            takes grey, the luma of RGB. Any other number takes as many bands,
-            in the order of the file, whatever they mean.
+            takes grey, the luma of RGB. Any other number needs files of
+            exactly so many bands, in the order of the file, whatever they
+            mean.
         assume_range: Whether ``None`` takes 0 to 65535 for 16-bit integers;
             otherwise they are rejected.
 

@@ -6,6 +6,7 @@ pixels, K channels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -81,9 +82,23 @@ class PixelTarget(NamedTuple):
         return pixels.mean(2, keepdim=True).expand_as(pixels).flatten(2)
 
 
-_ERRORS = {'mse': torch.square, 'l1': torch.abs}
-# QUIRK(SimMIM): simmim.py:98-121 divides by the hidden pixels plus 1e-5.
-_EPS = {'mse': 0.0, 'l1': 1e-5}
+class PixelError(NamedTuple):
+    """Error of a pixel.
+
+    Attributes:
+        of: Function of the difference, elementwise.
+        epsilon: Added to the number of pixels that the sum is divided by.
+    """
+
+    of: Callable[[Tensor], Tensor]
+    epsilon: float = 0.0
+
+
+ERRORS = {
+    'mse': PixelError(torch.square),
+    # QUIRK(SimMIM): simmim.py:98-121 divides by the hidden pixels plus 1e-5.
+    'l1': PixelError(torch.abs, 1e-5),
+}
 
 
 @MODELS.register_module()
@@ -96,7 +111,7 @@ class ReconstructionHead(BaseModule):
             images that hold its image, and predicted there), or 'hidden', as
             in MAE, UM-MAE (2205.10063, section 3) and SimMIM.
         norm_pixels: Normalise each target cell by its own mean and variance.
-        loss: Error of a pixel: 'mse', or 'l1' as in SimMIM.
+        loss: Error of a pixel, one of ``ERRORS``: 'mse', or 'l1' as in SimMIM.
 
     Raises:
         ValueError: An unknown ``cells`` or ``loss``.
@@ -112,11 +127,12 @@ class ReconstructionHead(BaseModule):
         super().__init__(init_cfg)
         if cells not in ('all', 'hidden'):
             raise ValueError(f"cells must be 'all' or 'hidden', got {cells!r}")
-        if loss not in _ERRORS:
-            raise ValueError(f"loss must be 'mse' or 'l1', got {loss!r}")
+        if loss not in ERRORS:
+            allowed = ' or '.join(map(repr, ERRORS))
+            raise ValueError(f'loss must be {allowed}, got {loss!r}')
         self.cells = cells
         self.norm_pixels = norm_pixels
-        self.error = loss
+        self.error = ERRORS[loss]
 
     def loss(
         self, prediction: Tensor, images: Tensor, mask: CellMask
@@ -132,7 +148,7 @@ class ReconstructionHead(BaseModule):
             ``loss``, a scalar.
         """
         sums, pixels = self._sums(prediction, images, mask)
-        pixels = pixels.sum() + _EPS[self.error]
+        pixels = pixels.sum() + self.error.epsilon
         return {'loss': sums.sum() / pixels / images.size(1)}
 
     def errors(
@@ -140,7 +156,7 @@ class ReconstructionHead(BaseModule):
     ) -> Tensor:
         """Loss per image, (B,)."""
         sums, pixels = self._sums(prediction, images, mask)
-        return sums / (pixels + _EPS[self.error]) / images.size(1)
+        return sums / (pixels + self.error.epsilon) / images.size(1)
 
     def mean_colour(self, images: Tensor, mask: CellMask) -> Tensor:
         """Prediction of each cell's own mean colour, (B, L, K p^2)."""
@@ -169,7 +185,7 @@ class ReconstructionHead(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """Summed errors and numbers of pixels that count, (B,) both."""
         target = PixelTarget.of(images, mask.cell, self.norm_pixels).values
-        error = _ERRORS[self.error](prediction - target).sum(2)
+        error = self.error.of(prediction - target).sum(2)
         counted = mask.hidden.flatten(1).expand(len(images), -1)
         if self.cells == 'all':
             counted = torch.ones_like(counted)

@@ -52,8 +52,8 @@ Backends
                 hook or a subclass changes   CPU): the score matrices, too.
                 the bias
 
-In 16 bits, the backward pass of PyTorch's fused CPU kernel takes 3 to 8 times
-as long as cpu_tiled for sequences of 36 to 196 tokens (LOG.md, 2026-11-30).
+In 16 bits, PyTorch's fused CPU kernel takes 1.2 to 5 times as long as
+cpu_tiled for sequences of 196 to 36 tokens (LOG.md, 2026-11-30).
 
 ``attend_all`` is for ``SelfAttention`` (ViT, decoders), in which each token
 attends to all tokens. Not here: ``ReducedAttention`` (PVT, Twins), whose keys
@@ -79,6 +79,32 @@ from mixmae.models.layers.custom_backward import (
     takes_custom_backward,
 )
 from mixmae.models.layers.position_bias import OffsetBias
+
+SCORES = ('auto', 'kept', 'recomputed')
+
+
+def choose_backend(
+    qkv: Tensor, bias: OffsetBias | None, scores: str = 'auto'
+) -> str:
+    """Name of the backend that runs, a key of ``BACKENDS``.
+
+    Args:
+        qkv: see ``attend``.
+        bias: relative position bias; None = none.
+        scores: one of ``SCORES``: 'kept' = sdpa; 'recomputed' = cpu_tiled in
+            training; 'auto' = 'recomputed' on a CPU, 'kept' elsewhere.
+            Without a bias, 'recomputed' is for 16 bits only.
+    """
+    asked = scores == 'recomputed' or (
+        scores == 'auto' and qkv.device.type == 'cpu'
+    )
+    # cpu_tiled reads the rows of the bias and does not call its module.
+    fits = (
+        qkv.dtype.itemsize == 2 if bias is None else is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
+    )
+    return (
+        'cpu_tiled' if asked and fits and takes_custom_backward() else 'sdpa'
+    )
 
 
 def sdpa(
@@ -157,7 +183,6 @@ BACKENDS: dict[str, Callable[[Tensor, Any, Layout], tuple[Tensor, ...]]] = {
     'sdpa': sdpa,
     'cpu_tiled': cpu_tiled,
 }
-SCORES = ('auto', 'kept', 'recomputed')
 
 
 def attend(
@@ -197,27 +222,3 @@ def attend_all(qkv: Tensor) -> Tensor:
     query, key, value = qkv.permute(2, 0, 3, 1, 4)
     out = scaled_dot_product_attention(query, key, value)
     return out.transpose(1, 2).flatten(2)
-
-
-def choose_backend(
-    qkv: Tensor, bias: OffsetBias | None, scores: str = 'auto'
-) -> str:
-    """Name of the backend that runs, a key of ``BACKENDS``.
-
-    Args:
-        qkv: see ``attend``.
-        bias: relative position bias; None = none.
-        scores: one of ``SCORES``: 'kept' = sdpa; 'recomputed' = cpu_tiled in
-            training; 'auto' = 'recomputed' on a CPU, 'kept' elsewhere.
-            Without a bias, 'recomputed' is for 16 bits only.
-    """
-    asked = scores == 'recomputed' or (
-        scores == 'auto' and qkv.device.type == 'cpu'
-    )
-    # cpu_tiled reads the rows of the bias and does not call its module.
-    fits = (
-        qkv.dtype.itemsize == 2 if bias is None else is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
-    )
-    return (
-        'cpu_tiled' if asked and fits and takes_custom_backward() else 'sdpa'
-    )

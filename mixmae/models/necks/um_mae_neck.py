@@ -34,8 +34,9 @@ class UMMAENeck(BaseModule):
     Args:
         in_channels: channels of the latents.
         decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted.
-        token_channels: channels of the tokens, for the mask token that the
-            encoder sees in secondary cells; None = no secondary masking.
+        token_channels: channels of the tokens that the encoder takes, for
+            ``secondary_token``, which replaces some visible ones (secondary
+            masking, section 3.2); None = no secondary masking.
         cell: side of a cell in pixels.
         factor: cells on a side of a latent token: 2 for hierarchical
             encoders, whose last merging unites 2x2 cells, 1 for a ViT.

@@ -1,4 +1,4 @@
-"""Verdict on a run in one sentence."""
+"""Verdict on a run in one sentence; docs/report.md has the rules."""
 
 from __future__ import annotations
 

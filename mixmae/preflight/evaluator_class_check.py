@@ -1,4 +1,4 @@
-"""Check of the number of classes of model and evaluators."""
+"""Check of a head's number of classes against losses and evaluators."""
 
 from __future__ import annotations
 
