@@ -1,4 +1,7 @@
-"""Validation of the box and the mask of an annotated object."""
+"""Validation of the box and the mask of an annotated object.
+
+For ``coco_faults`` (a whole file) and ``CheckInstances`` (each sample).
+"""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,8 @@
-"""Reconstruction error of hidden pixels, on fixed masks."""
+"""Reconstruction error of hidden pixels, on fixed masks.
+
+Averages what ``MaskedImageModel.predict`` returns for each image;
+``ReconstructionHead`` computes the errors, also that of mean colours.
+"""
 
 import logging
 import math

@@ -32,8 +32,9 @@ class MaskedImageModel(BaseModel):
     Args:
         data_preprocessor: config of a ``MaskingDataPreprocessor``.
         backbone: config of an encoder with ``embed`` and ``encode``.
-        neck: config of the neck, which hides and reveals cells. It gets the
-            ``image_channels`` of a backbone of other than three.
+        neck: config of the neck, which hides and reveals cells. If the
+            backbone takes other than three channels, the neck gets their
+            number as ``image_channels``.
         head: config of the loss.
         init_cfg: MMEngine's.
 

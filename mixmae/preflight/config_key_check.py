@@ -1,4 +1,7 @@
-"""Checks of the keys of a config, and of values of which there are few."""
+"""Checks of the keys of a config file, and of values that have choices.
+
+``config_file.apply_options`` compares keys of ``--cfg-options`` before.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ PARAMWISE = {
     'flat_decay_mult',
     'norm_decay_mult',
 }
-# Entries that are looked up by name, so that a misspelt one is ignored.
+# Entries that MMEngine looks up by name; it ignores a misspelt one.
 LOOKED_UP = {
     'auto_scale_lr': {'base_batch_size', 'enable'},
     'env_cfg': {'cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'},

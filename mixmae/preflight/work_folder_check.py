@@ -57,10 +57,10 @@ class WorkFolderCheck(Check):
         )
 
     def run(self, planned: PlannedRun) -> Finding:
-        """Compare."""
+        """Look for names that are taken, and for earlier checkpoints."""
         found = self.obstacles()
         place = self.folders.checkpoints
-        places = self._in_the_way()
+        places = self._taken_names()
         blocked = [p for p in places if p.exists() and not p.is_file()]
         if blocked:
             return Finding(
@@ -92,7 +92,7 @@ class WorkFolderCheck(Check):
             ),
         )
 
-    def _in_the_way(self) -> Iterator[Path]:
+    def _taken_names(self) -> Iterator[Path]:
         """Paths in the folders of the run that it writes files to."""
         for folder in self.folders.places:
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():

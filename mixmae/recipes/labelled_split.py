@@ -1,4 +1,4 @@
-"""Validation share of labelled data that has none.
+"""Validation images of labelled data that come without any.
 
 A pretraining splits its images by ``ImageSources.split``.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable, Sequence
 
+# Of the images, as is usual where nothing else is known.
 SHARE = 0.2
 
 

@@ -1,4 +1,6 @@
-"""Lists of files to leave out: one line each, cause and path.
+"""Lists of corrupt files, written by a run or given to leave them out.
+
+One line each, cause and path:
 
     # cause<TAB>path
     truncated<TAB>cats/0001.jpg

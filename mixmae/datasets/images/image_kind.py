@@ -1,4 +1,7 @@
-"""Sample type, bands and colours declared by an image file; allowed sizes."""
+"""Sample type, bands and colours declared by an image file; largest size.
+
+``ImageLimits`` refuses decompression bombs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Self-attention of all tokens with fewer keys: one for each cell of tokens.
+"""Self-attention of all tokens with fewer keys: one for each r x r tokens.
+
+These "key cells" are not the cells of a mask, but divide them.
 
 Axes: B images, M key cells, r = side of a cell in tokens, C channels, h
 heads, d = C / h.

@@ -33,7 +33,8 @@ class MixMAENeck(BaseModule):
 
     Args:
         in_channels: channels of the latents.
-        decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted.
+        decoder: dict of ``Decoder``'s arguments, ``out_channels`` excepted;
+            ``depth`` is its number of blocks.
         cell: side of a cell in pixels; the backbone's total stride.
         masked_attention: whether attention in the encoder is restricted to
             tokens of the same image. False is the paper's ablation; it needs
@@ -184,5 +185,5 @@ class MixMAENeck(BaseModule):
 
     @staticmethod
     def _partner(x: Tensor, mask: CellMask) -> Tensor:
-        """The partner of each image."""
+        """The partner of each image; itself where masks differ by image."""
         return x.flip(0) if mask.shared else x
