@@ -44,6 +44,7 @@ RULES: tuple[tuple[str, Effect], ...] = (
     ('visualizer*', Effect.FOLLOWED),
     ('env_cfg*', Effect.FOLLOWED),
     ('compile*', Effect.FOLLOWED),
+    ('default_hooks.compile*', Effect.FOLLOWED),
     ('activation_checkpointing*', Effect.FOLLOWED),
     ('runner_type', Effect.FOLLOWED),
     ('model_wrapper_cfg*', Effect.FOLLOWED),

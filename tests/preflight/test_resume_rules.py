@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
 import pytest
 from mmengine.config import Config
 
+from mixmae.cli.commands.train import load_strictly
+from mixmae.cli.runner_builder import limit_loaders, use_compile_hook
 from mixmae.config.option_values import plain_config
 from mixmae.preflight.resume_rules import RULES, Effect, differences
 from tests.engine.tiny_run import ROOT, tiny_config
@@ -36,6 +39,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     'init_weights_for_test_or_val': ('init_weights_for_test_or_val', False),
     'env_cfg*': ('env_cfg.cudnn_benchmark', True),
     'compile*': ('compile', dict(backend='eager')),
+    'default_hooks.compile*': (
+        'default_hooks.compile',
+        dict(type='mixmae.CompileHook', target='blocks'),
+    ),
     'activation_checkpointing*': ('activation_checkpointing', ['backbone']),
     'runner_type': ('runner_type', 'mixmae.ShardedRunner'),
     'model_wrapper_cfg*': ('model_wrapper_cfg.broadcast_buffers', True),
@@ -197,6 +204,20 @@ def test_the_same_value_written_differently_is_no_difference(
         config.merge_from_dict({option: value})
         configs.append(plain_config(config))
     assert differences(*configs) == []
+
+
+def test_what_a_start_changes_in_its_config_is_no_other_setting():
+    """A checkpoint has the config of the runner, a resumed run that of files.
+
+    ``compile`` of a file is a hook of the runner, for example.
+    """
+    now = Config({**tiny_config('run'), 'compile': True})
+    then = copy.deepcopy(now)
+    for change in (use_compile_hook, limit_loaders, load_strictly):
+        change(then)
+    assert then.default_hooks.compile
+    found = differences(plain_config(then), plain_config(now))
+    assert {one.effect for one in found} <= {Effect.FOLLOWED}, found
 
 
 @pytest.mark.parametrize(
