@@ -42,8 +42,9 @@ from mixmae.recipes.setting import Setting
 TEMPLATE = 'mixmae/own-images.py'
 CONFIG = 'config.py'
 HEADER = """\
-Written by `mixmae pretrain`: an ordinary config of MMEngine. Run it by
-mixmae train CONFIG, or by tools/train.py CONFIG of a checkout."""
+Written by `mixmae pretrain`: an ordinary config of MMEngine. Run it with
+mixmae train CONFIG --work-dir FOLDER, or with tools/train.py of a checkout.
+Without --work-dir it writes to work_dirs/config."""
 # Held out for validation: a share, and no more than a number.
 HELD_OUT, MOST_HELD_OUT = 0.05, 1000
 
