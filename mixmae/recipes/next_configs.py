@@ -22,7 +22,7 @@ NAMES = {
 }
 HEADER = """\
 {name} on the pretrained backbone in the folder above. Fill in data_root and
-classes, then run: mixmae train {path}
+classes, then run: mixmae train {path} --work-dir FOLDER
 (mixmae finetune reads both from the data, and sizes and schedule as well.)"""
 
 

@@ -70,7 +70,7 @@ def plan_fine_tuning(
     plan.notes.insert(0, network.line)
     header = '\n'.join([
         f'{task.capitalize()} of {data}, written by mixmae finetune.',
-        f'Run: mixmae train {folder / CONFIG} --work-dir {folder}',
+        f'Run it with: mixmae train {folder / CONFIG} --work-dir FOLDER',
         f'It is configs/{plan.template} with other values of its variables.',
     ])  # fmt: skip
     text, settings = config_text(

@@ -19,6 +19,7 @@ from mixmae.checkpoints.conversion.network import (
     backbone_config,
     neck_config,
     parts_of,
+    recorded_backbone,
     resize_tables,
     wanted_state,
 )
@@ -176,9 +177,10 @@ def from_bare(source: Source) -> Conversion:
         report.dropped = dict.fromkeys(others, 'a part of the pretraining')
     else:
         report.unexpected = sorted(others)
-    settings = SwinSettings.of(backbone, source.part('backbone'))
     model = {
-        'backbone': backbone_config(state, settings),
+        'backbone': recorded_backbone(
+            backbone, source.part('backbone'), source.path
+        ),
         'data_preprocessor': source.preprocessing(),
     }
     report.compare(state, wanted_state(state, model))

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
+    is_plain,
 )
+from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS
@@ -71,6 +74,31 @@ def backbone_config(
     if outputs not in ([], [last]):
         config['out_indices'] = tuple(outputs)
     return config
+
+
+def recorded_backbone(
+    backbone: Mapping[str, Tensor], config: Mapping[str, Any], path: str
+) -> dict[str, Any]:
+    """Return the config of a backbone of mixmae.
+
+    Args:
+        backbone: State dict without prefixes.
+        config: Config that is recorded in the file.
+        path: Path of the file, for errors.
+
+    Returns:
+        Of a Swin that other code bases can build, what its tensors imply; of
+        any other backbone what is recorded.
+
+    Raises:
+        ValueError: Tensors and config disagree, or the config names parts
+            that are not registered.
+    """
+    if is_plain(config):
+        state = {f'backbone.{key}': value for key, value in backbone.items()}
+        return backbone_config(state, SwinSettings.of(backbone, config))
+    config = {k: v for k, v in config.items() if k != 'init_cfg'}
+    return registered_parts(config, (MODELS,), path)
 
 
 def decoder_config(
@@ -136,7 +164,10 @@ def wanted_state(
         Tensors on the meta device.
     """
     wanted: dict[str, Tensor] = {}
-    with torch.device('meta'):
+    with (
+        DefaultScope.overwrite_default_scope('mixmae'),
+        torch.device('meta'),
+    ):
         built = {
             'backbone': MODELS.build({**model['backbone'], 'init_cfg': None})
         }

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
-from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import Conversion
@@ -18,6 +16,7 @@ from mixmae.checkpoints.conversion.network import (
     backbone_config,
     neck_config,
     parts_of,
+    recorded_backbone,
     wanted_state,
 )
 from mixmae.checkpoints.conversion.openmmlab_swin import (
@@ -31,14 +30,12 @@ from mixmae.checkpoints.conversion.timm_swin import (
     to_timm_swin,
 )
 from mixmae.checkpoints.loading.backbone_state import backbone_state
-from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.models.layers.absolute_positions import (
     SinCosPositions,
     grid_coords,
     sincos_embedding,
 )
-from mixmae.registry import MODELS
 
 _NO_PART = 'a part of the model outside its backbone'
 # Fixed in MixMIMPretrainTransformer.
@@ -171,19 +168,20 @@ def to_bare(source: Source, from_task: bool = False) -> Conversion:
         ValueError: The config of the network or its preprocessing is unknown,
             or the model has parts that need ``from_task``.
     """
-    config = source.part('backbone')
-    if str(config.get('type')).endswith('MIMSwin'):
-        state, settings, report = _ours(source, set())
-        config = backbone_config(state, settings)
-    else:
-        state, config, report = _other(source, config)
-    remark = _remark(source, from_task)
-    backbone, _ = parts_of(state)
-    report.renamed = {f'backbone.{key}': key for key in backbone}
+    backbone, others = parts_of(source.state)
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
     model = {
-        'backbone': config,
+        'backbone': recorded_backbone(
+            backbone, source.part('backbone'), source.path
+        ),
         'data_preprocessor': source.preprocessing(),
     }
+    report = KeyReport(
+        renamed={key: key.removeprefix('backbone.') for key in state},
+        dropped=dict.fromkeys(others, _NO_PART),
+    )
+    report.compare(state, wanted_state(state, model))
+    remark = _remark(source, from_task)
     return Conversion(
         backbone, report, model, source.path, bare=True, remark=remark
     )
@@ -246,23 +244,6 @@ def _ours(
         model['neck'] = neck_config(neck)
     report.compare(state, wanted_state(state, model))
     return state, settings, report
-
-
-def _other(
-    source: Source, config: dict[str, Any]
-) -> tuple[dict[str, Tensor], dict[str, Any], KeyReport]:
-    """Return a backbone that is no Swin, with its config and a report."""
-    config = {k: v for k, v in config.items() if k != 'init_cfg'}
-    config = registered_parts(config, (MODELS,), source.path)
-    backbone, others = parts_of(source.state)
-    with (
-        DefaultScope.overwrite_default_scope('mixmae'),
-        torch.device('meta'),
-    ):
-        built = MODELS.build(dict(config))
-    report = KeyReport(dropped=dict.fromkeys(others, _NO_PART))
-    report.compare(backbone, built.state_dict())
-    return {f'backbone.{k}': v for k, v in backbone.items()}, config, report
 
 
 def _foreign(key: str) -> bool:

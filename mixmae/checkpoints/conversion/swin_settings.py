@@ -33,6 +33,14 @@ _PLAIN = {
 }
 
 
+def is_plain(config: Mapping[str, Any]) -> bool:
+    """Whether a backbone is a MIMSwin that other code bases can build."""
+    kind = str(config.get('type', '')).split('.')[-1]
+    return kind == 'MIMSwin' and all(
+        config.get(key, plain) == plain for key, plain in _PLAIN.items()
+    )
+
+
 @dataclass(frozen=True)
 class SwinSettings:
     """Arguments of a ``MIMSwin``, with the same defaults."""
