@@ -55,9 +55,9 @@ Backends
 In 16 bits, PyTorch's fused CPU kernel takes 1.2 to 5 times as long as
 cpu_tiled for sequences of 196 to 36 tokens (LOG.md, 2026-11-30).
 
-``attend_all`` is for ``SelfAttention`` (ViT, decoders), in which each token
-attends to all tokens. Not here: ``ReducedAttention`` (PVT, Twins), whose keys
-are not tokens; ``KeyCells`` has its mask.
+``attend_all`` is for ``SelfAttention`` (decoders), in which each token attends
+to all tokens. Not here: ``ReducedAttention`` (PVT, Twins), whose keys are not
+tokens; ``KeyCells`` has its mask. The blocks of ``MIMViT`` are mmpretrain's.
 """
 
 from __future__ import annotations
