@@ -31,7 +31,9 @@ def test_a_checkpoint_without_schedules(resume, folder):
         assert status == 2 and '--resume-with config' in line
     assert resume(arguments=('--resume-with', 'config'))[0] == 0
     found = rates(folder / 'run', after=4)
-    assert len(found) == 4 and max(found) < 0.6e-3
+    # Begun again, they would warm up to 1e-3.
+    assert len(found) == 4 and max(found) < 0.8e-3
+    assert found == sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize(

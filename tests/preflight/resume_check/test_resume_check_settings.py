@@ -49,7 +49,7 @@ CHANGED = [
     f'{LR}=0.02',
     'optim_wrapper.optimizer.weight_decay=0.3',
     'train_cfg.max_epochs=3',
-    'param_scheduler.0.eta_min=1e-4',
+    'param_scheduler.1.eta_min=1e-4',
 ]
 
 
