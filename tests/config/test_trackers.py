@@ -74,9 +74,11 @@ def test_tensorboard_receives_scalars_and_images(tmp_path, request):
 
 
 def test_wandb_receives_scalars_and_images(tmp_path, request, monkeypatch):
-    pytest.importorskip('wandb')
+    wandb = pytest.importorskip('wandb')
     monkeypatch.setenv('WANDB_MODE', 'offline')
     train(tmp_path, 'wandb', request.node.name)
+    # Waits for its process to write the file, as the end of Python does.
+    wandb.finish()
     run = 'offline-run-*'
     (record,) = tmp_path.glob(f'*/vis_data/wandb/{run}/run-*.wandb')
     assert b'reconstruction/ratio' in record.read_bytes()
