@@ -16,7 +16,6 @@ from mixmae.preflight.data_sets import (
     configured_sets,
     finding,
     folder_of_classes,
-    uses_labels,
 )
 
 
@@ -27,8 +26,6 @@ class ClassFolderNames(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """List the folders of all splits and compare them."""
-        if not uses_labels(planned):
-            return None
         groups: dict[str, list[tuple[ConfiguredSet, ClassFolders]]] = {}
         for one in configured_sets(planned):
             folder = folder_of_classes(one)

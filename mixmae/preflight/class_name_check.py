@@ -18,7 +18,6 @@ from mixmae.preflight.data_sets import (
     built_sets,
     configured_sets,
     finding,
-    uses_labels,
 )
 
 SAME_ORDER = 'label k is position k of the list: use the same order for both'
@@ -31,8 +30,6 @@ class ClassNames(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Check ``metainfo.classes``, ``classes`` and palettes."""
-        if not uses_labels(planned):
-            return None
         faults, compared = [], []
         for one in configured_sets(planned):
             names = stated_names(one)
@@ -59,8 +56,6 @@ class ClassOrder(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare the class names of all splits, and of the checkpoint."""
         assert planned.runner is not None
-        if not uses_labels(planned):
-            return None
         faults: list[LabelFault] = []
         lists = []
         for built in built_sets(planned.runner):

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.data_sets import built_sets, finding, uses_labels
+from mixmae.preflight.data_sets import built_sets, finding
 
 # Proposals have one class, a semantic branch has those of other maps.
 OTHER_CLASSES = ('rpn', 'semantic', 'panoptic', 'mask_iou')
@@ -26,7 +26,7 @@ class HeadClasses(Check):
         """Compare ``num_classes`` of all heads with the data's classes."""
         assert planned.runner is not None
         heads = dict(head_classes(planned.runner))
-        if not heads or not uses_labels(planned):
+        if not heads:
             return None
         data = {
             built.split: len(built.classes)

@@ -16,7 +16,6 @@ from mixmae.preflight.data_sets import (
     configured_sets,
     finding,
     sampled,
-    uses_labels,
 )
 
 # Larger lists are left to the data set.
@@ -98,8 +97,6 @@ class SplitImages(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare paths and labels of the images of all splits."""
         assert planned.runner is not None
-        if not uses_labels(planned):
-            return None
         faults: list[LabelFault] = []
         splits: dict[str, dict[str, Any]] = {}
         for built in built_sets(planned.runner):

@@ -22,7 +22,6 @@ from mixmae.preflight.data_sets import (
     built_sets,
     finding,
     sampled,
-    uses_labels,
 )
 from mixmae.preflight.head_class_check import head_classes
 
@@ -42,8 +41,6 @@ class LabelCounts(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         """Count the labels of each split, of a sample if it is large."""
         assert planned.runner is not None
-        if not uses_labels(planned):
-            return None
         heads = dict(head_classes(planned.runner)).values()
         faults: list[LabelFault] = []
         notes = []

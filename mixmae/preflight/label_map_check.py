@@ -17,7 +17,6 @@ from mixmae.preflight.data_sets import (
     built_sets,
     finding,
     sampled,
-    uses_labels,
 )
 from mixmae.preflight.head_class_check import model_of
 from mixmae.preflight.orientation_check import applies_orientation
@@ -36,8 +35,6 @@ class LabelMaps(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         """Read a sample of the label maps of each split."""
         assert planned.runner is not None
-        if not uses_labels(planned):
-            return None
         faults: list[LabelFault] = []
         notes = []
         for built in built_sets(planned.runner):

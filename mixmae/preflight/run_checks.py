@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mixmae.preflight.check import Check, Preflight
+from mixmae.preflight.check import Check, PlannedRun, Preflight
 from mixmae.preflight.config_key_check import Choices, ConfigKeys
+from mixmae.preflight.data_sets import follows_metrics, uses_labels
 from mixmae.preflight.image_check import ImageChannels, ImageKinds, ImageSizes
 from mixmae.preflight.number_check import Channels, RunNumbers, UpdateSize
 from mixmae.preflight.path_check import (
@@ -20,16 +21,20 @@ from mixmae.preflight.schedule_check import (
 )
 
 
-def run_preflight(
-    *checks: Check, labels: bool = True, metrics: bool = True
-) -> Preflight:
+def run_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
     """Return the preflight of ``mixmae train`` and ``mixmae test``.
 
     Args:
-        checks: Further checks, of one run.
-        labels: Whether the run uses labels; see ``uses_labels``.
-        metrics: Whether it follows metrics; see ``follows_metrics``.
+        planned: The run. Labels are checked only if it uses them, and metrics
+            only if it is a test, uses labels, or follows a metric.
+        checks: Further checks, of this run.
     """
+    labels = uses_labels(planned)
+    metrics = (
+        labels
+        or planned.mode == 'test'
+        or follows_metrics(dict(planned.config.items()))
+    )
     return Preflight(
         [
             ConfigKeys(),
@@ -49,7 +54,7 @@ def run_preflight(
             IterationSchedule(),
             Accumulation(),
             *(_label_checks() if labels else ()),
-            *(_metric_checks() if metrics or labels else ()),
+            *(_metric_checks() if metrics else ()),
             *checks,
         ]
     )

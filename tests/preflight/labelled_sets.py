@@ -242,8 +242,8 @@ def preflight(
     config: Config, folder: Path, head: str = 'head', num_classes: int = 2
 ) -> tuple[dict[str, Finding], PreflightError | None]:
     """Return the findings of a training with a real runner, without a step."""
-    checks: Preflight = run_preflight()
     planned = PlannedRun('train', config)
+    checks: Preflight = run_preflight(planned)
     raised = None
     # The runner completes and changes what it is given.
     given = copy.deepcopy(config)

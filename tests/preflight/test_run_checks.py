@@ -26,8 +26,8 @@ def test_shipped_configs(path):
     before = cfg.to_dict()
     modes = ['test'] if cfg.get('train_cfg') is None else ['train', 'test']
     for mode in modes:
-        preflight = run_preflight()
         planned = PlannedRun(mode, cfg)
+        preflight = run_preflight(planned)
         for check in preflight.checks:
             if check.stage == 'config' and mode in check.modes:
                 found = check.run(planned)
@@ -50,4 +50,4 @@ def test_configs_of_other_packages(tmp_path, base):
     (tmp_path / 'own.py').write_text(f"_base_ = '{base}'\n")
     planned = PlannedRun('train', Config.fromfile(tmp_path / 'own.py'))
     # PreflightError otherwise.
-    run_preflight().run('config', planned)
+    run_preflight(planned).run('config', planned)

@@ -149,8 +149,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         from mixmae.preflight.auto_image_values import set_image_values
 
         print('\n'.join(set_image_values(cfg, args.checkpoint)))
-    preflight = run_preflight()
     planned = PlannedRun('test', cfg, args.cfg_options or {})
+    preflight = run_preflight(planned)
     preflight.run('config', planned)
     panels = args.show_dir is not None and is_pretraining(cfg)
     count = NUM_PANELS if args.num_panels is None else args.num_panels

@@ -27,7 +27,6 @@ from mixmae.distributed.process_group import (
 from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
-from mixmae.preflight.data_sets import follows_metrics, uses_labels
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.preflight.work_folder_check import WorkFolderCheck
 
@@ -74,11 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             end_process_group()
             return
     planned = PlannedRun('train', cfg, args.cfg_options or {})
-    preflight = run_preflight(
-        *checks,
-        labels=uses_labels(planned),
-        metrics=follows_metrics(dict(cfg.items())),
-    )
+    preflight = run_preflight(planned, *checks)
     preflight.run('config', planned)
     load_strictly(cfg)
     load_only_safely()
