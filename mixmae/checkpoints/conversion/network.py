@@ -13,12 +13,12 @@ from torch import Tensor
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
-    is_plain,
+    is_standard_swin,
 )
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.models.layers.position_bias import resize_table
-from mixmae.registry import MODELS
+from mixmae.registry import MODELS, SCOPE
 
 # torchvision's values in units of 0..255, of both official codes (MixMIM
 # util/datasets.py, UM-MAE main_pretrain.py).
@@ -94,11 +94,14 @@ def recorded_backbone(
         ValueError: Tensors and config disagree, or the config names parts
             that are not registered.
     """
-    if is_plain(config):
+    if is_standard_swin(config):
         state = {f'backbone.{key}': value for key, value in backbone.items()}
         return backbone_config(state, SwinSettings.of(backbone, config))
-    config = {k: v for k, v in config.items() if k != 'init_cfg'}
-    return registered_parts(config, (MODELS,), path)
+    found = registered_parts(config, (MODELS,), path)
+    if found['type'] in MODELS.modules:
+        # A config of another scope can build it, too.
+        found['type'] = f'{SCOPE}.{found["type"]}'
+    return found
 
 
 def decoder_config(

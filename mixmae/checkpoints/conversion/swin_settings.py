@@ -33,8 +33,8 @@ _PLAIN = {
 }
 
 
-def is_plain(config: Mapping[str, Any]) -> bool:
-    """Whether a backbone is a MIMSwin that other code bases can build."""
+def is_standard_swin(config: Mapping[str, Any]) -> bool:
+    """Return True for the config of a Swin that other code bases can build."""
     kind = str(config.get('type', '')).split('.')[-1]
     return kind == 'MIMSwin' and all(
         config.get(key, plain) == plain for key, plain in _PLAIN.items()
