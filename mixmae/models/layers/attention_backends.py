@@ -98,13 +98,14 @@ def choose_backend(
     asked = scores == 'recomputed' or (
         scores == 'auto' and qkv.device.type == 'cpu'
     )
-    # cpu_tiled reads the rows of the bias and does not call its module.
-    fits = (
-        qkv.dtype.itemsize == 2 if bias is None else is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
-    )
-    return (
-        'cpu_tiled' if asked and fits and takes_custom_backward() else 'sdpa'
-    )
+    if bias is None:
+        fits = qkv.dtype.itemsize == 2
+    else:
+        # cpu_tiled reads the rows of the bias and does not call its module.
+        fits = is_plain(bias, OffsetBias)  # type: ignore[type-abstract]
+    if asked and fits and takes_custom_backward():
+        return 'cpu_tiled'
+    return 'sdpa'
 
 
 def sdpa(
