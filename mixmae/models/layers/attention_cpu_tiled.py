@@ -182,8 +182,7 @@ class _TiledAttention(torch.autograd.Function):
             )
             mixed = segment.buffer(out)
             for at in tiles:
-                weights, _ = tiles.weights(at)
-                tiles.put(mixed[at], tiles.mix(weights, at))
+                tiles.put(mixed[at], tiles.mix(at))
             segment.write(out, mixed)
         ctx.save_for_backward(qkv, rows, index, mask, out)
         ctx.segments = segments

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from mixmae.models.layers.position_bias import gather_bias
 
-# Numbers of the score matrices that are worked on at once: on a CPU they
-# stay in a core's cache, and in memory that was touched before. Fresh pages
-# cost more than the arithmetic there.
-_CACHED = 1 << 18
+# Numbers of the score matrices that are worked on at once. On a CPU larger
+# tiles leave the caches, and smaller ones spend their time on calls (LOG.md,
+# 2026-11-30).
+_ON_CPU = 1 << 20
 _ON_GPU = 1 << 26
 _Tile = tuple[slice, slice]
 
@@ -59,34 +59,17 @@ class ScoreTiles:
     def __iter__(self) -> Iterator[_Tile]:
         """Images and windows of each tile."""
         images, windows, tokens = self.qkv.shape[:3]
-        budget = _ON_GPU if self.qkv.is_cuda else _CACHED
+        budget = _ON_GPU if self.qkv.is_cuda else _ON_CPU
         number = max(budget // (self.heads * tokens**2), 1)
         many, few = max(number // windows, 1), min(number, windows)
         for image in range(0, images, many):
             for window in range(0, windows, few):
                 yield slice(image, image + many), slice(window, window + few)
 
-    def weights(self, at: _Tile) -> tuple[Tensor, Tensor]:
-        """Attention weights (m, n, n), and a buffer of the same shape."""
-        query, key, _ = self._heads(at)
-        scores, weights = self._maps(*query.shape[:2])
-        self._product(query, key, scores)
-        images, windows, *_ = self.qkv[at].shape
-        by_window = scores.view(images, windows, self.heads, *scores.shape[1:])
-        bias = self._bias(at)
-        if bias is None:
-            by_window.mul_(self.scale)
-        else:
-            torch.add(bias, by_window, alpha=self.scale, out=by_window)
-        if self.masked is not None:
-            # One mask may serve all images.
-            here = at if self.masked.size(0) > 1 else (slice(1), at[1])
-            by_window.masked_fill_(self.masked[here][:, :, None], -torch.inf)
-        return torch.softmax(scores, -1, out=weights), scores
-
-    def mix(self, weights: Tensor, at: _Tile) -> Tensor:
-        """The values by their weights, (m, n, d)."""
-        value = self._heads(at)[2]
+    def mix(self, at: _Tile) -> Tensor:
+        """The output: values by their attention weights, (m, n, d)."""
+        query, key, value = self._heads(at)
+        weights, _ = self._weights(query, key, at)
         return torch.bmm(weights.to(value.dtype), value)
 
     def gradients(
@@ -102,7 +85,7 @@ class ScoreTiles:
             at: the tile.
         """
         query, key, value = self._heads(at)
-        weights, scores = self.weights(at)
+        weights, scores = self._weights(query, key, at)
         grad_value = torch.bmm(weights.to(grad.dtype).transpose(1, 2), grad)
         self._product(grad, value, scores)
         # The softmax: each row of gradients loses its weighted mean.
@@ -131,6 +114,29 @@ class ScoreTiles:
         else:
             _add_rows(grad_rows, self.index, self._sum)
 
+    def _heads(self, at: _Tile) -> list[Tensor]:
+        """Queries, keys and values of a tile, (m, n, d)."""
+        return [self.maps(x) for x in self.qkv[at].unbind(3)]
+
+    def _weights(
+        self, query: Tensor, key: Tensor, at: _Tile
+    ) -> tuple[Tensor, Tensor]:
+        """Attention weights (m, n, n), and a buffer of the same shape."""
+        scores, weights = self._maps(*query.shape[:2])
+        self._product(query, key, scores)
+        images, windows, *_ = self.qkv[at].shape
+        by_window = scores.view(images, windows, self.heads, *scores.shape[1:])
+        bias = self._bias(at)
+        if bias is None:
+            by_window.mul_(self.scale)
+        else:
+            torch.add(bias, by_window, alpha=self.scale, out=by_window)
+        if self.masked is not None:
+            # One mask may serve all images.
+            here = at if self.masked.size(0) > 1 else (slice(1), at[1])
+            by_window.masked_fill_(self.masked[here][:, :, None], -torch.inf)
+        return torch.softmax(scores, -1, out=weights), scores
+
     def _sum_bias_gradient(self, scores: Tensor, at: _Tile) -> None:
         if self.index is None:
             return
@@ -146,10 +152,6 @@ class ScoreTiles:
             torch.bmm(left, right.transpose(1, 2), out=out)
         else:
             out.copy_(torch.bmm(left, right.transpose(1, 2)))
-
-    def _heads(self, at: _Tile) -> list[Tensor]:
-        """Queries, keys and values of a tile, (m, n, d)."""
-        return [self.maps(x) for x in self.qkv[at].unbind(3)]
 
     def _maps(self, maps: int, tokens: int) -> Tensor:
         """Two buffers, (2, maps, tokens, tokens)."""

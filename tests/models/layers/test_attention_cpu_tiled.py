@@ -101,7 +101,7 @@ def outcome(function, inputs, grad):
 @pytest.mark.parametrize('tile', [1 << 18, 1000, 500, 1])
 def test_equals_autograd(monkeypatch, layout, tile):
     """Tiles of all images, of some, and of single windows."""
-    monkeypatch.setattr(score_tiles, '_CACHED', tile)
+    monkeypatch.setattr(score_tiles, '_ON_CPU', tile)
     inputs, grad = case(layout)
     wanted = outcome(by_autograd, inputs, grad)
     for ours, theirs in zip(
