@@ -9,6 +9,7 @@ from benchmarks.evidence.table import (
     main_table,
     progress,
     selection_table,
+    transfer_table,
 )
 
 BLOCKS = {
@@ -17,6 +18,7 @@ BLOCKS = {
     'starts': main_table,
     'scratch': long_table,
     'selection': selection_table,
+    'transfer': transfer_table,
 }
 
 

@@ -17,7 +17,13 @@ from mmengine.config import Config
 
 from benchmarks.environment_info import processor_name
 from benchmarks.evidence.processes import Account, run
-from benchmarks.evidence.specs import FineTuning, Pretraining, Spec
+from benchmarks.evidence.specs import (
+    TASKS,
+    FineTuning,
+    Pretraining,
+    Spec,
+    Transfer,
+)
 from benchmarks.evidence.views import image_view, link_view
 from mixmae.engine.optimizers.autocast_optim_wrapper import native_dtype
 from mixmae.fileio.atomic_write import atomic_write
@@ -59,15 +65,7 @@ class Commands:
     """
 
     def __init__(self, spec: Spec, place: Place) -> None:
-        labels = spec.labels if isinstance(spec, FineTuning) else 0
-        parts = [spec.images]
-        if labels:
-            parts += [f'labels{labels}', f'seed{spec.seed}']
-        view = image_view(place.data, spec.images, labels, spec.seed)
-        self.count = sum(map(len, view['train'].values()))
-        self.data = link_view(
-            view, place.work_dir.resolve() / 'views' / '-'.join(parts)
-        )
+        self.data, self.count = data_of(spec, place)
         self.spec = spec
         self.folder = place.folder(spec.name).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,19 +80,19 @@ class Commands:
         command = [sys.executable, *arguments]
         run(command, self.account, stage, self.folder / 'output.log', ROOT)
 
-    def train(self, start: dict[str, Any]) -> Path:
+    def train(self, last: str, start: dict[str, Any]) -> Path:
         """Train, or resume the training.
 
         Args:
+            last: name of the last checkpoint.
             start: options that choose the start.
 
         Returns:
             The last checkpoint.
         """
+        checkpoint = self.folder / last
         options = {**self.spec.options(), **start}
-        epochs = options['train_cfg.max_epochs']
-        checkpoint = self.folder / f'epoch_{epochs}.pth'
-        options['train_dataloader.dataset.data_root'] = str(self.data)
+        options |= self.data_root('train_dataloader')
         self.call(
             'train',
             checkpoint,
@@ -105,6 +103,20 @@ class Commands:
         )
         return checkpoint
 
+    def data_root(self, loader: str) -> dict[str, str]:
+        """The option that sets where a loader reads."""
+        if isinstance(self.spec, Transfer):
+            return {'data_root': str(self.data)}
+        return {f'{loader}.dataset.data_root': str(self.data)}
+
+    def make_scenes(self) -> None:
+        """Write the scenes of the detection task, once."""
+        folder = self.data.parent
+        script = 'tools/dataset_converters/make_scenes.py'
+        kind = ('--size', '128', '--format', 'coco')
+        count = ('--train', str(self.count))
+        self.call('data', self.data, script, str(folder), *kind, *count)
+
     def model_options(self) -> dict[str, Any]:
         """The options without which the checkpoint is of another model."""
         options = self.spec.options()
@@ -113,10 +125,7 @@ class Commands:
     def test(self, config: str, *arguments: str) -> dict[str, float]:
         """The figures of ``tools/test.py``, and of probes where asked for."""
         out = self.folder / 'figures.json'
-        options = {
-            **self.model_options(),
-            'test_dataloader.dataset.data_root': str(self.data),
-        }
+        options = self.model_options() | self.data_root('test_dataloader')
         self.call(
             'measure',
             out,
@@ -151,12 +160,29 @@ class Commands:
         return f"'{argument}'" if set(argument) & set(" {}[]'") else argument
 
 
+def data_of(spec: Spec, place: Place) -> tuple[Path, int]:
+    """The folder of a run's data, and its number of training images."""
+    if isinstance(spec, Transfer):
+        # Of the scenes, ``transfer`` writes as many as are used.
+        folder = place.data.resolve().parent / spec.task
+        if spec.task == 'scenes':
+            return place.work_dir.resolve() / 'views' / 'scenes' / 'coco', 256
+        return folder, len(list((folder / 'images' / 'train').iterdir()))
+    labels = spec.labels if isinstance(spec, FineTuning) else 0
+    parts = [spec.images]
+    if labels:
+        parts += [f'labels{labels}', f'seed{spec.seed}']
+    view = image_view(place.data, spec.images, labels, spec.seed)
+    folder = place.work_dir.resolve() / 'views' / '-'.join(parts)
+    return link_view(view, folder), sum(map(len, view['train'].values()))
+
+
 def pretrain(spec: Pretraining, place: Place) -> dict[str, Any]:
     """A pretraining and what its backbone is worth."""
     commands = Commands(spec, place)
     if not spec.epochs:
         return _result(commands, commands.probe(None))
-    checkpoint = commands.train({})
+    checkpoint = commands.train(f'epoch_{spec.epochs}.pth', {})
     figures = {
         name.removeprefix('reconstruction/'): value
         for name, value in commands.test(spec.config, str(checkpoint)).items()
@@ -167,9 +193,9 @@ def pretrain(spec: Pretraining, place: Place) -> dict[str, Any]:
 
 
 def fine_tune(
-    spec: FineTuning, place: Place, start: Pretraining | None
+    spec: FineTuning | Transfer, place: Place, start: Pretraining | None
 ) -> dict[str, Any]:
-    """A fine-tuning and its accuracy.
+    """A fine-tuning and its figures.
 
     Args:
         spec: of the run.
@@ -181,11 +207,22 @@ def fine_tune(
     if start is not None:
         checkpoint = place.checkpoint(start).resolve()
         init = {'model.backbone.init_cfg.checkpoint': str(checkpoint)}
-    last = commands.train(init)
-    figures = commands.test(spec.config, str(last))
-    curve = read_run(commands.folder).losses.round(4).tolist()
-    accuracy = {'accuracy': figures['accuracy/top1'] / 100}
-    return _result(commands, accuracy, curve)
+    if isinstance(spec, FineTuning):
+        last, names = f'epoch_{spec.epochs}.pth', {'accuracy': 'accuracy/top1'}
+    else:
+        task = TASKS[spec.task]
+        last, names = task.checkpoint, task.figures
+        if spec.task == 'scenes':
+            commands.make_scenes()
+    figures = commands.test(spec.config, str(commands.train(last, init)))
+    curve = None
+    if isinstance(spec, FineTuning):
+        curve = read_run(commands.folder).losses.round(4).tolist()
+    shares = {
+        name: figures[key] / (1 if key.startswith('coco/') else 100)
+        for name, key in names.items()
+    }
+    return _result(commands, shares, curve)
 
 
 def perform(spec: Spec, place: Place, by_name: Mapping[str, Spec]) -> None:

@@ -29,6 +29,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'depth8': {'model.neck.decoder.depth': 8},
 }
 
+# From scratch: layers that know nothing yet are not held back.
+FULL_RATE = {'optim_wrapper.paramwise_cfg.layer_decay_rate': 1.0}
+
 
 class Pretraining(NamedTuple):
     """A pretraining, its held-out loss, kNN and linear probe."""
@@ -95,12 +98,74 @@ class FineTuning(NamedTuple):
         """Options of the config, except those of data and initial weights."""
         options = schedule(self.epochs)
         if self.start == 'scratch':
-            # Layers that know nothing yet are not held back.
-            options['optim_wrapper.paramwise_cfg.layer_decay_rate'] = 1.0
+            options |= FULL_RATE
         return options
 
 
-Spec = Pretraining | FineTuning
+class Task(NamedTuple):
+    """A task other than classification."""
+
+    config: str
+    """Path of the config, from the repository's root."""
+    checkpoint: str
+    """Name of the last checkpoint."""
+    options: dict[str, Any]
+    """What differs from the config."""
+    figures: dict[str, str]
+    """Metrics of ``tools/test.py``, by the names of the figures."""
+
+
+TASKS = {
+    # The mini configs' settings, four times as long.
+    'camvid': Task(
+        'configs/segmentation/upernet_swin-3stage_camvid.py',
+        'iter_600.pth',
+        {'max_iters': 600},
+        {'mIoU': 'mIoU'},
+    ),
+    'scenes': Task(
+        'configs/detection/mask-rcnn_swin-3stage_scenes-128.py',
+        'epoch_6.pth',
+        {},
+        {'box AP': 'coco/bbox_mAP', 'mask AP': 'coco/segm_mAP'},
+    ),
+}
+
+
+class Transfer(NamedTuple):
+    """A fine-tuning on other images and another task."""
+
+    start: str
+    """Name of a ``Pretraining``, or 'scratch'."""
+    task: str
+    """Of ``TASKS``."""
+    seed: int = 0
+    """Of the order and the crops, the head, and untrained weights."""
+    images: str = 'train'
+    """What the start has seen, as in ``Pretraining``."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the campaign; names its files."""
+        start = self.start
+        if start == 'scratch':
+            start = f'{self.images}-scratch'
+        return f'{start}-{self.task}-seed{self.seed}'
+
+    @property
+    def config(self) -> str:
+        """Path of the config, from the repository's root."""
+        return TASKS[self.task].config
+
+    def options(self) -> dict[str, Any]:
+        """Options of the config, except those of data and initial weights."""
+        options = dict(TASKS[self.task].options)
+        if self.start == 'scratch':
+            options |= FULL_RATE
+        return options
+
+
+Spec = Pretraining | FineTuning | Transfer
 
 
 def schedule(epochs: int) -> dict[str, Any]:
@@ -180,6 +245,12 @@ def _campaign() -> list[Spec]:
         *_methods('long', 0),
         *_few(*_names(_methods('long', 0))),
         *(FineTuning('scratch', FEW, SCRATCH_EPOCHS[1], s) for s in SEEDS),
+        *(
+            Transfer(start, task, seed)
+            for seed in SEEDS
+            for task in TASKS
+            for start in (starts[-1], 'scratch')
+        ),
         *(
             FineTuning(start, labels, LABELS[labels], seed)
             for labels in (100, 0)

@@ -12,9 +12,11 @@ from typing import Any
 from benchmarks.evidence.specs import (
     CAMPAIGN,
     LABELS,
+    TASKS,
     FineTuning,
     Pretraining,
     Spec,
+    Transfer,
 )
 
 # Columns of frozen features, by the name of their figure.
@@ -159,6 +161,28 @@ def long_table(results: Results) -> str:
     return markdown(head, rows)
 
 
+def transfer_table(results: Results) -> str:
+    """The figures of each other task, pretrained and from scratch."""
+    found: dict[tuple[str, str], list[Transfer]] = {}
+    for spec in CAMPAIGN:
+        if isinstance(spec, Transfer):
+            found.setdefault((spec.task, spec.start), []).append(spec)
+    titles = {
+        one.name: title for title, specs in groups('train') for one in specs
+    }
+    rows = []
+    for (task, start), specs in found.items():
+        done = measured(specs, results)
+        cost = spread(minutes(done, 'train'), 1)
+        title = titles.get(start, 'from scratch')
+        rows += [
+            [task, title, cost, name, figures(done, name)]
+            for name in TASKS[task].figures
+            if done
+        ]
+    return markdown(['task', 'start', 'minutes', 'figure', 'value'], rows)
+
+
 def progress(results: Results) -> str:
     """Return the progress of the campaign and the missing runs."""
     missing = [spec for spec in CAMPAIGN if spec.name not in results]
@@ -182,4 +206,6 @@ def progress(results: Results) -> str:
             f'- fine-tuning, {labels or "all"} labels, {epochs} epochs: '
             f'{count} runs'
         )
+    moved = Counter(s.task for s in missing if isinstance(s, Transfer))
+    lines += [f'- transfer to {task}: {n} runs' for task, n in moved.items()]
     return '\n'.join(lines)
