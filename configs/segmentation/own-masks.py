@@ -25,6 +25,7 @@ network = dict(
     window_sizes=(14, 14, 14, 7),
 )
 feature_channels = [128, 256, 512, 1024]
+stages = list(range(len(feature_channels)))
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
 to_rgb = True
@@ -95,7 +96,7 @@ model = dict(
     ),
     backbone=dict(
         **network,
-        out_indices=(0, 1, 2, 3),
+        out_indices=tuple(stages),
         drop_path_rate=drop_path_rate,
         frozen_stages=frozen_stages,
         init_cfg=pretrained and dict(type='Pretrained', checkpoint=pretrained),
@@ -103,7 +104,7 @@ model = dict(
     decode_head=dict(
         type='UPerHead',
         in_channels=feature_channels,
-        in_index=[0, 1, 2, 3],
+        in_index=stages,
         pool_scales=(1, 2, 3, 6),
         channels=channels,
         dropout_ratio=0.1,

@@ -184,15 +184,15 @@ def network_settings(
 
 
 def pyramid_channels(network: InitialNetwork, task: str) -> list[int]:
-    """Return the channels of four stages at strides such as 4 to 32.
+    """Return the channels of three or more stages at doubling strides.
 
     Raises:
         ValueError: The network is no pyramid.
     """
-    if len(network.channels) != 4 or len(set(network.channels)) == 1:
+    if len(network.channels) < 3 or len(set(network.channels)) == 1:
         raise ValueError(
-            f'{task} needs a backbone of four stages at doubling strides; '
-            f'{network.origin} has {len(network.channels)} of '
+            f'{task} needs a backbone of three or more stages at doubling '
+            f'strides; {network.origin} has {len(network.channels)} of '
             f'{network.channels} channels: start from a Swin, PVT or Twins'
         )
     return network.channels

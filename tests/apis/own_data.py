@@ -23,16 +23,23 @@ NETWORK = dict(
 )
 
 
-def write_backbone(path: Path) -> Path:
+THREE_STAGES = dict(
+    NETWORK,
+    arch=dict(embed_dims=8, depths=(1, 1, 1), num_heads=(1, 1, 2)),
+    window_sizes=(8, 8, 4),
+)
+
+
+def write_backbone(path: Path, network: dict = NETWORK) -> Path:
     """Write random weights as ``mixmae convert --to safetensors`` does."""
     torch.manual_seed(0)
-    backbone = MODELS.build(dict(NETWORK))
+    backbone = MODELS.build(dict(network))
     backbone.init_weights()
     norm = dict(mean=[123.0, 116, 103], std=[58.0, 57, 57])
     write_safetensors(
         path,
         backbone.state_dict(),
-        NETWORK,
+        network,
         {**norm, 'channel_order': 'RGB'},
         'random weights',
     )

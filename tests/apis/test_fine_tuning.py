@@ -169,6 +169,24 @@ def test_details(
     assert list((tmp_path / 'out').glob(files))
 
 
+@pytest.mark.parametrize('task', ['detection', 'segmentation'])
+def test_a_pyramid_of_three_stages(tmp_path: Path, task: str) -> None:
+    init = tmp_path / 'backbone.safetensors'
+    own_data.write_backbone(init, own_data.THREE_STAGES)
+    write = dict(
+        detection=own_data.write_coco, segmentation=own_data.write_masks
+    )
+    data = write[task](tmp_path / 'data')
+    run = mixmae.finetune(
+        task, data, init, tmp_path / 'run', epochs=1, num_workers=0
+    )
+    config = Config.fromfile(run.config)
+    assert config.model.backbone.out_indices == (0, 1, 2)
+    images = sorted((tmp_path / 'data/images').glob('*.png'))[:2]
+    found = Predictor(run.out, device='cpu')([str(path) for path in images])
+    assert len(list(found)) == 2
+
+
 def run_classes(run: FineTunedRun) -> tuple[str, ...]:
     return Config.fromfile(run.config).classes
 
