@@ -2,10 +2,9 @@
 
     python -m benchmarks [NAME ...] [--folder work_dirs/bench] [--rounds 3]
 
-Prints the tables and writes a file of figures for each. A script that fails,
-or measures nothing does not stop the others. What a script can do at full
-scale, and on a GPU, is a matter of its own options: ``python -m
-benchmarks.step --help``.
+Prints the tables and writes a file of figures for each. A script that fails or
+measures nothing does not stop the others. For full scale and for a GPU see the
+options of each script: ``python -m benchmarks.step --help``.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 A script defines its candidates, columns and options:
 
+    parser = benchmark_parser(__doc__)
+    args = parse_comparison(parser)
     comparison = Comparison([Candidate('plain', measure, {...}), ...], args)
-    comparison.run()
-    print(comparison.table([Column('images_per_second', 'img/s', ratio=True)]))
-    comparison.require_figures()
+    comparison.report([Column('images_per_second', 'img/s', ratio=True)])
 
 Each candidate is measured in a fresh process, each round begins with another
 candidate, and figures are compared within a round, so that changes of the
@@ -37,10 +37,20 @@ from benchmarks.figure_table import Column, Summary, summarise, table
 from mixmae.fileio.atomic_write import atomic_write
 
 
-def add_comparison_arguments(
+def benchmark_parser(doc: str) -> argparse.ArgumentParser:
+    """Return a parser whose help is the docstring of a script."""
+    summary, _, more = doc.partition('\n\n')
+    return argparse.ArgumentParser(
+        description=summary,
+        epilog=more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def parse_comparison(
     parser: argparse.ArgumentParser, rounds: int = 5
-) -> None:
-    """Add the options of all benchmarks."""
+) -> argparse.Namespace:
+    """Add the options of all benchmarks, read the command line, check it."""
     add = parser.add_argument_group('how it is measured').add_argument
     add('--rounds', type=int, default=rounds, help='processes per candidate')
     add('--warmup-rounds', type=int, default=0, help='before, not counted')
@@ -49,18 +59,21 @@ def add_comparison_arguments(
     add('--minutes', type=float, help='begin no round that would end later')
     add('--out', type=Path, metavar='FILE', help='all figures, as JSON')
     add('--verbose', action='store_true', help='show what candidates print')
-
-
-def check_comparison_arguments(
-    parser: argparse.ArgumentParser, args: argparse.Namespace
-) -> None:
-    """Exit with one line if the options are invalid."""
-    for name, least in (('rounds', 1), ('warmup_rounds', 0)):
-        if getattr(args, name) < least:
-            option = name.replace('_', '-')
-            parser.error(f'--{option} must be at least {least}')
+    args = parser.parse_args()
+    require_at_least(parser, args, rounds=1, warmup_rounds=0)
     if args.minutes is not None and args.minutes <= 0:
         parser.error(f'--minutes {args.minutes} must be above 0')
+    return args
+
+
+def require_at_least(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, **least: int
+) -> None:
+    """Exit with one line if an option is below its least value."""
+    for name, value in least.items():
+        if getattr(args, name) < value:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} must be at least {value}')
 
 
 class Comparison:
@@ -68,8 +81,7 @@ class Comparison:
 
     Args:
         candidates: The others are compared with the first one.
-        args: Arguments of ``add_comparison_arguments``; all arguments are
-            recorded.
+        args: Arguments of ``parse_comparison``; all arguments are recorded.
 
     Attributes:
         rounds: Figures by candidate for each round, without candidates that
@@ -110,14 +122,14 @@ class Comparison:
                 start = time.monotonic()
                 left = self.seconds_left()
                 if left is not None and left < longest:
-                    _say(f'no time for round {turn + 1} of {total}')
+                    say(f'no time for round {turn + 1} of {total}')
                     break
                 counts = turn >= self.args.warmup_rounds
                 if not self._round(turn, total, counts):
                     break
                 longest = max(longest, time.monotonic() - start)
         except KeyboardInterrupt:
-            _say('interrupted: what was measured until now')
+            say('interrupted: what was measured until now')
         self.write()
 
     def seconds_left(self) -> float | None:
@@ -140,18 +152,18 @@ class Comparison:
             try:
                 found[one.name] = one.measure(self.seconds_left())
             except CandidateTimeout as error:
-                _say(f'{place} {error}: time is over')
+                say(f'{place} {error}: time is over')
                 if not any(one.name in done for done in self.rounds):
                     self.errors[one.name] = str(error)
                 return False
             except CandidateError as error:
                 self.errors[one.name] = str(error)
-                _say(f'{place} failed: {error}')
+                say(f'{place} failed: {error}')
                 if self.args.verbose:
-                    _say(error.said)
+                    say(error.said)
             else:
                 seconds = found[one.name]['process_seconds']
-                _say(f'{place}, {seconds:.1f} s')
+                say(f'{place}, {seconds:.1f} s')
             self.write()
         return True
 
@@ -166,11 +178,13 @@ class Comparison:
         lines += [f'{n} failed: {text}' for n, text in self.errors.items()]
         return '\n'.join(lines)
 
-    def require_figures(self) -> None:
-        """Exit with status 1 if no candidate was measured.
+    def report(self, columns: Sequence[Column]) -> None:
+        """Measure, print the table, exit with status 1 without any figures.
 
         A single failure is accepted: some candidates need optional packages.
         """
+        self.run()
+        print(self.table(columns))
         if not any(self.rounds):
             sys.exit('error: nothing was measured')
 
@@ -200,7 +214,7 @@ class Comparison:
         )
 
     def write(self, **more: Any) -> None:
-        """Write the figures and additional entries to ``--out``."""
+        """Write the results and additional entries to ``--out``."""
         if self.args.out is not None:
             text = json.dumps({**self.content(), **more}, indent=1)
             with atomic_write(self.args.out) as partial:
@@ -213,5 +227,6 @@ def _command() -> str:
     return shlex.join(['python', *program, *sys.argv[1:]])
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print progress, which is not part of the table."""
     print(text, file=sys.stderr, flush=True)

@@ -19,8 +19,9 @@ from mmengine.config import Config
 from benchmarks.candidate import ROOT, Candidate, Figures
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
+    require_at_least,
 )
 from benchmarks.figure_table import Column
 from mixmae.cli.command_line import run_tool
@@ -46,13 +47,10 @@ def measure(settings: dict[str, Any]) -> Figures:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmark_parser(__doc__)
     parser.add_argument('--iterations', type=int, default=60, help='timed')
-    add_comparison_arguments(parser, rounds=3)
-    args = parser.parse_args()
-    check_comparison_arguments(parser, args)
-    if args.iterations < 1:
-        parser.error('--iterations must be at least 1')
+    args = parse_comparison(parser, rounds=3)
+    require_at_least(parser, args, iterations=1)
     return args
 
 
@@ -67,10 +65,8 @@ def main() -> None:
             seed=args.seed,
             iterations=args.iterations,
         )
-        comparison = Comparison([Candidate('demo', measure, settings)], args)
-        comparison.run()
-    print(comparison.table(COLUMNS))
-    comparison.require_figures()
+        demo = Candidate('demo', measure, settings)
+        Comparison([demo], args).report(COLUMNS)
     print(f'wanted: at most {GOAL:.0%}')
 
 

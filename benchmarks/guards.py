@@ -4,10 +4,10 @@
 
 The demo's pretraining (configs/mixmae/swin-demo_scenes-64.py, without
 validation and pictures) with all guards, and with MMEngine's own parts in
-their place. The clock runs from the second epoch until the last checkpoint is
-on the disk; there is a checkpoint every epoch, as in the demo. Images are
-loaded in the training's own process, so that its CPU time, which a busy
-machine does not lengthen, holds everything.
+their place. Timed from the second epoch until the last checkpoint is on the
+disk, with a checkpoint every epoch, as in the demo. Images are loaded in the
+training's own process, so that its CPU time, which a busy machine hardly
+changes, includes everything.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from mmengine.runner import Runner
 from benchmarks.candidate import ROOT, Candidate, Figures
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
+    require_at_least,
 )
 from benchmarks.figure_table import Column
 from mixmae.checkpoints.io.checkpoint_writer import WRITER
@@ -52,7 +53,7 @@ COLUMNS = [
 
 @HOOKS.register_module()
 class ClockHook(Hook):
-    """Times everything after the first epoch."""
+    """Measure the time of everything after the first epoch."""
 
     priority = 'LOWEST'
 
@@ -61,14 +62,14 @@ class ClockHook(Hook):
         self.found: dict[str, float] = {}
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Starts the clock once the first epoch is all done."""
+        """Start the clock after the first epoch and its checkpoint."""
         if self.began is None:
             WRITER.finish()
             steps = runner.iter
             self.began = (time.perf_counter(), time.process_time(), steps)
 
     def after_train(self, runner: Runner) -> None:
-        """Stops it."""
+        """Stop the clock after the last checkpoint."""
         WRITER.finish()
         assert self.began is not None
         wall, cpu, steps = self.began
@@ -80,7 +81,7 @@ class ClockHook(Hook):
 
 
 def demo(work_dir: str, epochs: int, guarded: bool) -> Config:
-    """The demo's config, shorter, with or without guards."""
+    """Return the demo's config, shorter, with or without guards."""
     config = Config.fromfile(CONFIG)
     config.work_dir = work_dir
     config.train_cfg.max_epochs = epochs
@@ -103,7 +104,7 @@ def demo(work_dir: str, epochs: int, guarded: bool) -> Config:
 
 
 def measure(settings: dict[str, Any]) -> Figures:
-    """Seconds per step of one run in this process."""
+    """Return the seconds per step of one run in this process."""
     torch.set_num_threads(settings['threads'])
     clock = ClockHook()
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +116,7 @@ def measure(settings: dict[str, Any]) -> Figures:
 
 
 def candidates(args: argparse.Namespace) -> list[Candidate]:
-    """MMEngine's parts, and ours."""
+    """Return MMEngine's parts, and ours."""
     return [
         Candidate(
             name,
@@ -128,28 +129,21 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmark_parser(__doc__)
     add = parser.add_argument
     add(
         '--epochs', type=int, default=3, help='of each; the first is not timed'
     )
     add('--threads', type=int, default=1, help='of the CPU')
-    add_comparison_arguments(parser)
-    args = parser.parse_args()
-    check_comparison_arguments(parser, args)
-    for name, least in (('epochs', 2), ('threads', 1)):
-        if getattr(args, name) < least:
-            parser.error(f'--{name} must be at least {least}')
+    args = parse_comparison(parser)
+    require_at_least(parser, args, epochs=2, threads=1)
     return args
 
 
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    comparison = Comparison(candidates(args), args)
-    comparison.run()
-    print(comparison.table(COLUMNS))
-    comparison.require_figures()
+    Comparison(candidates(args), args).report(COLUMNS)
     print(f'wanted: on at most {GOAL} x off')
 
 

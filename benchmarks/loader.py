@@ -1,19 +1,19 @@
-"""Images per second that one core makes ready for pretraining.
+"""Images per second that one core prepares for pretraining.
 
     python -m benchmarks.loader --data FOLDER [--size 224] [--short-side 256]
-    python -m benchmarks.loader                 (pictures that are generated)
+    python -m benchmarks.loader                 (on generated pictures)
 
 Every candidate reads, decodes, crops, resizes, flips and packs all images of
 a folder, in one process with one thread, batch by batch as in a worker of
-torch's loader; seconds are of the processor, so that others who use it disturb
-little. A crop takes 20 to 100 % of an image.
+torch's loader. Time is CPU time, which a busy machine hardly changes. A crop
+takes 20 to 100 % of an image.
 
 - mmpretrain: LoadImageFromFile, RandomResizedCrop(pillow, bicubic),
   RandomFlip, PackInputs;
 - exact, fast: ours; both seed each sample and leave flips to the device;
 - fast-pillow: ours where simplejpeg is not installed;
-- shards: ours, of the same bytes packed by pack.py; shards-N: of images whose
-  shorter side was made N pixels when they were packed.
+- shards: ours, of the same bytes packed by ``mixmae pack``; shards-N: of
+  images that were reduced to a shorter side of N pixels when packed.
 
 PSNR is that of crops against the exact ones of the same source, in dB: mean
 and worst; 99 where they are equal.
@@ -25,7 +25,6 @@ import argparse
 import math
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,9 @@ from PIL import Image
 from benchmarks.candidate import Candidate, Figures
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
+    require_at_least,
 )
 from benchmarks.figure_table import Column
 from benchmarks.photographs import photograph
@@ -53,12 +53,12 @@ from mixmae.datasets.samplers.resumable_samplers import (
 )
 from mixmae.registry import DATASETS
 
-# In dB; means no difference.
+# PSNR of equal images, in dB.
 EQUAL = 99.0
-# Images that a loader's worker is asked for at once.
+# Images of a batch, and of the warm-up.
 BATCH = 64
 WARM_UP = 2 * BATCH
-# Crops that are compared with the exact ones.
+# Number of crops that are compared with the exact ones.
 COMPARED = 64
 COLUMNS = [
     Column('images_per_second', 'img/s', digits=0, spread=True, ratio=True),
@@ -70,7 +70,7 @@ COLUMNS = [
 
 
 def measure(settings: dict[str, Any]) -> Figures:
-    """Goes through a data set, in this process and on one core."""
+    """Load a data set in this process, on one core."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if settings['without_simplejpeg']:
@@ -78,15 +78,13 @@ def measure(settings: dict[str, Any]) -> Figures:
     seed, passes = settings['seed'], settings['passes']
     dataset = DATASETS.build(settings['dataset'])
     count = len(dataset)
-    # The memory of a batch, too, is there afterwards.
+    # Also allocates the memory of a batch.
     for first in range(0, min(count, WARM_UP), BATCH):
-        indices = range(first, min(first + BATCH, count))
-        batch(dataset, indices, seed, passes)
+        load_batch(dataset, first, seed, passes)
     start = time.process_time()
     for epoch in range(passes):
         for first in range(0, count, BATCH):
-            indices = range(first, min(first + BATCH, count))
-            batch(dataset, indices, seed, epoch)
+            load_batch(dataset, first, seed, epoch)
     seconds = (time.process_time() - start) / (passes * count)
     found = fidelity(dataset, settings)
     return dict(
@@ -99,17 +97,16 @@ def measure(settings: dict[str, Any]) -> Figures:
     )
 
 
-def batch(
-    dataset: Any, indices: Sequence[int], seed: int, epoch: int
-) -> list[Any]:
-    """Some samples, asked for as torch's loaders do it."""
-    return dataset.__getitems__(
+def load_batch(dataset: Any, first: int, seed: int, epoch: int) -> None:
+    """Load the batch that begins with an image, as torch's loaders do."""
+    indices = range(first, min(first + BATCH, len(dataset)))
+    dataset.__getitems__(
         [SampleIndex(index, seed, epoch) for index in indices]
     )
 
 
 def fidelity(dataset: Any, settings: dict[str, Any]) -> list[float]:
-    """PSNR, in dB, of crops against the exact ones of the same source."""
+    """Return the PSNR in dB of crops against exact ones of the same source."""
     exact = DATASETS.build(
         {**settings['dataset'], 'pipeline': ours(settings['size'], True)}
     )
@@ -117,21 +114,16 @@ def fidelity(dataset: Any, settings: dict[str, Any]) -> list[float]:
     found = []
     for index in range(0, len(dataset), step):
         sample = SampleIndex(index, settings['seed'], 0)
-        # For the pipeline that does not do this itself.
+        # mmpretrain's pipeline does not seed itself.
         seed_generators(sample.seed, sample.epoch, index)
-        error = seen(dataset[sample]) - seen(exact[sample])
-        mean = error.square().mean().item()
+        crop, wanted = dataset[sample]['inputs'], exact[sample]['inputs']
+        mean = (crop.double() - wanted.double()).square().mean().item()
         found.append(10 * math.log10(255**2 / mean) if mean else EQUAL)
     return found
 
 
-def seen(packed: dict[str, Any]) -> torch.Tensor:
-    """The image as the network sees it, (3, H, W) in 0..255."""
-    return packed['inputs'].double()
-
-
 def ours(size: int, exact: bool = False) -> list[dict]:
-    """The pipeline of our pretraining configs."""
+    """Return the pipeline of our pretraining configs."""
     crop = dict(type='LoadRandomResizedCrop', exact=exact, **view(size))
     return [
         dict(type='SeedSample'),
@@ -142,7 +134,7 @@ def ours(size: int, exact: bool = False) -> list[dict]:
 
 
 def theirs(size: int) -> list[dict]:
-    """The same with mmpretrain's transforms."""
+    """Return the same pipeline of mmpretrain's transforms."""
     crop = dict(type='mmpretrain.RandomResizedCrop', **view(size))
     return [
         dict(type='mmpretrain.LoadImageFromFile'),
@@ -153,7 +145,7 @@ def theirs(size: int) -> list[dict]:
 
 
 def view(size: int) -> dict[str, Any]:
-    """Crops of MixMAE's recipe."""
+    """Return the crop of MixMAE's recipe."""
     return dict(
         scale=size, crop_ratio_range=(0.2, 1.0), interpolation='bicubic'
     )
@@ -205,13 +197,13 @@ def candidates(args: argparse.Namespace, folder: Path) -> list[Candidate]:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the images or shards below a folder."""
+    """Return the bytes of all files below a folder."""
     files = (path for path in folder.rglob('*') if path.is_file())
     return sum(path.stat().st_size for path in files)
 
 
 def generated(folder: Path, count: int, seed: int) -> Path:
-    """Pictures of ImageNet's usual size, in a folder."""
+    """Write pictures of ImageNet's usual size to a folder."""
     folder.mkdir(parents=True)
     for index in range(count):
         image = Image.fromarray(photograph(375, 500, seed + index))
@@ -222,15 +214,10 @@ def generated(folder: Path, count: int, seed: int) -> Path:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    summary, _, more = __doc__.partition('\n\n')
-    parser = argparse.ArgumentParser(
-        description=summary,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser(__doc__)
     add = parser.add_argument_group('what is loaded').add_argument
     add('--data', type=Path, metavar='FOLDER', help='of images')
-    add('--images', type=int, default=64, help='to generate without it')
+    add('--images', type=int, default=64, help='generated without --data')
     add('--size', type=int, default=224, help='of crops, in pixels')
     add('--passes', type=int, default=4, help='over the images, per process')
     add(
@@ -239,15 +226,11 @@ def parse_args() -> argparse.Namespace:
         nargs='*',
         default=[256],
         metavar='PIXELS',
-        help='of images in shards that are made smaller (default 256)',
+        help='of the images in shards-PIXELS (default 256)',
     )
-    add('--quality', type=int, default=92, help='of JPEGs in these')
-    add_comparison_arguments(parser, rounds=5)
-    args = parser.parse_args()
-    check_comparison_arguments(parser, args)
-    for name in ('images', 'size', 'passes'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1')
+    add('--quality', type=int, default=92, help='of the JPEGs in these')
+    args = parse_comparison(parser)
+    require_at_least(parser, args, images=1, size=1, passes=1)
     if args.data is not None and not args.data.is_dir():
         parser.error(f'--data {args.data}: no such folder')
     return args
@@ -257,10 +240,7 @@ def main() -> None:
     """Measure, print, write."""
     args = parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        comparison = Comparison(candidates(args, Path(folder)), args)
-        comparison.run()
-    print(comparison.table(COLUMNS))
-    comparison.require_figures()
+        Comparison(candidates(args, Path(folder)), args).report(COLUMNS)
 
 
 if __name__ == '__main__':

@@ -19,15 +19,18 @@ of 'checkpointed' whole blocks (``with_cp``); 'mmpretrain-cp' is its own way.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.candidate import Candidate
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
 )
 from benchmarks.figure_table import Column
 from benchmarks.step_candidates import (
+    MEASURE,
     add_step_arguments,
     candidates,
     complete_step_arguments,
@@ -43,32 +46,27 @@ SHORT = {'bfloat16': 'bf16', 'float32': 'fp32'}
 
 def memory_candidates(args: argparse.Namespace) -> list[Candidate]:
     """Return candidates of steps, and those that recompute."""
-    found: dict[str, dict] = {}
-    environment: dict[str, str] = {}
-    for one in candidates(args):
-        found[one.name] = dict(one.settings)
-        environment.update(one.environment)
+    found = {one.name: one.settings for one in candidates(args)}
     for name, with_cp in RECOMPUTED.items():
         changes = {'with_cp': with_cp}
-        settings = dict(found['fast'])
-        settings['model'] = {
-            **settings['model'],
-            'changes': changes,
-            'decoder_changes': changes,
-        }
-        found[name] = settings
+        found[name] = _with_model(
+            found['fast'], changes=changes, decoder_changes=changes
+        )
     if 'mmpretrain' in found:
-        settings = dict(found['mmpretrain'])
-        settings['model'] = {**settings['model'], 'with_cp': True}
-        found['mmpretrain-cp'] = settings
-    own = dict(
+        found['mmpretrain-cp'] = _with_model(found['mmpretrain'], with_cp=True)
+    counted = dict(
         dtypes=args.dtypes, list_saved=args.list_saved, flops_per_image=None
     )
-    entry = 'benchmarks.step_figures:measure'
+    threads = {'OMP_NUM_THREADS': str(args.threads)}
     return [
-        Candidate(name, entry, {**settings, **own}, environment)
+        Candidate(name, MEASURE, {**settings, **counted}, threads)
         for name, settings in found.items()
     ]
+
+
+def _with_model(settings: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return settings with changes of those of the model."""
+    return {**settings, 'model': {**settings['model'], **changes}}
 
 
 def columns(args: argparse.Namespace) -> list[Column]:
@@ -91,22 +89,15 @@ def columns(args: argparse.Namespace) -> list[Column]:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    summary, _, more = __doc__.partition('\n\n')
-    parser = argparse.ArgumentParser(
-        description=summary,
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser(__doc__)
     add_step_arguments(parser)
     add = parser.add_argument_group('what is counted').add_argument
     add('--dtypes', nargs='+', choices=sorted(DTYPES), default=sorted(DTYPES))
     add('--steps', type=int, default=3, help='timed, per process')
     add('--list-saved', type=int, default=0, help='the largest so many')
-    add_comparison_arguments(parser, rounds=3)
     parser.set_defaults(batch=4, compiled=False, clock='wall', warmup=1)
-    args = parser.parse_args()
+    args = parse_comparison(parser, rounds=3)
     complete_step_arguments(parser, args)
-    check_comparison_arguments(parser, args)
     if args.batch == 'best':
         parser.error('--batch best: memory is compared at one batch')
     return args
@@ -116,9 +107,7 @@ def main() -> None:
     """Measure, print, write."""
     args = parse_args()
     comparison = Comparison(memory_candidates(args), args)
-    comparison.run()
-    print(comparison.table(columns(args)))
-    comparison.require_figures()
+    comparison.report(columns(args))
     for candidate, figures in (comparison.rounds or [{}])[0].items():
         for name in args.dtypes:
             for kind, size in figures[f'largest_{name}']:

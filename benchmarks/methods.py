@@ -15,20 +15,19 @@ from __future__ import annotations
 import argparse
 import os
 
-import torch
-
 from benchmarks.candidate import Candidate
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
+    require_at_least,
 )
 from benchmarks.figure_table import Column
 from benchmarks.method_models import networks
+from benchmarks.step_candidates import MEASURE, OURS, check_device
 from benchmarks.training_step import CLOCKS, DTYPES
 from mixmae.cli.command_line import run_tool
 
-BUILD = 'benchmarks.method_models:build'
 # SimMIM, the yardstick, first.
 METHODS = ('simmim', 'mixmae', 'um-mae')
 MEGA = 1e6
@@ -41,28 +40,27 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
         'warmup list_saved'
     )
     common = {name: getattr(args, name) for name in names.split()}
-    threads = {'OMP_NUM_THREADS': str(args.threads)}
-    found = []
-    for method in METHODS:
-        if method not in args.methods:
-            continue
-        model = dict(
-            method=method, backbone=args.backbone, img_size=args.img_size
+    model = {'backbone': args.backbone, 'img_size': args.img_size}
+    return [
+        Candidate(
+            method,
+            MEASURE,
+            {
+                **common,
+                'build': OURS,
+                'model': {'method': method, **model},
+                'dtypes': [args.dtype],
+            },
+            {'OMP_NUM_THREADS': str(args.threads)},
         )
-        settings = {
-            **common,
-            'build': BUILD,
-            'model': model,
-            'dtypes': [args.dtype],
-        }
-        entry = 'benchmarks.step_figures:measure'
-        found.append(Candidate(method, entry, settings, threads))
-    return found
+        for method in METHODS
+        if method in args.methods
+    ]
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmark_parser(__doc__)
     add = parser.add_argument
     add('--backbone', default='swin-t', help='swin- or pvt- with t, s, b, l')
     add('--img-size', type=int, default=256, help='a multiple of 64')
@@ -74,37 +72,29 @@ def parse_args() -> argparse.Namespace:
     add('--dtype', default='float32', choices=sorted(DTYPES))
     add('--clock', default='wall', choices=sorted(CLOCKS))
     add('--threads', type=int, default=os.cpu_count(), help='of the CPU')
-    add('--compile', action='store_true', help='compile the loss')
+    add('--compile', action='store_const', const='loss', help='the loss')
     add('--list-saved', type=int, default=0, help='the largest so many')
-    add_comparison_arguments(parser)
-    args = parser.parse_args()
-    check_comparison_arguments(parser, args)
+    args = parse_comparison(parser)
     if args.img_size < 64 or args.img_size % 64:
         parser.error(f'--img-size {args.img_size} is no multiple of 64')
-    for name in ('batch', 'steps', 'threads'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1')
+    require_at_least(parser, args, batch=1, steps=1, threads=1)
+    # Refuses other names.
     networks(args.backbone, args.img_size)
-    if args.device == 'cuda' and args.clock == 'cpu':
-        parser.error('--clock cpu tells nothing about --device cuda')
-    if args.device == 'cuda' and not torch.cuda.is_available():
-        parser.error('--device cuda: there is no GPU that torch can use')
+    check_device(parser, args)
     return args
 
 
 def main() -> None:
     """Measure, print, write."""
     args = parse_args()
-    comparison = Comparison(candidates(args), args)
-    comparison.run()
     columns = [
         Column('images_per_second', 'img/s', spread=True, ratio=True),
         Column(f'saved_{args.dtype}', 'saved MB/img', unit=MEGA, digits=1),
         Column(f'further_{args.dtype}', 'further', unit=MEGA, digits=1),
         Column('peak_bytes', 'peak MB', unit=MEGA, digits=0),
     ]
-    print(comparison.table(columns))
-    comparison.require_figures()
+    comparison = Comparison(candidates(args), args)
+    comparison.report(columns)
     for method, figures in (comparison.rounds or [{}])[0].items():
         for kind, size in figures[f'largest_{args.dtype}']:
             print(f'{method:8} {size / args.batch / MEGA:8.2f} MB/img {kind}')

@@ -1,17 +1,17 @@
 """Scaling of a training step with ranks, pixels, images and windows.
 
-    python -m benchmarks.scaling [--axes ranks size batch window] \
+    python -m benchmarks.scaling [--axes ranks size batch window]
         [--backbone swin-mini] [--rounds 3] [--out FILE.json]
 
-Weak scaling: each rank has the same batch on a device (or core) of its own,
-so the step of two takes as long as that of one, but for the exchange; DDP, and
-FSDP beside it. Without GPUs the ranks talk by gloo, one thread each.
+Weak scaling: each rank has the same batch on a device (or core) of its own.
+Without communication a step of several ranks takes as long as that of one.
+Measured with DDP and with FSDP; without GPUs over gloo, one thread per rank.
 
-Cost: the time per image against pixels, where windows stay as they are, is
-proportional if the exponent, fitted over all sizes, is 1 (less where what
-a step costs anyway, the optimizer above all, is not small). The same for the
-batch (time per step) and for the side of the windows, whose attention is
-quadratic in it, and all else independent.
+Cost: the time per image against pixels, with windows of one size, is
+proportional if the exponent, fitted over all sizes, is 1. It is smaller where
+the fixed cost of a step, mostly the optimizer, is not small. The same for the
+batch (time per step) and for the side of the windows: attention is quadratic
+in it, everything else is independent of it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from torch import Tensor, distributed, multiprocessing
 from benchmarks.candidate import Candidate, Figures
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
 )
 from benchmarks.figure_table import Column
-from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep
+from benchmarks.step_candidates import OURS
+from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep, adamw
 from mixmae.cli.command_line import run_tool
 from mixmae.engine.fsdp.fully_sharded_model import own_part
 from mixmae.registry import MODEL_WRAPPERS
@@ -60,8 +61,8 @@ class RankStep(TrainingStep):
     """A step of one of several ranks.
 
     Args:
-        settings: of ``TrainingStep``, with ``wrapper``, a key of ``WRAPPERS``,
-            or None for a single rank.
+        settings: Those of ``TrainingStep``, and ``wrapper``: a key of
+            ``WRAPPERS``, or None for a single rank.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -71,13 +72,8 @@ class RankStep(TrainingStep):
         wrapped = MODEL_WRAPPERS.build(
             {**WRAPPERS[settings['wrapper']], 'module': self.model}
         )
-        options = dict(self.optimizer.defaults)
-        # Those of a model that is split are other ones.
-        self.optimizer = torch.optim.AdamW(
-            [p for p in wrapped.parameters() if p.requires_grad],
-            **{key: options[key] for key in ('lr', 'betas', 'fused')},
-            weight_decay=options['weight_decay'],
-        )
+        # FSDP replaces the parameters.
+        self.optimizer = adamw(wrapped)
 
         def loss(images: Tensor, mask: Any) -> Any:
             return wrapped(images, mask=mask, mode='loss')
@@ -85,7 +81,7 @@ class RankStep(TrainingStep):
         self.loss = loss
 
     def state_bytes(self) -> int:
-        """Bytes that this rank keeps from step to step."""
+        """Bytes of this rank's parameters and optimizer states."""
         tensors: list[Any] = []
         for group in self.optimizer.param_groups:
             for one in group['params']:
@@ -95,7 +91,7 @@ class RankStep(TrainingStep):
 
 
 def measure(settings: dict[str, Any]) -> Figures:
-    """Figures of the first of ``settings['ranks']`` ranks."""
+    """Run ``settings['ranks']`` ranks; return the figures of the first."""
     ranks = settings['ranks']
     others = [
         multiprocessing.get_context('spawn').Process(
@@ -167,7 +163,7 @@ def _settings(
     args: argparse.Namespace, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
     settings = dict(
-        build='benchmarks.method_models:build',
+        build=OURS,
         ranks=1,
         wrapper=None,
         window=args.window,
@@ -199,7 +195,7 @@ def _free_port() -> int:
 
 
 def exponent(sizes: list[float], costs: list[float]) -> float:
-    """p of the best fit of costs by a constant times sizes to the p."""
+    """Return p of the best fit of constant * size^p to the costs."""
     if len(sizes) < 2:
         return math.nan
     x = [math.log(size) for size in sizes]
@@ -208,11 +204,11 @@ def exponent(sizes: list[float], costs: list[float]) -> float:
 
 
 def fit(args: argparse.Namespace, axis: str, comparison: Comparison) -> str:
-    """Summary of an axis, in one line."""
-    summary = comparison.summary()
+    """Return the summary of an axis, in one line."""
+    batch = 1 if axis == 'batch' else args.batch
     found = {
-        name: summary[name]['step']['median'] / _batch(args, axis, name)
-        for name in summary
+        name: figures['step']['median'] / batch
+        for name, figures in comparison.summary().items()
     }
     if axis == 'ranks':
         alone = found.get('1 rank', math.nan)
@@ -222,26 +218,21 @@ def fit(args: argparse.Namespace, axis: str, comparison: Comparison) -> str:
             if name != '1 rank'
         ]
         return f'weak scaling, of 1: {"; ".join(shares)}'
-    sizes = [float(name.split()[0]) for name in found]
     power = 2 if axis == 'size' else 1
+    sizes = [float(name.split()[0]) ** power for name in found]
+    costs = list(found.values())
     cost = 'step' if axis == 'batch' else 'image'
-    grown = exponent([s**power for s in sizes], list(found.values()))
     against = {'size': 'pixels', 'batch': 'images', 'window': 'window side'}
-    # Small ones pay for the optimizer, too.
-    last = exponent([s**power for s in sizes[-2:]], list(found.values())[-2:])
+    # Of small ones the optimizer is a larger share.
     return (
-        f'time per {cost} ~ {against[axis]} ^ {grown:.2f}; between the last '
-        f'two ^ {last:.2f}'
+        f'time per {cost} ~ {against[axis]} ^ {exponent(sizes, costs):.2f}; '
+        f'between the last two ^ {exponent(sizes[-2:], costs[-2:]):.2f}'
     )
-
-
-def _batch(args: argparse.Namespace, axis: str, name: str) -> int:
-    return 1 if axis == 'batch' else args.batch
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmark_parser(__doc__)
     add = parser.add_argument
     whole: dict[str, Any] = dict(type=int, nargs='+', metavar='N')
     add('--axes', nargs='+', choices=AXES, default=list(AXES))
@@ -265,9 +256,7 @@ def parse_args() -> argparse.Namespace:
     )
     add('--steps', type=int, default=5, help='timed')
     add('--warmup', type=int, default=2, help='steps before')
-    add_comparison_arguments(parser, rounds=3)
-    args = parser.parse_args()
-    check_comparison_arguments(parser, args)
+    args = parse_comparison(parser, rounds=3)
     if min(args.ranks) < 2:
         parser.error('--ranks: more than one each; one alone is measured too')
     if args.device == 'cuda' and max(args.ranks) > torch.cuda.device_count():

@@ -7,9 +7,9 @@ A step is preprocessing of images that are on the device, forward, loss,
 backward and AdamW, the same for all. Candidates: 'fast' is what the toolbox
 does by default, 'plain' is the same without its fast paths, 'compiled' is
 'fast' under ``torch.compile`` as one graph, 'blocks' block by block;
-'mmpretrain' is the same network there. MFU is the share of the rate of matrix
-products, measured in the same process, at which the FLOPs are done that the
-plain network needs.
+'mmpretrain' is the same network there. MFU is the rate of the FLOPs that the
+plain network needs, as a share of the rate of matrix products, which is
+measured in the same process.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import argparse
 
 from benchmarks.comparison import (
     Comparison,
-    add_comparison_arguments,
-    check_comparison_arguments,
+    benchmark_parser,
+    parse_comparison,
 )
 from benchmarks.figure_table import Column
 from benchmarks.step_candidates import (
     add_step_arguments,
     candidates,
     complete_step_arguments,
-    with_best_batch,
+    set_best_batches,
 )
 from benchmarks.training_step import CLOCKS
 from mixmae.cli.command_line import run_tool
@@ -47,11 +47,7 @@ def columns(args: argparse.Namespace) -> list[Column]:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        epilog=__doc__.split('\n\n', 1)[1],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = benchmark_parser(__doc__)
     add_step_arguments(parser)
     add = parser.add_argument_group('steps').add_argument
     add('--steps', type=int, help='timed, per process (default: 5, GPU 30)')
@@ -62,13 +58,11 @@ def parse_args() -> argparse.Namespace:
         action=argparse.BooleanOptionalAction,
         help='torch.compile too (default: on a GPU; minutes on a CPU)',
     )
-    add_comparison_arguments(parser)
-    args = parser.parse_args()
+    args = parse_comparison(parser)
     gpu = args.device.startswith('cuda')
     args.steps = (30 if gpu else 5) if args.steps is None else args.steps
     args.warmup = (10 if gpu else 2) if args.warmup is None else args.warmup
     complete_step_arguments(parser, args)
-    check_comparison_arguments(parser, args)
     return args
 
 
@@ -77,12 +71,8 @@ def main() -> None:
     args = parse_args()
     comparison = Comparison(candidates(args), args)
     if args.batch == 'best':
-        comparison.candidates = with_best_batch(
-            comparison.candidates, comparison.errors, comparison.seconds_left
-        )
-    comparison.run()
-    print(comparison.table(columns(args)))
-    comparison.require_figures()
+        set_best_batches(comparison)
+    comparison.report(columns(args))
 
 
 if __name__ == '__main__':

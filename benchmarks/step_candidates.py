@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import torch
 
 from benchmarks.candidate import Candidate, CandidateError, Figures
+from benchmarks.comparison import Comparison, require_at_least, say
 from benchmarks.method_models import (
     ARCHS,
     decoder_of,
@@ -22,6 +22,7 @@ from benchmarks.training_step import DTYPES, TrainingStep
 from mixmae.profiling.flops import training_flops
 from mixmae.registry import MODELS
 
+MEASURE = 'benchmarks.step_figures:measure'
 OURS = 'benchmarks.method_models:build'
 THEIRS = 'benchmarks.mmpretrain_mixmim:build'
 METHODS = ('mixmae', 'um-mae', 'simmim')
@@ -58,10 +59,9 @@ def batch_size(text: str) -> int | str:
 def complete_step_arguments(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> None:
-    """Fills in what was left open; ends in one line if it makes no sense."""
+    """Set what was not given; exit with one line if options disagree."""
     gpu = args.device.startswith('cuda')
-    if gpu and not torch.cuda.is_available():
-        parser.error('--device cuda: there is no GPU that torch can use')
+    check_device(parser, args)
     if args.img_size is None:
         usual = 224 if args.method == 'mixmae' else 256
         args.img_size = 128 if args.arch == 'mini' else usual
@@ -73,22 +73,31 @@ def complete_step_arguments(
         parser.error(
             '--batch best looks for the limit of a GPU; give a number'
         )
-    if getattr(args, 'compiled', False) is None:
+    if args.compiled is None:
         args.compiled = gpu
     args.dtype = args.dtype or ('bfloat16' if gpu else 'float32')
-    for name in ('batch', 'threads', 'steps'):
-        value = getattr(args, name, 1)
-        if value != 'best' and value < 1:
-            parser.error(f'--{name} must be at least 1')
-    if gpu and getattr(args, 'clock', 'wall') == 'cpu':
+    require_at_least(parser, args, threads=1, steps=1)
+    if args.batch != 'best':
+        require_at_least(parser, args, batch=1)
+
+
+def check_device(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Exit with one line without a GPU, or with a clock that is not its."""
+    if not args.device.startswith('cuda'):
+        return
+    if not torch.cuda.is_available():
+        parser.error('--device cuda: there is no GPU that torch can use')
+    if args.clock == 'cpu':
         parser.error('--clock cpu tells nothing about --device cuda')
 
 
 def best_batch(settings: dict[str, Any]) -> Figures:
-    """The batch with most images per second, of those the memory holds.
+    """Return the batch size with the most images per second.
 
     Raises:
-        torch.cuda.OutOfMemoryError: it holds not even the first.
+        torch.cuda.OutOfMemoryError: Not even the smallest fits.
     """
     trainer = TrainingStep({**settings, 'batch': 1})
     speeds: dict[int, float] = {}
@@ -101,7 +110,7 @@ def best_batch(settings: dict[str, Any]) -> Figures:
             if not speeds:
                 raise
             break
-        # Half of the best: it will not come back.
+        # Below half of the best, larger batches are not faster again.
         if speeds[batch] < 0.5 * max(speeds.values()):
             break
     return dict(
@@ -145,60 +154,45 @@ def candidates(args: argparse.Namespace) -> list[Candidate]:
         found['blocks'] = {**found['fast'], 'compile': 'blocks'}
     threads = {'OMP_NUM_THREADS': str(args.threads)}
     return [
-        Candidate(name, 'benchmarks.step_figures:measure', settings, threads)
+        Candidate(name, MEASURE, settings, threads)
         for name, settings in found.items()
     ]
 
 
 def flops_per_image(method: str, backbone: str, size: int) -> float:
-    """Operations of a training step that the plain network needs."""
+    """Return the FLOPs of a training step of the plain network."""
     with torch.device('meta'):
         model = MODELS.build(model_config(method, backbone, size))
     return training_flops(model, (3, size, size))
 
 
-def with_best_batch(
-    found: list[Candidate],
-    errors: dict[str, str],
-    seconds_left: Callable[[], float | None],
-) -> list[Candidate]:
-    """The same, each with its own best batch.
+def set_best_batches(comparison: Comparison) -> None:
+    """Give each candidate of a comparison its own best batch size.
 
-    Compiled candidates use the batch size of 'fast'.
+    Compiled candidates use that of 'fast'.
     """
     batches: dict[str, int] = {}
-    for one in found:
+    for one in comparison.candidates:
         if one.settings.get('compile'):
             continue
-        settings = {**one.settings, 'batches': BATCHES}
-        searcher = Candidate(
-            one.name,
-            'benchmarks.step_candidates:best_batch',
-            settings,
-            one.environment,
+        search = replace(
+            one,
+            entry='benchmarks.step_candidates:best_batch',
+            settings={**one.settings, 'batches': BATCHES},
         )
         try:
-            answer = searcher.measure(seconds_left())
+            found = search.measure(comparison.seconds_left())
         except CandidateError as error:
-            errors[one.name] = f'no best batch: {error}'
+            comparison.errors[one.name] = f'no best batch: {error}'
             continue
-        batches[one.name] = answer['batch']
-        print_tried(one.name, answer['tried'])
-    return [
-        Candidate(
-            one.name,
-            one.entry,
-            {
-                **one.settings,
-                'batch': batches.get(one.name, batches.get('fast', 32)),
-            },
-            one.environment,
+        batches[one.name] = found['batch']
+        speeds = ', '.join(f'{k}: {v:.0f}' for k, v in found['tried'].items())
+        say(f'{one.name}: img/s by batch {speeds}')
+    usual = batches.get('fast', 32)
+    comparison.candidates = [
+        replace(
+            one,
+            settings={**one.settings, 'batch': batches.get(one.name, usual)},
         )
-        for one in found
+        for one in comparison.candidates
     ]
-
-
-def print_tried(name: str, tried: dict[str, float]) -> None:
-    """Figures of the search for the best batch."""
-    speeds = ', '.join(f'{k}: {v:.0f}' for k, v in tried.items())
-    print(f'{name}: img/s by batch {speeds}', file=sys.stderr, flush=True)

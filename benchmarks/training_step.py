@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.candidate import function_of, peak_bytes
 from mixmae.engine.hooks.compile_hook import compile_parts
@@ -42,18 +42,11 @@ class TrainingStep:
         build: Any = function_of(settings['build'])
         self.model = build(settings['model'])
         self.model.to(self.device).train()
-        self.compiled = bool(settings.get('compile'))
-        if self.compiled:
-            # Every batch has one shape: nothing is to be guessed.
+        if settings.get('compile'):
+            # Every batch has one shape.
             compile_parts(self.model, settings['compile'], dynamic=False)
         self.loss: Any = self.model.loss
-        self.optimizer = torch.optim.AdamW(
-            [p for p in self.model.parameters() if p.requires_grad],
-            lr=1e-4,
-            betas=(0.9, 0.95),
-            weight_decay=0.05,
-            fused=True,
-        )
+        self.optimizer = adamw(self.model)
         self.dtype = DTYPES[settings['dtype']]
         self.clock = CLOCKS[settings.get('clock', 'wall')]
         self.side = settings['img_size']
@@ -68,17 +61,20 @@ class TrainingStep:
         """The loss of a batch under new masks."""
         data = {'inputs': images, 'data_samples': None}
         data = self.model.data_preprocessor(data, True)
+        # Ours takes a mask, mmpretrain's inputs and samples.
+        if 'mask' in data:
+            data = {'images': data['inputs'], 'mask': data['mask']}
         with torch.autocast(
             self.device.type,
             self.dtype,
             enabled=self.dtype != torch.float32,
         ):
-            return self.loss(**_without_none(data))['loss']
+            return self.loss(**data)['loss']
 
-    def step(self, images: Tensor | None = None) -> Tensor:
+    def step(self) -> Tensor:
         """Run a training step; return its loss without a device sync."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.forward(self.images if images is None else images)
+        loss = self.forward(self.images)
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -126,11 +122,12 @@ class TrainingStep:
         return sum(p.numel() for p in parameters if p.requires_grad)
 
 
-def _without_none(data: dict) -> dict:
-    """Ours takes no samples, mmpretrain's no mask."""
-    if data.get('mask') is None:
-        return {k: v for k, v in data.items() if k != 'mask'}
-    return {
-        'images': data['inputs'],
-        'mask': data['mask'],
-    }
+def adamw(model: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimizer of all candidates."""
+    return torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=1e-4,
+        betas=(0.9, 0.95),
+        weight_decay=0.05,
+        fused=True,
+    )
