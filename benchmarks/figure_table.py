@@ -16,12 +16,12 @@ class Column:
     """A figure in the table.
 
     Attributes:
-        key: its name in what candidates return.
-        title: its name in the table.
-        unit: what one unit of the table is in units of the figure.
+        key: Its name in the figures of a candidate.
+        title: Its name in the table.
+        unit: The table shows the figure divided by this.
         digits: Decimal places.
         spread: Whether to show the quartiles next to the median.
-        ratio: whether its ratio to the first candidate's does.
+        ratio: Whether to show the ratio to the first candidate.
     """
 
     key: str
@@ -38,34 +38,32 @@ def summarise(
     """Summarise every number of every candidate over the rounds.
 
     Args:
-        names: of the candidates; the others are compared with the first that
-            has figures.
-        rounds: figures by candidate, who may be missing.
+        names: Candidates; all are compared with the first that has figures.
+        rounds: Figures by candidate; candidates may be missing.
 
     Returns:
         For each candidate and number its ``median``, ``lower`` and ``upper``
-        quartile, ``rounds`` (how many had it), and ``ratio``, ``ratio_lower``
-        and ``ratio_upper``: the same of its ratios to the first candidate's
-        figure of the same round. Candidates without figures are missing, and
-        ratios where no round has both.
+        quartile, ``rounds`` (how many have it), and ``ratio``, ``ratio_lower``
+        and ``ratio_upper``: median and quartiles of its ratios to the first
+        candidate's figure of the same round. Candidates without figures are
+        missing, and ratios where no round has both.
     """
     found: Summary = {}
-    base = compared_with(names, rounds)
+    base = next((x for x in names if any(x in one for one in rounds)), '')
     for name in names:
-        mine = [one[name] for one in rounds if name in one]
-        for key in mine[0] if mine else ():
-            values = [one[key] for one in mine if _is_number(one.get(key))]
+        for key in next((one[name] for one in rounds if name in one), ()):
+            values, ratios = [], []
+            for one in rounds:
+                value = one.get(name, {}).get(key)
+                if not _is_number(value):
+                    continue
+                values.append(value)
+                reference = one.get(base, {}).get(key)
+                if _is_number(reference) and reference:
+                    ratios.append(value / reference)
             if not values:
                 continue
-            pairs = [
-                (one[name][key], one[base][key])
-                for one in rounds
-                if name in one
-                and _is_number(one[name].get(key))
-                and _is_number(one.get(base, {}).get(key))
-            ]
             row = {**spread(values), 'rounds': len(values)}
-            ratios = [mine / first for mine, first in pairs if first]
             if ratios:
                 of_ratios = spread(ratios)
                 row['ratio'] = of_ratios['median']
@@ -75,15 +73,8 @@ def summarise(
     return found
 
 
-def compared_with(
-    names: Sequence[str], rounds: Sequence[Mapping[str, Any]]
-) -> str:
-    """The first candidate that has figures; '' if none has any."""
-    return next((x for x in names if any(x in one for one in rounds)), '')
-
-
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and quartiles; of two values, these are the quartiles."""
+    """Return median and quartiles; of two values, these are the quartiles."""
     lower, upper = min(values), max(values)
     if len(values) > 2:
         lower, _, upper = quantiles(values, n=4, method='inclusive')
@@ -91,12 +82,12 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def table(title: str, summary: Summary, columns: Sequence[Column]) -> str:
-    """One row for each candidate; a figure that it has not is a dash.
+    """Return a row for each candidate; a missing figure is a dash.
 
     Args:
-        title: of the column of names.
-        summary: of ``summarise``.
-        columns: what is shown.
+        title: Title of the column of names.
+        summary: See ``summarise``.
+        columns: Figures to show.
     """
     first = next(iter(summary), '')
     rows = [[title]]
@@ -113,7 +104,7 @@ def table(title: str, summary: Summary, columns: Sequence[Column]) -> str:
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Names to the left, figures to the right."""
+    """Return a line: names aligned to the left, figures to the right."""
     cells = [row[0].ljust(widths[0])]
     cells += [x.rjust(n) for x, n in zip(row[1:], widths[1:], strict=True)]
     return '  '.join(cells).rstrip()

@@ -12,7 +12,7 @@ import mixmae.models  # noqa: F401
 from mixmae.config.failure_report import ConfigError
 from mixmae.registry import MODELS
 
-# Small enough for minutes on two cores; by the name of 'swin-mini'.
+# 'swin-mini', for minutes on two cores.
 MINI = {
     'embed_dims': 32,
     'depths': (1, 1, 4, 1),
@@ -29,14 +29,14 @@ ARCHS: dict[str, str | dict] = {
 
 
 def networks(name: str, size: int) -> dict[str, dict]:
-    """One network as MixMAE, UM-MAE and UM-MAE's SimMIM pretrain it.
+    """Return a network as MixMAE, UM-MAE and UM-MAE's SimMIM pretrain it.
 
     Args:
         name: 'swin-' with t, s, b, l, h or mini, or 'pvt-' with t, s, b or l.
-        size: side of the images in pixels.
+        size: Side of the images in pixels.
 
     Raises:
-        ConfigError: there is no such network.
+        ConfigError: There is no such network.
     """
     family, _, letter = name.partition('-')
     known = {'swin': ARCHS, 'pvt': 'tsbl'}
@@ -67,12 +67,12 @@ def networks(name: str, size: int) -> dict[str, dict]:
 
 
 def window_sizes(size: int) -> list[int]:
-    """A quarter of an image's side, but all of it in the last two stages."""
+    """Return windows of a quarter of the side, the whole in stages 3 and 4."""
     return [size // 16] * 3 + [size // 32]
 
 
 def decoder_of(method: str, backbone: str) -> dict[str, int]:
-    """The decoder that a method has with a network."""
+    """Return the decoder of a method with a network."""
     if backbone == 'swin-mini':
         return dict(embed_dims=64, depth=2, num_heads=4)
     deep = method == 'mixmae' or backbone in ('swin-l', 'swin-h')
@@ -80,7 +80,7 @@ def decoder_of(method: str, backbone: str) -> dict[str, int]:
 
 
 def build(settings: Mapping[str, Any]) -> nn.Module:
-    """A model of ours, with random weights as its training begins with.
+    """Return a model of ours with its initial weights.
 
     Args:
         settings: ``method``, ``backbone``, ``img_size`` as for
@@ -99,7 +99,7 @@ def build(settings: Mapping[str, Any]) -> nn.Module:
 
 
 def model_config(method: str, backbone: str, size: int) -> dict:
-    """Build the complete pretraining model of a method."""
+    """Return the config of the complete pretraining model of a method."""
     network = networks(backbone, size)[method]
     with torch.device('meta'):
         dims = MODELS.build(network).num_features

@@ -13,7 +13,7 @@ from mixmae.models.backbones.mim_swin import swin_arch
 
 
 def build(settings: Mapping[str, Any]) -> nn.Module:
-    """Builds it as its own config does.
+    """Build the model of mmpretrain's own config.
 
     Args:
         settings: ``arch`` (a name or a dict), ``img_size``, ``window_sizes``,

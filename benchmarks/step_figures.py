@@ -14,12 +14,13 @@ from mixmae.profiling.throughput import measure_peak_flops
 
 
 def measure(settings: dict[str, Any]) -> Figures:
-    """Steps in one type, then saved bytes, in this process.
+    """Time steps in one dtype, then count saved bytes, in this process.
 
     Args:
-        settings: Of ``TrainingStep``, with ``warmup`` and ``steps``; optional
-            ``flops_per_image``, for MFU; ``dtypes`` in which saved bytes are
-            counted, and ``list_saved``, how many of the largest are named.
+        settings: Those of ``TrainingStep``, with ``warmup`` and ``steps``;
+            optional ``flops_per_image``, for MFU; ``dtypes`` in which saved
+            bytes are counted, and ``list_saved``, the number of largest
+            tensors to list.
     """
     trainer = TrainingStep(settings)
     start = time.perf_counter()
