@@ -23,12 +23,12 @@ BLOCKS = {
 
 
 def filled(page: str, results: Results) -> str:
-    """A page with its generated blocks replaced.
+    """Return a page with its generated blocks replaced.
 
     A block stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
 
     Raises:
-        ValueError: the page lacks a block, or has it twice.
+        ValueError: The page lacks a block, or has it twice.
     """
     for name, block in BLOCKS.items():
         begin, end = f'<!-- begin {name} -->', f'<!-- end {name} -->'

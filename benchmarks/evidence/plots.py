@@ -19,11 +19,11 @@ from benchmarks.evidence.table import (
 
 
 def draw(results: Results, path: Path) -> None:
-    """Losses over epochs, and accuracy of each start.
+    """Plot losses over epochs, and the accuracy of each start.
 
     Args:
-        results: of the campaign.
-        path: of the PNG file to write.
+        results: Results of the campaign.
+        path: PNG file to write.
     """
     figure = Figure(figsize=(12, 4.5), layout='tight')
     FigureCanvasAgg(figure)

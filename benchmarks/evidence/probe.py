@@ -31,16 +31,16 @@ from mixmae.registry import MODELS
 def probe(
     config: str, data: str, start: str, options: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Accuracies of kNN and of a linear classifier.
+    """Return the accuracies of kNN and of a linear classifier.
 
     'knn' and 'linear' use averages of the last map, 'knn_whitened' averages
     and standard deviations, whitened.
 
     Args:
-        config: of the pretraining.
-        data: holds ``train`` and ``val``, class folders.
-        start: a checkpoint, or the seed of an untrained backbone.
-        options: overrides of the config.
+        config: Config of the pretraining.
+        data: Folder with ``train`` and ``val``, which hold class folders.
+        start: A checkpoint, or the seed of an untrained backbone.
+        options: Overrides of the config.
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(options))

@@ -18,14 +18,14 @@ EXIT_INTERRUPTED = 75
 
 
 class Interrupted(Exception):
-    """SIGTERM or Ctrl-C; what ran has saved its state."""
+    """SIGTERM or Ctrl-C; the command has saved its state."""
 
 
 class Account:
     """Processor seconds by stage, in a file that outlives the process.
 
     Args:
-        path: of the file, JSON.
+        path: JSON file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,8 +42,8 @@ class Account:
 
 
 def processor_seconds(pid: int) -> float:
-    """CPU time of a process, its descendants and those it has waited for."""
-    # Listing the runs and writing the page need none.
+    """Return the CPU time of a process, its descendants and ended children."""
+    # Needed only by runs, not by the list of runs and the page.
     import psutil
 
     total = 0.0
@@ -59,7 +59,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def _waited_for() -> float:
-    """Processor seconds of all processes that have ended so far."""
+    """Return the processor seconds of all child processes that have ended."""
     usage = os.times()
     return usage.children_user + usage.children_system
 
@@ -75,17 +75,17 @@ def run(
     """Run a command; its output goes to a file.
 
     Args:
-        command: the program and its arguments.
-        account: where its processor seconds are added.
-        stage: under this name.
-        log: standard output and error are appended to it.
-        cwd: the working directory.
-        interval: seconds between two entries in the account.
+        command: The program and its arguments.
+        account: Its processor seconds are added here.
+        stage: Name of the entry in the account.
+        log: Standard output and error are appended to this file.
+        cwd: Working directory.
+        interval: Seconds between two updates of the account.
 
     Raises:
-        Interrupted: this process got SIGTERM or SIGINT; the command got
+        Interrupted: This process got SIGTERM or SIGINT; the command got
             SIGTERM and has ended.
-        RuntimeError: the command failed.
+        RuntimeError: The command failed.
     """
     before = account.seconds.get(stage, 0.0)
     waited = _waited_for()
@@ -94,8 +94,8 @@ def run(
     def note(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    # One thread fills one core; the caller's choice comes first. Python finds
-    # the modules of this checkout, not of another one that is installed.
+    # One thread fills one core; the caller's environment has priority. The
+    # modules are those of this checkout, not of an installed one.
     environment = {'OMP_NUM_THREADS': '1', **os.environ}
     environment['PYTHONPATH'] = str(cwd)
     handlers = {
@@ -110,7 +110,7 @@ def run(
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
                 env=environment,
-                # Ctrl-C reaches it once, through us.
+                # Ctrl-C reaches it only as the SIGTERM below.
                 start_new_session=True,
                 preexec_fn=end_with_parent,
             )

@@ -14,10 +14,10 @@ Files = Mapping[str, Sequence[Path]]
 
 
 def class_files(folder: Path) -> dict[str, list[Path]]:
-    """Sorted files of each class of ``folder/<class>/*``.
+    """Return the sorted files of each class of ``folder/<class>/*``.
 
     Raises:
-        ValueError: there is none.
+        ValueError: There is none.
     """
     found = {
         part.name: sorted(path for path in part.iterdir() if path.is_file())
@@ -30,20 +30,20 @@ def class_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def image_view(data: Path, images: str, labels: int, seed: int) -> dict:
-    """The images to train on and those to measure on.
+    """Return the images to train on and those to measure on.
 
     Args:
-        data: holds ``train/<class>`` and ``val/<class>``.
+        data: Folder with ``train/<class>`` and ``val/<class>``.
         images: 'train' for these two, 'selection' for two parts of the first.
-        labels: how many of the images to train on, equally many of each
-            class; 0 = all.
-        seed: chooses which.
+        labels: Number of images to train on, equally many of each class;
+            0 = all.
+        seed: Seed of their selection.
 
     Returns:
         ``train`` and ``val``, each the files of every class.
 
     Raises:
-        ValueError: a class has fewer images than are asked for.
+        ValueError: A class has too few images.
     """
     train = class_files(data / 'train')
     if images == 'selection':
