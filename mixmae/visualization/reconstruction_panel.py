@@ -1,4 +1,4 @@
-"""Panel of the inputs and reconstructions of a pretraining model."""
+"""Panels of the inputs and reconstructions of pretraining models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +24,8 @@ TARGET_STATISTICS_NOTE = (
 )
 GAP = 10
 MARGIN = 14
+# Height of a heading above a panel of a stack.
+HEADING = 30
 
 
 def panel_font(size: int) -> ImageFont.FreeTypeFont:
@@ -49,7 +51,7 @@ def hidden_predicted(sample: Any) -> Tensor:
         (K, H, W), on the CPU.
     """
     original = sample.original.float().cpu()
-    hidden = torch.as_tensor(np.asarray(sample.hidden.cpu(), dtype=bool))
+    hidden = sample.hidden.cpu().bool()
     for axis in (0, 1):
         cell = original.size(axis + 1) // hidden.size(axis)
         hidden = hidden.repeat_interleave(cell, axis)
@@ -192,7 +194,7 @@ def reconstruction_panel(
                 sample.reconstruction,
             )
         ]
-        _outline(pictures[1], np.asarray(sample.hidden.cpu(), dtype=bool))
+        _outline(pictures[1], sample.hidden.cpu().bool().numpy())
         seen = INPUT_TITLES.get(sample.method, 'visible cells')
         titles = ('original', seen, 'hidden predicted', 'all predicted')
         for j, (picture, title) in enumerate(
@@ -216,4 +218,34 @@ def reconstruction_panel(
             INK,
             text_font,
         )
+    return np.asarray(canvas)
+
+
+def stacked_panels(panels: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """Stack panels vertically, each under a heading.
+
+    Args:
+        panels: Heading and image, uint8 RGB (H, W, 3), of each panel.
+
+    Returns:
+        (H, W, 3) uint8 RGB image, as wide as the widest panel or heading.
+
+    Raises:
+        ValueError: There are no panels.
+    """
+    if not panels:
+        raise ValueError('a stack needs at least one panel')
+    font = panel_font(16)
+    width = max(
+        max(picture.shape[1], int(font.getlength(text)) + 2 * MARGIN)
+        for text, picture in panels
+    )
+    height = sum(picture.shape[0] + HEADING for _, picture in panels)
+    canvas = Image.new('RGB', (width, height), BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    top = 0
+    for text, picture in panels:
+        draw.text((MARGIN, top + MARGIN - 2), text, INK, font)
+        canvas.paste(Image.fromarray(picture), (0, top + HEADING))
+        top += picture.shape[0] + HEADING
     return np.asarray(canvas)

@@ -25,8 +25,8 @@ from mixmae.cli.command_line import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line
-from mixmae.visualization.panel_stack import stacked_panels
 from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.reconstruction_panel import stacked_panels
 
 FIGURES = ('name', 'loss', 'mean_colour_loss')
 

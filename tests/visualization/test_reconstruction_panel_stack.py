@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mixmae.visualization.panel_stack import HEADING, stacked_panels
+from mixmae.visualization.reconstruction_panel import HEADING, stacked_panels
 
 
 def panel(height: int, width: int, value: int) -> np.ndarray:
