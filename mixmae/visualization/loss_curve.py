@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +15,8 @@ from mixmae.fileio.atomic_write import atomic_write
 
 # Loss of predicting the mean of each cell if targets are normalised per cell.
 MEAN_PREDICTION_LOSS = 1.0
+# Bands of epochs of a comparison.
+BANDS = 5
 
 
 class LossCurve(NamedTuple):
@@ -35,7 +38,7 @@ class LossCurve(NamedTuple):
         for row in rows:
             if 'epoch' in row and 'loss' in row:
                 epoch, loss = row['epoch'], row['loss']
-                if not (_is_number(epoch) and _is_number(loss)):
+                if not (is_number(epoch) and is_number(loss)):
                     raise ValueError(
                         f'epoch and loss must be numbers, got {epoch!r} and '
                         f'{loss!r}'
@@ -60,13 +63,18 @@ class Band(NamedTuple):
     """Mean loss of the run over that of the reference."""
 
 
-def _scalar_files(work_dir: Path) -> list[Path]:
+def scalar_files(work_dir: Path) -> list[Path]:
+    """Return the logs of a work folder, one for each process, in order.
+
+    Raises:
+        ValueError: There is none.
+    """
     files = sorted(work_dir.glob('*/vis_data/scalars.json'))
     files += sorted(work_dir.glob('vis_data/scalars.json'))
     if not files:
         raise ValueError(
-            f'{work_dir} holds no */vis_data/scalars.json; is it the work '
-            'folder of a run with a LocalVisBackend?'
+            f'{work_dir} holds no */vis_data/scalars.json; pass the work '
+            'folder of a run with a LocalVisBackend in its config'
         )
     return files
 
@@ -83,9 +91,9 @@ def read_run(path: str | Path) -> LossCurve:
     path = Path(path)
     if not path.exists():
         raise ValueError(f'there is no {path}')
-    files = _scalar_files(path) if path.is_dir() else [path]
-    if files == [path] and (reference := _read_json(path)) is not None:
+    if path.is_file() and (reference := _read_json(path)) is not None:
         return LossCurve.of_rows(reference['curve'])
+    files = scalar_files(path) if path.is_dir() else [path]
     rows: dict[str, dict] = {}
     for file in files:
         for row in _rows(file):
@@ -134,7 +142,8 @@ def _read_json(path: Path) -> dict | None:
     return content
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
+    """Return True for an int or a float, also NaN, but not for a bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -168,9 +177,7 @@ def write_reference(path: str | Path, curve: LossCurve, about: dict) -> None:
         partial.write_text(text)
 
 
-def compare(
-    run: LossCurve, reference: LossCurve, num_bands: int = 5
-) -> list[Band]:
+def compare(run: LossCurve, reference: LossCurve) -> list[Band]:
     """Return the ratios of a run's losses to a reference's, per band.
 
     The reference is interpolated at the run's epochs. Bands have equal
@@ -179,8 +186,6 @@ def compare(
     Raises:
         ValueError: The curves have no epoch in common.
     """
-    if num_bands < 1:
-        raise ValueError(f'there must be at least 1 band, got {num_bands}')
     low = reference.epochs[0]
     high = reference.epochs[-1]
     common = (run.epochs >= low) & (run.epochs <= high)
@@ -198,7 +203,7 @@ def compare(
             float(losses[part].mean() / expected[part].mean()),
         )
         for part in np.array_split(
-            np.arange(len(epochs)), min(num_bands, len(epochs))
+            np.arange(len(epochs)), min(BANDS, len(epochs))
         )
     ]
 
@@ -262,9 +267,8 @@ def draw_curves(
     figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for (name, curve), style in zip(
-        curves.items(), ('-', '--', ':', '-.') * len(curves), strict=False
-    ):
+    styles = cycle(('-', '--', ':', '-.'))
+    for (name, curve), style in zip(curves.items(), styles, strict=False):
         axes.plot(curve.epochs, curve.losses, style, label=name, linewidth=1.8)
     axes.set(xlabel='epoch', ylabel='training loss', title=title)
     axes.grid(alpha=0.3)

@@ -7,7 +7,9 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
+
+from mixmae.visualization.loss_curve import is_number, scalar_files
 
 # Keys of a log row that are no measured values.
 _COUNTERS = ('iter', 'epoch', 'step')
@@ -93,16 +95,9 @@ class RunHistory:
             ValueError: The folder has no ``scalars.json``.
         """
         folder = Path(folder)
-        files = sorted(folder.glob('*/vis_data/scalars.json'))
-        files += sorted(folder.glob('vis_data/scalars.json'))
-        if not files:
-            raise ValueError(
-                f'{folder} has no */vis_data/scalars.json; pass the work '
-                'folder of a run with a LocalVisBackend in its config'
-            )
         history = cls(folder)
         epochs = Series()
-        for file in files:
+        for file in scalar_files(folder):
             history._add_rows(file, epochs)
         history._restore_held_out_error()
         if epochs.steps:
@@ -123,16 +118,16 @@ class RunHistory:
         for row in _json_rows(file):
             kind = self.train if 'loss' in row and 'iter' in row else self.val
             step = row.get('iter' if kind is self.train else 'step')
-            if not _is_number(step):
+            if not is_number(step):
                 continue
             loss = self.train.get('loss')
             if kind is self.train and (not loss or step <= loss.steps[0]):
                 self.origin = _timestamp(file)
                 self.val.clear()
-            if kind is self.train and _is_number(row.get('epoch')):
+            if kind is self.train and is_number(row.get('epoch')):
                 epochs.add(float(step), float(row['epoch']))
             for name, value in row.items():
-                if name not in _COUNTERS and _is_number(value):
+                if name not in _COUNTERS and is_number(value):
                     series = kind.setdefault(name, Series())
                     series.add(float(step), float(value))
 
@@ -199,7 +194,3 @@ def _config_text(folder: Path) -> str:
     found = sorted(folder.glob('*/vis_data/config.py'))
     found = found or sorted(folder.glob('*.py'))
     return _text(found[-1], MOST_CONFIG_BYTES) if found else ''
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
