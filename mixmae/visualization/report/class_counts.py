@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -87,22 +88,29 @@ class ClassCounts:
 
         All ranks must call it. None without labels and on ranks other than 0.
         """
-        shares = all_gather_object((self.unit, self.counts, self.qualities))
-        units = [unit for unit, _, _ in shares if unit]
+        qualities = gather_in_order(self.qualities, self.size)
+        shares = all_gather_object((self.unit, self.counts))
+        units = [unit for unit, _ in shares if unit]
         if not units or get_rank() != 0:
             return None
-        qualities = {
-            i * len(shares) + rank: one
-            for rank, (_, _, share) in enumerate(shares)
-            for i, one in enumerate(share)
-        }
-        numbers = sorted(
-            (i for i in qualities if i < self.size),
-            key=lambda i: (qualities[i], i),
-        )
+        numbers = sorted(range(len(qualities)), key=qualities.__getitem__)
         names = [*self.names, NOTHING] if units[0] == 'objects' else self.names
-        total = sum(counts for _, counts, _ in shares)
+        total = sum(counts for _, counts in shares)
         return counts_part(np.asarray(total), names, units[0]), numbers
+
+
+def gather_in_order(share: Sequence[Any], size: int) -> list[Any]:
+    """Gather the results of all ranks, in the order of the data set.
+
+    As ``gather_shares``, of objects instead of tensors. All ranks must call
+    it.
+
+    Args:
+        share: Results of this rank, in the order of ``DefaultSampler``.
+        size: Number of images in the data set.
+    """
+    rows = zip_longest(*all_gather_object(list(share)))
+    return [one for row in rows for one in row if one is not None][:size]
 
 
 def image_counts(sample: dict, classes: int) -> tuple[str, ndarray] | None:

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.dist import get_rank
 
-from mixmae.visualization.report.class_counts import counts_part
+from mixmae.visualization.report.class_counts import (
+    counts_part,
+    gather_in_order,
+)
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.shown_bands import loaded_pixels
 
@@ -60,34 +63,26 @@ def prediction_part(
         least certain and most certain correct predictions. None without
         predictions and on ranks other than 0.
     """
-    ranked = {
-        i * get_world_size() + get_rank(): one
-        for i, one in enumerate(predictions)
-    }
-    gathered: dict[int, ClassPrediction] = {}
-    for share in all_gather_object(ranked):
-        gathered |= share
-    # The sampler pads the last ranks by images from the front.
-    found = {i: one for i, one in gathered.items() if i < len(dataset)}
+    found = gather_in_order(predictions, len(dataset))
     if not found or get_rank() != 0:
         return None
     names = list(getattr(dataset, 'metainfo', {}).get('classes') or ())
-    number = 1 + max(max(one.label, one.predicted) for one in found.values())
+    number = 1 + max(max(one.label, one.predicted) for one in found)
     names += [str(i) for i in range(len(names), number)]
     counts = np.zeros((len(names), len(names)), dtype=int)
-    for one in found.values():
+    for one in found:
         counts[one.label, one.predicted] += 1
     galleries = _galleries(found, dataset, names, count)
     return {**counts_part(counts, names, 'images'), 'galleries': galleries}
 
 
 def _galleries(
-    found: dict[int, ClassPrediction],
+    found: Sequence[ClassPrediction],
     dataset: Any,
     names: list[str],
     count: int,
 ) -> list[dict[str, Any]]:
-    ordered = sorted(found, key=lambda i: found[i].score)
+    ordered = sorted(range(len(found)), key=lambda i: found[i].score)
     wrong = [i for i in ordered if found[i].predicted != found[i].label]
     right = [i for i in ordered if found[i].predicted == found[i].label]
     galleries = []
