@@ -19,7 +19,7 @@ def embedded_image(
         longest: Larger images are reduced to this longest side in pixels.
         quality: JPEG quality, 1 to 95.
     """
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture = Image.fromarray(pixels)
     if longest is not None and max(picture.size) > longest:
         picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return embedded_picture(picture, quality)
@@ -44,7 +44,7 @@ def sprite(thumbnails: list[np.ndarray], side: int, columns: int) -> str:
     rows = -(-len(thumbnails) // columns)
     canvas = Image.new('RGB', (columns * side, max(rows, 1) * side))
     for number, pixels in enumerate(thumbnails):
-        picture = Image.fromarray(np.ascontiguousarray(pixels))
+        picture = Image.fromarray(pixels)
         short = min(picture.size)
         left = (picture.width - short) // 2
         top = (picture.height - short) // 2

@@ -7,6 +7,9 @@ from typing import Any
 
 from mixmae.checkpoints.loading.recorded_model import parse_config_text
 
+# Arguments of a backbone that tell its size.
+NETWORK = ('type', 'arch', 'img_size', 'embed_dims', 'depths', 'depth')
+
 
 def main_settings(config: str) -> dict[str, str]:
     """Return method, network, data and schedule by name, for a table.
@@ -25,7 +28,7 @@ def main_settings(config: str) -> dict[str, str]:
     rows = {
         'model': _type(model),
         'method': _method(model),
-        'backbone': _network(_part(model, 'backbone')),
+        'backbone': _values(_part(model, 'backbone'), *NETWORK),
         'data': _data(_part(loader, 'dataset')),
         'batch size': _batch(loader, wrapper),
         'length': _length(train),
@@ -53,12 +56,6 @@ def _method(model: Mapping[str, Any]) -> str:
         return ''
     shown = _values(masking, 'type', 'ratio', 'cell', 'secondary_ratio')
     return f'{neck}; masking: {shown}'
-
-
-def _network(backbone: Mapping[str, Any]) -> str:
-    return _values(
-        backbone, 'type', 'arch', 'img_size', 'embed_dims', 'depths', 'depth'
-    )
 
 
 def _data(dataset: Mapping[str, Any]) -> str:
@@ -94,8 +91,7 @@ def _weights(cfg: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     init = _part(_part(model, 'backbone'), 'init_cfg')
     # A resumed run names the checkpoint that it resumes from: see the events.
     start = None if cfg.get('resume') else cfg.get('load_from')
-    found = init.get('checkpoint') or start
-    return str(found or '')
+    return str(init.get('checkpoint') or start or '')
 
 
 def _values(part: Mapping[str, Any], *names: str) -> str:

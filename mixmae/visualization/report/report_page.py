@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import getpass
 import json
 import math
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from mixmae.fileio.address import public_addresses
 from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.shown_text import printable_lines
 from mixmae.version import __version__
 from mixmae.visualization.loss_curve import LossCurve, read_reference
 from mixmae.visualization.report.main_settings import main_settings
 from mixmae.visualization.report.plotted_values import report_plots
-from mixmae.visualization.report.public_text import public_text
 from mixmae.visualization.report.report_parts import ReportParts
 from mixmae.visualization.report.run_history import RunHistory
 from mixmae.visualization.report.verdict import verdict
@@ -27,6 +30,8 @@ PAGE = Path(__file__).parent / 'page'
 # Curves of the recipes, in a checkout and in a wheel.
 PACKAGE = Path(__file__).resolve().parents[2]
 CONFIGS = (PACKAGE.parent / 'configs', PACKAGE / '.mim' / 'configs')
+# Shorter names of hosts and users would be found within words.
+SHORTEST_NAME = 4
 
 
 def write_report(
@@ -60,33 +65,24 @@ def report_html(folders: Sequence[Path]) -> str:
     """Return the text of the page."""
     names = _names(folders)
     histories = [RunHistory.read(folder) for folder in folders]
-    pairs = list(zip(names, histories, strict=True))
     parts = [
         ReportParts.read(history.folder, history.origin)
         for history in histories
     ]
-    runs = [
-        {
+    runs = []
+    for name, history, part in zip(names, histories, parts, strict=True):
+        settings = {**main_settings(history.config), **part.about}
+        runs.append({
             'name': name,
             'verdict': public_text(verdict(history)),
-            'settings': {
-                key: public_text(value)
-                for key, value in {
-                    **main_settings(history.config),
-                    **part.about,
-                }.items()
-            },
-            'events': [
-                (kind, public_text(line)) for kind, line in history.events
-            ],
+            'settings': {k: public_text(v) for k, v in settings.items()},
+            'events': [(k, public_text(line)) for k, line in history.events],
             'config': public_text(history.config),
-        }
-        for (name, history), part in zip(pairs, parts, strict=True)
-    ]
-    reference = _reference(folders[0], histories[0])
+        })  # fmt: skip
+    pairs = list(zip(names, histories, strict=True))
     data = {
         'names': names,
-        'plots': report_plots(pairs, reference),
+        'plots': report_plots(pairs, _reference(folders[0])),
         'reconstructions': [part.reconstructions for part in parts],
         'features': [part.features for part in parts],
         'predictions': [part.predictions for part in parts],
@@ -124,7 +120,28 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return [public_text(name) for name in names]
 
 
-def _reference(folder: Path, history: RunHistory) -> LossCurve | None:
+def public_text(text: str) -> str:
+    """Return a text without credentials, host name and home folder."""
+    text = printable_lines(public_addresses(text))
+    if Path.home() != Path('/'):
+        text = text.replace(str(Path.home()), '~')
+    for name, shown in ((socket.gethostname(), 'HOST'), (_user(), 'USER')):
+        if len(name) >= SHORTEST_NAME:
+            text = text.replace(name, shown)
+    return text
+
+
+def _user() -> str:
+    try:
+        name = getpass.getuser()
+    # No entry for the user, as in containers.
+    except (KeyError, OSError):
+        return ''
+    # Part of many words and paths.
+    return '' if name in ('root', 'user', 'data', 'admin') else name
+
+
+def _reference(folder: Path) -> LossCurve | None:
     """Curve of the recipe that a run's config is named after."""
     for config in sorted(folder.glob('*.py')):
         for root in CONFIGS:
