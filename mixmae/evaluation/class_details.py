@@ -54,7 +54,12 @@ class ClassDetails(BaseMetric):
         """Count the samples of a batch."""
         for sample in data_samples:
             if 'pred_score' in sample:
-                self.results.append(_classified(sample))
+                self.results.append({
+                    'unit': 'images',
+                    'path': sample.get('img_path', ''),
+                    'label': int(sample['gt_label']),
+                    'scores': sample['pred_score'].float().cpu().numpy(),
+                })  # fmt: skip
             elif 'pred_sem_seg' in sample:
                 counts = pixel_counts(sample, len(self.names))
                 self.results.append({'unit': 'pixels', 'counts': counts})
@@ -103,15 +108,6 @@ class ClassDetails(BaseMetric):
         with atomic_write(self.folder / 'predictions.csv') as partial:
             write_table(partial, rows)
         return counts
-
-
-def _classified(sample: Mapping) -> dict:
-    return {
-        'unit': 'images',
-        'path': sample.get('img_path', ''),
-        'label': int(sample['gt_label']),
-        'scores': sample['pred_score'].float().cpu().numpy(),
-    }
 
 
 def pixel_counts(sample: Mapping, count: int) -> ndarray:

@@ -114,7 +114,6 @@ def fine_tune(
     batch_size: int = 32,
     lr: float = 1e-3,
     weight_decay: float = 0.05,
-    crop_scale: tuple[float, float] = (0.4, 1.0),
     seed: int = 0,
     on_epoch: Callable[[int], None] | None = None,
 ) -> float:
@@ -135,7 +134,6 @@ def fine_tune(
         batch_size: Images per step.
         lr: Peak learning rate.
         weight_decay: Weight decay of parameters with more than one axis.
-        crop_scale: Range of a crop's area relative to the image's.
         seed: Seed of the head, the order, and the crops.
         on_epoch: Called with the number of finished epochs.
 
@@ -161,8 +159,7 @@ def fine_tune(
         order = torch.randperm(len(images), generator=generator)
         for index in order.split(batch_size):
             pixels = images[index].to(device).float()
-            crops = random_crops(pixels, generator, crop_scale)
-            logits = model(normalise(crops))
+            logits = model(normalise(random_crops(pixels, generator)))
             loss = F.cross_entropy(logits, labels[index].to(device))
             optimizer.zero_grad()
             loss.backward()

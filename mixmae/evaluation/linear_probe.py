@@ -28,7 +28,6 @@ def fit_logistic(
     num_classes: int,
     penalty: float,
     start: Tensor | None = None,
-    max_iterations: int = 200,
 ) -> Tensor:
     """Fit a multinomial logistic regression by L-BFGS.
 
@@ -41,7 +40,6 @@ def fit_logistic(
         num_classes: Number of classes K.
         penalty: L2 penalty.
         start: Initial weights; zeros if None.
-        max_iterations: Upper limit; usually fewer suffice.
 
     Returns:
         (K, D + 1) weights, the bias last.
@@ -51,7 +49,8 @@ def fit_logistic(
     weights = start.clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
         [weights],
-        max_iter=max_iterations,
+        # Usually fewer suffice.
+        max_iter=200,
         tolerance_grad=1e-6,
         tolerance_change=1e-10,
         line_search_fn='strong_wolfe',
@@ -59,8 +58,7 @@ def fit_logistic(
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        logits = features @ weights[:, :-1].T + weights[:, -1]
-        loss = F.cross_entropy(logits, labels)
+        loss = F.cross_entropy(_logits(weights, features), labels)
         loss = loss + penalty / 2 * weights[:, :-1].square().sum()
         loss.backward()
         return loss
@@ -70,9 +68,12 @@ def fit_logistic(
     return weights.detach()
 
 
-def _accuracy(weights: Tensor, features: Tensor, labels: Tensor) -> float:
-    predicted = (features @ weights[:, :-1].T + weights[:, -1]).argmax(1)
-    return float((predicted == labels).double().mean())
+def _logits(weights: Tensor, features: Tensor) -> Tensor:
+    return features @ weights[:, :-1].T + weights[:, -1]
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> float:
+    return float((logits.argmax(1) == labels).double().mean())
 
 
 def linear_probe(
@@ -122,11 +123,11 @@ def linear_probe(
         weights = fit_logistic(
             x[kept], train_labels[kept], num_classes, penalty, weights
         )
-        score = _accuracy(weights, x[out], train_labels[out])
+        score = _accuracy(_logits(weights, x[out]), train_labels[out])
         # On a tie the first, stronger penalty is kept.
         if score > best:
             best, chosen = score, penalty
     weights = fit_logistic(x, train_labels, num_classes, chosen)
-    predicted = (x_test @ weights[:, :-1].T + weights[:, -1]).argmax(1)
-    accuracy = float((predicted == test_labels).double().mean())
-    return LinearProbeResult(accuracy, chosen, predicted)
+    logits = _logits(weights, x_test)
+    accuracy = _accuracy(logits, test_labels)
+    return LinearProbeResult(accuracy, chosen, logits.argmax(1))

@@ -125,23 +125,15 @@ def _side(cfg: Config) -> int:
 
 
 class Schedule(NamedTuple):
-    """Number of images, updates and devices of a run.
+    """Updates of a run.
 
     Attributes:
-        images: Images of the data set.
-        epochs: Number of epochs.
         update: Images per update on all devices.
-        devices: Number of devices.
-        batch: Batch size per device.
         accumulation: Batches per update and device.
         updates: Updates of the complete run; incomplete updates are dropped.
     """
 
-    images: int
-    epochs: float
     update: int
-    devices: int
-    batch: int
     accumulation: int
     updates: int
 
@@ -158,6 +150,11 @@ class Schedule(NamedTuple):
         """Create a schedule with the accumulation that gives the same update.
 
         Args:
+            images: Images of the data set.
+            epochs: Number of epochs.
+            update: Images per update on all devices.
+            devices: Number of devices.
+            batch: Batch size per device.
             updates: Number of updates, if not given by epochs.
 
         Raises:
@@ -175,11 +172,7 @@ class Schedule(NamedTuple):
             )
         share = update / devices
         if share % batch:
-            fitting = [
-                b
-                for b in range(1, round(share) + 1)
-                if share % b == 0 and share == int(share)
-            ]
+            fitting = [b for b in range(1, round(share) + 1) if share % b == 0]
             hint = (
                 f'batch sizes that do: {", ".join(map(str, fitting[-8:]))}'
                 if fitting
@@ -189,10 +182,7 @@ class Schedule(NamedTuple):
                 f'{devices} devices with batches of {batch} make no update '
                 f'of {update} images, as the config has it: {hint}'
             )
-        accumulation = int(share // batch)
-        return cls(
-            images, epochs, update, devices, batch, accumulation, updates
-        )
+        return cls(update, int(share // batch), updates)
 
     @property
     def trained_images(self) -> int:

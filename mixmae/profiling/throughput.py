@@ -49,7 +49,8 @@ def measure_peak_flops(
         # Doubling the side takes eight times the operations.
         if 8 * seconds > SAMPLE_SECONDS:
             break
-    return 2 * side**3 / median_seconds(product, device)
+    samples = [_seconds(product, device) for _ in range(SAMPLES)]
+    return 2 * side**3 / statistics.median(samples)
 
 
 def _product(
@@ -62,10 +63,6 @@ def _product(
     right = left.T.contiguous()
     out = torch.empty_like(left)
     return lambda: torch.mm(left, right, out=out)
-
-
-def median_seconds(work: Callable[[], object], device: torch.device) -> float:
-    return statistics.median(_seconds(work, device) for _ in range(SAMPLES))
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
