@@ -169,6 +169,10 @@ _MOVED = {
     ('preflight', 'preflight'): 'channels:number_check preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',
     ('structures', 'structures'): 'encoder_input:attention_groups',
+    ('visualization', 'visualization'): 'panel_stack:reconstruction_panel',
+    ('visualization.report', 'visualization.report'): (
+        'public_text:report_page'
+    ),
 }
 MODULES = {
     f'{old}.{pair.partition(":")[0]}': f'{new}.{pair.split(":")[-1]}'
