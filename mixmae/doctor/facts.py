@@ -59,24 +59,23 @@ def gather() -> Facts:
 def describe(facts: Facts) -> list[tuple[str, str]]:
     """Return (name, state) rows of the installed packages."""
     rows = [('python', f'{platform.python_version()}  {sys.executable}')]
-    for module in PROBES:
-        probe = facts.probe(module)
-        if probe.works:
-            state = probe.version or 'works'
-        elif probe.absent(module):
-            state = 'not installed'
-        else:
-            state = f'does not import: {probe.error}'
-        if module == 'mmcv' and probe.works:
-            lite = 'mmcv-lite' in facts.installed
-            state += '  (mmcv-lite)' if lite else '  (full)'
-        if module == 'mmcv.ops' and probe.works:
-            cpu = probe.cuda in (None, 'not available')
-            state = 'CPU' if cpu else f'CUDA {probe.cuda}'
-        elif module == 'mmcv.ops' and probe.missing.startswith('mmcv'):
-            state = 'none'
-        if module == 'torch' and probe.works:
-            state += f'  CUDA {probe.cuda}' if probe.cuda else '  CPU build'
-            state += f'  GPU: {probe.device or "none usable"}'
-        rows.append((module, state))
-    return rows
+    return rows + [(module, _state(facts, module)) for module in PROBES]
+
+
+def _state(facts: Facts, module: str) -> str:
+    probe = facts.probe(module)
+    if probe.absent(module):
+        return 'none' if module == 'mmcv.ops' else 'not installed'
+    if not probe.works:
+        return f'does not import: {probe.error}'
+    if module == 'mmcv.ops':
+        cpu = probe.cuda in (None, 'not available')
+        return 'CPU' if cpu else f'CUDA {probe.cuda}'
+    if module == 'mmcv':
+        lite = 'mmcv-lite' in facts.installed
+        return f'{probe.version}  ({"mmcv-lite" if lite else "full"})'
+    if module == 'torch':
+        build = f'CUDA {probe.cuda}' if probe.cuda else 'CPU build'
+        gpu = probe.device or 'none usable'
+        return f'{probe.version}  {build}  GPU: {gpu}'
+    return probe.version

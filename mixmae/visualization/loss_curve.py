@@ -196,15 +196,14 @@ def compare(run: LossCurve, reference: LossCurve) -> list[Band]:
         )
     epochs, losses = run.epochs[common], run.losses[common]
     expected = np.interp(epochs, *reference)
+    parts = np.array_split(np.arange(len(epochs)), min(BANDS, len(epochs)))
     return [
         Band(
             float(epochs[part[0]]),
             float(epochs[part[-1]]),
             float(losses[part].mean() / expected[part].mean()),
         )
-        for part in np.array_split(
-            np.arange(len(epochs)), min(BANDS, len(epochs))
-        )
+        for part in parts
     ]
 
 
