@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -33,13 +33,13 @@ class CellMask:
     hidden: Tensor
     cell: int
     secondary: Tensor | None = None
-    num_hidden: int | None = field(default=None)
-    one_in_four: bool | None = field(default=None)
+    num_hidden: int | None = None
+    one_in_four: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ('hidden', 'secondary'):
             value = getattr(self, name)
-            if value is None and name == 'secondary':
+            if value is None:
                 continue
             if value.dtype != torch.bool or value.dim() != 3:
                 raise ValueError(
