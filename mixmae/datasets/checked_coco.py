@@ -90,7 +90,7 @@ class CheckedCocoDataset(CocoDataset):
 
     COCOAPI = CheckedCoco
     # See check_listed_paths.
-    names_checked = True
+    checks_paths = True
 
     def load_data_list(self) -> list[dict]:
         """Return mmdet's entry of each image, with the annotation file."""

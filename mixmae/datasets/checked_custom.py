@@ -21,7 +21,7 @@ class CheckedCustomDataset(CustomDataset):
     """
 
     # See check_listed_paths.
-    names_checked = True
+    checks_paths = True
 
     def load_data_list(self) -> list[dict]:
         """Return the entries of all images."""

@@ -175,9 +175,11 @@ def _span(categories: set) -> str:
 
 def _coco_box_fault(box: Any, width: int, height: int) -> str | None:
     """Return the ``box_fault`` of [x, y, width, height]; tiny is allowed."""
-    if not isinstance(box, list) or len(box) != 4:
-        return box_fault(box, width, height)
-    if not all(isinstance(value, (int, float)) for value in box):
+    if (
+        not isinstance(box, list)
+        or len(box) != 4
+        or not all(isinstance(value, (int, float)) for value in box)
+    ):
         return box_fault(box, width, height)
     try:
         x, y, wide, high = map(float, box)

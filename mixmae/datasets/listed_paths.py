@@ -56,21 +56,12 @@ def _is_file(entry: os.DirEntry) -> bool:
 
 
 PATH_KEYS = ('path', 'paths')
-# Attribute of datasets that check names while reading them.
-CHECKED = 'names_checked'
 
 
 def leaf_sets(dataset: Any) -> Iterator[Any]:
     """Yield the datasets below wrappers (concatenated, repeated, balanced)."""
-    parts = getattr(dataset, 'datasets', None)
-    inner = getattr(dataset, 'dataset', None)
-    if isinstance(parts, (list, tuple)):
-        for part in parts:
-            yield from leaf_sets(part)
-    elif inner is not None:
-        yield from leaf_sets(inner)
-    else:
-        yield dataset
+    for _, leaf in _named_leaves(dataset, ''):
+        yield leaf
 
 
 def image_sets(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -84,14 +75,20 @@ def image_sets(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
     Yields:
         Names and datasets.
     """
+    for place, leaf in _named_leaves(dataset, name):
+        if loader_of(leaf) is not None:
+            yield place, leaf
+
+
+def _named_leaves(dataset: Any, name: str) -> Iterator[tuple[str, Any]]:
     parts = getattr(dataset, 'datasets', None)
     inner = getattr(dataset, 'dataset', None)
     if isinstance(parts, (list, tuple)):
         for index, part in enumerate(parts):
-            yield from image_sets(part, f'{name}.{index}')
+            yield from _named_leaves(part, f'{name}.{index}')
     elif inner is not None:
-        yield from image_sets(inner, name)
-    elif loader_of(dataset) is not None:
+        yield from _named_leaves(inner, name)
+    else:
         yield name, dataset
 
 
@@ -128,10 +125,8 @@ def check_listed_paths(
     ann_file = getattr(dataset, 'ann_file', '')
     held = entries is None
     # Our datasets check each name while reading it.
-    own = getattr(dataset, 'checks_paths', False) or getattr(
-        dataset, CHECKED, False
-    )
-    if not ann_file or (held and own):
+    checked = getattr(dataset, 'checks_paths', False)
+    if not ann_file or (held and checked):
         return 0
     # Our transforms open regular files only; others block on a named pipe.
     opened = held and loader_of(dataset) is None

@@ -39,7 +39,7 @@ class PairedSegDataset(BaseSegDataset):
     """
 
     # See check_listed_paths.
-    names_checked = True
+    checks_paths = True
 
     def __init__(
         self,
