@@ -7,6 +7,7 @@ are bit-identical at full size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from numpy import ndarray
@@ -19,13 +20,13 @@ START = b'\xff\xd8\xff'
 END = b'\xff\xd9'
 EXIF = b'Exif\x00\x00'
 XMP = b'http://ns.adobe.com/xap/'
-# Frame markers (ITU T.81, table B.1) that every decoder supports: baseline,
-# extended sequential, progressive; Huffman-coded.
-BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
-FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
+# Frame markers (ITU T.81, table B.1); the others in their range are tables.
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+# Those that every decoder supports: baseline, extended sequential,
+# progressive; Huffman-coded.
+PROGRESSIVE = 0xC2
+USUAL_FRAMES = (0xC0, 0xC1, PROGRESSIVE)
 LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
-# Markers in the range of frame markers that are not frames.
-TABLES = (0xC4, 0xC8, 0xCC)
 SCAN = 0xDA
 APP1 = 0xE1
 
@@ -56,18 +57,12 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
         None for other formats and unusual JPEGs: CMYK, more than 8 bits,
         turned by EXIF or XMP, damaged. Pillow handles these.
     """
-    if data[:3] != START:
-        return None
     found: JpegHeader | None = None
-    at, size = 2, len(data)
-    while at + 4 <= size and data[at] == 0xFF:
-        marker = data[at + 1]
+    for marker, start, end in _segments(data):
         if marker == SCAN:
             return found
-        length = data[at + 2] << 8 | data[at + 3]
-        start, end = at + 4, at + 2 + length
-        if marker in FRAMES:
-            if found is not None or length < 8 or end > size:
+        if marker in USUAL_FRAMES:
+            if found is not None or end - start < 6 or end > len(data):
                 return None
             found = _frame(data, start, marker)
             if found is None:
@@ -75,9 +70,8 @@ def read_jpeg_header(data: bytes | memoryview) -> JpegHeader | None:
         elif marker == APP1:
             if _may_be_turned(bytes(data[start:end])):
                 return None
-        elif 0xC0 <= marker <= 0xCF and marker not in TABLES:
+        elif marker in FRAMES:
             return None
-        at = end
     return None
 
 
@@ -91,22 +85,33 @@ def unsupported_frame(data: bytes | memoryview) -> str:
         For example 'lossless'; '' for usual files, damaged ones and other
         formats.
     """
-    if data[:3] != START:
-        return ''
-    at = 2
-    while at + 12 <= len(data) and data[at] == 0xFF and data[at + 1] != SCAN:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in TABLES:
-            bits, bands = data[at + 4], data[at + 9]
-            if marker in LOSSLESS:
-                return 'lossless'
-            if marker in HIERARCHICAL:
-                return 'hierarchical'
-            if bits != 8:
-                return f'{bits} bits per sample'
-            return '' if bands in (1, 3, 4) else f'{bands} bands'
-        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    for marker, start, _ in _segments(data):
+        if marker not in FRAMES or start + 8 > len(data):
+            continue
+        bits, bands = data[start], data[start + 5]
+        if marker in LOSSLESS:
+            return 'lossless'
+        if marker in HIERARCHICAL:
+            return 'hierarchical'
+        if bits != 8:
+            return f'{bits} bits per sample'
+        return '' if bands in (1, 3, 4) else f'{bands} bands'
     return ''
+
+
+def _segments(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of each segment; the first scan is last.
+
+    Yields nothing for other formats; ends early where a file is damaged.
+    """
+    at = 2 if data[:3] == START else len(data)
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        yield marker, at + 4, end
+        if marker == SCAN:
+            return
+        at = end
 
 
 def _frame(
