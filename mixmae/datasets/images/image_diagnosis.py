@@ -98,11 +98,24 @@ def _diagnosis(
     if isinstance(error, Image.DecompressionBombError):
         detail = f'{error} max_pixels sets the limit'
         return CorruptImageError(path, 'too large', detail)
-    shortened = _is_shortened(path, content)
-    if shortened is None:
+    try:
+        with opened_file(path, content) as file:
+            return _content_diagnosis(path, file, error)
+    except OSError as changed:
+        # Another process has changed it since the decoder read it.
+        detail = changed.strerror or str(changed)
+        return CorruptImageError(path, 'unreadable', detail)
+
+
+def _content_diagnosis(
+    path: str, file: BinaryIO, error: Exception
+) -> CorruptImageError:
+    """Return the error of an open file for an exception of a decoder."""
+    head, size = file.read(HEAD), file.seek(0, os.SEEK_END)
+    if not size:
         return CorruptImageError(path, 'empty')
     unknown = isinstance(error, UnidentifiedImageError)
-    what = _undecoded(path, content, unknown)
+    what = _undecoded(file, head, unknown)
     if what:
         return unsupported(path, what, 'convert it to 8-bit RGB')
     text = f'{type(error).__name__}: {error}'
@@ -113,17 +126,16 @@ def _diagnosis(
         return CorruptImageError(path, 'truncated', 'it ends in its header')
     if unknown:
         # The text of the exception is the path again.
-        return _unknown(path, content)
+        return _unknown(path, head)
     cut_off = isinstance(error, EOFError) or 'truncated' in text.lower()
-    cause = 'truncated' if cut_off or shortened else 'damaged'
+    # Pillow's WebP decoder does not report the reason of a failure.
+    cut_off |= _declared_size(head) > size
+    cause = 'truncated' if cut_off else 'damaged'
     return CorruptImageError(path, cause, text)
 
 
-def _unknown(path: str, content: bytes | None) -> CorruptImageError:
+def _unknown(path: str, head: bytes) -> CorruptImageError:
     """Return the error of a file that no decoder opens."""
-    head = b''
-    with suppress(OSError), opened_file(path, content) as file:
-        head = file.read(HEAD)
     starts = (name for start, name in STARTS.items() if head.startswith(start))
     name = next(starts, '')
     if not name:
@@ -133,52 +145,35 @@ def _unknown(path: str, content: bytes | None) -> CorruptImageError:
     return CorruptImageError(path, 'damaged', detail)
 
 
-def _undecoded(path: str, content: bytes | None, unknown: bool) -> str | None:
+def _undecoded(file: BinaryIO, head: bytes, unknown: bool) -> str | None:
     """Name the unsupported content of an intact file; '' if it is corrupt.
 
     Args:
-        path, content: Path and content of the file.
+        file: The file; its position is changed.
+        head: Its first ``HEAD`` bytes.
         unknown: Whether no decoder opened it.
 
     Returns:
         ``None`` for a TIFF that ends in its header.
     """
+    if not unknown and not head.startswith(START):
+        return ''
     try:
-        with opened_file(path, content) as file:
-            head = file.read(HEAD)
-            if not unknown and not head.startswith(START):
-                return ''
-            if unknown and is_tiff(head):
-                # Imported with the first TIFF.
-                from mixmae.datasets.images.tiff_header import (
-                    tiff_directories,
-                )
+        if unknown and is_tiff(head):
+            # Imported with the first TIFF.
+            from mixmae.datasets.images.tiff_header import tiff_directories
 
-                with suppress(KeyError, struct.error):
-                    list(tiff_directories(file))
-            return undecoded(file)
+            with suppress(KeyError, struct.error):
+                list(tiff_directories(file))
+        return undecoded(file)
     except EOFError:
         return None
     except OSError:
         return ''
 
 
-def _is_shortened(path: str, content: bytes | None) -> bool | None:
-    """Return True if a WebP file is truncated, None if a file is empty.
-
-    Pillow's WebP decoder does not report the reason of a failure.
-    """
-    try:
-        if content is not None:
-            size, head = len(content), content[:12]
-        else:
-            size = os.path.getsize(path)
-            with open(path, 'rb', opener=regular_file) as file:
-                head = file.read(12)
-    except (OSError, ValueError):
-        return False
-    if not size:
-        return None
+def _declared_size(head: bytes) -> int:
+    """Return the size that the head of a WebP file declares, else 0."""
     if head[:4] != b'RIFF' or len(head) < 12:
-        return False
-    return size < struct.unpack('<I', head[4:8])[0] + 8
+        return 0
+    return struct.unpack('<I', head[4:8])[0] + 8
