@@ -67,18 +67,15 @@ def class_folders(
         folder: Folder of the split.
         suffixes: Suffixes of images, in lower case.
     """
+    ends = tuple(suffixes)
     names, beside = [], []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if is_folder(entry):
                 names.append(entry.name)
-            elif _is_image(entry.name, tuple(suffixes)):
+            elif _is_image(entry.name, ends):
                 beside.append(entry.name)
-    empty = (
-        name
-        for name in names
-        if not _has_image(folder / name, tuple(suffixes), DEPTH)
-    )
+    empty = [n for n in names if not _has_image(folder / n, ends, DEPTH)]
     return ClassFolders(folder, tuple(names), tuple(empty), tuple(beside))
 
 

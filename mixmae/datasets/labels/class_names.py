@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
+from mixmae.datasets.labels.label_fault import LabelFault, listed
 
 
 class ClassList(NamedTuple):
@@ -87,33 +87,32 @@ def order_faults(
             order must agree in any case.
     """
     ours, theirs = list(first.names), list(second.names)
+    known, used = set(ours), set(theirs)
+    missing = [name for name in ours if name not in used]
+    extra = [name for name in theirs if name not in known]
+    if by_name and not extra:
+        ours, missing = [name for name in ours if name in used], []
     if ours == theirs:
         return []
-    missing = [name for name in ours if name not in set(theirs)]
-    extra = [name for name in theirs if name not in set(ours)]
+    place = _first_change(ours, theirs)
     if not missing and not extra:
-        return [_moved(first, second, ours, theirs, mend)]
-    if by_name and not extra:
-        common = [name for name in ours if name in set(theirs)]
-        if common == theirs:
-            return []
-        return [_moved(first, second, common, theirs, mend)]
+        text = (
+            f'{second.source} has the classes of {first.source} in another '
+            f'order: label {place} is {theirs[place]!r} here and '
+            f'{ours[place]!r} there; {mend}'
+        )
+        return [LabelFault('order of classes', text)]
     folded = [[_folded(name) for name in names] for names in (ours, theirs)]
     if sorted(folded[0]) == sorted(folded[1]):
         there = next(n for n in missing if _folded(n) == _folded(extra[0]))
-        sorts_otherwise = folded[0] != folded[1]
         text = (
             f'{second.source}: class {extra[0]!r} is spelled {there!r} in '
             f'{first.source}'
-            + (
-                ', which changes the order of the labels'
-                if sorts_otherwise
-                else ''
-            )
-            + f'; {mend}'
         )
-        level: Level = 'error' if sorts_otherwise else 'warning'
-        return [LabelFault('classes differ', text, level)]
+        if folded[0] == folded[1]:
+            return [LabelFault('classes differ', f'{text}; {mend}', 'warning')]
+        text += ', which changes the order of the labels'
+        return [LabelFault('classes differ', f'{text}; {mend}')]
     parts = []
     if missing:
         parts.append(
@@ -121,33 +120,12 @@ def order_faults(
         )
     if extra:
         parts.append(f'has class {listed(extra)}, which {first.source} lacks')
+    text = f'{second.source}: {" and ".join(parts)}'
     # Labels agree where the shorter list is a prefix of the longer.
-    least = min(len(ours), len(theirs))
-    level = 'warning' if ours[:least] == theirs[:least] else 'error'
-    moved = (
-        ''
-        if level == 'warning'
-        else f'; labels from {_first_change(ours, theirs)} on mean other '
-        f'classes'
-    )
-    text = f'{second.source}: {" and ".join(parts)}{moved}; {mend}'
-    return [LabelFault('classes differ', text, level)]
-
-
-def _moved(
-    first: ClassList,
-    second: ClassList,
-    ours: list[str],
-    theirs: list[str],
-    mend: str,
-) -> LabelFault:
-    place = _first_change(ours, theirs)
-    text = (
-        f'{second.source} has the classes of {first.source} in another order: '
-        f'label {place} is {theirs[place]!r} here and {ours[place]!r} there; '
-        f'{mend}'
-    )
-    return LabelFault('order of classes', text)
+    if place == min(len(ours), len(theirs)):
+        return [LabelFault('classes differ', f'{text}; {mend}', 'warning')]
+    text += f'; labels from {place} on mean other classes'
+    return [LabelFault('classes differ', f'{text}; {mend}')]
 
 
 def _first_change(ours: Sequence[str], theirs: Sequence[str]) -> int:

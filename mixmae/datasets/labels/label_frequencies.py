@@ -57,17 +57,16 @@ def count_faults(
     """
     ill = sorted(k for k in counts if not 0 <= k < num_classes)
     if ill:
-        shown = ', '.join(f'{k} in {counts[k]:,} {unit}' for k in ill[:5])
-        more = f' and {len(ill) - 5} more' if len(ill) > 5 else ''
+        shown = listed([f'{k} in {counts[k]:,} {unit}' for k in ill])
         yield LabelFault(
             'label out of range',
-            f'{source} has label {shown}{more}; the head has {num_classes} '
+            f'{source} has label {shown}; the head has {num_classes} '
             f'classes, labels 0 to {num_classes - 1}: correct the labels or '
             f'num_classes',
         )
-    present = [k for k in counts if 0 <= k < num_classes]
     if not is_complete:
         return
+    present = [k for k in counts if 0 <= k < num_classes]
     if len(present) == 1 and num_classes > 1:
         only = present[0]
         yield LabelFault(

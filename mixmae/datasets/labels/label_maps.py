@@ -123,11 +123,106 @@ class LabelMapTally:
         """
         return [
             *self._faults,
-            *_value_faults(
-                self.source, self.pixels, self.meaning, self.count, is_complete
-            ),
+            *self._value_faults(is_complete),
             *size_faults(self.source, self._sizes, self.applied),
         ]
+
+    def _value_faults(self, is_complete: bool) -> Iterator[LabelFault]:
+        """Yield the faults that the values of all label maps show together."""
+        meaning, pixels = self.meaning, self.pixels
+        total = pixels.total()
+        if not total:
+            return
+        labels: Counter[int] = Counter()
+        for value, count in pixels.items():
+            labels[meaning.label(value)] += count
+        ignored = labels.pop(meaning.ignore_index, 0)
+        limit = meaning.num_classes
+        present = sorted(k for k in labels if limit is None or k < limit)
+        missing = [k for k in range(limit or 0) if k not in labels]
+        held = ', '.join(
+            f'{value} ({100 * pixels[value] / total:.3g} % of the pixels)'
+            for value in sorted(pixels)[:8]
+        )
+        if not present:
+            yield LabelFault(
+                'nothing to learn',
+                f'{self.source}: {self.count} label maps contain only {held}, '
+                f'all of them ignored or not a class; write the class numbers '
+                f'from {int(meaning.reduce_zero_label)} on, and '
+                f'{meaning.ignore_index} for ignored pixels',
+                'error' if is_complete else 'warning',
+            )
+            return
+        if len(present) == 1 and (limit is None or limit > 1):
+            yield self._single_class(present[0], ignored, held)
+        elif missing and is_complete:
+            shown = listed([named(k, meaning.names) for k in missing])
+            yield LabelFault(
+                'class without objects',
+                f'{self.source}: {len(missing)} of {limit} classes never '
+                f'occur ({shown})',
+                'note',
+            )
+        if meaning.reduce_zero_label and limit and pixels[0]:
+            last_is_missing = is_complete and limit - 1 in missing
+            yield from self._reduction_faults(limit, last_is_missing)
+
+    def _single_class(
+        self, present: int, ignored: int, held: str
+    ) -> LabelFault:
+        meaning = self.meaning
+        others = [
+            named(k, meaning.names)
+            for k in range(meaning.num_classes or 0)
+            if k != present
+        ]
+        never = (
+            f'class {listed(others)} never occurs and is never learned'
+            if others
+            else 'there is only one class'
+        )
+        holds, mend = 'one class', 'write the number of each class'
+        # Ignored by value, not by reduce_zero_label.
+        if ignored and not meaning.reduce_zero_label:
+            mend = (
+                f'write another value than {meaning.ignore_index} for the '
+                f'foreground (1), or set ignore_index to a value that does '
+                f'not occur'
+            )
+            if present == 0 and len(self.pixels) == 2:
+                holds = f'0 and the ignore value {meaning.ignore_index}'
+        return LabelFault(
+            'only one class',
+            f'{self.source}: the masks contain only {holds}: {held}, in '
+            f'{self.count} label maps; {never}: {mend}',
+            'warning',
+        )
+
+    def _reduction_faults(
+        self, limit: int, last_is_missing: bool
+    ) -> Iterator[LabelFault]:
+        """Yield signs that 0 is a class, although reduce_zero_label is set."""
+        pixels, names = self.pixels, self.meaning.names
+        share = f'{100 * pixels[0] / pixels.total():.3g} % of the pixels'
+        start = f'{self.source}: reduce_zero_label=True ignores value 0'
+        if names and names[0].casefold() in BACKGROUND:
+            yield LabelFault(
+                'reduce_zero_label',
+                f'{start} ({share}) and makes value 1 class 0, which is '
+                f'called {names[0]!r}; set reduce_zero_label=False, or remove '
+                f'{names[0]!r} from the classes',
+                'warning',
+            )
+        elif last_is_missing and pixels[limit - 1]:
+            yield LabelFault(
+                'reduce_zero_label',
+                f'{start} ({share}), and value {limit}, class '
+                f'{named(limit - 1, names)}, never occurs: the values look '
+                f'like 0 to {limit - 1}; set reduce_zero_label=False if 0 is '
+                f'a class',
+                'warning',
+            )
 
 
 def _range_faults(
@@ -154,129 +249,4 @@ def _range_faults(
             f'{limit - (not meaning.reduce_zero_label)} and '
             f'{meaning.ignore_index}: correct the map or the number of '
             f'classes{hint}',
-        )
-
-
-def _value_faults(
-    source: str,
-    pixels: Counter[int],
-    meaning: ValueMeaning,
-    maps: int,
-    is_complete: bool,
-) -> Iterator[LabelFault]:
-    """Return the faults that the label maps of a split show together.
-
-    Args:
-        source: Source of the label maps, for messages.
-        pixels: Number of pixels of each value in the files.
-        meaning: Meaning of the values.
-        maps: Number of label maps read.
-        is_complete: Whether these are all label maps.
-    """
-    total = pixels.total()
-    if not total:
-        return
-    labels: Counter[int] = Counter()
-    for value, count in pixels.items():
-        labels[meaning.label(value)] += count
-    ignored = labels.pop(meaning.ignore_index, 0)
-    limit = meaning.num_classes
-    present = sorted(k for k in labels if limit is None or k < limit)
-    missing = [k for k in range(limit or 0) if k not in labels]
-    held = ', '.join(
-        f'{value} ({100 * pixels[value] / total:.3g} % of the pixels)'
-        for value in sorted(pixels)[:8]
-    )
-    if not present:
-        yield LabelFault(
-            'nothing to learn',
-            f'{source}: {maps} label maps contain only {held}, all of them '
-            f'ignored or not a class; write the class numbers from '
-            f'{int(meaning.reduce_zero_label)} on, and {meaning.ignore_index} '
-            f'for ignored pixels',
-            'error' if is_complete else 'warning',
-        )
-        return
-    if len(present) == 1 and (limit is None or limit > 1):
-        yield _single_value(source, meaning, maps, present[0], ignored, held)
-    elif missing and is_complete:
-        shown = listed([named(k, meaning.names) for k in missing])
-        yield LabelFault(
-            'class without objects',
-            f'{source}: {len(missing)} of {limit} classes never occur '
-            f'({shown})',
-            'note',
-        )
-    yield from _reduction_faults(source, pixels, meaning, missing, is_complete)
-
-
-def _single_value(
-    source: str,
-    meaning: ValueMeaning,
-    maps: int,
-    present: int,
-    ignored: int,
-    held: str,
-) -> LabelFault:
-    others = [
-        named(k, meaning.names)
-        for k in range(meaning.num_classes or 0)
-        if k != present
-    ]
-    never = (
-        f'class {listed(others)} never occurs and is never learned'
-        if others
-        else 'there is only one class'
-    )
-    # Ignored by value, not by reduce_zero_label.
-    holds = (
-        f'0 and the ignore value {meaning.ignore_index}'
-        if ignored
-        and present == 0
-        and not meaning.reduce_zero_label
-        and held.count('%') == 2
-        else 'one class'
-    )
-    mend = (
-        f'write another value than {meaning.ignore_index} for the foreground '
-        f'(1), or set ignore_index to a value that does not occur'
-        if ignored and not meaning.reduce_zero_label
-        else 'write the number of each class'
-    )
-    return LabelFault(
-        'only one class',
-        f'{source}: the masks contain only {holds}: {held}, in {maps} label '
-        f'maps; {never}: {mend}',
-        'warning',
-    )
-
-
-def _reduction_faults(
-    source: str,
-    pixels: Counter[int],
-    meaning: ValueMeaning,
-    missing: Sequence[int],
-    is_complete: bool,
-) -> Iterator[LabelFault]:
-    limit, names = meaning.num_classes, meaning.names
-    if not meaning.reduce_zero_label or not limit or not pixels[0]:
-        return
-    share = f'{100 * pixels[0] / pixels.total():.3g} % of the pixels'
-    if names and names[0].casefold() in BACKGROUND:
-        yield LabelFault(
-            'reduce_zero_label',
-            f'{source}: reduce_zero_label=True ignores value 0 ({share}) and '
-            f'makes value 1 class 0, which is called {names[0]!r}; set '
-            f'reduce_zero_label=False, or remove {names[0]!r} from the '
-            f'classes',
-            'warning',
-        )
-    elif is_complete and limit - 1 in missing and pixels[limit - 1]:
-        yield LabelFault(
-            'reduce_zero_label',
-            f'{source}: reduce_zero_label=True ignores value 0 ({share}), '
-            f'and value {limit}, class {named(limit - 1, names)}, never '
-            f'occurs: the values look like 0 to {limit - 1}; set '
-            f'reduce_zero_label=False if 0 is a class',
-            'warning',
         )
