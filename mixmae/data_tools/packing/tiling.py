@@ -141,13 +141,12 @@ def _decoded(
             return kind, read(path, file, kind, limits), True
     with opened_image(path, limits, content=content) as image:
         kind = kind or ImageKind.of_mode(str(image.format), image.mode)
-        reduced = kind.format == 'JPEG2000' and kind.wide and kind.bands > 1
-        if kind.obstacle or reduced:
+        if kind.obstacle or kind.reduced:
             raise unsupported(path, str(kind), 'convert it')
         orientation = turn_upright(image)
         if kind.wide:
             samples, alpha = wide_samples(
-                path, image, kind, orientation, lambda: content
+                path, image, kind, orientation, io.BytesIO(content)
             )
             if alpha is not None:
                 samples = np.dstack([samples, alpha])

@@ -56,7 +56,7 @@ def dicom_kind(file: BinaryIO) -> ImageKind:
         bits = int(header.BitsStored)
         signed = bool(header.PixelRepresentation)
         rescaled = _rescaling(header) != (1.0, 0.0)
-        _ = int(header.Rows), int(header.Columns)
+        size = int(header.Columns), int(header.Rows)
     # Parsers raise arbitrary exceptions on arbitrary data.
     except Exception as error:
         raise KeyError('header of a DICOM file') from error
@@ -78,6 +78,7 @@ def dicom_kind(file: BinaryIO) -> ImageKind:
         inverted=model == 'MONOCHROME1',
         obstacle=obstacle,
         decoder='pydicom',
+        size=size,
     )
 
 
@@ -122,12 +123,6 @@ def dicom_samples(
     if (slope, intercept) != (1.0, 0.0):
         samples = samples * np.float32(slope) + np.float32(intercept)
     return samples if samples.ndim == 3 else samples[..., None]
-
-
-def dicom_size(file: BinaryIO) -> tuple[int, int]:
-    """Return width and height."""
-    header = _read(file, ELEMENTS)
-    return int(header.Columns), int(header.Rows)
 
 
 def _read(file: BinaryIO, elements: list[str]) -> Any:

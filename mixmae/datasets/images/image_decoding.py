@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -64,8 +63,7 @@ class ImageDecoding:
     declared by its file, never on pixels.
 
     Attributes:
-        background: RGB colour below transparent pixels; ``pixel_conversion``
-            composites them (``eight_bit_rgb``; above 8 bits ``composite``).
+        background: RGB colour below transparent pixels.
         extra_band: Use of a band in addition to the colours. ``None`` reads it
             as transparency where the file declares that (with a warning for
             unassociated alpha in TIFF, which GDAL declares for the fourth of
@@ -123,29 +121,27 @@ class ImageDecoding:
 
     def takes_bands(self, kind: ImageKind) -> bool:
         """Return True if all bands of a file are read as the channels."""
+        if self.channels == 1:
+            return False
         if self.channels == 3:
             return kind.colours == 'grey' and kind.bands == 3
-        return self.channels != 1 and (
-            kind.pages == self.channels
-            or (
-                kind.colours in ('grey', 'RGB')
-                and not kind.pages
-                and kind.bands == self.channels
-            )
-        )
+        if kind.pages:
+            return kind.pages == self.channels
+        return kind.colours in ('grey', 'RGB') and kind.bands == self.channels
 
     def check(self, path: str, kind: ImageKind) -> None:
         """Reject a kind of image that cannot be decoded faithfully.
 
+        Warns of a band that may be read as transparency by mistake.
+
         Raises:
-            CorruptImageError: The kind is 'unsupported'; the message says what
-                the file is and how to convert it.
+            CorruptImageError: The kind is 'unsupported'; says what the file
+                is and how to convert it.
         """
         taken = self.takes_bands(kind)
         if kind.obstacle and not (taken and kind.pages):
             raise unsupported(path, str(kind), 'convert it to 8-bit RGB')
-        packed = kind.format == 'JPEG2000' and kind.bands > 1 and kind.wide
-        if packed and (taken or self.value_range is not None):
+        if kind.reduced and (taken or self.value_range is not None):
             raise unsupported(
                 path,
                 str(kind),
@@ -174,13 +170,10 @@ class ImageDecoding:
             if alpha:
                 choice += ", 'alpha' treats the other band as transparency"
             raise unsupported(path, str(kind), f'{choice}; or convert it')
+        warn_of_alpha(kind, self.extra_band, self.background)
 
     def of_image(
-        self,
-        path: str,
-        image: Image.Image,
-        kind: ImageKind,
-        read: Callable[[], bytes],
+        self, path: str, image: Image.Image, kind: ImageKind, file: BinaryIO
     ) -> ChannelPixels:
         """Convert an image that Pillow has opened.
 
@@ -188,32 +181,26 @@ class ImageDecoding:
             path: Name of the file, for messages.
             image: The loaded image; it is turned upright in place.
             kind: Kind of the image, already passed to ``check``.
-            read: Returns the content of the file.
+            file: The file; its position is changed.
 
         Raises:
             CorruptImageError: The value range is unknown.
         """
         taken = self.takes_bands(kind)
-        dropped = self.extra_band == 'drop'
-        if not taken:
-            warn_of_alpha(kind, self.extra_band, self.background)
         orientation = turn_upright(image)
-        if not kind.wide or (kind.format == 'JPEG2000' and kind.bands > 1):
-            # Pillow reduces JPEG 2000 colours to 8 bits.
-            eight_bits = (
+        if not kind.wide or kind.reduced:
+            dropped = self.extra_band == 'drop'
+            pixels = (
                 np.asarray(image)
                 if taken
                 else eight_bit_rgb(image, self.background, dropped)
             )
-            return ChannelPixels(self.of_pixels(eight_bits))
-        samples, alpha = wide_samples(path, image, kind, orientation, read)
+            return ChannelPixels(self.of_pixels(pixels))
+        samples, alpha = wide_samples(path, image, kind, orientation, file)
         if taken and alpha is not None:
             # All bands of a PNG, one of grey or three of colour, and the last.
-            colours = samples[..., : kind.bands - 1]
-            samples = np.dstack([colours, alpha])
+            samples = np.dstack([samples[..., : kind.bands - 1], alpha])
             alpha = None
-        elif alpha is not None:
-            alpha = alpha / np.iinfo(samples.dtype).max
         return self._scaled(path, samples, kind, alpha)
 
     def of_samples(
@@ -222,22 +209,16 @@ class ImageDecoding:
         """Convert all samples of an image, (H, W, bands).
 
         Args:
-            path: Name of the file, for messages.
+            path, kind: As in ``of_image``.
             samples: Upright, as stored.
-            kind: Kind of the image, already passed to ``check``.
 
         Raises:
             CorruptImageError: The value range is unknown.
         """
         if self.takes_bands(kind):
             return self._scaled(path, samples, kind)
-        warn_of_alpha(kind, self.extra_band, self.background)
         colours = COLOUR_BANDS[kind.colours]
-        alpha = None
-        if kind.bands > colours and self.extra_band != 'drop':
-            alpha = samples[..., colours].astype(float)
-            if samples.dtype.kind != 'f':
-                alpha /= np.iinfo(samples.dtype).max
+        alpha = samples[..., colours] if kind.bands > colours else None
         return self._scaled(path, samples[..., :colours], kind, alpha)
 
     def of_pixels(self, pixels: ndarray, order: str = 'RGB') -> ndarray:
@@ -269,27 +250,23 @@ class ImageDecoding:
         alpha: ndarray | None = None,
     ) -> ChannelPixels:
         """Scale samples (H, W[, bands]) and composite them, if alpha."""
-        values, clipped = None, 0.0
+        pixels, values, clipped = samples, None, 0.0
         if kind.wide:
             finite = samples
             if kind.number == 'float':
                 finite = samples[np.isfinite(samples)]
-            values = least, most = (
-                (finite.min().item(), finite.max().item())
-                if finite.size
-                else (math.nan, math.nan)
-            )
+            least = most = math.nan
+            if finite.size:
+                least, most = finite.min().item(), finite.max().item()
+            values = least, most
             low, high = self._range(path, kind, least, most)
-            missing = finite.size < samples.size
-            if not (low <= least and most <= high) or missing:
+            if finite.size < samples.size or least < low or most > high:
                 inside = (samples >= low) & (samples <= high)
                 clipped = 1 - float(inside.mean())
             if clipped > CLIPPED:
                 warn_of_clipping(low, high)
             exact = self.value_range is not None
             pixels = scaled(samples, low, high, np.float32 if exact else None)
-        else:
-            pixels = samples
         if kind.inverted:
             pixels = 255 - pixels
         if alpha is not None and self.extra_band != 'drop':

@@ -37,8 +37,6 @@ from mixmae.fileio.image_formats import image_formats
 ANIMATED = ('GIF', 'PNG', 'WEBP', 'AVIF', 'MPO')
 JPEG = ImageKind.of_mode('JPEG', 'RGB')
 SampleReader = Callable[[str, BinaryIO, ImageKind, ImageLimits], ndarray]
-
-
 # All settings at their defaults.
 PLAIN = ImageDecoding()
 
@@ -63,17 +61,11 @@ class ImageContent(NamedTuple):
     animated: bool = False
     transparent: bool = False
 
-    @property
-    def format(self) -> str:
-        """Pillow's name of the format, e.g. 'JPEG'."""
-        return self.kind.format
-
 
 @contextmanager
 def opened_image(
     path: str | PathLike,
     limits: ImageLimits = ANY_SIZE,
-    draft_side: int | None = None,
     content: bytes | None = None,
 ) -> Iterator[Image.Image]:
     """Open the decoded first frame of a file, as stored.
@@ -83,7 +75,6 @@ def opened_image(
     Args:
         path: Path of the file; its suffix is ignored.
         limits: Allowed sizes.
-        draft_side: See ``LoadImage``.
         content: Content of the file; read from ``path`` if None.
 
     Raises:
@@ -96,8 +87,6 @@ def opened_image(
         opened_file(path, content) as file,
         _pillow_image(path, file, limits) as image,
     ):
-        if draft_side is not None:
-            image.draft('RGB', (draft_side, draft_side))
         image.load()
         yield image
 
@@ -113,7 +102,8 @@ def read_image(
     """Read an image file for training; see ``LoadImage``.
 
     Args:
-        path, limits, draft_side, content: As in ``opened_image``.
+        path, limits, content: As in ``opened_image``.
+        draft_side: See ``LoadImage``.
         decoding: Settings of the conversion to channels.
         order: Order of three channels, 'RGB' or 'BGR'.
 
@@ -125,8 +115,7 @@ def read_image(
         order = 'RGB'
     if draft_side is None and decoding.channels in (1, 3):
         data = jpeg_content(path, content)
-        header = None if data is None else fast_path_header(path, data, limits)
-        if data is not None and header is not None:
+        if data is not None and fast_path_header(path, data, limits):
             pixels = decode_jpeg(data, order)
             if pixels is not None:
                 return ImageContent(decoding.of_pixels(pixels, order), JPEG)
@@ -135,11 +124,11 @@ def read_image(
         kind = declared_kind(file)
         if kind is not None:
             decoding.check(path, kind)
-        read = None if kind is None else sample_reader(kind, decoding)
-        if kind is not None and read is not None:
-            samples = read(path, file, kind, limits)
-            found = decoding.of_samples(path, samples, kind)
-            return _content(found, kind, order, clear=bool(kind.alpha))
+            read = sample_reader(kind, decoding)
+            if read is not None:
+                samples = read(path, file, kind, limits)
+                found = decoding.of_samples(path, samples, kind)
+                return _content(found, kind, order, clear=bool(kind.alpha))
         with _pillow_image(path, file, limits) as image:
             if kind is None:
                 kind = ImageKind.of_mode(str(image.format), image.mode)
@@ -155,7 +144,7 @@ def read_image(
             animated = kind.format in ANIMATED and getattr(
                 image, 'is_animated', False
             )
-            found = decoding.of_image(path, image, kind, lambda: _all_of(file))
+            found = decoding.of_image(path, image, kind, file)
     return _content(found, kind, order, animated, clear)
 
 
@@ -209,33 +198,13 @@ def image_header(
     path = os.fspath(path)
     with diagnosed(path, content), opened_file(path, content) as file:
         kind = declared_kind(file)
-        if kind is not None and (kind.decoder or kind.format == 'TIFF'):
-            return kind, _declared_size(file, kind)
+        if kind is not None and kind.size is not None:
+            return kind, kind.size
         unlimited = ImageLimits(max_pixels=sys.maxsize)
         with _pillow_image(path, file, unlimited) as image:
             if kind is None:
                 kind = ImageKind.of_mode(str(image.format), image.mode)
             return kind, image.size
-
-
-def _declared_size(file: BinaryIO, kind: ImageKind) -> tuple[int, int]:
-    """Return width and height of a file that Pillow may not open."""
-    if kind.format == 'NumPy':
-        from mixmae.datasets.images.npy_samples import npy_size
-
-        return npy_size(file)
-    if kind.format == 'DICOM':
-        from mixmae.datasets.images.dicom_samples import dicom_size
-
-        return dicom_size(file)
-    from mixmae.datasets.images.tiff_header import (
-        HEIGHT,
-        WIDTH,
-        tiff_directories,
-    )
-
-    tags = next(tiff_directories(file))
-    return tags[WIDTH][0], tags[HEIGHT][0]
 
 
 @contextmanager
@@ -264,8 +233,3 @@ def _pixel_limit(limits: ImageLimits) -> Iterator[None]:
         yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-
-
-def _all_of(file: BinaryIO) -> bytes:
-    file.seek(0)
-    return file.read()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PIL import Image
 
@@ -72,6 +72,7 @@ class ImageKind:
         obstacle: Property that no decoder here handles; '' if there is none.
         decoder: Package that decodes it; '' = Pillow or OpenCV.
         pages: Number of images of a stack that could be bands; 0 = no stack.
+        size: Width and height as stored, of a file that Pillow may not open.
     """
 
     format: str
@@ -87,6 +88,8 @@ class ImageKind:
     obstacle: str = ''
     decoder: str = ''
     pages: int = 0
+    # Images of one kind differ in size.
+    size: tuple[int, int] | None = field(default=None, compare=False)
 
     @classmethod
     def of_mode(cls, format: str, mode: str) -> ImageKind:
@@ -101,6 +104,11 @@ class ImageKind:
     def wide(self) -> bool:
         """Whether samples do not fit unsigned 8-bit integers."""
         return self.bits > 8 or self.number != 'uint'
+
+    @property
+    def reduced(self) -> bool:
+        """Whether Pillow reduces its samples to 8 bits."""
+        return self.format == 'JPEG2000' and self.bands > 1 and self.wide
 
     @property
     def doubtful_alpha(self) -> bool:

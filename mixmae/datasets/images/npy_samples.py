@@ -12,7 +12,6 @@ from numpy.lib import format as npy
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_kind import UNMARKED, ImageKind, ImageLimits
 
-START = b'\x93NUMPY'
 NUMBERS = {'u': 'uint', 'i': 'int', 'f': 'float'}
 HEADERS = {
     (1, 0): npy.read_array_header_1_0,
@@ -43,9 +42,12 @@ class _Header(NamedTuple):
         return self.shape[0 if self.bands_first else 2]
 
     @property
-    def sides(self) -> tuple[int, ...]:
-        """Height and width."""
-        return self.shape[1:] if self.bands_first else self.shape[:2]
+    def size(self) -> tuple[int, int] | None:
+        """Width and height; None for an array of a single axis."""
+        if len(self.shape) < 2:
+            return None
+        height = 1 if self.bands_first else 0
+        return self.shape[height + 1], self.shape[height]
 
 
 def npy_kind(file: BinaryIO) -> ImageKind:
@@ -74,6 +76,7 @@ def npy_kind(file: BinaryIO) -> ImageKind:
         white=2**bits - 1 if number == 'uint' and bits <= 16 else None,
         obstacle=obstacle,
         decoder='numpy',
+        size=header.size,
     )
 
 
@@ -90,7 +93,8 @@ def npy_samples(
     """
     header = _header(file)
     start = file.tell()
-    height, width = header.sides
+    assert header.size is not None
+    width, height = header.size
     limits.check(path, width, height, header.bands)
     size = math.prod(header.shape) * header.dtype.itemsize
     if size > limits.most_bytes:
@@ -106,12 +110,6 @@ def npy_samples(
     if header.bands_first:
         samples = np.moveaxis(samples, 0, -1)
     return samples if samples.ndim == 3 else samples[..., None]
-
-
-def npy_size(file: BinaryIO) -> tuple[int, int]:
-    """Return width and height."""
-    height, width = _header(file).sides
-    return width, height
 
 
 def _header(file: BinaryIO) -> _Header:

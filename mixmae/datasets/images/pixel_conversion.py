@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -46,7 +47,7 @@ def wide_samples(
     image: Image.Image,
     kind: ImageKind,
     orientation: int,
-    read: Callable[[], bytes],
+    file: BinaryIO,
 ) -> tuple[ndarray, ndarray | None]:
     """Return samples as stored in the file, and transparency.
 
@@ -71,7 +72,8 @@ def wide_samples(
         return values, np.where(values != clear, most, 0).astype(values.dtype)
     # Pillow keeps only the upper 8 bits of colours. OpenCV turns a TIFF
     # upright, and leaves a PNG as it is.
-    encoded = np.frombuffer(read(), np.uint8)
+    file.seek(0)
+    encoded = np.frombuffer(file.read(), np.uint8)
     found = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if found is not None and kind.format == 'PNG':
         found = turned(found, orientation)
@@ -122,11 +124,19 @@ def composite(
     kind: str,
     background: tuple[int, ...],
 ) -> ndarray:
-    """Composite (H, W, 3) over a colour; alpha (H, W), 0 to 1.
+    """Composite (H, W, 3) over a colour.
 
     uint8 stays uint8, rounded; float32 stays float32.
+
+    Args:
+        pixels: Pixels, 0 to 255.
+        alpha: Opacity (H, W), as stored: floats from 0 to 1, or integers from
+            0 to the largest of their type.
+        kind: See ``ImageKind.alpha``.
+        background: RGB colour.
     """
-    alpha = alpha[..., None]
+    most = 1 if alpha.dtype.kind == 'f' else np.iinfo(alpha.dtype).max
+    alpha = alpha[..., None].astype(float) / most
     above = pixels if kind == 'premultiplied' else pixels * alpha
     mixed = (above + np.array(background) * (1 - alpha)).clip(0, 255)
     if pixels.dtype == np.uint8:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
-from mixmae.datasets.images.image_file import ImageContent, read_image
+from mixmae.datasets.images.image_file import read_image
 from mixmae.datasets.images.image_kind import ANY_SIZE, ImageKind, ImageLimits
 from mixmae.datasets.images.pixel_conversion import scaled
 
@@ -92,7 +92,7 @@ class ValueSample:
             channels=self.decoding.channels,
         )
         try:
-            found: ImageContent = read_image(
+            found = read_image(
                 path, self.limits, decoding=stored, content=content
             )
         except CorruptImageError as error:
@@ -189,7 +189,7 @@ def sample_values(
         decoding: Conversion of the data set's loader.
         limits: Allowed sizes.
     """
-    sample = ValueSample(replace(decoding, value_range=None), limits)
+    sample = ValueSample(decoding, limits)
     for index in indices:
         try:
             entry = read(index)

@@ -124,23 +124,19 @@ def tiff_kind(file: BinaryIO) -> ImageKind:
 
 
 def _kind(tags: Tags, obstacle: str, pages: int) -> ImageKind:
-    photometric = tags.get(PHOTOMETRIC, (0,))[0]
-    compression = tags.get(COMPRESSION, (1,))[0]
+    photometric = _first(tags, PHOTOMETRIC, 0)
+    compression = _first(tags, COMPRESSION)
     colours = COLOURS.get(photometric, f'photometric {photometric}')
-    if photometric == SEPARATED and tags.get(INK_SET, (1,))[0] != 1:
+    if photometric == SEPARATED and _first(tags, INK_SET) != 1:
         colours = 'inks other than CMYK'
     implied = 3 if compression in JPEG and photometric in (2, YCBCR) else 1
-    bands = tags.get(BANDS, (implied,))[0]
-    depths = tags.get(BITS, (1,))
-    formats = tags.get(SAMPLE_FORMAT, (1,))
-    number = NUMBERS.get(formats[0], 'uint')
+    bands = _first(tags, BANDS, implied)
+    bits = _first(tags, BITS)
+    number = NUMBERS.get(_first(tags, SAMPLE_FORMAT), 'uint')
     extra = bands - COLOUR_BANDS.get(colours, bands)
-    marks = tags.get(EXTRA, ())
-    mark = MARKS.get(marks[0], UNMARKED) if marks else UNMARKED
+    mark = MARKS.get(_first(tags, EXTRA, -1), UNMARKED)
     alpha = ALPHA.get(mark, '') if extra == 1 else ''
     found = _obstacle(tags, colours, extra)
-    obstacle = obstacle or found
-    bits = depths[0]
     if found or (bands, colours) != (1, 'grey'):
         pages = 0
     decoder = 'tifffile' if _beyond_pillow(tags, colours, bands, extra) else ''
@@ -155,9 +151,10 @@ def _kind(tags: Tags, obstacle: str, pages: int) -> ImageKind:
         mark,
         2**bits - 1 if number == 'uint' and bits <= 16 else None,
         photometric == 0,
-        obstacle,
+        obstacle or found,
         decoder,
         pages,
+        (tags[WIDTH][0], tags[HEIGHT][0]),
     )
 
 
@@ -165,7 +162,7 @@ def _obstacle(tags: Tags, colours: str, extra: int) -> str:
     """Name the property that no decoder handles correctly."""
     depths = tags.get(BITS, (1,))
     formats = tags.get(SAMPLE_FORMAT, (1,))
-    compression = tags.get(COMPRESSION, (1,))[0]
+    compression = _first(tags, COMPRESSION)
     if len(set(depths)) > 1 or len(set(formats)) > 1:
         return 'with bands of different types'
     if formats[0] not in NUMBERS:
@@ -190,11 +187,11 @@ def _obstacle(tags: Tags, colours: str, extra: int) -> str:
 
 def _beyond_pillow(tags: Tags, colours: str, bands: int, extra: int) -> bool:
     """Return True if neither Pillow nor OpenCV decodes an image correctly."""
-    bits, number = tags.get(BITS, (1,))[0], tags.get(SAMPLE_FORMAT, (1,))[0]
-    compression = tags.get(COMPRESSION, (1,))[0]
+    bits, number = _first(tags, BITS), _first(tags, SAMPLE_FORMAT)
+    compression = _first(tags, COMPRESSION)
     wide = bits > 8 or number != 1
     unsigned = number == 1 and bits <= 16
-    planes = tags.get(PLANAR, (1,))[0] == 2 and bands > 1
+    planes = _first(tags, PLANAR) == 2 and bands > 1
     return (
         compression not in COMPRESSION_INFO
         or extra > MOST_EXTRA.get((colours, bits), 0)
@@ -210,8 +207,12 @@ def _beyond_pillow(tags: Tags, colours: str, bands: int, extra: int) -> bool:
 
 def _is_auxiliary(tags: Tags) -> bool:
     """Return True if a page is a thumbnail or a mask of another page."""
-    flags = tags.get(NEW_SUBFILE_TYPE, (0,))[0]
+    flags = _first(tags, NEW_SUBFILE_TYPE, 0)
     return bool(flags & (REDUCED | MASK)) or tags.get(SUBFILE_TYPE) == (2,)
+
+
+def _first(tags: Tags, tag: int, default: int = 1) -> int:
+    return tags.get(tag, (default,))[0]
 
 
 def _tags(file: BinaryIO, entries: bytes, order: str, big: bool) -> Tags:

@@ -170,7 +170,7 @@ def test_the_content_decides_not_the_suffix(tmp_path, kind):
     path = write(tmp_path / 'a.tif', kind)
     content = read_image(path)
     assert content.pixels.shape == (64, 64, 3)
-    assert content.format == kind
+    assert content.kind.format == kind
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
