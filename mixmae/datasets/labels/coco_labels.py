@@ -40,13 +40,14 @@ def coco_set_faults(
         evaluated: Whether pycocotools evaluates predictions against the file;
             ``None`` if unknown.
     """
-    return [
-        *unit_faults(path, content),
-        *_field_faults(path, content, evaluated),
-        *_mask_faults(path, content, masks_needed),
-        *_category_faults(path, content),
-        *_left_out(path, content),
+    faults = [
+        *unit_faults(content),
+        *_field_faults(content, evaluated),
+        *_mask_faults(content, masks_needed),
+        *_category_faults(content),
+        *_left_out(content),
     ]
+    return [one._replace(text=f'{path}: {one.text}') for one in faults]
 
 
 def file_classes(path: str, content: dict) -> ClassList:
@@ -106,7 +107,7 @@ def images_without_objects(content: dict, classes: Any = None) -> int:
 
 
 def _field_faults(
-    path: str, content: dict, evaluated: bool | None
+    content: dict, evaluated: bool | None
 ) -> Iterator[LabelFault]:
     objects = content['annotations']
     without = sum('iscrowd' not in entry for entry in objects)
@@ -115,7 +116,7 @@ def _field_faults(
         level: Level = 'error' if evaluated else 'warning'
         yield LabelFault(
             'missing iscrowd',
-            f'{path}: {without} of {len(objects)} objects have no iscrowd, '
+            f'{without} of {len(objects)} objects have no iscrowd, '
             f'which pycocotools needs for the evaluation; add "iscrowd": 0',
             level,
         )
@@ -123,7 +124,7 @@ def _field_faults(
     if 2 * crowds > len(objects):
         yield LabelFault(
             'crowds',
-            f'{path}: {crowds} of {len(objects)} objects have "iscrowd": 1, '
+            f'{crowds} of {len(objects)} objects have "iscrowd": 1, '
             f'and crowds are neither trained nor evaluated; write 0 for '
             f'single objects',
             'error' if crowds == len(objects) else 'warning',
@@ -131,7 +132,7 @@ def _field_faults(
     if not objects:
         yield LabelFault(
             'no objects',
-            f'{path}: no objects; nothing can be trained or evaluated',
+            'no objects; nothing can be trained or evaluated',
             'warning',
         )
     places = Counter(
@@ -147,7 +148,7 @@ def _field_faults(
     if twice > TWICE * len(objects):
         yield LabelFault(
             'objects listed twice',
-            f'{path}: {twice} of {len(objects)} objects repeat the image, '
+            f'{twice} of {len(objects)} objects repeat the image, '
             f'category and box of another one; remove them',
             'warning',
         )
@@ -163,7 +164,7 @@ def _field_faults(
     if 2 * odd > len(sized):
         yield LabelFault(
             'unit of areas',
-            f'{path}: {odd} of {len(sized)} areas do not fit the boxes, and '
+            f'{odd} of {len(sized)} areas do not fit the boxes, and '
             f'AP by object size depends on them; write areas in pixels',
             'warning',
         )
@@ -176,7 +177,7 @@ def _field_faults(
     if flat:
         yield LabelFault(
             'area of 0',
-            f'{path}: {len(flat)} of {len(objects)} objects have an area of '
+            f'{len(flat)} of {len(objects)} objects have an area of '
             f'0 or less, or not a number (first: annotation '
             f'{flat[0].get("id")}), and mmdet skips them; write the area of '
             f'the mask or the box in pixels',
@@ -184,15 +185,13 @@ def _field_faults(
         )
 
 
-def _mask_faults(
-    path: str, content: dict, needed: bool | None
-) -> Iterator[LabelFault]:
+def _mask_faults(content: dict, needed: bool | None) -> Iterator[LabelFault]:
     objects = content['annotations']
     bare = [e for e in objects if e.get('segmentation') in (None, [], {}, '')]
     if bare and (needed or (needed is None and len(bare) < len(objects))):
         yield LabelFault(
             'missing mask',
-            f'{path}: {len(bare)} of {len(objects)} objects have no mask '
+            f'{len(bare)} of {len(objects)} objects have no mask '
             f'(first: annotation {bare[0].get("id")}), '
             + (
                 'which training and segm AP need; add segmentation, or use '
@@ -206,14 +205,14 @@ def _mask_faults(
     if empty:
         yield LabelFault(
             'empty mask',
-            f'{path}: {len(empty)} of {len(objects)} objects have a mask '
+            f'{len(empty)} of {len(objects)} objects have a mask '
             f'without a pixel (first: annotation {empty[0].get("id")}); '
             f'draw or remove them',
             'warning',
         )
 
 
-def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
+def _category_faults(content: dict) -> Iterator[LabelFault]:
     used = {key_of(entry, 'category_id') for entry in content['annotations']}
     unused = [
         str(entry.get('name'))
@@ -223,13 +222,13 @@ def _category_faults(path: str, content: dict) -> Iterator[LabelFault]:
     if unused:
         yield LabelFault(
             'class without objects',
-            f'{path}: {len(unused)} of {len(content["categories"])} '
+            f'{len(unused)} of {len(content["categories"])} '
             f'categories have no object ({listed(unused)})',
             'note',
         )
 
 
-def _left_out(path: str, content: dict) -> Iterator[LabelFault]:
+def _left_out(content: dict) -> Iterator[LabelFault]:
     """Yield notes on objects and polygons that mmdet drops; COCO has some."""
     objects = content['annotations']
     boxes = [e['bbox'] for e in objects if is_numbers(e.get('bbox'), 4)]
@@ -244,5 +243,5 @@ def _left_out(path: str, content: dict) -> Iterator[LabelFault]:
         ),
     ):
         if count:
-            text = f'{path}: {count:,} {what}; mmdet skips them'
+            text = f'{count:,} {what}; mmdet skips them'
             yield LabelFault('skipped by mmdet', text, 'note')

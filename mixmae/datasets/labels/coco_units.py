@@ -22,8 +22,11 @@ PART = 0.52
 LEAST_OBJECTS = 20
 
 
-def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
-    """Yield faults of boxes in fractions of the image, or as two corners."""
+def unit_faults(content: dict) -> Iterator[LabelFault]:
+    """Yield faults of boxes in fractions of the image, or as two corners.
+
+    ``coco_set_faults`` adds the name of the file.
+    """
     sizes = {
         key_of(image, 'id'): (image.get('width'), image.get('height'))
         for image in content['images']
@@ -41,7 +44,7 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
     ):
         yield LabelFault(
             'unit of boxes',
-            f'{path}: all {count} boxes lie between 0 and 1, as fractions of '
+            f'all {count} boxes lie between 0 and 1, as fractions of '
             f'the image (first: {boxes[0][0]}); COCO has [x, y, width, '
             f'height] in pixels, and mmdet skips boxes under a pixel: '
             f'multiply by width and height of the image',
@@ -58,7 +61,7 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
     ):
         yield LabelFault(
             'unit of boxes',
-            f'{path}: boxes seem to be [x1, y1, x2, y2] (first: '
+            f'boxes seem to be [x1, y1, x2, y2] (first: '
             f"{boxes[0][0]}): as COCO's [x, y, width, height], {outside} of "
             f'{count} reach outside the image, as corners {count - corners}; '
             f'write x2 - x1 and y2 - y1 as width and height',
@@ -69,7 +72,7 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
     ):
         yield LabelFault(
             'unit of boxes',
-            f'{path}: all {count} boxes lie in the upper left quarter of '
+            f'all {count} boxes lie in the upper left quarter of '
             f'their images: were the images enlarged after annotation? '
             f'Boxes must be in pixels of the present images',
             'warning',
@@ -77,7 +80,7 @@ def unit_faults(path: str, content: dict) -> Iterator[LabelFault]:
     elif votes['neither'] > 0.5 * count:
         yield LabelFault(
             'boxes outside of masks',
-            f'{path}: {votes["neither"]} of {count} boxes do not enclose the '
+            f'{votes["neither"]} of {count} boxes do not enclose the '
             f'mask of their object; both must be in pixels of the same '
             f'image, as a viewer shows it',
             'warning',
