@@ -150,7 +150,26 @@ class UpdateSampler(Sampler[int]):
         self.epoch = epoch
 
 
-class ResumableBatchSampler:
+class _WrappedBatches:
+    """Batch sampler around another one, with its attributes.
+
+    Hooks read its sampler and its batch size.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getattr__(self, name: str) -> Any:
+        # Missing only while the object is unpickled.
+        if name == 'batches':
+            raise AttributeError(name)
+        return getattr(self.batches, name)
+
+
+class ResumableBatchSampler(_WrappedBatches):
     """Batch sampler that skips the batches that a run has already seen.
 
     Wraps any batch sampler over any sampler whose order depends only on a
@@ -162,7 +181,7 @@ class ResumableBatchSampler:
     """
 
     def __init__(self, batches: Any) -> None:
-        self.batches = batches
+        super().__init__(batches)
         self._skipped = 0
 
     def skip(self, batches: int) -> None:
@@ -171,17 +190,8 @@ class ResumableBatchSampler:
 
     def __iter__(self) -> Iterator[list[int]]:
         first, self._skipped = self._skipped, 0
-        for batch in islice(iter(self.batches), first, None):
+        for batch in islice(self.batches, first, None):
             yield [self._stamped(index) for index in batch]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getattr__(self, name: str) -> Any:
-        # Hooks read the sampler and the batch size.
-        if name == 'batches':
-            raise AttributeError(name)
-        return getattr(self.batches, name)
 
     def _stamped(self, index: int) -> int:
         sampler = self.batches.sampler
@@ -190,7 +200,7 @@ class ResumableBatchSampler:
         return SampleIndex(index, sampler.seed, sampler.epoch)
 
 
-class InfiniteBatchSampler:
+class InfiniteBatchSampler(_WrappedBatches):
     """Batch sampler that adds seed and epoch to each index.
 
     MMEngine's ``InfiniteSampler`` repeats the data in a new order for each
@@ -202,7 +212,7 @@ class InfiniteBatchSampler:
     """
 
     def __init__(self, batches: Any) -> None:
-        self.batches = batches
+        super().__init__(batches)
         self._taken = 0
 
     def begin(self, samples: int) -> None:
@@ -219,14 +229,6 @@ class InfiniteBatchSampler:
                 stamped.append(SampleIndex(index, sampler.seed, turn))
                 self._taken += 1
             yield stamped
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == 'batches':
-            raise AttributeError(name)
-        return getattr(self.batches, name)
 
 
 def update_loader(loader: Any, runner: Runner) -> Any:
