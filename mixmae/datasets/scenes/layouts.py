@@ -104,7 +104,6 @@ class CocoLayout(Layout):
             }
         )
         for instance in scene.instances:
-            segmentation = instance.segmentation()
             self._annotations.append(
                 {
                     'id': len(self._annotations) + 1,
@@ -113,7 +112,7 @@ class CocoLayout(Layout):
                     'bbox': [float(value) for value in instance.box],
                     'area': float(instance.area),
                     'iscrowd': int(instance.is_scrap),
-                    'segmentation': segmentation,
+                    'segmentation': instance.segmentation(),
                 }
             )
 

@@ -76,7 +76,7 @@ def draw_background(
     return np.clip(image, 0.02, 0.98).astype(np.float32)
 
 
-def shade(surface: Surface, light: Light, pixel: float) -> ndarray:
+def shade(surface: Surface, light: Light) -> ndarray:
     """Return the surface's colours under a light, RGB (h, w, 3).
 
     The relief follows the distance to the outline: flat in the middle,

@@ -146,11 +146,10 @@ class SceneRenderer:
             window, x, y, pixel = self._frame(placement)
             rng = np.random.default_rng(placement.seed)
             surface = KINDS[placement.label].painter(x, y, pixel, rng)
-            patch = image[window]
             dark = shadow(surface.distance, light, 1 / pixel)[..., None]
             opacity = coverage(surface.distance, pixel)
-            colour = shade(surface, light, pixel)
-            patch = patch * (1 - dark)
+            colour = shade(surface, light)
+            patch = image[window] * (1 - dark)
             patch += opacity[..., None] * (colour - patch)
             image[window] = patch
             inside = opacity >= 0.5

@@ -123,13 +123,9 @@ class SceneSet:
     def _with_layouts_of(self, folder: Path) -> SceneSet:
         """Return these scenes in the layouts of a folder as well."""
         found = (_record(folder) or {}).get('settings') or {}
-        formats = found.get('formats')
-        same = {**found, 'formats': None} == {
-            **self._settings(),
-            'formats': None,
-        }
-        others = {*(formats or ())}.difference(self.formats)
-        if not same or not others:
+        formats = found.get('formats') or ()
+        others = {*formats}.difference(self.formats)
+        if not others or found != self._settings() | {'formats': formats}:
             return self
         return replace(self, formats=(*self.formats, *others))
 

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import torch
 
-from mixmae.datasets.scenes import CLASSES
-
-ADE_NAMES = {'train': 'training', 'val': 'validation'}
+from mixmae.datasets.scenes.layouts import AdeLayout
+from mixmae.datasets.scenes.objects import CLASSES
 
 
 def _read(path: Path, mode: int = cv2.IMREAD_COLOR) -> np.ndarray:
@@ -38,7 +37,7 @@ class SceneSplit:
         files = sorted(
             (folder / 'imagenet' / name).glob('*/*.png'), key=lambda p: p.stem
         )
-        maps = folder / 'ade' / 'annotations' / ADE_NAMES[name]
+        maps = folder / 'ade' / 'annotations' / AdeLayout.splits[name]
         images = np.stack([_read(path) for path in files])
         self.images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
         classes = [CLASSES.index(path.parent.name) for path in files]
