@@ -250,12 +250,7 @@ class LoadRandomResizedCrop(LoadImage):
             f'aspect_ratio_range={self.range.aspect}, '
             f'max_attempts={self.range.attempts}, '
             f'interpolation={self.interpolation!r}, exact={self.exact}, '
-            f'background={self.decoding.background}, '
-            f'min_side={self.limits.min_side}, '
-            f'max_pixels={self.limits.max_pixels}, '
-            f'value_range={self.decoding.value_range}, '
-            f'extra_band={self.decoding.extra_band!r}, '
-            f'channels={self.decoding.channels})'
+            f'{self._decoding_repr()})'
         )
 
 
