@@ -3,5 +3,5 @@
 from mixmae.registry import DATASETS, exports
 
 __getattr__ = exports(
-    __name__, DATASETS, TooManyCorruptFilesError='unlabeled_image_folder'
+    __name__, DATASETS, TooManyCorruptFilesError='corrupt.corrupt_files'
 )

@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 
 from mmengine.logging import print_log
 
-from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import cache_beside, list_folder
 from mixmae.fileio.path_list import read_path_list
 from mixmae.registry import DATASETS
-
-__all__ = ['TooManyCorruptFilesError', 'UnlabeledImageFolder']
 
 
 @DATASETS.register_module()

@@ -28,17 +28,17 @@ _open: dict[str, Any] = {}
 class LmdbReader:
     """Values of a database, by key.
 
-    Raises:
-        FileNotFoundError: On first use: the database does not exist.
-        ValueError: On first use: the file is not an LMDB, or the package is
-            missing.
-
     Each process opens the database on first use. LMDB forbids both the use of
     a database opened before a fork and reopening it after the fork, so a
     process closes it before forking. Pickling stores only the path.
 
     Args:
         path: A folder with ``data.mdb``, or a file.
+
+    Raises:
+        FileNotFoundError: On first use: the database does not exist.
+        ValueError: On first use: the file is not an LMDB, or the package is
+            missing.
     """
 
     def __init__(self, path: str) -> None:
