@@ -177,9 +177,8 @@ def data_stats(
     if sample.wide:
         stats.values = sample.least, sample.most
         stats.value_range = value_range or sample.percentiles()
-    if sample.wide or sample.plain:
-        found = sample.values(stats.value_range)
-        stats.mean, stats.std = found.mean, found.std
+    found = sample.values(stats.value_range)
+    stats.mean, stats.std = found.mean, found.std
     return stats
 
 

@@ -29,6 +29,8 @@ STARTS = {
     b'GIF8': 'GIF',
     b'II*\0': 'TIFF',
     b'MM\0*': 'TIFF',
+    b'II+\0': 'BigTIFF',
+    b'MM\0+': 'BigTIFF',
     b'\x93NUMPY': 'NumPy array',
 }
 

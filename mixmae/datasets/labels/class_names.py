@@ -95,7 +95,7 @@ def order_faults(
     if ours == theirs:
         return []
     place = _first_change(ours, theirs)
-    if not missing and not extra:
+    if not missing and not extra and len(ours) == len(theirs):
         text = (
             f'{second.source} has the classes of {first.source} in another '
             f'order: label {place} is {theirs[place]!r} here and '
@@ -114,6 +114,11 @@ def order_faults(
         text += ', which changes the order of the labels'
         return [LabelFault('classes differ', f'{text}; {mend}')]
     parts = []
+    if not missing and not extra:
+        parts.append(
+            f'has {len(theirs)} class names, some of them repeated; '
+            f'{first.source} has {len(ours)}'
+        )
     if missing:
         parts.append(
             f'lacks class {listed(missing)}, which {first.source} has'

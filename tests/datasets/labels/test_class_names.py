@@ -48,7 +48,7 @@ def test_a_label_with_two_names_is_an_error(other):
     assert level('abc', other) == ['error']
 
 
-@pytest.mark.parametrize('other', ['ab', 'abcd'])
+@pytest.mark.parametrize('other', ['ab', 'abcd', 'abca'])
 def test_appended_classes_change_no_label(other):
     assert level('abc', other) == ['warning']
 
