@@ -21,8 +21,9 @@ from mixmae.fileio.shown_text import shown_line
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.shown_bands import loaded_pixels
 
-# Longest side of a picture on the page, in pixels.
+# Longest sides of pictures on the page, in pixels.
 LONGEST = 768
+THUMBNAIL = 96
 
 
 class ViewedNetwork(ABC):
@@ -67,14 +68,8 @@ class ViewedNetwork(ABC):
         name = os.fspath(path)
         return self.prepare(self.prepare.load(name), 0, name)
 
-    def thumbnail(
-        self, path: str | os.PathLike, side: int = 96
-    ) -> Image.Image:
+    def thumbnail(self, path: str | os.PathLike) -> Image.Image:
         """Return a small RGB picture of an image file.
-
-        Args:
-            path: Image file.
-            side: Longest side in pixels.
 
         Raises:
             ValueError: The file is not a readable image.
@@ -83,7 +78,7 @@ class ViewedNetwork(ABC):
         pixels = pixels.reshape(*pixels.shape[:2], -1)
         image = torch.from_numpy(np.ascontiguousarray(pixels))
         picture = Image.fromarray(loaded_pixels(image.movedim(-1, 0)))
-        picture.thumbnail((side, side))
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
         return picture
 
     @torch.no_grad()
@@ -100,8 +95,6 @@ class ViewedNetwork(ABC):
             ``original``: the image they belong to; ``low``: the least of the
             similarities, drawn black.
         """
-        if not (0 <= y <= 1 and 0 <= x <= 1):
-            raise ValueError(f'a point lies within 0..1, got {y}, {x}')
         maps = nn.functional.normalize(self._features(image[None]), dim=1)
         # Between the centres of tokens features are interpolated.
         place = torch.tensor([[[[2 * x - 1, 2 * y - 1]]]], dtype=maps.dtype)

@@ -82,13 +82,13 @@ class ViewedTask(ViewedNetwork):
             found = found[result['scores'][found].argsort()[::-1]]
             rows = self._objects(result, found)
             titles['objects'] = f'objects of score {score:g} or more'
-            views['objects'] = self._with_masks(views['image'], result, found)
+            views['objects'] = self._with_masks(image, result, found)
         else:
             labels = result['labels']
             rows = self._shares(labels)
             titles |= {'overlay': 'image and label map', 'labels': 'label map'}
             views['labels'] = self.colours[labels]
-            views['overlay'] = blended(views['image'], views['labels'])
+            views['overlay'] = blended(image, views['labels'])
         return {
             'kind': self.kind,
             'titles': titles,
