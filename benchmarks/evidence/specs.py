@@ -192,9 +192,9 @@ EQUAL_TIME = {
     'short': {'mixmae': 10, 'simmim': 12, 'um_mae': 13},
     'long': {'mixmae': 40, 'simmim': 48, 'um_mae': 52},
 }
-# From scratch with 860 labels: about as long as MixMAE's short pretraining and a
-# fine-tuning take together, and so for its long one. The ratio depends on the
-# machine; the page states the minutes.
+# From scratch with 860 labels: about as long as MixMAE's short pretraining and
+# a fine-tuning take together, and so for its long one. The ratio depends on
+# the machine; the page states the minutes.
 SCRATCH_EPOCHS = (150, 300)
 
 
