@@ -19,6 +19,7 @@ from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
 from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.loading.code_base import code_base_of
+from mixmae.checkpoints.loading.key_map import NO_PART
 from mixmae.checkpoints.loading.official_mixmim import is_official_mixmim
 from mixmae.checkpoints.loading.official_um_mae import is_official_um_mae
 
@@ -141,6 +142,5 @@ def _from_timm(source: Source) -> Conversion:
         if key.startswith(_BACKBONE)
     }
     done = from_timm(replace(source, state=state))
-    reason = 'a part of the model outside its backbone'
-    done.report.dropped |= dict.fromkeys(others, reason)
+    done.report.dropped |= dict.fromkeys(others, NO_PART)
     return done

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import Conversion
-from mixmae.checkpoints.conversion.network import (
-    backbone_config,
-    wanted_state,
-)
+from mixmae.checkpoints.conversion.incoming import swin_conversion
 from mixmae.checkpoints.conversion.source import Source
-from mixmae.checkpoints.conversion.swin_settings import (
-    count_numbered,
-    settings_from_shapes,
-)
-from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
+from mixmae.checkpoints.conversion.swin_settings import count_numbered
+from mixmae.checkpoints.loading.key_map import NO_PART, KeyMap, prefixed
 
 _PATCHES = 'embeddings.patch_embeddings.projection.weight'
-_CLASSIFIER = 'classifier.'
-_NO_PART = 'a part of the model outside its backbone'
 _THEIRS = 'encoder.layers.{i}.blocks.{j}.'
 _OURS = 'stages.{i}.blocks.{j}.'
 _PAIRS = [
@@ -49,11 +40,10 @@ _PAIRS = [
     ),
     # Of ``SwinBackbone``.
     ('hidden_states_norms.stage{i+1}.{p}', 'norm{i}.{p}'),
-    ('classifier.{p}', 'head.fc.{p}'),
 ]
 _DROPS = [
     (r'.*\.relative_position_index', 'index, recomputed'),
-    (r'embeddings\.mask_token', 'mask token without a decoder'),
+    (r'(.*\.)?embeddings\.mask_token', 'mask token without a decoder'),
 ]
 _QUERY = re.compile(r'(.*\.attention\.self\.)query\.(weight|bias)')
 
@@ -61,92 +51,63 @@ _QUERY = re.compile(r'(.*\.attention\.self\.)query\.(weight|bias)')
 def from_huggingface(source: Source) -> Conversion:
     """Convert a Swin of Hugging Face, alone or inside of a model.
 
+    A ``classifier`` becomes ``head.fc``.
+
     Raises:
-        ValueError: The file has no such backbone, or it has learned absolute
-            positions.
+        ValueError: The file has no such backbone, it has learned absolute
+            positions, or one of query, key and value is missing.
     """
-    found = [key for key in source.state if key.endswith(_PATCHES)]
-    if not found:
+    found = [
+        re.fullmatch(rf'([\w.]*){re.escape(_PATCHES)}', key)
+        for key in source.state
+    ]
+    prefixes = [one[1] for one in found if one]
+    if not prefixes:
         raise ValueError(
             f'not a Swin of Hugging Face: {source.path} has no {_PATCHES}'
         )
-    prefix = found[0].removesuffix(_PATCHES)
-    inner: dict[str, Tensor] = {}
-    names: dict[str, str] = {}
-    others: list[str] = []
-    for key, value in source.state.items():
-        if key.startswith((prefix, _CLASSIFIER)):
-            name = key.removeprefix(prefix)
-            inner[name], names[name] = value, key
-        else:
-            others.append(key)
-    renamed, report = from_huggingface_swin(inner)
-    state = {_placed(key): value for key, value in renamed.items()}
-    report.renamed = {names[a]: _placed(b) for a, b in report.renamed.items()}
-    report.unexpected = [names[key] for key in report.unexpected]
-    report.dropped = {
-        **{names[key]: why for key, why in report.dropped.items()},
-        **dict.fromkeys(others, _NO_PART),
-    }
-    settings = replace(
-        settings_from_shapes(renamed),
-        shift=True,
-        absolute_positions=False,
-        mask_padding=False,
-    )
-    model = {'backbone': backbone_config(state, settings)}
-    report.compare(state, wanted_state(state, model))
-    return Conversion(state, report, model, source.path)
-
-
-def _placed(key: str) -> str:
-    """Return our name of a tensor inside of the whole model."""
-    return key if key.startswith('head.') else f'backbone.{key}'
-
-
-def from_huggingface_swin(
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of a Swin and join query, key and value.
-
-    Args:
-        state: State dict of ``SwinModel`` or ``SwinBackbone``, with
-            ``classifier`` if there is one.
-
-    Returns:
-        The state dict of a ``MIMSwin`` with ``shift=True``,
-        ``absolute_positions=False`` and ``mask_padding=False``, with
-        ``head.fc`` if there is a classifier, and a report of each key.
-
-    Raises:
-        ValueError: It has learned absolute positions, or one of query, key
-            and value is missing.
-    """
-    if 'embeddings.position_embeddings' in state:
+    prefix = prefixes[0]
+    if f'{prefix}embeddings.position_embeddings' in source.state:
         raise ValueError(
             'a Swin with learned absolute positions '
             '(use_absolute_embeddings=True) cannot be a MIMSwin, whose '
             'positions are fixed sine-cosine embeddings'
         )
+    joined, parts = _joined(source.state, prefix)
+    stages = count_numbered(joined, f'{prefix}encoder.layers.')
+    norm = ('layernorm.{p}', f'norm{max(0, stages - 1)}.{{p}}')
+    outside = rf'(?!{re.escape(prefix)}|classifier\.).*'
+    state, report = KeyMap(
+        [
+            *prefixed([*_PAIRS, norm], prefix, 'backbone.'),
+            ('classifier.{p}', 'head.fc.{p}'),
+        ],
+        [(outside, NO_PART), *_DROPS],
+    ).to_ours(joined)
+    for whole, names in parts.items():
+        if whole in report.renamed:
+            new = report.renamed.pop(whole)
+            report.renamed |= dict.fromkeys(names, new)
+    return swin_conversion(source, state, report, mask_padding=False)
+
+
+def _joined(
+    state: Mapping[str, Tensor], prefix: str
+) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
+    """Join query, key and value; also return the names of each three."""
     joined = dict(state)
     parts: dict[str, list[str]] = {}
     for key in state:
-        found = _QUERY.fullmatch(key)
-        if found is None:
+        query = _QUERY.fullmatch(key)
+        if query is None or not key.startswith(prefix):
             continue
         names = [
-            f'{found[1]}{x}.{found[2]}' for x in ('query', 'key', 'value')
+            f'{query[1]}{x}.{query[2]}' for x in ('query', 'key', 'value')
         ]
         missing = [name for name in names if name not in state]
         if missing:
             raise ValueError(f'{key} is there, but {missing[0]} is missing')
-        whole = f'{found[1]}qkv.{found[2]}'
+        whole = f'{query[1]}qkv.{query[2]}'
         joined[whole] = torch.cat([joined.pop(name) for name in names])
         parts[whole] = names
-    last = max(0, count_numbered(state, 'encoder.layers.') - 1)
-    norm = ('layernorm.{p}', f'norm{last}.{{p}}')
-    renamed, report = KeyMap([*_PAIRS, norm], _DROPS).to_ours(joined)
-    for whole, names in parts.items():
-        new = report.renamed.pop(whole)
-        report.renamed |= dict.fromkeys(names, new)
-    return renamed, report
+    return joined, parts

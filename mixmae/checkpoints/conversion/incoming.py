@@ -43,7 +43,6 @@ from mixmae.checkpoints.loading.official_mixmim import (
 
 _PRETRAINED_AT = 224
 _OUR_TABLE = '.attn.position_bias.table'
-_NO_PART = 'a part of the model outside its backbone'
 
 
 def from_official(
@@ -118,21 +117,13 @@ def from_swin(source: Source) -> Conversion:
         ValueError: The file has no such backbone.
     """
     _refuse_ours(source)
-    backbone, others = parts_of(source.state)
-    state, report = from_openmmlab_swin(backbone)
-    bare = not any(key.startswith('backbone.') for key in source.state)
-    _prefix(report, '' if bare else 'backbone.')
-    for key in others:
-        report.dropped[key] = _NO_PART
-    settings = replace(
-        settings_from_shapes(state),
-        shift=True,
-        absolute_positions=False,
-        # The padding mode closest to theirs.
-        mask_padding=False,
-        norm_eps=_norm_eps(source),
+    state, report = from_openmmlab_swin(source.state)
+    config = source.model.get('backbone') or {}
+    norm_eps = (config.get('norm_cfg') or {}).get('eps', SwinSettings.norm_eps)
+    # The padding mode closest to theirs.
+    return swin_conversion(
+        source, state, report, mask_padding=False, norm_eps=norm_eps
     )
-    return _plain(source, state, report, settings, {})
 
 
 def from_timm(source: Source) -> Conversion:
@@ -142,23 +133,15 @@ def from_timm(source: Source) -> Conversion:
         ValueError: The file is not such a network.
     """
     _refuse_ours(source)
-    renamed, report = from_timm_swin(source.state)
-    state = {k: v for k, v in renamed.items() if not k.startswith('head.')}
-    head = {k: v for k, v in renamed.items() if k.startswith('head.')}
-    _prefix(report)
+    state, report = from_timm_swin(source.state)
     # Without positions it is needed only for the reverse conversion.
     recorded = source.model.get('SwinTransformer') or {}
-    settings = replace(
-        settings_from_shapes(state),
-        shift=True,
-        absolute_positions=False,
-        img_size=recorded.get('img_size', SwinSettings.img_size),
-    )
+    img_size = recorded.get('img_size', SwinSettings.img_size)
     report.notes.append(
         'equal where each grid is a multiple of its window or lies within '
         'one; elsewhere timm pads after shifting, without masking'
     )
-    return _plain(source, state, report, settings, head)
+    return swin_conversion(source, state, report, img_size=img_size)
 
 
 def from_bare(source: Source) -> Conversion:
@@ -264,32 +247,28 @@ def _mixmim(
     return Conversion(state, report, model, source.path)
 
 
-def _plain(
+def swin_conversion(
     source: Source,
-    backbone: Mapping[str, Tensor],
+    state: dict[str, Tensor],
     report: KeyReport,
-    settings: SwinSettings,
-    head: Mapping[str, Tensor],
+    **settings: Any,
 ) -> Conversion:
-    """Complete the conversion of a Swin."""
-    state = {f'backbone.{key}': value for key, value in backbone.items()}
-    state.update(head)
-    model: dict[str, Any] = {'backbone': backbone_config(state, settings)}
+    """Complete the conversion of a Swin, which shifts its windows.
+
+    Args:
+        source: The checkpoint.
+        state: State dict in our names, with prefixes.
+        report: Report of the renaming.
+        settings: Settings that tensors do not show; see ``SwinSettings``.
+    """
+    found = settings_from_shapes(parts_of(state)[0])
+    found = replace(found, shift=True, absolute_positions=False, **settings)
+    model: dict[str, Any] = {'backbone': backbone_config(state, found)}
     preprocessing = _recorded(source)
     if preprocessing:
         model['data_preprocessor'] = preprocessing
     report.compare(state, wanted_state(state, model))
     return Conversion(state, report, model, source.path)
-
-
-def _prefix(report: KeyReport, theirs: str = '') -> None:
-    """Add the backbone's prefix to our names, and ``theirs`` to theirs."""
-    report.renamed = {
-        theirs + old: new if new.startswith('head.') else f'backbone.{new}'
-        for old, new in report.renamed.items()
-    }
-    report.dropped = {theirs + k: why for k, why in report.dropped.items()}
-    report.unexpected = [theirs + key for key in report.unexpected]
 
 
 def _what(deviation: float) -> str:
@@ -302,8 +281,3 @@ def _recorded(source: Source) -> dict[str, Any] | None:
     return (
         source.preprocessing() if 'data_preprocessor' in source.model else None
     )
-
-
-def _norm_eps(source: Source) -> float:
-    config = source.model.get('backbone') or {}
-    return (config.get('norm_cfg') or {}).get('eps', SwinSettings.norm_eps)

@@ -59,6 +59,13 @@ def without_inner_norms(
     return {key: state[key] for key in state if key not in unused}, unused
 
 
+def output_stages(state: Mapping[str, Tensor], last: int) -> list[int]:
+    """Return stages, up to the last, that have an output norm."""
+    found = [re.match(r'backbone\.norm(\d+)\.', key) for key in state]
+    stages = {int(match[1]) for match in found if match}
+    return sorted(stage for stage in stages if stage <= last)
+
+
 def backbone_config(
     state: Mapping[str, Tensor], settings: SwinSettings
 ) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def backbone_config(
     """
     config = settings.config()
     last = len(settings.depths) - 1
-    outputs = _outputs(state, last)
+    outputs = output_stages(state, last)
     if outputs not in ([], [last]):
         config['out_indices'] = tuple(outputs)
     return config
@@ -191,13 +198,6 @@ def wanted_state(
             wanted['head.fc.weight'] = torch.empty(classes, channels)
             wanted['head.fc.bias'] = torch.empty(classes)
     return wanted
-
-
-def _outputs(state: Mapping[str, Tensor], last: int) -> list[int]:
-    """Return stages, up to the last, that have an output norm."""
-    found = [re.match(r'backbone\.norm(\d+)\.', key) for key in state]
-    stages = {int(match[1]) for match in found if match}
-    return sorted(stage for stage in stages if stage <= last)
 
 
 def resize_tables(

@@ -23,29 +23,30 @@ from mixmae.checkpoints.conversion.swin_settings import (
     refuse,
     swin_objections,
 )
-from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
+from mixmae.checkpoints.loading.key_map import (
+    NO_PART,
+    KeyMap,
+    KeyReport,
+    prefixed,
+)
 
 _BLOCK = 'stages.{i}.blocks.{j}.'
-_MAP = KeyMap(
-    [
-        ('patch_embed.projection.{p}', 'patch_embed.proj.{p}'),
-        ('patch_embed.norm.{p}', 'patch_embed.norm.{p}'),
-        (
-            _BLOCK + 'attn.w_msa.relative_position_bias_table',
-            _BLOCK + 'attn.position_bias.table',
-        ),
-        (_BLOCK + 'attn.w_msa.{m}.{p}', _BLOCK + 'attn.{m}.{p}'),
-        (_BLOCK + 'ffn.layers.0.0.{p}', _BLOCK + 'mlp.fc1.{p}'),
-        (_BLOCK + 'ffn.layers.1.{p}', _BLOCK + 'mlp.fc2.{p}'),
-        (_BLOCK + '{m}.{p}', _BLOCK + '{m}.{p}'),
-        (
-            'stages.{i}.downsample.{m}.{p}',
-            'stages.{i+1}.downsample.{m}.{p}',
-        ),
-        ('norm{i}.{p}', 'norm{i}.{p}'),
-    ],
-    drops=[(r'.*\.relative_position_index', 'index, recomputed')],
-)
+_PAIRS = [
+    ('patch_embed.projection.{p}', 'patch_embed.proj.{p}'),
+    ('patch_embed.norm.{p}', 'patch_embed.norm.{p}'),
+    (
+        _BLOCK + 'attn.w_msa.relative_position_bias_table',
+        _BLOCK + 'attn.position_bias.table',
+    ),
+    (_BLOCK + 'attn.w_msa.{m}.{p}', _BLOCK + 'attn.{m}.{p}'),
+    (_BLOCK + 'ffn.layers.0.0.{p}', _BLOCK + 'mlp.fc1.{p}'),
+    (_BLOCK + 'ffn.layers.1.{p}', _BLOCK + 'mlp.fc2.{p}'),
+    (_BLOCK + '{m}.{p}', _BLOCK + '{m}.{p}'),
+    ('stages.{i}.downsample.{m}.{p}', 'stages.{i+1}.downsample.{m}.{p}'),
+    ('norm{i}.{p}', 'norm{i}.{p}'),
+]
+_INDEX = (r'.*\.relative_position_index', 'index, recomputed')
+_PREFIX = 'backbone.'
 
 
 def from_openmmlab_swin(
@@ -54,23 +55,29 @@ def from_openmmlab_swin(
     """Rename the keys of a Swin and reorder its merging layers.
 
     Args:
-        state: State dict of the backbone, without prefix.
+        state: State dict of the backbone, or of a model with it.
 
     Returns:
-        The state dict of a ``MIMSwin`` with ``shift=True``,
-        ``absolute_positions=False`` and ``mask_padding=False``, and a report
-        of each key.
+        The state dict of a model whose ``backbone`` is a ``MIMSwin`` with
+        ``shift=True``, ``absolute_positions=False`` and
+        ``mask_padding=False``, and a report of each key.
 
     Raises:
         ValueError: It has learned absolute positions.
     """
-    if 'absolute_pos_embed' in state:
+    bare = not any(key.startswith(_PREFIX) for key in state)
+    theirs = '' if bare else _PREFIX
+    if theirs + 'absolute_pos_embed' in state:
         raise ValueError(
             'a Swin with learned absolute positions (use_abs_pos_embed=True) '
             'cannot be a MIMSwin, whose positions are fixed sine-cosine '
             'embeddings'
         )
-    renamed, report = _MAP.to_ours(state)
+    outside = r'head\.fc\..*' if bare else r'(?!backbone\.).*'
+    keys = KeyMap(
+        prefixed(_PAIRS, theirs, _PREFIX), [(outside, NO_PART), _INDEX]
+    )
+    renamed, report = keys.to_ours(state)
     for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = from_unfold_order(value)
@@ -83,7 +90,7 @@ def to_openmmlab_swin(
     """Convert to a Swin; index buffers are created for strict loading.
 
     Args:
-        state: State dict of a ``MIMSwin``, without prefix.
+        state: State dict of a model with a ``MIMSwin``, with prefix.
         settings: Settings of the same network.
 
     Raises:
@@ -96,14 +103,19 @@ def to_openmmlab_swin(
             'and mmseg require'
         )
     refuse('SwinTransformer of mmdet or mmseg', objections)
-    renamed, report = _MAP.to_theirs(state)
+    # Their init_cfg accepts this prefix, and mmdet's accepts nothing else.
+    keys = KeyMap(prefixed(_PAIRS, _PREFIX, _PREFIX))
+    renamed, report = keys.to_theirs(state)
     for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = to_unfold_order(value)
     index = offset_index(settings.window_sizes[0])
     for i, depth in enumerate(settings.depths):
         for j in range(depth):
-            name = f'stages.{i}.blocks.{j}.attn.w_msa.relative_position_index'
+            name = (
+                f'{_PREFIX}stages.{i}.blocks.{j}.attn.w_msa.'
+                'relative_position_index'
+            )
             renamed[name] = index.clone()
             report.made[name] = 'index of the bias table'
     report.notes.append(_where_equal(settings))

@@ -15,6 +15,7 @@ from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
 from mixmae.checkpoints.conversion.network import (
     backbone_config,
     neck_config,
+    output_stages,
     parts_of,
     recorded_backbone,
     wanted_state,
@@ -30,14 +31,13 @@ from mixmae.checkpoints.conversion.timm_swin import (
     to_timm_swin,
 )
 from mixmae.checkpoints.loading.backbone_state import backbone_state
-from mixmae.checkpoints.loading.key_map import KeyReport
+from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
 from mixmae.models.layers.absolute_positions import (
     SinCosPositions,
     grid_coords,
     sincos_embedding,
 )
 
-_NO_PART = 'a part of the model outside its backbone'
 # Fixed in MixMIMPretrainTransformer.
 _THEIR_STRIDE = 32
 
@@ -113,19 +113,14 @@ def to_swin(source: Source, scope: str) -> Conversion:
     state, settings, report = _ours(source, set())
     if not report.complete:
         return Conversion(state, report, {}, source.path)
-    backbone, _ = parts_of(state)
-    converted, mapped = to_openmmlab_swin(backbone, settings)
-    _merge(mapped, report)
-    outputs = sorted({int(k[4]) for k in backbone if k.startswith('norm')})
+    converted, mapped = to_openmmlab_swin(state, settings)
+    mapped.dropped.update(report.dropped)
+    outputs = output_stages(state, len(settings.depths) - 1)
     if len(outputs) < len(settings.depths):
         mapped.notes.append(
             f'it has output norms of stages {outputs} only; those of other '
             'stages in out_indices are newly initialised'
         )
-    # Their init_cfg accepts this prefix, and mmdet's accepts nothing else.
-    converted = {f'backbone.{key}': value for key, value in converted.items()}
-    mapped.renamed = {a: f'backbone.{b}' for a, b in mapped.renamed.items()}
-    mapped.made = {f'backbone.{a}': b for a, b in mapped.made.items()}
     config = openmmlab_swin_config(settings, scope, outputs)
     return Conversion(converted, mapped, {'backbone': config}, source.path)
 
@@ -146,10 +141,10 @@ def to_timm(source: Source, img_size: int | None = None) -> Conversion:
         return Conversion(state, report, {}, source.path)
     if img_size is not None:
         settings = replace(settings, img_size=img_size)
-    backbone, head = parts_of(state)
-    converted, mapped = to_timm_swin({**backbone, **head}, settings)
-    _merge(mapped, report)
-    classes = head['head.fc.weight'].size(0) if head else 0
+    converted, mapped = to_timm_swin(state, settings)
+    mapped.dropped.update(report.dropped)
+    head = state.get('head.fc.weight')
+    classes = 0 if head is None else head.size(0)
     config = timm_swin_config(settings, classes)
     return Conversion(
         converted, mapped, {'SwinTransformer': config}, source.path
@@ -178,7 +173,7 @@ def to_bare(source: Source, from_task: bool = False) -> Conversion:
     }
     report = KeyReport(
         renamed={key: key.removeprefix('backbone.') for key in state},
-        dropped=dict.fromkeys(others, _NO_PART),
+        dropped=dict.fromkeys(others, NO_PART),
     )
     report.compare(state, wanted_state(state, model))
     remark = _remark(source, from_task)
@@ -229,7 +224,7 @@ def _ours(
     names = {key.split('.')[0] for key in others}
     for key, value in others.items():
         if key.split('.')[0] not in parts or _foreign(key):
-            report.dropped[key] = _NO_PART
+            report.dropped[key] = NO_PART
         elif parts == {'head'} and 'neck' in names:
             report.dropped[key] = 'a classifier on a neck with weights'
         else:
@@ -259,14 +254,3 @@ def _positions(settings: SwinSettings, grid: tuple[int, int]) -> Tensor:
         *settings.grids[0], settings.embed_dims, settings.position_resize
     )
     return own.at(grid)
-
-
-def _merge(mapped: KeyReport, before: KeyReport) -> None:
-    """Map a report of keys without prefix to the keys of the source."""
-
-    def name(key: str) -> str:
-        return key if key.startswith('head.') else f'backbone.{key}'
-
-    mapped.renamed = {name(a): b for a, b in mapped.renamed.items()}
-    mapped.dropped = {name(a): b for a, b in mapped.dropped.items()}
-    mapped.dropped.update(before.dropped)

@@ -20,7 +20,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     size_objections,
     swin_objections,
 )
-from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
+from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport, prefixed
 
 _BLOCKS = [
     ('patch_embed.{m}.{p}', 'patch_embed.{m}.{p}'),
@@ -49,9 +49,10 @@ def from_timm_swin(
         state: State dict of timm's or Microsoft's network.
 
     Returns:
-        The state dict of a ``MIMSwin`` with ``shift=True`` and
-        ``absolute_positions=False``, with ``head.fc``, a classifier of its
-        pooled output, if there is one; and a report of each key.
+        The state dict of a model whose ``backbone`` is a ``MIMSwin`` with
+        ``shift=True`` and ``absolute_positions=False``, with ``head.fc``, a
+        classifier of its pooled output, if there is one; and a report of each
+        key.
 
     Raises:
         ValueError: It has learned absolute positions.
@@ -77,8 +78,8 @@ def to_timm_swin(
     centre, which is what MIMSwin indexes there.
 
     Args:
-        state: State dict of a ``MIMSwin``, without prefix, and ``head.fc`` if
-            there is a classifier.
+        state: State dict of a model with a ``MIMSwin``, with its prefixes,
+            and ``head.fc`` if there is a classifier.
         settings: Settings of the same network.
 
     Raises:
@@ -144,14 +145,14 @@ def timm_swin_config(
 
 def _map(last: int, merges_late: bool) -> KeyMap:
     merging = 'stages.{i+1}' if merges_late else 'stages.{i}'
+    backbone = [
+        *_BLOCKS,
+        ('layers.{i}.downsample.{m}.{p}', merging + '.downsample.{m}.{p}'),
+        ('norm.{p}', f'norm{last}.{{p}}'),
+    ]
     return KeyMap(
         [
-            *_BLOCKS,
-            (
-                'layers.{i}.downsample.{m}.{p}',
-                merging + '.downsample.{m}.{p}',
-            ),
-            ('norm.{p}', f'norm{last}.{{p}}'),
+            *prefixed(backbone, '', 'backbone.'),
             ('head.fc.{p}', 'head.fc.{p}'),
             # Microsoft's key.
             ('head.{p}', 'head.fc.{p}'),

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from mixmae.fileio.shown_text import printable
 
+# Reason to drop a tensor; what is read of a model is its backbone.
+NO_PART = 'a part of the model outside its backbone'
+
 
 @dataclass
 class KeyReport:
@@ -115,30 +118,29 @@ class KeyMap:
         self, state: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], KeyReport]:
         """Rename their keys to ours; tensors are not copied."""
-        report, renamed = KeyReport(), {}
-        for key, value in state.items():
-            why = next(
-                (why for old, why in self._drops if re.fullmatch(old, key)),
-                None,
-            )
-            name = self._translate(key, 0, 1)
-            if why is not None:
-                report.dropped[key] = why
-            elif name is None:
-                report.unexpected.append(key)
-            else:
-                renamed[name] = value
-                report.renamed[key] = name
-        return renamed, report
+        return self._renamed(state, 0, 1, self._drops)
 
     def to_theirs(
         self, state: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], KeyReport]:
         """Rename our keys to theirs; tensors are not copied."""
+        return self._renamed(state, 1, 0, ())
+
+    def _renamed(
+        self,
+        state: Mapping[str, Tensor],
+        source: int,
+        target: int,
+        drops: Iterable[tuple[str, str]],
+    ) -> tuple[dict[str, Tensor], KeyReport]:
         report, renamed = KeyReport(), {}
         for key, value in state.items():
-            name = self._translate(key, 1, 0)
-            if name is None:
+            reasons = (why for old, why in drops if re.fullmatch(old, key))
+            why = next(reasons, None)
+            name = self._translate(key, source, target)
+            if why is not None:
+                report.dropped[key] = why
+            elif name is None:
                 report.unexpected.append(key)
             else:
                 renamed[name] = value
