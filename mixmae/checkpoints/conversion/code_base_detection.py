@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from types import MappingProxyType
 
 from mixmae.checkpoints.conversion.conversion import Conversion
 from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
@@ -18,6 +17,7 @@ from mixmae.checkpoints.conversion.incoming import (
 from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
 from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
+from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.code_base import code_base_of
 from mixmae.checkpoints.loading.key_map import NO_PART
 from mixmae.checkpoints.loading.official_mixmim import is_official_mixmim
@@ -30,14 +30,12 @@ FITS = (
     'mmpretrain or Hugging Face'
 )
 # By the names of ``code_base_of``.
-_CONVERTERS: Mapping[str, tuple[str, Callable[[Source], Conversion]]] = (
-    MappingProxyType({
-        'mmpretrain': ('a MixMIM of mmpretrain', from_mmpretrain),
-        'mmdet': ('a Swin of mmdet, mmseg or mmpretrain', from_swin),
-        'timm': ('a Swin of timm or Microsoft', from_timm),
-        'huggingface': ('a Swin of Hugging Face', from_huggingface),
-    })
-)  # fmt: skip
+_CONVERTERS: dict[str, tuple[str, Callable[[Source], Conversion]]] = {
+    'mmpretrain': ('a MixMIM of mmpretrain', from_mmpretrain),
+    'mmdet': ('a Swin of mmdet, mmseg or mmpretrain', from_swin),
+    'timm': ('a Swin of timm or Microsoft', from_timm),
+    'huggingface': ('a Swin of Hugging Face', from_huggingface),
+}
 # Its other keys are those of Swin.
 _SWIN_V2 = re.compile(r'\.(attn\.w_msa|attn|attention\.self)\.logit_scale')
 # What is recognised in order to say that it does not fit; the first pattern
@@ -136,11 +134,7 @@ def _from_timm(source: Source) -> Conversion:
     others = [key for key in source.state if not key.startswith(_BACKBONE)]
     if len(others) == len(source.state):
         return from_timm(source)
-    state = {
-        key.removeprefix(_BACKBONE): value
-        for key, value in source.state.items()
-        if key.startswith(_BACKBONE)
-    }
+    state = without_prefix(source.state, _BACKBONE)
     done = from_timm(replace(source, state=state))
     done.report.dropped |= dict.fromkeys(others, NO_PART)
     return done

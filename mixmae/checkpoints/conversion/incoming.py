@@ -35,6 +35,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     settings_from_shapes,
 )
 from mixmae.checkpoints.conversion.timm_swin import from_timm_swin
+from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.checkpoints.loading.official_mixmim import (
     from_official_mixmim,
@@ -161,9 +162,7 @@ def from_bare(source: Source) -> Conversion:
     else:
         report.unexpected = sorted(others)
     model = {
-        'backbone': recorded_backbone(
-            backbone, source.part('backbone'), source.path
-        ),
+        'backbone': recorded_backbone(backbone, source),
         'data_preprocessor': source.preprocessing(),
     }
     report.compare(state, wanted_state(state, model))
@@ -216,9 +215,7 @@ def _mixmim(
             )
     model: dict[str, Any] = {}
     if 'neck.mask_token' in state:
-        neck = {
-            key.removeprefix('neck.'): value for key, value in others.items()
-        }
+        neck = without_prefix(others, 'neck.')
         model['neck'] = neck_config(neck, **decoder)
         if decoder_table is not None:
             found = identify_positions(decoder_table)

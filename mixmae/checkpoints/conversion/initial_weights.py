@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.code_base_detection import (
@@ -32,11 +30,12 @@ from mixmae.checkpoints.conversion.network import (
     without_inner_norms,
 )
 from mixmae.checkpoints.conversion.source import Source, read_source
+from mixmae.checkpoints.conversion.swin_settings import count_numbered
 from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
 from mixmae.checkpoints.io.named_weights import is_name
 from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.key_map import KeyReport
+from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
 from mixmae.fileio.shown_text import shortened
 from mixmae.registry import MODELS
 
@@ -81,24 +80,21 @@ class InitialWeights:
         """Leave out the decoder, if there is one."""
         if 'neck' not in self.model:
             return self
-        left = {
-            old: reason
-            for old, new in self.report.renamed.items()
-            if new.startswith(_NECK)
-        }
-        report = replace(
-            self.report,
-            renamed={
-                old: new
-                for old, new in self.report.renamed.items()
-                if old not in left
-            },
-            dropped={**self.report.dropped, **left},
-        )
+        renamed, dropped = {}, dict(self.report.dropped)
+        for old, new in self.report.renamed.items():
+            if new.startswith(_NECK):
+                dropped[old] = reason
+            else:
+                renamed[old] = new
+        report = replace(self.report, renamed=renamed, dropped=dropped)
         return replace(
             self,
             model={k: v for k, v in self.model.items() if k != 'neck'},
-            state=_inside(self.state, _BACKBONE),
+            state={
+                key: value
+                for key, value in self.state.items()
+                if not key.startswith(_NECK)
+            },
             report=report,
         )
 
@@ -146,21 +142,20 @@ def initial_weights(
             what it is and what would fit.
     """
     address = checkpoint_of(init)
-    timm = address.startswith(PREFIX)
-    remote = urlparse(address).scheme in ('http', 'https')
-    file = (
-        timm
-        or remote
-        or is_name(address)
+    if address.startswith(PREFIX):
+        source = timm_source(address)
+    elif (
+        is_name(address)
+        or urlparse(address).scheme in ('http', 'https')
         or Path(address).expanduser().is_file()
-    )
-    if not file:
+    ):
+        source = read_source(address)
+    else:
         raise ValueError(
             f'init: there is no checkpoint {address}; give a file, its '
             f'address, or a name such as mixmae:NAME, hf:USER/NAME or '
             f'timm:NAME'
         )
-    source = timm_source(address) if timm else read_source(address)
     ours = is_ours(source)
     try:
         if ours:
@@ -168,31 +163,28 @@ def initial_weights(
         else:
             done, kind = converted(source)
     except ValueError as error:
-        text = str(error)
-        if source.path in text:
+        if source.path in str(error):
             raise
-        raise ValueError(f'{source.path}: {text}') from None
+        raise ValueError(f'{source.path}: {error}') from None
     if not done.report.complete:
         raise ValueError(f'{source.path} {_misfit(done.report, kind)}. {FITS}')
-    found = _without_task(source.path, kind, done, ours)
-    return _of_channels(found, in_channels)
+    return _of_channels(_without_task(kind, done, ours), in_channels)
 
 
-def _without_task(
-    path: str, kind: str, done: Conversion, ours: bool
-) -> InitialWeights:
+def _without_task(kind: str, done: Conversion, ours: bool) -> InitialWeights:
     """Leave out heads, and norms of outputs before the last stage."""
     parts = {'data_preprocessor': dict(IMAGENET), **done.model}
-    backbone = parts['backbone']
     if str(parts.get('neck', {}).get('type')).split('.')[-1] not in NECKS:
         parts.pop('neck', None)
     parts['backbone'] = {
-        key: value for key, value in backbone.items() if key not in OF_THE_TASK
+        key: value
+        for key, value in parts['backbone'].items()
+        if key not in OF_THE_TASK
     }
     report = done.report
     loaded, dropped = {}, dict(report.dropped)
-    # Only the norm of the last stage is pretrained.
-    last = _stages(done.state) - 1
+    # Only the norm of the last stage (of a ViT: block) is pretrained.
+    last = count_numbered(done.state, 'backbone.stages.') - 1
     _, inner = without_inner_norms(done.state, last)
     for old, new in report.renamed.items():
         if new.startswith('head.'):
@@ -209,9 +201,11 @@ def _without_task(
         for key, value in done.state.items()
         if not key.startswith('head.') and key not in inner
     }
-    alone = not any('backbone' in why for why in dropped.values())
+    alone = NO_PART not in dropped.values()
     report = replace(report, renamed=loaded, dropped=dropped)
-    return InitialWeights(path, kind, parts, state, report, ours and alone)
+    return InitialWeights(
+        done.source, kind, parts, state, report, ours and alone
+    )
 
 
 def _ours(source: Source) -> Conversion:
@@ -238,8 +232,7 @@ def _ours(source: Source) -> Conversion:
         name: registered_parts(dict(part), (MODELS,), source.path)
         for name, part in model.items()
     }
-    with DefaultScope.overwrite_default_scope('mixmae'):
-        report.compare(state, wanted_state(state, model))
+    report.compare(state, wanted_state(state, model))
     if 'data_preprocessor' in source.model:
         model['data_preprocessor'] = source.preprocessing()
     return Conversion(state, report, model, source.path)
@@ -247,23 +240,20 @@ def _ours(source: Source) -> Conversion:
 
 def _other_part(key: str) -> str:
     part = key.split('.')[0]
-    if part in ('head', 'neck', 'data_preprocessor'):
-        return f'{part} of another task' if part != 'head' else 'classifier'
-    return 'a part of the model outside its backbone'
-
-
-def _stages(state: Mapping[str, Tensor]) -> int:
-    """Return the number of stages, or of blocks of a ViT."""
-    numbers = [re.match(r'backbone\.stages\.(\d+)\.', key) for key in state]
-    return 1 + max((int(found[1]) for found in numbers if found), default=-1)
+    if part == 'head':
+        return 'classifier'
+    if part in ('neck', 'data_preprocessor'):
+        return f'{part} of another task'
+    return NO_PART
 
 
 def _misfit(report: KeyReport, kind: str) -> str:
+    kinds = {
+        'missing': report.missing,
+        'that the network does not have': report.unexpected,
+    }
     found = []
-    for what, keys in (
-        ('missing', report.missing),
-        ('that the network does not have', report.unexpected),
-    ):
+    for what, keys in kinds.items():
         if keys:
             some = shortened(', '.join(keys[:3]))
             more = ', ...' if len(keys) > 3 else ''
@@ -275,11 +265,11 @@ def _of_channels(
     found: InitialWeights, in_channels: int | None
 ) -> InitialWeights:
     """Adapt weights to the channels of the images of a run."""
-    weight = found.state.get(_PATCHES)
-    backbone = dict(found.model['backbone'])
+    backbone = found.model['backbone']
     given = backbone.get('in_channels', 3)
     if in_channels is None or in_channels == given:
         return found
+    weight = found.state.get(_PATCHES)
     if weight is None:
         raise ValueError(
             f'{found.path}: a backbone of type {backbone.get("type")} is for '
@@ -290,31 +280,24 @@ def _of_channels(
         adapted = adapted_patches(weight, in_channels)
     except ValueError as error:
         raise ValueError(f'{found.path}: {error}') from None
-    report = replace(
-        found.report,
-        resized={
-            **found.report.resized,
-            _PATCHES: (weight.shape, adapted.shape),
-        },
-        notes=[*found.report.notes, f'channels: {rule_of(in_channels)}'],
-    )
+    sizes = (weight.shape, adapted.shape)
     norm = found.model['data_preprocessor']
-    values = {
-        name: statistics_of(norm[name], in_channels)
-        for name in ('mean', 'std')
-    }
     return replace(
         found,
         model={
             **found.model,
             'backbone': {**backbone, 'in_channels': in_channels},
-            'data_preprocessor': {**norm, **values},
+            'data_preprocessor': {
+                **norm,
+                'mean': statistics_of(norm['mean'], in_channels),
+                'std': statistics_of(norm['std'], in_channels),
+            },
         },
         state={**found.state, _PATCHES: adapted},
-        report=report,
+        report=replace(
+            found.report,
+            resized={**found.report.resized, _PATCHES: sizes},
+            notes=[*found.report.notes, f'channels: {rule_of(in_channels)}'],
+        ),
         as_it_is=False,
     )
-
-
-def _inside(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k: v for k, v in state.items() if k.startswith(prefix)}

@@ -10,6 +10,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
+from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
@@ -84,27 +85,27 @@ def backbone_config(
 
 
 def recorded_backbone(
-    backbone: Mapping[str, Tensor], config: Mapping[str, Any], path: str
+    backbone: Mapping[str, Tensor], source: Source
 ) -> dict[str, Any]:
     """Return the config of a backbone of mixmae.
 
     Args:
         backbone: State dict without prefixes.
-        config: Config that is recorded in the file.
-        path: Path of the file, for errors.
+        source: The file that it is from, which records its config.
 
     Returns:
         Of a Swin that other code bases can build, what its tensors imply; of
         any other backbone what is recorded.
 
     Raises:
-        ValueError: Tensors and config disagree, or the config names parts
-            that are not registered.
+        ValueError: There is no config, tensors and config disagree, or the
+            config names parts that are not registered.
     """
+    config = source.part('backbone')
     if is_standard_swin(config):
         state = {f'backbone.{key}': value for key, value in backbone.items()}
         return backbone_config(state, SwinSettings.of(backbone, config))
-    found = registered_parts(config, (MODELS,), path)
+    found = registered_parts(config, (MODELS,), source.path)
     if found['type'] in MODELS.modules:
         # A config of another scope can build it, too.
         found['type'] = f'{SCOPE}.{found["type"]}'

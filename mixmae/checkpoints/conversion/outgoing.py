@@ -30,6 +30,7 @@ from mixmae.checkpoints.conversion.timm_swin import (
     timm_swin_config,
     to_timm_swin,
 )
+from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.backbone_state import backbone_state
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
 from mixmae.models.layers.absolute_positions import (
@@ -166,9 +167,7 @@ def to_bare(source: Source, from_task: bool = False) -> Conversion:
     backbone, others = parts_of(source.state)
     state = {f'backbone.{key}': value for key, value in backbone.items()}
     model = {
-        'backbone': recorded_backbone(
-            backbone, source.part('backbone'), source.path
-        ),
+        'backbone': recorded_backbone(backbone, source),
         'data_preprocessor': source.preprocessing(),
     }
     report = KeyReport(
@@ -230,11 +229,7 @@ def _ours(
         else:
             state[key] = value
     model = {'backbone': backbone_config(state, settings)}
-    neck = {
-        key.removeprefix('neck.'): value
-        for key, value in state.items()
-        if key.startswith('neck.')
-    }
+    neck = without_prefix(state, 'neck.')
     if neck:
         model['neck'] = neck_config(neck)
     report.compare(state, wanted_state(state, model))

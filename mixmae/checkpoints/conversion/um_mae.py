@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,8 @@ from mixmae.checkpoints.conversion.network import (
 )
 from mixmae.checkpoints.conversion.position_table import identify_positions
 from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.swin_settings import count_numbered
+from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.official_um_mae import (
     from_official_um_mae,
@@ -142,13 +143,10 @@ def _backbone(
         ValueError: Tensors that determine sizes are missing, or heads are
             unknown.
     """
-    found = [
-        re.match(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.', key)
-        for key in state
-    ]
-    blocks = {(int(place[1]), int(place[2])) for place in found if place}
-    stages = range(max(stage for stage, _ in blocks) + 1)
-    depths = tuple(len([b for b in blocks if b[0] == i]) for i in stages)
+    stages = range(count_numbered(state, 'backbone.stages.'))
+    depths = tuple(
+        count_numbered(state, f'backbone.stages.{i}.blocks.') for i in stages
+    )
     first = [f'backbone.stages.{i}.blocks.0.' for i in stages]
     try:
         patches = state['backbone.patch_embed.proj.weight']
@@ -219,11 +217,7 @@ def _neck(state: Mapping[str, Tensor]) -> dict[str, Any]:
     Raises:
         ValueError: Tensors that determine sizes are missing.
     """
-    neck = {
-        key.removeprefix('neck.'): value
-        for key, value in state.items()
-        if key.startswith('neck.')
-    }
+    neck = without_prefix(state, 'neck.')
     config = decoder_config(neck, num_heads=16, norm_eps=_NORM_EPS)
     dims = config['decoder']['embed_dims']
     secondary = neck.get('secondary_token')

@@ -3,7 +3,7 @@
 Parsers are imported when a checkpoint is loaded.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from mmengine.fileio import get
@@ -51,25 +51,25 @@ def load_from_store(path: str, map_location: Any = None) -> dict:
 
 def load_named(path: str, map_location: Any = None) -> dict:
     """Load weights that MMEngine names, as ``torchvision://resnet50``."""
+    from mixmae.checkpoints.io.state_dict import without_prefix
+
     scheme, _, name = path.partition('://')
-    names = _named(scheme)
-    name = _renamed(scheme, name)
-    if name not in names:
+    if scheme in ('modelzoo', 'torchvision'):
+        urls = get_torchvision_models()
+    elif scheme == 'mmcls':
+        urls = get_mmcls_models()
+    else:
+        urls = get_external_models()
+        name = get_deprecated_model_names().get(name, name)
+    if name not in urls:
         raise ValueError(
             f'{public_address(path)}: {scheme} has no weights with that name'
         )
-    content = load_from_file_or_url(names[name])
+    content = load_from_file_or_url(urls[name])
     if scheme != 'mmcls':
         return content
-    prefix = 'backbone.'
     state = content.get('state_dict', content)
-    return {
-        'state_dict': {
-            key.removeprefix(prefix): value
-            for key, value in state.items()
-            if key.startswith(prefix)
-        }
-    }
+    return {'state_dict': without_prefix(state, 'backbone.')}
 
 
 def refuse(path: str, map_location: Any = None) -> dict:
@@ -94,18 +94,6 @@ LOADERS: dict[str, Callable[..., dict]] = {
 }
 
 
-def _named(scheme: str) -> Mapping[str, str]:
-    if scheme in ('modelzoo', 'torchvision'):
-        return get_torchvision_models()
-    return get_mmcls_models() if scheme == 'mmcls' else get_external_models()
-
-
-def _renamed(scheme: str, name: str) -> str:
-    if scheme in ('open-mmlab', 'openmmlab'):
-        return get_deprecated_model_names().get(name, name)
-    return name
-
-
 def _harmless(content: dict, path: str) -> dict:
     """Remove what MMEngine would execute or could not process.
 
@@ -120,12 +108,12 @@ def _harmless(content: dict, path: str) -> dict:
     )
 
     meta = content.get('meta')
-    if meta is not None and not isinstance(meta, dict):
-        raise ValueError(
-            f'{path} is not a checkpoint of a run: its meta is a '
-            f'{type(meta).__name__}, not a dict'
-        )
     if meta is not None:
+        if not isinstance(meta, dict):
+            raise ValueError(
+                f'{path} is not a checkpoint of a run: its meta is a '
+                f'{type(meta).__name__}, not a dict'
+            )
         content['meta'] = {k: v for k, v in meta.items() if k != 'config'}
     if 'message_hub' in content:
         hub = checked_hub(content.pop('message_hub'), path)

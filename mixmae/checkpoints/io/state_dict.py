@@ -28,6 +28,17 @@ def state_dict_of(
     return state
 
 
+def without_prefix(
+    state: Mapping[str, Tensor], prefix: str
+) -> dict[str, Tensor]:
+    """Return the tensors of one part, without the prefix of their keys."""
+    return {
+        key.removeprefix(prefix): value
+        for key, value in state.items()
+        if key.startswith(prefix)
+    }
+
+
 def check_state_dict(state: Any, source: str | os.PathLike = '') -> None:
     """Raise ``ValueError`` unless it maps text to tensors."""
     if not isinstance(state, Mapping):

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.io.state_dict import state_dict_of, without_prefix
 from mixmae.checkpoints.loading.code_base import code_base_of
 from mixmae.checkpoints.loading.hyperparameter_check import (
     hyperparameter_mismatches,
@@ -159,7 +159,7 @@ def backbone_state(
     """
     state = state_dict_of(checkpoint)
     if prefix is not None:
-        inner = _inside(state, prefix)
+        inner = without_prefix(state, prefix)
         if not inner:
             raise ValueError(
                 f'no key starts with the prefix {prefix}; the file has '
@@ -198,7 +198,10 @@ def backbone_state(
             kind = 'a pretraining' if pretraining else 'a classifier'
         dropped |= others
         return BackboneState(
-            _inside(state, 'backbone.'), dropped, kind, _POOLED_NORM in state
+            without_prefix(state, 'backbone.'),
+            dropped,
+            kind,
+            _POOLED_NORM in state,
         )
     inner = {
         key: value
@@ -269,14 +272,6 @@ def _resized(
     return dict(
         Counter(f'window {old} -> {new}' for old, new in windows if old != new)
     )
-
-
-def _inside(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        key.removeprefix(prefix): value
-        for key, value in state.items()
-        if key.startswith(prefix)
-    }
 
 
 def _by_part(keys) -> dict[str, int]:

@@ -8,10 +8,8 @@ from mmengine.logging import print_log
 from torch import nn
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.io.state_dict import state_dict_of, without_prefix
 from mixmae.fileio.address import public_address
-
-PREFIX = 'neck.'
 
 
 def load_neck(neck: nn.Module, init_cfg: Mapping) -> None:
@@ -32,11 +30,7 @@ def load_neck(neck: nn.Module, init_cfg: Mapping) -> None:
         )
     path = public_address(str(init_cfg['checkpoint']))
     whole = state_dict_of(safe_load(init_cfg['checkpoint']), path)
-    state = {
-        key.removeprefix(PREFIX): value
-        for key, value in whole.items()
-        if key.startswith(PREFIX)
-    }
+    state = without_prefix(whole, 'neck.')
     wanted = neck.state_dict()
     wrong = sorted(
         key
