@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from mmengine.logging import print_log
@@ -73,9 +74,9 @@ class WorkDirLock:
     is refused.
 
     Args:
-        folder: of the run; it is made if need be.
-        wait: seconds to wait for the lock of another machine, which may just
-            have died; a run on this one is refused at once.
+        folder: Work folder of the run; it is created if missing.
+        wait: Seconds to wait for the lock of another machine, which may just
+            have died; a run on this machine is refused at once.
     """
 
     def __init__(self, folder: str | os.PathLike, wait: float = WAIT) -> None:
@@ -84,10 +85,10 @@ class WorkDirLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Takes the lock.
+        """Take the lock.
 
         Raises:
-            ValueError: another run has it, nothing can be written there, or
+            ValueError: Another run holds it, nothing can be written there, or
                 the file of its name is something else.
         """
         path = self.folder / NAME
@@ -126,7 +127,7 @@ class WorkDirLock:
         self._sign()
 
     def release(self) -> None:
-        """Gives the lock back; the end of the process does so as well."""
+        """Release the lock; the end of the process does so as well."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -161,19 +162,15 @@ class WorkDirLock:
             return SIGNATURE
 
     def _sign(self) -> None:
-        """Notes who has it, for the message of the next one."""
+        """Write who holds it, for the message to the next run."""
         assert self._file is not None
-        text = json.dumps(
-            dict(
-                pid=os.getpid(),
-                host=socket.gethostname(),
-                since=time.strftime('%Y-%m-%d %H:%M:%S'),
-            )
-        )
-        try:
+        holder = {
+            'pid': os.getpid(),
+            'host': socket.gethostname(),
+            'since': time.strftime('%Y-%m-%d %H:%M:%S'),
+        }
+        # The lock holds even if the disk is full.
+        with suppress(OSError):
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
-            os.write(self._file, text.encode())
-        # A full disk: the lock holds all the same.
-        except OSError:
-            pass
+            os.write(self._file, json.dumps(holder).encode())

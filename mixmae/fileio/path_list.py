@@ -2,13 +2,15 @@
 
 import os
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from mixmae.fileio.safe_path import UnsafePathError, path_below, regular_file
 from mixmae.fileio.shown_text import escape
 
 # A path, which may contain spaces, and a label.
-LABELLED = re.compile(r'[ \t]*(.*[^ \t])[ \t]+([0-9]+)[ \t\r]*')
+LABELLED = re.compile(r'(.*[^ \t])[ \t]+([0-9]+)')
 
 
 def read_path_list(listing: str, root: str | None) -> list[str]:
@@ -30,11 +32,10 @@ def read_path_list(listing: str, root: str | None) -> list[str]:
     """
     path = Path(listing)
     folder = str(path.parent) if root is None else root
-    paths = []
-    for number, line in enumerate(_lines(path), 1):
-        name = line.strip(' \t\r')
-        if name and name[0] != '#':
-            paths.append(_path(folder, name, path, number))
+    paths = [
+        _path(folder, name, path, number)
+        for number, name in _entries(_lines(path))
+    ]
     if not paths:
         raise ValueError(
             f'no paths in {path.absolute()}; expected one image path per line'
@@ -74,13 +75,11 @@ def read_labelled_list(
         return read_path_list(listing, root), None
     names: list[str] = []
     labels: list[int] = []
-    for number, line in enumerate(lines, 1):
-        if not _names_a_path(line):
-            continue
-        found = LABELLED.fullmatch(line)
+    for number, entry in _entries(lines):
+        found = LABELLED.fullmatch(entry)
         if found is None:
             raise ValueError(
-                f'{listing}, line {number}: {escape(line[:200])} has no '
+                f'{listing}, line {number}: {escape(entry[:200])} has no '
                 'label; either all lines have a label, or none'
             )
         names.append(_path(root, found[1], listing, number))
@@ -88,15 +87,19 @@ def read_labelled_list(
     return names, labels
 
 
-def _names_a_path(line: str) -> bool:
-    return line.strip(' \t\r')[:1] not in ('', '#')
+def _entries(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line that is not empty or a comment."""
+    for number, line in enumerate(lines, 1):
+        text = line.strip(' \t\r')
+        if text and text[0] != '#':
+            yield number, text
 
 
 def _ends_with_labels(lines: list[str], root: str) -> bool:
-    for line in list(filter(_names_a_path, lines))[:8]:
-        if _exists(root, line.strip(' \t\r')):
+    for _, entry in islice(_entries(lines), 8):
+        if _exists(root, entry):
             return False
-        found = LABELLED.fullmatch(line)
+        found = LABELLED.fullmatch(entry)
         if found and _exists(root, found[1]):
             return True
     return False

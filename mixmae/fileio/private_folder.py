@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from mixmae.fileio.safe_path import own_file
@@ -77,8 +78,8 @@ def is_sealed(content: bytes, checksum: object) -> bool:
     )
 
 
-def _is_ours(about: os.stat_result, kind: object) -> bool:
-    if not callable(kind) or not kind(about.st_mode):
+def _is_ours(about: os.stat_result, kind: Callable[[int], bool]) -> bool:
+    if not kind(about.st_mode):
         return False
     if not hasattr(os, 'getuid'):
         return True

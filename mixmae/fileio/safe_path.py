@@ -100,20 +100,18 @@ def path_below(root: str | os.PathLike, name: Any) -> str:
         return os.path.join(root, name)
     if isinstance(name, str) and name.startswith('/'):
         above = _spellings(os.path.abspath(root))
-        for prefix in above:
-            # 'root//etc' would be absolute again after removing the root.
-            if name.startswith(prefix):
-                fault = path_fault(name[len(prefix) :])
-                if fault is None:
-                    return name
-                break
-        else:
-            fault = (
+        prefix = next((one for one in above if name.startswith(one)), None)
+        if prefix is None:
+            raise UnsafePathError(
                 f'file name {name[:SHOWN]!r} is absolute, and not below '
                 f'{above[0]}; use only files in that folder, or set data_root '
                 "to a folder that contains them all (data_root='/' allows any "
                 'file)'
             )
+        # 'root//etc' would be absolute again after removing the root.
+        fault = path_fault(name[len(prefix) :])
+        if fault is None:
+            return name
     raise UnsafePathError(fault)
 
 
