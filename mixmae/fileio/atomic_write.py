@@ -44,7 +44,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     target = Path(path)
     check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f'.{target.name}.{_writer()}.partial')
+    partial = _partial_path(target)
     try:
         yield partial
         os.replace(partial, target)
@@ -117,7 +117,7 @@ def check_output(path: str | os.PathLike, suffix: str = '') -> None:
     try:
         check_target(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        probe = target.with_name(f'.{target.name}.{_writer()}.partial')
+        probe = _partial_path(target)
         try:
             probe.touch()
         finally:
@@ -136,11 +136,13 @@ def check_output(path: str | os.PathLike, suffix: str = '') -> None:
                 folder.rmdir()
 
 
-def _writer() -> str:
-    """Return a unique name: containers may share process id and host."""
+def _partial_path(target: Path) -> Path:
+    """Return a path beside the target that no other process uses."""
     # Shortened, because file names are limited to 255 bytes.
     host = re.sub(r'[^A-Za-z0-9_-]', '_', platform.node())[:24]
-    return f'{os.getpid()}-{host}-{secrets.token_hex(4)}'
+    # Containers may share process id and host.
+    writer = f'{os.getpid()}-{host}-{secrets.token_hex(4)}'
+    return target.with_name(f'.{target.name}.{writer}.partial')
 
 
 # Name of a partial file, with the name of its target.

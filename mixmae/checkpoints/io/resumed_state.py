@@ -39,7 +39,9 @@ def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
     for key, value in hub['runtime_info'].items():
         if not isinstance(key, str) or NOTED_FILES.fullmatch(key):
             continue
-        check = _check_of(key)
+        # Best scores are named by their metric.
+        best = key.startswith('best_score')
+        check = _is_number if best else CHECKS.get(key)
         if check is None or check(value):
             info[key] = value
             continue
@@ -105,12 +107,6 @@ def _is_schedule(state: Any) -> bool:
         )
         and not any(hasattr(_ParamScheduler, str(key)) for key in state)
     )
-
-
-def _check_of(key: str) -> Callable[[Any], bool] | None:
-    if key.startswith('best_score'):
-        return _is_number
-    return CHECKS.get(key)
 
 
 def _is_count(value: Any, least: int = 0) -> bool:

@@ -83,7 +83,10 @@ def safe_load(path: str | Path) -> dict:
             f'{sidecar(path)} if you have rewritten the file'
         )
     try:
-        return _read(path)
+        if is_safetensors(path):
+            return _load_safetensors(path)
+        with _opened(path) as file:
+            return _unpickled(file, str(path))
     except UnreadableError as error:
         if not remote:
             raise
@@ -93,13 +96,6 @@ def safe_load(path: str | Path) -> dict:
             f'{error}; the downloaded file has been removed, so the next '
             f'start downloads it again'
         ) from None
-
-
-def _read(path: Path) -> dict:
-    if is_safetensors(path):
-        return _load_safetensors(path)
-    with _opened(path) as file:
-        return _unpickled(file, str(path))
 
 
 def safe_load_bytes(data: bytes, name: str) -> dict:

@@ -29,6 +29,8 @@ from mixmae.fileio.address import public_address, public_addresses
 # Parts of pretraining and classification models besides the backbone.
 _OTHER_PARTS = ('neck', 'head', 'data_preprocessor')
 _TABLE = 'position_bias.table'
+# Number of keys named in a message.
+_NAMED_KEYS = 5
 # Key of NormedPooling; such a classifier has no norm of its last map.
 _POOLED_NORM = 'neck.norm.weight'
 # Checkpoints with other key names: how to recognise and rename them.
@@ -171,17 +173,15 @@ def backbone_state(
     kind = 'a bare backbone'
     dropped = {}
     for name, (recognised, renamed) in _OFFICIAL.items():
-        if not recognised(state):
-            continue
-        kind = name
-        state, report = renamed(state)
-        if report.unexpected:
-            raise ValueError(
-                f'an {name} checkpoint with {len(report.unexpected)} unknown '
-                f'keys ({_some(report.unexpected)})'
-            )
-        dropped = dict(Counter(report.dropped.values()))
-        break
+        if recognised(state):
+            state, report = renamed(state)
+            if report.unexpected:
+                raise ValueError(
+                    f'an {name} checkpoint with {len(report.unexpected)} '
+                    f'unknown keys ({_some(report.unexpected)})'
+                )
+            kind, dropped = name, dict(Counter(report.dropped.values()))
+            break
     parts = _by_part(state)
     if 'backbone' in parts:
         others = {k: n for k, n in parts.items() if k != 'backbone'}
@@ -279,8 +279,8 @@ def _by_part(keys) -> dict[str, int]:
     return dict(Counter(key.split('.')[0] for key in keys))
 
 
-def _nearest(key: str, others: list[str], most: int = 5) -> str:
-    found = difflib.get_close_matches(key, others, most, cutoff=0.0)
+def _nearest(key: str, others: list[str]) -> str:
+    found = difflib.get_close_matches(key, others, _NAMED_KEYS, cutoff=0.0)
     return ', '.join(found) or 'none'
 
 
@@ -289,6 +289,6 @@ def _listed(counts: Mapping[str, int]) -> str:
     return text and f' ({text})'
 
 
-def _some(keys: list[str], most: int = 5) -> str:
-    shown = ', '.join(keys[:most]) or 'none'
-    return shown + (', ...' if len(keys) > most else '')
+def _some(keys: list[str]) -> str:
+    shown = ', '.join(keys[:_NAMED_KEYS]) or 'none'
+    return shown + (', ...' if len(keys) > _NAMED_KEYS else '')

@@ -15,20 +15,18 @@ class _DictCalls(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        plain = (
+        if not (
             isinstance(node.func, ast.Name)
             and node.func.id == 'dict'
             and not node.args
+            # Not ``dict(**others)``.
+            and all(word.arg is not None for word in node.keywords)
+        ):
+            return node
+        return ast.Dict(
+            [ast.Constant(word.arg) for word in node.keywords],
+            [word.value for word in node.keywords],
         )
-        if not plain:
-            return node
-        names: list[ast.expr | None] = [
-            None if word.arg is None else ast.Constant(word.arg)
-            for word in node.keywords
-        ]
-        if None in names:
-            return node
-        return ast.Dict(names, [word.value for word in node.keywords])
 
 
 def parse_config_text(text: str) -> dict[str, Any]:
