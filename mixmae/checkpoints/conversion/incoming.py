@@ -10,8 +10,6 @@ from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import Conversion
 from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
-    DECODER_POSITIONS,
-    POSITIONS,
     from_mmpretrain_mixmim,
 )
 from mixmae.checkpoints.conversion.network import (
@@ -67,13 +65,7 @@ def from_official(
         )
     state, report = from_official_mixmim(source.state)
     return _mixmim(
-        source,
-        state,
-        report,
-        ('absolute_pos_embed', 'decoder_pos_embed'),
-        window_sizes,
-        dict(num_heads=16),
-        IMAGENET,
+        source, state, report, window_sizes, dict(num_heads=16), IMAGENET
     )
 
 
@@ -96,9 +88,6 @@ def from_mmpretrain(
         num_heads=neck.get('decoder_num_heads', 16),
         norm_eps=(neck.get('norm_cfg') or {}).get('eps', 1e-6),
     )
-    names = (POSITIONS, DECODER_POSITIONS)
-    if POSITIONS not in source.state:
-        names = (POSITIONS.removeprefix('backbone.'), DECODER_POSITIONS)
     if not neck and 'neck.mask_token' in state:
         report.notes.append(
             f"the decoder is assumed to have mmpretrain's default of "
@@ -107,7 +96,7 @@ def from_mmpretrain(
             f'from tensors'
         )
     return _mixmim(
-        source, state, report, names, window_sizes, decoder, _recorded(source)
+        source, state, report, window_sizes, decoder, _recorded(source)
     )
 
 
@@ -183,24 +172,31 @@ def _mixmim(
     source: Source,
     state: dict[str, Tensor],
     report: KeyReport,
-    position_names: tuple[str, str],
     windows: Sequence[int] | None,
     decoder: Mapping[str, Any],
     preprocessing: Mapping[str, Any] | None,
 ) -> Conversion:
     """Complete a MixMIM in our names: positions, windows, settings."""
-    table, decoder_table = (source.state.get(name) for name in position_names)
-    backbone, others = parts_of(state)
+    # Keys of its frozen position tables, by their last part.
+    tables = {key.split('.')[-1]: key for key in report.dropped}
+    backbone, _ = parts_of(state)
     settings = replace(settings_from_shapes(backbone), shift=False)
-    if table is not None:
+    if 'absolute_pos_embed' in tables:
+        table = tables['absolute_pos_embed']
         base = max(_PRETRAINED_AT // settings.patch_size, 1)
-        found = identify_positions(table, (base,))
-        report.dropped[position_names[0]] = _what(found.deviation)
+        found = identify_positions(source.state[table], (base,))
         settings = replace(
             settings,
             img_size=found.side * settings.patch_size,
             absolute_positions=found.present,
         )
+        if found.present:
+            report.dropped[table] += found.near
+        else:
+            report.dropped[table] = 'all zero'
+            report.notes.append(
+                'its positions are zero, so it has no positions'
+            )
         if found.swapped:
             backbone = swap_backbone_channels(backbone, settings.embed_dims)
             report.notes.append(
@@ -208,32 +204,30 @@ def _mixmim(
                 'halves of the channels of stage 0 were swapped, which gives '
                 'an equivalent network'
             )
-        if not found.present:
-            report.dropped[position_names[0]] = 'all zero'
-            report.notes.append(
-                'its positions are zero, so it has no positions'
-            )
+    neck = without_prefix(state, 'neck.')
     model: dict[str, Any] = {}
-    if 'neck.mask_token' in state:
-        neck = without_prefix(others, 'neck.')
+    if 'mask_token' in neck:
         model['neck'] = neck_config(neck, **decoder)
-        if decoder_table is not None:
-            found = identify_positions(decoder_table)
+        if 'decoder_pos_embed' in tables:
+            table = tables['decoder_pos_embed']
+            found = identify_positions(source.state[table])
             if not found.present:
                 raise ValueError(
                     f'{source.path}: the positions of its decoder are zero, '
                     'which mixmae does not support'
                 )
-            report.dropped[position_names[1]] = _what(found.deviation)
+            report.dropped[table] += found.near
             if found.swapped:
                 dims = model['neck']['decoder']['embed_dims']
                 neck = swap_neck_channels(neck, dims)
                 report.notes.append(
                     'the channels of the decoder were swapped as well'
                 )
-        others = {f'neck.{key}': value for key, value in neck.items()}
-    state = {f'backbone.{key}': value for key, value in backbone.items()}
-    state.update(others)
+    state = {
+        **state,
+        **{f'backbone.{key}': value for key, value in backbone.items()},
+        **{f'neck.{key}': value for key, value in neck.items()},
+    }
     if windows is not None:
         settings = replace(settings, window_sizes=tuple(windows))
         resize_tables(state, windows, report)
@@ -266,11 +260,6 @@ def swin_conversion(
         model['data_preprocessor'] = preprocessing
     report.compare(state, wanted_state(state, model))
     return Conversion(state, report, model, source.path)
-
-
-def _what(deviation: float) -> str:
-    near = f', equal to ours within {deviation:.1g}' if deviation else ''
-    return f'frozen sine-cosine table, recomputed{near}'
 
 
 def _recorded(source: Source) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,8 +55,8 @@ _NECK = [
 _DROPS = [
     (r'.*\.relative_position_index', 'index, recomputed'),
     (
-        rf'{re.escape(POSITIONS)}|{re.escape(DECODER_POSITIONS)}',
-        'frozen table, recomputed',
+        r'(backbone\.)?absolute_pos_embed|neck\.decoder_pos_embed',
+        'frozen sine-cosine table, recomputed',
     ),
 ]
 
@@ -77,10 +76,10 @@ def from_mmpretrain_mixmim(
         The state dict of a ``MaskedImageModel`` or of an ``ImageClassifier``,
         and a report of each key.
     """
-    if not any(key.startswith('backbone.') for key in state):
-        state = {f'backbone.{key}': value for key, value in state.items()}
-    last = max(0, count_numbered(state, 'backbone.layers.') - 1)
-    renamed, report = _map(last).to_ours(state)
+    bare = not any(key.startswith('backbone.') for key in state)
+    theirs = '' if bare else 'backbone.'
+    last = max(0, count_numbered(state, f'{theirs}layers.') - 1)
+    renamed, report = _map(last, theirs).to_ours(state)
     for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = from_unfold_order(value)
@@ -213,11 +212,12 @@ def _objections(settings: SwinSettings) -> list[str]:
     return objections
 
 
-def _map(last: int) -> KeyMap:
+def _map(last: int, theirs: str = 'backbone.') -> KeyMap:
+    """Return the templates for a backbone whose keys begin with ``theirs``."""
     norm = [('norm.{p}', f'norm{last}.{{p}}')]
     return KeyMap(
         [
-            *prefixed(_BACKBONE + norm, 'backbone.', 'backbone.'),
+            *prefixed(_BACKBONE + norm, theirs, 'backbone.'),
             *prefixed(_NECK, 'neck.', 'neck.'),
             ('head.fc.{p}', 'head.fc.{p}'),
         ],

@@ -30,6 +30,13 @@ class PositionTable(NamedTuple):
     swapped: bool
     deviation: float
 
+    @property
+    def near(self) -> str:
+        """How close it is to our own table, for a report; '' if equal."""
+        if not self.deviation:
+            return ''
+        return f', equal to ours within {self.deviation:.1g}'
+
 
 def identify_positions(
     table: Tensor, others: Sequence[int] = ()

@@ -72,8 +72,7 @@ def from_um_mae(source: Source) -> Conversion:
                     f'{source.path}: {name} is not a table of the official '
                     'code: it is zero, or has y channels before x channels'
                 )
-            near = f', equal to ours within {found.deviation:.1g}'
-            report.dropped[name] += near if found.deviation else ''
+            report.dropped[name] += found.near
             sides[name] = found.side
     learned = state.get('backbone.positions.table')
     if learned is not None:
