@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
@@ -47,13 +45,19 @@ def centre_of_table(table: Tensor, window: int) -> Tensor:
 
 def crop_tables(
     state: dict[str, Tensor], settings: SwinSettings, report: KeyReport
-) -> Iterator[tuple[str, int]]:
-    """Crop tables of ``layers.<stage>`` to the grid; yield key and window."""
-    for key, value in list(state.items()):
+) -> dict[str, int]:
+    """Crop tables of ``layers.<stage>`` to the grid, in place.
+
+    Returns:
+        The window of each table by its key.
+    """
+    windows = {}
+    for key, value in state.items():
         if key.endswith('relative_position_bias_table'):
             stage = int(key.partition('layers.')[2].split('.')[0])
             window = min(settings.window_sizes[stage], *settings.grids[stage])
             state[key] = centre_of_table(value, window)
             if state[key].shape != value.shape:
                 report.resized[key] = (value.shape, state[key].shape)
-            yield key, window
+            windows[key] = window
+    return windows

@@ -116,7 +116,7 @@ def to_mmpretrain_mixmim(
     for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = to_unfold_order(value)
-    for key, window in crop_tables(renamed, settings, report):
+    for key, window in crop_tables(renamed, settings, report).items():
         name = key.replace('bias_table', 'index')
         renamed[name] = offset_index(window)
         report.made[name] = 'index of the bias table'

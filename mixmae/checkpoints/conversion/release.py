@@ -108,15 +108,15 @@ def checked_card(card: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: An unknown entry, or one of another type.
     """
     for name, value in card.items():
-        if name == 'figures':
+        if name in CARD:
+            valid, wanted = isinstance(value, str), 'text'
+        elif name == 'figures':
             valid = isinstance(value, Mapping) and all(
                 isinstance(key, str) and isinstance(number, (int, float))
                 for key, number in value.items()
             )
             wanted = 'numbers by name'
         else:
-            valid, wanted = isinstance(value, str), 'text'
-        if name not in (*CARD, 'figures'):
             raise ValueError(
                 f'card: {name} is unknown; it may have '
                 f'{", ".join(CARD)} and figures'

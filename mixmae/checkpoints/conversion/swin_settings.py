@@ -126,17 +126,16 @@ class SwinSettings:
 
     def config(self) -> dict[str, Any]:
         """Return a config that builds the network."""
+        # Defaults are omitted, for shorter configs.
         arguments = {
-            field.name: getattr(self, field.name) for field in fields(self)
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
         }
         arch = {
             name: arguments.pop(name)
             for name in ('embed_dims', 'depths', 'num_heads')
         }
-        # Defaults are omitted, for shorter configs.
-        for field in fields(self):
-            if arguments.get(field.name) == field.default:
-                del arguments[field.name]
         return {'type': 'mixmae.MIMSwin', 'arch': arch, **arguments}
 
 

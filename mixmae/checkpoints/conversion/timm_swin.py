@@ -116,8 +116,7 @@ def to_timm_swin(
     renamed, report = _map(last, merges_late=False).to_theirs(kept)
     for key in unused:
         report.dropped[key] = 'norm of an output that timm lacks'
-    for _ in crop_tables(renamed, settings, report):
-        pass
+    crop_tables(renamed, settings, report)
     report.notes.append(
         f'equal to MIMSwin at image size {settings.img_size}; timm keeps this '
         'size unless img_size is set'

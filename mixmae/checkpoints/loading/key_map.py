@@ -89,6 +89,7 @@ class KeyReport:
 
 # Patterns of template fields; any other field is one word.
 _FIELDS = {'i': r'\d+', 'j': r'\d+', 'p': 'weight|bias'}
+_WORD = r'\w+'
 _FIELD = re.compile(r'\{(\w+)(\+1)?\}')
 
 
@@ -157,22 +158,25 @@ class KeyMap:
 
 def _match(template: str, key: str) -> dict[str, str] | None:
     """Return the fields of a template that fits a key; else None."""
-    offsets: dict[str, int] = {}
+    # Fields with +1.
+    shifted = []
     pattern, end = '', 0
     for one in _FIELD.finditer(template):
+        name, plus = one.groups()
         pattern += re.escape(template[end : one.start()])
-        pattern += f'(?P<{one[1]}>{_FIELDS.get(one[1], chr(92) + "w+")})'
-        offsets[one[1]] = 1 if one[2] else 0
+        pattern += f'(?P<{name}>{_FIELDS.get(name, _WORD)})'
+        if plus:
+            shifted.append(name)
         end = one.end()
     found = re.fullmatch(pattern + re.escape(template[end:]), key)
     if found is None:
         return None
     fields = found.groupdict()
-    for name, offset in offsets.items():
-        if offset and int(fields[name]) < offset:
+    for name in shifted:
+        number = int(fields[name]) - 1
+        if number < 0:
             return None
-        if offset:
-            fields[name] = str(int(fields[name]) - offset)
+        fields[name] = str(number)
     return fields
 
 
