@@ -116,8 +116,8 @@ _MOVED = {
         'run_settings:run_sizes saved_bytes:activation_memory throughput'
     ),
     ('engine', 'visualization'): (
-        'loss_curve panel_stack:reconstruction_panel prediction_drawing '
-        'reconstruction_panel'
+        'loss_curve panel_stack:reconstruction_panel '
+        'prediction_drawing:show_dir_pictures reconstruction_panel'
     ),
     ('engine.conversion', 'checkpoints.conversion'): (
         'conversion incoming network outgoing position_table source um_mae'

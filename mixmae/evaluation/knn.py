@@ -84,7 +84,7 @@ def whitened(
     Features of masked pretraining vary most in a few directions, brightness
     and colour among them, and these decide which neighbours are nearest by
     cosine similarity. Mean and covariance are those of the training features;
-    no labels are used.
+    no labels are used. Call it before ``knn_accuracy``; no training does.
 
     Args:
         train_features: (N, D).

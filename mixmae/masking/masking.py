@@ -115,7 +115,9 @@ class RandomMasking(GridMasking):
     one mask per image.
 
     Args:
-        ratio: share of hidden cells, inside (0, 1).
+        ratio: share of hidden cells, inside (0, 1). A hook may change it
+            between batches. MixMAE's ratios r and 1 - r are the same task:
+            what one image of a pair hides, the other one shows.
         cell: side of a cell in pixels.
         shared: one mask for the whole batch instead of one per image.
         range_mask_ratio: the ratio of each batch is raised by a uniform

@@ -1,4 +1,7 @@
-"""Loss curve of a run: reading, comparison and plot."""
+"""Loss curve of a run: reading, comparison, and a plot as an image file.
+
+The curves of the report are drawn by its page, ``report/page/report.js``.
+"""
 
 import json
 import math

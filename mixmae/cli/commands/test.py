@@ -37,7 +37,7 @@ from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.picture_file import write_png
-from mixmae.visualization.prediction_drawing import (
+from mixmae.visualization.show_dir_pictures import (
     draw_predictions,
     framework_of,
 )

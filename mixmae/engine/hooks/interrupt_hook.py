@@ -30,7 +30,8 @@ class InterruptHook(Hook):
     """On SIGTERM or SIGINT, save after the next update and exit with 75.
 
     Schedulers send SIGTERM some time before they kill; a keyboard sends
-    SIGINT. A signal to one rank is enough: all ranks save together.
+    SIGINT. A signal to one rank is enough: all ranks save ``interrupted.pth``
+    together.
     ``--resume`` then continues after exactly this update. A second signal ends
     the process at once. Needs ``DurableCheckpointHook``.
 

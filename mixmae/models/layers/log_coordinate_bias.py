@@ -42,16 +42,17 @@ class TokenPairs(NamedTuple):
                 several cells and has the coordinates of one of them.
         """
         step = min(cell, 1.0)
-        # Tokens w - 1 apart lie 2 (w - 1) apart in the full grid, more or
-        # less where they stand in their cells and the cells in their 2x2.
+        # Tokens w - 1 apart lie about 2 (w - 1) apart in the full grid. How
+        # far exactly depends on the token within its cell and on the cell
+        # within its 2x2.
         furthest = 2 * (window - 1) + cell + max(cell - 1, 0)
         reach = round(furthest / step)
         side = 2 * reach + 1
         place = (coords / step).round().int()
         place = place[..., 0] * side + place[..., 1]
         offset = place[..., None, :] - place[..., :, None]
-        # Rolling brings tokens together that lie further apart. They are
-        # masked: any row will do.
+        # A cyclic shift puts tokens that lie further apart into one window.
+        # They are masked, so their row does not matter.
         row = (offset + side * reach + reach).clamp(0, side**2 - 1)
         return cls(row, reach, step)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.visualization.prediction_drawing import (
+from mixmae.visualization.show_dir_pictures import (
     ARTISTS,
     draw_predictions,
     framework_of,

@@ -1,4 +1,7 @@
-"""Drawing of predictions by the framework of the model."""
+"""Pictures of a test (``--show-dir``), drawn by the model's framework.
+
+Those of ``mixmae predict`` are drawn by ``apis/prediction_files``.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
