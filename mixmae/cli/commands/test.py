@@ -37,13 +37,13 @@ from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.run_checks import run_preflight
 from mixmae.visualization.picture_file import write_png
-from mixmae.visualization.show_dir_pictures import (
-    draw_predictions,
-    framework_of,
-)
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
+)
+from mixmae.visualization.show_dir_pictures import (
+    draw_predictions,
+    framework_of,
 )
 
 NUM_PANELS = 4
