@@ -94,7 +94,9 @@ def from_simmim(
     if channels != 3:
         neck['image_channels'] = channels
     parts = {'data_preprocessor': dict(IMAGENET), **done.model, 'neck': neck}
-    report.missing, report.unexpected = [], []
+    # The whole model is compared; what the encoder's rules do not know stays.
+    unknown = [names[key] for key in report.unexpected if key in encoder]
+    report.missing, report.unexpected = [], unknown
     report.compare(state, wanted_state(state, parts))
     return Conversion(state, report, parts, source.path)
 

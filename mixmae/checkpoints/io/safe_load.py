@@ -9,6 +9,7 @@ accepts tensors, numbers, text and containers of them only.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 from functools import cache
@@ -107,7 +108,14 @@ def safe_load_bytes(data: bytes, name: str) -> dict:
     """
     if data[8:9] == b'{':
         try:
-            return {'state_dict': load_safetensors(data), 'meta': {}}
+            state = load_safetensors(data)
+            header = json.loads(
+                data[8 : 8 + int.from_bytes(data[:8], 'little')]
+            )
+            return {
+                'state_dict': state,
+                'meta': header.get('__metadata__') or {},
+            }
         except Exception as error:
             raise ValueError(
                 f'{name} is not a readable safetensors file: {_cause(error)}'

@@ -51,7 +51,7 @@ TASK_PARTS = frozenset({
 })  # fmt: skip
 # Types that are no registered parts: mmcv evaluates such a name, or takes it
 # for one of its operators.
-OPERATORS = frozenset({'nms', 'soft_nms', 'RoIAlign'})
+OPERATORS = ('nms', 'soft_nms', 'RoIAlign')
 
 
 def registered_parts(

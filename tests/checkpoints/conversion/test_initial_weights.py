@@ -131,6 +131,14 @@ def test_a_pretraining_on_bands_keeps_its_decoder(tmp_path):
     assert equal(part(found.state, 'neck.'), built.neck.state_dict())
 
 
+@pytest.mark.parametrize('key', ['encoder.surprise', 'surprise'])
+def test_a_tensor_of_simmim_without_a_rule_is_refused(key, tmp_path):
+    state = {**files.as_simmim(files.swin()), key: torch.ones(2)}
+    path = files.saved(tmp_path / 'x.pth', state)
+    with pytest.raises(ValueError, match=key):
+        initial_weights(path)
+
+
 @pytest.mark.parametrize('channels', [1, 2, 4, 12])
 def test_channels_follow_timms_rule(channels, tmp_path):
     timm = pytest.importorskip('timm.models')

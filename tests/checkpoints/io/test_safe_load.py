@@ -56,6 +56,14 @@ def test_code_is_never_run(tmp_path):
     assert not trace.exists()
 
 
+def test_bytes_are_read_like_a_file(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    path.write_bytes(save({'x': torch.ones(2)}, {'config': '{}'}))
+    found = safe_load_bytes(path.read_bytes(), 'x')
+    assert found['meta'] == safe_load(path)['meta'] == {'config': '{}'}
+    assert torch.equal(found['state_dict']['x'], torch.ones(2))
+
+
 def test_truncated(tmp_path):
     path = tmp_path / 'short.pth'
     torch.save({'x': torch.ones(1000)}, path)

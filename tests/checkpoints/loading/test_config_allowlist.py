@@ -4,6 +4,7 @@ import pytest
 
 from mixmae.checkpoints.loading.config_allowlist import (
     SCOPES,
+    TASK_PARTS,
     TEST_STEPS,
     registered_parts,
 )
@@ -65,6 +66,12 @@ def test_everything_else_is_refused(part, place):
     with pytest.raises(ValueError, match='^x.pth contains a config with') as e:
         registered_parts(config, MODEL_PARTS, 'x.pth')
     assert '\n' not in str(e.value)
+
+
+def test_a_type_of_a_task_must_be_text():
+    config = dict(type='MIMSwin', norm_cfg=dict(type=['BN']))
+    with pytest.raises(ValueError, match='^x.pth contains a config with'):
+        registered_parts(config, MODEL_PARTS, 'x.pth', names=TASK_PARTS)
 
 
 def test_scopes_that_would_be_imported_are_refused():
