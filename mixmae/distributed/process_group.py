@@ -17,8 +17,9 @@ from mmengine.dist import (
     init_dist,
     is_main_process,
 )
+from mmengine.model import is_model_wrapper
 from mmengine.utils.dl_utils import set_multi_processing
-from torch import distributed
+from torch import distributed, nn
 
 T = TypeVar('T')
 DDP = 'MMDistributedDataParallel'
@@ -126,6 +127,11 @@ def prepare_process_group(cfg: Config) -> None:
         )
     if cfg.model_wrapper_cfg.get('type', DDP).split('.')[-1] == DDP:
         cfg.model_wrapper_cfg.device_ids = None
+
+
+def unwrapped(model: nn.Module) -> Any:
+    """Return the model in a wrapper for several processes, or itself."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def end_process_group() -> None:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel, gathered
 from mixmae.engine.random_state import preserved_random_state
 
@@ -38,8 +38,5 @@ def model_to_show(runner: Runner) -> Iterator[Any]:
     if not split and not is_main_process():
         yield None
         return
-    model = runner.model
-    if is_model_wrapper(model):
-        model = model.module
     with preserved_random_state(), gathered(runner.model):
-        yield model
+        yield unwrapped(runner.model)

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.apis.run_folder import CONFIG
@@ -30,7 +29,7 @@ from mixmae.cli.command_line import (
 from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import open_values
-from mixmae.distributed.process_group import prepare_process_group
+from mixmae.distributed.process_group import prepare_process_group, unwrapped
 from mixmae.evaluation.results_json import results_json
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
@@ -110,9 +109,7 @@ def is_pretraining(cfg: Config) -> bool:
 def write_panels(runner: Runner, folder: Path, count: int) -> None:
     """Write panels of 8 images each, from the first images of the test set."""
     loader = runner.test_dataloader
-    model = runner.model
-    if is_model_wrapper(model):
-        model = model.module
+    model = unwrapped(runner.model)
     folder.mkdir(parents=True, exist_ok=True)
     numbers = list(range(len(loader.dataset)))
     for panel in range(count):

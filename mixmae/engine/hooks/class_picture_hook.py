@@ -6,10 +6,10 @@ from typing import Any
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.registry import HOOKS
 from mixmae.visualization.shown_bands import loaded_pixels
 
@@ -52,10 +52,8 @@ class ClassPictureHook(Hook):
         outputs: Sequence[BaseDataElement] | None = None,
     ) -> None:
         """Draw the images of a batch as they entered the preprocessor."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        swapped = getattr(model.data_preprocessor, 'to_rgb', False)
+        preprocessor = unwrapped(runner.model).data_preprocessor
+        swapped = getattr(preprocessor, 'to_rgb', False)
         for image, sample in zip(data_batch['inputs'], outputs or []):
             if len(image) != 3:
                 pixels = loaded_pixels(image)

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.registry import HOOKS
@@ -60,16 +60,15 @@ class CompileHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Mark the parts to compile; the first steps compile them."""
-        model = runner.model
-        if isinstance(model, FullyShardedModel):
+        if isinstance(runner.model, FullyShardedModel):
             raise ValueError(
                 'CompileHook and FullyShardedModel cannot be combined, '
                 'because PyTorch does not compile the code that gathers a '
                 'block; remove one of them from the config'
             )
-        if is_model_wrapper(model):
-            model = model.module
-        self._parts = compile_parts(model, self.target, **self.options)
+        self._parts = compile_parts(
+            unwrapped(runner.model), self.target, **self.options
+        )
         runner.logger.info(
             f'The first iterations compile {len(self._parts)} parts '
             f'({self.target}), which takes minutes'

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import EMAHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.engine.finite_values import (
     NonFiniteError,
     StepGuard,
@@ -89,9 +89,7 @@ class FiniteGuardHook(Hook):
         self._guard = StepGuard(wrapper.optimizer)
         if isinstance(wrapper, AutocastOptimWrapper):
             wrapper.before_step = self._guard.check
-        self._model = runner.model
-        if is_model_wrapper(self._model):
-            self._model = self._model.module
+        self._model = unwrapped(runner.model)
         _check_start(self._model)
         self._micro_steps: list[MicroStep] = []
         self._statistics = [one for _, one in running_statistics(self._model)]
@@ -266,9 +264,7 @@ def check_finite(runner: Runner, name: str) -> None:
 
 def _written(runner: Runner) -> dict[str, Tensor]:
     """Return names and tensors of the training that a checkpoint holds."""
-    model = runner.model
-    if is_model_wrapper(model):
-        model = model.module
+    model = unwrapped(runner.model)
     found = trained_tensors(model)
     names = {id(one): name for name, one in model.named_parameters()}
     wrapper = runner.optim_wrapper

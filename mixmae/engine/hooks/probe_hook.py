@@ -5,13 +5,12 @@ from typing import cast
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
-from mixmae.distributed.process_group import HOST_BARRIER
+from mixmae.distributed.process_group import HOST_BARRIER, unwrapped
 from mixmae.engine.fsdp.fully_sharded_model import gathered
 from mixmae.engine.hooks.interrupt_hook import shield_workers
 from mixmae.engine.random_state import preserved_random_state
@@ -99,9 +98,7 @@ class ProbeHook(Hook):
                 for dataset in leaf_sets(loader.dataset):
                     check_listed_paths(dataset)
                 shield_workers(loader)
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrapped(runner.model)
         tensors: list[Tensor] = []
         for loader in self._loaders:
             size = len(cast(Sized, loader.dataset))

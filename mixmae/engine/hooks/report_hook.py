@@ -11,6 +11,7 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import HOOKS
 
@@ -67,7 +68,8 @@ class ReportHook(Hook):
         outputs: Sequence | None = None,
     ) -> None:
         """Count the predictions of a fine-tuning's batch."""
-        if not self._training or isinstance(_plain(runner), MaskedImageModel):
+        model = unwrapped(runner.model)
+        if not self._training or isinstance(model, MaskedImageModel):
             return
         if _framework(runner) in DENSE:
             self._count(runner, outputs or ())
@@ -89,7 +91,7 @@ class ReportHook(Hook):
         """Add the images of this validation and write the page."""
         if not self._training:
             return
-        if isinstance(_plain(runner), MaskedImageModel):
+        if isinstance(unwrapped(runner.model), MaskedImageModel):
             self._add_reconstructions(runner)
         else:
             self._add_predictions(runner)
@@ -225,14 +227,9 @@ def _warn(runner: Runner, error: Exception) -> None:
     runner.logger.warning(f'report.html is not written: {error}')
 
 
-def _plain(runner: Runner) -> Any:
-    """The model without its wrapper."""
-    return getattr(runner.model, 'module', runner.model)
-
-
 def _framework(runner: Runner) -> str:
     """Package of the model's class."""
-    return type(_plain(runner)).__module__.split('.')[0]
+    return type(unwrapped(runner.model)).__module__.split('.')[0]
 
 
 def _step(runner: Runner) -> tuple[str, int]:
@@ -243,7 +240,7 @@ def _step(runner: Runner) -> tuple[str, int]:
 
 
 def _about(runner: Runner) -> dict[str, str]:
-    model = _plain(runner)
+    model = unwrapped(runner.model)
     total = sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     device = next(model.parameters()).device

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.datasets.samplers.resumable_samplers import seed_generators
+from mixmae.distributed.process_group import unwrapped
 from mixmae.registry import HOOKS
 
 
@@ -37,9 +37,7 @@ class StepSeedHook(Hook):
         if torch.cuda.is_available():
             # Sets the seeds on the host only, without a synchronisation.
             torch.cuda.manual_seed_all(torch.initial_seed())
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrapped(runner.model)
         preprocessor = getattr(model, 'data_preprocessor', None)
         if getattr(preprocessor, 'masking', None) is not None:
             data_batch['mask_seed'] = step

@@ -1,10 +1,10 @@
 """Strict load check of checkpoints."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.engine.finite_values import some
 from mixmae.registry import HOOKS
 
@@ -35,9 +35,7 @@ class StrictLoadHook(Hook):
         Tensors of another shape outside of the part are removed: MMEngine
         would list each of them.
         """
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrapped(runner.model)
         # MMEngine removes this prefix of a wrapper, too.
         given = checkpoint.get('state_dict', checkpoint)
         state = {

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import LogProcessor, Runner
 from torch import Tensor, nn
 
+from mixmae.distributed.process_group import unwrapped
 from mixmae.profiling.throughput import Throughput, measure_peak_flops
 from mixmae.registry import HOOKS, LOG_PROCESSORS, MODELS
 
@@ -209,9 +209,7 @@ def _images(data_batch: Any) -> tuple[int, tuple[int, ...] | None]:
 
 def _whole_model(runner: Runner) -> nn.Module:
     """Return the model; with FSDP a copy on the meta device."""
-    model = runner.model
-    if is_model_wrapper(model):
-        model = model.module
+    model = unwrapped(runner.model)
     if any(hasattr(one, 'to_local') for one in model.parameters()):
         with torch.device('meta'):
             return MODELS.build(runner.cfg.model)

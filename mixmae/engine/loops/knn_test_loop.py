@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import torch
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, TestLoop
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.checkpoints.loading.backbone_state import load_pretrained
+from mixmae.distributed.process_group import unwrapped
 from mixmae.evaluation.feature_extraction import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_votes
 from mixmae.registry import LOOPS
@@ -74,9 +74,7 @@ class KNNTestLoop(TestLoop):
         runner.call_hook('before_test')
         runner.call_hook('before_test_epoch')
         runner.model.eval()
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrapped(runner.model)
         if runner._load_from is not None:
             source = dict(type='Pretrained', checkpoint=runner._load_from)
             load_pretrained(model.backbone, source)
