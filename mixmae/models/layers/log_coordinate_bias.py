@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.custom_backward import replaceable
-from mixmae.models.layers.position_bias import OffsetBias, gather_bias
+from mixmae.models.layers.position_bias import OffsetBias
 
 
 class TokenPairs(NamedTuple):
@@ -93,20 +93,8 @@ class LogCoordinateBias(OffsetBias):
         self.act = nn.ReLU()
         self.fc2 = nn.Linear(hidden_dims, num_heads)
 
-    def forward(self, tokens: Tensor | TokenPairs | None = None) -> Tensor:
-        """The biases among some tokens.
-
-        Args:
-            tokens: see ``OffsetBias``; or the pairs of gathered tokens.
-
-        Returns:
-            (heads, N, N), or (B, nW, heads, N, N) of pairs.
-        """
-        if isinstance(tokens, TokenPairs):
-            return self.among(tokens)
-        return super().forward(tokens)
-
     def rows_and_index(self, positions: object) -> tuple[Tensor, Tensor]:
+        """As ``OffsetBias``; ``TokenPairs`` have their own offsets."""
         if isinstance(positions, TokenPairs):
             return self.at(positions.offsets()), positions.row
         return super().rows_and_index(positions)
@@ -125,10 +113,6 @@ class LogCoordinateBias(OffsetBias):
         offsets = offsets.to(next(floats, offsets.float()).dtype)
         scaled = offsets.sign() * offsets.abs().log1p()
         return self.fc2(self.act(self.fc1(scaled)))
-
-    def among(self, pairs: TokenPairs) -> Tensor:
-        """The biases of pairs, (B, nW, heads, N, N)."""
-        return gather_bias(self.at(pairs.offsets()), pairs.row)
 
 
 def _pairs(steps: Tensor) -> Tensor:

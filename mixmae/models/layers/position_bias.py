@@ -33,23 +33,21 @@ class OffsetBias(nn.Module, ABC):
         self.window = window
         self.register_buffer('index', _offset_index(window), persistent=False)
 
-    def forward(self, positions: Tensor | None = None) -> Tensor:
+    def forward(self, positions: object = None) -> Tensor:
         """The biases among some tokens.
 
         Args:
             positions: long (N,), of the tokens in the raster of the full
-                window; None = all of them, in order.
+                window; None = all of them, in order. Of a
+                ``LogCoordinateBias`` also the pairs of gathered tokens.
 
         Returns:
-            (heads, N, N).
+            (heads, N, N), or (B, nW, heads, N, N) of pairs.
         """
-        return gather_bias(self.rows(), self.pairs(positions))
-
-    def pairs(self, positions: Tensor | None = None) -> Tensor:
-        """The row of each pair of tokens, long (N, N); see ``forward``."""
-        if positions is None:
-            return self.index
-        return self.index[positions][:, positions]
+        rows, index = self.rows_and_index(positions)
+        if isinstance(positions, Tensor):
+            index = index[positions][:, positions]
+        return gather_bias(rows, index)
 
     def rows_and_index(self, positions: object) -> tuple[Tensor, Tensor]:
         """The operands of ``forward``'s gather, for backends that fuse it.

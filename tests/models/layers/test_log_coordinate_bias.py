@@ -67,7 +67,7 @@ def test_gradients_are_those_of_every_pair():
     seed = torch.randn(2, 3, 3, 16, 16, dtype=torch.float64)
     gradients = [
         torch.autograd.grad((seed * x).sum(), list(bias.parameters()))
-        for x in (bias.among(pairs), direct(bias, coords))
+        for x in (bias(pairs), direct(bias, coords))
     ]
     torch.testing.assert_close(*gradients)
 
@@ -83,7 +83,7 @@ def test_little_is_saved_for_backward():
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
-        bias.among(pairs)
+        bias(pairs)
     assert max(sizes) == pairs.row.numel()
     assert pairs.row.dtype == torch.int32
     assert sum(sizes) < 1.2 * pairs.row.numel()
