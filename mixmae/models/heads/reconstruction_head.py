@@ -66,21 +66,6 @@ class PixelTarget(NamedTuple):
         scale = (squares / (cells.size(-1) - 1) + _VARIANCE_EPS).sqrt()
         return cls(centred / scale, mean, scale)
 
-    def mean_colours(self, channels: int) -> Tensor:
-        """The prediction that gives each cell its own mean colour.
-
-        It is computed from the target; a model beats it only if it predicts
-        structure within cells.
-
-        Args:
-            channels: K, of the images.
-
-        Returns:
-            (B, L, K p^2).
-        """
-        pixels = self.values.unflatten(2, (-1, channels))
-        return pixels.mean(2, keepdim=True).expand_as(pixels).flatten(2)
-
 
 class PixelError(NamedTuple):
     """Error of a pixel.
@@ -159,9 +144,14 @@ class ReconstructionHead(BaseModule):
         return sums / (pixels + self.error.epsilon) / images.size(1)
 
     def mean_colour(self, images: Tensor, mask: CellMask) -> Tensor:
-        """Prediction of each cell's own mean colour, (B, L, K p^2)."""
+        """Prediction of each cell's own mean colour, (B, L, K p^2).
+
+        It is computed from the target; a model beats it only if it predicts
+        structure within cells.
+        """
         target = PixelTarget.of(images, mask.cell, self.norm_pixels)
-        return target.mean_colours(images.size(1))
+        pixels = target.values.unflatten(2, (-1, images.size(1)))
+        return pixels.mean(2, keepdim=True).expand_as(pixels).flatten(2)
 
     def reconstruct(
         self, prediction: Tensor, images: Tensor, mask: CellMask
