@@ -100,12 +100,13 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         mask = data.get('mask')
         if mask is None and self.masking is not None:
             batch, _, height, width = inputs.shape
-            size = (self.masking, batch, height, width)
-            mask = (
-                self.masking(batch, height, width, _seeded(data))
-                if training
-                else self._evaluation_mask(*size, samples)
-            )
+            size = (batch, height, width)
+            if training:
+                seed = data.get('mask_seed')
+                generator = None if seed is None else _generator(*seed)
+                mask = self.masking(*size, generator)
+            else:
+                mask = self._evaluation_mask(self.masking, *size, samples)
         if mask is not None:
             mask = mask.to(self.device, non_blocking=self._non_blocking)
         return {
@@ -193,12 +194,6 @@ def check_statistics(mean: Any, std: Any) -> None:
             f'std above 0, got {mean} and {std}; only tools/train.py and '
             f"mixmae replace 'auto'"
         )
-
-
-def _seeded(data: Mapping) -> torch.Generator | None:
-    """The generator of a training mask; None is torch's global one."""
-    seed = data.get('mask_seed')
-    return None if seed is None else _generator(*seed)
 
 
 def _generator(*numbers: int) -> torch.Generator:
