@@ -5,8 +5,7 @@ Axes: B images, H and W pixels, h and w a token grid, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -37,10 +36,9 @@ class HierarchicalBackbone(BaseModule):
         out_indices: stages whose maps ``forward`` returns; None = the last.
             Each has a final norm of its own; the last stage's is the
             pretrained one.
-        frozen_stages: number of frozen stages, counted as
-            in mmdet: -1 freezes nothing, 0 the patch embedding, k that and
-            the first k stages with the norms of their outputs. Frozen
-            modules stay in evaluation mode.
+        frozen_stages: as in mmdet: -1 freezes nothing, 0 the patch embedding,
+            k that and the first k stages with the norms of their outputs.
+            Frozen modules stay in evaluation mode.
         norm_eval: keep all norms in evaluation mode. Layer norms have no
             running statistics, so this changes nothing unless batch norms
             were put into the network.
@@ -54,12 +52,11 @@ class HierarchicalBackbone(BaseModule):
 
     Attributes:
         takes_groups: ``encode`` keeps two groups of tokens apart exactly, in
-            attention and in all other layers (MixMAE). False needs an entry
-            in ``unsupported``.
+            attention and in all other layers (MixMAE).
         takes_coords: ``encode`` accepts tokens that were gathered from a
-            larger grid (UM-MAE). False needs an entry in ``unsupported``.
-        unsupported: the reason, by attribute: the end of a sentence that
-            begins with the name of the backbone. Necks quote it in errors.
+            larger grid (UM-MAE).
+        unsupported: why one of the two is False, see ``mark_unsupported``.
+            Necks quote it in errors.
         checked_hyperparameters: settings of the network that cannot be
             inferred from the shapes of its tensors, by name; the
             hyperparameter mismatch check compares them with those of the
@@ -72,7 +69,6 @@ class HierarchicalBackbone(BaseModule):
     in_channels: int = 3
     takes_groups: bool = True
     takes_coords: bool = True
-    unsupported: Mapping[str, str] = MappingProxyType({})
     optional_keys: frozenset[str] = frozenset()
     patch_embed: nn.Module
     positions: nn.Module | None
@@ -105,6 +101,7 @@ class HierarchicalBackbone(BaseModule):
             )
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
+        self.unsupported: dict[str, str] = {}
         self.checked_hyperparameters: dict[str, object] = {}
 
     def mark_unsupported(self, capability: str, reason: str) -> None:
@@ -115,7 +112,7 @@ class HierarchicalBackbone(BaseModule):
             reason: end of a sentence that begins with the backbone's name.
         """
         setattr(self, capability, False)
-        self.unsupported = {**self.unsupported, capability: reason}
+        self.unsupported[capability] = reason
 
     def finish(self, norm_eps: float, output_norms: bool = True) -> None:
         """Adds the norms of the outputs and freezes ``frozen_stages``.
@@ -223,26 +220,23 @@ class HierarchicalBackbone(BaseModule):
         MMEngine would load first, and not strictly.
         """
         self._initialise()
-        if self.init_cfg is not None:
-            # Here, as a training from scratch needs none of the checkpoint
-            # code.
-            from mixmae.checkpoints.loading.backbone_state import (
-                load_pretrained,
-            )
-
-            load_pretrained(self, self.init_cfg)
         self._is_init = True
+        if self.init_cfg is None:
+            return
+        # A training from scratch needs none of the checkpoint code.
+        from mixmae.checkpoints.loading.backbone_state import load_pretrained
+
+        load_pretrained(self, self.init_cfg)
 
     def train(self, mode: bool = True) -> HierarchicalBackbone:
         """Sets the mode; frozen modules stay in evaluation mode."""
         super().train(mode)
-        if mode:
-            for module in self._frozen():
-                module.eval()
-            if self.norm_eval:
-                for module in self.modules():
-                    if isinstance(module, (nn.LayerNorm, _BatchNorm)):
-                        module.eval()
+        kept = self._frozen()
+        if self.norm_eval:
+            norms = (nn.LayerNorm, _BatchNorm)
+            kept += [m for m in self.modules() if isinstance(m, norms)]
+        for module in kept:
+            module.eval()
         return self
 
     def get_layer_depth(
@@ -272,27 +266,25 @@ class HierarchicalBackbone(BaseModule):
         return first + (int(inner[2]) if inner[1] == 'blocks' else 0), layers
 
     def _initialise(self) -> None:
-        """Initialisation without loading; part of ``init_weights``."""
+        """Initialisation without loading, for ``init_weights``."""
         init_transformer(self)
 
     def _with_positions(
         self, tokens: Tensor, coords: Tensor | None = None
     ) -> Tensor:
-        tokens = keep_traced_size(tokens, 1, 'token grids')
-        if self.positions is None:
-            return tokens
-        return self.positions(tokens, coords)
+        x = keep_traced_size(tokens, 1, 'token grids')
+        return x if self.positions is None else self.positions(x, coords)
 
     def _frozen(self) -> list[nn.Module]:
         """Modules that keep their weights."""
         if self.frozen_stages < 0:
             return []
-        done = range(self.frozen_stages)
-        norms = [f'norm{i}' for i in self.out_indices if i in done]
-        first = [self.patch_embed, self.positions]
+        stages = self.frozen_stages
+        norms = [f'norm{i}' for i in self.out_indices if i < stages]
         return [
-            *(part for part in first if part is not None),
-            *self.stages[: self.frozen_stages],
+            self.patch_embed,
+            *([] if self.positions is None else [self.positions]),
+            *self.stages[:stages],
             *map(self.get_submodule, norms),
         ]
 

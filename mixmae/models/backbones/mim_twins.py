@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from mixmae.models.backbones.pyramid_backbone import (
     TWINS_ARCHS,
@@ -57,16 +56,6 @@ class MIMTwins(PyramidBackbone):
         ValueError: arguments out of range, or that disagree.
     """
 
-    takes_coords = False
-    unsupported: Mapping[str, str] = MappingProxyType(
-        {
-            'takes_coords': (
-                'computes positions from neighbouring tokens, which are '
-                'separated when tokens are gathered'
-            )
-        }
-    )
-
     def __init__(
         self,
         arch: str | Mapping = 'svt-small',
@@ -102,6 +91,11 @@ class MIMTwins(PyramidBackbone):
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
             init_cfg=init_cfg,
+        )
+        self.mark_unsupported(
+            'takes_coords',
+            'computes positions from neighbouring tokens, which are separated '
+            'when tokens are gathered',
         )
         dims = found.embed_dims
         self.in_channels = in_channels

@@ -6,7 +6,6 @@ Axes: B images, h and w a token grid, N tokens, C channels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -62,16 +61,6 @@ class MIMViT(HierarchicalBackbone):
         ValueError: arguments out of range, or that disagree.
     """
 
-    takes_groups = False
-    unsupported: Mapping[str, str] = MappingProxyType(
-        {
-            'takes_groups': (
-                'has a class token, which attends to both groups in every '
-                'block and mixes their information'
-            )
-        }
-    )
-
     def __init__(
         self,
         arch: str | Mapping = 'base',
@@ -103,6 +92,11 @@ class MIMViT(HierarchicalBackbone):
             frozen_stages,
             norm_eval,
             init_cfg,
+        )
+        self.mark_unsupported(
+            'takes_groups',
+            'has a class token, which attends to both groups in every block '
+            'and mixes their information',
         )
         self.embed_dims = dims
         self.patch_size = patch_size
@@ -171,7 +165,7 @@ class MIMViT(HierarchicalBackbone):
         """Feature maps of any images, for downstream tasks.
 
         Args:
-            images: (B, 3, H, W), normalised, any H and W.
+            images: (B, in_channels, H, W), normalised, any H and W.
 
         Returns:
             One normalised (B, C, h, w) per block of ``out_indices``.
@@ -181,15 +175,15 @@ class MIMViT(HierarchicalBackbone):
             for latent in self._maps(self.embed(images))
         )
 
-    def init_weights(self) -> None:
-        """Initialises as MAE does, then loads ``init_cfg``'s checkpoint."""
+    def _initialise(self) -> None:
+        """Initialises as MAE does."""
         proj = self.patch_embed.get_submodule('proj')
         assert isinstance(proj, nn.Conv2d) and proj.bias is not None
         # As the linear map that the convolution is.
         nn.init.xavier_uniform_(proj.weight.flatten(1))
         nn.init.zeros_(proj.bias)
         nn.init.normal_(self.cls_token, std=0.02)
-        super().init_weights()
+        super()._initialise()
 
     def get_layer_depth(
         self, param_name: str, prefix: str = ''
@@ -228,36 +222,36 @@ def _blocks(
     """Channels and blocks of one of mmpretrain's vision transformers."""
     # By its name: an import would slow down `import mixmae.models`.
     vit = MODELS.get('mmpretrain.VisionTransformer')
-    if isinstance(arch, str) and arch.lower() not in vit.arch_zoo:
+    if not isinstance(arch, str):
+        arch = _checked_arch(arch)
+    elif arch.lower() not in vit.arch_zoo:
         raise ValueError(
             f'unknown arch {arch!r}; choose from {sorted(vit.arch_zoo)}, or '
             f'give a dict with {", ".join(_ARCH_KEYS)}'
         )
-    if not isinstance(arch, str) and set(arch) != set(_ARCH_KEYS):
-        raise ValueError(
-            f'an arch dict has the keys {sorted(_ARCH_KEYS)}, got '
-            f'{sorted(arch)}'
-        )
-    if not isinstance(arch, str):
-        _check(**arch)
     if not 0 <= drop_path_rate < 1:
         raise ValueError(
             f'drop path rate must be in [0, 1), got {drop_path_rate}'
         )
     built = vit(
-        arch=arch if isinstance(arch, str) else dict(arch),
+        arch=arch,
         drop_path_rate=drop_path_rate,
         norm_cfg=dict(type='LN', eps=norm_eps),
     )
     return built.embed_dims, nn.ModuleList(built.layers)
 
 
-def _check(
-    embed_dims: int, num_layers: int, num_heads: int, feedforward_channels: int
-) -> None:
-    check_heads(embed_dims, num_heads)
-    if num_layers < 1 or feedforward_channels < 1:
+def _checked_arch(arch: Mapping) -> dict:
+    if set(arch) != set(_ARCH_KEYS):
+        raise ValueError(
+            f'an arch dict has the keys {sorted(_ARCH_KEYS)}, got '
+            f'{sorted(arch)}'
+        )
+    check_heads(arch['embed_dims'], arch['num_heads'])
+    layers, hidden_dims = arch['num_layers'], arch['feedforward_channels']
+    if layers < 1 or hidden_dims < 1:
         raise ValueError(
             f'num_layers and feedforward_channels must be at least 1, got '
-            f'{num_layers} and {feedforward_channels}'
+            f'{layers} and {hidden_dims}'
         )
+    return dict(arch)

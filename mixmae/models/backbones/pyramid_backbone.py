@@ -190,9 +190,8 @@ class PyramidBackbone(HierarchicalBackbone):
         if crossing:
             self.mark_unsupported('takes_groups', crossing)
 
-    def init_weights(self) -> None:
-        """See ``HierarchicalBackbone``; convolutions are normal."""
+    def _initialise(self) -> None:
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
                 init_fan_out(part)
-        super().init_weights()
+        super()._initialise()
