@@ -221,21 +221,12 @@ class MIMSwin(HierarchicalBackbone):
         self.patch_size = patch_size
         self.in_channels = in_channels
         self.checked_hyperparameters = {
-            'img_size': img_size,
             'absolute_positions': absolute_positions,
             'norm_eps': norm_eps,
             'block_norm_eps': block_norm_eps,
-            'position_resize': position_resize,
             'shift': shift,
             'mask_padding': mask_padding,
         }
-
-        if not absolute_positions:
-            # Then nothing depends on the image size.
-            del (
-                self.checked_hyperparameters['img_size'],
-                self.checked_hyperparameters['position_resize'],
-            )
         if position_bias == 'table':
             self.mark_unsupported('takes_coords', _NO_COORDS)
         else:
@@ -244,6 +235,9 @@ class MIMSwin(HierarchicalBackbone):
 
         self.positions = None
         if absolute_positions:
+            # Nothing else depends on the image size.
+            self.checked_hyperparameters['img_size'] = img_size
+            self.checked_hyperparameters['position_resize'] = position_resize
             grid = token_grid(img_size, patch_size)
             self.positions = build_positions(
                 'sincos', grid, embed_dims, position_resize

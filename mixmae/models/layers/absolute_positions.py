@@ -129,11 +129,10 @@ class LearnedPositions(nn.Module):
         self, rows: int, columns: int, embed_dims: int, start: str = 'random'
     ) -> None:
         super().__init__()
-        table = torch.empty(rows, columns, embed_dims)
         if start == 'sincos':
-            coords = grid_coords(rows, columns, table.device)
-            table = sincos_embedding(coords, embed_dims)
+            table = sincos_embedding(grid_coords(rows, columns), embed_dims)
         else:
+            table = torch.empty(rows, columns, embed_dims)
             nn.init.trunc_normal_(table, std=0.02)
         self.table = nn.Parameter(table)
 

@@ -6,7 +6,7 @@ region that a shift moved it from, and padding. ``Windows`` masks all other
 pairs. ``SortedTokens``, for grids inside one window, as in the last two stages
 of Swin-B at 224 pixels, needs no mask.
 
-A ``Stage`` chooses the layout of its grid; its blocks call ``attend`` of
+A stage chooses the layout of its grid; its blocks call ``attend`` of
 ``attention_backends`` with it.
 
 Axes: B images, H and W the token grid, nW windows, N tokens of a window,

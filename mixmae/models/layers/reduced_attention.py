@@ -129,17 +129,15 @@ class KeyCells:
         self.segments: tuple[int, ...] = (self.cells[0] * self.cells[1],)
         self.attention_mask: Tensor | None = None
         self._order = None
-        if groups is not None:
-            if sort_groups:
-                self._order = groups.order(*self.cells)
-            if self._order is not None:
-                self.segments = self._order.sizes
-            else:
-                keys = groups.labels(*self.cells).flatten(1)
-                queries = keys.repeat_interleave(side**2, 1)
-                self.attention_mask = (queries[..., None] == keys[:, None])[
-                    :, None
-                ]
+        if groups is not None and sort_groups:
+            self._order = groups.order(*self.cells)
+        if self._order is not None:
+            self.segments = self._order.sizes
+        elif groups is not None:
+            keys = groups.labels(*self.cells).flatten(1)
+            queries = keys.repeat_interleave(side**2, 1)
+            attends = queries[..., None] == keys[:, None]
+            self.attention_mask = attends[:, None]
         self.padding: Tensor | None = None
         if any(self._pad):
             real = torch.ones(1, *grid, 1, dtype=torch.bool, device=device)
