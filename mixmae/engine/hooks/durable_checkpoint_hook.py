@@ -24,9 +24,7 @@ from mixmae.engine.manifest.manifest import (
     is_plain_name,
 )
 from mixmae.engine.manifest.run_files import BEST_FILES, RunFiles, best_files
-from mixmae.fileio.atomic_write import (
-    write_text_durably,
-)
+from mixmae.fileio.atomic_write import write_text_durably
 from mixmae.registry import HOOKS
 
 
@@ -100,7 +98,7 @@ class DurableCheckpointHook(CheckpointHook):
 
     def _begin(self, runner: Runner, noted: Any) -> dict[str, str]:
         """Open the manifest; return the best checkpoints of this run."""
-        self.files = RunFiles.begin(runner, self.out_dir, self.file_backend)
+        self.files = RunFiles(runner, self.out_dir, self.file_backend)
         self.files.remove_partials()
         if self.max_keep_ckpts > 0:
             self.files.rotate(self.max_keep_ckpts)

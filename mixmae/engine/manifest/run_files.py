@@ -38,77 +38,67 @@ class RunFiles:
     """The manifest of a run during training; on the main rank only.
 
     A file is listed before it is written, and only listed files are removed.
+    The manifest is written at once. A run that resumes from a checkpoint in
+    its own folder takes over the list of that folder; later checkpoints are
+    superseded.
 
     Args:
-        work_dir: Work folder of the run.
-        folder: Folder of its checkpoints.
+        runner: The runner, before its first iteration.
+        folder: Folder of the checkpoints.
         backend: MMEngine file backend for ``folder``.
-        manifest: Initial manifest; it is written at once.
-        template: ``filename_tmpl`` of the checkpoints.
     """
 
-    def __init__(
-        self,
-        work_dir: Path,
-        folder: str,
-        backend: Any,
-        manifest: Manifest,
-        template: str = '',
-    ) -> None:
-        self.work_dir = work_dir
+    def __init__(self, runner: Runner, folder: str, backend: Any) -> None:
+        self.work_dir = Path(runner.work_dir)
         self.folder = folder
         self.backend = backend
-        self.manifest = manifest
-        self.template = template
-        self._record = manifest.record.to_json() if manifest.record else ''
+        self.template = RunFolders.of(runner.cfg).template
+        record = RunRecord.of(runner)
+        self._record = record.to_json()
+        length = record.loader.iterations if record.loader else 0
+        self.manifest = Manifest(record, self._taken_over(runner, length))
         try:
             if isinstance(backend, LocalBackend):
                 os.makedirs(folder, exist_ok=True)
-            manifest.write(work_dir)
+            self.manifest.write(self.work_dir)
         except OSError as error:
             # Reported as a full disk; see ``failure_line``.
             if error.errno in FULL:
                 raise
             raise ValueError(
-                f'the work folder {work_dir} is not writable: {error.strerror}'
+                f'the work folder {self.work_dir} is not writable: '
+                f'{error.strerror}'
             ) from error
 
-    @classmethod
-    def begin(cls, runner: Runner, folder: str, backend: Any) -> RunFiles:
-        """Open the manifest of a run before its first iteration.
-
-        A run that resumes from a checkpoint in its own folder takes over the
-        list of that folder; later checkpoints are superseded.
-        """
-        work_dir = Path(runner.work_dir)
-        record = RunRecord.of(runner)
-        template = RunFolders.of(runner.cfg).template
-        files: dict[str, WrittenFile] = {}
-        if runner.iter > 0 and _resumes_in(runner, folder):
-            length = record.loader.iterations if record.loader else 0
-            folders = RunFolders(work_dir, Path(folder), template)
-            files = _listed(folders, runner.iter, length)
-            name = os.path.basename(str(runner.cfg.get('load_from') or ''))
-            if is_plain_name(name):
-                known = files.get(name)
-                kind = known.kind if known else 'checkpoint'
-                files[name] = WrittenFile(
-                    'interrupted' if name == INTERRUPTED else kind,
-                    runner.epoch,
-                    runner.iter,
-                    rotates=known.rotates if known else False,
-                )
+    def _taken_over(
+        self, runner: Runner, epoch_length: int
+    ) -> dict[str, WrittenFile]:
+        """Return the checkpoints of the run that this one resumes."""
+        if runner.iter == 0 or not _resumes_in(runner, self.folder):
+            return {}
+        folders = RunFolders(self.work_dir, Path(self.folder), self.template)
+        files = _listed(folders, runner.iter, epoch_length)
+        start = os.path.basename(str(runner.cfg.get('load_from') or ''))
+        if is_plain_name(start):
+            known = files.get(start)
+            kind = known.kind if known else 'checkpoint'
+            files[start] = WrittenFile(
+                'interrupted' if start == INTERRUPTED else kind,
+                runner.epoch,
+                runner.iter,
+                rotates=known.rotates if known else False,
+            )
         kept = {}
         for name, one in files.items():
-            path = backend.join_path(folder, name)
+            path = self.path(name)
             # They stay where they are if the config sets another folder.
-            if backend.exists(path) or (work_dir / name).exists():
+            if self.backend.exists(path) or (self.work_dir / name).exists():
                 one.superseded = one.superseded or one.iter > runner.iter
                 kept[name] = one
-            elif backend.exists(path + SIDECAR):
+            elif self.backend.exists(path + SIDECAR):
                 # The run was killed while it removed them.
-                backend.remove(path)
-        return cls(work_dir, folder, backend, Manifest(record, kept), template)
+                self.backend.remove(path)
+        return kept
 
     def remove_partials(self) -> None:
         """Queue the removal of what a killed run left half-written."""
