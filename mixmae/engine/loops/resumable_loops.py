@@ -170,7 +170,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
             ValueError: The run is resumed with another number of images, batch
                 size, accumulation or number of ranks.
         """
-        resume_loading(self.runner, epochs=False)
+        resume_loading(self.runner)
         if self._batches is not None:
             self._batches.begin(self._iter * self.dataloader.batch_size)
         return super().run()
@@ -196,17 +196,13 @@ class LoaderShape(NamedTuple):
     iterations: int
 
     @classmethod
-    def of(cls, runner: Runner, epochs: bool = True) -> LoaderShape:
-        """Create from a runner whose train loop and optimizer are built.
-
-        Args:
-            runner: The runner.
-            epochs: Whether the loop counts epochs.
-        """
+    def of(cls, runner: Runner) -> LoaderShape:
+        """Create from a runner whose train loop and optimizer are built."""
         loader = runner.train_dataloader
         batches = loader.batch_sampler
         size = getattr(batches, 'batch_size', loader.batch_size)
         wrapper = runner.optim_wrapper
+        epochs = isinstance(runner.train_loop, EpochBasedTrainLoop)
         return cls(
             images=len(loader.dataset),
             batch_size=size or 1,
@@ -235,23 +231,18 @@ class LoaderShape(NamedTuple):
         )
 
 
-def resume_loading(runner: Runner, epochs: bool = True) -> None:
+def resume_loading(runner: Runner) -> None:
     """Compare the sizes of a resumed run with its checkpoint; record them.
 
     Call it before the first iteration, while the message hub is in the state
     of the checkpoint.
 
-    Args:
-        runner: The runner.
-        epochs: Whether the loop counts epochs.
-
     Raises:
         ValueError: The resumed iteration belongs to a run of other sizes.
     """
-    shape = LoaderShape.of(runner, epochs)
-    info = runner.message_hub.runtime_info
+    shape = LoaderShape.of(runner)
     if runner.iter > 0:
-        _compare(shape, info)
+        _compare(shape, runner.message_hub.runtime_info)
     runner.message_hub.update_info(KEY, shape._asdict())
 
 
@@ -259,9 +250,8 @@ def _compare(shape: LoaderShape, info: Mapping[str, Any]) -> None:
     noted = LoaderShape.read(info.get(KEY))
     if noted is not None:
         # Loops by epochs and by iterations count in different ways.
-        if bool(noted.iterations) == bool(shape.iterations) and (
-            noted != shape
-        ):
+        same_kind = bool(noted.iterations) == bool(shape.iterations)
+        if same_kind and noted != shape:
             raise ValueError(refused_data(noted, shape))
         return
     iterations, epochs = (info.get(key) or 0 for key in LIMITS)

@@ -16,7 +16,7 @@ from typing import Any
 import mmengine
 import torch
 from mmengine.dataset import BaseDataset
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
 import mixmae
 from mixmae.config.option_values import plain_config
@@ -75,13 +75,14 @@ class ImageNames:
     @classmethod
     def read(cls, content: Any) -> ImageNames | None:
         """Read from a manifest; ``None`` if it has none."""
-        if not isinstance(content, dict) or type(content.get('count')) is not (
-            int
-        ):
+        if not isinstance(content, dict):
+            return None
+        count = content.get('count')
+        if type(count) is not int:
             return None
         found = {name: content.get(name) for name in DIGESTS}
         return cls(
-            content['count'],
+            count,
             **{k: v if isinstance(v, str) else None for k, v in found.items()},
         )
 
@@ -204,12 +205,11 @@ class RunRecord:
     @classmethod
     def of(cls, runner: Runner) -> RunRecord:
         """Create from a runner whose train loop is built."""
-        epochs = isinstance(runner.train_loop, EpochBasedTrainLoop)
         return cls(
             config=plain_config(runner.cfg),
             seed=runner.seed,
             images=ImageNames.of(runner.train_dataloader.dataset),
-            loader=LoaderShape.of(runner, epochs),
+            loader=LoaderShape.of(runner),
             versions={
                 'mixmae': mixmae.__version__,
                 'mmengine': mmengine.__version__,
