@@ -39,11 +39,6 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
     return torch.stack([norm.to(torch.float32) for norm in found])
 
 
-def largest(tensors: list[Tensor]) -> Tensor:
-    """Return the largest absolute value of each tensor; see ``norms``."""
-    return norms(tensors, math.inf)
-
-
 def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:
     """Return names of tensors with NaN or infinity; syncs the device."""
     devices: dict[torch.device, list[str]] = {}
@@ -154,7 +149,7 @@ class StepGuard:
         sizes = norms(gradients, math.inf if self.on_device else 2.0)
         finite = sizes.isfinite().all()
         if not self.on_device and not bool(finite):
-            sizes = largest(gradients)
+            sizes = norms(gradients, math.inf)
         self._result = GradientCheck(finite, [p for p, _ in found], sizes)
         self._fresh = True
 

@@ -223,17 +223,21 @@ def _scale(runner: Runner) -> float | None:
 
 
 def _check_start(model: nn.Module) -> None:
-    found = {
-        name: own_part(one) for name, one in trained_tensors(model).items()
-    }
-    shares = all_gather_object(names_of_non_finite(found))
-    bad = list(dict.fromkeys(name for share in shares for name in share))
+    found = trained_tensors(model)
+    bad = _non_finite_on_any_rank(found)
     if bad:
         raise NonFiniteError(
             f'the initial weights of the training are not finite: {len(bad)} '
             f'of {len(found)} tensors ({some(bad)}); use another checkpoint '
             '(load_from, init_cfg or --resume)'
         )
+
+
+def _non_finite_on_any_rank(named: dict[str, Tensor]) -> list[str]:
+    """Names of tensors with NaN or infinity; each rank checks its parts."""
+    mine = names_of_non_finite({k: own_part(v) for k, v in named.items()})
+    shares = all_gather_object(mine)
+    return list(dict.fromkeys(name for share in shares for name in share))
 
 
 def check_finite(runner: Runner, name: str) -> None:
@@ -251,9 +255,7 @@ def check_finite(runner: Runner, name: str) -> None:
         # statistics may differ. Other ranks check only their parts of split
         # tensors.
         found = {key: one for key, one in found.items() if is_shard(one)}
-    mine = names_of_non_finite({k: own_part(v) for k, v in found.items()})
-    shares = all_gather_object(mine)
-    bad = list(dict.fromkeys(key for share in shares for key in share))
+    bad = _non_finite_on_any_rank(found)
     if bad:
         raise NonFiniteError(
             f'{name} was not written, because {len(bad)} tensors are not '

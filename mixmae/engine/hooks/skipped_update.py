@@ -38,12 +38,11 @@ class MicroStep(NamedTuple):
     def of(cls, index: int, batch: Any, outputs: Any) -> MicroStep:
         """Create from the arguments of a hook; ``index`` counts from 0."""
         samples = batch.get('data_samples') if isinstance(batch, dict) else []
+        logged = outputs if isinstance(outputs, dict) else {}
         losses = {
             # Detached, so that the graph is freed.
             key: one.detach() if isinstance(one, Tensor) else one
-            for key, one in (
-                outputs if isinstance(outputs, dict) else {}
-            ).items()
+            for key, one in logged.items()
         }
         return cls(index + 1, samples, losses)
 
