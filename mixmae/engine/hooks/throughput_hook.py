@@ -62,20 +62,21 @@ class ThroughputHook(Hook):
         self._throughput = Throughput(window, self.warm_up)
         self._image_shape = self._flops = self._rate = None
         self._batch = 0
-        if self.mfu:
-            device = next(runner.model.parameters()).device
-            dtype = _dtype(runner.optim_wrapper)
-            if dtype is None:
-                runner.logger.info(
-                    'The log has no matmul_mfu: the dtype of a '
-                    f'{type(runner.optim_wrapper).__name__} is unknown'
-                )
-                return
-            self._rate = measured_rate(device, dtype)
-            if device.type == 'cuda':
-                # Free the test matrices, which training does not need.
-                torch.cuda.empty_cache()
-                torch.cuda.reset_peak_memory_stats(device)
+        if not self.mfu:
+            return
+        device = next(runner.model.parameters()).device
+        dtype = _dtype(runner.optim_wrapper)
+        if dtype is None:
+            runner.logger.info(
+                'The log has no matmul_mfu: the dtype of a '
+                f'{type(runner.optim_wrapper).__name__} is unknown'
+            )
+            return
+        self._rate = measured_rate(device, dtype)
+        if device.type == 'cuda':
+            # Free the test matrices, which training does not need.
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Exclude the time between epochs from the iterations."""

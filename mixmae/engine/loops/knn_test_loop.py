@@ -1,12 +1,11 @@
 """Test loop with a kNN classifier on frozen features."""
 
 from collections.abc import Sized
-from typing import Any, cast
+from typing import cast
 
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner, TestLoop
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mixmae.checkpoints.loading.backbone_state import load_pretrained
@@ -86,39 +85,33 @@ class KNNTestLoop(TestLoop):
             for share in pooled_features(model, self.train_dataloader)
         )
         for index, batch in enumerate(self.dataloader):
-            self._classify(index, batch, model, features, labels)
+            runner.call_hook(
+                'before_test_iter', batch_idx=index, data_batch=batch
+            )
+            found, _ = pooled_features(model, [batch])
+            votes = knn_votes(
+                features,
+                labels,
+                found.to(device),
+                self.k,
+                self.temperature,
+                CHUNK,
+            )
+            predictions = [
+                {
+                    'gt_label': torch.as_tensor(sample.gt_label),
+                    'pred_score': score,
+                }
+                for sample, score in zip(batch['data_samples'], votes.cpu())
+            ]
+            self.evaluator.process(predictions, batch)
+            runner.call_hook(
+                'after_test_iter',
+                batch_idx=index,
+                data_batch=batch,
+                outputs=predictions,
+            )
         metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
         runner.call_hook('after_test_epoch', metrics=metrics)
         runner.call_hook('after_test')
         return metrics
-
-    def _classify(
-        self,
-        index: int,
-        batch: Any,
-        model: Any,
-        train_features: Tensor,
-        train_labels: Tensor,
-    ) -> None:
-        runner = self.runner
-        runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
-        features, _ = pooled_features(model, [batch])
-        votes = knn_votes(
-            train_features,
-            train_labels,
-            features.to(train_features.device),
-            self.k,
-            self.temperature,
-            CHUNK,
-        )
-        predictions = [
-            {'gt_label': torch.as_tensor(sample.gt_label), 'pred_score': score}
-            for sample, score in zip(batch['data_samples'], votes.cpu())
-        ]
-        self.evaluator.process(predictions, batch)
-        runner.call_hook(
-            'after_test_iter',
-            batch_idx=index,
-            data_batch=batch,
-            outputs=predictions,
-        )
