@@ -46,8 +46,8 @@ def _slurm_master() -> str:
 
 def first_rank(cfg: Config) -> bool:
     """Return True if this process is rank 0 according to its launcher."""
-    names = RANK_VARIABLES.get(cfg.get('launcher', 'none'), ())
-    return all(os.environ.get(name, '0') == '0' for name in names[:1])
+    names = RANK_VARIABLES.get(cfg.get('launcher', 'none'))
+    return names is None or os.environ.get(names[0], '0') == '0'
 
 
 def _time_limit(cfg: Config) -> timedelta | None:

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 # Stack frames of the main thread that the report of a hung rank shows.
@@ -121,7 +122,9 @@ class Watchdog:
             if found and not self._stop.is_set():
                 self.on_hang(found)
                 return
-        self._try_to_publish(-1)
+        # The store may have ended; then no rank could read the progress.
+        with suppress(Exception):
+            self._publish(-1)
 
     def _ask(self, beat: int) -> Mapping[int, Progress]:
         """Publish the progress of this rank; return that of the others.
@@ -160,13 +163,6 @@ class Watchdog:
     def _publish(self, beat: int) -> None:
         mine = self._mine._replace(beat=beat, waits=self._waits())
         self.store.set(f'watchdog/{self.rank}', json.dumps(mine))
-
-    def _try_to_publish(self, beat: int) -> None:
-        try:
-            self._publish(beat)
-        # The store has ended; no rank could read the progress.
-        except Exception:
-            return
 
     def _others(self) -> dict[int, Progress]:
         found = {}

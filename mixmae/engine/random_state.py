@@ -14,17 +14,12 @@ def preserved_random_state() -> Iterator[None]:
 
     The generators of all CUDA devices are restored too if CUDA is in use.
     """
+    gpus = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
     python_state = random.getstate()
     numpy_state = np.random.get_state()
-    torch_state = torch.get_rng_state()
-    cuda_states = (
-        torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    )
     try:
-        yield
+        with torch.random.fork_rng(range(gpus)):
+            yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)
-        if cuda_states:
-            torch.cuda.set_rng_state_all(cuda_states)

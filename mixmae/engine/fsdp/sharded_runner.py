@@ -134,8 +134,8 @@ def _split_states(optimizer: Optimizer, state_dict: dict) -> dict:
     owners = dict(zip(numbers, parameters, strict=False))
     state = {
         number: {
-            key: split_like(value, owners[number])
-            if isinstance(value, Tensor) and number in owners
+            key: split_like(value, owners.get(number))
+            if isinstance(value, Tensor)
             else value
             for key, value in one.items()
         }

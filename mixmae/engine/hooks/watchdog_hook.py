@@ -63,11 +63,12 @@ class WatchdogHook(Hook):
         self.grace = grace
         self._dog: Watchdog | None = None
         self._processes: ProcessWatch | None = None
-        self._first = 0
+        # Number of the first iteration, which may compile.
+        self._first: int | None = None
 
     def before_run(self, runner: Runner) -> None:
         """Start the watching threads."""
-        self._first = -1
+        self._first = None
         end_with_launcher()
         self._processes = ProcessWatch(_end_without_workers)
         self._processes.start()
@@ -111,8 +112,8 @@ class WatchdogHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Mark a training step; the first one may compile."""
-        if self._first < 0:
+        """Mark a training step; the first one has no time limit."""
+        if self._first is None:
             self._first = runner.iter
         timed = runner.iter > self._first
         self._mark(f'iteration {runner.iter + 1}', timed)

@@ -54,13 +54,12 @@ def run_fused(optimizer: Optimizer) -> None:
     says that the gradients are not finite. Optimizers whose config sets
     ``fused`` or ``foreach``, and other kinds, are not changed.
     """
-    defaults = optimizer.defaults
-    if type(optimizer) not in ON_DEVICE or any(
-        defaults.get(key)
-        for key in ('foreach', 'capturable', 'differentiable')
-    ):
+    if type(optimizer) not in ON_DEVICE:
         return
-    if defaults.get('fused') is not None or defaults['foreach'] is not None:
+    defaults = optimizer.defaults
+    if any(defaults[key] is not None for key in IMPLEMENTATIONS):
+        return
+    if defaults['capturable'] or defaults['differentiable']:
         return
     for settings in (defaults, *optimizer.param_groups):
         settings['fused'] = True
