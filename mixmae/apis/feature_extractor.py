@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from numpy import ndarray
+from torch import Tensor
 
 from mixmae.apis.image_preparation import ImagePreparation, Resize
-from mixmae.apis.image_source import list_sources
+from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
@@ -131,9 +133,16 @@ class FeatureExtractor:
                 f'return_as must be one of {KINDS}, got {return_as!r}'
             )
         prepare = ImagePreparation(self.cfg, resize)
+
+        def prepared(
+            source: ImageSource, pixels: ndarray
+        ) -> tuple[ImageSource, Tensor]:
+            return source, prepare(pixels, source.index, source.name)
+
         batches = image_stream(
             list_sources(inputs, channel_order, prepare.decoding),
-            prepare,
+            prepare.load,
+            prepared,
             batch_size,
             skip_corrupt,
             'features' if progress else None,

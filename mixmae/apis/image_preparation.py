@@ -106,10 +106,7 @@ class ImagePreparation:
             image = _middle_square(image, self.resize)
         elif self.resize is not None:
             image = _resized(image, *self.resize)
-        # OpenCV leaves out a single channel.
-        image = image.reshape(*image.shape[:2], -1)
-        array = np.ascontiguousarray(image.transpose(2, 0, 1))
-        return torch.from_numpy(array)
+        return to_tensor(image)
 
     def results(self, image: ndarray, index: int, name: str) -> dict:
         """Return what the steps of the test pipeline make of an image.
@@ -133,6 +130,14 @@ class ImagePreparation:
                 )
             results = done
         return results
+
+
+def to_tensor(image: ndarray) -> Tensor:
+    """Convert (H, W[, channels]) to a tensor (channels, H, W)."""
+    # OpenCV leaves out a single channel.
+    image = image.reshape(*image.shape[:2], -1)
+    # Copied: a decoded image may be read-only.
+    return torch.from_numpy(image.transpose(2, 0, 1).copy())
 
 
 def scope_of(cfg: Config) -> str:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmengine.structures import BaseDataElement
 from numpy import ndarray
 from torch import Tensor
-from tqdm import tqdm
 
-from mixmae.apis.image_preparation import ImagePreparation, scope_of
+from mixmae.apis.image_preparation import (
+    ImagePreparation,
+    scope_of,
+    to_tensor,
+)
 from mixmae.apis.image_source import ImageSource, list_sources
-from mixmae.apis.size_batches import size_batches
+from mixmae.apis.image_stream import image_stream
 from mixmae.apis.task_network import task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
 from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
@@ -113,74 +114,45 @@ class Predictor:
         Raises:
             ValueError: An argument or an image is not valid.
         """
-        if batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1, {batch_size=}')
-        sources = list_sources(inputs, channel_order)
         prepare = ImagePreparation(self.cfg, 'pipeline')
-        bar = tqdm(
-            total=len(sources),
-            desc='images',
-            disable=None if progress else True,
-        )
-        found = 0
-        batches = size_batches(
-            self._prepared(sources, prepare, skip_corrupt), batch_size
+
+        def prepared(
+            source: ImageSource, pixels: ndarray
+        ) -> tuple[tuple[ImageSource, ndarray, BaseDataElement], Tensor]:
+            results = prepare.results(pixels, source.index, source.name)
+            sample = self._empty_sample(results)
+            return (source, pixels, sample), to_tensor(results['img'])
+
+        batches = image_stream(
+            list_sources(inputs, channel_order, prepare.decoding),
+            prepare.load,
+            prepared,
+            batch_size,
+            skip_corrupt,
+            'images' if progress else None,
         )
         scope = scope_of(self.cfg)
-        for batch in batches:
-            inputs_ = [image for _, image in batch]
-            samples = [self._sample(results) for (_, _, results), _ in batch]
+        for found, images in batches:
+            samples = [sample for _, _, sample in found]
             with DefaultScope.overwrite_default_scope(scope):
                 predicted = self.model.test_step(
-                    {'inputs': inputs_, 'data_samples': samples}
+                    {'inputs': list(images), 'data_samples': samples}
                 )
-            for ((source, pixels, _), _), sample in zip(batch, predicted):
-                found += 1
+            for (source, pixels, _), sample in zip(found, predicted):
                 yield {
                     'index': source.index,
                     'name': source.name,
-                    'image': loaded_pixels(
-                        torch.from_numpy(np.ascontiguousarray(pixels)).movedim(
-                            -1, 0
-                        )
-                    ),
+                    'image': loaded_pixels(to_tensor(pixels)),
                     'sample': sample.cpu(),
                     **self._fields(sample),
                 }
-            bar.update(len(batch))
-        bar.close()
-        if not found:
-            raise ValueError(
-                f'none of the {len(sources)} images could be read'
-            )
 
     def class_name(self, label: int) -> str:
         """Return the name of a class."""
         known = 0 <= label < len(self.classes)
         return self.classes[label] if known else f'class_{label}'
 
-    def _prepared(
-        self,
-        sources: Sequence[ImageSource],
-        prepare: ImagePreparation,
-        skip_corrupt: bool,
-    ) -> Iterator[tuple[tuple[ImageSource, ndarray, dict], Tensor]]:
-        for source in sources:
-            try:
-                pixels = source.read(prepare.load)
-            except ValueError as error:
-                if not skip_corrupt:
-                    raise ValueError(
-                        f'{error}; to leave such files out: skip_corrupt '
-                        f'(--skip-corrupt)'
-                    ) from error
-                print_log(f'skipped: {error}', 'current', logging.WARNING)
-                continue
-            results = prepare.results(pixels, source.index, source.name)
-            array = np.ascontiguousarray(results.pop('img').transpose(2, 0, 1))
-            yield (source, pixels, results), torch.from_numpy(array)
-
-    def _sample(self, results: dict) -> BaseDataElement:
+    def _empty_sample(self, results: dict) -> BaseDataElement:
         """Return an empty data sample of the framework."""
         meta = {k: results[k] for k in META_KEYS if k in results}
         # Each framework is imported for its own models only.

@@ -15,7 +15,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from mixmae.apis.image_preparation import ImagePreparation, Resize
-from mixmae.apis.image_source import list_sources
+from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
@@ -161,13 +161,22 @@ class ReconstructionInferencer:
             )
         _check_folder(out_dir)
         prepare = ImagePreparation(self.cfg, resize)
+
+        def prepared(
+            source: ImageSource, pixels: ndarray
+        ) -> tuple[ImageSource, Tensor]:
+            image = prepare(pixels, source.index, source.name)
+            # An error for a size without a mask names the image.
+            self._mask(image, seed)
+            return source, image
+
         batches = image_stream(
             list_sources(inputs, channel_order, prepare.decoding),
-            prepare,
+            prepare.load,
+            prepared,
             batch_size,
             skip_corrupt,
             'reconstructing' if progress else None,
-            check=self._mask,
         )
         for found, images in batches:
             data = {'inputs': images, 'mask': self._mask(images[0], seed)}
@@ -224,7 +233,7 @@ class ReconstructionInferencer:
             samples, len(samples), columns, image_size, bands
         )
 
-    def _mask(self, image: Tensor, seed: int = 0) -> CellMask:
+    def _mask(self, image: Tensor, seed: int) -> CellMask:
         """Return the mask of images (3, H, W) of one size.
 
         Raises:

@@ -1,0 +1,51 @@
+"""Predictions for images of other than three channels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+pytest.importorskip('mmpretrain')
+
+from mixmae.apis import predictor as module
+from mixmae.apis.predictor import Predictor
+from mixmae.apis.task_network import TaskNetwork
+from mixmae.registry import MODELS
+from tests.apis.own_data import NETWORK
+from tests.engine.tiny_run import ROOT
+
+
+@pytest.fixture
+def predict(monkeypatch) -> Predictor:
+    """Return a classifier of grey images with random weights."""
+    cfg = Config.fromfile(ROOT / 'configs/classification/own-classes.py')
+    model = cfg.model.to_dict()
+    model['backbone'] = {**NETWORK, 'in_channels': 1}
+    model['head']['in_channels'] = 64
+    norm = dict(mean=[120.0], std=[60.0], to_rgb=False)
+    model['data_preprocessor'].update(norm)
+    cfg.model = model
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        loader.dataset.pipeline[0].channels = 1
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        built = MODELS.build(ConfigDict(model))
+    built.init_weights()
+    network = TaskNetwork('classification', built.eval(), cfg)
+    monkeypatch.setattr(module, 'task_network', lambda *_: network)
+    monkeypatch.setattr(module, 'checkpoint_of', str)
+    return Predictor('a.pth', device='cpu')
+
+
+def test_grey_files_and_arrays(predict, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 96, 1), np.uint8)
+    path = tmp_path / 'grey.png'
+    Image.fromarray(pixels[..., 0]).save(path)
+    of_file, of_array = predict([path, pixels], progress=False)
+    assert of_file['image'].shape == (80, 96, 3)
+    np.testing.assert_array_equal(of_file['image'], of_array['image'])
+    np.testing.assert_array_equal(of_file['scores'], of_array['scores'])
+    assert torch.tensor(of_file['scores']).sum() == pytest.approx(1)
