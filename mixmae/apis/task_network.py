@@ -17,7 +17,12 @@ from mmengine.utils import is_installed
 from torch import nn
 
 from mixmae.apis.image_preparation import CARRIED_BY, scope_of
-from mixmae.apis.trained_network import ConfigLike, network_config
+from mixmae.apis.trained_network import (
+    ConfigLike,
+    load_all_weights,
+    model_config,
+    network_config,
+)
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of
 from mixmae.checkpoints.loading.config_allowlist import (
@@ -84,9 +89,9 @@ def task_network(
             f'this is a model of {scope}, which is not installed: see README, '
             f'full tier'
         )
-    settings = {k: v for k, v in cfg.model.items() if k not in OF_TRAINING}
-    if cfg.get('data_preprocessor') is not None:
-        settings.setdefault('data_preprocessor', cfg.data_preprocessor)
+    settings = {
+        k: v for k, v in model_config(cfg).items() if k not in OF_TRAINING
+    }
     if cfg.get(CARRIED_BY):
         settings = buildable_settings(settings, cfg[CARRIED_BY], scope)
     if scope == 'mmdet':
@@ -96,7 +101,13 @@ def task_network(
     with DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(ConfigDict(settings))
     content = safe_load(str(checkpoint))
-    _load(model, content, public_address(str(checkpoint)))
+    path = public_address(str(checkpoint))
+    state = {
+        key: value
+        for key, value in state_dict_of(content, path).items()
+        if not key.startswith('auxiliary_head.')
+    }
+    load_all_weights(model, state, path)
     return TaskNetwork(TASKS[scope], model.eval(), cfg, _meta(cfg, content))
 
 
@@ -141,31 +152,6 @@ def _without_files(settings: Any) -> Any:
     if isinstance(settings, (list, tuple)):
         return type(settings)(_without_files(value) for value in settings)
     return settings
-
-
-def _load(model: nn.Module, content: Mapping, path: str) -> None:
-    state = {
-        key: value
-        for key, value in state_dict_of(content, path).items()
-        if not key.startswith('auxiliary_head.')
-    }
-    wanted = model.state_dict()
-    faults = [
-        *(f'{key} is missing' for key in wanted if key not in state),
-        *(f'{key} is unexpected' for key in state if key not in wanted),
-        *(
-            f'{key} has shape {tuple(state[key].shape)}, not '
-            f'{tuple(wanted[key].shape)}'
-            for key in wanted
-            if key in state and state[key].shape != wanted[key].shape
-        ),
-    ]
-    if faults:
-        raise ValueError(
-            f'{path} does not fit the config: {len(faults)} tensors differ '
-            f'({"; ".join(faults[:3])}); give the config it was trained with'
-        )
-    model.load_state_dict(state)
 
 
 def _meta(cfg: Config, content: Mapping) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
-from torch import nn
+from torch import Tensor, nn
 
 from mixmae.apis.image_preparation import CARRIED_BY, scope_of
 from mixmae.apis.normalisation import Normalisation
@@ -132,14 +132,14 @@ def pretraining_model(
             'reconstruction needs a pretraining config, with a '
             f'MaskedImageModel; this one has a {kind or _UNSAID}'
         )
-    config = _buildable(_model_config(cfg), cfg)
+    config = _buildable(model_config(cfg), cfg)
     with DefaultScope.overwrite_default_scope(scope_of(cfg)):
         model = MODELS.build(config)
     if checkpoint is None:
         model.init_weights()
         _warn_untrained()
     else:
-        _load_complete(model, checkpoint)
+        _load_pretraining(model, checkpoint)
     return model.eval()
 
 
@@ -165,7 +165,7 @@ def trained_backbone(
             stage; or weights that do not fit.
     """
     _check_stages(stages)
-    model = _model_config(cfg)
+    model = model_config(cfg)
     normalisation = Normalisation.of(model.get('data_preprocessor'))
     config = _buildable(dict(model.get('backbone') or {}), cfg)
     if stages is not None:
@@ -221,8 +221,8 @@ def _buildable(config: dict, cfg: Config) -> dict:
     )
 
 
-def _model_config(cfg: Config) -> dict:
-    """Return ``model`` with a top-level preprocessor, if there is one."""
+def model_config(cfg: Config) -> dict:
+    """Return a copy of ``model``, with the preprocessor of the top level."""
     model = dict(copy.deepcopy(cfg.model))
     if cfg.get('data_preprocessor') is not None:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
@@ -239,18 +239,33 @@ def _check_stages(stages: Sequence[int] | None) -> None:
         )
 
 
-def _load_complete(model: nn.Module, path: str | os.PathLike) -> None:
-    content = safe_load(str(path))
-    path = public_address(str(path))
-    state = state_dict_of(content, path)
+def _load_pretraining(model: nn.Module, checkpoint: str | os.PathLike) -> None:
+    path = public_address(str(checkpoint))
+    state = state_dict_of(safe_load(str(checkpoint)), path)
     if is_official_mixmim(state):
         state, _ = from_official_mixmim(state)
-    wanted = model.state_dict()
     if not any(key.startswith('neck.') for key in state):
         raise ValueError(
             f'{path} contains no decoder (no tensor named neck...); '
             'reconstruction needs a checkpoint of a pretraining'
         )
+    load_all_weights(model, state, path)
+
+
+def load_all_weights(
+    model: nn.Module, state: Mapping[str, Tensor], path: str
+) -> None:
+    """Load tensors that must be exactly those of a model.
+
+    Args:
+        model: The model.
+        state: Tensors by name.
+        path: Their file, for the message.
+
+    Raises:
+        ValueError: A tensor is missing, unexpected or of another shape.
+    """
+    wanted = model.state_dict()
     missing = [key for key in wanted if key not in state]
     unexpected = [key for key in state if key not in wanted]
     misshapen = [
