@@ -80,8 +80,13 @@ def finetune(
     devices = options.get('devices') or 'auto'
     processes = Machine.find(devices).count
     folder = RunFolder(out, resume, overwrite)
-    call = {'task': task, 'data': data, 'init': init, **options}
-    call |= {'overrides': overrides}
+    call: dict[str, Any] = {
+        'task': task,
+        'data': data,
+        'init': init,
+        **options,
+        'overrides': overrides,
+    }
     arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
     arguments += [FLAG] * trusted()
     on_cpu = devices == 'cpu'
@@ -91,7 +96,10 @@ def finetune(
         train_folder(folder, processes, arguments, on_cpu, verbose)
     else:
         with folder.replacing(keep=not dry_run):
-            _plan(folder, call)
+            with folder.locked():
+                plan = plan_fine_tuning(out=folder.path, **call)
+                folder.record(call)
+            print(f'{plan_text(plan)}\n\nconfig: {folder.config}', flush=True)
             if dry_run:
                 print(f'\n{folder.config.read_text("utf-8")}')
                 return FineTunedRun(folder.path, folder.config)
@@ -100,14 +108,3 @@ def finetune(
     print(f'best checkpoint: {best}')
     print(f'predict: mixmae predict {folder.path} IMAGES --out FOLDER')
     return FineTunedRun(folder.path, folder.config, best)
-
-
-def _plan(folder: RunFolder, call: Mapping[str, Any]) -> None:
-    """Plan a run, print the plan, and write what the training starts from."""
-    lock = folder.lock()
-    try:
-        plan = plan_fine_tuning(out=folder.path, **call)
-        folder.record(call)
-    finally:
-        lock.release()
-    print(f'{plan_text(plan)}\n\nconfig: {folder.config}', flush=True)

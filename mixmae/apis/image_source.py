@@ -200,14 +200,11 @@ def _to_bytes(array: ndarray) -> ndarray:
         raise ValueError(
             f'pixels must be uint8, or floats within 0..1, got {array.dtype}'
         )
-    low, high = (float(array.min()), float(array.max())) if array.size else (
-        0.0,
-        0.0,
-    )  # fmt: skip
     # NaN fails both comparisons.
-    if not (low >= 0.0 and high <= 1.0):
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(
-            f'floats must be within 0..1, got {low:.4g}..{high:.4g}; pass '
-            'pixels before normalisation, and values of 0..255 as uint8'
+            f'floats must be within 0..1, got {array.min():.4g}..'
+            f'{array.max():.4g}; pass pixels before normalisation, and values '
+            'of 0..255 as uint8'
         )
     return np.round(array.astype(np.float32) * 255).astype(np.uint8)

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def write_predictions(
     folder = Path(out)
     check_output(folder / 'predictions')
     drawing = Drawing(predictor, score) if pictures else None
-    results = list_names(predictor.iterate(inputs, **options))
+    results = with_stems(predictor.iterate(inputs, **options))
     with new_files(folder) as partial:
         writer = WRITERS[predictor.task](predictor, partial)
         for result in results:
@@ -70,25 +70,20 @@ def write_predictions(
     return folder / written.relative_to(partial)
 
 
-class list_names:
-    """Iterate over results, with a distinct ``stem`` for files of each.
+def with_stems(results: Iterable[dict]) -> Iterator[dict]:
+    """Yield results with a distinct ``stem`` for files of each.
 
     The stem is the name of the image without folder and suffix; a number is
     appended where another image has it already.
     """
-
-    def __init__(self, results: Any) -> None:
-        self.results = results
-        self.taken: set[str] = set()
-
-    def __iter__(self) -> Any:
-        for result in self.results:
-            plain = Path(result['name']).stem or 'image'
-            stem, number = plain, 2
-            while stem.casefold() in self.taken:
-                stem, number = f'{plain}_{number}', number + 1
-            self.taken.add(stem.casefold())
-            yield {**result, 'stem': stem}
+    taken: set[str] = set()
+    for result in results:
+        plain = Path(result['name']).stem or 'image'
+        stem, number = plain, 2
+        while stem.casefold() in taken:
+            stem, number = f'{plain}_{number}', number + 1
+        taken.add(stem.casefold())
+        yield {**result, 'stem': stem}
 
 
 class Writer(ABC):

@@ -167,12 +167,9 @@ def write_plan(
     Raises:
         ValueError: Another run works in the folder, or it is not writable.
     """
-    lock = folder.lock()
-    try:
+    with folder.locked():
         plan.write(folder.path)
         folder.record(vars(options))
-    finally:
-        lock.release()
 
 
 def finished_run(folder: RunFolder) -> PretrainedRun:

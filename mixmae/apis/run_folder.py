@@ -77,7 +77,8 @@ class RunFolder:
             )
         self.resumes = resume and self.config.is_file()
 
-    def lock(self) -> WorkDirLock:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
         """Make and lock the folder while it is written.
 
         Raises:
@@ -89,7 +90,10 @@ class RunFolder:
         except ValueError as error:
             # The lock is also that of other commands.
             raise ValueError(str(error).replace('--work-dir', 'out')) from None
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def replacing(self, keep: bool = True) -> Iterator[None]:

@@ -41,7 +41,7 @@ class TrainingFailedError(RuntimeError):
 
 
 def training_command(
-    config: Path, out: Path, processes: int, arguments: Sequence[str] = ()
+    config: Path, out: Path, processes: int, arguments: Sequence[str]
 ) -> list[str]:
     """Return the command that trains a config.
 
@@ -73,43 +73,22 @@ def train_folder(
     on_cpu: bool,
     verbose: bool,
 ) -> None:
-    """Train the config in the folder of a run; see ``run_training``."""
-    epochs = read_config(folder.config).train_cfg.get('max_epochs', 0)
-    run_training(
-        folder.config,
-        folder.path,
-        processes,
-        arguments,
-        epochs,
-        on_cpu,
-        verbose,
-    )
+    """Train the config in the folder of a run.
 
-
-def run_training(
-    config: Path,
-    out: Path,
-    processes: int = 1,
-    arguments: Sequence[str] = (),
-    epochs: int = 0,
-    on_cpu: bool = False,
-    verbose: bool = False,
-) -> None:
-    """Train a config; show lines that matter, and write the rest to a log.
-
-    A signal to this process ends the training after its next update, with a
-    checkpoint.
+    Lines that matter are shown, and all are written to a log. A signal to this
+    process ends the training after its next update, with a checkpoint.
 
     Args:
-        config, out, processes, arguments: See ``training_command``.
-        epochs: Of the run, for the progress bar; 0 for loops by iterations.
+        folder: The folder.
+        processes, arguments: See ``training_command``.
         on_cpu: Hide GPUs.
         verbose: Show everything.
 
     Raises:
         TrainingFailedError: It ended with an error, or was interrupted.
     """
-    command = training_command(config, out, processes, arguments)
+    out = folder.path
+    command = training_command(folder.config, out, processes, arguments)
     environment = dict(os.environ, PYTHONUNBUFFERED='1')
     if on_cpu:
         environment['CUDA_VISIBLE_DEVICES'] = ''
@@ -120,6 +99,8 @@ def run_training(
         # Processes that are started again would get a dead store:
         # https://github.com/pytorch/pytorch/issues/135712
         environment['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
+    # 0 for loops by iterations.
+    epochs = read_config(folder.config).train_cfg.get('max_epochs', 0)
     display = TrainingDisplay(epochs, verbose)
     path = out / LOG
     with path.open('ab') as log, path.open(errors='replace') as shown:

@@ -18,7 +18,8 @@ def run(tmp_path):
 def test_a_new_folder(tmp_path):
     folder = RunFolder(tmp_path / 'new', resume=True)
     assert not folder.resumes and not folder.path.exists()
-    folder.lock().release()
+    with folder.locked():
+        pass
     assert folder.path.is_dir()
 
 
