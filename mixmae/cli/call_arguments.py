@@ -18,8 +18,25 @@ def number(text: str) -> float | str:
     return text if text == 'auto' else float(text)
 
 
-def add_value_range_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--value-range``."""
+# Option, type, unit and meaning of what a call derives where it is not given.
+DERIVED: tuple[tuple[str, Callable[[str], float | str], str, str], ...] = (
+    ('--image-size', whole_number, 'PIXELS', 'side of the images'),
+    ('--epochs', whole_number, 'N', 'passes over the images'),
+    ('--batch-size', whole_number, 'N', 'images of a device at a time'),
+    ('--lr', number, 'RATE', 'peak learning rate'),
+)
+
+
+def add_call_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add settings of images, schedule and machine, and of the run in OUT."""
+    for name, kind, unit, text in DERIVED:
+        parser.add_argument(
+            name,
+            type=kind,
+            default='auto',
+            metavar=unit,
+            help=f'{text} (default: derived)',
+        )
     parser.add_argument(
         '--value-range',
         # A default that is text is read as well.
@@ -30,27 +47,6 @@ def add_value_range_argument(parser: argparse.ArgumentParser) -> None:
         help='sample values of black and white, of images of other than 8 '
         'bits (default: measured on a sample)',
     )
-
-
-def add_derived_argument(
-    parser: argparse.ArgumentParser,
-    name: str,
-    kind: Callable[[str], float | str],
-    unit: str,
-    text: str,
-) -> None:
-    """Add an argument that the call derives where it is not given."""
-    parser.add_argument(
-        name,
-        type=kind,
-        default='auto',
-        metavar=unit,
-        help=f'{text} (default: derived)',
-    )
-
-
-def add_devices_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--devices``."""
     parser.add_argument(
         '--devices',
         type=whole_number,
@@ -58,10 +54,6 @@ def add_devices_argument(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='number of GPUs, or cpu (default: all GPUs)',
     )
-
-
-def add_seed_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--seed``."""
     parser.add_argument(
         '--seed',
         type=int,
@@ -69,10 +61,6 @@ def add_seed_argument(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='seed of weights, order and validation share (default: 0)',
     )
-
-
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add other settings, and what happens to a run in the folder."""
     parser.add_argument(
         '--cfg-options',
         '--overrides',
@@ -83,5 +71,16 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='other settings of the config, e.g. num_workers=0',
     )
     parser.add_argument(
+        '--resume', action='store_true', help='resume the run in OUT'
+    )
+    parser.add_argument(
         '--overwrite', action='store_true', help='replace the run in OUT'
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='print the plan and the config, and write nothing',
+    )
+    parser.add_argument(
+        '--verbose', action='store_true', help='show all output'
     )

@@ -91,13 +91,8 @@ EXIT_CONFIG_ERROR = 2
 _configs_read: list[Config] = []
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that training and testing share."""
-    parser.add_argument(
-        '--work-dir',
-        help='folder for logs and checkpoints (default: work_dir of the '
-        'config, else ./work_dirs/<config name>)',
-    )
+def add_cfg_options_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -106,6 +101,16 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help='change settings of the config, e.g. '
         'train_dataloader.batch_size=64 or key="[a,b]"',
     )
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that training and testing share."""
+    parser.add_argument(
+        '--work-dir',
+        help='folder for logs and checkpoints (default: work_dir of the '
+        'config, else ./work_dirs/<config name>)',
+    )
+    add_cfg_options_argument(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -82,13 +82,6 @@ class Device(NamedTuple):
         return cls('cuda', found, gpu.memory, CONTEXT, peak)
 
 
-class Speed(NamedTuple):
-    """Seconds per image on one device, and their source."""
-
-    seconds: float | None
-    source: str
-
-
 class RunLog(NamedTuple):
     """Throughput in the log of a run.
 
@@ -182,20 +175,22 @@ def speed_of(
     device: Device,
     flops: float,
     log: RunLog | None,
-) -> Speed:
-    """Return the speed from a measurement, a log, or an assumed MFU."""
+) -> tuple[float | None, str]:
+    """Return the speed from a measurement, a log, or an assumed MFU.
+
+    Returns:
+        Seconds per image on one device, or None, and their source.
+    """
     if args.measure is not None:
         found = measure_iterations(cfg, args.measure)
         seconds = found.seconds / cfg.train_dataloader.batch_size
-        return Speed(seconds, f'median of {args.measure} iterations here')
+        return seconds, f'median of {args.measure} iterations here'
     if log is not None:
         log.check(flops)
-        return Speed(log.seconds, f'of {args.log}')
+        return log.seconds, f'of {args.log}'
     if device.peak is None:
-        return Speed(None, 'unknown; use --measure N or --log')
+        return None, 'unknown; use --measure N or --log'
     if args.mfu is not None:
-        return Speed(flops / device.peak / args.mfu, f'{args.mfu:.0%} MFU')
-    return Speed(
-        flops / device.peak / ASSUMED_MFU,
-        f'{ASSUMED_MFU:.0%} MFU of {args.gpu}, assumed, not measured',
-    )
+        return flops / device.peak / args.mfu, f'{args.mfu:.0%} MFU'
+    source = f'{ASSUMED_MFU:.0%} MFU of {args.gpu}, assumed, not measured'
+    return flops / device.peak / ASSUMED_MFU, source

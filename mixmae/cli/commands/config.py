@@ -15,10 +15,9 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixmae.cli.command_line import CommandParser
+from mixmae.cli.command_line import CommandParser, add_cfg_options_argument
 from mixmae.cli.runner_builder import FormattedConfig
 from mixmae.config.config_file import read_config
-from mixmae.config.option_values import OptionAction
 from mixmae.recipes.config_template import config_folder
 
 
@@ -43,13 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('name', nargs='?', help='a name of the list')
     parser.add_argument('file', nargs='?', type=Path, help='file to write')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config',
-    )
+    add_cfg_options_argument(parser)
     args = parser.parse_args(argv)
     folder = config_folder()
     names = config_names(folder)

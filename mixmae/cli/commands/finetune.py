@@ -16,15 +16,7 @@ from collections.abc import Sequence
 
 from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
-from mixmae.cli.call_arguments import (
-    add_derived_argument,
-    add_devices_argument,
-    add_run_arguments,
-    add_seed_argument,
-    add_value_range_argument,
-    number,
-    whole_number,
-)
+from mixmae.cli.call_arguments import add_call_arguments, whole_number
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
 from mixmae.fileio.safe_path import add_trust_argument
@@ -32,7 +24,7 @@ from mixmae.recipes.own_labels import TASKS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -81,15 +73,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='names of the classes (default: folders, categories, or '
         'classes.txt next to the masks)',
     )
-    for name, kind, unit, text in (
-        ('image-size', whole_number, 'PIXELS', 'side of the images'),
-        ('epochs', whole_number, 'N', 'passes over the images'),
-        ('batch-size', whole_number, 'N', 'images of a device at a time'),
-        ('lr', number, 'RATE', 'peak learning rate'),
-        ('num-workers', whole_number, 'N', 'processes that load images'),
-    ):
-        add_derived_argument(parser, f'--{name}', kind, unit, text)
-    add_devices_argument(parser)
+    parser.add_argument(
+        '--num-workers',
+        type=whole_number,
+        default='auto',
+        metavar='N',
+        help='processes that load images (default: derived)',
+    )
     parser.add_argument(
         '--in-channels',
         type=int,
@@ -97,7 +87,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='channels of the images; RGB weights are adapted (default: those '
         'of the weights)',
     )
-    add_value_range_argument(parser)
     parser.add_argument(
         '--patience',
         type=int,
@@ -107,31 +96,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--freeze-backbone', action='store_true', help='train only the head'
     )
-    balance = argparse.BooleanOptionalAction
     parser.add_argument(
         '--class-weights',
-        action=balance,
+        action=argparse.BooleanOptionalAction,
         help='balance rare classes; default: where they are rare',
     )
     parser.add_argument(
         '--reduce-zero-label',
-        action=balance,
+        action=argparse.BooleanOptionalAction,
         help='0 is ignored in masks, class k has value k + 1; default: '
         'derived from values and names',
     )
-    add_seed_argument(parser)
-    add_run_arguments(parser)
-    parser.add_argument(
-        '--resume', action='store_true', help='resume the run in OUT'
-    )
-    parser.add_argument(
-        '--dry-run',
-        action='store_true',
-        help='print table and config, and write nothing',
-    )
-    parser.add_argument(
-        '--verbose', action='store_true', help='show all output'
-    )
+    add_call_arguments(parser)
     add_trust_argument(parser)
     return parser.parse_args(argv)
 

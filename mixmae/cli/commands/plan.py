@@ -12,7 +12,11 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from mixmae.cli.command_line import CommandParser, run_config
+from mixmae.cli.command_line import (
+    CommandParser,
+    add_cfg_options_argument,
+    run_config,
+)
 from mixmae.cli.measured_iterations import check_length
 from mixmae.cli.planned_speed import (
     Device,
@@ -21,7 +25,6 @@ from mixmae.cli.planned_speed import (
     speed_of,
 )
 from mixmae.config.failure_report import ConfigError
-from mixmae.config.option_values import OptionAction
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
 from mixmae.preflight.auto_image_values import leave_image_values_open
@@ -88,13 +91,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='images per second of one CPU core of the loader '
         '(default: %(default)g, assumed)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config',
-    )
+    add_cfg_options_argument(parser)
     parser.add_argument('--json', action='store_true', help='print JSON')
     args = parser.parse_args(argv)
     args.work_dir, args.launcher, args.local_rank = None, 'none', 0

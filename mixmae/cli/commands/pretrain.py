@@ -15,15 +15,7 @@ from collections.abc import Sequence
 
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
-from mixmae.cli.call_arguments import (
-    add_derived_argument,
-    add_devices_argument,
-    add_run_arguments,
-    add_seed_argument,
-    add_value_range_argument,
-    number,
-    whole_number,
-)
+from mixmae.cli.call_arguments import add_call_arguments
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
 from mixmae.recipes.methods import METHODS
@@ -31,8 +23,12 @@ from mixmae.recipes.networks import NETWORKS
 from mixmae.recipes.pretraining_options import PRECISIONS
 
 
-def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``pretrain``."""
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = CommandParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         '--out', required=True, metavar='FOLDER', help='output of the run'
     )
@@ -59,14 +55,6 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PATH',
         help='images to validate on (default: a share is held out)',
     )
-    for name, kind, unit, text in (
-        ('image-size', whole_number, 'PIXELS', 'side of the images'),
-        ('epochs', whole_number, 'N', 'passes over the images'),
-        ('batch-size', whole_number, 'N', 'images of a device at a time'),
-        ('lr', number, 'RATE', 'peak learning rate'),
-    ):
-        add_derived_argument(parser, f'--{name}', kind, unit, text)
-    add_devices_argument(parser)
     parser.add_argument(
         '--in-channels',
         type=int,
@@ -74,7 +62,6 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='channels of the images (default: 3)',
     )
-    add_value_range_argument(parser)
     parser.add_argument(
         '--init',
         metavar='FILE',
@@ -88,32 +75,16 @@ def add_pretraining_arguments(parser: argparse.ArgumentParser) -> None:
         default='auto',
         help='default: the fastest of the device',
     )
-    add_seed_argument(parser)
-    add_run_arguments(parser)
+    add_call_arguments(parser)
+    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Pretrain; return the exit status."""
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_pretraining_arguments(parser)
-    parser.add_argument(
-        '--resume', action='store_true', help='resume the run in OUT'
-    )
-    parser.add_argument(
-        '--dry-run',
-        action='store_true',
-        help='print table, cost and config, and stop',
-    )
-    parser.add_argument(
-        '--verbose', action='store_true', help='show all output'
-    )
-    arguments = vars(parser.parse_args(argv))
+    options = vars(parse_args(argv))
     plain_warnings()
     try:
-        pretrain(**arguments)
+        pretrain(**options)
     except TrainingFailedError as error:
         return report_failure(error)
     return 0
