@@ -7,13 +7,12 @@ images stay where their archives were extracted.
 """
 
 import filecmp
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.datasets.coco_annotations import read_coco
+from mixmae.fileio.atomic_write import new_files
 from mixmae.fileio.safe_path import path_fault
 
 SPLITS = ('train', 'val')
@@ -129,24 +128,19 @@ def write_lists(
         for split in SPLITS
     }
     folder = root / 'meta'
-    folder.mkdir(exist_ok=True)
-    written = [_write_beside(folder, entries) for entries in lists.values()]
-    targets = [folder / f'{split}.txt' for split in lists]
-    for temporary, target in zip(written, targets):
-        if not overwrite and _differs(temporary, target):
-            for one in written:
-                os.remove(one)
-            raise ValueError(
-                f'{target} is another list; move it, or replace it with '
-                '--overwrite'
-            )
-    for temporary, target in zip(written, targets):
-        os.replace(temporary, target)
+    with new_files(folder) as partial:
+        for split, entries in lists.items():
+            new, target = partial / f'{split}.txt', folder / f'{split}.txt'
+            lines = [f'{name} {label}\n' for name, label in entries]
+            new.write_text(''.join(lines), encoding='utf-8')
+            if overwrite or not target.exists():
+                continue
+            if not filecmp.cmp(new, target, shallow=False):
+                raise ValueError(
+                    f'{target} is another list; move it, or replace it with '
+                    '--overwrite'
+                )
     return {split: len(entries) for split, entries in lists.items()}
-
-
-def _differs(one: str | Path, other: Path) -> bool:
-    return other.exists() and not filecmp.cmp(one, other, shallow=False)
 
 
 def _below(folder: str, name: str) -> str:
@@ -196,17 +190,3 @@ def _lines(path: Path) -> Iterator[Entry]:
                 f'label; download the list again'
             )
         yield name, int(label)
-
-
-def _write_beside(folder: Path, entries: list[Entry]) -> str:
-    """Write a complete list under a temporary name; return that name."""
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix='.list-')
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
-            file.writelines(f'{name} {label}\n' for name, label in entries)
-        # mkstemp creates private files; a list is as public as its folder.
-        os.chmod(temporary, 0o644)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return temporary
