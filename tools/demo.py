@@ -8,7 +8,6 @@ An interrupted call is resumed by the next one; after a finished one the next
 starts again. Images and results.json are in work_dirs/demo.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -121,9 +120,9 @@ def pretrain(cfg: Config, folder: Path, device: torch.device) -> Path:
     return checkpoint
 
 
-def build(cfg: Config, device: torch.device, seed: int = 0) -> Any:
+def build(cfg: Config, device: torch.device) -> Any:
     """The untrained model; every call the same weights."""
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     for part in model.children():
         if hasattr(part, 'init_weights'):
@@ -132,13 +131,12 @@ def build(cfg: Config, device: torch.device, seed: int = 0) -> Any:
 
 
 class Measurement:
-    """Everything that is measured on one network, step by step."""
+    """Everything that is measured on one network."""
 
     def __init__(self, model: Any, train: SceneSplit, val: SceneSplit) -> None:
         self.model = model.eval()
         self.train = train
         self.val = val
-        self.figures: dict[str, float] = {}
 
     def normalise(self, images: Tensor) -> Tensor:
         """BGR pixels to the backbone's inputs."""
@@ -146,7 +144,7 @@ class Measurement:
         pixels = images.to(parts.mean.device).float().flip(1)
         return (pixels - parts.mean) / parts.std
 
-    def reconstruct(self) -> None:
+    def reconstruct(self) -> dict[str, float]:
         """Error on hidden cells of the val pictures, on fixed masks."""
         metric = ReconstructionMetric()
         numbers = torch.arange(len(self.val.images))
@@ -156,40 +154,42 @@ class Measurement:
                 for i in part.tolist()
             ]
             data = dict(inputs=self.val.images[part], data_samples=samples)
-            found = self.model.val_step(data)
-            metric.process(None, [sample.to_dict() for sample in found])
-        for name, value in metric.evaluate(len(numbers)).items():
-            self.figures[name.split('/')[1]] = value
+            samples = self.model.val_step(data)
+            metric.process(None, [sample.to_dict() for sample in samples])
+        figures = metric.evaluate(len(numbers))
+        return {name.split('/')[1]: value for name, value in figures.items()}
 
-    def probe(self) -> None:
+    def probe(self) -> dict[str, float]:
         """kNN, linear probe and dense linear probe on frozen features."""
         backbone = with_all_stages(self.model.backbone).eval()
-        maps = {}
-        for name in ('train', 'val'):
-            batches = getattr(self, name).images.split(128)
-            maps[name] = dense_features(
-                backbone, (self.normalise(batch) for batch in batches)
+        train, val = (
+            dense_features(
+                backbone, map(self.normalise, split.images.split(128))
             )
-        last = [maps[name][-1].float() for name in ('train', 'val')]
+            for split in (self.train, self.val)
+        )
+        last = train[-1].float(), val[-1].float()
         labels = self.train.labels, self.val.labels
         # Objects are small: averages over an image are of its background.
         strongest = [features.amax((2, 3)) for features in last]
         average = [features.mean((2, 3)) for features in last]
-        self.figures['knn'] = knn_accuracy(
-            strongest[0], labels[0], strongest[1], labels[1]
-        )
-        self.figures['linear'] = linear_probe(
-            average[0], labels[0], average[1], labels[1]
-        ).accuracy
         dense = dense_linear_probe(
-            [m[:DENSE_IMAGES] for m in maps['train']],
+            [m[:DENSE_IMAGES] for m in train],
             self.train.pixel_labels,
-            [m[:DENSE_IMAGES] for m in maps['val']],
+            [m[:DENSE_IMAGES] for m in val],
             self.val.pixel_labels,
             num_classes=len(CLASSES) + 1,
             epochs=10,
         )
-        self.figures['dense_miou'] = dense.miou
+        return {
+            'knn': knn_accuracy(
+                strongest[0], labels[0], strongest[1], labels[1]
+            ),
+            'linear': linear_probe(
+                average[0], labels[0], average[1], labels[1]
+            ).accuracy,
+            'dense_miou': dense.miou,
+        }
 
     def tune(self, seed: int) -> float:
         """Return the accuracy after fine-tuning on a few labels."""
@@ -206,13 +206,12 @@ class Measurement:
         )
 
     def run(self, title: str) -> dict[str, Any]:
-        """Run the demo; return all figures."""
+        """Measure the network; return all figures."""
         print(f'measuring the {title} network')
-        self.reconstruct()
-        self.probe()
+        figures = {**self.reconstruct(), **self.probe()}
         tuned = [self.tune(seed) for seed in tqdm(SEEDS, 'fine-tuning')]
         runs = {'fine_tuning': mean(tuned), 'fine_tuning_seeds': tuned}
-        return {**self.figures, **runs}
+        return {**figures, **runs}
 
 
 ROWS = (
@@ -249,17 +248,12 @@ def table(results: dict[str, dict]) -> str:
     return '\n'.join(lines)
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Write, pretrain, measure, show."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('--work-dir', type=Path, default='work_dirs/demo')
     parser.add_argument('--data', type=Path, default='data/scenes')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Write, pretrain, measure, show."""
-    args = parse_args()
+    args = parser.parse_args()
     started = time.monotonic()
     warnings.filterwarnings('ignore')
     load_only_safely()
@@ -267,11 +261,11 @@ def main() -> None:
     init_default_scope('mixmae')
     device = torch.device(get_device())
     print(f'MixMAE demo on {device}, results in {args.work_dir}')
-    check_output(args.work_dir / 'results.json')
+    results_file = args.work_dir / 'results.json'
+    check_output(results_file)
     SCENES.write(args.data, progress_bar('scenes', 'scene'))
     cfg.train_dataloader.dataset.data_root = str(args.data / 'imagenet')
 
-    results_file = args.work_dir / 'results.json'
     if results_file.is_file():
         shutil.rmtree(args.work_dir / 'pretraining', ignore_errors=True)
         results_file.unlink()

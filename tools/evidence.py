@@ -27,7 +27,8 @@ from benchmarks.evidence.processes import (  # noqa: E402
 from benchmarks.evidence.runs import Place, perform  # noqa: E402
 from benchmarks.evidence.specs import CAMPAIGN  # noqa: E402
 from benchmarks.evidence.table import read_results  # noqa: E402
-from mixmae.cli.command_line import CommandParser  # noqa: E402
+from mixmae.cli.command_line import CommandParser, run_tool  # noqa: E402
+from mixmae.config.failure_report import ConfigError  # noqa: E402
 from mixmae.fileio.atomic_write import atomic_write, check_output  # noqa: E402
 
 RESULTS = ROOT / 'docs' / 'evidence' / 'results'
@@ -61,7 +62,7 @@ def report(place: Place) -> None:
     """Write the tables of the page and the plots."""
     results = read_results(place.results)
     if not results:
-        raise ValueError(f'{place.results} contains no results')
+        raise ConfigError(f'{place.results} contains no results')
     page = filled(PAGE.read_text(), results)
     with atomic_write(PAGE) as partial:
         partial.write_text(page)
@@ -69,39 +70,32 @@ def report(place: Place) -> None:
 
 
 def main() -> int:
-    """Returns 0, 2 after one line on what is wrong, or 75 when stopped."""
+    """Run the tool; return 0, 1 after a failed run, or 75 when stopped."""
     args = parse_args()
     chosen = [s for s in CAMPAIGN if fnmatch.fnmatch(s.name, args.only)]
+    if not chosen:
+        raise ConfigError(f'no run matches {args.only}')
     place = Place(args.data, args.work_dir, args.results)
-    if args.list or not chosen:
+    if args.list:
         for spec in chosen:
             done = place.result(spec.name).exists()
             print('done   ' if done else 'missing', spec.name)
-        if not chosen:
-            print(f'error: no run matches {args.only}', file=sys.stderr)
-            return 2
         return 0
-    try:
-        check_output(args.results / 'result.json')
-        if args.report:
-            report(place)
-            return 0
-        check_output(args.work_dir / 'run.json')
-    except ValueError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    check_output(args.results / 'result.json')
+    if args.report:
+        report(place)
+        return 0
+    check_output(args.work_dir / 'run.json')
     if not args.data.exists() and args.archive:
         unpack = ROOT / 'tools' / 'dataset_converters' / 'unpack_jpegs.py'
         command = [sys.executable, str(unpack), str(args.archive)]
         if subprocess.run([*command, str(args.data)], check=False).returncode:
             return 2
     if not (args.data / 'train').is_dir():
-        print(
-            f'error: no images at {args.data}/train/<class>/; set --data to a '
-            'folder with train and val, or --archive to an archive with them',
-            file=sys.stderr,
+        raise ConfigError(
+            f'no images at {args.data}/train/<class>/; set --data to a folder '
+            'with train and val, or --archive to an archive with them'
         )
-        return 2
     by_name = {spec.name: spec for spec in CAMPAIGN}
     try:
         for spec in chosen:
@@ -119,4 +113,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    sys.exit(run_tool(main))

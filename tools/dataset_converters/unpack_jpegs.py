@@ -1,4 +1,4 @@
-"""Unpacks JPEG files kept in one NumPy archive into class folders.
+"""Unpack JPEG files kept in one NumPy archive into class folders.
 
     python tools/dataset_converters/unpack_jpegs.py ARCHIVE.npz DST
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from mixmae.cli.command_line import CommandParser
+from mixmae.cli.command_line import CommandParser, run_tool
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.npz_file import read_arrays
 from mixmae.fileio.safe_path import path_fault
-from mixmae.fileio.shown_text import shown_line
 
 
 class Split(NamedTuple):
@@ -39,11 +38,11 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
     """Classes and splits.
 
     Raises:
-        ValueError: no such archive, one of another kind, one whose parts do
+        ConfigError: no such archive, one of another kind, one whose parts do
             not fit each other, or names that lead out of the target.
     """
     if not archive.is_file():
-        raise ValueError(f'archive {archive} does not exist')
+        raise ConfigError(f'archive {archive} does not exist')
     try:
         content = read_arrays(archive)
         classes = [str(name) for name in content['classes'].tolist()]
@@ -59,22 +58,22 @@ def read_archive(archive: Path) -> tuple[list[str], list[Split]]:
         ]
     # Bytes that are no archive make NumPy and zipfile raise almost anything.
     except Exception as error:
-        raise ValueError(
+        raise ConfigError(
             f'{archive} contains no packed JPEGs: {type(error).__name__}: '
             f'{error}'
         ) from None
     for split in splits:
         fault = _fault(split, len(classes))
         if fault:
-            raise ValueError(f'{archive}: split {split.name}: {fault}')
+            raise ConfigError(f'{archive}: split {split.name}: {fault}')
     for name in [*classes, *(split.name for split in splits)]:
         if name == '.' or path_fault(name) or set('/\\') & set(name):
-            raise ValueError(
+            raise ConfigError(
                 f'{archive}: {name[:200]!r} is not a valid folder name: it '
                 'may lead out of the target folder'
             )
     if not splits:
-        raise ValueError(
+        raise ConfigError(
             f'{archive} contains no packed JPEGs: no S_jpeg in it'
         )
     return classes, splits
@@ -102,11 +101,11 @@ def unpack(archive: Path, target: Path) -> int:
         The number of files written.
 
     Raises:
-        ValueError: see ``read_archive``; the target is there already, or
+        ConfigError: see ``read_archive``; the target is there already, or
             cannot be written.
     """
     if os.path.lexists(target):
-        raise ValueError(f'{target} exists already; remove it first')
+        raise ConfigError(f'{target} exists already; remove it first')
     classes, splits = read_archive(archive)
     written = 0
     try:
@@ -115,7 +114,7 @@ def unpack(archive: Path, target: Path) -> int:
             tempfile.mkdtemp(dir=target.parent, prefix=f'.{target.name}-')
         )
     except OSError as error:
-        raise ValueError(
+        raise ConfigError(
             f'{target} cannot be written: {error.strerror}'
         ) from error
     try:
@@ -132,7 +131,7 @@ def unpack(archive: Path, target: Path) -> int:
                 written += 1
         partial.rename(target)
     except OSError as error:
-        raise ValueError(
+        raise ConfigError(
             f'{error.filename} cannot be written: {error.strerror}'
         ) from error
     finally:
@@ -140,20 +139,15 @@ def unpack(archive: Path, target: Path) -> int:
     return written
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Returns 0, or 2 after one line on what is wrong."""
+def main() -> None:
+    """Run the tool."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('archive', type=Path)
     parser.add_argument('dst', type=Path, help='output folder')
-    args = parser.parse_args(argv)
-    try:
-        written = unpack(args.archive, args.dst)
-    except ValueError as error:
-        print(shown_line(f'error: {error}'), file=sys.stderr)
-        return 2
+    args = parser.parse_args()
+    written = unpack(args.archive, args.dst)
     print(f'wrote {written} files to {args.dst}')
-    return 0
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    run_tool(main)
