@@ -11,7 +11,6 @@ from typing import Any
 from mixmae.apis.run_folder import RunFolder
 from mixmae.apis.training_process import train_folder
 from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
-from mixmae.fileio.safe_path import FLAG, trusted
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.own_labels import plan_fine_tuning, plan_text
 
@@ -87,13 +86,11 @@ def finetune(
         **options,
         'overrides': overrides,
     }
-    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
-    arguments += [FLAG] * trusted()
     on_cpu = devices == 'cpu'
     if folder.resumes:
         folder.compare(call)
         print(f'going on with {folder.config}', flush=True)
-        train_folder(folder, processes, arguments, on_cpu, verbose)
+        train_folder(folder, processes, on_cpu, verbose)
     else:
         with folder.replacing(keep=not dry_run):
             with folder.locked():
@@ -103,7 +100,7 @@ def finetune(
             if dry_run:
                 print(f'\n{folder.config.read_text("utf-8")}')
                 return FineTunedRun(folder.path, folder.config)
-            train_folder(folder, processes, arguments, on_cpu, verbose)
+            train_folder(folder, processes, on_cpu, verbose)
     best = Path(checkpoint_of(folder.path))
     print(f'best checkpoint: {best}')
     print(f'predict: mixmae predict {folder.path} IMAGES --out FOLDER')

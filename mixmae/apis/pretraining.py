@@ -131,13 +131,12 @@ def pretrain(
         overrides=overrides or {},
     )
     folder = RunFolder(out, resume, overwrite)
-    arguments = ['--resume'] if resume else ['--overwrite'] * overwrite
     on_cpu = devices == 'cpu'
     if folder.resumes:
         folder.compare(vars(options))
         processes = Machine.find(devices).count
         print(f'going on with {folder.config}', flush=True)
-        train_folder(folder, processes, arguments, on_cpu, verbose)
+        train_folder(folder, processes, on_cpu, verbose)
         return finished_run(folder)
     plan = plan_pretraining(options)
     print(plan_text(plan, folder.path), flush=True)
@@ -146,7 +145,7 @@ def pretrain(
         return PretrainedRun(folder.path, folder.config)
     with folder.replacing():
         write_plan(plan, folder, options)
-        train_folder(folder, plan.machine.count, arguments, on_cpu, verbose)
+        train_folder(folder, plan.machine.count, on_cpu, verbose)
     return finished_run(folder)
 
 

@@ -49,6 +49,7 @@ class RunFolder:
             raise ValueError(
                 f'out={public_address(str(path))} must be a local folder'
             )
+        self.overwrite = overwrite
         self.path = Path(path).expanduser()
         self.config = self.path / CONFIG
         # The config is a string in it, and MMEngine puts its folder there.

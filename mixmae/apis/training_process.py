@@ -9,14 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from types import FrameType
 from typing import IO
 
 from mixmae.apis.run_folder import RunFolder
 from mixmae.apis.training_display import TrainingDisplay
 from mixmae.config.config_file import read_config
+from mixmae.fileio.safe_path import FLAG, trusted
 
 # Everything that a training and its libraries write.
 LOG = 'training.log'
@@ -40,19 +40,21 @@ class TrainingFailedError(RuntimeError):
         self.status = status
 
 
-def training_command(
-    config: Path, out: Path, processes: int, arguments: Sequence[str]
-) -> list[str]:
-    """Return the command that trains a config.
+def training_command(folder: RunFolder, processes: int) -> list[str]:
+    """Return the command that trains the config in the folder of a run.
 
     Args:
-        config: The config file.
-        out: Work folder.
+        folder: The folder.
         processes: One for each device.
-        arguments: More arguments of ``mixmae train``.
     """
-    train = ['-m', 'mixmae', 'train', str(config), '--work-dir', str(out)]
-    train += arguments
+    train = ['-m', 'mixmae', 'train', str(folder.config)]
+    train += ['--work-dir', str(folder.path)]
+    if folder.resumes:
+        train.append('--resume')
+    if folder.overwrite:
+        train.append('--overwrite')
+    if trusted():
+        train.append(FLAG)
     if processes == 1:
         return [sys.executable, *train]
     launcher = ['-m', 'torch.distributed.run', '--standalone']
@@ -67,11 +69,7 @@ def report_failure(error: TrainingFailedError) -> int:
 
 
 def train_folder(
-    folder: RunFolder,
-    processes: int,
-    arguments: Sequence[str],
-    on_cpu: bool,
-    verbose: bool,
+    folder: RunFolder, processes: int, on_cpu: bool, verbose: bool
 ) -> None:
     """Train the config in the folder of a run.
 
@@ -80,15 +78,14 @@ def train_folder(
 
     Args:
         folder: The folder.
-        processes, arguments: See ``training_command``.
+        processes: One for each device.
         on_cpu: Hide GPUs.
         verbose: Show everything.
 
     Raises:
         TrainingFailedError: It ended with an error, or was interrupted.
     """
-    out = folder.path
-    command = training_command(folder.config, out, processes, arguments)
+    command = training_command(folder, processes)
     environment = dict(os.environ, PYTHONUNBUFFERED='1')
     if on_cpu:
         environment['CUDA_VISIBLE_DEVICES'] = ''
@@ -102,7 +99,7 @@ def train_folder(
     # 0 for loops by iterations.
     epochs = read_config(folder.config).train_cfg.get('max_epochs', 0)
     display = TrainingDisplay(epochs, verbose)
-    path = out / LOG
+    path = folder.path / LOG
     with path.open('ab') as log, path.open(errors='replace') as shown:
         shown.seek(0, os.SEEK_END)
         # A session of its own: the keyboard's signal is passed on once.
@@ -124,7 +121,9 @@ def train_folder(
     if status == 0:
         return
     if status == INTERRUPTED:
-        message = f'interrupted; the checkpoint in {out} can be resumed'
+        message = (
+            f'interrupted; the checkpoint in {folder.path} can be resumed'
+        )
     elif display.error:
         message = display.error
     else:

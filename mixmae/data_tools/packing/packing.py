@@ -156,7 +156,7 @@ class _Packing:
         """Continue after the existing shards."""
         if (self.partial / SUMS).is_file():
             # The last file to be written.
-            return self._say(read_table(self.partial / INDEX))
+            return self._report(read_table(self.partial / INDEX))
         tables = self._complete()
         noted = len(self.report.bad)
         self.report.found = sum(len(table) for table in tables)
@@ -170,7 +170,7 @@ class _Packing:
             bad = self.report.bad[noted:]
             state = dict(next=self.next, tile=self.tile, bad=bad)
             noted = len(self.report.bad)
-            self._note(path, replace(table, made=state))
+            _save(replace(table, made=state), part_of(path))
             tables.append(table)
         if not tables:
             first = self.report.bad[0]
@@ -222,13 +222,6 @@ class _Packing:
             self.report.unsupported[file.kind] += 1
         self.first_fault = self.first_fault or file.detail
 
-    def _note(self, path: Path, table: SampleTable) -> None:
-        part = part_of(path)
-        with atomic_write(part) as partial, partial.open('wb') as file:
-            table.save(file)
-            file.flush()
-            os.fsync(file.fileno())
-
     def _complete(self) -> list[SampleTable]:
         """Return tables of the existing shards; remove what follows."""
         tables: list[SampleTable] = []
@@ -253,10 +246,7 @@ class _Packing:
     def _finish(self, tables: list[SampleTable]) -> None:
         table = SampleTable.joined(tables, self.source.classes, self.made)
         index = self.partial / INDEX
-        with atomic_write(index) as partial, partial.open('wb') as file:
-            table.save(file)
-            file.flush()
-            os.fsync(file.fileno())
+        _save(table, index)
         sums = {shard.name: shard.sha256 for shard in table.shards}
         sums[INDEX] = digest_of(index)
         if self.report.bad:
@@ -265,9 +255,10 @@ class _Packing:
             sums[CORRUPT_FILES] = digest_of(corrupt_files)
         lines = [f'{sum_}  {name}\n' for name, sum_ in sorted(sums.items())]
         write_text_durably(self.partial / SUMS, ''.join(lines))
-        self._say(table)
+        self._report(table)
 
-    def _say(self, table: SampleTable) -> None:
+    def _report(self, table: SampleTable) -> None:
+        """Complete the report of a finished pack; remove its parts."""
         for path in self.partial.glob(f'*{PART}'):
             path.unlink()
         if (self.partial / CORRUPT_FILES).is_file():
@@ -278,6 +269,14 @@ class _Packing:
         )
         self.report.shards = len(table.shards)
         self.report.size = sum(shard.size for shard in table.shards)
+
+
+def _save(table: SampleTable, path: Path) -> None:
+    """Write a table atomically, to the disk."""
+    with atomic_write(path) as partial, partial.open('wb') as file:
+        table.save(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def part_of(shard: Path) -> Path:

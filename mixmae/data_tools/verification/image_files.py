@@ -105,10 +105,8 @@ class Inspection:
         """Return the heading of a fault, and a text with advice."""
         if self.cause == 'unsupported':
             return 'unsupported image', f'{self.fault}'
-        kind = 'broken image'
-        if self.cause in ADVICE:
-            return kind, f'{self.fault}; {ADVICE[self.cause]}'
-        return kind, f'{self.fault}; extract or download it again'
+        advice = ADVICE.get(self.cause, 'extract or download it again')
+        return 'broken image', f'{self.fault}; {advice}'
 
 
 def inspect_image(
