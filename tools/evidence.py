@@ -36,7 +36,6 @@ PAGE = ROOT / 'docs' / 'evidence.md'
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add('--data', type=Path, default=Path('data/imagenette128'))

@@ -115,13 +115,11 @@ class ClassTable(Writer):
         self.rows: list[tuple[int, list[object]]] = []
 
     def add(self, result: dict) -> None:
-        """Take the result of an image."""
         scores = [f'{score:.5f}' for score in result['scores']]
         row = [result['name'], result['class'], f'{result["score"]:.5f}']
         self.rows.append((result['index'], [*row, *scores]))
 
     def close(self) -> Path:
-        """Write the file."""
         path = self.folder / 'predictions.csv'
         count = len(self.rows[0][1]) - 3
         names = [self.predictor.class_name(label) for label in range(count)]
@@ -143,7 +141,6 @@ class CocoFile(Writer):
         self.objects: list[dict] = []
 
     def add(self, result: dict) -> None:
-        """Take the result of an image."""
         height, width = result['image'].shape[:2]
         number = result['index'] + 1
         self.images.append({
@@ -170,7 +167,6 @@ class CocoFile(Writer):
             self.objects.append(entry)
 
     def close(self) -> Path:
-        """Write the file."""
         path = self.folder / 'predictions.json'
         names = self.predictor.classes
         content = {

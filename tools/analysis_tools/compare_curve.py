@@ -28,7 +28,6 @@ BANDS = 5
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
     parser = CommandParser(
         description='Compare the loss curve of a run with a reference curve'
     )

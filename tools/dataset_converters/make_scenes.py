@@ -19,7 +19,6 @@ from mixmae.datasets.scenes.scene_set import SceneSet
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='output folder')
     parser.add_argument(

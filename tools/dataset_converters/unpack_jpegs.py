@@ -140,7 +140,6 @@ def unpack(archive: Path, target: Path) -> int:
 
 
 def main() -> None:
-    """Run the tool."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('archive', type=Path)
     parser.add_argument('dst', type=Path, help='output folder')

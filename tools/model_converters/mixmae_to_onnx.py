@@ -24,7 +24,6 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 
 def parse_args() -> argparse.Namespace:
-    """Read the command line."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('checkpoint', help='checkpoint file or URL')
     parser.add_argument('out', type=Path, help='output file, .onnx')
@@ -82,7 +81,6 @@ def metadata_of(
 
 
 def main() -> None:
-    """Convert."""
     args = parse_args()
     if args.batch_size < 0:
         raise ConfigError(

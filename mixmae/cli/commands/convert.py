@@ -77,7 +77,6 @@ OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description='Convert a checkpoint from or to another code base. Every '
         'key is reported; if one does not match, nothing is '

@@ -25,7 +25,6 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -55,7 +54,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Export."""
     args = parse_args(argv)
     if args.out.suffix != '.onnx':
         raise ConfigError(f'the file must end in .onnx, got {args.out}')

@@ -27,7 +27,6 @@ from mixmae.fileio.shown_text import escape
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description=__doc__.splitlines()[0],
         epilog='Without --resize images keep their size.',
@@ -109,7 +108,6 @@ def write(out: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
     args = parse_args(argv)
     out = Path(args.out)
     # Before the network is loaded; its own stages are known afterwards.

@@ -43,7 +43,6 @@ EXIT_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'source', help='folder of images, or a text file of paths'
@@ -145,7 +144,6 @@ def work(args: argparse.Namespace) -> PackReport:
 
 
 def show(report: PackReport, args: argparse.Namespace) -> None:
-    """Print a summary."""
     how = f', {report.shrunk:,} of them downscaled' if report.shrunk else ''
     if report.tiled:
         how += f'; {report.tiled:,} large images divided into tiles'

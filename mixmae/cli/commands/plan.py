@@ -41,7 +41,6 @@ LARGEST = 2048
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description='Estimate time, memory and data of a run'
     )
@@ -251,7 +250,6 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
     args = parse_args(argv)
     # Only the plan goes to stdout, so that it can be piped; messages of
     # libraries do not.

@@ -21,7 +21,6 @@ from mixmae.cli.warning_lines import plain_warnings
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -41,7 +40,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Predict."""
     args = parse_args(argv)
     plain_warnings()
     predictor = Predictor(args.checkpoint, args.config, args.device)

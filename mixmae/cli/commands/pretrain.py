@@ -24,7 +24,6 @@ from mixmae.recipes.pretraining_options import PRECISIONS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

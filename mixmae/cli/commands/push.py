@@ -21,7 +21,6 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -42,7 +41,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
     args = parse_args(argv)
     card = read_card(args.card) if args.card else None
     print(push_to_hub(args.run, args.name, card, args.private))

@@ -32,7 +32,6 @@ FIGURES = ('name', 'loss', 'mean_colour_loss')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description=__doc__.splitlines()[0],
         epilog='Without --resize images go through the test pipeline of the '
@@ -109,7 +108,6 @@ def stack(folders: dict[str, Path], names: list[str], out: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
     args = parse_args(argv)
     out = Path(args.out)
     if out.is_file():

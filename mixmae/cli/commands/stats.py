@@ -19,7 +19,6 @@ from mixmae.fileio.shown_text import shown_line
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
     parser = CommandParser(
         description='Number, kinds, sizes and values of images'
     )

@@ -55,7 +55,6 @@ OUTPUTS: Mapping[str, tuple[str, str]] = {
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(description='Test a checkpoint')
     parser.add_argument('config', help='config file, or the folder of a run')
     parser.add_argument(
@@ -131,7 +130,6 @@ def with_classes(figures: dict, runner: Runner) -> dict:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
     args = parse_args(argv)
     args.checkpoint = checkpoint_of(args.checkpoint)
     cfg = run_config(args, 'test')

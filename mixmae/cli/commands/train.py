@@ -32,7 +32,6 @@ from mixmae.preflight.work_folder_check import WorkFolderCheck
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
     args = parse_args(argv)
     cfg = run_config(args, 'training')
     check_engine(cfg)
@@ -120,7 +119,6 @@ def load_strictly(cfg: Config) -> None:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(description='Train a model')
     parser.add_argument('config', help='config file')
     add_common_arguments(parser)

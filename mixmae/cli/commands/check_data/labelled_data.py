@@ -29,7 +29,6 @@ from mixmae.fileio.shown_text import shown_line
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(
         description=__doc__.splitlines()[0],
         epilog='kinds: '

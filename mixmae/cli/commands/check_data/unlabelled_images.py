@@ -41,7 +41,6 @@ EXIT_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'folder', type=Path, help='folder of images, or of shards'
@@ -161,7 +160,6 @@ def look(args: argparse.Namespace) -> FolderReport:
 
 
 def show(report: FolderReport, args: argparse.Namespace) -> None:
-    """Print the result."""
     for entry in report.bad[: args.limit]:
         print(f'{entry.cause}: {escape(entry.path)}')
     more = len(report.bad) - args.limit
