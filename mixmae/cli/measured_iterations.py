@@ -20,8 +20,8 @@ from mixmae.profiling.throughput import Throughput
 
 # The first iterations select kernels and start workers.
 WARM_UP = 5
-# Hooks that need a validation.
-AFTER_VALIDATION = ('ReconstructionHook', 'ProbeHook')
+# They draw validation images or probe after an epoch, outside of iterations.
+AFTER_EPOCH = ('ReconstructionHook', 'ProbeHook')
 
 
 class MeasuredIterations(NamedTuple):
@@ -98,7 +98,7 @@ def measure_iterations(config: Config, count: int) -> MeasuredIterations:
     config.custom_hooks = [
         hook
         for hook in config.get('custom_hooks') or ()
-        if str(hook['type']).split('.')[-1] not in AFTER_VALIDATION
+        if str(hook['type']).split('.')[-1] not in AFTER_EPOCH
     ]
     config.load_from, config.resume = None, False
     config.experiment_name = 'measured'

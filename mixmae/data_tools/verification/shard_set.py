@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any
 
 from mixmae.data_tools.verification.image_files import (
     Inspection,
@@ -34,15 +34,8 @@ from mixmae.fileio.image_listing import check_folder
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 
 
-class PackedSample(NamedTuple):
-    """An image, and the shard that contains it."""
-
-    shard: Shard
-    sample: Sample
-
-
-class PackedSamples(Sequence[PackedSample]):
-    """Samples of a table, created on access."""
+class PackedSamples(Sequence[tuple[Shard, Sample]]):
+    """The images of a table with their shards, created on access."""
 
     def __init__(self, table: SampleTable) -> None:
         self.table = table
@@ -50,22 +43,12 @@ class PackedSamples(Sequence[PackedSample]):
     def __len__(self) -> int:
         return len(self.table)
 
-    @overload
-    def __getitem__(self, index: int) -> PackedSample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[PackedSample]: ...
-
-    def __getitem__(
-        self, index: int | slice
-    ) -> PackedSample | list[PackedSample]:
-        """Return a sample, or a list of several."""
-        rows = range(len(self))[index]
-        if isinstance(rows, range):
-            return [self[row] for row in rows]
-        sample = self.table.sample(rows)
-        shard = self.table.shards[sample.shard]
-        return PackedSample(shard, sample._replace(shard=0))
+    def __getitem__(self, index: Any) -> Any:
+        """Return shard and image, or a list of these for a slice."""
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        sample = self.table.sample(range(len(self))[index])
+        return self.table.shards[sample.shard], sample._replace(shard=0)
 
 
 def is_packed(place: Path) -> bool:
@@ -168,17 +151,17 @@ def _shard_fault(shard: Shard, folder: str) -> str:
 
 
 def _inspect_sample(
-    packed: PackedSample,
+    packed: tuple[Shard, Sample],
     folder: str,
     limits: ImageLimits | None,
     decoding: ImageDecoding,
 ) -> Inspection:
-    reader = ShardReader(folder, [packed.shard])
+    shard, sample = packed
     try:
-        data = reader.read(packed.sample)
+        data = ShardReader(folder, [shard]).read(sample)
     except CorruptImageError as error:
         return faulty(error)
     if limits is None:
         return Inspection()
-    path = os.path.join(folder, packed.sample.name)
+    path = os.path.join(folder, sample.name)
     return inspect_image(path, limits, decoding, data)
