@@ -61,8 +61,8 @@ def finetune(
             mixmae, an official MixMIM or UM-MAE, or a Swin of timm, mmdet,
             mmseg or mmpretrain.
         out: Output folder of the run.
-        resume: Go on with the run that ``out`` holds, if it holds one.
-        overwrite: Replace the run that ``out`` holds.
+        resume: Resume the run in ``out``, if there is one.
+        overwrite: Replace the run in ``out``.
         dry_run: Print table and config, and write nothing.
         verbose: Show all output of the training; it is in
             ``out/training.log``, too.

@@ -169,7 +169,11 @@ def _compare(
     batch_size: int,
     bound: float,
 ) -> str:
-    """Raises ConfigError beyond the bound."""
+    """Compare a graph with PyTorch on random images; return the result.
+
+    Raises:
+        ConfigError: The difference exceeds the bound.
+    """
     generator = torch.Generator().manual_seed(0)
     worst = (0.0, 0.0)
     for count in [batch_size] if batch_size else [1, 3]:

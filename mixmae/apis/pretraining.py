@@ -101,8 +101,8 @@ def pretrain(
         devices: Number of GPUs, 'auto' for all; 'cpu'.
         precision: 'float32', 'bfloat16', 'float16' or 'auto'.
         seed: Seed of weights, crops, masks and the held-out share.
-        resume: Go on with the run that ``out`` holds, if it holds one.
-        overwrite: Replace the run that ``out`` holds.
+        resume: Resume the run in ``out``, if there is one.
+        overwrite: Replace the run in ``out``.
         dry_run: Print table, cost and config, and write nothing.
         verbose: Show all output of the training.
         overrides: Values of other settings of the config by dotted key, as
@@ -172,7 +172,7 @@ def write_plan(
 
 
 def finished_run(folder: RunFolder) -> PretrainedRun:
-    """Write the backbone of a run that has ended, and say where all is."""
+    """Write the backbone of a finished run; print the paths of all results."""
     checkpoint = last_checkpoint(folder.path)
     if checkpoint is None:
         raise ValueError(f'{folder.path} contains no intact checkpoint')

@@ -27,7 +27,7 @@ WRITTEN = (CONFIG, CALL, 'data', INIT)
 
 
 class RunFolder:
-    """A new folder, or one that a call made.
+    """Output folder of a call: a new one, or that of an earlier call.
 
     Args:
         path: The folder.
@@ -98,15 +98,15 @@ class RunFolder:
 
     @contextmanager
     def replacing(self, keep: bool = True) -> Iterator[None]:
-        """Write what a run starts from anew, and train.
+        """Set the config and data of an earlier call aside for new ones.
 
-        After an error before the training has replaced a checkpoint, the
-        folder holds what it held before; of a new folder what was recorded
-        stays, for another try.
+        They return after an error, unless the training has replaced a
+        checkpoint by then. A new folder keeps what was recorded, for another
+        try.
 
         Args:
-            keep: Whether the folder holds something new afterwards, if there
-                is no error.
+            keep: Whether the new files stay if there is no error; otherwise
+                the earlier ones return.
         """
         is_new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)

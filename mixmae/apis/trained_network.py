@@ -44,7 +44,7 @@ _KEPT = (
     'val_dataloader',
     'test_dataloader',
 )
-# Of converted checkpoints.
+# A converted checkpoint may not state the type of its model.
 _UNSAID = (
     'model that is not completely described; pass the config that it was '
     'pretrained with'

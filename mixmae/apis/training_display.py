@@ -21,7 +21,8 @@ NOISE = re.compile(
     'will be deprecated|is deprecated|The prefix is not set in metric class'
 )
 UNSHOWN = ('time', 'data_time')
-# Lines about the training that a file gets, about, and seconds between them.
+# A file gets about so many lines on epochs, and one at least after so many
+# seconds.
 LINES, PATIENCE = 40, 300.0
 
 
@@ -49,7 +50,7 @@ class TrainingDisplay:
         self._last = time.monotonic()
 
     def show(self, line: str) -> None:
-        """Show a line of the output, or not."""
+        """Show a line of the output if it matters."""
         line = COLOUR.sub('', line.rstrip('\n'))
         if line.startswith('error: '):
             self.error = self.error or line.removeprefix('error: ')

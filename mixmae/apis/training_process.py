@@ -151,7 +151,7 @@ def _passed_on(process: subprocess.Popen) -> Iterator[None]:
         return
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        # Twice ends it at once.
+        # A second signal ends the training at once.
         process.send_signal(signal.SIGTERM)
 
     numbers = [getattr(signal, n) for n in SIGNALS if hasattr(signal, n)]

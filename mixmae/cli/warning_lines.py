@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 
 from mixmae.fileio.shown_text import shown_lines
 
-# Of libraries, about what is right in our use of them.
+# Messages of libraries about what is intended here.
 NOISE = (
     'Image shapes are different in the batch',
     'Default ``avg_non_ignore`` is False',

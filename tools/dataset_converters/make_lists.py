@@ -16,7 +16,7 @@ from mixmae.fileio.shown_text import shown_line
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0, or 2 after one line on what is wrong."""
+    """Run the tool; return 0, or 2 after a line on an error."""
     parser = CommandParser(description=__doc__.splitlines()[0])
     parser.add_argument('kind', choices=list(READERS))
     parser.add_argument('root', type=Path, help='folder of the data set')

@@ -47,7 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the tool; returns the exit status."""
+    """Run the tool; return the exit status."""
     args = parse_args(argv)
     try:
         scenes = SceneSet(
