@@ -1,10 +1,10 @@
-"""Paths in a config: of its bases, and of its data."""
+"""Parts of a config by dotted key, and paths: of bases, and of data."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +48,31 @@ def base_path(name: str, filename: str) -> tuple[str, str | None]:
     return str(path), None
 
 
+def walk(key: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield key and value of a part of a config, and of all that is in it.
+
+    Args:
+        key: Dotted key of the part, as for ``--cfg-options``; '' for a whole
+            config.
+        part: Dict, list or value.
+    """
+    yield key, part
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(part, Mapping):
+        items = part.items()
+    elif isinstance(part, (list, tuple)):
+        items = enumerate(part)
+    for name, value in items:
+        yield from walk(f'{key}.{name}'.lstrip('.'), value)
+
+
+def type_name(part: Any) -> str:
+    """Return the type of a part without its scope; 'None' if it has none."""
+    kind = part.get('type') if isinstance(part, Mapping) else None
+    name = kind.__name__ if isinstance(kind, type) else str(kind)
+    return name.split('.')[-1]
+
+
 MISSING = (FileNotFoundError, NotADirectoryError)
 # A data loader worker passes on an error as text only.
 IN_TEXT = re.compile(r"(?:No such file or directory|Not a directory): '(.+?)'")
@@ -70,11 +95,18 @@ class DataPath(NamedTuple):
 
 def data_paths(config: Config) -> list[DataPath]:
     """Return all data paths of loaders and evaluators, roots first."""
-    places = list(data_loaders(config))
-    for split in SPLITS:
-        key = f'{split}_evaluator'
-        places.append((key, config.get(key)))
-    return [found for place in places for found in _named_below(*place)]
+    evaluators = [f'{split}_evaluator' for split in SPLITS]
+    places = [
+        *data_loaders(config),
+        *((key, config.get(key)) for key in evaluators),
+    ]
+    return [
+        path
+        for place in places
+        for key, part in walk(*place)
+        if isinstance(part, dict) and 'pipeline' not in key.split('.')
+        for path in _paths_of(key, part)
+    ]
 
 
 def data_loaders(config: Config) -> Iterator[tuple[str, dict]]:
@@ -83,27 +115,12 @@ def data_loaders(config: Config) -> Iterator[tuple[str, dict]]:
     Yields:
         Dotted key, as for ``--cfg-options``, and config, which may be changed.
     """
-    for key, value in config.items():
-        yield from _loaders_below(key, value)
-
-
-def _loaders_below(key: str, part: Any) -> Iterator[tuple[str, dict]]:
-    if isinstance(part, dict):
-        if key.endswith('_dataloader'):
+    for key, part in walk('', dict(config.items())):
+        if isinstance(part, dict) and key.endswith('_dataloader'):
             yield key, part
-        for name, value in part.items():
-            yield from _loaders_below(f'{key}.{name}', value)
-    elif isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _loaders_below(f'{key}.{index}', item)
 
 
-def _named_below(key: str, part: Any) -> Iterator[DataPath]:
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _named_below(f'{key}.{index}', item)
-    if not isinstance(part, dict):
-        return
+def _paths_of(key: str, part: dict) -> Iterator[DataPath]:
     root = part.get('data_root')
     root = root if isinstance(root, str) else ''
     if root:
@@ -117,9 +134,6 @@ def _named_below(key: str, part: Any) -> Iterator[DataPath]:
     for name, value in names.items():
         if value and isinstance(value, str):
             yield DataPath(f'{key}.{name}', value, Path(root, value))
-    for name, value in part.items():
-        if name != 'pipeline':
-            yield from _named_below(f'{key}.{name}', value)
 
 
 def missing_file(error: BaseException) -> Path | None:
@@ -201,21 +215,10 @@ def refuse_pickled_data(config: Config) -> None:
     if trusted():
         return
     for key, loader in data_loaders(config):
-        for place, value in _strings_below(key, loader):
-            if value.lower().endswith(SUFFIXES):
+        for place, value in walk(key, loader):
+            if isinstance(value, str) and value.lower().endswith(SUFFIXES):
                 raise ValueError(
                     f'{place}={value}: reading a pickle or YAML file may run '
                     f'code in it; convert it to JSON, or use {FLAG} if you '
                     'trust its author'
                 )
-
-
-def _strings_below(key: str, part: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(part, str):
-        yield key, part
-    elif isinstance(part, dict):
-        for name, value in part.items():
-            yield from _strings_below(f'{key}.{name}', value)
-    elif isinstance(part, (list, tuple)):
-        for index, value in enumerate(part):
-            yield from _strings_below(f'{key}.{index}', value)

@@ -16,7 +16,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mixmae.config.config_paths import base_path
+from mixmae.config.config_paths import base_path, walk
 from mixmae.config.option_values import LITERALS, SHARED_VARIABLES, is_variable
 
 
@@ -297,18 +297,7 @@ def settings_named(cfg: Config, name: str) -> list[str]:
         key
         for top in cfg
         if not is_variable(cfg, top)
-        for key in _keys_below(top, cfg[top])
+        for key, _ in walk(top, cfg[top])
         if key.split('.')[-1] == name
     ]
     return keys[:6]
-
-
-def _keys_below(key: str, part: Any) -> Iterator[str]:
-    yield key
-    items: Any = ()
-    if isinstance(part, dict):
-        items = part.items()
-    elif isinstance(part, (list, tuple)):
-        items = enumerate(part)
-    for name, value in items:
-        yield from _keys_below(f'{key}.{name}', value)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import mmengine
 import mmengine.registry
@@ -18,7 +17,7 @@ from mmengine.config import Config
 
 import mixmae
 from mixmae.config.config_file import reading_error
-from mixmae.config.config_paths import missing_data
+from mixmae.config.config_paths import missing_data, walk
 from mixmae.config.failure_report import TRACEBACK, ConfigError, DataError
 from mixmae.fileio.safe_path import SpecialFileError
 
@@ -223,8 +222,8 @@ def _beyond_data(
         if not isinstance(indices, (list, tuple)) or not data:
             continue
         keys = [
-            f'{key}.indices'.lstrip('.')
-            for key, part in _parts_below('', dict(config or {}))
+            f'{key}.indices'
+            for key, part in _typed_parts(config)
             if part.get('indices') == indices
         ]
         name = keys[0] if keys else 'indices'
@@ -258,21 +257,12 @@ def _place(frames: list[FrameType], config: Config | None) -> str:
     if not named:
         return ''
     kind = named[-1]['type']
-    found = [
-        key
-        for key, part in _parts_below('', dict(config or {}))
-        if part['type'] == kind
-    ]
+    found = [key for key, part in _typed_parts(config) if part['type'] == kind]
     key = found[0] if found else ''
     return f'{key}=dict(type={kind!r}, ...)' if key else f'type={kind!r}'
 
 
-def _parts_below(key: str, part: Any) -> Iterator[tuple[str, dict]]:
-    if isinstance(part, dict):
-        if 'type' in part:
+def _typed_parts(config: Config | None) -> Iterator[tuple[str, dict]]:
+    for key, part in walk('', dict(config or {})):
+        if isinstance(part, dict) and 'type' in part:
             yield key, part
-        for name, value in part.items():
-            yield from _parts_below(f'{key}.{name}'.lstrip('.'), value)
-    elif isinstance(part, (list, tuple)):
-        for index, value in enumerate(part):
-            yield from _parts_below(f'{key}.{index}', value)

@@ -75,11 +75,7 @@ class Annotations(Check):
 
 def is_coco(one: ConfiguredSet) -> bool:
     """Return True if a data set is mmdet's ``CocoDataset`` or ours."""
-    load = getattr(one.type, 'load_data_list', None)
-    return getattr(load, '__qualname__', '').split('.')[0] in (
-        'CocoDataset',
-        'CheckedCocoDataset',
-    )
+    return one.reader in ('CocoDataset', 'CheckedCocoDataset')
 
 
 def _file_faults(

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.config.failure_report import ConfigError
@@ -36,6 +37,18 @@ class PlannedRun:
     config: Config
     options: dict[str, Any] = field(default_factory=dict)
     runner: Runner | None = None
+
+    @property
+    def built(self) -> Runner:
+        """The runner, in the stage 'built'."""
+        assert self.runner is not None
+        return self.runner
+
+    @property
+    def model(self) -> Any:
+        """The model of the runner, without a wrapper."""
+        model: Any = self.built.model
+        return model.module if is_model_wrapper(model) else model
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mixmae.config.config_paths import type_name
 from mixmae.datasets.labels.class_names import (
     ClassList,
     name_faults,
@@ -55,10 +56,9 @@ class ClassOrder(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare the class names of all splits, and of the checkpoint."""
-        assert planned.runner is not None
         faults: list[LabelFault] = []
         lists = []
-        for built in built_sets(planned.runner):
+        for built in built_sets(planned):
             if built.classes is None:
                 continue
             source = f'the {built.split} data'
@@ -99,9 +99,8 @@ def checkpoint_classes(planned: PlannedRun) -> ClassList | None:
     """
     config = planned.config
     path = config.get('load_from')
-    loop = str((config.get('test_cfg') or {}).get('type'))
     if planned.mode == 'test':
-        continued = not loop.endswith('KNNTestLoop')
+        continued = type_name(config.get('test_cfg')) != 'KNNTestLoop'
     else:
         continued = bool(config.get('resume'))
     if not path or not continued or not Path(path).expanduser().is_file():
@@ -161,8 +160,8 @@ def _palette_faults(one: ConfiguredSet, names: Any) -> Iterator[LabelFault]:
         yield LabelFault(
             'class names',
             f'{one.metainfo_key}: {unknown[0]!r} is not a class of '
-            f'{one.kind}, which has {len(known or ())}; use names of that '
-            'list, or the type BaseSegDataset',
+            f'{type_name(one.config)}, which has {len(known or ())}; use '
+            'names of that list, or the type BaseSegDataset',
         )
     elif 0 < len(palette) < len(names) or (
         len(palette) > len(names) and not known

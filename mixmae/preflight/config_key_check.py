@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from mixmae.config.config_paths import walk
 from mixmae.config.config_variables import settings_named
 from mixmae.config.option_values import RUN_KEYS, SHARED_VARIABLES, is_variable
 from mixmae.preflight.check import Check, Finding, PlannedRun
@@ -228,9 +229,11 @@ class Choices(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         count, errors = 0, []
-        for key, value in _leaves('', dict(planned.config.items())):
+        for key, value in walk('', dict(planned.config.items())):
+            if value is None or isinstance(value, (Mapping, list, tuple)):
+                continue
             for pattern, allowed in CHOICES.items():
-                if value is None or not fnmatchcase(key, pattern):
+                if not fnmatchcase(key, pattern):
                     continue
                 count += 1
                 if not _is_choice(value, allowed, key):
@@ -266,16 +269,3 @@ def _is_choice(value: Any, allowed: tuple[Any, ...], key: str) -> bool:
         names = [part.split(':')[-1] for part in value.split(',')]
         return set(names) <= set(allowed)
     return any(type(value) is type(one) and value == one for one in allowed)
-
-
-def _leaves(key: str, part: Any) -> Iterator[tuple[str, Any]]:
-    """Yield key and value of everything in a part that is no dict or list."""
-    items: Any = ()
-    if isinstance(part, Mapping):
-        items = part.items()
-    elif isinstance(part, (list, tuple)):
-        items = enumerate(part)
-    else:
-        yield key, part
-    for name, value in items:
-        yield from _leaves(f'{key}.{name}'.lstrip('.'), value)

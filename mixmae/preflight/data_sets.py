@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop
 
-from mixmae.config.config_paths import data_loaders
+from mixmae.config.config_paths import data_loaders, type_name, walk
 from mixmae.datasets.listed_paths import leaf_sets
 from mixmae.preflight.check import Finding, PlannedRun
 from mixmae.registry import DATASETS
@@ -25,11 +25,8 @@ READ = {
     'train': ('train_dataloader', 'val_dataloader'),
     'test': ('test_dataloader', 'test_cfg.train_dataloader'),
 }
-# Of mmpretrain's data sets that read class folders, and of ours.
-READERS = (
-    'CustomDataset.load_data_list',
-    'CheckedCustomDataset.load_data_list',
-)
+# mmpretrain's class that reads class folders and lists with labels, and ours.
+LABELLED = ('CustomDataset', 'CheckedCustomDataset')
 # These belong to one task, those of a hook to another.
 OWN = ('', 'train_cfg', 'val_cfg', 'test_cfg')
 
@@ -54,13 +51,6 @@ class ConfiguredSet:
     is_read: bool
 
     @property
-    def kind(self) -> str:
-        """Name of its type, without scope."""
-        kind = self.config.get('type', '')
-        name = kind.__name__ if isinstance(kind, type) else str(kind)
-        return name.split('.')[-1]
-
-    @property
     def type(self) -> Any:
         """Its class; ``None`` if no registry has it."""
         kind = self.config.get('type')
@@ -73,6 +63,12 @@ class ConfiguredSet:
         # Building it raises the error.
         except Exception:
             return None
+
+    @property
+    def reader(self) -> str:
+        """Name of the class that lists its samples: its own or a base."""
+        load = getattr(self.type, 'load_data_list', None)
+        return getattr(load, '__qualname__', '').split('.')[0]
 
     @property
     def classes(self) -> Any:
@@ -122,7 +118,9 @@ def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
         place = key.rpartition('.')[0]
         group = '' if place in OWN else place
         read = key in READ[planned.mode]
-        for name, config in _inner(f'{key}.dataset', loader.get('dataset')):
+        for name, config in nested_sets(key, loader):
+            if 'type' not in config or {'dataset', 'datasets'} & set(config):
+                continue
             one = ConfiguredSet(name, group, config, scope, read)
             if not any(
                 _same(one.config, other.config) and group == other.group
@@ -133,14 +131,25 @@ def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:
     return sorted(found, key=lambda one: (one.group, not one.is_read))
 
 
+def nested_sets(key: str, part: Any) -> Iterator[tuple[str, dict]]:
+    """Yield key and config of a data loader, and of all data sets in it."""
+    if isinstance(part, (list, tuple)):
+        for index, one in enumerate(part):
+            yield from nested_sets(f'{key}.{index}', one)
+    elif isinstance(part, dict):
+        yield key, part
+        for name in ('dataset', 'datasets'):
+            yield from nested_sets(f'{key}.{name}', part.get(name))
+
+
 def folder_of_classes(one: ConfiguredSet) -> Path | None:
     """Return the folder of the class folders; ``None`` for other data sets."""
-    load = getattr(one.type, 'load_data_list', None)
-    qualified = getattr(load, '__qualname__', '')
-    if qualified not in READERS:
-        return None
     config = one.config
-    if config.get('ann_file') or not config.get('with_label', True):
+    if (
+        one.reader not in LABELLED
+        or config.get('ann_file')
+        or not config.get('with_label', True)
+    ):
         return None
     split = config.get('split')
     prefix = config.get('data_prefix') or split or ''
@@ -156,25 +165,18 @@ def folder_of_classes(one: ConfiguredSet) -> Path | None:
 def uses_labels(planned: PlannedRun) -> bool:
     """Return True if a run of the mode uses labels; pretraining does not."""
     config = planned.config
-    model = str((config.get('model') or {}).get('type')).split('.')[-1]
-    loop = str((config.get('test_cfg') or {}).get('type')).split('.')[-1]
-    if model != 'MaskedImageModel':
+    if type_name(config.get('model')) != 'MaskedImageModel':
         return True
+    loop = type_name(config.get('test_cfg'))
     return planned.mode == 'test' and loop == 'KNNTestLoop'
 
 
-def follows_metrics(part: Any) -> bool:
-    """Return True if a hook or a schedule of a config uses a metric."""
-    if isinstance(part, (list, tuple)):
-        return any(map(follows_metrics, part))
-    if not isinstance(part, Mapping):
-        return False
-    kind = str(part.get('type')).split('.')[-1]
-    followed = {'save_best', 'monitor'} & part.keys()
-    return (
-        bool(followed)
-        or kind.startswith('ReduceOnPlateau')
-        or any(map(follows_metrics, part.values()))
+def follows_metrics(planned: PlannedRun) -> bool:
+    """Return True if a hook or a schedule of a run uses a metric."""
+    return any(
+        key.split('.')[-1] in ('save_best', 'monitor')
+        or type_name(part).startswith('ReduceOnPlateau')
+        for key, part in walk('', dict(planned.config.items()))
     )
 
 
@@ -196,11 +198,11 @@ class BuiltSet:
         return self.dataset.metainfo.get('classes')
 
 
-def built_sets(runner: Runner) -> list[BuiltSet]:
-    """Return the data sets of the loops of a runner, each once."""
+def built_sets(planned: PlannedRun) -> list[BuiltSet]:
+    """Return the data sets of the loops of a run, each once."""
     found: list[BuiltSet] = []
     for split in ('train', 'val', 'test'):
-        loop = getattr(runner, f'_{split}_loop', None)
+        loop = getattr(planned.built, f'_{split}_loop', None)
         if not isinstance(loop, BaseLoop):
             continue
         loaders = [(split, loop.dataloader)]
@@ -242,18 +244,6 @@ def finding(
     )
 
 
-def _inner(key: str, config: Any) -> Iterator[tuple[str, dict]]:
-    if isinstance(config, (list, tuple)):
-        for index, one in enumerate(config):
-            yield from _inner(f'{key}.{index}', one)
-    elif isinstance(config, dict):
-        below = [k for k in ('dataset', 'datasets') if k in config]
-        for name in below:
-            yield from _inner(f'{key}.{name}', config[name])
-        if not below and 'type' in config:
-            yield key, config
-
-
 def _same(one: dict, other: dict) -> bool:
     keys = {'pipeline', 'test_mode', 'indices'}
     return {k: v for k, v in one.items() if k not in keys} == {
@@ -274,7 +264,7 @@ def image_size(pipeline: Sequence) -> tuple[int, int] | None:
     for transform in pipeline:
         if not isinstance(transform, Mapping):
             return None
-        kind = str(transform.get('type')).split('.')[-1]
+        kind = type_name(transform)
         if 'Crop' in kind:
             size = _pair(transform.get('crop_size', transform.get('scale')))
         elif kind == 'Resize' and not transform.get('keep_ratio'):

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mixmae.config.config_paths import type_name
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
 
 
@@ -69,8 +70,7 @@ def _losses(key: str, part: Any, count: int | None = None) -> Iterator[str]:
     if not isinstance(part, Mapping):
         return
     own = part.get('num_classes')
-    kind = str(part.get('type')).split('.')[-1]
-    if kind.endswith('Loss') and count is not None:
+    if type_name(part).endswith('Loss') and count is not None:
         if type(own) is int and own != count:
             yield (
                 f'{key}.num_classes={own}, and its head has num_classes='

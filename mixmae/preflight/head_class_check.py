@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from torch import nn
 
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.preflight.check import Check, Finding, PlannedRun
@@ -24,13 +22,12 @@ class HeadClasses(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare ``num_classes`` of all heads with the data's classes."""
-        assert planned.runner is not None
-        heads = dict(head_classes(planned.runner))
+        heads = dict(head_classes(planned.model))
         if not heads:
             return None
         data = {
             built.split: len(built.classes)
-            for built in built_sets(planned.runner)
+            for built in built_sets(planned)
             if isinstance(built.classes, (list, tuple))
         }
         faults = _disagreeing(heads)
@@ -53,10 +50,10 @@ class HeadClasses(Check):
         return finding(', '.join(compared), faults)
 
 
-def head_classes(runner: Runner) -> Iterator[tuple[str, int]]:
+def head_classes(model: nn.Module) -> Iterator[tuple[str, int]]:
     """Return key and number of classes of every part that has one."""
     seen: set[str] = set()
-    for name, part in model_of(runner).named_modules():
+    for name, part in model.named_modules():
         count = getattr(part, 'num_classes', None)
         places = [place for place in name.split('.') if not place.isdigit()]
         key = '.'.join(['model', *places, 'num_classes'])
@@ -70,12 +67,6 @@ def head_classes(runner: Runner) -> Iterator[tuple[str, int]]:
         ):
             seen.add(key.removesuffix('.num_classes'))
             yield key, count
-
-
-def model_of(runner: Runner) -> Any:
-    """Return the model of a runner, without a wrapper."""
-    model: Any = runner.model
-    return model.module if is_model_wrapper(model) else model
 
 
 def _disagreeing(heads: dict[str, int]) -> list[LabelFault]:

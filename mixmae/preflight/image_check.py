@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from mixmae.config.config_paths import type_name
 from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
@@ -127,8 +128,7 @@ class ImageChannels(Check):
                 f'{key}: {stated} are in units of 0 to 1, but pixels have '
                 'values of 0 to 255; multiply both by 255'
             )
-        kind = str(settings.get('type')).split('.')[-1]
-        own = kind == 'MaskingDataPreprocessor'
+        own = type_name(settings) == 'MaskingDataPreprocessor'
         to_rgb = settings.get('to_rgb', settings.get('bgr_to_rgb', own))
         if mean == (IMAGENET_MEAN[::-1] if to_rgb else IMAGENET_MEAN):
             order = 'RGB' if to_rgb else 'BGR'
@@ -215,9 +215,8 @@ class ImageKinds(Check):
 
 
 def _data_sets(planned: PlannedRun) -> Iterator[tuple[str, Any]]:
-    runner = planned.runner
     for name in LOADERS[planned.mode]:
-        loader = getattr(runner, f'{name}_dataloader', None)
+        loader = getattr(planned.built, f'{name}_dataloader', None)
         dataset = getattr(loader, 'dataset', None)
         if dataset is not None:
             yield from image_sets(dataset, name)

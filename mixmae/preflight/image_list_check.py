@@ -11,7 +11,7 @@ from typing import Any
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
-    READERS,
+    LABELLED,
     built_sets,
     configured_sets,
     finding,
@@ -33,10 +33,9 @@ class LabelLists(Check):
         """Read the lists of the data sets that the run reads."""
         errors, compared = [], []
         for one in configured_sets(planned):
-            load = getattr(one.type, 'load_data_list', None)
             path = one.path('ann_file')
             if (
-                getattr(load, '__qualname__', '') not in READERS
+                one.reader not in LABELLED
                 or not one.config.get('with_label', True)
                 or path is None
                 or not one.is_read
@@ -96,10 +95,9 @@ class SplitImages(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare paths and labels of the images of all splits."""
-        assert planned.runner is not None
         faults: list[LabelFault] = []
         splits: dict[str, dict[str, Any]] = {}
-        for built in built_sets(planned.runner):
+        for built in built_sets(planned):
             images = splits.setdefault(built.split, {})
             twice: list[str] = []
             other: list[str] = []

@@ -40,11 +40,10 @@ class LabelCounts(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Count the labels of each split, of a sample if it is large."""
-        assert planned.runner is not None
-        heads = dict(head_classes(planned.runner)).values()
+        heads = dict(head_classes(planned.model)).values()
         faults: list[LabelFault] = []
         notes = []
-        for built in built_sets(planned.runner):
+        for built in built_sets(planned):
             notes.append(kept_line(built))
             faults += missing_files(built)
             counts, read, unit = label_counts(built.dataset)

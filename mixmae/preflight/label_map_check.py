@@ -18,7 +18,6 @@ from mixmae.preflight.data_sets import (
     finding,
     sampled,
 )
-from mixmae.preflight.head_class_check import model_of
 from mixmae.preflight.orientation_check import applies_orientation
 
 # Per split.
@@ -34,17 +33,16 @@ class LabelMaps(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Read a sample of the label maps of each split."""
-        assert planned.runner is not None
         faults: list[LabelFault] = []
         notes = []
-        for built in built_sets(planned.runner):
+        for built in built_sets(planned):
             dataset = built.dataset
             if not hasattr(dataset, 'reduce_zero_label') or not len(dataset):
                 continue
             if dataset.get_data_info(0).get('seg_map_path') is None:
                 continue
             tally = _tally(built, faults)
-            faults += _setting_faults(built, planned.runner, tally)
+            faults += _setting_faults(built, planned, tally)
             is_complete = tally.count == len(dataset)
             faults += condensed(tally.faults(is_complete))
             notes.append(
@@ -102,7 +100,7 @@ def _shares(pixels: Counter[int]) -> str:
 
 
 def _setting_faults(
-    built: BuiltSet, runner: Any, tally: LabelMapTally
+    built: BuiltSet, planned: PlannedRun, tally: LabelMapTally
 ) -> Iterator[LabelFault]:
     """Yield faults of settings that data set, pipeline and head all have."""
     dataset = built.dataset
@@ -118,7 +116,7 @@ def _setting_faults(
             f'{dataset.reduce_zero_label}, its LoadAnnotations {stated}; '
             f'set it only for the data set',
         )
-    for name, part in model_of(runner).named_modules():
+    for name, part in planned.model.named_modules():
         ignored = getattr(part, 'ignore_index', None)
         if (
             name.endswith('_head')
@@ -132,7 +130,7 @@ def _setting_faults(
                 f'same for both',
                 level,
             )
-    loop = getattr(runner, f'{built.split}_loop', None)
+    loop = getattr(planned.runner, f'{built.split}_loop', None)
     for metric in getattr(getattr(loop, 'evaluator', None), 'metrics', ()):
         ignored = getattr(metric, 'ignore_index', dataset.ignore_index)
         if built.split != 'train' and ignored != dataset.ignore_index:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 
+from mixmae.config.config_paths import type_name, walk
 from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
 from mixmae.preflight.evaluator_class_check import evaluators
 
@@ -51,7 +52,7 @@ class MetricOptions(Check):
         """Compare."""
         count, errors = 0, []
         for key, part in evaluators(planned.config, planned.mode):
-            kind = str(part.get('type')).split('.')[-1]
+            kind = type_name(part)
             if not _are_numbers(part.get('thrs')):
                 errors.append(
                     f'{key}.thrs={part["thrs"]!r} must be a number, None, or '
@@ -91,7 +92,7 @@ class MetricNames(Check):
         followed = list(followed_metrics(planned.config))
         if not followed:
             return None
-        loop = planned.runner.val_loop if planned.runner else None
+        loop = planned.built.val_loop
         if loop is None:
             return Finding(
                 'no validation',
@@ -117,9 +118,8 @@ class MetricNames(Check):
     def validated(self, planned: PlannedRun, found: Mapping) -> list[str]:
         """Compare with the results of the first validation."""
         numbers = [key for key, one in found.items() if _is_number(one)]
-        loop = planned.runner.val_loop if planned.runner else None
         # A detector that finds nothing has no results.
-        known = given_names(loop) or ()
+        known = given_names(planned.built.val_loop) or ()
         return [
             _refusal(key, name, numbers)
             for key, name in followed_metrics(planned.config)
@@ -134,27 +134,23 @@ def _are_numbers(value: Any) -> bool:
 
 def followed_metrics(cfg: Config) -> Iterator[tuple[str, str]]:
     """Key and name of the metrics that hooks and schedules follow."""
-    for key in ('default_hooks', 'custom_hooks', 'param_scheduler'):
-        yield from _followed(key, cfg.get(key))
+    for top in ('default_hooks', 'custom_hooks', 'param_scheduler'):
+        for key, part in walk(top, cfg.get(top)):
+            if isinstance(part, Mapping):
+                yield from _followed(key, part)
 
 
-def _followed(key: str, part: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(part, (list, tuple)):
-        for index, one in enumerate(part):
-            yield from _followed(f'{key}.{index}', one)
-    elif isinstance(part, Mapping):
-        kind = str(part.get('type')).split('.')[-1]
-        best = part.get('save_best')
-        for name in best if isinstance(best, (list, tuple)) else [best]:
-            if isinstance(name, str) and name != 'auto':
-                yield f'{key}.save_best', name
-        if kind == 'EarlyStoppingHook' or kind.startswith('ReduceOnPlateau'):
-            # MMEngine's default.
-            name = part.get('monitor', 'loss')
-            if isinstance(name, str):
-                yield f'{key}.monitor', name
-        for name, one in part.items():
-            yield from _followed(f'{key}.{name}', one)
+def _followed(key: str, part: Mapping) -> Iterator[tuple[str, str]]:
+    best = part.get('save_best')
+    for name in best if isinstance(best, (list, tuple)) else [best]:
+        if isinstance(name, str) and name != 'auto':
+            yield f'{key}.save_best', name
+    kind = type_name(part)
+    if kind == 'EarlyStoppingHook' or kind.startswith('ReduceOnPlateau'):
+        # MMEngine's default.
+        name = part.get('monitor', 'loss')
+        if isinstance(name, str):
+            yield f'{key}.monitor', name
 
 
 def given_names(loop: Any) -> set[str] | None:

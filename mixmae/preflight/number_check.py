@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
-from mmengine.model import is_model_wrapper
 
-from mixmae.config.config_paths import data_loaders
+from mixmae.config.config_paths import data_loaders, type_name
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.schedule_check import schedule_phases
@@ -186,9 +185,7 @@ def _single_values(cfg: Config) -> Iterator[str]:
         if not isinstance(head, Mapping):
             continue
         pooled = 1 in (
-            head.get('pool_scales')
-            or POOLED_HEADS.get(str(head.get('type')).split('.')[-1])
-            or ()
+            head.get('pool_scales') or POOLED_HEADS.get(type_name(head)) or ()
         )
         norm = str((head.get('norm_cfg') or {}).get('type'))
         alone = norm == 'BN' or (norm == 'SyncBN' and get_world_size() == 1)
@@ -255,10 +252,7 @@ class Channels(Check):
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        model: Any = planned.runner.model if planned.runner else None
-        if is_model_wrapper(model):
-            model = model.module
-        backbone = getattr(model, 'backbone', None)
+        backbone = getattr(planned.model, 'backbone', None)
         features = getattr(backbone, 'num_features', None)
         indices = getattr(backbone, 'out_indices', None)
         cfg = planned.config.get('model')

@@ -30,10 +30,9 @@ class ImageOrientation(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Read the headers of a sample of the images of each split."""
-        assert planned.runner is not None
         faults: list[LabelFault] = []
         compared = []
-        for built in built_sets(planned.runner):
+        for built in built_sets(planned):
             sizes = list(_sizes(built.dataset))
             if not sizes:
                 continue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from mixmae.config.config_paths import data_loaders
+from mixmae.config.config_paths import data_loaders, walk
 from mixmae.config.failure_report import DataError
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.fileio.address import is_address
@@ -21,9 +21,8 @@ from mixmae.preflight.data_sets import (
     built_sets,
     configured_sets,
     folder_of_classes,
+    nested_sets,
 )
-
-SEGMENTATION = 'BaseSegDataset.load_data_list'
 
 
 class ListedFolder(NamedTuple):
@@ -129,11 +128,12 @@ def _folders(planned: PlannedRun) -> Iterator[ListedFolder]:
 
 def _segmented(one: ConfiguredSet) -> ListedFolder | None:
     """Return the image folder of one of mmseg's data sets."""
-    load = getattr(one.type, 'load_data_list', None)
-    if getattr(load, '__qualname__', '') != SEGMENTATION:
-        return None
     folder = one.path('img_path')
-    if folder is None or one.config.get('ann_file'):
+    if (
+        one.reader != 'BaseSegDataset'
+        or folder is None
+        or one.config.get('ann_file')
+    ):
         return None
     suffix = one.config.get('img_suffix')
     if suffix is None:
@@ -163,9 +163,8 @@ class ListedPaths(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare."""
-        assert planned.runner is not None
         count, errors = 0, []
-        for one in built_sets(planned.runner):
+        for one in built_sets(planned):
             try:
                 count += check_listed_paths(one.dataset)
             except DataError as error:
@@ -192,9 +191,11 @@ class PathTypes(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         found = [
-            pair
-            for key, loader in data_loaders(planned.config)
-            for pair in _paths(f'{key}.dataset', loader.get('dataset'))
+            (f'{key}.{name}', value)
+            for place, loader in data_loaders(planned.config)
+            for key, part in nested_sets(place, loader)
+            for name, value in part.items()
+            if name in KINDS
         ]
         errors = [
             f'{key}={value!r} must be the path of one file or folder'
@@ -205,18 +206,6 @@ class PathTypes(Check):
         return Finding(f'{len(found)} paths', errors=tuple(errors))
 
 
-def _paths(key: str, part: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _paths(f'{key}.{index}', item)
-    elif isinstance(part, Mapping):
-        for name, value in part.items():
-            if name in KINDS:
-                yield f'{key}.{name}', value
-            elif name in ('dataset', 'datasets'):
-                yield from _paths(f'{key}.{name}', value)
-
-
 class InitialWeights(Check):
     """Checks that files of weights that parts of a model load exist."""
 
@@ -225,7 +214,7 @@ class InitialWeights(Check):
     modes = ('train',)
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        found = list(_weights('model', planned.config.get('model')))
+        found = list(_weights(planned.config.get('model')))
         missing = [
             pair
             for pair in found
@@ -246,19 +235,11 @@ class InitialWeights(Check):
         return Finding(text, tuple(errors)) if found else None
 
 
-def _weights(key: str, part: Any) -> Iterator[tuple[str, str]]:
+def _weights(model: Any) -> Iterator[tuple[str, str]]:
     """Yield key and path of the weights that parts are initialised with."""
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _weights(f'{key}.{index}', item)
-    elif isinstance(part, Mapping):
-        start = part.get('init_cfg')
-        path = start.get('checkpoint') if isinstance(start, Mapping) else None
-        if isinstance(path, str):
-            yield f'{key}.init_cfg.checkpoint', path
-        for name, value in part.items():
-            if name != 'init_cfg':
-                yield from _weights(f'{key}.{name}', value)
+    for key, value in walk('model', model):
+        if key.endswith('.init_cfg.checkpoint') and isinstance(value, str):
+            yield key, value
 
 
 class Pipelines(Check):
@@ -269,7 +250,11 @@ class Pipelines(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         count, errors = 0, []
         for key, loader in data_loaders(planned.config):
-            found = [*_pipelines(f'{key}.dataset', loader.get('dataset'))]
+            found = [
+                (f'{place}.pipeline', part['pipeline'])
+                for place, part in nested_sets(key, loader)
+                if 'pipeline' in part
+            ]
             count += len(found)
             # A wrapper may have the transforms of the sets in it.
             if found and not any(steps for _, steps in found):
@@ -278,14 +263,3 @@ class Pipelines(Check):
                     f'loads images, and ends with one that packs them'
                 )
         return Finding(f'{count} pipelines', tuple(errors)) if count else None
-
-
-def _pipelines(key: str, part: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _pipelines(f'{key}.{index}', item)
-    elif isinstance(part, Mapping):
-        if 'pipeline' in part:
-            yield f'{key}.pipeline', part['pipeline']
-        for name in ('dataset', 'datasets'):
-            yield from _pipelines(f'{key}.{name}', part.get(name))

@@ -99,9 +99,9 @@ class ResumeData(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         """Compare."""
         then = self.start.record
-        if planned.runner is None or then is None:
+        if then is None:
             return None
-        now = RunRecord.of(planned.runner)
+        now = RunRecord.of(planned.built)
         compared = f'{now.loader}'
         if then.loader is not None and then.loader != now.loader:
             return Finding(

@@ -30,11 +30,7 @@ def run_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
         checks: Further checks, of this run.
     """
     labels = uses_labels(planned)
-    metrics = (
-        labels
-        or planned.mode == 'test'
-        or follows_metrics(dict(planned.config.items()))
-    )
+    metrics = labels or planned.mode == 'test' or follows_metrics(planned)
     return Preflight(
         [
             ConfigKeys(),

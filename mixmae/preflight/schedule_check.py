@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmengine.config import Config
 
+from mixmae.config.config_paths import type_name, walk
 from mixmae.preflight.check import Check, Finding, PlannedRun
 
 # Those that change a parameter all the way to their end.
@@ -116,11 +117,9 @@ class IterationSchedule(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         loop = planned.config.get('train_cfg')
-        runner = planned.runner
-        if runner is None or not isinstance(loop, Mapping):
+        if not isinstance(loop, Mapping) or loop.get('max_epochs') is None:
             return None
-        if loop.get('max_epochs') is None:
-            return None
+        length = planned.built.max_iters
         phases = [
             phase
             for phase in schedule_phases(planned.config)
@@ -129,9 +128,9 @@ class IterationSchedule(Check):
         if not phases:
             return None
         return Finding(
-            f'run of {runner.max_iters} iterations',
+            f'run of {length} iterations',
             warnings=tuple(
-                schedule_warnings(phases, runner.max_iters, 'iteration', False)
+                schedule_warnings(phases, length, 'iteration', False)
             ),
         )
 
@@ -144,20 +143,21 @@ class Accumulation(Check):
     modes = ('train',)
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        wrapper, runner = planned.config.get('optim_wrapper'), planned.runner
-        if runner is None or not isinstance(wrapper, Mapping):
+        wrapper = planned.config.get('optim_wrapper')
+        if not isinstance(wrapper, Mapping):
             return None
         count = wrapper.get('accumulative_counts', 1)
         if count == 1:
             return None
+        length = planned.built.max_iters
         errors = (
             f'optim_wrapper.accumulative_counts={count} is more than the '
-            f'{runner.max_iters} iterations of the run, which would make no '
-            f'whole update; set a smaller one, or train longer',
+            f'{length} iterations of the run, which would make no whole '
+            'update; set a smaller one, or train longer',
         )
         return Finding(
-            f'updates of {count} of {runner.max_iters} iterations',
-            errors if count > runner.max_iters else (),
+            f'updates of {count} of {length} iterations',
+            errors if count > length else (),
         )
 
 
@@ -176,26 +176,17 @@ def _shortened(cfg: Config, length: int) -> Iterator[tuple[str, str]]:
 
 def schedule_phases(cfg: Config) -> Iterator[Phase]:
     """Return all schedulers of a config."""
-    yield from _phases('param_scheduler', cfg.get('param_scheduler'))
-
-
-def _phases(key: str, part: Any) -> Iterator[Phase]:
-    if isinstance(part, (list, tuple)):
-        for index, item in enumerate(part):
-            yield from _phases(f'{key}.{index}', item)
-    elif isinstance(part, Mapping) and 'type' not in part:
-        # One schedule for each of several optimizers.
-        for name, item in part.items():
-            yield from _phases(f'{key}.{name}', item)
-    elif isinstance(part, Mapping):
-        yield Phase(
-            key,
-            str(part['type']).split('.')[-1],
-            part,
-            float(part.get('begin', 0)),
-            float(part.get('end', math.inf)),
-            bool(part.get('by_epoch', True)),
-        )
+    # Several optimizers have a dict of schedules.
+    for key, part in walk('param_scheduler', cfg.get('param_scheduler')):
+        if isinstance(part, Mapping) and 'type' in part:
+            yield Phase(
+                key,
+                type_name(part),
+                part,
+                float(part.get('begin', 0)),
+                float(part.get('end', math.inf)),
+                bool(part.get('by_epoch', True)),
+            )
 
 
 def schedule_warnings(
@@ -276,7 +267,7 @@ def _intervals(
                 f'{key} begins at {unit} {begin}, the run ends at {length}: '
                 f'it has no effect'
             )
-        kind = str(hook.get('type')).split('.')[-1]
+        kind = type_name(hook)
         interval = hook.get('interval', -1)
         if (
             kind.endswith('CheckpointHook')
