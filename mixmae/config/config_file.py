@@ -80,22 +80,27 @@ def reading_error(error: Exception) -> str:
 
     MMEngine reports a module of ``custom_imports`` that fails as one that is
     not found.
-
-    Args:
-        error: Exception, with its traceback.
     """
-    first: BaseException = error
-    while isinstance(error, ImportError) and (
-        first.__cause__ or first.__context__
+    if isinstance(error, ImportError) and (
+        error.__cause__ or error.__context__
     ):
-        first = first.__cause__ or first.__context__ or first
-    text = f'{type(first).__name__}: {" ".join(str(first).split())}'
-    if first is error:
-        return text
-    frame = extract_tb(first.__traceback__)[-1]
+        return import_failure(error)
+    return _type_and_text(error)
+
+
+def import_failure(error: BaseException) -> str:
+    """Line on the first exception of a failed import, with its place."""
+    while before := error.__cause__ or error.__context__:
+        error = before
+    text = _type_and_text(error)
+    frame = extract_tb(error.__traceback__)[-1]
     if frame.filename.startswith('<') or LIBRARY in frame.filename:
         return text
     return f'{text} ({frame.filename}, line {frame.lineno})'
+
+
+def _type_and_text(error: BaseException) -> str:
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 
 def apply_options(
@@ -134,17 +139,12 @@ def apply_options(
                 f'--cfg-options {option}: {key} is not a key of {cfg.filename}'
                 + hint
             )
-    variables = {
-        option: value
-        for option, value in options.items()
-        if option.split('.')[0] in cfg
-        and is_variable(cfg, option.split('.')[0])
-    }
-    settings = {
-        option: value
-        for option, value in options.items()
-        if option not in variables
-    }
+    variables: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for option, value in options.items():
+        key = option.split('.')[0]
+        kind = variables if key in cfg and is_variable(cfg, key) else settings
+        kind[option] = value
     try:
         cfg = with_variables(cfg, variables, unread)
         for option, value in settings.items():
@@ -168,10 +168,8 @@ def _import_custom_modules(cfg: Config) -> None:
         import_modules_from_strings(**(given or {}))
     # A module is a program.
     except Exception as error:
-        failed = ImportError()
-        failed.__cause__ = error
         raise ConfigError(
-            f'--cfg-options custom_imports={given}: {reading_error(failed)}'
+            f'--cfg-options custom_imports={given}: {import_failure(error)}'
         ) from error
 
 

@@ -16,7 +16,7 @@ import torch
 from mmengine.config import Config
 
 import mixmae
-from mixmae.config.config_file import reading_error
+from mixmae.config.config_file import import_failure
 from mixmae.config.config_paths import missing_data, walk
 from mixmae.config.failure_report import TRACEBACK, ConfigError, DataError
 from mixmae.fileio.safe_path import SpecialFileError
@@ -197,15 +197,13 @@ def scope_error(error: BaseException, config: Config | None) -> str | None:
             elif isinstance(cause, ModuleNotFoundError) and missing == module:
                 reason = f'the package {scope} has no module registry'
             else:
-                failed = ImportError()
-                failed.__cause__ = cause
                 one: BaseException | None = cause
                 while one is not None:
                     if one.__context__ is error:
                         # It is being handled, and is no cause.
                         one.__context__ = None
                     one = one.__cause__ or one.__context__
-                reason = f'{module} fails with {reading_error(failed)}'
+                reason = f'{module} fails with {import_failure(cause)}'
             return f'{named[0]} a registry: {reason}'
     return None
 
@@ -257,9 +255,10 @@ def _place(frames: list[FrameType], config: Config | None) -> str:
     if not named:
         return ''
     kind = named[-1]['type']
-    found = [key for key, part in _typed_parts(config) if part['type'] == kind]
-    key = found[0] if found else ''
-    return f'{key}=dict(type={kind!r}, ...)' if key else f'type={kind!r}'
+    for key, part in _typed_parts(config):
+        if part['type'] == kind:
+            return f'{key}=dict(type={kind!r}, ...)'
+    return f'type={kind!r}'
 
 
 def _typed_parts(config: Config | None) -> Iterator[tuple[str, dict]]:
