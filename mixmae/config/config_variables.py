@@ -31,9 +31,6 @@ def read_with_bases(path: str | os.PathLike) -> Config:
     ``max_epochs``, only the variable would change, because the base has
     already computed its schedule. Here the files are executed again, and every
     assignment of such a variable uses the value of the outermost file.
-
-    Args:
-        path: Path of a ``.py``, ``.yml``, ``.yaml`` or ``.json`` file.
     """
     files: Counter[str] = Counter()
 
@@ -62,9 +59,8 @@ def with_variables(
     Args:
         cfg: Config returned by ``read_with_bases``.
         options: New values by dotted key; the first part is a variable.
-        unread: Keys that this kind of run does not read, such as
-            ``train_dataloader`` in a test: a change of them alone is no
-            effect.
+        unread: Keys that the run does not read, such as ``train_dataloader``
+            in a test: a change of them alone is no effect.
 
     Raises:
         VariableError: A variable has no effect on the run.

@@ -15,6 +15,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
+from mixmae.config.config_paths import walk
 from mixmae.config.failure_report import ConfigError
 
 # Keys that runners and tools read in addition to the runners' arguments.
@@ -101,19 +102,17 @@ def option_value(text: str) -> Any:
 
 def _value(text: str) -> Any:
     stripped = text.strip()
-    parts = _split(stripped, ',')
-    if parts is not None and len(parts) > 1 and parts[-1] == '':
+    parts = _split(stripped, ',') or []
+    listed = len(parts) > 1
+    if listed and parts[-1] == '':
         parts.pop()
-        listed = True
-    else:
-        listed = parts is not None and len(parts) > 1
     try:
         value = _literal(stripped)
     except ValueError:
         pass
     else:
         return list(value) if listed and isinstance(value, tuple) else value
-    if parts is None or '' in parts:
+    if not parts or '' in parts:
         return text
     if listed:
         return text if '/' in text else [_value(part) for part in parts]
@@ -129,8 +128,7 @@ def _literal(text: str) -> Any:
     """
     if text.lower() in WORDS:
         return WORDS[text.lower()]
-    readers = (json.loads, ast.literal_eval, int, float)
-    for read in readers:
+    for read in (json.loads, ast.literal_eval, int, float):
         try:
             with warnings.catch_warnings():
                 # Python warns about unknown escapes.
@@ -243,7 +241,7 @@ class OptionAction(argparse.Action):
         setattr(namespace, self.dest, options)
 
 
-# Stands for values that are measured, see ``image_values``.
+# Stands for values that are measured, see ``auto_image_values``.
 AUTO = 'auto'
 VALUES = ('value_range', 'mean', 'std')
 
@@ -252,15 +250,11 @@ def open_values(part: Any) -> Iterator[tuple[dict, str]]:
     """Yield the dicts and names of a config whose value is 'auto'."""
     if isinstance(part, Config):
         part = part._cfg_dict
-    if isinstance(part, dict):
-        for name, value in part.items():
-            if name in VALUES and value == AUTO:
-                yield part, name
-            else:
-                yield from open_values(value)
-    elif isinstance(part, (list, tuple)):
-        for one in part:
-            yield from open_values(one)
+    for _, one in walk('', part):
+        if isinstance(one, dict):
+            for name in VALUES:
+                if one.get(name) == AUTO:
+                    yield one, name
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:

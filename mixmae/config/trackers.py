@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mixmae.config.config_paths import type_name
 from mixmae.config.failure_report import ConfigError
 
 # MMEngine's backends, by the package that each needs.
@@ -52,9 +53,9 @@ def add_trackers(cfg: Config, names: Sequence[str]) -> None:
     visualizer = copy.deepcopy(dict(cfg.get('visualizer') or {}))
     visualizer.setdefault('type', 'Visualizer')
     backends = list(visualizer.get('vis_backends') or [])
-    present = {str(one.get('type')).split('.')[-1] for one in backends}
+    present = set(map(type_name, backends))
     for name in names:
         backend = copy.deepcopy(dict(TRACKERS[name]))
-        if backend['type'].split('.')[-1] not in present:
+        if type_name(backend) not in present:
             backends.append(backend)
     cfg.visualizer = {**visualizer, 'vis_backends': backends}
