@@ -19,9 +19,19 @@ _get_cfg_path = inspect.getattr_static(Config, '_get_cfg_path').__func__
 
 
 def configs_folder() -> Path:
-    """Folder of the configs: of the wheel, or of the source checkout."""
-    installed = PACKAGE / '.mim' / 'configs'
-    return installed if installed.is_dir() else PACKAGE.parent / 'configs'
+    """Folder of the configs: of the wheel, or of the source checkout.
+
+    Raises:
+        FileNotFoundError: The installation has none.
+    """
+    places = [PACKAGE / '.mim' / 'configs', PACKAGE.parent / 'configs']
+    for place in places:
+        if place.is_dir():
+            return place
+    raise FileNotFoundError(
+        f'there are no configs in {" or ".join(map(str, places))}: install '
+        'mixmae from its wheel, or run it in a checkout'
+    )
 
 
 def base_path(name: str, filename: str) -> tuple[str, str | None]:

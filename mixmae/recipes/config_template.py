@@ -6,13 +6,11 @@ import ast
 import pprint
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import mixmae
+from mixmae.config.config_paths import configs_folder
 from mixmae.recipes.setting import Setting
 
-PACKAGE = Path(mixmae.__file__).parent
 WIDTH = 79
 
 
@@ -26,24 +24,7 @@ def template_text(name: str) -> str:
     Raises:
         FileNotFoundError: The installation has no configs.
     """
-    return (config_folder() / name).read_text('utf-8')
-
-
-def config_folder() -> Path:
-    """Return the folder of our configs.
-
-    Raises:
-        FileNotFoundError: The installation has none.
-    """
-    # In a wheel, and in a checkout.
-    places = [PACKAGE / '.mim' / 'configs', PACKAGE.parent / 'configs']
-    for place in places:
-        if place.is_dir():
-            return place
-    raise FileNotFoundError(
-        f'there are no configs in {" or ".join(map(str, places))}: install '
-        f'mixmae from its wheel, or run it in a checkout'
-    )
+    return (configs_folder() / name).read_text('utf-8')
 
 
 def filled(text: str, header: str, settings: Sequence[Setting]) -> str:

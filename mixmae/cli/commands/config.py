@@ -18,7 +18,7 @@ from pathlib import Path
 from mixmae.cli.command_line import CommandParser, add_cfg_options_argument
 from mixmae.cli.runner_builder import FormattedConfig
 from mixmae.config.config_file import read_config
-from mixmae.recipes.config_template import config_folder
+from mixmae.config.config_paths import configs_folder
 
 
 def config_names(folder: Path) -> list[str]:
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('file', nargs='?', type=Path, help='file to write')
     add_cfg_options_argument(parser)
     args = parser.parse_args(argv)
-    folder = config_folder()
+    folder = configs_folder()
     names = config_names(folder)
     if args.name is None:
         print('\n'.join(names))
