@@ -14,13 +14,16 @@ from mixmae.datasets.labels.class_folders import (
     is_ignored_folder,
 )
 from mixmae.fileio.image_formats import SUFFIXES
-from mixmae.fileio.image_listing import is_folder, list_folder
+from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import path_fault, regular_file
-from mixmae.recipes.labelled_split import split_off
+from mixmae.recipes.labelled_split import (
+    TEST_NAMES,
+    TRAIN_NAMES,
+    VAL_NAMES,
+    split_off,
+    subfolder,
+)
 
-TRAIN_NAMES = ('train', 'training')
-VAL_NAMES = ('val', 'valid', 'validation', 'dev')
-TEST_NAMES = ('test', 'testing')
 # Names of columns, in lower case, without spaces and signs.
 PATH_COLUMNS = (
     'path', 'file', 'filename', 'image', 'imagepath', 'imagename', 'imagefile',
@@ -95,17 +98,10 @@ def read_class_lists(
             reason.
     """
     path = Path(data)
-    if not path.exists():
-        raise ValueError(f'data: there is no {path.resolve()}')
-    read = _from_folders if path.is_dir() else _from_table
-    found = read(path, images)
+    found = _read('data', path, images)
     if val_data is not None:
         other = Path(val_data)
-        if not other.exists():
-            raise ValueError(f'val_data: there is no {other.resolve()}')
-        also = (_from_folders if other.is_dir() else _from_table)(
-            other, images
-        )
+        also = _read('val_data', other, images)
         root = Path(os.path.commonpath([found.root, also.root]))
         found = replace(
             found,
@@ -164,28 +160,36 @@ def _below(
     return [(os.path.normpath(f'{prefix}/{p}'), name) for p, name in entries]
 
 
-def _from_folders(folder: Path, images: object = None) -> ClassLists:
+def _read(
+    name: str, path: Path, images: str | os.PathLike | None
+) -> ClassLists:
+    if not path.exists():
+        raise ValueError(f'{name}: there is no {path.resolve()}')
+    if not path.is_dir():
+        return _from_table(path, images)
     if images is not None:
         raise ValueError(
-            f'images has no effect with class folders ({folder}); it is for '
+            f'images has no effect with class folders ({path}); it is for '
             f'the paths of a CSV'
         )
-    with os.scandir(folder) as entries:
-        below = {e.name.lower(): e.name for e in entries if is_folder(e)}
-    train = next((below[n] for n in TRAIN_NAMES if n in below), None)
+    return _from_folders(path)
+
+
+def _from_folders(folder: Path) -> ClassLists:
+    train = subfolder(folder, TRAIN_NAMES)
+    val = subfolder(folder, VAL_NAMES)
+    test = subfolder(folder, TEST_NAMES)
     if train is None:
-        entries_, notes = _folder_entries(folder, '')
-        return ClassLists(folder.resolve(), entries_, [], (), tuple(notes))
-    val = next((below[n] for n in VAL_NAMES if n in below), None)
-    test = next((below[n] for n in TEST_NAMES if n in below), None)
-    entries_, notes = _folder_entries(folder / train, f'{train}/')
+        entries, notes = _folder_entries(folder, '')
+        return ClassLists(folder.resolve(), entries, [], (), tuple(notes))
+    entries, notes = _folder_entries(train, f'{train.name}/')
     others: list[tuple[str, str]] = []
     if val is not None:
-        others, more = _folder_entries(folder / val, f'{val}/')
-        notes += [*more, f'train: {folder / train}, val: {folder / val}']
+        others, more = _folder_entries(val, f'{val.name}/')
+        notes += [*more, f'train: {train}, val: {val}']
     if test is not None:
-        notes.append(f'{folder / test} is not used; it is for testing')
-    return ClassLists(folder.resolve(), entries_, others, (), tuple(notes))
+        notes.append(f'{test} is not used; it is for testing')
+    return ClassLists(folder.resolve(), entries, others, (), tuple(notes))
 
 
 def _folder_entries(
@@ -205,9 +209,7 @@ def _folder_entries(
     return entries, notes
 
 
-def _from_table(
-    path: Path, images: str | os.PathLike | None = None
-) -> ClassLists:
+def _from_table(path: Path, images: str | os.PathLike | None) -> ClassLists:
     rows = _rows(path)
     names = [re.sub(r'[\W_]', '', cell.lower()) for cell in rows[0]]
     image = _column(names, PATH_COLUMNS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.fileio.image_listing import list_folder
-from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
+from mixmae.recipes.labelled_split import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 
 # Where exporters put images, relative to the annotation file.
 IMAGE_FOLDERS = ('', 'images', 'data', 'imgs', '..', '../images', '../data')

@@ -1,15 +1,29 @@
-"""Validation images of labelled data that come without any.
+"""Splits of labelled data: names of their folders, and a validation share.
 
 A pretraining splits its images by ``ImageSources.split``.
 """
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 
+from mixmae.fileio.image_listing import is_folder
+
+TRAIN_NAMES = ('train', 'training')
+VAL_NAMES = ('val', 'valid', 'validation', 'dev')
+TEST_NAMES = ('test', 'testing')
 # Of the images, as is usual where nothing else is known.
 SHARE = 0.2
+
+
+def subfolder(folder: Path, names: Sequence[str]) -> Path | None:
+    """Return the subfolder with the first of some names, in any case."""
+    with os.scandir(folder) as entries:
+        below = {e.name.lower(): e.name for e in entries if is_folder(e)}
+    return next((folder / below[n] for n in names if n in below), None)
 
 
 def split_off(

@@ -14,10 +14,14 @@ from PIL import Image
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.labelled_sizes import read_header
 from mixmae.datasets.labels.mask_pairs import pair_masks
-from mixmae.fileio.image_listing import is_folder
-from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 from mixmae.recipes.colour_masks import ColourMasks
-from mixmae.recipes.labelled_split import split_off
+from mixmae.recipes.labelled_split import (
+    TEST_NAMES,
+    TRAIN_NAMES,
+    VAL_NAMES,
+    split_off,
+    subfolder,
+)
 
 IMAGE_NAMES = (
     'images', 'image', 'imgs', 'img', 'jpegimages', 'photos', 'rgb',
@@ -99,10 +103,7 @@ def read_mask_sets(
             f'there is no validation data: {len(drawn)} of {len(train)} '
             f'images, {100 * share:g} %, are used for validation'
         )
-        train, val = (
-            [train[i] for i in kept],
-            [train[i] for i in drawn],
-        )
+        train, val = [train[i] for i in kept], [train[i] for i in drawn]
     names = _names(root)
     colours = ColourMasks.of(root, [mask for _, mask in train])
     if colours is not None:
@@ -137,13 +138,13 @@ def _places(root: Path) -> dict[str, tuple[Path, Path]]:
     if direct is not None:
         places = {}
         for split, names in SPLITS.items():
-            images, masks = (_subfolder(one, names) for one in direct)
+            images, masks = (subfolder(one, names) for one in direct)
             if images is not None and masks is not None:
                 places[split] = (images, masks)
         return places if 'train' in places else {'train': direct}
     places = {}
     for split, names in SPLITS.items():
-        below = _subfolder(root, names)
+        below = subfolder(root, names)
         inner = None if below is None else _image_and_masks(below)
         if inner is not None:
             places[split] = inner
@@ -158,15 +159,9 @@ def _places(root: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _image_and_masks(folder: Path) -> tuple[Path, Path] | None:
-    images = _subfolder(folder, IMAGE_NAMES)
-    masks = _subfolder(folder, MASK_NAMES)
+    images = subfolder(folder, IMAGE_NAMES)
+    masks = subfolder(folder, MASK_NAMES)
     return None if images is None or masks is None else (images, masks)
-
-
-def _subfolder(folder: Path, names: Sequence[str]) -> Path | None:
-    with os.scandir(folder) as entries:
-        below = {e.name.lower(): e.name for e in entries if is_folder(e)}
-    return next((folder / below[n] for n in names if n in below), None)
 
 
 def _pairs(place: tuple[Path, Path] | None) -> list[Pair]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy import ndarray
 
-from mixmae.recipes.class_lists import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
+from mixmae.recipes.labelled_split import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 
 # Bits of 64 that hashes of likely duplicates differ in, at most.
 MOST_BITS = 3
