@@ -82,7 +82,7 @@ def plan_classification(
         options,
         network,
         len(lists.train),
-        max(1, min(LARGEST_BATCH, PIXELS // int(size) ** 2)),
+        max(1, min(LARGEST_BATCH, PIXELS // size**2)),
         updates=2_000,
         base_lr=5e-4,
         base_batch=32,
@@ -97,18 +97,17 @@ def plan_classification(
         ),
         *network_settings(network, options, network.channels[-1], files),
         Setting('data_root', root, f'{len(lists.train)} images to train on'),
-        Setting(
-            'train_data',
-            dict(
-                data_root=Code('data_root'),
-                ann_file=f'{lists_dir}/train.txt',
-            ),
+        *(
+            Setting(
+                f'{split}_data',
+                dict(
+                    data_root=Code('data_root'),
+                    ann_file=f'{lists_dir}/{split}.txt',
+                ),
+            )
+            for split in ('train', 'val')
         ),
-        Setting(
-            'val_data',
-            dict(data_root=Code('data_root'), ann_file=f'{lists_dir}/val.txt'),
-        ),
-        Setting('img_size', int(size), why),
+        Setting('img_size', size, why),
         Setting('class_weight', weights, weighing),
         *run,
         Setting('warmup_epochs', min(5, max(1, epochs // 10))),

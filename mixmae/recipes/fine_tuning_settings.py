@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
+from mixmae.recipes.machine import usable_cores
+from mixmae.recipes.pretraining_batches import power_of_two
 from mixmae.recipes.setting import Setting
 from mixmae.recipes.value_ranges import value_range_setting
 
@@ -19,6 +22,7 @@ FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
 # Frequencies of classes that differ by more are balanced.
 UNEVEN = 4.0
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.2, 5.0
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,7 @@ class FineTuningPlan:
     notes: list[str] = field(default_factory=list)
 
 
-def derived(
-    given: float | None, value: float, reason: str
-) -> tuple[float, str]:
+def derived(given: T | None, value: T, reason: str) -> tuple[T, str]:
     """Return the given value, or else the derived one, with its reason."""
     return (value, reason) if given is None else (given, 'as given')
 
@@ -65,56 +67,51 @@ def schedule_settings(
     """
     devices = options.processes
     fitting = max(1, min(most, count // (2 * devices)))
-    batch, why = derived(
+    batch, why_batch = derived(
         options.batch_size,
-        1 << (fitting.bit_length() - 1),
+        power_of_two(fitting),
         f'at most {most} images of this size, at least two updates an epoch',
     )
-    batch = int(batch)
     each = '' if devices == 1 else f' on each of {devices} devices'
     if batch * devices > count:
         raise ValueError(
             f'batch_size={batch}{each} is more than the {count} images to '
             f'train on'
         )
-    why += each
-    settings = [Setting('batch_size', batch, why)]
-    cores = len(os.sched_getaffinity(0)) if _has_affinity() else 1
-    workers, _ = derived(options.num_workers, min(4, max(0, cores - 1)), '')
-    settings.append(Setting('num_workers', int(workers)))
+    workers, _ = derived(options.num_workers, min(4, usable_cores() - 1), '')
     update = batch * devices
     per_epoch = math.ceil(count / update)
     wanted = math.ceil(updates / per_epoch)
-    epochs, why = derived(
+    epochs, why_epochs = derived(
         options.epochs,
         min(max(wanted, FEWEST_EPOCHS), MOST_EPOCHS),
         f'about {updates:,} updates of {update} images, and '
         f'{FEWEST_EPOCHS} to {MOST_EPOCHS} epochs',
     )
-    settings.append(Setting('max_epochs', int(epochs), why))
     if epochs * per_epoch < 2:
         raise ValueError(
-            f'epochs={epochs:g} of {count} images, {update} an update, are '
+            f'epochs={epochs} of {count} images, {update} an update, are '
             f'one update, and a warm-up needs two: give more epochs or a '
             f'smaller batch_size'
         )
-    rate, words = fine_tuning_rate(
+    rate, reason = fine_tuning_rate(
         base_lr,
         base_batch,
         update,
         small=network.is_small,
         head_only=options.freeze_backbone,
     )
-    lr, why = derived(options.lr, rate, words)
-    settings.append(Setting('lr', lr, why))
-    settings.append(Setting('lr_batch_size', update))
-    settings.append(Setting('patience', options.patience))
-    if options.patience:
-        settings[-1] = Setting(
-            'patience', options.patience, 'as given: stops early'
-        )
-    settings.append(Setting('seed', options.seed))
-    return settings
+    lr, why_lr = derived(options.lr, rate, reason)
+    stops = 'as given: stops early' if options.patience else ''
+    return [
+        Setting('batch_size', batch, why_batch + each),
+        Setting('num_workers', workers),
+        Setting('max_epochs', epochs, why_epochs),
+        Setting('lr', lr, why_lr),
+        Setting('lr_batch_size', update),
+        Setting('patience', options.patience, stops),
+        Setting('seed', options.seed),
+    ]
 
 
 def warmup_updates(
@@ -150,21 +147,25 @@ def network_settings(
     Raises:
         ValueError: See ``value_range_setting``.
     """
-    frozen = len(network.channels) if options.freeze_backbone else -1
+    frozen, freezing = -1, ''
+    if options.freeze_backbone:
+        frozen = len(network.channels)
+        freezing = 'as given: only the head is trained'
+    random = network.checkpoint is None
     settings = [
-        Setting('pretrained', network.checkpoint, network.kind),
+        Setting(
+            'pretrained',
+            network.checkpoint,
+            'random weights' if random else network.kind,
+        ),
         Setting('network', dict(network.backbone)),
         Setting('feature_channels', feature_channels),
         Setting('mean', network.mean),
         Setting('std', network.std),
         Setting('to_rgb', network.to_rgb),
         Setting('drop_path_rate', 0.0 if network.is_small else 0.1),
-        Setting('frozen_stages', frozen),
+        Setting('frozen_stages', frozen, freezing),
     ]
-    if options.freeze_backbone:
-        settings[-1] = Setting(
-            'frozen_stages', frozen, 'as given: only the head is trained'
-        )
     known = network.value_range
     found = None if known is None else Setting('value_range', (*known,))
     if files:
@@ -175,8 +176,7 @@ def network_settings(
         )
     if found is not None:
         settings.append(found)
-    if network.checkpoint is None:
-        settings[0] = Setting('pretrained', None, 'random weights')
+    if random:
         settings.append(
             Setting('layer_decay_rate', 1.0, 'no pretrained weights are used')
         )
@@ -252,7 +252,3 @@ def listed_counts(counts: Mapping[str, int]) -> str:
 def below(path: str | os.PathLike) -> str:
     """Return an absolute path as text, for configs that are run anywhere."""
     return str(Path(path).resolve())
-
-
-def _has_affinity() -> bool:
-    return hasattr(os, 'sched_getaffinity')
