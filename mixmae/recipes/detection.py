@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import statistics
 from pathlib import Path
 
 from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
@@ -20,7 +19,7 @@ from mixmae.recipes.fine_tuning_settings import (
     schedule_settings,
     warmup_updates,
 )
-from mixmae.recipes.image_sizes import fitted
+from mixmae.recipes.image_sizes import fitted, median_sides
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.setting import Setting
 
@@ -136,9 +135,7 @@ def plan_detection(
 def _scale(
     sets: CocoSets, options: FineTuningOptions
 ) -> tuple[tuple[int, int], str]:
-    sizes = sets.train.sizes()
-    long = statistics.median_low([max(size) for size in sizes])
-    short = statistics.median_low([min(size) for size in sizes])
+    long, short = median_sides(sets.train.sizes())
     if options.image_size is not None:
         side = options.image_size
         return (round(side * long / short), side), 'as given'

@@ -28,6 +28,11 @@ def median_size(paths: Sequence[str | Path]) -> tuple[int, int]:
             f'none of {len(headers)} files, such as {paths[0]}, is an image '
             f'that can be read'
         )
+    return median_sides(sizes)
+
+
+def median_sides(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the median of the long and of the short sides."""
     long = statistics.median_low([max(size) for size in sizes])
     short = statistics.median_low([min(size) for size in sizes])
     return long, short
