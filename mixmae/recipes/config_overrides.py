@@ -40,7 +40,8 @@ def config_text(
         The text, and the settings with those that the options replace.
 
     Raises:
-        ConfigError: See ``overridden``.
+        ConfigError: An option names no setting, has no effect, or has an
+            argument of its own.
     """
     plain = template_text(template)
     text = filled(plain, header, settings)
@@ -52,7 +53,7 @@ def config_text(
         cfg = read_with_bases(path)
         own: dict[str, Any] = {}
         exec(compile(text, str(path), 'exec'), own)
-        settings, statements = overridden(
+        settings, statements = _overridden(
             settings, cfg, overrides, arguments, own
         )
     text = filled(plain, header, settings)
@@ -61,29 +62,22 @@ def config_text(
     return text, settings
 
 
-def overridden(
+def _overridden(
     settings: list[Setting],
     cfg: Config,
     overrides: Mapping[str, Any],
     arguments: Mapping[str, str],
     own: dict[str, Any],
 ) -> tuple[list[Setting], str]:
-    """Apply options of the user to a recipe.
+    """Apply options to a recipe; see ``config_text``.
 
     Args:
-        settings: Variables of the config.
         cfg: The config without the options.
-        overrides: Values by dotted key.
-        arguments: Arguments of the call by the variable that they decide.
         own: Variables of the config's text, without inherited ones; changed.
 
     Returns:
         Settings, those of variables that the options name replaced; and
         statements that set the others.
-
-    Raises:
-        ConfigError: An option names no setting, has no effect, or has an
-            argument of its own.
     """
     for key in overrides:
         argument = arguments.get(key.split('.')[0])
