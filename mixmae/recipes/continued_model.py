@@ -8,6 +8,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     InitialWeights,
     initial_weights,
 )
+from mixmae.config.config_paths import type_name
 from mixmae.recipes.initial_network import InitialNetwork, described
 from mixmae.recipes.methods import Method, ModelParts
 from mixmae.recipes.networks import Network, named_network
@@ -91,12 +92,11 @@ def continued_model(
         None,
         weights.path,
     )
-    kind = str(found.backbone['type']).split('.')[-1]
     widths = (found.channels[0], found.channels[-1])
     arch = found.backbone.get('arch', 'base')
     network = Network(
         f'the network of {weights.path}',
-        FAMILIES[kind],
+        FAMILIES[type_name(found.backbone)],
         arch,
         widths,
         len(found.channels),

@@ -93,12 +93,10 @@ def mask_meaning(
         values = values[1:]
     if not values:
         raise ValueError(f'the masks have no class: their values are {found}')
-    first = int(zero or False)
-    run = list(range(first, first + len(values)))
     if names is not None:
         return _named(found, values, [*names], zero, note)
     classes = _default_names(values)
-    if values == run:
+    if values == list(range(zero, zero + len(values))):
         rule = (
             'the values run from 1: class k has value k + 1, 0 is ignored '
             '(reduce_zero_label)'
@@ -106,7 +104,7 @@ def mask_meaning(
             else 'the values run from 0: class k has value k, 0 is a class '
             'of its own, background (reduce_zero_label ignores it)'
         )
-        return MaskMeaning(classes, None, bool(zero), note + rule)
+        return MaskMeaning(classes, None, zero, note + rule)
     shown = ', '.join(f'{v} = {k}' for k, v in enumerate(values[:6]))
     more = ', ...' if len(values) > 6 else ''
     rule = f'values in ascending order, value = class: {shown}{more}'

@@ -9,6 +9,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 from mixmae.config.config_file import read_config
+from mixmae.config.config_paths import type_name
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.recipes.methods import ModelParts
 from mixmae.recipes.networks import Network
@@ -47,8 +48,7 @@ def model_of_config(path: str | os.PathLike) -> GivenModel:
     """
     cfg = read_config(path)
     model = cfg.to_dict().get('model') or {}
-    kind = str(model.get('type')).split('.')[-1]
-    neck = str((model.get('neck') or {}).get('type')).split('.')[-1]
+    kind, neck = type_name(model), type_name(model.get('neck'))
     if kind != 'MaskedImageModel' or neck not in METHOD_OF_NECK:
         raise ValueError(
             f'model={os.fspath(path)}: its model is a {kind}, not a '
@@ -68,8 +68,7 @@ def model_of_config(path: str | os.PathLike) -> GivenModel:
             f'square images'
         )
     dims = built.backbone.num_features
-    name = str(backbone['type']).split('.')[-1]
-    family = name.removeprefix('MIM').lower()
+    family = type_name(backbone).removeprefix('MIM').lower()
     return GivenModel(
         METHOD_OF_NECK[neck],
         Network(str(path), family, backbone.get('arch'), (dims[0], dims[-1])),

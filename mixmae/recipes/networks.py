@@ -77,10 +77,10 @@ def named_network(name: str) -> Network:
         ValueError: No network has this name.
     """
     # As 'swin-t' and 'pvt-s' in names of configs; 'swin-m' would be unclear.
-    parts = {full: full.rpartition('-') for full in NETWORKS}
-    del parts['swin-mini']
     short = {
-        f'{head}-{last[0]}': full for full, (head, _, last) in parts.items()
+        full[: full.rindex('-') + 2]: full
+        for full in NETWORKS
+        if full != 'swin-mini'
     }
     full = short.get(name.lower(), name.lower())
     if full not in NETWORKS:
