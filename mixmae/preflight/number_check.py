@@ -12,7 +12,7 @@ from mmengine.dist import get_world_size
 from mixmae.config.config_paths import data_loaders, type_name
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.schedule_check import schedule_phases
+from mixmae.preflight.schedule_check import configured_hooks, schedule_phases
 
 # Processes of one data loader: more would stop the machine.
 MOST_WORKERS = 1024
@@ -99,14 +99,11 @@ def _seed(cfg: Config) -> Iterator[Number]:
 
 
 def _loop(cfg: Config) -> Iterator[Number]:
-    loop = cfg.get('train_cfg')
-    if not isinstance(loop, Mapping):
-        return
+    loop = cfg.get('train_cfg') or {}
     yield from _present(
         'train_cfg', loop, max_epochs=1, max_iters=1, val_interval=1
     )
-    pairs = loop.get('dynamic_intervals')
-    for index, pair in enumerate(pairs or ()):
+    for index, pair in enumerate(loop.get('dynamic_intervals') or ()):
         if isinstance(pair, (list, tuple)) and len(pair) == 2:
             key = f'train_cfg.dynamic_intervals.{index}'
             yield Number(f'{key}.0', pair[0], 0)
@@ -115,30 +112,17 @@ def _loop(cfg: Config) -> Iterator[Number]:
 
 def _hooks(cfg: Config) -> Iterator[Number]:
     """Intervals of hooks, and of the log's averages."""
-    hooks = {
-        f'{top}.{name}': hook
-        for top in ('default_hooks', 'custom_hooks')
-        for name, hook in _items(cfg.get(top))
-    }
-    for key, hook in hooks.items():
-        interval = hook.get('interval') if isinstance(hook, Mapping) else None
+    for key, hook in configured_hooks(cfg):
+        interval = hook.get('interval')
         never = interval == -1 and 'Checkpoint' in str(hook.get('type'))
         if interval is not None and not never:
             yield Number(f'{key}.interval', interval, 1)
-    log = cfg.get('log_processor')
-    if isinstance(log, Mapping) and 'window_size' in log:
-        yield from _present('log_processor', log, window_size=1)
-
-
-def _items(hooks: Any) -> Iterator[tuple[Any, Any]]:
-    listed = isinstance(hooks, (list, tuple))
-    yield from enumerate(hooks) if listed else (hooks or {}).items()
+    log = cfg.get('log_processor') or {}
+    yield from _present('log_processor', log, window_size=1)
 
 
 def _optimizer(cfg: Config) -> Iterator[Number]:
-    wrapper = cfg.get('optim_wrapper')
-    if not isinstance(wrapper, Mapping):
-        return
+    wrapper = cfg.get('optim_wrapper') or {}
     yield from _present('optim_wrapper', wrapper, accumulative_counts=1)
     optimizer = wrapper.get('optimizer')
     if isinstance(optimizer, Mapping):
@@ -152,25 +136,18 @@ def _optimizer(cfg: Config) -> Iterator[Number]:
         if isinstance(clip, Mapping) and name in clip:
             key = f'optim_wrapper.clip_grad.{name}'
             yield Number(key, clip[name], 0, whole=False, open=True)
-    scaling = cfg.get('auto_scale_lr')
-    if isinstance(scaling, Mapping):
-        yield from _present('auto_scale_lr', scaling, base_batch_size=1)
+    scaling = cfg.get('auto_scale_lr') or {}
+    yield from _present('auto_scale_lr', scaling, base_batch_size=1)
 
 
 def _rates(cfg: Config) -> Iterator[Number]:
     """Return the learning rates at the ends of the schedules."""
-    wrapper = cfg.get('optim_wrapper')
-    optimizer = wrapper.get('optimizer') if wrapper else None
+    optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer')
     rate = optimizer.get('lr') if isinstance(optimizer, Mapping) else None
     most = math.inf
     if rate is not None and not Number('lr', rate, 0, False).error():
         most = rate
-    try:
-        phases = list(schedule_phases(cfg))
-    except (TypeError, ValueError, AttributeError):
-        # Building them raises the error.
-        return
-    for phase in phases:
+    for phase in schedule_phases(cfg) or ():
         if phase.kind.endswith('LR') and 'eta_min' in phase.settings:
             key, value = f'{phase.key}.eta_min', phase.settings['eta_min']
             yield Number(key, value, 0, whole=False, most=most)

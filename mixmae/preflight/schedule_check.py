@@ -71,10 +71,8 @@ class ScheduleLength(Check):
         length = loop.get(name)
         if not isinstance(length, int) or length < 1:
             return None
-        try:
-            phases = list(schedule_phases(planned.config))
-        except (TypeError, ValueError, AttributeError):
-            # Building them raises the error.
+        phases = schedule_phases(planned.config)
+        if phases is None:
             return None
         errors = [
             f'{phase.key}: end={phase.end:g} is not after '
@@ -122,7 +120,7 @@ class IterationSchedule(Check):
         length = planned.built.max_iters
         phases = [
             phase
-            for phase in schedule_phases(planned.config)
+            for phase in schedule_phases(planned.config) or ()
             if not phase.by_epoch
         ]
         if not phases:
@@ -174,12 +172,13 @@ def _shortened(cfg: Config, length: int) -> Iterator[tuple[str, str]]:
             )
 
 
-def schedule_phases(cfg: Config) -> Iterator[Phase]:
-    """Return all schedulers of a config."""
+def schedule_phases(cfg: Config) -> list[Phase] | None:
+    """Return all schedulers of a config; ``None`` if they cannot be built."""
     # Several optimizers have a dict of schedules.
-    for key, part in walk('param_scheduler', cfg.get('param_scheduler')):
-        if isinstance(part, Mapping) and 'type' in part:
-            yield Phase(
+    parts = walk('param_scheduler', cfg.get('param_scheduler'))
+    try:
+        return [
+            Phase(
                 key,
                 type_name(part),
                 part,
@@ -187,6 +186,12 @@ def schedule_phases(cfg: Config) -> Iterator[Phase]:
                 float(part.get('end', math.inf)),
                 bool(part.get('by_epoch', True)),
             )
+            for key, part in parts
+            if isinstance(part, Mapping) and 'type' in part
+        ]
+    # Building them raises the error.
+    except (TypeError, ValueError):
+        return None
 
 
 def schedule_warnings(
@@ -260,7 +265,7 @@ def _intervals(
                 f'train_cfg.dynamic_intervals.{index} begins at {unit} '
                 f'{pair[0]}, the run ends at {length}: it has no effect'
             )
-    for key, hook in _hooks(cfg):
+    for key, hook in configured_hooks(cfg):
         begin = hook.get(f'begin_{"epoch" if by_epoch else "iter"}') or 0
         if begin >= length:
             yield (
@@ -281,12 +286,11 @@ def _intervals(
             )
 
 
-def _hooks(cfg: Config) -> Iterator[tuple[str, Mapping]]:
-    hooks = [
-        *(cfg.get('default_hooks') or {}).items(),
-        *enumerate(cfg.get('custom_hooks') or ()),
-    ]
-    for name, hook in hooks:
-        if isinstance(hook, Mapping):
-            group = 'custom' if isinstance(name, int) else 'default'
-            yield f'{group}_hooks.{name}', hook
+def configured_hooks(cfg: Config) -> Iterator[tuple[str, Mapping]]:
+    """Yield key and config of the hooks of a run."""
+    named = (cfg.get('default_hooks') or {}).items()
+    listed = enumerate(cfg.get('custom_hooks') or ())
+    for top, hooks in (('default_hooks', named), ('custom_hooks', listed)):
+        for name, hook in hooks:
+            if isinstance(hook, Mapping):
+                yield f'{top}.{name}', hook
