@@ -136,8 +136,7 @@ def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
         if not isinstance(stated, str) or path is None:
             continue
         if os.path.realpath(stated) != os.path.realpath(path):
-            same = _same_bytes(Path(stated), path)
-            if same is False:
+            if _differ(Path(stated), path):
                 yield LabelFault(
                     'file of the metric',
                     f'{key}.ann_file={stated} and the ann_file of {one.key}, '
@@ -154,15 +153,14 @@ def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
             )
 
 
-def _same_bytes(one: Path, other: Path) -> bool | None:
-    """``None`` if a file is missing, which its reader reports."""
+def _differ(one: Path, other: Path) -> bool:
+    """Return True if two files differ; a missing one its reader reports."""
     if not one.is_file() or not other.is_file():
-        return None
-    if one.stat().st_size != other.stat().st_size:
         return False
-    if one.stat().st_size > MOST_BYTES:
+    size = one.stat().st_size
+    if size != other.stat().st_size:
         return True
-    return one.read_bytes() == other.read_bytes()
+    return size <= MOST_BYTES and one.read_bytes() != other.read_bytes()
 
 
 def _metrics(part: Mapping) -> list[Any]:

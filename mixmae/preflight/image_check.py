@@ -46,8 +46,7 @@ class ImageSizes(Check):
         compared, errors = [], []
         for split in splits:
             loader = cfg.get(f'{split}_dataloader')
-            pipeline = pipeline_of(loader)
-            size = image_size(pipeline) if pipeline else None
+            size = image_size(pipeline_of(loader) or ())
             if size is None:
                 continue
             compared.append(f'{split} {size[0]}x{size[1]}')
@@ -70,20 +69,21 @@ def _same_sizes(cfg: Mapping, other: str) -> Finding | None:
     """Compare the sizes of images to train on and to evaluate on."""
     sizes = {}
     for split in ('train', other):
-        pipeline = pipeline_of(cfg.get(f'{split}_dataloader'))
-        size = image_size(pipeline) if pipeline else None
+        loader = cfg.get(f'{split}_dataloader')
+        size = image_size(pipeline_of(loader) or ())
         if size is None:
             return None
         sizes[split] = f'{size[0]}x{size[1]}'
-    warnings = (
+    compared = ', '.join(f'{k} {v}' for k, v in sizes.items())
+    if sizes['train'] == sizes[other]:
+        return Finding(compared)
+    warning = (
         f'images to train on have {sizes["train"]} pixels, those of the '
         f'{other} data {sizes[other]}: set the same size in '
         f'train_dataloader.dataset.pipeline and '
-        f'{other}_dataloader.dataset.pipeline, unless it is meant',
+        f'{other}_dataloader.dataset.pipeline, unless it is meant'
     )
-    differ = sizes['train'] != sizes[other]
-    compared = ', '.join(f'{k} {v}' for k, v in sizes.items())
-    return Finding(compared, warnings=warnings if differ else ())
+    return Finding(compared, warnings=(warning,))
 
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -226,11 +226,11 @@ def _data_sets(planned: PlannedRun) -> Iterator[tuple[str, Any]]:
 
 
 def _loads_by_mmcv(dataset: Any) -> bool:
-    transforms = getattr(
-        getattr(dataset, 'pipeline', None), 'transforms', None
+    pipeline = getattr(dataset, 'pipeline', None)
+    return any(
+        type(one).__name__ == 'LoadImageFromFile'
+        for one in getattr(pipeline, 'transforms', ())
     )
-    names = [type(one).__name__ for one in transforms or ()]
-    return 'LoadImageFromFile' in names
 
 
 def check_rgb(path: str, content: bytes | None = None) -> None:
@@ -277,7 +277,7 @@ def _look(dataset: Any, load: Any) -> _InspectedImages:
 
 
 def _differences(decodings: dict[str, ImageDecoding]) -> list[str]:
-    """Yield errors on data sets that are decoded differently."""
+    """Return errors on data sets that are decoded differently."""
     if not decodings:
         return []
     first, expected = next(iter(decodings.items()))

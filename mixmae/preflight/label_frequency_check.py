@@ -55,7 +55,8 @@ class LabelCounts(Check):
                 faults.append(LabelFault('no labels', text))
             if not counts:
                 continue
-            names = built.classes if _is_list(built.classes) else None
+            listed = isinstance(built.classes, (list, tuple))
+            names = built.classes if listed else None
             limit = len(names) if names else max(heads, default=None)
             total = len(built.dataset)
             notes.append(
@@ -174,7 +175,3 @@ def _labels(value: Any) -> list[int]:
     if isinstance(value, (int, float)):
         return [int(value)]
     return [int(one) for one in value]
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple))

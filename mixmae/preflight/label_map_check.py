@@ -67,7 +67,7 @@ def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
     tally = LabelMapTally(
         f'the {built.split} label maps', meaning, applies_orientation(dataset)
     )
-    decoder = _loader(dataset, 'LoadAnnotations')
+    decoder = _map_loader(dataset)
     is_cv2 = getattr(decoder, 'imdecode_backend', '') == 'cv2'
     coloured = []
     for info in sampled(dataset, MOST_MAPS, SECONDS):
@@ -107,7 +107,7 @@ def _setting_faults(
     zeros = dataset.reduce_zero_label and tally.pixels[0]
     occurs = tally.pixels[dataset.ignore_index] or zeros
     level: Literal['error', 'warning'] = 'error' if occurs else 'warning'
-    decoder = _loader(dataset, 'LoadAnnotations')
+    decoder = _map_loader(dataset)
     stated = getattr(decoder, 'reduce_zero_label', None)
     if stated is not None and stated != dataset.reduce_zero_label:
         yield LabelFault(
@@ -143,8 +143,8 @@ def _setting_faults(
             )
 
 
-def _loader(dataset: Any, kind: str) -> Any:
+def _map_loader(dataset: Any) -> Any:
     for step in getattr(dataset.pipeline, 'transforms', ()):
-        if type(step).__name__ == kind:
+        if type(step).__name__ == 'LoadAnnotations':
             return step
     return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 
 from mixmae.config.config_paths import type_name, walk
-from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
+from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.evaluator_class_check import evaluators
 
 COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
@@ -46,10 +46,9 @@ class MetricOptions(Check):
     The evaluators themselves do so after an epoch.
     """
 
-    name: ClassVar[str] = 'options of evaluators'
+    name = 'options of evaluators'
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare."""
         count, errors = 0, []
         for key, part in evaluators(planned.config, planned.mode):
             kind = type_name(part)
@@ -83,12 +82,11 @@ class MetricNames(Check):
     validation.
     """
 
-    name: ClassVar[str] = 'metrics'
-    stage: ClassVar[Stage] = 'built'
-    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+    name = 'metrics'
+    stage = 'built'
+    modes = ('train',)
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare."""
         followed = list(followed_metrics(planned.config))
         if not followed:
             return None

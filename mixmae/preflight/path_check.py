@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from mixmae.config.config_paths import data_loaders, walk
 from mixmae.config.failure_report import DataError
@@ -15,7 +15,7 @@ from mixmae.fileio.address import is_address
 from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
 from mixmae.fileio.image_listing import ImageListing, list_folder
 from mixmae.fileio.shown_text import escape
-from mixmae.preflight.check import Check, Finding, PlannedRun, Stage
+from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
     ConfiguredSet,
     built_sets,
@@ -46,7 +46,7 @@ class FolderListings(Check):
     sets of mixmae report both themselves.
     """
 
-    name: ClassVar[str] = 'folders'
+    name = 'folders'
 
     def run(self, planned: PlannedRun) -> Finding | None:
         """List the folders."""
@@ -113,21 +113,17 @@ def _is_below(name: str, place: str) -> bool:
 
 def _folders(planned: PlannedRun) -> Iterator[ListedFolder]:
     for one in configured_sets(planned):
-        folder = folder_of_classes(one)
-        if folder is not None:
-            read = one.config.get('extensions') or READ_BY_MMPRETRAIN
-            found = ListedFolder(folder, tuple(map(str.lower, read)), True)
-        else:
-            segmented = _segmented(one)
-            if segmented is None:
-                continue
-            found = segmented
-        if one.is_read and os.path.isdir(found.path):
+        found = _folder(one)
+        if found is not None and one.is_read and os.path.isdir(found.path):
             yield found
 
 
-def _segmented(one: ConfiguredSet) -> ListedFolder | None:
-    """Return the image folder of one of mmseg's data sets."""
+def _folder(one: ConfiguredSet) -> ListedFolder | None:
+    """Return the image folder of a data set of mmpretrain or mmseg."""
+    folder = folder_of_classes(one)
+    if folder is not None:
+        read = one.config.get('extensions') or READ_BY_MMPRETRAIN
+        return ListedFolder(folder, tuple(map(str.lower, read)), True)
     folder = one.path('img_path')
     if (
         one.reader != 'BaseSegDataset'
@@ -156,13 +152,12 @@ def _leave_out_other_cases(
 class ListedPaths(Check):
     """Checks all paths of the data sets that have an ``ann_file``."""
 
-    name: ClassVar[str] = 'listed paths'
-    stage: ClassVar[Stage] = 'built'
+    name = 'listed paths'
+    stage = 'built'
     # Others open images.
-    guards: ClassVar[bool] = True
+    guards = True
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare."""
         count, errors = 0, []
         for one in built_sets(planned):
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from mmengine.config import Config
 
@@ -15,7 +15,7 @@ from mixmae.config.option_values import plain_config
 from mixmae.engine.loops.resumable_loops import new_run, refused_data
 from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.engine.manifest.run_record import ImageNames, RunRecord
-from mixmae.preflight.check import Check, Finding, Mode, PlannedRun, Stage
+from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.resume_rules import Difference, Effect, differences
 from mixmae.registry import OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
@@ -34,15 +34,14 @@ class ResumeSettings(Check):
         choice: Source of settings that may change: 'config', 'checkpoint'.
     """
 
-    name: ClassVar[str] = 'resumed config'
-    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+    name = 'resumed config'
+    modes = ('train',)
 
     def __init__(self, start: StartPoint, choice: Choice | None) -> None:
         self.start = start
         self.choice = choice
 
     def run(self, planned: PlannedRun) -> Finding:
-        """Compare."""
         start = self.start
         errors = []
         if self.choice != 'config' and not has_schedules(
@@ -89,15 +88,14 @@ class ResumeData(Check):
         start: Checkpoint that the run resumes from.
     """
 
-    name: ClassVar[str] = 'resumed data'
-    stage: ClassVar[Stage] = 'built'
-    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+    name = 'resumed data'
+    stage = 'built'
+    modes = ('train',)
 
     def __init__(self, start: StartPoint) -> None:
         self.start = start
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        """Compare."""
         then = self.start.record
         if then is None:
             return None

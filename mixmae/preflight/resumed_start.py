@@ -132,11 +132,8 @@ def finished_message(
     limit = settings.get('max_iters' if unit == 'iterations' else 'max_epochs')
     if not isinstance(limit, int):
         return None
-    changed = ''
-    if start.record is not None:
-        keys = changed_keys(start, cfg)
-        if keys:
-            changed = f'; it was trained with other values of {keys}'
+    keys = changed_keys(start, cfg)
+    changed = f'; it was trained with other values of {keys}' if keys else ''
     done = start.iter if unit == 'iterations' else start.epoch
     if done < limit:
         loader = start.record.loader if start.record else None

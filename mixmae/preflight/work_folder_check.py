@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from mixmae.datasets.corrupt.corrupt_file_list import REGISTER
 from mixmae.engine.manifest.manifest import (
@@ -17,7 +17,7 @@ from mixmae.engine.manifest.manifest import (
     written_files,
 )
 from mixmae.fileio.atomic_write import SIDECAR
-from mixmae.preflight.check import Check, Finding, Mode, PlannedRun
+from mixmae.preflight.check import Check, Finding, PlannedRun
 
 if TYPE_CHECKING:
     from mixmae.engine.manifest.checkpoint_search import StartPoint
@@ -34,8 +34,8 @@ class WorkFolderCheck(Check):
         overwrite: Whether earlier checkpoints may be removed.
     """
 
-    name: ClassVar[str] = 'work folder'
-    modes: ClassVar[tuple[Mode, ...]] = ('train',)
+    name = 'work folder'
+    modes = ('train',)
 
     def __init__(
         self,
