@@ -89,7 +89,6 @@ def continued_model(
     found = described(
         weights.model['backbone'],
         weights.model['data_preprocessor'],
-        None,
         weights.path,
     )
     widths = (found.channels[0], found.channels[-1])

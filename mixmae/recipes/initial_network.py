@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from mmengine.registry import DefaultScope
-
 from mixmae.checkpoints.conversion.initial_weights import (
     OF_THE_TASK,
     initial_weights,
@@ -17,6 +14,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
 from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
+from mixmae.recipes.networks import built_without_weights
 from mixmae.registry import MODELS
 
 
@@ -82,16 +80,18 @@ def initial_network(
         weights.write(converted)
         checkpoint = os.path.abspath(converted)
     norm = weights.model['data_preprocessor']
-    found = described(
-        weights.model['backbone'], norm, checkpoint, weights.path
+    found = described(weights.model['backbone'], norm, weights.path)
+    return replace(
+        found,
+        checkpoint=checkpoint,
+        kind=weights.kind,
+        line=weights.line(),
     )
-    return replace(found, kind=weights.kind, line=weights.line())
 
 
 def described(
     backbone: Mapping[str, Any],
     norm: Mapping[str, Any],
-    checkpoint: str | None,
     origin: str,
 ) -> InitialNetwork:
     """Complete the description of a network by building it without weights.
@@ -99,7 +99,6 @@ def described(
     Args:
         backbone: Config of the backbone, with or without task settings.
         norm: ``mean``, ``std`` and ``channel_order``.
-        checkpoint: File of its weights, or None.
         origin: What it is, for messages.
 
     Raises:
@@ -109,18 +108,14 @@ def described(
     config = registered_parts(config, (MODELS,), origin)
     kind = str(config.get('type', '')).removeprefix('mixmae.')
     config = {**config, 'type': f'mixmae.{kind}'}
-    with (
-        DefaultScope.overwrite_default_scope('mixmae'),
-        torch.device('meta'),
-    ):
-        built = MODELS.build(dict(config))
+    built = built_without_weights(config)
     if not isinstance(built, HierarchicalBackbone):
         raise ValueError(f'{origin}: {kind} is not a backbone of mixmae')
     size = config.get('img_size', 224)
     config.setdefault('patch_size', built.stride >> (built.num_stages - 1))
     return InitialNetwork(
         backbone=config,
-        checkpoint=checkpoint,
+        checkpoint=None,
         mean=[*norm['mean']],
         std=[*norm['std']],
         to_rgb=str(norm.get('channel_order', 'RGB')).upper() == 'RGB',

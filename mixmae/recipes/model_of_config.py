@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-import torch
-from mmengine.registry import DefaultScope
-
 from mixmae.config.config_file import read_config
 from mixmae.config.config_paths import type_name
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.recipes.methods import ModelParts
-from mixmae.recipes.networks import Network
-from mixmae.registry import MODELS
+from mixmae.recipes.networks import Network, built_without_weights
 
 METHOD_OF_NECK = {
     'MixMAENeck': 'mixmae',
@@ -56,11 +52,9 @@ def model_of_config(path: str | os.PathLike) -> GivenModel:
         )
     before = model['data_preprocessor']
     backbone = {k: v for k, v in model['backbone'].items() if k != 'init_cfg'}
-    with (
-        DefaultScope.overwrite_default_scope('mixmae'),
-        torch.device('meta'),
-    ):
-        built: MaskedImageModel = MODELS.build({**model, 'backbone': backbone})
+    built: MaskedImageModel = built_without_weights(
+        {**model, 'backbone': backbone}
+    )
     size = backbone.get('img_size') or cfg.get('img_size') or 224
     if not isinstance(size, int):
         raise ValueError(

@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import torch
+from mmengine.registry import DefaultScope
+
 from mixmae.models.backbones.mim_swin import SWIN_ARCHS
 from mixmae.models.backbones.pyramid_backbone import PVT_ARCHS, TWINS_ARCHS
+from mixmae.registry import MODELS
 
 # Small enough for a CPU core; the mini networks of configs/ have it.
 MINI = {'embed_dims': 32, 'depths': (1, 1, 4, 1), 'num_heads': (2, 4, 8, 16)}
@@ -91,6 +95,15 @@ def named_network(name: str) -> Network:
             f'{", ".join(NETWORKS)}, or name a config file'
         )
     return NETWORKS[full]
+
+
+def built_without_weights(config: Mapping[str, Any]) -> Any:
+    """Build a model, or a part of one, on the meta device."""
+    with (
+        DefaultScope.overwrite_default_scope('mixmae'),
+        torch.device('meta'),
+    ):
+        return MODELS.build(dict(config))
 
 
 def patch_size(network: Network, image_size: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import torch
-from mmengine.registry import DefaultScope
 
 from mixmae.checkpoints.conversion.initial_weights import (
     InitialWeights,
@@ -20,6 +19,7 @@ from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
 from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.methods import ModelParts
+from mixmae.recipes.networks import built_without_weights
 from mixmae.recipes.pretraining_batches import (
     epochs_of,
     update_batches,
@@ -29,7 +29,6 @@ from mixmae.recipes.pretraining_options import (
     PretrainingOptions,
 )
 from mixmae.recipes.setting import Setting
-from mixmae.registry import MODELS
 
 # Validations and checkpoints of a run, about.
 INTERVALS = 20
@@ -148,11 +147,7 @@ def network_sizes(
         'neck': parts.neck,
         'head': parts.head,
     }
-    with (
-        DefaultScope.overwrite_default_scope('mixmae'),
-        torch.device('meta'),
-    ):
-        built = MODELS.build(model)
+    built = built_without_weights(model)
     device = call.machine.device
     return NetworkSizes.of(
         built, (channels, size, size), device, run_dtype(call.options, device)
