@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from fnmatch import fnmatchcase
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from mixmae.config.config_paths import type_name
 from mixmae.deprecation import with_new_names
 from mixmae.registry import HOOKS
 
@@ -134,8 +135,7 @@ class Difference(NamedTuple):
 def effect_of(key: str) -> Effect:
     """Return the rule for a changed key."""
     for pattern, effect in RULES:
-        expression = '.*'.join(map(re.escape, pattern.split('*')))
-        if re.fullmatch(expression, key):
+        if fnmatchcase(key, pattern):
             return effect
     return Effect.REFUSED
 
@@ -160,7 +160,7 @@ def differences(
 def _prepared(config: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(with_new_names(config))
     hooks = found.pop('custom_hooks', None) or []
-    kept = [one for one in hooks if _kind(one) not in HARMLESS_HOOKS]
+    kept = [one for one in hooks if type_name(one) not in HARMLESS_HOOKS]
     if kept:
         found['custom_hooks'] = kept
     loader = found.get('train_dataloader')
@@ -175,11 +175,6 @@ def _prepared(config: Mapping[str, Any]) -> dict[str, Any]:
         rest = {k: v for k, v in sampler.items() if filled.get(k) != v}
         found['train_dataloader'] = {**loader, 'sampler': rest}
     return found
-
-
-def _kind(hook: Any) -> str:
-    kind = hook.get('type', '') if isinstance(hook, Mapping) else ''
-    return str(kind).split('.')[-1]
 
 
 def _differing(
