@@ -12,10 +12,10 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mixmae.config.failure_report import ConfigError
+from mixmae.distributed.process_group import unwrapped
 
 Mode = Literal['train', 'test']
 Stage = Literal['config', 'built']
@@ -47,8 +47,7 @@ class PlannedRun:
     @property
     def model(self) -> Any:
         """The model of the runner, without a wrapper."""
-        model: Any = self.built.model
-        return model.module if is_model_wrapper(model) else model
+        return unwrapped(self.built.model)
 
 
 @dataclass(frozen=True)
