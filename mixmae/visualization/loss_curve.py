@@ -180,7 +180,9 @@ def write_reference(path: str | Path, curve: LossCurve, about: dict) -> None:
         partial.write_text(text)
 
 
-def compare(run: LossCurve, reference: LossCurve) -> list[Band]:
+def compare(
+    run: LossCurve, reference: LossCurve, num_bands: int = BANDS
+) -> list[Band]:
     """Return the ratios of a run's losses to a reference's, per band.
 
     The reference is interpolated at the run's epochs. Bands have equal
@@ -189,6 +191,8 @@ def compare(run: LossCurve, reference: LossCurve) -> list[Band]:
     Raises:
         ValueError: The curves have no epoch in common.
     """
+    if num_bands < 1:
+        raise ValueError(f'there must be at least 1 band, got {num_bands}')
     low = reference.epochs[0]
     high = reference.epochs[-1]
     common = (run.epochs >= low) & (run.epochs <= high)
@@ -199,7 +203,8 @@ def compare(run: LossCurve, reference: LossCurve) -> list[Band]:
         )
     epochs, losses = run.epochs[common], run.losses[common]
     expected = np.interp(epochs, *reference)
-    parts = np.array_split(np.arange(len(epochs)), min(BANDS, len(epochs)))
+    count = min(num_bands, len(epochs))
+    parts = np.array_split(np.arange(len(epochs)), count)
     return [
         Band(
             float(epochs[part[0]]),

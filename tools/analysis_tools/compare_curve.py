@@ -14,6 +14,7 @@ from mixmae.cli.command_line import CommandParser, refuse_unused, run_tool
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.visualization.loss_curve import (
+    BANDS,
     compare,
     comparison_line,
     draw_curves,
@@ -24,7 +25,6 @@ from mixmae.visualization.loss_curve import (
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
-BANDS = 5
 
 
 def parse_args() -> argparse.Namespace:
