@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from mmengine.config import Config
 
 from benchmarks.environment_info import processor_name
 from benchmarks.evidence.processes import Account, run
+from benchmarks.evidence.recipe import ROOT, recipe
 from benchmarks.evidence.specs import (
     TASKS,
     FineTuning,
@@ -29,7 +29,6 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import native_dtype
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.visualization.loss_curve import read_run
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain', 'numpy')
 
 
@@ -163,7 +162,7 @@ class Commands:
 def data_of(spec: Spec, place: Place) -> tuple[Path, int]:
     """The folder of a run's data, and its number of training images."""
     if isinstance(spec, Transfer):
-        # Of the scenes, ``transfer`` writes as many as are used.
+        # ``make_scenes`` writes only as many scenes as are trained on.
         folder = place.data.resolve().parent / spec.task
         if spec.task == 'scenes':
             return place.work_dir.resolve() / 'views' / 'scenes' / 'coco', 256
@@ -275,43 +274,6 @@ def _result(
         'hardware': hardware(),
         'versions': {name: version(name) for name in PACKAGES}
         | {'python': platform.python_version()},
-    }
-
-
-def recipe(spec: Spec) -> dict[str, Any]:
-    """Network, method, optimizer and crops of a run, as JSON holds them.
-
-    A result is of these settings: a test compares them with the config.
-    """
-    config = Config.fromfile(ROOT / spec.config)
-    options = spec.options()
-    if isinstance(spec, FineTuning):
-        # The start is in ``spec``, and its path on one machine only.
-        options['model.backbone.init_cfg'] = None
-    config.merge_from_dict(options)
-    loader = config.train_dataloader
-    parts = {
-        'model': config.model,
-        'optim_wrapper': config.optim_wrapper,
-        'batch_size': loader.batch_size,
-        'pipeline': loader.dataset.pipeline,
-    }
-    return _without_defaults(json.loads(json.dumps(parts)))
-
-
-# Settings of 8-bit RGB images, which the first results do not name.
-RGB = {'in_channels': 3, 'channels': 3, 'value_range': None}
-
-
-def _without_defaults(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_without_defaults(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    return {
-        key: _without_defaults(value)
-        for key, value in part.items()
-        if key not in RGB or value != RGB[key]
     }
 
 

@@ -110,7 +110,7 @@ class Task(NamedTuple):
     checkpoint: str
     """Name of the last checkpoint."""
     options: dict[str, Any]
-    """What differs from the config."""
+    """Options of the run, beside data and initial weights."""
     figures: dict[str, str]
     """Metrics of ``tools/test.py``, by the names of the figures."""
 
@@ -142,7 +142,7 @@ class Transfer(NamedTuple):
     seed: int = 0
     """Of the order and the crops, the head, and untrained weights."""
     images: str = 'train'
-    """What the start has seen, as in ``Pretraining``."""
+    """Images of the pretraining; see ``Pretraining``."""
 
     @property
     def name(self) -> str:

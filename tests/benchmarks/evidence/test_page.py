@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.evidence.page import filled
-from benchmarks.evidence.runs import ROOT
+from benchmarks.evidence.recipe import ROOT
 from benchmarks.evidence.table import read_results
 
 PAGE = ROOT / 'docs/evidence.md'

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.evidence.runs import ROOT, Place, perform
+from benchmarks.evidence.recipe import ROOT
+from benchmarks.evidence.runs import Place, perform
 from benchmarks.evidence.specs import FineTuning, Pretraining
 
 

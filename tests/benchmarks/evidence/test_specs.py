@@ -5,7 +5,7 @@ import json
 import pytest
 from mmengine.config import Config
 
-from benchmarks.evidence.runs import ROOT, recipe
+from benchmarks.evidence.recipe import ROOT, recipe
 from benchmarks.evidence.specs import (
     CAMPAIGN,
     FINE_TUNING,
