@@ -93,7 +93,11 @@ def import_failure(error: BaseException) -> str:
     while before := error.__cause__ or error.__context__:
         error = before
     text = _type_and_text(error)
-    frame = extract_tb(error.__traceback__)[-1]
+    # A cause that was never raised has no place.
+    frames = extract_tb(error.__traceback__)
+    if not frames:
+        return text
+    frame = frames[-1]
     if frame.filename.startswith('<') or LIBRARY in frame.filename:
         return text
     return f'{text} ({frame.filename}, line {frame.lineno})'

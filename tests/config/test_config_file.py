@@ -2,7 +2,7 @@ import pytest
 
 from mixmae.apis.trained_network import network_config
 from mixmae.checkpoints.conversion.source import read_source
-from mixmae.config.config_file import read_config
+from mixmae.config.config_file import import_failure, read_config
 from tests.apis.tiny_setup import tiny_checkpoint
 
 
@@ -57,3 +57,10 @@ def test_runs_write_to_local_folders(tmp_path, key, address):
     with pytest.raises(ValueError, match=f'{key}=.*local path') as error:
         read_config(path, {key: address})
     assert 'u:p' not in str(error.value)
+
+
+def test_a_cause_that_was_never_raised_has_no_place():
+    try:
+        raise ImportError('late') from RuntimeError('early')
+    except ImportError as error:
+        assert import_failure(error) == 'RuntimeError: early'

@@ -109,13 +109,9 @@ def safe_load_bytes(data: bytes, name: str) -> dict:
     if data[8:9] == b'{':
         try:
             state = load_safetensors(data)
-            header = json.loads(
-                data[8 : 8 + int.from_bytes(data[:8], 'little')]
-            )
-            return {
-                'state_dict': state,
-                'meta': header.get('__metadata__') or {},
-            }
+            length = int.from_bytes(data[:8], 'little')
+            meta = json.loads(data[8 : 8 + length]).get('__metadata__')
+            return {'state_dict': state, 'meta': meta or {}}
         except Exception as error:
             raise ValueError(
                 f'{name} is not a readable safetensors file: {_cause(error)}'

@@ -107,7 +107,7 @@ class ImageKind:
 
     @property
     def reduced(self) -> bool:
-        """Whether Pillow reduces its samples to 8 bits."""
+        """True if Pillow decodes the samples to 8 bits only."""
         return self.format == 'JPEG2000' and self.bands > 1 and self.wide
 
     @property
