@@ -18,6 +18,7 @@ from benchmarks.environment_info import processor_name
 from benchmarks.evidence.processes import Account, run
 from benchmarks.evidence.recipe import ROOT, recipe
 from benchmarks.evidence.specs import (
+    RELEASED,
     TASKS,
     FineTuning,
     Pretraining,
@@ -192,20 +193,19 @@ def pretrain(spec: Pretraining, place: Place) -> dict[str, Any]:
 
 
 def fine_tune(
-    spec: FineTuning | Transfer, place: Place, start: Pretraining | None
+    spec: FineTuning | Transfer, place: Place, weights: Path | None
 ) -> dict[str, Any]:
     """A fine-tuning and its figures.
 
     Args:
         spec: of the run.
         place: of the campaign.
-        start: the pretraining that it starts from; None = from scratch.
+        weights: that it starts from; None = from scratch.
     """
     commands = Commands(spec, place)
     init: dict[str, Any] = {'model.backbone.init_cfg': None}
-    if start is not None:
-        checkpoint = place.checkpoint(start).resolve()
-        init = {'model.backbone.init_cfg.checkpoint': str(checkpoint)}
+    if weights is not None:
+        init = {'model.backbone.init_cfg.checkpoint': str(weights)}
     if isinstance(spec, FineTuning):
         last, names = f'epoch_{spec.epochs}.pth', {'accuracy': 'accuracy/top1'}
     else:
@@ -229,7 +229,7 @@ def perform(spec: Spec, place: Place, by_name: Mapping[str, Spec]) -> None:
 
     Args:
         spec: of the run; a fine-tuning first does the pretraining that it
-            starts from, again if its checkpoint is no longer there.
+            starts from, again if its weights are no longer there.
         place: of the campaign.
         by_name: all runs of the campaign.
     """
@@ -238,13 +238,17 @@ def perform(spec: Spec, place: Place, by_name: Mapping[str, Spec]) -> None:
     if isinstance(spec, Pretraining):
         _keep(spec, place, pretrain(spec, place))
         return
-    start = None
+    weights = None
     if spec.start != 'scratch':
         start = by_name[spec.start]
         assert isinstance(start, Pretraining)
-        if not place.checkpoint(start).exists():
+        weights = place.checkpoint(start).resolve()
+        if not weights.exists() and start.name in RELEASED:
+            # Relative to ROOT, as the commands show it.
+            weights = Path(RELEASED[start.name])
+        elif not weights.exists():
             _keep(start, place, pretrain(start, place))
-    _keep(spec, place, fine_tune(spec, place, start))
+    _keep(spec, place, fine_tune(spec, place, weights))
     # Tens of megabytes that nothing needs again.
     shutil.rmtree(place.folder(spec.name))
 

@@ -11,6 +11,14 @@ METHODS = {
 }
 FINE_TUNING = 'configs/classification/swin-3stage-finetune_imagenette-96.py'
 
+# Weights in the repository, by the pretraining that they are of. Runs that
+# start from it use them (float16) when its checkpoint is gone.
+RELEASED = {
+    'train-mixmae-recipe-40e-seed0': (
+        'weights/swin-3stage-mixmae_imagenette-96.safetensors'
+    ),
+}
+
 # Of the whole schedule.
 WARMUP_SHARE = 0.1
 

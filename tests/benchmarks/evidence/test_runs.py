@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.evidence.recipe import ROOT
 from benchmarks.evidence.runs import Place, perform
-from benchmarks.evidence.specs import FineTuning, Pretraining
+from benchmarks.evidence.specs import RELEASED, FineTuning, Pretraining
 
 
 @pytest.fixture
@@ -90,3 +90,14 @@ def test_a_killed_campaign_resumes(place):
         assert f'--seed {done["spec"]["seed"]}' in text
     assert f'epoch_{start.epochs}.pth' in json.dumps(result['commands'])
     assert folder.exists() and not place.folder(tuned.name).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', RELEASED)
+def test_released_weights_replace_a_lost_checkpoint(place, name):
+    start = Pretraining('mixmae', 40)
+    assert start.name == name
+    tuned = FineTuning(name, 60, 10)
+    perform(tuned, place, {name: start})
+    assert f'checkpoint={RELEASED[name]}' in read(place, tuned)['commands'][0]
+    assert not place.result(name).exists()

@@ -4,12 +4,14 @@ import json
 
 import pytest
 from mmengine.config import Config
+from safetensors import safe_open
 
 from benchmarks.evidence.recipe import ROOT, recipe
 from benchmarks.evidence.specs import (
     CAMPAIGN,
     FINE_TUNING,
     METHODS,
+    RELEASED,
     TASKS,
     Pretraining,
     Transfer,
@@ -29,6 +31,14 @@ def test_a_fine_tuning_starts_from_a_run_of_the_same_images():
             start = BY_NAME[spec.start]
             assert isinstance(start, Pretraining)
             assert start.epochs and start.images == spec.images
+
+
+@pytest.mark.parametrize('name', RELEASED)
+def test_released_weights_are_of_the_run_they_stand_for(name):
+    assert name in BY_NAME
+    with safe_open(ROOT / RELEASED[name], 'pt') as file:
+        card = json.loads(file.metadata()['card'])
+    assert card['command'].split()[-1] == name
 
 
 def test_the_selection_is_not_measured_on_test_images():
