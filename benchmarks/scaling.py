@@ -11,7 +11,8 @@ Cost: the time per image against pixels, with windows of one size, is
 proportional if the exponent, fitted over all sizes, is 1. It is smaller where
 the fixed cost of a step, mostly the optimizer, is not small. The same for the
 batch (time per step) and for the side of the windows: attention is quadratic
-in it, everything else is independent of it.
+in it, everything else is independent of it. Beside each exponent stands that
+of the model FLOPs (``mixmae.profiling.flops``).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from benchmarks.step_candidates import OURS
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep, adamw
 from mixmae.cli.command_line import run_tool
 from mixmae.engine.fsdp.fully_sharded_model import own_part
+from mixmae.profiling.flops import training_flops
 from mixmae.registry import MODEL_WRAPPERS
 
 AXES = ('ranks', 'size', 'batch', 'window')
@@ -53,6 +55,7 @@ COLUMNS = [
     Column('step', 'ms/step', unit=1e-3, digits=1, spread=True, ratio=True),
     Column('images_per_second', 'img/s, all ranks', digits=1),
     Column('nanoseconds_per_pixel', 'ns/pixel', digits=1),
+    Column('flops', 'GFLOP/step', unit=1e9, digits=1),
     Column('state_bytes', 'MB of parameters and states', unit=1e6, digits=1),
 ]
 
@@ -67,6 +70,10 @@ class RankStep(TrainingStep):
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
+        # Before FSDP shards the parameters.
+        side = settings['img_size']
+        flops = training_flops(self.model, (3, side, side))
+        self.flops = flops * settings['batch']
         if settings['wrapper'] is None:
             return
         wrapped = MODEL_WRAPPERS.build(
@@ -130,6 +137,7 @@ def _rank(rank: int, settings: dict[str, Any]) -> Figures:
         * seconds
         / settings['batch']
         / settings['img_size'] ** 2,
+        flops=step.flops,
         state_bytes=step.state_bytes(),
         peak_bytes=step.peak_bytes(),
     )
@@ -206,10 +214,13 @@ def exponent(sizes: list[float], costs: list[float]) -> float:
 def fit(args: argparse.Namespace, axis: str, comparison: Comparison) -> str:
     """Return the summary of an axis, in one line."""
     batch = 1 if axis == 'batch' else args.batch
-    found = {
-        name: figures['step']['median'] / batch
-        for name, figures in comparison.summary().items()
-    }
+    found, flops = (
+        {
+            name: figures[key]['median'] / batch
+            for name, figures in comparison.summary().items()
+        }
+        for key in ('step', 'flops')
+    )
     if axis == 'ranks':
         alone = found.get('1 rank', math.nan)
         shares = [
@@ -220,13 +231,15 @@ def fit(args: argparse.Namespace, axis: str, comparison: Comparison) -> str:
         return f'weak scaling, of 1: {"; ".join(shares)}'
     power = 2 if axis == 'size' else 1
     sizes = [float(name.split()[0]) ** power for name in found]
-    costs = list(found.values())
+    costs, counted = list(found.values()), list(flops.values())
     cost = 'step' if axis == 'batch' else 'image'
     against = {'size': 'pixels', 'batch': 'images', 'window': 'window side'}
     # Of small ones the optimizer is a larger share.
     return (
-        f'time per {cost} ~ {against[axis]} ^ {exponent(sizes, costs):.2f}; '
-        f'between the last two ^ {exponent(sizes[-2:], costs[-2:]):.2f}'
+        f'time per {cost} ~ {against[axis]} ^ {exponent(sizes, costs):.2f} '
+        f'(FLOPs: {exponent(sizes, counted):.2f}); between the last two '
+        f'^ {exponent(sizes[-2:], costs[-2:]):.2f} '
+        f'({exponent(sizes[-2:], counted[-2:]):.2f})'
     )
 
 
@@ -269,17 +282,17 @@ def main() -> None:
     """Measure, print, write."""
     args = parse_args()
     axes: dict[str, Any] = {}
-    comparison = None
     measured = True
-    out, args.out = args.out, None
+    # Written after each axis, with those before.
+    out = args.out
     for axis in args.axes:
+        args.out = None
         comparison = Comparison(candidates(args, axis), args)
         comparison.run()
         line = fit(args, axis, comparison)
         print(f'{axis}\n{comparison.table(COLUMNS)}\n{line}\n')
         axes[axis] = dict(comparison.content(), fit=line)
         measured = measured and any(comparison.rounds)
-    if comparison is not None and out is not None:
         args.out = out
         comparison.write(axes=axes)
     if not measured:
