@@ -52,13 +52,14 @@ def summarise(
     base = next((x for x in names if any(x in one for one in rounds)), '')
     for name in names:
         for key in next((one[name] for one in rounds if name in one), ()):
-            values, ratios = [], []
+            values: list[float] = []
+            ratios: list[float] = []
             for one in rounds:
-                value = one.get(name, {}).get(key)
+                value: Any = one.get(name, {}).get(key)
                 if not _is_number(value):
                     continue
                 values.append(value)
-                reference = one.get(base, {}).get(key)
+                reference: Any = one.get(base, {}).get(key)
                 if _is_number(reference) and reference:
                     ratios.append(value / reference)
             if not values:

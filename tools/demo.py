@@ -64,7 +64,7 @@ SCENES = SceneSet(size=64, train=2048, val=512, seed=0)
 SECONDS = 220  # of pretraining, on machines too slow for all epochs
 LEAST_EPOCHS = 4  # must exceed the warm-up of 2
 LABELS_PER_CLASS = 10
-FINE_TUNING = dict(epochs=30, batch_size=20, lr=1e-3)
+FINE_TUNING: dict[str, Any] = dict(epochs=30, batch_size=20, lr=1e-3)
 SEEDS = (0, 1)
 DENSE_IMAGES = 512
 PHOTOGRAPHS = 'swin-3stage-mixmae_imagenette-96'

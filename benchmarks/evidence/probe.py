@@ -52,7 +52,7 @@ def probe(
     model.init_weights()
     if not untrained:
         model.load_state_dict(safe_load(start)['state_dict'])
-    features = []
+    features: list[Any] = []
     for split in ('train', 'val'):
         loader = cfg.test_dataloader.copy()
         loader.dataset = dict(
