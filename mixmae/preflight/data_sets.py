@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -249,47 +249,3 @@ def _same(one: dict, other: dict) -> bool:
     return {k: v for k, v in one.items() if k not in keys} == {
         k: v for k, v in other.items() if k not in keys
     }
-
-
-def image_size(pipeline: Sequence) -> tuple[int, int] | None:
-    """Return height and width of the images that a pipeline makes.
-
-    Args:
-        pipeline: Configs of transforms.
-
-    Returns:
-        None if they differ between images or do not follow from the config.
-    """
-    size: tuple[int, int] | None = None
-    for transform in pipeline:
-        if not isinstance(transform, Mapping):
-            return None
-        kind = type_name(transform)
-        if 'Crop' in kind:
-            size = _pair(transform.get('crop_size', transform.get('scale')))
-        elif kind == 'Resize' and not transform.get('keep_ratio'):
-            size = _pair(transform.get('scale'))
-            # Resize has (width, height), crops have (height, width).
-            size = size and size[::-1]
-        elif 'Resize' in kind or 'Pad' in kind:
-            size = None
-    return size
-
-
-def _pair(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, value
-    if isinstance(value, (list, tuple)) and [type(v) for v in value] == [
-        int,
-        int,
-    ]:
-        return value[0], value[1]
-    return None
-
-
-def pipeline_of(loader: Any) -> Sequence | None:
-    """Return the pipeline of the data set of a loader's config, if any."""
-    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
-    while isinstance(dataset, Mapping) and 'pipeline' not in dataset:
-        dataset = dataset.get('dataset')
-    return dataset.get('pipeline') if isinstance(dataset, Mapping) else None

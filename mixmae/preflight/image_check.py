@@ -20,7 +20,7 @@ from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.listed_paths import image_sets, leaf_sets, loader_of
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.data_sets import image_size, pipeline_of
+from mixmae.preflight.pipeline_sizes import image_sizes
 from mixmae.registry import TASK_UTILS
 
 
@@ -44,42 +44,52 @@ class ImageSizes(Check):
             return _same_sizes(cfg, other)
         splits = ('train', 'val') if planned.mode == 'train' else ('test',)
         compared, errors = [], []
-        for split in splits:
-            loader = cfg.get(f'{split}_dataloader')
-            size = image_size(pipeline_of(loader) or ())
+        for key, size in _sizes(cfg, *splits):
             if size is None:
                 continue
-            compared.append(f'{split} {size[0]}x{size[1]}')
+            compared.append(f'{key.split("_")[0]} {size[0]}x{size[1]}')
             try:
                 TASK_UTILS.build(masking)(1, *size, torch.Generator())
             except ValueError as error:
                 errors.append(
-                    f'{split}_dataloader.dataset.pipeline and '
-                    f'model.data_preprocessor.masking do not match: {error}'
+                    f'{key} and model.data_preprocessor.masking do not '
+                    f'match: {error}'
                 )
             # Building the model raises the error of the masking.
             except (KeyError, TypeError):
                 return None
         if not compared:
             return None
-        return Finding(', '.join(compared), errors=tuple(errors))
+        return Finding(', '.join(dict.fromkeys(compared)), tuple(errors))
+
+
+def _sizes(
+    cfg: Mapping, *splits: str
+) -> list[tuple[str, tuple[int, int] | None]]:
+    """Return keys and sizes of the pipelines of some splits."""
+    loaders = [f'{split}_dataloader' for split in splits]
+    return [
+        pair
+        for key in loaders
+        for pair in image_sizes(key, cfg.get(key)).items()
+    ]
 
 
 def _same_sizes(cfg: Mapping, other: str) -> Finding | None:
     """Compare the sizes of images to train on and to evaluate on."""
-    sizes = {}
+    texts = {}
     for split in ('train', other):
-        loader = cfg.get(f'{split}_dataloader')
-        size = image_size(pipeline_of(loader) or ())
-        if size is None:
+        sizes = {size for _, size in _sizes(cfg, split)}
+        if not sizes or None in sizes:
             return None
-        sizes[split] = f'{size[0]}x{size[1]}'
-    compared = ', '.join(f'{k} {v}' for k, v in sizes.items())
-    if sizes['train'] == sizes[other]:
+        shown = sorted(f'{size[0]}x{size[1]}' for size in sizes if size)
+        texts[split] = ' and '.join(shown)
+    compared = ', '.join(f'{k} {v}' for k, v in texts.items())
+    if texts['train'] == texts[other]:
         return Finding(compared)
     warning = (
-        f'images to train on have {sizes["train"]} pixels, those of the '
-        f'{other} data {sizes[other]}: set the same size in '
+        f'images to train on have {texts["train"]} pixels, those of the '
+        f'{other} data {texts[other]}: set the same size in '
         f'train_dataloader.dataset.pipeline and '
         f'{other}_dataloader.dataset.pipeline, unless it is meant'
     )

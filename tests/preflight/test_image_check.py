@@ -14,8 +14,8 @@ from mixmae.preflight.image_check import (
     ImageChannels,
     ImageKinds,
     ImageSizes,
-    image_size,
 )
+from mixmae.preflight.pipeline_sizes import image_size
 from tests.datasets.picture_kinds import (
     GREY,
     encoded,
@@ -65,6 +65,31 @@ def test_masks_fit(masking, train, val, faults):
     found = finding(masking, train, val)
     errors = found.errors if found else ()
     assert [line.split('_')[0] for line in errors] == faults.split()
+
+
+def test_each_joined_data_set_is_compared():
+    """``ConcatDataset`` has several pipelines, a mix one of its own."""
+
+    def joined(*sizes):
+        sets = [dict(pipeline=[crop(size)]) for size in sizes]
+        return dict(dataset=dict(dataset=dict(datasets=sets)))
+
+    def found(train, masking=RANDOM):
+        cfg = dict(train_dataloader=train, val_dataloader=joined(64))
+        model = dict(data_preprocessor=dict(masking=masking))
+        return ImageSizes().run(
+            PlannedRun('train', Config(cfg | {'model': model}))
+        )
+
+    assert not found(joined(64, 96)).errors
+    (line,) = found(joined(64, 50)).errors
+    place = 'train_dataloader.dataset.dataset.datasets.1.pipeline'
+    assert line.startswith(f'{place} and model.data_preprocessor.masking')
+    mixed = joined(50)
+    mixed['dataset']['pipeline'] = [crop(64)]
+    assert not found(mixed).errors
+    (line,) = found(joined(64, 96), None).warnings
+    assert 'have 64x64 and 96x96 pixels, those of the val data 64x64' in line
 
 
 def test_other_sizes_in_evaluation_are_a_warning():
