@@ -21,7 +21,7 @@ from mixmae.preflight.schedule_check import (
 )
 
 
-def run_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
+def build_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
     """Return the preflight of ``mixmae train`` and ``mixmae test``.
 
     Args:

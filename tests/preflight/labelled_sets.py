@@ -19,7 +19,7 @@ from torch import nn
 
 from mixmae.preflight import Finding, PlannedRun, Preflight, PreflightHook
 from mixmae.preflight.check import PreflightError
-from mixmae.preflight.run_checks import run_preflight
+from mixmae.preflight.run_checks import build_preflight
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool
 
@@ -243,7 +243,7 @@ def preflight(
 ) -> tuple[dict[str, Finding], PreflightError | None]:
     """Return the findings of a training with a real runner, without a step."""
     planned = PlannedRun('train', config)
-    checks: Preflight = run_preflight(planned)
+    checks: Preflight = build_preflight(planned)
     raised = None
     # The runner completes and changes what it is given.
     given = copy.deepcopy(config)

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.utils import is_installed
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.run_checks import run_preflight
+from mixmae.preflight.run_checks import build_preflight
 
 CONFIGS = sorted(
     path
@@ -27,7 +27,7 @@ def test_shipped_configs(path):
     modes = ['test'] if cfg.get('train_cfg') is None else ['train', 'test']
     for mode in modes:
         planned = PlannedRun(mode, cfg)
-        preflight = run_preflight(planned)
+        preflight = build_preflight(planned)
         for check in preflight.checks:
             if check.stage == 'config' and mode in check.modes:
                 found = check.run(planned)
@@ -50,4 +50,4 @@ def test_configs_of_other_packages(tmp_path, base):
     (tmp_path / 'own.py').write_text(f"_base_ = '{base}'\n")
     planned = PlannedRun('train', Config.fromfile(tmp_path / 'own.py'))
     # PreflightError otherwise.
-    run_preflight(planned).run('config', planned)
+    build_preflight(planned).run('config', planned)

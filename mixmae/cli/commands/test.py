@@ -34,7 +34,7 @@ from mixmae.evaluation.results_json import results_json
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
-from mixmae.preflight.run_checks import run_preflight
+from mixmae.preflight.run_checks import build_preflight
 from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print('\n'.join(set_image_values(cfg, args.checkpoint)))
     planned = PlannedRun('test', cfg, args.cfg_options or {})
-    preflight = run_preflight(planned)
+    preflight = build_preflight(planned)
     preflight.run('config', planned)
     panels = args.show_dir is not None and is_pretraining(cfg)
     count = NUM_PANELS if args.num_panels is None else args.num_panels

@@ -27,7 +27,7 @@ from mixmae.distributed.process_group import (
 from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
-from mixmae.preflight.run_checks import run_preflight
+from mixmae.preflight.run_checks import build_preflight
 from mixmae.preflight.work_folder_check import WorkFolderCheck
 
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             end_process_group()
             return
     planned = PlannedRun('train', cfg, args.cfg_options or {})
-    preflight = run_preflight(planned, *checks)
+    preflight = build_preflight(planned, *checks)
     preflight.run('config', planned)
     load_strictly(cfg)
     load_only_safely()
