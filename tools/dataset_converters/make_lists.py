@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
+from mixmae.config.failure_report import print_error
 from mixmae.data_tools.label_lists import PLACES365_SIZES, READERS, write_lists
-from mixmae.fileio.shown_text import shown_line
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         counts = write_lists(args.kind, args.root, args.size, args.overwrite)
     except (ValueError, OSError) as error:
-        print(shown_line(f'make_lists: {error}'), file=sys.stderr)
+        print_error(str(error))
         return 2
     for split, count in counts.items():
         print(f'{args.root}/meta/{split}.txt: {count:,} images')

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.progress import progress_bar
+from mixmae.config.failure_report import print_error
 from mixmae.datasets.scenes.layouts import LAYOUTS
 from mixmae.datasets.scenes.scene_set import SceneSet
 
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
             args.out, progress_bar('scenes', 'scene'), args.overwrite
         )
     except (ValueError, OSError) as error:
-        print(f'make_scenes: {error}', file=sys.stderr)
+        print_error(str(error))
         return 2
     layouts = ', '.join(scenes.formats)
     state = 'written' if written else 'already exists'

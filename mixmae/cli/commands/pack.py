@@ -18,11 +18,11 @@ listed in OUT/corrupt_files.txt) and 2 for invalid arguments.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.cli.progress import progress_bar
+from mixmae.config.failure_report import print_error
 from mixmae.data_tools.packing.pack_settings import (
     MEBIBYTE,
     PackReport,
@@ -180,14 +180,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = work(args)
     except (ValueError, OSError) as error:
-        text = ' '.join(str(error).split())
-        print(shown_line(f'pack: {text}'), file=sys.stderr)
+        print_error(' '.join(str(error).split()))
         return 2
     except KeyboardInterrupt:
-        print(
-            'pack: interrupted; run the same command to continue in '
-            f'{args.out}.partial',
-            file=sys.stderr,
+        print_error(
+            'interrupted; run the same command to continue in '
+            f'{args.out}.partial'
         )
         return EXIT_INTERRUPTED
     show(report, args)

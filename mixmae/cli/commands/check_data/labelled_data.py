@@ -11,10 +11,10 @@ invalid arguments. docs/data.md describes how to prepare each data set.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser, refuse_unused
+from mixmae.config.failure_report import print_error
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         found = look(args)
     except (ValueError, OSError) as error:
-        print(shown_line(f'check_dataset: {error}'), file=sys.stderr)
+        print_error(str(error))
         return 2
     for fact in found.facts:
         print(shown_line(str(fact)))

@@ -13,11 +13,11 @@ for invalid arguments. docs/data.md lists the causes.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.progress import progress_bar
+from mixmae.config.failure_report import print_error
 from mixmae.data_tools.verification.shard_set import (
     is_packed,
     verify_shards,
@@ -201,20 +201,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = look(args)
     except (ValueError, OSError) as error:
-        text = ' '.join(str(error).split())
-        print(shown_line(f'verify_images: {text}'), file=sys.stderr)
+        print_error(' '.join(str(error).split()))
         return 2
     except MemoryError:
-        print(
-            'verify_images: out of memory; use fewer --workers, or a smaller '
-            '--max-pixels',
-            file=sys.stderr,
+        print_error(
+            'out of memory; use fewer --workers, or a smaller --max-pixels'
         )
         return 2
     except KeyboardInterrupt:
-        print(
-            'verify_images: interrupted; no list was written', file=sys.stderr
-        )
+        print_error('interrupted; no list was written')
         return EXIT_INTERRUPTED
     show(report, args)
     return 1 if report.bad else 0
