@@ -69,6 +69,8 @@ test: full dev
 	    $(PY) -m pytest -n $(JOBS) --dist loadgroup $(TESTS)
 
 docs: base dev
+	@$(PY) -c 'import sphinx' 2>/dev/null || \
+	    { echo 'the site needs Python 3.11 or later' >&2; exit 2; }
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo docs/_build/index.html
 
