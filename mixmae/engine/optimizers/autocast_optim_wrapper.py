@@ -19,9 +19,9 @@ DTYPES = {
     'float16': torch.float16,
     'float32': torch.float32,
 }
-# CPU flags of native bfloat16 matrix products. Without one of them autocast
-# works, but is slower than float32.
-NATIVE_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
+# CPU flags of bfloat16 matrix products that are faster than those of float32:
+# of x86 and of Arm. With avx512_bf16 alone they are slower (see LOG.md).
+NATIVE_BF16_FLAGS = {'amx_bf16', 'bf16'}
 IMPLEMENTATIONS = ('fused', 'foreach')
 
 
@@ -35,10 +35,10 @@ def cpu_flags() -> set[str]:
 
 
 def native_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 if the device supports it natively, else float32.
+    """Return bfloat16 if it is faster on the device, else float32.
 
-    Native support: CUDA devices of compute capability 8.0 or more, and CPUs
-    with one of ``NATIVE_BF16_FLAGS``.
+    It is on CUDA devices of compute capability 8.0 or more, and on CPUs with
+    one of ``NATIVE_BF16_FLAGS``.
     """
     if device.type == 'cuda':
         native = torch.cuda.get_device_capability(device)[0] >= 8

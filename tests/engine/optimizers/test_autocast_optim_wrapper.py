@@ -40,13 +40,13 @@ def test_float32_switches_an_outer_autocast_off():
 @pytest.mark.parametrize(
     ('flags', 'expected'),
     [
-        ({'avx512_bf16', 'avx2'}, torch.bfloat16),
-        ({'amx_bf16'}, torch.bfloat16),
+        ({'avx512_bf16', 'avx2'}, torch.float32),
+        ({'amx_bf16', 'avx512_bf16'}, torch.bfloat16),
         ({'avx2', 'avx512_f'}, torch.float32),
         (set(), torch.float32),
     ],
 )
-def test_auto_is_bfloat16_where_native(monkeypatch, flags, expected):
+def test_auto_is_bfloat16_where_it_is_faster(monkeypatch, flags, expected):
     monkeypatch.setattr(module, 'cpu_flags', lambda: flags)
     assert wrapper(nn.Linear(2, 2), dtype='auto').dtype == expected
 
