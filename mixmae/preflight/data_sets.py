@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -249,3 +249,50 @@ def _same(one: dict, other: dict) -> bool:
     return {k: v for k, v in one.items() if k not in keys} == {
         k: v for k, v in other.items() if k not in keys
     }
+
+
+def image_sizes(key: str, loader: Any) -> dict[str, tuple[int, int] | None]:
+    """Return ``image_size`` by the key of a data set with a pipeline.
+
+    The pipeline of a wrapper is the last, and stands for those in it.
+    """
+    found: dict[str, tuple[int, int] | None] = {}
+    for place, part in nested_sets(key, loader):
+        inner = any(place.startswith(f'{outer}.') for outer in found)
+        if part.get('pipeline') and not inner:
+            found[place] = image_size(part['pipeline'])
+    return found
+
+
+def image_size(pipeline: Sequence) -> tuple[int, int] | None:
+    """Return height and width of the images that a pipeline makes.
+
+    Args:
+        pipeline: Configs of transforms.
+
+    Returns:
+        None if they differ between images or do not follow from the config.
+    """
+    size: tuple[int, int] | None = None
+    for transform in pipeline:
+        if not isinstance(transform, Mapping):
+            return None
+        kind = type_name(transform)
+        if 'Crop' in kind:
+            size = _pair(transform.get('crop_size', transform.get('scale')))
+        elif kind == 'Resize' and not transform.get('keep_ratio'):
+            size = _pair(transform.get('scale'))
+            # Resize has (width, height), crops have (height, width).
+            size = size and size[::-1]
+        elif 'Resize' in kind or 'Pad' in kind:
+            size = None
+    return size
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, value
+    pair = isinstance(value, (list, tuple)) and len(value) == 2
+    if pair and all(type(side) is int for side in value):
+        return value[0], value[1]
+    return None

@@ -20,16 +20,15 @@ from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.listed_paths import image_sets, leaf_sets, loader_of
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.pipeline_sizes import image_sizes
+from mixmae.preflight.data_sets import image_sizes
 from mixmae.registry import TASK_UTILS
 
 
 class ImageSizes(Check):
-    """Draws a mask for the image size of each split of a pretraining.
+    """Image sizes fit the masking, or those of training and evaluation agree.
 
-    For other models it compares the sizes of training and evaluation.
-
-    Splits without a fixed image size are not checked.
+    For a pretraining it draws a mask of each size. Pipelines without a fixed
+    size are not checked.
     """
 
     name = 'image sizes'
@@ -52,8 +51,8 @@ class ImageSizes(Check):
                 TASK_UTILS.build(masking)(1, *size, torch.Generator())
             except ValueError as error:
                 errors.append(
-                    f'{key} and model.data_preprocessor.masking do not '
-                    f'match: {error}'
+                    f'{key}.pipeline and model.data_preprocessor.masking '
+                    f'do not match: {error}'
                 )
             # Building the model raises the error of the masking.
             except (KeyError, TypeError):

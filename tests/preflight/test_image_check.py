@@ -15,7 +15,7 @@ from mixmae.preflight.image_check import (
     ImageKinds,
     ImageSizes,
 )
-from mixmae.preflight.pipeline_sizes import image_size
+from mixmae.preflight.data_sets import image_size
 from tests.datasets.picture_kinds import (
     GREY,
     encoded,
