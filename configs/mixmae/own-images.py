@@ -2,7 +2,7 @@
 # Command: python tools/train.py configs/mixmae/own-images.py
 #   --cfg-options data_root=/my/photos
 #   `mixmae pretrain --data /my/photos --out RUN` derives the values below from
-#   the images and the machine, and writes such a file
+#   images, method and machine, and writes such a file
 # Cost: depends on the images
 # Expected: unknown: it depends on the images
 # Status: run by the tests with tiny networks of all families

@@ -1,4 +1,4 @@
-"""Training of a config in processes of its own."""
+"""Training of a config in new processes, one per device."""
 
 from __future__ import annotations
 

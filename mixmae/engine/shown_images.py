@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mixmae.distributed.process_group import unwrapped
 from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel, gathered
-from mixmae.engine.random_state import preserved_random_state
+from mixmae.engine.preserved_random_state import preserved_random_state
 
 
 def held_out_batch(runner: Runner, count: int) -> dict:

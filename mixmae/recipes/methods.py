@@ -27,10 +27,13 @@ class Method(NamedTuple):
     Attributes:
         name: Name on the command line.
         image_size: Side of the images of the paper.
-        base_lr: Peak learning rate for ``base_update`` images an update.
-        base_update: Largest number of images of an update.
-        warmup: Epochs of the run over those of its warm-up.
-        epochs: Fewest epochs, for the largest data sets.
+        base_lr: Peak learning rate for ``base_update`` images an update; for
+            fewer it is scaled down.
+        base_update: Images of an update of the paper, and the most that a
+            call chooses.
+        warmup: The warm-up is 1 / ``warmup`` of the epochs.
+        epochs: Epochs for data sets as large as ImageNet; smaller ones are
+            trained for more.
         crop_ratio_range: Share of an image that a crop covers.
         betas: Betas of AdamW.
         max_norm: Norm to clip gradients to; ``None`` = no clipping.

@@ -10,7 +10,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CellMask:
-    """The hidden cells of a batch, the only encoding of masks.
+    """The hidden cells of a batch.
+
+    No other class encodes which cells are hidden.
 
     Attributes:
         hidden: bool, (1, rows, columns) for one mask shared by the batch or

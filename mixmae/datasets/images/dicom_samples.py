@@ -87,7 +87,8 @@ def dicom_samples(
 ) -> ndarray:
     """Return the samples of a DICOM file, (H, W, bands).
 
-    Rescale slope and intercept are applied.
+    Rescale slope and intercept are applied, windows are not: the range of
+    black and white is the ``value_range`` of the run.
 
     Raises:
         CorruptImageError: The image is too large or damaged, or needs a

@@ -54,7 +54,8 @@ class AttentionHeads(nn.Module):
 
         Args:
             x: the tokens.
-            norm: comes first, and is repeated in the backward pass.
+            norm: the block's norm before attention, if it is applied here;
+                the backward pass repeats it instead of keeping its output.
         """
         qkv = (
             self.qkv(x) if norm is None else linear_of_norm(x, norm, self.qkv)

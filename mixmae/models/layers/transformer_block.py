@@ -1,4 +1,4 @@
-"""The pre-norm transformer block of encoders and decoders."""
+"""The pre-norm transformer block, its drop path, and initial weights."""
 
 from __future__ import annotations
 

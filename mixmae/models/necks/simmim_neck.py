@@ -96,22 +96,22 @@ class SimMIMNeck(BaseModule):
     def hide(
         self, tokens: Tensor, mask: CellMask, embed_token: object = None
     ) -> EncoderInput:
-        """Puts the mask token in place of each hidden token.
+        """Replace each hidden token by the mask token.
 
         Args:
             tokens: (B, h, w, C) of the images.
             mask: the cells to hide.
-            embed_token: unused; the mask token is inserted after the norm.
+            embed_token: unused; the mask token replaces tokens after the
+                norm of the patch embedding.
         """
         hidden = mask.on_grid(*tokens.shape[1:3])[..., None]
         return EncoderInput(torch.where(hidden, self.mask_token, tokens))
 
     def reveal(self, latent: Tensor, mask: CellMask) -> Tensor:
-        """Predicts the pixels of every cell.
+        """Predict the pixels of every cell, hidden or visible.
 
-        Visible cells are predicted too. The layer is one per cent of a
-        Swin-B's work; gathering the hidden tokens before it would save a
-        third of that, and nothing where a token holds several cells.
+        The layer is one per cent of the FLOPs of a Swin-B. Gathering the
+        hidden tokens first would save a third of it at most.
 
         Args:
             latent: (B, h, w, C), one token per ``stride`` pixels.

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from mixmae.engine.random_state import preserved_random_state
+from mixmae.engine.preserved_random_state import preserved_random_state
 
 
 def draw() -> tuple:

@@ -1,4 +1,4 @@
-"""Context that restores the random generators."""
+"""Random numbers of a training, unchanged by probes and pictures in between."""
 
 import random
 from collections.abc import Iterator
