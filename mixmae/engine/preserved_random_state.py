@@ -1,4 +1,4 @@
-"""Random numbers of a training, unchanged by probes and pictures in between."""
+"""Random numbers of a training, left unchanged by probes and pictures."""
 
 import random
 from collections.abc import Iterator
