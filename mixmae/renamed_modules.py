@@ -95,7 +95,10 @@ _MOVED = {
     ),
     ('datasets.verification', 'fileio'): 'safe_path',
     ('distributed', 'engine.hooks'): 'shielded_worker:interrupt_hook',
-    ('engine', 'checkpoints.io'): 'checkpoint_loader checkpoint_writer',
+    (
+        'engine',
+        'checkpoints.io',
+    ): 'checkpoint_loader:mmengine_loaders checkpoint_writer',
     ('engine', 'cli'): (
         'command_line formatted_config:runner_builder '
         'loader_limits:runner_builder runner_choice:runner_builder'

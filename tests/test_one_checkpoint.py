@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.datasets.scenes.scene_set import SceneSet
 from mixmae.registry import MODELS

@@ -9,13 +9,13 @@ from mmengine.config import Config
 
 from mixmae.datasets import UnlabeledImageFolder
 from mixmae.preflight import PlannedRun
+from mixmae.preflight.data_sets import image_size
 from mixmae.preflight.image_check import (
     SAMPLE,
     ImageChannels,
     ImageKinds,
     ImageSizes,
 )
-from mixmae.preflight.data_sets import image_size
 from tests.datasets.picture_kinds import (
     GREY,
     encoded,

@@ -1,4 +1,4 @@
-"""Reading of checkpoint files without running code in them.
+"""Reading of checkpoint files: checksum, damage, no execution of their code.
 
 ``check_pickles`` (``pickle_check``) refuses opcodes and names that no
 checkpoint needs; ``NAMES`` there is the complete list. PyTorch then loads with

@@ -18,7 +18,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mixmae.apis.run_folder import CONFIG
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.cli.command_line import (
     CommandParser,

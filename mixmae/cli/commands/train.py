@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.config import Config
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.cli.command_line import (
     CommandParser,
     add_common_arguments,

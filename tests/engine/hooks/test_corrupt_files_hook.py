@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_files import TooManyCorruptFilesError
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import pack

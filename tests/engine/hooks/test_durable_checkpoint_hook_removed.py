@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import CheckpointLoader, Runner
 
 from mixmae.checkpoints.io import checkpoint_writer
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.engine.hooks import DurableCheckpointHook
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.engine.manifest.manifest import Manifest

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.registry import HOOKS

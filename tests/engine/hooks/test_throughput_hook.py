@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.engine.hooks import throughput_hook
 from mixmae.profiling import flops as flops_module
 from mixmae.profiling.flops import training_flops

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch.utils.data import BatchSampler, SequentialSampler
 
-from mixmae.checkpoints.io.checkpoint_loader import load_only_safely
+from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.registry import DATA_SAMPLERS, DATASETS, TRANSFORMS
 from tests.engine.tiny_run import tiny_config
 

@@ -3,8 +3,8 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _load_checkpoint, load_from_local
 
-from mixmae.checkpoints.io import checkpoint_loader, safe_load
-from mixmae.checkpoints.io.checkpoint_loader import (
+from mixmae.checkpoints.io import mmengine_loaders, safe_load
+from mixmae.checkpoints.io.mmengine_loaders import (
     load_from_file_or_url,
     load_only_safely,
 )
@@ -50,7 +50,7 @@ def test_mmengines_loader_would_run_code(tmp_path):
 def test_no_url_scheme_has_an_unsafe_loader(safe_mmengine):
     for scheme, loader in CheckpointLoader._schemes.items():
         module = loader.__module__
-        assert module == 'mixmae.checkpoints.io.checkpoint_loader', scheme
+        assert module == 'mixmae.checkpoints.io.mmengine_loaders', scheme
     for path in ('pavi://a/b', 's3://bucket/x.pth', 'torchvision://no-such'):
         with pytest.raises(ValueError, match=path):
             _load_checkpoint(path)
@@ -79,7 +79,7 @@ def test_contents_of_object_stores_are_loaded_safely(
     mark = tmp_path / 'ran'
     torch.save({'trap': Trap(str(mark))}, tmp_path / 'x.pth')
     data = (tmp_path / 'x.pth').read_bytes()
-    monkeypatch.setattr(checkpoint_loader, 'get', lambda *_, **__: data)
+    monkeypatch.setattr(mmengine_loaders, 'get', lambda *_, **__: data)
     with pytest.raises(ValueError, match='s3://b/x.pth cannot be loaded saf'):
         _load_checkpoint('s3://b/x.pth')
     assert not mark.exists()

@@ -1,4 +1,4 @@
-"""Loading of checkpoints without running code that they contain.
+"""MMEngine's checkpoint loaders, replaced by ``safe_load``.
 
 Parsers are imported when a checkpoint is loaded.
 """
