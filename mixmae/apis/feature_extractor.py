@@ -19,7 +19,7 @@ from mixmae.apis.trained_network import (
     network_config,
     trained_backbone,
 )
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.deprecation import renamed_arguments
 from mixmae.registry import INFERENCERS
 
@@ -65,7 +65,7 @@ class FeatureExtractor:
         stages: Sequence[int] | None = None,
     ) -> None:
         if checkpoint is not None:
-            checkpoint = checkpoint_of(checkpoint)
+            checkpoint = best_checkpoint(checkpoint)
         self.cfg = network_config(config, checkpoint)
         self.device = choose_device(device)
         backbone, self.normalisation = trained_backbone(

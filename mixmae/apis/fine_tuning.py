@@ -10,7 +10,7 @@ from typing import Any
 
 from mixmae.apis.run_folder import RunFolder
 from mixmae.apis.training_process import train_folder
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.own_labels import plan_fine_tuning, plan_text
 
@@ -101,7 +101,7 @@ def finetune(
                 print(f'\n{folder.config.read_text("utf-8")}')
                 return FineTunedRun(folder.path, folder.config)
             train_folder(folder, processes, on_cpu, verbose)
-    best = Path(checkpoint_of(folder.path))
+    best = Path(best_checkpoint(folder.path))
     print(f'best checkpoint: {best}')
     print(f'predict: mixmae predict {folder.path} IMAGES --out FOLDER')
     return FineTunedRun(folder.path, folder.config, best)

@@ -22,7 +22,7 @@ from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.image_stream import image_stream
 from mixmae.apis.task_network import task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.registry import INFERENCERS
 from mixmae.visualization.shown_bands import loaded_pixels
 
@@ -67,7 +67,7 @@ class Predictor:
         config: ConfigLike = None,
         device: str | torch.device | None = None,
     ) -> None:
-        self.checkpoint = checkpoint_of(checkpoint)
+        self.checkpoint = best_checkpoint(checkpoint)
         network = task_network(self.checkpoint, config)
         self.task, self.cfg = network.task, network.cfg
         self.meta = network.meta

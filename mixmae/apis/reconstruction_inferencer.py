@@ -23,7 +23,7 @@ from mixmae.apis.trained_network import (
     network_config,
     pretraining_model,
 )
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.atomic_write import check_output
 from mixmae.registry import INFERENCERS
@@ -74,7 +74,7 @@ class ReconstructionInferencer:
         device: str | torch.device | None = None,
     ) -> None:
         if checkpoint is not None:
-            checkpoint = checkpoint_of(checkpoint)
+            checkpoint = best_checkpoint(checkpoint)
         self.cfg = network_config(config, checkpoint)
         self.device = choose_device(device)
         model = pretraining_model(self.cfg, checkpoint)

@@ -11,7 +11,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     OF_THE_TASK,
     initial_weights,
 )
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.recipes.networks import built_without_weights
@@ -70,7 +70,7 @@ def initial_network(
     Raises:
         ValueError: The file cannot be read, is unknown, or records no network.
     """
-    init = checkpoint_of(init)
+    init = best_checkpoint(init)
     weights = initial_weights(init, in_channels).without_neck('decoder')
     # The config that names it is run from any folder.
     checkpoint = init

@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from mixmae.apis.trained_network import network_config
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.fileio.address import public_address
 from mixmae.viewer.viewed_folder import ImageFolder
 from mixmae.viewer.viewed_network import ViewedNetwork
@@ -37,7 +37,7 @@ def viewed_network(
     Raises:
         ValueError: It is of neither kind, or cannot be read.
     """
-    path = checkpoint_of(checkpoint)
+    path = best_checkpoint(checkpoint)
     kind = str(network_config(None, path).model.get('type', ''))
     if not kind:
         raise ValueError(

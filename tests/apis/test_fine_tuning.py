@@ -17,7 +17,7 @@ import mixmae
 from mixmae.apis.fine_tuning import FineTunedRun
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.cli.commands import test
 from tests.apis import own_data
 from tests.quick_start import QuickStart
@@ -51,7 +51,7 @@ def fine_tuned(quick_start: QuickStart) -> Callable[[str], FineTunedRun]:
     def call(task: str) -> FineTunedRun:
         out = quick_start.folder / OUT[task][0]
         quick_start.said(OUT[task][0])
-        checkpoint = Path(checkpoint_of(out))
+        checkpoint = Path(best_checkpoint(out))
         return FineTunedRun(out, out / 'config.py', checkpoint)
 
     return call

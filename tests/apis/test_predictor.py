@@ -36,7 +36,7 @@ def predict(monkeypatch) -> Predictor:
     built.init_weights()
     network = TaskNetwork('classification', built.eval(), cfg)
     monkeypatch.setattr(module, 'task_network', lambda *_: network)
-    monkeypatch.setattr(module, 'checkpoint_of', str)
+    monkeypatch.setattr(module, 'best_checkpoint', str)
     return Predictor('a.pth', device='cpu')
 
 

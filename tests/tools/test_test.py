@@ -4,7 +4,7 @@ import cv2
 import pytest
 import torch
 
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.cli.commands import test
 from mixmae.registry import MODELS
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
@@ -87,7 +87,7 @@ def test_the_folder_of_a_run_stands_for_config_and_checkpoint(tmp_path):
     (tmp_path / 'best_loss_epoch_2.pth').touch()
     args = test.parse_args([str(tmp_path)])
     assert args.config == str(tmp_path / 'config.py')
-    assert checkpoint_of(args.checkpoint).endswith('best_loss_epoch_2.pth')
+    assert best_checkpoint(args.checkpoint).endswith('best_loss_epoch_2.pth')
     args = test.parse_args(['a.py', str(tmp_path)])
     assert (args.config, args.checkpoint) == ('a.py', str(tmp_path))
     with pytest.raises(SystemExit):

@@ -32,8 +32,8 @@ from mixmae.checkpoints.conversion.network import (
 from mixmae.checkpoints.conversion.source import Source, read_source
 from mixmae.checkpoints.conversion.swin_settings import count_numbered
 from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.io.named_weights import is_name
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
 from mixmae.fileio.shown_text import shortened
@@ -141,7 +141,7 @@ def initial_weights(
         ValueError: The file cannot be read, or does not fit; one line says
             what it is and what would fit.
     """
-    address = checkpoint_of(init)
+    address = best_checkpoint(init)
     if address.startswith(PREFIX):
         source = timm_source(address)
     elif (

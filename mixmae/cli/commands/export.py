@@ -18,7 +18,7 @@ from pathlib import Path
 from mixmae.apis.onnx_graph import BOUND, convert, image_size
 from mixmae.apis.task_graph import TaskGraph, graph_metadata, graph_size
 from mixmae.apis.task_network import task_network
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.cli.command_line import CommandParser
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.safe_path import add_trust_argument
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.out.suffix != '.onnx':
         raise ConfigError(f'the file must end in .onnx, got {args.out}')
-    network = task_network(checkpoint_of(args.checkpoint), args.config)
+    network = task_network(best_checkpoint(args.checkpoint), args.config)
     graph = TaskGraph(network).eval()
     stated = args.size or graph_size(network)
     if stated is None:

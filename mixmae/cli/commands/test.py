@@ -18,8 +18,8 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mixmae.apis.run_folder import CONFIG
+from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
-from mixmae.checkpoints.io.run_checkpoint import checkpoint_of
 from mixmae.cli.command_line import (
     CommandParser,
     add_common_arguments,
@@ -131,7 +131,7 @@ def with_classes(figures: dict, runner: Runner) -> dict:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    args.checkpoint = checkpoint_of(args.checkpoint)
+    args.checkpoint = best_checkpoint(args.checkpoint)
     cfg = run_config(args, 'test')
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f'{args.config} has no test_dataloader')

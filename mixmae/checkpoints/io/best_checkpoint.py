@@ -1,4 +1,4 @@
-"""Checkpoint of a run that is named by its folder."""
+"""Best checkpoint of a run, for tests, predictions and initial weights."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 
-def checkpoint_of(path: str | os.PathLike) -> str:
+def best_checkpoint(path: str | os.PathLike) -> str:
     """Return a checkpoint: the given file, or the best one of a run's folder.
+
+    It is chosen by name and time, and not opened. ``last_checkpoint``
+    (``checkpoint_search``), by contrast, returns the newest intact one, which
+    a resume continues from.
 
     Args:
         path: A file, a name or an address; or the output folder of a run, for
