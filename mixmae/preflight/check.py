@@ -1,4 +1,4 @@
-"""Checks of a run before its first iteration, and their hook."""
+"""A check before a run, the preflight that runs all of them, and its hook."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from mixmae.preflight import Finding, PlannedRun, Preflight, PreflightHook
 from mixmae.preflight.check import PreflightError
-from mixmae.preflight.run_checks import build_preflight
+from mixmae.preflight.check_list import build_preflight
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import load_tool
 

@@ -34,7 +34,7 @@ from mixmae.evaluation.results_json import results_json
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
-from mixmae.preflight.run_checks import build_preflight
+from mixmae.preflight.check_list import build_preflight
 from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,

@@ -27,7 +27,7 @@ from mixmae.distributed.process_group import (
 from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
-from mixmae.preflight.run_checks import build_preflight
+from mixmae.preflight.check_list import build_preflight
 from mixmae.preflight.work_folder_check import WorkFolderCheck
 
 

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.utils import is_installed
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.run_checks import build_preflight
+from mixmae.preflight.check_list import build_preflight
 
 CONFIGS = sorted(
     path

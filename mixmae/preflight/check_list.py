@@ -1,4 +1,4 @@
-"""Checks of trainings and tests, in the order of the printed table."""
+"""Checks before a training or a test, in the order of the printed table."""
 
 from __future__ import annotations
 
