@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.code_base_detection import (
+from mixmae.checkpoints.conversion.automatic_conversion import (
     FITS,
     converted,
     is_ours,

@@ -1,4 +1,4 @@
-"""Detection of the code base of a checkpoint by its keys, and conversion."""
+"""Conversion of checkpoints of all known code bases, recognised by keys."""
 
 from __future__ import annotations
 
