@@ -1,4 +1,8 @@
-"""Conversion of checkpoints of other code bases to mixmae."""
+"""Conversion of whole checkpoints from other code bases to mixmae.
+
+Keys are mapped in ``timm_swin``, ``openmmlab_swin``, ``mmpretrain_mixmim`` and
+``official_mixmim``.
+"""
 
 from __future__ import annotations
 

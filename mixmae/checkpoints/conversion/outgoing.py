@@ -1,4 +1,7 @@
-"""Conversion of mixmae checkpoints for other code bases."""
+"""Conversion of whole checkpoints from mixmae to other code bases.
+
+Keys are mapped in ``timm_swin``, ``openmmlab_swin`` and ``mmpretrain_mixmim``.
+"""
 
 from __future__ import annotations
 
