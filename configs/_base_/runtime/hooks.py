@@ -26,7 +26,7 @@ default_hooks = dict(
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    # tools/train.py and tools/test.py take gloo where there is no GPU.
+    # Without a GPU, gloo is used instead.
     dist_cfg=dict(backend='nccl'),
 )
 

@@ -20,6 +20,7 @@ optim_wrapper = dict(
     ),
     # QUIRK(MixMIM): what has one axis (norms, biases) is not decayed; the
     # mask token (3 axes) and the relative position bias tables (2 axes) are.
+    # Read by MMEngine's own constructor, DefaultOptimWrapperConstructor.
     paramwise_cfg=dict(flat_decay_mult=0.0),
 )
 
