@@ -1,4 +1,4 @@
-"""Keys of a config, the values of its options, and its plain form."""
+"""Values of ``--cfg-options``, keys that a run reads, a config as JSON."""
 
 from __future__ import annotations
 

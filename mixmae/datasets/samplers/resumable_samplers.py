@@ -1,7 +1,7 @@
-"""Samplers that a run resumes in mid-epoch.
+"""Samplers that shuffle, keep whole updates only, and resume in mid-epoch.
 
-``UpdateSampler`` also drops the images at the end of an epoch that would not
-fill an update. The batch samplers skip what a resumed run has seen.
+``UpdateSampler`` drops the images at the end of an epoch that would not fill
+an update. The batch samplers skip what a resumed run has seen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Hook that checks that updates do not cross epochs and checkpoints.
+"""Hook that refuses a training whose updates cross epochs or checkpoints.
 
-``UpdateSampler`` (``resumable_samplers``) makes epochs of whole updates.
+It only checks; ``UpdateSampler`` (``resumable_samplers``) makes epochs of
+whole updates.
 """
 
 from mmengine.hooks import CheckpointHook, Hook
