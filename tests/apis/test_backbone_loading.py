@@ -46,14 +46,17 @@ def test_weights_that_come_with_mixmae(run, tmp_path, monkeypatch):
 
 
 def test_the_hub_returns_what_was_pushed(run, tmp_path, monkeypatch):
-    hub = pytest.importorskip('huggingface_hub')
+    constants, *readers = (
+        pytest.importorskip(f'huggingface_hub.{name}')
+        for name in ('constants', 'hf_api', 'file_download')
+    )
     monkeypatch.setenv('HF_TOKEN', 'hf_test')
     with hub_server() as server:
-        for place in (hub.constants, hub.hf_api, hub.file_download):
+        for place in (constants, *readers):
             monkeypatch.setattr(place, 'ENDPOINT', server.address, False)
-        monkeypatch.setattr(hub.constants, 'HF_HUB_CACHE', str(tmp_path))
+        monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
         monkeypatch.setattr(
-            hub.constants,
+            constants,
             'HUGGINGFACE_CO_URL_TEMPLATE',
             server.address + '/{repo_id}/resolve/{revision}/{filename}',
         )

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.utils import is_installed
 from PIL import Image
 
 import mixmae
@@ -51,6 +52,8 @@ def test_each_method_and_network_leaves_a_backbone(tmp_path, method, network):
     back = from_bare(read_source(run.backbone)).state
     assert back.keys() == {f'backbone.{key}' for key in model.state_dict()}
     for path in sorted((run.out / 'next').glob('*.py')):
+        if path.stem != 'classification' and not is_installed('mmdet'):
+            continue
         loaded = Config.fromfile(path).model.backbone.init_cfg.checkpoint
         assert Path(loaded).resolve() == run.backbone
 
