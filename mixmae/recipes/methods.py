@@ -249,6 +249,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         ),
     }
 )
+# Of a pretraining that names neither a method nor a config.
+DEFAULT_METHOD = 'mixmae'
 # The mini network of configs/, whatever the method.
 SMALL_LR, SMALL_UPDATE = 1e-3, 64
 

@@ -72,6 +72,8 @@ def _networks() -> dict[str, Network]:
 
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(_networks())
+# Of a pretraining that names neither a network nor weights to start from.
+DEFAULT_MODEL = 'swin-tiny'
 
 
 def named_network(name: str) -> Network:

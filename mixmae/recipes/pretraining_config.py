@@ -19,12 +19,11 @@ from mixmae.recipes.image_settings import (
 )
 from mixmae.recipes.image_sources import ImageSources, read_sources
 from mixmae.recipes.machine import Machine
-from mixmae.recipes.methods import named_method
+from mixmae.recipes.methods import DEFAULT_METHOD, named_method
 from mixmae.recipes.model_of_config import model_of_config
-from mixmae.recipes.networks import named_network
+from mixmae.recipes.networks import DEFAULT_MODEL, named_network
 from mixmae.recipes.pretraining_options import (
     ARGUMENTS,
-    DEFAULT_MODEL,
     PretrainingCall,
     PretrainingOptions,
 )
@@ -167,7 +166,7 @@ def _read_call(options: PretrainingOptions) -> PretrainingCall:
     if options.model and options.model.endswith('.py'):
         given = model_of_config(options.model)
     method = named_method(
-        options.method or (given.method if given else 'mixmae')
+        options.method or (given.method if given else DEFAULT_METHOD)
     )
     if given and given.method != method.name:
         raise ValueError(

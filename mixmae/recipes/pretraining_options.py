@@ -17,7 +17,6 @@ from mixmae.recipes.model_of_config import GivenModel
 from mixmae.recipes.networks import Network, patch_size
 from mixmae.recipes.setting import check_seed
 
-DEFAULT_MODEL = 'swin-tiny'
 PRECISIONS = ('auto', *DTYPES)
 # Variables of the config that have an argument of the call.
 ARGUMENTS: Mapping[str, str] = MappingProxyType(

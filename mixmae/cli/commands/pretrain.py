@@ -18,8 +18,8 @@ from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.call_arguments import add_call_arguments
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
-from mixmae.recipes.methods import METHODS
-from mixmae.recipes.networks import NETWORKS
+from mixmae.recipes.methods import DEFAULT_METHOD, METHODS
+from mixmae.recipes.networks import DEFAULT_MODEL, NETWORKS
 from mixmae.recipes.pretraining_options import PRECISIONS
 
 
@@ -41,12 +41,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--model',
         help=f'{", ".join(NETWORKS)}, or a pretraining config '
-        '(default: that of --init, or swin-tiny)',
+        f'(default: that of --init, or {DEFAULT_MODEL})',
     )
     parser.add_argument(
         '--method',
         choices=[*METHODS],
-        help='default: that of --init, or mixmae',
+        help=f'default: that of --init, or {DEFAULT_METHOD}',
     )
     parser.add_argument(
         '--val-data',
