@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--method',
         choices=[*METHODS],
-        help=f'default: that of --init, or {DEFAULT_METHOD}',
+        help=f'default: that of a config as --model, or {DEFAULT_METHOD}',
     )
     parser.add_argument(
         '--val-data',
