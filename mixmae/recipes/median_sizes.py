@@ -1,4 +1,4 @@
-"""Sizes of images, from a sample of their headers."""
+"""Median sizes of images, from a sample of their headers."""
 
 from __future__ import annotations
 
