@@ -11,17 +11,17 @@ from mixmae.checkpoints.conversion.initial_weights import InitialWeights
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.config_overrides import config_text
 from mixmae.recipes.continued_model import FILE, continued_model
-from mixmae.recipes.image_settings import (
-    TRAIN_LIST,
-    VAL_LIST,
-    image_settings,
-    image_size,
-)
 from mixmae.recipes.image_sources import ImageSources, read_sources
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import DEFAULT_METHOD, named_method
 from mixmae.recipes.model_of_config import model_of_config
 from mixmae.recipes.networks import DEFAULT_MODEL, named_network
+from mixmae.recipes.pretraining_images import (
+    TRAIN_LIST,
+    VAL_LIST,
+    image_settings,
+    image_size_setting,
+)
 from mixmae.recipes.pretraining_options import (
     ARGUMENTS,
     PretrainingCall,
@@ -100,7 +100,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
     call = _read_call(options)
     train, val, choice = _split(call)
     root = ImageSources(train.files + val.files).root()
-    size = image_size(call)
+    size = image_size_setting(call)
     parts, weights = model_parts(call, size.value)
     settings = [
         Setting('data_root', root),

@@ -13,7 +13,7 @@ SMALLEST = 32
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
 
-def image_size(call: PretrainingCall) -> Setting:
+def image_size_setting(call: PretrainingCall) -> Setting:
     """Return the side of the images, which network and method must divide."""
     asked = call.options.given('image_size')
     if call.given:
