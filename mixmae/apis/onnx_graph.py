@@ -21,8 +21,8 @@ from mixmae.fileio.atomic_write import check_output
 BOUND = 1e-4
 
 
-def image_size(sides: Sequence[int] | int) -> tuple[int, int]:
-    """Height and width.
+def height_and_width(sides: Sequence[int] | int) -> tuple[int, int]:
+    """Return height and width of ``--size``.
 
     Raises:
         ConfigError: not one or two positive numbers.

@@ -252,7 +252,7 @@ def _same(one: dict, other: dict) -> bool:
 
 
 def image_sizes(key: str, loader: Any) -> dict[str, tuple[int, int] | None]:
-    """Return ``image_size`` by the key of a data set with a pipeline.
+    """Return ``pipeline_image_size`` by key of a data set with a pipeline.
 
     The pipeline of a wrapper is the last, and stands for those in it.
     """
@@ -260,11 +260,11 @@ def image_sizes(key: str, loader: Any) -> dict[str, tuple[int, int] | None]:
     for place, part in nested_sets(key, loader):
         inner = any(place.startswith(f'{outer}.') for outer in found)
         if part.get('pipeline') and not inner:
-            found[place] = image_size(part['pipeline'])
+            found[place] = pipeline_image_size(part['pipeline'])
     return found
 
 
-def image_size(pipeline: Sequence) -> tuple[int, int] | None:
+def pipeline_image_size(pipeline: Sequence) -> tuple[int, int] | None:
     """Return height and width of the images that a pipeline makes.
 
     Args:

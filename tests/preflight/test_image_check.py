@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mixmae.datasets import UnlabeledImageFolder
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.data_sets import image_size
+from mixmae.preflight.data_sets import pipeline_image_size
 from mixmae.preflight.image_check import (
     SAMPLE,
     ImageChannels,
@@ -118,7 +118,7 @@ def test_a_test_checks_its_own_images():
     ],
 )
 def test_size_of_a_pipeline(pipeline, size):
-    assert image_size(pipeline) == size
+    assert pipeline_image_size(pipeline) == size
 
 
 def check_channels(in_channels=None, **preprocessor):

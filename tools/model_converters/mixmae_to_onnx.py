@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mixmae.apis.normalisation import Normalisation
-from mixmae.apis.onnx_graph import BOUND, convert, image_size
+from mixmae.apis.onnx_graph import BOUND, convert, height_and_width
 from mixmae.apis.trained_network import network_config, trained_backbone
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError
@@ -89,7 +89,9 @@ def main() -> None:
     if args.out.suffix != '.onnx':
         raise ConfigError(f'the file must end in .onnx, got {args.out}')
     cfg = network_config(args.config, args.checkpoint)
-    size = image_size(args.size or cfg.model.backbone.get('img_size', 224))
+    size = height_and_width(
+        args.size or cfg.model.backbone.get('img_size', 224)
+    )
     backbone, normalisation = trained_backbone(
         cfg, args.checkpoint, args.stages
     )

@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixmae.apis.onnx_graph import BOUND, convert, image_size
+from mixmae.apis.onnx_graph import BOUND, convert, height_and_width
 from mixmae.apis.task_graph import TaskGraph, graph_metadata, graph_size
 from mixmae.apis.task_network import task_network
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stated = args.size or graph_size(network)
     if stated is None:
         raise ConfigError('the config states no size of images; give --size')
-    size = image_size(stated)
+    size = height_and_width(stated)
     metadata = graph_metadata(network, size)
     comparison = convert(graph, size, 0, args.out, args.bound, metadata)
     scaled = metadata['value_range']
