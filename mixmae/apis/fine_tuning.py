@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixmae.apis.run_folder import RunFolder
+from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_process import train_folder
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.recipes.machine import Machine
@@ -78,7 +78,7 @@ def finetune(
     """
     devices = options.get('devices') or 'auto'
     processes = Machine.find(devices).count
-    folder = RunFolder(out, resume, overwrite)
+    folder = OutputFolder(out, resume, overwrite)
     call: dict[str, Any] = {
         'task': task,
         'data': data,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixmae.apis.run_folder import RunFolder
+from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_process import LOG, train_folder
 from mixmae.checkpoints.conversion.outgoing import to_bare
 from mixmae.checkpoints.conversion.source import read_source
@@ -130,7 +130,7 @@ def pretrain(
         seed=seed,
         overrides=overrides or {},
     )
-    folder = RunFolder(out, resume, overwrite)
+    folder = OutputFolder(out, resume, overwrite)
     on_cpu = devices == 'cpu'
     if folder.resumes:
         folder.compare(vars(options))
@@ -159,7 +159,7 @@ def plan_text(plan: PretrainingPlan, out: Path) -> str:
 
 
 def write_plan(
-    plan: PretrainingPlan, folder: RunFolder, options: PretrainingOptions
+    plan: PretrainingPlan, folder: OutputFolder, options: PretrainingOptions
 ) -> None:
     """Write what a training of a plan starts from.
 
@@ -171,7 +171,7 @@ def write_plan(
         folder.record(vars(options))
 
 
-def finished_run(folder: RunFolder) -> PretrainedRun:
+def finished_run(folder: OutputFolder) -> PretrainedRun:
     """Write the backbone of a finished run; print the paths of all results."""
     checkpoint = last_checkpoint(folder.path)
     if checkpoint is None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import IO
 
-from mixmae.apis.run_folder import RunFolder
+from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_display import TrainingDisplay
 from mixmae.config.config_file import read_config
 from mixmae.fileio.safe_path import FLAG, trusted
@@ -40,7 +40,7 @@ class TrainingFailedError(RuntimeError):
         self.status = status
 
 
-def training_command(folder: RunFolder, processes: int) -> list[str]:
+def training_command(folder: OutputFolder, processes: int) -> list[str]:
     """Return the command that trains the config in the folder of a run.
 
     Args:
@@ -69,7 +69,7 @@ def report_failure(error: TrainingFailedError) -> int:
 
 
 def train_folder(
-    folder: RunFolder, processes: int, on_cpu: bool, verbose: bool
+    folder: OutputFolder, processes: int, on_cpu: bool, verbose: bool
 ) -> None:
     """Train the config in the folder of a run.
 

@@ -11,8 +11,8 @@ from mmengine.utils import is_installed
 from PIL import Image
 
 import mixmae
+from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.pretraining import finished_run, write_plan
-from mixmae.apis.run_folder import RunFolder
 from mixmae.checkpoints.conversion.incoming import from_bare
 from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.io.resumed_state import PARTS
@@ -40,7 +40,7 @@ def test_each_method_and_network_leaves_a_backbone(tmp_path, method, network):
     except ValueError as error:
         assert 'method' in str(error), error
         pytest.skip(f'refused before the run: {error}')
-    folder = RunFolder(tmp_path / 'run')
+    folder = OutputFolder(tmp_path / 'run')
     write_plan(plan, folder, options)
     model = trained(folder)
     run = finished_run(folder)

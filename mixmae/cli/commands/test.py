@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from mixmae.apis.run_folder import CONFIG
+from mixmae.apis.output_folder import CONFIG
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.cli.command_line import (

@@ -1,4 +1,4 @@
-"""Output folder of a run that one call makes."""
+"""Output folder of one call: a pretraining, or a fine-tuning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INIT = 'init.pth'
 WRITTEN = (CONFIG, CALL, 'data', INIT)
 
 
-class RunFolder:
+class OutputFolder:
     """Output folder of a call: a new one, or that of an earlier call.
 
     Args:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.apis.run_folder import CALL, CONFIG, RunFolder
+from mixmae.apis.output_folder import CALL, CONFIG, OutputFolder
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def run(tmp_path):
 
 
 def test_a_new_folder(tmp_path):
-    folder = RunFolder(tmp_path / 'new', resume=True)
+    folder = OutputFolder(tmp_path / 'new', resume=True)
     assert not folder.resumes and not folder.path.exists()
     with folder.locked():
         pass
@@ -25,31 +25,31 @@ def test_a_new_folder(tmp_path):
 
 def test_another_run_is_refused(run):
     with pytest.raises(ValueError, match='up to epoch_4.pth: use resume'):
-        RunFolder(run)
-    assert RunFolder(run, resume=True).resumes
-    assert not RunFolder(run, overwrite=True).resumes
+        OutputFolder(run)
+    assert OutputFolder(run, resume=True).resumes
+    assert not OutputFolder(run, overwrite=True).resumes
     with pytest.raises(ValueError, match='not both'):
-        RunFolder(run, resume=True, overwrite=True)
+        OutputFolder(run, resume=True, overwrite=True)
 
 
 def test_a_run_that_saved_nothing_is_replaced(run):
     (run / 'epoch_4.pth').unlink()
-    assert not RunFolder(run).resumes
+    assert not OutputFolder(run).resumes
 
 
 def test_other_folders_are_refused(tmp_path):
     (tmp_path / 'cat.jpg').touch()
     for options in ({}, {'overwrite': True}, {'resume': True}):
         with pytest.raises(ValueError, match='holds cat.jpg and no run'):
-            RunFolder(tmp_path, **options)
+            OutputFolder(tmp_path, **options)
     with pytest.raises(ValueError, match='is a file'):
-        RunFolder(tmp_path / 'cat.jpg')
+        OutputFolder(tmp_path / 'cat.jpg')
     with pytest.raises(ValueError, match='quotes'):
-        RunFolder(tmp_path / "it's")
+        OutputFolder(tmp_path / "it's")
 
 
 def test_a_call_that_resumes_has_the_same_arguments(run, tmp_path):
-    folder = RunFolder(run, resume=True)
+    folder = OutputFolder(run, resume=True)
     given = dict(data=[tmp_path, 'b'], epochs=3, lr='auto', method=None)
     folder.record(given)
     folder.compare(given)
@@ -69,7 +69,7 @@ def write_plan(folder, text):
 @pytest.mark.parametrize('planned', [False, True])
 def test_a_refused_call_leaves_an_earlier_run_as_it_was(run, planned):
     """Data may be refused by the plan, or by the checks of the training."""
-    folder = RunFolder(run, overwrite=True)
+    folder = OutputFolder(run, overwrite=True)
     with folder.replacing():
         write_plan(folder, 'first')
         (run / 'epoch_4.pth').write_text('first')
@@ -85,7 +85,7 @@ def test_a_refused_call_leaves_an_earlier_run_as_it_was(run, planned):
 
 
 def test_a_run_that_has_begun_is_kept_after_an_error(run):
-    folder = RunFolder(run, overwrite=True)
+    folder = OutputFolder(run, overwrite=True)
     with pytest.raises(ValueError), folder.replacing():
         write_plan(folder, 'second')
         (run / 'epoch_4.pth').unlink()
@@ -94,7 +94,7 @@ def test_a_run_that_has_begun_is_kept_after_an_error(run):
 
 
 def test_a_new_folder_is_kept_if_something_was_recorded(tmp_path):
-    folder = RunFolder(tmp_path / 'new')
+    folder = OutputFolder(tmp_path / 'new')
     with pytest.raises(ValueError), folder.replacing():
         folder.config.write_text('')
         raise ValueError
