@@ -18,6 +18,7 @@ from typing import Any
 PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
 _MOVED = {
+    ('apis', 'cli'): 'arguments:inference_arguments',
     ('checkpoints', 'checkpoints.conversion'): (
         'bias_tables merging_order:merging_permutation mmpretrain_mixmim '
         'openmmlab_swin position_halves:position_channels swin_settings '

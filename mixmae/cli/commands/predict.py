@@ -13,10 +13,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mixmae.apis.arguments import add_inference_arguments
 from mixmae.apis.prediction_files import write_predictions
 from mixmae.apis.predictor import Predictor
 from mixmae.cli.command_line import CommandParser, refuse_unused
+from mixmae.cli.inference_arguments import add_inference_arguments
 from mixmae.cli.warning_lines import plain_warnings
 
 

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from mixmae.apis import ReconstructionInferencer
-from mixmae.apis.arguments import add_inference_arguments, resize_of
 from mixmae.cli.command_line import CommandParser
+from mixmae.cli.inference_arguments import add_inference_arguments, resize_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line

@@ -1,4 +1,4 @@
-"""Command-line arguments shared by the inferencers."""
+"""Arguments that reconstruct, features and predict share."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def add_inference_arguments(
 
 
 def resize_of(args: argparse.Namespace, default: Resize) -> Resize:
-    """Convert ``--resize`` to the inferencers' argument.
+    """Convert ``--resize`` to the argument of an inferencer.
 
     Raises:
         ValueError: It is none of the choices.
