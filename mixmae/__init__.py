@@ -23,7 +23,7 @@ _FUNCTIONS = {
     'from_pretrained': 'mixmae.apis.backbone_loading',
     'load_backbone': 'mixmae.apis.backbone_loading',
     'pretrain': 'mixmae.apis.pretraining',
-    'push_to_hub': 'mixmae.apis.hub',
+    'push_to_hub': 'mixmae.apis.hub_upload',
 }
 
 

@@ -1,4 +1,7 @@
-"""Download of checkpoints into a cache, checked by their hash."""
+"""Download of checkpoints by URL into a cache, checked by their hash.
+
+``hf:USER/NAME`` is downloaded by ``named_weights``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights on the Hugging Face hub."""
+"""Upload of weights to the Hugging Face hub (`mixmae push`)."""
 
 from __future__ import annotations
 
