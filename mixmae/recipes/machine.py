@@ -1,4 +1,4 @@
-"""The machine that a run is planned for: devices, memory, cores."""
+"""The machine that a run is planned for: devices, memory, cores, precision."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import subprocess
 from dataclasses import dataclass
 
 import torch
+
+from mixmae.engine.optimizers.autocast_optim_wrapper import (
+    DTYPES,
+    native_dtype,
+)
 
 # Memory of a process on a GPU before it computes.
 CONTEXT = 1.0e9
@@ -74,6 +79,16 @@ class Machine:
         share = self.cores // self.count
         # The training itself computes on these cores.
         return min(8, share if self.device == 'cuda' else share // 2)
+
+    def dtype(self, precision: str) -> torch.dtype:
+        """Return the type that products are computed in.
+
+        Args:
+            precision: Key of ``DTYPES``, or 'auto'.
+        """
+        if precision == 'auto':
+            return native_dtype(torch.device(self.device))
+        return DTYPES[precision]
 
 
 def usable_cores() -> int:

@@ -31,7 +31,6 @@ from mixmae.recipes.pretraining_settings import (
     model_parts,
     model_settings,
     network_sizes,
-    run_dtype,
     run_settings,
     structure,
 )
@@ -155,7 +154,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
         val,
         root,
         call.machine,
-        run_dtype(options, call.machine.device),
+        call.machine.dtype(options.precision),
         cost,
         weights,
     )

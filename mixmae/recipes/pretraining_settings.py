@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import os
 
-import torch
-
 from mixmae.checkpoints.conversion.initial_weights import (
     InitialWeights,
     initial_weights,
-)
-from mixmae.engine.optimizers.autocast_optim_wrapper import (
-    DTYPES,
-    native_dtype,
 )
 from mixmae.profiling.run_plan import Network as NetworkSizes
 from mixmae.recipes.config_template import Code
@@ -24,10 +18,7 @@ from mixmae.recipes.pretraining_batches import (
     epochs_of,
     update_batches,
 )
-from mixmae.recipes.pretraining_options import (
-    PretrainingCall,
-    PretrainingOptions,
-)
+from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.setting import Setting
 
 # Validations and checkpoints of a run, about.
@@ -148,16 +139,11 @@ def network_sizes(
         'head': parts.head,
     }
     built = built_without_weights(model)
-    device = call.machine.device
+    machine = call.machine
+    dtype = machine.dtype(call.options.precision)
     return NetworkSizes.of(
-        built, (channels, size, size), device, run_dtype(call.options, device)
+        built, (channels, size, size), machine.device, dtype
     )
-
-
-def run_dtype(options: PretrainingOptions, device: str) -> torch.dtype:
-    """Return the type that products are computed in."""
-    native = native_dtype(torch.device(device))
-    return DTYPES.get(options.precision, native)
 
 
 def run_settings(
@@ -179,7 +165,7 @@ def run_settings(
     epochs, why_epochs = epochs_of(images, method)
     if options.given('epochs') is not None:
         epochs, why_epochs = int(options.epochs), 'as given'
-    dtype = run_dtype(options, machine.device)
+    dtype = machine.dtype(options.precision)
     iterations = images // (shared.batch * machine.count)
     clip = method.max_norm
     warmup = f'max_epochs / {method.warmup}'
