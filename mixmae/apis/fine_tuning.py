@@ -11,8 +11,8 @@ from typing import Any
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_process import train_folder
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
+from mixmae.recipes.fine_tuning_config import plan_fine_tuning, plan_text
 from mixmae.recipes.machine import Machine
-from mixmae.recipes.own_labels import plan_fine_tuning, plan_text
 
 
 @dataclass(frozen=True)

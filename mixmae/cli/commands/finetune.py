@@ -20,7 +20,7 @@ from mixmae.cli.call_arguments import add_call_arguments, whole_number
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.warning_lines import plain_warnings
 from mixmae.fileio.safe_path import add_trust_argument
-from mixmae.recipes.own_labels import TASKS
+from mixmae.recipes.fine_tuning_config import TASKS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

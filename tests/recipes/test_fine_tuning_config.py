@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 import mixmae
 from mixmae.config.failure_report import ConfigError
-from mixmae.recipes.own_labels import plan_fine_tuning
+from mixmae.recipes.fine_tuning_config import plan_fine_tuning
 from tests.apis.own_data import picture, write_backbone
 
 
