@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -44,7 +44,7 @@ def plan_fine_tuning(
         init: Weights to start from; see ``initial_network``.
         out: Output folder of the run.
         overrides: Values of other settings of the config, by dotted key.
-        options: Fields of ``FineTuningOptions``; 'auto' as None.
+        options: See ``FineTuningOptions.of_call``.
 
     Raises:
         ConfigError: An override names no setting, or has no effect.
@@ -53,18 +53,8 @@ def plan_fine_tuning(
     """
     if task not in TASKS:
         raise ValueError(f'task must be one of {", ".join(TASKS)}, got {task}')
-    known = [one.name for one in fields(FineTuningOptions)]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(
-            f'unknown arguments {", ".join(unknown)}; there are '
-            f'{", ".join(known)}'
-        )
+    chosen = FineTuningOptions.of_call(options)
     folder = Path(out)
-    given: dict[str, Any] = {
-        k: None if v == 'auto' else v for k, v in options.items()
-    }
-    chosen = FineTuningOptions(**given)
     network = initial_network(init, folder / 'init.pth', chosen.in_channels)
     plan = TASKS[task](data, network, folder / DATA, chosen)
     plan.notes.insert(0, network.line)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import Any
 
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.setting import check_seed
@@ -104,6 +105,25 @@ class FineTuningOptions:
             raise ValueError(
                 f'value_range must be two rising numbers, got {limits!r}'
             )
+
+    @classmethod
+    def of_call(cls, arguments: Mapping[str, Any]) -> FineTuningOptions:
+        """Return the options that a call names; 'auto' as None.
+
+        Raises:
+            ValueError: There is no such option, or one is out of range.
+        """
+        known = [one.name for one in fields(cls)]
+        unknown = sorted(set(arguments) - set(known))
+        if unknown:
+            raise ValueError(
+                f'unknown arguments {", ".join(unknown)}; there are '
+                f'{", ".join(known)}'
+            )
+        given: dict[str, Any] = {
+            k: None if v == 'auto' else v for k, v in arguments.items()
+        }
+        return cls(**given)
 
     @property
     def processes(self) -> int:
