@@ -11,7 +11,7 @@ from typing import Any
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_process import train_folder
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
-from mixmae.recipes.fine_tuning_config import plan_fine_tuning, plan_text
+from mixmae.recipes.fine_tuning_config import plan_fine_tuning
 from mixmae.recipes.machine import Machine
 
 
@@ -96,7 +96,7 @@ def finetune(
             with folder.locked():
                 plan = plan_fine_tuning(out=folder.path, **call)
                 folder.record(call)
-            print(f'{plan_text(plan)}\n\nconfig: {folder.config}', flush=True)
+            print(f'{plan.summary()}\n\nconfig: {folder.config}', flush=True)
             if dry_run:
                 print(f'\n{folder.config.read_text("utf-8")}')
                 return FineTunedRun(folder.path, folder.config)

@@ -17,7 +17,6 @@ from mixmae.recipes.machine import Machine
 from mixmae.recipes.next_configs import write_next_configs
 from mixmae.recipes.pretraining_config import PretrainingPlan, plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
-from mixmae.recipes.setting import settings_table
 
 BACKBONE, NEXT = 'backbone.safetensors', 'next'
 # A path, or several.
@@ -139,7 +138,12 @@ def pretrain(
         train_folder(folder, processes, on_cpu, verbose)
         return finished_run(folder)
     plan = plan_pretraining(options)
-    print(plan_text(plan, folder.path), flush=True)
+    log = folder.path / LOG
+    print(
+        f'{plan.summary()}\noutput: {folder.path}, everything that is logged: '
+        f'{log}',
+        flush=True,
+    )
     if dry_run:
         print(f'\n{plan.text}')
         return PretrainedRun(folder.path, folder.config)
@@ -147,15 +151,6 @@ def pretrain(
         write_plan(plan, folder, options)
         train_folder(folder, plan.machine.count, on_cpu, verbose)
     return finished_run(folder)
-
-
-def plan_text(plan: PretrainingPlan, out: Path) -> str:
-    """Return the table of a plan, what was left out, and what it will cost."""
-    lines = [settings_table(plan.rows), '']
-    lines += [f'note: {note}' for note in plan.notes]
-    lines += plan.cost.lines(plan.machine, plan.dtype)
-    lines.append(f'output: {out}, everything that is logged: {out / LOG}')
-    return '\n'.join(lines)
 
 
 def write_plan(

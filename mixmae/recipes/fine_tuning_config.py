@@ -17,7 +17,6 @@ from mixmae.recipes.fine_tuning_options import ARGUMENTS, FineTuningOptions
 from mixmae.recipes.fine_tuning_settings import FineTuningPlan
 from mixmae.recipes.initial_network import initial_network
 from mixmae.recipes.segmentation import plan_segmentation
-from mixmae.recipes.setting import settings_table
 
 TASKS: Mapping[str, Callable[..., FineTuningPlan]] = MappingProxyType({
     'classification': plan_classification,
@@ -70,9 +69,3 @@ def plan_fine_tuning(
     with atomic_write(folder / CONFIG) as partial:
         partial.write_text(text, 'utf-8')
     return plan
-
-
-def plan_text(plan: FineTuningPlan) -> str:
-    """Return the table of settings, below what was found in the data."""
-    notes = ''.join(f'- {note}\n' for note in plan.notes)
-    return f'{notes}\n{settings_table(plan.settings)}'

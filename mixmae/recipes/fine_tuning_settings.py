@@ -15,7 +15,7 @@ from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
 from mixmae.recipes.machine import usable_cores
 from mixmae.recipes.pretraining_batches import power_of_two
-from mixmae.recipes.setting import Setting
+from mixmae.recipes.setting import Setting, settings_table
 from mixmae.recipes.value_ranges import value_range_setting
 
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
@@ -38,6 +38,11 @@ class FineTuningPlan:
     template: str
     settings: list[Setting]
     notes: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """Return what was found in the data, and the table of settings."""
+        notes = ''.join(f'- {note}\n' for note in self.notes)
+        return f'{notes}\n{settings_table(self.settings)}'
 
 
 def derived(given: T | None, value: T, reason: str) -> tuple[T, str]:

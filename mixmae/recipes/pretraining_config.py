@@ -35,7 +35,7 @@ from mixmae.recipes.pretraining_settings import (
     structure,
 )
 from mixmae.recipes.run_cost import RunCost
-from mixmae.recipes.setting import Setting
+from mixmae.recipes.setting import Setting, settings_table
 
 TEMPLATE = 'mixmae/own-images.py'
 CONFIG = 'config.py'
@@ -73,6 +73,13 @@ class PretrainingPlan:
     dtype: torch.dtype
     cost: RunCost
     weights: InitialWeights | None = None
+
+    def summary(self) -> str:
+        """Return the table, what was left out, and what the run will cost."""
+        lines = [settings_table(self.rows), '']
+        lines += [f'note: {note}' for note in self.notes]
+        lines += self.cost.lines(self.machine, self.dtype)
+        return '\n'.join(lines)
 
     def write(self, out: Path) -> Path:
         """Write config, lists and converted weights; return the config."""
