@@ -10,8 +10,8 @@ from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.throughput import measure_peak_flops
 from mixmae.recipes.machine import Machine
 
-# Shares of the peak that a training reaches, assumed.
-OF_VENDOR, OF_MEASURED = 0.4, 0.3
+# That a training reaches, assumed.
+SHARE_OF_VENDOR_PEAK, SHARE_OF_MEASURED_PEAK = 0.4, 0.3
 
 
 class RunCost(NamedTuple):
@@ -40,10 +40,11 @@ class RunCost(NamedTuple):
         name = machine.name.lower()
         known = [gpu for key, gpu in GPUS.items() if key.split('-')[0] in name]
         if machine.device == 'cpu':
-            peak, share = measure_peak_flops('cpu', dtype), OF_MEASURED
+            share = SHARE_OF_MEASURED_PEAK
+            peak = measure_peak_flops('cpu', dtype)
             source = f'{peak / 1e9:,.0f} GFLOP/s measured here'
         elif known:
-            gpu, share = known[0], OF_VENDOR
+            gpu, share = known[0], SHARE_OF_VENDOR_PEAK
             peak = gpu.single if dtype == torch.float32 else gpu.half
             source = f'{peak / 1e12:,.0f} TFLOP/s of the data sheet'
         else:
