@@ -17,6 +17,10 @@ WIDTH = 79
 class Code(str):
     """Python code as a value, such as the name of another variable."""
 
+    def value(self, **variables: Any) -> Any:
+        """Return its value for those of the variables that it names."""
+        return eval(self, variables)
+
 
 def template_text(name: str) -> str:
     """Return the text of a config, as 'classification/own-classes.py'.

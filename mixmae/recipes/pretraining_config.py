@@ -10,6 +10,7 @@ import torch
 from mixmae.checkpoints.conversion.initial_weights import InitialWeights
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.config_overrides import config_text
+from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE, continued_model
 from mixmae.recipes.image_sources import ImageSources, read_sources
 from mixmae.recipes.machine import Machine
@@ -128,7 +129,6 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
             f'are one update, and a warm-up needs two: give more epochs or a '
             f'smaller batch_size'
         )
-    warmup = max(epochs / call.method.warmup, min(1, epochs / 2))
     cost = RunCost(
         sizes.flops,
         train.count // update * update * epochs,
@@ -147,8 +147,8 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
         Setting('devices', call.machine.count, call.machine.name),
         *structure(call, parts, weights, size.value),
         *(
-            one._replace(value=round(warmup, 2))
-            if one.name == 'warmup_epochs'
+            one._replace(value=round(one.value.value(max_epochs=epochs), 2))
+            if one.name == 'warmup_epochs' and isinstance(one.value, Code)
             else one
             for one in settings
         ),

@@ -148,6 +148,15 @@ def test_overrides_equal_options_of_the_written_config(plan, tmp_path):
     assert found == expected
 
 
+def test_the_table_shows_the_warm_up_of_the_config(plan, tmp_path):
+    for options in ({}, {'warmup_epochs': 0.3}):
+        made = plan(epochs=9, overrides=options)
+        cfg = Config.fromfile(made.write(tmp_path / str(len(options))))
+        [row] = [one for one in made.rows if one.name == 'warmup_epochs']
+        assert row.value == pytest.approx(cfg.warmup_epochs, abs=0.005)
+        assert cfg.warmup_epochs == options.get('warmup_epochs', 1)
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
