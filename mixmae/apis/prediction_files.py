@@ -25,6 +25,8 @@ from mixmae.visualization.picture_file import write_png
 
 # Pictures of small images are enlarged, so that text is legible.
 SHORT_SIDE = 256
+# Smallest score of an object that is drawn, by default.
+DRAWN_SCORE = 0.3
 
 
 def write_predictions(
@@ -32,7 +34,7 @@ def write_predictions(
     inputs: Any,
     out: str | os.PathLike,
     pictures: bool = True,
-    score: float = 0.3,
+    score: float = DRAWN_SCORE,
     **options: Any,
 ) -> Path:
     """Predict images and write the results.

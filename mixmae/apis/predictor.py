@@ -108,7 +108,8 @@ class Predictor:
             - classifier: ``label``, ``class``, ``score``, ``scores`` (C,);
             - detector: ``boxes`` (N, 4) as corners in pixels of the image,
               ``labels`` (N,), ``scores`` (N,), and ``masks`` (N, H, W) or
-              None;
+              None; objects of all scores, of which ``write_predictions``
+              draws those of ``DRAWN_SCORE`` or more;
             - segmentor: ``labels`` (H, W), the class of each pixel.
 
         Raises:

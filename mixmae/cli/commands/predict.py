@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mixmae.apis.prediction_files import write_predictions
+from mixmae.apis.prediction_files import DRAWN_SCORE, write_predictions
 from mixmae.apis.predictor import Predictor
 from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.cli.inference_arguments import add_inference_arguments
@@ -33,8 +33,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--score',
         type=float,
-        help='smallest score of an object that is drawn (default: 0.3); the '
-        'file has all that the network finds',
+        help=f'smallest score of an object that is drawn (default: '
+        f'{DRAWN_SCORE}); the file has all that the network finds',
     )
     return parser.parse_args(argv)
 
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.images,
         args.out,
         pictures=not args.no_pictures,
-        score=0.3 if args.score is None else args.score,
+        score=DRAWN_SCORE if args.score is None else args.score,
         batch_size=args.batch_size,
         skip_corrupt=args.skip_corrupt,
     )
