@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.shown_text import shown_line
 from mixmae.viewer.viewer import Viewer
 
@@ -34,13 +35,23 @@ class ViewerServer(ThreadingHTTPServer):
     Args:
         viewer: Gives the answers.
         port: Port; 0 = any free one.
+
+    Raises:
+        ConfigError: The port is in use, reserved or out of range.
     """
 
     daemon_threads = True
 
     def __init__(self, viewer: Viewer, port: int = 0) -> None:
         self.viewer = viewer
-        super().__init__((ADDRESS, port), ViewerRequest)
+        try:
+            super().__init__((ADDRESS, port), ViewerRequest)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, 'strerror', 'it is out of range')
+            raise ConfigError(
+                f'--port {port} cannot be used: {reason}; give another one of '
+                f'0 to 65535'
+            ) from None
 
     @property
     def address(self) -> str:

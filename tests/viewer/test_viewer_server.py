@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.config.failure_report import ConfigError
+from mixmae.viewer.viewer_server import ViewerServer
 from tests.viewer.served import served
 
 
@@ -189,3 +191,9 @@ def test_pixels_are_bounded_before_decoding(server):
         server, '/predict', image=file_address(bytes(content)), seed=0
     )
     assert status == 400
+
+
+def test_a_port_that_cannot_be_used(server):
+    for port in (server.server_port, 65536, -1):
+        with pytest.raises(ConfigError, match=f'--port {port} cannot be used'):
+            ViewerServer(server.viewer, port)

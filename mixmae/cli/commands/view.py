@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mixmae.cli.command_line import CommandParser
-from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.viewer.viewed_folder import ImageFolder
 from mixmae.viewer.viewer import Viewer, viewed_network
@@ -37,17 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--device', help='such as cpu or cuda:1')
     add_trust_argument(parser)
     args = parser.parse_args(argv)
-    if not 0 <= args.port < 65536:
-        raise ConfigError(f'--port is {args.port}: give 0 to 65535')
     folder = ImageFolder(args.images)
     networks = [viewed_network(p, args.device) for p in args.checkpoints]
-    try:
-        server = ViewerServer(Viewer(networks, folder), args.port)
-    except OSError as error:
-        raise ConfigError(
-            f'--port {args.port} cannot be used: {error.strerror}; give '
-            f'another one'
-        ) from None
+    server = ViewerServer(Viewer(networks, folder), args.port)
     print(
         f'open {server.address} in a browser; Ctrl-C ends the viewer',
         flush=True,
