@@ -210,11 +210,7 @@ def _driver(facts: Facts) -> Diagnosis | None:
         f'the NVIDIA driver serves CUDA {driver}, torch {probe.version} is '
         f'built for {probe.cuda}: the GPU stays unused'
     )
-    tag = {11: 'cu118', 12: 'cu126'}.get(major, 'cpu')
-    mend = (
-        f'{PIP} install --force-reinstall torch torchvision --index-url '
-        f'https://download.pytorch.org/whl/{tag}  # or update the driver'
-    )
+    mend = f'{remedies.torch_for_driver(major)}  # or update the driver'
     return Diagnosis('old driver', WARNING, cause, mend)
 
 
@@ -257,8 +253,7 @@ def _ops(facts: Facts) -> Diagnosis | None:
         f"mmcv's ops are for the CPU, but torch {torch.version} uses a GPU: "
         'detection will fail on it'
     )
-    mend = remedies.OPS.replace('MAX', 'FORCE_CUDA=1 MAX', 1)
-    mend += '  # needs nvcc; or: make ops OPS=cuda'
+    mend = f'{remedies.OPS_CUDA}  # needs nvcc; or: make ops OPS=cuda'
     return Diagnosis('CPU ops', WARNING, cause, mend)
 
 

@@ -9,6 +9,21 @@ TORCH = (
 )
 MMENGINE = f'{PIP} install onedl-mmengine=={tested("onedl-mmengine")}'
 MMCV_LITE = f'{PIP} install --no-deps mmcv-lite=={tested("mmcv-lite")}'
+
+
+def torch_for_driver(cuda: int) -> str:
+    """Return a command that installs torch for an older NVIDIA driver.
+
+    Args:
+        cuda: Major CUDA release that the driver serves.
+    """
+    tag = {11: 'cu118', 12: 'cu126'}.get(cuda, 'cpu')
+    return (
+        f'{PIP} install --force-reinstall torch torchvision --index-url '
+        f'https://download.pytorch.org/whl/{tag}'
+    )
+
+
 # pip's cache and build isolation do not use the installed torch.
 BUILD = '--no-deps --no-cache-dir --no-build-isolation'
 # An sdist needs a newer setuptools than a fresh venv has.
@@ -39,6 +54,7 @@ OPS = (
     f'MAX_JOBS=2 {PIP} install --force-reinstall {BUILD} '
     f'onedl-mmcv=={tested("onedl-mmcv")}'
 )
+OPS_CUDA = OPS.replace('MAX', 'FORCE_CUDA=1 MAX', 1)
 HEADLESS = (
     f'{PIP} uninstall -y opencv-python opencv-contrib-python '
     'opencv-contrib-python-headless opencv-python-headless && '
