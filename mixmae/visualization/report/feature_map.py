@@ -1,4 +1,4 @@
-"""Map of image features in two dimensions, and nearest neighbours."""
+"""Feature map in two dimensions and nearest neighbours, for `report.js`."""
 
 from __future__ import annotations
 
