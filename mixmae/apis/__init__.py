@@ -1,4 +1,4 @@
-"""Python API of trained networks: reconstructions and features."""
+"""Python API: pretrain, finetune, predict, reconstruct, features, export."""
 
 from mixmae.registry import INFERENCERS, exports
 

@@ -1,4 +1,4 @@
-"""Pretrained backbones as modules of PyTorch."""
+"""``mixmae.load_backbone`` and ``mixmae.from_pretrained``."""
 
 from __future__ import annotations
 

@@ -51,15 +51,14 @@ def finetune(
     Classes, sizes and schedule are read from data and weights and printed in a
     table. The run is that of ``out/config.py``, which is written first: an
     ordinary config that can be changed and run with ``mixmae train``. It
-    trains in a separate process.
+    trains in new processes, one for each device.
 
     Args:
         task: 'classification', 'detection' or 'segmentation'.
         data: A folder of class folders or a CSV of images and classes; a COCO
             JSON file or a folder with such; a folder with images and masks.
-        init: Backbone to start from: a checkpoint or safetensors file of
-            mixmae, an official MixMIM or UM-MAE, or a Swin of timm, mmdet,
-            mmseg or mmpretrain.
+        init: Weights of mixmae or of another code base to start from; see
+            ``mixmae.checkpoints.conversion.initial_weights``.
         out: Output folder of the run.
         resume: Resume the run in ``out``, if there is one.
         overwrite: Replace the run in ``out``.
@@ -68,7 +67,8 @@ def finetune(
             ``out/training.log``, too.
         overrides: Values of other settings of the config by dotted key, as
             MMEngine's ``--cfg-options``.
-        options: Fields of ``FineTuningOptions`` (``recipes``), such as
+        options: Fields of
+            ``mixmae.recipes.fine_tuning_options.FineTuningOptions``, such as
             ``epochs``, ``devices``, ``freeze_backbone`` or ``patience``.
 
     Raises:

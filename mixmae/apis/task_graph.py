@@ -1,4 +1,4 @@
-"""Whole classifiers and segmentors as one function of images."""
+"""Classifiers and segmentors as modules for the ONNX export."""
 
 from __future__ import annotations
 

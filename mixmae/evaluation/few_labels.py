@@ -1,4 +1,4 @@
-"""Fine-tuning of a whole backbone on a few labels."""
+"""Fine-tuning of all layers on a few labels."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Statements at the end of a config that set what options ask for."""
+"""Overrides (`--cfg-options`) of a recipe, written into its config."""
 
 from __future__ import annotations
 
