@@ -111,10 +111,14 @@ def test_the_quoted_loading_report_is_correct():
 
 
 def _defined(path: Path) -> set[str]:
-    """Names of classes, functions, constants; or elements of a template."""
+    """Names of classes, functions, constants; elements; directives."""
     names: set[str] = set()
     if path.suffix == '.jinja':
         return set(re.findall(r'<(\w+)', path.read_text()))
+    if path.suffix == '.md':
+        return set(
+            re.findall(r'^```\{(\w+)\}', path.read_text(), re.MULTILINE)
+        )
     if path.suffix == '.js':
         return set(re.findall(r'\b(?:const|function) (\w+)', path.read_text()))
     for node in ast.parse(path.read_text('utf-8')).body:

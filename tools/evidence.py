@@ -5,6 +5,9 @@
 Does the runs of ``benchmarks/evidence/specs.py`` that have no result yet, one
 after the other, and writes one JSON file per run, docs/evidence.md and its
 plots. It may be stopped or killed at any time; the same command resumes it.
+
+The tables of the page are ``BLOCKS`` of ``benchmarks/evidence/page.py``: most
+are of ``table.py``, that of the goals of ``goals.py``; ``plots.py`` draws.
 """
 
 from __future__ import annotations
