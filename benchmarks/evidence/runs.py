@@ -264,24 +264,30 @@ def _result(
     curve: list[float] | None = None,
 ) -> dict[str, Any]:
     spec = commands.spec
+    settings = recipe(spec)
     return {
         'kind': type(spec).__name__,
         'spec': spec._asdict(),
         'config': spec.config,
         'options': spec.options(),
-        'recipe': recipe(spec),
+        'recipe': settings,
         'commands': commands.done,
         'train_images': commands.count,
         'figures': {name: round(v, 4) for name, v in figures.items()},
         'loss_of_each_epoch': curve or [],
         'processor_seconds': commands.account.seconds,
-        'hardware': hardware(),
+        'hardware': hardware(settings['optim_wrapper'].get('dtype', 'auto')),
         'versions': {name: version(name) for name in PACKAGES}
         | {'python': platform.python_version()},
     }
 
 
-def hardware() -> str:
-    """The processor, its cores, and the type that products are computed in."""
-    precision = str(native_dtype(torch.device('cpu'))).removeprefix('torch.')
+def hardware(dtype: str) -> str:
+    """The processor, its cores, and the type that products are computed in.
+
+    Args:
+        dtype: That of the run's ``AutocastOptimWrapper``.
+    """
+    native = str(native_dtype(torch.device('cpu'))).removeprefix('torch.')
+    precision = native if dtype == 'auto' else dtype
     return f'{os.cpu_count()} x {processor_name()}, {precision}'
