@@ -23,15 +23,15 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.evidence.page import filled  # noqa: E402
 from benchmarks.evidence.plots import draw  # noqa: E402
-from benchmarks.evidence.processes import (  # noqa: E402
-    EXIT_INTERRUPTED,
-    Interrupted,
-)
+from benchmarks.evidence.processes import Interrupted  # noqa: E402
 from benchmarks.evidence.runs import Place, perform  # noqa: E402
 from benchmarks.evidence.specs import CAMPAIGN  # noqa: E402
 from benchmarks.evidence.table import read_results  # noqa: E402
 from mixmae.cli.command_line import CommandParser, run_tool  # noqa: E402
-from mixmae.config.failure_report import ConfigError  # noqa: E402
+from mixmae.config.failure_report import (  # noqa: E402
+    EXIT_INTERRUPTED,
+    ConfigError,
+)
 from mixmae.fileio.atomic_write import atomic_write, check_output  # noqa: E402
 
 RESULTS = ROOT / 'docs' / 'evidence' / 'results'

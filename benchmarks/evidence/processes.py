@@ -12,9 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.candidate import end_with_parent
+from mixmae.config.failure_report import EXIT_INTERRUPTED
 from mixmae.fileio.atomic_write import atomic_write
-
-EXIT_INTERRUPTED = 75
 
 
 class Interrupted(Exception):

@@ -16,12 +16,11 @@ from typing import IO
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_display import TrainingDisplay
 from mixmae.config.config_file import read_config
+from mixmae.config.failure_report import EXIT_INTERRUPTED
 from mixmae.fileio.safe_path import FLAG, trusted
 
 # Everything that a training and its libraries write.
 LOG = 'training.log'
-# Exit status of a training that was asked to end, and has saved.
-INTERRUPTED = 75
 # Seconds between two looks at the log.
 STEP = 0.2
 SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP')
@@ -120,7 +119,7 @@ def train_folder(
     status = process.returncode
     if status == 0:
         return
-    if status == INTERRUPTED:
+    if status == EXIT_INTERRUPTED:
         message = (
             f'interrupted; the checkpoint in {folder.path} can be resumed'
         )

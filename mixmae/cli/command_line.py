@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mixmae.config.config_file import hide_addresses, read_config
 from mixmae.config.config_paths import refuse_pickled_data
 from mixmae.config.failure_report import (
+    EXIT_CONFIG_ERROR,
     EXIT_FAILURE,
     TRACEBACK,
     ConfigError,
@@ -86,7 +87,6 @@ def _number(text: str) -> float:
     return value
 
 
-EXIT_CONFIG_ERROR = 2
 # The config that `run_config` has read in this process, for error messages.
 _configs_read: list[Config] = []
 
@@ -212,7 +212,8 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
     The exit status is 2 for errors in configs, arguments and files, and 1 if
     memory runs out, a data loader times out, or another rank ends. Other
     exceptions keep their traceback. If ``MIXMAE_TRACEBACK`` is set in the
-    environment, all of them do.
+    environment, all of them do. Hooks end a training with 75 after SIGTERM or
+    Ctrl-C (``InterruptHook``) and with 70 if a rank hangs (``WatchdogHook``).
 
     Returns:
         The exit status that the tool returns; ``None`` stands for 0.

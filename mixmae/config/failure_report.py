@@ -50,7 +50,17 @@ class AnnotationError(DataError):
 
 # Environment variable that keeps the traceback of every error.
 TRACEBACK = 'MIXMAE_TRACEBACK'
+# Exit statuses. Of a run that fails: memory, disks, another rank, a bug.
 EXIT_FAILURE = 1
+# An error in a config, an argument or a file.
+EXIT_CONFIG_ERROR = 2
+# A rank hangs: EX_SOFTWARE of sysexits.h.
+EXIT_HUNG = 70
+# A training was asked to end and has saved: EX_TEMPFAIL of sysexits.h, as the
+# same command continues it.
+EXIT_INTERRUPTED = 75
+# Ctrl-C in a tool without checkpoints: 128 + SIGINT, as in a shell.
+EXIT_SIGINT = 130
 # Seconds in which the launcher notices the rank that failed first.
 PATIENCE = 5.0
 # No space left, or the quota of the user is exceeded.

@@ -17,8 +17,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mixmae.cli.command_line import run_tool
+from mixmae.config.failure_report import EXIT_HUNG
 from mixmae.distributed.process_group import prepare_process_group
-from mixmae.engine.hooks.watchdog_hook import EXIT_HUNG
 from mixmae.registry import HOOKS
 from tests.engine.forked import start
 from tests.engine.network_spaces import Host, two_hosts

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from mixmae.config.failure_report import EXIT_INTERRUPTED
 from mixmae.fileio.atomic_write import sidecar
 from tests.faults.fault_points import Trigger
 from tests.faults.faulty_run import EPOCH, INTERVAL, FaultyRun

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from mixmae.config.failure_report import EXIT_INTERRUPTED
 from tests.faults.fault_injection import FaultInjection
 from tests.faults.fault_points import Trigger
 from tests.faults.faults import (

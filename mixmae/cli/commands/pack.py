@@ -22,7 +22,7 @@ from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.cli.progress import progress_bar
-from mixmae.config.failure_report import print_error
+from mixmae.config.failure_report import EXIT_SIGINT, print_error
 from mixmae.data_tools.packing.pack_settings import (
     MEBIBYTE,
     PackReport,
@@ -38,8 +38,6 @@ from mixmae.datasets.images.decoding_arguments import (
 )
 from mixmae.datasets.images.image_kind import ANY_SIZE
 from mixmae.fileio.shown_text import shown_line
-
-EXIT_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -187,6 +185,6 @@ def main(argv: list[str] | None = None) -> int:
             'interrupted; run the same command to continue in '
             f'{args.out}.partial'
         )
-        return EXIT_INTERRUPTED
+        return EXIT_SIGINT
     show(report, args)
     return 1 if report.bad else 0

@@ -16,12 +16,10 @@ from mmengine.runner import Runner
 from torch import distributed
 from torch.utils.data import DataLoader
 
-from mixmae.config.failure_report import end_workers
+from mixmae.config.failure_report import EXIT_INTERRUPTED, end_workers
 from mixmae.engine.hooks.durable_checkpoint_hook import DurableCheckpointHook
 from mixmae.registry import HOOKS
 
-# EX_TEMPFAIL of sysexits.h: no error; the same command continues the run.
-EXIT_INTERRUPTED = 75
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

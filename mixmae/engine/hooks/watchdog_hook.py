@@ -18,6 +18,7 @@ from torch.distributed import distributed_c10d
 
 from mixmae.config.failure_report import (
     EXIT_FAILURE,
+    EXIT_HUNG,
     end_process,
     failure_line,
     killed_worker,
@@ -27,9 +28,6 @@ from mixmae.registry import HOOKS
 
 if TYPE_CHECKING:
     from mixmae.distributed.watchdog import Watchdog
-
-# EX_SOFTWARE of sysexits.h.
-EXIT_HUNG = 70
 
 
 @HOOKS.register_module()

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
-from mixmae.engine.hooks.interrupt_hook import EXIT_INTERRUPTED
+from mixmae.config.failure_report import EXIT_INTERRUPTED
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.registry import HOOKS
 from tests.engine.tiny_run import ROOT, tiny_config

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mixmae.cli.command_line import run_tool
 from mixmae.config import failure_report
 from mixmae.distributed.process_group import prepare_process_group
-from mixmae.engine.hooks.watchdog_hook import EXIT_HUNG, WatchdogHook
+from mixmae.engine.hooks.watchdog_hook import WatchdogHook
 from mixmae.registry import HOOKS
 from tests.engine.forked import start
 from tests.engine.tiny_run import tiny_config
@@ -86,7 +86,7 @@ def test_the_first_cause_is_reported_first(tmp_path, how, monkeypatch):
     if how == 'kill':
         assert codes[1] == -signal.SIGKILL
         return
-    assert codes[1] == EXIT_HUNG == 70
+    assert codes[1] == failure_report.EXIT_HUNG == 70
     # Before the other rank ended because this one was gone.
     start_of_line = 'error: rank 1: no progress for [0-9]+ s in iteration 5'
     line = re.search(start_of_line, said[1])

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.progress import progress_bar
-from mixmae.config.failure_report import print_error
+from mixmae.config.failure_report import EXIT_SIGINT, print_error
 from mixmae.data_tools.verification.shard_set import (
     is_packed,
     verify_shards,
@@ -36,8 +36,6 @@ from mixmae.datasets.images.image_file import PLAIN, ImageLimits
 from mixmae.deprecation import RenamedFlag
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.shown_text import escape, shown_line
-
-EXIT_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -210,6 +208,6 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print_error('interrupted; no list was written')
-        return EXIT_INTERRUPTED
+        return EXIT_SIGINT
     show(report, args)
     return 1 if report.bad else 0
