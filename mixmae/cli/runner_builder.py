@@ -87,7 +87,7 @@ MMENGINE_HOOKS = (
 )
 # Time limit for one batch in seconds. A network file system may recover after
 # minutes; with NCCL the other ranks do not wait longer than this.
-TIMEOUT = 500
+BATCH_TIMEOUT = 500
 OPEN_FILES = 2**16
 OF_WORKERS = (
     'multiprocessing_context',
@@ -248,7 +248,7 @@ def limit_loaders(cfg: Config) -> None:
     """
     for _, loader in data_loaders(cfg):
         if loader.get('num_workers', 0):
-            loader.setdefault('timeout', TIMEOUT)
+            loader.setdefault('timeout', BATCH_TIMEOUT)
             continue
         for name in OF_WORKERS:
             loader.pop(name, None)

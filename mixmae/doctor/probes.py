@@ -87,7 +87,8 @@ for name, code in json.loads(sys.argv[1]).items():
 """
 # Prefix of a line with an answer among the output of packages.
 MARK = 'mixmae.doctor: '
-TIMEOUT = 180
+# Seconds for the import of all packages.
+PROBE_TIMEOUT = 180
 
 
 @dataclass(frozen=True)
@@ -140,14 +141,14 @@ def run_probes(codes: Mapping[str, str]) -> dict[str, Probe]:
             capture_output=True,
             text=True,
             errors='replace',
-            timeout=TIMEOUT,
+            timeout=PROBE_TIMEOUT,
             # A checkout in the current folder must not shadow installed
             # packages.
             cwd=tempfile.gettempdir(),
             env={**os.environ, 'PYTHONWARNINGS': 'ignore'},
         )
     except subprocess.TimeoutExpired:
-        return {first: Probe(error=f'did not end within {TIMEOUT} s')}
+        return {first: Probe(error=f'did not end within {PROBE_TIMEOUT} s')}
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         return {first: Probe(error=f'the interpreter crashed ({name})')}

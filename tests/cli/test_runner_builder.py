@@ -6,7 +6,7 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from mixmae.cli import runner_builder
 from mixmae.cli.runner_builder import (
-    TIMEOUT,
+    BATCH_TIMEOUT,
     build_runner,
     check_engine,
     drop_sharding,
@@ -160,7 +160,7 @@ def limited(**loader):
 
 
 def test_workers_have_a_time_limit():
-    assert limited(num_workers=1) == dict(num_workers=1, timeout=TIMEOUT)
+    assert limited(num_workers=1) == dict(num_workers=1, timeout=BATCH_TIMEOUT)
     assert limited(num_workers=1, timeout=0)['timeout'] == 0
 
 

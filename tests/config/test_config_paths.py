@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
-from mixmae.cli.runner_builder import TIMEOUT, limit_loaders
+from mixmae.cli.runner_builder import BATCH_TIMEOUT, limit_loaders
 from mixmae.config.config_paths import (
     data_paths,
     missing_data,
@@ -167,7 +167,7 @@ def test_loaders_of_loops_and_hooks(tmp_path, place):
     found = [data.key for data in data_paths(config)]
     assert found == [f'{place}.dataset.ann_file']
     limit_loaders(config)
-    assert f"timeout': {TIMEOUT}" in str(config.to_dict())
+    assert f"timeout': {BATCH_TIMEOUT}" in str(config.to_dict())
     config.merge_from_dict({f'{place}.dataset.ann_file': 'some.pkl'})
     with pytest.raises(ValueError, match=f'{place}.dataset.ann_file=some.pkl'):
         refuse_pickled_data(config)

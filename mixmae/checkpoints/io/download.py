@@ -26,7 +26,7 @@ from mixmae.fileio.address import (
 from mixmae.fileio.atomic_write import atomic_write, digest_of
 
 # Seconds without receiving a byte.
-TIMEOUT = 60
+DOWNLOAD_TIMEOUT = 60
 # model-0123abcd.pth, as PyTorch and OpenMMLab name what they publish.
 _IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.(?:pth|pt|safetensors)$')
 _IN_FRAGMENT = re.compile(r'sha256=([0-9a-f]{64})')
@@ -138,7 +138,7 @@ def _fetch(address: str, path: Path) -> None:
         # Not sent to the server that a redirect leads to.
         request.add_unredirected_header('Authorization', authorization)
     with (
-        urlopen(request, timeout=TIMEOUT) as answer,
+        urlopen(request, timeout=DOWNLOAD_TIMEOUT) as answer,
         path.open('wb') as file,
     ):
         shutil.copyfileobj(answer, file, 1 << 20)
