@@ -32,7 +32,7 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def release(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers: ``'2.12.1+cu130'`` gives (2, 12, 1)."""
     match = re.match(r'\d+(\.\d+)*', version)
     return tuple(map(int, match.group().split('.'))) if match else ()
@@ -49,7 +49,7 @@ def unpickler_flaw(version: str) -> str:
         One line, '' for the versions that are not known to be unsafe.
     """
     for fixed, flaw, what in UNPICKLER_FLAWS:
-        if release(version) < fixed:
+        if version_numbers(version) < fixed:
             return (
                 f'torch {version} has {flaw}: a checkpoint file can {what}, '
                 f'fixed in torch {_text(fixed)}'
@@ -71,7 +71,7 @@ def check_torch(version: str | None, importable: bool = True) -> None:
             f'mixmae needs torch>={wanted}, which is not installed; '
             'run: pip install torch torchvision'
         )
-    if version is not None and release(version) < MINIMUM_TORCH:
+    if version is not None and version_numbers(version) < MINIMUM_TORCH:
         raise ImportError(
             f'mixmae needs torch>={wanted}, found {version}; '
             'run: pip install -U torch torchvision'
@@ -103,7 +103,7 @@ def check_mmengine(
         raise ImportError(
             f'mixmae needs {wanted}, which is not installed; {install}'
         )
-    if fork is not None and release(fork) < MINIMUM_MMENGINE:
+    if fork is not None and version_numbers(fork) < MINIMUM_MMENGINE:
         raise ImportError(f'mixmae needs {wanted}, found {fork}; {install}')
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mixmae.version import check_mmengine, check_torch, release
+from mixmae.version import check_mmengine, check_torch, version_numbers
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from mixmae.version import check_mmengine, check_torch, release
     ],
 )
 def test_release(version: str, numbers: tuple[int, ...]) -> None:
-    assert release(version) == numbers
+    assert version_numbers(version) == numbers
 
 
 @pytest.mark.parametrize('version', ['2.4.0', '2.12.1+cpu', '3.0'])

@@ -267,22 +267,22 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if hasattr(config, 'to_dict'):
         config = config.to_dict()
     return {
-        key: plain(value)
+        key: plain_value(value)
         for key, value in config.items()
         if value is not None and not is_variable(config, key)
     }
 
 
-def plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Convert a config value to its JSON form."""
     if isinstance(value, Mapping):
         return {
-            str(key): plain(one)
+            str(key): plain_value(one)
             for key, one in value.items()
             if one is not None
         }
     if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
+        return [plain_value(one) for one in value]
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))
     if hasattr(value, 'item'):

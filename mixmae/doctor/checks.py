@@ -13,8 +13,8 @@ from mixmae.doctor.tested_versions import PYTHONS, TESTED, tested
 from mixmae.version import (
     MINIMUM_MMENGINE,
     MINIMUM_TORCH,
-    release,
     unpickler_flaw,
+    version_numbers,
 )
 
 ERROR = 'error'
@@ -187,7 +187,7 @@ def _old(facts: Facts) -> Iterator[Diagnosis | None]:
         mixed = {module, f'{module}-lite'} & set(remedies.FORKS)
         if (
             probe.works
-            and release(probe.version) < least
+            and version_numbers(probe.version) < least
             and not mixed & set(facts.installed)
         ):
             oldest = '.'.join(map(str, least))
@@ -217,7 +217,7 @@ def _driver(facts: Facts) -> Diagnosis | None:
 def _unpickler(facts: Facts) -> Diagnosis | None:
     """A known flaw of the weights-only load; see SECURITY.md."""
     probe = facts.probe('torch')
-    if not probe.works or release(probe.version) < MINIMUM_TORCH:
+    if not probe.works or version_numbers(probe.version) < MINIMUM_TORCH:
         return None
     flaw = unpickler_flaw(probe.version)
     if not flaw:

@@ -17,19 +17,19 @@ def results_json(figures: Mapping) -> str:
     Tensors and arrays become nested lists, their scalars numbers. Values
     without a JSON representation (NaN, infinity, objects) become strings.
     """
-    return json.dumps(plain(figures), indent=2, allow_nan=False)
+    return json.dumps(json_value(figures), indent=2, allow_nan=False)
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Convert a value to JSON types."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, torch.Tensor):
-        return plain(value.detach().cpu().tolist())
+        return json_value(value.detach().cpu().tolist())
     if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
+        return json_value(value.tolist())
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if value is None or isinstance(value, (str, int, float)):

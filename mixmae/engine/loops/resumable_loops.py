@@ -19,7 +19,7 @@ from mixmae.datasets.transforms.image_steps import SeedSample
 from mixmae.registry import LOOPS
 
 # Key in the message hub, which is saved in checkpoints.
-KEY = 'train_loader'
+LOADER_KEY = 'train_loader'
 # MMEngine's keys, in checkpoints of other loops and earlier versions.
 LIMITS = ('max_iters', 'max_epochs')
 
@@ -243,11 +243,11 @@ def resume_loading(runner: Runner) -> None:
     shape = LoaderShape.of(runner)
     if runner.iter > 0:
         _compare(shape, runner.message_hub.runtime_info)
-    runner.message_hub.update_info(KEY, shape._asdict())
+    runner.message_hub.update_info(LOADER_KEY, shape._asdict())
 
 
 def _compare(shape: LoaderShape, info: Mapping[str, Any]) -> None:
-    noted = LoaderShape.read(info.get(KEY))
+    noted = LoaderShape.read(info.get(LOADER_KEY))
     if noted is not None:
         # Loops by epochs and by iterations count in different ways.
         same_kind = bool(noted.iterations) == bool(shape.iterations)

@@ -20,8 +20,7 @@ from mmengine.runner import Runner
 
 import mixmae
 from mixmae.config.option_values import plain_config
-from mixmae.engine.loops.resumable_loops import KEY as LOADER
-from mixmae.engine.loops.resumable_loops import LoaderShape
+from mixmae.engine.loops.resumable_loops import LOADER_KEY, LoaderShape
 from mixmae.fileio.safe_path import regular_file
 
 # Names are hashed in blocks of this size.
@@ -181,7 +180,7 @@ def _add_content(digest: Any, path: Any) -> None:
 
 
 # Key in the meta of a checkpoint.
-KEY = 'run'
+RECORD_KEY = 'run'
 
 
 @dataclass(frozen=True)
@@ -231,7 +230,7 @@ class RunRecord:
         meta = content.get('meta')
         if not isinstance(meta, Mapping):
             return None
-        noted = cls.from_json(meta.get(KEY))
+        noted = cls.from_json(meta.get(RECORD_KEY))
         if noted is not None:
             return noted
         # Only checkpoints without a record of ours hold settings as text.
@@ -246,7 +245,7 @@ class RunRecord:
         seed = meta.get('seed')
         hub = content.get('message_hub')
         info = hub.get('runtime_info') if isinstance(hub, Mapping) else None
-        loader = info.get(LOADER) if isinstance(info, Mapping) else None
+        loader = info.get(LOADER_KEY) if isinstance(info, Mapping) else None
         return cls(
             config=plain_config(settings),
             seed=seed if type(seed) is int else None,

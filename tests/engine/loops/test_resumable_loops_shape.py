@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mixmae.engine.loops.resumable_loops import KEY, LoaderShape
+from mixmae.engine.loops.resumable_loops import LOADER_KEY, LoaderShape
 from tests.engine.numbers_run import train_numbers
 from tests.engine.tiny_run import tiny_config
 
@@ -38,7 +38,7 @@ def first(tmp_path_factory) -> Path:
 def without_sizes(path: Path, target: Path) -> Path:
     """Rewrite the checkpoint in the format of earlier versions."""
     content = torch.load(path, weights_only=False)
-    content['message_hub']['runtime_info'].pop(KEY)
+    content['message_hub']['runtime_info'].pop(LOADER_KEY)
     torch.save(content, target)
     return target
 
@@ -69,7 +69,7 @@ def test_checkpoints_of_earlier_versions_continue(first, tmp_path):
         tmp_path / 'run', load_from=str(start), resume=True, **EPOCHS
     )
     assert runner.iter == 12
-    assert runner.message_hub.get_info(KEY)['images'] == 24
+    assert runner.message_hub.get_info(LOADER_KEY)['images'] == 24
 
 
 @pytest.mark.parametrize(
