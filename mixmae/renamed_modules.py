@@ -203,6 +203,7 @@ NAMES = {
     'TooManyBrokenImagesError': 'TooManyCorruptFilesError',
     'UpdateBorderHook': 'AccumulationBoundaryHook',
     'WholeModelHook': 'StrictLoadHook',
+    'engine.command_line.add_common_arguments': 'add_run_arguments',
     'engine.command_line.read_config': 'run_config',
     'matmul_rate': 'measure_peak_flops',
     'read_bad_files': 'read_corrupt_files',

@@ -1,4 +1,4 @@
-"""Parser, common arguments and exit status of the command-line tools."""
+"""Parser of the command-line tools, arguments of runs, errors as one line."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def add_cfg_options_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that training and testing share."""
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a run, a training or a test."""
     parser.add_argument(
         '--work-dir',
         help='folder for logs and checkpoints (default: work_dir of the '
@@ -138,7 +138,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def run_config(
     args: argparse.Namespace, mode: Literal['training', 'test'] | None = None
 ) -> Config:
-    """Read ``args.config`` and apply the common arguments.
+    """Read ``args.config`` and apply the arguments of a run.
 
     Args:
         args: The command line.

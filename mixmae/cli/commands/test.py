@@ -22,7 +22,7 @@ from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.cli.command_line import (
     CommandParser,
-    add_common_arguments,
+    add_run_arguments,
     refuse_unused,
     run_config,
 )
@@ -63,7 +63,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='checkpoint file, or the folder of a run (default: that of the '
         'config), for its best one',
     )
-    add_common_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument(
         '--out', metavar='JSON', help='write the metrics to this file'
     )

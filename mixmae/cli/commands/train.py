@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.cli.command_line import (
     CommandParser,
-    add_common_arguments,
+    add_run_arguments,
     run_config,
 )
 from mixmae.cli.runner_builder import build_runner, check_engine
@@ -121,7 +121,7 @@ def load_strictly(cfg: Config) -> None:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = CommandParser(description='Train a model')
     parser.add_argument('config', help='config file')
-    add_common_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
