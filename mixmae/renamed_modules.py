@@ -106,7 +106,7 @@ _MOVED = {
     ),
     ('engine', 'config'): (
         'config_file data_paths:config_paths failure_report '
-        'pickled_data:config_paths setup_errors'
+        'pickled_data:config_paths setup_errors:config_error_lines'
     ),
     ('engine', 'distributed'): (
         'patient_group:process_group process_group watchdog'

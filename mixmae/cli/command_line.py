@@ -233,7 +233,7 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
         status = EXIT_CONFIG_ERROR if line is None else EXIT_FAILURE
         if line is None:
             # Imported here: needed only by runs that fail.
-            from mixmae.config.setup_errors import config_error_line
+            from mixmae.config.config_error_lines import config_error_line
 
             line = config_error_line(error, next(iter(_configs_read), None))
         note_for_torchrun(line or f'{type(error).__name__}: {error}')

@@ -1,4 +1,4 @@
-"""Reports of failures in one line, and the error of a config."""
+"""``ConfigError`` and ``DataError``, lines on failed runs, exit statuses."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mixmae.config.setup_errors import config_error_line
+from mixmae.config.config_error_lines import config_error_line
 from mixmae.preflight import Check, Finding, PlannedRun, Preflight
 from mixmae.preflight.check import PreflightError
 

@@ -5,7 +5,7 @@ import pickle
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mixmae.config.setup_errors import config_error_line
+from mixmae.config.config_error_lines import config_error_line
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 
 

@@ -9,7 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 
-from mixmae.config.setup_errors import scope_error, setup_error
+from mixmae.config.config_error_lines import scope_error, setup_error
 
 
 @DATASETS.register_module(force=True)
