@@ -1,4 +1,7 @@
-"""Conversion of a decoded image to the channels of the network."""
+"""Settings of the channels of a network, and conversion of images to them.
+
+``image_file`` opens and decodes; ``pixel_conversion`` has the single steps.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Reader of image files, the only one; it diagnoses corrupt files.
+"""Reader of image files: opens and decodes them, and diagnoses corrupt ones.
 
-The loader of a training run and the tools that check a folder beforehand both
-use it, so that their results agree. ``image_headers`` recognises the kind of a
+The only one: the loader of a training run and the tools that check a folder
+beforehand both use it, so that their results agree. ``fileio.image_formats``
+lists formats and optional packages, ``image_headers`` recognises the kind of a
 file, ``image_decoding`` accepts and converts it, ``image_diagnosis`` names the
 cause of a failure.
 """

@@ -1,4 +1,7 @@
-"""Steps from the samples of an image file to the pixels of a network."""
+"""Single steps from samples to pixels: turn upright, scale, composite, grey.
+
+``image_decoding`` chooses them.
+"""
 
 from __future__ import annotations
 

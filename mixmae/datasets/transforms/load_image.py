@@ -1,4 +1,4 @@
-"""Loader of image files, as the array that pipelines expect."""
+"""Transform that loads an image file into an array, by ``image_file``."""
 
 from os import PathLike
 from typing import Literal
