@@ -1,4 +1,4 @@
-"""Dataset of images in an LMDB."""
+"""Dataset of images in an LMDB: keys are names, values encoded images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dataset of images in tar files."""
+"""Dataset of images in tar files; samplers shuffle it like a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reader of LMDB databases, if the package ``lmdb`` is installed."""
+"""Reader of LMDB databases: opening, keys, values; lists of keys and labels.
+
+``LmdbImages`` describes the format. Needs the package ``lmdb``.
+"""
 
 from __future__ import annotations
 
