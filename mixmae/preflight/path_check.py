@@ -1,4 +1,7 @@
-"""Checks of paths, folders and lists that data sets read."""
+"""Checks of paths, lists and existing folders that data sets read.
+
+A data set itself reports a missing folder.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ class FolderListings(Check):
     """Counts files that data sets of other libraries skip silently.
 
     They would follow a cycle of links forever, so a cycle is an error. Data
-    sets of mixmae report both themselves.
+    sets of mixmae log skipped files themselves, and list each file once.
     """
 
     name = 'folders'

@@ -1,1 +1,1 @@
-"""Checks of labels, class names and annotations; read-only."""
+"""Checks of labels, class names and annotations; images paired with masks."""
