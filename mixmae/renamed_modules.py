@@ -76,6 +76,7 @@ _MOVED = {
         'infinite_batch_sampler:resumable_samplers '
         'sample_index:resumable_samplers update_sampler:resumable_samplers'
     ),
+    ('datasets.scenes', 'datasets.scenes'): 'shapes:signed_distances',
     ('datasets.shards', 'data_tools.packing'): (
         'pack_settings pack_source packing shrinking'
     ),

@@ -1,13 +1,13 @@
-"""The ten object classes of the scenes.
+"""The ten object classes of the scenes (``KINDS``), each drawn by a painter.
 
 Shape, texture, palette, size and pose are correlated as in nature, but no
 single cue is sufficient: every palette overlaps several others, and pose and
 occlusion change every outline.
 
 A painter takes the coordinates of pixel centres in the object's frame (see
-``shapes``), the width of a pixel in that frame, and a random generator. It
-draws only scalars from the generator, so an object looks the same at every
-resolution.
+``signed_distances``), the width of a pixel in that frame, and a random
+generator. It draws only scalars from the generator, so an object looks the
+same at every resolution.
 """
 
 import colorsys
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from mixmae.datasets.scenes.shapes import (
+from mixmae.datasets.scenes.signed_distances import (
     box,
     circle,
     coverage,

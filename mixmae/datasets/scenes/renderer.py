@@ -15,7 +15,7 @@ from mixmae.datasets.scenes.lighting import (
 )
 from mixmae.datasets.scenes.objects import KINDS
 from mixmae.datasets.scenes.scene import Instance, Scene
-from mixmae.datasets.scenes.shapes import coverage
+from mixmae.datasets.scenes.signed_distances import coverage
 
 # The dominant object covers at least this multiple of the visible pixels of
 # any other, so that the class of the image is unambiguous.

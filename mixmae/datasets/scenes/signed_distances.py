@@ -1,4 +1,4 @@
-"""Flat shapes as signed distances, the primitives of scene objects.
+"""Signed distances to flat shapes, the primitives of scene objects.
 
 ``x`` and ``y`` are float arrays of equal shape: coordinates in the object's
 own frame, x to the right, y down, in units of the object's radius. A distance
