@@ -12,6 +12,7 @@ from pathlib import Path
 from mixmae.datasets.labels.class_folders import (
     class_folders,
     is_ignored_folder,
+    sorted_classes,
 )
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
@@ -112,7 +113,7 @@ def read_class_lists(
         )
     if not found.train:
         raise ValueError(f'{path}: there is no labelled image to train on')
-    classes = _ordered({name for _, name in found.train})
+    classes = sorted_classes({name for _, name in found.train})
     if len(classes) < 2:
         raise ValueError(
             f'{path}: all {len(found.train)} images are of one class, '
@@ -120,7 +121,7 @@ def read_class_lists(
             f'with a subfolder for each class, or a CSV with an image and its '
             f'class on each line'
         )
-    unknown = _ordered({name for _, name in found.val} - set(classes))
+    unknown = sorted_classes({name for _, name in found.val} - set(classes))
     if unknown:
         raise ValueError(
             f'{path}: the validation data has class {", ".join(unknown)}, '
@@ -140,17 +141,6 @@ def read_class_lists(
             ),
         )
     return replace(found, classes=classes)
-
-
-def _ordered(names: set[str]) -> tuple[str, ...]:
-    """Return names in alphabetical order, as mmpretrain does.
-
-    Names that are all numbers are in numerical order, so that class 10 does
-    not come before class 2.
-    """
-    if all(name.isdecimal() for name in names):
-        return tuple(sorted(names, key=int))
-    return tuple(sorted(names))
 
 
 def _below(

@@ -1,4 +1,8 @@
-"""Class folders of a split, numbered as in mmpretrain."""
+"""Class folders of a split: in mmpretrain's order, or numerical (1, 2, 10).
+
+The configs number them as mmpretrain does; ``sorted_classes`` gives the order
+of own classes.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,17 @@ class ClassFolders:
 def is_ignored_folder(name: str) -> bool:
     """Return True for folders that programs create, such as ``.git``."""
     return name.startswith('.') or name.casefold() in LEFT_BEHIND
+
+
+def sorted_classes(names: set[str]) -> tuple[str, ...]:
+    """Return own classes in alphabetical order, or numbers in numerical order.
+
+    The former is that of mmpretrain. The latter holds if all names are
+    numbers, so that class 10 does not come before class 2.
+    """
+    if all(name.isdecimal() for name in names):
+        return tuple(sorted(names, key=int))
+    return tuple(sorted(names))
 
 
 def class_folders(
