@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.datasets.labels.label_map_file import read_label_map
-from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
+from mixmae.datasets.labels.label_maps import LabelMapTally, LabelMapValues
 from mixmae.datasets.labels.labelled_sizes import read_header
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
@@ -57,7 +57,7 @@ class LabelMaps(Check):
 def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
     """Read some label maps; those read as colours are added to ``faults``."""
     dataset, names = built.dataset, built.classes
-    meaning = ValueMeaning(
+    values = LabelMapValues(
         len(names) if names else None,
         dataset.reduce_zero_label,
         dataset.ignore_index,
@@ -65,7 +65,7 @@ def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
         dataset.label_map,
     )
     tally = LabelMapTally(
-        f'the {built.split} label maps', meaning, applies_orientation(dataset)
+        f'the {built.split} label maps', values, applies_orientation(dataset)
     )
     decoder = _map_loader(dataset)
     is_cv2 = getattr(decoder, 'imdecode_backend', '') == 'cv2'

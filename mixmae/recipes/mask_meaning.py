@@ -1,4 +1,4 @@
-"""Classes of the values in masks, recognised by fixed rules."""
+"""Which mask values are classes, and whether 0 or 255 is ignored, by rules."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import inspect_chosen
 from mixmae.datasets.labels.class_names import name_faults
 from mixmae.datasets.labels.label_map_file import read_label_map
-from mixmae.datasets.labels.label_maps import LabelMapTally, ValueMeaning
+from mixmae.datasets.labels.label_maps import LabelMapTally, LabelMapValues
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import read_json
 
 
-def known_values(root: Path) -> ValueMeaning | None:
+def known_values(root: Path) -> LabelMapValues | None:
     """Return the values given by ``classes.json`` or ``classes.txt``.
 
     Raises:
@@ -28,17 +28,17 @@ def known_values(root: Path) -> ValueMeaning | None:
             raise ValueError(
                 f'{path}: not a list of classes ({error})'
             ) from None
-        return ValueMeaning(len(names), reduced, names=names)
+        return LabelMapValues(len(names), reduced, names=names)
     path = root / 'classes.txt'
     if path.is_file():
         lines = path.read_text(encoding='utf-8').split('\n')
         names = tuple(line.strip() for line in lines if line.strip())
-        return ValueMeaning(len(names), names=names)
+        return LabelMapValues(len(names), names=names)
     return None
 
 
 def verify_segmentation(
-    root: Path, check: DatasetCheck, values: ValueMeaning
+    root: Path, check: DatasetCheck, values: LabelMapValues
 ) -> None:
     """Verify ``root/{images,annotations}/<split>/``.
 
@@ -63,7 +63,7 @@ def verify_segmentation(
 
 
 def _verify_split(
-    root: Path, split: str, check: DatasetCheck, values: ValueMeaning
+    root: Path, split: str, check: DatasetCheck, values: LabelMapValues
 ) -> None:
     folders = [root / part / split for part in ('images', 'annotations')]
     missing = [folder for folder in folders if not folder.is_dir()]
@@ -118,7 +118,7 @@ def _open_pairs(
     maps: list[Path],
     split: str,
     check: DatasetCheck,
-    values: ValueMeaning,
+    values: LabelMapValues,
 ) -> None:
     # Sequentially, so that each has all workers and its own progress bar.
     headers = {

@@ -19,14 +19,14 @@ from mixmae.data_tools.verification.segmentation_set import (
     known_values,
     verify_segmentation,
 )
-from mixmae.datasets.labels.label_maps import ValueMeaning
+from mixmae.datasets.labels.label_maps import LabelMapValues
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import check_folder, list_folder
 from mixmae.fileio.safe_path import read_json
 
 LISTED = ('inaturalist2018', 'inaturalist2019', 'places205', 'places365')
 # ADE20K's challenge reserves one value for unlabelled pixels; its classes.
-ADE_VALUES = ValueMeaning(num_classes=150, reduce_zero_label=True)
+ADE_VALUES = LabelMapValues(num_classes=150, reduce_zero_label=True)
 KINDS = {
     **{name: known.title for name, known in KNOWN_SETS.items()},
     'class-folders': '{train,val}/<class>/ with images of your own',
@@ -62,7 +62,7 @@ class Request:
     root: Path
     opening: Opening = field(default_factory=Opening)
     subset: bool = False
-    values: ValueMeaning | None = None
+    values: LabelMapValues | None = None
     annotations: Path | None = None
     images: Path | None = None
     limit: int = 20
@@ -121,7 +121,7 @@ def verify(request: Request) -> DatasetCheck:
                 f'{root}: has no classes.json or classes.txt, and no number '
                 'of classes was given; labels are not checked'
             )
-        verify_segmentation(root, check, values or ValueMeaning())
+        verify_segmentation(root, check, values or LabelMapValues())
     elif kind == 'image-folder':
         _verify_image_folder(root, check)
     else:
@@ -168,5 +168,5 @@ def _verify_scenes(root: Path, check: DatasetCheck) -> None:
     if 'coco' in formats:
         verify_coco_format(root / 'coco', check)
     if 'ade' in formats:
-        values = known_values(root / 'ade') or ValueMeaning()
+        values = known_values(root / 'ade') or LabelMapValues()
         verify_segmentation(root / 'ade', check, values)

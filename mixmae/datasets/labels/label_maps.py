@@ -21,7 +21,7 @@ BACKGROUND = frozenset({
 
 
 @dataclass(frozen=True)
-class ValueMeaning:
+class LabelMapValues:
     """Meaning of the values in label maps.
 
     Attributes:
@@ -70,7 +70,7 @@ class LabelMapTally:
 
     Args:
         source: Source of the label maps, for messages.
-        meaning: Meaning of their values.
+        values: Meaning of their values.
         applied: Whether the loader applies the EXIF orientation of images.
 
     Attributes:
@@ -79,10 +79,10 @@ class LabelMapTally:
     """
 
     def __init__(
-        self, source: str, meaning: ValueMeaning, applied: bool = True
+        self, source: str, values: LabelMapValues, applied: bool = True
     ) -> None:
         self.source = source
-        self.meaning = meaning
+        self.values = values
         self.applied = applied
         self.count = 0
         self.pixels: Counter[int] = Counter()
@@ -110,7 +110,7 @@ class LabelMapTally:
             self._faults.append(LabelFault('bad label map', text))
             return
         self.pixels.update(dict(found.values))
-        self._faults += _range_faults(path, found, self.meaning)
+        self._faults += _range_faults(path, found, self.values)
         if header is not None:
             size = (found.width, found.height)
             self._sizes.append(LabelledSize(image, header, size))
@@ -129,15 +129,15 @@ class LabelMapTally:
 
     def _value_faults(self, is_complete: bool) -> Iterator[LabelFault]:
         """Yield the faults that the values of all label maps show together."""
-        meaning, pixels = self.meaning, self.pixels
+        values, pixels = self.values, self.pixels
         total = pixels.total()
         if not total:
             return
         labels: Counter[int] = Counter()
         for value, count in pixels.items():
-            labels[meaning.label(value)] += count
-        ignored = labels.pop(meaning.ignore_index, 0)
-        limit = meaning.num_classes
+            labels[values.label(value)] += count
+        ignored = labels.pop(values.ignore_index, 0)
+        limit = values.num_classes
         present = sorted(k for k in labels if limit is None or k < limit)
         missing = [k for k in range(limit or 0) if k not in labels]
         held = ', '.join(
@@ -149,32 +149,32 @@ class LabelMapTally:
                 'nothing to learn',
                 f'{self.source}: {self.count} label maps contain only {held}, '
                 f'all of them ignored or not a class; write the class numbers '
-                f'from {int(meaning.reduce_zero_label)} on, and '
-                f'{meaning.ignore_index} for ignored pixels',
+                f'from {int(values.reduce_zero_label)} on, and '
+                f'{values.ignore_index} for ignored pixels',
                 'error' if is_complete else 'warning',
             )
             return
         if len(present) == 1 and (limit is None or limit > 1):
             yield self._single_class(present[0], ignored, held)
         elif missing and is_complete:
-            shown = listed([named(k, meaning.names) for k in missing])
+            shown = listed([named(k, values.names) for k in missing])
             yield LabelFault(
                 'class without objects',
                 f'{self.source}: {len(missing)} of {limit} classes never '
                 f'occur ({shown})',
                 'note',
             )
-        if meaning.reduce_zero_label and limit and pixels[0]:
+        if values.reduce_zero_label and limit and pixels[0]:
             last_is_missing = is_complete and limit - 1 in missing
             yield from self._reduction_faults(limit, last_is_missing)
 
     def _single_class(
         self, present: int, ignored: int, held: str
     ) -> LabelFault:
-        meaning = self.meaning
+        values = self.values
         others = [
-            named(k, meaning.names)
-            for k in range(meaning.num_classes or 0)
+            named(k, values.names)
+            for k in range(values.num_classes or 0)
             if k != present
         ]
         never = (
@@ -184,14 +184,14 @@ class LabelMapTally:
         )
         holds, mend = 'one class', 'write the number of each class'
         # Ignored by value, not by reduce_zero_label.
-        if ignored and not meaning.reduce_zero_label:
+        if ignored and not values.reduce_zero_label:
             mend = (
-                f'write another value than {meaning.ignore_index} for the '
+                f'write another value than {values.ignore_index} for the '
                 f'foreground (1), or set ignore_index to a value that does '
                 f'not occur'
             )
             if present == 0 and len(self.pixels) == 2:
-                holds = f'0 and the ignore value {meaning.ignore_index}'
+                holds = f'0 and the ignore value {values.ignore_index}'
         return LabelFault(
             'only one class',
             f'{self.source}: the masks contain only {holds}: {held}, in '
@@ -203,7 +203,7 @@ class LabelMapTally:
         self, limit: int, last_is_missing: bool
     ) -> Iterator[LabelFault]:
         """Yield signs that 0 is a class, although reduce_zero_label is set."""
-        pixels, names = self.pixels, self.meaning.names
+        pixels, names = self.pixels, self.values.names
         share = f'{100 * pixels[0] / pixels.total():.3g} % of the pixels'
         start = f'{self.source}: reduce_zero_label=True ignores value 0'
         if names and names[0].casefold() in BACKGROUND:
@@ -226,27 +226,27 @@ class LabelMapTally:
 
 
 def _range_faults(
-    path: str, found: LabelMapFile, meaning: ValueMeaning
+    path: str, found: LabelMapFile, values: LabelMapValues
 ) -> Iterator[LabelFault]:
-    limit = meaning.num_classes
+    limit = values.num_classes
     if limit is None:
         return
     ill = [
         (value, count)
         for value, count in found.values
-        if limit <= meaning.label(value) != meaning.ignore_index
+        if limit <= values.label(value) != values.ignore_index
     ]
     if ill:
         shown = listed([f'{value} in {count} pixels' for value, count in ill])
         hint = (
             '; if 0 means unlabelled, set reduce_zero_label=True'
-            if ill[0][0] == limit and not meaning.reduce_zero_label
+            if ill[0][0] == limit and not values.reduce_zero_label
             else ''
         )
         yield LabelFault(
             'label out of range',
             f'{path}: has value {shown}; allowed are 0 to '
-            f'{limit - (not meaning.reduce_zero_label)} and '
-            f'{meaning.ignore_index}: correct the map or the number of '
+            f'{limit - (not values.reduce_zero_label)} and '
+            f'{values.ignore_index}: correct the map or the number of '
             f'classes{hint}',
         )

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
-from mixmae.datasets.labels.label_maps import ValueMeaning
+from mixmae.datasets.labels.label_maps import LabelMapValues
 
 
 @pytest.fixture
@@ -126,9 +126,9 @@ def test_classes_of_a_text_file(scenes, look):
 
 def test_given_values_come_first(scenes, look):
     root = scenes / 'ade'
-    problems = look('segmentation', root, values=ValueMeaning(5, True))
+    problems = look('segmentation', root, values=LabelMapValues(5, True))
     assert 'allowed are 0 to 5' in problems[0]
-    problems = look('segmentation', root, values=ValueMeaning(5, False, 10))
+    problems = look('segmentation', root, values=LabelMapValues(5, False, 10))
     assert not any(' 10 in' in problem for problem in problems)
 
 
@@ -152,10 +152,10 @@ def test_bad_list_of_classes(scenes, look, text):
 
 def test_bad_number_of_classes():
     with pytest.raises(ValueError, match='1 to 256, got 0'):
-        ValueMeaning(0)
+        LabelMapValues(0)
 
 
 @pytest.mark.parametrize('value', [-1, -5, 256, 999_999, 2.0, True])
 def test_bad_ignored_value(value):
     with pytest.raises(ValueError, match='ignore_index must be .* 0 to 255'):
-        ValueMeaning(3, False, value)
+        LabelMapValues(3, False, value)

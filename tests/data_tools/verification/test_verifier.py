@@ -6,7 +6,7 @@ from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.verifier import Request
-from mixmae.datasets.labels.label_maps import ValueMeaning
+from mixmae.datasets.labels.label_maps import LabelMapValues
 
 
 def test_all_layouts_of_the_scenes(scenes, look):
@@ -43,7 +43,7 @@ def test_bad_requests(tmp_path):
     with pytest.raises(ValueError, match='no such folder'):
         Request('coco', tmp_path / 'gone')
     with pytest.raises(ValueError, match='segmentation only'):
-        Request('coco', tmp_path, values=ValueMeaning(3))
+        Request('coco', tmp_path, values=LabelMapValues(3))
     with pytest.raises(ValueError, match='coco-format only'):
         Request('coco', tmp_path, annotations=tmp_path, images=tmp_path)
     with pytest.raises(ValueError, match='both'):

@@ -24,7 +24,7 @@ from mixmae.datasets.images.decoding_arguments import (
     decoding_of,
 )
 from mixmae.datasets.images.image_file import PLAIN
-from mixmae.datasets.labels.label_maps import ValueMeaning
+from mixmae.datasets.labels.label_maps import LabelMapValues
 from mixmae.fileio.shown_text import shown_line
 
 
@@ -103,7 +103,7 @@ def look(args: argparse.Namespace) -> DatasetCheck:
         )
     values = None
     if args.num_classes is not None:
-        values = ValueMeaning(
+        values = LabelMapValues(
             args.num_classes, args.reduce_zero_label, args.ignore_index
         )
     if args.kind not in KNOWN_SETS:
