@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, LabelMapValues
-from mixmae.datasets.labels.labelled_sizes import read_header
+from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
     BuiltSet,
@@ -75,8 +75,8 @@ def _tally(built: BuiltSet, faults: list[LabelFault]) -> LabelMapTally:
         # Missing files are reported with the labels.
         if os.path.exists(path):
             found = read_label_map(path)
-            header = read_header(info['img_path'])
-            tally.add(path, found, info['img_path'], header)
+            oriented = read_oriented_size(info['img_path'])
+            tally.add(path, found, info['img_path'], oriented)
             if is_cv2 and found.mode == 'P':
                 text = (
                     f'{path} is a palette image, but '

@@ -11,7 +11,7 @@ from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.datasets.labels.labelled_sizes import (
     UPRIGHT,
     LabelledSize,
-    read_header,
+    read_oriented_size,
     size_faults,
 )
 from mixmae.preflight.check import Check, Finding, PlannedRun
@@ -36,7 +36,7 @@ class ImageOrientation(Check):
             sizes = list(_sizes(built.dataset))
             if not sizes:
                 continue
-            turned = sum(one.header.orientation != UPRIGHT for one in sizes)
+            turned = sum(one.oriented.orientation != UPRIGHT for one in sizes)
             compared.append(
                 f'{built.split}: sizes of {len(sizes):,} of '
                 f'{len(built.dataset):,} images, {turned:,} rotated by EXIF'
@@ -60,7 +60,7 @@ def _sizes(dataset: BaseDataset) -> Iterator[LabelledSize]:
     for info in sampled(dataset, MOST_IMAGES, SECONDS):
         if not {'width', 'height', 'img_path', 'instances'} <= set(info):
             return
-        header = read_header(info['img_path'])
-        if header is not None:
+        oriented = read_oriented_size(info['img_path'])
+        if oriented is not None:
             size = (info['width'], info['height'])
-            yield LabelledSize(info['img_path'], header, size)
+            yield LabelledSize(info['img_path'], oriented, size)

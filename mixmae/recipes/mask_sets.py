@@ -12,7 +12,7 @@ from types import MappingProxyType
 from PIL import Image
 
 from mixmae.datasets.labels.label_map_file import read_label_map
-from mixmae.datasets.labels.labelled_sizes import read_header
+from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.datasets.labels.mask_pairs import pair_masks
 from mixmae.recipes.colour_masks import ColourMasks
 from mixmae.recipes.labelled_split import (
@@ -191,13 +191,14 @@ def _count(pairs: Sequence[Pair]) -> tuple[Counter[int], str]:
         found = read_label_map(mask)
         if found.fault is not None:
             return pixels, f'{mask}: {found.fault}'
-        header = read_header(image)
-        if header is None:
+        oriented = read_oriented_size(image)
+        if oriented is None:
             return pixels, f'{image} is not a readable image'
-        if header.upright != (found.width, found.height):
+        size = oriented.upright
+        if size != (found.width, found.height):
             return pixels, (
                 f'{mask} has {found.width} x {found.height} pixels, its '
-                f'image {image} {header.upright[0]} x {header.upright[1]}; '
+                f'image {image} {size[0]} x {size[1]}; '
                 f'both must have one size, as a viewer shows them'
             )
         pixels.update(dict(found.values))

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixmae.datasets.labels.labelled_sizes import read_header
+from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 
 SAMPLE = 200
 
@@ -21,11 +21,11 @@ def median_size(paths: Sequence[str | Path]) -> tuple[int, int]:
         ValueError: None of the sample is an image.
     """
     step = max(1, len(paths) // SAMPLE)
-    headers = [read_header(path) for path in paths[::step]]
-    sizes = [header.upright for header in headers if header is not None]
+    found = [read_oriented_size(path) for path in paths[::step]]
+    sizes = [oriented.upright for oriented in found if oriented is not None]
     if not sizes:
         raise ValueError(
-            f'none of {len(headers)} files, such as {paths[0]}, is an image '
+            f'none of {len(found)} files, such as {paths[0]}, is an image '
             f'that can be read'
         )
     return median_sides(sizes)

@@ -93,11 +93,11 @@ def verify_coco_file(
     sizes = [
         LabelledSize(
             str(paths[index]),
-            opened.header,
+            opened.oriented,
             (there[index].get('width'), there[index].get('height')),
         )
         for index, opened in check.open_images(paths, split)
-        if opened.header is not None
+        if opened.oriented is not None
     ]
     check.faults(size_faults(str(path), sizes))
     return classes, any(entry.get('segmentation') for entry in objects)

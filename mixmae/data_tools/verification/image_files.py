@@ -20,7 +20,10 @@ from mixmae.datasets.images.image_file import (
     read_image,
 )
 from mixmae.datasets.images.image_kind import ImageKind
-from mixmae.datasets.labels.labelled_sizes import ImageHeader, read_header
+from mixmae.datasets.labels.labelled_sizes import (
+    OrientedSize,
+    read_oriented_size,
+)
 from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.shown_text import escape
 
@@ -84,7 +87,7 @@ class Inspection:
         kind: Kind declared by the file; ``None`` if it cannot be used.
         refused: For the cause 'unsupported', the type declared by the file.
         sample_values, clipped, animated, transparent: See ``ImageContent``.
-        header: Its stored size and EXIF orientation; None if it cannot be
+        oriented: Its stored size and EXIF orientation; None if it cannot be
             used.
         image_hash: See ``difference_hash``.
     """
@@ -97,7 +100,7 @@ class Inspection:
     clipped: float = 0.0
     animated: bool = False
     transparent: bool = False
-    header: ImageHeader | None = None
+    oriented: OrientedSize | None = None
     image_hash: int | None = None
 
     @property
@@ -127,14 +130,16 @@ def inspect_image(
         except CorruptImageError as error:
             return faulty(error)
     height, width = found.pixels.shape[:2]
-    header = read_header(path if content is None else BytesIO(content))
+    oriented = read_oriented_size(
+        path if content is None else BytesIO(content)
+    )
     return Inspection(
         kind=found.kind,
         sample_values=found.values,
         clipped=found.clipped,
         animated=found.animated,
         transparent=found.transparent,
-        header=header or ImageHeader(width, height),
+        oriented=oriented or OrientedSize(width, height),
         image_hash=difference_hash(found.pixels),
     )
 

@@ -121,17 +121,17 @@ def _open_pairs(
     values: LabelMapValues,
 ) -> None:
     # Sequentially, so that each has all workers and its own progress bar.
-    headers = {
-        index: content.header
+    sizes = {
+        index: content.oriented
         for index, content in check.open_images(images, split)
     }
-    if not headers:
+    if not sizes:
         return
     tally = LabelMapTally(f'{split} of {maps[0].parent}', values)
     for index, found in inspect_chosen(
         read_label_map, maps, check.opening, f'{split}, maps'
     ):
-        tally.add(str(maps[index]), found, str(images[index]), headers[index])
+        tally.add(str(maps[index]), found, str(images[index]), sizes[index])
     check.faults(tally.faults(is_complete=tally.count == len(maps)))
     check.fact(
         f'{split}: {tally.count:,} pairs opened; values in the label maps: '

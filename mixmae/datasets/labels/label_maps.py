@@ -10,8 +10,8 @@ from mixmae.datasets.labels.label_fault import LabelFault, listed
 from mixmae.datasets.labels.label_frequencies import named
 from mixmae.datasets.labels.label_map_file import LabelMapFile
 from mixmae.datasets.labels.labelled_sizes import (
-    ImageHeader,
     LabelledSize,
+    OrientedSize,
     size_faults,
 )
 
@@ -94,7 +94,7 @@ class LabelMapTally:
         path: str,
         found: LabelMapFile,
         image: str,
-        header: ImageHeader | None,
+        oriented: OrientedSize | None,
     ) -> None:
         """Add a label map.
 
@@ -102,7 +102,7 @@ class LabelMapTally:
             path: Path of the label map.
             found: Content of the label map.
             image: Path of its image.
-            header: Header of the image; ``None`` if it is unknown.
+            oriented: Size and orientation of the image; ``None`` if unknown.
         """
         self.count += 1
         if found.fault is not None:
@@ -111,9 +111,9 @@ class LabelMapTally:
             return
         self.pixels.update(dict(found.values))
         self._faults += _range_faults(path, found, self.values)
-        if header is not None:
+        if oriented is not None:
             size = (found.width, found.height)
-            self._sizes.append(LabelledSize(image, header, size))
+            self._sizes.append(LabelledSize(image, oriented, size))
 
     def faults(self, is_complete: bool) -> list[LabelFault]:
         """Return the faults of single maps, then those of all together.

@@ -29,8 +29,8 @@ MEND = (
 )
 
 
-class ImageHeader(NamedTuple):
-    """Size of an image file.
+class OrientedSize(NamedTuple):
+    """Size and EXIF orientation of an image file.
 
     Attributes:
         width: As stored, in pixels.
@@ -59,17 +59,17 @@ class LabelledSize(NamedTuple):
 
     Attributes:
         path: Path of the image.
-        header: Header of the image.
+        oriented: Stored size and orientation of the image.
         size: Width and height given by the labels.
     """
 
     path: str
-    header: ImageHeader
+    oriented: OrientedSize
     size: tuple[int | None, int | None]
 
 
-def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
-    """Read only the header; ``None`` if the file is not an image.
+def read_oriented_size(source: str | Path | BinaryIO) -> OrientedSize | None:
+    """Read size and orientation only; ``None`` if the file is not an image.
 
     Args:
         source: A path, or an open file.
@@ -87,17 +87,17 @@ def read_header(source: str | Path | BinaryIO) -> ImageHeader | None:
                 width, height = image.size
     # Decoders raise arbitrary exceptions; the loader reports the reason.
     except Exception:
-        return _declared_header(source)
+        return _declared_size(source)
     valid = isinstance(turn, int) and 1 <= turn <= 8
-    return ImageHeader(width, height, turn if valid else UPRIGHT)
+    return OrientedSize(width, height, turn if valid else UPRIGHT)
 
 
-def _declared_header(source: str | Path | BinaryIO) -> ImageHeader | None:
-    """Read the header of a file that Pillow cannot open, as of many bands."""
+def _declared_size(source: str | Path | BinaryIO) -> OrientedSize | None:
+    """Read the size of a file that Pillow cannot open, as of many bands."""
     if not isinstance(source, (str, Path)):
         return None
     try:
-        return ImageHeader(*image_header(source)[1])
+        return OrientedSize(*image_header(source)[1])
     except (CorruptImageError, OSError):
         return None
 
@@ -116,13 +116,13 @@ def size_faults(
     stored: list[LabelledSize] = []
     doubtful: list[LabelledSize] = []
     for one in images:
-        header = one.header
-        loaded = header.upright if applied else header.stored
-        if one.size in (header.stored, header.upright):
+        oriented = one.oriented
+        loaded = oriented.upright if applied else oriented.stored
+        if one.size in (oriented.stored, oriented.upright):
             if one.size != loaded:
                 stored.append(one)
-            elif header.orientation != UPRIGHT and (
-                header.upright == header.stored
+            elif oriented.orientation != UPRIGHT and (
+                oriented.upright == oriented.stored
             ):
                 doubtful.append(one)
         else:
@@ -138,7 +138,7 @@ def size_faults(
             'labels of a turned photo',
             f'{source}: {_share(stored, images)} rotated by 90 degrees on '
             f'loading, but their labels are not (first: {first.path}, EXIF '
-            f'orientation {first.header.orientation}, labels for '
+            f'orientation {first.oriented.orientation}, labels for '
             f'{_size(first.size)}); {MEND}',
         )
     if doubtful:
@@ -148,7 +148,7 @@ def size_faults(
             'labels of a turned photo',
             f'{source}: {_share(doubtful, images)} rotated or flipped by '
             f'EXIF without a change of size (first: {first.path}, '
-            f'orientation {first.header.orientation}): the loader {does} '
+            f'orientation {first.oriented.orientation}): the loader {does} '
             f'this orientation, and the size does not show whether boxes and '
             f'masks fit; {MEND}',
             'warning',

@@ -42,7 +42,7 @@ def test_order_is_kept_and_every_fault_found(tmp_path, workers):
     assert [index for index, _ in found] == list(range(40))
     faults = {index for index, content in found if content.fault}
     assert faults == {5, 20, 30}
-    sizes = [c.header.upright for i, c in found if i not in faults]
+    sizes = [c.oriented.upright for i, c in found if i not in faults]
     assert sizes == [(i + 1, 7) for i in range(40) if i not in faults]
 
 
