@@ -149,14 +149,14 @@ TRANSFORMS = LazyRegistry(
     {
         'CheckInstances': 'datasets.transforms.check_instances',
         'CheckLabelMap': 'datasets.transforms.check_label_map',
-        'DrawFlip': 'datasets.transforms.image_steps',
+        'DrawFlip': 'datasets.transforms.staged_transforms',
         'LoadImage': 'datasets.transforms.load_image',
         'LoadRandomResizedCrop': (
             'datasets.transforms.load_random_resized_crop'
         ),
-        'PackImage': 'datasets.transforms.image_steps',
+        'PackImage': 'datasets.transforms.staged_transforms',
         'ResizeShortSide': 'datasets.transforms.resize_short_side',
-        'SeedSample': 'datasets.transforms.image_steps',
+        'SeedSample': 'datasets.transforms.staged_transforms',
     },
 )
 DATA_SAMPLERS = LazyRegistry(

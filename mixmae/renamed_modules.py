@@ -61,9 +61,10 @@ _MOVED = {
     ),
     ('datasets', 'datasets.images'): (
         'crop_box:crop_resize crop_resize image_file jpeg_decoder '
-        'jpeg_header:jpeg_decoder staged_pipeline:batched_transforms'
+        'jpeg_header:jpeg_decoder'
     ),
     ('datasets', 'datasets.packed'): 'lmdb_reader',
+    ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_pipeline',
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map path_list'
     ),
@@ -85,7 +86,8 @@ _MOVED = {
         'shard_reader tar_listing'
     ),
     ('datasets.transforms', 'datasets.transforms'): (
-        'draw_flip:image_steps pack_image:image_steps seed_sample:image_steps'
+        'draw_flip:staged_transforms pack_image:staged_transforms '
+        'seed_sample:staged_transforms'
     ),
     ('datasets.verification', 'data_tools.verification'): (
         'class_folders:class_folder_set coco_set image_files '

@@ -1,4 +1,7 @@
-"""Transforms of images, and checks of their annotations."""
+"""Transforms of images, and checks of their annotations.
+
+A new one is also named in ``TRANSFORMS`` of ``mixmae/registry.py``.
+"""
 
 from mixmae.registry import TRANSFORMS, exports
 

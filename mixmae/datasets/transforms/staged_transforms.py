@@ -1,4 +1,4 @@
-"""Steps of a pipeline besides loading: seeds, a random flip, batch entries."""
+"""Stages of transforms, and small staged transforms: seed, flip, pack."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
