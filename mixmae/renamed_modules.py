@@ -18,6 +18,7 @@ from typing import Any
 PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
 _MOVED = {
+    ('apis', 'apis'): 'image_source:image_input',
     ('apis', 'cli'): 'arguments:inference_arguments',
     ('checkpoints', 'checkpoints.conversion'): (
         'bias_tables merging_order:merging_permutation mmpretrain_mixmim '
@@ -198,6 +199,7 @@ NAMES = {
     'BrokenImageError': 'CorruptImageError',
     'EndlessBatches': 'InfiniteBatchSampler',
     'EpochBatches': 'ResumableBatchSampler',
+    'ImageSource': 'ImageInput',
     'PATIENT_GROUP': 'HOST_BARRIER',
     'SavedBytes': 'ActivationMemory',
     'SparedWorker': 'ShieldedWorker',
@@ -208,6 +210,7 @@ NAMES = {
     'WholeModelHook': 'StrictLoadHook',
     'engine.command_line.add_common_arguments': 'add_run_arguments',
     'engine.command_line.read_config': 'run_config',
+    'list_sources': 'list_inputs',
     'matmul_rate': 'measure_peak_flops',
     'read_bad_files': 'read_corrupt_files',
     'read_config_file': 'read_config',

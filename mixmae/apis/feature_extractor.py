@@ -10,8 +10,8 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
+from mixmae.apis.image_input import ImageInput, list_inputs
 from mixmae.apis.image_preparation import ImagePreparation, Resize
-from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
@@ -79,7 +79,7 @@ class FeatureExtractor:
 
         Args:
             inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_sources``.
+                see ``list_inputs``.
             options: Options of ``iterate``.
 
         Returns:
@@ -135,12 +135,12 @@ class FeatureExtractor:
         prepare = ImagePreparation(self.cfg, resize)
 
         def prepared(
-            source: ImageSource, pixels: ndarray
-        ) -> tuple[ImageSource, Tensor]:
-            return source, prepare(pixels, source.index, source.name)
+            given: ImageInput, pixels: ndarray
+        ) -> tuple[ImageInput, Tensor]:
+            return given, prepare(pixels, given.index, given.name)
 
         batches = image_stream(
-            list_sources(inputs, channel_order, prepare.decoding),
+            list_inputs(inputs, channel_order, prepare.decoding),
             prepare.load,
             prepared,
             batch_size,
@@ -154,7 +154,7 @@ class FeatureExtractor:
                 for part in maps
             ]
             size = tuple(images.shape[2:])
-            for i, source in enumerate(found):
+            for i, given in enumerate(found):
                 features = {
                     stage: output[i] if return_as == 'tensor'
                     # Copied, because a slice would keep the complete batch in
@@ -165,8 +165,8 @@ class FeatureExtractor:
                     )
                 }  # fmt: skip
                 yield {
-                    'index': source.index,
-                    'name': source.name,
+                    'index': given.index,
+                    'name': given.name,
                     'size': size,
                     'features': features,
                 }

@@ -13,15 +13,15 @@ from numpy import ndarray
 from torch import Tensor
 from tqdm import tqdm
 
-from mixmae.apis.image_source import ImageSource
+from mixmae.apis.image_input import ImageInput
 
 Tag = TypeVar('Tag')
 
 
 def image_stream(
-    sources: Sequence[ImageSource],
+    inputs: Sequence[ImageInput],
     load: Callable[[str], ndarray],
-    prepare: Callable[[ImageSource, ndarray], tuple[Tag, Tensor]],
+    prepare: Callable[[ImageInput, ndarray], tuple[Tag, Tensor]],
     batch_size: int,
     skip_corrupt: bool = False,
     title: str | None = None,
@@ -29,7 +29,7 @@ def image_stream(
     """Yield batches of equally sized images, read on demand.
 
     Args:
-        sources: The images.
+        inputs: The images.
         load: Function that reads a file.
         prepare: Function that returns what the caller needs of an image, and
             the image for the network, (C, H, W). It raises ``ValueError`` for
@@ -53,7 +53,7 @@ def image_stream(
             f'batch_size must be an integer of at least 1, got {batch_size!r}'
         )
     bar = tqdm(
-        total=len(sources),
+        total=len(inputs),
         desc=title,
         unit='image',
         disable=None if title else True,
@@ -62,9 +62,9 @@ def image_stream(
 
     def prepared() -> Iterator[tuple[Tag, Tensor]]:
         nonlocal skipped
-        for source in sources:
+        for given in inputs:
             try:
-                pixels = source.read(load)
+                pixels = given.read(load)
             except ValueError as error:
                 if not skip_corrupt:
                     raise ValueError(
@@ -75,9 +75,9 @@ def image_stream(
                 skipped += 1
                 continue
             try:
-                prepared_image = prepare(source, pixels)
+                prepared_image = prepare(given, pixels)
             except ValueError as error:
-                raise ValueError(f'{source.name}: {error}') from error
+                raise ValueError(f'{given.name}: {error}') from error
             yield prepared_image
 
     done = 0
@@ -87,10 +87,10 @@ def image_stream(
         done += len(batch)
         bar.update(done + skipped - bar.n)
     if not done:
-        raise ValueError(f'none of the {len(sources)} images could be read')
+        raise ValueError(f'none of the {len(inputs)} images could be read')
     if skipped:
         bar.set_postfix_str(f'{skipped} skipped')
-    bar.update(len(sources) - bar.n)
+    bar.update(len(inputs) - bar.n)
     bar.close()
 
 

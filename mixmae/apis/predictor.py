@@ -13,12 +13,12 @@ from mmengine.structures import BaseDataElement
 from numpy import ndarray
 from torch import Tensor
 
+from mixmae.apis.image_input import ImageInput, list_inputs
 from mixmae.apis.image_preparation import (
     ImagePreparation,
     scope_of,
     to_tensor,
 )
-from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.image_stream import image_stream
 from mixmae.apis.task_network import task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
@@ -93,7 +93,7 @@ class Predictor:
 
         Args:
             inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_sources``.
+                see ``list_inputs``.
             batch_size: Maximum number of images in a batch; they have one
                 size.
             channel_order: Channel order of arrays and tensors.
@@ -118,14 +118,14 @@ class Predictor:
         prepare = ImagePreparation(self.cfg, 'pipeline')
 
         def prepared(
-            source: ImageSource, pixels: ndarray
-        ) -> tuple[tuple[ImageSource, ndarray, BaseDataElement], Tensor]:
-            results = prepare.results(pixels, source.index, source.name)
+            given: ImageInput, pixels: ndarray
+        ) -> tuple[tuple[ImageInput, ndarray, BaseDataElement], Tensor]:
+            results = prepare.results(pixels, given.index, given.name)
             sample = self._empty_sample(results)
-            return (source, pixels, sample), to_tensor(results['img'])
+            return (given, pixels, sample), to_tensor(results['img'])
 
         batches = image_stream(
-            list_sources(inputs, channel_order, prepare.decoding),
+            list_inputs(inputs, channel_order, prepare.decoding),
             prepare.load,
             prepared,
             batch_size,
@@ -139,10 +139,10 @@ class Predictor:
                 predicted = self.model.test_step(
                     {'inputs': list(images), 'data_samples': samples}
                 )
-            for (source, pixels, _), sample in zip(found, predicted):
+            for (given, pixels, _), sample in zip(found, predicted):
                 yield {
-                    'index': source.index,
-                    'name': source.name,
+                    'index': given.index,
+                    'name': given.name,
                     'image': loaded_pixels(to_tensor(pixels)),
                     'sample': sample.cpu(),
                     **self._fields(sample),

@@ -14,8 +14,8 @@ from mmengine.structures import BaseDataElement
 from numpy import ndarray
 from torch import Tensor
 
+from mixmae.apis.image_input import ImageInput, list_inputs
 from mixmae.apis.image_preparation import ImagePreparation, Resize
-from mixmae.apis.image_source import ImageSource, list_sources
 from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
@@ -90,7 +90,7 @@ class ReconstructionInferencer:
 
         Args:
             inputs: A path, folder, pattern, array, tensor, or a list of these;
-                see ``list_sources``.
+                see ``list_inputs``.
             options: Options of ``iterate``.
 
         Returns:
@@ -163,15 +163,15 @@ class ReconstructionInferencer:
         prepare = ImagePreparation(self.cfg, resize)
 
         def prepared(
-            source: ImageSource, pixels: ndarray
-        ) -> tuple[ImageSource, Tensor]:
-            image = prepare(pixels, source.index, source.name)
+            given: ImageInput, pixels: ndarray
+        ) -> tuple[ImageInput, Tensor]:
+            image = prepare(pixels, given.index, given.name)
             # An error for a size without a mask names the image.
             self._mask(image, seed)
-            return source, image
+            return given, image
 
         batches = image_stream(
-            list_sources(inputs, channel_order, prepare.decoding),
+            list_inputs(inputs, channel_order, prepare.decoding),
             prepare.load,
             prepared,
             batch_size,
@@ -182,15 +182,15 @@ class ReconstructionInferencer:
             data = {'inputs': images, 'mask': self._mask(images[0], seed)}
             data = self.model.data_preprocessor(data, False)
             samples = self.model(**data, mode='predict')
-            for source, sample in zip(found, samples, strict=True):
-                result = {'index': source.index, 'name': source.name}
+            for given, sample in zip(found, samples, strict=True):
+                result = {'index': given.index, 'name': given.name}
                 if return_as == 'sample':
                     result['sample'] = sample
                 else:
                     result.update(_fields(sample, return_as))
                 result['panel'] = None
                 if out_dir is not None:
-                    name = f'{source.index:06d}_{Path(source.name).stem}.png'
+                    name = f'{given.index:06d}_{Path(given.name).stem}.png'
                     panel = Path(out_dir) / name
                     picture = self.visualize([result], 1, bands=bands)
                     write_png(panel, picture)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mixmae.apis.image_source import list_sources
+from mixmae.apis.image_input import list_inputs
 from mixmae.fileio.shown_text import shown_line
 
 # Only so many images of a folder are shown and compared.
@@ -34,8 +34,8 @@ class ImageFolder:
     """
 
     def __init__(self, folder: str | os.PathLike | None) -> None:
-        sources = list_sources(os.fspath(folder)) if folder else []
-        self.paths = [Path(source.name) for source in sources[:MOST_IMAGES]]
+        inputs = list_inputs(os.fspath(folder)) if folder else []
+        self.paths = [Path(given.name) for given in inputs[:MOST_IMAGES]]
         self.names = [shown_line(path.name) for path in self.paths]
         self._features: list[dict[int, Tensor]] = []
         self._stop = Event()

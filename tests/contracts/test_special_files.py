@@ -10,8 +10,8 @@ import pytest
 from mmengine.dataset import BaseDataset
 from PIL import Image
 
-from mixmae.apis import image_source
-from mixmae.apis.image_source import list_sources
+from mixmae.apis import image_input
+from mixmae.apis.image_input import list_inputs
 from mixmae.data_tools.packing.packing import INDEX
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
@@ -104,7 +104,7 @@ def check_skipped(text: str) -> None:
 @pytest.fixture
 def log(monkeypatch):
     lines = []
-    for module in (unlabeled_image_folder, image_source):
+    for module in (unlabeled_image_folder, image_input):
         monkeypatch.setattr(
             module, 'print_log', lambda text, *_: lines.append(text)
         )
@@ -137,12 +137,12 @@ def test_lists_that_name_them(images, tmp_path, name, loader):
 
 
 def test_features_and_reconstructions(images, log):
-    assert len(list_sources(str(images))) == 4
+    assert len(list_inputs(str(images))) == 4
     check_skipped('\n'.join(log))
     for name in SPECIAL:
         with pytest.raises(ValueError, match='not an image file'):
-            list_sources(str(images / name))
-    assert len(list_sources(f'{images}/*.png')) == 4
+            list_inputs(str(images / name))
+    assert len(list_inputs(f'{images}/*.png')) == 4
     assert 'not regular files: 4' in log[-1]
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mixmae.apis.image_source import list_sources
+from mixmae.apis.image_input import list_inputs
 from mixmae.datasets.transforms import LoadImage
 from tests.apis.tiny_setup import photo, photo_folder
 
@@ -15,7 +15,7 @@ def test_files_folders_patterns_and_arrays_mixed(tmp_path):
     (tmp_path / 'notes.txt').write_text('no image')
     array = photo(8, 9, seed=7)
     inputs = [str(tmp_path), paths[1], f'{tmp_path}/b/*.png', array]
-    sources = list_sources(inputs, 'rgb')
+    sources = list_inputs(inputs, 'rgb')
     names = [source.name for source in sources]
     assert names[:3] == [str(path) for path in paths]
     assert names[3:] == [str(paths[1]), str(paths[2]), 'image_5']
@@ -42,10 +42,10 @@ def test_one_image_in_every_form(tmp_path):
         ((chw.double() / 255).requires_grad_(), 'rgb'),
     ]
     for form, order in forms:
-        (source,) = list_sources(form, order)
+        (source,) = list_inputs(form, order)
         assert np.array_equal(source.read(LOAD), rgb[..., ::-1])
     batch = torch.stack([chw, chw.flip(1)])
-    first, second = list_sources(batch, 'rgb')
+    first, second = list_inputs(batch, 'rgb')
     assert np.array_equal(second.read(LOAD), first.read(LOAD)[::-1])
 
 
@@ -68,29 +68,29 @@ def test_one_image_in_every_form(tmp_path):
 )
 def test_refuses_other_inputs(given, said):
     with pytest.raises(ValueError, match=said):
-        list_sources(given, 'rgb')
+        list_inputs(given, 'rgb')
 
 
 def test_refuses_arrays_of_unknown_order_and_missing_files(
     tmp_path,
 ):
     with pytest.raises(ValueError, match="channel_order='rgb'"):
-        list_sources(photo(8, 8))
+        list_inputs(photo(8, 8))
     with pytest.raises(ValueError, match='got .RGB.'):
-        list_sources(photo(8, 8), 'RGB')
+        list_inputs(photo(8, 8), 'RGB')
     missing = tmp_path / 'no' / 'a.png'
     with pytest.raises(ValueError, match=f'file or folder {missing}'):
-        list_sources(missing)
+        list_inputs(missing)
     with pytest.raises(ValueError, match='no file matches'):
-        list_sources(f'{tmp_path}/*.png')
+        list_inputs(f'{tmp_path}/*.png')
     (tmp_path / 'a.txt').write_text('no image')
     with pytest.raises(ValueError, match=r'no images in .*\.jpg'):
-        list_sources(tmp_path)
+        list_inputs(tmp_path)
 
 
 def test_names_a_file_that_cannot_be_read(tmp_path):
     broken = tmp_path / 'broken.png'
     broken.write_bytes(b'no picture')
-    (source,) = list_sources(broken)
+    (source,) = list_inputs(broken)
     with pytest.raises(ValueError, match='broken.png'):
         source.read(LOAD)

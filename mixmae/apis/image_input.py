@@ -27,7 +27,7 @@ CHANNEL_ORDERS = ('rgb', 'bgr')
 
 
 @dataclass(frozen=True)
-class ImageSource:
+class ImageInput:
     """One image that is not read yet.
 
     Attributes:
@@ -58,11 +58,11 @@ class ImageSource:
             raise ValueError(str(error)) from error
 
 
-def list_sources(
+def list_inputs(
     inputs: Any,
     channel_order: str | None = None,
     decoding: ImageDecoding = PLAIN,
-) -> list[ImageSource]:
+) -> list[ImageInput]:
     """List images in the order of the inputs.
 
     Args:
@@ -101,9 +101,9 @@ def list_sources(
     if not found:
         raise ValueError('no images were given')
     return [
-        ImageSource(i, one)
+        ImageInput(i, one)
         if isinstance(one, str)
-        else ImageSource(i, f'image_{i}', one)
+        else ImageInput(i, f'image_{i}', one)
         for i, one in enumerate(found)
     ]
 
