@@ -91,7 +91,7 @@ _MOVED = {
         'seed_sample:staged_transforms'
     ),
     ('datasets.verification', 'data_tools.verification'): (
-        'class_folders:class_folder_set coco_set image_files '
+        'class_folders:class_folder_set coco_set:coco_layout_set image_files '
         'image_folder:unlabelled_set image_lists:image_list_set known_sets '
         'segmentation_set shard_folder:shard_set verifier'
     ),

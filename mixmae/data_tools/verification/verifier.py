@@ -6,7 +6,7 @@ from pathlib import Path
 from mixmae.data_tools.verification.class_folder_set import (
     verify_class_folders,
 )
-from mixmae.data_tools.verification.coco_set import (
+from mixmae.data_tools.verification.coco_layout_set import (
     verify_coco,
     verify_coco_file,
     verify_coco_format,
