@@ -64,6 +64,7 @@ _MOVED = {
         'crop_box:crop_resize crop_resize image_file jpeg_decoder '
         'jpeg_header:jpeg_decoder'
     ),
+    ('datasets', 'datasets.labels'): 'instance_faults',
     ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_pipeline',
     ('datasets', 'fileio'): (
@@ -95,8 +96,9 @@ _MOVED = {
         'image_folder:unlabelled_set image_lists:image_list_set known_sets '
         'segmentation_set shard_folder:shard_set verifier'
     ),
-    ('datasets.verification', 'datasets'): (
-        'coco_annotations existing_files:listed_paths'
+    ('datasets.verification', 'datasets'): 'existing_files:listed_paths',
+    ('datasets.verification', 'datasets.labels'): (
+        'coco_annotations:coco_entry_faults'
     ),
     ('datasets.verification', 'fileio'): 'safe_path',
     ('distributed', 'engine.hooks'): 'shielded_worker:interrupt_hook',
@@ -208,6 +210,7 @@ NAMES = {
     'TooManyBrokenImagesError': 'TooManyCorruptFilesError',
     'UpdateBorderHook': 'AccumulationBoundaryHook',
     'WholeModelHook': 'StrictLoadHook',
+    'coco_faults': 'coco_entry_faults',
     'engine.command_line.add_common_arguments': 'add_run_arguments',
     'engine.command_line.read_config': 'run_config',
     'list_sources': 'list_inputs',

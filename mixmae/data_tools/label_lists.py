@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
-from mixmae.datasets.coco_annotations import read_coco
+from mixmae.datasets.labels.coco_entry_faults import read_coco
 from mixmae.fileio.atomic_write import new_files
 from mixmae.fileio.safe_path import path_fault
 

@@ -6,12 +6,12 @@ from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
 from mixmae.config.failure_report import AnnotationError
-from mixmae.datasets.coco_annotations import (
-    coco_faults,
+from mixmae.datasets.labels.class_names import ClassList, name_faults
+from mixmae.datasets.labels.coco_entry_faults import (
+    coco_entry_faults,
     read_coco,
 )
-from mixmae.datasets.labels.class_names import ClassList, name_faults
-from mixmae.datasets.labels.coco_labels import (
+from mixmae.datasets.labels.coco_file_faults import (
     chosen_class_faults,
     file_classes,
 )
@@ -34,7 +34,7 @@ class CheckedCoco(COCO):
 
     def __init__(self, annotation_file: str) -> None:
         content = read_coco(annotation_file)
-        faults = list(coco_faults(annotation_file, content))
+        faults = list(coco_entry_faults(annotation_file, content))
         if faults:
             more = f' ({len(faults) - 1} more faults; {REPORT})'
             raise AnnotationError(
@@ -84,8 +84,8 @@ class CheckedCocoDataset(CocoDataset):
 
     Raises:
         AnnotationError: On loading: the file has a fault (see
-            ``coco_faults``), lacks a class, orders the classes differently,
-            or names a missing image.
+            ``coco_entry_faults``), lacks a class, orders the classes
+            differently, or names a missing image.
     """
 
     COCOAPI = CheckedCoco

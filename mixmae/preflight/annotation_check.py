@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mixmae.datasets.coco_annotations import coco_faults, read_coco
 from mixmae.datasets.labels.class_names import ClassList
-from mixmae.datasets.labels.coco_labels import (
+from mixmae.datasets.labels.coco_entry_faults import (
+    coco_entry_faults,
+    read_coco,
+)
+from mixmae.datasets.labels.coco_file_faults import (
     chosen_class_faults,
-    coco_set_faults,
+    coco_file_faults,
     file_classes,
     file_order_faults,
     images_without_objects,
@@ -34,7 +37,7 @@ MOST_BYTES = 100_000_000
 class Annotations(Check):
     """Checks annotation files: fields, ids, boxes, masks, order of categories.
 
-    ``coco_faults`` finds the faults of single entries.
+    ``coco_entry_faults`` finds the faults of single entries.
     """
 
     name = 'annotations'
@@ -89,11 +92,11 @@ def _file_faults(
     masks = masks or (not measured and _loads_masks(one))
     yield from (
         fault
-        for fault in coco_set_faults(str(path), content, masks, measured)
+        for fault in coco_file_faults(str(path), content, masks, measured)
         # The labels of the built data set are counted.
         if fault.level != 'note'
     )
-    yield from condensed(coco_faults(path, content))
+    yield from condensed(coco_entry_faults(path, content))
     names = stated_names(one)
     if isinstance(names, (list, tuple)):
         chosen = ClassList(one.metainfo_key, tuple(names))

@@ -9,9 +9,9 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mixmae.datasets.coco_annotations import read_coco
 from mixmae.datasets.image_set import ImageSet
-from mixmae.datasets.labels.coco_labels import images_without_objects
+from mixmae.datasets.labels.coco_entry_faults import read_coco
+from mixmae.datasets.labels.coco_file_faults import images_without_objects
 from mixmae.datasets.labels.label_fault import LabelFault
 from mixmae.datasets.labels.label_frequencies import count_faults, frequencies
 from mixmae.datasets.listed_paths import ExistingFiles

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixmae.datasets.coco_annotations import coco_faults, read_coco
+from mixmae.datasets.labels.coco_entry_faults import (
+    coco_entry_faults,
+    read_coco,
+)
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.coco_files import annotation_files, image_folder
 from mixmae.recipes.labelled_split import split_off
@@ -197,7 +200,7 @@ def _read(
             entry['area'] = box[2] * box[3]
             added['the area of the box'] += 1
     notes += [f'{path}: {n} objects get {what}' for what, n in added.items()]
-    faults = list(coco_faults(path, content))
+    faults = list(coco_entry_faults(path, content))
     if faults:
         more = f' ({len(faults) - 1} more)' if len(faults) > 1 else ''
         raise ValueError(f'{faults[0].text}{more}')

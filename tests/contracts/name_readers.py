@@ -15,8 +15,8 @@ from mixmae.data_tools.packing.packing import INDEX
 from mixmae.data_tools.verification.image_files import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import LmdbImages, PackedImages, UnlabeledImageFolder
-from mixmae.datasets.coco_annotations import (
-    coco_faults,
+from mixmae.datasets.labels.coco_entry_faults import (
+    coco_entry_faults,
     read_coco,
 )
 from mixmae.datasets.listed_paths import check_listed_paths
@@ -101,7 +101,7 @@ def coco(root: Path, name: str) -> list[str]:
     image = dict(id=1, file_name=name, width=4, height=4)
     content = dict(images=[image], annotations=[], categories=[])
     path = write(root / 'coco.json', json.dumps(content))
-    for fault in coco_faults(path, read_coco(path)):
+    for fault in coco_entry_faults(path, read_coco(path)):
         raise ValueError(fault.text)
     return [os.path.join(root, 'images', name)]
 

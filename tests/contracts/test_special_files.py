@@ -21,9 +21,9 @@ from mixmae.datasets import (
     UnlabeledImageFolder,
     unlabeled_image_folder,
 )
-from mixmae.datasets.coco_annotations import read_coco
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.labels.coco_entry_faults import read_coco
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.lmdb_reader import read_key_list
 from mixmae.datasets.packed.sample_table import read_table

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.datasets.coco_annotations import coco_faults, read_coco
+from mixmae.datasets.labels.coco_entry_faults import (
+    coco_entry_faults,
+    read_coco,
+)
 from mixmae.recipes.coco_sets import read_coco_sets
 
 
@@ -68,7 +71,7 @@ def test_a_file_is_completed_and_split(tmp_path: Path) -> None:
     assert sorted(ids) == [3 + 7 * k for k in range(10)]
     assert len(contents[1]['images']) == 3
     for content in contents:
-        assert not list(coco_faults('', content))
+        assert not list(coco_entry_faults('', content))
         assert [c['id'] for c in content['categories']] == [2, 90]
         for entry in content['annotations']:
             assert entry['iscrowd'] == 0 and entry['area'] == 200

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.datasets.coco_annotations import coco_faults, read_coco
 from mixmae.datasets.labels.class_names import ClassList
-from mixmae.datasets.labels.coco_labels import (
-    coco_set_faults,
+from mixmae.datasets.labels.coco_entry_faults import (
+    coco_entry_faults,
+    read_coco,
+)
+from mixmae.datasets.labels.coco_file_faults import (
+    coco_file_faults,
     file_classes,
     file_order_faults,
     images_without_objects,
@@ -77,8 +80,8 @@ def verify_coco_file(
     except ValueError as error:
         check.problem('invalid annotation file', str(error))
         return None
-    check.faults(coco_set_faults(str(path), content))
-    check.faults(coco_faults(path, content))
+    check.faults(coco_file_faults(str(path), content))
+    check.faults(coco_entry_faults(path, content))
     images, objects = content['images'], content['annotations']
     classes = file_classes(str(path), content)
     check.fact(

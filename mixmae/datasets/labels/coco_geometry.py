@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mixmae.datasets.instance_faults import TOLERANCE
+from mixmae.datasets.labels.instance_faults import TOLERANCE
 
 # Boxes and masks of valid datasets agree within a few pixels.
 APART = 0.2

@@ -25,7 +25,7 @@ LEAST_OBJECTS = 20
 def unit_faults(content: dict) -> Iterator[LabelFault]:
     """Yield faults of boxes in fractions of the image, or as two corners.
 
-    ``coco_set_faults`` adds the name of the file.
+    ``coco_file_faults`` adds the name of the file.
     """
     sizes = {
         key_of(image, 'id'): (image.get('width'), image.get('height'))

@@ -4,7 +4,11 @@ import json
 from typing import Any
 
 from mixmae.config.failure_report import AnnotationError
-from mixmae.datasets.instance_faults import TOLERANCE, box_fault, mask_fault
+from mixmae.datasets.labels.instance_faults import (
+    TOLERANCE,
+    box_fault,
+    mask_fault,
+)
 from mixmae.registry import TRANSFORMS
 
 

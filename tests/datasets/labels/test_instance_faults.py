@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixmae.datasets.instance_faults import (
+from mixmae.datasets.labels.instance_faults import (
     box_fault,
     invalid_polygons,
     mask_fault,

@@ -1,11 +1,14 @@
-"""Validation of annotation files in COCO format."""
+"""Faults of single entries of a COCO file: ids, sizes, boxes, masks.
+
+``read_coco`` reads the file.
+"""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mixmae.datasets.instance_faults import (
+from mixmae.datasets.labels.instance_faults import (
     TOLERANCE,
     box_fault,
     mask_fault,
@@ -51,7 +54,7 @@ def read_coco(path: str | Path) -> dict:
     return content
 
 
-def coco_faults(path: str | Path, content: dict) -> Iterator[LabelFault]:
+def coco_entry_faults(path: str | Path, content: dict) -> Iterator[LabelFault]:
     """Yield the fault of every entry of an annotation file.
 
     Opens no files. Objects less than a pixel wide or high are not faults:

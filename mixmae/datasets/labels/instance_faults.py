@@ -1,6 +1,6 @@
 """Validation of the box and the mask of an annotated object.
 
-For ``coco_faults`` (a whole file) and ``CheckInstances`` (each sample).
+For ``coco_entry_faults`` (a whole file) and ``CheckInstances`` (each sample).
 """
 
 import math

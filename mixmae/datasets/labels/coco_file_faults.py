@@ -1,7 +1,6 @@
-"""Faults of a whole annotation file in COCO format.
+"""Faults of a COCO file as a whole: units, missing fields, masks, categories.
 
-``coco_annotations.coco_faults`` checks single entries; this module checks
-properties of all entries: units of boxes, missing fields, masks, categories.
+``coco_entry_faults`` checks single entries.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mixmae.datasets.instance_faults import invalid_polygons
 from mixmae.datasets.labels.class_names import ClassList, order_faults
 from mixmae.datasets.labels.coco_geometry import (
     is_empty_mask,
@@ -18,13 +16,14 @@ from mixmae.datasets.labels.coco_geometry import (
     key_of,
 )
 from mixmae.datasets.labels.coco_units import unit_faults
+from mixmae.datasets.labels.instance_faults import invalid_polygons
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 
 # Fraction of all objects above which repetitions are reported.
 TWICE = 0.05
 
 
-def coco_set_faults(
+def coco_file_faults(
     path: str,
     content: dict,
     masks_needed: bool | None = None,
