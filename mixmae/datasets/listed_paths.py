@@ -1,4 +1,4 @@
-"""Data sets below wrappers, and the paths that they list."""
+"""Listed paths of data sets, checked; data sets and loaders below wrappers."""
 
 from __future__ import annotations
 
