@@ -13,7 +13,7 @@ from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
-from mixmae.recipes.machine import usable_cores
+from mixmae.recipes.machine import fine_tuning_workers
 from mixmae.recipes.pretraining_batches import power_of_two
 from mixmae.recipes.setting import Setting, settings_table
 from mixmae.recipes.value_ranges import value_range_setting
@@ -83,7 +83,7 @@ def schedule_settings(
             f'batch_size={batch}{each} is more than the {count} images to '
             f'train on'
         )
-    workers, _ = derived(options.num_workers, min(4, usable_cores() - 1), '')
+    workers, _ = derived(options.num_workers, fine_tuning_workers(), '')
     update = batch * devices
     per_epoch = math.ceil(count / update)
     wanted = math.ceil(updates / per_epoch)

@@ -75,7 +75,7 @@ class Machine:
 
     @property
     def workers(self) -> int:
-        """Processes that load images, for each device."""
+        """Processes that load images of a pretraining, for each device."""
         share = self.cores // self.count
         # The training itself computes on these cores.
         return min(8, share if self.device == 'cuda' else share // 2)
@@ -89,6 +89,11 @@ class Machine:
         if precision == 'auto':
             return native_dtype(torch.device(self.device))
         return DTYPES[precision]
+
+
+def fine_tuning_workers() -> int:
+    """Return the processes that load images of a fine-tuning, per device."""
+    return min(4, usable_cores() - 1)
 
 
 def usable_cores() -> int:
