@@ -120,16 +120,16 @@ def verify_shards(
         ):
             done += 1
             if cause:
-                report.bad.append(CorruptFile(cause, shard.name))
-            progress(done, total, f'{len(report.bad)} corrupt')
+                report.corrupt.append(CorruptFile(cause, shard.name))
+            progress(done, total, f'{len(report.corrupt)} corrupt')
         contents = parallel_map(inspect_sample, PackedSamples(table), workers)
         for index, content in enumerate(contents):
             done += 1
             report.opened += 1
             notes.add(content)
             if content.cause:
-                report.add_bad(table.path(index), content)
-            progress(done, total, f'{len(report.bad)} corrupt')
+                report.add_corrupt(table.path(index), content)
+            progress(done, total, f'{len(report.corrupt)} corrupt')
     except LostWorkerError:
         raise ValueError(
             'a worker process was killed, possibly because memory ran out; '

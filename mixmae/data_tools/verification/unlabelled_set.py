@@ -36,30 +36,31 @@ class FolderReport:
 
     Attributes:
         opened: Number of opened files.
-        bad: Entries that cannot be used, in the order of the listing; folders
-            that cannot be listed come last. Paths are relative to the folder.
-        odd: Counts of anomalies of usable files.
+        corrupt: Entries that cannot be used, in the order of the listing;
+            folders that cannot be listed come last. Paths are relative to the
+            folder.
+        anomalies: Counts of what is unusual in usable files.
         unsupported: Counts of intact files that cannot become the channels, by
-            declared type. They are also in ``bad``.
+            declared type. They are also in ``corrupt``.
         notes: Lines about skipped files, see ``ImageListing``, and about the
             conversion of the others to 8-bit RGB.
     """
 
     opened: int = 0
-    bad: list[CorruptFile] = field(default_factory=list)
-    odd: Counter[str] = field(default_factory=Counter)
+    corrupt: list[CorruptFile] = field(default_factory=list)
+    anomalies: Counter[str] = field(default_factory=Counter)
     unsupported: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
-    def add_bad(self, path: str, content: Inspection) -> None:
+    def add_corrupt(self, path: str, content: Inspection) -> None:
         """Add a file that cannot be used."""
-        self.bad.append(CorruptFile(content.cause, path))
+        self.corrupt.append(CorruptFile(content.cause, path))
         if content.cause == 'unsupported':
             self.unsupported[content.refused or str(content.fault)] += 1
 
     def causes(self) -> Counter[str]:
         """Return the number of unusable files per cause."""
-        return Counter(entry.cause for entry in self.bad)
+        return Counter(entry.cause for entry in self.corrupt)
 
 
 def verify_image_folder(
@@ -80,7 +81,7 @@ def verify_image_folder(
         workers: Number of processes that open files; 0 or 1 for the current
             process only.
         strict: Whether images of another format than their suffix count as
-            bad, too.
+            corrupt, too.
         progress: Called with the number of finished files, the total, and a
             note.
         decoding: Decoding settings of ``LoadImage``.
@@ -114,15 +115,17 @@ def verify_image_folder(
         described.add(content)
         alike.add(name, content.image_hash)
         if content.cause:
-            report.add_bad(name, content)
+            report.add_corrupt(name, content)
         elif _has_wrong_suffix(name, content):
-            report.odd[WRONG_SUFFIX] += 1
+            report.anomalies[WRONG_SUFFIX] += 1
             if strict:
-                report.bad.append(CorruptFile(WRONG_SUFFIX, name))
+                report.corrupt.append(CorruptFile(WRONG_SUFFIX, name))
         report.opened = done
-        progress(done, len(names), f'{len(report.bad)} corrupt')
+        progress(done, len(names), f'{len(report.corrupt)} corrupt')
     report.notes += [*described.lines(), *alike.lines()]
-    report.bad += [CorruptFile('unreadable', name or '.') for name in refused]
+    report.corrupt += [
+        CorruptFile('unreadable', name or '.') for name in refused
+    ]
     return report
 
 

@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 def notes(folder, **settings):
     report = verify_image_folder(folder, decoding=ImageDecoding(**settings))
-    assert not report.bad
+    assert not report.corrupt
     return report.notes
 
 

@@ -34,13 +34,13 @@ BEFORE = CorruptFile('no image', 'shard-00000.tar/even/02.png')
 def test_valid_shards(packed):
     told = []
     report = verify_shards(packed, progress=lambda *what: told.append(what))
-    assert (report.opened, report.bad) == (20, [BEFORE])
+    assert (report.opened, report.corrupt) == (20, [BEFORE])
     # Shards first, then images.
     count = len(read_table(packed / 'index.npz').shards)
     assert told[0] == (1, 20 + count, '0 corrupt')
     assert told[-1] == (20 + count, 20 + count, '1 corrupt')
     report = verify_shards(packed, checksums_only=True)
-    assert (report.opened, report.bad) == (20, [])
+    assert (report.opened, report.corrupt) == (20, [])
     small = verify_shards(packed, ImageLimits(min_side=5)).causes()
     assert small == {'too small': 19, 'no image': 1}
 
@@ -70,9 +70,9 @@ def test_damaged_shards(packed, workers, tmp_path):
         ),
     ]
     report = verify_shards(packed, workers=workers)
-    assert report.bad == expected
+    assert report.corrupt == expected
     # A data set that excludes the listed files loads.
-    write_corrupt_files(tmp_path / 'bad.txt', report.bad)
+    write_corrupt_files(tmp_path / 'bad.txt', report.corrupt)
     dataset = PackedImages(
         str(packed),
         pipeline=[dict(type='LoadImage')],
@@ -87,7 +87,7 @@ def test_foreign_tars_have_no_checksums(packed):
     tars = packed.with_name('tars')
     (tars / 'index.npz').unlink()
     report = verify_shards(tars)
-    assert (report.opened, report.bad) == (20, [BEFORE])
+    assert (report.opened, report.corrupt) == (20, [BEFORE])
     os.truncate(tars / 'shard-00000.tar', 3000)
     assert verify_shards(tars).opened < 20
 

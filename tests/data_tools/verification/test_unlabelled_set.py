@@ -88,7 +88,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def pairs(report):
-    return {entry.path: entry.cause for entry in report.bad}
+    return {entry.path: entry.cause for entry in report.corrupt}
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -96,7 +96,7 @@ def test_every_kind_has_its_cause(folder, workers):
     report = verify_image_folder(folder, workers=workers)
     assert report.opened == len(KINDS)
     assert pairs(report) == BAD
-    assert report.odd == {'wrong suffix': 1}
+    assert report.anomalies == {'wrong suffix': 1}
     assert report.causes()['truncated'] == 3
 
 
@@ -119,7 +119,7 @@ def test_the_loader_agrees(folder):
 
 def test_listed_files_are_left_out(folder, tmp_path):
     listing = tmp_path / 'bad files.txt'
-    write_corrupt_files(listing, verify_image_folder(folder).bad)
+    write_corrupt_files(listing, verify_image_folder(folder).corrupt)
     dataset = UnlabeledImageFolder(
         str(folder),
         pipeline=[dict(type='LoadImage')],
@@ -171,7 +171,7 @@ def test_folders_that_cannot_be_listed(folder, monkeypatch):
 
     monkeypatch.setattr(image_listing.os, 'scandir', refuse)
     report = verify_image_folder(folder)
-    assert report.bad[-1] == CorruptFile('unreadable', 'below')
+    assert report.corrupt[-1] == CorruptFile('unreadable', 'below')
 
 
 def test_folders_without_images(tmp_path):

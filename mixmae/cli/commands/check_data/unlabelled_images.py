@@ -150,25 +150,25 @@ def look(args: argparse.Namespace) -> FolderReport:
         )
     if args.out is not None:
         note = (
-            f'{len(report.bad)} corrupt files of {report.opened} below '
+            f'{len(report.corrupt)} corrupt files of {report.opened} below '
             f'{escape(str(args.folder.absolute()))}'
         )
-        write_corrupt_files(args.out, report.bad, note)
+        write_corrupt_files(args.out, report.corrupt, note)
     return report
 
 
 def show(report: FolderReport, args: argparse.Namespace) -> None:
-    for entry in report.bad[: args.limit]:
+    for entry in report.corrupt[: args.limit]:
         print(f'{entry.cause}: {escape(entry.path)}')
-    more = len(report.bad) - args.limit
+    more = len(report.corrupt) - args.limit
     if more > 0:
         print(f'... and {more:,} more' + ('' if args.out else '; see --out'))
     for note in report.notes:
         print(shown_line(f'note: {note}'))
-    odd = report.odd[WRONG_SUFFIX]
-    if odd and not args.strict:
+    wrong = report.anomalies[WRONG_SUFFIX]
+    if wrong and not args.strict:
         print(
-            f'note: {odd:,} images have another format than their suffix; '
+            f'note: {wrong:,} images have another format than their suffix; '
             'they can be read nevertheless'
         )
     kinds = report.unsupported.most_common()
@@ -186,7 +186,7 @@ def show(report: FolderReport, args: argparse.Namespace) -> None:
         f'{escape(str(args.folder))}: {report.opened:,} images '
         + ('read, ' if args.checksums_only else 'opened, ')
         + (
-            f'{len(report.bad):,} corrupt ({causes})'
+            f'{len(report.corrupt):,} corrupt ({causes})'
             if causes
             else 'none is corrupt'
         )
@@ -210,4 +210,4 @@ def main(argv: list[str] | None = None) -> int:
         print_error('interrupted; no list was written')
         return EXIT_SIGINT
     show(report, args)
-    return 1 if report.bad else 0
+    return 1 if report.corrupt else 0
