@@ -18,7 +18,7 @@ from mixmae.datasets.labels.coco_file_faults import (
 from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.registry import DATASETS
 
-REPORT = 'tools/dataset_converters/check_dataset.py lists all of them'
+REPORT = 'mixmae check-data lists all of them'
 
 
 class CheckedCoco(COCO):

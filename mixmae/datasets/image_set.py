@@ -35,7 +35,7 @@ class ImageSet(BaseDataset):
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of images to leave out, as written by
-            verify_images.py and earlier runs. The other images keep their
+            ``mixmae check-data`` and earlier runs. The other images keep their
             order. A run is resumed with the lists that it started with.
         others: Arguments of MMEngine's ``BaseDataset``.
 

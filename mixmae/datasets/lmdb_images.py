@@ -24,8 +24,8 @@ class LmdbImages(ImageSet):
     ``img_bytes`` is the encoded image, which ``LoadImage`` decodes.
     Fallback samples replace corrupt images, see ``ImageSet``.
 
-    Requires ``pip install lmdb``. To pack images from scratch, use pack.py:
-    its shards have checksums, and ordinary tools read them.
+    Requires ``pip install lmdb``. To pack images from scratch, use ``mixmae
+    pack``: its shards have checksums, and ordinary tools read them.
 
     Args:
         data_root: The database: a folder with ``data.mdb``, or a file.

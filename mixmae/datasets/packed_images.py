@@ -25,7 +25,7 @@ from mixmae.registry import DATASETS
 
 @DATASETS.register_module()
 class PackedImages(ImageSet):
-    """Images in shards of ``tools/dataset_converters/pack.py``, or any tars.
+    """Images in shards of ``mixmae pack``, or any tars.
 
     Each image is read by its offset, so shuffling, exact resume and fallback
     samples work as for a folder of files. With the same files in the same
@@ -39,7 +39,7 @@ class PackedImages(ImageSet):
     compared on every read.
 
     Args:
-        data_root: A folder written by pack.py; or one with tar files from any
+        data_root: A folder of ``mixmae pack``; or one with tar files from any
             source (WebDataset's, with labels in ``.cls`` files, or plain
             ones), at any depth; or a tar file. For tars from other sources,
             ``list_tars`` describes where the listing is cached.
@@ -52,7 +52,7 @@ class PackedImages(ImageSet):
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of images to leave out: corrupt_files.txt
-            of a run, or the list of verify_images.py for this folder.
+            of a run, or the list of ``mixmae check-data`` for this folder.
         metainfo, indices, test_mode, lazy_init: As in MMEngine's
             ``BaseDataset``.
 
@@ -165,8 +165,8 @@ def table_of(place: str) -> tuple[SampleTable, str | None]:
         return read_table(index), index
     if os.path.isfile(os.path.join(place, JOURNAL)):
         raise ValueError(
-            f'{place} is incomplete: pack.py was interrupted; run the same '
-            'command again'
+            f'{place} is incomplete: mixmae pack was interrupted; run the '
+            'same command again'
         )
     return list_tars(place)
 

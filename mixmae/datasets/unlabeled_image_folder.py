@@ -40,7 +40,7 @@ class UnlabeledImageFolder(ImageSet):
         max_corrupt_ratio: Largest share of corrupt files, 0 to 1; see
             ``CorruptFiles``.
         exclude: One or several lists of files to leave out, as written by
-            verify_images.py and earlier runs: paths are relative to the
+            ``mixmae check-data`` and earlier runs: paths are relative to the
             folder (see ``data_root``), or absolute. The other files keep
             their order. A run is resumed with the lists that it started with.
         listing_cache: File of the cached listing; None for the default next to

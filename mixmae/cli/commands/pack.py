@@ -100,7 +100,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--exclude',
         nargs='+',
         default=[],
-        help='lists of files to skip, as written by verify_images.py',
+        help='lists of files to skip, as written by mixmae check-data',
     )
     parser.add_argument(
         '--workers',

@@ -32,7 +32,7 @@ def held_folder(partial: Path, made: dict[str, Any]) -> Iterator[None]:
         raise ValueError(f'{partial} is a symbolic link; remove it')
     if partial.exists() and not journal.exists() and os.listdir(partial):
         raise ValueError(
-            f'{partial} exists but was not written by pack.py; move it'
+            f'{partial} exists but was not written by mixmae pack; move it'
         )
     partial.mkdir(parents=True, exist_ok=True)
     with open(journal, 'a+', encoding='utf-8', opener=own_file) as file:

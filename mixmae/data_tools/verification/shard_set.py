@@ -52,7 +52,7 @@ class PackedSamples(Sequence[tuple[Shard, Sample]]):
 
 
 def is_packed(place: Path) -> bool:
-    """Return True for a tar file, a folder of tars, or a folder of pack.py.
+    """Return True for a tar file or a folder of tars or of ``mixmae pack``.
 
     A folder with images or subfolders next to tars, such as ImageNet with its
     archives, is a folder of images.

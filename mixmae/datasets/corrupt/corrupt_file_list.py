@@ -81,8 +81,7 @@ def read_corrupt_files(path: str | PathLike) -> list[CorruptFile]:
             lines = file.read().split(b'\n')
     except FileNotFoundError:
         raise FileNotFoundError(
-            f'exclude list {path} does not exist; '
-            'tools/dataset_converters/verify_images.py writes one'
+            f'exclude list {path} does not exist; mixmae check-data writes one'
         ) from None
     except OSError as error:
         raise ValueError(f'{path}: {error.strerror or error}') from None

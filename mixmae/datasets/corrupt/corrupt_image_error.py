@@ -4,7 +4,7 @@ from mixmae.config.failure_report import DataError
 from mixmae.fileio.shown_text import escape
 
 # One word per cause, used in the log of a run, in its corrupt_files.txt and in
-# the report of verify_images.py. Do not reorder: a run stores the causes of
+# the report of `mixmae check-data`. Do not reorder: a run stores the causes of
 # its files as numbers.
 CAUSES = {
     'missing': 'it does not exist (any more), or it is a dangling link',

@@ -216,7 +216,7 @@ def warn_of_clipping(low: float, high: float) -> None:
     """Warn that sample values outside a value range are clipped."""
     warnings.warn(
         f'sample values outside value_range=({low:g}, {high:g}) '
-        f'are clipped; verify_images.py counts them',
+        f'are clipped; mixmae check-data counts them',
         stacklevel=2,
     )
 

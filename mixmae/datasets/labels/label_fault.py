@@ -1,4 +1,4 @@
-"""Fault of labels, as reported by the preflight and check_dataset.py."""
+"""Fault of labels, as reported by the preflight and ``mixmae check-data``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class LabelFault(NamedTuple):
         text: One line: the compared sources, both values, and the remedy.
         level: 'error' if labels are certainly wrong: the preflight rejects
             the run. 'warning' if they may be wrong: the run starts with a
-            warning, ``check_dataset.py`` counts a problem. 'note' if they are
+            warning, ``mixmae check-data`` counts a problem. 'note' if they are
             correct but notable: a warning of the preflight, a note of
-            ``check_dataset.py``.
+            ``mixmae check-data``.
     """
 
     kind: str

@@ -117,7 +117,7 @@ def _tars(folder: str) -> tuple[str, list[str]]:
     if not names:
         raise ValueError(
             f'no shards in {os.path.abspath(folder)}: neither index.npz of '
-            f'pack.py nor files that end in .tar'
+            f'mixmae pack nor files that end in .tar'
         )
     return folder, names
 

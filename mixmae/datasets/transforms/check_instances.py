@@ -24,7 +24,7 @@ class CheckInstances:
 
     mmdet's ``CocoDataset`` drops unknown category ids and boxes fully outside
     the image while it reads the file, before any transform:
-    ``tools/dataset_converters/check_dataset.py`` reports these.
+    ``mixmae check-data`` reports these.
 
     Args:
         num_classes: Number of classes; labels must be smaller. With None they

@@ -174,7 +174,7 @@ def test_existing_files_are_not_replaced(folder, tmp_path):
     partial = tmp_path / 'out.partial'
     partial.mkdir()
     (partial / 'mine.txt').write_text('x')
-    with pytest.raises(ValueError, match='was not written by pack.py'):
+    with pytest.raises(ValueError, match='was not written by mixmae pack'):
         pack_pictures(folder, tmp_path / 'out')
     assert content(partial) == {'mine.txt': b'x'}
 

@@ -6,9 +6,9 @@ finds the files that a training run would replace, with the same decoder. The
 list can be passed to the data set, which then excludes these files:
 --cfg-options train_dataloader.dataset.exclude=corrupt_files.txt. Images are
 not changed.
-Shards (of pack.py, or any tars) are supported; their checksums are verified as
-well. The exit status is 0 without corrupt files, 1 with corrupt files and 2
-for invalid arguments. docs/data.md lists the causes.
+Shards (of `mixmae pack`, or any tars) are supported; their checksums are
+verified as well. The exit status is 0 without corrupt files, 1 with corrupt
+files and 2 for invalid arguments. docs/data.md lists the causes.
 """
 
 import argparse
