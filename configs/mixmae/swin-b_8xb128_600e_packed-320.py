@@ -1,7 +1,7 @@
 # Paper: MixMAE, arXiv 2205.13137; Sense-X/MixMIM exp/base_600ep/pretrain.sh
 # Command: tools/dist_train.sh \
 #     configs/mixmae/swin-b_8xb128_600e_packed-320.py 8
-#   after python tools/dataset_converters/pack.py data/imagenet/train
+#   after mixmae pack data/imagenet/train
 #     data/imagenet-packed/train --short-side 320, and the same with val
 # Cost: not measured by us; 19.0 GMACs forward per image, by arithmetic
 # Expected: unknown: what smaller images cost has not been measured

@@ -1,5 +1,5 @@
 # ImageNet-1K in shards, 224 pixels: data/imagenet-packed/{train,val}, made by
-#   python tools/dataset_converters/pack.py data/imagenet/train \
+#   mixmae pack data/imagenet/train \
 #       data/imagenet-packed/train --short-side 320
 # and the same with val (docs/packed_data.md; without --short-side nothing is
 # changed, and a run is that of the files, bit by bit). Labels are packed, but
