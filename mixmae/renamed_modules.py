@@ -174,7 +174,7 @@ _MOVED = {
         'local_attention:attention plain_module:custom_backward '
         'position_conv:pyramid_stage recomputed_linear:custom_backward '
         'sincos:absolute_positions spatial_reduction:reduced_attention '
-        'traced_size:patches windows:attention_layout'
+        'stage:swin_stage traced_size:patches windows:attention_layout'
     ),
     ('preflight', 'preflight'): 'channels:number_check preflight:check',
     ('profiling', 'profiling'): 'peak_flops:throughput',

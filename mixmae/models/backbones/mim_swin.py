@@ -11,7 +11,7 @@ from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.layers.absolute_positions import build_positions, token_grid
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.patches import ConvMerging, PatchEmbed
-from mixmae.models.layers.stage import SwinStage
+from mixmae.models.layers.swin_stage import SwinStage
 from mixmae.models.layers.transformer_block import (
     drop_path_rates,
     init_fan_out,

@@ -15,7 +15,7 @@ from mixmae.models.layers.attention_backends import (
 from mixmae.models.layers.attention_layout import SortedTokens, Windows
 from mixmae.models.layers.log_coordinate_bias import LogCoordinateBias
 from mixmae.models.layers.position_bias import RelativePositionBias
-from mixmae.models.layers.stage import SwinStage
+from mixmae.models.layers.swin_stage import SwinStage
 from mixmae.structures import AttentionGroups
 from tests.models.parts import random_mask
 

@@ -1,4 +1,4 @@
-"""One stage of a hierarchical transformer.
+"""One stage of a Swin.
 
 Axes: B images, H and W the token grid, C channels.
 """
