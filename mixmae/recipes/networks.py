@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.registry import DefaultScope
 
+from mixmae.models.backbones.mim_pvt import PVT_ARCHS
 from mixmae.models.backbones.mim_swin import SWIN_ARCHS
-from mixmae.models.backbones.pyramid_backbone import PVT_ARCHS, TWINS_ARCHS
+from mixmae.models.backbones.mim_twins import TWINS_ARCHS
 from mixmae.registry import MODELS
 
 # Small enough for a CPU core; the mini networks of configs/ have it.

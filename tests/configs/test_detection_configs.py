@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from mixmae.models.backbones.mim_pvt import PVT_ARCHS
 from mixmae.models.backbones.mim_swin import swin_arch
-from mixmae.models.backbones.pyramid_backbone import PVT_ARCHS
 from tests.configs.test_configs import CONFIGS, ROOT, identity, metafile
 from tests.models.parts import TINY, tiny_model
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mixmae.models.backbones.pyramid_backbone import (
-    PVT_ARCHS,
+    PyramidArch,
     PyramidBackbone,
     checked_arch,
     named_arch,
@@ -17,6 +17,19 @@ from mixmae.models.layers.absolute_positions import (
 )
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
+
+
+def _pvt(*depths: int) -> PyramidArch:
+    return PyramidArch((64, 128, 320, 512), depths, (1, 2, 5, 8), (8, 8, 4, 4))
+
+
+# 2102.12122, table 1.
+PVT_ARCHS = {
+    'tiny': _pvt(2, 2, 2, 2),
+    'small': _pvt(3, 4, 6, 3),
+    'medium': _pvt(3, 4, 18, 3),
+    'large': _pvt(3, 8, 27, 3),
+}
 
 
 @MODELS.register_module()

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mixmae.models.backbones.mim_pvt import PVT_ARCHS
 from mixmae.models.backbones.pyramid_backbone import (
-    TWINS_ARCHS,
+    PyramidArch,
     PyramidBackbone,
     checked_arch,
     named_arch,
 )
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.registry import MODELS
+
+
+def _svt(embed_dims: int, depths: tuple[int, ...]) -> PyramidArch:
+    dims = tuple(embed_dims << i for i in range(4))
+    return PyramidArch(
+        dims, depths, tuple(dim // 32 for dim in dims), (4, 4, 4, 4)
+    )
+
+
+# 2104.13840, tables 1 and 2.
+TWINS_ARCHS = {
+    'pcpvt-small': PVT_ARCHS['small'],
+    'pcpvt-base': PVT_ARCHS['medium'],
+    'pcpvt-large': PVT_ARCHS['large'],
+    'svt-small': _svt(64, (2, 2, 10, 4)),
+    'svt-base': _svt(96, (2, 2, 18, 2)),
+    'svt-large': _svt(128, (2, 2, 18, 2)),
+}
 
 
 @MODELS.register_module()

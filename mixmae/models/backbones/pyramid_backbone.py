@@ -1,4 +1,4 @@
-"""PVT and Twins: archs, stages and the base class that both share."""
+"""Base class of PVT and Twins, and their archs as names or dicts."""
 
 from __future__ import annotations
 
@@ -29,35 +29,6 @@ class PyramidArch(NamedTuple):
     depths: tuple[int, ...]
     num_heads: tuple[int, ...]
     mlp_ratios: tuple[int, ...]
-
-
-def _pvt(*depths: int) -> PyramidArch:
-    return PyramidArch((64, 128, 320, 512), depths, (1, 2, 5, 8), (8, 8, 4, 4))
-
-
-def _svt(embed_dims: int, depths: tuple[int, ...]) -> PyramidArch:
-    dims = tuple(embed_dims << i for i in range(4))
-    return PyramidArch(
-        dims, depths, tuple(dim // 32 for dim in dims), (4, 4, 4, 4)
-    )
-
-
-# PVT, 2102.12122, table 1.
-PVT_ARCHS = {
-    'tiny': _pvt(2, 2, 2, 2),
-    'small': _pvt(3, 4, 6, 3),
-    'medium': _pvt(3, 4, 18, 3),
-    'large': _pvt(3, 8, 27, 3),
-}
-# Twins, 2104.13840, tables 1 and 2.
-TWINS_ARCHS = {
-    'pcpvt-small': _pvt(3, 4, 6, 3),
-    'pcpvt-base': _pvt(3, 4, 18, 3),
-    'pcpvt-large': _pvt(3, 8, 27, 3),
-    'svt-small': _svt(64, (2, 2, 10, 4)),
-    'svt-base': _svt(96, (2, 2, 18, 2)),
-    'svt-large': _svt(128, (2, 2, 18, 2)),
-}
 
 
 def named_arch(

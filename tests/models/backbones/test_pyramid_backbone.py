@@ -1,9 +1,9 @@
 import pytest
 from torch import nn
 
+from mixmae.models.backbones.mim_pvt import PVT_ARCHS
+from mixmae.models.backbones.mim_twins import TWINS_ARCHS
 from mixmae.models.backbones.pyramid_backbone import (
-    PVT_ARCHS,
-    TWINS_ARCHS,
     checked_arch,
     keys_cross_cells,
     named_arch,
