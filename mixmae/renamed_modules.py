@@ -122,7 +122,7 @@ _MOVED = {
     ),
     ('engine', 'fileio'): 'work_dir_lock:file_lock',
     ('engine', 'profiling'): (
-        'flops gpu_table matmul_rate:throughput run_plan '
+        'flops gpu_table matmul_rate:throughput run_plan:planned_network '
         'run_settings:run_sizes saved_bytes:activation_memory throughput'
     ),
     ('engine', 'visualization'): (
@@ -213,6 +213,7 @@ NAMES = {
     'coco_faults': 'coco_entry_faults',
     'engine.command_line.add_common_arguments': 'add_run_arguments',
     'engine.command_line.read_config': 'run_config',
+    'engine.run_plan.Network': 'PlannedNetwork',
     'list_sources': 'list_inputs',
     'matmul_rate': 'measure_peak_flops',
     'read_bad_files': 'read_corrupt_files',

@@ -8,7 +8,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     InitialWeights,
     initial_weights,
 )
-from mixmae.profiling.run_plan import Network as NetworkSizes
+from mixmae.profiling.planned_network import PlannedNetwork
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
 from mixmae.recipes.learning_rate import pretraining_rate
@@ -118,7 +118,7 @@ def model_settings(
 
 def network_sizes(
     call: PretrainingCall, parts: ModelParts, size: int
-) -> NetworkSizes:
+) -> PlannedNetwork:
     """Count parameters, operations and activations of the model."""
     network = {
         key: size if isinstance(value, Code) else value
@@ -141,13 +141,13 @@ def network_sizes(
     built = built_without_weights(model)
     machine = call.machine
     dtype = machine.dtype(call.options.precision)
-    return NetworkSizes.of(
+    return PlannedNetwork.of(
         built, (channels, size, size), machine.device, dtype
     )
 
 
 def run_settings(
-    call: PretrainingCall, images: int, sizes: NetworkSizes
+    call: PretrainingCall, images: int, sizes: PlannedNetwork
 ) -> list[Setting]:
     options, method, machine = call.options, call.method, call.machine
     fitting = sizes.largest_batch(machine.memory, 'AdamW', machine.held, 1)

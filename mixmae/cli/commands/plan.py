@@ -29,7 +29,7 @@ from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
 from mixmae.preflight.auto_image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
-from mixmae.profiling.run_plan import Network
+from mixmae.profiling.planned_network import PlannedNetwork
 from mixmae.profiling.run_sizes import RunSettings, Schedule
 
 # Images per second of one CPU core that decodes, crops and resizes full-size
@@ -150,7 +150,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     channels = getattr(model.backbone, 'in_channels', 3)
-    network = Network.of(
+    network = PlannedNetwork.of(
         model,
         (channels, settings.side, settings.side),
         device.type,

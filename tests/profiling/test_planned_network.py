@@ -8,9 +8,9 @@ from mmengine.config import Config
 from torch import nn
 
 from mixmae.profiling.activation_memory import ActivationMemory
-from mixmae.profiling.run_plan import (
+from mixmae.profiling.planned_network import (
     TEMPORARIES,
-    Network,
+    PlannedNetwork,
     SavedActivations,
     gathered_parameters,
 )
@@ -25,7 +25,7 @@ def tiny_network(device, dtype):
     """Return a tiny MixMAE without saved scores, and its model."""
     backbone = {**MODEL['backbone'], 'scores': 'recomputed'}
     model = MODELS.build({**MODEL, 'backbone': backbone})
-    return Network.of(model, (3, 32, 32), device, dtype), model
+    return PlannedNetwork.of(model, (3, 32, 32), device, dtype), model
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
@@ -56,7 +56,7 @@ def test_no_gpu_is_needed():
 
 def test_memory_of_a_device():
     saved = SavedActivations(image=100.0, batch=40.0, largest=10.0)
-    network = Network(1000, 900, 1.0, saved)
+    network = PlannedNetwork(1000, 900, 1.0, saved)
     needs = network.needs(8, 'AdamW', process=7.0)
     assert needs.process == 7
     assert needs.parameters == 4000

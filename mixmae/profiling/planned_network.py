@@ -1,4 +1,7 @@
-"""FLOPs and memory of a planned run."""
+"""Memory of a planned run, and the largest batch that fits.
+
+Memory is that of weights, gradients, optimizer states and activations.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +76,8 @@ class Needs(NamedTuple):
         return sum(self)
 
 
-class Network(NamedTuple):
-    """Sizes of a planned network.
+class PlannedNetwork(NamedTuple):
+    """Sizes of a network: parameters, FLOPs and activations.
 
     Attributes:
         parameters, trained: Numbers of parameters.
@@ -98,7 +101,7 @@ class Network(NamedTuple):
         device: str,
         dtype: torch.dtype,
         blocks: Sequence[str] = (),
-    ) -> Network:
+    ) -> PlannedNetwork:
         """Create from a model, which may be on the meta device.
 
         Args:
