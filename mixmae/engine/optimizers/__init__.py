@@ -2,9 +2,4 @@
 
 from mixmae.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, exports
 
-__getattr__ = exports(
-    __name__,
-    OPTIM_WRAPPERS,
-    OPTIM_WRAPPER_CONSTRUCTORS,
-    LayerDecay='layer_decay_constructor',
-)
+__getattr__ = exports(__name__, OPTIM_WRAPPERS, OPTIM_WRAPPER_CONSTRUCTORS)

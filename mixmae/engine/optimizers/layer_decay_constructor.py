@@ -1,4 +1,7 @@
-"""Layer-wise learning rate decay."""
+"""Layer-wise learning rate decay; weight decay of biases, norms and tables.
+
+The layer of a parameter comes from ``get_layer_depth`` of its backbone.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ FOREIGN_TABLE = 'relative_position_bias_table'
 
 
 @dataclass(frozen=True)
-class LayerDecay:
-    """Options in ``paramwise_cfg``.
+class ParamwiseOptions:
+    """Options in ``paramwise_cfg``: decay of learning rates and of weights.
 
     Attributes:
         layer_decay_rate: A parameter n layers below the top has the learning
@@ -59,7 +62,7 @@ class LayerDecay:
                 )
 
     @classmethod
-    def from_config(cls, paramwise_cfg: Mapping | None) -> LayerDecay:
+    def from_config(cls, paramwise_cfg: Mapping | None) -> ParamwiseOptions:
         """Read a ``paramwise_cfg``; ``ValueError`` on unknown options."""
         options = dict(paramwise_cfg or {})
         known = [field.name for field in fields(cls)]
@@ -97,7 +100,7 @@ class LayerDecayOptimWrapperConstructor:
     Args:
         optim_wrapper_cfg: Config of the wrapper with its ``optimizer``, which
             has an ``lr``.
-        paramwise_cfg: Fields of ``LayerDecay``.
+        paramwise_cfg: Fields of ``ParamwiseOptions``.
 
     Raises:
         ValueError: On unknown options or values out of range, and, when
@@ -112,7 +115,7 @@ class LayerDecayOptimWrapperConstructor:
     ) -> None:
         self.wrapper_cfg = dict(optim_wrapper_cfg)
         self.optimizer_cfg = dict(self.wrapper_cfg.pop('optimizer', {}))
-        self.options = LayerDecay.from_config(paramwise_cfg)
+        self.options = ParamwiseOptions.from_config(paramwise_cfg)
         rate = self.optimizer_cfg.get('lr')
         if not isinstance(rate, (int, float)) or rate <= 0:
             raise ValueError(
