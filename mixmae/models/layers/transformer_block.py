@@ -1,4 +1,7 @@
-"""The pre-norm transformer block, its drop path, and initial weights."""
+"""The pre-norm transformer block, its drop path, and initial weights.
+
+``with_cp`` chooses what the backward pass recomputes to save memory.
+"""
 
 from __future__ import annotations
 
@@ -106,15 +109,19 @@ class TransformerBlock(nn.Module):
         """
         if self.with_cp is True and torch.is_grad_enabled():
             return checkpoint(
-                self._both, x, *context, wanted=wanted, use_reentrant=False
+                self._inner_forward,
+                x,
+                *context,
+                wanted=wanted,
+                use_reentrant=False,
             )
-        return self._both(x, *context, wanted=wanted)
+        return self._inner_forward(x, *context, wanted=wanted)
 
     def attend(self, x: Tensor, *context: object) -> Tensor:
         """The first half: attention."""
         attn = self.attn
         if (
-            self._repeats(x, 'pointwise', 'mlp')
+            self._recomputes(x, 'pointwise', 'mlp')
             and is_plain(attn, AttentionHeads)
             and is_norm(self.norm1)
             and is_linear(attn.qkv)
@@ -127,22 +134,22 @@ class TransformerBlock(nn.Module):
     def transform(self, x: Tensor) -> Tensor:
         """The second half: the MLP."""
         mlp = self.mlp
-        if self._repeats(x, 'pointwise') and self._plain_mlp():
+        if self._recomputes(x, 'pointwise') and self._plain_mlp():
             changed = mlp.recomputed(x, self.norm2)
-        elif self._repeats(x, 'mlp'):
+        elif self._recomputes(x, 'mlp'):
             # Stops before the second map, whose output is not needed.
             changed = checkpoint(
-                self._changed,
+                self._normed_mlp,
                 x,
                 use_reentrant=False,
                 # Nothing is drawn, but perhaps by parts of others.
                 preserve_rng_state=not self._plain_mlp(),
             )
         else:
-            changed = self._changed(x)
+            changed = self._normed_mlp(x)
         return x + self.drop_path(changed)
 
-    def _repeats(self, x: Tensor, *settings: str) -> bool:
+    def _recomputes(self, x: Tensor, *settings: str) -> bool:
         # A compiler decides itself what it recomputes, and where nothing is
         # computed (the meta device) nothing is kept.
         return (
@@ -162,10 +169,10 @@ class TransformerBlock(nn.Module):
             and is_linear(mlp.fc2)
         )
 
-    def _changed(self, x: Tensor) -> Tensor:
+    def _normed_mlp(self, x: Tensor) -> Tensor:
         return self.mlp(self.norm2(x))
 
-    def _both(
+    def _inner_forward(
         self, x: Tensor, *context: object, wanted: Tensor | None
     ) -> Tensor:
         x = self.attend(x, *context)
