@@ -132,8 +132,10 @@ class MaskedImageModel(BaseModel):
                 head.reconstruct(prediction, images, mask)
             ),
             'hidden': mask.hidden.expand(len(images), -1, -1),
-            'loss': head.errors(prediction, images, mask).tolist(),
-            'mean_colour_loss': head.errors(filling, images, mask).tolist(),
+            'loss': head.loss_per_image(prediction, images, mask).tolist(),
+            'mean_colour_loss': head.loss_per_image(
+                filling, images, mask
+            ).tolist(),
         }
         samples = list(data_samples or [BaseDataElement() for _ in images])
         for i, sample in enumerate(samples):

@@ -82,7 +82,9 @@ def test_flat_and_structured_images_are_distinguished(norm_pixels, loss):
         flat, rough = (
             ((pixels - mean) / std)[None] for pixels in (flat, flat + noise)
         )
-        filled = head.errors(head.mean_colour(flat, mask), flat, mask)
+        colour = head.mean_colour(flat, mask)
+        filled = head.loss_per_image(colour, flat, mask)
         assert filled.item() < FLAT
-        filled = head.errors(head.mean_colour(rough, mask), rough, mask)
+        colour = head.mean_colour(rough, mask)
+        filled = head.loss_per_image(colour, rough, mask)
         assert filled.item() > 10 * FLAT

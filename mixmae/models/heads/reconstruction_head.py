@@ -130,13 +130,13 @@ class ReconstructionHead(BaseModule):
             mask: The hidden cells.
 
         Returns:
-            ``loss``, a scalar.
+            ``loss``, a scalar: float32 also under autocast, as the images.
         """
         sums, pixels = self._sums(prediction, images, mask)
         pixels = pixels.sum() + self.error.epsilon
         return {'loss': sums.sum() / pixels / images.size(1)}
 
-    def errors(
+    def loss_per_image(
         self, prediction: Tensor, images: Tensor, mask: CellMask
     ) -> Tensor:
         """Loss per image, (B,)."""

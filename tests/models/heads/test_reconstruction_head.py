@@ -9,6 +9,7 @@ from mixmae.models.heads import (
     ReconstructionHead,
 )
 from mixmae.models.heads.reconstruction_head import (
+    ERRORS,
     PixelTarget,
     to_cells,
     to_images,
@@ -77,8 +78,17 @@ def test_loss_is_the_mean_over_hidden_pixels(kind):
     wanted = difference.abs().pow(power)
     loss = head.loss(prediction, images, mask)['loss']
     torch.testing.assert_close(loss, wanted.mean())
-    errors = head.errors(prediction, images, mask)
+    errors = head.loss_per_image(prediction, images, mask)
     torch.testing.assert_close(errors.mean(), loss)
+
+
+@pytest.mark.parametrize('kind', ERRORS)
+def test_loss_is_float32_under_autocast(kind):
+    head = MaskedReconstructionHead(loss=kind)
+    prediction = torch.randn(2, 16, 768, dtype=torch.bfloat16)
+    with torch.autocast('cpu', torch.bfloat16):
+        loss = head.loss(prediction, random_images(2), random_mask())['loss']
+    assert loss.dtype == torch.float32
 
 
 def test_simmim_adds_its_epsilon_to_the_pixels():
@@ -99,7 +109,7 @@ def test_a_perfect_prediction_is_the_image():
     torch.testing.assert_close(
         head.reconstruct(perfect, images, mask), images, rtol=0, atol=1e-5
     )
-    assert head.errors(perfect, images, mask).max() < 1e-10
+    assert head.loss_per_image(perfect, images, mask).max() < 1e-10
 
 
 def test_visible_cells_are_shown_as_they_are():
@@ -123,7 +133,9 @@ def test_both_cells_agree_where_everything_is_hidden():
     everything = CellMask(torch.ones_like(mask.hidden), mask.cell)
     prediction = torch.randn(2, 16, 768)
     everywhere, hidden = (
-        ReconstructionHead(cells).errors(prediction, images, everything)
+        ReconstructionHead(cells).loss_per_image(
+            prediction, images, everything
+        )
         for cells in ('all', 'hidden')
     )
     torch.testing.assert_close(everywhere, hidden)
@@ -163,7 +175,7 @@ def test_errors_are_the_loss_of_each_image():
     head = DualReconstructionHead()
     images, mask = random_images(), random_mask()
     prediction = torch.randn(3, 16, 768)
-    errors = head.errors(prediction, images, mask)
+    errors = head.loss_per_image(prediction, images, mask)
     loss = head.loss(prediction, images, mask)['loss']
     assert errors.shape == (3,)
     torch.testing.assert_close(errors.mean(), loss)
@@ -173,9 +185,9 @@ def test_mean_colour_is_the_best_constant_colour():
     head = DualReconstructionHead(norm_pixels=False)
     images, mask = random_images(1), random_mask()
     filling = head.mean_colour(images, mask)
-    best = head.errors(filling, images, mask)
+    best = head.loss_per_image(filling, images, mask)
     for shift in (-0.1, 0.1):
-        assert head.errors(filling + shift, images, mask) > best
+        assert head.loss_per_image(filling + shift, images, mask) > best
 
 
 def test_normalised_zero_prediction_costs_one():
