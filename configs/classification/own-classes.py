@@ -143,7 +143,7 @@ test_evaluator = val_evaluator
 
 optim_wrapper = dict(
     type='mixmae.AutocastOptimWrapper',
-    dtype='auto',  # bfloat16 where it is native, else float32
+    dtype='auto',  # bfloat16 where it is faster, else float32
     optimizer=dict(type='AdamW', lr=lr, weight_decay=0.05),
     clip_grad=dict(max_norm=1.0),
     constructor='mixmae.LayerDecayOptimWrapperConstructor',

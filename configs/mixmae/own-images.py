@@ -57,7 +57,7 @@ lr_batch_size = 64
 betas = (0.9, 0.95)
 weight_decay = 0.05
 clip_grad = None
-precision = 'auto'  # bfloat16 where it is native, else float32
+precision = 'auto'  # bfloat16 where it is faster, else float32
 # Epochs between validations and checkpoints, iterations between lines.
 interval = 10
 log_interval = 50

@@ -3,7 +3,7 @@ max_epochs = 30
 warmup_epochs = 3
 optim_wrapper = dict(
     type='mixmae.AutocastOptimWrapper',
-    dtype='auto',  # bfloat16 where it is native, else float32
+    dtype='auto',  # bfloat16 where it is faster, else float32
     optimizer=dict(
         type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05
     ),

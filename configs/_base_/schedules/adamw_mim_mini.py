@@ -4,7 +4,7 @@ max_epochs = 20
 warmup_epochs = 1
 optim_wrapper = dict(
     type='AutocastOptimWrapper',
-    dtype='auto',  # bfloat16 where it is native, else float32
+    dtype='auto',  # bfloat16 where it is faster, else float32
     optimizer=dict(
         type='AdamW', lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05
     ),

@@ -146,7 +146,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--amp',
         action='store_true',
-        help='mixed precision: bfloat16 where it is native; float16 for '
+        help='mixed precision: bfloat16 where it is faster; float16 for '
         'detectors',
     )
     parser.add_argument(

@@ -91,7 +91,7 @@ class AutocastOptimWrapper(OptimWrapper):
         optimizer: The optimizer; its parameters must already be on their
             device.
         dtype: ``'bfloat16'``, ``'float16'``, ``'float32'`` (no autocast), or
-            ``'auto'``: bfloat16 if it is native, else float32.
+            ``'auto'``: bfloat16 if it is faster, else float32.
         loss_scale: ``'dynamic'``, a number (constant scale), or a dict of
             arguments of ``torch.amp.GradScaler``.
         kwargs: Further arguments of ``mmengine.optim.OptimWrapper``
