@@ -56,7 +56,9 @@ class Masking(Protocol):
 
 
 class GridMasking(ABC):
-    """Base class of maskings; subclasses implement ``draw``.
+    """Base class of maskings: refuses image sizes that do not fit the cells.
+
+    Subclasses implement ``draw``.
 
     Args:
         cell: side of a cell in pixels.
