@@ -1,4 +1,4 @@
-"""Windowed self-attention: the attention mask, and the backend that runs.
+"""Window attention: its mask, and its backend, SDPA or tiles (``scores``).
 
 Axes: B images, nW windows, N tokens of a window, C channels, h heads,
 d = C / h.

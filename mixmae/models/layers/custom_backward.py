@@ -1,14 +1,14 @@
-"""Code of our own in place of a module's call and of its backward pass.
+"""Linear layers after a norm or GELU that save less for the backward pass.
 
-A faster or leaner path reads a module's parameters and does not call it. Any
-override must switch that path off: hooks, subclasses, parametrizations, other
-forward methods, other kinds of tensors. Each such path asks ``is_plain`` of
-each module that it does not call, in every forward pass.
-
-A linear map saves its input for the backward pass. Where this is the output
+A linear layer saves its input for the backward pass. Where this is the output
 of a norm or an activation whose own input is saved anyway, ``linear_of_norm``
 and ``linear_of_gelu`` save nothing more: the backward pass applies the norm or
 activation again.
+
+Such a path reads a module's parameters and does not call it. Any override must
+switch the path off: hooks, subclasses, parametrizations, other forward
+methods, other kinds of tensors. Each path asks ``is_plain`` of each module
+that it does not call, in every forward pass.
 """
 
 from __future__ import annotations
