@@ -101,13 +101,14 @@ _NO_COORDS = (
 
 @MODELS.register_module()
 class MIMSwin(HierarchicalBackbone):
-    """The hierarchical encoder of MixMAE (2205.13137, section 3.2).
+    """Swin, the encoder of all three methods; by default that of MixMAE.
 
-    A Swin with large windows, without shifts, and with frozen sine-cosine
-    positions at the first stage. See ``HierarchicalBackbone`` for how it is
-    called. UM-MAE's Swin (models_mae_swin.py) has ``shift=True``,
-    ``absolute_positions=False``, ``position_bias='log_coordinates'``,
-    ``merging='conv'``, ``norm_eps=1e-6`` and ``block_norm_eps=1e-5``.
+    MixMAE's (2205.13137, section 3.2) has large windows, no shifts, and
+    frozen sine-cosine positions at the first stage. The usual Swin, SimMIM's,
+    has ``shift=True`` and ``absolute_positions=False``. UM-MAE's
+    (models_mae_swin.py) has besides ``position_bias='log_coordinates'``,
+    ``merging='conv'``, ``norm_eps=1e-6`` and ``block_norm_eps=1e-5``. See
+    ``HierarchicalBackbone`` for how it is called.
 
     The arguments are grouped: structure, positions, attention, memory, and
     use in training and downstream. Pass all but the first by keyword.

@@ -32,9 +32,9 @@ class MIMViT(HierarchicalBackbone):
     Its blocks are those of mmpretrain's ``VisionTransformer``, which is
     imported when the first one is built. The class token is internal to the
     backbone: it is added after the positions, takes part in every block, and
-    is removed from the output. Each block counts as a stage,
-    all at one stride, so that ``out_indices`` and ``frozen_stages`` count
-    blocks.
+    is removed from the output; classifiers pool the patches
+    (``NormedPooling``). Each block counts as a stage, all at one stride, so
+    that ``out_indices`` and ``frozen_stages`` count blocks.
 
     Args:
         arch: a name of mmpretrain's, e.g. 'base', 'large' or 'deit-small',

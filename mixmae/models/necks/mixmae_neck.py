@@ -90,7 +90,7 @@ class MixMAENeck(BaseModule):
     def hide(
         self, tokens: Tensor, mask: CellMask, embed_token: object = None
     ) -> EncoderInput:
-        """Replaces the hidden cells of each image by its partner's.
+        """Mixes the images: hidden cells of each become its partner's.
 
         Args:
             tokens: (B, h, w, C) of the images.
@@ -120,7 +120,7 @@ class MixMAENeck(BaseModule):
         return EncoderInput(mixed, groups)
 
     def reveal(self, latent: Tensor, mask: CellMask) -> Tensor:
-        """Predicts every cell of every image where it was hidden.
+        """Unmixes: predicts every cell of every image where it was hidden.
 
         Args:
             latent: (B, h, w, C), one token per cell of the mixed images.

@@ -1,4 +1,4 @@
-"""Pooling between a backbone and a classifier."""
+"""Pooling between a backbone and a classifier: mean, then layer norm."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mixmae.registry import MODELS
 
 @MODELS.register_module()
 class NormedPooling(BaseModule):
-    """The mean over a map, then a layer norm.
+    """Global average pooling, then a layer norm (``fc_norm`` of MAE).
 
-    Classifiers of MAE and UM-MAE norm the pooled vector ("fc_norm") and not
-    the tokens: give the backbone ``output_norms=False``. For a neck of
-    mmpretrain's ``ImageClassifier``.
+    Classifiers of MAE and UM-MAE norm the pooled vector and not the tokens:
+    give the backbone ``output_norms=False``. For a neck of mmpretrain's
+    ``ImageClassifier``.
 
     Args:
         in_channels: channels of the last map.

@@ -31,8 +31,8 @@ class SimMIMNeck(BaseModule):
 
     Args:
         in_channels: channels of the latents.
-        token_channels: channels of the tokens that are hidden, those of the
-            backbone's patch embedding.
+        token_channels: channels of the tokens that are hidden (the backbone's
+            ``embed_dims``).
         cell: side of a cell in pixels. SimMIM hides cells of the latent's
             stride, UM-MAE's variant of it smaller ones.
         stride: pixels per token of the latent.
