@@ -202,6 +202,7 @@ NAMES = {
     'EndlessBatches': 'InfiniteBatchSampler',
     'EpochBatches': 'ResumableBatchSampler',
     'ImageSource': 'ImageInput',
+    'KeyCells': 'KeyRegions',
     'PATIENT_GROUP': 'HOST_BARRIER',
     'SavedBytes': 'ActivationMemory',
     'SparedWorker': 'ShieldedWorker',

@@ -12,7 +12,7 @@
 _base_ = './swin-t-um-mae_8xb64-100e_in1k-256.py'
 
 pretrained = 'work_dirs/pvt-s_8xb128_200e/epoch_200.pth'
-# UM-MAE's PVT-S (models_pvt.py): keys from cells of 8, 4, 2, 1 tokens,
+# UM-MAE's PVT-S (models_pvt.py): keys from regions of 8, 4, 2, 1 tokens,
 # positions that learn from where the frozen ones were.
 model = dict(
     backbone=dict(

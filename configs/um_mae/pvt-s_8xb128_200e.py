@@ -10,7 +10,7 @@
 _base_ = './swin-t_8xb128_200e.py'
 
 # UM-MAE's PVT-S (models_mae_pvt.py): keys are pooled, no norm after patches.
-# The compacted grid is half as wide, and so are the cells of its keys.
+# The compacted grid is half as wide, and so are the regions of its keys.
 model = dict(
     backbone=dict(
         _delete_=True,

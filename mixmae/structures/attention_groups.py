@@ -1,7 +1,7 @@
 """Groups of tokens, one for each image, and the input of a backbone.
 
 The layouts enforce that a token attends to its own group only: ``Layout``
-(``models/layers/attention_layout``) and ``KeyCells``
+(``models/layers/attention_layout``) and ``KeyRegions``
 (``models/layers/reduced_attention``).
 """
 

@@ -36,7 +36,7 @@ PVT_ARCHS = {
 class MIMPVT(PyramidBackbone):
     """The Pyramid Vision Transformer, version 1 (2102.12122).
 
-    Queries of each stage attend to keys reduced to cells of 32 pixels, so
+    Queries of each stage attend to keys of 32 x 32 pixels, so
     tokens of MixMAE's two images never attend to each other. There is no
     class token: classifiers pool the last map. See ``HierarchicalBackbone``
     for how it is called. Two variants, by options:
@@ -51,7 +51,7 @@ class MIMPVT(PyramidBackbone):
 
     Any image size is taken: grids are padded with zeros at the bottom and
     right until they are whole numbers of patches, of 2x2 tokens to be merged
-    and of key cells; padding makes no key of its own.
+    and of key regions; padding makes no key of its own.
 
     Args:
         arch: 'tiny', 'small', 'medium', 'large', an alias such as 'pvt-s',
@@ -62,7 +62,7 @@ class MIMPVT(PyramidBackbone):
         patch_size: side of a patch in pixels; the total stride is this times
             2 ** (stages - 1).
         in_channels: channels of the images.
-        sr_ratios: side in tokens of the cells that make one key, one per
+        sr_ratios: side in tokens of the regions that make one key, one per
             stage.
         reduction: 'conv' or 'pool'; see ``SpatialReduction``.
         patch_norm: a layer norm after each patch embedding.

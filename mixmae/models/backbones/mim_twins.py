@@ -37,8 +37,8 @@ TWINS_ARCHS = {
 class MIMTwins(PyramidBackbone):
     """Twins-SVT and Twins-PCPVT (2104.13840).
 
-    SVT alternates attention in windows and to keys reduced to cells of 32
-    pixels; PCPVT is PVT's attention throughout. Positions come from a
+    SVT alternates attention in windows and to keys of 32 x 32 pixels;
+    PCPVT is PVT's attention throughout. Positions come from a
     depthwise convolution after each stage's first block, which keeps groups
     of tokens apart (see ``PositionConv``), so tokens of MixMAE's two images
     never attend to each other; without groups it is the plain network. See
@@ -53,7 +53,7 @@ class MIMTwins(PyramidBackbone):
         patch_size: side of a patch in pixels; the total stride is this times
             2 ** (stages - 1).
         in_channels: channels of the images.
-        sr_ratios: side in tokens of the cells that make one key, one per
+        sr_ratios: side in tokens of the regions that make one key, one per
             stage.
         window_size: side in tokens of the windows in which each stage's
             first, third, ... block attends; None, and any PCPVT arch, has

@@ -98,7 +98,7 @@ def keys_cross_cells(sr_ratios: Sequence[int]) -> str:
 
 
 class PyramidBackbone(HierarchicalBackbone):
-    """Hierarchical backbone whose keys are reduced to cells of tokens.
+    """Hierarchical backbone whose keys are regions of tokens.
 
     Args:
         arch: widths and depths.
@@ -128,7 +128,7 @@ class PyramidBackbone(HierarchicalBackbone):
         """Adds the stages.
 
         Args:
-            sr_ratios: side in tokens of a key cell, one per stage.
+            sr_ratios: side in tokens of a key region, one per stage.
             drop_path_rate: rate of the last block; rises linearly from 0.
             positions: modules that add positions within each stage, or None.
             settings: further arguments of ``PyramidStage``, for all stages.

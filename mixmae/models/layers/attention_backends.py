@@ -57,7 +57,7 @@ cpu_tiled for sequences of 196 to 36 tokens (LOG.md, 2026-11-30).
 
 ``attend_all`` is for ``SelfAttention`` (decoders), in which each token attends
 to all tokens. Not here: ``ReducedAttention`` (PVT, Twins), whose keys are not
-tokens; ``KeyCells`` has its mask. The blocks of ``MIMViT`` are mmpretrain's.
+tokens; ``KeyRegions`` has its mask. The blocks of ``MIMViT`` are mmpretrain's.
 """
 
 from __future__ import annotations

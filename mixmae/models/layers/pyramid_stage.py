@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mixmae.models.layers.attention import LocalAttention
 from mixmae.models.layers.attention_layout import Layout, SortedTokens, Windows
 from mixmae.models.layers.patches import PatchEmbed
-from mixmae.models.layers.reduced_attention import KeyCells, ReducedAttention
+from mixmae.models.layers.reduced_attention import KeyRegions, ReducedAttention
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.structures import AttentionGroups
 
@@ -59,7 +59,7 @@ class PyramidStage(nn.Module):
         embed_dims: channels inside the stage.
         depth: number of blocks.
         num_heads: heads, a divisor of ``embed_dims``.
-        key_side: side in tokens of the cells that make one key each.
+        key_side: side in tokens of the regions that make one key each.
         merged_dims: channels of the 2x2 tokens that are merged first; None
             = nothing is merged.
         window: side of the windows in which the first, third, ... block
@@ -163,22 +163,22 @@ class PyramidStage(nn.Module):
 
     def layouts(
         self, x: Tensor, groups: AttentionGroups | None
-    ) -> list[Layout | KeyCells]:
+    ) -> list[Layout | KeyRegions]:
         """Layouts of a grid for attention, by kind of block."""
         grid = (x.size(1), x.size(2))
-        cells = KeyCells(
+        regions = KeyRegions(
             grid, self.key_side, groups, self.sort_groups, x.device
         )
         if self.window is None:
-            return [cells]
+            return [regions]
         if self.sort_groups and groups and max(grid) <= self.window:
             order = groups.order(*grid)
             if order is not None:
-                return [SortedTokens(grid, self.window, order), cells]
+                return [SortedTokens(grid, self.window, order), regions]
         windows = Windows(
             grid, self.window, 0, groups, self.mask_padding, x.device
         )
-        return [windows, cells]
+        return [windows, regions]
 
     def _runs(self) -> list[tuple[int, slice]]:
         """Runs of blocks that share a layout: its index, and the blocks."""

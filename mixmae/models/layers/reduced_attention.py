@@ -1,8 +1,8 @@
 """Self-attention of all tokens with fewer keys: one for each r x r tokens.
 
-These "key cells" are not the cells of a mask, but divide them.
+These regions of r x r tokens divide the cells of a mask.
 
-Axes: B images, M key cells, r = side of a cell in tokens, C channels, h
+Axes: B images, M regions, r = side of a region in tokens, C channels, h
 heads, d = C / h.
 """
 
@@ -60,7 +60,7 @@ class SpatialReduction(nn.Module):
         self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
 
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
-        """(B, M, r^2, C) -> (B, M, C), tokens of a cell in raster order.
+        """(B, M, r^2, C) -> (B, M, C), tokens of a region in raster order.
 
         Args:
             padding: bool (1, M, r^2, 1), True where a token is padding: zero
@@ -76,42 +76,42 @@ class SpatialReduction(nn.Module):
         return self.norm(self._project(x))
 
     def _project(self, x: Tensor) -> Tensor:
-        """Convolves each cell separately, (B, M, side^2, C) -> (B, M, C)."""
+        """Convolves each region separately, (B, M, side^2, C) -> (B, M, C)."""
         proj, side = self.proj, self.side
         if is_patch_conv(proj, side):
-            # Of a cell on its own that is a matrix product.
+            # Of a region on its own that is a matrix product.
             weight = proj.weight.permute(0, 2, 3, 1).flatten(1)
             return F.linear(x.flatten(2), weight, proj.bias)
-        cells = x.flatten(0, 1).unflatten(1, (side, side)).movedim(-1, 1)
-        return proj(cells).flatten(1).unflatten(0, x.shape[:2])
+        regions = x.flatten(0, 1).unflatten(1, (side, side)).movedim(-1, 1)
+        return proj(regions).flatten(1).unflatten(0, x.shape[:2])
 
 
-class KeyCells:
-    """A grid cut into cells of r x r tokens, each of which makes one key.
+class KeyRegions:
+    """A grid cut into regions of r x r tokens, each of which makes one key.
 
     A token attends to the keys of its segment. With groups, a segment is a
-    group: if one order serves the whole batch, the cells are sorted by group
-    and attention is dense within each segment; if not, there is an attention
-    mask. All tokens of a key cell are of one group, because a mask's cells
-    are whole numbers of key cells.
+    group: if one order serves the whole batch, the regions are sorted by
+    group and attention is dense within each segment; if not, there is an
+    attention mask. All tokens of a region are of one group, because a mask's
+    cells are whole numbers of regions.
 
     Args:
         grid: (H, W) of the tokens; padded at the bottom and right with
-            zeros up to whole cells, so that each cell has a real token.
+            zeros up to whole regions, so that each has a real token.
         side: r.
         groups: tokens attend to keys of their group only.
         sort_groups: False masks scores instead of sorting, for debugging.
         device: of the tokens.
 
     Attributes:
-        segments: lengths of segments of consecutive cells, which sum to M.
+        segments: lengths of segments of consecutive regions, which sum to M.
         attention_mask: bool (1 or B, 1, M * r^2, M), True where the row's
             token attends to the column's key; None = to all of its segment.
         padding: bool (1, M, r^2, 1), True where a token is padding; None =
             no padding.
 
     Raises:
-        ValueError: the cells of the mask are not multiples of the key cells.
+        ValueError: the cells of the mask are not multiples of the regions.
     """
 
     def __init__(
@@ -125,16 +125,16 @@ class KeyCells:
         self.grid = grid
         self.side = side
         self._pad = (-grid[0] % side, -grid[1] % side)
-        self.cells = (-(-grid[0] // side), -(-grid[1] // side))
-        self.segments: tuple[int, ...] = (self.cells[0] * self.cells[1],)
+        self.regions = (-(-grid[0] // side), -(-grid[1] // side))
+        self.segments: tuple[int, ...] = (self.regions[0] * self.regions[1],)
         self.attention_mask: Tensor | None = None
         self._order = None
         if groups is not None and sort_groups:
-            self._order = groups.order(*self.cells)
+            self._order = groups.order(*self.regions)
         if self._order is not None:
             self.segments = self._order.sizes
         elif groups is not None:
-            keys = groups.labels(*self.cells).flatten(1)
+            keys = groups.labels(*self.regions).flatten(1)
             queries = keys.repeat_interleave(side**2, 1)
             attends = queries[..., None] == keys[:, None]
             self.attention_mask = attends[:, None]
@@ -157,12 +157,12 @@ class KeyCells:
         if self._order is not None:
             x = x.index_select(1, self._order.inverse)
         height, width = self.grid
-        x = join(x, (self.side, self.side), self.cells[1])
+        x = join(x, (self.side, self.side), self.regions[1])
         return x[:, :height, :width]
 
 
 class ReducedAttention(nn.Module):
-    """Attention of each token to the reduced cells of its grid.
+    """Attention of each token to the reduced regions of its grid.
 
     PVT (2102.12122, section 3.3), and Twins' global sub-sampled attention.
 
@@ -197,7 +197,7 @@ class ReducedAttention(nn.Module):
             else None
         )
 
-    def forward(self, x: Tensor, layout: KeyCells) -> Tensor:
+    def forward(self, x: Tensor, layout: KeyRegions) -> Tensor:
         """(B, M, r^2, C) -> (B, M, r^2, C), tokens in the layout's order."""
         keys = (
             x[:, :, 0]

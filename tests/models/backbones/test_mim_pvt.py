@@ -52,7 +52,7 @@ def test_maps_of_any_size(size, flavour):
         grid = [-(-side // 2) for side in grid]
 
 
-def test_other_key_cells_take_the_same_pooling_weights():
+def test_other_key_regions_take_the_same_pooling_weights():
     """4, 2, 1, 1 on UM-MAE's compact grid, 8, 4, 2, 1 on a full one."""
     pretrained = build(sr_ratios=(4, 2, 1, 1), **UM_MAE)
     downstream = build(**UM_MAE)
@@ -261,7 +261,7 @@ def test_a_checkpoint_may_not_lack_published_positions(tmp_path):
         loaded(init_cfg, positions='per_stage')
 
 
-def test_other_key_cells_are_reported(tmp_path, monkeypatch):
+def test_other_key_regions_are_reported(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr(
         'mixmae.checkpoints.loading.backbone_state.print_log',

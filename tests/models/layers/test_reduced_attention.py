@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from mixmae.models.layers.reduced_attention import (
-    KeyCells,
+    KeyRegions,
     ReducedAttention,
     SpatialReduction,
 )
@@ -16,9 +16,9 @@ def reduction(*arguments) -> SpatialReduction:
     return SpatialReduction(6, *arguments).double().eval()
 
 
-def reduced(module, x, cells):
+def reduced(module, x, regions):
     with torch.no_grad():
-        return module(cells.partition(x), cells.padding)
+        return module(regions.partition(x), regions.padding)
 
 
 def maps(x: torch.Tensor) -> torch.Tensor:
@@ -32,7 +32,7 @@ def test_conv_is_a_convolution_of_the_padded_grid(grid):
     padded = F.pad(x, (0, 0, 0, -grid[1] % 4, 0, -grid[0] % 4))
     with torch.no_grad():
         wanted = module.norm(module.proj(maps(padded)).permute(0, 2, 3, 1))
-    found = reduced(module, x, KeyCells(grid, 4))
+    found = reduced(module, x, KeyRegions(grid, 4))
     torch.testing.assert_close(found, wanted.flatten(1, 2))
 
 
@@ -43,7 +43,7 @@ def test_pool_is_the_mean_of_real_tokens(grid):
     with torch.no_grad():
         means = F.avg_pool2d(maps(x), 4, ceil_mode=True)
         wanted = module.norm(module.proj(means).permute(0, 2, 3, 1))
-    found = reduced(module, x, KeyCells(grid, 4))
+    found = reduced(module, x, KeyRegions(grid, 4))
     torch.testing.assert_close(found, wanted.flatten(1, 2))
 
 
@@ -62,10 +62,10 @@ def numbered(*grid: int) -> torch.Tensor:
     return torch.arange(grid[0] * grid[1]).view(1, *grid, 1)
 
 
-def test_cells_in_raster_order():
-    cells = KeyCells((4, 6), 2)
-    tokens = cells.partition(numbered(4, 6))[0, ..., 0]
-    assert cells.segments == (6,)
+def test_regions_in_raster_order():
+    regions = KeyRegions((4, 6), 2)
+    tokens = regions.partition(numbered(4, 6))[0, ..., 0]
+    assert regions.segments == (6,)
     assert tokens[0].tolist() == [0, 1, 6, 7]
     assert tokens[4].tolist() == [14, 15, 20, 21]
 
@@ -75,56 +75,56 @@ def test_cells_in_raster_order():
 def test_reverse_undoes_partition(side, sort):
     mask = random_mask(32, 48)
     groups = AttentionGroups(mask)
-    cells = KeyCells((8, 12), side, groups, sort)
+    regions = KeyRegions((8, 12), side, groups, sort)
     x = torch.randn(3, 8, 12, 5)
-    assert torch.equal(cells.reverse(cells.partition(x)), x)
+    assert torch.equal(regions.reverse(regions.partition(x)), x)
 
 
 def test_sorted_segments_hold_one_group_each():
     mask = random_mask(32, 48)
     groups = AttentionGroups(mask)
-    cells = KeyCells((8, 12), 2, groups)
-    labels = cells.partition(groups.labels(8, 12)[..., None])
-    visible, hidden = labels.split(cells.segments, dim=1)
+    regions = KeyRegions((8, 12), 2, groups)
+    labels = regions.partition(groups.labels(8, 12)[..., None])
+    visible, hidden = labels.split(regions.segments, dim=1)
     assert hidden.all()
     assert not visible.any()
-    assert cells.attention_mask is None
+    assert regions.attention_mask is None
 
 
 @pytest.mark.parametrize('batch', [None, 3])
-def test_attention_mask_of_unsorted_cells(batch):
+def test_attention_mask_of_unsorted_regions(batch):
     mask = random_mask(32, 48, batch)
     groups = AttentionGroups(mask)
-    cells = KeyCells((8, 12), 2, groups, sort_groups=False)
-    labels = cells.partition(groups.labels(8, 12)[..., None])
+    regions = KeyRegions((8, 12), 2, groups, sort_groups=False)
+    labels = regions.partition(groups.labels(8, 12)[..., None])
     keys = labels[:, :, 0, 0]
     queries = labels[..., 0].flatten(1)
     wanted = queries[:, :, None] == keys[:, None, :]
-    assert torch.equal(cells.attention_mask[:, 0], wanted)
-    assert cells.attention_mask.shape == (batch or 1, 1, 96, 24)
+    assert torch.equal(regions.attention_mask[:, 0], wanted)
+    assert regions.attention_mask.shape == (batch or 1, 1, 96, 24)
 
 
 def test_masks_per_image_are_never_sorted():
     groups = AttentionGroups(random_mask(32, 48, 3))
-    assert KeyCells((8, 12), 2, groups).attention_mask is not None
+    assert KeyRegions((8, 12), 2, groups).attention_mask is not None
 
 
-def test_each_cell_of_a_padded_grid_has_a_real_token():
-    cells = KeyCells((5, 7), 4)
-    assert cells.segments == (4,)
-    assert (~cells.padding).sum() == 35
-    assert (~cells.padding).any(2).all()
+def test_each_region_of_a_padded_grid_has_a_real_token():
+    regions = KeyRegions((5, 7), 4)
+    assert regions.segments == (4,)
+    assert (~regions.padding).sum() == 35
+    assert (~regions.padding).any(2).all()
     x = torch.randn(2, 5, 7, 3)
-    tokens = cells.partition(x)
-    assert not tokens[cells.padding.expand_as(tokens)].any()
-    assert torch.equal(cells.reverse(tokens), x)
+    tokens = regions.partition(x)
+    assert not tokens[regions.padding.expand_as(tokens)].any()
+    assert torch.equal(regions.reverse(tokens), x)
 
 
 def test_keys_must_not_cross_mask_cells():
     """Keys of 4 x 4 tokens would mix mask cells of 2 x 2 tokens."""
     groups = AttentionGroups(random_mask(64, 64))
     with pytest.raises(ValueError, match='4x4 cells .* 2x2 tokens'):
-        KeyCells((8, 8), 4, groups)
+        KeyRegions((8, 8), 4, groups)
 
 
 def attention(side: int, reduction: str = 'conv') -> ReducedAttention:
@@ -132,9 +132,9 @@ def attention(side: int, reduction: str = 'conv') -> ReducedAttention:
     return ReducedAttention(8, 2, side, reduction).eval()
 
 
-def attend(module, x, cells):
+def attend(module, x, regions):
     with torch.no_grad():
-        return cells.reverse(module(cells.partition(x), cells))
+        return regions.reverse(module(regions.partition(x), regions))
 
 
 def by_hand(module, queries, keys):
@@ -152,14 +152,14 @@ def by_hand(module, queries, keys):
 )
 def test_by_hand(side, reduction):
     module = attention(side, reduction)
-    cells = KeyCells((4, 6), side)
+    regions = KeyRegions((4, 6), side)
     x = torch.randn(1, 4, 6, 8)
     with torch.no_grad():
         keys = x.flatten(1, 2)
         if module.reduction is not None:
-            keys = module.reduction(cells.partition(x))
+            keys = module.reduction(regions.partition(x))
         wanted = by_hand(module, x.flatten(1, 2)[0], keys[0])
-    found = attend(module, x, cells).flatten(1, 2)[0]
+    found = attend(module, x, regions).flatten(1, 2)[0]
     torch.testing.assert_close(found, wanted)
 
 
@@ -174,7 +174,7 @@ def test_sorted_and_masked_tokens_agree(side):
     groups = AttentionGroups(random_mask(32, 48))
     x = torch.randn(3, 8, 12, 8)
     found, wanted = (
-        attend(module, x, KeyCells((8, 12), side, groups, sort))
+        attend(module, x, KeyRegions((8, 12), side, groups, sort))
         for sort in (True, False)
     )
     torch.testing.assert_close(found, wanted)
@@ -188,8 +188,8 @@ def test_tokens_attend_to_keys_of_their_group():
     hidden = mask.on_grid(8, 12)[..., None]
     changed = x + hidden * torch.randn_like(x)
     moved = [
-        (attend(module, x, cells) - attend(module, changed, cells)).abs()
-        for cells in (KeyCells((8, 12), 2, groups), KeyCells((8, 12), 2))
+        (attend(module, x, regions) - attend(module, changed, regions)).abs()
+        for regions in (KeyRegions((8, 12), 2, groups), KeyRegions((8, 12), 2))
     ]
     seen = ~hidden.expand_as(x)
     assert not moved[0][seen].any()
