@@ -31,7 +31,7 @@ from mixmae.structures import CellMask
 from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.reconstruction_panel import (
     reconstruction_panel,
-    to_pixels,
+    to_uint8,
 )
 
 PICTURES = ('original', 'mixed', 'reconstruction')
@@ -250,7 +250,7 @@ def _fields(sample: BaseDataElement, return_as: str) -> dict:
     for name in PICTURES:
         picture = sample.get(name)
         fields[name] = (
-            picture.cpu() if return_as == 'tensor' else to_pixels(picture)
+            picture.cpu() if return_as == 'tensor' else to_uint8(picture)
         )
     hidden = sample.get('hidden').cpu()
     fields['hidden'] = hidden if return_as == 'tensor' else hidden.numpy()

@@ -34,7 +34,7 @@ def panel_font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)
 
 
-def to_pixels(image: Tensor) -> np.ndarray:
+def to_uint8(image: Tensor) -> np.ndarray:
     """(3, H, W) float 0..255 -> (H, W, 3) uint8, clipped and rounded."""
     array = image.detach().float().cpu().clamp(0, 255).round()
     return array.permute(1, 2, 0).numpy().astype(np.uint8)
@@ -59,7 +59,7 @@ def hidden_predicted(sample: Any) -> Tensor:
 
 
 def _enlarge(image: Tensor, zoom: int, bands: tuple[int, ...]) -> Image.Image:
-    pixels = to_pixels(image[list(bands)])
+    pixels = to_uint8(image[list(bands)])
     height, width = pixels.shape[:2]
     return Image.fromarray(pixels).resize(
         (width * zoom, height * zoom), Image.Resampling.NEAREST

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mixmae.apis import ReconstructionInferencer
-from mixmae.visualization.reconstruction_panel import predict_mixed, to_pixels
+from mixmae.visualization.reconstruction_panel import predict_mixed, to_uint8
 from tests.apis.tiny_setup import (
     photo,
     photo_folder,
@@ -43,7 +43,7 @@ def test_predictions_equal_those_of_tools_test(infer):
         assert np.array_equal(results[i]['hidden'], one.hidden.numpy())
         for name in ('original', 'mixed', 'reconstruction'):
             assert torch.equal(tensors[i][name], one.get(name))
-            pixels = to_pixels(one.get(name))
+            pixels = to_uint8(one.get(name))
             assert np.array_equal(results[i][name], pixels)
         # RGB in, RGB out.
         assert np.array_equal(results[i]['original'], images[i])

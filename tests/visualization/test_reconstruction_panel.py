@@ -11,7 +11,7 @@ from mixmae.visualization.reconstruction_panel import (
     hidden_predicted,
     predict_mixed,
     reconstruction_panel,
-    to_pixels,
+    to_uint8,
 )
 from tests.engine.tiny_run import MODEL, SquaresDataset
 
@@ -33,7 +33,7 @@ def sample(
 
 def test_pixels_are_clipped_and_rounded():
     image = torch.tensor([-5.0, 1.6, 300.0]).view(3, 1, 1)
-    assert to_pixels(image).tolist() == [[[0, 2, 255]]]
+    assert to_uint8(image).tolist() == [[[0, 2, 255]]]
 
 
 def test_visible_cells_are_kept():

@@ -15,7 +15,7 @@ from mixmae.models.heads.reconstruction_head import (
 from mixmae.visualization.reconstruction_panel import (
     INPUT_TITLES,
     hidden_predicted,
-    to_pixels,
+    to_uint8,
 )
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.shown_bands import shown_bands
@@ -79,7 +79,7 @@ def reconstruction_views(
                 original, predicted, sample.cell, mean.cpu(), std.cpu()
             )
         row: dict[str, Any] = {
-            name: embedded_image(to_pixels(view[bands]), longest)
+            name: embedded_image(to_uint8(view[bands]), longest)
             for name, view in views.items()
         }
         row['loss'] = float(sample.loss)
