@@ -26,7 +26,7 @@ from benchmarks.evidence.specs import (
     Transfer,
 )
 from benchmarks.evidence.views import image_view, link_view
-from mixmae.engine.optimizers.autocast_optim_wrapper import native_dtype
+from mixmae.engine.optimizers.autocast_optim_wrapper import auto_dtype
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.visualization.loss_curve import read_run
 
@@ -288,6 +288,6 @@ def hardware(dtype: str) -> str:
     Args:
         dtype: That of the run's ``AutocastOptimWrapper``.
     """
-    native = str(native_dtype(torch.device('cpu'))).removeprefix('torch.')
+    native = str(auto_dtype(torch.device('cpu'))).removeprefix('torch.')
     precision = native if dtype == 'auto' else dtype
     return f'{os.cpu_count()} x {processor_name()}, {precision}'

@@ -19,7 +19,7 @@ from mixmae.config.failure_report import ConfigError
 from mixmae.engine.hooks.throughput_hook import peak_memory
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
-    native_dtype,
+    auto_dtype,
 )
 from mixmae.fileio.safe_path import read_text
 from mixmae.profiling.gpu_table import GPUS
@@ -66,7 +66,7 @@ class Device(NamedTuple):
         if dtype != 'auto' and dtype not in DTYPES:
             raise ValueError(f'dtype must be auto or one of {[*DTYPES]}')
         if kind == 'cpu':
-            auto = native_dtype(torch.device('cpu'))
+            auto = auto_dtype(torch.device('cpu'))
             if not hasattr(os, 'sysconf'):
                 raise ConfigError(
                     'the memory of this machine is unknown; plan for a GPU '

@@ -11,7 +11,7 @@ import torch
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
-    native_dtype,
+    auto_dtype,
 )
 
 # Memory of a process on a GPU before it computes.
@@ -87,7 +87,7 @@ class Machine:
             precision: Key of ``DTYPES``, or 'auto'.
         """
         if precision == 'auto':
-            return native_dtype(torch.device(self.device))
+            return auto_dtype(torch.device(self.device))
         return DTYPES[precision]
 
 

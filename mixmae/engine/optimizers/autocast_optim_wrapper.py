@@ -21,7 +21,7 @@ DTYPES = {
 }
 # CPU flags of bfloat16 matrix products that are faster than those of float32:
 # of x86 and of Arm. With avx512_bf16 alone they are slower (see LOG.md).
-NATIVE_BF16_FLAGS = {'amx_bf16', 'bf16'}
+FAST_BF16_FLAGS = {'amx_bf16', 'bf16'}
 IMPLEMENTATIONS = ('fused', 'foreach')
 
 
@@ -34,16 +34,16 @@ def cpu_flags() -> set[str]:
     return set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
 
 
-def native_dtype(device: torch.device) -> torch.dtype:
+def auto_dtype(device: torch.device) -> torch.dtype:
     """Return bfloat16 if it is faster on the device, else float32.
 
     It is on CUDA devices of compute capability 8.0 or more, and on CPUs with
-    one of ``NATIVE_BF16_FLAGS``.
+    one of ``FAST_BF16_FLAGS``.
     """
     if device.type == 'cuda':
         native = torch.cuda.get_device_capability(device)[0] >= 8
     else:
-        native = device.type == 'cpu' and bool(NATIVE_BF16_FLAGS & cpu_flags())
+        native = device.type == 'cpu' and bool(FAST_BF16_FLAGS & cpu_flags())
     return torch.bfloat16 if native else torch.float32
 
 
@@ -119,7 +119,7 @@ class AutocastOptimWrapper(OptimWrapper):
         super().__init__(optimizer=optimizer, **kwargs)
         self.device = optimizer.param_groups[0]['params'][0].device
         self.dtype = (
-            native_dtype(self.device) if dtype == 'auto' else DTYPES[dtype]
+            auto_dtype(self.device) if dtype == 'auto' else DTYPES[dtype]
         )
         if self.device.type == 'cuda':
             run_fused(optimizer)

@@ -60,7 +60,7 @@ def test_auto_follows_the_compute_capability(monkeypatch):
         monkeypatch.setattr(
             torch.cuda, 'get_device_capability', lambda _, c=capability: c
         )
-        assert module.native_dtype(torch.device('cuda')) == expected
+        assert module.auto_dtype(torch.device('cuda')) == expected
 
 
 def test_cpu_flags_are_names():
