@@ -242,6 +242,8 @@ def leaves():
 @pytest.mark.parametrize('path', leaves(), ids=lambda path: path.stem)
 def test_no_option_is_silently_without_effect(path):
     """An option for any number of any config works or is refused."""
+    if path.parent.name == 'detection':
+        pytest.importorskip('mmdet')
     args = argparse.Namespace(
         config=str(path), launcher='none', work_dir='x', local_rank=0
     )
