@@ -33,7 +33,7 @@ class ImageSet(BaseDataset):
     Args:
         pipeline: Configs of transforms, or transforms.
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
-            ``CorruptFiles``.
+            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
         exclude: One or several lists of images to leave out, as written by
             ``mixmae check-data`` and earlier runs. The other images keep their
             order. A run is resumed with the lists that it started with.
@@ -50,13 +50,13 @@ class ImageSet(BaseDataset):
     def __init__(
         self,
         pipeline: Sequence[dict | Callable] = (),
-        max_corrupt_ratio: float = 0.01,
+        max_corrupt_ratio: float | None = None,
         exclude: str | Sequence[str] = (),
         **others: Any,
     ) -> None:
         self.max_corrupt_ratio = max_corrupt_ratio
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
-        self.corrupt_files = CorruptFiles(0, max_corrupt_ratio)
+        self._forget(0)
         # From our registry, so that 'LoadImage' is found in any scope.
         steps = [_build(one) for one in pipeline]
         super().__init__(pipeline=steps, **others)
@@ -66,17 +66,17 @@ class ImageSet(BaseDataset):
         if self._fully_initialized:
             return
         super().full_init()
-        self._forget()
+        self._forget(len(self))
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
         """Keep only these images; forget which ones were corrupt."""
         super().get_subset_(indices)
-        self._forget()
+        self._forget(len(self))
 
     def get_subset(self, indices: Sequence[int] | int) -> BaseDataset:
         """Return a subset, with a new count of corrupt images."""
         subset = super().get_subset(indices)
-        subset._forget()
+        subset._forget(len(subset))
         return subset
 
     def corrupt_paths(self) -> list[str]:
@@ -153,8 +153,10 @@ class ImageSet(BaseDataset):
             )
         return data
 
-    def _forget(self) -> None:
-        self.corrupt_files = CorruptFiles(len(self), self.max_corrupt_ratio)
+    def _forget(self, count: int) -> None:
+        self.corrupt_files = CorruptFiles(count)
+        if self.max_corrupt_ratio is not None:
+            self.corrupt_files.limit(self.max_corrupt_ratio)
 
     def _kept(self, paths: Iterable[str], folder: str) -> list[int]:
         """Return the indices of the paths that ``exclude`` does not name.

@@ -39,7 +39,7 @@ class LmdbImages(ImageSet):
             ``LoadImage`` or another of this package.
         with_label: Whether to return ``gt_label``, from ``ann_file``.
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
-            ``CorruptFiles``.
+            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
         exclude: One or several lists of images to leave out, such as
             corrupt_files.txt of a run.
         metainfo, indices, serialize_data, test_mode, lazy_init: As in
@@ -62,7 +62,7 @@ class LmdbImages(ImageSet):
         ann_file: str = '',
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
-        max_corrupt_ratio: float = 0.01,
+        max_corrupt_ratio: float | None = None,
         exclude: str | Sequence[str] = (),
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,

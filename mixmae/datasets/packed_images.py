@@ -50,7 +50,7 @@ class PackedImages(ImageSet):
             fine-tuning. The classes of class folders are in ``metainfo``.
         verify_checksums: Whether to compare the CRC-32 of images.
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
-            ``CorruptFiles``.
+            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
         exclude: One or several lists of images to leave out: corrupt_files.txt
             of a run, or the list of ``mixmae check-data`` for this folder.
         metainfo, indices, test_mode, lazy_init: As in MMEngine's
@@ -75,7 +75,7 @@ class PackedImages(ImageSet):
         pipeline: Sequence[dict | Callable] = (),
         with_label: bool = False,
         verify_checksums: bool = True,
-        max_corrupt_ratio: float = 0.01,
+        max_corrupt_ratio: float | None = None,
         exclude: str | Sequence[str] = (),
         metainfo: dict | None = None,
         indices: int | Sequence[int] | None = None,

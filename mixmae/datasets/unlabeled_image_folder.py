@@ -38,7 +38,7 @@ class UnlabeledImageFolder(ImageSet):
             corrupt files to be replaced.
         suffixes: Suffixes of images, case-insensitive.
         max_corrupt_ratio: Largest share of corrupt files, 0 to 1; see
-            ``CorruptFiles``.
+            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
         exclude: One or several lists of files to leave out, as written by
             ``mixmae check-data`` and earlier runs: paths are relative to the
             folder (see ``data_root``), or absolute. The other files keep
@@ -65,7 +65,7 @@ class UnlabeledImageFolder(ImageSet):
         data_prefix: str = '',
         pipeline: Sequence[dict | Callable] = (),
         suffixes: Sequence[str] = SUFFIXES,
-        max_corrupt_ratio: float = 0.01,
+        max_corrupt_ratio: float | None = None,
         exclude: str | Sequence[str] = (),
         listing_cache: str | bool | None = None,
         metainfo: dict | None = None,

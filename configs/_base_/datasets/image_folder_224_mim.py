@@ -21,7 +21,6 @@ train_dataloader = dict(
         _delete_=True,
         type='UnlabeledImageFolder',
         data_root=data_root,
-        max_corrupt_ratio=0.01,
         pipeline=train_pipeline,
     )
 )

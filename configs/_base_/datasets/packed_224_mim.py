@@ -15,7 +15,6 @@ train_dataloader = dict(
         _delete_=True,
         type='PackedImages',
         data_root=f'{data_root}/train',
-        max_corrupt_ratio=0.01,
         pipeline=_base_.train_pipeline,
     )
 )

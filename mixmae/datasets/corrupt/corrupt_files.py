@@ -30,6 +30,8 @@ from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 # Lower bound on the allowed number of corrupt files, except in tiny
 # folders, so that one of ten does not stop a run.
 FEW_CORRUPT = 5
+# Of a data set without ``CorruptFilesHook``, and the hook's default.
+MAX_RATIO = 0.01
 WORDS = tuple(CAUSES)
 
 
@@ -60,23 +62,29 @@ class CorruptFiles:
         ValueError: The share is out of range.
     """
 
-    def __init__(self, count: int, max_ratio: float) -> None:
-        if not 0 <= max_ratio <= 1:
-            raise ValueError(
-                f'max_corrupt_ratio must be from 0 to 1, got {max_ratio}'
-            )
+    def __init__(self, count: int, max_ratio: float = MAX_RATIO) -> None:
         self.count = count
-        self.max_ratio = max_ratio
-        self.allowed = 0
-        if max_ratio > 0:
-            few = min(FEW_CORRUPT, count // 2)
-            self.allowed = max(int(max_ratio * count), few)
+        self.limit(max_ratio)
         # 0 for an intact file, else the index of the cause in WORDS plus 1.
         self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()
         # A view of the same memory: indexing the tensor would take 20 us.
         self._seen = self._flags.numpy()
         self._register: CorruptFileRegister | None = None
         self._name = ''
+
+    def limit(self, max_ratio: float) -> None:
+        """Set the largest share, before workers start.
+
+        Raises:
+            ValueError: It is out of range.
+        """
+        if not 0 <= max_ratio <= 1:
+            raise ValueError(
+                f'max_corrupt_ratio must be from 0 to 1, got {max_ratio}'
+            )
+        few = min(FEW_CORRUPT, self.count // 2) if max_ratio else 0
+        self.max_ratio = max_ratio
+        self.allowed = max(int(max_ratio * self.count), few)
 
     def attach(self, register: CorruptFileRegister, name: str = '') -> None:
         """Record corrupt files in a register; call it before workers start.
@@ -209,11 +217,13 @@ def use_fallback_samples(dataset: Any, max_ratio: float) -> CorruptFiles:
 
     Args:
         dataset: One of ``image_sets``.
-        max_ratio: See ``CorruptFiles``; a dataset that already has fallback
-            samples keeps its own share.
+        max_ratio: See ``CorruptFiles``; a dataset with a
+            ``max_corrupt_ratio`` of its own keeps that.
     """
     known = getattr(dataset, 'corrupt_files', None)
     if isinstance(known, CorruptFiles):
+        if dataset.max_corrupt_ratio is None:
+            known.limit(max_ratio)
         return known
     if not isinstance(dataset.pipeline, FallbackPipeline):
         corrupt_files = CorruptFiles(len(dataset), max_ratio)

@@ -18,6 +18,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFileRegister,
 )
 from mixmae.datasets.corrupt.corrupt_files import (
+    MAX_RATIO,
     CorruptFiles,
     use_fallback_samples,
 )
@@ -51,9 +52,9 @@ class CorruptFilesHook(Hook):
     training is one epoch.
 
     Args:
-        max_corrupt_ratio: Maximum share of corrupt files in a training set, 0
-            to 1. Not for an ``UnlabeledImageFolder``, the data set of
-            pretrainings, which has an argument of the same name.
+        max_corrupt_ratio: Largest share of corrupt files in a data set, 0 to
+            1. Data sets of mixmae may have another one, by an argument of the
+            same name.
 
     Raises:
         ValueError: The share is out of range.
@@ -62,7 +63,7 @@ class CorruptFilesHook(Hook):
     priority = 'NORMAL'
 
     @renamed_arguments(max_broken_share='max_corrupt_ratio')
-    def __init__(self, max_corrupt_ratio: float = 0.01) -> None:
+    def __init__(self, max_corrupt_ratio: float = MAX_RATIO) -> None:
         # Raises now, not in training, if it is out of range.
         CorruptFiles(0, max_corrupt_ratio)
         self.max_corrupt_ratio = max_corrupt_ratio
@@ -110,8 +111,8 @@ class CorruptFilesHook(Hook):
 
     def _attach(self, runner: Runner, dataset: Any) -> None:
         for _, one in image_sets(dataset, ''):
-            found = getattr(one, 'corrupt_files', None)
-            if isinstance(found, CorruptFiles):
+            if isinstance(getattr(one, 'corrupt_files', None), CorruptFiles):
+                found = use_fallback_samples(one, self.max_corrupt_ratio)
                 found.attach(self._register_of(runner))
 
     def _register_of(self, runner: Runner) -> CorruptFileRegister:

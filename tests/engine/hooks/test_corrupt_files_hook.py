@@ -184,10 +184,11 @@ def test_an_earlier_list_is_checked_again(folder, tmp_path, request):
     assert not (work_dir / 'corrupt_files.txt').exists()
 
 
-def test_too_many_stop_the_run(folder, tmp_path, request):
+@pytest.mark.parametrize('dataset', ['ListedPictures', 'UnlabeledImageFolder'])
+def test_too_many_stop_the_run(folder, tmp_path, request, dataset):
     spoil(folder, **{f'_{index}': 'empty' for index in range(12)})
     work_dir = tmp_path / 'run'
-    config = config_of(folder, work_dir, request.node.name, workers=2)
+    config = config_of(folder, work_dir, request.node.name, dataset, workers=2)
     config['default_hooks']['corrupt_files']['max_corrupt_ratio'] = 0.1
     with pytest.raises(TooManyCorruptFilesError) as caught:
         train(config)
@@ -198,6 +199,25 @@ def test_too_many_stop_the_run(folder, tmp_path, request):
     assert '\n' not in text
     assert f'listed in {work_dir}/corrupt_files.txt' in text
     assert len(read_corrupt_files(work_dir / 'corrupt_files.txt')) >= 6
+
+
+@pytest.mark.parametrize('own', [None, 0.0])
+def test_the_share_of_a_data_set_precedes_that_of_the_hook(
+    folder, tmp_path, request, own
+):
+    """0.9 of 16 files for all data sets; this one may allow none."""
+    spoil(folder, **{f'_{index}': 'empty' for index in range(12)})
+    config = config_of(
+        folder, tmp_path / 'run', request.node.name, 'UnlabeledImageFolder'
+    )
+    config['default_hooks']['corrupt_files']['max_corrupt_ratio'] = 0.9
+    config['train_dataloader']['dataset']['max_corrupt_ratio'] = own
+    if own is None:
+        _, runner = train(config)
+        assert len(runner.train_dataloader.dataset.corrupt_files.found()) > 6
+    else:
+        with pytest.raises(TooManyCorruptFilesError, match=', 0 are allowed'):
+            train(config)
 
 
 def test_a_file_that_vanishes_during_the_run(folder, tmp_path, request):
