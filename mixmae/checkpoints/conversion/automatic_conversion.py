@@ -56,8 +56,6 @@ _OTHERS = (
         'a network with depthwise convolutions, such as ConvNeXt or PVTv2',
     ),
 )
-# Wrappers of a whole model.
-_WRAPPERS = ('module.', '_orig_mod.', 'model.')
 # The backbone in Microsoft's detectors and segmentors.
 _BACKBONE = 'backbone.'
 
@@ -85,7 +83,6 @@ def converted(source: Source) -> tuple[Conversion, str]:
         ValueError: The file is of no known code base, or of a network that
             cannot be converted.
     """
-    source = _unwrapped(source)
     if is_official_um_mae(source.state):
         return from_um_mae(source), 'an official UM-MAE'
     if any(_SWIN_V2.search(key) for key in source.state):
@@ -119,14 +116,6 @@ def _unknown(source: Source) -> str:
             return what
     names = ', '.join(sorted(source.state)[:3])
     return f'of no known code base (its tensors are {names}, ...)'
-
-
-def _unwrapped(source: Source) -> Source:
-    state = source.state
-    for prefix in _WRAPPERS:
-        if all(key.startswith(prefix) for key in state):
-            state = {k.removeprefix(prefix): v for k, v in state.items()}
-    return replace(source, state=state)
 
 
 def _from_timm(source: Source) -> Conversion:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.checkpoints.io.state_dict import state_dict_of
+from mixmae.checkpoints.io.state_dict import state_dict_of, unwrapped
 from mixmae.checkpoints.loading.channel_order import channel_order
 from mixmae.checkpoints.loading.recorded_model import (
     model_of_settings,
@@ -87,7 +87,7 @@ def read_source(path: str | Path, config: str | Path | None = None) -> Source:
     """
     content = safe_load(path)
     shown = public_address(str(path))
-    state = state_dict_of(content, shown)
+    state = unwrapped(state_dict_of(content, shown))
     if not state:
         raise ValueError(f'{shown} contains no state dict')
     if config is not None:

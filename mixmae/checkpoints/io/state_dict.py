@@ -1,4 +1,4 @@
-"""State dict of a checkpoint."""
+"""State dict of a checkpoint, without wrappers, and its parts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
+
+# Before every key: of DDP, of torch.compile, of Lightning.
+_WRAPPERS = ('module.', '_orig_mod.', 'model.')
 
 
 def state_dict_of(
@@ -25,6 +28,14 @@ def state_dict_of(
     """
     state = content.get('state_dict', content.get('model', content))
     check_state_dict(state, source)
+    return state
+
+
+def unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return it without prefixes of wrappers, such as ``module.`` of DDP."""
+    for prefix in _WRAPPERS:
+        if all(key.startswith(prefix) for key in state):
+            state = {k.removeprefix(prefix): v for k, v in state.items()}
     return state
 
 

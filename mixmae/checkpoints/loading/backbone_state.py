@@ -11,7 +11,11 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.checkpoints.io.state_dict import state_dict_of, without_prefix
+from mixmae.checkpoints.io.state_dict import (
+    state_dict_of,
+    unwrapped,
+    without_prefix,
+)
 from mixmae.checkpoints.loading.code_base import code_base_of
 from mixmae.checkpoints.loading.hyperparameter_check import (
     hyperparameter_mismatches,
@@ -61,7 +65,8 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
 
     Accepts the file of a pretraining run, of a classifier fine-tuned from it,
     of the official MixMIM or UM-MAE (pretraining or fine-tuning), or a
-    backbone's own state dict. Bias tables of other window sizes are resized,
+    backbone's own state dict; ``module.`` or another wrapper before every key
+    is removed. Bias tables of other window sizes are resized,
     and norms of outputs that are not requested are omitted. Newly initialised
     are norms of outputs for which the checkpoint has none (the last one only
     if a classifier's ``NormedPooling`` replaced it) and the backbone's
@@ -170,6 +175,7 @@ def backbone_state(
         dropped = _by_part(k for k in state if not k.startswith(prefix))
         pooled = _POOLED_NORM in state
         return BackboneState(inner, dropped, f'prefix {prefix}', pooled)
+    state = unwrapped(state)
     kind = 'a bare backbone'
     dropped = {}
     for name, (recognised, renamed) in _OFFICIAL.items():

@@ -8,7 +8,11 @@ from mmengine.logging import print_log
 from torch import nn
 
 from mixmae.checkpoints.io.safe_load import safe_load
-from mixmae.checkpoints.io.state_dict import state_dict_of, without_prefix
+from mixmae.checkpoints.io.state_dict import (
+    state_dict_of,
+    unwrapped,
+    without_prefix,
+)
 from mixmae.fileio.address import public_address
 
 
@@ -29,7 +33,8 @@ def load_neck(neck: nn.Module, init_cfg: Mapping) -> None:
             f'checkpoint=...), got the keys {sorted(init_cfg)}'
         )
     path = public_address(str(init_cfg['checkpoint']))
-    whole = state_dict_of(safe_load(init_cfg['checkpoint']), path)
+    content = safe_load(init_cfg['checkpoint'])
+    whole = unwrapped(state_dict_of(content, path))
     state = without_prefix(whole, 'neck.')
     wanted = neck.state_dict()
     wrong = sorted(

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from mixmae.checkpoints.loading.backbone_state import backbone_state
+from mixmae.checkpoints.loading.neck_state import load_neck
 from mixmae.registry import MODELS
 from tests.checkpoints.loading.saved_backbones import features, saved
 from tests.golden import formula
@@ -111,6 +112,26 @@ def test_kinds_of_checkpoints_are_distinguished():
         assert backbone_state(state).kind == kind
         assert backbone_state({'state_dict': state}).kind == kind
         assert backbone_state({'model': state}).kind == kind
+
+
+@pytest.mark.parametrize('wrapper', ['module.', 'module._orig_mod.', 'model.'])
+def test_wrappers_are_removed(tmp_path, wrapper):
+    """Of DDP, ``torch.compile`` and Lightning; a stated prefix is literal."""
+    model = tiny_model()
+    whole = model.state_dict()
+    wrapped = {f'{wrapper}{key}': value for key, value in whole.items()}
+    found = backbone_state(wrapped)
+    assert found.kind == 'a pretraining'
+    expected = backbone_state(whole).state
+    for prefix in (None, f'{wrapper}backbone.'):
+        found = backbone_state(wrapped, prefix)
+        torch.testing.assert_close(found.state, expected, rtol=0, atol=0)
+    path = tmp_path / 'wrapped.pth'
+    torch.save(wrapped, path)
+    fresh = tiny_model()
+    load_neck(fresh.neck, dict(type='Pretrained', checkpoint=str(path)))
+    for key, value in model.neck.state_dict().items():
+        assert torch.equal(fresh.neck.state_dict()[key], value)
 
 
 def test_other_parts_are_left_out():
