@@ -3,7 +3,9 @@
 Each maps the names of its parts to their modules. For ``mixmae.MIMSwin`` in a
 config of mmdet or mmseg MMEngine imports ``mixmae.registry``, this module, and
 asks ``MODELS``, which imports the module of ``MIMSwin``. So configs need no
-``custom_imports``, and a training loads only what its config names.
+``custom_imports`` for parts of mixmae, and a training loads only what its
+config names. Parts of other packages register themselves in these registries,
+and need ``custom_imports``: see docs/extending.md.
 """
 
 from __future__ import annotations

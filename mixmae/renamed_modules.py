@@ -49,7 +49,7 @@ _MOVED = {
         'config_options:config_file data_paths:config_paths '
         'private_addresses:config_file run_keys:option_values'
     ),
-    ('datasets', 'data_tools'): 'label_lists',
+    ('datasets', 'data_tools'): 'label_lists:inaturalist_places_lists',
     ('datasets', 'config'): (
         'bad_annotation_error:failure_report bad_data_error:failure_report'
     ),

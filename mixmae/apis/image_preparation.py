@@ -39,7 +39,7 @@ CARRIED_BY = 'carried_by'
 
 
 class ImagePreparation:
-    """Read images and resize them.
+    """Read images and resize them; the model's preprocessor normalises.
 
     Args:
         cfg: Config with the test pipeline.

@@ -1,4 +1,7 @@
-"""ONNX graphs of one image size, compared with PyTorch."""
+"""ONNX graphs of one image size, compared with PyTorch.
+
+``task_graph`` defines what the graph of a classifier or segmentor contains.
+"""
 
 from __future__ import annotations
 

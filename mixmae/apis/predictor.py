@@ -108,8 +108,9 @@ class Predictor:
             - classifier: ``label``, ``class``, ``score``, ``scores`` (C,);
             - detector: ``boxes`` (N, 4) as corners in pixels of the image,
               ``labels`` (N,), ``scores`` (N,), and ``masks`` (N, H, W) or
-              None; objects of all scores, of which ``write_predictions``
-              draws those of ``DRAWN_SCORE`` or more;
+              None; all objects that ``model.test_cfg`` of the config
+              keeps, of which ``write_predictions`` draws those with a
+              score of ``DRAWN_SCORE`` or more;
             - segmentor: ``labels`` (H, W), the class of each pixel.
 
         Raises:

@@ -167,7 +167,7 @@ def write_plan(
 
 
 def finished_run(folder: OutputFolder) -> PretrainedRun:
-    """Write the backbone of a finished run; print the paths of all results."""
+    """Write the backbone of the last checkpoint; print paths of results."""
     checkpoint = last_checkpoint(folder.path)
     if checkpoint is None:
         raise ValueError(f'{folder.path} contains no intact checkpoint')

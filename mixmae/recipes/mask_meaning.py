@@ -11,7 +11,7 @@ from mixmae.datasets.labels.label_maps import BACKGROUND
 IGNORED = 255
 # More values than this are those of a lossy or smoothed mask.
 MOST_CLASSES = 150
-# Without names, more values from 0 to 255 with gaps are no classes.
+# Without names, more than this many values with gaps are no classes.
 MOST_LEVELS = 12
 # Colours of classes in pictures, as far as masks have no palette.
 COLOURS = (

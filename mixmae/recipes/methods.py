@@ -13,7 +13,10 @@ SMALL_DECODER = {'embed_dims': 128, 'depth': 2, 'num_heads': 4}
 
 
 class ModelParts(NamedTuple):
-    """Configs of the parts of a pretraining model."""
+    """Configs of the parts of a pretraining model, as variables of its config.
+
+    ``network`` is the backbone.
+    """
 
     network: dict[str, Any]
     masking: dict[str, Any]

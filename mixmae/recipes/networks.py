@@ -73,7 +73,7 @@ def _networks() -> dict[str, Network]:
 
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(_networks())
-# Of a pretraining that names neither a network nor weights to start from.
+# Network of a pretraining that names neither one nor weights to start from.
 DEFAULT_MODEL = 'swin-tiny'
 
 

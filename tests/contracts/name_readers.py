@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mmengine.dataset import BaseDataset
 
-from mixmae.data_tools.label_lists import write_lists
+from mixmae.data_tools.inaturalist_places_lists import write_lists
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import INDEX
 from mixmae.data_tools.verification.image_files import Opening
@@ -22,7 +22,7 @@ from mixmae.datasets.labels.coco_entry_faults import (
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.name_list import NameList
 from mixmae.datasets.packed.sample_table import Shard, read_table
-from tests.data_tools.test_label_lists import inaturalist
+from tests.data_tools.test_inaturalist_places_lists import inaturalist
 from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures
 from tests.engine.tiny_run import ROOT

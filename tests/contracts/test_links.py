@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement
 
-from mixmae.data_tools.label_lists import write_lists
+from mixmae.data_tools.inaturalist_places_lists import write_lists
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     CorruptFileRegister,
@@ -27,7 +27,7 @@ from mixmae.fileio.atomic_write import (
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.fileio.image_listing import list_images
 from mixmae.visualization.loss_curve import LossCurve, write_reference
-from tests.data_tools.test_label_lists import inaturalist
+from tests.data_tools.test_inaturalist_places_lists import inaturalist
 from tests.datasets.grey_pictures import save_pictures
 from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mixmae.data_tools.label_lists import write_lists
+from mixmae.data_tools.inaturalist_places_lists import write_lists
 
 
 def inaturalist(root, **changes):

@@ -12,7 +12,11 @@ from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
 from mixmae.config.failure_report import print_error
-from mixmae.data_tools.label_lists import PLACES365_SIZES, READERS, write_lists
+from mixmae.data_tools.inaturalist_places_lists import (
+    PLACES365_SIZES,
+    READERS,
+    write_lists,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

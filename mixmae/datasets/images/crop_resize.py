@@ -1,4 +1,6 @@
-"""Crop boxes, and resizing of crops: identical to Pillow, or faster.
+"""Boxes and resizing of random crops: identical to Pillow, or faster.
+
+``LoadRandomResizedCrop`` chooses the kernel and the variant.
 
 Both variants antialias: when downsampling, the kernel grows with the factor.
 Bicubic kernels have a = -0.5.

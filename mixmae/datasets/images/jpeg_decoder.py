@@ -1,8 +1,9 @@
 """JPEG files: their header, and a fast decoder where it is installed.
 
 ``simplejpeg`` is a thin wrapper of libjpeg-turbo: it decodes from memory,
-writes BGR, and decodes at reduced scale. Pillow uses the same library; pixels
-are bit-identical at full size.
+writes BGR, and decodes at a reduced scale, which ``LoadRandomResizedCrop``
+chooses. Pillow uses the same library: pixels of ``decode_jpeg`` are
+bit-identical.
 """
 
 from __future__ import annotations
@@ -182,8 +183,8 @@ def decode_jpeg_part(
     file with a reduced height is decoded. Damage below ``bottom`` is then not
     detected; a missing end of the file is.
 
-    Uses the fast DCT of libjpeg-turbo: about 44 dB PSNR from the exact one on
-    photographs, and a tenth to a fifth faster.
+    Uses the fast DCT of libjpeg-turbo: a PSNR of about 44 dB against the exact
+    one on photographs, and a tenth to a fifth faster.
 
     Args:
         data: Content of the file.

@@ -28,7 +28,7 @@ CONTAINER_BITS = 16
 def eight_bit_rgb(
     image: Image.Image, background: tuple[int, ...], dropped: bool
 ) -> ndarray:
-    """Convert an image with samples of 8 bits or fewer to RGB."""
+    """Convert an image with samples of 8 bits or fewer, or CMYK, to RGB."""
     if image.mode == 'RGB' and 'transparency' not in image.info:
         return np.asarray(image)
     if image.mode == 'La':

@@ -36,6 +36,8 @@ class BatchedPipeline:
     def of(cls, transforms: Iterable[Any]) -> BatchedPipeline | None:
         """Return the batched pipeline; None if a transform does not allow it.
 
+        Samples are then transformed one by one, with the same results.
+
         The first transform must be ``SeedSample``, and all must have a
         ``stages()`` method, which returns their ``Stages``. An inherited
         ``stages()`` does not count if the subclass overrides ``__call__``.

@@ -30,7 +30,7 @@ from mixmae.registry import TRANSFORMS
 
 # A JPEG is decoded at a half, a quarter or an eighth of its size if the crop
 # then still has this many pixels per output pixel, per side. With 1.0, crops
-# are within 38 dB PSNR of the exact ones on average, but some only within 25.
+# have a PSNR of 38 dB against the exact ones on average, but some of only 25.
 OVERSAMPLING = 1.5
 SHRINKS = (8, 4, 2)
 # Decoded images with more bytes are resized at once, to limit memory.
@@ -79,8 +79,8 @@ class LoadRandomResizedCrop(LoadImage):
         dict(type='mmpretrain.RandomResizedCrop', scale=..., backend='pillow',
              interpolation=...),
 
-    Otherwise the same crop is drawn, and pixels are within about 44 dB PSNR
-    (``benchmarks/loader.py`` measures it).
+    Otherwise the same crop is drawn, with a PSNR of about 44 dB against these
+    pixels (``benchmarks/loader.py`` measures it).
 
     Adds ``img`` (height, width, channels) of the type of ``LoadImage``,
     ``img_shape`` (height, width), ``ori_shape`` (H, W) of the whole image and

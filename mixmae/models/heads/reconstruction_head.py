@@ -185,7 +185,10 @@ class ReconstructionHead(BaseModule):
 
 @MODELS.register_module()
 class DualReconstructionHead(ReconstructionHead):
-    """``ReconstructionHead`` of MixMAE: squared error of all cells."""
+    """``ReconstructionHead`` of MixMAE: squared error of all cells.
+
+    For another error use ``ReconstructionHead(cells='all', loss=...)``.
+    """
 
     def __init__(
         self, norm_pixels: bool = True, init_cfg: dict | None = None

@@ -26,10 +26,11 @@ class MixMAENeck(BaseModule):
     """Mixes tokens of image pairs, and unmixes and decodes their latents.
 
     2205.13137, sections 3.1 to 3.3; MixMIM models_mixmim.py:363-406. Image i
-    is paired with image B - 1 - i. With one mask for the batch the two mixed
-    images are complementary: each cell of each image is encoded once. With a
-    mask per image there is no partner; an image's own two halves are the
-    groups, and the mathematics is the same.
+    is paired with image B - 1 - i, the middle image of an odd batch with
+    itself. With one mask for the batch the two mixed images are
+    complementary: each cell of each image is encoded once. With a mask per
+    image an image is its own partner: its visible and its hidden cells form
+    the two groups, each of which is encoded alone, as above.
 
     Args:
         in_channels: channels of the latents.
@@ -152,8 +153,8 @@ class MixMAENeck(BaseModule):
     def mixed_images(self, images: Tensor, mask: CellMask) -> Tensor:
         """The mixed pictures, (B, K, H, W).
 
-        With a mask per image there is no partner; another image fills the
-        hidden cells for the picture only.
+        With a mask per image too, image B - 1 - i fills the hidden cells of
+        image i, in these pictures only.
         """
         hidden = mask.at_stride(1)[:, None]
         return torch.where(hidden, images.flip(0), images)

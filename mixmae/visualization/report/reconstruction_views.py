@@ -1,4 +1,4 @@
-"""Views of reconstructed images for a report."""
+"""Views of reconstructed images for a report; ``ReportHook`` picks them."""
 
 from __future__ import annotations
 
