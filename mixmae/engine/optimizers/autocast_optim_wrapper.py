@@ -41,10 +41,10 @@ def auto_dtype(device: torch.device) -> torch.dtype:
     one of ``FAST_BF16_FLAGS``.
     """
     if device.type == 'cuda':
-        native = torch.cuda.get_device_capability(device)[0] >= 8
+        fast = torch.cuda.get_device_capability(device)[0] >= 8
     else:
-        native = device.type == 'cpu' and bool(FAST_BF16_FLAGS & cpu_flags())
-    return torch.bfloat16 if native else torch.float32
+        fast = device.type == 'cpu' and bool(FAST_BF16_FLAGS & cpu_flags())
+    return torch.bfloat16 if fast else torch.float32
 
 
 def run_fused(optimizer: Optimizer) -> None:
