@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -161,8 +161,8 @@ def long_table(results: Results) -> str:
     return markdown(head, rows)
 
 
-def transfer_table(results: Results) -> str:
-    """The figures of each other task, pretrained and from scratch."""
+def transfers(results: Results) -> Iterator[tuple[str, str, list[Mapping]]]:
+    """Yield task, title of the start, and results of each other task."""
     found: dict[tuple[str, str], list[Transfer]] = {}
     for spec in CAMPAIGN:
         if isinstance(spec, Transfer):
@@ -170,16 +170,25 @@ def transfer_table(results: Results) -> str:
     titles = {
         one.name: title for title, specs in groups('train') for one in specs
     }
-    rows = []
     for (task, start), specs in found.items():
         done = measured(specs, results)
-        cost = spread(minutes(done, 'train'), 1)
-        title = titles.get(start, 'from scratch')
-        rows += [
-            [task, title, cost, name, figures(done, name)]
-            for name in TASKS[task].figures
-            if done
+        if done:
+            yield task, titles.get(start, 'from scratch'), done
+
+
+def transfer_table(results: Results) -> str:
+    """The figures of each other task, pretrained and from scratch."""
+    rows = [
+        [
+            task,
+            title,
+            spread(minutes(done, 'train'), 1),
+            name,
+            figures(done, name),
         ]
+        for task, title, done in transfers(results)
+        for name in TASKS[task].figures
+    ]
     return markdown(['task', 'start', 'minutes', 'figure', 'value'], rows)
 
 
