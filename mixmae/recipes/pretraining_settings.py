@@ -184,7 +184,8 @@ def run_settings(
             'warmup_epochs',
             # Of a short run one epoch, or half of the run.
             Code(f'max({warmup}, min(1, max_epochs / 2))'),
-            f'max_epochs / {method.warmup}, as in the paper',
+            f'max_epochs / {method.warmup} as in the paper, but at least 1 '
+            f'or half of the run',
         ),
         Setting('lr', rate, why),
         Setting('lr_batch_size', shared.batch * machine.count),
