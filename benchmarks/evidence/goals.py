@@ -47,7 +47,9 @@ def best(
     return f' ({title})', value
 
 
-def few_labels(results: Results, starts: Iterable[str]) -> float | None:
+def few_label_accuracy(
+    results: Results, starts: Iterable[str]
+) -> float | None:
     """Mean accuracy with few labels at the common length."""
     found = measured(fine_tunings(starts, FEW), results)
     return mean(r['figures']['accuracy'] for r in found) if found else None
@@ -72,10 +74,10 @@ def starts(method: str, epochs: int) -> list[str]:
 
 
 def _goals(results: Results) -> Iterator[Goal]:
-    scratch = few_labels(results, ['scratch'])
+    scratch = few_label_accuracy(results, ['scratch'])
     simmim = {e['mixmae']: e['simmim'] for e in EQUAL_TIME.values()}
     for epochs, scratch_epochs in SCRATCH_EPOCHS.items():
-        mixmae = few_labels(results, starts('mixmae', epochs))
+        mixmae = few_label_accuracy(results, starts('mixmae', epochs))
         name = f'MixMAE, {epochs} epochs'
         yield (
             f'{name}, {FEW} labels, minus from scratch at equal steps, points',
@@ -94,7 +96,9 @@ def _goals(results: Results) -> Iterator[Goal]:
             points(mixmae, mean(accuracy) if accuracy else None),
         )
         if epochs in simmim:
-            other = few_labels(results, starts('simmim', simmim[epochs]))
+            other = few_label_accuracy(
+                results, starts('simmim', simmim[epochs])
+            )
             yield (
                 f'{name}, {FEW} labels, minus SimMIM at equal time, points',
                 5.0,

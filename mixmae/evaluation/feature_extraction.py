@@ -46,12 +46,18 @@ def whole_images(model: Any, batch: dict) -> Tensor:
 
 
 def mean_pool(maps: Tensor) -> Tensor:
-    """Average over the positions: (B, C, H, W) -> (B, C)."""
+    """Average over the positions: (B, C, H, W) -> (B, C).
+
+    kNN during a training and ``KNNTestLoop`` use it.
+    """
     return maps.mean(dim=(2, 3))
 
 
 def mean_std_pool(maps: Tensor) -> Tensor:
-    """Average and standard deviation: (B, C, H, W) -> (B, 2 C)."""
+    """Average and standard deviation: (B, C, H, W) -> (B, 2 C).
+
+    Whitened kNN of docs/evidence.md uses it.
+    """
     std = maps.flatten(2).std(dim=2, correction=0)
     return torch.cat([mean_pool(maps), std], dim=1)
 

@@ -59,9 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print('\n'.join(lines))
     check = WorkFolderCheck(folders, start, args.overwrite)
     checks: list[Check] = [check]
-    restart = False
+    follow_config = False
     if start is not None:
-        resumed, restart = resumed_start.compare_resumed(
+        resumed, follow_config = resumed_start.compare_resumed(
             cfg, start, args.resume_with
         )
         checks += resumed
@@ -84,12 +84,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         PreflightHook(preflight, planned, only=args.preflight_only)
     )
     # Imported here: only few runs need these hooks.
-    if restart:
-        from mixmae.engine.hooks.restart_schedule_hook import (
-            RestartScheduleHook,
+    if follow_config:
+        from mixmae.engine.hooks.config_schedule_hook import (
+            ConfigScheduleHook,
         )
 
-        runner.register_hook(RestartScheduleHook())
+        runner.register_hook(ConfigScheduleHook())
     if args.overwrite:
         from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 

@@ -17,7 +17,7 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import IMPLEMENTATIONS
 NOT_SETTINGS = {'params', *IMPLEMENTATIONS}
 
 
-class RestartScheduleHook(Hook):
+class ConfigScheduleHook(Hook):
     """Replace restored hyperparameters by those of the config.
 
     MMEngine restores learning rate, weight decay, betas and the state of the
