@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--device', help='such as cpu or cuda:1')
     add_trust_argument(parser)
     args = parser.parse_args(argv)
+    if not 0 <= args.port < 65536:
+        parser.error(f'--port {args.port}: give 0 to 65535')
     folder = ImageFolder(args.images)
     networks = [viewed_network(p, args.device) for p in args.checkpoints]
     server = ViewerServer(Viewer(networks, folder), args.port)
