@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.evidence.specs import FEW, TASKS
+from benchmarks.evidence.specs import LABELS, TASKS
 from benchmarks.evidence.table import (
     METHOD_NAMES,
     Results,
@@ -18,8 +18,6 @@ from benchmarks.evidence.table import (
     measured,
     transfers,
 )
-
-LABELS = (100, FEW, 0)
 
 
 def draw(results: Results, path: Path) -> None:

@@ -288,6 +288,6 @@ def hardware(dtype: str) -> str:
     Args:
         dtype: That of the run's ``AutocastOptimWrapper``.
     """
-    native = str(auto_dtype(torch.device('cpu'))).removeprefix('torch.')
-    precision = native if dtype == 'auto' else dtype
-    return f'{os.cpu_count()} x {processor_name()}, {precision}'
+    if dtype == 'auto':
+        dtype = str(auto_dtype(torch.device('cpu'))).removeprefix('torch.')
+    return f'{os.cpu_count()} x {processor_name()}, {dtype}'
