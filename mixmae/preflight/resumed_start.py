@@ -111,8 +111,8 @@ def compare_resumed(
         choice: Source of settings that may change: 'config', 'checkpoint'.
 
     Returns:
-        Checks of a resumed run, and whether its schedules follow the config,
-        which has changed them, or because the checkpoint holds none.
+        Checks of a resumed run, and whether its schedules follow the config:
+        it has changed them, or the checkpoint holds none.
     """
     changed = changes(start, cfg)
     if choice == 'checkpoint':

@@ -32,7 +32,7 @@ def state_dict_of(
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Return it without prefixes of wrappers, such as ``module.`` of DDP."""
+    """Return a state dict without prefixes of wrappers before all keys."""
     for prefix in _WRAPPERS:
         if all(key.startswith(prefix) for key in state):
             state = {k.removeprefix(prefix): v for k, v in state.items()}
