@@ -13,7 +13,12 @@ from PIL import Image
 
 from benchmarks.evidence.recipe import ROOT
 from benchmarks.evidence.runs import Place, perform
-from benchmarks.evidence.specs import RELEASED, FineTuning, Pretraining
+from benchmarks.evidence.specs import (
+    CAMPAIGN,
+    RELEASED,
+    FineTuning,
+    Pretraining,
+)
 
 
 @pytest.fixture
@@ -95,8 +100,7 @@ def test_a_killed_campaign_resumes(place):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', RELEASED)
 def test_released_weights_replace_a_lost_checkpoint(place, name):
-    start = Pretraining('mixmae', 40)
-    assert start.name == name
+    start = next(spec for spec in CAMPAIGN if spec.name == name)
     tuned = FineTuning(name, 60, 10)
     perform(tuned, place, {name: start})
     assert f'checkpoint={RELEASED[name]}' in read(place, tuned)['commands'][0]
