@@ -19,9 +19,10 @@ DTYPES = {
     'float16': torch.float16,
     'float32': torch.float32,
 }
-# CPU flags of bfloat16 matrix products that are faster than those of float32:
-# of x86 and of Arm. With avx512_bf16 alone they are slower (see LOG.md).
-FAST_BF16_FLAGS = {'amx_bf16', 'bf16'}
+# Flags of CPUs whose matrix products are faster in bfloat16 than in float32:
+# Intel with AMX, AMD (only AMD has sse4a) and Arm. Intel without AMX is slower
+# in bfloat16 even with avx512_bf16 (see LOG.md).
+FAST_BF16_FLAGS = ({'amx_bf16'}, {'avx512_bf16', 'sse4a'}, {'bf16'})
 IMPLEMENTATIONS = ('fused', 'foreach')
 
 
@@ -37,13 +38,16 @@ def cpu_flags() -> set[str]:
 def auto_dtype(device: torch.device) -> torch.dtype:
     """Return bfloat16 if it is faster on the device, else float32.
 
-    It is on CUDA devices of compute capability 8.0 or more, and on CPUs with
-    one of ``FAST_BF16_FLAGS``.
+    It is on CUDA devices of compute capability 8.0 or more, and on CPUs that
+    have all flags of one of ``FAST_BF16_FLAGS``.
     """
     if device.type == 'cuda':
         fast = torch.cuda.get_device_capability(device)[0] >= 8
+    elif device.type == 'cpu':
+        flags = cpu_flags()
+        fast = any(needed <= flags for needed in FAST_BF16_FLAGS)
     else:
-        fast = device.type == 'cpu' and bool(FAST_BF16_FLAGS & cpu_flags())
+        fast = False
     return torch.bfloat16 if fast else torch.float32
 
 

@@ -42,6 +42,8 @@ def test_float32_switches_an_outer_autocast_off():
     [
         ({'avx512_bf16', 'avx2'}, torch.float32),
         ({'amx_bf16', 'avx512_bf16'}, torch.bfloat16),
+        ({'avx512_bf16', 'sse4a'}, torch.bfloat16),
+        ({'avx2', 'sse4a'}, torch.float32),
         ({'avx2', 'avx512_f'}, torch.float32),
         (set(), torch.float32),
     ],
