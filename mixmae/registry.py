@@ -130,7 +130,7 @@ TASK_UTILS = LazyRegistry(
     parents.TASK_UTILS,
     {
         'RandomMasking': 'masking.masking',
-        'UniformMasking': 'masking.uniform_masking',
+        'UniformMasking': 'masking.masking',
     },
 )
 DATASETS = LazyRegistry(

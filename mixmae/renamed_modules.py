@@ -155,7 +155,7 @@ _MOVED = {
         'hidden_address:address printable:shown_text regular_file:safe_path '
         'trust:safe_path'
     ),
-    ('masking', 'masking'): 'random_masking:masking',
+    ('masking', 'masking'): 'random_masking:masking uniform_masking:masking',
     ('models', 'structures'): 'encoder_input:attention_groups',
     ('models.backbones', 'models.backbones'): (
         'arch_settings:mim_swin pyramid_archs:pyramid_backbone '

@@ -14,8 +14,7 @@ from mixmae.apis.reconstruction_inferencer import (
     GREY,
     ReconstructionInferencer,
 )
-from mixmae.masking.masking import RandomMasking
-from mixmae.masking.uniform_masking import UniformMasking
+from mixmae.masking.masking import RandomMasking, UniformMasking
 from mixmae.structures import CellMask
 from mixmae.viewer.viewed_network import (
     LONGEST,
