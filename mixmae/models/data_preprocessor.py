@@ -200,3 +200,37 @@ def _generator(*numbers: int) -> torch.Generator:
     """A CPU generator that depends on each of the numbers."""
     state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+class AnyChannels:
+    """Mixin for subclasses of MMEngine's ``ImgDataPreprocessor``.
+
+    That one takes one or three means. Channels are swapped only where there
+    are three of them; others keep the order of the file.
+
+    Args:
+        mean, std: One number per channel of the images, in units of 0..255;
+            of three channels in the order of the network.
+        bgr_to_rgb: Images of three channels are BGR, the network takes RGB.
+        options: Arguments of the other base class.
+
+    Raises:
+        ValueError: ``mean`` and ``std`` are not one number per channel.
+    """
+
+    _enable_normalize: bool
+
+    def __init__(
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        bgr_to_rgb: bool = False,
+        **options: Any,
+    ) -> None:
+        check_statistics(mean, std)
+        options['bgr_to_rgb'] = bgr_to_rgb and len(mean) == 3
+        super().__init__(**options)
+        self._enable_normalize = True
+        for name, values in (('mean', mean), ('std', std)):
+            tensor = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+            self.register_buffer(name, tensor, False)  # type: ignore

@@ -4,7 +4,7 @@ from mmdet.models.data_preprocessors import (
     DetDataPreprocessor as RgbDetDataPreprocessor,
 )
 
-from mixmae.models.any_channels import AnyChannels
+from mixmae.models.data_preprocessor import AnyChannels
 from mixmae.registry import MODELS
 
 

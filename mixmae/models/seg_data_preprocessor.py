@@ -2,7 +2,7 @@
 
 from mmseg.models import SegDataPreProcessor as RgbSegDataPreProcessor
 
-from mixmae.models.any_channels import AnyChannels
+from mixmae.models.data_preprocessor import AnyChannels
 from mixmae.registry import MODELS
 
 
