@@ -68,7 +68,8 @@ _MOVED = {
     ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_pipeline',
     ('datasets', 'fileio'): (
-        'escaped_path:shown_text image_listing parallel_map path_list'
+        'escaped_path:shown_text image_listing parallel_map:worker_processes '
+        'path_list'
     ),
     ('datasets.corrupt', 'config'): (
         'annotation_error:failure_report data_error:failure_report'
@@ -152,10 +153,12 @@ _MOVED = {
     ('evaluation', 'evaluation'): 'features:feature_extraction',
     ('fileio', 'fileio'): (
         'checksummed_write:atomic_write escaped_path:shown_text '
-        'hidden_address:address printable:shown_text regular_file:safe_path '
-        'trust:safe_path'
+        'hidden_address:address parallel_map:worker_processes '
+        'parent_watch:worker_processes printable:shown_text '
+        'private_folder:listing_cache regular_file:safe_path trust:safe_path'
     ),
     ('masking', 'masking'): 'random_masking:masking uniform_masking:masking',
+    ('models', 'models'): 'any_channels:data_preprocessor',
     ('models', 'structures'): 'encoder_input:attention_groups',
     ('models.backbones', 'models.backbones'): (
         'arch_settings:mim_swin pyramid_archs:pyramid_backbone '

@@ -8,7 +8,7 @@ import os
 # Read as torch loads: spinning threads would starve the data loader.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from mixmae.fileio.parent_watch import end_with_launcher
+from mixmae.fileio.worker_processes import end_with_launcher
 
 # From now on: it may be killed while the rest is imported.
 end_with_launcher()

@@ -9,7 +9,7 @@ import os
 # from the loader's workers, and from each other where cores are shared.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from mixmae.fileio.parent_watch import end_with_launcher
+from mixmae.fileio.worker_processes import end_with_launcher
 
 # From now on: it may be killed while the rest is imported.
 end_with_launcher()

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from mixmae.fileio.parent_watch import end_with_launcher
+from mixmae.fileio.worker_processes import end_with_launcher
 from mixmae.version import __version__
 
 # Summaries by subcommand name; the module of `check-data` is `check_data`.

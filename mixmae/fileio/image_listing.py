@@ -92,7 +92,7 @@ def cache_beside(folder: str) -> str:
     """
     path = Path(folder).resolve()
     # Only folders that are listed by one of our datasets have a cache.
-    from mixmae.fileio.private_folder import cache_folder
+    from mixmae.fileio.listing_cache import cache_folder
 
     home = None if os.access(path.parent, os.W_OK) else cache_folder()
     if home is None:

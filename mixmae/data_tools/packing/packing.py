@@ -46,8 +46,8 @@ from mixmae.fileio.atomic_write import (
     digest_of,
     write_text_durably,
 )
-from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.shown_text import escape
+from mixmae.fileio.worker_processes import LostWorkerError, parallel_map
 
 SUMS = 'SHA256SUMS'
 CORRUPT_FILES = 'corrupt_files.txt'

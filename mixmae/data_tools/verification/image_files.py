@@ -24,8 +24,8 @@ from mixmae.datasets.labels.labelled_sizes import (
     OrientedSize,
     read_oriented_size,
 )
-from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
 from mixmae.fileio.shown_text import escape
+from mixmae.fileio.worker_processes import LostWorkerError, parallel_map
 
 # Remedies for causes where another copy of the file would not help.
 ADVICE = {

@@ -31,7 +31,7 @@ from mixmae.datasets.packed_images import table_of
 from mixmae.fileio.atomic_write import digest_of
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import check_folder
-from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
+from mixmae.fileio.worker_processes import LostWorkerError, parallel_map
 
 
 class PackedSamples(Sequence[tuple[Shard, Sample]]):

@@ -20,8 +20,8 @@ from mixmae.datasets.packed.tar_members import TarMembers
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
-from mixmae.fileio.listing_cache import TIME_STEP_NS
-from mixmae.fileio.private_folder import (
+from mixmae.fileio.listing_cache import (
+    TIME_STEP_NS,
     is_sealed,
     seal,
     temporary_folder,

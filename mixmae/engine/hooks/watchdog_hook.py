@@ -23,7 +23,7 @@ from mixmae.config.failure_report import (
     failure_line,
     killed_worker,
 )
-from mixmae.fileio.parent_watch import end_with_launcher
+from mixmae.fileio.worker_processes import end_with_launcher
 from mixmae.registry import HOOKS
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from mixmae.fileio.parallel_map import LostWorkerError, parallel_map
+from mixmae.fileio.worker_processes import LostWorkerError, parallel_map
 
 
 def square(number):

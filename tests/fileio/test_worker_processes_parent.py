@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mixmae.fileio.parent_watch import LAUNCHED
+from mixmae.fileio.worker_processes import LAUNCHED
 from tests.tools.running import ROOT
 
 PARENT = """
@@ -19,7 +19,7 @@ time.sleep(60)
 """
 CHILD = """
 import os, signal, sys, time
-from mixmae.fileio.parent_watch import end_with_launcher
+from mixmae.fileio.worker_processes import end_with_launcher
 def told(*_):
     print('told', flush=True)
     os._exit(75)
@@ -57,7 +57,7 @@ def test_ranks_of_a_killed_launcher_are_reported(launched):
 
 POOL = """
 import os, time
-from mixmae.fileio.parallel_map import parallel_map
+from mixmae.fileio.worker_processes import parallel_map
 def work(index):
     if index % 8 == 0:
         # One write: with PYTHONUNBUFFERED, print writes the line break apart.

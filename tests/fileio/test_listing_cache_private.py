@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from mixmae.fileio import private_folder as module
-from mixmae.fileio.private_folder import (
+from mixmae.fileio import listing_cache as module
+from mixmae.fileio.listing_cache import (
     cache_folder,
     is_sealed,
     private_folder,
