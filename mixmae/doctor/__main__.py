@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from mixmae.doctor.checks import ERROR, UNTESTED, diagnose
-from mixmae.doctor.facts import describe, gather
+from mixmae.doctor.environment import describe, gather
 from mixmae.doctor.remedies import PIP
 from mixmae.version import __version__
 

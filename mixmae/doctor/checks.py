@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mixmae.doctor import remedies
-from mixmae.doctor.facts import Facts
-from mixmae.doctor.remedies import PIP
-from mixmae.doctor.tested_versions import PYTHONS, TESTED, tested
+from mixmae.doctor.environment import Facts
+from mixmae.doctor.remedies import PIP, PYTHONS, TESTED, tested
 from mixmae.version import (
     MINIMUM_MMENGINE,
     MINIMUM_TORCH,

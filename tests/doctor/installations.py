@@ -8,8 +8,7 @@ from mixmae.doctor.checks import (
     Diagnosis,
     diagnose,
 )
-from mixmae.doctor.facts import Facts
-from mixmae.doctor.probes import Probe
+from mixmae.doctor.environment import Facts, Probe
 
 HEALTHY = Facts(
     python=(3, 11),

@@ -15,9 +15,8 @@ from mixmae.doctor.checks import (
     WARNING,
     diagnose,
 )
-from mixmae.doctor.facts import Facts, describe
-from mixmae.doctor.probes import Probe
-from mixmae.doctor.tested_versions import PYTHONS, TESTED
+from mixmae.doctor.environment import Facts, Probe, describe
+from mixmae.doctor.remedies import PYTHONS, TESTED
 from tests.doctor.installations import (
     HEALTHY,
     absent,

@@ -11,7 +11,7 @@ from mixmae.doctor.checks import (
     WARNING,
     diagnose,
 )
-from mixmae.doctor.probes import Probe
+from mixmae.doctor.environment import Probe
 from tests.doctor.installations import (
     HEALTHY,
     absent,

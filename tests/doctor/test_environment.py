@@ -1,6 +1,6 @@
 """Probes of packages that crash, hang or write output."""
 
-from mixmae.doctor.probes import run_every_probe, run_probe
+from mixmae.doctor.environment import run_every_probe, run_probe
 
 
 def test_probe_reads_the_answer_below_other_output() -> None:

@@ -1,4 +1,4 @@
-"""Import results of packages, without trusting the packages.
+"""Installed packages, and the results of importing them.
 
 Packages are imported in another process, so that an extension that crashes its
 interpreter does no other harm. First all share one process, since most of them
@@ -8,13 +8,17 @@ get a process each, since a failed import may leave any state behind.
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import metadata
+
+from mixmae.doctor.remedies import FORKS, TESTED
 
 # Each fills in the dict `answer`; an exception is an answer too. Packages
 # follow those they import; packages outside the base tier come last.
@@ -183,3 +187,74 @@ def run_every_probe(codes: Mapping[str, str]) -> dict[str, Probe]:
         answers = pool.map(run_probe, [codes[name] for name in rest])
         found |= dict(zip(rest, answers))
     return {name: found[name] for name in codes}
+
+
+DISTRIBUTIONS = (
+    *TESTED,
+    *FORKS,
+    'opencv-python',
+    'opencv-contrib-python',
+    'opencv-contrib-python-headless',
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts about an installation; diagnoses depend on these only.
+
+    Attributes:
+        python: Major and minor version of this interpreter.
+        installed: Versions by name of the distribution.
+        probes: Import results by name of the module.
+    """
+
+    python: tuple[int, int]
+    installed: Mapping[str, str] = field(default_factory=dict)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+
+    def probe(self, module: str) -> Probe:
+        """Return the result of importing ``module``."""
+        missing = Probe(error='not tried', missing=module)
+        return self.probes.get(module, missing)
+
+
+def installed_distributions() -> dict[str, str]:
+    """Return name and version of every relevant distribution."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def gather() -> Facts:
+    """Collect the installed packages and try to import them."""
+    answers = run_every_probe(PROBES)
+    return Facts(sys.version_info[:2], installed_distributions(), answers)
+
+
+def describe(facts: Facts) -> list[tuple[str, str]]:
+    """Return (name, state) rows of the installed packages."""
+    rows = [('python', f'{platform.python_version()}  {sys.executable}')]
+    return rows + [(module, _state(facts, module)) for module in PROBES]
+
+
+def _state(facts: Facts, module: str) -> str:
+    probe = facts.probe(module)
+    if probe.absent(module):
+        return 'none' if module == 'mmcv.ops' else 'not installed'
+    if not probe.works:
+        return f'does not import: {probe.error}'
+    if module == 'mmcv.ops':
+        cpu = probe.cuda in (None, 'not available')
+        return 'CPU' if cpu else f'CUDA {probe.cuda}'
+    if module == 'mmcv':
+        lite = 'mmcv-lite' in facts.installed
+        return f'{probe.version}  ({"mmcv-lite" if lite else "full"})'
+    if module == 'torch':
+        build = f'CUDA {probe.cuda}' if probe.cuda else 'CPU build'
+        gpu = probe.device or 'none usable'
+        return f'{probe.version}  {build}  GPU: {gpu}'
+    return probe.version
