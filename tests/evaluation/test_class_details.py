@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mixmae.evaluation.class_confusion import ClassConfusion
-from mixmae.evaluation.class_details import ClassDetails
+from mixmae.evaluation.class_details import ClassConfusion, ClassDetails
 
 
 def details(folder: Path, *samples: dict) -> list[list[str]]:

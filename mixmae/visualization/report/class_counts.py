@@ -10,9 +10,9 @@ import numpy as np
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from numpy import ndarray
 
-from mixmae.evaluation.class_confusion import ClassConfusion
 from mixmae.evaluation.class_details import (
     NOTHING,
+    ClassConfusion,
     object_counts,
     pixel_counts,
 )
