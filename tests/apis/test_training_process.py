@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixmae.apis.training_display import TrainingDisplay
+from mixmae.apis.training_process import TrainingDisplay
 
 HEAD = '11/29 11:00:34 - mmengine'
 OUTPUT = f"""\
