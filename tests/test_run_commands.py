@@ -43,7 +43,7 @@ ELSEWHERE = {
     'mixmae finetune --task detection': 'test_quick_start.py',
     'mixmae finetune --task segmentation': 'test_quick_start.py',
     'mixmae predict runs/': 'test_quick_start.py',
-    'mixmae export runs/cats cats.onnx': 'apis/test_task_graph.py',
+    'mixmae export runs/cats cats.onnx': 'apis/test_onnx_export.py',
     'mixmae view runs/photos': 'viewer/test_viewer_server.py',
     'mixmae view work_dirs/run': 'viewer/test_viewer_server.py',
     'mixmae view mixmae.pth': 'browser/test_viewer.py',

@@ -4,7 +4,7 @@ import json
 import pytest
 import torch
 
-from mixmae.apis import onnx_graph
+from mixmae.apis import onnx_export
 from mixmae.config.failure_report import ConfigError
 from mixmae.registry import MODELS
 from tests.apis.tiny_setup import tiny_checkpoint
@@ -34,20 +34,20 @@ def backbone():
 def test_graph_equals_the_backbone(tmp_path, size, batch_size):
     network = backbone()
     path = tmp_path / 'a.onnx'
-    said = onnx_graph.convert(network, size, batch_size, path)
+    said = onnx_export.convert(network, size, batch_size, path)
     assert 'largest difference to PyTorch' in said
     assert [file.name for file in tmp_path.iterdir()] == ['a.onnx']
     generator = torch.Generator().manual_seed(5)
     for count in [1, 2, 5] if batch_size == 0 else [batch_size]:
         images = torch.randn(count, 3, *size, generator=generator)
-        absolute, relative = onnx_graph.largest_difference(
+        absolute, relative = onnx_export.largest_difference(
             network, path, images
         )
         assert 0 <= relative < 1e-5 and absolute < 1e-4
     # Control: another network gives another graph.
     with torch.no_grad():
         network.norm1.bias += 0.01
-    assert onnx_graph.largest_difference(network, path, images)[0] > 5e-3
+    assert onnx_export.largest_difference(network, path, images)[0] > 5e-3
 
 
 def test_command_line(monkeypatch, tmp_path, capsys):
@@ -94,4 +94,4 @@ def test_a_graph_that_differs_is_not_written(monkeypatch, tmp_path, capsys):
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(ConfigError, match='pip install onnx onnxscript'):
-        onnx_graph.export(backbone(), (32, 32), 1)
+        onnx_export.export(backbone(), (32, 32), 1)

@@ -15,8 +15,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixmae.apis.onnx_graph import BOUND, convert, height_and_width
-from mixmae.apis.task_graph import TaskGraph, graph_metadata, graph_size
+from mixmae.apis.onnx_export import (
+    BOUND,
+    TaskGraph,
+    convert,
+    graph_metadata,
+    graph_size,
+    height_and_width,
+)
 from mixmae.apis.task_network import task_network
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.cli.command_line import CommandParser

@@ -14,10 +14,10 @@ from mmengine.registry import DefaultScope
 pytest.importorskip('onnxruntime')
 pytest.importorskip('onnxscript')
 
-from mixmae.apis.onnx_graph import convert
-from mixmae.apis.task_graph import (
+from mixmae.apis.onnx_export import (
     TaskGraph,
     channel_order,
+    convert,
     graph_metadata,
     graph_size,
 )
