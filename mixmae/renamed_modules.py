@@ -18,7 +18,9 @@ from typing import Any
 PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
 _MOVED = {
-    ('apis', 'apis'): 'image_source:image_input',
+    ('apis', 'apis'): (
+        'image_source:image_input normalisation:image_preparation'
+    ),
     ('apis', 'cli'): 'arguments:inference_arguments',
     ('checkpoints', 'checkpoints.conversion'): (
         'bias_tables merging_order:merging_permutation mmpretrain_mixmim '

@@ -1,8 +1,9 @@
-"""Preparation of images as in a network's test pipeline."""
+"""Preparation of images as in a network's test pipeline; normalisation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from mmengine.registry import DefaultScope
 from numpy import ndarray
 from torch import Tensor
 
+from mixmae.checkpoints.loading.channel_order import channel_order
 from mixmae.checkpoints.loading.config_allowlist import (
     SCOPES,
     TEST_STEPS,
@@ -26,16 +28,77 @@ Resize = str | int | tuple[int, int] | None
 _OTHER_STEPS = ('Load', 'Pack', 'Check')
 # Arguments of the loading transforms that control how a file is read.
 LOADING = (
-    'background',
-    'draft_side',
-    'min_side',
-    'max_pixels',
-    'value_range',
-    'extra_band',
-    'channels',
-)
+    'background', 'draft_side', 'min_side', 'max_pixels', 'value_range',
+    'extra_band', 'channels',
+)  # fmt: skip
 # Key with the checkpoint path, in a config from a checkpoint.
 CARRIED_BY = 'carried_by'
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Conversion of pixels to a backbone's input.
+
+    Attributes:
+        mean: Per channel of the network, in units of 0..255.
+        std: Per channel of the network, in units of 0..255.
+        to_rgb: Whether a network of three channels takes RGB; else BGR.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    to_rgb: bool
+
+    @property
+    def channel_order(self) -> str:
+        """Channel order of the network's input: 'RGB', 'BGR' or 'stored'."""
+        if len(self.mean) != 3:
+            return 'stored'
+        return 'RGB' if self.to_rgb else 'BGR'
+
+    @classmethod
+    def of(cls, preprocessor: Mapping | None) -> Normalisation:
+        """Create from the config of a data preprocessor.
+
+        Args:
+            preprocessor: Config from mixmae, mmpretrain, mmdet or mmseg, or
+                the record of a converter; see ``channel_order``.
+
+        Raises:
+            ValueError: There is none, it has no mean or std, these do not hold
+                one number per channel, or it takes RGB files.
+        """
+        config = preprocessor or {}
+        mean, std = config.get('mean'), config.get('std')
+        if mean is None or std is None:
+            raise ValueError(
+                'the config has no data_preprocessor with mean and std, so '
+                'the normalisation of pixels is unknown'
+            )
+        if not len(mean) == len(std) or not mean or min(std) <= 0:
+            raise ValueError(
+                'mean and std of the data_preprocessor must have one number '
+                f'per channel, std above 0, got {list(mean)} and {list(std)}'
+            )
+        if config.get('rgb_to_bgr'):
+            raise ValueError(
+                'a data_preprocessor with rgb_to_bgr requires a pipeline that '
+                'loads RGB, but images are BGR here; set bgr_to_rgb=True if '
+                'the network takes RGB, and neither of the two if it takes BGR'
+            )
+        to_rgb = channel_order(config) == 'RGB'
+        return cls(tuple(map(float, mean)), tuple(map(float, std)), to_rgb)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Convert images (B, channels, H, W), BGR if three, to float32."""
+        pixels = images.float()
+        if self.channel_order == 'RGB':
+            pixels = pixels.flip(1)
+        mean, std = (
+            torch.tensor(values, device=images.device).view(-1, 1, 1)
+            for values in (self.mean, self.std)
+        )
+        return (pixels - mean) / std
 
 
 class ImagePreparation:
@@ -193,7 +256,10 @@ def _checked(resize: Resize | Sequence[int]) -> Resize:
     if resize is None or resize == 'pipeline':
         return resize  # type: ignore[return-value]
     sides = (resize,) if isinstance(resize, int) else resize
-    if isinstance(sides, Sequence) and all(_is_side(side) for side in sides):
+    # No bool, which is an int, too.
+    if isinstance(sides, Sequence) and all(
+        type(side) is int and side > 0 for side in sides
+    ):
         if isinstance(resize, int):
             return resize
         if len(sides) == 2:
@@ -202,11 +268,6 @@ def _checked(resize: Resize | Sequence[int]) -> Resize:
         f"resize must be 'pipeline', None, one side in pixels or (height, "
         f'width), got {resize!r}'
     )
-
-
-def _is_side(value: object) -> bool:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole and value > 0  # type: ignore[operator]
 
 
 def _resized(image: ndarray, height: int, width: int) -> ndarray:

@@ -15,8 +15,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mixmae.apis.image_preparation import CARRIED_BY, scope_of
-from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.image_preparation import CARRIED_BY, Normalisation, scope_of
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts

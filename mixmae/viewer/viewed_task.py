@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy import ndarray
 
-from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.image_preparation import Normalisation
 from mixmae.apis.predictor import Predictor
 from mixmae.fileio.shown_text import shown_line
 from mixmae.viewer.viewed_network import LONGEST, ViewedNetwork

@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.image_preparation import Normalisation
 from mixmae.apis.onnx_export import BOUND, convert, height_and_width
 from mixmae.apis.trained_network import network_config, trained_backbone
 from mixmae.cli.command_line import CommandParser, run_tool

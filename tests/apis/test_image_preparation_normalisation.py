@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS as ENGINE_MODELS
 
-from mixmae.apis.normalisation import Normalisation
+from mixmae.apis.image_preparation import Normalisation
 from mixmae.registry import MODELS
 
 FIGURES = dict(mean=[120.0, 110.0, 90.0], std=[60.0, 50.0, 40.0])
