@@ -19,7 +19,8 @@ PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
 _MOVED = {
     ('apis', 'apis'): (
-        'image_source:image_input normalisation:image_preparation'
+        'image_source:image_input image_stream:image_input '
+        'normalisation:image_preparation'
     ),
     ('apis', 'cli'): 'arguments:inference_arguments',
     ('checkpoints', 'checkpoints.conversion'): (

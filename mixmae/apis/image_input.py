@@ -1,19 +1,22 @@
-"""Image inputs: files, folders, arrays and tensors."""
+"""Image inputs, listed and read: files, folders, arrays and tensors."""
 
 from __future__ import annotations
 
 import glob
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from mmengine.logging import print_log
 from numpy import ndarray
 from torch import Tensor
+from tqdm import tqdm
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
@@ -23,7 +26,7 @@ from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import kind_of
 
-CHANNEL_ORDERS = ('rgb', 'bgr')
+Tag = TypeVar('Tag')
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def list_inputs(
         ValueError: No such file, no image in a folder, an array of another
             shape or range, an array without ``channel_order``, or no input.
     """
-    if channel_order not in (None, *CHANNEL_ORDERS):
+    if channel_order not in (None, 'rgb', 'bgr'):
         raise ValueError(
             f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}"
         )
@@ -121,8 +124,7 @@ def _files(path: str) -> list[str]:
             )
         return [os.path.join(path, name) for name in listing.files]
     if os.path.exists(path):
-        kind = kind_of(os.stat(path).st_mode)
-        if kind:
+        if kind := kind_of(os.stat(path).st_mode):
             raise ValueError(f'{path} is a {kind}, not an image file')
         return [path]
     if glob.has_magic(path):
@@ -130,13 +132,9 @@ def _files(path: str) -> list[str]:
         matches = [match for match in found if os.path.isfile(match)]
         if not matches:
             raise ValueError(f'no file matches {path}')
-        others = len(found) - len(matches)
-        if others:
-            print_log(
-                f'{path}: skipped, not regular files: {others:,}',
-                'current',
-                logging.WARNING,
-            )
+        if others := len(found) - len(matches):
+            note = f'{path}: skipped, not regular files: {others:,}'
+            print_log(note, 'current', logging.WARNING)
         return matches
     near = Path(path)
     while not near.exists() and near != near.parent:
@@ -208,3 +206,94 @@ def _to_bytes(array: ndarray) -> ndarray:
             'of 0..255 as uint8'
         )
     return np.round(array.astype(np.float32) * 255).astype(np.uint8)
+
+
+def image_stream(
+    inputs: Sequence[ImageInput],
+    load: Callable[[str], ndarray],
+    prepare: Callable[[ImageInput, ndarray], tuple[Tag, Tensor]],
+    batch_size: int,
+    skip_corrupt: bool = False,
+    title: str | None = None,
+) -> Iterator[tuple[list[Tag], Tensor]]:
+    """Yield batches of equally sized images, read on demand.
+
+    Args:
+        inputs: The images.
+        load: Function that reads a file.
+        prepare: Function that returns what the caller needs of an image, and
+            the image for the network, (C, H, W). It raises ``ValueError`` for
+            an image that the network cannot process; these are never skipped.
+        batch_size: Maximum number of images in a batch.
+        skip_corrupt: Log and skip files that cannot be read; otherwise the
+            first of them is an error.
+        title: Title of a progress bar on standard error; None = no bar.
+
+    Yields:
+        What ``prepare`` returned for the images of a batch: a list, and the
+        images, (B, C, H, W).
+
+    Raises:
+        ValueError: ``batch_size`` is not a positive integer, an image cannot
+            be read or used (it is named), or no image is left.
+    """
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ValueError(
+            f'batch_size must be an integer of at least 1, got {batch_size!r}'
+        )
+    hidden = None if title else True
+    bar = tqdm(total=len(inputs), desc=title, unit='image', disable=hidden)
+    skipped = 0
+
+    def prepared() -> Iterator[tuple[Tag, Tensor]]:
+        nonlocal skipped
+        for given in inputs:
+            try:
+                pixels = given.read(load)
+            except ValueError as error:
+                if not skip_corrupt:
+                    raise ValueError(
+                        f'{error}; to leave such files out: skip_corrupt '
+                        f'(--skip-corrupt)'
+                    ) from error
+                print_log(f'skipped: {error}', 'current', logging.WARNING)
+                skipped += 1
+                continue
+            try:
+                yield prepare(given, pixels)
+            except ValueError as error:
+                raise ValueError(f'{given.name}: {error}') from error
+
+    done = 0
+    for batch in size_batches(prepared(), batch_size):
+        tags, images = zip(*batch, strict=True)
+        yield list(tags), torch.stack(images)
+        done += len(batch)
+        bar.update(done + skipped - bar.n)
+    if not done:
+        raise ValueError(f'none of the {len(inputs)} images could be read')
+    if skipped:
+        bar.set_postfix_str(f'{skipped} skipped')
+    bar.update(len(inputs) - bar.n)
+    bar.close()
+
+
+def size_batches(
+    images: Iterable[tuple[Tag, Tensor]], batch_size: int
+) -> Iterator[list[tuple[Tag, Tensor]]]:
+    """Group images (C, H, W) with their tags by size, in their order.
+
+    A group of ``batch_size`` images is yielded when it is full. At most eight
+    batches of images wait; beyond that, the group that has waited longest is
+    yielded incomplete.
+    """
+    waiting: dict[tuple[int, ...], list[tuple[Tag, Tensor]]] = {}
+    for tag, image in images:
+        size = tuple(image.shape)
+        group = waiting.setdefault(size, [])
+        group.append((tag, image))
+        if len(group) == batch_size:
+            yield waiting.pop(size)
+        elif sum(map(len, waiting.values())) >= 8 * batch_size:
+            yield waiting.pop(next(iter(waiting)))
+    yield from waiting.values()

@@ -13,13 +13,12 @@ from mmengine.structures import BaseDataElement
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.apis.image_input import ImageInput, list_inputs
+from mixmae.apis.image_input import ImageInput, image_stream, list_inputs
 from mixmae.apis.image_preparation import (
     ImagePreparation,
     scope_of,
     to_tensor,
 )
-from mixmae.apis.image_stream import image_stream
 from mixmae.apis.task_network import task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint

@@ -14,9 +14,8 @@ from mmengine.structures import BaseDataElement
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.apis.image_input import ImageInput, list_inputs
+from mixmae.apis.image_input import ImageInput, image_stream, list_inputs
 from mixmae.apis.image_preparation import ImagePreparation, Resize
-from mixmae.apis.image_stream import image_stream
 from mixmae.apis.trained_network import (
     ConfigLike,
     choose_device,

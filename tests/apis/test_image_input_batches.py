@@ -1,6 +1,6 @@
 import torch
 
-from mixmae.apis.image_stream import size_batches
+from mixmae.apis.image_input import size_batches
 
 
 def images(widths):
