@@ -20,10 +20,10 @@ __all__ = [
 # Module of each function of the package, imported when it is asked for.
 _FUNCTIONS = {
     'finetune': 'mixmae.apis.fine_tuning',
-    'from_pretrained': 'mixmae.apis.backbone_loading',
-    'load_backbone': 'mixmae.apis.backbone_loading',
+    'from_pretrained': 'mixmae.apis.hub',
+    'load_backbone': 'mixmae.apis.hub',
     'pretrain': 'mixmae.apis.pretraining',
-    'push_to_hub': 'mixmae.apis.hub_upload',
+    'push_to_hub': 'mixmae.apis.hub',
 }
 
 

@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixmae.apis.hub_upload import push_to_hub
+from mixmae.apis.hub import push_to_hub
 from mixmae.checkpoints.conversion.release import CARD, read_card
 from mixmae.cli.command_line import CommandParser
 from mixmae.fileio.safe_path import add_trust_argument
