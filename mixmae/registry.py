@@ -171,7 +171,7 @@ HOOKS = LazyRegistry(
     parents.HOOKS,
     {
         'CorruptFilesHook': 'engine.hooks.corrupt_files_hook',
-        'ClassPictureHook': 'engine.hooks.class_picture_hook',
+        'ClassPictureHook': 'engine.hooks.visualization_hook',
         'CompileHook': 'engine.hooks.compile_hook',
         'DurableCheckpointHook': 'engine.hooks.durable_checkpoint_hook',
         'FiniteGuardHook': 'engine.hooks.finite_guard_hook',

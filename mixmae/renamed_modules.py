@@ -122,7 +122,8 @@ _MOVED = {
         'patient_group:process_group process_group watchdog'
     ),
     ('engine', 'engine.hooks'): (
-        'spared_worker:interrupt_hook throughput_log_processor:throughput_hook'
+        'prediction_drawing:visualization_hook spared_worker:interrupt_hook '
+        'throughput_log_processor:throughput_hook'
     ),
     ('engine', 'fileio'): 'work_dir_lock:file_lock',
     ('engine', 'profiling'): (
@@ -130,8 +131,7 @@ _MOVED = {
         'run_settings:run_sizes saved_bytes:activation_memory throughput'
     ),
     ('engine', 'visualization'): (
-        'loss_curve panel_stack:reconstruction_panel '
-        'prediction_drawing:show_dir_pictures reconstruction_panel'
+        'loss_curve panel_stack:reconstruction_panel reconstruction_panel'
     ),
     ('engine.conversion', 'checkpoints.conversion'): (
         'conversion incoming network outgoing position_table source um_mae'
@@ -139,6 +139,7 @@ _MOVED = {
     ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
     ('engine.hooks', 'engine.hooks'): (
         'bad_files_hook:corrupt_files_hook '
+        'class_picture_hook:visualization_hook '
         'finite_checkpoint:finite_guard_hook '
         'update_border_hook:accumulation_boundary_hook '
         'whole_model_hook:strict_load_hook'

@@ -14,7 +14,7 @@ from mixmae.apis.task_network import (
     buildable_settings,
     task_network,
 )
-from mixmae.visualization.show_dir_pictures import framework_of
+from mixmae.engine.hooks.visualization_hook import framework_of
 from tests.configs.test_configs import CONFIGS, ROOT, identity
 
 TASKS = ('classification', 'detection', 'segmentation')

@@ -30,6 +30,10 @@ from mixmae.cli.runner_builder import build_runner, drop_sharding
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import open_values
 from mixmae.distributed.process_group import prepare_process_group, unwrapped
+from mixmae.engine.hooks.visualization_hook import (
+    draw_predictions,
+    framework_of,
+)
 from mixmae.evaluation.results_json import results_json
 from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
@@ -39,10 +43,6 @@ from mixmae.visualization.picture_file import write_png
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,
-)
-from mixmae.visualization.show_dir_pictures import (
-    draw_predictions,
-    framework_of,
 )
 
 NUM_PANELS = 4
