@@ -109,7 +109,7 @@ class ReportHook(Hook):
         self._training = False
 
     def _count(self, runner: Runner, samples: Sequence) -> None:
-        from mixmae.visualization.report.class_counts import ClassCounts
+        from mixmae.visualization.report.class_predictions import ClassCounts
 
         if self._counts is None:
             self._counts = ClassCounts(runner.val_dataloader.dataset)
@@ -147,7 +147,7 @@ class ReportHook(Hook):
         from mixmae.visualization.report.class_predictions import (
             prediction_part,
         )
-        from mixmae.visualization.report.report_parts import PREDICTIONS
+        from mixmae.visualization.report.report_page import PREDICTIONS
 
         if self._counts is not None:
             self._counted = self._counts.gather()
@@ -167,7 +167,7 @@ class ReportHook(Hook):
             feature_map,
             image_features,
         )
-        from mixmae.visualization.report.report_parts import FEATURES
+        from mixmae.visualization.report.report_page import FEATURES
 
         with model_to_show(runner) as model:
             if model is None or not hasattr(model, 'backbone'):
@@ -183,7 +183,7 @@ class ReportHook(Hook):
         from mixmae.visualization.report.drawn_predictions import (
             drawn_predictions,
         )
-        from mixmae.visualization.report.report_parts import PREDICTIONS
+        from mixmae.visualization.report.report_page import PREDICTIONS
 
         with model_to_show(runner) as model:
             if model is None:
@@ -202,7 +202,7 @@ class ReportHook(Hook):
             self._write(runner, PREDICTIONS, content)
 
     def _write(self, runner: Runner, name: str, content: dict) -> None:
-        from mixmae.visualization.report.report_parts import write_part
+        from mixmae.visualization.report.report_page import write_part
 
         try:
             write_part(runner.work_dir, name, runner.timestamp, content)
@@ -212,8 +212,7 @@ class ReportHook(Hook):
     def _write_page(self, runner: Runner) -> None:
         if not is_main_process():
             return
-        from mixmae.visualization.report.report_page import write_report
-        from mixmae.visualization.report.report_parts import ABOUT
+        from mixmae.visualization.report.report_page import ABOUT, write_report
 
         self._write(runner, ABOUT, _about(runner))
         try:

@@ -18,7 +18,7 @@ from mixmae.visualization.class_colours import (
     class_colours,
     hex_colour,
 )
-from mixmae.visualization.report.class_counts import image_counts, quality
+from mixmae.visualization.report.class_predictions import image_counts, quality
 from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.shown_bands import loaded_pixels
 

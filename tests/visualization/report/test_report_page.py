@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.visualization.report.report_page import write_report
-from mixmae.visualization.report.report_parts import write_part
+from mixmae.visualization.report.report_page import write_part, write_report
 from tests.visualization.report.runs import pretraining, write_run
 
 HOSTILE = '</script><img src=x onerror=alert(1)>'

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mixmae.visualization.report.class_counts import (
+from mixmae.visualization.report.class_predictions import (
     MOST_CLASSES,
     ClassCounts,
     counts_part,
