@@ -52,7 +52,7 @@ from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.registry import MODELS
 from mixmae.visualization.loss_curve import draw_curves, read_run
-from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.pictures import write_png
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,

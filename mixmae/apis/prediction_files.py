@@ -20,8 +20,7 @@ from mixmae.fileio.atomic_write import (
     check_output,
     new_files,
 )
-from mixmae.visualization.class_colours import class_hues
-from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.pictures import class_hues, write_png
 
 # Pictures of small images are enlarged, so that text is legible.
 SHORT_SIDE = 256

@@ -23,7 +23,7 @@ from mixmae.apis.task_network import task_network
 from mixmae.apis.trained_network import ConfigLike, choose_device
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.registry import INFERENCERS
-from mixmae.visualization.shown_bands import loaded_pixels
+from mixmae.visualization.pictures import loaded_pixels
 
 # Keys of a pipeline's results that the frameworks' models ask for.
 META_KEYS = (

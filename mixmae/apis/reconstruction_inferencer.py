@@ -27,7 +27,7 @@ from mixmae.deprecation import renamed_arguments
 from mixmae.fileio.atomic_write import check_output
 from mixmae.registry import INFERENCERS
 from mixmae.structures import CellMask
-from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.pictures import write_png
 from mixmae.visualization.reconstruction_panel import (
     reconstruction_panel,
     to_uint8,

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from mixmae.apis.image_preparation import ImagePreparation
 from mixmae.fileio.shown_text import shown_line
-from mixmae.visualization.report.embedded_image import embedded_image
-from mixmae.visualization.shown_bands import loaded_pixels
+from mixmae.visualization.pictures import embedded_image, loaded_pixels
 
 # Longest sides of pictures on the page, in pixels.
 LONGEST = 768

@@ -14,12 +14,12 @@ from mixmae.apis.image_preparation import Normalisation
 from mixmae.apis.predictor import Predictor
 from mixmae.fileio.shown_text import shown_line
 from mixmae.viewer.viewed_network import LONGEST, ViewedNetwork
-from mixmae.visualization.class_colours import (
+from mixmae.visualization.pictures import (
     blended,
     class_colours,
+    embedded_image,
     hex_colour,
 )
-from mixmae.visualization.report.embedded_image import embedded_image
 
 TOP_CLASSES = 5
 METHODS = {

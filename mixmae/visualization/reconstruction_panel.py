@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from mixmae.evaluation.feature_extraction import evaluating
-from mixmae.visualization.shown_bands import shown_bands
+from mixmae.visualization.pictures import shown_bands
 
 BACKGROUND = (255, 255, 255)
 INK = (34, 34, 34)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from mixmae.visualization.pictures import embedded_image
 from mixmae.visualization.report.class_predictions import counts_part
-from mixmae.visualization.report.embedded_image import embedded_image
 from mixmae.visualization.report.feature_map import feature_map
 from mixmae.visualization.report.report_page import write_part, write_report
 from tests.visualization.report.runs import pretraining, write_run

@@ -25,7 +25,7 @@ from mixmae.cli.inference_arguments import add_inference_arguments, resize_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line
-from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.pictures import write_png
 from mixmae.visualization.reconstruction_panel import stacked_panels
 
 FIGURES = ('name', 'loss', 'mean_colour_loss')

@@ -39,7 +39,7 @@ from mixmae.fileio.address import hidden_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.preflight import PlannedRun, PreflightHook
 from mixmae.preflight.check_list import build_preflight
-from mixmae.visualization.picture_file import write_png
+from mixmae.visualization.pictures import write_png
 from mixmae.visualization.reconstruction_panel import (
     predict_mixed,
     reconstruction_panel,

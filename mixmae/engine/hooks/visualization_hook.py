@@ -15,7 +15,7 @@ from mmengine.structures import BaseDataElement
 
 from mixmae.distributed.process_group import unwrapped
 from mixmae.registry import HOOKS
-from mixmae.visualization.shown_bands import loaded_pixels
+from mixmae.visualization.pictures import loaded_pixels
 
 
 class Artist(NamedTuple):

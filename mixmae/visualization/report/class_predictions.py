@@ -17,8 +17,7 @@ from mixmae.evaluation.class_details import (
     object_counts,
     pixel_counts,
 )
-from mixmae.visualization.report.embedded_image import embedded_image
-from mixmae.visualization.shown_bands import loaded_pixels
+from mixmae.visualization.pictures import embedded_image, loaded_pixels
 
 # Larger confusion matrices are no longer readable.
 MOST_CLASSES = 40

@@ -13,14 +13,14 @@ from PIL import Image
 
 from mixmae.evaluation.class_details import SCORE
 from mixmae.evaluation.feature_extraction import evaluating
-from mixmae.visualization.class_colours import (
+from mixmae.visualization.pictures import (
     blended,
     class_colours,
+    embedded_image,
     hex_colour,
+    loaded_pixels,
 )
 from mixmae.visualization.report.class_predictions import image_counts, quality
-from mixmae.visualization.report.embedded_image import embedded_image
-from mixmae.visualization.shown_bands import loaded_pixels
 
 LONGEST = 360
 SIDES = ' (right), and labels (left)'

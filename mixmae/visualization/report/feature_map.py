@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from mixmae.evaluation.feature_extraction import evaluating, whole_images
-from mixmae.visualization.report.embedded_image import sprite
-from mixmae.visualization.shown_bands import loaded_pixels
+from mixmae.visualization.pictures import loaded_pixels, sprite
 
 MOST_IMAGES = 500
 BATCH = 32

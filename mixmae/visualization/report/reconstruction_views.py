@@ -12,13 +12,12 @@ from mixmae.models.heads.reconstruction_head import (
     to_cells,
     to_images,
 )
+from mixmae.visualization.pictures import embedded_image, shown_bands
 from mixmae.visualization.reconstruction_panel import (
     INPUT_TITLES,
     hidden_predicted,
     to_uint8,
 )
-from mixmae.visualization.report.embedded_image import embedded_image
-from mixmae.visualization.shown_bands import shown_bands
 
 # Standard deviations of a cell's pixels that map to black and white in the
 # view of normalised cells.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mixmae.visualization.shown_bands import loaded_pixels, shown_bands
+from mixmae.visualization.pictures import loaded_pixels, shown_bands
 
 
 def test_shown_bands():
