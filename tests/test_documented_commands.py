@@ -26,7 +26,7 @@ INLINE = re.compile(r'`((?:mixmae|python|make|sh|tools/\w+\.sh) [^`]+)`')
 OWN_FOLDERS = ('configs', 'tools', 'docs', 'examples', 'benchmarks', 'tests')
 # Programs of others and of the shell.
 OTHERS = frozenset({
-    '.', '[', 'for', 'done', 'sleep', 'break', 'scontrol',
+    '.', '[', 'export', 'for', 'done', 'sleep', 'break', 'scontrol',
     'pip', 'mim', 'tensorboard', 'mlflow', 'ssh', 'git',
 })  # fmt: skip
 # Arguments of the scripts before those of the Python program.
