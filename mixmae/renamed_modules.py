@@ -96,9 +96,10 @@ _MOVED = {
         'seed_sample:staged_transforms'
     ),
     ('datasets.verification', 'data_tools.verification'): (
-        'class_folders:class_folder_set coco_set:coco_layout_set image_files '
-        'image_folder:unlabelled_set image_lists:image_list_set known_sets '
-        'segmentation_set shard_folder:shard_set verifier'
+        'class_folders:classification_set coco_set:coco_layout_set '
+        'image_files image_folder:unlabelled_set '
+        'image_lists:classification_set known_sets segmentation_set '
+        'shard_folder:shard_set verifier'
     ),
     ('datasets.verification', 'datasets'): 'existing_files:listed_paths',
     ('datasets.verification', 'datasets.labels'): (

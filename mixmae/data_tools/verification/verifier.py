@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mixmae.data_tools.verification.class_folder_set import (
+from mixmae.data_tools.verification.classification_set import (
     verify_class_folders,
+    verify_image_lists,
 )
 from mixmae.data_tools.verification.coco_layout_set import (
     verify_coco,
@@ -13,7 +14,6 @@ from mixmae.data_tools.verification.coco_layout_set import (
 )
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.image_files import Opening
-from mixmae.data_tools.verification.image_list_set import verify_image_lists
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.segmentation_set import (
     known_values,
