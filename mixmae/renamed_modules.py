@@ -97,9 +97,9 @@ _MOVED = {
     ),
     ('datasets.verification', 'data_tools.verification'): (
         'class_folders:classification_set coco_set:coco_layout_set '
-        'image_files image_folder:unlabelled_set '
+        'image_files:inspection image_folder:unlabelled_set '
         'image_lists:classification_set known_sets segmentation_set '
-        'shard_folder:shard_set verifier'
+        'shard_folder:unlabelled_set verifier'
     ),
     ('datasets.verification', 'datasets'): 'existing_files:listed_paths',
     ('datasets.verification', 'datasets.labels'): (

@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 from mixmae.data_tools.inaturalist_places_lists import write_lists
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import INDEX
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import LmdbImages, PackedImages, UnlabeledImageFolder
 from mixmae.datasets.labels.coco_entry_faults import (

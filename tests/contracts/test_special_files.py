@@ -13,7 +13,7 @@ from PIL import Image
 from mixmae.apis import image_input
 from mixmae.apis.image_input import list_inputs
 from mixmae.data_tools.packing.packing import INDEX
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets import (
     LmdbImages,

@@ -15,8 +15,8 @@ from PIL import Image
 from mixmae.apis.image_preparation import ImagePreparation
 from mixmae.data_tools.packing import shrinking
 from mixmae.data_tools.packing.shrinking import shrink
-from mixmae.data_tools.verification import image_files
-from mixmae.data_tools.verification.image_files import inspect_image
+from mixmae.data_tools.verification import inspection
+from mixmae.data_tools.verification.inspection import inspect_image
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.transforms import LoadImage, LoadRandomResizedCrop
 from tests.datasets.picture_kinds import read_kinds, refused_kinds
@@ -64,14 +64,14 @@ def features(path, settings):
 def verified(path, decoding, monkeypatch):
     """Return the pixels that the verifier read, or its fault as text."""
     seen = []
-    real = image_files.read_image
+    real = inspection.read_image
 
     def read(*args, **kwargs):
         seen.append(real(*args, **kwargs))
         return seen[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(image_files, 'read_image', read)
+        patch.setattr(inspection, 'read_image', read)
         found = inspect_image(path, decoding=decoding)
     if found.fault is not None:
         return f'cannot read image {path}: {found.fault}'

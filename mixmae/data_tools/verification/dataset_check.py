@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mixmae.data_tools.verification.image_files import (
+from mixmae.data_tools.verification.inspection import (
+    ImageNotes,
     Inspection,
     Opening,
     inspect_images,
 )
-from mixmae.data_tools.verification.image_notes import ImageNotes
 from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.datasets.labels.label_fault import LabelFault
 

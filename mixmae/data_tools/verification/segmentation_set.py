@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.data_tools.verification.image_files import inspect_chosen
+from mixmae.data_tools.verification.inspection import inspect_chosen
 from mixmae.datasets.labels.class_names import name_faults
 from mixmae.datasets.labels.label_map_file import read_label_map
 from mixmae.datasets.labels.label_maps import LabelMapTally, LabelMapValues

@@ -13,7 +13,7 @@ from mixmae.data_tools.verification.coco_layout_set import (
     verify_coco_format,
 )
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.segmentation_set import (
     known_values,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets.scenes.scene_set import SceneSet
 

@@ -10,7 +10,7 @@ from mixmae.data_tools.verification.classification_set import (
     verify_class_folders,
 )
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.known_sets import KnownSet
 
 LINES = ['a/1.jpg 0', 'a/2.jpg 204', 'b c/1.jpg 3']

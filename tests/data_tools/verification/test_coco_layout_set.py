@@ -6,7 +6,7 @@ import math
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 
 NAME = 'instances_val.json, annotation 1 '

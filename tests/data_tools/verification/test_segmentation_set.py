@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.verifier import Request, verify
 from mixmae.datasets.labels.label_maps import LabelMapValues
 

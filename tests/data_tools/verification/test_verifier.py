@@ -3,7 +3,7 @@
 import pytest
 
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.data_tools.verification.image_files import Opening
+from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.verifier import Request
 from mixmae.datasets.labels.label_maps import LabelMapValues

@@ -16,7 +16,7 @@ from pathlib import Path
 from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.config.failure_report import print_error
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
-from mixmae.data_tools.verification.image_files import DECODE, SAMPLE, Opening
+from mixmae.data_tools.verification.inspection import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.verifier import KINDS, Request, verify
 from mixmae.datasets.images.decoding_arguments import (

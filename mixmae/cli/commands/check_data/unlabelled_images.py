@@ -18,14 +18,12 @@ from pathlib import Path
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.progress import progress_bar
 from mixmae.config.failure_report import EXIT_SIGINT, print_error
-from mixmae.data_tools.verification.shard_set import (
-    is_packed,
-    verify_shards,
-)
 from mixmae.data_tools.verification.unlabelled_set import (
     WRONG_SUFFIX,
     FolderReport,
+    is_packed,
     verify_image_folder,
+    verify_shards,
 )
 from mixmae.datasets.corrupt.corrupt_file_list import write_corrupt_files
 from mixmae.datasets.images.decoding_arguments import (

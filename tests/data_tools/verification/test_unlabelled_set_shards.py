@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from mixmae.data_tools.verification.shard_set import (
+from mixmae.data_tools.verification.unlabelled_set import (
     is_packed,
     verify_shards,
 )

@@ -5,7 +5,7 @@ import os
 import pytest
 from PIL import Image
 
-from mixmae.data_tools.verification.image_files import (
+from mixmae.data_tools.verification.inspection import (
     SAMPLE,
     Opening,
     inspect_images,
