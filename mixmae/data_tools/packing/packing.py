@@ -20,8 +20,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mixmae.data_tools.packing.pack_folder import held_folder
-from mixmae.data_tools.packing.pack_settings import PackReport, PackSettings
+from mixmae.data_tools.packing.pack_settings import (
+    PackReport,
+    PackSettings,
+    held_folder,
+)
 from mixmae.data_tools.packing.pack_source import PackSource
 from mixmae.data_tools.packing.shrinking import ShrunkImage, shard_files
 from mixmae.data_tools.packing.tiling import tile_name

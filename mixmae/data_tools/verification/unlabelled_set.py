@@ -1,4 +1,4 @@
-"""Verification of images without labels: a folder, or shards and their sums."""
+"""Verification of images without labels: a folder, or shards and checksums."""
 
 from __future__ import annotations
 
