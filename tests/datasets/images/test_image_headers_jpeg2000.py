@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixmae.datasets.images.image_headers import JPEG2000
-from mixmae.datasets.images.jpeg2000_header import jpeg2000_kind
+from mixmae.datasets.images.image_headers import JPEG2000, jpeg2000_kind
 from tests.datasets.picture_kinds import encoded, picture, with_band
 
 
