@@ -56,7 +56,9 @@ _MOVED = {
     ('datasets', 'config'): (
         'bad_annotation_error:failure_report bad_data_error:failure_report'
     ),
-    ('datasets', 'datasets'): 'existing_files:listed_paths',
+    ('datasets', 'datasets'): (
+        'existing_files:listed_paths lmdb_reader:lmdb_images'
+    ),
     ('datasets', 'datasets.corrupt'): (
         'bad_file_list:corrupt_file_list '
         'bad_file_register:corrupt_file_list broken_files:corrupt_files '
@@ -68,7 +70,6 @@ _MOVED = {
         'jpeg_header:jpeg_decoder'
     ),
     ('datasets', 'datasets.labels'): 'instance_faults',
-    ('datasets', 'datasets.packed'): 'lmdb_reader',
     ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_pipeline',
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map:worker_processes '

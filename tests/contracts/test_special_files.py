@@ -25,7 +25,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.labels.coco_entry_faults import read_coco
 from mixmae.datasets.listed_paths import check_listed_paths
-from mixmae.datasets.packed.lmdb_reader import read_key_list
+from mixmae.datasets.lmdb_images import read_key_list
 from mixmae.datasets.packed.sample_table import read_table
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.datasets.transforms.load_random_resized_crop import (

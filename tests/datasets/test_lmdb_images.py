@@ -5,12 +5,11 @@ import pickle
 import pytest
 from torch.utils.data import DataLoader
 
-from mixmae.datasets import LmdbImages
+from mixmae.datasets import LmdbImages, lmdb_images
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
     write_corrupt_files,
 )
-from mixmae.datasets.packed import lmdb_reader
 from mixmae.registry import DATASETS
 from tests.datasets.grey_pictures import save_pictures
 
@@ -109,7 +108,7 @@ def test_workers_open_it_again(database):
     )
     assert [v for batch in loader for v in batch] == list(range(20))
     # It was closed before the fork and not read since.
-    assert not lmdb_reader._open
+    assert not lmdb_images._open
     assert value(pickle.loads(pickle.dumps(other))[2]) == 2
 
 
@@ -153,6 +152,6 @@ def test_unusable_databases_are_one_line(database, tmp_path):
 
 
 def test_a_missing_package_is_named(database, monkeypatch):
-    monkeypatch.setattr(lmdb_reader, 'lmdb', None)
+    monkeypatch.setattr(lmdb_images, 'lmdb', None)
     with pytest.raises(ValueError, match='pip install lmdb'):
         LmdbImages(str(database))
