@@ -89,9 +89,10 @@ _MOVED = {
         'pack_settings pack_source packing shrinking'
     ),
     ('datasets.shards', 'datasets.packed'): (
-        'name_list sample_list sample_table shard_file:shard_writer '
-        'shard_reader tar_listing'
+        'name_list sample_table shard_file:shard_writer shard_reader '
+        'tar_listing'
     ),
+    ('datasets.shards', 'datasets'): 'sample_list:packed_images',
     ('datasets.transforms', 'datasets.transforms'): (
         'draw_flip:staged_transforms pack_image:staged_transforms '
         'seed_sample:staged_transforms'

@@ -1,4 +1,4 @@
-"""Settings of packing, their record in an unfinished folder, and its report."""
+"""Settings of packing, their record in an unfinished folder, and a report."""
 
 from __future__ import annotations
 

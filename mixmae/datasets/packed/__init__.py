@@ -1,1 +1,1 @@
-"""Images in tar shards and LMDB, with random access."""
+"""Images in tar shards, with random access."""

@@ -1,4 +1,4 @@
-"""Listing of the images in tar files from any source."""
+"""Listing of the images in tar files from any source, by their headers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import hashlib
 import json
 import logging
 import os
+import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from mmengine.logging import print_log
 
 from mixmae.datasets.packed.sample_table import (
+    Sample,
     SampleTable,
     Shard,
     read_table,
 )
-from mixmae.datasets.packed.tar_members import TarMembers
+from mixmae.datasets.packed.shard_writer import LABEL_SUFFIX
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
@@ -26,10 +30,16 @@ from mixmae.fileio.listing_cache import (
     seal,
     temporary_folder,
 )
+from mixmae.fileio.safe_path import path_fault, regular_file
 from mixmae.fileio.shown_text import escape
 
 SEAL = 'seal'
 CACHE_FOLDER = 'mixmae-tar-index'
+# Digits of any number of classes; a longer text is not a label.
+MAX_LABEL = 16
+ZEROS = bytes(tarfile.BLOCKSIZE)
+# Larger than any file, and within int64.
+LARGEST = 2**62
 
 
 def list_tars(folder: str) -> tuple[SampleTable, str | None]:
@@ -65,15 +75,15 @@ def list_tars(folder: str) -> tuple[SampleTable, str | None]:
             return known, place
     started = time.time_ns()
     _say(f'searching for images in {len(shards)} tar files of {folder}')
-    listings = [TarMembers(os.path.join(root, shard.name)) for shard in shards]
-    tables = [
-        SampleTable.of([shard], listing.samples())
-        for shard, listing in zip(shards, listings)
-    ]
-    ends = [listing.path for listing in listings if not listing.whole]
-    table = SampleTable.joined(
-        tables, made=dict(started=started, cut_off=ends)
-    )
+    tables, ends = [], []
+    for shard in shards:
+        path = os.path.join(root, shard.name)
+        samples, complete = _images(path)
+        tables.append(SampleTable.of([shard], samples))
+        if not complete:
+            ends.append(path)
+    made = dict(started=started, cut_off=ends)
+    table = SampleTable.joined(tables, made=made)
     if not len(table):
         raise ValueError(
             f'no images in the {len(shards)} tar files of {folder}; searched '
@@ -151,11 +161,10 @@ def _known(place: str, shards: list[Shard]) -> SampleTable | None:
     if not is_sealed(_content(table), table.made.get(SEAL)):
         return None
     settled = table.made['started'] - TIME_STEP_NS
-    if list(table.shards) != shards:
-        return None
-    if any(shard.modified > settled for shard in shards):
-        return None
-    return table
+    same = list(table.shards) == shards and all(
+        shard.modified <= settled for shard in shards
+    )
+    return table if same else None
 
 
 def _content(table: SampleTable) -> bytes:
@@ -163,11 +172,8 @@ def _content(table: SampleTable) -> bytes:
     made = {key: table.made[key] for key in table.made if key != SEAL}
     text = json.dumps([table.shards, made], sort_keys=True)
     digest = hashlib.sha256(text.encode())
-    for array in (
-        table.names.blob,
-        table.names.ends,
-        *table.columns.values(),
-    ):
+    names = table.names
+    for array in (names.blob, names.ends, *table.columns.values()):
         digest.update(array.tobytes())
     return digest.digest()
 
@@ -184,3 +190,110 @@ def _temporary(folder: str) -> str | None:
         return None
     name = hashlib.sha256(os.fsencode(Path(folder).resolve())).hexdigest()
     return str(home / f'{name}.npz')
+
+
+class _BoundedFile:
+    """File whose reads are limited to its remaining bytes.
+
+    A short header may declare any size, which ``read`` would allocate.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """Read ``size`` bytes, or the remaining ones if fewer."""
+        left = max(0, self._size - self.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+
+def _images(path: str) -> tuple[list[Sample], bool]:
+    """Return the images of a tar in order, and whether it is complete.
+
+    Raises:
+        ValueError: The file is not an uncompressed tar, or a name leads out
+            of its folder.
+    """
+    images: list[tuple[str, int, int]] = []
+    labels: dict[str, int] = {}
+    complete = True
+    with _opened(path) as raw, _listed(path, raw) as file:
+        for member in _members(file):
+            if member is None:
+                complete = False
+                break
+            fault = path_fault(member.name)
+            if fault is not None:
+                raise ValueError(f'{path}: {fault}')
+            if not member.isreg() or member.issparse():
+                continue
+            name = os.path.normpath(member.name)
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() == LABEL_SUFFIX:
+                labels[stem] = _label(file, member)
+            elif suffix.lower() in SUFFIXES and _shown(name):
+                images.append((name, member.offset_data, member.size))
+    return [
+        Sample(0, name, at, size, None, labels.get(os.path.splitext(name)[0]))
+        for name, at, size in images
+    ], complete
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        return open(path, 'rb', opener=regular_file)
+    except OSError as error:
+        raise ValueError(f'{path}: {error.strerror}') from None
+
+
+def _listed(path: str, raw: BinaryIO) -> tarfile.TarFile:
+    try:
+        return tarfile.open(path, 'r:', cast(BinaryIO, _BoundedFile(raw)))
+    # tarfile raises arbitrary exceptions on invalid headers.
+    except Exception as error:
+        raise ValueError(
+            f'{path} is not an uncompressed tar file ({error}); repair or '
+            'remove it'
+        ) from None
+
+
+def _members(file: tarfile.TarFile) -> Iterator[tarfile.TarInfo | None]:
+    """Yield members up to the end; None where the file is damaged."""
+    raw = file.fileobj
+    assert raw is not None
+    place = -1
+    while True:
+        try:
+            member = file.next()
+        # tarfile raises arbitrary exceptions on invalid headers.
+        except Exception:
+            yield None
+            return
+        if member is None:
+            break
+        # Negative sizes would loop, others exceed any file system.
+        if not 0 <= member.size < LARGEST or member.offset <= place:
+            yield None
+            return
+        place = member.offset
+        yield member
+        # Otherwise tarfile keeps all headers in memory.
+        file.members = []  # type: ignore[attr-defined]
+    # tarfile stops silently at damage; a complete tar ends with zeros.
+    raw.seek(file.offset)
+    if raw.read(tarfile.BLOCKSIZE) != ZEROS:
+        yield None
+
+
+def _shown(name: str) -> bool:
+    """Return True if neither the file nor one of its folders is hidden."""
+    return not any(part.startswith('.') for part in name.split('/'))
+
+
+def _label(file: tarfile.TarFile, member: tarfile.TarInfo) -> int:
+    """Return the number in a text file; -1 if it holds none."""
+    content = file.extractfile(member)
+    text = b'' if content is None else content.read(MAX_LABEL).strip()
+    return int(text) if text.isdigit() else -1
