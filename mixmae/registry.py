@@ -151,14 +151,14 @@ TRANSFORMS = LazyRegistry(
     {
         'CheckInstances': 'datasets.transforms.check_instances',
         'CheckLabelMap': 'datasets.transforms.check_label_map',
-        'DrawFlip': 'datasets.transforms.staged_transforms',
+        'DrawFlip': 'datasets.transforms.batched_transforms',
         'LoadImage': 'datasets.transforms.load_image',
         'LoadRandomResizedCrop': (
             'datasets.transforms.load_random_resized_crop'
         ),
-        'PackImage': 'datasets.transforms.staged_transforms',
+        'PackImage': 'datasets.transforms.batched_transforms',
         'ResizeShortSide': 'datasets.transforms.resize_short_side',
-        'SeedSample': 'datasets.transforms.staged_transforms',
+        'SeedSample': 'datasets.transforms.batched_transforms',
     },
 )
 DATA_SAMPLERS = LazyRegistry(

@@ -70,7 +70,7 @@ _MOVED = {
         'jpeg_header:jpeg_decoder'
     ),
     ('datasets', 'datasets.labels'): 'instance_faults',
-    ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_pipeline',
+    ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_transforms',
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map:worker_processes '
         'path_list'
@@ -94,8 +94,8 @@ _MOVED = {
     ),
     ('datasets.shards', 'datasets'): 'sample_list:packed_images',
     ('datasets.transforms', 'datasets.transforms'): (
-        'draw_flip:staged_transforms pack_image:staged_transforms '
-        'seed_sample:staged_transforms'
+        'draw_flip:batched_transforms pack_image:batched_transforms '
+        'seed_sample:batched_transforms'
     ),
     ('datasets.verification', 'data_tools.verification'): (
         'class_folders:classification_set coco_set:coco_layout_set '

@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 
 from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
 from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
-from mixmae.datasets.transforms.batched_pipeline import BatchedPipeline
+from mixmae.datasets.transforms.batched_transforms import BatchedPipeline
 from mixmae.deprecation import renamed_arguments
 from mixmae.registry import TRANSFORMS
 

@@ -24,8 +24,8 @@ from mixmae.datasets.images.jpeg_decoder import (
     decode_jpeg_part,
     fast_path_header,
 )
+from mixmae.datasets.transforms.batched_transforms import Stages
 from mixmae.datasets.transforms.load_image import LoadImage
-from mixmae.datasets.transforms.staged_transforms import Stages
 from mixmae.registry import TRANSFORMS
 
 # A JPEG is decoded at a half, a quarter or an eighth of its size if the crop

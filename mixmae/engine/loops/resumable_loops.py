@@ -15,7 +15,7 @@ from mixmae.datasets.samplers.resumable_samplers import (
     UpdateSampler,
     update_loader,
 )
-from mixmae.datasets.transforms.staged_transforms import SeedSample
+from mixmae.datasets.transforms.batched_transforms import SeedSample
 from mixmae.registry import LOOPS
 
 # Key in the message hub, which is saved in checkpoints.

@@ -9,7 +9,7 @@ from mixmae.datasets.samplers.resumable_samplers import (
     SampleIndex,
     seed_generators,
 )
-from mixmae.datasets.transforms.staged_transforms import SeedSample
+from mixmae.datasets.transforms.batched_transforms import SeedSample
 
 
 def drawn(index) -> tuple:

@@ -14,14 +14,14 @@ from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.samplers.resumable_samplers import SampleIndex
 from mixmae.datasets.transforms import load_random_resized_crop as crops
-from mixmae.datasets.transforms.batched_pipeline import (
+from mixmae.datasets.transforms.batched_transforms import (
     TOGETHER,
     BatchedPipeline,
+    Stages,
 )
 from mixmae.datasets.transforms.load_random_resized_crop import (
     LoadRandomResizedCrop,
 )
-from mixmae.datasets.transforms.staged_transforms import Stages
 from tests.datasets.packed_pictures import pack_pictures
 from tests.datasets.photographs import photograph, turned, write_jpeg
 
