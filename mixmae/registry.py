@@ -149,15 +149,15 @@ TRANSFORMS = LazyRegistry(
     'transform',
     parents.TRANSFORMS,
     {
-        'CheckInstances': 'datasets.transforms.check_instances',
-        'CheckLabelMap': 'datasets.transforms.check_label_map',
+        'CheckInstances': 'datasets.transforms.check_labels',
+        'CheckLabelMap': 'datasets.transforms.check_labels',
         'DrawFlip': 'datasets.transforms.batched_transforms',
         'LoadImage': 'datasets.transforms.load_image',
         'LoadRandomResizedCrop': (
             'datasets.transforms.load_random_resized_crop'
         ),
         'PackImage': 'datasets.transforms.batched_transforms',
-        'ResizeShortSide': 'datasets.transforms.resize_short_side',
+        'ResizeShortSide': 'datasets.transforms.resizing',
         'SeedSample': 'datasets.transforms.batched_transforms',
     },
 )

@@ -66,11 +66,13 @@ _MOVED = {
         'stand_in_pipeline:corrupt_files'
     ),
     ('datasets', 'datasets.images'): (
-        'crop_box:crop_resize crop_resize image_file jpeg_decoder '
-        'jpeg_header:jpeg_decoder'
+        'image_file jpeg_decoder jpeg_header:jpeg_decoder'
     ),
     ('datasets', 'datasets.labels'): 'instance_faults',
-    ('datasets', 'datasets.transforms'): 'staged_pipeline:batched_transforms',
+    ('datasets', 'datasets.transforms'): (
+        'crop_box:resizing crop_resize:resizing '
+        'staged_pipeline:batched_transforms'
+    ),
     ('datasets', 'fileio'): (
         'escaped_path:shown_text image_listing parallel_map:worker_processes '
         'path_list'

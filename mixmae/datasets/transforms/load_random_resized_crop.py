@@ -9,13 +9,6 @@ from typing import Literal, NamedTuple
 
 from numpy import ndarray
 
-from mixmae.datasets.images.crop_resize import (
-    KERNELS,
-    CropBox,
-    CropRange,
-    resize_by_pillow,
-    resize_by_torch,
-)
 from mixmae.datasets.images.image_decoding import WHITE
 from mixmae.datasets.images.image_diagnosis import jpeg_content
 from mixmae.datasets.images.image_file import read_image
@@ -26,6 +19,13 @@ from mixmae.datasets.images.jpeg_decoder import (
 )
 from mixmae.datasets.transforms.batched_transforms import Stages
 from mixmae.datasets.transforms.load_image import LoadImage
+from mixmae.datasets.transforms.resizing import (
+    KERNELS,
+    CropBox,
+    CropRange,
+    resize_by_pillow,
+    resize_by_torch,
+)
 from mixmae.registry import TRANSFORMS
 
 # A JPEG is decoded at a half, a quarter or an eighth of its size if the crop

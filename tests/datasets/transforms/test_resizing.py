@@ -1,4 +1,4 @@
-"""Resized crops, compared with Pillow's."""
+"""Resizing: crops as those of Pillow, a short side as that of mmpretrain."""
 
 import mmcv
 import numpy as np
@@ -6,12 +6,14 @@ import pytest
 from mmpretrain.datasets import RandomResizedCrop
 from PIL import Image
 
-from mixmae.datasets.images.crop_resize import (
+from mixmae.datasets.transforms import ResizeShortSide
+from mixmae.datasets.transforms.resizing import (
     CropBox,
     CropRange,
     resize_by_pillow,
     resize_by_torch,
 )
+from mixmae.registry import TRANSFORMS
 from tests.datasets.photographs import photograph, psnr
 
 PICTURE = photograph(180, 240)
@@ -127,3 +129,35 @@ def test_channels_are_resized_independently(channels, dtype, kernel):
             alone = resize(image[..., i : i + 1], box, (17, 9), kernel)
             # Bytes are rounded in different orders.
             np.testing.assert_allclose(whole[..., i], alone[..., 0], atol=1)
+
+
+@pytest.mark.parametrize('size', [(40, 30), (31, 57), (20, 20)])
+@pytest.mark.parametrize('scale', [13, 45])
+def test_equal_to_mmpretrain(size, scale):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    theirs = TRANSFORMS.build(
+        dict(
+            type='mmpretrain.ResizeEdge',
+            scale=scale,
+            edge='short',
+            backend='pillow',
+            interpolation='bicubic',
+        )
+    )
+    expected = theirs(dict(img=image))
+    found = ResizeShortSide(scale)(dict(img=image))
+    assert (found.pop('img') == expected.pop('img')).all()
+    assert found == expected
+
+
+@pytest.mark.parametrize('channels', [1, 4, 12])
+def test_any_channels(channels):
+    image = np.zeros((8, 12, channels), np.float32)
+    found = ResizeShortSide(4, 'bilinear')(dict(img=image))['img']
+    assert found.shape == (4, 6, channels) and found.dtype == np.float32
+
+
+@pytest.mark.parametrize('arguments', [(0,), (5, 'nearest')])
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError, match='scale must be at least 1'):
+        ResizeShortSide(*arguments)

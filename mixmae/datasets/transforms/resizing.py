@@ -1,4 +1,4 @@
-"""Boxes and resizing of random crops: identical to Pillow, or faster.
+"""Crops and resizing of images: identical to Pillow, or faster.
 
 ``LoadRandomResizedCrop`` chooses the kernel and the variant.
 
@@ -9,12 +9,14 @@ Bicubic kernels have a = -0.5.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy import ndarray
 from PIL import Image
+
+from mixmae.registry import TRANSFORMS
 
 KERNELS = {
     'bicubic': Image.Resampling.BICUBIC,
@@ -143,3 +145,53 @@ class CropRange(NamedTuple):
         elif width / height > max(self.aspect):
             wide = max(1, round(height * max(self.aspect)))
         return CropBox((height - high) // 2, (width - wide) // 2, high, wide)
+
+
+@TRANSFORMS.register_module()
+class ResizeShortSide:
+    """Resize the shorter side of an image to a length, antialiased.
+
+    Equal to mmpretrain's ``ResizeEdge(edge='short', backend='pillow')``, and
+    works for any number of channels and for floats, too.
+
+    Args:
+        scale: Length of the shorter side, in pixels.
+        interpolation: 'bicubic' or 'bilinear'.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+
+    def __init__(self, scale: int, interpolation: str = 'bicubic') -> None:
+        if scale < 1 or interpolation not in KERNELS:
+            raise ValueError(
+                f'scale must be at least 1 pixel and interpolation one of '
+                f'{", ".join(KERNELS)}, got {scale} and {interpolation!r}'
+            )
+        self.scale = scale
+        self.interpolation = interpolation
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Resize ``img``; set ``img_shape``, ``scale``, ``scale_factor``."""
+        image = results['img']
+        height, width = image.shape[:2]
+        short = min(height, width)
+        # As mmpretrain: rounded down.
+        high = int(self.scale * height / short)
+        wide = int(self.scale * width / short)
+        results['img'] = resize_by_pillow(
+            image,
+            CropBox(0, 0, height, width),
+            (high, wide),
+            self.interpolation,
+        )
+        results['img_shape'] = (high, wide)
+        results['scale'] = (wide, high)
+        results['scale_factor'] = (wide / width, high / height)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(scale={self.scale}, '
+            f'interpolation={self.interpolation!r})'
+        )
