@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mixmae.datasets.labels.class_names import ClassList, order_faults
-from mixmae.datasets.labels.coco_geometry import (
+from mixmae.datasets.labels.coco_boxes import (
     is_empty_mask,
     is_numbers,
     key_of,
+    unit_faults,
 )
-from mixmae.datasets.labels.coco_units import unit_faults
 from mixmae.datasets.labels.instance_faults import invalid_polygons
 from mixmae.datasets.labels.label_fault import LabelFault, Level, listed
 
