@@ -12,8 +12,11 @@ from mmengine.dataset import BaseDataset
 from mixmae.datasets.image_set import ImageSet
 from mixmae.datasets.labels.coco_entry_faults import read_coco
 from mixmae.datasets.labels.coco_file_faults import images_without_objects
-from mixmae.datasets.labels.label_fault import LabelFault
-from mixmae.datasets.labels.label_frequencies import count_faults, frequencies
+from mixmae.datasets.labels.label_fault import (
+    LabelFault,
+    count_faults,
+    frequencies,
+)
 from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.preflight.annotation_check import MOST_BYTES
 from mixmae.preflight.check import Check, Finding, PlannedRun

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
-from mixmae.datasets.labels.label_map_file import read_label_map
-from mixmae.datasets.labels.label_maps import LabelMapTally, LabelMapValues
+from mixmae.datasets.labels.label_maps import (
+    LabelMapTally,
+    LabelMapValues,
+    read_label_map,
+)
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (

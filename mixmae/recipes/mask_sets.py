@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from mixmae.datasets.labels.label_map_file import read_label_map
+from mixmae.datasets.labels.label_maps import read_label_map
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.datasets.labels.mask_pairs import pair_masks
 from mixmae.recipes.colour_masks import ColourMasks

@@ -150,9 +150,7 @@ def inspect_image(
 
 def faulty(error: CorruptImageError) -> Inspection:
     """Return the inspection of a file that cannot be used."""
-    detail = ' '.join(error.detail.split())
-    fault = f'{error.cause} ({detail})' if detail else error.cause
-    return Inspection(fault=fault, cause=error.cause, refused=error.kind)
+    return Inspection(error.reason, error.cause, refused=error.kind)
 
 
 def inspect_images(

@@ -5,8 +5,11 @@ from pathlib import Path
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.inspection import inspect_chosen
 from mixmae.datasets.labels.class_names import name_faults
-from mixmae.datasets.labels.label_map_file import read_label_map
-from mixmae.datasets.labels.label_maps import LabelMapTally, LabelMapValues
+from mixmae.datasets.labels.label_maps import (
+    LabelMapTally,
+    LabelMapValues,
+    read_label_map,
+)
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import read_json

@@ -41,14 +41,17 @@ class CorruptImageError(DataError):
         self.cause = cause
         self.detail = detail
 
+    @property
+    def reason(self) -> str:
+        """The cause and, in brackets, the detail."""
+        detail = ' '.join(self.detail.split())
+        return f'{self.cause} ({detail})' if detail else self.cause
+
     def __str__(self) -> str:
         if not self.cause:
             marker = f'{type(self).__name__}: '
             return self.path.rpartition(marker)[2].strip()
-        detail = ' '.join(self.detail.split())
-        return f'cannot read image {escape(self.path)}: {self.cause}' + (
-            f' ({detail})' if detail else ''
-        )
+        return f'cannot read image {escape(self.path)}: {self.reason}'
 
 
 def unsupported(

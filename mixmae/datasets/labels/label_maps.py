@@ -1,23 +1,25 @@
-"""Comparison of label maps with the classes and with their images."""
+"""Label maps: their values and sizes, compared with classes and images."""
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from mixmae.datasets.labels.label_fault import LabelFault, listed
-from mixmae.datasets.labels.label_frequencies import named
-from mixmae.datasets.labels.label_map_file import LabelMapFile
+import numpy as np
+
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
+from mixmae.datasets.images.image_file import opened_image
+from mixmae.datasets.labels.label_fault import LabelFault, listed, named
 from mixmae.datasets.labels.labelled_sizes import (
     LabelledSize,
     OrientedSize,
     size_faults,
 )
 
-BACKGROUND = frozenset({
-    'background', 'back', 'bg', '_background_', '__background__',
-})  # fmt: skip
+BACKGROUND = ('background', 'back', 'bg', '_background_', '__background__')
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,7 @@ class LabelMapValues:
         reduce_zero_label: Whether 0 is ignored and classes count from 1.
         ignore_index: Value that is ignored.
         names: Names of the classes, or ``None``.
-        label_map: mmseg's map from one list of classes to another, or
-            ``None``.
+        label_map: mmseg's map from one list of classes to another.
 
     Raises:
         ValueError: ``num_classes`` or ``ignore_index`` is out of range.
@@ -250,3 +251,47 @@ def _range_faults(
             f'{values.ignore_index}: correct the map or the number of '
             f'classes{hint}',
         )
+
+
+class LabelMapFile(NamedTuple):
+    """Content of a label map.
+
+    Attributes:
+        width, height: In pixels.
+        mode: Pillow's mode: 'L', 'P' for a palette, 'RGB', ...
+        values: Values in ascending order with their pixel counts; empty for a
+            file that does not have one 8-bit value per pixel.
+        fault: Why it is empty, and the remedy.
+    """
+
+    width: int = 0
+    height: int = 0
+    mode: str = ''
+    values: tuple[tuple[int, int], ...] = ()
+    fault: str | None = None
+
+
+def read_label_map(path: str) -> LabelMapFile:
+    """Count the values of a label map; other files get a fault."""
+    try:
+        with warnings.catch_warnings():
+            # Of EXIF data, for example.
+            warnings.simplefilter('ignore')
+            return _read(path)
+    except CorruptImageError as error:
+        return LabelMapFile(fault=f'{error.reason}; replace it')
+
+
+def _read(path: str) -> LabelMapFile:
+    with opened_image(path) as image:
+        # The indices of a palette are the labels; its colours do not matter.
+        if image.mode not in ('L', 'P', '1'):
+            fault = (
+                f'mode {image.mode}, not one 8-bit value per pixel; save it '
+                f'as a grey or a palette image'
+            )
+            return LabelMapFile(*image.size, image.mode, fault=fault)
+        counts = np.bincount(np.asarray(image, np.uint8).ravel())
+        values = np.flatnonzero(counts)
+        pairs = tuple(zip(values.tolist(), counts[values].tolist()))
+        return LabelMapFile(*image.size, image.mode, pairs)

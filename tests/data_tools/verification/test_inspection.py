@@ -11,7 +11,7 @@ from mixmae.data_tools.verification.inspection import (
     inspect_images,
     inspected,
 )
-from mixmae.datasets.labels.label_map_file import read_label_map
+from mixmae.datasets.labels.label_maps import read_label_map
 
 
 def test_selected_files():
