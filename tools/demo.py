@@ -37,8 +37,7 @@ from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.cli.commands.reconstruct import main as reconstruct
 from mixmae.cli.progress import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
-from mixmae.datasets.scenes.scene_set import SceneSet
-from mixmae.datasets.scenes.scene_split import SceneSplit
+from mixmae.datasets.scenes.scene_set import SceneSet, SceneSplit
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.evaluation.dense_probe import dense_linear_probe
 from mixmae.evaluation.feature_extraction import (

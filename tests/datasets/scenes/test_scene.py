@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mixmae.datasets.scenes.outline import polygon, run_lengths
+from mixmae.datasets.scenes.scene import polygon, run_lengths
 
 
 def shoelace(outline):
