@@ -91,7 +91,7 @@ _MOVED = {
         'pack_settings pack_source packing shrinking'
     ),
     ('datasets.shards', 'datasets.packed'): (
-        'name_list sample_table shard_file:shard_writer shard_reader '
+        'name_list sample_table shard_file:shards shard_reader:shards '
         'tar_listing'
     ),
     ('datasets.shards', 'datasets'): 'sample_list:packed_images',

@@ -19,7 +19,7 @@ from mixmae.datasets.packed.sample_table import (
     SampleTable,
     read_table,
 )
-from mixmae.datasets.packed.shard_reader import ShardReader
+from mixmae.datasets.packed.shards import ShardReader
 from mixmae.datasets.packed.tar_listing import list_tars
 from mixmae.deprecation import renamed_arguments
 from mixmae.registry import DATASETS

@@ -1,4 +1,4 @@
-"""Packing of images into shards; ``shard_writer`` writes each of them.
+"""Packing of images into shards; ``shards`` writes each of them.
 
 During the work everything is in ``OUT.partial``, with a table next to each
 complete shard; an interrupted call is resumed after the last of these. The
@@ -39,7 +39,7 @@ from mixmae.datasets.packed.sample_table import (
     SampleTable,
     read_table,
 )
-from mixmae.datasets.packed.shard_writer import (
+from mixmae.datasets.packed.shards import (
     EncodedImage,
     shard_name,
     write_shard,

@@ -32,7 +32,7 @@ from mixmae.datasets.packed.sample_table import (
     SampleTable,
     Shard,
 )
-from mixmae.datasets.packed.shard_reader import ShardReader
+from mixmae.datasets.packed.shards import ShardReader
 from mixmae.datasets.packed_images import table_of
 from mixmae.fileio.atomic_write import digest_of
 from mixmae.fileio.image_formats import SUFFIXES

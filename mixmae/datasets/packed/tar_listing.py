@@ -20,7 +20,7 @@ from mixmae.datasets.packed.sample_table import (
     Shard,
     read_table,
 )
-from mixmae.datasets.packed.shard_writer import LABEL_SUFFIX
+from mixmae.datasets.packed.shards import LABEL_SUFFIX
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder

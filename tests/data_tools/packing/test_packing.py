@@ -21,7 +21,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
 )
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.packed.sample_table import read_table
-from mixmae.datasets.packed.shard_writer import write_shard
+from mixmae.datasets.packed.shards import write_shard
 from mixmae.datasets.packed_images import PackedImages
 from tests.datasets.packed_pictures import (
     LABELS,

@@ -12,7 +12,7 @@ from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.packed import tar_listing
 from mixmae.datasets.packed.name_list import NameList
 from mixmae.datasets.packed.sample_table import read_table
-from mixmae.datasets.packed.shard_reader import ShardReader
+from mixmae.datasets.packed.shards import ShardReader
 from mixmae.datasets.packed.tar_listing import list_tars
 from tests.datasets.grey_pictures import save_pictures
 

@@ -3,8 +3,11 @@
 import tarfile
 
 from mixmae.datasets.packed.sample_table import Sample
-from mixmae.datasets.packed.shard_reader import ShardReader
-from mixmae.datasets.packed.shard_writer import EncodedImage, write_shard
+from mixmae.datasets.packed.shards import (
+    EncodedImage,
+    ShardReader,
+    write_shard,
+)
 
 LONG = 'folder/' * 40 + 'größe.jpg'
 IMAGES = [

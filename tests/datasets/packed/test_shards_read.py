@@ -6,10 +6,13 @@ import pickle
 import pytest
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
-from mixmae.datasets.packed import shard_reader
+from mixmae.datasets.packed import shards
 from mixmae.datasets.packed.sample_table import SampleTable
-from mixmae.datasets.packed.shard_reader import ShardReader
-from mixmae.datasets.packed.shard_writer import EncodedImage, write_shard
+from mixmae.datasets.packed.shards import (
+    EncodedImage,
+    ShardReader,
+    write_shard,
+)
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ GOOD = [bytes([shard, i]) for shard in range(3) for i in range(2)]
 
 
 def test_reads_in_any_order_with_few_open_files(table, tmp_path, monkeypatch):
-    monkeypatch.setattr(shard_reader, 'OPEN_FILES', 2)
+    monkeypatch.setattr(shards, 'OPEN_FILES', 2)
     reader = ShardReader(str(tmp_path), table.shards)
     before = len(os.listdir('/proc/self/fd'))
     for _ in range(2):
