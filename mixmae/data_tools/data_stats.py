@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median_low
@@ -112,7 +112,6 @@ def data_stats(
     value_range: tuple[float, float] | None = None,
     most: int = IMAGES,
     limits: ImageLimits = ANY_SIZE,
-    progress: Callable[[Iterable], Iterable] = iter,
 ) -> DataStats:
     """Measure a data set of image files.
 
@@ -125,7 +124,6 @@ def data_stats(
             percentiles of the sample.
         most: Number of images to open, evenly spread over the data.
         limits: Allowed sizes.
-        progress: Wraps the images while they are opened, e.g. in a bar.
 
     Raises:
         FileNotFoundError: A file or folder does not exist.
@@ -166,7 +164,7 @@ def data_stats(
     stats.kinds = {str(kind): n for kind, n in kinds.most_common()}
     stats.in_channels = in_channels or _channels(kinds)
     sample = ValueSample(ImageDecoding(channels=stats.in_channels), limits)
-    for path in progress(chosen):
+    for path in chosen:
         sample.add(path)
     stats.corrupt = dict(sample.unread)
     if not (sample.wide or sample.plain):

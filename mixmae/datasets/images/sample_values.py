@@ -112,9 +112,7 @@ class ValueSample:
             self.least = min(self.least, float(finite.min()))
             self.most = max(self.most, float(finite.max()))
 
-    def percentiles(
-        self, shares: tuple[float, float] = PERCENTILES
-    ) -> tuple[float, float] | None:
+    def percentiles(self) -> tuple[float, float] | None:
         """Return a value range by percentiles, None without wide samples.
 
         For integer samples both are whole numbers.
@@ -132,7 +130,7 @@ class ValueSample:
                 f'{len(self.wide)} images are {self.least:g}; give it as '
                 f'(LOW, HIGH)'
             )
-        low, high = np.percentile(values, shares).tolist()
+        low, high = np.percentile(values, PERCENTILES).tolist()
         if low == high:
             low, high = self.least, self.most
         if (values == np.round(values)).all():
