@@ -17,6 +17,9 @@ RELEASED = {
     'train-mixmae-recipe-40e-seed0': (
         'weights/swin-3stage-mixmae_imagenette-96.safetensors'
     ),
+    'train-um_mae-recipe-52e-seed0': (
+        'weights/swin-3stage-um-mae_imagenette-96.safetensors'
+    ),
 }
 
 # Of the whole schedule.
