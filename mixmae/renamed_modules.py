@@ -32,16 +32,20 @@ _MOVED = {
         'download safe_globals:replaced_globals safe_load safetensors_file'
     ),
     ('checkpoints', 'checkpoints.loading'): (
-        'backbone_state carried_parts:config_allowlist channel_order '
-        'config_text:recorded_model key_map key_report:key_map '
-        'official_mixmim official_um_mae recorded_model '
-        'untraced_settings:hyperparameter_check'
+        'backbone_state carried_parts:config_allowlist '
+        'channel_order:recorded_model config_text:recorded_model key_map '
+        'key_report:key_map official_mixmim:official_weights '
+        'official_um_mae:official_weights recorded_model '
+        'untraced_settings:recorded_model'
     ),
     ('checkpoints', 'fileio'): (
         'durable_file:atomic_write trust:safe_path whole_file:atomic_write'
     ),
     ('checkpoints.loading', 'checkpoints.loading'): (
-        'config_text:recorded_model key_report:key_map'
+        'channel_order:recorded_model code_base:key_map '
+        'config_text:recorded_model hyperparameter_check:recorded_model '
+        'key_report:key_map official_mixmim:official_weights '
+        'official_um_mae:official_weights'
     ),
     ('cli', 'cli'): 'command:subcommands command_parser:command_line',
     ('cli', 'cli.commands'): 'convert plan train_arguments:train',

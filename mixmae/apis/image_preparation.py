@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.checkpoints.loading.channel_order import channel_order
+from mixmae.checkpoints.loading.recorded_model import channel_order
 from mixmae.checkpoints.loading.config_allowlist import (
     SCOPES,
     TEST_STEPS,

@@ -19,7 +19,7 @@ from mixmae.apis.image_preparation import CARRIED_BY, Normalisation, scope_of
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.official_mixmim import (
+from mixmae.checkpoints.loading.official_weights import (
     from_official_mixmim,
     is_official_mixmim,
 )

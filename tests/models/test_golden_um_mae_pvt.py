@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mixmae.checkpoints.loading.official_um_mae import from_official_um_mae
+from mixmae.checkpoints.loading.official_weights import from_official_um_mae
 from mixmae.models import NormedPooling
 from mixmae.registry import MODELS
 from tests.contracts.golden_contract import GoldenContract, ends

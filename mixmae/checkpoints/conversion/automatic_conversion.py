@@ -18,10 +18,11 @@ from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
 from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.io.state_dict import without_prefix
-from mixmae.checkpoints.loading.code_base import code_base_of
-from mixmae.checkpoints.loading.key_map import NO_PART
-from mixmae.checkpoints.loading.official_mixmim import is_official_mixmim
-from mixmae.checkpoints.loading.official_um_mae import is_official_um_mae
+from mixmae.checkpoints.loading.key_map import NO_PART, code_base_of
+from mixmae.checkpoints.loading.official_weights import (
+    is_official_mixmim,
+    is_official_um_mae,
+)
 
 OUR_TABLE = '.attn.position_bias.'
 FITS = (

@@ -1,7 +1,7 @@
 """Conversion of whole checkpoints from other code bases to mixmae.
 
 Keys are mapped in ``timm_swin``, ``openmmlab_swin``, ``mmpretrain_mixmim`` and
-``official_mixmim``.
+``official_weights``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
 from mixmae.checkpoints.conversion.timm_swin import from_timm_swin
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.key_map import KeyReport
-from mixmae.checkpoints.loading.official_mixmim import (
+from mixmae.checkpoints.loading.official_weights import (
     from_official_mixmim,
     is_official_mixmim,
 )

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.state_dict import state_dict_of, unwrapped
-from mixmae.checkpoints.loading.channel_order import channel_order
 from mixmae.checkpoints.loading.recorded_model import (
+    channel_order,
     model_of_settings,
     recorded_model,
 )

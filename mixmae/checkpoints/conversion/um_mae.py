@@ -18,7 +18,7 @@ from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.swin_settings import count_numbered
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.official_um_mae import (
+from mixmae.checkpoints.loading.official_weights import (
     from_official_um_mae,
     is_official_um_mae,
 )

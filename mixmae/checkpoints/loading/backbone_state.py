@@ -16,17 +16,15 @@ from mixmae.checkpoints.io.state_dict import (
     unwrapped,
     without_prefix,
 )
-from mixmae.checkpoints.loading.code_base import code_base_of
-from mixmae.checkpoints.loading.hyperparameter_check import (
-    hyperparameter_mismatches,
-)
-from mixmae.checkpoints.loading.official_mixmim import (
+from mixmae.checkpoints.loading.key_map import code_base_of
+from mixmae.checkpoints.loading.official_weights import (
     from_official_mixmim,
-    is_official_mixmim,
-)
-from mixmae.checkpoints.loading.official_um_mae import (
     from_official_um_mae,
+    is_official_mixmim,
     is_official_um_mae,
+)
+from mixmae.checkpoints.loading.recorded_model import (
+    hyperparameter_mismatches,
 )
 from mixmae.fileio.address import public_address, public_addresses
 

@@ -1,4 +1,7 @@
-"""Renaming of state dict keys by templates, with a report on each key."""
+"""Keys of state dicts: renamed by templates, with a report on each key.
+
+``code_base_of`` recognises the code base of a Swin by its keys.
+"""
 
 from __future__ import annotations
 
@@ -193,3 +196,23 @@ def prefixed(
 ) -> list[tuple[str, str]]:
     """Add prefixes to the templates of pairs."""
     return [(theirs + their, ours + our) for their, our in pairs]
+
+
+# Code bases of Swin; the first pattern that a key matches decides.
+_PATTERNS = {
+    'mmpretrain': re.compile(r'layers\.\d+\.blocks\.\d+\.ffn\.'),
+    'mmdet': re.compile(r'stages\.\d+\.blocks\.\d+\.attn\.w_msa\.'),
+    'timm': re.compile(r'layers\.\d+\.blocks\.\d+\.attn\.qkv\.'),
+    'huggingface': re.compile(
+        r'encoder\.layers\.\d+\.blocks\.\d+\.attention\.self\.query\.'
+    ),
+}
+
+
+def code_base_of(keys: Iterable[str]) -> str | None:
+    """Name of the code base for ``convert --from``; ``None`` if unknown."""
+    names = list(keys)
+    for name, pattern in _PATTERNS.items():
+        if any(pattern.search(key) for key in names):
+            return name
+    return None

@@ -1,9 +1,4 @@
-"""Key names of the official UM-MAE (implus/UM-MAE), both directions.
-
-Its Swin and PVT number the blocks of all stages consecutively, and the first
-block of a stage holds the merging before it. Its ViT is MAE's and has other
-names.
-"""
+"""Key names of the official MixMIM and UM-MAE, recognised and renamed."""
 
 from __future__ import annotations
 
@@ -14,6 +9,78 @@ from torch import Tensor
 
 from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport
 
+# Of both: the decoder, and mmpretrain's LinearClsHead of a fine-tuned network.
+_DECODER_PAIRS = [
+    ('decoder_embed.{p}', 'neck.embed.{p}'),
+    ('mask_token', 'neck.mask_token'),
+    ('decoder_blocks.{i}.{n}.{p}', 'neck.decoder.blocks.{i}.{n}.{p}'),
+    ('decoder_blocks.{i}.{n}.{m}.{p}', 'neck.decoder.blocks.{i}.{n}.{m}.{p}'),
+    ('decoder_norm.{p}', 'neck.decoder.norm.{p}'),
+    ('decoder_pred.{p}', 'neck.decoder.predict.{p}'),
+    ('head.{p}', 'head.fc.{p}'),
+]
+# Official MixMIM (Sense-X/MixMIM)
+_MIXMIM_PAIRS = [
+    ('patch_embed.{m}.{p}', 'backbone.patch_embed.{m}.{p}'),
+    (
+        'layers.{i}.blocks.{j}.attn.relative_position_bias_table',
+        'backbone.stages.{i}.blocks.{j}.attn.position_bias.table',
+    ),
+    (
+        'layers.{i}.blocks.{j}.{n}.{p}',
+        'backbone.stages.{i}.blocks.{j}.{n}.{p}',
+    ),
+    (
+        'layers.{i}.blocks.{j}.{n}.{m}.{p}',
+        'backbone.stages.{i}.blocks.{j}.{n}.{m}.{p}',
+    ),
+    # The official code merges patches at the end of a stage, mixmae at the
+    # beginning of the next one.
+    (
+        'layers.{i}.downsample.{m}.{p}',
+        'backbone.stages.{i+1}.downsample.{m}.{p}',
+    ),
+    *_DECODER_PAIRS,
+]
+_MIXMIM_DROPS = [
+    (r'(absolute|decoder)_pos_embed', 'frozen sine-cosine table, recomputed'),
+    (r'.*\.(relative_position_index|attn_mask)', 'index, recomputed'),
+]
+
+
+def is_official_mixmim(state: Mapping[str, Tensor]) -> bool:
+    """Return True if keys look like the official MixMIM's.
+
+    The pretraining model and the fine-tuned model are both recognised.
+    A plain Swin of Microsoft or timm has the same names, but neither a mask
+    token nor positions.
+    """
+    return 'layers.0.blocks.0.attn.qkv.weight' in state and (
+        'absolute_pos_embed' in state or 'mask_token' in state
+    )
+
+
+def from_official_mixmim(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Rename the keys of an official MixMIM state dict.
+
+    Args:
+        state: State dict of the pretraining or fine-tuning network.
+
+    Returns:
+        The state dict of a ``MaskedImageModel``, or of an ``ImageClassifier``
+        with ``head.fc``, and a report of each key. Tensors are not copied.
+    """
+    stages = [re.match(r'layers\.(\d+)\.', key) for key in state]
+    last = max((int(found[1]) for found in stages if found), default=0)
+    norm = ('norm.{p}', f'backbone.norm{last}.{{p}}')
+    return KeyMap([*_MIXMIM_PAIRS, norm], _MIXMIM_DROPS).to_ours(state)
+
+
+# Official UM-MAE (implus/UM-MAE). Its Swin and PVT number the blocks of all
+# stages consecutively, and the first block of a stage holds the merging before
+# it. Its ViT is MAE's and has other names.
 # Keys after the number of a block.
 _BLOCK_PAIRS = [
     # Swin; 1x1 convolutions there, linear layers here.
@@ -25,21 +92,15 @@ _BLOCK_PAIRS = [
     ('{n}.{p}', '{n}.{p}'),
     ('{n}.{m}.{p}', '{n}.{m}.{p}'),
 ]
-_PAIRS = [
+_UM_MAE_PAIRS = [
     ('patch_embed.{m}.{p}', 'backbone.patch_embed.{m}.{p}'),
     ('vis_mask_token', 'neck.secondary_token'),
-    ('mask_token', 'neck.mask_token'),
-    ('decoder_embed.{p}', 'neck.embed.{p}'),
-    ('decoder_blocks.{i}.{n}.{p}', 'neck.decoder.blocks.{i}.{n}.{p}'),
-    ('decoder_blocks.{i}.{n}.{m}.{p}', 'neck.decoder.blocks.{i}.{n}.{m}.{p}'),
-    ('decoder_norm.{p}', 'neck.decoder.norm.{p}'),
-    ('decoder_pred.{p}', 'neck.decoder.predict.{p}'),
-    # Fine-tuning network: NormedPooling and a LinearClsHead.
+    *_DECODER_PAIRS,
+    # Fine-tuning network: NormedPooling.
     ('fc_norm.{p}', 'neck.norm.{p}'),
-    ('head.{p}', 'head.fc.{p}'),
 ]
 _FROZEN = (r'(decoder_)?pos_embed', 'frozen sine-cosine table, recomputed')
-_DROPS = [
+_UM_MAE_DROPS = [
     (r'.*\.(attn_mask|relative_position_index)', 'index, recomputed'),
     (r'kernel|pos_hw', 'constant, recomputed'),
 ]
@@ -49,7 +110,7 @@ _OUR_BLOCK = re.compile(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.')
 
 
 def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
-    """Return True if keys look like the official Swin or PVT.
+    """Return True if keys look like the official UM-MAE's Swin or PVT.
 
     The model may be pretrained or fine-tuned; a ViT has no merging.
     """
@@ -158,5 +219,5 @@ def _key_map(places: list[tuple[int, int]], learned: bool) -> KeyMap:
     last = max((stage for stage, _ in places), default=0)
     pairs.append(('norm.{p}', f'backbone.norm{last}.{{p}}'))
     if learned:
-        return KeyMap([*pairs, *_PAIRS, _LEARNED], _DROPS)
-    return KeyMap([*pairs, *_PAIRS], [_FROZEN, *_DROPS])
+        return KeyMap([*pairs, *_UM_MAE_PAIRS, _LEARNED], _UM_MAE_DROPS)
+    return KeyMap([*pairs, *_UM_MAE_PAIRS], [_FROZEN, *_UM_MAE_DROPS])

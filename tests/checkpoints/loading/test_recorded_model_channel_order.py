@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-from mixmae.checkpoints.loading.channel_order import channel_order
+from mixmae.checkpoints.loading.recorded_model import channel_order
 from mixmae.models.data_preprocessor import MaskingDataPreprocessor
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixmae.checkpoints.loading.official_um_mae import (
+from mixmae.checkpoints.loading.official_weights import (
     from_official_um_mae,
     is_official_um_mae,
     to_official_um_mae,
