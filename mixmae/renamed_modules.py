@@ -29,7 +29,7 @@ _MOVED = {
         'timm_swin'
     ),
     ('checkpoints', 'checkpoints.io'): (
-        'download safe_globals:replaced_globals safe_load safetensors_file'
+        'download safe_globals:pickle_check safe_load safetensors_file'
     ),
     ('checkpoints', 'checkpoints.loading'): (
         'backbone_state carried_parts:config_allowlist '
@@ -40,6 +40,9 @@ _MOVED = {
     ),
     ('checkpoints', 'fileio'): (
         'durable_file:atomic_write trust:safe_path whole_file:atomic_write'
+    ),
+    ('checkpoints.io', 'checkpoints.io'): (
+        'named_weights:download replaced_globals:pickle_check'
     ),
     ('checkpoints.loading', 'checkpoints.loading'): (
         'channel_order:recorded_model code_base:key_map '

@@ -30,8 +30,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from tqdm import tqdm
 
+from mixmae.checkpoints.io.download import PREFIX, weight_files
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
-from mixmae.checkpoints.io.named_weights import PREFIX, weight_files
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.cli.commands.reconstruct import main as reconstruct

@@ -221,7 +221,7 @@ class InitialWeights(Check):
         ]
         if missing:
             # Few runs start from named weights.
-            from mixmae.checkpoints.io.named_weights import is_name
+            from mixmae.checkpoints.io.download import is_name
 
             missing = [pair for pair in missing if not is_name(pair[1])]
         errors = [

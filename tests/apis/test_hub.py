@@ -5,7 +5,7 @@ import torch
 
 import mixmae
 from mixmae.checkpoints.conversion.release import release
-from mixmae.checkpoints.io import named_weights
+from mixmae.checkpoints.io import download
 from mixmae.checkpoints.io.safe_load import safe_load
 from tests.apis.hub_server import hub_server
 from tests.apis.tiny_setup import tiny_checkpoint
@@ -36,7 +36,7 @@ def test_stages_and_channels_can_be_chosen(run):
 
 
 def test_weights_that_come_with_mixmae(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(named_weights, '_PACKAGE', tmp_path)
+    monkeypatch.setattr(download, '_PACKAGE', tmp_path)
     (tmp_path / 'weights').mkdir()
     release(run, tmp_path / 'weights/swin-tiny_test.safetensors')
     for name in ('swin-tiny_test', 'mixmae:swin-tiny_test'):

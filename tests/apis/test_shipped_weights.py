@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from mixmae.apis import ReconstructionInferencer
-from mixmae.checkpoints.io.named_weights import PREFIX, weight_files
+from mixmae.checkpoints.io.download import PREFIX, weight_files
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import read_header
 from tests.configs.test_configs import CONFIGS, METHODS

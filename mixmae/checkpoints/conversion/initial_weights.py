@@ -33,7 +33,7 @@ from mixmae.checkpoints.conversion.source import Source, read_source
 from mixmae.checkpoints.conversion.swin_settings import count_numbered
 from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
-from mixmae.checkpoints.io.named_weights import is_name
+from mixmae.checkpoints.io.download import is_name
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
 from mixmae.fileio.shown_text import shortened

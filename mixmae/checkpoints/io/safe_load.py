@@ -2,7 +2,7 @@
 
 ``check_pickles`` (``pickle_check``) refuses opcodes and names that no
 checkpoint needs; ``NAMES`` there is the complete list. PyTorch then loads with
-``weights_only`` and the names of ``replaced_globals``, and ``plain_values``
+``weights_only`` and the names of ``REPLACEMENTS``, and ``plain_values``
 accepts tensors, numbers, text and containers of them only.
 """
 
@@ -23,11 +23,9 @@ from mmengine.logging import print_log
 from safetensors import safe_open
 from safetensors.torch import load as load_safetensors
 
-from mixmae.checkpoints.io.download import download
-from mixmae.checkpoints.io.named_weights import is_name, named_file
-from mixmae.checkpoints.io.pickle_check import check_pickles
+from mixmae.checkpoints.io.download import download, is_name, named_file
+from mixmae.checkpoints.io.pickle_check import check_pickles, only_safe_globals
 from mixmae.checkpoints.io.plain_values import plain_values
-from mixmae.checkpoints.io.replaced_globals import only_safe_globals
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 from mixmae.fileio.atomic_write import difference, sidecar
 from mixmae.fileio.safe_path import FLAG, trusted
@@ -51,7 +49,7 @@ def safe_load(path: str | Path) -> dict:
     Args:
         path: A file written by ``torch.save`` or a safetensors file, or its
             http(s) URL, which is downloaded into PyTorch's cache (see
-            ``download``), or a name (see ``named_weights``).
+            ``download``), or a name (see ``named_file``).
 
     Returns:
         The saved dict; for a safetensors file its tensors as 'state_dict' and

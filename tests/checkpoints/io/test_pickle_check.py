@@ -12,10 +12,10 @@ from torch import _weights_only_unpickler as unpickler
 from mixmae.checkpoints.io.pickle_check import (
     MAX_NESTING,
     NAMES,
+    REPLACEMENTS,
     TORCH_NAMES,
     check_pickles,
 )
-from mixmae.checkpoints.io.replaced_globals import REPLACEMENTS
 from mixmae.checkpoints.io.safe_load import safe_load_bytes
 from mixmae.checkpoints.io.saved_values import Malformed, NotAllowed
 from tests.fuzz import opcodes as op

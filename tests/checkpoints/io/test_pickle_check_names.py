@@ -13,7 +13,7 @@ from torch.serialization import (
     get_safe_globals,
 )
 
-from mixmae.checkpoints.io.replaced_globals import (
+from mixmae.checkpoints.io.pickle_check import (
     REPLACEMENTS,
     only_safe_globals,
 )
