@@ -24,9 +24,9 @@ _MOVED = {
     ),
     ('apis', 'cli'): 'arguments:inference_arguments',
     ('checkpoints', 'checkpoints.conversion'): (
-        'bias_tables merging_order:merging_permutation mmpretrain_mixmim '
-        'openmmlab_swin position_halves:position_channels swin_settings '
-        'timm_swin'
+        'bias_tables:tensor_layout merging_order:tensor_layout '
+        'mmpretrain_mixmim openmmlab_swin position_halves:tensor_layout '
+        'swin_settings timm_swin'
     ),
     ('checkpoints', 'checkpoints.io'): (
         'download safe_globals:pickle_check safe_load safetensors_file'
@@ -40,6 +40,12 @@ _MOVED = {
     ),
     ('checkpoints', 'fileio'): (
         'durable_file:atomic_write trust:safe_path whole_file:atomic_write'
+    ),
+    ('checkpoints.conversion', 'checkpoints.conversion'): (
+        'bias_tables:tensor_layout merging_permutation:tensor_layout '
+        'model_card:release position_channels:tensor_layout '
+        'position_table:tensor_layout source:conversion '
+        'timm_weights:timm_swin'
     ),
     ('checkpoints.io', 'checkpoints.io'): (
         'named_weights:download replaced_globals:pickle_check'
@@ -146,7 +152,8 @@ _MOVED = {
         'loss_curve panel_stack:reconstruction_panel reconstruction_panel'
     ),
     ('engine.conversion', 'checkpoints.conversion'): (
-        'conversion incoming network outgoing position_table source um_mae'
+        'conversion incoming network outgoing position_table:tensor_layout '
+        'source:conversion um_mae'
     ),
     ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
     ('engine.hooks', 'engine.hooks'): (

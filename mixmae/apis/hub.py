@@ -12,8 +12,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 from mixmae.checkpoints.conversion.initial_weights import initial_weights
-from mixmae.checkpoints.conversion.model_card import model_card
-from mixmae.checkpoints.conversion.release import release
+from mixmae.checkpoints.conversion.release import model_card, release
 from mixmae.checkpoints.io.download import (
     HUB,
     HUB_FILE,

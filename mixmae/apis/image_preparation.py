@@ -13,12 +13,12 @@ from mmengine.registry import DefaultScope
 from numpy import ndarray
 from torch import Tensor
 
-from mixmae.checkpoints.loading.recorded_model import channel_order
 from mixmae.checkpoints.loading.config_allowlist import (
     SCOPES,
     TEST_STEPS,
     registered_parts,
 )
+from mixmae.checkpoints.loading.recorded_model import channel_order
 from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.registry import TRANSFORMS
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mixmae.apis.trained_network import network_config
-from mixmae.checkpoints.conversion.source import read_source
+from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.config.config_file import import_failure, read_config
 from tests.apis.tiny_setup import tiny_checkpoint
 

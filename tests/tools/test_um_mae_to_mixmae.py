@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.conversion import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.loading.official_weights import to_official_um_mae
 from mixmae.models.layers.absolute_positions import (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
 from mixmae.checkpoints.conversion.incoming import (
     from_mmpretrain,
@@ -15,7 +15,6 @@ from mixmae.checkpoints.conversion.incoming import (
     from_timm,
 )
 from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
-from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.key_map import NO_PART, code_base_of

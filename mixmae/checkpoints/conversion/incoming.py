@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
     from_mmpretrain_mixmim,
 )
@@ -26,15 +26,14 @@ from mixmae.checkpoints.conversion.network import (
     wanted_state,
 )
 from mixmae.checkpoints.conversion.openmmlab_swin import from_openmmlab_swin
-from mixmae.checkpoints.conversion.position_channels import (
-    swap_backbone_channels,
-    swap_neck_channels,
-)
-from mixmae.checkpoints.conversion.position_table import identify_positions
-from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     settings_from_shapes,
+)
+from mixmae.checkpoints.conversion.tensor_layout import (
+    identify_positions,
+    swap_backbone_channels,
+    swap_neck_channels,
 )
 from mixmae.checkpoints.conversion.timm_swin import from_timm_swin
 from mixmae.checkpoints.io.state_dict import without_prefix

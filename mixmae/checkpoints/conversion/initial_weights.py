@@ -17,7 +17,11 @@ from mixmae.checkpoints.conversion.automatic_conversion import (
     converted,
     is_ours,
 )
-from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.conversion import (
+    Conversion,
+    Source,
+    read_source,
+)
 from mixmae.checkpoints.conversion.input_channels import (
     adapted_patches,
     rule_of,
@@ -29,9 +33,8 @@ from mixmae.checkpoints.conversion.network import (
     wanted_state,
     without_inner_norms,
 )
-from mixmae.checkpoints.conversion.source import Source, read_source
 from mixmae.checkpoints.conversion.swin_settings import count_numbered
-from mixmae.checkpoints.conversion.timm_weights import PREFIX, timm_source
+from mixmae.checkpoints.conversion.timm_swin import PREFIX, timm_source
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.io.download import is_name
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
@@ -80,22 +83,17 @@ class InitialWeights:
         """Leave out the decoder, if there is one."""
         if 'neck' not in self.model:
             return self
-        renamed, dropped = {}, dict(self.report.dropped)
-        for old, new in self.report.renamed.items():
-            if new.startswith(_NECK):
-                dropped[old] = reason
-            else:
-                renamed[old] = new
-        report = replace(self.report, renamed=renamed, dropped=dropped)
+        new_names = self.report.renamed
+        neck = [k for k, new in new_names.items() if new.startswith(_NECK)]
+        renamed = {k: new for k, new in new_names.items() if k not in neck}
+        dropped = self.report.dropped | dict.fromkeys(neck, reason)
         return replace(
             self,
             model={k: v for k, v in self.model.items() if k != 'neck'},
             state={
-                key: value
-                for key, value in self.state.items()
-                if not key.startswith(_NECK)
+                k: v for k, v in self.state.items() if not k.startswith(_NECK)
             },
-            report=report,
+            report=replace(self.report, renamed=renamed, dropped=dropped),
         )
 
     def line(self) -> str:
@@ -201,11 +199,9 @@ def _without_task(kind: str, done: Conversion, ours: bool) -> InitialWeights:
         for key, value in done.state.items()
         if not key.startswith('head.') and key not in inner
     }
-    alone = NO_PART not in dropped.values()
+    whole = ours and NO_PART not in dropped.values()
     report = replace(report, renamed=loaded, dropped=dropped)
-    return InitialWeights(
-        done.source, kind, parts, state, report, ours and alone
-    )
+    return InitialWeights(done.source, kind, parts, state, report, whole)
 
 
 def _ours(source: Source) -> Conversion:

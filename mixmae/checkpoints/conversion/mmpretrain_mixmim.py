@@ -14,17 +14,18 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.bias_tables import crop_tables, offset_index
-from mixmae.checkpoints.conversion.merging_permutation import (
-    from_unfold_order,
-    to_unfold_order,
-)
 from mixmae.checkpoints.conversion.network import without_inner_norms
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
     refuse,
     size_objections,
+)
+from mixmae.checkpoints.conversion.tensor_layout import (
+    crop_tables,
+    from_unfold_order,
+    offset_index,
+    to_unfold_order,
 )
 from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport, prefixed
 

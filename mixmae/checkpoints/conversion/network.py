@@ -10,7 +10,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.conversion import Source
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,

@@ -13,15 +13,15 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.bias_tables import offset_index
-from mixmae.checkpoints.conversion.merging_permutation import (
-    from_unfold_order,
-    to_unfold_order,
-)
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     refuse,
     swin_objections,
+)
+from mixmae.checkpoints.conversion.tensor_layout import (
+    from_unfold_order,
+    offset_index,
+    to_unfold_order,
 )
 from mixmae.checkpoints.loading.key_map import (
     NO_PART,

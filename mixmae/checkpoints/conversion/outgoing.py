@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
     mmpretrain_mixmim_config,
     to_mmpretrain_mixmim,
@@ -27,7 +27,6 @@ from mixmae.checkpoints.conversion.openmmlab_swin import (
     openmmlab_swin_config,
     to_openmmlab_swin,
 )
-from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.swin_settings import SwinSettings
 from mixmae.checkpoints.conversion.timm_swin import (
     timm_swin_config,

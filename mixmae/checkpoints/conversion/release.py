@@ -1,4 +1,7 @@
-"""Release of a pretraining: one small file with all that inference needs."""
+"""Release of a pretraining: one small file with all that inference needs.
+
+``model_card`` describes it on the Hugging Face hub.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.source import Source
+from mixmae.checkpoints.conversion.conversion import Source
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import write_safetensors
 from mixmae.checkpoints.io.state_dict import state_dict_of
@@ -158,3 +161,71 @@ def _pipeline(settings: Mapping[str, Any]) -> list:
             inner = part.get('datasets')
             part = inner[0] if inner else part.get('dataset')
     return []
+
+
+# Front matter of a card, which the hub reads.
+_FRONT = """\
+---
+library_name: mixmae
+tags:
+- self-supervised-learning
+- masked-image-modeling
+- {method}
+---
+"""
+_USE = """\
+## Use
+
+```python
+import mixmae
+
+backbone = mixmae.load_backbone({address!r})
+maps = backbone((images - backbone.mean) / backbone.std)  # RGB, 0 to 255
+```
+
+```shell
+mixmae finetune --task classification --data photos/ --init {address} --out RUN
+mixmae view {address}
+```
+"""
+
+
+def model_card(header: Mapping[str, Any], address: str) -> str:
+    """Return the Markdown text of a card.
+
+    Args:
+        header: Header of the file, see ``release``.
+        address: Name or path that users load the weights by.
+    """
+    card = header.get('card') or {}
+    model = (header.get('config') or {}).get('model') or {}
+    neck = str((model.get('neck') or {}).get('type', '')).split('.')[-1]
+    method = neck.removesuffix('Neck') or 'backbone'
+    lines = [_FRONT.format(method=method.lower())]
+    lines += [f'# {_line(card.get("title", address))}', '']
+    rows = {
+        'Method': method,
+        'Data': card.get('data'),
+        'Recipe': card.get('recipe'),
+        'Command': card.get('command'),
+        'Terms': card.get('terms'),
+        'Source': header.get('source'),
+    }
+    lines += [
+        f'- {name}: {_line(value)}' for name, value in rows.items() if value
+    ]
+    figures = card.get('figures') or {}
+    if figures:
+        lines += ['', '## Figures', '', '| figure | value |', '| --- | --- |']
+        lines += [f'| {_line(k)} | {v:g} |' for k, v in figures.items()]
+    lines += ['', _USE.format(address=address)]
+    parts = {name: header.get(name) for name in ('backbone', 'preprocessing')}
+    described = json.dumps(parts, indent=2)
+    lines += ['## Network', '', '```json', described, '```', '']
+    return '\n'.join(lines)
+
+
+def _line(text: Any) -> str:
+    """Return text as one line that is no HTML and no table cell border."""
+    shown = ' '.join(str(text).split())
+    return shown.replace('<', '&lt;').replace('|', '\\|')

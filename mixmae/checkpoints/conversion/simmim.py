@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.network import IMAGENET, wanted_state
-from mixmae.checkpoints.conversion.source import Source
 
 
 class _Layout(NamedTuple):

@@ -1,17 +1,19 @@
 """Conversion of timm's and Microsoft's ``SwinTransformer``, both ways.
 
 timm merges patches at the beginning of a stage, like mixmae; Microsoft's code,
-and timm before 0.9, at the end of the previous stage.
+and timm before 0.9, at the end of the previous stage. ``timm:NAME`` is one of
+timm's pretrained networks.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.bias_tables import crop_tables
+from mixmae.checkpoints.conversion.conversion import Source
 from mixmae.checkpoints.conversion.network import without_inner_norms
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
@@ -20,7 +22,9 @@ from mixmae.checkpoints.conversion.swin_settings import (
     size_objections,
     swin_objections,
 )
+from mixmae.checkpoints.conversion.tensor_layout import crop_tables
 from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport, prefixed
+from mixmae.fileio.shown_text import cause_of
 
 _BLOCKS = [
     ('patch_embed.{m}.{p}', 'patch_embed.{m}.{p}'),
@@ -157,4 +161,57 @@ def _map(last: int, merges_late: bool) -> KeyMap:
             ('head.{p}', 'head.fc.{p}'),
         ],
         _DROPS,
+    )
+
+
+PREFIX = 'timm:'
+
+
+def timm_source(address: str) -> Source:
+    """Read a pretrained Swin of timm, from its cache or its hub.
+
+    Args:
+        address: ``timm:NAME``, for example
+            ``timm:swin_tiny_patch4_window7_224``.
+
+    Raises:
+        ValueError: timm is not installed, has no Swin of this name, or cannot
+            read its weights.
+    """
+    name = address.removeprefix(PREFIX)
+    try:
+        # Optional, and slow to import.
+        import timm
+    except ImportError:
+        raise ValueError(
+            f'{address}: timm is not installed; run pip install timm, or '
+            f'name a file of weights'
+        ) from None
+    known = timm.list_models(module='swin_transformer')
+    if name.split('.')[0] not in known:
+        close = difflib.get_close_matches(name, known, 3, cutoff=0.0)
+        raise ValueError(
+            f'{address} is no Swin of timm; similar are '
+            f'{", ".join(PREFIX + one for one in close)}'
+        )
+    try:
+        model: Any = timm.create_model(name, pretrained=True)
+    # Hub, cache and network raise errors of many kinds.
+    except Exception as error:
+        raise ValueError(
+            f'{address}: timm cannot read its weights ({cause_of(error)}); '
+            f'name a file of them instead'
+        ) from None
+    norm = model.pretrained_cfg
+    return Source(
+        address,
+        model.state_dict(),
+        {
+            'data_preprocessor': {
+                'mean': [255 * value for value in norm['mean']],
+                'std': [255 * value for value in norm['std']],
+                'channel_order': 'RGB',
+            },
+            'SwinTransformer': {'img_size': model.patch_embed.img_size},
+        },
     )

@@ -7,15 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.conversion import Conversion
+from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.network import (
     IMAGENET,
     decoder_config,
     wanted_state,
 )
-from mixmae.checkpoints.conversion.position_table import identify_positions
-from mixmae.checkpoints.conversion.source import Source
 from mixmae.checkpoints.conversion.swin_settings import count_numbered
+from mixmae.checkpoints.conversion.tensor_layout import identify_positions
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.official_weights import (

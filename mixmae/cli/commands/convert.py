@@ -16,6 +16,7 @@ from mixmae.checkpoints.conversion.conversion import (
     Conversion,
     check_suffix,
     describe,
+    read_source,
 )
 from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
 from mixmae.checkpoints.conversion.incoming import (
@@ -33,7 +34,6 @@ from mixmae.checkpoints.conversion.outgoing import (
 )
 from mixmae.checkpoints.conversion.release import CARD, read_card, release
 from mixmae.checkpoints.conversion.simmim import from_simmim
-from mixmae.checkpoints.conversion.source import read_source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mixmae.checkpoints.conversion.conversion import Source
 from mixmae.checkpoints.conversion.outgoing import to_swin, to_timm
-from mixmae.checkpoints.conversion.source import Source
 from mixmae.registry import MODELS
 from tests.checkpoints.conversion.networks import SWIN, build, randomised
 

@@ -8,8 +8,11 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from mixmae.checkpoints.conversion.conversion import Conversion
-from mixmae.checkpoints.conversion.source import Source, read_source
+from mixmae.checkpoints.conversion.conversion import (
+    Conversion,
+    Source,
+    read_source,
+)
 from mixmae.registry import MODELS
 
 # A plain Swin: equal windows, shifted, no absolute positions. Grids of

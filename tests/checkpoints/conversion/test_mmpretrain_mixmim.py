@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.checkpoints.conversion.incoming import from_mmpretrain
 from mixmae.checkpoints.conversion.outgoing import to_mmpretrain
-from mixmae.checkpoints.conversion.source import read_source
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
 from tests.checkpoints.conversion.networks import (

@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
+from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.checkpoints.conversion.incoming import from_swin
 from mixmae.checkpoints.conversion.outgoing import to_swin
-from mixmae.checkpoints.conversion.source import read_source
 from mixmae.registry import MODELS
 from tests.checkpoints.conversion.networks import (
     SWIN,

@@ -7,8 +7,11 @@ import torch
 
 from mixmae.apis import ReconstructionInferencer
 from mixmae.checkpoints.conversion.initial_weights import initial_weights
-from mixmae.checkpoints.conversion.model_card import model_card
-from mixmae.checkpoints.conversion.release import read_card, release
+from mixmae.checkpoints.conversion.release import (
+    model_card,
+    read_card,
+    release,
+)
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import read_header
 from tests.apis.tiny_setup import tiny_checkpoint

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from mixmae.checkpoints.conversion.conversion import Source, read_source
 from mixmae.checkpoints.conversion.incoming import from_timm
 from mixmae.checkpoints.conversion.outgoing import to_timm
-from mixmae.checkpoints.conversion.source import Source, read_source
 from tests.checkpoints.conversion.networks import (
     SWIN,
     build,

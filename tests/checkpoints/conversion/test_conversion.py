@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mixmae.checkpoints.conversion.source import Source, read_source
+from mixmae.checkpoints.conversion.conversion import Source, read_source
 from tests.checkpoints.conversion.networks import MIXMIM, PREPROCESSOR
 
 STATE = {'x': torch.ones(1)}
