@@ -17,6 +17,9 @@ RELEASED = {
     'train-mixmae-recipe-40e-seed0': (
         'weights/swin-3stage-mixmae_imagenette-96.safetensors'
     ),
+    'train-simmim-recipe-48e-seed0': (
+        'weights/swin-3stage-simmim_imagenette-96.safetensors'
+    ),
     'train-um_mae-recipe-52e-seed0': (
         'weights/swin-3stage-um-mae_imagenette-96.safetensors'
     ),
