@@ -152,8 +152,8 @@ _MOVED = {
         'loss_curve panel_stack:reconstruction_panel reconstruction_panel'
     ),
     ('engine.conversion', 'checkpoints.conversion'): (
-        'conversion incoming network outgoing position_table:tensor_layout '
-        'source:conversion um_mae'
+        'conversion incoming:mixmim network outgoing:bare_backbone '
+        'position_table:tensor_layout source:conversion um_mae'
     ),
     ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
     ('engine.hooks', 'engine.hooks'): (

@@ -10,8 +10,8 @@ from typing import Any
 
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_process import LOG, train_folder
+from mixmae.checkpoints.conversion.bare_backbone import to_bare
 from mixmae.checkpoints.conversion.conversion import read_source
-from mixmae.checkpoints.conversion.outgoing import to_bare
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.next_configs import write_next_configs

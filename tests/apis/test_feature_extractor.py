@@ -4,9 +4,8 @@ import torch
 
 from mixmae.apis import FeatureExtractor, ReconstructionInferencer
 from mixmae.apis.trained_network import network_config
+from mixmae.checkpoints.conversion.bare_backbone import from_bare, to_bare
 from mixmae.checkpoints.conversion.conversion import Source, read_source
-from mixmae.checkpoints.conversion.incoming import from_bare
-from mixmae.checkpoints.conversion.outgoing import to_bare
 from tests.apis.tiny_setup import photo, photo_folder, tiny_checkpoint
 
 QUIET = dict(progress=False)

@@ -13,8 +13,8 @@ from PIL import Image
 import mixmae
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.pretraining import finished_run, write_plan
+from mixmae.checkpoints.conversion.bare_backbone import from_bare
 from mixmae.checkpoints.conversion.conversion import read_source
-from mixmae.checkpoints.conversion.incoming import from_bare
 from mixmae.checkpoints.io.resumed_state import PARTS
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.pretraining_config import plan_pretraining

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mixmae.checkpoints.conversion.conversion import read_source
-from mixmae.checkpoints.conversion.outgoing import to_timm
+from mixmae.checkpoints.conversion.timm_swin import to_timm
 from mixmae.checkpoints.loading.backbone_state import load_pretrained
 from mixmae.recipes.initial_network import initial_network
 from mixmae.registry import MODELS

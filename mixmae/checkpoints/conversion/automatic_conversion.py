@@ -8,13 +8,11 @@ from dataclasses import replace
 
 from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
-from mixmae.checkpoints.conversion.incoming import (
-    from_mmpretrain,
-    from_official,
-    from_swin,
-    from_timm,
-)
+from mixmae.checkpoints.conversion.mixmim import from_official
+from mixmae.checkpoints.conversion.mmpretrain_mixmim import from_mmpretrain
+from mixmae.checkpoints.conversion.openmmlab_swin import from_swin
 from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
+from mixmae.checkpoints.conversion.timm_swin import from_timm
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.key_map import NO_PART, code_base_of

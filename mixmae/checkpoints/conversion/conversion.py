@@ -24,6 +24,8 @@ from mixmae.config.config_file import read_config
 from mixmae.fileio.address import public_address
 from mixmae.fileio.atomic_write import atomic_write
 
+_OUR_TABLE = '.attn.position_bias.table'
+
 
 @dataclass(frozen=True)
 class Source:
@@ -77,6 +79,21 @@ class Source:
         if config.get('value_range') is not None:
             found['value_range'] = [float(x) for x in config['value_range']]
         return found
+
+    def recorded_preprocessing(self) -> dict[str, Any] | None:
+        """Return ``preprocessing``, or ``None`` if none is recorded."""
+        recorded = 'data_preprocessor' in self.model
+        return self.preprocessing() if recorded else None
+
+
+def refuse_ours(source: Source) -> None:
+    """Raise ``ValueError`` if the file is in mixmae's format already."""
+    ours = [key for key in source.state if key.endswith(_OUR_TABLE)]
+    if ours:
+        raise ValueError(
+            f'{source.path} already is a mixmae checkpoint (it has '
+            f'{ours[0]}); use it without conversion'
+        )
 
 
 def read_source(path: str | Path, config: str | Path | None = None) -> Source:

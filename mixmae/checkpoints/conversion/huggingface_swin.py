@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import Conversion, Source
-from mixmae.checkpoints.conversion.incoming import swin_conversion
+from mixmae.checkpoints.conversion.network import swin_conversion
 from mixmae.checkpoints.conversion.swin_settings import count_numbered
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyMap, prefixed
 

@@ -3,18 +3,28 @@
 ``MixMIMTransformer`` merges patches at the end of a stage, in the order of
 mmcv's unfold, and saves its frozen positions with its weights. A model
 pretrained with mmpretrain has x and y of its positions swapped (see
-``position_channels``); the official weights that mmpretrain distributes do
+``tensor_layout``); the official weights that mmpretrain distributes do
 not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.network import without_inner_norms
+from mixmae.checkpoints.conversion.conversion import (
+    Conversion,
+    Source,
+    refuse_ours,
+)
+from mixmae.checkpoints.conversion.mixmim import mixmim_conversion
+from mixmae.checkpoints.conversion.network import (
+    own_parts,
+    without_inner_norms,
+)
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
@@ -27,10 +37,17 @@ from mixmae.checkpoints.conversion.tensor_layout import (
     offset_index,
     to_unfold_order,
 )
-from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport, prefixed
+from mixmae.checkpoints.loading.key_map import KeyMap, prefixed
+from mixmae.models.layers.absolute_positions import (
+    SinCosPositions,
+    grid_coords,
+    sincos_embedding,
+)
 
-POSITIONS = 'backbone.absolute_pos_embed'
-DECODER_POSITIONS = 'neck.decoder_pos_embed'
+_POSITIONS = 'backbone.absolute_pos_embed'
+_DECODER_POSITIONS = 'neck.decoder_pos_embed'
+# Fixed in MixMIMPretrainTransformer.
+_THEIR_STRIDE = 32
 
 _BLOCK = [
     ('ln1.{p}', 'norm1.{p}'),
@@ -62,79 +79,115 @@ _DROPS = [
 ]
 
 
-def from_mmpretrain_mixmim(
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of a MixMIM and reorder its merging layers.
-
-    Its positions are dropped; the caller checks whether they equal ours.
+def from_mmpretrain(
+    source: Source, window_sizes: Sequence[int] | None = None
+) -> Conversion:
+    """Convert mmpretrain's MixMIM, pretrained or fine-tuned.
 
     Args:
-        state: State dict of a ``MixMIM``, of a classifier, or of the backbone
-            alone.
-
-    Returns:
-        The state dict of a ``MaskedImageModel`` or of an ``ImageClassifier``,
-        and a report of each key.
-    """
-    bare = not any(key.startswith('backbone.') for key in state)
-    theirs = '' if bare else 'backbone.'
-    last = max(0, count_numbered(state, f'{theirs}layers.') - 1)
-    renamed, report = _map(last, theirs).to_ours(state)
-    for key, value in renamed.items():
-        if '.downsample.' in key:
-            renamed[key] = from_unfold_order(value)
-    return renamed, report
-
-
-def to_mmpretrain_mixmim(
-    state: Mapping[str, Tensor],
-    settings: SwinSettings,
-    positions: Tensor,
-    decoder_positions: Tensor | None = None,
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Convert to a MixMIM; positions and index buffers are created.
-
-    MixMIM's windows, and with them the bias tables, are never larger than the
-    grid: larger tables are cropped to their centre, which is what MIMSwin
-    indexes there.
-
-    Args:
-        state: State dict of a model with a ``MIMSwin``, with its prefixes.
-        settings: Settings of the same network.
-        positions: (h, w, C) of the first stage; zeros if it has none.
-        decoder_positions: (h, w, D) of the decoder, if there is one.
+        source: The checkpoint.
+        window_sizes: Sides of the windows to resize bias tables to, or None.
 
     Raises:
-        ValueError: MixMIM cannot represent this network.
+        ValueError: The file is not such a checkpoint.
     """
-    refuse("mmpretrain's MixMIMTransformer", _objections(settings))
-    last = len(settings.depths) - 1
+    refuse_ours(source)
+    bare = not any(key.startswith('backbone.') for key in source.state)
+    theirs = '' if bare else 'backbone.'
+    last = max(0, count_numbered(source.state, f'{theirs}layers.') - 1)
+    state, report = _map(last, theirs).to_ours(source.state)
+    for key, value in state.items():
+        if '.downsample.' in key:
+            state[key] = from_unfold_order(value)
+    neck = dict(source.model.get('neck') or {})
+    decoder = dict(
+        num_heads=neck.get('decoder_num_heads', 16),
+        norm_eps=(neck.get('norm_cfg') or {}).get('eps', 1e-6),
+    )
+    if not neck and 'neck.mask_token' in state:
+        report.notes.append(
+            f"the decoder is assumed to have mmpretrain's default of "
+            f'{decoder["num_heads"]} heads and norm_eps '
+            f'{decoder["norm_eps"]}, which cannot be inferred '
+            f'from tensors'
+        )
+    preprocessing = source.recorded_preprocessing()
+    return mixmim_conversion(
+        source, state, report, window_sizes, decoder, preprocessing
+    )
+
+
+def to_mmpretrain(
+    source: Source, img_size: int | None = None, backbone_only: bool = False
+) -> Conversion:
+    """Convert to mmpretrain's MixMIM: classifier, backbone or pretraining.
+
+    Positions and index buffers are created. MixMIM's windows, and with them
+    the bias tables, are never larger than the grid: larger tables are cropped
+    to their centre, which is what MIMSwin indexes there.
+
+    Args:
+        source: The mixmae checkpoint.
+        img_size: Side of its images in pixels; None = that of the network.
+        backbone_only: Omit decoder and classifier.
+
+    Raises:
+        ValueError: The network's config is unknown, or MixMIM cannot represent
+            the network.
+    """
+    neck = None
+    recorded = source.model.get('neck') or {}
+    has_neck = any(key.startswith('neck.') for key in source.state)
+    has_neck = has_neck and not backbone_only
+    if has_neck and str(recorded.get('type')).endswith('MixMAENeck'):
+        neck = source.part('neck')
+        if not neck.get('masked_attention', True):
+            raise ValueError(
+                "mmpretrain's MixMIM always masks attention; this network was "
+                'pretrained without masked attention (masked_attention=False)'
+            )
+    parts = {'neck'} if neck else {'head'}
+    parts = set() if backbone_only else parts
+    state, settings, report = own_parts(source, parts)
+    target = settings.at(img_size)
+    if neck and settings.patch_size << 3 != _THEIR_STRIDE:
+        raise ValueError(
+            f"mmpretrain's MixMIM is pretrained in cells of {_THEIR_STRIDE} "
+            f'pixels, this network in {settings.patch_size << 3}; use '
+            '--backbone-only to convert its backbone only'
+        )
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    refuse("mmpretrain's MixMIMTransformer", _objections(target))
+    last = len(target.depths) - 1
     kept, unused = without_inner_norms(state, last)
-    renamed, report = _map(last).to_theirs(kept)
-    for key in unused:
-        report.dropped[key] = 'norm of an output that MixMIM lacks'
+    renamed, mapped = _map(last).to_theirs(kept)
+    left = 'norm of an output that MixMIM lacks'
+    mapped.dropped = {**dict.fromkeys(unused, left), **report.dropped}
     for key, value in renamed.items():
         if '.downsample.' in key:
             renamed[key] = to_unfold_order(value)
-    for key, window in crop_tables(renamed, settings, report).items():
+    for key, window in crop_tables(renamed, target, mapped).items():
         name = key.replace('bias_table', 'index')
         renamed[name] = offset_index(window)
-        report.made[name] = 'index of the bias table'
-    renamed[POSITIONS] = positions.flatten(0, 1)[None]
-    report.made[POSITIONS] = 'frozen positions'
-    if decoder_positions is not None:
-        renamed[DECODER_POSITIONS] = decoder_positions.flatten(0, 1)[None]
-        report.made[DECODER_POSITIONS] = 'frozen positions'
-    report.notes.append(
-        f'equal to MIMSwin at image size {settings.img_size}, the only size '
+        mapped.made[name] = 'index of the bias table'
+    tables = {_POSITIONS: _positions(settings, target.grids[0])}
+    if neck is not None:
+        coords = grid_coords(*target.grids[-1])
+        dims = state['neck.embed.weight'].size(0)
+        tables[_DECODER_POSITIONS] = sincos_embedding(coords, dims)
+    for key, positions in tables.items():
+        renamed[key] = positions.flatten(0, 1)[None]
+        mapped.made[key] = 'frozen positions'
+    mapped.notes.append(
+        f'equal to MIMSwin at image size {target.img_size}, the only size '
         'that MixMIMTransformer takes; it returns one pooled vector'
     )
-    return renamed, report
+    return Conversion(renamed, mapped, _config(target, neck), source.path)
 
 
-def mmpretrain_mixmim_config(
-    settings: SwinSettings, neck: Mapping[str, Any] | None = None
+def _config(
+    settings: SwinSettings, neck: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return the configs of the same parts in mmpretrain.
 
@@ -224,3 +277,13 @@ def _map(last: int, theirs: str = 'backbone.') -> KeyMap:
         ],
         _DROPS,
     )
+
+
+def _positions(settings: SwinSettings, grid: tuple[int, int]) -> Tensor:
+    """Return the positions (h, w, C) that the network adds on a grid."""
+    if not settings.absolute_positions:
+        return torch.zeros(*grid, settings.embed_dims)
+    own = SinCosPositions(
+        *settings.grids[0], settings.embed_dims, settings.position_resize
+    )
+    return own.at(grid)

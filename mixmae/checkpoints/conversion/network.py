@@ -1,23 +1,26 @@
-"""State dicts of mixmae's networks: parts, configs and expected keys."""
+"""Networks of mixmae in a conversion: parts, configs and expected keys."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from mixmae.checkpoints.conversion.conversion import Source
+from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
     is_standard_swin,
+    settings_from_shapes,
 )
+from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
-from mixmae.checkpoints.loading.key_map import KeyReport
+from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
 from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS, SCOPE
 
@@ -221,3 +224,63 @@ def resize_tables(
         if resized.shape != state[key].shape:
             report.resized[key] = (state[key].shape, resized.shape)
             state[key] = resized
+
+
+def swin_conversion(
+    source: Source,
+    state: dict[str, Tensor],
+    report: KeyReport,
+    **settings: Any,
+) -> Conversion:
+    """Complete the conversion of a Swin, which shifts its windows.
+
+    Args:
+        source: The checkpoint.
+        state: State dict in our names, with prefixes.
+        report: Report of the renaming.
+        settings: Settings that tensors do not show; see ``SwinSettings``.
+    """
+    found = settings_from_shapes(parts_of(state)[0])
+    found = replace(found, shift=True, absolute_positions=False, **settings)
+    model: dict[str, Any] = {'backbone': backbone_config(state, found)}
+    preprocessing = source.recorded_preprocessing()
+    if preprocessing:
+        model['data_preprocessor'] = preprocessing
+    report.compare(state, wanted_state(state, model))
+    return Conversion(state, report, model, source.path)
+
+
+def own_parts(
+    source: Source, parts: set[str]
+) -> tuple[dict[str, Tensor], SwinSettings, KeyReport]:
+    """Return a backbone of ours and the named parts, checked.
+
+    Args:
+        source: A checkpoint of mixmae.
+        parts: Parts besides the backbone: 'neck' or 'head', a classifier.
+
+    Returns:
+        The state dict with prefixes, the settings, and a report of dropped and
+        mismatched keys.
+    """
+    backbone, others = parts_of(source.state)
+    settings = SwinSettings.of(backbone, source.part('backbone'))
+    state = {f'backbone.{key}': value for key, value in backbone.items()}
+    report = KeyReport()
+    names = {key.split('.')[0] for key in others}
+    for key, value in others.items():
+        part = key.split('.')[0]
+        # A head that is not a classifier.
+        foreign = part == 'head' and not key.startswith('head.fc.')
+        if part not in parts or foreign:
+            report.dropped[key] = NO_PART
+        elif parts == {'head'} and 'neck' in names:
+            report.dropped[key] = 'a classifier on a neck with weights'
+        else:
+            state[key] = value
+    model = {'backbone': backbone_config(state, settings)}
+    neck = without_prefix(state, 'neck.')
+    if neck:
+        model['neck'] = neck_config(neck)
+    report.compare(state, wanted_state(state, model))
+    return state, settings, report

@@ -13,6 +13,16 @@ from typing import Any
 
 from torch import Tensor
 
+from mixmae.checkpoints.conversion.conversion import (
+    Conversion,
+    Source,
+    refuse_ours,
+)
+from mixmae.checkpoints.conversion.network import (
+    output_stages,
+    own_parts,
+    swin_conversion,
+)
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     refuse,
@@ -49,22 +59,27 @@ _INDEX = (r'.*\.relative_position_index', 'index, recomputed')
 _PREFIX = 'backbone.'
 
 
-def from_openmmlab_swin(
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of a Swin and reorder its merging layers.
-
-    Args:
-        state: State dict of the backbone, or of a model with it.
-
-    Returns:
-        The state dict of a model whose ``backbone`` is a ``MIMSwin`` with
-        ``shift=True``, ``absolute_positions=False`` and
-        ``mask_padding=False``, and a report of each key.
+def from_swin(source: Source) -> Conversion:
+    """Convert the Swin of mmdet or mmseg, as a bare backbone or in a model.
 
     Raises:
-        ValueError: It has learned absolute positions.
+        ValueError: The file has no such backbone, or learned absolute
+            positions.
     """
+    refuse_ours(source)
+    state, report = _renamed(source.state)
+    config = source.model.get('backbone') or {}
+    norm_eps = (config.get('norm_cfg') or {}).get('eps', SwinSettings.norm_eps)
+    # The padding mode closest to theirs.
+    return swin_conversion(
+        source, state, report, mask_padding=False, norm_eps=norm_eps
+    )
+
+
+def _renamed(
+    state: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], KeyReport]:
+    """Rename the keys of a backbone, and reorder its merging layers."""
     bare = not any(key.startswith(_PREFIX) for key in state)
     theirs = '' if bare else _PREFIX
     if theirs + 'absolute_pos_embed' in state:
@@ -82,6 +97,32 @@ def from_openmmlab_swin(
         if '.downsample.' in key:
             renamed[key] = from_unfold_order(value)
     return renamed, report
+
+
+def to_swin(source: Source, scope: str) -> Conversion:
+    """Convert to the Swin of mmdet or mmseg.
+
+    Args:
+        source: The mixmae checkpoint.
+        scope: 'mmdet' or 'mmseg', for the config that is shown.
+
+    Raises:
+        ValueError: The network's config is unknown, or Swin cannot represent
+            the network.
+    """
+    state, settings, report = own_parts(source, set())
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    converted, mapped = to_openmmlab_swin(state, settings)
+    mapped.dropped.update(report.dropped)
+    outputs = output_stages(state, len(settings.depths) - 1)
+    if len(outputs) < len(settings.depths):
+        mapped.notes.append(
+            f'it has output norms of stages {outputs} only; those of other '
+            'stages in out_indices are newly initialised'
+        )
+    config = _config(settings, scope, outputs)
+    return Conversion(converted, mapped, {'backbone': config}, source.path)
 
 
 def to_openmmlab_swin(
@@ -122,7 +163,7 @@ def to_openmmlab_swin(
     return renamed, report
 
 
-def openmmlab_swin_config(
+def _config(
     settings: SwinSettings, scope: str, out_indices: Sequence[int]
 ) -> dict[str, Any]:
     """Return the config of the same network in ``scope``."""

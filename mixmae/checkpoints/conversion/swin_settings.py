@@ -124,6 +124,18 @@ class SwinSettings:
             recorded['img_size'] = tuple(recorded['img_size'])
         return replace(found, **recorded)
 
+    def at(self, img_size: int | None) -> SwinSettings:
+        """Return the settings for another image size; None = the same.
+
+        Raises:
+            ValueError: The size is less than one pixel.
+        """
+        if img_size is None:
+            return self
+        if img_size < 1:
+            raise ValueError(f'--img-size must be at least 1, got {img_size}')
+        return replace(self, img_size=img_size)
+
     def config(self) -> dict[str, Any]:
         """Return a config that builds the network."""
         # Defaults are omitted, for shorter configs.

@@ -8,13 +8,18 @@ timm's pretrained networks.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
-from mixmae.checkpoints.conversion.conversion import Source
-from mixmae.checkpoints.conversion.network import without_inner_norms
+from mixmae.checkpoints.conversion.conversion import (
+    Conversion,
+    Source,
+    refuse_ours,
+)
+from mixmae.checkpoints.conversion.network import (
+    own_parts,
+    swin_conversion,
+    without_inner_norms,
+)
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     count_numbered,
@@ -23,7 +28,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     swin_objections,
 )
 from mixmae.checkpoints.conversion.tensor_layout import crop_tables
-from mixmae.checkpoints.loading.key_map import KeyMap, KeyReport, prefixed
+from mixmae.checkpoints.loading.key_map import KeyMap, prefixed
 from mixmae.fileio.shown_text import cause_of
 
 _BLOCKS = [
@@ -44,52 +49,73 @@ _DROPS = [
 ]
 
 
-def from_timm_swin(
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of a Swin and of its classifier.
-
-    Args:
-        state: State dict of timm's or Microsoft's network.
-
-    Returns:
-        The state dict of a model whose ``backbone`` is a ``MIMSwin`` with
-        ``shift=True`` and ``absolute_positions=False``, with ``head.fc``, a
-        classifier of its pooled output, if there is one; and a report of each
-        key.
+def from_timm(source: Source) -> Conversion:
+    """Convert timm's or Microsoft's Swin, with a classifier if present.
 
     Raises:
-        ValueError: It has learned absolute positions.
+        ValueError: The file is not such a network, or has learned absolute
+            positions.
     """
-    if 'absolute_pos_embed' in state:
+    refuse_ours(source)
+    if 'absolute_pos_embed' in source.state:
         raise ValueError(
             'a Swin with absolute positions (absolute_pos_embed) cannot '
             'become a MIMSwin without positions; if this is a MixMIM '
             'checkpoint, use --from official'
         )
-    merges_late = 'layers.0.downsample.reduction.weight' in state
-    last = max(0, count_numbered(state, 'layers.') - 1)
-    return _map(last, merges_late).to_ours(state)
+    merges_late = 'layers.0.downsample.reduction.weight' in source.state
+    last = max(0, count_numbered(source.state, 'layers.') - 1)
+    state, report = _map(last, merges_late).to_ours(source.state)
+    # Without positions it is needed only for the reverse conversion.
+    recorded = source.model.get('SwinTransformer') or {}
+    img_size = recorded.get('img_size', SwinSettings.img_size)
+    report.notes.append(
+        'equal where each grid is a multiple of its window or lies within '
+        'one; elsewhere timm pads after shifting, without masking'
+    )
+    return swin_conversion(source, state, report, img_size=img_size)
 
 
-def to_timm_swin(
-    state: Mapping[str, Tensor], settings: SwinSettings
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Convert to timm's network.
+def to_timm(source: Source, img_size: int | None = None) -> Conversion:
+    """Convert to timm's Swin, with a classifier if present.
 
     Its windows, and with them the bias tables, are never larger than the grid
     of the image size that it is built for: larger tables are cropped to their
     centre, which is what MIMSwin indexes there.
 
     Args:
-        state: State dict of a model with a ``MIMSwin``, with its prefixes,
-            and ``head.fc`` if there is a classifier.
-        settings: Settings of the same network.
+        source: The mixmae checkpoint.
+        img_size: Side of its images in pixels; None = that of the network.
 
     Raises:
-        ValueError: timm's Swin cannot represent this network at its image
-            size.
+        ValueError: The network's config is unknown, or timm's Swin cannot
+            represent the network at its image size.
     """
+    state, settings, report = own_parts(source, {'head'})
+    settings = settings.at(img_size)
+    if not report.complete:
+        return Conversion(state, report, {}, source.path)
+    refuse("timm's SwinTransformer", _objections(settings))
+    last = len(settings.depths) - 1
+    kept, unused = without_inner_norms(state, last)
+    renamed, mapped = _map(last, merges_late=False).to_theirs(kept)
+    left = 'norm of an output that timm lacks'
+    mapped.dropped = {**dict.fromkeys(unused, left), **report.dropped}
+    crop_tables(renamed, settings, mapped)
+    mapped.notes.append(
+        f'equal to MIMSwin at image size {settings.img_size}; timm keeps this '
+        'size unless img_size is set'
+    )
+    head = state.get('head.fc.weight')
+    classes = 0 if head is None else head.size(0)
+    config = _config(settings, classes)
+    return Conversion(
+        renamed, mapped, {'SwinTransformer': config}, source.path
+    )
+
+
+def _objections(settings: SwinSettings) -> list[str]:
+    """Return why timm's Swin cannot be a network; empty if it can."""
     objections = [
         *swin_objections(settings, per_stage=True),
         *size_objections(settings),
@@ -114,23 +140,10 @@ def to_timm_swin(
                 f'{grid[0]}x{grid[1]} tokens makes the window of {window} '
                 'non-square'
             )
-    refuse("timm's SwinTransformer", objections)
-    last = len(settings.depths) - 1
-    kept, unused = without_inner_norms(state, last)
-    renamed, report = _map(last, merges_late=False).to_theirs(kept)
-    for key in unused:
-        report.dropped[key] = 'norm of an output that timm lacks'
-    crop_tables(renamed, settings, report)
-    report.notes.append(
-        f'equal to MIMSwin at image size {settings.img_size}; timm keeps this '
-        'size unless img_size is set'
-    )
-    return renamed, report
+    return objections
 
 
-def timm_swin_config(
-    settings: SwinSettings, num_classes: int = 0
-) -> dict[str, Any]:
+def _config(settings: SwinSettings, num_classes: int) -> dict[str, Any]:
     """Arguments of ``timm.models.swin_transformer.SwinTransformer``."""
     windows = settings.window_sizes
     return dict(

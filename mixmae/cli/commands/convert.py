@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from mixmae.checkpoints.conversion.bare_backbone import from_bare, to_bare
 from mixmae.checkpoints.conversion.conversion import (
     Conversion,
     check_suffix,
@@ -19,21 +20,15 @@ from mixmae.checkpoints.conversion.conversion import (
     read_source,
 )
 from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
-from mixmae.checkpoints.conversion.incoming import (
-    from_bare,
+from mixmae.checkpoints.conversion.mixmim import from_official
+from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
     from_mmpretrain,
-    from_official,
-    from_swin,
-    from_timm,
-)
-from mixmae.checkpoints.conversion.outgoing import (
-    to_bare,
     to_mmpretrain,
-    to_swin,
-    to_timm,
 )
+from mixmae.checkpoints.conversion.openmmlab_swin import from_swin, to_swin
 from mixmae.checkpoints.conversion.release import CARD, read_card, release
 from mixmae.checkpoints.conversion.simmim import from_simmim
+from mixmae.checkpoints.conversion.timm_swin import from_timm, to_timm
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.checkpoints.conversion.conversion import Source
-from mixmae.checkpoints.conversion.outgoing import to_swin, to_timm
+from mixmae.checkpoints.conversion.openmmlab_swin import to_swin
+from mixmae.checkpoints.conversion.timm_swin import to_timm
 from mixmae.registry import MODELS
 from tests.checkpoints.conversion.networks import SWIN, build, randomised
 

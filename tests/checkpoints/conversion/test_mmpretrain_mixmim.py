@@ -8,8 +8,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from mixmae.checkpoints.conversion.conversion import read_source
-from mixmae.checkpoints.conversion.incoming import from_mmpretrain
-from mixmae.checkpoints.conversion.outgoing import to_mmpretrain
+from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
+    from_mmpretrain,
+    to_mmpretrain,
+)
 from mixmae.registry import MODELS
 from mixmae.structures import CellMask
 from tests.checkpoints.conversion.networks import (

@@ -7,8 +7,7 @@ import torch
 from mmengine.config import ConfigDict
 
 from mixmae.checkpoints.conversion.conversion import read_source
-from mixmae.checkpoints.conversion.incoming import from_swin
-from mixmae.checkpoints.conversion.outgoing import to_swin
+from mixmae.checkpoints.conversion.openmmlab_swin import from_swin, to_swin
 from mixmae.registry import MODELS
 from tests.checkpoints.conversion.networks import (
     SWIN,

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from mixmae.checkpoints.conversion.conversion import Source, read_source
-from mixmae.checkpoints.conversion.incoming import from_timm
-from mixmae.checkpoints.conversion.outgoing import to_timm
+from mixmae.checkpoints.conversion.timm_swin import from_timm, to_timm
 from tests.checkpoints.conversion.networks import (
     SWIN,
     build,
