@@ -38,7 +38,7 @@ from benchmarks.figure_table import Column
 from benchmarks.step_candidates import OURS
 from benchmarks.training_step import CLOCKS, DTYPES, TrainingStep, adamw
 from mixmae.cli.command_line import run_tool
-from mixmae.engine.fsdp.fully_sharded_model import own_part
+from mixmae.engine.fsdp2 import own_part
 from mixmae.profiling.flops import training_flops
 from mixmae.registry import MODEL_WRAPPERS
 

@@ -222,12 +222,12 @@ LOOPS = LazyRegistry(
 MODEL_WRAPPERS = LazyRegistry(
     'model wrapper',
     parents.MODEL_WRAPPERS,
-    {'FullyShardedModel': 'engine.fsdp.fully_sharded_model'},
+    {'FullyShardedModel': 'engine.fsdp2'},
 )
 RUNNERS = LazyRegistry(
     'runner',
     parents.RUNNERS,
-    {'ShardedRunner': 'engine.fsdp.sharded_runner'},
+    {'ShardedRunner': 'engine.fsdp2'},
 )
 METRICS = LazyRegistry(
     'metric',

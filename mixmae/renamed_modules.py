@@ -155,7 +155,10 @@ _MOVED = {
         'conversion incoming:mixmim network outgoing:bare_backbone '
         'position_table:tensor_layout source:conversion um_mae'
     ),
-    ('engine.fsdp', 'engine.fsdp'): 'local_parameters:fully_sharded_model',
+    ('engine', 'engine'): 'fsdp:fsdp2',
+    ('engine.fsdp', 'engine'): (
+        'fully_sharded_model:fsdp2 local_parameters:fsdp2 sharded_runner:fsdp2'
+    ),
     ('engine.hooks', 'engine.hooks'): (
         'bad_files_hook:corrupt_files_hook '
         'class_picture_hook:visualization_hook '
@@ -169,9 +172,8 @@ _MOVED = {
     ),
     ('engine.manifest', 'engine.manifest'): 'image_names:run_record',
     ('engine.optimizers', 'engine'): 'step_guard:finite_values',
-    ('engine.sharding', 'engine.fsdp'): (
-        'fully_sharded_model parameter_shards:fully_sharded_model '
-        'sharded_runner'
+    ('engine.sharding', 'engine'): (
+        'fully_sharded_model:fsdp2 parameter_shards:fsdp2 sharded_runner:fsdp2'
     ),
     ('evaluation', 'evaluation'): 'features:feature_extraction',
     ('fileio', 'fileio'): (
@@ -249,7 +251,7 @@ NAMES = {
     'write_bad_files': 'write_corrupt_files',
     'write_durably': 'checksummed_write',
 }
-# Packages of which nothing is left.
+# Old packages; the finder is asked only for those that are gone.
 PACKAGES = {name.rpartition('.')[0] for name in MODULES}
 
 
@@ -281,7 +283,7 @@ class RenamedModuleFinder(MetaPathFinder, Loader):
         name = fullname.removeprefix(f'{PACKAGE}.')
         if name not in MODULES and name not in PACKAGES:
             return None
-        return spec_from_loader(fullname, self, is_package=name not in MODULES)
+        return spec_from_loader(fullname, self, is_package=name in PACKAGES)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Empty module, which looks its names up later."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
-from mixmae.engine.fsdp.fully_sharded_model import is_shard, norms_of_shards
+from mixmae.engine.fsdp2 import is_shard, own_part
 
 
 class NonFiniteError(ValueError):
@@ -34,9 +34,36 @@ def norms(tensors: list[Tensor], order: float = 2.0) -> Tensor:
     if not tensors:
         return torch.zeros(0)
     if is_shard(tensors[0]):
-        return norms_of_shards(tensors, order)
+        return _norms_of_shards(tensors, order)
     found = torch._foreach_norm(tensors, order)
     return torch.stack([norm.to(torch.float32) for norm in found])
+
+
+def _norms_of_shards(tensors: list[Any], order: float) -> Tensor:
+    """Compute the norms of tensors that are split over the same ranks.
+
+    All ranks must call it at the same time; they exchange one number per
+    tensor and rank.
+
+    Args:
+        tensors: At least one.
+        order: 2, or ``math.inf`` for the largest absolute value.
+
+    Returns:
+        Float32, (number of tensors,), the same on all ranks. NaN and infinity
+        of any part propagate.
+    """
+    parts = [own_part(tensor) for tensor in tensors]
+    # An empty tensor has no largest value.
+    parts = [part if part.numel() else part.new_zeros(1) for part in parts]
+    found = torch._foreach_norm(parts, order)
+    mine = torch.stack([norm.to(torch.float32) for norm in found])
+    mesh = tensors[0].device_mesh
+    everyone = mine.new_empty(mesh.size() * len(mine))
+    distributed.all_gather_into_tensor(everyone, mine, mesh.get_group())
+    return torch.linalg.vector_norm(
+        everyone.unflatten(0, (mesh.size(), -1)), order, dim=0
+    )
 
 
 def names_of_non_finite(named: Mapping[str, Tensor]) -> list[str]:

@@ -10,7 +10,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mixmae.distributed.process_group import unwrapped
-from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel, gathered
+from mixmae.engine.fsdp2 import FullyShardedModel, gathered
 from mixmae.engine.preserved_random_state import preserved_random_state
 
 

@@ -13,7 +13,7 @@ from mixmae.cli.runner_builder import (
     limit_loaders,
     use_compile_hook,
 )
-from mixmae.engine.fsdp import ShardedRunner
+from mixmae.engine.fsdp2 import ShardedRunner
 from tests.engine.numbers_run import numbers_config
 from tests.engine.tiny_run import ROOT, tiny_config
 

@@ -26,7 +26,7 @@ from mixmae.cli.planned_speed import (
 )
 from mixmae.config.failure_report import ConfigError
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
-from mixmae.engine.fsdp.fully_sharded_model import BLOCKS
+from mixmae.engine.fsdp2 import BLOCKS
 from mixmae.preflight.auto_image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.planned_network import PlannedNetwork

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mixmae.distributed.process_group import unwrapped
-from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel
+from mixmae.engine.fsdp2 import FullyShardedModel
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.registry import HOOKS
 

@@ -22,7 +22,7 @@ from mixmae.engine.finite_values import (
     some,
     trained_tensors,
 )
-from mixmae.engine.fsdp.fully_sharded_model import is_shard, own_part
+from mixmae.engine.fsdp2 import is_shard, own_part
 from mixmae.engine.hooks.skipped_update import (
     FiniteCheck,
     MicroStep,

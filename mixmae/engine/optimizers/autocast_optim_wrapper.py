@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mixmae.engine.finite_values import ON_DEVICE
-from mixmae.engine.fsdp.fully_sharded_model import whole
+from mixmae.engine.fsdp2 import whole
 from mixmae.registry import OPTIM_WRAPPERS
 
 DTYPES = {

@@ -9,7 +9,7 @@ import torch
 from mmengine.runner import Runner
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from mixmae.engine.fsdp.fully_sharded_model import FullyShardedModel
+from mixmae.engine.fsdp2 import FullyShardedModel
 from mixmae.engine.hooks.compile_hook import CompileHook, compile_parts
 from mixmae.profiling.flops import training_flops
 from tests.engine.tiny_run import tiny_config

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mixmae.cli.runner_builder import build_runner
 from mixmae.distributed.process_group import prepare_process_group
-from mixmae.engine.fsdp.fully_sharded_model import is_shard, own_part
+from mixmae.engine.fsdp2 import is_shard, own_part
 from mixmae.fileio.atomic_write import damage
 from mixmae.registry import HOOKS, MODELS
 from tests.engine.forked import start
