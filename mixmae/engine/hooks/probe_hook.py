@@ -13,7 +13,7 @@ from mixmae.datasets.listed_paths import check_listed_paths, leaf_sets
 from mixmae.distributed.process_group import HOST_BARRIER, unwrapped
 from mixmae.engine.fsdp2 import gathered
 from mixmae.engine.hooks.interrupt_hook import shield_workers
-from mixmae.engine.preserved_random_state import preserved_random_state
+from mixmae.engine.hooks.step_seed_hook import preserved_random_state
 from mixmae.evaluation.feature_extraction import gather_shares, pooled_features
 from mixmae.evaluation.knn import knn_accuracy
 from mixmae.evaluation.linear_probe import linear_probe

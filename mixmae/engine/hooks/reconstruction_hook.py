@@ -1,11 +1,18 @@
-"""Hook that draws reconstructions during training."""
+"""Pictures of reconstructions during a training, and the images they show."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mixmae.distributed.process_group import unwrapped
+from mixmae.engine.fsdp2 import FullyShardedModel, gathered
+from mixmae.engine.hooks.step_seed_hook import preserved_random_state
 from mixmae.registry import HOOKS
 
 
@@ -57,7 +64,10 @@ class ReconstructionHook(Hook):
         if not last and not self.every_n_epochs(runner, self.interval):
             return
         # Imported here because most epochs draw no panel.
-        from mixmae.engine.shown_images import held_out_batch, model_to_show
+        from mixmae.engine.hooks.reconstruction_hook import (
+            held_out_batch,
+            model_to_show,
+        )
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
             reconstruction_panel,
@@ -75,3 +85,31 @@ class ReconstructionHook(Hook):
             samples, max_samples=len(samples), bands=self.bands
         )
         runner.visualizer.add_image(self.name, panel, step=runner.epoch + 1)
+
+
+def held_out_batch(runner: Runner, count: int) -> dict:
+    """Return a collated batch of evenly spaced images of the validation set.
+
+    Args:
+        count: Number of images, at most; small sets have fewer.
+    """
+    dataset = runner.val_dataloader.dataset
+    count = min(count, len(dataset))
+    images = [dataset[i * len(dataset) // count] for i in range(count)]
+    return runner.val_dataloader.collate_fn(images)
+
+
+@contextmanager
+def model_to_show(runner: Runner) -> Iterator[Any]:
+    """Yield the model for a prediction that does not change the training.
+
+    Yields:
+        The model without its wrapper. None on ranks that have nothing to do:
+        all but the main one, unless the parameters are split over the ranks.
+    """
+    split = isinstance(runner.model, FullyShardedModel)
+    if not split and not is_main_process():
+        yield None
+        return
+    with preserved_random_state(), gathered(runner.model):
+        yield unwrapped(runner.model)

@@ -12,6 +12,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mixmae.distributed.process_group import unwrapped
+from mixmae.engine.hooks.reconstruction_hook import (
+    held_out_batch,
+    model_to_show,
+)
 from mixmae.models.masked_image_model import MaskedImageModel
 from mixmae.registry import HOOKS
 
@@ -117,7 +121,6 @@ class ReportHook(Hook):
 
     def _add_reconstructions(self, runner: Runner) -> None:
         # Imported at the first validation, as all that draws.
-        from mixmae.engine.shown_images import held_out_batch, model_to_show
         from mixmae.visualization.reconstruction_panel import predict_mixed
         from mixmae.visualization.report.reconstruction_views import (
             reconstruction_views,
@@ -162,7 +165,6 @@ class ReportHook(Hook):
             self._write(runner, PREDICTIONS, content)
 
     def _add_features(self, runner: Runner) -> None:
-        from mixmae.engine.shown_images import model_to_show
         from mixmae.visualization.report.feature_map import (
             feature_map,
             image_features,
@@ -179,7 +181,6 @@ class ReportHook(Hook):
             self._write(runner, FEATURES, feature_map(*found))
 
     def _add_drawings(self, runner: Runner) -> None:
-        from mixmae.engine.shown_images import model_to_show
         from mixmae.visualization.report.drawn_predictions import (
             drawn_predictions,
         )

@@ -1,7 +1,11 @@
-"""Hook that seeds each iteration, so that a resumed run draws the same."""
+"""Random numbers of a training: seeded for each iteration, kept by probes."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -41,3 +45,20 @@ class StepSeedHook(Hook):
         preprocessor = getattr(model, 'data_preprocessor', None)
         if getattr(preprocessor, 'masking', None) is not None:
             data_batch['mask_seed'] = step
+
+
+@contextmanager
+def preserved_random_state() -> Iterator[None]:
+    """Restore the generators of Python, NumPy and PyTorch on exit.
+
+    The generators of all CUDA devices are restored too if CUDA is in use.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()
+    try:
+        with torch.random.fork_rng(range(gpus)):
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)

@@ -1,5 +1,7 @@
+import random
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -7,6 +9,7 @@ from mmengine.runner import Runner
 
 from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.engine.hooks import StepSeedHook
+from mixmae.engine.hooks.step_seed_hook import preserved_random_state
 from tests.engine.tiny_run import tiny_config
 
 
@@ -68,3 +71,21 @@ def test_only_batches_that_are_masked_carry_a_mask_seed(preprocessor, handed):
     batch = {}
     StepSeedHook().before_train_iter(runner, 0, batch)
     assert batch == handed
+
+
+def draw() -> tuple:
+    return random.random(), np.random.rand(), torch.rand(1).item()
+
+
+def test_numbers_drawn_in_the_context_do_not_change_the_state():
+    random.seed(0), np.random.seed(0), torch.manual_seed(0)
+    expected = [draw(), draw()]
+    random.seed(0), np.random.seed(0), torch.manual_seed(0)
+    first = draw()
+    try:
+        with preserved_random_state():
+            draw()
+            raise KeyError
+    except KeyError:
+        pass
+    assert [first, draw()] == expected
