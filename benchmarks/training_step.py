@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.candidate import function_of, peak_bytes
 from mixmae.engine.hooks.compile_hook import compile_parts
-from mixmae.profiling.activation_memory import ActivationMemory
+from mixmae.profiling.memory import ActivationMemory
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
 CLOCKS = {'wall': time.perf_counter, 'cpu': time.process_time}

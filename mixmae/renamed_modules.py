@@ -145,8 +145,8 @@ _MOVED = {
     ),
     ('engine', 'fileio'): 'work_dir_lock:file_lock',
     ('engine', 'profiling'): (
-        'flops gpu_table matmul_rate:throughput run_plan:planned_network '
-        'run_settings:run_sizes saved_bytes:activation_memory throughput'
+        'flops gpu_table matmul_rate:throughput run_plan:memory '
+        'run_settings:run_sizes saved_bytes:memory throughput'
     ),
     ('engine', 'visualization'): (
         'loss_curve panel_stack:reconstruction_panel reconstruction_panel'
@@ -205,7 +205,9 @@ _MOVED = {
         'stage:swin_stage traced_size:patches windows:attention_layout'
     ),
     ('preflight', 'preflight'): 'channels:number_check preflight:check',
-    ('profiling', 'profiling'): 'peak_flops:throughput',
+    ('profiling', 'profiling'): (
+        'activation_memory:memory peak_flops:throughput'
+    ),
     ('structures', 'structures'): 'encoder_input:attention_groups',
     ('visualization', 'visualization'): 'panel_stack:reconstruction_panel',
     ('visualization.report', 'visualization.report'): (

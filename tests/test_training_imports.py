@@ -26,7 +26,7 @@ OTHER_ROOMS = (
     'mixmae.datasets.scenes',
     'mixmae.doctor',
     'mixmae.profiling.gpu_table',
-    'mixmae.profiling.planned_network',
+    'mixmae.profiling.memory',
     'mixmae.recipes',
 )
 # Neither a checkpoint, a label nor a picture is read before it is needed.

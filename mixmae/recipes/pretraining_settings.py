@@ -8,7 +8,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     InitialWeights,
     initial_weights,
 )
-from mixmae.profiling.planned_network import PlannedNetwork
+from mixmae.profiling.memory import PlannedNetwork
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.continued_model import FILE
 from mixmae.recipes.learning_rate import pretraining_rate

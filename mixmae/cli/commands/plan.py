@@ -29,7 +29,7 @@ from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.engine.fsdp2 import BLOCKS
 from mixmae.preflight.auto_image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
-from mixmae.profiling.planned_network import PlannedNetwork
+from mixmae.profiling.memory import PlannedNetwork
 from mixmae.profiling.run_sizes import RunSettings, Schedule
 
 # Images per second of one CPU core that decodes, crops and resizes full-size

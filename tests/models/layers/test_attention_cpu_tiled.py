@@ -10,7 +10,7 @@ from mixmae.models.layers.attention_cpu_tiled import (
 )
 from mixmae.models.layers.attention_layout import Windows
 from mixmae.models.layers.position_bias import gather_bias
-from mixmae.profiling.activation_memory import ActivationMemory
+from mixmae.profiling.memory import ActivationMemory
 from mixmae.structures import AttentionGroups, CellMask
 from tests.models.parts import random_mask
 

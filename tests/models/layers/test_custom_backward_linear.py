@@ -6,7 +6,7 @@ from mixmae.models.layers.custom_backward import (
     linear_of_gelu,
     linear_of_norm,
 )
-from mixmae.profiling.activation_memory import ActivationMemory
+from mixmae.profiling.memory import ActivationMemory
 
 IN, OUT = 12, 20
 

@@ -13,7 +13,7 @@ from mixmae.models.layers.custom_backward import (
     takes_custom_backward,
 )
 from mixmae.models.layers.transformer_block import MLP, TransformerBlock
-from mixmae.profiling.activation_memory import ActivationMemory
+from mixmae.profiling.memory import ActivationMemory
 
 
 class Sub(nn.Linear):

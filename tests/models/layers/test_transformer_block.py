@@ -4,7 +4,7 @@ from torch import nn
 
 from mixmae.models.layers.attention import SelfAttention
 from mixmae.models.layers.transformer_block import DropPath, TransformerBlock
-from mixmae.profiling.activation_memory import ActivationMemory
+from mixmae.profiling.memory import ActivationMemory
 
 
 def block(with_cp=False) -> TransformerBlock:

@@ -1,12 +1,14 @@
-"""Memory of a planned run, and the largest batch that fits.
-
-Memory is that of weights, gradients, optimizer states and activations.
-"""
+"""Memory of weights, gradients, optimizer states and activations of a run."""
 
 from __future__ import annotations
 
 import math
+import os
+import sys
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -15,13 +17,81 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from mixmae.profiling.activation_memory import ActivationMemory
 from mixmae.profiling.flops import (
     forward_inputs,
     mask_for,
     training_flops,
     without_values,
 )
+
+OURS = Path(__file__).parents[1]
+
+
+class ActivationMemory:
+    """Counter of the activation memory saved within a ``with`` block.
+
+        with ActivationMemory(model) as saved:
+            loss = model.loss(images, mask)['loss']
+        saved.total / len(images)
+
+    Each storage counts once with its full size, even if several tensors share
+    it. Parameters and buffers of the model do not count, but copies of them in
+    another dtype do. Fake tensors count like real ones.
+
+    Args:
+        model: Model whose parameters and buffers are excluded.
+
+    Attributes:
+        sizes: Bytes of each storage, by its identity.
+        origins: Bytes by shape, dtype and line of mixmae that saved first.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        known = [*model.parameters(), *model.buffers()]
+        self._known = {x.untyped_storage()._cdata for x in known}
+        self.sizes: dict[int, int] = {}
+        self.origins: Counter[str] = Counter()
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(
+            self._note, lambda tensor: tensor
+        )
+
+    def __enter__(self) -> ActivationMemory:
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hooks.__exit__(*error)
+
+    @property
+    def total(self) -> int:
+        """Total bytes of all storages."""
+        return sum(self.sizes.values())
+
+    def _note(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        # Fake storages have no address. The identity of a live storage is
+        # unique.
+        identity = storage._cdata
+        if identity in self._known or identity in self.sizes:
+            return tensor.detach()
+        self.sizes[identity] = storage.nbytes()
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype)[6:]
+        self.origins[f'{shape} {dtype} {_place()}'] += storage.nbytes()
+        # A node that references its own output would never be freed.
+        return tensor.detach()
+
+
+def _place() -> str:
+    """Return the innermost running line of mixmae outside of this file."""
+    # Faster than a traceback, which reads the source of every line.
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if path.startswith(f'{OURS}{os.sep}') and path != __file__:
+            return f'{Path(path).name}:{frame.f_lineno}'
+        frame = frame.f_back
+    return 'elsewhere'
+
 
 FLOAT = 4
 # Values that an optimizer stores per trained parameter.
@@ -37,8 +107,7 @@ class SavedActivations(NamedTuple):
 
     Attributes:
         image: Bytes per image.
-        batch: Bytes per batch, independent of its size: weights in another
-            dtype.
+        batch: Bytes per batch of any size: weights in another dtype.
         largest: Bytes of the largest tensor, per image.
     """
 
@@ -58,8 +127,8 @@ class Needs(NamedTuple):
     Attributes:
         process: Memory before the model is built.
         parameters, gradients, optimizer: Parts stored on this device.
-        gathered: With sharded parameters, those gathered at the same time, and
-            their gradients.
+        gathered: Of sharded parameters, those gathered at the same time,
+            and their gradients.
         activations: Saved activations and temporary tensors.
     """
 
@@ -83,8 +152,7 @@ class PlannedNetwork(NamedTuple):
         parameters, trained: Numbers of parameters.
         flops: Model FLOPs per image in training.
         saved: Activation memory.
-        gathered: Number of parameters gathered at the same time if they are
-            sharded.
+        gathered: Number of parameters gathered at the same time if sharded.
     """
 
     parameters: int
@@ -137,8 +205,7 @@ class PlannedNetwork(NamedTuple):
             batch: Images per forward pass.
             optimizer: Optimizer class.
             process: see ``Needs``.
-            shards: Number of devices that shard parameters, gradients and
-                states.
+            shards: Devices that share parameters, gradients and states.
         """
         trained = FLOAT * self.trained / shards
         return Needs(
@@ -169,9 +236,7 @@ def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:
 
     The next block is gathered while one is computed.
     """
-    sizes = [
-        _size(one) for one in model.modules() if type(one).__name__ in blocks
-    ]
+    sizes = [_size(m) for m in model.modules() if type(m).__name__ in blocks]
     return _size(model) - sum(sizes) + 2 * max(sizes, default=0)
 
 
@@ -185,11 +250,7 @@ class _LargestTensor(TorchDispatchMode):
     size = 0
 
     def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple = (),
-        kwargs: dict | None = None,
+        self, func: Any, types: Any, args: tuple = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         made = (_stored(x) for x in tree_iter(out) if isinstance(x, Tensor))
@@ -200,10 +261,7 @@ class _LargestTensor(TorchDispatchMode):
 def _saved(
     model: nn.Module, shape: Sequence[int], device: str, dtype: torch.dtype
 ) -> tuple[int, int]:
-    """Return the activation memory of a forward pass and the largest tensor.
-
-    Fake tensors: nothing is computed.
-    """
+    """Activation memory and largest tensor of a pass of fake tensors."""
     # Drawing a mask needs real values.
     mask = mask_for(model, shape)
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -223,8 +281,7 @@ def _saved(
                 _LargestTensor() as largest,
                 torch.enable_grad(),
             ):
-                # Keep a reference, so that no storage is freed before it is
-                # counted.
+                # Referenced: no storage is freed before it is counted.
                 kept = fake(**inputs)
             total = saved.total
             del kept

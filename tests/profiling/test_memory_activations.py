@@ -2,7 +2,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from mixmae.profiling.activation_memory import ActivationMemory
+from mixmae.profiling.memory import ActivationMemory
 
 
 def test_counts_each_storage_once_and_no_parameters():

@@ -7,9 +7,9 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mixmae.profiling.activation_memory import ActivationMemory
-from mixmae.profiling.planned_network import (
+from mixmae.profiling.memory import (
     TEMPORARIES,
+    ActivationMemory,
     PlannedNetwork,
     SavedActivations,
     gathered_parameters,
