@@ -175,7 +175,9 @@ _MOVED = {
     ('engine.sharding', 'engine'): (
         'fully_sharded_model:fsdp2 parameter_shards:fsdp2 sharded_runner:fsdp2'
     ),
-    ('evaluation', 'evaluation'): 'features:feature_extraction',
+    ('evaluation', 'evaluation'): (
+        'dense_probe:linear_probe features:feature_extraction'
+    ),
     ('fileio', 'fileio'): (
         'checksummed_write:atomic_write escaped_path:shown_text '
         'hidden_address:address parallel_map:worker_processes '

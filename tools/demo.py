@@ -39,14 +39,13 @@ from mixmae.cli.progress import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet, SceneSplit
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
-from mixmae.evaluation.dense_probe import dense_linear_probe
 from mixmae.evaluation.feature_extraction import (
     dense_features,
     with_all_stages,
 )
 from mixmae.evaluation.few_labels import few_labels, fine_tune
 from mixmae.evaluation.knn import knn_accuracy
-from mixmae.evaluation.linear_probe import linear_probe
+from mixmae.evaluation.linear_probe import dense_linear_probe, linear_probe
 from mixmae.evaluation.reconstruction_metric import ReconstructionMetric
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.registry import MODELS

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mixmae.evaluation.dense_probe import (
+from mixmae.evaluation.linear_probe import (
     DenseLinear,
     confusion_matrix,
     dense_linear_probe,
