@@ -11,7 +11,7 @@ from typing import Any
 
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.classification import plan_classification
-from mixmae.recipes.config_overrides import config_text
+from mixmae.recipes.config_template import config_text
 from mixmae.recipes.detection import plan_detection
 from mixmae.recipes.fine_tuning_options import ARGUMENTS, FineTuningOptions
 from mixmae.recipes.fine_tuning_settings import FineTuningPlan

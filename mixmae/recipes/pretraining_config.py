@@ -9,13 +9,15 @@ import torch
 
 from mixmae.checkpoints.conversion.initial_weights import InitialWeights
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.recipes.config_overrides import config_text
-from mixmae.recipes.config_template import Code
-from mixmae.recipes.continued_model import FILE, continued_model
+from mixmae.recipes.config_template import Code, config_text
 from mixmae.recipes.image_sources import ImageSources, read_sources
+from mixmae.recipes.initial_network import (
+    FILE,
+    continued_model,
+    model_of_config,
+)
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import DEFAULT_METHOD, named_method
-from mixmae.recipes.model_of_config import model_of_config
 from mixmae.recipes.networks import DEFAULT_MODEL, named_network
 from mixmae.recipes.pretraining_images import (
     TRAIN_LIST,

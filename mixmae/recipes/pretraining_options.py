@@ -9,11 +9,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
-from mixmae.recipes.continued_model import ContinuedModel
 from mixmae.recipes.image_sources import ImageSources
+from mixmae.recipes.initial_network import ContinuedModel, GivenModel
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import Method
-from mixmae.recipes.model_of_config import GivenModel
 from mixmae.recipes.networks import Network, patch_size
 from mixmae.recipes.setting import check_seed
 

@@ -10,7 +10,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
 )
 from mixmae.profiling.memory import PlannedNetwork
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.continued_model import FILE
+from mixmae.recipes.initial_network import FILE
 from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.methods import ModelParts
 from mixmae.recipes.networks import built_without_weights

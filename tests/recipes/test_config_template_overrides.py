@@ -4,7 +4,7 @@ import pytest
 
 from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
-from mixmae.recipes.config_overrides import config_text
+from mixmae.recipes.config_template import config_text
 
 pytest.importorskip('mmdet')
 OPTIONS = {
