@@ -19,8 +19,8 @@ from mixmae.recipes.fine_tuning_settings import (
     network_settings,
     schedule_settings,
 )
+from mixmae.recipes.image_statistics import median_size
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.median_sizes import median_size
 from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'classification/own-classes.py'

@@ -19,8 +19,8 @@ from mixmae.recipes.fine_tuning_settings import (
     schedule_settings,
     warmup_updates,
 )
+from mixmae.recipes.image_statistics import fitted, median_sides
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.median_sizes import fitted, median_sides
 from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'detection/own-coco.py'

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sources import ImageSources
+from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.learning_rate import fine_tuning_rate
 from mixmae.recipes.machine import fine_tuning_workers
 from mixmae.recipes.pretraining_batches import power_of_two
 from mixmae.recipes.setting import Setting, settings_table
-from mixmae.recipes.value_ranges import value_range_setting
 
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
 # Frequencies of classes that differ by more are balanced.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mixmae.recipes.image_sources import ImageSources
+from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.networks import LEAST_CELLS
 from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.setting import Setting
-from mixmae.recipes.value_ranges import value_range_setting
 
 TRAIN_LIST, VAL_LIST = 'data/train.txt', 'data/val.txt'
 SMALLEST = 32

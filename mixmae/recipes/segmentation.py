@@ -18,10 +18,10 @@ from mixmae.recipes.fine_tuning_settings import (
     schedule_settings,
     warmup_updates,
 )
+from mixmae.recipes.image_statistics import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
 from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
-from mixmae.recipes.median_sizes import fitted, median_size
 from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'segmentation/own-masks.py'
