@@ -13,8 +13,8 @@ from mixmae.apis.training_process import LOG, train_folder
 from mixmae.checkpoints.conversion.bare_backbone import to_bare
 from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint
+from mixmae.recipes.fine_tuning_config import write_next_configs
 from mixmae.recipes.machine import Machine
-from mixmae.recipes.next_configs import write_next_configs
 from mixmae.recipes.pretraining_config import PretrainingPlan, plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 

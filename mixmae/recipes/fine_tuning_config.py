@@ -1,4 +1,4 @@
-"""Config file of a fine-tuning, derived from labelled data."""
+"""Configs of a fine-tuning: of labelled data, or to be filled in."""
 
 from __future__ import annotations
 
@@ -10,21 +10,33 @@ from types import MappingProxyType
 from typing import Any
 
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.recipes.classification import plan_classification
-from mixmae.recipes.config_template import config_text
-from mixmae.recipes.detection import plan_detection
+from mixmae.recipes import classification, detection, segmentation
+from mixmae.recipes.config_template import config_text, filled, template_text
 from mixmae.recipes.fine_tuning_options import ARGUMENTS, FineTuningOptions
-from mixmae.recipes.fine_tuning_settings import FineTuningPlan
-from mixmae.recipes.initial_network import initial_network
-from mixmae.recipes.segmentation import plan_segmentation
+from mixmae.recipes.fine_tuning_settings import (
+    FineTuningPlan,
+    network_settings,
+)
+from mixmae.recipes.initial_network import InitialNetwork, initial_network
+from mixmae.recipes.setting import Setting
 
 TASKS: Mapping[str, Callable[..., FineTuningPlan]] = MappingProxyType({
-    'classification': plan_classification,
-    'detection': plan_detection,
-    'segmentation': plan_segmentation,
+    'classification': classification.plan_classification,
+    'detection': detection.plan_detection,
+    'segmentation': segmentation.plan_segmentation,
 })  # fmt: skip
 # Of the output folder: the config, and the lists that it reads.
 CONFIG, DATA = 'config.py', 'data'
+# Written beside a pretrained backbone.
+NEXT_CONFIGS = {
+    'classification.py': classification.TEMPLATE,
+    'mask-rcnn.py': detection.TEMPLATE,
+    'upernet.py': segmentation.TEMPLATE,
+}
+NEXT_HEADER = """\
+{name} on the pretrained backbone in the folder above. Fill in data_root and
+classes, then run: mixmae train {path} --work-dir FOLDER
+(mixmae finetune reads both from the data, and sizes and schedule as well.)"""
 
 
 def plan_fine_tuning(
@@ -69,3 +81,57 @@ def plan_fine_tuning(
     with atomic_write(folder / CONFIG) as partial:
         partial.write_text(text, 'utf-8')
     return plan
+
+
+def write_next_configs(backbone: Path, folder: Path) -> list[Path]:
+    """Write a config of each task that the backbone can be fine-tuned on.
+
+    Args:
+        backbone: The file of the backbone, in the parent of ``folder``.
+        folder: Folder of the configs.
+
+    Returns:
+        The configs; of a network without a pyramid, the classifier alone.
+    """
+    network = initial_network(backbone, folder / 'unused.pth')
+    folder.mkdir(exist_ok=True)
+    written = []
+    for name, template in NEXT_CONFIGS.items():
+        if (
+            template != classification.TEMPLATE
+            and len(set(network.channels)) < 4
+        ):
+            continue
+        path = folder / name
+        header = NEXT_HEADER.format(name=path.stem.capitalize(), path=path)
+        text = filled(
+            template_text(template), header, _settings(network, template)
+        )
+        with atomic_write(path) as partial:
+            partial.write_text(text, encoding='utf-8')
+        written.append(path)
+    return written
+
+
+def _settings(network: InitialNetwork, template: str) -> list[Setting]:
+    last = network.channels[-1]
+    single = template == classification.TEMPLATE
+    channels = last if single else network.channels
+    settings = {
+        one.name: one
+        for one in network_settings(network, FineTuningOptions(), channels)
+    }
+    name = os.path.basename(str(network.checkpoint))
+    # MMEngine puts the folder of the config there.
+    settings['pretrained'] = Setting(
+        'pretrained', f'{{{{ fileDirname }}}}/../{name}'
+    )
+    if single:
+        settings['img_size'] = Setting('img_size', network.img_size)
+        return list(settings.values())
+    # Pyramid and heads as wide as suits the backbone.
+    width = max(32, min(256, last // 4))
+    settings['channels'] = Setting('channels', width)
+    if template == detection.TEMPLATE:
+        settings['fc_channels'] = Setting('fc_channels', 4 * width)
+    return list(settings.values())

@@ -6,7 +6,7 @@ from mmengine.registry import DefaultScope
 from mmengine.utils import is_installed
 
 from mixmae.checkpoints.io.safetensors_file import write_safetensors
-from mixmae.recipes.next_configs import write_next_configs
+from mixmae.recipes.fine_tuning_config import write_next_configs
 from mixmae.registry import MODELS
 
 PREPROCESSING = dict(mean=[1.0] * 3, std=[2.0] * 3, channel_order='RGB')
