@@ -68,7 +68,7 @@ def finetune(
         overrides: Values of other settings of the config by dotted key, as
             MMEngine's ``--cfg-options``.
         options: Fields of
-            ``mixmae.recipes.fine_tuning_options.FineTuningOptions``, such as
+            ``mixmae.recipes.fine_tuning_settings.FineTuningOptions``, such as
             ``epochs``, ``devices``, ``freeze_backbone`` or ``patience``.
 
     Raises:

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from mixmae.recipes.class_lists import read_class_lists
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.fine_tuning_settings import (
+    FineTuningOptions,
     FineTuningPlan,
     below,
     class_weights,
     derived,
     listed_counts,
     network_settings,
-    schedule_settings,
 )
 from mixmae.recipes.image_statistics import median_size
 from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.schedule import fine_tuning_schedule
 from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'classification/own-classes.py'
@@ -78,7 +78,7 @@ def plan_classification(
     root = below(lists.root)
     lists_dir = below(folder)
     count = len(lists.classes)
-    run = schedule_settings(
+    run = fine_tuning_schedule(
         options,
         network,
         len(lists.train),

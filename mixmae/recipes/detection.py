@@ -8,19 +8,18 @@ from pathlib import Path
 
 from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.fine_tuning_settings import (
     UNEVEN,
+    FineTuningOptions,
     FineTuningPlan,
     below,
     listed_counts,
     network_settings,
     pyramid_channels,
-    schedule_settings,
-    warmup_updates,
 )
 from mixmae.recipes.image_statistics import fitted, median_sides
 from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
 from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'detection/own-coco.py'
@@ -74,7 +73,7 @@ def plan_detection(
     often, balancing = _oversampling(sets, options)
     width = max(32, min(256, network.channels[-1] // 4))
     files = below(folder)
-    run = schedule_settings(
+    run = fine_tuning_schedule(
         options,
         network,
         count,

@@ -12,8 +12,9 @@ from typing import Any
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes import classification, detection, segmentation
 from mixmae.recipes.config_template import config_text, filled, template_text
-from mixmae.recipes.fine_tuning_options import ARGUMENTS, FineTuningOptions
 from mixmae.recipes.fine_tuning_settings import (
+    ARGUMENTS,
+    FineTuningOptions,
     FineTuningPlan,
     network_settings,
 )

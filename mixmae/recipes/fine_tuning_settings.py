@@ -1,28 +1,143 @@
-"""Settings of fine-tuning on own labels that all tasks share."""
+"""Arguments of a fine-tuning, and the settings that all tasks share."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.learning_rate import fine_tuning_rate
-from mixmae.recipes.machine import fine_tuning_workers
-from mixmae.recipes.pretraining_batches import power_of_two
-from mixmae.recipes.setting import Setting, settings_table
+from mixmae.recipes.machine import Machine
+from mixmae.recipes.setting import Setting, check_seed, settings_table
 
-FEWEST_EPOCHS, MOST_EPOCHS = 10, 200
+# Variables of the configs that have an argument of the call.
+ARGUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        'data_root': 'data',
+        'train_data': 'data',
+        'train_file': 'data',
+        'val_data': 'val_data',
+        'val_file': 'val_data',
+        'img_dir': 'images',
+        'classes': 'classes',
+        'pretrained': 'init',
+        'value_range': 'value_range',
+        'img_size': 'image_size',
+        'batch_size': 'batch_size',
+        'max_epochs': 'epochs',
+        'lr': 'lr',
+        'patience': 'patience',
+        'frozen_stages': 'freeze_backbone',
+        'class_weight': 'class_weights',
+        'reduce_zero_label': 'reduce_zero_label',
+        'seed': 'seed',
+    }
+)
 # Frequencies of classes that differ by more are balanced.
 UNEVEN = 4.0
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.2, 5.0
 T = TypeVar('T')
+
+
+@dataclass(frozen=True)
+class FineTuningOptions:
+    """Arguments of a fine-tuning that stand for a derived setting.
+
+    Attributes:
+        classes: Names of the classes; None = those of the data.
+        val_data: Validation data; None = found, or split off.
+        val_share: Share to split off.
+        images: Folder of the images that a CSV or JSON names.
+        image_size: Side in pixels; None = derived.
+        in_channels: Channels of the images; None = those of the weights. RGB
+            weights are adapted to other numbers.
+        value_range: Sample values of black and white of images of other than
+            8 bits; None = that of the weights, or measured.
+        epochs: Number of epochs; None = derived.
+        batch_size: Images of an update on one device; None = derived.
+        lr: Learning rate; None = derived.
+        freeze_backbone: Train only the head.
+        class_weights: Balance rare classes; None = where they are rare.
+        patience: Epochs without improvement before the run stops.
+        num_workers: Processes that load; None = derived.
+        reduce_zero_label: Ignore 0 in masks; None = derived.
+        seed: Of the run and of the validation share.
+        devices: See ``Machine.find``; None = all GPUs, or one process.
+    """
+
+    classes: Sequence[str] | None = None
+    val_data: str | os.PathLike | None = None
+    val_share: float = 0.2
+    images: str | os.PathLike | None = None
+    image_size: int | None = None
+    in_channels: int | None = None
+    value_range: Sequence[float] | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    freeze_backbone: bool = False
+    class_weights: bool | None = None
+    patience: int | None = None
+    num_workers: int | None = None
+    reduce_zero_label: bool | None = None
+    seed: int = 0
+    devices: int | str | None = None
+
+    def __post_init__(self) -> None:
+        for name in (
+            'image_size', 'in_channels', 'epochs', 'batch_size', 'patience',
+            'lr',
+        ):  # fmt: skip
+            value = getattr(self, name)
+            kinds = (int, float) if name == 'lr' else (int,)
+            if value is not None and not (
+                isinstance(value, kinds) and value > 0
+            ):
+                raise ValueError(
+                    f'{name} must be a number above 0, got {value!r}'
+                )
+        if self.num_workers is not None and self.num_workers < 0:
+            raise ValueError(
+                f'num_workers must be 0 or more, got {self.num_workers}'
+            )
+        check_seed(self.seed)
+        limits = self.value_range
+        if limits is not None and not (
+            len(limits) == 2 and limits[0] < limits[1]
+        ):
+            raise ValueError(
+                f'value_range must be two rising numbers, got {limits!r}'
+            )
+
+    @classmethod
+    def of_call(cls, arguments: Mapping[str, Any]) -> FineTuningOptions:
+        """Return the options that a call names; 'auto' as None.
+
+        Raises:
+            ValueError: There is no such option, or one is out of range.
+        """
+        known = [one.name for one in fields(cls)]
+        unknown = sorted(set(arguments) - set(known))
+        if unknown:
+            raise ValueError(
+                f'unknown arguments {", ".join(unknown)}; there are '
+                f'{", ".join(known)}'
+            )
+        given: dict[str, Any] = {
+            k: None if v == 'auto' else v for k, v in arguments.items()
+        }
+        return cls(**given)
+
+    @property
+    def processes(self) -> int:
+        """Number of processes, one for each device."""
+        return Machine.find(self.devices or 'auto').count
 
 
 @dataclass(frozen=True)
@@ -48,91 +163,6 @@ class FineTuningPlan:
 def derived(given: T | None, value: T, reason: str) -> tuple[T, str]:
     """Return the given value, or else the derived one, with its reason."""
     return (value, reason) if given is None else (given, 'as given')
-
-
-def schedule_settings(
-    options: FineTuningOptions,
-    network: InitialNetwork,
-    count: int,
-    most: int,
-    updates: int,
-    base_lr: float,
-    base_batch: int,
-) -> list[Setting]:
-    """Return batch size, workers, epochs and learning rate.
-
-    Args:
-        options: Arguments of the call.
-        network: The network to start from.
-        count: Number of images to train on.
-        most: Largest batch that fits images of this size.
-        updates: Number of updates to aim at.
-        base_lr: Learning rate at ``base_batch`` images an update.
-        base_batch: Images of an update.
-    """
-    devices = options.processes
-    fitting = max(1, min(most, count // (2 * devices)))
-    batch, why_batch = derived(
-        options.batch_size,
-        power_of_two(fitting),
-        f'at most {most} images of this size, at least two updates an epoch',
-    )
-    each = '' if devices == 1 else f' on each of {devices} devices'
-    if batch * devices > count:
-        raise ValueError(
-            f'batch_size={batch}{each} is more than the {count} images to '
-            f'train on'
-        )
-    workers, _ = derived(options.num_workers, fine_tuning_workers(), '')
-    update = batch * devices
-    per_epoch = math.ceil(count / update)
-    wanted = math.ceil(updates / per_epoch)
-    epochs, why_epochs = derived(
-        options.epochs,
-        min(max(wanted, FEWEST_EPOCHS), MOST_EPOCHS),
-        f'about {updates:,} updates of {update} images, and '
-        f'{FEWEST_EPOCHS} to {MOST_EPOCHS} epochs',
-    )
-    if epochs * per_epoch < 2:
-        raise ValueError(
-            f'epochs={epochs} of {count} images, {update} an update, are '
-            f'one update, and a warm-up needs two: give more epochs or a '
-            f'smaller batch_size'
-        )
-    rate, reason = fine_tuning_rate(
-        base_lr,
-        base_batch,
-        update,
-        small=network.is_small,
-        head_only=options.freeze_backbone,
-    )
-    lr, why_lr = derived(options.lr, rate, reason)
-    stops = 'as given: stops early' if options.patience else ''
-    return [
-        Setting('batch_size', batch, why_batch + each),
-        Setting('num_workers', workers),
-        Setting('max_epochs', epochs, why_epochs),
-        Setting('lr', lr, why_lr),
-        Setting('lr_batch_size', update),
-        Setting('patience', options.patience, stops),
-        Setting('seed', options.seed),
-    ]
-
-
-def warmup_updates(
-    run: Sequence[Setting], options: FineTuningOptions, count: int
-) -> int:
-    """Return a tenth of the updates of a run, within 2 and 200.
-
-    Args:
-        run: What ``schedule_settings`` returns.
-        options: Arguments of the call.
-        count: Number of images to train on.
-    """
-    given = {one.name: one.value for one in run}
-    update = given['batch_size'] * options.processes
-    total = given['max_epochs'] * math.ceil(count / update)
-    return max(2, min(200, total // 10))
 
 
 def network_settings(

@@ -11,14 +11,14 @@ from mixmae.checkpoints.conversion.initial_weights import (
 from mixmae.profiling.memory import PlannedNetwork
 from mixmae.recipes.config_template import Code
 from mixmae.recipes.initial_network import FILE
-from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.methods import ModelParts
 from mixmae.recipes.networks import built_without_weights
-from mixmae.recipes.pretraining_batches import (
+from mixmae.recipes.pretraining_options import PretrainingCall
+from mixmae.recipes.schedule import (
     epochs_of,
+    pretraining_rate,
     update_batches,
 )
-from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.setting import Setting
 
 # Validations and checkpoints of a run, about.

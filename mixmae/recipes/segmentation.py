@@ -8,20 +8,19 @@ from pathlib import Path
 
 from mixmae.datasets.labels.mask_pairs import write_pairs
 from mixmae.recipes.config_template import Code
-from mixmae.recipes.fine_tuning_options import FineTuningOptions
 from mixmae.recipes.fine_tuning_settings import (
+    FineTuningOptions,
     FineTuningPlan,
     below,
     class_weights,
     network_settings,
     pyramid_channels,
-    schedule_settings,
-    warmup_updates,
 )
 from mixmae.recipes.image_statistics import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
 from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
+from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
 from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'segmentation/own-masks.py'
@@ -74,7 +73,7 @@ def plan_segmentation(
     scale = fitted((long, short), (LONGEST, LONGEST))
     crop = options.image_size or max(32, min(CROP, short // 32 * 32))
     whole = scale[0] * scale[1] <= WHOLE_CROPS * crop**2
-    run = schedule_settings(
+    run = fine_tuning_schedule(
         options,
         network,
         len(sets.train),

@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from mixmae.recipes.learning_rate import pretraining_rate
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.networks import named_network
-from mixmae.recipes.pretraining_batches import (
+from mixmae.recipes.schedule import (
     epochs_of,
+    pretraining_rate,
     update_batches,
 )
 

@@ -1,0 +1,255 @@
+"""Batches, epochs and learning rates of recipes.
+
+The rate is scaled by the square root of the images of an update, gradient
+accumulation included (arXiv:2205.10287). ``mixmae train --auto-scale-lr`` is
+MMEngine's rule, which recipes do not use: linear, without accumulation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions, derived
+from mixmae.recipes.initial_network import InitialNetwork
+from mixmae.recipes.machine import Machine, fine_tuning_workers
+from mixmae.recipes.methods import SMALL_LR, SMALL_UPDATE, Method
+from mixmae.recipes.networks import Network
+from mixmae.recipes.setting import Setting
+
+# Fewest updates of an epoch, unless that makes them smaller than LEAST_UPDATE.
+UPDATES = 16
+# Fewest images of an update, unless the data set has fewer.
+LEAST_UPDATE = 8
+# Images of a forward pass beyond which a device gets no faster.
+MOST_BATCH = 128
+# Epochs of a pretraining on up to so many images; larger sets have fewer.
+MOST_EPOCHS, FEW_IMAGES = 800, 20_000
+# Epochs of a fine-tuning.
+FEWEST_EPOCHS, LONGEST_EPOCHS = 10, 200
+
+
+class Batches(NamedTuple):
+    """Division of the images of an update into batches.
+
+    Attributes:
+        batch: Images of a forward pass of a device.
+        accumulation: Forward passes of an update.
+        update: Images of an update, of all devices.
+        reason: Why so many.
+    """
+
+    batch: int
+    accumulation: int
+    update: int
+    reason: str
+
+
+def power_of_two(number: float) -> int:
+    """Return the largest power of two that is not larger, 1 at least."""
+    return 1 << max(0, math.floor(math.log2(max(1, number))))
+
+
+def update_batches(
+    images: int,
+    method: Method,
+    machine: Machine,
+    fitting: int,
+    given: int | None,
+) -> Batches:
+    """Choose the images of an update of a pretraining, and of each batch.
+
+    Args:
+        images: Number of training images.
+        method: The method.
+        machine: Devices of the run.
+        fitting: Images that fit into the memory of a device.
+        given: Batch size of a device, if the user sets it.
+
+    Raises:
+        ValueError: There are fewer images than one update takes, or not one
+            image fits.
+    """
+    if given is not None:
+        update = given * machine.count
+        if update > images:
+            raise ValueError(
+                f'batch_size={given} on {machine.count} devices makes '
+                f'updates of {update} images, more than the {images} '
+                f'training images'
+            )
+        return Batches(given, 1, update, 'as given')
+    if fitting < 1:
+        raise ValueError(
+            f'no image fits into the {machine.memory / 1e9:.1f} GB that '
+            f'{machine.name} available; use a smaller model or image_size'
+        )
+    wanted = power_of_two(
+        min(max(images / UPDATES, LEAST_UPDATE), method.base_update, images)
+    )
+    each = max(1, wanted // machine.count)
+    batch = power_of_two(min(each, fitting, MOST_BATCH))
+    accumulation = max(1, each // batch)
+    update = batch * accumulation * machine.count
+    if update > images:
+        raise ValueError(
+            f'{images} images are too few for {machine.count} devices; use '
+            f'devices={max(1, images // 2)} or fewer'
+        )
+    per_epoch = images // update
+    reason = (
+        f'{per_epoch:,} updates an epoch'
+        if update < method.base_update
+        else 'the paper'
+    )
+    if batch < each:
+        limit = (
+            f'{fitting:,} fit into {machine.memory / 1e9:.0f} GB'
+            if fitting < MOST_BATCH
+            else f'a device gets no faster beyond {MOST_BATCH}'
+        )
+        reason += f'; {limit}'
+    return Batches(batch, accumulation, update, reason)
+
+
+def epochs_of(images: int, method: Method) -> tuple[int, str]:
+    """Return the number of epochs of a pretraining, and why."""
+    wanted = MOST_EPOCHS * math.sqrt(min(1.0, FEW_IMAGES / images))
+    found = max(method.epochs, 50 * round(wanted / 50))
+    if found == method.epochs:
+        return found, f'{images:,} images: the minimum, as in the paper'
+    return found, (
+        f'{images:,} images: {MOST_EPOCHS} up to {FEW_IMAGES:,} images, '
+        f'beyond that fewer, by the square root'
+    )
+
+
+def pretraining_rate(
+    method: Method, network: Network, update: int
+) -> tuple[float, str]:
+    """Return the learning rate of a pretraining, and its reason.
+
+    The reference is the paper or, for small networks, our mini networks.
+
+    Args:
+        method: The method.
+        network: The network.
+        update: Images of an update, of all devices.
+    """
+    base, reference, whose = method.base_lr, method.base_update, 'the paper'
+    if network.is_small:
+        base, reference, whose = SMALL_LR, SMALL_UPDATE, 'our mini networks'
+    return _scaled(base, reference, update), (
+        f'{base:g} at {reference:,} images an update ({whose}), scaled by '
+        f'the square root to {update:,}'
+    )
+
+
+def fine_tuning_schedule(
+    options: FineTuningOptions,
+    network: InitialNetwork,
+    count: int,
+    most: int,
+    updates: int,
+    base_lr: float,
+    base_batch: int,
+) -> list[Setting]:
+    """Return batch size, workers, epochs and learning rate of a fine-tuning.
+
+    Args:
+        options: Arguments of the call.
+        network: The network to start from.
+        count: Number of images to train on.
+        most: Largest batch that fits images of this size.
+        updates: Number of updates to aim at.
+        base_lr: Learning rate at ``base_batch`` images an update.
+        base_batch: Images of an update.
+    """
+    devices = options.processes
+    fitting = max(1, min(most, count // (2 * devices)))
+    batch, why_batch = derived(
+        options.batch_size,
+        power_of_two(fitting),
+        f'at most {most} images of this size, at least two updates an epoch',
+    )
+    each = '' if devices == 1 else f' on each of {devices} devices'
+    if batch * devices > count:
+        raise ValueError(
+            f'batch_size={batch}{each} is more than the {count} images to '
+            f'train on'
+        )
+    workers, _ = derived(options.num_workers, fine_tuning_workers(), '')
+    update = batch * devices
+    per_epoch = math.ceil(count / update)
+    wanted = math.ceil(updates / per_epoch)
+    epochs, why_epochs = derived(
+        options.epochs,
+        min(max(wanted, FEWEST_EPOCHS), LONGEST_EPOCHS),
+        f'about {updates:,} updates of {update} images, and '
+        f'{FEWEST_EPOCHS} to {LONGEST_EPOCHS} epochs',
+    )
+    if epochs * per_epoch < 2:
+        raise ValueError(
+            f'epochs={epochs} of {count} images, {update} an update, are '
+            f'one update, and a warm-up needs two: give more epochs or a '
+            f'smaller batch_size'
+        )
+    rate, reason = fine_tuning_rate(
+        base_lr,
+        base_batch,
+        update,
+        small=network.is_small,
+        head_only=options.freeze_backbone,
+    )
+    lr, why_lr = derived(options.lr, rate, reason)
+    stops = 'as given: stops early' if options.patience else ''
+    return [
+        Setting('batch_size', batch, why_batch + each),
+        Setting('num_workers', workers),
+        Setting('max_epochs', epochs, why_epochs),
+        Setting('lr', lr, why_lr),
+        Setting('lr_batch_size', update),
+        Setting('patience', options.patience, stops),
+        Setting('seed', options.seed),
+    ]
+
+
+def warmup_updates(
+    run: Sequence[Setting], options: FineTuningOptions, count: int
+) -> int:
+    """Return a tenth of the updates of a run, within 2 and 200.
+
+    Args:
+        run: What ``fine_tuning_schedule`` returns.
+        options: Arguments of the call.
+        count: Number of images to train on.
+    """
+    given = {one.name: one.value for one in run}
+    update = given['batch_size'] * options.processes
+    total = given['max_epochs'] * math.ceil(count / update)
+    return max(2, min(200, total // 10))
+
+
+def fine_tuning_rate(
+    base: float, reference: int, update: int, small: bool, head_only: bool
+) -> tuple[float, str]:
+    """Return the learning rate of a fine-tuning, and its reason.
+
+    Args:
+        base: Learning rate of the reference.
+        reference: Images of an update of the reference.
+        update: Images of an update.
+        small: Whether the network is small.
+        head_only: Whether the backbone is frozen.
+    """
+    reason = f'{base:g} at {reference} images, by the square root'
+    if small:
+        base, reason = 4 * base, f'{reason}; 4 times that for a small network'
+    if head_only:
+        base, reason = 4 * base, f'{reason}; 4 times that for the head'
+    return _scaled(base, reference, update), reason
+
+
+def _scaled(base: float, reference: int, update: int) -> float:
+    return float(f'{base * math.sqrt(update / reference):.2g}')
