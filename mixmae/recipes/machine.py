@@ -1,4 +1,4 @@
-"""The machine that a run is planned for: devices, memory, cores, precision."""
+"""The machine that a run is planned for, and what the run costs on it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -13,6 +14,8 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
     auto_dtype,
 )
+from mixmae.profiling.gpu_table import GPUS
+from mixmae.profiling.throughput import measure_peak_flops
 
 # Memory of a process on a GPU before it computes.
 CONTEXT = 1.0e9
@@ -20,6 +23,8 @@ CONTEXT = 1.0e9
 RUNNING = 1.5e9
 # Share of the memory that a plan uses.
 USED = 0.8
+# That a training reaches, assumed.
+SHARE_OF_VENDOR_PEAK, SHARE_OF_MEASURED_PEAK = 0.4, 0.3
 
 
 @dataclass(frozen=True)
@@ -149,3 +154,61 @@ def _gpu() -> tuple[float, str]:
             return int(size) * 2.0**20, name
     found = torch.cuda.get_device_properties(0)
     return float(found.total_memory), found.name
+
+
+class RunCost(NamedTuple):
+    """Resources of a run.
+
+    Attributes:
+        flops: Operations for one image, forward and backward.
+        images: Images that are trained on, counted in each epoch.
+        needs: Bytes of a device.
+        checkpoint: Bytes of a checkpoint.
+    """
+
+    flops: float
+    images: int
+    needs: float
+    checkpoint: float
+
+    def lines(self, machine: Machine, dtype: torch.dtype) -> list[str]:
+        """Return the cost as text.
+
+        Args:
+            machine: Devices of the run.
+            dtype: Type that products are computed in.
+        """
+        total = self.flops * self.images
+        name = machine.name.lower()
+        known = [gpu for key, gpu in GPUS.items() if key.split('-')[0] in name]
+        if machine.device == 'cpu':
+            share = SHARE_OF_MEASURED_PEAK
+            peak = measure_peak_flops('cpu', dtype)
+            source = f'{peak / 1e9:,.0f} GFLOP/s measured here'
+        elif known:
+            gpu, share = known[0], SHARE_OF_VENDOR_PEAK
+            peak = gpu.single if dtype == torch.float32 else gpu.half
+            source = f'{peak / 1e12:,.0f} TFLOP/s of the data sheet'
+        else:
+            peak, share, source = 0.0, 1.0, ''
+        time = 'time unknown: no peak rate is known for this device'
+        if peak:
+            seconds = total / (share * peak * machine.count)
+            time = (
+                f'about {duration(seconds)}, if {share:.0%} of {source} are '
+                f'reached'
+            )
+        return [
+            f'{self.flops / 1e9:.3g} GFLOPs an image, {self.images:,} images: '
+            f'{time}',
+            f'{self.needs / 1e9:.1f} GB of memory on each device, '
+            f'{self.checkpoint / 1e9:.2f} GB a checkpoint',
+        ]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in a unit that suits it."""
+    for unit, size in (('days', 86400), ('hours', 3600), ('minutes', 60)):
+        if seconds >= 2 * size:
+            return f'{seconds / size:.1f} {unit}'
+    return f'{max(1, seconds):.0f} seconds'

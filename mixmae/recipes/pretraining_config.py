@@ -16,7 +16,7 @@ from mixmae.recipes.initial_network import (
     continued_model,
     model_of_config,
 )
-from mixmae.recipes.machine import Machine
+from mixmae.recipes.machine import Machine, RunCost
 from mixmae.recipes.methods import DEFAULT_METHOD, named_method
 from mixmae.recipes.networks import DEFAULT_MODEL, named_network
 from mixmae.recipes.pretraining_images import (
@@ -37,7 +37,6 @@ from mixmae.recipes.pretraining_settings import (
     run_settings,
     structure,
 )
-from mixmae.recipes.run_cost import RunCost
 from mixmae.recipes.setting import Setting, settings_table
 
 TEMPLATE = 'mixmae/own-images.py'
