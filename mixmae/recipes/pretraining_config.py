@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +18,22 @@ from mixmae.recipes.initial_network import (
     model_of_config,
 )
 from mixmae.recipes.machine import Machine, RunCost
-from mixmae.recipes.methods import DEFAULT_METHOD, named_method
+from mixmae.recipes.methods import DEFAULT_METHOD, ModelParts, named_method
 from mixmae.recipes.networks import DEFAULT_MODEL, named_network
-from mixmae.recipes.pretraining_images import (
-    TRAIN_LIST,
-    VAL_LIST,
-    image_settings,
-    image_size_setting,
-)
 from mixmae.recipes.pretraining_options import (
     ARGUMENTS,
     PretrainingCall,
     PretrainingOptions,
 )
 from mixmae.recipes.pretraining_settings import (
+    TRAIN_LIST,
+    VAL_LIST,
+    image_settings,
+    image_size_setting,
     model_parts,
     model_settings,
     network_sizes,
     run_settings,
-    structure,
 )
 from mixmae.recipes.setting import Setting, settings_table
 
@@ -146,7 +144,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
             f'{call.method.name}',
         ),
         Setting('devices', call.machine.count, call.machine.name),
-        *structure(call, parts, weights, size.value),
+        *_structure(call, parts, weights, size.value),
         *(
             one._replace(value=round(one.value.value(max_epochs=epochs), 2))
             if one.name == 'warmup_epochs' and isinstance(one.value, Code)
@@ -213,3 +211,51 @@ def _split(call: PretrainingCall) -> tuple[ImageSources, ImageSources, str]:
     how = 'drawn at random' if val.files else 'the last of each shard folder'
     share = val.count / call.images.count
     return train, val, f'{share:.1%} held out of training, {how}'
+
+
+def _structure(
+    call: PretrainingCall,
+    parts: ModelParts,
+    weights: InitialWeights | None,
+    size: int,
+) -> list[Setting]:
+    """Return rows of the table that describe the model."""
+    network, masking = parts.network, parts.masking
+    cell = masking['cell']
+    patch = network.get('patch_size', 4)
+    shown = masking.get('ratio')
+    ratio = 'three of four' if shown is None else f'{shown:.0%}'
+    rows = [
+        Setting(
+            'cells',
+            f'{size // cell} x {size // cell}',
+            f'of {cell} pixels, {ratio} hidden; patches of {patch} pixel'
+            + 's' * (patch != 1),
+        )
+    ]
+    windows = network.get('window_sizes') or network.get('window_size')
+    if windows:
+        rows.append(
+            Setting(
+                'windows',
+                windows,
+                'tokens; of the weights'
+                if call.start
+                else 'tokens; they divide the grid',
+            )
+        )
+    decoder = parts.neck.get('decoder')
+    if decoder:
+        rows.append(
+            Setting(
+                'decoder',
+                f'{decoder["depth"]} blocks of {decoder["embed_dims"]}',
+                'small, as the network'
+                if call.network.is_small
+                else 'the paper',
+            )
+        )
+    if weights is not None:
+        name = os.path.basename(weights.path)
+        rows.append(Setting('init', name, weights.line()))
+    return rows
