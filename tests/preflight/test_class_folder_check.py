@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from mixmae.preflight.class_folder_check import folder_of_classes
+from mixmae.preflight.class_name_check import folder_of_classes
 from mixmae.preflight.data_sets import ConfiguredSet
 from tests.preflight.labelled_sets import (
     checked,
