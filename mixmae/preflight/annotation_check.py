@@ -21,13 +21,13 @@ from mixmae.datasets.labels.coco_file_faults import (
 )
 from mixmae.datasets.labels.label_fault import LabelFault, condensed
 from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.class_count_check import evaluators
 from mixmae.preflight.class_name_check import stated_names
 from mixmae.preflight.data_sets import (
     ConfiguredSet,
     configured_sets,
     finding,
 )
-from mixmae.preflight.evaluator_class_check import evaluators
 
 # JSON of 100 MB is read in about two seconds. Larger files are left to
 # `mixmae check-data`.

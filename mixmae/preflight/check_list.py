@@ -59,13 +59,12 @@ def build_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
 def _label_checks() -> list[Check]:
     # Pretraining uses no labels.
     from mixmae.preflight.annotation_check import Annotations
+    from mixmae.preflight.class_count_check import ClassCount, HeadClasses
     from mixmae.preflight.class_name_check import (
         ClassFolderNames,
         ClassNames,
         ClassOrder,
     )
-    from mixmae.preflight.evaluator_class_check import ClassCount
-    from mixmae.preflight.head_class_check import HeadClasses
     from mixmae.preflight.image_list_check import LabelLists, SplitImages
     from mixmae.preflight.label_frequency_check import LabelCounts
     from mixmae.preflight.label_map_check import LabelMaps

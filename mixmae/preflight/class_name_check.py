@@ -1,4 +1,4 @@
-"""Checks of class names: of config, class folders, data sets and checkpoint."""
+"""Checks of class names: of configs, folders, data sets and checkpoints."""
 
 from __future__ import annotations
 

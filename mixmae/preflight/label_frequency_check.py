@@ -20,13 +20,13 @@ from mixmae.datasets.labels.label_fault import (
 from mixmae.datasets.listed_paths import ExistingFiles
 from mixmae.preflight.annotation_check import MOST_BYTES
 from mixmae.preflight.check import Check, Finding, PlannedRun
+from mixmae.preflight.class_count_check import head_classes
 from mixmae.preflight.data_sets import (
     BuiltSet,
     built_sets,
     finding,
     sampled,
 )
-from mixmae.preflight.head_class_check import head_classes
 
 # Per split; entries of a large set are a sample.
 SECONDS = 3.0

@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 
 from mixmae.config.config_paths import type_name, walk
 from mixmae.preflight.check import Check, Finding, PlannedRun
-from mixmae.preflight.evaluator_class_check import evaluators
+from mixmae.preflight.class_count_check import evaluators
 
 COCO_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 COCO_RECALLS = (

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.evaluator_class_check import ClassCount
+from mixmae.preflight.class_count_check import ClassCount
 
 
 def errors(evaluator, mode='train', **head):
