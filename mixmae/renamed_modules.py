@@ -22,7 +22,7 @@ _MOVED = {
         'image_source:image_input image_stream:image_input '
         'normalisation:image_preparation'
     ),
-    ('apis', 'cli'): 'arguments:inference_arguments',
+    ('apis', 'cli'): 'arguments:shared_arguments',
     ('checkpoints', 'checkpoints.conversion'): (
         'bias_tables:tensor_layout merging_order:tensor_layout '
         'mmpretrain_mixmim openmmlab_swin position_halves:tensor_layout '

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mixmae.cli.inference_arguments import add_inference_arguments
+from mixmae.cli.shared_arguments import add_inference_arguments
 from mixmae.deprecation import rename_hooks
 from mixmae.preflight.resume_rules import differences
 from mixmae.registry import DATASETS, HOOKS

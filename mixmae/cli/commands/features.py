@@ -20,7 +20,7 @@ import numpy as np
 
 from mixmae.apis import FeatureExtractor
 from mixmae.cli.command_line import CommandParser
-from mixmae.cli.inference_arguments import add_inference_arguments, resize_of
+from mixmae.cli.shared_arguments import add_inference_arguments, resize_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.shown_text import escape

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from mixmae.apis.prediction_files import DRAWN_SCORE, write_predictions
 from mixmae.apis.predictor import Predictor
 from mixmae.cli.command_line import CommandParser, refuse_unused
-from mixmae.cli.inference_arguments import add_inference_arguments
+from mixmae.cli.shared_arguments import add_inference_arguments
 from mixmae.cli.warning_lines import plain_warnings
 
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
-from mixmae.cli.call_arguments import add_call_arguments
 from mixmae.cli.command_line import CommandParser
+from mixmae.cli.shared_arguments import add_call_arguments
 from mixmae.cli.warning_lines import plain_warnings
 from mixmae.recipes.methods import DEFAULT_METHOD, METHODS
 from mixmae.recipes.networks import DEFAULT_MODEL, NETWORKS

@@ -21,7 +21,7 @@ from PIL import Image
 
 from mixmae.apis import ReconstructionInferencer
 from mixmae.cli.command_line import CommandParser
-from mixmae.cli.inference_arguments import add_inference_arguments, resize_of
+from mixmae.cli.shared_arguments import add_inference_arguments, resize_of
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.fileio.shown_text import shown_line
