@@ -35,7 +35,7 @@ from mixmae.checkpoints.io.mmengine_loaders import load_only_safely
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.cli.commands.reconstruct import main as reconstruct
-from mixmae.cli.progress import ProgressHook, progress_bar
+from mixmae.cli.terminal_output import ProgressHook, progress_bar
 from mixmae.datasets.scenes import CLASSES
 from mixmae.datasets.scenes.scene_set import SceneSet, SceneSplit
 from mixmae.engine.manifest.checkpoint_search import last_checkpoint

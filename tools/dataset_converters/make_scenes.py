@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
-from mixmae.cli.progress import progress_bar
+from mixmae.cli.terminal_output import progress_bar
 from mixmae.config.failure_report import print_error
 from mixmae.datasets.scenes.layouts import LAYOUTS
 from mixmae.datasets.scenes.scene_set import SceneSet

@@ -18,7 +18,7 @@ from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.shared_arguments import add_call_arguments, whole_number
-from mixmae.cli.warning_lines import plain_warnings
+from mixmae.cli.terminal_output import plain_warnings
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.recipes.fine_tuning_config import TASKS
 

@@ -21,7 +21,7 @@ import os
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser, refuse_unused
-from mixmae.cli.progress import progress_bar
+from mixmae.cli.terminal_output import progress_bar
 from mixmae.config.failure_report import EXIT_SIGINT, print_error
 from mixmae.data_tools.packing.pack_settings import (
     MEBIBYTE,

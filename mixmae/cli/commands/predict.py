@@ -17,7 +17,7 @@ from mixmae.apis.prediction_files import DRAWN_SCORE, write_predictions
 from mixmae.apis.predictor import Predictor
 from mixmae.cli.command_line import CommandParser, refuse_unused
 from mixmae.cli.shared_arguments import add_inference_arguments
-from mixmae.cli.warning_lines import plain_warnings
+from mixmae.cli.terminal_output import plain_warnings
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -17,7 +17,7 @@ from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
 from mixmae.cli.shared_arguments import add_call_arguments
-from mixmae.cli.warning_lines import plain_warnings
+from mixmae.cli.terminal_output import plain_warnings
 from mixmae.recipes.methods import DEFAULT_METHOD, METHODS
 from mixmae.recipes.networks import DEFAULT_MODEL, NETWORKS
 from mixmae.recipes.pretraining_options import PRECISIONS

@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
-from mixmae.cli.progress import progress_bar
+from mixmae.cli.terminal_output import progress_bar
 from mixmae.config.failure_report import EXIT_SIGINT, print_error
 from mixmae.data_tools.verification.unlabelled_set import (
     WRONG_SUFFIX,
