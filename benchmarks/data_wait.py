@@ -25,7 +25,7 @@ from benchmarks.comparison import (
 )
 from benchmarks.figure_table import Column
 from mixmae.cli.command_line import run_tool
-from mixmae.cli.measured_iterations import measure_iterations
+from mixmae.cli.planned_speed import measure_iterations
 from mixmae.datasets.scenes.scene_set import SceneSet
 
 CONFIG = ROOT / 'configs/mixmae/swin-demo_scenes-64.py'

@@ -19,7 +19,6 @@ OTHER_ROOMS = (
     'mixmae.apis',
     'mixmae.checkpoints.conversion',
     'mixmae.cli.commands.convert',
-    'mixmae.cli.measured_iterations',
     'mixmae.cli.commands.plan',
     'mixmae.cli.planned_speed',
     'mixmae.data_tools',

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mixmae.cli.command_line import (
@@ -17,13 +18,13 @@ from mixmae.cli.command_line import (
     add_cfg_options_argument,
     run_config,
 )
-from mixmae.cli.measured_iterations import check_length
 from mixmae.cli.planned_speed import (
     Device,
     RunLog,
-    check_measurement,
+    check_length,
     speed_of,
 )
+from mixmae.config.config_paths import data_paths
 from mixmae.config.failure_report import ConfigError
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.engine.fsdp2 import BLOCKS
@@ -126,7 +127,7 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
     # Before the network is built, which takes time.
     log = RunLog.read(args.log) if args.log is not None else None
     if args.measure is not None:
-        check_measurement(cfg)
+        _check_data(cfg)
     init_default_scope(cfg.get('default_scope', 'mixmae'))
     settings = RunSettings.of(cfg, args.images, args.size)
     if args.measure is not None and args.images is None:
@@ -202,6 +203,20 @@ def plan(args: argparse.Namespace) -> dict[str, Any]:
             'loader_cores': math.ceil(local / seconds / args.decode_rate),
         }
     return found
+
+
+def _check_data(cfg: Config) -> None:
+    """Check that the training data exist, to be measured with.
+
+    Raises:
+        ConfigError: A file or folder is missing.
+    """
+    for one in data_paths(cfg):
+        if one.key.startswith('train_dataloader') and not one.path.exists():
+            raise ConfigError(
+                f'--measure needs the data, and {one.path} does not exist '
+                f'({one.key}={one.value}): set it to where the data are'
+            )
 
 
 def lines(found: dict[str, Any]) -> list[str]:
