@@ -18,7 +18,6 @@ from mixmae.fileio.atomic_write import atomic_write
 NAMES_AND_COLOURS = 'labelmap.txt'
 # A mask of more colours was smoothed or saved as JPEG.
 MOST_COLOURS = 60
-SHADES = 256
 
 
 @dataclass(frozen=True)
