@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mixmae.recipes.class_lists import read_class_lists
-from mixmae.recipes.config_template import Code
+from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.fine_tuning_settings import (
     FineTuningOptions,
     FineTuningPlan,
@@ -21,7 +21,6 @@ from mixmae.recipes.fine_tuning_settings import (
 from mixmae.recipes.image_statistics import median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.schedule import fine_tuning_schedule
-from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'classification/own-classes.py'
 # Pixels of an update: 32 images of 224 x 224.

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from mixmae.recipes.coco_sets import CocoSets, read_coco_sets
-from mixmae.recipes.config_template import Code
+from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.fine_tuning_settings import (
     UNEVEN,
     FineTuningOptions,
@@ -20,7 +20,6 @@ from mixmae.recipes.fine_tuning_settings import (
 from mixmae.recipes.image_statistics import fitted, median_sides
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
-from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'detection/own-coco.py'
 # Of mmdet's recipes on COCO.

@@ -11,7 +11,12 @@ from typing import Any
 
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes import classification, detection, segmentation
-from mixmae.recipes.config_template import config_text, filled, template_text
+from mixmae.recipes.config_template import (
+    Setting,
+    config_text,
+    filled,
+    template_text,
+)
 from mixmae.recipes.fine_tuning_settings import (
     ARGUMENTS,
     FineTuningOptions,
@@ -19,7 +24,6 @@ from mixmae.recipes.fine_tuning_settings import (
     network_settings,
 )
 from mixmae.recipes.initial_network import InitialNetwork, initial_network
-from mixmae.recipes.setting import Setting
 
 TASKS: Mapping[str, Callable[..., FineTuningPlan]] = MappingProxyType({
     'classification': classification.plan_classification,

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from mixmae.recipes.config_template import Setting, check_seed, settings_table
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.machine import Machine
-from mixmae.recipes.setting import Setting, check_seed, settings_table
 
 # Variables of the configs that have an argument of the call.
 ARGUMENTS: Mapping[str, str] = MappingProxyType(

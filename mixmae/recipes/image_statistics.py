@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mixmae.datasets.images.sample_values import ValueSample
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
-from mixmae.recipes.setting import Setting
+from mixmae.recipes.config_template import Setting
 
 # Images of which the headers are read.
 SAMPLE = 200

@@ -10,7 +10,12 @@ import torch
 
 from mixmae.checkpoints.conversion.initial_weights import InitialWeights
 from mixmae.fileio.atomic_write import atomic_write
-from mixmae.recipes.config_template import Code, config_text
+from mixmae.recipes.config_template import (
+    Code,
+    Setting,
+    config_text,
+    settings_table,
+)
 from mixmae.recipes.image_sources import ImageSources, read_sources
 from mixmae.recipes.initial_network import (
     FILE,
@@ -35,7 +40,6 @@ from mixmae.recipes.pretraining_settings import (
     network_sizes,
     run_settings,
 )
-from mixmae.recipes.setting import Setting, settings_table
 
 TEMPLATE = 'mixmae/own-images.py'
 CONFIG = 'config.py'

@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import DTYPES
+from mixmae.recipes.config_template import check_seed
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.initial_network import ContinuedModel, GivenModel
 from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import Method
 from mixmae.recipes.networks import Network, patch_size
-from mixmae.recipes.setting import check_seed
 
 PRECISIONS = ('auto', *DTYPES)
 # Variables of the config that have an argument of the call.

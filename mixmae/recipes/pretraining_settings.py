@@ -9,7 +9,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     initial_weights,
 )
 from mixmae.profiling.memory import PlannedNetwork
-from mixmae.recipes.config_template import Code
+from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.image_sources import ImageSources
 from mixmae.recipes.image_statistics import value_range_setting
 from mixmae.recipes.initial_network import FILE
@@ -21,7 +21,6 @@ from mixmae.recipes.schedule import (
     pretraining_rate,
     update_batches,
 )
-from mixmae.recipes.setting import Setting
 
 TRAIN_LIST, VAL_LIST = 'data/train.txt', 'data/val.txt'
 SMALLEST = 32

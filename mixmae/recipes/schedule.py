@@ -11,12 +11,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mixmae.recipes.config_template import Setting
 from mixmae.recipes.fine_tuning_settings import FineTuningOptions, derived
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.machine import Machine, fine_tuning_workers
 from mixmae.recipes.methods import SMALL_LR, SMALL_UPDATE, Method
 from mixmae.recipes.networks import Network
-from mixmae.recipes.setting import Setting
 
 # Fewest updates of an epoch, unless that makes them smaller than LEAST_UPDATE.
 UPDATES = 16

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from mixmae.datasets.labels.mask_pairs import write_pairs
-from mixmae.recipes.config_template import Code
+from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.fine_tuning_settings import (
     FineTuningOptions,
     FineTuningPlan,
@@ -21,7 +21,6 @@ from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
 from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
 from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
-from mixmae.recipes.setting import Setting
 
 TEMPLATE = 'segmentation/own-masks.py'
 # Of mmseg's recipes: the side of a crop, and the long side of images.

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mixmae.recipes.config_template import filled, literal
-from mixmae.recipes.setting import Setting
+from mixmae.recipes.config_template import Setting, filled, literal
 
 TEXT = """\
 # The old header.

@@ -10,9 +10,9 @@ from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import is_variable
+from mixmae.recipes.config_template import settings_table
 from mixmae.recipes.pretraining_config import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
-from mixmae.recipes.setting import settings_table
 from mixmae.registry import MODELS
 from tests.engine.tiny_run import ROOT
 from tests.recipes.photos import write_photos

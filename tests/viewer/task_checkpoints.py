@@ -6,8 +6,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
-from mixmae.recipes.config_template import filled, template_text
-from mixmae.recipes.setting import Setting
+from mixmae.recipes.config_template import Setting, filled, template_text
 from mixmae.registry import MODELS
 from tests.apis.own_data import COLOURS, NETWORK
 
