@@ -58,7 +58,7 @@ def build_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
 
 def _label_checks() -> list[Check]:
     # Pretraining uses no labels.
-    from mixmae.preflight.annotation_check import Annotations
+    from mixmae.preflight.annotation_check import Annotations, ImageOrientation
     from mixmae.preflight.class_count_check import ClassCount, HeadClasses
     from mixmae.preflight.class_name_check import (
         ClassFolderNames,
@@ -68,7 +68,6 @@ def _label_checks() -> list[Check]:
     from mixmae.preflight.image_list_check import LabelLists, SplitImages
     from mixmae.preflight.label_frequency_check import LabelCounts
     from mixmae.preflight.label_map_check import LabelMaps
-    from mixmae.preflight.orientation_check import ImageOrientation
 
     return [
         ClassCount(),

@@ -14,6 +14,7 @@ from mixmae.datasets.labels.label_maps import (
     read_label_map,
 )
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
+from mixmae.preflight.annotation_check import applies_orientation
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import (
     BuiltSet,
@@ -21,7 +22,6 @@ from mixmae.preflight.data_sets import (
     finding,
     sampled,
 )
-from mixmae.preflight.orientation_check import applies_orientation
 
 # Per split.
 SECONDS = 3.0
