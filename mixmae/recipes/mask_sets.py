@@ -14,7 +14,6 @@ from PIL import Image
 from mixmae.datasets.labels.label_maps import read_label_map
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.datasets.labels.mask_pairs import pair_masks
-from mixmae.recipes.colour_masks import ColourMasks
 from mixmae.recipes.labelled_split import (
     TEST_NAMES,
     TRAIN_NAMES,
@@ -22,6 +21,7 @@ from mixmae.recipes.labelled_split import (
     split_off,
     subfolder,
 )
+from mixmae.recipes.mask_classes import ColourMasks
 
 IMAGE_NAMES = (
     'images', 'image', 'imgs', 'img', 'jpegimages', 'photos', 'rgb',
@@ -109,7 +109,14 @@ def read_mask_sets(
     if colours is not None:
         train = colours.converted(train, folder / 'masks')
         val = colours.converted(val, folder / 'masks')
-        notes.append(colours.note(folder / 'masks'))
+        palette = colours.palette
+        shown = ', '.join(
+            f'{tuple(one)} = {value}' for value, one in enumerate(palette[:4])
+        )
+        notes.append(
+            f'masks of colours: written to {folder / "masks"} with one value '
+            f'per colour ({shown}{", ..." if len(palette) > 4 else ""})'
+        )
         names = names or colours.names
     common = Path(
         os.path.commonpath([p for pair in train + val for p in pair])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from mixmae.datasets.labels.mask_pairs import write_pairs
@@ -18,7 +19,7 @@ from mixmae.recipes.fine_tuning_settings import (
 )
 from mixmae.recipes.image_statistics import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
+from mixmae.recipes.mask_classes import MaskMeaning, mask_meaning
 from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
 from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
 
@@ -30,6 +31,12 @@ PIXELS = 4 * CROP**2
 LARGEST_BATCH = 16
 # Images of more crops are predicted crop by crop, which bounds the memory.
 WHOLE_CROPS = 6
+# Colours of classes in pictures, as far as masks have no palette.
+COLOURS = (
+    (60, 60, 60), (230, 120, 40), (50, 130, 220), (70, 180, 90),
+    (210, 60, 80), (150, 90, 200), (240, 200, 60), (80, 200, 200),
+    (240, 140, 190), (140, 100, 60), (160, 200, 80), (100, 100, 240),
+)  # fmt: skip
 
 
 def plan_segmentation(
@@ -144,6 +151,25 @@ def _meaning_settings(meaning: MaskMeaning, sets: MaskSets) -> list[Setting]:
             'colours of the masks' if sets.colours else '',
         ),
     ]
+
+
+def palette_of(
+    meaning: MaskMeaning, colours: Sequence[Sequence[int]] | None
+) -> list[list[int]]:
+    """Return a colour for each class: that of the masks' palette, or ours."""
+    found = [
+        list(colours[value]) if colours and value < len(colours) else None
+        for value in meaning.values()
+    ]
+    distinct = {tuple(one) for one in found if one is not None}
+    if None not in found and len(distinct) == len(found):
+        return [one for one in found if one is not None]
+    chosen = [[*colour] for colour in COLOURS]
+    while len(chosen) < len(found):
+        # Spread over the hues; deterministic.
+        k = len(chosen)
+        chosen.append([(67 * k) % 256, (151 * k) % 256, (211 * k) % 256])
+    return chosen[: len(found)]
 
 
 def _shares(pixels: Counter[int], meaning: MaskMeaning) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from mixmae.recipes.mask_meaning import MaskMeaning, mask_meaning, palette_of
+from mixmae.recipes.mask_classes import MaskMeaning, mask_meaning
 
 
 def meaning(
@@ -74,12 +74,3 @@ def test_smoothed_masks_are_refused() -> None:
 def test_names_that_do_not_match_the_values() -> None:
     with pytest.raises(ValueError, match='give a name for'):
         meaning(0, 50, 100, names=('a', 'b'))
-
-
-def test_colours_are_those_of_the_palette() -> None:
-    palette = [[k, 2 * k, 0] for k in range(4)]
-    assert palette_of(meaning(1, 2, 3), palette) == palette[1:]
-    # Without one, or with equal colours, they are ours.
-    for colours in (None, [[0, 0, 0]] * 256):
-        ours = palette_of(meaning(*range(40)), colours)
-        assert len({tuple(colour) for colour in ours}) == 40
