@@ -26,7 +26,7 @@ LEAST_UPDATE = 8
 MOST_BATCH = 128
 # Epochs of a pretraining on up to so many images; larger sets have fewer.
 MOST_EPOCHS, FEW_IMAGES = 800, 20_000
-# Epochs of a fine-tuning.
+# Epochs of a fine-tuning, at least and at most.
 FEWEST_EPOCHS, LONGEST_EPOCHS = 10, 200
 
 
