@@ -123,6 +123,14 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help='run the preflight checks of config, data, model and folder, '
         'print their results and stop before the first iteration',
     )
+    parser.add_argument(
+        '--ignore-check',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='errors of this preflight check become warnings; NAME as '
+        '--preflight-only prints it, can be given several times',
+    )
     add_trust_argument(parser)
     # torchrun sets LOCAL_RANK; older launchers and mim pass one of these
     # options.

@@ -81,9 +81,12 @@ class Check(ABC):
         modes: Kinds of runs that it applies to.
         guards: Whether later checks of the stage depend on it: after an error
             they do not run.
+        protects: Whether it protects other runs or later checks:
+            ``--ignore-check`` refuses its name.
     """
 
     guards: ClassVar[bool] = False
+    protects: ClassVar[bool] = False
     name: ClassVar[str]
     stage: ClassVar[Stage] = 'config'
     modes: ClassVar[tuple[Mode, ...]] = ('train', 'test')
@@ -120,10 +123,24 @@ class Preflight:
 
     Args:
         checks: The checks, in the order of the table.
+        ignored: Names of checks whose errors become warnings, none of those
+            that protect.
+
+    Raises:
+        ConfigError: No check of the run that can be ignored has this name.
     """
 
-    def __init__(self, checks: Sequence[Check]) -> None:
+    def __init__(
+        self, checks: Sequence[Check], ignored: Sequence[str] = ()
+    ) -> None:
         self.checks = tuple(checks)
+        self.ignored = frozenset(ignored)
+        names = [check.name for check in checks if not check.protects]
+        for name in sorted(self.ignored.difference(names)):
+            raise ConfigError(
+                f"--ignore-check '{name}': this run has no check of this name "
+                f'that can be ignored; it has: {", ".join(names)}'
+            )
         self.findings: dict[str, Finding] = {}
 
     def run(self, stage: Stage, planned: PlannedRun) -> None:
@@ -152,9 +169,12 @@ class Preflight:
                 print_log(line, 'current')
             for line in finding.warnings:
                 print_log(line, 'current', logging.WARNING)
-        errors = [line for one in result.values() for line in one.errors]
-        if errors:
-            raise PreflightError(*errors)
+        failed = {name: one for name, one in result.items() if one.errors}
+        if failed:
+            self._print_hint(failed)
+            raise PreflightError(
+                *(line for one in failed.values() for line in one.errors)
+            )
 
     def table(self) -> str:
         """Findings as text: name, state, what was compared."""
@@ -166,6 +186,19 @@ class Preflight:
             rows.append(f'{name:{width}}  {state:7}  {finding.compared}')
         return '\n'.join(rows)
 
+    def _print_hint(self, failed: Mapping[str, Finding]) -> None:
+        names = [
+            f"'{check.name}'"
+            for check in self.checks
+            if check.name in failed and not check.protects
+        ]
+        if names:
+            print_log(
+                'where a check is wrong for this run, --ignore-check makes '
+                f'its errors warnings; checks with errors: {", ".join(names)}',
+                'current',
+            )
+
     def _findings(
         self, stage: Stage, planned: PlannedRun
     ) -> dict[str, Finding]:
@@ -173,6 +206,9 @@ class Preflight:
         for check in self.checks:
             if check.stage == stage and planned.mode in check.modes:
                 finding = check.run(planned)
+                if finding is not None and check.name in self.ignored:
+                    lines = (*finding.errors, *finding.warnings)
+                    finding = replace(finding, errors=(), warnings=lines)
                 if finding is not None:
                     found[check.name] = finding
                     if finding.errors and check.guards:
@@ -226,8 +262,14 @@ class PreflightHook(Hook):
             return
         self.is_validated = True
         planned = replace(self.planned, runner=runner)
-        checks = self.preflight.checks
         found = metrics or {}
-        errors = [e for one in checks for e in one.validated(planned, found)]
+        errors = []
+        for check in self.preflight.checks:
+            lines = check.validated(planned, found)
+            if check.name not in self.preflight.ignored:
+                errors += lines
+            elif is_main_process():
+                for line in lines:
+                    print_log(line, 'current', logging.WARNING)
         if errors:
             raise PreflightError(*errors)

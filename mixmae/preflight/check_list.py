@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mixmae.preflight.check import Check, PlannedRun, Preflight
 from mixmae.preflight.config_key_check import Choices, ConfigKeys
 from mixmae.preflight.data_sets import follows_metrics, uses_labels
@@ -21,39 +23,40 @@ from mixmae.preflight.schedule_check import (
 )
 
 
-def build_preflight(planned: PlannedRun, *checks: Check) -> Preflight:
+def build_preflight(
+    planned: PlannedRun, *checks: Check, ignored: Sequence[str] = ()
+) -> Preflight:
     """Return the preflight of ``mixmae train`` and ``mixmae test``.
 
     Args:
         planned: The run. Labels are checked only if it uses them, and metrics
             only if it is a test, uses labels, or follows a metric.
         checks: Further checks, of this run.
+        ignored: See ``Preflight``.
     """
     labels = uses_labels(planned)
     metrics = labels or planned.mode == 'test' or follows_metrics(planned)
-    return Preflight(
-        [
-            ConfigKeys(),
-            PathTypes(),
-            Pipelines(),
-            Choices(),
-            RunNumbers(),
-            UpdateSize(),
-            ImageSizes(),
-            ImageChannels(),
-            Channels(),
-            InitialWeights(),
-            FolderListings(),
-            ListedPaths(),
-            ImageKinds(),
-            ScheduleLength(),
-            IterationSchedule(),
-            Accumulation(),
-            *(_label_checks() if labels else ()),
-            *(_metric_checks() if metrics else ()),
-            *checks,
-        ]
-    )
+    standard: list[Check] = [
+        ConfigKeys(),
+        PathTypes(),
+        Pipelines(),
+        Choices(),
+        RunNumbers(),
+        UpdateSize(),
+        ImageSizes(),
+        ImageChannels(),
+        Channels(),
+        InitialWeights(),
+        FolderListings(),
+        ListedPaths(),
+        ImageKinds(),
+        ScheduleLength(),
+        IterationSchedule(),
+        Accumulation(),
+        *(_label_checks() if labels else ()),
+        *(_metric_checks() if metrics else ()),
+    ]
+    return Preflight([*standard, *checks], ignored)
 
 
 def _label_checks() -> list[Check]:

@@ -156,6 +156,7 @@ class ListedPaths(Check):
     """Checks all paths of the data sets that have an ``ann_file``."""
 
     name = 'listed paths'
+    protects = True
     stage = 'built'
     # Others open images.
     guards = True

@@ -35,6 +35,7 @@ class ResumeSettings(Check):
     """
 
     name = 'resumed config'
+    protects = True
     modes = ('train',)
 
     def __init__(self, start: StartPoint, choice: Choice | None) -> None:
@@ -89,6 +90,7 @@ class ResumeData(Check):
     """
 
     name = 'resumed data'
+    protects = True
     stage = 'built'
     modes = ('train',)
 

@@ -35,6 +35,7 @@ class WorkFolderCheck(Check):
     """
 
     name = 'work folder'
+    protects = True
     modes = ('train',)
 
     def __init__(

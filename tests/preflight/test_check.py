@@ -4,7 +4,14 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.config.config_error_lines import config_error_line
-from mixmae.preflight import Check, Finding, PlannedRun, Preflight
+from mixmae.config.failure_report import ConfigError
+from mixmae.preflight import (
+    Check,
+    Finding,
+    PlannedRun,
+    Preflight,
+    PreflightHook,
+)
 from mixmae.preflight.check import PreflightError
 
 
@@ -71,3 +78,39 @@ def test_a_warning_does_not_stop_the_run(caplog):
     preflight = Preflight([Recorded('w', Finding('x', warnings=('hm',)))])
     preflight.run('config', planned())
     assert 'warning' in preflight.table()
+
+
+def test_errors_of_an_ignored_check_are_warnings(caplog):
+    fault = Finding('x', errors=('wrong for me',), warnings=('hm',))
+    right = Recorded('right', Finding('y', errors=('true fault',)))
+    ignored = Preflight([Recorded('one', fault)], ['one'])
+    ignored.run('config', planned())
+    assert ignored.findings['one'].warnings == ('wrong for me', 'hm')
+    assert not ignored.findings['one'].errors
+    with pytest.raises(PreflightError, match='true fault') as info:
+        Preflight([Recorded('one', fault), right], ['one']).run(
+            'config', planned()
+        )
+    assert 'wrong for me' not in str(info.value)
+
+
+def test_faults_of_the_first_validation_can_be_ignored():
+    class Late(Recorded):
+        def validated(self, planned, found):
+            return ['late fault']
+
+    def validate(*ignored):
+        checks = Preflight([Late('late', None)], ignored)
+        PreflightHook(checks, planned()).after_val_epoch(None, {})
+
+    with pytest.raises(PreflightError, match='late fault'):
+        validate()
+    validate('late')
+
+
+def test_unknown_and_protecting_checks_cannot_be_ignored():
+    guard = Recorded('guard', None)
+    guard.protects = True
+    for name in ('guard', 'nothing'):
+        with pytest.raises(ConfigError, match=f"'{name}': .* it has: other"):
+            Preflight([guard, Recorded('other', None)], [name])

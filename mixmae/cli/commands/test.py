@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print('\n'.join(set_image_values(cfg, args.checkpoint)))
     planned = PlannedRun('test', cfg, args.cfg_options or {})
-    preflight = build_preflight(planned)
+    preflight = build_preflight(planned, ignored=args.ignore_check)
     preflight.run('config', planned)
     panels = args.show_dir is not None and is_pretraining(cfg)
     count = NUM_PANELS if args.num_panels is None else args.num_panels

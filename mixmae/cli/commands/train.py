@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             end_process_group()
             return
     planned = PlannedRun('train', cfg, args.cfg_options or {})
-    preflight = build_preflight(planned, *checks)
+    preflight = build_preflight(planned, *checks, ignored=args.ignore_check)
     preflight.run('config', planned)
     load_strictly(cfg)
     load_only_safely()
