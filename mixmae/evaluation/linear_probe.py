@@ -172,7 +172,7 @@ class DenseLinear(nn.Module):
             self.layers.append(layer)
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-        """(B, C_i, H_i, W_i) maps -> (B, K, *size) logits."""
+        """(B, C_i, H_i, W_i) maps -> (B, K, height, width) logits."""
         logits = []
         for i, (layer, feature_map) in enumerate(
             zip(self.layers, maps, strict=True)
