@@ -143,7 +143,7 @@ def to_openmmlab_swin(
             f'its mlp_ratio {settings.mlp_ratio} is not an integer, as mmdet '
             'and mmseg require'
         )
-    refuse('SwinTransformer of mmdet or mmseg', objections)
+    refuse('the SwinTransformer of mmdet or mmseg', objections)
     # Their init_cfg accepts this prefix, and mmdet's accepts nothing else.
     keys = KeyMap(prefixed(_PAIRS, _PREFIX, _PREFIX))
     renamed, report = keys.to_theirs(state)

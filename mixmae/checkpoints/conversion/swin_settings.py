@@ -94,7 +94,7 @@ class SwinSettings:
         for key, plain in _PLAIN.items():
             if config.get(key, plain) != plain:
                 refuse(
-                    'Swin that other code bases can build',
+                    'a Swin that other code bases can build',
                     [f'it has {key}={config[key]!r}, not {plain!r}'],
                 )
         found = settings_from_shapes(state)
@@ -242,7 +242,7 @@ def refuse(target: str, objections: list[str]) -> None:
     """
     if objections:
         raise ValueError(
-            f'this network cannot become a {target}: '
+            f'this network cannot become {target}: '
             f'{"; ".join(objections)}. It can be used without conversion in '
             f"any framework: backbone=dict(type='mixmae.MIMSwin', "
             f"init_cfg=dict(type='Pretrained', checkpoint=...), ...)"
