@@ -194,7 +194,7 @@ class ShardedRunner(Runner):
 
     @property
     def sharded(self) -> bool:
-        """Whether the model is split over the ranks."""
+        """True if the model is sharded across the ranks."""
         return isinstance(self.model, FullyShardedModel)
 
     def train(self) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What a pickle in a checkpoint may contain, checked before PyTorch runs it.
+"""Check of the pickle in a checkpoint, before PyTorch loads it.
 
 ``torch.load(weights_only=True)`` executes a pickle while it reads it, and its
 own list of allowed names is wider than checkpoints need: sparse and nested
