@@ -206,14 +206,23 @@ class Preflight:
         for check in self.checks:
             if check.stage == stage and planned.mode in check.modes:
                 finding = check.run(planned)
-                if finding is not None and check.name in self.ignored:
-                    lines = (*finding.errors, *finding.warnings)
-                    finding = replace(finding, errors=(), warnings=lines)
+                if check.name in self.ignored:
+                    finding = _with_warnings(finding, check.name)
                 if finding is not None:
                     found[check.name] = finding
                     if finding.errors and check.guards:
                         break
         return found
+
+
+def _with_warnings(finding: Finding | None, name: str) -> Finding:
+    """Return the finding of an ignored check: its errors as warnings."""
+    finding = finding or Finding('nothing to compare')
+    notes = finding.notes
+    if not finding.errors:
+        notes += (f"--ignore-check '{name}': it has found no error",)
+    lines = (*finding.errors, *finding.warnings)
+    return replace(finding, errors=(), warnings=lines, notes=notes)
 
 
 class PreflightHook(Hook):

@@ -56,7 +56,8 @@ def build_preflight(
         *(_label_checks() if labels else ()),
         *(_metric_checks() if metrics else ()),
     ]
-    return Preflight([*standard, *checks], ignored)
+    applicable = [check for check in standard if planned.mode in check.modes]
+    return Preflight([*applicable, *checks], ignored)
 
 
 def _label_checks() -> list[Check]:

@@ -94,6 +94,14 @@ def test_errors_of_an_ignored_check_are_warnings(caplog):
     assert 'wrong for me' not in str(info.value)
 
 
+@pytest.mark.parametrize('finding', [None, Finding('x')])
+def test_ignoring_a_check_without_errors_is_noted(finding):
+    preflight = Preflight([Recorded('one', finding)], ['one'])
+    preflight.run('config', planned())
+    (note,) = preflight.findings['one'].notes
+    assert "'one'" in note and 'no error' in note
+
+
 def test_faults_of_the_first_validation_can_be_ignored():
     class Late(Recorded):
         def validated(self, planned, found):

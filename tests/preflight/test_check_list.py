@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.utils import is_installed
 
+from mixmae.config.failure_report import ConfigError
 from mixmae.preflight import PlannedRun
 from mixmae.preflight.check_list import build_preflight
 
@@ -51,3 +52,10 @@ def test_configs_of_other_packages(tmp_path, base):
     planned = PlannedRun('train', Config.fromfile(tmp_path / 'own.py'))
     # PreflightError otherwise.
     build_preflight(planned).run('config', planned)
+
+
+def test_checks_of_trainings_cannot_be_ignored_in_a_test():
+    config = Config.fromfile(CONFIGS[0])
+    build_preflight(PlannedRun('train', config), ignored=['schedule'])
+    with pytest.raises(ConfigError, match="'schedule'"):
+        build_preflight(PlannedRun('test', config), ignored=['schedule'])
