@@ -70,7 +70,7 @@ def mixmim_conversion(
     decoder: Mapping[str, Any],
     preprocessing: Mapping[str, Any] | None,
 ) -> Conversion:
-    """Complete a MixMIM in our names: positions, windows, settings.
+    """Convert a MixMIM whose keys are renamed: positions, windows, settings.
 
     Args:
         source: The checkpoint.
