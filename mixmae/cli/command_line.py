@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -230,7 +231,13 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
     set_trusted(False)
     guard_output()
     try:
-        return tool()
+        try:
+            return tool()
+        except (EOFError, ConnectionError):
+            # The kernel closes the connections of a worker that dies before
+            # PyTorch's handler of SIGCHLD can raise the cause, here.
+            time.sleep(1)
+            raise
     except Exception as error:
         line = failure_line(error)
         for cfg in _configs_read:

@@ -61,6 +61,26 @@ def test_workers_that_fail_end_the_run(tmp_path, how, expected):
     assert expected in said.splitlines()[-1]
 
 
+def test_a_killed_worker_precedes_its_closed_connection(monkeypatch, capsys):
+    """PyTorch reports the worker a moment after its socket has closed."""
+    monkeypatch.setattr(command_line, 'end_workers', lambda: None)
+
+    def report(*_):
+        raise RuntimeError('DataLoader worker (pid 7) is killed by signal: K')
+
+    def tool():
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        raise EOFError
+
+    before = signal.signal(signal.SIGALRM, report)
+    try:
+        with pytest.raises(SystemExit):
+            run_tool(tool)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert '(process 7) was killed by K' in capsys.readouterr().err
+
+
 def chained(text: str) -> Exception:
     """Return an exception chain like that of PyTorch's workers."""
     try:
