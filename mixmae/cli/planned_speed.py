@@ -26,14 +26,9 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
     auto_dtype,
 )
 from mixmae.fileio.safe_path import read_text
-from mixmae.profiling.gpu_table import GPUS
+from mixmae.profiling.gpu_table import ASSUMED_MFU, CONTEXT, GPUS
 from mixmae.profiling.throughput import Throughput
 
-# Not measured: the target of this project for one GPU.
-ASSUMED_MFU = 0.4
-# Memory of a process on a GPU before it computes: context, kernels, cuBLAS
-# workspace.
-CONTEXT = 1.0e9
 # Memory of a training that the plan does not model: data loader, log, selected
 # kernels. Measured on a CPU.
 RUNNING = 0.1e9

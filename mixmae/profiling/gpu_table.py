@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# Share of the data sheet's FLOP/s that a training is assumed to reach.
+ASSUMED_MFU = 0.4
+# Bytes of a process before the model is built: CUDA context, kernels, cuBLAS
+# workspace.
+CONTEXT = 1.0e9
+
 
 class GPU(NamedTuple):
     """Data sheet values: official numbers, not measured.

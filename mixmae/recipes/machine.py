@@ -14,17 +14,15 @@ from mixmae.engine.optimizers.autocast_optim_wrapper import (
     DTYPES,
     auto_dtype,
 )
-from mixmae.profiling.gpu_table import GPUS
+from mixmae.profiling.gpu_table import ASSUMED_MFU, CONTEXT, GPUS
 from mixmae.profiling.throughput import measure_peak_flops
 
-# Memory of a process on a GPU before it computes.
-CONTEXT = 1.0e9
 # Memory of a training on a CPU in addition to the model: libraries, loader.
 RUNNING = 1.5e9
 # Share of the memory that a plan uses.
 USED = 0.8
-# That a training reaches, assumed.
-SHARE_OF_VENDOR_PEAK, SHARE_OF_MEASURED_PEAK = 0.4, 0.3
+# Share of a CPU's measured FLOP/s that a training is assumed to reach.
+SHARE_OF_MEASURED_PEAK = 0.3
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ class RunCost(NamedTuple):
             peak = measure_peak_flops('cpu', dtype)
             source = f'{peak / 1e9:,.0f} GFLOP/s measured here'
         elif known:
-            gpu, share = known[0], SHARE_OF_VENDOR_PEAK
+            gpu, share = known[0], ASSUMED_MFU
             peak = gpu.single if dtype == torch.float32 else gpu.half
             source = f'{peak / 1e12:,.0f} TFLOP/s of the data sheet'
         else:
