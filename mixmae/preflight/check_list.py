@@ -11,7 +11,7 @@ from mixmae.preflight.image_check import ImageChannels, ImageKinds, ImageSizes
 from mixmae.preflight.number_check import Channels, RunNumbers, UpdateSize
 from mixmae.preflight.path_check import (
     FolderListings,
-    InitialWeights,
+    InitialWeightsFile,
     ListedPaths,
     PathTypes,
     Pipelines,
@@ -46,7 +46,7 @@ def build_preflight(
         ImageSizes(),
         ImageChannels(),
         Channels(),
-        InitialWeights(),
+        InitialWeightsFile(),
         FolderListings(),
         ListedPaths(),
         ImageKinds(),

@@ -205,7 +205,7 @@ class PathTypes(Check):
         return Finding(f'{len(found)} paths', errors=tuple(errors))
 
 
-class InitialWeights(Check):
+class InitialWeightsFile(Check):
     """Checks that files of weights that parts of a model load exist."""
 
     name = 'initial weights'

@@ -1,12 +1,16 @@
-"""Check of the work folder for files of an earlier run."""
+"""Checks of the work folder: files of an earlier run, free disk space."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmengine.hooks import CheckpointHook, EMAHook
+
+from mixmae.checkpoints.io.checkpoint_writer import checkpoint_bytes
 from mixmae.datasets.corrupt.corrupt_file_list import REGISTER
 from mixmae.engine.manifest.manifest import (
     NAME,
@@ -120,3 +124,83 @@ class WorkFolderCheck(Check):
             return (not path.name.startswith('best_'), number, path.name)
 
         return max(found, key=order).name
+
+
+class DiskSpace(Check):
+    """Compares the free disk space with the checkpoints of a training.
+
+    The quota of a user is not known; a write beyond it ends the run.
+
+    Args:
+        folders: Folders of the run.
+        overwrite: Whether earlier checkpoints are removed.
+    """
+
+    name = 'disk space'
+    stage = 'built'
+    modes = ('train',)
+
+    def __init__(self, folders: RunFolders, overwrite: bool = False) -> None:
+        self.folders = folders
+        self.overwrite = overwrite
+
+    def run(self, planned: PlannedRun) -> Finding | None:
+        """Compare with one checkpoint, and with all that are kept."""
+        hooks = planned.built.hooks
+        saving = [x for x in hooks if isinstance(x, CheckpointHook)]
+        if not saving:
+            return None
+        number = _most_files(planned, saving[0])
+        size = _file_size(planned, saving[0])
+        place = self.folders.checkpoints
+        existing = next(one for one in (place, *place.parents) if one.is_dir())
+        free = shutil.disk_usage(existing).free
+        replaced = sum(path.stat().st_size for path in self._earlier_files())
+        compared = (
+            f'{place}: {free / 1e9:,.1f} GB are free, up to {number} '
+            f'checkpoints of {size / 1e9:.2g} GB'
+        )
+        remedy = 'free disk space, or set another --work-dir'
+        if number and size > free + (replaced if self.overwrite else 0):
+            line = f'{compared}; not one can be saved: {remedy}'
+            return Finding(compared, (line,))
+        if number * size > free + replaced:
+            line = (
+                f'{compared}: the disk may become full, which ends the run: '
+                f'{remedy}, or lower default_hooks.checkpoint.max_keep_ckpts'
+            )
+            return Finding(compared, warnings=(line,))
+        return Finding(compared)
+
+    def _earlier_files(self) -> list[Path]:
+        folders = self.folders
+        return written_files(
+            folders.work_dir, folders.checkpoints, folders.template
+        )
+
+
+def _most_files(planned: PlannedRun, hook: CheckpointHook) -> int:
+    """Return the largest number of checkpoints on the disk at a time."""
+    runner = planned.built
+    length = runner.max_epochs if hook.by_epoch else runner.max_iters
+    saved = length // hook.interval if hook.interval > 0 else 0
+    saved = max(saved, 1 if hook.save_last else 0)
+    kept = hook.max_keep_ckpts
+    # One is written before the oldest is removed.
+    regular = saved if kept < 0 else min(saved, kept + 1)
+    best = len(hook.save_best or ())
+    # A new best one is written before the previous one is removed.
+    return regular + best + (1 if best else 0)
+
+
+def _file_size(planned: PlannedRun, hook: CheckpointHook) -> int:
+    """Return the bytes of a checkpoint."""
+    model = planned.model
+    values = sum(x.numel() for x in model.state_dict().values())
+    if any(isinstance(one, EMAHook) for one in planned.built.hooks):
+        values *= 2
+    trained = sum(x.numel() for x in model.parameters() if x.requires_grad)
+    wrapper = planned.config.get('optim_wrapper') or {}
+    kind = str((wrapper.get('optimizer') or {}).get('type', ''))
+    kept = trained if hook.save_optimizer else 0
+    return checkpoint_bytes(values, kept, kind.rpartition('.')[2])

@@ -17,6 +17,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from mixmae.checkpoints.io.checkpoint_writer import (
+    FLOAT,
+    STATES,
+    checkpoint_bytes,
+)
 from mixmae.profiling.flops import (
     forward_inputs,
     mask_for,
@@ -93,9 +98,6 @@ def _place() -> str:
     return 'elsewhere'
 
 
-FLOAT = 4
-# Values that an optimizer stores per trained parameter.
-STATES = {'Adam': 2, 'AdamW': 2, 'LAMB': 2, 'Lion': 1, 'SGD': 1, 'LARS': 1}
 # Temporary memory in addition to saved activations, in units of the largest
 # tensor: recomputed tensors, gradients of activations, fragmentation. Measured
 # on a CPU: 3 to 9.
@@ -227,8 +229,7 @@ class PlannedNetwork(NamedTuple):
 
     def checkpoint(self, optimizer: str = 'AdamW') -> float:
         """Return the bytes of a checkpoint with optimizer state."""
-        states = STATES.get(optimizer, 2) * self.trained
-        return FLOAT * (self.parameters + states)
+        return checkpoint_bytes(self.parameters, self.trained, optimizer)
 
 
 def gathered_parameters(model: nn.Module, blocks: Sequence[str]) -> int:

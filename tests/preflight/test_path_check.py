@@ -13,7 +13,7 @@ from mixmae.datasets.transforms.load_image import LoadImage
 from mixmae.fileio.image_listing import ImageListing
 from mixmae.preflight import PlannedRun
 from mixmae.preflight.path_check import (
-    InitialWeights,
+    InitialWeightsFile,
     ListedPaths,
     Pipelines,
     circles,
@@ -223,7 +223,7 @@ def test_missing_weights_are_said_by_the_checks(tmp_path):
         start = dict(type='Pretrained', checkpoint=path)
         model = dict(backbone=dict(init_cfg=start), head=[dict(a=1)])
         planned = PlannedRun('train', Config(dict(model=model)))
-        return InitialWeights().run(planned)
+        return InitialWeightsFile().run(planned)
 
     assert errors(str(tmp_path / 'a.pth')).errors == ()
     (line,) = errors(str(tmp_path / 'b.pth')).errors

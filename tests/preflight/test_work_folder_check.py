@@ -1,16 +1,23 @@
 """A run does not overwrite checkpoints of another run without a request."""
 
 import os
+import shutil
+from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 
+from mixmae.engine.hooks.durable_checkpoint_hook import (
+    DurableCheckpointHook,
+)
 from mixmae.engine.hooks.overwrite_hook import OverwriteHook
 from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.engine.manifest.manifest import Manifest, RunFolders, WrittenFile
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.work_folder_check import WorkFolderCheck
+from mixmae.preflight.work_folder_check import DiskSpace, WorkFolderCheck
 
 PLANNED = PlannedRun('train', Config({}))
 
@@ -103,3 +110,67 @@ def test_a_folder_in_the_place_of_a_file(tmp_path, name):
         (folder / name).unlink()
     (tmp_path / 'run' / 'epoch_1').mkdir()
     assert errors(folders) == ''
+
+
+# 101,000 parameters.
+MODEL = torch.nn.Linear(100, 1_000)
+# Bytes of weights and both moments of AdamW.
+SIZE = 3 * 4 * 101_000
+
+
+def space(folders, free, monkeypatch, hooks=(), overwrite=False, **options):
+    """Return the finding on a disk with so many free bytes."""
+    usage = namedtuple('usage', 'free')(int(free))
+    monkeypatch.setattr(shutil, 'disk_usage', lambda path: usage)
+    runner = SimpleNamespace(
+        hooks=[DurableCheckpointHook(**{'interval': 1, **options}), *hooks],
+        model=MODEL,
+        max_epochs=10,
+        max_iters=100,
+    )
+    config = Config(dict(optim_wrapper=dict(optimizer=dict(type='AdamW'))))
+    planned = PlannedRun('train', config, runner=runner)
+    return DiskSpace(folders, overwrite).run(planned)
+
+
+def test_one_checkpoint_must_fit(folders, monkeypatch):
+    found = space(folders, 0.99 * SIZE, monkeypatch)
+    assert 'not one can be saved' in found.errors[0]
+    assert not space(folders, 1.01 * SIZE, monkeypatch).errors
+    # Averaged weights are saved as well.
+    ema = [EMAHook()]
+    assert space(folders, 1.01 * SIZE, monkeypatch, ema).errors
+    assert not space(folders, 1.34 * SIZE, monkeypatch, ema).errors
+
+
+@pytest.mark.parametrize(
+    ('options', 'number'),
+    [
+        # Three are kept, and one more while it is written.
+        ({}, 4),
+        (dict(max_keep_ckpts=-1, interval=2), 5),
+        (dict(interval=5), 2),
+        (dict(by_epoch=False, interval=10, max_keep_ckpts=5), 6),
+        (dict(save_best='loss', rule='less'), 6),
+        (dict(interval=-1), 1),
+        (dict(save_optimizer=False), 4 / 3),
+    ],
+)
+def test_checkpoints_that_are_kept_should_fit(
+    folders, monkeypatch, options, number
+):
+    enough = number * SIZE
+    assert not space(folders, enough, monkeypatch, **options).warnings
+    found = space(folders, enough - 1_000, monkeypatch, **options)
+    assert found.warnings or (number == 1 and found.errors)
+
+
+def test_space_of_earlier_checkpoints(folders, monkeypatch):
+    """A resume replaces them one by one, --overwrite before it starts."""
+    for epoch in (1, 2, 3):
+        path = folders.checkpoints / f'epoch_{epoch}.pth'
+        path.write_bytes(bytes(SIZE))
+    assert not space(folders, 1.01 * SIZE, monkeypatch).warnings
+    assert space(folders, 0.5 * SIZE, monkeypatch).errors
+    replacing = space(folders, 0.5 * SIZE, monkeypatch, overwrite=True)
+    assert not replacing.errors and replacing.warnings

@@ -1,4 +1,4 @@
-"""Background thread that writes checkpoints in order."""
+"""Background thread that writes checkpoints in order, and their size."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ from mixmae.fileio.atomic_write import (
 # says what the run may remove.
 NOTED_FILES = re.compile(r'best_ckpt.*|(keep|outdated)_ckpt_ids|last_ckpt')
 BACKEND = 'durable'
+# Values that an optimizer stores per trained parameter.
+STATES = {'Adam': 2, 'AdamW': 2, 'LAMB': 2, 'Lion': 1, 'SGD': 1, 'LARS': 1}
+# Bytes of a value.
+FLOAT = 4
+
+
+def checkpoint_bytes(
+    parameters: int, trained: int, optimizer: str = 'AdamW'
+) -> int:
+    """Return the size of a checkpoint with the state of the optimizer.
+
+    Args:
+        parameters: Number of parameters and values of buffers.
+        trained: Number of trained parameters.
+        optimizer: Optimizer class.
+    """
+    return FLOAT * (parameters + STATES.get(optimizer, 2) * trained)
 
 
 class CheckpointWriter:

@@ -28,7 +28,7 @@ from mixmae.engine.manifest.manifest import RunFolders
 from mixmae.fileio.file_lock import WorkDirLock
 from mixmae.preflight import Check, PlannedRun, PreflightHook
 from mixmae.preflight.check_list import build_preflight
-from mixmae.preflight.work_folder_check import WorkFolderCheck
+from mixmae.preflight.work_folder_check import DiskSpace, WorkFolderCheck
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if first_rank(cfg):
             print('\n'.join(lines))
     check = WorkFolderCheck(folders, start, args.overwrite)
-    checks: list[Check] = [check]
+    checks: list[Check] = [check, DiskSpace(folders, args.overwrite)]
     follow_config = False
     if start is not None:
         resumed, follow_config = resumed_start.compare_resumed(
