@@ -20,12 +20,9 @@ from mixmae.recipes.fine_tuning_settings import (
 )
 from mixmae.recipes.image_statistics import median_size
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.schedule import fine_tuning_schedule
+from mixmae.recipes.schedule import FINE_TUNINGS, fine_tuning_schedule
 
 TEMPLATE = 'classification/own-classes.py'
-# Pixels of an update: 32 images of 224 x 224.
-PIXELS = 32 * 224**2
-LARGEST_BATCH = 64
 
 
 def plan_classification(
@@ -81,10 +78,8 @@ def plan_classification(
         options,
         network,
         len(lists.train),
-        max(1, min(LARGEST_BATCH, PIXELS // size**2)),
-        updates=2_000,
-        base_lr=5e-4,
-        base_batch=32,
+        (size, size),
+        FINE_TUNINGS['classification'],
     )
     epochs = next(one.value for one in run if one.name == 'max_epochs')
     settings = [

@@ -19,14 +19,15 @@ from mixmae.recipes.fine_tuning_settings import (
 )
 from mixmae.recipes.image_statistics import fitted, median_sides
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
+from mixmae.recipes.schedule import (
+    FINE_TUNINGS,
+    fine_tuning_schedule,
+    warmup_updates,
+)
 
 TEMPLATE = 'detection/own-coco.py'
 # Of mmdet's recipes on COCO.
-LONGEST, SHORTEST = 1333, 800
-# Pixels of an update: two images of that size.
-PIXELS = 2 * LONGEST * SHORTEST
-LARGEST_BATCH = 8
+REFERENCE = FINE_TUNINGS['detection']
 # Objects of fewer tokens than this need smaller anchors.
 FEW_TOKENS = 6
 
@@ -76,10 +77,8 @@ def plan_detection(
         options,
         network,
         count,
-        max(1, min(LARGEST_BATCH, PIXELS // (scale[0] * scale[1]))),
-        updates=3_000,
-        base_lr=1e-4,
-        base_batch=2,
+        scale,
+        REFERENCE,
     )
     root = sets.root()
     shown = sets.train.content['images']
@@ -137,9 +136,9 @@ def _scale(
     if options.image_size is not None:
         side = options.image_size
         return (round(side * long / short), side), 'as given'
-    return fitted((long, short), (LONGEST, SHORTEST)), (
+    return fitted((long, short), REFERENCE.size), (
         f'the median image has {long} x {short} pixels; at most '
-        f'{LONGEST} x {SHORTEST}'
+        f'{REFERENCE.size[0]} x {REFERENCE.size[1]}'
     )
 
 

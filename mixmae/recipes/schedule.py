@@ -30,6 +30,36 @@ MOST_EPOCHS, FEW_IMAGES = 800, 20_000
 FEWEST_EPOCHS, LONGEST_EPOCHS = 10, 200
 
 
+class FineTuningReference(NamedTuple):
+    """Published schedule of a task, which those of own images follow.
+
+    Attributes:
+        updates: Number of updates to aim at, on own images.
+        lr: Peak learning rate.
+        batch: Images of an update.
+        size: Width and height of an image.
+        largest_batch: Images of an update at most, of small images.
+    """
+
+    updates: int
+    lr: float
+    batch: int
+    size: tuple[int, int]
+    largest_batch: int
+
+    def batch_of(self, width: int, height: int) -> int:
+        """Return how many images of a size have as many pixels."""
+        pixels = self.batch * math.prod(self.size)
+        return max(1, min(self.largest_batch, pixels // (width * height)))
+
+
+FINE_TUNINGS = {
+    'classification': FineTuningReference(2_000, 5e-4, 32, (224, 224), 64),
+    'detection': FineTuningReference(3_000, 1e-4, 2, (1333, 800), 8),
+    'segmentation': FineTuningReference(3_000, 2e-4, 4, (512, 512), 16),
+}
+
+
 class Batches(NamedTuple):
     """Division of the images of an update into batches.
 
@@ -150,10 +180,8 @@ def fine_tuning_schedule(
     options: FineTuningOptions,
     network: InitialNetwork,
     count: int,
-    most: int,
-    updates: int,
-    base_lr: float,
-    base_batch: int,
+    size: tuple[int, int],
+    reference: FineTuningReference,
 ) -> list[Setting]:
     """Return batch size, workers, epochs and learning rate of a fine-tuning.
 
@@ -161,11 +189,10 @@ def fine_tuning_schedule(
         options: Arguments of the call.
         network: The network to start from.
         count: Number of images to train on.
-        most: Largest batch that fits images of this size.
-        updates: Number of updates to aim at.
-        base_lr: Learning rate at ``base_batch`` images an update.
-        base_batch: Images of an update.
+        size: Width and height of the images.
+        reference: Schedule of the task.
     """
+    most, updates = reference.batch_of(*size), reference.updates
     devices = options.processes
     fitting = max(1, min(most, count // (2 * devices)))
     batch, why_batch = derived(
@@ -196,8 +223,8 @@ def fine_tuning_schedule(
             f'smaller batch_size'
         )
     rate, reason = fine_tuning_rate(
-        base_lr,
-        base_batch,
+        reference.lr,
+        reference.batch,
         update,
         small=network.is_small,
         head_only=options.freeze_backbone,

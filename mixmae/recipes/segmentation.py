@@ -21,14 +21,16 @@ from mixmae.recipes.image_statistics import fitted, median_size
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.mask_classes import MaskMeaning, mask_meaning
 from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
-from mixmae.recipes.schedule import fine_tuning_schedule, warmup_updates
+from mixmae.recipes.schedule import (
+    FINE_TUNINGS,
+    fine_tuning_schedule,
+    warmup_updates,
+)
 
 TEMPLATE = 'segmentation/own-masks.py'
-# Of mmseg's recipes: the side of a crop, and the long side of images.
-CROP, LONGEST = 512, 2048
-# Pixels of an update: four crops.
-PIXELS = 4 * CROP**2
-LARGEST_BATCH = 16
+# Of mmseg's recipes: size of a crop, and the long side of images.
+REFERENCE = FINE_TUNINGS['segmentation']
+CROP, LONGEST = REFERENCE.size[0], 2048
 # Images of more crops are predicted crop by crop, which bounds the memory.
 WHOLE_CROPS = 6
 # Colours of classes in pictures, as far as masks have no palette.
@@ -83,10 +85,8 @@ def plan_segmentation(
         options,
         network,
         len(sets.train),
-        max(1, min(LARGEST_BATCH, PIXELS // crop**2)),
-        updates=3_000,
-        base_lr=2e-4,
-        base_batch=4,
+        (crop, crop),
+        REFERENCE,
     )
     root, lists = below(sets.root), below(folder)
     prefix = dict(img_path='', seg_map_path='')
