@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mixmae.datasets.images.decoding_arguments import (
+from mixmae.cli.shared_arguments import (
     add_decoding_arguments,
     decoding_of,
 )

@@ -21,6 +21,10 @@ import os
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser, refuse_unused
+from mixmae.cli.shared_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
 from mixmae.cli.terminal_output import progress_bar
 from mixmae.config.failure_report import EXIT_SIGINT, print_error
 from mixmae.data_tools.packing.pack_settings import (
@@ -32,10 +36,6 @@ from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import CORRUPT_FILES, pack
 from mixmae.data_tools.packing.shrinking import QUALITY
 from mixmae.data_tools.packing.tiling import MOST_PIXELS
-from mixmae.datasets.images.decoding_arguments import (
-    add_decoding_arguments,
-    decoding_of,
-)
 from mixmae.datasets.images.image_kind import ANY_SIZE
 from mixmae.fileio.shown_text import shown_line
 

@@ -14,15 +14,15 @@ import os
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser, refuse_unused
+from mixmae.cli.shared_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
 from mixmae.config.failure_report import print_error
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.inspection import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
 from mixmae.data_tools.verification.verifier import KINDS, Request, verify
-from mixmae.datasets.images.decoding_arguments import (
-    add_decoding_arguments,
-    decoding_of,
-)
 from mixmae.datasets.images.image_file import PLAIN
 from mixmae.datasets.labels.label_maps import LabelMapValues
 from mixmae.fileio.shown_text import shown_line

@@ -16,6 +16,10 @@ import os
 from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
+from mixmae.cli.shared_arguments import (
+    add_decoding_arguments,
+    decoding_of,
+)
 from mixmae.cli.terminal_output import progress_bar
 from mixmae.config.failure_report import EXIT_SIGINT, print_error
 from mixmae.data_tools.verification.unlabelled_set import (
@@ -26,10 +30,6 @@ from mixmae.data_tools.verification.unlabelled_set import (
     verify_shards,
 )
 from mixmae.datasets.corrupt.corrupt_file_list import write_corrupt_files
-from mixmae.datasets.images.decoding_arguments import (
-    add_decoding_arguments,
-    decoding_of,
-)
 from mixmae.datasets.images.image_file import PLAIN, ImageLimits
 from mixmae.deprecation import RenamedFlag
 from mixmae.fileio.atomic_write import check_output
