@@ -4,6 +4,7 @@
 # make evidence  the missing runs of docs/evidence.md, its tables and plots;
 #                images: data/imagenette128/{train,val}/<class>/*.jpg, or
 #                unpacked from ARCHIVE=file.npz; can be interrupted and resumed
+# make files     list the source files, what each contains, and its names
 # make docs      build the documentation site into docs/_build
 # make fault-injection
 #                kill trainings at least 200 times (ARGS="--kills 1000") and
@@ -20,7 +21,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 # Two pip processes must not change one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help docs demo evidence fault-injection soak bench test check format base full dev ops clean
+.PHONY: help docs files demo evidence fault-injection soak bench test check format base full dev ops clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -73,6 +74,9 @@ docs: base dev
 	    { echo 'the site needs Python 3.11 or later' >&2; exit 2; }
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo docs/_build/index.html
+
+files:
+	@python3 docs/source_files.py
 
 check: base dev
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))

@@ -1,4 +1,4 @@
-"""Pages of the documentation that are computed: model zoo and copies."""
+"""Pages of the documentation that are computed: zoo, source files, copies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import yaml
+from source_files import source_files
 
 ZOO = """# Model zoo
 
@@ -19,6 +20,12 @@ of a pretraining is that of its fine-tuned network. Grades of results:
 - *official number*: of the paper or the official repository, not reproduced
   here; there are no weights of these recipes;
 - none: not measured, and no published number is known.
+
+"""
+FILES = """# Source files
+
+One line for each file, with its public classes and functions. Questions and
+changes, with the file for each: [Contributing](contributing.md#where-to-look).
 
 """
 HEADINGS = {
@@ -43,9 +50,10 @@ LINK = re.compile(r'\[([^\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)')
 
 
 def write_pages(root: Path, folder: Path) -> None:
-    """Write the zoo and copies of pages into a folder."""
+    """Write the zoo, the source files and copies of pages into a folder."""
     folder.mkdir(exist_ok=True)
     (folder / 'zoo.md').write_text(zoo(root))
+    (folder / 'source_files.md').write_text(FILES + source_files(root))
     for name, source in COPIES.items():
         if (root / source).exists():
             text = (root / source).read_text()

@@ -1,4 +1,4 @@
-# What every classification config inherits: mmpretrain's scope, hooks,
+# Runtime of every classification config: mmpretrain's scope, hooks,
 # processes and log.
 _base_ = './runtime/hooks.py'
 

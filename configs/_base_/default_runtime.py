@@ -1,4 +1,4 @@
-# What every pretraining inherits: scope, hooks, processes, log.
+# Runtime of every pretraining: scope, hooks, processes, log.
 _base_ = './runtime/hooks.py'
 
 default_scope = 'mixmae'

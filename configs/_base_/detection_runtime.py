@@ -1,4 +1,4 @@
-# What every detection config inherits: mmdet's scope, hooks, processes, log.
+# Runtime of every detection config: mmdet's scope, hooks, processes, log.
 _base_ = './runtime/hooks.py'
 
 default_scope = 'mmdet'

@@ -1,4 +1,4 @@
-# What every segmentation config inherits: mmseg's scope, hooks, processes,
+# Runtime of every segmentation config: mmseg's scope, hooks, processes,
 # log.
 _base_ = './runtime/hooks.py'
 

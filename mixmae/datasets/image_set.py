@@ -1,4 +1,4 @@
-"""Base class of image datasets that replace corrupt images."""
+"""Base class of image datasets: batched pipeline, corrupt images replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metric that counts labels against predictions, for three tasks."""
+"""Figures of each class and confusion matrix of a test, for three tasks."""
 
 from __future__ import annotations
 

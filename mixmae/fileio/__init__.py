@@ -1,1 +1,1 @@
-"""Safe names, regular files and small caches; imports no other room."""
+"""Files: atomic writes, safe paths, listings; imports no other folder."""

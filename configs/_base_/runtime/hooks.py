@@ -1,4 +1,4 @@
-# What the runtimes of all tasks share: hooks, processes, seed.
+# Parts of the runtimes of all tasks: hooks, processes, seed.
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),

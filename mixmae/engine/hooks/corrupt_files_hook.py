@@ -1,4 +1,4 @@
-"""Hook that replaces and lists corrupt images of a training."""
+"""Hook that sets how corrupt images are handled, and saves their list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Window attention: its mask, and its backend, SDPA or tiles (``scores``).
+"""Attention of a layout, computed by SDPA or in tiles, and its equations.
 
 Axes: B images, nW windows, N tokens of a window, C channels, h heads,
 d = C / h.

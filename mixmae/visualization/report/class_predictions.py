@@ -1,4 +1,4 @@
-"""Labels against predictions in a report, and the pictures of a classifier."""
+"""Confusion matrix in a report, and the pictures of a classifier."""
 
 from __future__ import annotations
 
