@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -221,3 +223,17 @@ def test_no_message_refers_to_a_document_that_a_wheel_lacks():
         if re.search(r'(?<!http)\bdocs/\w+\.md', text)
     ]
     assert not found
+
+
+def test_the_index_describes_every_source_file():
+    index = subprocess.run(
+        [sys.executable, 'docs/source_files.py'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    entries = re.findall(r'^- \*\*(\S+)\*\*: \S+', index, re.MULTILINE)
+    files = [p.name for p in (ROOT / 'mixmae').rglob('*.py')]
+    missing = Counter(files) - Counter([*entries, *['__init__.py'] * 99])
+    assert not missing
