@@ -91,6 +91,9 @@ class FaultyRun:
         work_dir: of this run.
         epochs, workers, ranks: Epochs, workers per data loader, processes.
         measured: Validate and probe in each epoch with persistent workers.
+
+    Attributes:
+        options: Further arguments of the command.
     """
 
     def __init__(
@@ -112,12 +115,13 @@ class FaultyRun:
         self.log = folder / f'{work_dir}.log'
         # Then checkpoints written before are kept.
         self.manifest_lost = False
+        self.options: list[str] = []
         self._seen: dict[Path, int] = {}
 
     def arguments(self) -> list[str]:
         """Arguments of ``tools/train.py``."""
         found = [str(self.config), '--resume', '--work-dir']
-        found.append(str(self.work_dir))
+        found += [str(self.work_dir), *self.options]
         return found if self.ranks == 1 else [*found, '--launcher', 'pytorch']
 
     def start(self, trigger: Trigger | None = None) -> list[Training]:

@@ -27,6 +27,8 @@ def full_disk(
         NoSmallDiskError: no disk can be filled here.
     """
     run = FaultyRun(server, folder, f'run{rng.random()}')
+    # The disk is to become full during the run.
+    run.options = ['--ignore-check', 'disk space']
     with small_disk(folder / f'disk{rng.random()}') as disk:
         run.work_dir = disk / 'run'
         at = rng.randint(INTERVAL + 1, 3 * INTERVAL)
