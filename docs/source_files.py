@@ -10,9 +10,12 @@ import re
 import signal
 from pathlib import Path
 
-FOLDERS = ('mixmae', 'configs/_base_', 'tools', 'benchmarks', 'docs')
+FOLDERS = ('mixmae', 'configs', 'tools', 'benchmarks', 'docs')
+# Of configs: bases, and those that commands fill in. Others are in the zoo.
+CONFIGS = ('_base_', 'own-')
 # Every script has these.
 UNNAMED = ('main', 'parse_args')
+TABLES = (ast.Dict, ast.Tuple, ast.Set, ast.List)
 
 
 def source_files(root: Path) -> str:
@@ -24,6 +27,8 @@ def source_files(root: Path) -> str:
     sections = []
     for top in FOLDERS:
         found = sorted((root / top).rglob('*.py'))
+        if top == 'configs':
+            found = [p for p in found if any(x in str(p) for x in CONFIGS)]
         for folder in sorted({path.parent for path in found}):
             name = folder.relative_to(root).as_posix()
             about = folder / '__init__.py'
@@ -37,16 +42,23 @@ def source_files(root: Path) -> str:
 
 
 def _entry(path: Path) -> str:
-    kinds = (ast.ClassDef, ast.FunctionDef)
-    names = [
-        f'`{node.name}`'
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, kinds)
-        and not node.name.startswith('_')
-        and node.name not in UNNAMED
-    ]
+    nodes = ast.parse(path.read_text()).body
+    names = [name for name in map(_name, nodes) if name]
     end = f' ({", ".join(names)})' if names else ''
     return f'- **{path.name}**: {_summary(path)}{end}'
+
+
+def _name(node: ast.stmt) -> str:
+    """Return the name of a public class, function or table, else ''."""
+    name = ''
+    if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+        name = node.name
+    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+        target = node.targets[0] if hasattr(node, 'targets') else node.target
+        if isinstance(target, ast.Name) and isinstance(node.value, TABLES):
+            name = target.id if target.id.isupper() else ''
+    hidden = name.startswith('_') or name in UNNAMED
+    return f'`{name}`' if name and not hidden else ''
 
 
 def _summary(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Settings of the channels of a network, and conversion of images to them.
+"""Conversion of images of any kind to the channels and values of a network.
 
 ``image_file`` opens and decodes; ``pixel_conversion`` has the single steps.
 """

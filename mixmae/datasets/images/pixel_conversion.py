@@ -1,6 +1,4 @@
-"""Single steps from samples to pixels: turn upright, scale, composite, grey.
-
-``image_decoding`` chooses them.
+"""Steps of ``ImageDecoding``, which chooses them: upright, scale, composite.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Confusion matrix in a report, and the pictures of a classifier."""
+"""Figures of each class in a report, and the pictures of a classifier."""
 
 from __future__ import annotations
 
