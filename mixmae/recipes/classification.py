@@ -20,7 +20,11 @@ from mixmae.recipes.fine_tuning_settings import (
 )
 from mixmae.recipes.image_statistics import median_size
 from mixmae.recipes.initial_network import InitialNetwork
-from mixmae.recipes.schedule import FINE_TUNINGS, fine_tuning_schedule
+from mixmae.recipes.schedule import (
+    FINE_TUNINGS,
+    fine_tuning_schedule,
+    fine_tuning_warmup_epochs,
+)
 
 TEMPLATE = 'classification/own-classes.py'
 
@@ -81,7 +85,6 @@ def plan_classification(
         (size, size),
         FINE_TUNINGS['classification'],
     )
-    epochs = next(one.value for one in run if one.name == 'max_epochs')
     settings = [
         Setting(
             'classes',
@@ -104,7 +107,7 @@ def plan_classification(
         Setting('img_size', size, why),
         Setting('class_weight', weights, weighing),
         *run,
-        Setting('warmup_epochs', min(5, max(1, epochs // 10))),
+        Setting('warmup_epochs', fine_tuning_warmup_epochs(run)),
     ]
     return FineTuningPlan(
         TEMPLATE,

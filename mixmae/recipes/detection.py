@@ -22,7 +22,7 @@ from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.schedule import (
     FINE_TUNINGS,
     fine_tuning_schedule,
-    warmup_updates,
+    fine_tuning_warmup_updates,
 )
 
 TEMPLATE = 'detection/own-coco.py'
@@ -114,7 +114,9 @@ def plan_detection(
         Setting('channels', width),
         Setting('fc_channels', 4 * width),
         *run,
-        Setting('warmup_iters', warmup_updates(run, options, count)),
+        Setting(
+            'warmup_iters', fine_tuning_warmup_updates(run, options, count)
+        ),
     ]
     objects = sets.objects()
     return FineTuningPlan(

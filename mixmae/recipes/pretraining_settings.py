@@ -19,6 +19,7 @@ from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.schedule import (
     epochs_of,
     pretraining_rate,
+    pretraining_warmup,
     update_batches,
 )
 
@@ -242,7 +243,6 @@ def run_settings(
     dtype = machine.dtype(options.precision)
     iterations = images // (shared.batch * machine.count)
     clip = method.max_norm
-    warmup = f'max_epochs / {method.warmup}'
     return [
         Setting('batch_size', shared.batch, shared.reason),
         Setting(
@@ -254,13 +254,7 @@ def run_settings(
         ),
         Setting('num_workers', machine.workers),
         Setting('max_epochs', epochs, why_epochs),
-        Setting(
-            'warmup_epochs',
-            # Of a short run one epoch, or half of the run.
-            Code(f'max({warmup}, min(1, max_epochs / 2))'),
-            f'max_epochs / {method.warmup} as in the paper, but at least 1 '
-            f'or half of the run',
-        ),
+        pretraining_warmup(method),
         Setting('lr', rate, why),
         Setting('lr_batch_size', shared.batch * machine.count),
         Setting('betas', method.betas),

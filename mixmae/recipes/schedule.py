@@ -1,4 +1,4 @@
-"""Batches, epochs and learning rates of recipes.
+"""Batches, epochs, warm-up and learning rates of recipes.
 
 The rate is scaled by the square root of the images of an update, gradient
 accumulation included (arXiv:2205.10287). ``mixmae train --auto-scale-lr`` is
@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mixmae.recipes.config_template import Setting
+from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.fine_tuning_settings import FineTuningOptions, derived
 from mixmae.recipes.initial_network import InitialNetwork
 from mixmae.recipes.machine import Machine, fine_tuning_workers
@@ -176,6 +176,17 @@ def pretraining_rate(
     )
 
 
+def pretraining_warmup(method: Method) -> Setting:
+    """Return the warm-up of a pretraining, computed in its config."""
+    share = f'max_epochs / {method.warmup}'
+    return Setting(
+        'warmup_epochs',
+        # Of a short run one epoch, or half of the run.
+        Code(f'max({share}, min(1, max_epochs / 2))'),
+        f'{share} as in the paper, but at least 1 or half of the run',
+    )
+
+
 def fine_tuning_schedule(
     options: FineTuningOptions,
     network: InitialNetwork,
@@ -242,7 +253,7 @@ def fine_tuning_schedule(
     ]
 
 
-def warmup_updates(
+def fine_tuning_warmup_updates(
     run: Sequence[Setting], options: FineTuningOptions, count: int
 ) -> int:
     """Return a tenth of the updates of a run, within 2 and 200.
@@ -256,6 +267,12 @@ def warmup_updates(
     update = given['batch_size'] * options.processes
     total = given['max_epochs'] * math.ceil(count / update)
     return max(2, min(200, total // 10))
+
+
+def fine_tuning_warmup_epochs(run: Sequence[Setting]) -> int:
+    """Return a tenth of the epochs of a schedule, within 1 and 5."""
+    epochs = next(one.value for one in run if one.name == 'max_epochs')
+    return min(5, max(1, epochs // 10))
 
 
 def fine_tuning_rate(

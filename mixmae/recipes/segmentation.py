@@ -24,7 +24,7 @@ from mixmae.recipes.mask_sets import MaskSets, read_mask_sets
 from mixmae.recipes.schedule import (
     FINE_TUNINGS,
     fine_tuning_schedule,
-    warmup_updates,
+    fine_tuning_warmup_updates,
 )
 
 TEMPLATE = 'segmentation/own-masks.py'
@@ -127,7 +127,10 @@ def plan_segmentation(
         ),
         Setting('channels', max(32, min(512, network.channels[-1] // 16 * 8))),
         *run,
-        Setting('warmup_iters', warmup_updates(run, options, len(sets.train))),
+        Setting(
+            'warmup_iters',
+            fine_tuning_warmup_updates(run, options, len(sets.train)),
+        ),
     ]
     return FineTuningPlan(
         TEMPLATE,
