@@ -8,7 +8,11 @@ from mixmae.preflight.check import Check, PlannedRun, Preflight
 from mixmae.preflight.config_key_check import Choices, ConfigKeys
 from mixmae.preflight.data_sets import follows_metrics, uses_labels
 from mixmae.preflight.image_check import ImageChannels, ImageKinds, ImageSizes
-from mixmae.preflight.number_check import Channels, RunNumbers, UpdateSize
+from mixmae.preflight.number_check import (
+    FeatureChannels,
+    RunNumbers,
+    UpdateSize,
+)
 from mixmae.preflight.path_check import (
     FolderListings,
     InitialWeightsFile,
@@ -45,7 +49,7 @@ def build_preflight(
         UpdateSize(),
         ImageSizes(),
         ImageChannels(),
-        Channels(),
+        FeatureChannels(),
         InitialWeightsFile(),
         FolderListings(),
         ListedPaths(),

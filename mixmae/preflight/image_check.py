@@ -1,4 +1,4 @@
-"""Checks of the sizes, channels and kinds of images."""
+"""Checks of images: sizes, mean and std per channel, kinds of files."""
 
 from __future__ import annotations
 

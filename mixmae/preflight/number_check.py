@@ -1,4 +1,4 @@
-"""Checks of numbers: ranges, batch sizes, channels."""
+"""Checks of numbers: ranges, batch sizes, channels of feature maps."""
 
 from __future__ import annotations
 
@@ -222,10 +222,10 @@ class UpdateSize(Check):
         return Finding(said, errors=tuple(errors))
 
 
-class Channels(Check):
+class FeatureChannels(Check):
     """Compares channels of our backbones with ``in_channels`` after them."""
 
-    name = 'channels'
+    name = 'feature channels'
     stage = 'built'
 
     def run(self, planned: PlannedRun) -> Finding | None:

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mixmae.preflight import PlannedRun
-from mixmae.preflight.number_check import Channels
+from mixmae.preflight.number_check import FeatureChannels
 
 
 def errors(indices=(0, 1, 3), **model):
@@ -15,7 +15,9 @@ def errors(indices=(0, 1, 3), **model):
     )
     runner = SimpleNamespace(model=SimpleNamespace(backbone=backbone))
     cfg = Config(dict(model=model))
-    return Channels().run(PlannedRun('train', cfg, runner=runner)).errors
+    return (
+        FeatureChannels().run(PlannedRun('train', cfg, runner=runner)).errors
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,4 +60,4 @@ def test_channels_that_differ(model, key):
 def test_other_backbones_are_not_checked():
     runner = SimpleNamespace(model=SimpleNamespace(backbone=object()))
     planned = PlannedRun('train', Config(dict(model={})), runner=runner)
-    assert Channels().run(planned) is None
+    assert FeatureChannels().run(planned) is None
