@@ -33,6 +33,7 @@ def source_files(root: Path) -> str:
             name = folder.relative_to(root).as_posix()
             about = folder / '__init__.py'
             files = [p for p in found if p.parent == folder and p != about]
+            files = [p for p in files if 'Deprecated' not in _summary(p)]
             if files:
                 purpose = _summary(about) if about.exists() else ''
                 entries = '\n'.join(map(_entry, files))

@@ -1,5 +1,4 @@
-"""Steps of ``ImageDecoding``, which chooses them: upright, scale, composite.
-"""
+"""Steps of ``ImageDecoding``, chosen there: turn upright, scale, composite."""
 
 from __future__ import annotations
 

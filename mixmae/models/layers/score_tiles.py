@@ -1,4 +1,4 @@
-"""Score matrices of attention, a tile of windows at a time.
+"""Scores, mask and softmax of attention, a tile of windows at a time.
 
 Axes: B images, nW windows, n tokens of a segment, h heads, d channels of a
 head.
