@@ -68,9 +68,9 @@ def _summary(path: Path) -> str:
     about = ast.get_docstring(ast.parse(text))
     if about is None:
         comment = re.match(r'(?:#.*\n)*', text)[0]
-        about = re.split(r'(?<=[.;]) ', comment.replace('\n# ', ' '))[0]
+        about = re.split(r'(?<=[.;:]) ', comment.replace('\n# ', ' '))[0]
     first = ' '.join(about.split('\n\n')[0].split())
-    return first.lstrip('# ').rstrip(';').replace('``', '`')
+    return first.lstrip('# ').rstrip(';:').replace('``', '`')
 
 
 if __name__ == '__main__':
