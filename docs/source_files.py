@@ -68,7 +68,8 @@ def _summary(path: Path) -> str:
     about = ast.get_docstring(ast.parse(text))
     if about is None:
         comment = re.match(r'(?:#.*\n)*', text)[0]
-        about = re.split(r'(?<=[.;:]) ', comment.replace('\n# ', ' '))[0]
+        text = comment.removeprefix('# Paper: ').replace('\n# ', ' ')
+        about = re.split(r'(?<=[.;:]) ', text)[0]
     first = ' '.join(about.split('\n\n')[0].split())
     return first.lstrip('# ').rstrip(';:').replace('``', '`')
 

@@ -1,4 +1,4 @@
-"""Steps of ``ImageDecoding``, chosen there: turn upright, scale, composite."""
+"""Steps that ``ImageDecoding`` combines: turn upright, scale, composite."""
 
 from __future__ import annotations
 

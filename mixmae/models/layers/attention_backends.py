@@ -1,4 +1,4 @@
-"""Attention of a layout, computed by SDPA or in tiles, and its equations.
+"""Attention with bias and mask, by SDPA or in tiles, and its equations.
 
 Axes: B images, nW windows, N tokens of a window, C channels, h heads,
 d = C / h.
