@@ -157,10 +157,10 @@ class DiskSpace(Check):
         free = shutil.disk_usage(existing).free
         replaced = sum(path.stat().st_size for path in self._earlier_files())
         compared = (
-            f'{place}: {free / 1e9:,.1f} GB are free, up to {number} '
-            f'checkpoints of {size / 1e9:.2g} GB'
+            f'{place}: {_gigabytes(free)} are free, up to {number} '
+            f'checkpoints of {_gigabytes(size)}'
         )
-        remedy = 'free disk space, or set another --work-dir'
+        remedy = 'free disk space, or write to another disk'
         if number and size > free + (replaced if self.overwrite else 0):
             line = f'{compared}; not one can be saved: {remedy}'
             return Finding(compared, (line,))
@@ -177,6 +177,11 @@ class DiskSpace(Check):
         return written_files(
             folders.work_dir, folders.checkpoints, folders.template
         )
+
+
+def _gigabytes(size: float) -> str:
+    found = size / 1e9
+    return f'{found:,.0f} GB' if found >= 10 else f'{found:.2g} GB'
 
 
 def _most_files(planned: PlannedRun, hook: CheckpointHook) -> int:
