@@ -119,14 +119,16 @@ model = dict(
 )
 
 metainfo = dict(classes=classes, category_ids=category_ids)
-# mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
-load = dict(type='LoadImageFromFile')
-if (network.get('in_channels', 3), value_range) != (3, None):
-    load = dict(
-        type='mixmae.LoadImage',
-        channels=network.get('in_channels', 3),
-        value_range=value_range,
-    )
+# Training replaces corrupt images, which mmcv's loader cannot tell.
+load = dict(
+    type='mixmae.LoadImage',
+    channels=network.get('in_channels', 3),
+    value_range=value_range,
+)
+# The frameworks' own inferencers look for mmcv's loader, of 8-bit RGB.
+load_test = load
+if (network.get('in_channels', 3), value_range) == (3, None):
+    load_test = dict(type='LoadImageFromFile')
 train_pipeline = [
     load,
     dict(
@@ -146,7 +148,7 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    load,
+    load_test,
     dict(type='Resize', scale=img_scale, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=with_mask),
     dict(
@@ -258,7 +260,10 @@ default_hooks = dict(
 stopping = dict(
     type='EarlyStoppingHook', monitor=figure, rule='greater', patience=patience
 )
-custom_hooks = [stopping] if patience else []
+custom_hooks = [
+    dict(type='mixmae.CorruptFilesHook', max_corrupt_ratio=0.01),
+    *([stopping] if patience else []),
+]
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(type='mixmae.ThroughputLogProcessor', window_size=50)

@@ -133,14 +133,16 @@ model = dict(
 )
 
 metainfo = dict(classes=classes, **(dict(palette=palette) if palette else {}))
-# mmcv's loader reads 8-bit RGB; the framework's own inferencers look for it.
-load = dict(type='LoadImageFromFile')
-if (network.get('in_channels', 3), value_range) != (3, None):
-    load = dict(
-        type='mixmae.LoadImage',
-        channels=network.get('in_channels', 3),
-        value_range=value_range,
-    )
+# Training replaces corrupt images, which mmcv's loader cannot tell.
+load = dict(
+    type='mixmae.LoadImage',
+    channels=network.get('in_channels', 3),
+    value_range=value_range,
+)
+# The frameworks' own inferencers look for mmcv's loader, of 8-bit RGB.
+load_test = load
+if (network.get('in_channels', 3), value_range) == (3, None):
+    load_test = dict(type='LoadImageFromFile')
 train_pipeline = [
     load,
     dict(type='LoadAnnotations'),
@@ -156,7 +158,7 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    load,
+    load_test,
     dict(type='Resize', scale=img_scale, keep_ratio=True),
     dict(type='LoadAnnotations'),
     dict(type='mixmae.CheckLabelMap', num_classes=num_classes),
@@ -239,7 +241,10 @@ default_hooks = dict(
 stopping = dict(
     type='EarlyStoppingHook', monitor='mIoU', rule='greater', patience=patience
 )
-custom_hooks = [stopping] if patience else []
+custom_hooks = [
+    dict(type='mixmae.CorruptFilesHook', max_corrupt_ratio=0.01),
+    *([stopping] if patience else []),
+]
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(
     type='SegLocalVisualizer', vis_backends=vis_backends, alpha=0.6

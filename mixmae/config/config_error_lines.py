@@ -38,6 +38,8 @@ LOADING = ('load_checkpoint', 'load_or_resume', 'resume')
 OF_WORKER = re.compile(
     r'Caught (ValueError|FileNotFoundError) in DataLoader worker process'
 )
+# Of mmcv's LoadImageFromFile.
+UNDECODED = re.compile(r'failed to load image: (.+)')
 IN_FILE = re.compile(r'^  File "(.+?)", line', re.M)
 PACKAGE = Path(mixmae.__file__).parent
 # A source checkout also contains the benchmarks.
@@ -66,7 +68,7 @@ def config_error_line(
         config: Config of the run, if one was read.
     """
     text = missing_data(error, config) if config is not None else None
-    text = text or _of_worker(error)
+    text = text or _undecoded(error) or _of_worker(error)
     if text is None and is_config_error(error):
         # str() of a KeyError puts the message in quotes; for a data error,
         # str() drops the traceback that a data loader worker prepends.
@@ -102,6 +104,17 @@ def is_config_error(error: BaseException) -> bool:
     if isinstance(error, (KeyError, TypeError)):
         return REGISTRY_FOLDER in origin.parents
     return False
+
+
+def _undecoded(error: Exception) -> str | None:
+    """Return a line on an image that mmcv cannot decode."""
+    found = UNDECODED.search(str(error))
+    if found is None or not isinstance(error, AssertionError):
+        return None
+    return (
+        f'{found[1]} cannot be decoded: it is truncated or no image; '
+        '`mixmae check-data` lists all such files of a data set'
+    )
 
 
 def _of_worker(error: Exception) -> str | None:

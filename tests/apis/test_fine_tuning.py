@@ -187,6 +187,21 @@ def test_a_pyramid_of_three_stages(tmp_path: Path, task: str) -> None:
     assert len(list(found)) == 2
 
 
+@pytest.mark.parametrize('task', ['detection', 'segmentation'])
+def test_a_corrupt_image_is_replaced(tmp_path: Path, task: str) -> None:
+    init = own_data.write_backbone(tmp_path / 'backbone.safetensors')
+    write = dict(
+        detection=own_data.write_coco, segmentation=own_data.write_masks
+    )
+    data, val = (write[task](tmp_path / name) for name in ('data', 'val'))
+    corrupt = min((tmp_path / 'data/images').glob('*.png'))
+    os.truncate(corrupt, corrupt.stat().st_size // 2)
+    options = dict(epochs=1, num_workers=0, val_data=val)
+    run = mixmae.finetune(task, data, init, tmp_path / 'run', **options)
+    _, row = (run.out / 'corrupt_files.txt').read_text().splitlines()
+    assert row.split('\t')[:2] == ['truncated', str(corrupt)]
+
+
 def run_classes(run: FineTunedRun) -> tuple[str, ...]:
     return Config.fromfile(run.config).classes
 

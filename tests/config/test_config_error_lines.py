@@ -4,12 +4,17 @@ import copy
 import re
 
 import pytest
+from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 
-from mixmae.config.config_error_lines import scope_error, setup_error
+from mixmae.config.config_error_lines import (
+    config_error_line,
+    scope_error,
+    setup_error,
+)
 
 
 @DATASETS.register_module(force=True)
@@ -106,3 +111,13 @@ def test_data_sets_without_images():
         Runner.build_dataloader(config.val_dataloader)
     line = setup_error(info.value, config)
     assert 'has no images' in line and 'dataset=dict(type=' in line
+
+
+def test_images_that_mmcv_cannot_decode(tmp_path):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(b'\xff\xd8\xff\xe0')
+    with pytest.raises(AssertionError) as info:
+        LoadImageFromFile()(dict(img_path=str(path)))
+    line = config_error_line(info.value)
+    assert line.startswith(f'{path} cannot be decoded')
+    assert config_error_line(AssertionError('another')) is None
