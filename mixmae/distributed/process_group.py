@@ -84,7 +84,8 @@ def prepare_process_group(cfg: Config) -> None:
             ``model_wrapper_cfg`` are changed.
 
     Raises:
-        ValueError: If the launcher's variables are not in the environment.
+        ValueError: If the launcher's variables are not in the environment, or
+            there is no GPU for this rank.
     """
     launcher = cfg.get('launcher', 'none')
     if launcher == 'none':
@@ -104,6 +105,7 @@ def prepare_process_group(cfg: Config) -> None:
     if on_gpu:
         env = cfg.get('env_cfg') or {}
         _time_limit(cfg)
+        _choose_gpu(launcher)
         set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
         if not distributed.is_initialized():
             init_dist(launcher, **env.get('dist_cfg', {}))
@@ -127,6 +129,25 @@ def prepare_process_group(cfg: Config) -> None:
         )
     if cfg.model_wrapper_cfg.get('type', DDP).split('.')[-1] == DDP:
         cfg.model_wrapper_cfg.device_ids = None
+
+
+def _choose_gpu(launcher: str) -> None:
+    """Write the number of this rank's GPU where MMEngine reads it.
+
+    MMEngine takes the local rank. But Slurm and MPI may show each rank only
+    its own GPU, as number 0, and MPI does not set LOCAL_RANK.
+    """
+    variable = RANK_VARIABLES[launcher][2]
+    number, gpus = int(os.environ[variable]), torch.cuda.device_count()
+    if gpus == 1 and launcher != 'pytorch':
+        number = 0
+    if number >= gpus:
+        raise ValueError(
+            f'{variable}={number}, but this machine shows {gpus} '
+            f'GPU{"s" * (gpus > 1)}, numbered from 0; start one process for '
+            'each GPU'
+        )
+    os.environ[variable] = os.environ['LOCAL_RANK'] = str(number)
 
 
 def unwrapped(model: nn.Module) -> Any:

@@ -1,15 +1,24 @@
-"""Decisions of the main rank reach all ranks."""
+"""Decisions of the main rank reach all ranks; each rank has its GPU."""
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from functools import partial
 
 import pytest
+import torch
+from mmengine.config import Config
 from torch import distributed
 
 from mixmae.config.failure_report import ConfigError
-from mixmae.distributed.process_group import end_process_group, on_main_rank
+from mixmae.distributed import process_group
+from mixmae.distributed.process_group import (
+    RANK_VARIABLES,
+    end_process_group,
+    on_main_rank,
+    prepare_process_group,
+)
 from tests.engine.forked import start
 
 
@@ -66,3 +75,54 @@ def test_all_ranks_get_the_result_or_the_error(tmp_path):
         rank.join(120)
     said = [log.read_text()[-2000:] for log in logs]
     assert [rank.exitcode for rank in ranks] == [0, 0], said
+
+
+@pytest.fixture
+def ranks_of(monkeypatch):
+    """Start the group as a local rank on a machine with GPUs, but for NCCL."""
+
+    def prepare(launcher, local_rank, gpus):
+        for names in RANK_VARIABLES.values():
+            for name in names:
+                monkeypatch.delenv(name, raising=False)
+        for name in RANK_VARIABLES[launcher]:
+            monkeypatch.setenv(name, str(local_rank))
+        # Restored after the test, even if it is not set here.
+        monkeypatch.setenv('LOCAL_RANK', str(local_rank))
+        if launcher != 'pytorch':
+            del os.environ['LOCAL_RANK']
+        monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+        monkeypatch.setattr(torch.cuda, 'device_count', lambda: gpus)
+        started = []
+        monkeypatch.setattr(
+            process_group,
+            'init_dist',
+            lambda launcher, **_: started.append(
+                os.environ[RANK_VARIABLES[launcher][2]]
+            ),
+        )
+        monkeypatch.setattr(
+            process_group, 'set_multi_processing', lambda **_: None
+        )
+        prepare_process_group(Config(dict(launcher=launcher)))
+        # MMEngine selects the first, and wraps the model for the second.
+        return int(started[0]), int(os.environ['LOCAL_RANK'])
+
+    return prepare
+
+
+@pytest.mark.parametrize('launcher', RANK_VARIABLES)
+def test_a_rank_uses_the_gpu_of_its_number(ranks_of, launcher):
+    assert ranks_of(launcher, 3, 8) == (3, 3)
+
+
+@pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
+def test_a_rank_that_sees_one_gpu_uses_it(ranks_of, launcher):
+    assert ranks_of(launcher, 3, 1) == (0, 0)
+
+
+def test_more_processes_than_gpus_are_refused(ranks_of):
+    with pytest.raises(ValueError, match='LOCAL_RANK=1, but .* 1 GPU, num'):
+        ranks_of('pytorch', 1, 1)
+    with pytest.raises(ValueError, match='SLURM_LOCALID=4, .* 4 GPUs, num'):
+        ranks_of('slurm', 4, 4)
