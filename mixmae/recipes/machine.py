@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 
 from mixmae.engine.optimizers.autocast_optim_wrapper import (
+    BF16_CAPABILITY,
     DTYPES,
     auto_dtype,
 )
@@ -19,6 +20,8 @@ from mixmae.profiling.throughput import measure_peak_flops
 
 # Memory of a training on a CPU in addition to the model: libraries, loader.
 RUNNING = 1.5e9
+# What the driver's tool is asked for; see ``_GPU``.
+QUERIED = 'memory.total,compute_cap,mig.mode.current,name'
 # Share of the memory that a plan uses.
 USED = 0.8
 # Share of a CPU's measured FLOP/s that a training is assumed to reach.
@@ -36,6 +39,7 @@ class Machine:
         held: Bytes that are in use before there is a model.
         cores: CPU cores of all of them.
         name: Name in the table.
+        capability: Major compute capability of GPUs.
     """
 
     device: str
@@ -44,6 +48,7 @@ class Machine:
     held: float
     cores: int
     name: str
+    capability: int | None = None
 
     @classmethod
     def find(cls, devices: int | str = 'auto') -> Machine:
@@ -70,9 +75,11 @@ class Machine:
             )
         cores = usable_cores()
         if gpus:
-            memory, name = _gpu()
-            held = CONTEXT
-            return cls('cuda', count, USED * memory, held, cores, name)
+            gpu = _smallest_gpu(count)
+            memory = USED * gpu.memory
+            return cls(
+                'cuda', count, memory, CONTEXT, cores, gpu.name, gpu.capability
+            )
         memory = USED * available_memory() / count
         return cls('cpu', count, memory, RUNNING, cores, f'CPU, {cores} cores')
 
@@ -89,9 +96,12 @@ class Machine:
         Args:
             precision: Key of ``DTYPES``, or 'auto'.
         """
-        if precision == 'auto':
+        if precision != 'auto':
+            return DTYPES[precision]
+        if self.capability is None:
             return auto_dtype(torch.device(self.device))
-        return DTYPES[precision]
+        fast = self.capability >= BF16_CAPABILITY
+        return torch.bfloat16 if fast else torch.float32
 
 
 def fine_tuning_workers() -> int:
@@ -127,31 +137,54 @@ def available_memory() -> float:
     return found
 
 
-def _gpu() -> tuple[float, str]:
-    """Return memory and name of the first visible GPU.
+class _GPU(NamedTuple):
+    """Memory in bytes, major compute capability, and name of a GPU."""
 
-    By the driver's tool where it is there: PyTorch would hold memory of the
-    GPU for as long as this process lives.
+    memory: float
+    capability: int
+    name: str
+
+
+def _smallest_gpu(count: int) -> _GPU:
+    """Return the least memory and capability of the first visible GPUs.
+
+    By the driver's tool where it tells: PyTorch could hold memory of a GPU for
+    as long as this process lives. The tool numbers GPUs in another order than
+    CUDA, so it tells only if all are equal and none is divided (MIG).
     """
-    first = os.environ.get('CUDA_VISIBLE_DEVICES', '0').split(',')[0]
+    listed = _listed_gpus()
+    if listed and len(set(listed)) == 1:
+        return listed[0]
+    properties = [torch.cuda.get_device_properties(i) for i in range(count)]
+    least = min(properties, key=lambda one: one.total_memory)
+    capability = min(one.major for one in properties)
+    return _GPU(float(least.total_memory), capability, least.name)
+
+
+def _listed_gpus() -> list[_GPU]:
+    """Return the GPUs of the driver's tool; none if it does not tell."""
     tool = shutil.which('nvidia-smi')
-    if tool is not None:
+    if tool is None:
+        return []
+    try:
         done = subprocess.run(
-            [
-                tool,
-                f'--id={first}',
-                '--query-gpu=memory.total,name',
-                '--format=csv,noheader,nounits',
-            ],
+            [tool, f'--query-gpu={QUERIED}', '--format=csv,noheader,nounits'],
             capture_output=True,
             text=True,
             check=False,
+            timeout=60,
         )
-        size, _, name = done.stdout.strip().partition(', ')
-        if done.returncode == 0 and size.isdecimal():
-            return int(size) * 2.0**20, name
-    found = torch.cuda.get_device_properties(0)
-    return float(found.total_memory), found.name
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    found = []
+    for row in done.stdout.splitlines():
+        # The name may contain a comma.
+        size, capability, mig, name = (*row.split(', ', 3), *[''] * 3)[:4]
+        major = capability.partition('.')[0]
+        if not (size.isdecimal() and major.isdecimal()) or mig == 'Enabled':
+            return []
+        found.append(_GPU(int(size) * 2.0**20, int(major), name))
+    return found if done.returncode == 0 else []
 
 
 class RunCost(NamedTuple):

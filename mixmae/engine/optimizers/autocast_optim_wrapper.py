@@ -23,6 +23,8 @@ DTYPES = {
 # Intel with AMX, AMD (only AMD has sse4a) and Arm. Intel without AMX is slower
 # in bfloat16 even with avx512_bf16 (see LOG.md).
 FAST_BF16_FLAGS = ({'amx_bf16'}, {'avx512_bf16', 'sse4a'}, {'bf16'})
+# Least major compute capability of GPUs with matrix products in bfloat16.
+BF16_CAPABILITY = 8
 IMPLEMENTATIONS = ('fused', 'foreach')
 
 
@@ -42,7 +44,8 @@ def auto_dtype(device: torch.device) -> torch.dtype:
     have all flags of one of ``FAST_BF16_FLAGS``.
     """
     if device.type == 'cuda':
-        fast = torch.cuda.get_device_capability(device)[0] >= 8
+        major, _ = torch.cuda.get_device_capability(device)
+        fast = major >= BF16_CAPABILITY
     elif device.type == 'cpu':
         flags = cpu_flags()
         fast = any(needed <= flags for needed in FAST_BF16_FLAGS)
