@@ -106,6 +106,10 @@ def compile_parts(
         )
     dynamo = torch._dynamo.config
     dynamo.cache_size_limit = max(dynamo.cache_size_limit, _GRAPHS)
+    # It would cut graphs where a bucket of DistributedDataParallel ends, so
+    # that its gradients are exchanged during the backward pass. A block has a
+    # backward pass of its own, and larger ones would be cut for nothing.
+    dynamo.optimize_ddp = target != 'blocks'
     name = _METHODS[target]
     for part in parts:
         # Left by a training that ended with an error.

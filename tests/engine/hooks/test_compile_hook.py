@@ -6,7 +6,9 @@ import pickle
 
 import pytest
 import torch
+from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
+from torch import distributed
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from mixmae.engine.fsdp2 import FullyShardedModel
@@ -54,6 +56,36 @@ def test_compiles_once_and_changes_nothing(tmp_path, target):
     assert not any(
         {'forward', 'loss'} & vars(module).keys() for module in model.modules()
     )
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """A process group of one rank that exchanges small buckets."""
+    monkeypatch.setattr(distributed, '_DEFAULT_FIRST_BUCKET_BYTES', 1000)
+    distributed.init_process_group(
+        'gloo', store=distributed.HashStore(), rank=0, world_size=1
+    )
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize('target', GRAPHS)
+def test_a_block_stays_whole_on_several_ranks(alone, target):
+    """One graph of all blocks is cut, to exchange gradients early."""
+    counts = []
+    for wrapped in False, True:
+        torch.compiler.reset()
+        model = tiny_model().train()
+        counter = CompileCounterWithBackend('eager')
+        compile_parts(model, target, backend=counter, fullgraph=True)
+        call = model
+        if wrapped:
+            call = MMDistributedDataParallel(model, bucket_cap_mb=0.01)
+        losses = call(random_images(), mask=random_mask(), mode='loss')
+        losses['loss'].backward()
+        counts.append(counter.frame_count)
+    once, several = counts
+    assert several == once if target == 'blocks' else several > once
 
 
 @pytest.mark.parametrize('target', GRAPHS)
