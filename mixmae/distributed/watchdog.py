@@ -15,9 +15,15 @@ from typing import Any, NamedTuple
 
 # Stack frames of the main thread that the report of a hung rank shows.
 FRAMES = 12
-# Innermost files of a thread that waits for other ranks; gradients are
-# exchanged within the backward pass.
-WAITING = ('torch/distributed/', 'torch/autograd/graph.py')
+# Innermost files of a thread that waits for other ranks. Gradients are
+# exchanged within the backward pass, which a GPU does on its own: there the
+# host waits where it reads a loss, or an event.
+WAITING = (
+    'torch/distributed/',
+    'torch/autograd/graph.py',
+    'mmengine/logging/message_hub.py',
+    'torch/cuda/streams.py',
+)
 
 
 class Progress(NamedTuple):

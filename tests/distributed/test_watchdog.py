@@ -1,9 +1,13 @@
 """Watchdog: which rank is reported when ranks wait for each other."""
 
+import inspect
 import re
 import threading
+import time
 
 import pytest
+import torch
+from mmengine.logging import MessageHub
 from torch import distributed
 
 from mixmae.distributed import watchdog
@@ -55,6 +59,24 @@ def test_of_ranks_at_one_step_the_one_that_does_not_wait_is_named(monkeypatch):
     assert 'for rank 1, which' in hang_message((4, *STEP), busy, waiting, 16)
     line = hang_message((4, *STEP), waiting, waiting, 11)
     assert '(as ranks 1, 2)' in line
+
+
+@pytest.mark.parametrize('place', [MessageHub, torch.cuda.Event])
+def test_a_rank_waits_where_it_reads_results_of_a_gpu(place):
+    lock, found = threading.Lock(), dog()
+    lock.acquire()
+    # Its innermost frame is of that file, as of a thread within ``item``.
+    code = compile('acquire()', inspect.getfile(place), 'exec')
+    thread = threading.Thread(
+        target=exec, args=(code, {'acquire': lock.acquire})
+    )
+    thread.start()
+    found._watched = thread.ident
+    # The thread needs a moment to get there.
+    waits = any(found._waits() or time.sleep(0.01) for _ in range(500))
+    lock.release()
+    thread.join()
+    assert waits
 
 
 def test_long_work_of_all_ranks_is_accepted():
