@@ -38,7 +38,7 @@ class TrainingStep:
         if settings.get('threads'):
             torch.set_num_threads(settings['threads'])
         torch.manual_seed(settings['seed'])
-        self.device = torch.device(settings['device'])
+        self.device = current_device(settings['device'])
         build: Any = function_of(settings['build'])
         self.model = build(settings['model'])
         self.model.to(self.device).train()
@@ -120,6 +120,17 @@ class TrainingStep:
         """Return the number of trained parameters."""
         parameters = self.model.parameters()
         return sum(p.numel() for p in parameters if p.requires_grad)
+
+
+def current_device(name: str) -> torch.device:
+    """Return a device; a numbered GPU becomes the current one.
+
+    Events, peak memory and synchronisation are those of the current GPU.
+    """
+    device = torch.device(name)
+    if device.type == 'cuda' and device.index is not None:
+        torch.cuda.set_device(device)
+    return device
 
 
 def adamw(model: nn.Module) -> torch.optim.Optimizer:
