@@ -75,7 +75,8 @@ TIMED_OUT = re.compile(r'DataLoader timed out after (\d+) seconds')
 LOST = re.compile(
     r'Connection closed by peer|Connection reset by peer|Broken pipe|'
     r'Timed out waiting|Socket Timeout|Socket closed|NCCL communicator was '
-    r'aborted|wait timeout after|failed to (?:send|recv)|collective.*timeout',
+    r'aborted|ncclRemoteError|wait timeout after|failed to (?:send|recv)|'
+    r'collective.*timeout',
     re.IGNORECASE,
 )
 

@@ -140,6 +140,13 @@ def test_a_lost_connection_is_reported_after_its_cause(monkeypatch, capsys):
     monkeypatch.setenv('WORLD_SIZE', '2')
     monkeypatch.setenv('RANK', '1')
     assert failure_report.is_lost_connection(error)
+    # Of libtorch_cuda.
+    of_nccl = chained(
+        'NCCL error: remote process exited or there was a network error\n'
+        'ncclRemoteError: A call failed possibly due to a network error or a '
+        'remote process exiting prematurely.'
+    )
+    assert failure_report.is_lost_connection(of_nccl)
     assert not failure_report.is_lost_connection(chained('of its own'))
     done = []
     # These tests may have children as well.
