@@ -62,8 +62,8 @@ def mask_meaning(
     """Recognise the meaning of values.
 
     1. 255 is ignored if the other values run from 0 or 1 without a gap and
-       are two at least, or as many as there are names; otherwise it is a
-       class.
+       are two at least, or as many as there are names; with names, also if
+       each of the others has one. Otherwise it is a class.
     2. Values that run from 1 without a 0: class k has value k + 1
        (``reduce_zero_label``). Also if there is one name less than values
        from 0 on, or as many names as values from 1 on: 0 is ignored.
@@ -113,9 +113,8 @@ def mask_meaning(
             'of its own, background (reduce_zero_label ignores it)'
         )
         return MaskMeaning(classes, None, zero, note + rule)
-    shown = ', '.join(f'{v} = {k}' for k, v in enumerate(values[:6]))
-    more = ', ...' if len(values) > 6 else ''
-    rule = f'values in ascending order, value = class: {shown}{more}'
+    shown = _listed([f'{v} = {k}' for k, v in enumerate(values)])
+    rule = f'values in ascending order, value = class: {shown}'
     return MaskMeaning(classes, tuple(values), False, note + rule)
 
 
@@ -123,11 +122,14 @@ def _without_ignored(
     found: list[int], names: Sequence[str] | None
 ) -> list[int]:
     rest = [value for value in found if value != IGNORED]
-    runs = bool(rest) and rest == list(range(rest[0], rest[0] + len(rest)))
-    enough = len(rest) >= 2 or (names is not None and len(names) <= len(rest))
-    if IGNORED in found and not (runs and rest[0] in (0, 1) and enough):
-        return found
-    return rest
+    ignored = rest[:1] in ([0], [1]) and rest[-1] - rest[0] == len(rest) - 1
+    if len(rest) < 2:
+        ignored &= names is not None and len(names) <= len(rest)
+    elif names:
+        # Gaps are classes that do not occur if each value has its name.
+        first = names[0].casefold() not in BACKGROUND
+        ignored |= rest[-1] < len(names) + first <= IGNORED
+    return rest if ignored else found
 
 
 def _zero_is_ignored(
@@ -163,8 +165,8 @@ def _named(
         )
         return MaskMeaning(tuple(names), None, zero, note + rule)
     if len(values) == len(names):
-        rule = 'as many names as values, both in their order: ' + ', '.join(
-            f'{value} = {name}' for value, name in zip(values[:6], names)
+        rule = 'as many names as values, both in their order: ' + _listed(
+            [f'{value} = {name}' for value, name in zip(values, names)]
         )
         return MaskMeaning(tuple(names), tuple(values), False, note + rule)
     raise ValueError(
@@ -174,9 +176,11 @@ def _named(
     )
 
 
-def _listed(values: Sequence[int]) -> str:
-    more = ', ...' if len(values) > 12 else ''
-    return ', '.join(map(str, values[:12])) + more
+def _listed(items: Sequence[object]) -> str:
+    shown = [str(item) for item in items]
+    if len(shown) > 13:
+        shown[12:-1] = ['...']
+    return ', '.join(shown)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,11 @@ def meaning(
         ((1, 2), ('background', 'b', 'c'), (0, 1, 2), False),
         # A class that does not occur.
         ((0, 2), ('a', 'b', 'c'), (0, 1, 2), False),
+        # Likewise beside 255, which is no class then.
+        ((0, 2, 255), ('a', 'b', 'c'), (0, 1, 2), False),
+        ((0, 1, 3, 255), ('a', 'b', 'c'), (1, 2, 3), True),
+        ((0, 2, 255), ('background', 'b', 'c'), (0, 1, 2), False),
+        ((0, 3, 255), ('background', 'b', 'c'), (0, 3, 255), False),
         # Gaps.
         ((0, 64, 128), None, (0, 64, 128), False),
         ((0, 64, 255), None, (0, 64, 255), False),
@@ -56,6 +61,15 @@ def test_values_of_the_classes(
     assert len(found.classes) == len(expected)
     if names:
         assert found.classes == names
+
+
+def test_the_last_value_is_shown() -> None:
+    # 255 is the one that may be meant to be ignored.
+    found = meaning(0, 1, 2, 4, 5, 6, 8, 255)
+    assert found.rule.endswith('6 = 5, 8 = 6, 255 = 7')
+    values = (*range(0, 40, 2), 255)
+    found = meaning(*values, names=tuple(f'n{k}' for k in values))
+    assert found.rule.endswith('22 = n22, ..., 255 = n255')
 
 
 def test_zero_is_ignored_on_request() -> None:
