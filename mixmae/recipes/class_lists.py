@@ -34,6 +34,8 @@ CLASS_COLUMNS = (
     'class', 'label', 'category', 'target', 'classname', 'labelname', 'y',
 )  # fmt: skip
 SPLIT_COLUMNS = ('split', 'set', 'subset', 'fold', 'partition')
+# Other names of a split are of images to train on.
+SPLITS = dict.fromkeys(VAL_NAMES, 'val') | dict.fromkeys(TEST_NAMES, 'test')
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,10 @@ def read_class_lists(
             notes=(*found.notes, f'{len(also.train)} images in {other}'),
         )
     if not found.train:
-        raise ValueError(f'{path}: there is no labelled image to train on')
+        raise ValueError(
+            f'{path}: there is no labelled image to train on; a folder has a '
+            f'subfolder of images for each class'
+        )
     classes = sorted_classes({name for _, name in found.train})
     if len(classes) < 2:
         raise ValueError(
@@ -221,32 +226,34 @@ def _from_table(path: Path, images: str | os.PathLike | None) -> ClassLists:
             + ('' if split is None else f', {rows[0][split]!r} the split')
         )
     root = (Path(images) if images is not None else path.parent).resolve()
-    train: list[tuple[str, str]] = []
-    val: list[tuple[str, str]] = []
-    left = 0
-    seen: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for number, row in enumerate(body, 1 + len(rows) - len(body)):
-        if len(row) <= max(image, label):
-            raise ValueError(f'{path}, line {number}: {row} has no class')
+        if len(row) <= max(image, label, split or 0):
+            raise ValueError(f'{path}, line {number}: {row} lacks a column')
         name, kind = row[image].strip(), row[label].strip()
         name = _resolved(name, root, path, number)
         if not kind:
             raise ValueError(f'{path}, line {number}: {name} has no class')
-        if seen.setdefault(name, kind) != kind:
-            raise ValueError(
-                f'{path}, line {number}: {name} is {kind!r} here and '
-                f'{seen[name]!r} above; an image has one class'
-            )
         part = row[split].strip().lower() if split is not None else 'train'
-        if part in VAL_NAMES:
-            val.append((name, kind))
-        elif part in TEST_NAMES:
-            left += 1
-        else:
-            train.append((name, kind))
+        entry = kind, SPLITS.get(part, 'train')
+        # An image on two lines could be trained on and validated on.
+        for what, here, above in zip(
+            ('class', 'split'), entry, found.setdefault(name, entry)
+        ):
+            if here != above:
+                raise ValueError(
+                    f'{path}, line {number}: {name} is {here!r} here and '
+                    f'{above!r} above; an image has one {what}'
+                )
+    train, val, left = (
+        [(name, kind) for name, (kind, part) in found.items() if part == one]
+        for one in ('train', 'val', 'test')
+    )
     notes = [note]
+    if len(found) < len(body):
+        notes.append(f'{len(body) - len(found)} lines repeat an image')
     if left:
-        notes.append(f'{left} lines of the split "test" are left out')
+        notes.append(f'{len(left)} lines of the split "test" are left out')
     return ClassLists(root, train, val, (), tuple(notes))
 
 
@@ -272,6 +279,8 @@ def _rows(path: Path) -> list[list[str]]:
             path, encoding='utf-8-sig', newline='', opener=regular_file
         ) as file:
             text = file.read()
+    except UnicodeDecodeError:
+        raise ValueError(f'{path}: not UTF-8; save it as CSV UTF-8') from None
     except (OSError, ValueError) as error:
         raise ValueError(f'{path}: {error}') from None
     first = text.split('\n', 1)[0]

@@ -78,6 +78,8 @@ def test_tables(tmp_path: Path, kind: str) -> None:
     [
         ('image,label\n1.png,a\n4.png,b\n', 'line 3: there is no file'),
         ('image,label\n1.png,a\n1.png,b\n', 'an image has one class'),
+        ('path,label,split\n1.png,a,val\n1.png,a,train\n', 'has one split'),
+        ('path,label,split\n1.png,a\n', 'line 2: .* lacks a column'),
         ('image,label\n1.png,\n', 'line 2: 1.png has no class'),
         ('image,label\n../1.png,a\n', 'line 2: file name'),
         ('image,colour\n1.png,a\n', 'must be called class or label'),
@@ -92,6 +94,31 @@ def test_tables_that_cannot_be_used(
     (tmp_path / 'labels.csv').write_text(text)
     with pytest.raises(ValueError, match=message):
         read_class_lists(tmp_path / 'labels.csv')
+
+
+def test_an_image_on_two_lines_counts_once(tmp_path: Path) -> None:
+    # Or it could be trained on and validated on.
+    names = [f'{k}.png' for k in range(4)]
+    touch(tmp_path, *names)
+    lines = [f'{name},{"ab"[k % 2]}' for k, name in enumerate(names)] * 2
+    (tmp_path / 'labels.csv').write_text('\n'.join(['image,label', *lines]))
+    found = read_class_lists(tmp_path / 'labels.csv')
+    assert sorted(path for path, _ in found.train + found.val) == names
+    assert '4 lines repeat an image' in found.notes
+
+
+@pytest.mark.parametrize('encoding', ['latin-1', 'utf-16'])
+def test_a_table_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    table = tmp_path / 'labels.csv'
+    table.write_text('image,label\n1.png,\u00fc\n', encoding)
+    with pytest.raises(ValueError, match='save it as CSV UTF-8'):
+        read_class_lists(table)
+
+
+def test_images_without_class_folders(tmp_path: Path) -> None:
+    touch(tmp_path, '1.png')
+    with pytest.raises(ValueError, match='a subfolder of images for each'):
+        read_class_lists(tmp_path)
 
 
 def test_one_class(tmp_path: Path) -> None:
