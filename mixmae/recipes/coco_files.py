@@ -47,6 +47,11 @@ def annotation_files(path: Path) -> tuple[Path, Path | None, list[str]]:
     train, val = by_split['train'] or by_split[''], by_split['val']
     if len(train) != 1 or len(val) > 1:
         names = [str(file.relative_to(path)) for file in found]
+        if not names:
+            raise ValueError(
+                f'{path}: holds no JSON file; data is a file of annotations '
+                "in COCO's format, or a folder with one"
+            )
         raise ValueError(
             f'{path}: several JSON files to choose from: {len(names)} '
             f'({", ".join(names[:6])}); pass the training file as data, and '

@@ -174,3 +174,27 @@ def test_several_files(tmp_path: Path) -> None:
     write_coco(tmp_path / 'two.json')
     with pytest.raises(ValueError, match='several JSON files'):
         read_coco_sets(tmp_path)
+
+
+def test_a_folder_without_annotations(tmp_path: Path) -> None:
+    (tmp_path / '1.png').touch()
+    with pytest.raises(ValueError, match='holds no JSON file'):
+        read_coco_sets(tmp_path)
+
+
+def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Mmdet would not read it."""
+    path = tmp_path / 'labels.json'
+    write_coco(path)
+    path.write_text(path.read_text(), 'utf-8-sig')
+    with pytest.raises(ValueError, match='without a byte order mark'):
+        read_coco_sets(path)
+
+
+def test_ids_that_are_fractions(tmp_path: Path) -> None:
+    """As a table with missing values writes them."""
+    path = tmp_path / 'labels.json'
+    write_coco(path)
+    path.write_text(path.read_text().replace('"id": 3,', '"id": 3.0,'))
+    with pytest.raises(ValueError, match='3.0, not a whole number or a str'):
+        read_coco_sets(path)

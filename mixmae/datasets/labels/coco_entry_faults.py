@@ -36,10 +36,10 @@ def read_coco(path: str | Path) -> dict:
     except OSError as error:
         raise ValueError(f'{path}: {error.strerror or error}') from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f'{path}: invalid JSON ({error}), possibly truncated; download or '
-            'write it again'
-        ) from None
+        fix = 'possibly truncated; download or write it again'
+        if 'BOM' in str(error):
+            fix = 'save it as UTF-8 without a byte order mark'
+        raise ValueError(f'{path}: invalid JSON ({error}), {fix}') from None
     if not isinstance(content, dict):
         raise ValueError(
             f'{path}: holds a {type(content).__name__}, not an object with '
@@ -120,7 +120,7 @@ def _repeated(entries: list[dict], kind: str, key: str) -> Iterator[Fault]:
                 yield (f'{kind} {key} used twice', name, text)
         elif key != 'file_name':
             # Invalid file names are reported with their other faults.
-            text = f'{key} is {value!r}, not a number or a string'
+            text = f'{key} is {value!r}, not a whole number or a string'
             yield (f'bad {key}', name, text)
 
 
