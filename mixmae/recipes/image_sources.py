@@ -51,9 +51,11 @@ class ImageSources:
         return len(self.files) + sum(self.shards.values())
 
     def root(self) -> str:
-        """Return the innermost folder of all files; '' without files."""
+        """Return the innermost folder of all files, or the first shards."""
         folders = {os.path.dirname(path) for path in self.files}
-        return os.path.commonpath(folders) if folders else ''
+        if folders:
+            return os.path.commonpath(folders)
+        return next(iter(self.shards), '')
 
     def describe(self) -> str:
         """Return where the images are, in words."""
@@ -91,12 +93,15 @@ class ImageSources:
             kept.shards[place] = count - held.shards[place]
         return kept, held
 
-    def data_sets(self, ann_file: str, end: bool) -> list[dict[str, Any]]:
+    def data_sets(
+        self, ann_file: str, end: bool, root: str
+    ) -> list[dict[str, Any]]:
         """Return configs of the data sets, without pipelines.
 
         Args:
             ann_file: List of the files, as the config names it.
             end: Whether images of shards are counted from their end.
+            root: The ``data_root`` of the config.
         """
         found: list[dict[str, Any]] = []
         if self.files:
@@ -110,7 +115,7 @@ class ImageSources:
         found += [
             {
                 'type': 'PackedImages',
-                'data_root': place,
+                'data_root': Code('data_root') if place == root else place,
                 'indices': -count if end else count,
             }
             for place, count in self.shards.items()

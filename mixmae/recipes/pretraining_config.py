@@ -60,7 +60,7 @@ class PretrainingPlan:
         notes: What was left out of the images, a line each.
         text: The config.
         train, val: Images.
-        root: Folder above all files.
+        root: Folder above all files, or the first shards.
         machine: Devices of the run.
         dtype: Type that products are computed in.
         cost: Resources that it needs.
@@ -109,12 +109,12 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
     """
     call = _read_call(options)
     train, val, choice = _split(call)
-    root = ImageSources(train.files + val.files).root()
+    root = ImageSources(train.files + val.files, train.shards).root()
     size = image_size_setting(call)
     parts, weights = model_parts(call, size.value)
     settings = [
         Setting('data_root', root),
-        *image_settings(call, train, val, size),
+        *image_settings(call, train, val, size, root),
         *model_settings(parts, weights),
     ]
     sizes = network_sizes(call, parts, size.value)

@@ -72,13 +72,20 @@ def image_settings(
     train: ImageSources,
     val: ImageSources,
     size: Setting,
+    root: str,
 ) -> list[Setting]:
     named = '{{ fileDirname }}'
     low, high = call.method.crop_ratio_range
     own_val = call.options.val_data is not None
     return [
-        Setting('train_data', train.data_sets(f'{named}/{TRAIN_LIST}', False)),
-        Setting('val_data', val.data_sets(f'{named}/{VAL_LIST}', not own_val)),
+        Setting(
+            'train_data',
+            train.data_sets(f'{named}/{TRAIN_LIST}', False, root),
+        ),
+        Setting(
+            'val_data',
+            val.data_sets(f'{named}/{VAL_LIST}', not own_val, root),
+        ),
         size,
         Setting(
             'crop_ratio_range',

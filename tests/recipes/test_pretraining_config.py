@@ -10,10 +10,12 @@ from mixmae.config.config_file import apply_options
 from mixmae.config.config_variables import read_with_bases
 from mixmae.config.failure_report import ConfigError
 from mixmae.config.option_values import is_variable
+from mixmae.preflight.config_key_check import unread_variables
 from mixmae.recipes.config_template import settings_table
 from mixmae.recipes.pretraining_config import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
 from mixmae.registry import MODELS
+from tests.datasets.packed_pictures import pack_pictures
 from tests.engine.tiny_run import ROOT
 from tests.recipes.photos import write_photos
 
@@ -54,6 +56,23 @@ def test_the_config_is_that_of_the_table(plan, tmp_path):
     table = settings_table(made.rows)
     assert max(map(len, table.splitlines())) < 80
     assert all(len(line) < 80 for line in made.text.splitlines())
+
+
+def test_shards_alone_are_the_data_root(plan, photos, tmp_path):
+    """Preflight warns of a data_root that no data set uses."""
+    packed = tmp_path / 'packed'
+    pack_pictures(photos.parent, packed, shard_bytes=2**20)
+    made = plan(data=packed)
+    path = made.write(tmp_path / 'out')
+    cfg = read_with_bases(path)
+    assert cfg.data_root == str(packed) and not [*unread_variables(cfg)]
+    for one in cfg.train_data + cfg.val_data:
+        assert one.data_root == str(packed)
+    mixed = Config.fromfile(plan(data=[packed, photos]).write(tmp_path / 'b'))
+    assert [one.data_root for one in mixed.train_data] == [
+        str(photos),
+        str(packed),
+    ]
 
 
 def test_the_learning_rate_is_for_the_batch_of_all_devices(plan, tmp_path):
