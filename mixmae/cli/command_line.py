@@ -215,11 +215,26 @@ def refuse_unused(
             raise ValueError(f'--{option} has no effect {reason}')
 
 
+def closed_output(error: Exception) -> str | None:
+    """Return a line if the reader of the standard output has ended."""
+    if not isinstance(error, BrokenPipeError):
+        return None
+    try:
+        # A flush alone does not fail if nothing is left to write.
+        print(flush=True)
+    except BrokenPipeError:
+        # Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 'the reader of the output has ended, such as head or less'
+    return None
+
+
 def run_tool(tool: Callable[[], int | None]) -> int | None:
     """Run a tool; report errors that users can fix in one line.
 
     The exit status is 2 for errors in configs, arguments and files, and 1 if
-    memory runs out, a data loader times out, or another rank ends. Other
+    memory runs out, a data loader times out, another rank ends, or the reader
+    of the output, such as ``head``, has ended. Other
     exceptions keep their traceback. If ``MIXMAE_TRACEBACK`` is set in the
     environment, all of them do. Hooks end a training with 75 after SIGTERM or
     Ctrl-C (``InterruptHook``) and with 70 if a rank hangs (``WatchdogHook``).
@@ -232,14 +247,16 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
     guard_output()
     try:
         try:
-            return tool()
+            status = tool()
+            sys.stdout.flush()
+            return status
         except (EOFError, ConnectionError):
             # The kernel closes the connections of a worker that dies before
             # PyTorch's handler of SIGCHLD can raise the cause, here.
             time.sleep(1)
             raise
     except Exception as error:
-        line = failure_line(error)
+        line = closed_output(error) or failure_line(error)
         for cfg in _configs_read:
             line = line or removed_folder(error, cfg.work_dir)
         # The error of this rank may itself have caused lost connections.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -264,3 +266,17 @@ def test_errors_of_our_code_in_a_worker(capsys):
             assert error == 'error: set sampler, "here"\n'
         else:
             assert caught.type is kind
+
+
+@pytest.mark.parametrize('text', ['few', 'more than a buffer' * 1000])
+def test_a_reader_of_the_output_that_has_ended(capsys, monkeypatch, text):
+    """As in ``mixmae config | head -1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, 'w') as out:
+        monkeypatch.setattr(sys, 'stdout', out)
+        with pytest.raises(SystemExit) as caught:
+            run_tool(lambda: print(text))
+    assert caught.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('error: the reader of the output has ended')
