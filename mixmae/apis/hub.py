@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -172,9 +173,15 @@ def push_to_hub(
             )
         # Hub and network raise errors of many kinds.
         except Exception as error:
+            cause = cause_of(error)
+            # ConnectError, ConnectionError, ReadTimeout and the like.
+            if re.match(r'\w*(Connect|Timeout|Offline)', cause):
+                raise ValueError(
+                    f'{HUB}{name}: the hub cannot be reached ({cause}); check '
+                    'the network, and HF_ENDPOINT and HF_HUB_OFFLINE'
+                ) from None
             raise ValueError(
-                f'{HUB}{name}: the hub refuses the upload '
-                f'({cause_of(error)}); log in with hf auth login, and name '
-                'the repository USER/NAME'
+                f'{HUB}{name}: the hub refuses the upload ({cause}); log in '
+                'with hf auth login, and name the repository USER/NAME'
             ) from None
     return commit.commit_url

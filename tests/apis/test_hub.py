@@ -69,3 +69,11 @@ def test_the_hub_returns_what_was_pushed(run, tmp_path, monkeypatch):
     own = mixmae.load_backbone(run).state_dict()
     for key, value in backbone.state_dict().items():
         torch.testing.assert_close(value, own[key], rtol=1e-3, atol=1e-3)
+
+
+def test_a_hub_that_cannot_be_reached(run, monkeypatch):
+    reader = pytest.importorskip('huggingface_hub.hf_api')
+    # Nothing listens there.
+    monkeypatch.setattr(reader.constants, 'ENDPOINT', 'http://127.0.0.1:9')
+    with pytest.raises(ValueError, match='cannot be reached .* the network'):
+        mixmae.push_to_hub(run, 'user/tiny')
