@@ -52,12 +52,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = args.name.removesuffix('.py')
     if name not in names:
         close = difflib.get_close_matches(name, names, 1, 0.3)
-        hint = f'; did you mean {close[0]}?' if close else ''
-        raise ValueError(f'there is no config {name}{hint}')
+        hint = (
+            f'did you mean {close[0]}?'
+            if close
+            else 'mixmae config lists all of them'
+        )
+        raise ValueError(f'there is no config {name}; {hint}')
     if args.file is None or args.file.suffix != '.py':
         raise ValueError('name a file to write that ends in .py')
     if args.file.exists():
-        raise ValueError(f'{args.file} exists')
+        raise ValueError(f'{args.file} exists; remove it, or name another')
     cfg = read_config(folder / f'{name}.py', args.cfg_options)
     FormattedConfig.of(cfg).dump(args.file)
     print(f'wrote {args.file}')

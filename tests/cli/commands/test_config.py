@@ -24,9 +24,10 @@ def test_a_config_with_its_bases_and_options(tmp_path, capsys):
     ('arguments', 'words'),
     [
         (['mixmae/swin-demo_scenes-65', 'a.py'], f'did you mean {NAME}'),
+        (['zzzzzzzz', 'a.py'], 'mixmae config lists all'),
         ([NAME], 'name a file'),
         ([NAME, 'a.txt'], 'name a file'),
-        ([NAME, '{folder}/there.py'], 'exists'),
+        ([NAME, '{folder}/there.py'], 'exists; remove it'),
     ],
 )
 def test_refusals(tmp_path, arguments, words):
