@@ -22,6 +22,7 @@ from mixmae.datasets.images.image_kind import (
 )
 from mixmae.datasets.images.pixel_conversion import (
     CONTAINER_BITS,
+    REMEDY,
     as_grey,
     checked_range,
     composite,
@@ -289,9 +290,8 @@ class ImageDecoding:
             raise unsupported(
                 path,
                 f'{kind}, values {least:.6g} to {most:.6g}',
-                'the file does not declare black and white values; set '
-                'LoadImage(value_range=(LOW, HIGH)) or --value-range LOW '
-                'HIGH, or convert it to 8 bits',
+                f'the file does not declare black and white values; {REMEDY}, '
+                'or convert it to 8 bits',
                 str(kind),
             )
         warn_of_container(kind, most)

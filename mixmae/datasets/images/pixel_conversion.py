@@ -20,6 +20,11 @@ from mixmae.datasets.images.image_kind import ImageKind
 # Sample size that does not imply a value range: files of 10, 12 or 14 bits
 # are stored in samples of this size.
 CONTAINER_BITS = 16
+# Of an unknown value range.
+REMEDY = (
+    'set LoadImage(value_range=(LOW, HIGH)) in the config, or --value-range '
+    'LOW HIGH of pretrain, finetune, pack or check-data'
+)
 
 
 def eight_bit_rgb(
@@ -203,8 +208,7 @@ def warn_of_container(kind: ImageKind, most: float) -> None:
         f'{kind.format} images of 16 bits per sample are scaled from '
         f'0..65535 to 0..255, and values of {used} bits '
         f'(0..{2**used - 1}) were observed; if white is another value, '
-        'set LoadImage(value_range=(LOW, HIGH)) or --value-range LOW '
-        'HIGH, otherwise confirm with (0, 65535)',
+        f'{REMEDY}, otherwise confirm with (0, 65535)',
         stacklevel=2,
     )
 
