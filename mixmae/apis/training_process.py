@@ -19,6 +19,7 @@ from tqdm import tqdm
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.config.config_file import read_config
 from mixmae.config.failure_report import EXIT_INTERRUPTED
+from mixmae.engine.manifest.manifest import written_files
 from mixmae.fileio.safe_path import FLAG, trusted
 
 COLOUR = re.compile(r'\x1b\[[0-9;]*m')
@@ -247,6 +248,15 @@ def train_folder(
     if status == EXIT_INTERRUPTED:
         message = (
             f'interrupted; the checkpoint in {folder.path} can be resumed'
+        )
+    elif status == -signal.SIGTERM:
+        # Before the hook that saves is there, or by a second signal.
+        status = EXIT_INTERRUPTED
+        saved = written_files(folder.path, folder.path)
+        message = 'interrupted; ' + (
+            f'the last checkpoint in {folder.path} can be resumed'
+            if saved
+            else 'nothing was saved: the same command starts again'
         )
     elif display.error:
         message = display.error

@@ -1,8 +1,13 @@
 """Summary lines of a training's output."""
 
+import sys
+
 import pytest
 
-from mixmae.apis.training_process import TrainingDisplay
+from mixmae.apis import training_process
+from mixmae.apis.output_folder import OutputFolder
+from mixmae.apis.training_process import TrainingDisplay, TrainingFailedError
+from mixmae.config.failure_report import EXIT_INTERRUPTED
 
 HEAD = '11/29 11:00:34 - mmengine'
 OUTPUT = f"""\
@@ -57,3 +62,28 @@ def test_the_first_error_is_kept(verbose):
     for text in ('error: the first\n', 'error: the second\n'):
         display.show(text)
     assert display.error == 'the first'
+
+
+@pytest.mark.parametrize(
+    ('saved', 'expected'),
+    [
+        (False, 'nothing was saved: the same command starts again'),
+        (True, 'can be resumed'),
+    ],
+)
+def test_a_signal_that_no_hook_has_handled(
+    tmp_path, monkeypatch, saved, expected
+):
+    """Before the first update, or the second signal."""
+    (tmp_path / 'config.py').write_text('train_cfg = dict(max_epochs=1)')
+    folder = OutputFolder(tmp_path)
+    if saved:
+        (tmp_path / 'epoch_1.pth').write_bytes(b'weights')
+    code = 'import os, signal; os.kill(os.getpid(), signal.SIGTERM)'
+    command = [sys.executable, '-c', code]
+    monkeypatch.setattr(
+        training_process, 'training_command', lambda *args: command
+    )
+    with pytest.raises(TrainingFailedError, match=expected) as caught:
+        training_process.train_folder(folder, 1, True, False)
+    assert caught.value.status == EXIT_INTERRUPTED
