@@ -15,11 +15,7 @@ from numpy import ndarray
 from PIL import Image
 
 from mixmae.apis.predictor import Predictor
-from mixmae.fileio.atomic_write import (
-    atomic_write,
-    check_output,
-    new_files,
-)
+from mixmae.fileio.atomic_write import atomic_write, check_output, new_files
 from mixmae.visualization.pictures import class_hues, write_png
 
 # Pictures of small images are enlarged, so that text is legible.
@@ -45,6 +41,7 @@ def write_predictions(
             ``predictions.json`` (COCO's format, with scores) of a detector, or
             ``masks/*.png`` and ``classes.csv`` of a segmentor, whose values
             are those of the masks it was trained on; and ``pictures/*.png``.
+            ``images.csv`` names the image of each mask and picture.
         pictures: Whether to draw pictures.
         score: Smallest score of an object to be drawn.
         options: Arguments of ``Predictor.iterate``.
@@ -60,14 +57,20 @@ def write_predictions(
     check_output(folder / 'predictions')
     drawing = Drawing(predictor, score) if pictures else None
     results = with_stems(predictor.iterate(inputs, **options))
+    files: list[tuple[int, str, str]] = []
     with new_files(folder) as partial:
         writer = WRITERS[predictor.task](predictor, partial)
         for result in results:
             writer.add(result)
+            file = f'{result["stem"]}.png'
+            files.append((result['index'], file, result['name']))
             if drawing is not None:
-                target = partial / 'pictures' / f'{result["stem"]}.png'
-                write_png(target, drawing(result))
+                write_png(partial / 'pictures' / file, drawing(result))
         written = writer.close()
+        if pictures or isinstance(writer, MaskFiles):
+            rows = [['file', 'image'], *(row[1:] for row in sorted(files))]
+            with atomic_write(partial / 'images.csv') as table:
+                _write_csv(table, rows)
     return folder / written.relative_to(partial)
 
 

@@ -130,6 +130,10 @@ def test_masks(fine_tuned, tmp_path: Path) -> None:
     run = fine_tuned('segmentation')
     predictor = Predictor(run.out, device='cpu')
     path = write_predictions(predictor, images_of(run), tmp_path)
+    with (tmp_path / 'images.csv').open(newline='') as file:
+        rows = [*csv.reader(file)]
+    named = [[Path(name).name, name] for name in images_of(run)]
+    assert rows == [['file', 'image'], *named]
     from mmseg.apis import MMSegInferencer
 
     infer = MMSegInferencer(str(run.config), str(run.checkpoint), device='cpu')
