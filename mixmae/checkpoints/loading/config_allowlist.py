@@ -7,6 +7,8 @@ text in a checkpoint may not.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -139,7 +141,9 @@ def _names(registry: Registry, scope: str) -> Mapping[str, Any]:
         found = registry.root
         if scope != found.scope:
             found = found.children[scope]
-        found.import_from_location()
+        # mmdet, mmseg and mmpretrain print messages when they are imported.
+        with contextlib.redirect_stdout(io.StringIO()):
+            found.import_from_location()
     # Not installed, or without such a registry.
     except (ImportError, KeyError):
         return {}

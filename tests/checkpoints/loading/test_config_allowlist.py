@@ -1,5 +1,8 @@
 """Allowlist of the parts that a checkpoint's config may name."""
 
+import subprocess
+import sys
+
 import pytest
 
 from mixmae.checkpoints.loading.config_allowlist import (
@@ -25,6 +28,20 @@ def test_registered_parts_are_kept():
     assert steps == registered_parts(
         steps, (TRANSFORMS,), 'x.pth', allowed=SCOPES
     )
+
+
+def test_packages_print_nothing_when_they_are_imported():
+    """mmpretrain, mmdet and mmseg print names of other packages."""
+    code = (
+        'from mixmae.checkpoints.loading.config_allowlist import *\n'
+        'from mixmae.registry import TRANSFORMS\n'
+        "steps = [dict(type='mmpretrain.ResizeEdge')]\n"
+        "registered_parts(steps, (TRANSFORMS,), 'x', 'mixmae', SCOPES)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, '')
 
 
 def test_files_that_parts_would_load_are_left_out():
