@@ -18,6 +18,7 @@ from mixmae.config.config_paths import refuse_pickled_data
 from mixmae.config.failure_report import (
     EXIT_CONFIG_ERROR,
     EXIT_FAILURE,
+    EXIT_SIGINT,
     TRACEBACK,
     ConfigError,
     end_after_other_ranks,
@@ -234,7 +235,7 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
 
     The exit status is 2 for errors in configs, arguments and files, and 1 if
     memory runs out, a data loader times out, another rank ends, or the reader
-    of the output, such as ``head``, has ended. Other
+    of the output, such as ``head``, has ended. Ctrl-C is 130. Other
     exceptions keep their traceback. If ``MIXMAE_TRACEBACK`` is set in the
     environment, all of them do. Hooks end a training with 75 after SIGTERM or
     Ctrl-C (``InterruptHook``) and with 70 if a rank hangs (``WatchdogHook``).
@@ -255,6 +256,12 @@ def run_tool(tool: Callable[[], int | None]) -> int | None:
             # PyTorch's handler of SIGCHLD can raise the cause, here.
             time.sleep(1)
             raise
+    except KeyboardInterrupt:
+        end_workers()
+        if os.environ.get(TRACEBACK):
+            raise
+        print_error('interrupted')
+        sys.exit(EXIT_SIGINT)
     except Exception as error:
         line = closed_output(error) or failure_line(error)
         for cfg in _configs_read:

@@ -89,10 +89,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     end_with_launcher()
     # argparse and the error reports of libraries show it as the program name.
     sys.argv = [f'mixmae {name}', *options]
-    module = importlib.import_module(module_of(name))
-    # Imported here: torch and MMEngine are not needed for the help.
-    from mixmae.cli.command_line import run_tool
-
+    try:
+        module = importlib.import_module(module_of(name))
+        # Imported here: torch and MMEngine are not needed for the help.
+        from mixmae.cli.command_line import run_tool
+    except KeyboardInterrupt:
+        print('error: interrupted', file=sys.stderr)
+        sys.exit(130)
     sys.exit(run_tool(module.main))
 
 

@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mixmae.cli.command_line import run_config, run_tool
 from mixmae.config.config_file import apply_options
-from mixmae.config.failure_report import ConfigError
+from mixmae.config.failure_report import EXIT_SIGINT, ConfigError
 
 
 def arguments(path: Path, **options: object) -> Namespace:
@@ -280,3 +280,13 @@ def test_a_reader_of_the_output_that_has_ended(capsys, monkeypatch, text):
     assert caught.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith('error: the reader of the output has ended')
+
+
+def test_ctrl_c_is_one_line(capsys):
+    def tool():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        run_tool(tool)
+    assert caught.value.code == EXIT_SIGINT
+    assert capsys.readouterr().err == 'error: interrupted\n'

@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from mixmae.cli import subcommands
+from mixmae.config.failure_report import EXIT_SIGINT
 from mixmae.version import _diagnosing
 
 HEAVY = """
@@ -80,6 +81,27 @@ def test_errors_are_one_line_and_name_the_command(name, monkeypatch, capsys):
     assert caught.value.code == 2
     assert (
         capsys.readouterr().err == 'error: config file no.py does not exist\n'
+    )
+
+
+def test_ctrl_c_during_imports_is_one_line():
+    """Imports take seconds, in which a user may notice a mistake."""
+    code = (
+        'import os, signal, sys\n'
+        'class Finder:\n'
+        '    def find_spec(self, name, *_):\n'
+        "        if name == 'mixmae.cli.commands.stats':\n"
+        '            os.kill(os.getpid(), signal.SIGINT)\n'
+        'sys.meta_path.insert(0, Finder())\n'
+        'from mixmae.cli import subcommands\n'
+        "subcommands.main(['stats', '.'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (
+        EXIT_SIGINT,
+        'error: interrupted\n',
     )
 
 
