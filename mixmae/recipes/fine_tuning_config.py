@@ -72,6 +72,7 @@ def plan_fine_tuning(
     chosen = FineTuningOptions.of_call(options)
     folder = Path(out)
     network = initial_network(init, folder / 'init.pth', chosen.in_channels)
+    data = os.path.expanduser(data)
     plan = TASKS[task](data, network, folder / DATA, chosen)
     plan.notes.insert(0, network.line)
     header = '\n'.join([

@@ -132,6 +132,9 @@ class FineTuningOptions:
         given: dict[str, Any] = {
             k: None if v == 'auto' else v for k, v in arguments.items()
         }
+        for name in ('val_data', 'images'):
+            if given.get(name) is not None:
+                given[name] = os.path.expanduser(given[name])
         return cls(**given)
 
     @property

@@ -54,6 +54,15 @@ def test_other_settings(call: dict) -> None:
             plan_fine_tuning(**call, overrides=wrong)
 
 
+def test_paths_of_the_home_folder(call, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    given = {'data': '~/classes', 'init': '~/backbone.safetensors'}
+    plan_fine_tuning(**call | given, val_data='~/classes')
+    cfg = Config.fromfile(call['out'] / 'config.py')
+    assert cfg.pretrained == str(tmp_path / 'backbone.safetensors')
+    assert '~' not in cfg.data_root
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
