@@ -266,7 +266,8 @@ def _resolved(name: str, root: Path, path: Path, number: int) -> str:
         raise ValueError(f'{path}, line {number}: {fault}')
     for suffix in ('', *SUFFIXES):
         if (root / f'{name}{suffix}').is_file():
-            return f'{name}{suffix}'
+            # ./a.png is a.png.
+            return os.path.normpath(f'{name}{suffix}')
     raise ValueError(
         f'{path}, line {number}: there is no file {root / name}; paths are '
         f'relative to {root}, or to the folder given as images'

@@ -100,7 +100,8 @@ def test_an_image_on_two_lines_counts_once(tmp_path: Path) -> None:
     # Or it could be trained on and validated on.
     names = [f'{k}.png' for k in range(4)]
     touch(tmp_path, *names)
-    lines = [f'{name},{"ab"[k % 2]}' for k, name in enumerate(names)] * 2
+    lines = [f'{name},{"ab"[k % 2]}' for k, name in enumerate(names)]
+    lines += [f'./{line}' for line in lines]
     (tmp_path / 'labels.csv').write_text('\n'.join(['image,label', *lines]))
     found = read_class_lists(tmp_path / 'labels.csv')
     assert sorted(path for path, _ in found.train + found.val) == names
