@@ -18,14 +18,9 @@ from mixmae.datasets.images.sample_values import (
     IMAGES,
     PERCENTILES,
     ValueSample,
-    spread,
 )
-from mixmae.fileio.image_formats import SUFFIXES
-from mixmae.fileio.image_listing import list_folder
-from mixmae.fileio.path_list import read_path_list
 from mixmae.fileio.shown_text import escape
-
-LISTS = ('.txt', '.lst')
+from mixmae.recipes.image_sources import read_sources
 
 
 @dataclass
@@ -33,13 +28,15 @@ class DataStats:
     """Statistics of a data set.
 
     Attributes:
-        images: Number of files, each real path counted once.
+        images: Number of files, each real path counted once, and of images in
+            shards.
         duplicates: Number of further paths to the same files.
         suffixes: Number of files by suffix.
         left_out: Why other files below the folders are not used, one line
             each.
         sampled: Number of images that were opened.
         corrupt: Number of these that cannot be read, by cause.
+        fault: Why the first of these cannot be read.
         sizes: Smallest, median and largest (width, height) of the sample, by
             number of pixels.
         kinds: Number of sampled images by kind: format, bands, bits.
@@ -58,6 +55,7 @@ class DataStats:
     left_out: list[str] = field(default_factory=list)
     sampled: int = 0
     corrupt: dict[str, int] = field(default_factory=dict)
+    fault: str = ''
     sizes: list[tuple[int, int]] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     in_channels: int = 3
@@ -73,15 +71,13 @@ class DataStats:
     def lines(self) -> list[str]:
         """Return the statistics as lines of text."""
         lines = [f'images: {self.images:,} ({_counts(self.suffixes)})']
-        if self.duplicates:
-            lines.append(
-                f'duplicates: {self.duplicates:,} more paths lead to the same '
-                f'files; they count once'
-            )
         lines += self.left_out
         lines.append(f'opened: {self.sampled:,} of them')
         if self.corrupt:
             lines.append(f'  not read: {_counts(self.corrupt)}')
+            lines.append(
+                f'    first: {self.fault}; mixmae check-data lists all'
+            )
         if self.sizes:
             small, middle, large = (f'{w} x {h}' for w, h in self.sizes)
             lines.append(
@@ -113,11 +109,10 @@ def data_stats(
     most: int = IMAGES,
     limits: ImageLimits = ANY_SIZE,
 ) -> DataStats:
-    """Measure a data set of image files.
+    """Measure a data set of images.
 
     Args:
-        data: A folder, a list of paths (``.txt``), an image, or several of
-            these.
+        data: See ``read_sources``.
         in_channels: Channels of the network; None = all bands of the most
             frequent kind of file: 1 for grey, 3 for colours.
         value_range: Sample values of black and white for mean and std; None =
@@ -126,34 +121,23 @@ def data_stats(
         limits: Allowed sizes.
 
     Raises:
-        FileNotFoundError: A file or folder does not exist.
-        ValueError: There is no image, or none can be read.
+        ValueError: A path does not exist, there is no image, or none can be
+            read.
     """
-    items = [data] if isinstance(data, (str, os.PathLike)) else data
-    stats = DataStats()
-    paths: list[str] = []
-    real: set[str] = set()
-    for item in items:
-        for path in _paths(os.fspath(item), stats.left_out):
-            place = os.path.realpath(path)
-            if place in real:
-                stats.duplicates += 1
-                continue
-            real.add(place)
-            paths.append(path)
-    if not paths:
-        raise ValueError('no images found; ' + '; '.join(stats.left_out))
-    stats.images = len(paths)
-    counts = Counter(Path(path).suffix.lower() for path in paths)
+    sources = read_sources(data, fewest=1)
+    stats = DataStats(sources.count, sources.duplicates)
+    stats.left_out = [*map(escape, sources.notes)]
+    counts = Counter(Path(path).suffix.lower() for path in sources.files)
     stats.suffixes = dict(counts.most_common())
-    chosen = [paths[index] for index in spread(len(paths), most)]
-    stats.sampled = len(chosen)
+    if sources.shards:
+        stats.suffixes['in shards'] = sum(sources.shards.values())
     kinds: Counter[ImageKind] = Counter()
     sizes: list[tuple[int, int]] = []
-    for path in chosen:
+    for path, content in sources.sample(most):
+        stats.sampled += 1
         # The causes are counted below.
         try:
-            kind, size = image_header(path)
+            kind, size = image_header(path, content)
         except CorruptImageError:
             continue
         kinds[kind] += 1
@@ -164,13 +148,14 @@ def data_stats(
     stats.kinds = {str(kind): n for kind, n in kinds.most_common()}
     stats.in_channels = in_channels or _channels(kinds)
     sample = ValueSample(ImageDecoding(channels=stats.in_channels), limits)
-    for path in chosen:
-        sample.add(path)
+    for path, content in sources.sample(most):
+        sample.add(path, content)
     stats.corrupt = dict(sample.unread)
+    stats.fault = sample.fault
     if not (sample.wide or sample.plain):
         raise ValueError(
-            f'none of the {len(chosen):,} opened images can be read: '
-            f'{_counts(stats.corrupt)}'
+            f'none of the {stats.sampled:,} opened images can be read: '
+            f'{_counts(stats.corrupt)}; {stats.fault}'
         )
     if sample.wide:
         stats.values = sample.least, sample.most
@@ -178,20 +163,6 @@ def data_stats(
     found = sample.values(stats.value_range)
     stats.mean, stats.std = found.mean, found.std
     return stats
-
-
-def _paths(item: str, notes: list[str]) -> list[str]:
-    """List the images of a folder, a list, or a file."""
-    item = os.path.expanduser(item)
-    if os.path.isdir(item):
-        listing = list_folder(item, SUFFIXES)
-        notes += [f'{escape(item)}: {note}' for note in listing.notes()]
-        return [os.path.join(item, name) for name in listing.files]
-    if not os.path.exists(item):
-        raise FileNotFoundError(f'there is no file or folder {escape(item)}')
-    if item.lower().endswith(LISTS):
-        return read_path_list(item, '/')
-    return [item]
 
 
 def _channels(kinds: Counter[ImageKind]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -38,11 +38,13 @@ class ImageSources:
     Attributes:
         files: Absolute paths.
         shards: Folders of shards and tar files, with their counts.
+        duplicates: Number of further paths to the same files.
         notes: What was left out, a line each.
     """
 
     files: list[str] = field(default_factory=list)
     shards: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -138,7 +140,7 @@ class ImageSources:
             ValueError: None of them can be read.
         """
         sides, first = [], ''
-        for path, content in self._sample():
+        for path, content in self.sample():
             try:
                 sides.append(min(image_header(path, content)[1]))
             # Damaged files are left to the run.
@@ -161,32 +163,37 @@ class ImageSources:
             ValueError: At least half of them have another number of channels.
         """
         found = ValueSample(ImageDecoding(channels=in_channels))
-        sample = self._sample()
-        for path, content in sample:
+        for path, content in self.sample():
             found.add(path, content)
         unfit = found.unread['unsupported']
-        if 2 * unfit >= len(sample):
+        count = found.unread.total() + found.kinds.total()
+        if 2 * unfit >= count:
             raise ValueError(
-                f'{unfit} of {len(sample)} images that were read cannot '
+                f'{unfit} of {count} images that were read cannot '
                 f'become in_channels={in_channels}: {found.fault}'
             )
         return found
 
-    def _sample(self) -> list[tuple[str, bytes | None]]:
-        """Return paths and, from shards, contents of some images."""
-        found: list[tuple[str, bytes | None]] = [
-            (self.files[index], None)
-            for index in spread(len(self.files), SAMPLE)
-        ]
+    def sample(self, most: int = SAMPLE) -> Iterator[tuple[str, bytes | None]]:
+        """Yield paths and, from shards, contents of evenly spread images."""
+        chosen = spread(self.count, most)
+        first = len(self.files)
+        for index in chosen:
+            if index < first:
+                yield self.files[index], None
         for place, count in self.shards.items():
             packed = PackedImages(place)
-            read = (packed.read_sample(i) for i in spread(count, SAMPLE))
-            found += [(one['img_path'], one['img_bytes']) for one in read]
-        return found
+            for index in chosen:
+                if first <= index < first + count:
+                    one = packed.read_sample(index - first)
+                    yield one['img_path'], one['img_bytes']
+            first += count
 
 
 def read_sources(
-    data: str | os.PathLike | Sequence[str | os.PathLike], name: str = 'data'
+    data: str | os.PathLike | Sequence[str | os.PathLike],
+    name: str = 'data',
+    fewest: int = FEWEST,
 ) -> ImageSources:
     """List the images of all places; each file counts once.
 
@@ -194,6 +201,7 @@ def read_sources(
         data: A folder of images or shards, a tar file, an image, a text file
             of paths (relative to its folder, or absolute), or several.
         name: Of the argument, for messages.
+        fewest: Smallest number of images.
 
     Raises:
         ValueError: A place does not exist or holds no image, or there are too
@@ -208,19 +216,21 @@ def read_sources(
     # A file that is reached by two paths counts once.
     real = {os.path.realpath(path): path for path in reversed(found.files)}
     unique = [*reversed(real.values())]
-    if len(unique) < len(found.files):
-        twice = len(found.files) - len(unique)
-        found.notes.append(f'{twice:,} files were given twice; used once')
+    found.duplicates = len(found.files) - len(unique)
+    if found.duplicates:
+        found.notes.append(
+            f'{found.duplicates:,} files were given twice; used once'
+        )
     # A list holds one path a line.
     faults = {path: path_fault(path[1:]) for path in unique}
     found.files = [path for path, fault in faults.items() if fault is None]
     odd = [fault for fault in faults.values() if fault is not None]
     if odd:
         found.notes.append(f'{len(odd):,} files left out: {odd[0]}')
-    if found.count < FEWEST:
+    if found.count < fewest:
         raise ValueError(
             f'{name}: {found.count} images in {", ".join(map(str, places))} '
-            f'are too few to train on; at least {FEWEST} are needed'
+            f'are too few to train on; at least {fewest} are needed'
         )
     return found
 

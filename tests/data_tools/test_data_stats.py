@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_statistics(folder):
     assert found.values == (0, 4095)
     text = '\n'.join(found.lines())
     assert 'skipped by suffix: 1 .heix' in text
-    assert 'have two paths' in text
+    assert 'have two paths' in text and '/a/cut.tif' in text
     low, high = found.value_range
     assert low == 0 and 3900 < high <= 4095
     # The last band covers the range evenly.
@@ -57,7 +58,17 @@ def test_linked_files_count_once(folder):
     listed.write_text(f'{folder}/a/0.tif\n{folder}/again/1.tif\n')
     found = data_stats([folder, listed, folder / 'a' / '2.tif'])
     assert found.images == 7 and found.duplicates == 3
-    assert any('duplicates: 3' in line for line in found.lines())
+    assert any('3 files were given twice' in line for line in found.lines())
+
+
+def test_images_in_shards(folder):
+    with tarfile.open(folder.parent / 'a.tar', 'w') as tar:
+        for path in sorted(folder.glob('a/*.tif'))[1:]:
+            tar.add(path, path.name)
+    found = data_stats([folder / 'a' / '0.tif', folder.parent / 'a.tar'])
+    assert found.suffixes == {'.tif': 1, 'in shards': 5}
+    assert found.sampled == 6 and found.sizes == [(32, 24)] * 3
+    assert found.corrupt == {'truncated': 1} and 'cut.tif' in found.fault
 
 
 @pytest.mark.parametrize('mode, channels', [('L', 1), ('RGB', 3), ('RGBA', 3)])
@@ -76,12 +87,12 @@ def test_given_values(folder):
 
 def test_nothing_to_measure(tmp_path):
     (tmp_path / 'a.txt').write_text('x')
-    with pytest.raises(ValueError, match=r'no images found; .*1 \.txt'):
+    with pytest.raises(ValueError, match=r'no images in .*1 \.txt'):
         data_stats(tmp_path)
     (tmp_path / 'a.png').write_text('x')
-    with pytest.raises(ValueError, match='none of the 1 opened images'):
+    with pytest.raises(ValueError, match=r'none of the 1 opened .*/a\.png'):
         data_stats(tmp_path)
-    with pytest.raises(FileNotFoundError, match='no file or folder'):
+    with pytest.raises(ValueError, match=r'there is no .*/b'):
         data_stats(tmp_path / 'b')
 
 

@@ -1,8 +1,8 @@
 """The command ``stats``: number, kinds, sizes and values of images.
 
-DATA is a folder, a list of paths (.txt) or an image. A sample of the images is
-opened; nothing is changed. The printed value_range, mean and std go into a
-config as they are.
+DATA is a folder of images or shards, a tar file, a list of paths (.txt) or an
+image. A sample of the images is opened; nothing is changed. The printed
+value_range, mean and std go into a config as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'data',
         nargs='+',
         metavar='PATH',
-        help='folders, images, or text files of paths',
+        help='folders of images or shards, tar files, images, or text files of '
+        'paths',
     )
     parser.add_argument(
         '--in-channels',
