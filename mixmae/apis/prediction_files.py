@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -253,7 +254,7 @@ class Drawing:
             self.visualizer.visualize_cls(
                 image,
                 sample,
-                classes=self.classes or None,
+                classes=[*map(_wrapped, self.classes)] or None,
                 resize=SHORT_SIDE,
                 draw_gt=False,
             )
@@ -281,6 +282,12 @@ def class_values(predictor: Predictor) -> ndarray:
         first = int(bool(predictor.meta.get('reduce_zero_label')))
         values = range(first, first + len(predictor.classes))
     return np.asarray([*values], np.uint8)
+
+
+def _wrapped(name: str) -> str:
+    """Break the name of a class into lines that fit into a square picture."""
+    # It follows 'Prediction: 1, 0.70 ('.
+    return textwrap.fill(name, 36, initial_indent=21 * ' ').lstrip()
 
 
 def _encoded(mask: ndarray) -> dict:

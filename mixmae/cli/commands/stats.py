@@ -26,7 +26,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'data',
         nargs='+',
         metavar='PATH',
-        help='folders of images or shards, tar files, images, or text files of '
+        help='folders of images or shards, tar files, images, text files of '
         'paths',
     )
     parser.add_argument(
