@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ def finetune(
     dry_run: bool = False,
     verbose: bool = False,
     overrides: Mapping[str, Any] | None = None,
+    ignore_checks: Sequence[str] = (),
     **options: Any,
 ) -> FineTunedRun:
     """Fine-tune a pretrained backbone on labelled images.
@@ -67,6 +68,7 @@ def finetune(
             ``out/training.log``, too.
         overrides: Values of other settings of the config by dotted key, as
             MMEngine's ``--cfg-options``.
+        ignore_checks: Names of preflight checks whose errors become warnings.
         options: Fields of
             ``mixmae.recipes.fine_tuning_settings.FineTuningOptions``, such as
             ``epochs``, ``devices``, ``freeze_backbone`` or ``patience``.
@@ -90,7 +92,7 @@ def finetune(
     if folder.resumes:
         folder.compare(call)
         print(f'going on with {folder.config}', flush=True)
-        train_folder(folder, processes, on_cpu, verbose)
+        train_folder(folder, processes, on_cpu, verbose, ignore_checks)
     else:
         with folder.replacing(keep=not dry_run):
             with folder.locked():
@@ -100,7 +102,7 @@ def finetune(
             if dry_run:
                 print(f'\n{folder.config.read_text("utf-8")}')
                 return FineTunedRun(folder.path, folder.config)
-            train_folder(folder, processes, on_cpu, verbose)
+            train_folder(folder, processes, on_cpu, verbose, ignore_checks)
     best = Path(best_checkpoint(folder.path))
     print(f'best checkpoint: {best}')
     print(f'predict: mixmae predict {folder.path} IMAGES --out FOLDER')

@@ -63,6 +63,7 @@ def pretrain(
     dry_run: bool = False,
     verbose: bool = False,
     overrides: Mapping[str, Any] | None = None,
+    ignore_checks: Sequence[str] = (),
 ) -> PretrainedRun:
     """Pretrain a backbone on images without labels.
 
@@ -106,6 +107,7 @@ def pretrain(
         verbose: Show all output of the training.
         overrides: Values of other settings of the config by dotted key, as
             MMEngine's ``--cfg-options``.
+        ignore_checks: Names of preflight checks whose errors become warnings.
 
     Raises:
         ValueError: An argument, the images or the folder cannot be used.
@@ -135,7 +137,7 @@ def pretrain(
         folder.compare(vars(options))
         processes = Machine.find(devices).count
         print(f'going on with {folder.config}', flush=True)
-        train_folder(folder, processes, on_cpu, verbose)
+        train_folder(folder, processes, on_cpu, verbose, ignore_checks)
         return finished_run(folder)
     plan = plan_pretraining(options)
     log = folder.path / LOG
@@ -149,7 +151,9 @@ def pretrain(
         return PretrainedRun(folder.path, folder.config)
     with folder.replacing():
         write_plan(plan, folder, options)
-        train_folder(folder, plan.machine.count, on_cpu, verbose)
+        train_folder(
+            folder, plan.machine.count, on_cpu, verbose, ignore_checks
+        )
     return finished_run(folder)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import IO
 
@@ -165,12 +165,15 @@ class TrainingFailedError(RuntimeError):
         self.status = status
 
 
-def training_command(folder: OutputFolder, processes: int) -> list[str]:
+def training_command(
+    folder: OutputFolder, processes: int, ignored: Sequence[str] = ()
+) -> list[str]:
     """Return the command that trains the config in the folder of a run.
 
     Args:
         folder: The folder.
         processes: One for each device.
+        ignored: Names of preflight checks that only warn.
     """
     train = ['-m', 'mixmae', 'train', str(folder.config)]
     train += ['--work-dir', str(folder.path)]
@@ -180,6 +183,8 @@ def training_command(folder: OutputFolder, processes: int) -> list[str]:
         train.append('--overwrite')
     if trusted():
         train.append(FLAG)
+    for name in ignored:
+        train += ['--ignore-check', name]
     if processes == 1:
         return [sys.executable, *train]
     launcher = ['-m', 'torch.distributed.run', '--standalone']
@@ -194,7 +199,11 @@ def report_failure(error: TrainingFailedError) -> int:
 
 
 def train_folder(
-    folder: OutputFolder, processes: int, on_cpu: bool, verbose: bool
+    folder: OutputFolder,
+    processes: int,
+    on_cpu: bool,
+    verbose: bool,
+    ignored: Sequence[str] = (),
 ) -> None:
     """Train the config in the folder of a run.
 
@@ -206,11 +215,12 @@ def train_folder(
         processes: One for each device.
         on_cpu: Hide GPUs.
         verbose: Show everything.
+        ignored: Names of preflight checks that only warn.
 
     Raises:
         TrainingFailedError: It ended with an error, or was interrupted.
     """
-    command = training_command(folder, processes)
+    command = training_command(folder, processes, ignored)
     environment = dict(os.environ, PYTHONUNBUFFERED='1')
     if on_cpu:
         environment['CUDA_VISIBLE_DEVICES'] = ''

@@ -82,6 +82,15 @@ def add_call_arguments(parser: argparse.ArgumentParser) -> None:
         help='other settings of the config, e.g. num_workers=0',
     )
     parser.add_argument(
+        '--ignore-check',
+        dest='ignore_checks',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='errors of this preflight check become warnings; can be given '
+        'several times',
+    )
+    parser.add_argument(
         '--resume', action='store_true', help='resume the run in OUT'
     )
     parser.add_argument(

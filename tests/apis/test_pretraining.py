@@ -13,6 +13,7 @@ from PIL import Image
 import mixmae
 from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.pretraining import finished_run, write_plan
+from mixmae.apis.training_process import TrainingFailedError
 from mixmae.checkpoints.conversion.bare_backbone import from_bare
 from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.checkpoints.io.resumed_state import PARTS
@@ -80,3 +81,16 @@ def trained(folder):
     }
     torch.save(content, folder.path / 'epoch_1.pth')
     return model.backbone
+
+
+def test_ignored_checks_are_those_of_the_training(tmp_path):
+    photos(tmp_path / 'photos')
+    with pytest.raises(TrainingFailedError, match='no check of this name'):
+        mixmae.pretrain(
+            tmp_path / 'run',
+            tmp_path / 'photos',
+            'swin-mini',
+            image_size=64,
+            devices='cpu',
+            ignore_checks=['no such check'],
+        )
