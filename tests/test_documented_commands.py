@@ -27,7 +27,7 @@ OWN_FOLDERS = ('configs', 'tools', 'docs', 'examples', 'benchmarks', 'tests')
 # Programs of others and of the shell.
 OTHERS = frozenset({
     '.', '[', 'export', 'for', 'done', 'sleep', 'break', 'scontrol',
-    'pip', 'mim', 'tensorboard', 'mlflow', 'ssh', 'git',
+    'pip', 'mim', 'tensorboard', 'mlflow', 'ssh', 'git', 'grep',
 })  # fmt: skip
 # Arguments of the scripts before those of the Python program.
 SCRIPTS = {
