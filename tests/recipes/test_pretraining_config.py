@@ -61,7 +61,7 @@ def test_the_config_is_that_of_the_table(plan, tmp_path):
 def test_shards_alone_are_the_data_root(plan, photos, tmp_path):
     """Preflight warns of a data_root that no data set uses."""
     packed = tmp_path / 'packed'
-    pack_pictures(photos.parent, packed, shard_bytes=2**20)
+    pack_pictures(photos, packed, shard_bytes=2**20)
     made = plan(data=packed)
     path = made.write(tmp_path / 'out')
     cfg = read_with_bases(path)
