@@ -16,6 +16,7 @@ CONFIGS = ('_base_', 'own-')
 # Every script has these.
 UNNAMED = ('main', 'parse_args')
 TABLES = (ast.Dict, ast.Tuple, ast.Set, ast.List)
+READ_ONLY = ('MappingProxyType', 'frozenset')
 
 
 def source_files(root: Path) -> str:
@@ -36,17 +37,18 @@ def source_files(root: Path) -> str:
             files = [p for p in files if 'Deprecated' not in _summary(p)]
             if files:
                 purpose = _summary(about) if about.exists() else ''
-                entries = '\n'.join(map(_entry, files))
+                entries = '\n'.join(_entry(name, path) for path in files)
                 parts = [f'## {name}/', purpose, entries]
                 sections.append('\n\n'.join(filter(None, parts)))
     return '\n\n'.join(sections) + '\n'
 
 
-def _entry(path: Path) -> str:
+def _entry(folder: str, path: Path) -> str:
     nodes = ast.parse(path.read_text()).body
     names = [name for name in map(_name, nodes) if name]
     end = f' ({", ".join(names)})' if names else ''
-    return f'- **{path.name}**: {_summary(path)}{end}'
+    # The folder as well, for lines that grep finds.
+    return f'- **{folder}/{path.name}**: {_summary(path)}{end}'
 
 
 def _name(node: ast.stmt) -> str:
@@ -56,7 +58,13 @@ def _name(node: ast.stmt) -> str:
         name = node.name
     elif isinstance(node, (ast.Assign, ast.AnnAssign)):
         target = node.targets[0] if hasattr(node, 'targets') else node.target
-        if isinstance(target, ast.Name) and isinstance(node.value, TABLES):
+        value = node.value
+        if isinstance(value, ast.Call):
+            called = isinstance(value.func, ast.Name) and value.func.id
+            is_table = called in READ_ONLY
+        else:
+            is_table = isinstance(value, TABLES)
+        if isinstance(target, ast.Name) and is_table:
             name = target.id if target.id.isupper() else ''
     hidden = name.startswith('_') or name in UNNAMED
     return f'`{name}`' if name and not hidden else ''

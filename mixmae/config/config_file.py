@@ -1,4 +1,4 @@
-"""Reading of configs with their options; an unknown key is an error."""
+"""Configs, read with their options merged; an unknown key is an error."""
 
 from __future__ import annotations
 

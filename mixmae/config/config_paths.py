@@ -1,4 +1,4 @@
-"""Parts of a config by dotted key, and paths: of bases, and of data."""
+"""Parts of a config by dotted key; paths of bases, and of missing data."""
 
 from __future__ import annotations
 

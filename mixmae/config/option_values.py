@@ -1,4 +1,4 @@
-"""Values of ``--cfg-options``, keys that a run reads, a config as JSON."""
+"""Values of ``--cfg-options``, parsed; keys that a run reads; JSON."""
 
 from __future__ import annotations
 

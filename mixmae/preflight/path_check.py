@@ -1,4 +1,4 @@
-"""Checks of paths, lists and existing folders that data sets read.
+"""Checks of listed paths, of files that folders skip, and of types of paths.
 
 A data set itself reports a missing folder.
 """

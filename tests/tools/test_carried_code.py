@@ -7,7 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mixmae.cli.commands.convert import INCOMING, OUTGOING
+from mixmae.checkpoints.conversion.automatic_conversion import (
+    INCOMING,
+    OUTGOING,
+)
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint, tiny_config
 from tests.engine.tiny_run import ROOT
 from tests.tools.running import call_tool

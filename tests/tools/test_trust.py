@@ -8,7 +8,10 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mixmae.cli.commands.convert import INCOMING, OUTGOING
+from mixmae.checkpoints.conversion.automatic_conversion import (
+    INCOMING,
+    OUTGOING,
+)
 from tests.apis.tiny_setup import photo_folder, tiny_checkpoint
 from tests.engine.tiny_run import ROOT, tiny_config, write_config
 from tests.tools.running import call_tool

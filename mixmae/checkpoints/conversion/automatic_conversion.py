@@ -1,18 +1,29 @@
-"""Conversion of checkpoints of all known code bases, recognised by keys."""
+"""Converters of all code bases, and the one of a checkpoint by its keys.
+
+A further code base is a row of ``INCOMING`` or ``OUTGOING``; one that is
+recognised also has a row of ``RECOGNISED`` and a pattern in
+``mixmae.checkpoints.loading.key_map``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 
+from mixmae.checkpoints.conversion.bare_backbone import from_bare, to_bare
 from mixmae.checkpoints.conversion.conversion import Conversion, Source
 from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
 from mixmae.checkpoints.conversion.mixmim import from_official
-from mixmae.checkpoints.conversion.mmpretrain_mixmim import from_mmpretrain
-from mixmae.checkpoints.conversion.openmmlab_swin import from_swin
+from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
+    from_mmpretrain,
+    to_mmpretrain,
+)
+from mixmae.checkpoints.conversion.openmmlab_swin import from_swin, to_swin
 from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
-from mixmae.checkpoints.conversion.timm_swin import from_timm
+from mixmae.checkpoints.conversion.timm_swin import from_timm, to_timm
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.key_map import NO_PART, code_base_of
@@ -27,13 +38,39 @@ FITS = (
     'MixMIM, UM-MAE or SimMIM, or a Swin of timm, Microsoft, mmdet, mmseg, '
     'mmpretrain or Hugging Face'
 )
-# By the names of ``code_base_of``.
-_CONVERTERS: dict[str, tuple[str, Callable[[Source], Conversion]]] = {
-    'mmpretrain': ('a MixMIM of mmpretrain', from_mmpretrain),
-    'mmdet': ('a Swin of mmdet, mmseg or mmpretrain', from_swin),
-    'timm': ('a Swin of timm or Microsoft', from_timm),
-    'huggingface': ('a Swin of Hugging Face', from_huggingface),
-}
+Converter = Callable[..., Conversion]
+# Converters by the names of ``mixmae convert --from`` and ``--to``.
+INCOMING: Mapping[str, Converter] = MappingProxyType(
+    {
+        'official': from_official,
+        'um-mae': from_um_mae,
+        'mmpretrain': from_mmpretrain,
+        'mmdet': from_swin,
+        'mmseg': from_swin,
+        'timm': from_timm,
+        'huggingface': from_huggingface,
+        'simmim': partial(from_simmim, convert=from_timm),
+        'safetensors': from_bare,
+    }
+)
+OUTGOING: Mapping[str, Converter] = MappingProxyType(
+    {
+        'mmpretrain': to_mmpretrain,
+        'mmdet': partial(to_swin, scope='mmdet'),
+        'mmseg': partial(to_swin, scope='mmseg'),
+        'timm': to_timm,
+        'safetensors': to_bare,
+    }
+)
+# What a file is, by the name that ``code_base_of`` returns.
+RECOGNISED: Mapping[str, str] = MappingProxyType(
+    {
+        'mmpretrain': 'a MixMIM of mmpretrain',
+        'mmdet': 'a Swin of mmdet, mmseg or mmpretrain',
+        'timm': 'a Swin of timm or Microsoft',
+        'huggingface': 'a Swin of Hugging Face',
+    }
+)
 # Its other keys are those of Swin.
 _SWIN_V2 = re.compile(r'\.(attn\.w_msa|attn|attention\.self)\.logit_scale')
 # What is recognised in order to say that it does not fit; the first pattern
@@ -94,7 +131,7 @@ def converted(source: Source) -> tuple[Conversion, str]:
     found = code_base_of(source.state)
     if found is None:
         raise ValueError(f'{source.path} is {_unknown(source)}. {FITS}')
-    words, convert = _CONVERTERS[found]
+    words, convert = RECOGNISED[found], INCOMING[found]
     if is_simmim(source.state):
         words = f'{words}, pretrained by SimMIM'
         return from_simmim(source, convert), words

@@ -1,4 +1,4 @@
-"""Background thread that writes checkpoints in order, and their size."""
+"""Background thread that writes checkpoints in order; size of a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Keys of state dicts: renamed by templates, with a report on each key.
-
-``code_base_of`` recognises the code base of a Swin by its keys.
-"""
+"""Keys of state dicts: code base recognised, renamed by templates, listed."""
 
 from __future__ import annotations
 

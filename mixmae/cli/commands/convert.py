@@ -6,59 +6,27 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mixmae.checkpoints.conversion.bare_backbone import from_bare, to_bare
+from mixmae.checkpoints.conversion.automatic_conversion import (
+    INCOMING,
+    OUTGOING,
+)
 from mixmae.checkpoints.conversion.conversion import (
-    Conversion,
     check_suffix,
     describe,
     read_source,
 )
-from mixmae.checkpoints.conversion.huggingface_swin import from_huggingface
-from mixmae.checkpoints.conversion.mixmim import from_official
-from mixmae.checkpoints.conversion.mmpretrain_mixmim import (
-    from_mmpretrain,
-    to_mmpretrain,
-)
-from mixmae.checkpoints.conversion.openmmlab_swin import from_swin, to_swin
 from mixmae.checkpoints.conversion.release import CARD, read_card, release
-from mixmae.checkpoints.conversion.simmim import from_simmim
-from mixmae.checkpoints.conversion.timm_swin import from_timm, to_timm
-from mixmae.checkpoints.conversion.um_mae import from_um_mae
 from mixmae.cli.command_line import CommandParser, run_tool
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 from mixmae.fileio.safe_path import add_trust_argument
 
 OURS, RELEASE = 'mixmae', 'release'
-Converter = Callable[..., Conversion]
-INCOMING: Mapping[str, Converter] = MappingProxyType(
-    {
-        'official': from_official,
-        'um-mae': from_um_mae,
-        'mmpretrain': from_mmpretrain,
-        'mmdet': from_swin,
-        'mmseg': from_swin,
-        'timm': from_timm,
-        'huggingface': from_huggingface,
-        'simmim': partial(from_simmim, convert=from_timm),
-        'safetensors': from_bare,
-    }
-)
-OUTGOING: Mapping[str, Converter] = MappingProxyType(
-    {
-        'mmpretrain': to_mmpretrain,
-        'mmdet': partial(to_swin, scope='mmdet'),
-        'mmseg': partial(to_swin, scope='mmseg'),
-        'timm': to_timm,
-        'safetensors': to_bare,
-    }
-)
 # The conversions, as (from, to), in which each option has an effect.
 OPTIONS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {

@@ -80,8 +80,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--shard-size',
         type=int,
-        default=256,
-        help='maximum size of a shard in MiB (default 256)',
+        default=PackSettings.shard_bytes // MEBIBYTE,
+        help='maximum size of a shard in MiB (default %(default)s)',
     )
     parser.add_argument(
         '--shuffle',

@@ -1,4 +1,4 @@
-"""Base class of all backbones: calling, loading and freezing.
+"""Base class of backbones: calling, loading, freezing, layer of a parameter.
 
 Axes: B images, H and W pixels, h and w a token grid, C channels.
 """
