@@ -1,1 +1,1 @@
-"""Verification of datasets."""
+"""Verification of data sets (``mixmae check-data``)."""

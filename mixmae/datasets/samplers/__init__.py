@@ -1,4 +1,4 @@
-"""Samplers."""
+"""Samplers: images of each rank, and their order, also after a resume."""
 
 from mixmae.registry import DATA_SAMPLERS, exports
 

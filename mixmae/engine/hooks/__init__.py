@@ -1,4 +1,4 @@
-"""Hooks."""
+"""Hooks of a training: checkpoints, seeds, guards, probes, report."""
 
 from mixmae.registry import HOOKS, exports
 

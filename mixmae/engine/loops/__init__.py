@@ -1,4 +1,4 @@
-"""Loops of the runner."""
+"""Loops of the runner: training that resumes exactly, evaluation."""
 
 from mixmae.registry import LOOPS, exports
 
