@@ -1,4 +1,4 @@
-"""Keys of state dicts: code base recognised, renamed by templates, listed."""
+"""Keys of state dicts: renamed by templates, listed; code base recognised."""
 
 from __future__ import annotations
 

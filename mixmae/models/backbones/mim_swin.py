@@ -42,11 +42,12 @@ SWIN_ARCHS = {
     'large': SwinArch(192, (2, 2, 18, 2), (6, 12, 24, 48)),
     'huge': SwinArch(352, (2, 2, 18, 2), (11, 22, 44, 88)),
 }
+_LETTERS = {'t': 'tiny', 's': 'small', 'b': 'base', 'l': 'large', 'h': 'huge'}
 # The first version of the paper calls the same networks MixMIM-B, -L, -H.
 _ALIASES = {
-    **{name[0]: name for name in SWIN_ARCHS},
-    **{f'swin-{name[0]}': name for name in SWIN_ARCHS},
-    **{f'mixmim-{name[0]}': name for name in ('base', 'large', 'huge')},
+    **_LETTERS,
+    **{f'swin-{letter}': name for letter, name in _LETTERS.items()},
+    **{f'mixmim-{letter}': _LETTERS[letter] for letter in 'blh'},
 }
 
 
