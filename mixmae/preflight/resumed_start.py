@@ -1,4 +1,4 @@
-"""Start of a training from a checkpoint: which one, and what it changes.
+"""``--resume``: a named file or the search for one, and what it changes.
 
 A new run imports nothing of it.
 """

@@ -1,4 +1,4 @@
-"""Layouts of a token grid for attention: windows, and sorted tokens.
+"""Attention layouts: windows or sorted tokens, with images kept apart.
 
 A token attends to the tokens of its segment. The segments of a window follow
 from three causes at once: the group of a token (which image it is of), the
