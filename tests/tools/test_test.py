@@ -51,6 +51,22 @@ def test_metrics_do_not_depend_on_the_batch_size(
     assert panel is not None and panel.shape[1] > 300
 
 
+def test_the_folder_of_a_training(monkeypatch, tmp_path, capsys):
+    """``mixmae train`` keeps the name of the config, here tiny.py."""
+    config = tiny_config(tmp_path)
+    config['work_dir'] = str(tmp_path / 'run')
+    path = write_config(tmp_path / 'tiny.py', config)
+    call_tool(
+        monkeypatch, TRAIN, path, '--cfg-options', 'train_cfg.max_epochs=1'
+    )
+    call_tool(monkeypatch, TEST, tmp_path / 'run')
+    assert '"reconstruction/loss"' in capsys.readouterr().out
+    (tmp_path / 'run/b.py').write_text('')
+    with pytest.raises(SystemExit):
+        call_tool(monkeypatch, TEST, tmp_path / 'run')
+    assert 'several configs, b.py, tiny.py;' in capsys.readouterr().err
+
+
 def test_an_untrained_head_is_refused(monkeypatch, tmp_path, capsys):
     config = tiny_config(tmp_path)
     path = write_config(tmp_path / 'tiny.py', config)

@@ -88,11 +88,27 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     folder = Path(args.config)
     if folder.is_dir():
-        args.config = str(folder / CONFIG)
+        args.config = str(config_of(folder))
         args.checkpoint = args.checkpoint or str(folder)
     if args.checkpoint is None:
         parser.error(f'{folder} is no folder of a run: name a checkpoint')
     return args
+
+
+def config_of(folder: Path) -> Path:
+    """Return the config in the folder of a run.
+
+    MMEngine copies the config of ``mixmae train`` under its own name.
+    """
+    place = folder / CONFIG
+    others = [] if place.exists() else sorted(folder.glob('*.py'))
+    if len(others) > 1:
+        raise ConfigError(
+            f'{folder} has several configs, '
+            f'{", ".join(one.name for one in others)}; pass that of the run '
+            f'and the folder'
+        )
+    return others[0] if others else place
 
 
 def is_pretraining(cfg: Config) -> bool:
