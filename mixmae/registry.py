@@ -260,3 +260,9 @@ VISBACKENDS = LazyRegistry(
     {'MLflowBackend': 'visualization.mlflow_backend'},
 )
 VISUALIZERS = LazyRegistry('visualizer', parents.VISUALIZERS)
+
+
+def our_parts() -> set[str]:
+    """Return the names of all parts of mixmae, without importing them."""
+    registries = [r for r in globals().values() if isinstance(r, LazyRegistry)]
+    return {part for registry in registries for part in registry.modules}

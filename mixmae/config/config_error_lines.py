@@ -20,6 +20,7 @@ from mixmae.config.config_file import import_failure
 from mixmae.config.config_paths import missing_data, walk
 from mixmae.config.failure_report import TRACEBACK, ConfigError, DataError
 from mixmae.fileio.safe_path import SpecialFileError
+from mixmae.registry import SCOPE, our_parts
 
 # A part that no registry has, and its scope.
 UNKNOWN = re.compile(r'(?:(\w+)\.)?\w+ is not in')
@@ -186,7 +187,7 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
 
 
 def scope_error(error: BaseException, config: Config | None) -> str | None:
-    """Return a line if a part is unknown because its package fails.
+    """Return a line if a part is unknown because of its scope.
 
     MMEngine only reports the part: it ignores errors of imports.
 
@@ -218,6 +219,14 @@ def scope_error(error: BaseException, config: Config | None) -> str | None:
                     one = one.__cause__ or one.__context__
                 reason = f'{module} fails with {import_failure(cause)}'
             return f'{named[0]} a registry: {reason}'
+    part = named[0].split()[0]
+    if part in our_parts() and scopes[1] != SCOPE:
+        # A prefix is not enough: parts build theirs without one.
+        return (
+            f'{part} is a part of mixmae, but default_scope is '
+            f'{scopes[1]!r}; set default_scope={SCOPE!r}, and write parts of '
+            f'other packages with their prefix, such as mmpretrain.PackInputs'
+        )
     return None
 
 

@@ -98,6 +98,17 @@ def test_a_scope_that_is_not_installed():
     )
 
 
+@pytest.mark.parametrize('scope', ['mmpretrain', None])
+def test_a_part_of_mixmae_in_another_scope(scope):
+    with (
+        DefaultScope.overwrite_default_scope(scope),
+        pytest.raises(KeyError) as info,
+    ):
+        MODELS.build(dict(type='MaskedImageModel'))
+    line = scope_error(info.value, Config(dict(default_scope=scope)))
+    assert f'default_scope is {scope!r}; set default_scope=' in line
+
+
 def test_batches_without_inputs():
     """Of a pipeline that packs nothing, reported in the first iteration."""
     line = setup_error(KeyError('inputs'), Config(dict()))
