@@ -149,8 +149,9 @@ class SeedSample:
         if not isinstance(index, SampleIndex):
             raise ValueError(
                 f'SeedSample needs the epoch with sample_idx {index!r}; use '
-                'it with sampler=dict(type="mixmae.UpdateSampler", ...) or '
-                'train_cfg=dict(type="mixmae.ResumableTrainLoop", ...), and a '
+                'it with sampler=dict(type="mixmae.UpdateSampler", ...), '
+                'train_cfg=dict(type="mixmae.ResumableTrainLoop", ...) or, '
+                'with an InfiniteSampler, "mixmae.ResumableIterLoop", and a '
                 'data set that passes the index to its pipeline'
             )
         self._before = index
