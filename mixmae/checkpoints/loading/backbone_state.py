@@ -83,14 +83,15 @@ def load_pretrained(backbone: nn.Module, init_cfg: Mapping) -> None:
     """
     allowed = {'type', 'checkpoint', 'prefix', 'map_location'}
     if (
-        init_cfg.get('type') not in ('Pretrained', 'mmengine.Pretrained')
+        not isinstance(init_cfg, Mapping)
+        or init_cfg.get('type') not in ('Pretrained', 'mmengine.Pretrained')
         or 'checkpoint' not in init_cfg
         or not allowed.issuperset(init_cfg)
     ):
         raise ValueError(
             "init_cfg of a backbone must be dict(type='Pretrained', "
             'checkpoint=...), optionally with prefix, got '
-            f'{public_addresses(str(dict(init_cfg)))}'
+            f'{public_addresses(str(init_cfg))}'
         )
     path = public_address(str(init_cfg['checkpoint']))
     try:
@@ -164,6 +165,9 @@ def backbone_state(
     """
     state = state_dict_of(checkpoint)
     if prefix is not None:
+        # As MMEngine reads it.
+        if prefix and not prefix.endswith('.'):
+            prefix += '.'
         inner = without_prefix(state, prefix)
         if not inner:
             raise ValueError(

@@ -33,7 +33,7 @@ class HierarchicalBackbone(BaseModule):
         num_features: channels of each stage's map.
         depths: blocks per stage.
         stride: pixels per token of the last map.
-        out_indices: stages whose maps ``forward`` returns; None = the last.
+        out_indices: stages, or one, that ``forward`` returns; None = the last.
             Each has a final norm of its own; the last stage's is the
             pretrained one.
         frozen_stages: as in mmdet: -1 freezes nothing, 0 the patch embedding,
@@ -291,10 +291,11 @@ class HierarchicalBackbone(BaseModule):
     def _checked_indices(self, indices: Sequence[int] | None) -> list[int]:
         if indices is None:
             return [self.num_stages - 1]
-        allowed = set(indices) & set(range(self.num_stages))
-        if not indices or len(allowed) < len(indices):
+        chosen = [indices] if isinstance(indices, int) else list(indices)
+        allowed = set(chosen) & set(range(self.num_stages))
+        if not chosen or len(allowed) < len(chosen):
             raise ValueError(
-                f'out_indices {tuple(indices)} must be different stages from '
+                f'out_indices {tuple(chosen)} must be different stages from '
                 f'0 to {self.num_stages - 1}'
             )
-        return sorted(indices)
+        return sorted(chosen)

@@ -203,9 +203,10 @@ class MIMSwin(HierarchicalBackbone):
     ) -> None:
         embed_dims, depths, num_heads = swin_arch(arch)
         stages = len(depths)
-        if len(window_sizes) != stages or min(window_sizes) < 1:
+        one = isinstance(window_sizes, int)
+        if one or len(window_sizes) != stages or min(window_sizes) < 1:
             raise ValueError(
-                f'window_sizes {tuple(window_sizes)} must hold one side of at '
+                f'window_sizes {window_sizes} must hold one side of at '
                 f'least 1 token for each of the {stages} stages'
             )
         _check_choice('position_bias', position_bias, POSITION_BIASES)

@@ -210,6 +210,8 @@ def drop_path_rates(
     last: float, depths: Sequence[int]
 ) -> list[tuple[float, ...]]:
     """Rates of each stage's blocks, rising linearly from 0 to ``last``."""
+    if not 0 <= last < 1:
+        raise ValueError(f'drop_path_rate must be in [0, 1), got {last}')
     rates = iter(np.linspace(0, last, sum(depths)).tolist())
     return [tuple(islice(rates, depth)) for depth in depths]
 

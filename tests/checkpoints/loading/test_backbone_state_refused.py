@@ -48,6 +48,8 @@ def test_anything_else_is_refused(tmp_path, spoil, message):
 def test_another_init_cfg_is_refused():
     with pytest.raises(ValueError, match="type='Pretrained'"):
         features(TINY, {'type': 'Xavier', 'layer': 'Linear'})
+    with pytest.raises(ValueError, match=r"type='Pretrained'.*got \["):
+        features(TINY, [{'type': 'Pretrained', 'checkpoint': 'a.pth'}])
 
 
 def test_tables_of_other_heads_are_refused(tmp_path):
@@ -79,6 +81,8 @@ def test_a_detector_is_refused_unless_requested(tmp_path):
     init_cfg = saved({'state_dict': state}, tmp_path / 'a.pth')
     with pytest.raises(ValueError, match='a model with roi_head, neither'):
         features(TINY, init_cfg)
+    # With or without the dot, as in MMEngine.
+    features(TINY, {**init_cfg, 'prefix': 'backbone'})
     found = features(TINY, {**init_cfg, 'prefix': 'backbone.'})
     assert torch.equal(found[0], model.backbone(random_images(1))[0])
     with pytest.raises(ValueError, match='prefix encoder.; the file has back'):

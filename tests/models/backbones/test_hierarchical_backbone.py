@@ -102,6 +102,10 @@ def test_frozen_stages_out_of_range(frozen):
         build(frozen_stages=frozen)
 
 
+def test_one_stage_as_output():
+    assert build(out_indices=2).out_indices == [2]
+
+
 @pytest.mark.parametrize('channels', [1, 4])
 def test_another_number_of_channels(channels):
     images = torch.zeros(1, channels, 32, 32)

@@ -213,6 +213,7 @@ def test_um_mae_convolutions_have_fan_out_variance():
         ({'arch': dict(TINY['arch'], embed_dims=6)}, 'multiple of 4'),
         ({'window_sizes': (8, 8, 8, 0)}, r'\(8, 8, 8, 0\)'),
         ({'window_sizes': (8, 8)}, 'each of the 4 stages'),
+        ({'window_sizes': 8}, 'window_sizes 8 .* each of the 4 stages'),
         ({'patch_size': 0}, 'patch_size must be positive'),
         ({'out_indices': (0, 4)}, r'\(0, 4\) .* 0 to 3'),
         ({'out_indices': ()}, 'different stages'),
@@ -220,6 +221,8 @@ def test_um_mae_convolutions_have_fan_out_variance():
         ({'position_bias': 'mlp'}, "log_coordinates'], got 'mlp'"),
         ({'merging': 'mean'}, "'conv'], got 'mean'"),
         ({'drop_path_rate': 1.0}, r'\[0, 1\), got 1.0'),
+        ({'drop_path_rate': 1.5}, r'\[0, 1\), got 1.5'),
+        ({'drop_path_rate': -0.5}, r'\[0, 1\), got -0.5'),
     ],
 )
 def test_bad_arguments(changes, message):
