@@ -33,6 +33,7 @@ from mixmae.datasets.images.pixel_conversion import (
     warn_of_clipping,
     warn_of_container,
     wide_samples,
+    without_no_data,
 )
 
 WHITE = (255, 255, 255)
@@ -256,8 +257,9 @@ class ImageDecoding:
         """Scale samples (H, W[, bands]) and composite them, if alpha."""
         pixels, values, clipped = samples, None, 0.0
         if kind.wide:
+            samples, empty = without_no_data(samples, kind.no_data)
             finite = samples
-            if kind.number == 'float':
+            if samples.dtype.kind == 'f':
                 finite = samples[np.isfinite(samples)]
             least = most = math.nan
             if finite.size:
@@ -266,7 +268,7 @@ class ImageDecoding:
             low, high = self._range(path, kind, least, most)
             if finite.size < samples.size or least < low or most > high:
                 inside = (samples >= low) & (samples <= high)
-                clipped = 1 - float(inside.mean())
+                clipped = 1 - float((inside | empty).mean())
             if clipped > CLIPPED:
                 warn_of_clipping(low, high)
             exact = self.value_range is not None

@@ -73,6 +73,7 @@ class ImageKind:
         decoder: Package that decodes it; '' = Pillow or OpenCV.
         pages: Number of images of a stack that could be bands; 0 = no stack.
         size: Width and height as stored, of a file that Pillow may not open.
+        no_data: Sample value that the file declares to stand for no data.
     """
 
     format: str
@@ -90,6 +91,7 @@ class ImageKind:
     pages: int = 0
     # Images of one kind differ in size.
     size: tuple[int, int] | None = field(default=None, compare=False)
+    no_data: float | None = None
 
     @classmethod
     def of_mode(cls, format: str, mode: str) -> ImageKind:
@@ -127,6 +129,8 @@ class ImageKind:
             parts.append(f'{self.extra} more {self.extra_mark}')
         if parts:
             text += f' ({" and ".join(parts)})'
+        if self.no_data is not None:
+            text += f', {self.no_data:g} without data'
         return f'{text}, {self.obstacle}' if self.obstacle else text
 
 

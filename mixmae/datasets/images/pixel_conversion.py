@@ -113,6 +113,20 @@ def scaled(
     return result[samples] if table else result
 
 
+def without_no_data(
+    samples: ndarray, value: float | None
+) -> tuple[ndarray, ndarray | bool]:
+    """Replace samples of a declared value by NaN; return also where it is."""
+    if value is None:
+        return samples, False
+    # The text of a header is rounded to the type of the samples.
+    one = np.array(value, samples.dtype if samples.dtype.kind == 'f' else None)
+    empty = samples == one
+    if not empty.any():
+        return samples, False
+    return np.where(empty, np.nan, samples), empty
+
+
 def as_grey(pixels: ndarray, order: str = 'RGB') -> ndarray:
     """Luma (H, W) of pixels (H, W, 3), by the weights of ITU-R 601."""
     if order == 'BGR':

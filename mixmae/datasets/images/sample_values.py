@@ -17,7 +17,7 @@ from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
 from mixmae.datasets.images.image_file import read_image
 from mixmae.datasets.images.image_kind import ANY_SIZE, ImageKind, ImageLimits
-from mixmae.datasets.images.pixel_conversion import scaled
+from mixmae.datasets.images.pixel_conversion import scaled, without_no_data
 
 # Images that are read, evenly spread over a data set, and pixels of each.
 IMAGES = 64
@@ -38,6 +38,7 @@ class StoredValues(ImageDecoding):
         alpha: ndarray | None = None,
     ) -> ChannelPixels:
         if kind.wide:
+            samples, _ = without_no_data(samples, kind.no_data)
             samples = samples.astype(np.float64)
         return ChannelPixels(self.of_pixels(samples))
 

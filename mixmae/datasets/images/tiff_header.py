@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL.TiffImagePlugin import COMPRESSION_INFO
 
@@ -25,16 +26,20 @@ ORDERS = {b'II': '<', b'MM': '>'}
 BIG = 43
 # Integer types (TIFF 6.0, section 2, and BigTIFF), as struct codes.
 TYPES = {1: 'B', 3: 'H', 4: 'L', 16: 'Q'}
+TEXT = 2
 # Tags (TIFF 6.0, section 8 and later).
 NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 BANDS, PLANAR, INK_SET, EXTRA, SAMPLE_FORMAT = 277, 284, 332, 338, 339
 SUBSAMPLING = 530
+# GDAL's: the value of samples without data, as text.
+NO_DATA = 42113
 # Not a tag: whether the file is big-endian.
 BIG_ENDIAN = 0
 WANTED = {
     NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION,
     PHOTOMETRIC, BANDS, PLANAR, INK_SET, EXTRA, SAMPLE_FORMAT, SUBSAMPLING,
+    NO_DATA,
 }  # fmt: skip
 # More values of a tag than an image can have bands mean a damaged header.
 MOST_VALUES = 65535
@@ -67,7 +72,7 @@ COMPRESSIONS = {34712: 'JPEG 2000', 50002: 'JPEG XL'}
 # Settings that all images of a stack must share.
 PAGE_TYPE = (BITS, BANDS, SAMPLE_FORMAT, PHOTOMETRIC)
 
-Tags = dict[int, tuple[int, ...]]
+Tags = dict[int, tuple[Any, ...]]
 
 
 def tiff_directories(file: BinaryIO) -> Iterator[Tags]:
@@ -155,7 +160,16 @@ def _kind(tags: Tags, obstacle: str, pages: int) -> ImageKind:
         decoder,
         pages,
         (tags[WIDTH][0], tags[HEIGHT][0]),
+        _no_data(tags),
     )
+
+
+def _no_data(tags: Tags) -> float | None:
+    with suppress(KeyError, ValueError):
+        value = float(tags[NO_DATA][0].rstrip(b'\0 '))
+        # NaN is recognised without being declared.
+        return value if math.isfinite(value) else None
+    return None
 
 
 def _obstacle(tags: Tags, colours: str, extra: int) -> str:
@@ -219,7 +233,7 @@ def _tags(file: BinaryIO, entries: bytes, order: str, big: bool) -> Tags:
     found: Tags = {BIG_ENDIAN: (order == '>',)}
     layout = order + ('HHQ8s' if big else 'HHL4s')
     for tag, type_, count, data in struct.iter_unpack(layout, entries):
-        code = TYPES.get(type_)
+        code = 's' if tag == NO_DATA and type_ == TEXT else TYPES.get(type_)
         if tag not in WANTED or code is None or not 0 < count <= MOST_VALUES:
             continue
         size = count * struct.calcsize(order + code)
