@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.utils import is_installed
 
 from mixmae.fileio.safe_path import FLAG, trusted
 
@@ -45,6 +48,12 @@ def base_path(name: str, filename: str) -> tuple[str, str | None]:
         FileNotFoundError: mixmae has no such config.
     """
     if not name.startswith(PREFIX):
+        scope = name.partition('::')[0]
+        package = MODULE2PACKAGE.get(scope) if '::' in name else None
+        if package and not is_installed(package) and find_spec(scope):
+            # A fork's distribution has another name, such as
+            # onedl-mmsegmentation; MMEngine also finds the module itself.
+            MODULE2PACKAGE[scope] = scope
         return _get_cfg_path(name, filename)
     folder = configs_folder()
     path = folder / name.removeprefix(PREFIX)

@@ -30,6 +30,14 @@ def test_a_config_of_the_wheel(tmp_path, monkeypatch):
     assert read_config(tmp_path / 'mine.py').model == dict(of=1)
 
 
+def test_a_config_of_mmseg(tmp_path):
+    """The distribution of the fork is not called mmsegmentation."""
+    pytest.importorskip('mmseg')
+    path = tmp_path / 'mine.py'
+    path.write_text("_base_ = 'mmseg::_base_/schedules/schedule_20k.py'")
+    assert read_config(path).train_cfg.max_iters == 20000
+
+
 @pytest.mark.parametrize(
     'name', ['mixmae::nothing.py', 'mixmae::../setup.py', 'mixmae::mixmae']
 )
