@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,35 @@ META_KEYS = (
     'img_path', 'img_id', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
     'flip_direction', 'pad_shape',
 )  # fmt: skip
+
+
+# Images that are reduced further may show more than those of the training.
+LEAST_SCALE = 0.5
+
+
+def reduction(name: str, sample: BaseDataElement) -> list[str]:
+    """Warn of an image that is much larger than those of the training.
+
+    Args:
+        name: Name of the image.
+        sample: Its data sample, with the sizes before and after.
+
+    Returns:
+        The warning, or nothing.
+    """
+    meta = sample.metainfo
+    if min(meta.get('scale_factor', (1,))) >= LEAST_SCALE:
+        return []
+    (height, width), (h, w) = meta['ori_shape'][:2], meta['img_shape'][:2]
+    text = (
+        f'{name} is reduced from {width} x {height} to {w} x {h} pixels, the '
+        'size of the images of the training; if it shows a larger area at '
+        'the same scale, give a copy of the config with img_scale = '
+        f'({max(width, height)}, {min(width, height)}) and test_mode = '
+        "'slide' (--config)"
+    )
+    warnings.warn(text, stacklevel=2)
+    return [text]
 
 
 @INFERENCERS.register_module()
@@ -116,12 +146,16 @@ class Predictor:
             ValueError: An argument or an image is not valid.
         """
         prepare = ImagePreparation(self.cfg, 'pipeline')
+        # One warning is enough for all scenes.
+        told: list[str] = []
 
         def prepared(
             given: ImageInput, pixels: ndarray
         ) -> tuple[tuple[ImageInput, ndarray, BaseDataElement], Tensor]:
             results = prepare.results(pixels, given.index, given.name)
             sample = self._empty_sample(results)
+            if self.task == 'segmentation' and not told:
+                told.extend(reduction(given.name, sample))
             return (given, pixels, sample), to_tensor(results['img'])
 
         batches = image_stream(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -49,3 +51,39 @@ def test_grey_files_and_arrays(predict, tmp_path):
     np.testing.assert_array_equal(of_file['image'], of_array['image'])
     np.testing.assert_array_equal(of_file['scores'], of_array['scores'])
     assert torch.tensor(of_file['scores']).sum() == pytest.approx(1)
+
+
+class Background(torch.nn.Module):
+    """A segmentor that finds nothing."""
+
+    def test_step(self, data):
+        from mmengine.structures import PixelData
+
+        for sample in data['data_samples']:
+            shape = (1, *sample.ori_shape[:2])
+            sample.pred_sem_seg = PixelData(data=torch.zeros(shape))
+        return data['data_samples']
+
+
+def test_warns_of_a_scene_larger_than_the_tiles(monkeypatch):
+    pytest.importorskip('mmseg')
+    cfg = Config.fromfile(ROOT / 'configs/segmentation/own-masks.py')
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if step.type == 'Resize':
+            step.scale = (96, 64)
+    network = TaskNetwork('segmentation', Background(), cfg)
+    monkeypatch.setattr(module, 'task_network', lambda *_: network)
+    monkeypatch.setattr(module, 'best_checkpoint', str)
+    predict = Predictor('a.pth', device='cpu')
+    tile, scene = (
+        np.zeros((h, w, 3), np.uint8) for h, w in ((64, 96), (200, 400))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        predict(tile, channel_order='rgb', progress=False)
+    with pytest.warns(UserWarning, match='reduced from 400 x 200') as found:
+        results = predict(
+            [scene, tile, scene], channel_order='rgb', progress=False
+        )
+    assert len(found) == 1
+    assert results[0]['labels'].shape == (200, 400)
