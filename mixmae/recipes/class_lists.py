@@ -142,7 +142,7 @@ def read_class_lists(
                 *found.notes,
                 f'there is no validation data: {len(drawn)} of '
                 f'{len(found.train)} images, {100 * share:g} % of each class, '
-                'are used for validation',
+                'at least one of two or more, are used for validation',
             ),
         )
     return replace(found, classes=classes)
@@ -227,6 +227,7 @@ def _from_table(path: Path, images: str | os.PathLike | None) -> ClassLists:
         )
     root = (Path(images) if images is not None else path.parent).resolve()
     found: dict[str, tuple[str, str]] = {}
+    unknown: set[str] = set()
     for number, row in enumerate(body, 1 + len(rows) - len(body)):
         if len(row) <= max(image, label, split or 0):
             raise ValueError(f'{path}, line {number}: {row} lacks a column')
@@ -235,6 +236,8 @@ def _from_table(path: Path, images: str | os.PathLike | None) -> ClassLists:
         if not kind:
             raise ValueError(f'{path}, line {number}: {name} has no class')
         part = row[split].strip().lower() if split is not None else 'train'
+        if part not in (*SPLITS, *TRAIN_NAMES):
+            unknown.add(repr(part))
         entry = kind, SPLITS.get(part, 'train')
         # An image on two lines could be trained on and validated on.
         for what, here, above in zip(
@@ -252,6 +255,9 @@ def _from_table(path: Path, images: str | os.PathLike | None) -> ClassLists:
     notes = [note]
     if len(found) < len(body):
         notes.append(f'{len(body) - len(found)} lines repeat an image')
+    if unknown:
+        some = ', '.join(sorted(unknown)[:5])
+        notes.append(f'{len(unknown)} splits are trained on as well: {some}')
     if left:
         notes.append(f'{len(left)} lines of the split "test" are left out')
     return ClassLists(root, train, val, (), tuple(notes))
@@ -260,7 +266,9 @@ def _from_table(path: Path, images: str | os.PathLike | None) -> ClassLists:
 def _resolved(name: str, root: Path, path: Path, number: int) -> str:
     """Return a path relative to the root, with a suffix if it has none."""
     if os.path.isabs(name):
-        name = os.path.relpath(name, root)
+        inside = os.path.relpath(name, root)
+        # The message on any other has it as it was given.
+        name = name if inside.split(os.sep)[0] == os.pardir else inside
     fault = path_fault(name)
     if fault:
         raise ValueError(f'{path}, line {number}: {fault}')
@@ -268,9 +276,16 @@ def _resolved(name: str, root: Path, path: Path, number: int) -> str:
         if (root / f'{name}{suffix}').is_file():
             # ./a.png is a.png.
             return os.path.normpath(f'{name}{suffix}')
+    remedy = (
+        f'paths are relative to {root}, or to the folder given as images '
+        f'(--images)'
+    )
+    if number == 1:
+        remedy += '; a header has columns called image and class'
+    elif '\\' in name:
+        remedy = 'its folders must be separated by /, not by \\'
     raise ValueError(
-        f'{path}, line {number}: there is no file {root / name}; paths are '
-        f'relative to {root}, or to the folder given as images'
+        f'{path}, line {number}: there is no file {root / name}; {remedy}'
     )
 
 

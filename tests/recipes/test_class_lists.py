@@ -126,3 +126,46 @@ def test_one_class(tmp_path: Path) -> None:
     touch(tmp_path, 'a/1.png', 'a/2.png')
     with pytest.raises(ValueError, match='a classifier needs at least two'):
         read_class_lists(tmp_path)
+
+
+def test_a_split_of_another_name_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, '1.png', '2.png', '3.png')
+    table = tmp_path / 'table.csv'
+    table.write_text(
+        'image,class,split\n1.png,a,train\n2.png,b,holdout\n3.png,a,dev\n'
+    )
+    found = read_class_lists(table)
+    assert len(found.train) == 2 and len(found.val) == 1
+    assert "1 splits are trained on as well: 'holdout'" in found.notes
+    table.write_text('image,class,split\n1.png,a,train\n2.png,b,Training\n')
+    with pytest.raises(ValueError, match='too few'):
+        read_class_lists(table)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('image,class\na\\1.png,x\n', r'separated by /, not by \\'),
+        ('image,class\n/home/joe/1.png,x\n', "name '/home/joe/1.png' is abs"),
+        ('Bild,Klasse\n1.png,x\n', 'header has columns called image and cla'),
+    ],
+)
+def test_paths_that_are_not_found(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    touch(tmp_path, '1.png', 'a/1.png')
+    table = tmp_path / 'table.csv'
+    table.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_class_lists(table)
+
+
+def test_absolute_paths_below_the_folder(tmp_path: Path) -> None:
+    touch(tmp_path, '1.png', '2.png', '..3.png')
+    rows = ['1.png,a,train', '2.png,b,train', '..3.png,a,val']
+    table = tmp_path / 'table.csv'
+    lines = ['image,class,split', *(f'{tmp_path}/{row}' for row in rows)]
+    table.write_text('\n'.join(lines))
+    found = read_class_lists(table)
+    assert [path for path, _ in found.train] == ['1.png', '2.png']
+    assert found.val == [('..3.png', 'a')]
