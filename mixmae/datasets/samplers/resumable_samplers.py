@@ -26,28 +26,44 @@ class SampleIndex(int):
 
     Samplers yield it in place of a plain int; it is passed to the workers,
     where ``SeedSample`` makes the augmentations depend on it alone.
+    MMEngine's ``ConcatDataset`` and ``RepeatDataset`` subtract from it or take
+    its remainder.
 
     Args:
         index: Index of the sample.
         seed: Seed of the run.
         epoch: Epoch, from 0.
+        offset: What wrappers have taken off the index. It is added again for
+            the augmentations, which therefore differ for equal indices of
+            joined data sets and for repetitions of a sample.
     """
 
     seed: int
     epoch: int
+    offset: int
 
-    def __new__(cls, index: int, seed: int = 0, epoch: int = 0) -> SampleIndex:
+    def __new__(
+        cls, index: int, seed: int = 0, epoch: int = 0, offset: int = 0
+    ) -> SampleIndex:
         self = super().__new__(cls, index)
         self.seed = seed
         self.epoch = epoch
+        self.offset = offset
         return self
 
     def __reduce__(self) -> tuple:
-        return SampleIndex, (int(self), self.seed, self.epoch)
+        return SampleIndex, (int(self), self.seed, self.epoch, self.offset)
+
+    def __sub__(self, other: int) -> SampleIndex:
+        offset = self.offset + other
+        return SampleIndex(int(self) - other, self.seed, self.epoch, offset)
+
+    def __mod__(self, other: int) -> SampleIndex:
+        return self - (int(self) - int(self) % other)
 
     def at(self, index: int) -> SampleIndex:
         """Return another sample of the same pass."""
-        return SampleIndex(index, self.seed, self.epoch)
+        return SampleIndex(index, self.seed, self.epoch, self.offset)
 
 
 def seed_generators(*numbers: int) -> None:

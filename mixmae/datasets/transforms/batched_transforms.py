@@ -152,10 +152,13 @@ class SeedSample:
                 'it with sampler=dict(type="mixmae.UpdateSampler", ...), '
                 'train_cfg=dict(type="mixmae.ResumableTrainLoop", ...) or, '
                 'with an InfiniteSampler, "mixmae.ResumableIterLoop", and a '
-                'data set that passes the index to its pipeline'
+                'data set that passes the index to its pipeline; other '
+                'wrappers than ConcatDataset and RepeatDataset do not, so '
+                'remove SeedSample with them'
             )
         self._before = index
-        seed_generators(index.seed, index.epoch, int(index))
+        number = int(index) + index.offset
+        seed_generators(index.seed, index.epoch, number)
         results['sample_idx'] = int(index)
         return results
 

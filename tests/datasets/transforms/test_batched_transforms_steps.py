@@ -1,12 +1,15 @@
 """Seeding, flipping and packing of single samples."""
 
+import copy
 import pickle
 import random
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from mmcv.transforms import RandomFlip
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmpretrain.datasets import PackInputs
 
 from mixmae.datasets.samplers.resumable_samplers import (
@@ -15,6 +18,7 @@ from mixmae.datasets.samplers.resumable_samplers import (
 )
 from mixmae.datasets.transforms import DrawFlip, PackImage
 from mixmae.datasets.transforms.batched_transforms import SeedSample
+from mixmae.datasets.unlabeled_image_folder import UnlabeledImageFolder
 from mixmae.registry import TRANSFORMS
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
@@ -40,6 +44,28 @@ def test_the_index_travels_to_workers_as_it_is():
     assert (index, index.seed, index.epoch) == (3, 7, 2)
     moved = index.at(5)
     assert (moved, moved.seed, moved.epoch) == (5, 7, 2)
+
+
+def test_wrappers_of_data_sets(tmp_path):
+    """Each sample of joined or repeated sets has draws of its own."""
+    for name in 'abc':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), IMAGE)
+    one = UnlabeledImageFolder(
+        str(tmp_path),
+        pipeline=[dict(type='mixmae.SeedSample'), Draws()],
+    )
+    both = ConcatDataset([one, copy.deepcopy(one)])
+    for data in (both, RepeatDataset(one, times=2)):
+        found = [data[SampleIndex(i, 7, 2)]['drawn'] for i in range(6)]
+        assert found == [drawn(SampleIndex(i, 7, 2)) for i in range(6)]
+    index = pickle.loads(pickle.dumps(SampleIndex(5, 7, 2) % 3))
+    assert (index, index.at(0) + index.offset) == (2, 3)
+
+
+class Draws:
+    def __call__(self, results: dict) -> dict:
+        draws = random.random(), np.random.random(), torch.rand(1).item()
+        return {**results, 'drawn': draws}
 
 
 def test_a_plain_index_is_refused():
