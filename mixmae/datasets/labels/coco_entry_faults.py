@@ -68,6 +68,16 @@ def coco_entry_faults(path: str | Path, content: dict) -> Iterator[LabelFault]:
         yield LabelFault(
             kind, f'{path}, {entry}: {text}; correct or remove it'
         )
+    # One line for all: exports without areas have none at all.
+    objects = content['annotations']
+    without = sum('area' not in entry for entry in objects)
+    if without:
+        yield LabelFault(
+            'missing area',
+            f'{path}: {without} of {len(objects)} objects have no area, which '
+            f'mmdet needs; add the pixels of the mask, or width times height '
+            f'of the box (mixmae finetune does)',
+        )
 
 
 def _entry_faults(content: dict) -> Iterator[Fault]:
@@ -156,8 +166,9 @@ def _annotation_faults(
     width, height = image.get('width'), image.get('height')
     if not (_is_length(width) and _is_length(height)):
         return
-    if not isinstance(annotation.get('area'), (int, float)):
-        text = f'area is {annotation.get("area")!r}, not a number'
+    area = annotation.get('area', 0)
+    if not isinstance(area, (int, float)):
+        text = f'area is {area!r}, not a number'
         yield ('bad area', name, text)
     fault = _coco_box_fault(annotation.get('bbox'), width, height)
     if fault is not None:
