@@ -112,7 +112,7 @@ def image_folder(
         if images is not None
         else f'{path.parent} or its folders, nor beside it'
     )
-    raise ValueError(
-        f'{path}: there is no {names[0]} in {where}; pass the folder of the '
-        f'images (images, --images)'
-    )
+    remedy = 'pass the folder of the images (images, --images)'
+    if '\\' in names[0]:
+        remedy = 'its folders must be separated by /, not by \\'
+    raise ValueError(f'{path}: there is no {names[0]} in {where}; {remedy}')

@@ -161,6 +161,16 @@ def test_missing_images(tmp_path: Path) -> None:
         read_coco_sets(tmp_path / 'labels.json', images=tmp_path / 'nowhere')
 
 
+def test_names_with_backslashes(tmp_path: Path) -> None:
+    write_coco(tmp_path / 'labels.json')
+    content = json.loads((tmp_path / 'labels.json').read_text())
+    for image in content['images']:
+        image['file_name'] = f'images\\{image["file_name"]}'
+    (tmp_path / 'labels.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'separated by /, not by \\'):
+        read_coco_sets(tmp_path / 'labels.json')
+
+
 def test_categories_of_the_splits_differ(tmp_path: Path) -> None:
     write_coco(tmp_path / 'train.json')
     names = [dict(id=2, name='b'), dict(id=90, name='a')]
