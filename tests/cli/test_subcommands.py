@@ -88,6 +88,8 @@ def test_ctrl_c_during_imports_is_one_line():
     """Imports take seconds, in which a user may notice a mistake."""
     code = (
         'import os, signal, sys\n'
+        # Ignored in a job that a shell has put into the background.
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         'class Finder:\n'
         '    def find_spec(self, name, *_):\n'
         "        if name == 'mixmae.cli.commands.stats':\n"
