@@ -76,7 +76,8 @@ def groups(images: str) -> list[tuple[str, list[Pretraining]]]:
     for method, variant, epochs in found:
         title = METHOD_NAMES[method]
         if variant != 'recipe':
-            title = f'{title}, {variant.replace("_", ", ")}'
+            words = variant.replace('depth', 'decoder depth ')
+            title = f'{title}, {words.replace("_", ", ")}'
         titles[method, variant, epochs] = (
             f'{title}, {epochs} epochs' if epochs else 'from scratch'
         )
