@@ -119,8 +119,11 @@ def without_no_data(
     """Replace samples of a declared value by NaN; return also where it is."""
     if value is None:
         return samples, False
-    # The text of a header is rounded to the type of the samples.
-    one = np.array(value, samples.dtype if samples.dtype.kind == 'f' else None)
+    one = np.array(value)
+    if samples.dtype.kind == 'f':
+        # GDAL's text may be rounded otherwise, or the lowest of float64.
+        limits = np.finfo(samples.dtype)
+        one = one.clip(limits.min, limits.max).astype(samples.dtype)
     empty = samples == one
     if not empty.any():
         return samples, False
@@ -212,9 +215,9 @@ def warn_of_container(kind: ImageKind, most: float) -> None:
     Args:
         kind: Kind of the image; other sizes of samples, such as the 10 or 12
             bits of a header, need no warning.
-        most: Largest sample value of the image.
+        most: Largest sample value of the image; NaN = it has no data.
     """
-    if kind.bits != CONTAINER_BITS:
+    if kind.bits != CONTAINER_BITS or math.isnan(most):
         return
     used = int(most).bit_length()
     # The text names no file, so that Python shows it once per process.

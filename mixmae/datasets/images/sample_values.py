@@ -125,7 +125,12 @@ class ValueSample:
             return None
         values = np.concatenate([one.ravel() for one in self.wide])
         values = values[np.isfinite(values)]
-        if not values.size or self.least == self.most:
+        if not values.size:
+            raise ValueError(
+                f'value_range cannot be measured: {len(self.wide)} images '
+                f'have no data; give it as (LOW, HIGH)'
+            )
+        if self.least == self.most:
             raise ValueError(
                 f'value_range cannot be measured: all sample values of '
                 f'{len(self.wide)} images are {self.least:g}; give it as '

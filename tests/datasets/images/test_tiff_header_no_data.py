@@ -35,6 +35,7 @@ def write(path, bands, dtype, value, tag):
     [
         ('float32', -9999, '-9999'),
         ('float32', -3.4e38, '-3.4e+38'),
+        ('float32', np.finfo('float32').min, '-1.7976931348623157e+308'),
         ('float32', np.nan, 'nan'),
         ('int16', -32768, '-32768'),
         ('uint16', 0, '0'),
@@ -72,3 +73,16 @@ def test_kind_names_the_value(tmp_path):
     sample.add(path)
     assert '-9999 without data' in next(iter(sample.kinds))
     assert sample.least >= 1000
+
+
+def test_a_tile_without_any_data_is_black(tmp_path):
+    path = tmp_path / 'a.tif'
+    pixels = np.full((20, 30), 65535, np.uint16)
+    tags = [(NO_DATA, 's', 0, '65535', True)]
+    tifffile.imwrite(path, pixels, extratags=tags, photometric='minisblack')
+    found = read_image(str(path), decoding=ImageDecoding(channels=1))
+    assert (found.pixels == 0).all()
+    sample = ValueSample(ImageDecoding(channels=1))
+    sample.add(str(path))
+    with pytest.raises(ValueError, match='have no data'):
+        sample.percentiles()
