@@ -28,6 +28,7 @@ from mixmae.datasets.images.pixel_conversion import (
     turn_upright,
     wide_samples,
 )
+from mixmae.datasets.images.tiff_header import NO_DATA
 from mixmae.fileio.shown_text import escape
 
 # Pixels of the largest image that is decoded to be divided, unless given.
@@ -189,6 +190,7 @@ def _raw_file(tile: ndarray, kind: ImageKind) -> tuple[bytes, str]:
     if extra and alpha:
         extra[0] = EXTRA[alpha]
     grey = 'miniswhite' if kind.inverted else 'minisblack'
+    no_data = '' if kind.no_data is None else repr(kind.no_data)
     tifffile.imwrite(
         output,
         tile,
@@ -197,5 +199,6 @@ def _raw_file(tile: ndarray, kind: ImageKind) -> tuple[bytes, str]:
         extrasamples=extra or None,
         compression='zlib',
         metadata=None,
+        extratags=[(NO_DATA, 's', 0, no_data, True)] if no_data else None,
     )
     return output.getvalue(), '.tif'

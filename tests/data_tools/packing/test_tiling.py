@@ -37,6 +37,12 @@ def write_tiff(path, samples, **tags):
     tifffile.imwrite(path, samples, planarconfig='contig', **tags)
 
 
+def write_no_data(path, samples):
+    """Write a TIFF with a border of GDAL's value for no data."""
+    border = np.pad(samples[4:, 4:], ((4, 0), (4, 0)), constant_values=65535)
+    write_tiff(path, border, extratags=[(42113, 's', 0, '65535', True)])
+
+
 def write_picture(path, samples, **options):
     """Write a file of Pillow's."""
     Image.fromarray(samples).save(path, **options)
@@ -80,6 +86,10 @@ KINDS = {
     ),
     'float.tif': (
         write_tiff, noise(dtype=np.uint16).astype(np.float32), 1, (0, 4000)
+    ),
+    # Its border is white if the tag is lost.
+    'no_data.tif': (
+        write_no_data, noise(dtype=np.uint16), 1, (0, 4000)
     ),
     'bands.npy': (np.save, noise(5, dtype=np.int16), 5, (0, 4000)),
 }  # fmt: skip
