@@ -243,10 +243,19 @@ def _add(found: ImageSources, place: str, name: str) -> None:
         raise ValueError(f'{name}: there is no {place}')
     elif suffix == '.tar':
         found.shards[place] = len(table_of(place)[0])
-    elif suffix in SUFFIXES:
+    elif suffix in SUFFIXES or _is_image(place):
         found.files.append(place)
     else:
         found.files += _listed(place)
+
+
+def _is_image(path: str) -> bool:
+    """Return True for an image of another suffix, such as GIF; not a list."""
+    try:
+        image_header(path)
+    except CorruptImageError:
+        return False
+    return True
 
 
 def _add_folder(found: ImageSources, place: str, name: str) -> None:

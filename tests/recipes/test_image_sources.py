@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from PIL import Image
 
 from mixmae.datasets import UnlabeledImageFolder
 from mixmae.recipes.image_sources import ImageSources, read_sources
@@ -90,3 +91,8 @@ def test_a_list_names_the_same_files(tmp_path):
     )
     listed = [images.get_data_info(i)['img_path'] for i in range(9)]
     assert listed == found.files
+
+
+def test_an_image_of_another_suffix_is_no_list(tmp_path):
+    Image.new('RGB', (9, 9)).save(tmp_path / 'a.gif')
+    assert read_sources(tmp_path / 'a.gif', fewest=1).count == 1
