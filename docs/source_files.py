@@ -58,16 +58,16 @@ def _name(node: ast.stmt) -> str:
         name = node.name
     elif isinstance(node, (ast.Assign, ast.AnnAssign)):
         target = node.targets[0] if hasattr(node, 'targets') else node.target
-        value = node.value
-        if isinstance(value, ast.Call):
-            called = isinstance(value.func, ast.Name) and value.func.id
-            is_table = called in READ_ONLY
-        else:
-            is_table = isinstance(value, TABLES)
-        if isinstance(target, ast.Name) and is_table:
+        if isinstance(target, ast.Name) and _is_table(node.value):
             name = target.id if target.id.isupper() else ''
     hidden = name.startswith('_') or name in UNNAMED
     return f'`{name}`' if name and not hidden else ''
+
+
+def _is_table(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return getattr(value.func, 'id', '') in READ_ONLY
+    return isinstance(value, TABLES)
 
 
 def _summary(path: Path) -> str:

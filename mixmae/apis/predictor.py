@@ -37,7 +37,7 @@ META_KEYS = (
 LEAST_SCALE = 0.5
 
 
-def reduction(name: str, sample: BaseDataElement) -> list[str]:
+def warn_of_reduction(name: str, sample: BaseDataElement) -> bool:
     """Warn of an image that is much larger than those of the training.
 
     Args:
@@ -45,21 +45,21 @@ def reduction(name: str, sample: BaseDataElement) -> list[str]:
         sample: Its data sample, with the sizes before and after.
 
     Returns:
-        The warning, or nothing.
+        Whether it is.
     """
     meta = sample.metainfo
     if min(meta.get('scale_factor', (1,))) >= LEAST_SCALE:
-        return []
+        return False
     (height, width), (h, w) = meta['ori_shape'][:2], meta['img_shape'][:2]
-    text = (
+    warnings.warn(
         f'{name} is reduced from {width} x {height} to {w} x {h} pixels, the '
         'size of the images of the training; if it shows a larger area at '
         'the same scale, give a copy of the config with img_scale = '
         f'({max(width, height)}, {min(width, height)}) and test_mode = '
-        "'slide' (--config)"
+        "'slide' (--config)",
+        stacklevel=2,
     )
-    warnings.warn(text, stacklevel=2)
-    return [text]
+    return True
 
 
 @INFERENCERS.register_module()
@@ -147,15 +147,15 @@ class Predictor:
         """
         prepare = ImagePreparation(self.cfg, 'pipeline')
         # One warning is enough for all scenes.
-        told: list[str] = []
+        warned = self.task != 'segmentation'
 
         def prepared(
             given: ImageInput, pixels: ndarray
         ) -> tuple[tuple[ImageInput, ndarray, BaseDataElement], Tensor]:
+            nonlocal warned
             results = prepare.results(pixels, given.index, given.name)
             sample = self._empty_sample(results)
-            if self.task == 'segmentation' and not told:
-                told.extend(reduction(given.name, sample))
+            warned = warned or warn_of_reduction(given.name, sample)
             return (given, pixels, sample), to_tensor(results['img'])
 
         batches = image_stream(

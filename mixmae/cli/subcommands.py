@@ -95,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from mixmae.cli.command_line import run_tool
     except KeyboardInterrupt:
         print('error: interrupted', file=sys.stderr)
+        # EXIT_SIGINT, of a module that imports torch.
         sys.exit(130)
     sys.exit(run_tool(module.main))
 

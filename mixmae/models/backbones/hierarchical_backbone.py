@@ -79,7 +79,7 @@ class HierarchicalBackbone(BaseModule):
         num_features: Sequence[int],
         depths: Sequence[int],
         stride: int,
-        out_indices: Sequence[int] | None = None,
+        out_indices: int | Sequence[int] | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
         init_cfg: dict | None = None,
@@ -288,7 +288,9 @@ class HierarchicalBackbone(BaseModule):
             *map(self.get_submodule, norms),
         ]
 
-    def _checked_indices(self, indices: Sequence[int] | None) -> list[int]:
+    def _checked_indices(
+        self, indices: int | Sequence[int] | None
+    ) -> list[int]:
         if indices is None:
             return [self.num_stages - 1]
         chosen = [indices] if isinstance(indices, int) else list(indices)

@@ -101,7 +101,7 @@ class MIMPVT(PyramidBackbone):
         positions: str = 'sincos',
         position_resize: str = 'bicubic',
         drop_path_rate: float = 0.0,
-        out_indices: Sequence[int] | None = None,
+        out_indices: int | Sequence[int] | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
         sort_groups: bool = True,

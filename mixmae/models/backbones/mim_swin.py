@@ -195,7 +195,7 @@ class MIMSwin(HierarchicalBackbone):
         scores: str = 'auto',
         # Training and downstream.
         drop_path_rate: float = 0.0,
-        out_indices: Sequence[int] | None = None,
+        out_indices: int | Sequence[int] | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
         output_norms: bool = True,

@@ -83,7 +83,7 @@ class MIMTwins(PyramidBackbone):
         sr_ratios: Sequence[int] = (8, 4, 2, 1),
         window_size: int | None = 7,
         drop_path_rate: float = 0.0,
-        out_indices: Sequence[int] | None = None,
+        out_indices: int | Sequence[int] | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
         mask_padding: bool = True,

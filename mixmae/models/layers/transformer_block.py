@@ -209,7 +209,11 @@ class DropPath(nn.Module):
 def drop_path_rates(
     last: float, depths: Sequence[int]
 ) -> list[tuple[float, ...]]:
-    """Rates of each stage's blocks, rising linearly from 0 to ``last``."""
+    """Rates of each stage's blocks, rising linearly from 0 to ``last``.
+
+    Raises:
+        ValueError: ``last`` is outside of [0, 1).
+    """
     if not 0 <= last < 1:
         raise ValueError(f'drop_path_rate must be in [0, 1), got {last}')
     rates = iter(np.linspace(0, last, sum(depths)).tolist())
