@@ -175,7 +175,10 @@ class ImageSources:
         return found
 
     def sample(self, most: int = SAMPLE) -> Iterator[tuple[str, bytes | None]]:
-        """Yield paths and, from shards, contents of evenly spread images."""
+        """Yield paths and, from shards, contents of evenly spread images.
+
+        The content of an image that its shard lacks is empty.
+        """
         chosen = spread(self.count, most)
         first = len(self.files)
         for index in chosen:
@@ -184,9 +187,14 @@ class ImageSources:
         for place, count in self.shards.items():
             packed = PackedImages(place)
             for index in chosen:
-                if first <= index < first + count:
-                    one = packed.read_sample(index - first)
-                    yield one['img_path'], one['img_bytes']
+                if not first <= index < first + count:
+                    continue
+                path = packed.get_data_info(index - first)['img_path']
+                try:
+                    sample = packed.read_sample(index - first)
+                    yield path, sample['img_bytes']
+                except CorruptImageError:
+                    yield path, b''
             first += count
 
 

@@ -1,6 +1,7 @@
 """Statistics of a data set: counts, kinds, values, skipped files."""
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -69,6 +70,9 @@ def test_images_in_shards(folder):
     assert found.suffixes == {'.tif': 1, 'in shards': 5}
     assert found.sampled == 6 and found.sizes == [(32, 24)] * 3
     assert found.corrupt == {'truncated': 1} and 'cut.tif' in found.fault
+    size = (folder.parent / 'a.tar').stat().st_size
+    os.truncate(folder.parent / 'a.tar', size // 2)
+    assert 'empty' in data_stats(folder.parent / 'a.tar').corrupt
 
 
 @pytest.mark.parametrize('mode, channels', [('L', 1), ('RGB', 3), ('RGBA', 3)])
