@@ -58,8 +58,7 @@ def finetune(
         task: 'classification', 'detection' or 'segmentation'.
         data: A folder of class folders or a CSV of images and classes; a COCO
             JSON file or a folder with such; a folder with images and masks.
-        init: Weights of mixmae or of another code base to start from; see
-            ``mixmae.checkpoints.conversion.initial_weights``.
+        init: Weights to start from, as in ``mixmae.pretrain``.
         out: Output folder of the run.
         resume: Resume the run in ``out``, if there is one.
         overwrite: Replace the run in ``out``.

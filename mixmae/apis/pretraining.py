@@ -91,10 +91,11 @@ def pretrain(
         image_size: Side of the images in pixels.
         in_channels: Channels of the images.
         value_range: Sample values of black and white, for images of other
-            than 8 bits.
-        init: Weights that the run starts from: of mixmae, the official
-            MixMIM, UM-MAE or SimMIM, or a Swin of timm, Microsoft, mmdet,
-            mmseg, mmpretrain or Hugging Face; 'timm:NAME'.
+            than 8 bits; 'auto' = those of ``init``, or measured on a sample.
+        init: Weights that the run starts from: a checkpoint or a run of
+            mixmae; official MixMIM, UM-MAE or SimMIM; a Swin of timm,
+            Microsoft, mmdet, mmseg, mmpretrain or Hugging Face;
+            'mixmae:NAME', 'timm:NAME' or 'hf:USER/NAME'.
         epochs: Passes over the images.
         batch_size: Images of a forward pass on one device.
         lr: Peak learning rate.

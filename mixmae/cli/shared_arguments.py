@@ -17,6 +17,11 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 # Maximum side of an image in pixels, as in OpenCV.
 MAX_SIDE = 2**15
+INIT_HELP = (
+    'weights to start from: a checkpoint or a run of mixmae; official MixMIM, '
+    'UM-MAE or SimMIM; a Swin of timm, Microsoft, mmdet, mmseg, mmpretrain or '
+    'Hugging Face; mixmae:NAME, timm:NAME or hf:USER/NAME'
+)
 
 
 def whole_number(text: str) -> int | str:
@@ -56,7 +61,7 @@ def add_call_arguments(parser: argparse.ArgumentParser) -> None:
         default='auto',
         metavar=('LOW', 'HIGH'),
         help='sample values of black and white, of images of other than 8 '
-        'bits (default: measured on a sample)',
+        'bits (default: those of --init, or measured on a sample)',
     )
     parser.add_argument(
         '--devices',

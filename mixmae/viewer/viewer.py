@@ -53,7 +53,7 @@ class Viewer:
     """Answers the requests of a viewer's page.
 
     Args:
-        networks: Networks to show side by side.
+        networks: Networks to show, one below the other.
         folder: Images to choose from.
     """
 

@@ -17,7 +17,11 @@ from collections.abc import Sequence
 from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
-from mixmae.cli.shared_arguments import add_call_arguments, whole_number
+from mixmae.cli.shared_arguments import (
+    INIT_HELP,
+    add_call_arguments,
+    whole_number,
+)
 from mixmae.cli.terminal_output import plain_warnings
 from mixmae.fileio.safe_path import add_trust_argument
 from mixmae.recipes.fine_tuning_config import TASKS
@@ -38,11 +42,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--data', required=True, metavar='PATH', help='labelled images'
     )
     parser.add_argument(
-        '--init',
-        required=True,
-        metavar='FILE',
-        help='backbone to start from: of mixmae, MixMIM, UM-MAE, timm, mmdet, '
-        'mmseg or mmpretrain, or the folder of a run; detected',
+        '--init', required=True, metavar='FILE', help=INIT_HELP
     )
     parser.add_argument(
         '--out', required=True, metavar='FOLDER', help='output of the run'

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from mixmae.apis.pretraining import pretrain
 from mixmae.apis.training_process import TrainingFailedError, report_failure
 from mixmae.cli.command_line import CommandParser
-from mixmae.cli.shared_arguments import add_call_arguments
+from mixmae.cli.shared_arguments import INIT_HELP, add_call_arguments
 from mixmae.cli.terminal_output import plain_warnings
 from mixmae.recipes.methods import DEFAULT_METHOD, METHODS
 from mixmae.recipes.networks import DEFAULT_MODEL, NETWORKS
@@ -61,13 +61,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='N',
         help='channels of the images (default: 3)',
     )
-    parser.add_argument(
-        '--init',
-        metavar='FILE',
-        help='weights that the run starts from: of mixmae, MixMIM, UM-MAE, '
-        'SimMIM, or a Swin of timm, Microsoft, OpenMMLab or Hugging Face; '
-        'timm:NAME',
-    )
+    parser.add_argument('--init', metavar='FILE', help=INIT_HELP)
     parser.add_argument(
         '--precision',
         choices=PRECISIONS,

@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs='+',
         metavar='CHECKPOINT',
         help='pretrainings of any method, classifiers, detectors or '
-        'segmentors, shown side by side: files, or folders of runs, for their '
-        'best checkpoints',
+        'segmentors, shown one below the other: files, or folders of runs, '
+        'for their best checkpoints',
     )
     parser.add_argument(
         '--images', metavar='FOLDER', help='images to choose from'
