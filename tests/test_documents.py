@@ -1,6 +1,7 @@
 """Files, commands and numbers that the documents name."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mixmae.registry import MODELS
+import mixmae
+from mixmae.registry import INFERENCERS, MODELS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -197,6 +199,18 @@ def _messages(path: Path) -> list[str]:
         and isinstance(node.value, str)
         and id(node) not in docstrings
     ]
+
+
+def test_the_api_reference_has_every_public_function_and_inferencer():
+    text = (ROOT / 'docs/api.md').read_text()
+    listed = set(
+        re.findall(r'^\.\. auto(?:class|function):: (\S+)', text, re.M)
+    )
+    public = {f'mixmae.{name}' for name in mixmae.__all__ if name[0] != '_'}
+    assert listed >= public | {f'mixmae.apis.{n}' for n in INFERENCERS.modules}
+    for path in listed:
+        module, name = path.rsplit('.', 1)
+        assert getattr(importlib.import_module(module), name).__doc__, path
 
 
 def test_messages_of_the_questions_are_those_of_the_code():
