@@ -73,7 +73,10 @@ ELSEWHERE = {
     'python tools/evidence.py --report': 'tools/test_evidence.py',
 }
 # Targets of the Makefile that CI runs, or that prepare it.
-CI = ('make test', 'make check', 'make demo', 'make docs')
+CI = (
+    'make test', 'make check', 'make demo', 'make docs', 'make base',
+    'make full',
+)  # fmt: skip
 # Run below, each in one folder with photos and a pretraining.
 RUN = (
     'mixmae report work_dirs/old_run',
