@@ -29,6 +29,8 @@ KINDS = ('numpy', 'tensor')
 class FeatureExtractor:
     """Pooled features, or feature maps, of images of any size.
 
+    Example::
+
         extract = FeatureExtractor(config, 'epoch_600.pth')
         results = extract('folder/')
         matrix = np.stack([result['features'][3] for result in results])

@@ -45,6 +45,8 @@ def finetune(
 ) -> FineTunedRun:
     """Fine-tune a pretrained backbone on labelled images.
 
+    Example::
+
         mixmae.finetune(
             task='classification', data='photos/',
             init='runs/roofs/backbone.safetensors', out='runs/cats')

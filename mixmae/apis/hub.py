@@ -37,6 +37,8 @@ def load_backbone(
 ) -> HierarchicalBackbone:
     """Build a pretrained backbone.
 
+    Example::
+
         backbone = mixmae.load_backbone('runs/roofs/backbone.safetensors')
         maps = backbone((images - backbone.mean) / backbone.std)
 

@@ -66,6 +66,8 @@ def warn_of_reduction(name: str, sample: BaseDataElement) -> bool:
 class Predictor:
     """Classes, objects or masks of images, from a fine-tuned network.
 
+    Example::
+
         predict = Predictor('runs/roofs')
         for result in predict('photos/'):
             print(result['name'], result['label'], result['score'])

@@ -67,6 +67,8 @@ def pretrain(
 ) -> PretrainedRun:
     """Pretrain a backbone on images without labels.
 
+    Example::
+
         mixmae.pretrain(out='runs/roofs', data=['photos/', 'more/list.txt'])
 
     What is derived from the images and the machine is printed in a table with

@@ -50,6 +50,8 @@ GREY = 127.5
 class ReconstructionInferencer:
     """Mask part of each image and reconstruct it with a pretrained network.
 
+    Example::
+
         infer = ReconstructionInferencer(config, 'epoch_600.pth')
         results = infer(['a.jpg', 'folder/'], out_dir='panels')
 
