@@ -29,10 +29,10 @@ from mixmae.checkpoints.loading.recorded_model import (
     recorded_settings,
 )
 from mixmae.config.config_file import read_config
+from mixmae.datasets.auto_image_values import set_image_values
 from mixmae.fileio.address import public_address
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import MaskedImageModel
-from mixmae.preflight.auto_image_values import set_image_values
 from mixmae.registry import MODELS, TASK_UTILS
 
 # Keys of a run's config that are used without its data and schedule.

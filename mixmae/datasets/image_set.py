@@ -1,4 +1,4 @@
-"""Base class of image datasets: batched pipeline, corrupt images replaced."""
+"""Base class of image datasets: batched pipeline, fallback samples."""
 
 from __future__ import annotations
 

@@ -162,15 +162,15 @@ def checksummed_write(path: str | os.PathLike, data: bytes) -> None:
     # Between these steps the file has no sidecar, and its embedded checksums
     # are used; it never has the sidecar of another file.
     sidecar(path).unlink(missing_ok=True)
-    _replace(path, data)
+    _write_durably(path, data)
     line = f'{hashlib.sha256(data).hexdigest()}  {path.name}\n'
-    _replace(sidecar(path), line.encode())
+    _write_durably(sidecar(path), line.encode())
 
 
 def write_text_durably(path: str | os.PathLike, text: str) -> None:
     """Write a small text file atomically, without a sidecar."""
     # Paths may hold bytes that are not UTF-8.
-    _replace(Path(path), text.encode(errors='surrogateescape'))
+    _write_durably(Path(path), text.encode(errors='surrogateescape'))
 
 
 def sidecar(path: str | os.PathLike) -> Path:
@@ -238,7 +238,7 @@ def _noted(path: Path) -> str | None:
         return None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, data: bytes) -> None:
     try:
         with atomic_write(path) as partial, partial.open('wb') as file:
             file.write(data)

@@ -243,11 +243,11 @@ class UniformMasking(GridMasking):
         kept = torch.nn.functional.one_hot(corners, 4).bool()
         secondary = None
         if self.secondary_ratio:
-            again = self._again(batch, number, generator)
+            again = self._secondary(batch, number, generator)
             secondary = _on_cells(kept & again[..., None], *blocks)
         return CellMask(~_on_cells(kept, *blocks), self.cell, secondary)
 
-    def _again(
+    def _secondary(
         self, batch: int, blocks: int, generator: torch.Generator | None
     ) -> Tensor:
         """Blocks whose visible cell is hidden again, bool (batch, blocks)."""

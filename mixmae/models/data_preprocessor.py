@@ -17,6 +17,11 @@ from mixmae.masking.masking import Masking
 from mixmae.registry import MODELS, TASK_UTILS
 from mixmae.structures import CellMask
 
+# torchvision's values in units of 0..255, RGB, of both official codes (MixMIM
+# util/datasets.py, UM-MAE main_pretrain.py).
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+
 
 @MODELS.register_module()
 class MaskingDataPreprocessor(BaseDataPreprocessor):
@@ -24,7 +29,8 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         mean, std: one number per channel of the images, in units of 0..255;
-            of three channels in the order RGB.
+            of three channels in the order RGB. Configs name them; 'auto'
+            there is replaced before the model is built.
         to_rgb: input images of three channels are BGR. Others are taken as
             they are.
         masking: config of a ``Masking``, e.g. ``RandomMasking``. Masks are

@@ -19,6 +19,7 @@ from mixmae.datasets.corrupt.corrupt_image_error import (
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import image_header
 from mixmae.datasets.listed_paths import image_sets, leaf_sets, loader_of
+from mixmae.models.data_preprocessor import IMAGENET_MEAN
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.data_sets import image_sizes
 from mixmae.registry import TASK_UTILS
@@ -93,9 +94,6 @@ def _same_sizes(cfg: Mapping, other: str) -> Finding | None:
         f'{other}_dataloader.dataset.pipeline, unless it is meant'
     )
     return Finding(compared, warnings=(warning,))
-
-
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
 
 
 class ImageChannels(Check):

@@ -8,6 +8,7 @@ from mixmae.checkpoints.conversion.initial_weights import (
     InitialWeights,
     initial_weights,
 )
+from mixmae.models.data_preprocessor import IMAGENET_MEAN, IMAGENET_STD
 from mixmae.profiling.memory import PlannedNetwork
 from mixmae.recipes.config_template import Code, Setting
 from mixmae.recipes.image_sources import ImageSources
@@ -17,15 +18,14 @@ from mixmae.recipes.methods import ModelParts
 from mixmae.recipes.networks import LEAST_CELLS, built_without_weights
 from mixmae.recipes.pretraining_options import PretrainingCall
 from mixmae.recipes.schedule import (
-    epochs_of,
+    pretraining_batches,
+    pretraining_epochs,
     pretraining_rate,
     pretraining_warmup,
-    update_batches,
 )
 
 TRAIN_LIST, VAL_LIST = 'data/train.txt', 'data/val.txt'
 SMALLEST = 32
-MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 # Validations and checkpoints of a run, about.
 INTERVALS = 20
 
@@ -92,12 +92,16 @@ def image_settings(
             call.method.crop_ratio_range,
             f'crops of {low:.0%} to {high:.0%} of the area: the paper',
         ),
-        *_values(call),
+        *image_value_settings(call),
     ]
 
 
-def _values(call: PretrainingCall) -> list[Setting]:
-    """Return value range, mean and std of the images."""
+def image_value_settings(call: PretrainingCall) -> list[Setting]:
+    """Return value range, mean and std of the images.
+
+    They are those of a given model, else of the weights, else of ImageNet for
+    three channels of 8 bits, else measured on a sample.
+    """
     channels = call.options.in_channels
     sample = call.images.values(_channels(call))
     count = sum(sample.kinds.values())
@@ -132,7 +136,10 @@ def _values(call: PretrainingCall) -> list[Setting]:
             Setting('to_rgb', start.to_rgb),
         ]
     if channels == 3 and value_range is None:
-        return [Setting('mean', MEAN), Setting('std', STD)]
+        return [
+            Setting('mean', [*IMAGENET_MEAN], 'of ImageNet'),
+            Setting('std', [*IMAGENET_STD]),
+        ]
     measured = sample.values(value_range)
     return [
         *settings,
@@ -233,7 +240,7 @@ def run_settings(
 ) -> list[Setting]:
     options, method, machine = call.options, call.method, call.machine
     fitting = sizes.largest_batch(machine.memory, 'AdamW', machine.held, 1)
-    shared = update_batches(
+    shared = pretraining_batches(
         images, method, machine, fitting, options.given('batch_size')
     )
     if shared.batch > fitting:
@@ -244,7 +251,7 @@ def run_settings(
     rate, why = pretraining_rate(method, call.network, shared.update)
     if options.given('lr') is not None:
         rate, why = float(options.lr), 'as given'
-    epochs, why_epochs = epochs_of(images, method)
+    epochs, why_epochs = pretraining_epochs(images, method)
     if options.given('epochs') is not None:
         epochs, why_epochs = int(options.epochs), 'as given'
     dtype = machine.dtype(options.precision)

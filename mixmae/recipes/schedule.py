@@ -81,7 +81,7 @@ def power_of_two(number: float) -> int:
     return 1 << max(0, math.floor(math.log2(max(1, number))))
 
 
-def update_batches(
+def pretraining_batches(
     images: int,
     method: Method,
     machine: Machine,
@@ -143,7 +143,7 @@ def update_batches(
     return Batches(batch, accumulation, update, reason)
 
 
-def epochs_of(images: int, method: Method) -> tuple[int, str]:
+def pretraining_epochs(images: int, method: Method) -> tuple[int, str]:
     """Return the number of epochs of a pretraining, and why."""
     wanted = MOST_EPOCHS * math.sqrt(min(1.0, FEW_IMAGES / images))
     found = max(method.epochs, 50 * round(wanted / 50))

@@ -16,7 +16,7 @@ from mmengine.registry import (
 from PIL import Image
 
 from mixmae.config.config_variables import read_with_bases, with_variables
-from mixmae.preflight.auto_image_values import set_image_values
+from mixmae.datasets.auto_image_values import set_image_values
 from tests.configs.test_configs import ROOT
 from tests.datasets.picture_kinds import GREY
 from tests.datasets.tiff_files import tiff

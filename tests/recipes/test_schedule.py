@@ -8,9 +8,9 @@ from mixmae.recipes.machine import Machine
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.networks import named_network
 from mixmae.recipes.schedule import (
-    epochs_of,
+    pretraining_batches,
+    pretraining_epochs,
     pretraining_rate,
-    update_batches,
 )
 
 MIXMAE = METHODS['mixmae']
@@ -28,23 +28,23 @@ def test_the_update_size_is_a_multiple_of_the_batch_and_at_most_the_data(
 ):
     if images < 2 * count:
         return
-    found = update_batches(images, MIXMAE, machine(count), fitting, None)
+    found = pretraining_batches(images, MIXMAE, machine(count), fitting, None)
     assert found.update == found.batch * found.accumulation * count
     assert found.batch <= fitting
     assert found.update <= min(images, MIXMAE.base_update)
 
 
 def test_the_papers_update_for_the_papers_data():
-    found = update_batches(1_281_167, MIXMAE, machine(8), 128, None)
+    found = pretraining_batches(1_281_167, MIXMAE, machine(8), 128, None)
     assert (found.batch, found.accumulation, found.update) == (128, 2, 2048)
     swin = named_network('swin-base')
     assert pretraining_rate(MIXMAE, swin, 2048)[0] == MIXMAE.base_lr
-    assert epochs_of(1_281_167, MIXMAE)[0] == 300
+    assert pretraining_epochs(1_281_167, MIXMAE)[0] == 300
 
 
 def test_more_images_mean_fewer_epochs_and_more_updates():
     counts = (100, 10_000, 100_000, 1_000_000)
-    epochs = [epochs_of(count, MIXMAE)[0] for count in counts]
+    epochs = [pretraining_epochs(count, MIXMAE)[0] for count in counts]
     assert epochs == sorted(epochs, reverse=True)
     seen = [count * number for count, number in zip(counts, epochs)]
     assert seen == sorted(seen)
@@ -58,6 +58,6 @@ def test_the_rate_grows_with_the_update():
 
 def test_batch_sizes_that_cannot_be_divided():
     with pytest.raises(ValueError, match='batch_size=64 on 2 devices'):
-        update_batches(100, MIXMAE, machine(2), 999, 64)
+        pretraining_batches(100, MIXMAE, machine(2), 999, 64)
     with pytest.raises(ValueError, match='no image fits'):
-        update_batches(100, MIXMAE, machine(), 0, None)
+        pretraining_batches(100, MIXMAE, machine(), 0, None)

@@ -21,14 +21,14 @@ from mixmae.checkpoints.conversion.swin_settings import (
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
+from mixmae.models.data_preprocessor import IMAGENET_MEAN, IMAGENET_STD
 from mixmae.models.layers.position_bias import resize_table
 from mixmae.registry import MODELS, SCOPE
 
-# torchvision's values in units of 0..255, of both official codes (MixMIM
-# util/datasets.py, UM-MAE main_pretrain.py).
+# Of both official codes.
 IMAGENET = {
-    'mean': [123.675, 116.28, 103.53],
-    'std': [58.395, 57.12, 57.375],
+    'mean': [*IMAGENET_MEAN],
+    'std': [*IMAGENET_STD],
     'channel_order': 'RGB',
 }
 

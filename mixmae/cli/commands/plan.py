@@ -26,9 +26,9 @@ from mixmae.cli.planned_speed import (
 )
 from mixmae.config.config_paths import data_paths
 from mixmae.config.failure_report import ConfigError
+from mixmae.datasets.auto_image_values import leave_image_values_open
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.engine.fsdp2 import BLOCKS
-from mixmae.preflight.auto_image_values import leave_image_values_open
 from mixmae.profiling.gpu_table import GPUS
 from mixmae.profiling.memory import PlannedNetwork
 from mixmae.profiling.run_sizes import RunSettings, Schedule

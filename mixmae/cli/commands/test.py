@@ -157,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.resume = False
     if any(open_values(cfg)):
         # Reads the checkpoint, or images.
-        from mixmae.preflight.auto_image_values import set_image_values
+        from mixmae.datasets.auto_image_values import set_image_values
 
         print('\n'.join(set_image_values(cfg, args.checkpoint)))
     planned = PlannedRun('test', cfg, args.cfg_options or {})

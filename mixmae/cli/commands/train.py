@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         resumed_start.apply_start(cfg, start)
     if any(open_values(cfg)):
         # Measures images; most runs have nothing to measure.
-        from mixmae.preflight.auto_image_values import set_image_values
+        from mixmae.datasets.auto_image_values import set_image_values
 
         lines = set_image_values(cfg)
         if first_rank(cfg):

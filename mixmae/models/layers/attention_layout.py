@@ -6,8 +6,8 @@ region that a shift moved it from, and padding. ``Windows`` masks all other
 pairs. ``SortedTokens``, for grids inside one window, as in the last two stages
 of Swin-B at 224 pixels, needs no mask.
 
-A stage chooses the layout of its grid; its blocks call ``attend`` of
-``attention_backends`` with it.
+``stage_layouts`` chooses those of a stage; its blocks call ``attend`` of
+``attention_backends`` with them.
 
 Axes: B images, H and W the token grid, nW windows, N tokens of a window,
 C channels.
@@ -250,3 +250,42 @@ class SortedTokens(Layout):
     def reverse(self, x: Tensor) -> Tensor:
         """(B, 1, N, C) -> (B, H, W, C), in raster order."""
         return x[:, 0].index_select(1, self._inverse).unflatten(1, self.grid)
+
+
+def stage_layouts(
+    x: Tensor,
+    window: int,
+    shifts: tuple[int, ...] = (0,),
+    groups: AttentionGroups | None = None,
+    *,
+    sort_groups: bool = True,
+    mask_padding: bool = True,
+    coords: Tensor | None = None,
+    cell: float = 1.0,
+) -> list[Layout]:
+    """Layouts that the blocks of a stage take in turn.
+
+    One window that covers the grid is never shifted, and its tokens are
+    sorted by group where there are groups.
+
+    Args:
+        x: (B, H, W, C) tokens.
+        window: side of a window.
+        shifts: see ``Windows``, one for each layout.
+        groups: see ``AttentionGroups``.
+        sort_groups: False masks scores instead of sorting tokens.
+        mask_padding, coords, cell: see ``Windows``.
+    """
+    grid = (x.size(1), x.size(2))
+    if max(grid) <= window:
+        shifts = (0,)
+        if sort_groups and groups and coords is None:
+            order = groups.order(*grid)
+            if order is not None:
+                return [SortedTokens(grid, window, order)]
+    return [
+        Windows(
+            grid, window, shift, groups, mask_padding, x.device, coords, cell
+        )
+        for shift in shifts
+    ]

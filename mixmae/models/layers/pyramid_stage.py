@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mixmae.models.layers.attention import LocalAttention
-from mixmae.models.layers.attention_layout import Layout, SortedTokens, Windows
+from mixmae.models.layers.attention_layout import Layout, stage_layouts
 from mixmae.models.layers.patches import PatchEmbed
 from mixmae.models.layers.reduced_attention import KeyRegions, ReducedAttention
 from mixmae.models.layers.transformer_block import TransformerBlock
@@ -165,20 +165,23 @@ class PyramidStage(nn.Module):
         self, x: Tensor, groups: AttentionGroups | None
     ) -> list[Layout | KeyRegions]:
         """Layouts of a grid for attention, by kind of block."""
-        grid = (x.size(1), x.size(2))
         regions = KeyRegions(
-            grid, self.key_side, groups, self.sort_groups, x.device
+            (x.size(1), x.size(2)),
+            self.key_side,
+            groups,
+            self.sort_groups,
+            x.device,
         )
         if self.window is None:
             return [regions]
-        if self.sort_groups and groups and max(grid) <= self.window:
-            order = groups.order(*grid)
-            if order is not None:
-                return [SortedTokens(grid, self.window, order), regions]
-        windows = Windows(
-            grid, self.window, 0, groups, self.mask_padding, x.device
+        windows = stage_layouts(
+            x,
+            self.window,
+            groups=groups,
+            sort_groups=self.sort_groups,
+            mask_padding=self.mask_padding,
         )
-        return [windows, regions]
+        return [*windows, regions]
 
     def _runs(self) -> list[tuple[int, slice]]:
         """Runs of blocks that share a layout: its index, and the blocks."""

@@ -1,4 +1,4 @@
-"""One stage of a Swin.
+"""One stage of a Swin: its blocks, and the shifts of their windows.
 
 Axes: B images, H and W the token grid, C channels.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from mixmae.models.layers.attention import WindowAttention
-from mixmae.models.layers.attention_layout import Layout, SortedTokens, Windows
+from mixmae.models.layers.attention_layout import stage_layouts
 from mixmae.models.layers.patches import ConvMerging, PatchMerging
 from mixmae.models.layers.transformer_block import TransformerBlock
 from mixmae.structures import AttentionGroups
@@ -107,10 +107,16 @@ class SwinStage(nn.Module):
             coords: (B, H', W', 2), after the merging, of gathered tokens.
         """
         x = self.downsample(x)
-        # One window that covers the grid is never shifted.
-        several = max(x.shape[1:3]) > self.window
-        shifts = self.shifts if several else (0,)
-        layouts = [self.layout(x, shift, groups, coords) for shift in shifts]
+        layouts = stage_layouts(
+            x,
+            self.window,
+            self.shifts,
+            groups,
+            sort_groups=self.sort_groups,
+            mask_padding=self.mask_padding,
+            coords=coords,
+            cell=self.cell,
+        )
         if len(layouts) == 1:
             # Partitioned and reversed once per stage.
             layout = layouts[0]
@@ -122,28 +128,3 @@ class SwinStage(nn.Module):
             layout = layouts[i % len(layouts)]
             x = layout.reverse(block(layout.partition(x), layout))
         return x
-
-    def layout(
-        self,
-        x: Tensor,
-        shift: int,
-        groups: AttentionGroups | None,
-        coords: Tensor | None = None,
-    ) -> Layout:
-        """Layout of a grid for attention."""
-        grid = (x.size(1), x.size(2))
-        whole = max(grid) <= self.window and coords is None
-        if self.sort_groups and groups and whole:
-            order = groups.order(*grid)
-            if order is not None:
-                return SortedTokens(grid, self.window, order)
-        return Windows(
-            grid,
-            self.window,
-            shift,
-            groups,
-            self.mask_padding,
-            x.device,
-            coords,
-            self.cell,
-        )

@@ -6,12 +6,12 @@ import torch
 from mmengine.config import Config
 
 from mixmae.config.option_values import open_values
-from mixmae.engine.manifest.checkpoint_search import StartPoint
-from mixmae.preflight.auto_image_values import (
+from mixmae.datasets.auto_image_values import (
     leave_image_values_open,
     recorded_values,
     set_image_values,
 )
+from mixmae.engine.manifest.checkpoint_search import StartPoint
 from mixmae.preflight.resumed_start import apply_start
 from tests.datasets.picture_kinds import GREY, encoded, picture
 from tests.datasets.tiff_files import tiff
