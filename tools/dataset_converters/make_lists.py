@@ -3,8 +3,8 @@
     python tools/dataset_converters/make_lists.py inaturalist2018 \\
         data/inaturalist2018
 
-reads the official annotations in the folder (see docs/public_data_sets.md) and writes
-meta/train.txt and meta/val.txt, which the configs name.
+reads the official annotations in the folder (see docs/public_data_sets.md) and
+writes meta/train.txt and meta/val.txt, which the configs name.
 """
 
 import sys

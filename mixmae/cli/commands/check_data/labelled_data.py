@@ -6,7 +6,8 @@
 compares folders and counts with the published ones, checks every entry of the
 annotation files, and opens a sample of the images, or all of them. No file is
 changed. The exit status is 0 without problems, 1 with problems and 2 for
-invalid arguments. docs/public_data_sets.md describes how to prepare each data set.
+invalid arguments. docs/public_data_sets.md describes how to prepare each data
+set.
 """
 
 import argparse
