@@ -12,6 +12,7 @@ from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_process import train_folder
 from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.recipes.fine_tuning_config import plan_fine_tuning
+from mixmae.recipes.fine_tuning_settings import FineTuningOptions
 from mixmae.recipes.machine import Machine
 
 
@@ -91,8 +92,11 @@ def finetune(
     }
     on_cpu = devices == 'cpu'
     if folder.resumes:
-        folder.compare(call)
+        folder.compare(call, FineTuningOptions)
         print(f'going on with {folder.config}', flush=True)
+        if dry_run:
+            print(f'\n{folder.config.read_text("utf-8")}')
+            return FineTunedRun(folder.path, folder.config)
         train_folder(folder, processes, on_cpu, verbose, ignore_checks)
     else:
         with folder.replacing(keep=not dry_run):

@@ -7,13 +7,14 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from mixmae.engine.manifest.manifest import written_files
 from mixmae.fileio.address import is_address, public_address
-from mixmae.fileio.atomic_write import atomic_write
+from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.file_lock import WorkDirLock
 
 CONFIG = 'config.py'
@@ -107,8 +108,12 @@ class OutputFolder:
         Args:
             keep: Whether the new files stay if there is no error; otherwise
                 the earlier ones return.
+
+        Raises:
+            ValueError: Nothing can be written there.
         """
         is_new = not self.path.exists()
+        check_output(self.config)
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             with TemporaryDirectory(prefix='.before_', dir=self.path) as aside:
@@ -151,23 +156,37 @@ class OutputFolder:
         with atomic_write(self.path / CALL) as partial:
             partial.write_text(text + '\n', encoding='utf-8')
 
-    def compare(self, arguments: Mapping[str, Any]) -> None:
+    def compare(self, arguments: Mapping[str, Any], options: type) -> None:
         """Compare the arguments of a call that resumes with those recorded.
+
+        Args:
+            arguments: Those of the call.
+            options: Dataclass with their defaults, which count as recorded.
+                ``devices`` may change; the training compares their number.
 
         Raises:
             ValueError: One differs.
         """
         try:
-            known = json.loads((self.path / CALL).read_text('utf-8'))
+            recorded = json.loads((self.path / CALL).read_text('utf-8'))
         except (OSError, ValueError):
-            known = {}
+            return
+        defaults = {
+            one.name: one.default
+            for one in fields(options)
+            if one.default is not MISSING
+        }
+        known = {**_plain(defaults), **recorded}
         for name, value in _plain(arguments).items():
-            if name in known and known[name] != value:
+            same = _several(known.get(name)) == _several(value)
+            if not same and name != 'devices':
+                has = repr(known[name]) if name in known else 'none'
+                key = 'data_root' if name == 'data' else 'max_epochs'
                 raise ValueError(
                     f'{name}={value!r}, but the run in {self.path} has '
-                    f'{known[name]!r}; what may change on the way: mixmae '
+                    f'{has}; what may change on the way: mixmae '
                     f'train {self.config} --work-dir {self.path} --resume '
-                    f'--resume-with config --cfg-options max_epochs=...'
+                    f'--resume-with config --cfg-options {key}=...'
                 )
 
 
@@ -176,6 +195,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _several(value: Any) -> Any:
+    """Return one path as the list that it stands for."""
+    return [value] if isinstance(value, str) else value
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -137,9 +137,12 @@ def pretrain(
     folder = OutputFolder(out, resume, overwrite)
     on_cpu = devices == 'cpu'
     if folder.resumes:
-        folder.compare(vars(options))
+        folder.compare(vars(options), PretrainingOptions)
         processes = Machine.find(devices).count
         print(f'going on with {folder.config}', flush=True)
+        if dry_run:
+            print(f'\n{folder.config.read_text("utf-8")}')
+            return PretrainedRun(folder.path, folder.config)
         train_folder(folder, processes, on_cpu, verbose, ignore_checks)
         return finished_run(folder)
     plan = plan_pretraining(options)

@@ -152,7 +152,7 @@ def _other_images(then: ImageNames, now: ImageNames) -> str | None:
     said = {
         'digest': 'their names, order or labels differ',
         'objects': 'their boxes, masks or label maps differ',
-        'content': 'the content of files differs',
+        'content': 'the content of files differs, or some are missing',
     }
     for name, text in said.items():
         one, other = getattr(then, name), getattr(now, name)

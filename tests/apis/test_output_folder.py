@@ -2,7 +2,10 @@
 
 import pytest
 
+from mixmae.apis.fine_tuning import finetune
 from mixmae.apis.output_folder import CALL, CONFIG, OutputFolder
+from mixmae.apis.pretraining import pretrain
+from mixmae.recipes.pretraining_options import PretrainingOptions
 
 
 @pytest.fixture
@@ -48,14 +51,45 @@ def test_other_folders_are_refused(tmp_path):
         OutputFolder(tmp_path / "it's")
 
 
+def test_a_folder_that_cannot_be_written():
+    with (
+        pytest.raises(ValueError, match='cannot be written'),
+        OutputFolder('/proc/none/run').replacing(),
+    ):
+        pass
+
+
 def test_a_call_that_resumes_has_the_same_arguments(run, tmp_path):
     folder = OutputFolder(run, resume=True)
     given = dict(data=[tmp_path, 'b'], epochs=3, lr='auto', method=None)
+    # Of an earlier version, which recorded nothing.
+    folder.compare(given, PretrainingOptions)
     folder.record(given)
-    folder.compare(given)
-    folder.compare(dict(data=[str(tmp_path), 'b'], seed=1))
-    with pytest.raises(ValueError, match='epochs=4, but the run'):
-        folder.compare({**given, 'epochs': 4})
+    folder.compare(given, PretrainingOptions)
+    same = dict(data=[str(tmp_path), 'b'], seed=0, devices='cpu')
+    folder.compare(same, PretrainingOptions)
+    folder.record({**given, 'data': tmp_path})
+    folder.compare({**given, 'data': [tmp_path]}, PretrainingOptions)
+    folder.record(given)
+    with pytest.raises(ValueError, match='data_root=...'):
+        folder.compare({**given, 'data': ['moved']}, PretrainingOptions)
+    for name, value in {
+        'epochs': 4,
+        'lr': 0.1,
+        'seed': 1,
+        'overrides': {'num_workers': 0},
+    }.items():
+        with pytest.raises(ValueError, match=f'{name}=.*, but the run'):
+            folder.compare({**given, name: value}, PretrainingOptions)
+
+
+def test_a_dry_run_of_a_run_that_resumes_trains_nothing(run, capsys):
+    (run / 'config.py').write_text('max_epochs = 5')
+    before = sorted(run.iterdir())
+    pretrain(run, 'photos', resume=True, dry_run=True)
+    finetune('detection', 'x', 'y', run, resume=True, dry_run=True)
+    assert capsys.readouterr().out.count('max_epochs = 5') == 2
+    assert sorted(run.iterdir()) == before
 
 
 def write_plan(folder, text):
