@@ -72,9 +72,10 @@ def list_inputs(
         inputs: A file; a folder, with all images below it, sorted by name; a
             pattern such as 'a/*.jpg'; an array (H, W, K) or (N, H, W, K) of K
             channels; a tensor (K, H, W) or (N, K, H, W); or a list of any of
-            these. Arrays and tensors are uint8, or floats in 0..1, which are
-            rounded to 8 bits. With a value range, values of all types but
-            uint8 are sample values, and are scaled by it.
+            these, or an iterator over them. Arrays and tensors are uint8, or
+            floats in 0..1, which are rounded to 8 bits. With a value range,
+            values of all types but uint8 are sample values, and are scaled by
+            it.
         channel_order: Order of three channels of arrays and tensors, 'rgb'
             (Pillow, torchvision) or 'bgr' (OpenCV, mmcv). It cannot be
             detected from the pixels, so there is no default.
@@ -89,17 +90,24 @@ def list_inputs(
             f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}"
         )
     found: list[str | ndarray] = []
-    items = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    several = isinstance(inputs, (list, tuple, Iterator))
+    items = inputs if several else [inputs]
     for item in items:
         if isinstance(item, (str, os.PathLike)):
             found.extend(_files(os.fspath(item)))
         elif isinstance(item, (ndarray, Tensor)):
             found.extend(_arrays(item, channel_order, decoding))
         else:
+            # Pillow converts other bands and bits to RGB with losses.
+            advice = (
+                "convert a Pillow image by np.asarray(image.convert('RGB')) "
+                "and pass channel_order='rgb'"
+                if decoding.channels == 3 and decoding.value_range is None
+                else 'of a Pillow image, pass the path of its file'
+            )
             raise ValueError(
                 'an image must be a path, an array or a tensor, got '
-                f'{type(item).__name__}; convert a Pillow image by '
-                "np.asarray(image.convert('RGB')) and pass channel_order='rgb'"
+                f'{type(item).__name__}; {advice}'
             )
     if not found:
         raise ValueError('no images were given')

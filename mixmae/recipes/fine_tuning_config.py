@@ -69,6 +69,11 @@ def plan_fine_tuning(
     """
     if task not in TASKS:
         raise ValueError(f'task must be one of {", ".join(TASKS)}, got {task}')
+    for name, value in {'data': data, 'init': init}.items():
+        if not isinstance(value, (str, os.PathLike)):
+            raise ValueError(
+                f'{name} must be one path, got {type(value).__name__}'
+            )
     chosen = FineTuningOptions.of_call(options)
     folder = Path(out)
     network = initial_network(init, folder / 'init.pth', chosen.in_channels)

@@ -198,7 +198,6 @@ def network_settings(
         ),
         Setting('network', dict(network.backbone)),
         Setting('feature_channels', feature_channels),
-        Setting('mean', network.mean),
         Setting('std', network.std),
         Setting('to_rgb', network.to_rgb),
         Setting('drop_path_rate', 0.0 if network.is_small else 0.1),
@@ -206,12 +205,16 @@ def network_settings(
     ]
     known = network.value_range
     found = None if known is None else Setting('value_range', (*known,))
+    reading = ''
     if files:
         channels = network.backbone.get('in_channels', 3)
         sample = ImageSources(files=[*files]).values(channels)
         found = (
             value_range_setting(sample, options.value_range, known) or found
         )
+        if channels == 1 and sample.grey < sum(sample.kinds.values()):
+            reading = 'the weights have one channel: colours are read as grey'
+    settings.append(Setting('mean', network.mean, reading))
     if found is not None:
         settings.append(found)
     if random:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -215,7 +215,14 @@ def read_sources(
         ValueError: A place does not exist or holds no image, or there are too
             few images.
     """
-    places = [data] if isinstance(data, (str, os.PathLike)) else [*data]
+    places: list[Any] = [data]
+    if isinstance(data, Iterable) and not isinstance(data, str):
+        places = [*data]
+    for place in places:
+        if not isinstance(place, (str, os.PathLike)):
+            raise ValueError(
+                f'{name} must be a path or several, got {type(place).__name__}'
+            )
     if not places:
         raise ValueError(f'{name} names no images')
     found = ImageSources()
@@ -239,6 +246,7 @@ def read_sources(
         raise ValueError(
             f'{name}: {found.count} images in {", ".join(map(str, places))} '
             f'are too few to train on; at least {fewest} are needed'
+            + (f' ({"; ".join(found.notes)})' if found.notes else '')
         )
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -78,6 +78,11 @@ class PretrainingOptions:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ('data', 'val_data'):
+            places = getattr(self, name)
+            if isinstance(places, Iterator):
+                # It can be read only once.
+                object.__setattr__(self, name, [*places])
         for name in ('image_size', 'epochs', 'batch_size', 'lr', 'devices'):
             value = getattr(self, name)
             kinds = (int, float) if name == 'lr' else (int,)

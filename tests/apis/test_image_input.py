@@ -4,6 +4,7 @@ import torch
 from PIL import Image
 
 from mixmae.apis.image_input import list_inputs
+from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.transforms import LoadImage
 from tests.apis.tiny_setup import photo, photo_folder
 
@@ -24,6 +25,7 @@ def test_files_folders_patterns_and_arrays_mixed(tmp_path):
     assert np.array_equal(sources[5].read(LOAD), array[..., ::-1])
     for source in sources[:5]:
         assert np.array_equal(source.read(LOAD), LOAD(source.name))
+    assert [one.name for one in list_inputs(iter(inputs), 'rgb')] == names
 
 
 def test_one_image_in_every_form(tmp_path):
@@ -69,6 +71,15 @@ def test_one_image_in_every_form(tmp_path):
 def test_refuses_other_inputs(given, said):
     with pytest.raises(ValueError, match=said):
         list_inputs(given, 'rgb')
+
+
+def test_advice_on_pillow_images_loses_no_bits():
+    for decoding in (
+        ImageDecoding(channels=1),
+        ImageDecoding(value_range=(0, 4095)),
+    ):
+        with pytest.raises(ValueError, match='pass the path of its file'):
+            list_inputs(Image.new('I;16', (8, 8)), 'rgb', decoding)
 
 
 def test_refuses_arrays_of_unknown_order_and_missing_files(

@@ -17,6 +17,7 @@ from mixmae.apis.training_process import TrainingFailedError
 from mixmae.checkpoints.conversion.bare_backbone import from_bare
 from mixmae.checkpoints.conversion.conversion import read_source
 from mixmae.checkpoints.io.resumed_state import PARTS
+from mixmae.fileio.safe_path import read_json
 from mixmae.recipes.methods import METHODS
 from mixmae.recipes.pretraining_config import plan_pretraining
 from mixmae.recipes.pretraining_options import PretrainingOptions
@@ -94,3 +95,11 @@ def test_ignored_checks_are_those_of_the_training(tmp_path):
             devices='cpu',
             ignore_checks=['no such check'],
         )
+
+
+def test_data_of_an_iterator_is_recorded(tmp_path):
+    photos(tmp_path / 'photos')
+    options = PretrainingOptions((tmp_path / 'photos').glob('*.png'))
+    folder = OutputFolder(tmp_path / 'run')
+    write_plan(plan_pretraining(options), folder, options)
+    assert len(read_json(tmp_path / 'run' / 'call.json')['data']) == 12

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from mmengine.config import Config
+from PIL import Image
 
 import mixmae
 from mixmae.config.failure_report import ConfigError
@@ -40,6 +41,19 @@ def test_weights_for_rgb_and_one_channel(call: dict) -> None:
     assert cfg.test_pipeline[0].channels == 1
 
 
+def test_colours_read_as_grey_are_reported(call: dict) -> None:
+    def reason() -> str:
+        plan = plan_fine_tuning(**call, in_channels=1)
+        return next(s.reason for s in plan.settings if s.name == 'mean')
+
+    assert reason() == ''
+    # Some of them are trained on, others held out.
+    for index in range(12):
+        place = call['data'] / 'ab'[index % 2] / f'{index}.png'
+        Image.fromarray(picture(index)[0]).save(place)
+    assert 'colours are read as grey' in reason()
+
+
 def test_other_settings(call: dict) -> None:
     given = {'num_workers': 3, 'optim_wrapper.optimizer.weight_decay': 0.2}
     plan_fine_tuning(**call, overrides=given, seed=5, devices=2)
@@ -71,9 +85,12 @@ def test_paths_of_the_home_folder(call, tmp_path, monkeypatch) -> None:
         (dict(epochs='ten'), "epochs must be a number above 0, got 'ten'"),
         (dict(value_range=(5, 1)), 'two rising numbers'),
         (dict(overrides={'no_such_setting': 1}), 'no_such_setting'),
+        (dict(overrides=['num_workers=0']), 'overrides must be a dict'),
+        (dict(data=['classes']), 'data must be one path, got list'),
+        (dict(init=None), 'init must be one path, got NoneType'),
     ],
 )
 def test_a_refused_call_leaves_no_folder(call, options, words) -> None:
     with pytest.raises((ValueError, ConfigError), match=words):
-        mixmae.finetune(**call, **options)
+        mixmae.finetune(**{**call, **options})
     assert not call['out'].exists()

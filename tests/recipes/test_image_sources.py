@@ -51,6 +51,8 @@ def test_shards(tmp_path):
         (lambda folder: folder / 'nowhere', 'there is no'),
         (lambda folder: folder / 'empty', 'no images in'),
         (lambda folder: [], 'names no images'),
+        (lambda folder: None, 'must be a path or several, got NoneType'),
+        (lambda folder: [folder, 3], 'must be a path or several, got int'),
         (lambda folder: folder / 'few', '2 images in'),
         (lambda folder: folder / 'list.txt', 'none of the first paths'),
     ],
@@ -63,6 +65,12 @@ def test_unusable_sources_are_one_line(tmp_path, make, words):
     with pytest.raises((ValueError, OSError), match=words) as caught:
         read_sources(make(tmp_path))
     assert '\n' not in str(caught.value)
+
+
+def test_too_few_images_are_reported_with_those_left_out(tmp_path):
+    write_photos(tmp_path / 'new\nline', 10)
+    with pytest.raises(ValueError, match='10 files left out.*control'):
+        read_sources(tmp_path)
 
 
 def test_held_out_images_are_not_trained_on(tmp_path):
