@@ -175,6 +175,9 @@ class ImagePreparation:
         """Return what the steps of the test pipeline make of an image.
 
         Arguments and errors are those of a call; ``img`` is the image.
+
+        Raises:
+            ValueError: A step fails for this image, or dropped it.
         """
         results: dict = {
             'img': image,
@@ -185,7 +188,15 @@ class ImagePreparation:
             'img_id': index,
         }
         for step in self.steps:
-            done = step(results)
+            try:
+                done = step(results)
+            except Exception as error:
+                height, width = image.shape[:2]
+                raise ValueError(
+                    f'{type(step).__name__} of the test pipeline fails for '
+                    f'this image of {width} x {height} pixels '
+                    f'({type(error).__name__}: {" ".join(str(error).split())})'
+                ) from error
             if done is None:
                 raise ValueError(
                     f'{type(step).__name__} of the test pipeline returned '

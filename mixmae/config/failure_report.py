@@ -110,9 +110,9 @@ def failure_line(error: BaseException) -> str | None:
             )
         if isinstance(one, OSError) and one.errno in FULL:
             return (
-                f'the disk is full: {text}; existing checkpoints are intact: '
-                'free disk space or set another --work-dir, and continue with '
-                '--resume'
+                f'the disk is full: {text}; free disk space, or write to '
+                'another disk; the checkpoints of a training are intact, and '
+                '--resume continues it'
             )
         if isinstance(one, torch.OutOfMemoryError):
             return (

@@ -52,6 +52,15 @@ def test_reads_files_as_the_config_does():
     assert ImagePreparation(cfg, None).load.__self__.draft_side == 16
 
 
+def test_a_step_that_fails_for_an_image_is_one_line():
+    """A strip of which no row of pixels is left at the smaller size."""
+    step = dict(type='Resize', scale=(64, 64), keep_ratio=True)
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=[step]))))
+    with pytest.raises(ValueError, match='Resize .*1000 x 5 pixels') as caught:
+        prepared('pipeline', photo(5, 1000), cfg)
+    assert '\n' not in str(caught.value)
+
+
 def test_finds_the_pipeline_inside_wrappers():
     inner = dict(type='A', pipeline=[dict(type='LoadImage')])
     wrapped = dict(type='RepeatDataset', times=2, dataset=inner)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixmae.cli.commands import check_data
 from mixmae.cli.commands.check_data import unlabelled_images
 from mixmae.datasets.corrupt.corrupt_file_list import (
     CorruptFile,
@@ -32,6 +33,12 @@ def test_a_valid_folder(folder, tmp_path, capsys):
     said = capsys.readouterr()
     assert f'{folder}: 6 images opened, none is corrupt' in said.out
     assert read_corrupt_files(out) == []
+
+
+def test_an_unknown_kind_is_one_line(folder, capsys):
+    assert check_data.main(['class-folder', str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert 'class-folders' in said and said.count('\n') == 1
 
 
 def test_corrupt_files_are_counted_and_listed(folder, tmp_path, capsys):

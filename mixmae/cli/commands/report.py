@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mixmae.cli.command_line import CommandParser
 from mixmae.fileio.atomic_write import check_output
-from mixmae.visualization.report.report_page import write_report
+from mixmae.visualization.report.report_page import NAME, write_report
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,6 +24,5 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='the page (default: report.html in the first RUN)',
     )
     args = parser.parse_args(argv)
-    if args.out is not None:
-        check_output(args.out, '.html')
+    check_output(args.out or Path(args.runs[0], NAME), '.html')
     print(write_report(args.runs, args.out))

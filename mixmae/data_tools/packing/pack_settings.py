@@ -60,9 +60,9 @@ class PackSettings:
     def __post_init__(self) -> None:
         if self.short_side is None and self.decoding != PLAIN:
             raise ValueError(
-                'value_range, extra_band and background apply to downscaled '
-                'images only; without a short side all files are copied '
-                'unchanged'
+                'value_range, extra_band, background and in_channels apply to '
+                'downscaled images only; without a short side all files are '
+                'copied unchanged'
             )
         if self.short_side is not None and self.decoding.channels != 3:
             raise ValueError(

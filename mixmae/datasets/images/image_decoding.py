@@ -168,8 +168,9 @@ class ImageDecoding:
             if self.extra_band == 'alpha' and alpha:
                 return
             choice = (
-                f'in_channels={kind.bands} reads all bands, '
-                "LoadImage(extra_band='drop') or --extra-band drop reads only "
+                f'in_channels={kind.bands} (--in-channels of pretrain and '
+                "finetune) reads all bands, LoadImage(extra_band='drop') in a "
+                'config (--extra-band drop of pack and check-data) reads only '
                 'the colours'
             )
             if alpha:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from mixmae.cli.commands.check_data import labelled_data, unlabelled_images
+from mixmae.config.failure_report import print_error
 from mixmae.data_tools.verification.verifier import KINDS
 
 
@@ -28,4 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for kind, text in KINDS.items():
             print(f'  {kind:<16} {text}')
         print()
+    if len(given) > 1 and not any(one.startswith('-') for one in given[:2]):
+        print_error(
+            f'{given[0]!r} is no kind of data set: give one of '
+            f'{", ".join(KINDS)}, or a single folder of images without a kind'
+        )
+        return 2
     return unlabelled_images.main(given)
