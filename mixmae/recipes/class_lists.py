@@ -17,6 +17,7 @@ from mixmae.datasets.labels.class_folders import (
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.safe_path import path_fault, regular_file
+from mixmae.recipes.identical_files import copy_notes, find_copies
 from mixmae.recipes.labelled_split import (
     TEST_NAMES,
     TRAIN_NAMES,
@@ -132,8 +133,11 @@ def read_class_lists(
             f'{path}: the validation data has class {", ".join(unknown)}, '
             'which has no training image'
         )
+    names, labels = zip(*found.train, *found.val)
+    copies = find_copies([str(found.root / name) for name in names])
+    kept = [*range(len(found.train))]
     if not found.val:
-        kept, drawn = split_off([name for _, name in found.train], share, seed)
+        kept, drawn = split_off(labels, share, seed, copies)
         found = replace(
             found,
             train=[found.train[index] for index in kept],
@@ -145,7 +149,8 @@ def read_class_lists(
                 'at least one of two or more, are used for validation',
             ),
         )
-    return replace(found, classes=classes)
+    notes = [*found.notes, *copy_notes(copies, names, kept, labels)]
+    return replace(found, classes=classes, notes=tuple(notes))
 
 
 def _below(

@@ -16,6 +16,7 @@ from mixmae.datasets.labels.coco_entry_faults import (
 )
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.coco_files import annotation_files, image_folder
+from mixmae.recipes.identical_files import copy_notes, find_copies
 from mixmae.recipes.labelled_split import split_off
 
 
@@ -32,6 +33,11 @@ class CocoSplit:
     content: dict
     images: Path
     source: Path
+
+    def paths(self) -> list[str]:
+        """Path of each image."""
+        images = self.content['images']
+        return [str(self.images / image['file_name']) for image in images]
 
     def sizes(self) -> list[tuple[int, int]]:
         """Width and height of each image."""
@@ -142,13 +148,16 @@ def read_coco_sets(
                 f'({_listed(val.content)}; {_listed(train.content)}); write '
                 f'the same list with the same ids in both'
             )
-    else:
-        train, val = _split(train, share, seed)
+    given = train.paths() + (val.paths() if val_file is not None else [])
+    copies, kept = find_copies(given), [*range(len(train.paths()))]
+    if val_file is None:
+        kept, drawn = split_off(_rarest_classes(train), share, seed, copies)
         notes.append(
-            f'there is no validation data: {len(val.content["images"])} of '
-            f'{len(val.content["images"]) + len(train.content["images"])} '
+            f'there is no validation data: {len(drawn)} of {len(given)} '
             f'images, {100 * share:g} %, are used for validation'
         )
+        train, val = _part(train, kept), _part(train, drawn)
+    notes += copy_notes(copies, given, kept)
     objects = train.content['annotations'] + val.content['annotations']
     used = {entry['category_id'] for entry in objects}
     names = _names(train.content)
@@ -209,10 +218,8 @@ def _read(
     return CocoSplit(content, image_folder(path, content, images), path)
 
 
-def _split(
-    whole: CocoSplit, share: float, seed: int
-) -> tuple[CocoSplit, CocoSplit]:
-    """Split images, stratified by the rarest class of each."""
+def _rarest_classes(whole: CocoSplit) -> list[str]:
+    """Return the rarest class of each image, the group of it in a split."""
     content = whole.content
     counts = Counter(e['category_id'] for e in content['annotations'])
     rarest: dict[Any, Any] = {}
@@ -220,20 +227,15 @@ def _split(
         kind, image = entry['category_id'], entry['image_id']
         if image not in rarest or counts[kind] < counts[rarest[image]]:
             rarest[image] = kind
-    groups = [repr(rarest.get(image['id'])) for image in content['images']]
-    kept, drawn = split_off(groups, share, seed)
-    train, val = (
-        _part(whole, [content['images'][index] for index in indices])
-        for indices in (kept, drawn)
-    )
-    return train, val
+    return [repr(rarest.get(image['id'])) for image in content['images']]
 
 
-def _part(whole: CocoSplit, images: Sequence[dict]) -> CocoSplit:
+def _part(whole: CocoSplit, indices: Sequence[int]) -> CocoSplit:
+    images = [whole.content['images'][index] for index in indices]
     ids = {image['id'] for image in images}
     content = {
         **whole.content,
-        'images': [*images],
+        'images': images,
         'annotations': [
             entry
             for entry in whole.content['annotations']

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from mixmae.fileio.image_listing import is_folder
 
@@ -27,7 +28,10 @@ def subfolder(folder: Path, names: Sequence[str]) -> Path | None:
 
 
 def split_off(
-    groups: Sequence[Hashable], share: float = SHARE, seed: int = 0
+    groups: Sequence[Hashable],
+    share: float = SHARE,
+    seed: int = 0,
+    copies: Mapping[int, int] = MappingProxyType({}),
 ) -> tuple[list[int], list[int]]:
     """Draw a share of every group, at least one of each that has two.
 
@@ -35,6 +39,8 @@ def split_off(
         groups: Group of each item, such as its class.
         share: Share of the items to draw, between 0 and 1.
         seed: The same seed draws the same items.
+        copies: Index of each item that repeats another, and of that one; both
+            stay or are drawn. See ``find_copies``.
 
     Returns:
         Indices of the items that stay, and of those drawn, in order.
@@ -48,7 +54,8 @@ def split_off(
         )
     members: dict[Hashable, list[int]] = {}
     for index, group in enumerate(groups):
-        members.setdefault(group, []).append(index)
+        if index not in copies:
+            members.setdefault(group, []).append(index)
     drawn: set[int] = set()
     generator = random.Random(seed)
     for indices in members.values():
@@ -57,8 +64,10 @@ def split_off(
             drawn.update(generator.sample(indices, count))
     if not drawn:
         raise ValueError(
-            f'{len(groups)} labelled images are too few to set some aside '
-            f'for validation; name validation data (val_data), or add images'
+            f'{len(groups) - len(copies)} different labelled images are too '
+            f'few to set some aside for validation; name validation data '
+            f'(val_data), or add images'
         )
+    drawn.update(copy for copy, first in copies.items() if first in drawn)
     kept = [index for index in range(len(groups)) if index not in drawn]
     return kept, sorted(drawn)

@@ -14,6 +14,7 @@ from PIL import Image
 from mixmae.datasets.labels.label_maps import read_label_map
 from mixmae.datasets.labels.labelled_sizes import read_oriented_size
 from mixmae.datasets.labels.mask_pairs import pair_masks
+from mixmae.recipes.identical_files import copy_notes, find_copies
 from mixmae.recipes.labelled_split import (
     TEST_NAMES,
     TRAIN_NAMES,
@@ -90,20 +91,23 @@ def read_mask_sets(
     places = _places(root)
     train, val = _pairs(places['train']), _pairs(places.get('val'))
     notes = [
-        f'{split}: images in {images}, masks in {masks}'
-        for split, (images, masks) in places.items()
+        f'{split}: images in {place[0]}, masks in {place[1]}'
+        for split, place in places.items()
     ]
     if val_data is not None:
         other = _places(Path(val_data).resolve())
         val = [pair for place in other.values() for pair in _pairs(place)]
         notes.append(f'val: {len(val)} images in {val_data}')
+    images = [image for image, _ in train + val]
+    copies, kept = find_copies(images), [*range(len(train))]
     if not val:
-        kept, drawn = split_off([0] * len(train), share, seed)
+        kept, drawn = split_off([0] * len(train), share, seed, copies)
         notes.append(
             f'there is no validation data: {len(drawn)} of {len(train)} '
             f'images, {100 * share:g} %, are used for validation'
         )
         train, val = [train[i] for i in kept], [train[i] for i in drawn]
+    notes += copy_notes(copies, images, kept)
     names = _names(root)
     colours = ColourMasks.of(root, [mask for _, mask in train])
     if colours is not None:

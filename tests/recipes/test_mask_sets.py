@@ -21,7 +21,7 @@ def write_images(
         mask = np.zeros((12, 16), np.uint8)
         mask[: 2 + k] = 1 + k % 2
         for kind, pixels, suffix in (
-            ('images', np.full((12, 16, 3), 9, np.uint8), 'jpg'),
+            ('images', np.full((12, 16, 3), 9 + 20 * k, np.uint8), 'jpg'),
             (masks, mask, 'png'),
         ):
             path = folder / kind / below / f'{k}.{suffix}'
