@@ -21,6 +21,9 @@ from mixmae.apis.task_network import TaskNetwork
 from mixmae.config.failure_report import ConfigError
 from mixmae.fileio.atomic_write import check_output
 
+# Largest difference from PyTorch over the largest value.
+BOUND = 1e-4
+
 
 class TaskGraph(nn.Module):
     """Scores of the classes from pixels, normalisation included.
@@ -112,9 +115,6 @@ def graph_size(network: TaskNetwork) -> tuple[int, int] | None:
             return (side, side) if isinstance(side, int) else tuple(side)
     size = getattr(network.model.data_preprocessor, 'size', None)
     return None if size is None else (size[0], size[1])
-
-
-BOUND = 1e-4
 
 
 def height_and_width(sides: Sequence[int] | int) -> tuple[int, int]:
@@ -226,7 +226,7 @@ def convert(
             CPU.
         size, batch_size: see ``export``.
         out: the file; weights above 2 GB go to ``<file>.data`` next to it.
-        bound: see ``--bound``.
+        bound: largest difference from PyTorch over the largest value.
         metadata: kept in the file, values as JSON.
 
     Returns:

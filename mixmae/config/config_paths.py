@@ -222,7 +222,7 @@ def _passes_a_file(path: Path) -> bool:
 
 
 # MMEngine also reads YAML, with a loader that can build any object.
-SUFFIXES = ('.pkl', '.pickle', '.yaml', '.yml')
+SERIALIZED_SUFFIXES = ('.pkl', '.pickle', '.yaml', '.yml')
 
 
 def refuse_pickled_data(config: Config) -> None:
@@ -235,7 +235,9 @@ def refuse_pickled_data(config: Config) -> None:
         return
     for key, loader in data_loaders(config):
         for place, value in walk(key, loader):
-            if isinstance(value, str) and value.lower().endswith(SUFFIXES):
+            if isinstance(value, str) and value.lower().endswith(
+                SERIALIZED_SUFFIXES
+            ):
                 raise ValueError(
                     f'{place}={value}: reading a pickle or YAML file may run '
                     f'code in it; convert it to JSON, or use {FLAG} if you '

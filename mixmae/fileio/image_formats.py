@@ -28,7 +28,8 @@ def has_package(name: str) -> bool:
     return find_spec(PACKAGES[name].replace('-', '_')) is not None
 
 
-# Suffixes of the images that are listed below a folder.
+# Suffixes of the images that are listed below a folder. Others of FORMATS are
+# read where a list or a call names the file: they are rarely photographs.
 SUFFIXES = (
     '.jpg', '.jpeg', '.jpe', '.png', '.webp', '.bmp', '.tif', '.tiff', '.npy',
     *(end for end, name in OPTIONAL_SUFFIXES.items() if has_package(name)),

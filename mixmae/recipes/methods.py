@@ -34,7 +34,7 @@ class Method(NamedTuple):
             fewer it is scaled down.
         base_update: Images of an update of the paper, and the most that a
             call chooses.
-        warmup: The warm-up is 1 / ``warmup`` of the epochs.
+        warmup_divisor: The warm-up is the epochs divided by it.
         epochs: Epochs for data sets as large as ImageNet; smaller ones are
             trained for more.
         crop_ratio_range: Share of an image that a crop covers.
@@ -47,7 +47,7 @@ class Method(NamedTuple):
     image_size: int
     base_lr: float
     base_update: int
-    warmup: int
+    warmup_divisor: int
     epochs: int
     crop_ratio_range: tuple[float, float]
     betas: tuple[float, float]
@@ -217,7 +217,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             image_size=224,
             base_lr=1.2e-3,
             base_update=2048,
-            warmup=15,
+            warmup_divisor=15,
             epochs=300,
             crop_ratio_range=(0.2, 1.0),
             betas=(0.9, 0.95),
@@ -230,7 +230,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             image_size=256,
             base_lr=2.4e-3,
             base_update=4096,
-            warmup=20,
+            warmup_divisor=20,
             epochs=200,
             crop_ratio_range=(0.2, 1.0),
             betas=(0.9, 0.95),
@@ -243,7 +243,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             image_size=192,
             base_lr=8e-4,
             base_update=2048,
-            warmup=10,
+            warmup_divisor=10,
             epochs=100,
             crop_ratio_range=(0.67, 1.0),
             betas=(0.9, 0.999),

@@ -178,7 +178,7 @@ def pretraining_rate(
 
 def pretraining_warmup(method: Method) -> Setting:
     """Return the warm-up of a pretraining, computed in its config."""
-    share = f'max_epochs / {method.warmup}'
+    share = f'max_epochs / {method.warmup_divisor}'
     return Setting(
         'warmup_epochs',
         # Of a short run one epoch, or half of the run.

@@ -50,7 +50,8 @@ class InterruptHook(Hook):
         self._saver(runner)
         self._told = 0
         self._before = {
-            number: signal.signal(number, self._listen) for number in SIGNALS
+            number: signal.signal(number, self._note_signal)
+            for number in SIGNALS
         }
         # The end of any worker would end the training.
         for loop in (runner.train_loop, runner.val_loop):
@@ -91,7 +92,7 @@ class InterruptHook(Hook):
             signal.signal(number, handler)
         self._before = {}
 
-    def _listen(self, number: int, frame: FrameType | None) -> None:
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
         if self._told:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
@@ -143,7 +144,7 @@ class ShieldedWorker:
         # together with the sender.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         threading.Thread(
-            target=_listen, args=(os.getppid(),), daemon=True
+            target=_end_with_parent, args=(os.getppid(),), daemon=True
         ).start()
 
 
@@ -155,7 +156,7 @@ def shield_workers(loader: Any) -> None:
         loader.worker_init_fn = ShieldedWorker(loader.worker_init_fn)
 
 
-def _listen(parent: int) -> None:
+def _end_with_parent(parent: int) -> None:
     received = False
     while True:
         found = signal.sigwaitinfo(SIGNALS)

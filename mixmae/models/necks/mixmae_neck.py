@@ -96,7 +96,7 @@ class MixMAENeck(BaseModule):
         Args:
             tokens: (B, h, w, C) of the images.
             mask: the cells to hide.
-            embed_token: unused; this method has no mask token.
+            embed_token: unused; the encoder sees no mask token.
 
         Raises:
             ValueError: masks per image, or an odd batch, without masked
