@@ -92,7 +92,7 @@ def test_wandb_receives_scalars_and_images(tmp_path, request, monkeypatch):
     monkeypatch.setenv('WANDB_MODE', 'offline')
     train(tmp_path, 'wandb', request.node.name)
     # Waits for its process to write the file, as the end of Python does.
-    wandb.finish()
+    wandb.teardown()
     run = 'offline-run-*'
     (record,) = tmp_path.glob(f'*/vis_data/wandb/{run}/run-*.wandb')
     assert {'loss', 'reconstruction/ratio'} <= logged_keys(record)
