@@ -19,6 +19,7 @@ from mixmae.config.config_file import read_config
 from mixmae.config.failure_report import EXIT_INTERRUPTED
 from mixmae.engine.manifest.manifest import written_files
 from mixmae.fileio.safe_path import FLAG, trusted
+from mixmae.fileio.worker_processes import CALLER
 
 # Everything that a training and its libraries write.
 LOG = 'training.log'
@@ -97,6 +98,7 @@ def train_folder(
     """
     command = training_command(folder, processes, ignored)
     environment = dict(os.environ, PYTHONUNBUFFERED='1')
+    environment[CALLER] = str(os.getpid())
     if on_cpu:
         environment['CUDA_VISIBLE_DEVICES'] = ''
     if processes > 1:

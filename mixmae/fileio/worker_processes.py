@@ -73,8 +73,12 @@ def _call(
     return [function(item) for item in items]
 
 
+# Process of the call that trains in other ones, directly or by torchrun.
+CALLER = 'MIXMAE_CALLER'
 # torchrun, srun and mpirun set one of these in the ranks that they start.
-LAUNCHED = ('TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+LAUNCHED = (
+    'TORCHELASTIC_RUN_ID', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK', CALLER,
+)  # fmt: skip
 THREAD = 'parent-watch'
 
 
@@ -105,10 +109,24 @@ def end_worker_with_parent() -> None:
 
 def _end_with_parent(poll: float = 1.0) -> None:
     parent = os.getppid()
+    caller = os.environ.get(CALLER)
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and (not caller or _runs(int(caller))):
             time.sleep(poll)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name=THREAD, daemon=True).start()
+
+
+def _runs(process: int) -> bool:
+    # On Windows, signal 0 is Ctrl-C.
+    if os.name != 'posix':
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mixmae.fileio.worker_processes import LAUNCHED
+from mixmae.fileio.worker_processes import CALLER, LAUNCHED
 from tests.tools.running import ROOT
 
 PARENT = """
@@ -53,6 +53,22 @@ def test_ranks_of_a_killed_launcher_are_reported(launched):
         os.kill(pid, signal.SIGKILL)
         assert parent.stdout.read() == ''
     parent.wait()
+
+
+def test_ranks_end_with_the_call_that_started_their_launcher():
+    with subprocess.Popen(['sleep', '60']) as caller:
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+        environment[CALLER] = str(caller.pid)
+        rank = subprocess.Popen(
+            [sys.executable, '-c', CHILD],
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        assert rank.stdout.readline() == 'ready\n'
+        caller.kill()
+    assert rank.stdout.readline() == 'told\n'
+    assert rank.wait() == 75
 
 
 POOL = """
