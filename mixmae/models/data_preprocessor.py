@@ -13,7 +13,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from mixmae.masking.masking import Masking
+from mixmae.masking.masking import Masking, draw_masks
 from mixmae.registry import MODELS, TASK_UTILS
 from mixmae.structures import CellMask
 
@@ -93,8 +93,9 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             ``CellMask`` or None without a masking.
 
         Raises:
-            ValueError: images of different sizes or channels; ``mirror``,
-                which flipped images until 0.1.0.
+            ValueError: images of different sizes or channels; a mask that
+                does not fulfil the contract of ``Masking``; ``mirror``, which
+                flipped images until 0.1.0.
         """
         if 'mirror' in data:
             raise ValueError(
@@ -110,7 +111,7 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             if training:
                 seed = data.get('mask_seed')
                 generator = None if seed is None else _generator(*seed)
-                mask = self.masking(*size, generator)
+                mask = draw_masks(self.masking, *size, generator)
             else:
                 mask = self._evaluation_mask(self.masking, *size, samples)
         if mask is not None:
@@ -164,13 +165,14 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
         samples: Sequence | None,
     ) -> CellMask:
         if self.eval_shared:
-            return masking(1, height, width, _generator(0))
+            return draw_masks(masking, 1, height, width, _generator(0))
         numbers = [
             getattr(sample, 'sample_idx', i)
             for i, sample in enumerate(samples or range(batch))
         ]
         masks = [
-            masking(1, height, width, _generator(number)) for number in numbers
+            draw_masks(masking, 1, height, width, _generator(number))
+            for number in numbers
         ]
         secondary = [m.secondary for m in masks if m.secondary is not None]
         return CellMask(

@@ -2,7 +2,7 @@
 
 import torch
 
-from mixmae.masking.masking import Masking
+from mixmae.masking.masking import Masking, draw_masks
 from mixmae.structures import CellMask
 
 
@@ -53,6 +53,11 @@ class MaskingContract:
             assert mask.hidden.size(0) in (1, 3)
             rows, columns = mask.grid
             assert (rows * mask.cell, columns * mask.cell) == (height, width)
+
+    def test_a_training_takes_its_masks(self):
+        for size in self.sizes:
+            for seed in range(8):
+                draw_masks(self.masking(), 3, *size, generator(seed))
 
     def test_the_global_generator_is_the_default(self):
         torch.manual_seed(3)

@@ -4,6 +4,7 @@ from mmengine.structures import BaseDataElement
 
 from mixmae.models import MaskingDataPreprocessor
 from mixmae.registry import TASK_UTILS
+from mixmae.structures import CellMask
 from tests.models.parts import random_mask
 
 MEAN, STD = [123.0, 116.0, 103.0], [58.0, 57.0, 56.0]
@@ -94,6 +95,53 @@ def test_a_masking_without_a_cell_is_refused(monkeypatch):
     )
     with pytest.raises(TypeError, match='needs an attribute `cell`'):
         preprocessor(masking={'type': 'Celless'})
+
+
+def half_hidden(masks: int, rows: int, columns: int, cell=16) -> CellMask:
+    hidden = torch.zeros(masks, rows, columns, dtype=torch.bool)
+    hidden[:, :, ::2] = True
+    return CellMask(hidden, cell)
+
+
+class Returning:
+    """Masking that returns the same for any batch."""
+
+    cell = 16
+
+    def __init__(self, returned) -> None:
+        self.returned = returned
+
+    def __call__(self, *_):
+        return self.returned
+
+
+@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize(
+    ('returned', 'message'),
+    [
+        (torch.zeros(1, 4, 4).bool(), 'returns a Tensor; it must return'),
+        # The four rows of the images would repeat it.
+        (half_hidden(1, 1, 4), 'returns 1 masks of 1x4 cells .* of 4x4 cells'),
+        (half_hidden(1, 8, 8, cell=8), '16-px cells .* 8x8 cells of 8 px'),
+        (half_hidden(2, 4, 4), 'returns 2 masks'),
+        (CellMask(torch.zeros(1, 4, 4).bool(), 16), 'hides 0 of 16 cells'),
+        (CellMask(torch.ones(1, 4, 4).bool(), 16), 'hides 16 of 16'),
+    ],
+)
+def test_masks_that_break_the_contract(returned, message, training):
+    """They would be broadcast, or train on nothing, without an error."""
+    parts = preprocessor()
+    parts.masking = Returning(returned)
+    with pytest.raises(ValueError, match=message):
+        parts({'inputs': images()}, training)
+
+
+def test_masks_of_different_numbers_of_cells():
+    parts = preprocessor()
+    hidden = torch.arange(48).view(3, 4, 4) < 20
+    parts.masking = Returning(CellMask(hidden, 16))
+    with pytest.raises(ValueError, match='hides different numbers of 16'):
+        parts({'inputs': images()}, True)
 
 
 def test_drawing_leaves_the_global_generator_alone():
