@@ -6,7 +6,11 @@ from torch import Tensor, nn
 
 from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.layers.patches import PatchEmbed, PatchMerging
-from mixmae.models.layers.transformer_block import MLP
+from mixmae.models.layers.transformer_block import (
+    MLP,
+    DropPath,
+    drop_path_rates,
+)
 from mixmae.registry import MODELS
 from mixmae.structures import AttentionGroups
 
@@ -17,23 +21,28 @@ class PatchwiseBlock(nn.Module):
     It mixes no tokens, so it keeps the two groups of MixMAE apart.
     """
 
-    def __init__(self, dims: int) -> None:
+    def __init__(self, dims: int, drop_path: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dims)
         self.mlp = MLP(dims)
+        self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) -> (B, h, w, C)."""
-        return x + self.mlp(self.norm(x))
+        return x + self.drop_path(self.mlp(self.norm(x)))
 
 
 class PatchwiseStage(nn.Module):
     """Blocks; in all stages but the first, a merging of 2x2 tokens first."""
 
-    def __init__(self, dims: int, depth: int, merge: bool) -> None:
+    def __init__(
+        self, dims: int, drop_path: Sequence[float], merge: bool
+    ) -> None:
         super().__init__()
         self.merge = PatchMerging(dims // 2) if merge else nn.Identity()
-        self.blocks = nn.ModuleList(PatchwiseBlock(dims) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            PatchwiseBlock(dims, rate) for rate in drop_path
+        )
 
     def forward(
         self,
@@ -57,9 +66,16 @@ class PatchwiseBackbone(HierarchicalBackbone):
         depths: Blocks of each stage.
         patch_size: Side of a patch in pixels.
         in_channels: Channels of the images.
+        drop_path_rate: Drop path rate of the last block; ``mixmae finetune``
+            sets it.
         options: Arguments of ``HierarchicalBackbone``, such as
             ``out_indices`` and ``init_cfg``.
     """
+
+    # For MixMAE: blocks mix no tokens, and a merging joins those of one cell.
+    takes_groups = True
+    # For UM-MAE: tokens carry no positions, so coords change nothing.
+    takes_coords = True
 
     def __init__(
         self,
@@ -67,6 +83,7 @@ class PatchwiseBackbone(HierarchicalBackbone):
         depths: Sequence[int] = (1, 1, 1, 1),
         patch_size: int = 4,
         in_channels: int = 3,
+        drop_path_rate: float = 0.0,
         **options,
     ) -> None:
         dims = [embed_dims * 2**i for i in range(len(depths))]
@@ -76,11 +93,10 @@ class PatchwiseBackbone(HierarchicalBackbone):
         self.patch_embed = PatchEmbed(
             patch_size, embed_dims, 1e-6, in_channels
         )
-        # Tokens carry no positions: coords, which only positions need, are
-        # accepted and change nothing.
         self.positions = None
+        rates = drop_path_rates(drop_path_rate, depths)
         self.stages = nn.ModuleList(
-            PatchwiseStage(width, depth, merge=i > 0)
-            for i, (width, depth) in enumerate(zip(dims, depths, strict=True))
+            PatchwiseStage(width, rates[i], merge=i > 0)
+            for i, width in enumerate(dims)
         )
         self.finish(norm_eps=1e-6)

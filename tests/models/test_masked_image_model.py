@@ -4,6 +4,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
+from mixmae.models.backbones.hierarchical_backbone import HierarchicalBackbone
 from mixmae.models.masked_image_model import check_capabilities
 from tests.golden import formula
 from tests.models.parts import random_images, random_mask, tiny_model
@@ -182,6 +183,14 @@ class Neck(nn.Module):
 def test_met_requirements_of_a_neck():
     check_capabilities(Neck('takes_groups'), Backbone())
     check_capabilities(nn.Identity(), nn.Identity())
+
+
+@pytest.mark.parametrize('needs', ['takes_groups', 'takes_coords'])
+def test_a_backbone_has_to_state_what_it_can(needs):
+    """Layers of a subclass may mix tokens; nothing else would notice."""
+    backbone = HierarchicalBackbone([8], [1], stride=8)
+    with pytest.raises(ValueError, match=f'does not set {needs}=True'):
+        check_capabilities(Neck(needs), backbone)
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,11 @@ class HierarchicalBackbone(BaseModule):
 
     Attributes:
         takes_groups: ``encode`` keeps two groups of tokens apart exactly, in
-            attention and in all other layers (MixMAE).
+            attention and in all other layers (MixMAE). A subclass sets it: a
+            layer that mixes tokens without regard to groups would show the
+            network what it has to predict.
         takes_coords: ``encode`` accepts tokens that were gathered from a
-            larger grid (UM-MAE).
+            larger grid (UM-MAE). A subclass sets it.
         unsupported: why one of the two is False, see ``mark_unsupported``.
             Necks quote it in errors.
         checked_hyperparameters: settings of the network that cannot be
@@ -67,8 +69,8 @@ class HierarchicalBackbone(BaseModule):
     """
 
     in_channels: int = 3
-    takes_groups: bool = True
-    takes_coords: bool = True
+    takes_groups: bool = False
+    takes_coords: bool = False
     optional_keys: frozenset[str] = frozenset()
     patch_embed: nn.Module
     positions: nn.Module | None
@@ -184,9 +186,8 @@ class HierarchicalBackbone(BaseModule):
                 f'{self.out_indices} leave out'
             )
         if coords is not None and not self.takes_coords:
-            raise ValueError(
-                f'{type(self).__name__} {self.unsupported["takes_coords"]}'
-            )
+            reason = self.unsupported.get('takes_coords', 'takes no coords')
+            raise ValueError(f'{type(self).__name__} {reason}')
         x = self._with_positions(tokens, coords)
         for i, stage in enumerate(self.stages):
             if i and coords is not None:

@@ -169,6 +169,9 @@ class MIMSwin(HierarchicalBackbone):
         ValueError: arguments out of range, or that disagree.
     """
 
+    takes_groups = True
+    takes_coords = True
+
     def __init__(
         self,
         arch: str | Mapping = 'base',

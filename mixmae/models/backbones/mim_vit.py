@@ -61,6 +61,8 @@ class MIMViT(HierarchicalBackbone):
         ValueError: arguments out of range, or that disagree.
     """
 
+    takes_coords = True
+
     def __init__(
         self,
         arch: str | Mapping = 'base',

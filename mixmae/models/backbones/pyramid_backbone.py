@@ -108,6 +108,9 @@ class PyramidBackbone(HierarchicalBackbone):
             ``HierarchicalBackbone``.
     """
 
+    takes_groups = True
+    takes_coords = True
+
     def __init__(
         self, arch: PyramidArch, patch_size: int, **options: Any
     ) -> None:
