@@ -59,7 +59,8 @@ ENTRY = re.compile(r'(?m)(?:^|[{,])\s*"?(\w+)"?\s*:')
 class ConfigKeys(Check):
     """Compares the keys of a config with those that are read.
 
-    A misspelt key is an error. A variable of a config file that the file
+    A misspelt key is an error, and so is a variable that a base has already
+    used: the value of the file comes too late. Another variable that the file
     does not use is a warning: own code may read it.
     """
 
@@ -68,7 +69,7 @@ class ConfigKeys(Check):
     def run(self, planned: PlannedRun) -> Finding | None:
         cfg = planned.config
         errors, warnings = [], []
-        for key, file in unread_variables(cfg):
+        for key, file, base in unread_variables(cfg):
             near = _misspelt(key, RUN_KEYS)
             if near is not None:
                 errors.append(
@@ -76,6 +77,14 @@ class ConfigKeys(Check):
                 )
                 continue
             keys = settings_named(cfg, key)
+            if base is not None:
+                settings = ', '.join(keys) or 'the settings made of it'
+                errors.append(
+                    f'{key} of {file} has no effect: its base {base} has '
+                    f'already used its own {key}; set {settings} in the file '
+                    f'instead, or give {key} by --cfg-options'
+                )
+                continue
             hint = f'; it does not change {", ".join(keys)}' if keys else ''
             warnings.append(f'{key} of {file} is not used{hint}')
         errors += list(_passed_over(cfg))
@@ -86,11 +95,12 @@ class ConfigKeys(Check):
         )
 
 
-def unread_variables(cfg: Config) -> Iterator[tuple[str, str]]:
+def unread_variables(cfg: Config) -> Iterator[tuple[str, str, str | None]]:
     """Yield variables of the config's files that no file uses.
 
     Yields:
-        Name, and the file that assigns it last.
+        Name, the file that assigns it last, and the base that has assigned
+        and used it before, if there is one.
     """
     texts = _texts(cfg)
     for key in cfg:
@@ -103,7 +113,8 @@ def unread_variables(cfg: Config) -> Iterator[tuple[str, str]]:
         # Bases follow the shared variables of a config that inherits them.
         start = places[0 if key in SHARED_VARIABLES else -1]
         if not any(key in one.read for one in texts[start:]):
-            yield key, texts[places[-1]].name
+            used = [texts[i].name for i in places if key in texts[i].read]
+            yield key, texts[places[-1]].name, used[-1] if used else None
 
 
 class _Text:

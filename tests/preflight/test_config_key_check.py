@@ -64,8 +64,7 @@ def test_misspelt_keys_of_json(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'named'),
     [
-        # The base has used it already.
-        ('length = 5', 'length'),
+        ('unused_in_base = 5', 'unused_in_base'),
         ('own = 5  # own is not own', 'own'),
         ('own: int = 5\nmodel = dict(own=1)', 'own'),
         ('train_dataloader_2 = dict()', 'train_dataloader_2'),
@@ -75,6 +74,16 @@ def test_unused_variables(tmp_path, text, named):
     errors, warnings = findings(tmp_path, f"_base_ = './base.py'\n{text}\n")
     assert not errors
     assert [line.split()[0] for line in warnings if 'leaf' in line] == [named]
+
+
+def test_a_variable_that_the_base_has_used_is_an_error(tmp_path):
+    """The run would silently have the value of the base."""
+    (line,), _ = findings(tmp_path, "_base_ = './base.py'\nlength = 5\n")
+    assert f'length of {tmp_path / "leaf.py"} has no effect' in line
+    assert f'its base {tmp_path / "base.py"}' in line
+    assert 'by --cfg-options' in line
+    same = "_base_ = './base.py'\nlength = 5\ntrain_cfg = dict(x=length)\n"
+    assert not findings(tmp_path, same)[0]
 
 
 def test_an_override_without_effect_names_the_setting(tmp_path):
@@ -91,9 +100,10 @@ def test_bases_read_the_shared_variables_of_a_child(tmp_path):
     path = tmp_path / 'leaf.py'
     path.write_text("_base_ = './base.py'\nmax_epochs = 5\nlength = 5\n")
     (line,) = (
-        ConfigKeys().run(PlannedRun('train', read_with_bases(path))).warnings
+        ConfigKeys().run(PlannedRun('train', read_with_bases(path))).errors
     )
     assert line.startswith('length of ')
+    assert 'set train_cfg.length in the file' in line
 
 
 @pytest.mark.parametrize(
