@@ -165,11 +165,36 @@ def apply_options(
     return cfg
 
 
+def import_own_modules(overrides: Mapping[str, Any] | None) -> None:
+    """Import the modules of ``custom_imports`` in overrides of a config.
+
+    For calls that build parts of them before they write the config.
+
+    Raises:
+        ValueError: The overrides are not a dict.
+        ConfigError: A module fails.
+    """
+    if not overrides:
+        return
+    if not isinstance(overrides, Mapping):
+        raise ValueError(
+            f"overrides must be a dict such as {{'num_workers': 0}}, got "
+            f'{overrides!r}'
+        )
+    cfg = Config()
+    for key, value in overrides.items():
+        if key.split('.')[0] == 'custom_imports':
+            cfg.merge_from_dict({key: value})
+    _import_custom_modules(cfg)
+
+
 def _import_custom_modules(cfg: Config) -> None:
     """Import modules that an option adds; the config's are imported."""
     given = cfg.get('custom_imports')
+    if not given:
+        return
     try:
-        import_modules_from_strings(**(given or {}))
+        import_modules_from_strings(**given)
     # A module is a program.
     except Exception as error:
         raise ConfigError(

@@ -208,11 +208,6 @@ def config_text(
     text = filled(plain, header, settings)
     if not overrides:
         return text, settings
-    if not isinstance(overrides, Mapping):
-        raise ValueError(
-            f"overrides must be a dict such as {{'num_workers': 0}}, got "
-            f'{overrides!r}'
-        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'config.py')
         path.write_text(text, encoding='utf-8')

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from mixmae.config.config_file import import_own_modules
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes import classification, detection, segmentation
 from mixmae.recipes.config_template import (
@@ -76,6 +77,7 @@ def plan_fine_tuning(
             )
     chosen = FineTuningOptions.of_call(options)
     folder = Path(out)
+    import_own_modules(overrides)
     network = initial_network(init, folder / 'init.pth', chosen.in_channels)
     data = os.path.expanduser(data)
     plan = TASKS[task](data, network, folder / DATA, chosen)

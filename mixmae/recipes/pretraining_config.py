@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from mixmae.checkpoints.conversion.initial_weights import InitialWeights
+from mixmae.config.config_file import import_own_modules
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.recipes.config_template import (
     Code,
@@ -107,6 +108,7 @@ def plan_pretraining(options: PretrainingOptions) -> PretrainingPlan:
             machine do not fit each other; one line.
         ConfigError: An override names no setting, or has no effect.
     """
+    import_own_modules(options.overrides)
     call = _read_call(options)
     train, val, choice = _split(call)
     root = ImageSources(train.files + val.files, train.shards).root()

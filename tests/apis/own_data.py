@@ -30,8 +30,14 @@ THREE_STAGES = dict(
 )
 
 
-def write_backbone(path: Path, network: dict = NETWORK) -> Path:
-    """Write random weights as ``mixmae convert --to safetensors`` does."""
+def write_backbone(
+    path: Path, network: dict = NETWORK, **recorded: str
+) -> Path:
+    """Write random weights as ``mixmae convert --to safetensors`` does.
+
+    Args:
+        recorded: Settings that the file records instead of the network's.
+    """
     torch.manual_seed(0)
     backbone = MODELS.build(dict(network))
     backbone.init_weights()
@@ -39,7 +45,7 @@ def write_backbone(path: Path, network: dict = NETWORK) -> Path:
     write_safetensors(
         path,
         backbone.state_dict(),
-        network,
+        {**network, **recorded},
         {**norm, 'channel_order': 'RGB'},
         'random weights',
     )

@@ -11,6 +11,7 @@ from PIL import Image
 import mixmae
 from mixmae.config.failure_report import ConfigError
 from mixmae.recipes.fine_tuning_config import plan_fine_tuning
+from mixmae.registry import MODELS
 from tests.apis.own_data import picture, write_backbone
 
 
@@ -66,6 +67,25 @@ def test_other_settings(call: dict) -> None:
     for wrong in ({'batch_size': 2}, {'no_such_setting': 1}):
         with pytest.raises(ConfigError):
             plan_fine_tuning(**call, overrides=wrong)
+
+
+def test_a_backbone_of_an_own_module(call, tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(MODELS, '_module_dict', {**MODELS.module_dict})
+    (tmp_path / 'own_swin.py').write_text(
+        'from mixmae.models import MIMSwin\n'
+        'from mixmae.registry import MODELS\n'
+        "MODELS.register_module('OwnSwin', module=type("
+        "'OwnSwin', (MIMSwin,), {}))\n"
+    )
+    write_backbone(tmp_path / 'backbone.safetensors', type='mixmae.OwnSwin')
+    with pytest.raises(ValueError, match='type OwnSwin, which no imported mo'):
+        plan_fine_tuning(**call)
+    imports = {'custom_imports.imports': ['own_swin']}
+    plan_fine_tuning(**call, overrides=imports)
+    cfg = Config.fromfile(call['out'] / 'config.py')
+    assert cfg.custom_imports.imports == ['own_swin']
+    assert type(MODELS.build(cfg.model.backbone)).__name__ == 'OwnSwin'
 
 
 def test_paths_of_the_home_folder(call, tmp_path, monkeypatch) -> None:

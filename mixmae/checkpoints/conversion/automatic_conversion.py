@@ -31,6 +31,7 @@ from mixmae.checkpoints.loading.official_weights import (
     is_official_mixmim,
     is_official_um_mae,
 )
+from mixmae.registry import MODELS
 
 OUR_TABLE = '.attn.position_bias.'
 FITS = (
@@ -97,12 +98,18 @@ _BACKBONE = 'backbone.'
 
 def is_ours(source: Source) -> bool:
     """Return True if the file holds a backbone of ours under our key names."""
-    kind = str((source.model.get('backbone') or {}).get('type', ''))
+    kind = _recorded_type(source)
     return (
-        kind.split('.')[-1].startswith('MIM')
+        (kind.startswith('MIM') or kind in MODELS.module_dict)
         and code_base_of(source.state) is None
         and not is_official_um_mae(source.state)
     )
+
+
+def _recorded_type(source: Source) -> str:
+    """Return the type of the backbone that the file records, or ''."""
+    backbone = source.model.get('backbone') or {}
+    return str(backbone.get('type', '')).split('.')[-1]
 
 
 def converted(source: Source) -> tuple[Conversion, str]:
@@ -141,6 +148,15 @@ def converted(source: Source) -> tuple[Conversion, str]:
 
 
 def _unknown(source: Source) -> str:
+    recorded = str((source.model.get('backbone') or {}).get('type', ''))
+    whole = str(source.model.get('type', '')).endswith('MaskedImageModel')
+    if recorded and (whole or recorded.startswith('mixmae.')):
+        return (
+            f'a checkpoint of mixmae with a backbone of type '
+            f'{_recorded_type(source)}, which no imported module registers; '
+            f'name its module by custom_imports.imports=[MODULE] in '
+            f'--cfg-options (Python: overrides)'
+        )
     if any(OUR_TABLE in key for key in source.state):
         return (
             'a backbone of mixmae without its config, and its tensors do not '
