@@ -99,6 +99,36 @@ class MaskedImageModel(BaseModel):
         prediction = self._predict_cells(images, mask)
         return self.head.loss(prediction, images, mask)
 
+    def parse_losses(
+        self, losses: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum of the losses, and what is logged.
+
+        As MMEngine's, which would log the ``loss`` of a head in place of the
+        sum if the head has others, and would leave out a loss of another
+        name.
+
+        Args:
+            losses: what ``loss`` returns; the head's ``loss`` is logged as
+                ``loss_reconstruction`` beside other losses.
+
+        Raises:
+            ValueError: a value with a gradient has no 'loss' in its name.
+        """
+        for name, value in losses.items():
+            if 'loss' not in name and getattr(value, 'requires_grad', False):
+                raise ValueError(
+                    f'{type(self.head).__name__} returns {name!r}, which has '
+                    f"a gradient but no 'loss' in its name, and would not be "
+                    f'trained: name it loss_{name}, or detach() it'
+                )
+        if sum('loss' in name for name in losses) > 1:
+            losses = {
+                'loss_reconstruction' if name == 'loss' else name: value
+                for name, value in losses.items()
+            }
+        return super().parse_losses(losses)
+
     @torch.no_grad()
     def predict(
         self,

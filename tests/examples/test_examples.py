@@ -6,6 +6,7 @@ import torch
 
 from examples.array_images import ArrayImages
 from examples.block_masking import BlockMasking
+from examples.frequency_head import FrequencyHead
 from examples.patchwise_backbone import PatchwiseBackbone
 from mixmae.registry import MODELS
 from tests.contracts.masking_contract import MaskingContract
@@ -109,6 +110,19 @@ def test_the_neck_shows_the_encoder_visible_cells_only():
     torch.testing.assert_close(first, visible.mean(0).expand_as(first))
     latents = torch.randn(2, 4, 4, 16)
     assert neck.reveal(latents, mask).shape == (2, 16, 3 * 8**2)
+
+
+def test_the_head_adds_its_weighted_loss():
+    images, mask = random_images(2, 32, 32), random_mask(32, 32, cell=8)
+    prediction = torch.randn(2, 16, 3 * 8**2)
+
+    def losses(weight):
+        head = FrequencyHead(weight, cells='hidden')
+        return head.loss(prediction, images, mask)
+
+    one, two = losses(1.0), losses(2.0)
+    assert one['loss'] == two['loss']
+    assert two['loss_frequency'] == 2 * one['loss_frequency'] > 0
 
 
 def test_the_data_set_reads_an_array(tmp_path):

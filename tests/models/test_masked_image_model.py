@@ -168,6 +168,18 @@ def test_golden_loss_curve():
     assert curve == pytest.approx(GOLDEN_CURVE, rel=1e-6)
 
 
+def test_the_logged_loss_is_the_sum_of_all_losses():
+    model = tiny_model()
+    two, three = torch.tensor(2.0), torch.tensor(3.0, requires_grad=True)
+    total, logged = model.parse_losses({'loss': two, 'loss_more': three})
+    assert total == logged['loss'] == 5 and total.requires_grad
+    assert logged['loss_reconstruction'] == 2 and logged['loss_more'] == 3
+    _, logged = model.parse_losses({'loss': two, 'psnr': three.detach()})
+    assert dict(logged) == {'loss': 2, 'psnr': 3}
+    with pytest.raises(ValueError, match="'more', .* name it loss_more"):
+        model.parse_losses({'loss': two, 'more': three})
+
+
 class Backbone(nn.Module):
     takes_groups = True
     takes_coords = False
