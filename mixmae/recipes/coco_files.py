@@ -13,6 +13,13 @@ from mixmae.recipes.labelled_split import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 # Where exporters put images, relative to the annotation file.
 IMAGE_FOLDERS = ('', 'images', 'data', 'imgs', '..', '../images', '../data')
 
+# Of Pascal VOC, YOLO, and tables of boxes.
+OTHER_LABELS = ('.xml', '.txt', '.yaml', '.yml', '.csv')
+CONVERT = (
+    "data is a JSON file of annotations in COCO's format, or a folder with "
+    'one; convert labels of Pascal VOC (XML) or YOLO (text) to it first'
+)
+
 
 def annotation_files(path: Path) -> tuple[Path, Path | None, list[str]]:
     """Find the annotation files of a data set.
@@ -30,6 +37,8 @@ def annotation_files(path: Path) -> tuple[Path, Path | None, list[str]]:
     if not path.exists():
         raise ValueError(f'data: there is no {path.resolve()}')
     if path.is_file():
+        if path.suffix.lower() in OTHER_LABELS:
+            raise ValueError(f'{path}: {CONVERT}')
         return path, None, []
     found = [path / name for name in list_folder(str(path), ('.json',)).files]
     by_split: dict[str, list[Path]] = {'train': [], 'val': [], '': []}
@@ -48,10 +57,7 @@ def annotation_files(path: Path) -> tuple[Path, Path | None, list[str]]:
     if len(train) != 1 or len(val) > 1:
         names = [str(file.relative_to(path)) for file in found]
         if not names:
-            raise ValueError(
-                f'{path}: holds no JSON file; data is a file of annotations '
-                "in COCO's format, or a folder with one"
-            )
+            raise ValueError(f'{path}: holds no JSON file; {CONVERT}')
         raise ValueError(
             f'{path}: several JSON files to choose from: {len(names)} '
             f'({", ".join(names[:6])}); pass the training file as data, and '

@@ -192,6 +192,15 @@ def test_a_folder_without_annotations(tmp_path: Path) -> None:
         read_coco_sets(tmp_path)
 
 
+@pytest.mark.parametrize('name', ['0.xml', 'labels/0.txt', 'data.YAML'])
+def test_labels_of_other_formats(tmp_path: Path, name: str) -> None:
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / name).write_text('<annotation></annotation>')
+    for data in (tmp_path, tmp_path / name):
+        with pytest.raises(ValueError, match=r'convert .* VOC .* or YOLO'):
+            read_coco_sets(data)
+
+
 def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     """Mmdet would not read it."""
     path = tmp_path / 'labels.json'
