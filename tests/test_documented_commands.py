@@ -38,7 +38,8 @@ SCRIPTS = {
 }
 
 
-IN_A_SENTENCE = '<in a sentence>'
+# An option, since `check-data` looks at arguments before it parses them.
+IN_A_SENTENCE = '--in-a-sentence'
 
 
 class Parsed(Exception):
