@@ -64,6 +64,10 @@ class LazyRegistry(Registry):
                     raise
         return self._module_dict
 
+    def knows(self, name: str) -> bool:
+        """Whether a part is registered or listed; imports nothing."""
+        return name in self.modules or name in self._module_dict
+
     def get(self, key: str) -> Any:
         """Class of a name, with or without the prefix ``mixmae.``."""
         name = str(key).removeprefix(f'{SCOPE}.')

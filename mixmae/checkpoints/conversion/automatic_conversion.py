@@ -100,7 +100,7 @@ def is_ours(source: Source) -> bool:
     """Return True if the file holds a backbone of ours under our key names."""
     kind = _recorded_type(source)
     return (
-        (kind.startswith('MIM') or kind in MODELS.module_dict)
+        (kind.startswith('MIM') or MODELS.knows(kind))
         and code_base_of(source.state) is None
         and not is_official_um_mae(source.state)
     )
