@@ -73,7 +73,8 @@ def with_variables(
     assignments: dict[str, str] = {}
     for name, values in grouped.items():
         expected = Config({name: copy.deepcopy(cfg[name])})
-        expected.merge_from_dict(dict(values))
+        # MMEngine takes `_delete_` out of the values that it merges.
+        expected.merge_from_dict(copy.deepcopy(values))
         if expected[name] == cfg[name]:
             continue
         statements: list[str] = []

@@ -55,6 +55,18 @@ def test_an_entry_of_a_pipeline():
     assert cfg.val_dataloader == base.val_dataloader
 
 
+def test_a_variable_that_replaces_its_dict():
+    cfg = Config.fromfile(CONFIGS / 'mixmae' / 'own-images.py')
+    whole = {'_delete_': True, 'type': 'UniformMasking', 'cell': 16}
+    new = apply_options(cfg, {'masking': whole})
+    drawn = {'type': 'UniformMasking', 'cell': 16}
+    assert new.model.data_preprocessor.masking == new.masking == drawn
+    # The caller's values are not changed, and the other keys are merged.
+    assert whole['_delete_']
+    merged = apply_options(cfg, {'masking': {'ratio': 0.6}})
+    assert merged.model.data_preprocessor.masking.type == 'RandomMasking'
+
+
 CHAIN = {
     'base.py': """
 side = 8
