@@ -140,5 +140,5 @@ def _row(
 ) -> list[str]:
     if value is None:
         return [title, wanted, 'not yet', '']
-    digits = 1 if 'points' in title else 3
+    digits = 2 if 'points' in title else 3
     return [title, wanted, f'{value:.{digits}f}', 'yes' if reached else 'no']

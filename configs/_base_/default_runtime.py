@@ -1,4 +1,4 @@
-# Runtime of every pretraining: scope, hooks, processes, log.
+# Runtime of pretraining configs: scope, hooks, processes, log.
 _base_ = './runtime/hooks.py'
 
 default_scope = 'mixmae'

@@ -1,4 +1,5 @@
-# Paper: MixMAE, arXiv 2205.13137, fine-tuned on classes of your own.
+# Paper: MixMAE, arXiv 2205.13137, fine-tuned on classes of your own. Template
+#   of mixmae finetune --task classification.
 # Command: python tools/train.py configs/classification/own-classes.py
 #   --cfg-options data_root=/my/classes pretrained=/my/backbone.safetensors
 #   classes="(cat,dog,owl)" model.backbone.init_cfg.checkpoint=PATH for another

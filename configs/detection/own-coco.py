@@ -1,5 +1,5 @@
 # Paper: Mask R-CNN, arXiv 1703.06870, on MixMAE, arXiv 2205.13137, for
-#   objects of your own.
+#   objects of your own. Template of mixmae finetune --task detection.
 # Command: python tools/train.py configs/detection/own-coco.py
 #   --cfg-options data_root=/my/data pretrained=/my/backbone.safetensors
 #   classes="(cat,dog)" model.backbone.init_cfg.checkpoint=PATH for another

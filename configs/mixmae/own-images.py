@@ -1,4 +1,5 @@
-# Paper: MixMAE, arXiv 2205.13137, on images of your own.
+# Paper: MixMAE, arXiv 2205.13137, on images of your own. Template of mixmae
+#   pretrain.
 # Command: python tools/train.py configs/mixmae/own-images.py
 #   --cfg-options data_root=/my/photos
 #   `mixmae pretrain --data /my/photos --out RUN` derives the values below from

@@ -1,5 +1,5 @@
 # Paper: UperNet, arXiv 1807.10221, on MixMAE, arXiv 2205.13137, for classes
-#   of your own.
+#   of your own. Template of mixmae finetune --task segmentation.
 # Command: python tools/train.py configs/segmentation/own-masks.py
 #   --cfg-options data_root=/my/data pretrained=/my/backbone.safetensors
 #   classes="(background,roof)" model.backbone.init_cfg.checkpoint=PATH for

@@ -316,7 +316,7 @@ def _balanced_corners(
     return noise.argsort(1)[:, :blocks] % 4
 
 
-def _on_cells(corners: Tensor, rows: int, columns: int) -> Tensor:
+def _on_cells(chosen: Tensor, rows: int, columns: int) -> Tensor:
     """(B, blocks, 4) -> (B, 2 rows, 2 columns), corners in raster order."""
-    x = corners.view(-1, rows, columns, 2, 2)
+    x = chosen.view(-1, rows, columns, 2, 2)
     return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)

@@ -63,6 +63,7 @@ def from_timm(source: Source) -> Conversion:
             'become a MIMSwin without positions; if this is a MixMIM '
             'checkpoint, use --from official'
         )
+    # Older versions of timm merge at the end of a stage, as Microsoft's code.
     merges_late = 'layers.0.downsample.reduction.weight' in source.state
     last = max(0, count_numbered(source.state, 'layers.') - 1)
     state, report = _map(last, merges_late).to_ours(source.state)

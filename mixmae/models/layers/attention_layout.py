@@ -196,6 +196,7 @@ class Windows(Layout):
         # Padding attends to itself, so that no row of the softmax is empty.
         ids = self.partition(ids[..., None], fill=0 if mask_padding else 1)
         if any(self.shift):
+            # The ids so far are 0, 1 and 2.
             ids = ids + 3 * cut(self._regions(device), self.window)
         return ids[..., 0]
 
