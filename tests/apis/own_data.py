@@ -87,7 +87,8 @@ def write_coco(folder: Path, count: int = 12) -> Path:
         name = f'{index}.png'
         images.append(dict(id=number, file_name=name, width=64, height=56))
         if index % 6 == 5:
-            pixels[:] = 120
+            # Not the same content twice, which a split keeps together.
+            pixels[:] = 110 + index
         else:
             right, bottom = x + width, y + height
             objects.append(
