@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from mixmae.fileio.atomic_write import digest_of
+from mixmae.fileio.safe_path import regular_file
 
 # Of more files, so many have the same size that most would be read.
 MOST_FILES = 50_000
@@ -24,11 +27,13 @@ def find_copies(paths: Sequence[str]) -> dict[int, int]:
         return {}
     candidates: list[Sequence[int]] = [range(len(paths))]
     # Compressed files of one size mostly differ in their last bytes.
-    for property_of in (_size, _tail, _content):
+    for read in (os.path.getsize, _tail, _digest):
         candidates = [
             group
             for same in candidates
-            for group in _equal(same, [property_of(paths[i]) for i in same])
+            for group in _equal(
+                same, [_property(read, paths[i]) for i in same]
+            )
         ]
     return {copy: first for first, *copies in candidates for copy in copies}
 
@@ -100,23 +105,19 @@ def _equal(
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _size(path: str) -> int | None:
+def _property(read: Callable[[str], Hashable], path: str) -> Hashable:
+    """Return a property of a file, None if it is empty or unreadable."""
     try:
-        return os.stat(path).st_size or None
+        return read(path) or None
     except OSError:
         return None
 
 
-def _tail(path: str) -> bytes | None:
-    return _content(path, TAIL_BYTES)
+def _tail(path: str) -> bytes:
+    with open(path, 'rb', opener=regular_file) as file:
+        file.seek(-min(TAIL_BYTES, os.path.getsize(path)), os.SEEK_END)
+        return file.read()
 
 
-def _content(path: str, last: int | None = None) -> bytes | None:
-    """Return the digest of a file, or of its last bytes."""
-    try:
-        with open(path, 'rb') as file:
-            if last is not None:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - last))
-            return hashlib.blake2b(file.read()).digest()
-    except OSError:
-        return None
+def _digest(path: str) -> str:
+    return digest_of(Path(path))
