@@ -13,7 +13,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from mixmae.masking.masking import Masking, draw_masks
+from mixmae.masking.masking import Masking
 from mixmae.registry import MODELS, TASK_UTILS
 from mixmae.structures import CellMask
 
@@ -180,6 +180,49 @@ class MaskingDataPreprocessor(BaseDataPreprocessor):
             masks[0].cell,
             torch.cat(secondary) if secondary else None,
         )
+
+
+def draw_masks(
+    masking: Masking,
+    batch: int,
+    height: int,
+    width: int,
+    generator: torch.Generator | None = None,
+) -> CellMask:
+    """Draws the masks of a batch, and checks them against ``Masking``.
+
+    A mask of another grid would be repeated over the image, and one that
+    hides no cell or all of them trains on nothing, both without an error.
+
+    Raises:
+        ValueError: the masking refuses the size, or does not fulfil its
+            contract.
+    """
+    mask = masking(batch, height, width, generator)
+    name = type(masking).__name__
+    if not isinstance(mask, CellMask):
+        raise ValueError(
+            f'{name} returns a {type(mask).__name__}; it must return a '
+            f'mixmae.structures.CellMask'
+        )
+    masks, (rows, columns) = len(mask.hidden), mask.grid
+    whole = (rows * mask.cell, columns * mask.cell) == (height, width)
+    if not whole or mask.cell != masking.cell or masks not in (1, batch):
+        raise ValueError(
+            f'{name} of {masking.cell}-px cells returns {masks} masks of '
+            f'{rows}x{columns} cells of {mask.cell} px; {batch} images of '
+            f'{height}x{width} px need one mask, or {batch}, of '
+            f'{height // masking.cell}x{width // masking.cell} cells'
+        )
+    hidden, total = mask.num_hidden, rows * columns
+    if hidden is None or not 0 < hidden < total:
+        found = 'different numbers' if hidden is None else hidden
+        raise ValueError(
+            f'{name} hides {found} of {total} cells; the masks of a batch, '
+            f'drawn on the CPU, must all hide the same number, from 1 to '
+            f'{total - 1}'
+        )
+    return mask
 
 
 def check_statistics(mean: Any, std: Any) -> None:

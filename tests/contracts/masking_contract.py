@@ -2,7 +2,8 @@
 
 import torch
 
-from mixmae.masking.masking import Masking, draw_masks
+from mixmae.masking.masking import Masking
+from mixmae.models.data_preprocessor import draw_masks
 from mixmae.structures import CellMask
 
 
