@@ -190,19 +190,6 @@ def network_settings(
         frozen = len(network.channels)
         freezing = 'as given: only the head is trained'
     random = network.checkpoint is None
-    settings = [
-        Setting(
-            'pretrained',
-            network.checkpoint,
-            'random weights' if random else network.kind,
-        ),
-        Setting('network', dict(network.backbone)),
-        Setting('feature_channels', feature_channels),
-        Setting('std', network.std),
-        Setting('to_rgb', network.to_rgb),
-        Setting('drop_path_rate', 0.0 if network.is_small else 0.1),
-        Setting('frozen_stages', frozen, freezing),
-    ]
     known = network.value_range
     found = None if known is None else Setting('value_range', (*known,))
     reading = ''
@@ -214,7 +201,20 @@ def network_settings(
         )
         if channels == 1 and sample.grey < sum(sample.kinds.values()):
             reading = 'the weights have one channel: colours are read as grey'
-    settings.append(Setting('mean', network.mean, reading))
+    settings = [
+        Setting(
+            'pretrained',
+            network.checkpoint,
+            'random weights' if random else network.kind,
+        ),
+        Setting('network', dict(network.backbone)),
+        Setting('feature_channels', feature_channels),
+        Setting('mean', network.mean, reading),
+        Setting('std', network.std),
+        Setting('to_rgb', network.to_rgb),
+        Setting('drop_path_rate', 0.0 if network.is_small else 0.1),
+        Setting('frozen_stages', frozen, freezing),
+    ]
     if found is not None:
         settings.append(found)
     if random:
