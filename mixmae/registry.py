@@ -65,7 +65,7 @@ class LazyRegistry(Registry):
         return self._module_dict
 
     def knows(self, name: str) -> bool:
-        """Whether a part is registered or listed; imports nothing."""
+        """Return True for the name of a part; no module is imported."""
         return name in self.modules or name in self._module_dict
 
     def get(self, key: str) -> Any:

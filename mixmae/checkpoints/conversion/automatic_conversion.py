@@ -98,7 +98,7 @@ _BACKBONE = 'backbone.'
 
 def is_ours(source: Source) -> bool:
     """Return True if the file holds a backbone of ours under our key names."""
-    kind = _recorded_type(source)
+    kind = _recorded_type(source).split('.')[-1]
     return (
         (kind.startswith('MIM') or MODELS.knows(kind))
         and code_base_of(source.state) is None
@@ -109,7 +109,7 @@ def is_ours(source: Source) -> bool:
 def _recorded_type(source: Source) -> str:
     """Return the type of the backbone that the file records, or ''."""
     backbone = source.model.get('backbone') or {}
-    return str(backbone.get('type', '')).split('.')[-1]
+    return str(backbone.get('type', ''))
 
 
 def converted(source: Source) -> tuple[Conversion, str]:
@@ -148,12 +148,12 @@ def converted(source: Source) -> tuple[Conversion, str]:
 
 
 def _unknown(source: Source) -> str:
-    recorded = str((source.model.get('backbone') or {}).get('type', ''))
+    recorded = _recorded_type(source)
     whole = str(source.model.get('type', '')).endswith('MaskedImageModel')
     if recorded and (whole or recorded.startswith('mixmae.')):
         return (
             f'a checkpoint of mixmae with a backbone of type '
-            f'{_recorded_type(source)}, which no imported module registers; '
+            f'{recorded.split(".")[-1]}, which no imported module registers; '
             f'name its module by custom_imports.imports=[MODULE] in '
             f'--cfg-options (Python: overrides)'
         )

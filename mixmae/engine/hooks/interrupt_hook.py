@@ -144,7 +144,7 @@ class ShieldedWorker:
         # together with the sender.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         threading.Thread(
-            target=_end_with_parent, args=(os.getppid(),), daemon=True
+            target=_wait_for_signals, args=(os.getppid(),), daemon=True
         ).start()
 
 
@@ -156,7 +156,7 @@ def shield_workers(loader: Any) -> None:
         loader.worker_init_fn = ShieldedWorker(loader.worker_init_fn)
 
 
-def _end_with_parent(parent: int) -> None:
+def _wait_for_signals(parent: int) -> None:
     received = False
     while True:
         found = signal.sigwaitinfo(SIGNALS)

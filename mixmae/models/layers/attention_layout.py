@@ -6,7 +6,7 @@ region that a shift moved it from, and padding. ``Windows`` masks all other
 pairs. ``SortedTokens``, for grids inside one window, as in the last two stages
 of Swin-B at 224 pixels, needs no mask.
 
-``stage_layouts`` chooses those of a stage; its blocks call ``attend`` of
+``stage_layouts`` chooses the layouts of a stage; its blocks call ``attend`` of
 ``attention_backends`` with them.
 
 Axes: B images, H and W the token grid, nW windows, N tokens of a window,
@@ -196,7 +196,7 @@ class Windows(Layout):
         # Padding attends to itself, so that no row of the softmax is empty.
         ids = self.partition(ids[..., None], fill=0 if mask_padding else 1)
         if any(self.shift):
-            # The ids so far are 0, 1 and 2.
+            # Padding is 0 and groups are 1 and 2, so regions are 3 apart.
             ids = ids + 3 * cut(self._regions(device), self.window)
         return ids[..., 0]
 
