@@ -19,7 +19,9 @@ BORDER = (255, 255, 255)
 # Titles of the encoder input, by method; other methods show hidden cells in
 # a single colour.
 INPUT_TITLES = {'MixMAE': 'mixed input'}
-TARGET_STATISTICS_NOTE = 'mean and contrast are those of the target: they look better than predicted'
+TARGET_STATISTICS_NOTE = (
+    'mean and contrast are of the target, so cells look better than predicted'
+)
 GAP = 10
 MARGIN = 14
 # Height of a heading above a panel of a stack.
