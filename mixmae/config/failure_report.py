@@ -61,6 +61,8 @@ EXIT_HUNG = 70
 EXIT_INTERRUPTED = 75
 # Ctrl-C in a tool without checkpoints: 128 + SIGINT, as in a shell.
 EXIT_SIGINT = 130
+# File descriptor.
+STDERR = 2
 # Seconds in which the launcher notices the rank that failed first.
 PATIENCE = 5.0
 # No space left, or the quota of the user is exceeded.
@@ -160,10 +162,14 @@ def ranks() -> int:
 
 def print_error(text: str, kind: str = 'error') -> None:
     """Print errors to stderr, one per line, with the rank."""
+    print(_error_lines(text, kind), file=sys.stderr, flush=True)
+
+
+def _error_lines(text: str, kind: str = 'error') -> str:
     rank = f'rank {os.environ.get("RANK", "?")}: ' if ranks() > 1 else ''
-    for line in text.split('\n'):
-        shown = shown_line(line)
-        print(f'{kind}: {rank}{shown}', file=sys.stderr, flush=True)
+    return '\n'.join(
+        f'{kind}: {rank}{shown_line(line)}' for line in text.split('\n')
+    )
 
 
 def print_warning(text: str) -> None:
@@ -184,7 +190,11 @@ def note_for_torchrun(text: str) -> None:
 
 def end_process(text: str, status: int) -> NoReturn:
     """End the process at once, from any thread, even if others hang."""
-    print_error(text)
+    # Not to sys.stderr: while another thread ends with an error, the
+    # excepthook of torch.distributed collects there what it prints later.
+    shown = f'{_error_lines(text)}\n'.encode(errors='backslashreplace')
+    with contextlib.suppress(OSError):
+        os.write(STDERR, shown)
     note_for_torchrun(text.splitlines()[0])
     _end_now(status)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
 import time
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -208,3 +211,17 @@ def test_a_work_folder_that_is_gone_is_reported(tmp_path):
     assert told(log) is None
     assert told(tmp_path / 'data' / 'a.jpg') is None
     assert told(run / 'other' / 'a.json', PermissionError) is None
+
+
+def test_the_last_line_is_printed_while_another_thread_fails(capfd):
+    """``torch.distributed`` replaces ``sys.stderr`` meanwhile."""
+
+    def end():
+        with contextlib.redirect_stderr(io.StringIO()):
+            failure_report.end_process('the cause', 70)
+
+    child = get_context('fork').Process(target=end)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 70
+    assert capfd.readouterr().err == 'error: the cause\n'
