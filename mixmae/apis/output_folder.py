@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mixmae.engine.manifest.manifest import written_files
+from mixmae.engine.manifest.manifest import RunFolders, written_files
 from mixmae.fileio.address import is_address, public_address
 from mixmae.fileio.atomic_write import atomic_write, check_output
 from mixmae.fileio.file_lock import WorkDirLock
@@ -70,7 +70,7 @@ class OutputFolder:
                 f'out={self.path} holds {files[0].name} and no run of mixmae: '
                 f'name a new folder'
             )
-        found = written_files(self.path, self.path)
+        found = written_files(RunFolders(self.path, self.path))
         if found and not (resume or overwrite):
             raise ValueError(
                 f'out={self.path} holds a run, up to {found[-1].name}: '
@@ -147,7 +147,7 @@ class OutputFolder:
 
     def _checkpoints(self) -> dict[Path, int]:
         """Return the files of the run that the folder holds, with times."""
-        found = written_files(self.path, self.path)
+        found = written_files(RunFolders(self.path, self.path))
         return {one: one.lstat().st_mtime_ns for one in found}
 
     def record(self, arguments: Mapping[str, Any]) -> None:

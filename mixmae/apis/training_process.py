@@ -17,7 +17,7 @@ from mixmae.apis.output_folder import OutputFolder
 from mixmae.apis.training_display import TrainingDisplay
 from mixmae.config.config_file import read_config
 from mixmae.config.failure_report import EXIT_INTERRUPTED
-from mixmae.engine.manifest.manifest import written_files
+from mixmae.engine.manifest.manifest import RunFolders, written_files
 from mixmae.fileio.safe_path import FLAG, trusted
 from mixmae.fileio.worker_processes import CALLER
 
@@ -139,7 +139,7 @@ def train_folder(
     elif status == -signal.SIGTERM:
         # Before the hook that saves is there, or by a second signal.
         status = EXIT_INTERRUPTED
-        saved = written_files(folder.path, folder.path)
+        saved = written_files(RunFolders(folder.path, folder.path))
         message = 'interrupted; ' + (
             f'the last checkpoint in {folder.path} can be resumed'
             if saved

@@ -56,10 +56,7 @@ class WorkFolderCheck(Check):
         """Return checkpoints that the run would overwrite."""
         if self.start is not None and self._own(self.start.path):
             return []
-        folders = self.folders
-        return written_files(
-            folders.work_dir, folders.checkpoints, folders.template
-        )
+        return written_files(self.folders)
 
     def run(self, planned: PlannedRun) -> Finding:
         """Look for names that are taken, and for earlier checkpoints."""
@@ -155,7 +152,9 @@ class DiskSpace(Check):
         place = self.folders.checkpoints
         existing = next(one for one in (place, *place.parents) if one.is_dir())
         free = shutil.disk_usage(existing).free
-        replaced = sum(path.stat().st_size for path in self._earlier_files())
+        replaced = sum(
+            path.stat().st_size for path in written_files(self.folders)
+        )
         compared = (
             f'{place}: {_gigabytes(free)} are free, up to {number} '
             f'checkpoints of {_gigabytes(size)}'
@@ -171,12 +170,6 @@ class DiskSpace(Check):
             )
             return Finding(compared, warnings=(line,))
         return Finding(compared)
-
-    def _earlier_files(self) -> list[Path]:
-        folders = self.folders
-        return written_files(
-            folders.work_dir, folders.checkpoints, folders.template
-        )
 
 
 def _gigabytes(size: float) -> str:

@@ -68,9 +68,7 @@ def read_start(path: str | os.PathLike) -> StartPoint:
     return _start(str(path), content)
 
 
-def last_checkpoint(
-    work_dir: str | os.PathLike, folders: RunFolders | None = None
-) -> Path | None:
+def last_checkpoint(work_dir: str | os.PathLike) -> Path | None:
     """Return the newest intact checkpoint of a run; ``None`` if none.
 
     Only files of the run are considered: those in its manifest or, in folders
@@ -78,11 +76,10 @@ def last_checkpoint(
     iterations. Damaged files are logged.
 
     Args:
-        work_dir: Work folder of the run.
-        folders: Folders of its files; all in ``work_dir`` by default.
+        work_dir: Work folder of the run, with all of its files.
     """
     place = Path(work_dir)
-    found = _newest(folders or RunFolders(place, place))
+    found = _newest(RunFolders(place, place))
     return None if found is None else Path(found.path)
 
 

@@ -199,43 +199,34 @@ def is_written_name(name: str, template: str = '') -> bool:
     )
 
 
-def written_files(
-    work_dir: Path, folder: Path, template: str = ''
-) -> list[Path]:
-    """Return the checkpoints of a run on the disk, sorted by name.
-
-    Args:
-        work_dir: Work folder of the run.
-        folder: Folder of its checkpoints.
-        template: ``filename_tmpl`` of the run.
-    """
+def written_files(folders: RunFolders) -> list[Path]:
+    """Return the checkpoints of a run on the disk, sorted by name."""
     try:
-        manifest = Manifest.read(work_dir)
+        manifest = Manifest.read(folders.work_dir)
     except ValueError:
         manifest = None
     names = set(manifest.files) if manifest else set()
-    if folder.is_dir():
-        found = (path.name for path in folder.iterdir())
-        names |= {name for name in found if is_written_name(name, template)}
-    return [folder / n for n in sorted(names) if os.path.lexists(folder / n)]
+    place = folders.checkpoints
+    if place.is_dir():
+        found = (path.name for path in place.iterdir())
+        names |= {n for n in found if is_written_name(n, folders.template)}
+    return [place / n for n in sorted(names) if os.path.lexists(place / n)]
 
 
-def names_before(
+def files_before(
     folders: RunFolders, iteration: int, epoch_length: int
-) -> Iterator[tuple[str, int, int]]:
-    """Yield checkpoints of a folder without a manifest.
+) -> dict[str, WrittenFile]:
+    """Return checkpoints of a folder without a manifest, by name.
 
     Args:
         folders: Folders of the run.
         iteration: Iteration that the run resumes from, the last one
             considered.
         epoch_length: Iterations of an epoch; 0 for loops by iterations.
-
-    Yields:
-        Name, finished epochs, finished iterations.
     """
+    found: dict[str, WrittenFile] = {}
     if not folders.checkpoints.is_dir():
-        return
+        return found
     for path in folders.checkpoints.iterdir():
         patterns = number_patterns(folders.template)
         matches = [one.fullmatch(path.name) for one in patterns]
@@ -244,13 +235,14 @@ def names_before(
             continue
         number = int(match[1])
         if path.name.startswith('iter_'):
-            place = (number // max(1, epoch_length), number)
+            epoch, step = number // max(1, epoch_length), number
         elif epoch_length:
-            place = (number, number * epoch_length)
+            epoch, step = number, number * epoch_length
         else:
             continue
-        if place[1] <= iteration:
-            yield (path.name, *place)
+        if step <= iteration:
+            found[path.name] = WrittenFile('checkpoint', epoch, step)
+    return found
 
 
 def _entries(files: dict, path: Path) -> Iterator[tuple[str, WrittenFile]]:

@@ -23,9 +23,9 @@ from mixmae.engine.manifest.manifest import (
     Manifest,
     RunFolders,
     WrittenFile,
+    files_before,
     is_plain_name,
     is_written_name,
-    names_before,
 )
 from mixmae.engine.manifest.run_record import RunRecord
 from mixmae.fileio.atomic_write import SIDECAR, remove_partials
@@ -228,7 +228,4 @@ def _listed(
         if found is not None:
             return found.files
     # They are found on resume, but never removed.
-    return {
-        name: WrittenFile('checkpoint', epoch, step)
-        for name, epoch, step in names_before(folders, iteration, epoch_length)
-    }
+    return files_before(folders, iteration, epoch_length)

@@ -20,8 +20,8 @@ from mixmae.engine.manifest.manifest import (
     Manifest,
     RunFolders,
     WrittenFile,
+    files_before,
     is_written_name,
-    names_before,
 )
 from mixmae.fileio.atomic_write import checksummed_write, sidecar
 
@@ -244,7 +244,8 @@ def test_names_of_a_template_are_recognised_without_a_manifest(tmp_path):
     for name in names:
         checkpoint(tmp_path / name, 4)
     place = RunFolders(tmp_path, tmp_path, 'run{}x.pth')
-    found = set(names_before(place, 8, epoch_length=4))
-    assert found == {('run1x.pth', 1, 4), ('run2x.pth', 2, 8)}
+    found = files_before(place, 8, epoch_length=4)
+    places = {name: (one.epoch, one.iter) for name, one in found.items()}
+    assert places == {'run1x.pth': (1, 4), 'run2x.pth': (2, 8)}
     assert is_written_name('best_loss_run2x.pth', place.template)
     assert not is_written_name('best_loss_run2x.pth')
