@@ -61,11 +61,7 @@ class InterruptHook(Hook):
             self._group = distributed.new_group(backend='gloo')
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
+        self, runner: Runner, *args: Any, **kwargs: Any
     ) -> None:
         """Save and exit if any rank got a signal."""
         counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)

@@ -74,8 +74,8 @@ class ProbeHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Probe if this epoch is due."""
-        last = runner.epoch + 1 == runner.max_epochs
-        if not last and not self.every_n_epochs(runner, self.interval):
+        due = self.every_n_epochs(runner, self.interval)
+        if not due and not self.is_last_train_epoch(runner):
             return
         with preserved_random_state():
             figures = self.probe(runner)

@@ -60,14 +60,10 @@ class ReconstructionHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Draw a panel if this epoch is due."""
-        last = runner.epoch + 1 == runner.max_epochs
-        if not last and not self.every_n_epochs(runner, self.interval):
+        due = self.every_n_epochs(runner, self.interval)
+        if not due and not self.is_last_train_epoch(runner):
             return
         # Imported here because most epochs draw no panel.
-        from mixmae.engine.hooks.reconstruction_hook import (
-            held_out_batch,
-            model_to_show,
-        )
         from mixmae.visualization.reconstruction_panel import (
             predict_mixed,
             reconstruction_panel,

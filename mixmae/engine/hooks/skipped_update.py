@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from pathlib import Path
@@ -101,6 +100,9 @@ class SkippedUpdate(NamedTuple):
             settings: Settings of the run.
             ranks: ``skipped_on_rank`` of every rank.
         """
+        # Imported here: few trainings skip an update.
+        from mixmae.evaluation.results_json import results_json
+
         content = dict(
             iteration=self.micro_steps[-1].iteration,
             **settings,
@@ -109,8 +111,7 @@ class SkippedUpdate(NamedTuple):
         )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(_plain(content), indent=1, allow_nan=False)
-            write_text_durably(path, text + '\n')
+            write_text_durably(path, results_json(content) + '\n')
         except OSError as error:
             print_log(
                 f'{path} could not be written: {error}',
@@ -185,13 +186,3 @@ def _source(sample: Any) -> str:
     get = getattr(sample, 'get', None)
     found = (get(key) for key in SOURCES if get is not None)
     return str(next((one for one in found if one is not None), 'unknown'))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -117,11 +117,7 @@ class WatchdogHook(Hook):
         self._mark(f'iteration {runner.iter + 1}', timed)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
+        self, runner: Runner, *args: Any, **kwargs: Any
     ) -> None:
         """Mark the time in other hooks and the data loader."""
         self._mark(f'hooks or data loading after iteration {runner.iter + 1}')
