@@ -13,6 +13,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from numpy import ndarray
+from torch import Tensor
+from torchvision.ops import box_iou
 
 from mixmae.fileio.atomic_write import atomic_write
 from mixmae.registry import METRICS
@@ -76,15 +78,14 @@ class ClassConfusion:
 
     def write(self, folder: Path) -> None:
         """Write ``classes.csv``, ``confusion.csv`` and ``confusion.png``."""
-        with atomic_write(folder / 'classes.csv') as partial:
-            rows = [[row[name] for name in COLUMNS] for row in self.rows()]
-            write_table(partial, [COLUMNS, *rows])
-        with atomic_write(folder / 'confusion.csv') as partial:
-            body = [
-                [name, *counts]
-                for name, counts in zip(self.names, self.counts.tolist())
-            ]
-            write_table(partial, [['label \\ prediction', *self.names], *body])
+        rows = [[row[name] for name in COLUMNS] for row in self.rows()]
+        write_table(folder / 'classes.csv', [COLUMNS, *rows])
+        body = [
+            [name, *counts]
+            for name, counts in zip(self.names, self.counts.tolist())
+        ]
+        head = ['label \\ prediction', *self.names]
+        write_table(folder / 'confusion.csv', [head, *body])
         self._draw(folder / 'confusion.png')
 
     def _draw(self, path: Path) -> None:
@@ -120,8 +121,11 @@ class ClassConfusion:
 
 
 def write_table(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    """Write a CSV file."""
-    with path.open('w', encoding='utf-8', newline='') as file:
+    """Write a CSV file atomically."""
+    with (
+        atomic_write(path) as partial,
+        partial.open('w', encoding='utf-8', newline='') as file,
+    ):
         csv.writer(file).writerows(rows)
 
 
@@ -219,8 +223,7 @@ class ClassDetails(BaseMetric):
             rows.append(
                 [one['path'], label, names[found], scores[found], *scores]
             )
-        with atomic_write(self.folder / 'predictions.csv') as partial:
-            write_table(partial, rows)
+        write_table(self.folder / 'predictions.csv', rows)
         return counts
 
 
@@ -250,10 +253,11 @@ def object_counts(
     order = np.argsort(-scores)
     order = order[scores[order] >= least]
     kinds = found['labels'].cpu().numpy()[order]
-    overlaps = _overlaps(_boxes(found['bboxes'])[order], boxes)
+    # That of two empty boxes is NaN.
+    overlaps = box_iou(_boxes(found['bboxes'])[order], boxes).nan_to_num()
     counts = np.zeros((count + 1, count + 1), np.int64)
     free = np.ones(len(labels), bool)
-    for kind, row in zip(kinds, overlaps):
+    for kind, row in zip(kinds, overlaps.numpy()):
         row = np.where(free, row, 0.0)
         # Of the same class, if one overlaps enough.
         same = np.where(labels == kind, row, 0.0)
@@ -268,18 +272,6 @@ def object_counts(
     return counts
 
 
-def _boxes(boxes: Any) -> ndarray:
+def _boxes(boxes: Any) -> Tensor:
     """Return boxes of mmdet, a tensor or its ``HorizontalBoxes``."""
-    return getattr(boxes, 'tensor', boxes).float().cpu().numpy()
-
-
-def _overlaps(some: ndarray, others: ndarray) -> ndarray:
-    """Return the IoU of each pair of boxes, (N, M)."""
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = [
-        np.prod(one[:, 2:] - one[:, :2], axis=1) for one in (some, others)
-    ]
-    total = areas[0][:, None] + areas[1][None] - shared
-    return shared / np.maximum(total, 1e-9)
+    return getattr(boxes, 'tensor', boxes).float().cpu()

@@ -46,21 +46,6 @@ def knn_votes(
     return torch.cat(shares)
 
 
-def knn_predict(
-    train_features: Tensor,
-    train_labels: Tensor,
-    test_features: Tensor,
-    k: int = 20,
-    temperature: float = 0.07,
-    chunk: int = 1024,
-) -> Tensor:
-    """Return (M,) labels with the most votes; see ``knn_votes``."""
-    votes = knn_votes(
-        train_features, train_labels, test_features, k, temperature, chunk
-    )
-    return votes.argmax(dim=1)
-
-
 def knn_accuracy(
     train_features: Tensor,
     train_labels: Tensor,
@@ -69,11 +54,11 @@ def knn_accuracy(
     k: int = 20,
     temperature: float = 0.07,
 ) -> float:
-    """Return the accuracy (0..1) of ``knn_predict`` on the test labels."""
-    predicted = knn_predict(
+    """Return the accuracy (0..1) of the most votes; see ``knn_votes``."""
+    votes = knn_votes(
         train_features, train_labels, test_features, k, temperature
     )
-    return float((predicted == test_labels).double().mean())
+    return float((votes.argmax(dim=1) == test_labels).double().mean())
 
 
 def whitened(
