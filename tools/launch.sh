@@ -1,5 +1,6 @@
 # Sourced by dist_train.sh, dist_test.sh, slurm_train.sh and slurm_test.sh.
 # launch PROCESSES SCRIPT [ARGUMENTS...]: run SCRIPT by torchrun.
+# slurm OPTIONS SCRIPT [ARGUMENTS...]: run SCRIPT by srun.
 # interpreter: the Python to run.
 
 # NAME VALUE: a positive whole number, or a clear line instead of a traceback.
@@ -71,4 +72,21 @@ launch() {
     exec "$(interpreter)" -m torch.distributed.run \
         --nnodes "${NNODES:-1}" --nproc-per-node "$processes" \
         "${rendezvous[@]}" "$@"
+}
+
+# OPTIONS and SRUN_ARGS are split into words on purpose. The interpreter and its
+# packages must be at the same place on all nodes.
+slurm() {
+    local options=$1
+    shift
+    GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
+    whole_number GPUS_PER_NODE "$GPUS_PER_NODE"
+    whole_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}"
+    # Where the ranks meet; MMEngine takes 29500 if it is not said.
+    if [ -n "$PORT" ]; then export MASTER_PORT=${MASTER_PORT:-$PORT}; fi
+    exec srun -p "$PARTITION" --job-name="$JOB_NAME" \
+        --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \
+        --ntasks-per-node="$GPUS_PER_NODE" \
+        --cpus-per-task="${CPUS_PER_TASK:-5}" $options $SRUN_ARGS \
+        "$(interpreter)" -u "$@"
 }

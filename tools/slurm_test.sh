@@ -15,17 +15,5 @@ shift 4
 TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-8}
 source "$TOOLS/launch.sh"
-GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
-whole_number GPUS_PER_NODE "$GPUS_PER_NODE"
-whole_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}"
-# Where the ranks meet; MMEngine takes 29500 if it is not said.
-if [ -n "$PORT" ]; then export MASTER_PORT=${MASTER_PORT:-$PORT}; fi
-# SRUN_ARGS is split into words on purpose. The interpreter and its packages
-# must be at the same place on all nodes.
-exec srun -p "$PARTITION" --job-name="$JOB_NAME" \
-    --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \
-    --ntasks-per-node="$GPUS_PER_NODE" \
-    --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \
-    $SRUN_ARGS \
-    "$(interpreter)" -u "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" \
+slurm --kill-on-bad-exit=1 "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" \
     --launcher slurm "$@"

@@ -15,21 +15,9 @@ shift 4
 TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 GPUS=${GPUS:-8}
 source "$TOOLS/launch.sh"
-GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
-whole_number GPUS_PER_NODE "$GPUS_PER_NODE"
-whole_number CPUS_PER_TASK "${CPUS_PER_TASK:-5}"
-# Where the ranks meet; MMEngine takes 29500 if it is not said.
-if [ -n "$PORT" ]; then export MASTER_PORT=${MASTER_PORT:-$PORT}; fi
-# SRUN_ARGS is split into words on purpose. The interpreter and its packages
-# must be at the same place on all nodes. Tasks that were interrupted end with 75
-# within seconds of each other; who is ended meanwhile would end with more, and
-# the highest status is srun's. A minute after one has ended, well or not, all
-# the others are: ranks end only when the last checkpoint is on the disk.
-exec srun -p "$PARTITION" --job-name="$JOB_NAME" \
-    --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \
-    --ntasks-per-node="$GPUS_PER_NODE" \
-    --cpus-per-task="${CPUS_PER_TASK:-5}" \
-    --kill-on-bad-exit=0 --wait=60 \
-    $SRUN_ARGS \
-    "$(interpreter)" -u "$TOOLS/train.py" "$CONFIG" \
+# Tasks that were interrupted end with 75 within seconds of each other; who is
+# ended meanwhile would end with more, and the highest status is srun's. A
+# minute after one has ended, well or not, all the others are: ranks end only
+# when the last checkpoint is on the disk.
+slurm "--kill-on-bad-exit=0 --wait=60" "$TOOLS/train.py" "$CONFIG" \
     --work-dir "$WORK_DIR" --launcher slurm "$@"

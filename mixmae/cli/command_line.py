@@ -46,10 +46,16 @@ class CommandParser(argparse.ArgumentParser):
     These are empty strings, which ``Path`` would take for the current folder,
     integers beyond 64 bits, floats that are not finite, and addresses as
     outputs, of which ``Path`` would make local folders.
+
+    Args:
+        description: Text of ``--help``; several lines are shown as they are.
+        **kwargs: See ``ArgumentParser``.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, description: str = '', **kwargs: Any) -> None:
+        if '\n' in description:
+            kwargs['formatter_class'] = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, **kwargs)
         self.register('type', None, _text)
         self.register('type', Path, lambda text: Path(_text(text)))
         self.register('type', int, _integer)

@@ -98,7 +98,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         # EXIT_SIGINT, of a module that imports torch.
         sys.exit(130)
     sys.exit(run_tool(module.main))
-
-
-if __name__ == '__main__':
-    main()

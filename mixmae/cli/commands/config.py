@@ -10,7 +10,6 @@ OUT/config.py; `mixmae pretrain --dry-run` prints it.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,10 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         ValueError: There is no such config, or the file exists.
     """
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('name', nargs='?', help='a name of the list')
     parser.add_argument('file', nargs='?', type=Path, help='file to write')
     add_cfg_options_argument(parser)

@@ -31,10 +31,7 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('checkpoint', help='checkpoint file, or a run')
     parser.add_argument('out', type=Path, help='output file, .onnx')
     parser.add_argument(

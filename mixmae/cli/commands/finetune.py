@@ -28,10 +28,7 @@ from mixmae.recipes.fine_tuning_config import TASKS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument(
         '--task',
         required=True,

@@ -21,10 +21,7 @@ from mixmae.cli.terminal_output import plain_warnings
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(description=__doc__)
     add_inference_arguments(parser, resize=False)
     parser.add_argument('--out', required=True, help='output folder')
     parser.add_argument(

@@ -24,10 +24,7 @@ from mixmae.recipes.pretraining_options import PRECISIONS
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument(
         '--out', required=True, metavar='FOLDER', help='output of the run'
     )

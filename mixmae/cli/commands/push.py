@@ -21,10 +21,7 @@ from mixmae.fileio.safe_path import add_trust_argument
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = CommandParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser(description=__doc__)
     parser.add_argument('run', metavar='RUN', help='folder or checkpoint')
     parser.add_argument('name', metavar='USER/NAME', help='repository')
     parser.add_argument(
