@@ -65,7 +65,5 @@ def unsupported(
         advice: Suggested remedy.
         kind: ``what`` without the parts that differ between files.
     """
-    detail = f'{what}; {advice}' if advice else what
-    return CorruptImageError(
-        path, 'unsupported', detail, what if kind is None else kind
-    )
+    detail = f'{what}; {advice}'
+    return CorruptImageError(path, 'unsupported', detail, kind or what)

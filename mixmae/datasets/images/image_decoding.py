@@ -43,20 +43,26 @@ EXTRA_BANDS = (None, 'alpha', 'drop')
 CLIPPED = 0.01
 
 
-class ChannelPixels(NamedTuple):
-    """An image as the channels of the network.
+class ImageContent(NamedTuple):
+    """Content of an image file, as the channels of the network.
 
     Attributes:
-        pixels: (H, W, channels), 0 to 255: uint8, or float32 with a value
-            range.
+        pixels: (H, W, channels) of 0 to 255, upright, RGB if there are
+            three; uint8, or float32 with a value range.
+        kind: Kind declared by the file.
         values: Smallest and largest sample value of an image whose samples
             are not unsigned 8-bit integers; ``None`` for other images.
         clipped: Fraction of its samples outside the value range, 0 to 1.
+        animated: Whether the file has further frames, which are ignored.
+        transparent: Whether the file declares transparency.
     """
 
     pixels: ndarray
+    kind: ImageKind
     values: tuple[float, float] | None = None
     clipped: float = 0.0
+    animated: bool = False
+    transparent: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,7 @@ class ImageDecoding:
 
     def of_image(
         self, path: str, image: Image.Image, kind: ImageKind, file: BinaryIO
-    ) -> ChannelPixels:
+    ) -> ImageContent:
         """Convert an image that Pillow has opened.
 
         Args:
@@ -201,7 +207,7 @@ class ImageDecoding:
                 if taken
                 else eight_bit_rgb(image, self.background, dropped)
             )
-            return ChannelPixels(self.of_pixels(pixels))
+            return ImageContent(self.of_pixels(pixels), kind)
         samples, alpha = wide_samples(path, image, kind, orientation, file)
         if taken and alpha is not None:
             # All bands of a PNG, one of grey or three of colour, and the last.
@@ -211,7 +217,7 @@ class ImageDecoding:
 
     def of_samples(
         self, path: str, samples: ndarray, kind: ImageKind
-    ) -> ChannelPixels:
+    ) -> ImageContent:
         """Convert all samples of an image, (H, W, bands).
 
         Args:
@@ -254,7 +260,7 @@ class ImageDecoding:
         samples: ndarray,
         kind: ImageKind,
         alpha: ndarray | None = None,
-    ) -> ChannelPixels:
+    ) -> ImageContent:
         """Scale samples (H, W[, bands]) and composite them, if alpha."""
         pixels, values, clipped = samples, None, 0.0
         if kind.wide:
@@ -280,7 +286,7 @@ class ImageDecoding:
             if pixels.ndim == 2 or pixels.shape[2] == 1:
                 pixels = np.repeat(pixels.reshape(*alpha.shape, 1), 3, axis=2)
             pixels = composite(pixels, alpha, kind.alpha, self.background)
-        return ChannelPixels(self.of_pixels(pixels), values, clipped)
+        return ImageContent(self.of_pixels(pixels), kind, values, clipped)
 
     def _range(
         self, path: str, kind: ImageKind, least: float, most: float

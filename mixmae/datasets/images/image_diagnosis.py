@@ -16,7 +16,7 @@ from mixmae.datasets.corrupt.corrupt_image_error import (
     CorruptImageError,
     unsupported,
 )
-from mixmae.datasets.images.image_headers import HEAD, is_tiff, undecoded
+from mixmae.datasets.images.image_headers import HEAD, TIFF, undecoded
 from mixmae.datasets.images.jpeg_decoder import START
 from mixmae.fileio.safe_path import regular_file
 
@@ -35,16 +35,13 @@ STARTS = {
 }
 
 
-@contextmanager
-def opened_file(path: str, content: bytes | None) -> Iterator[BinaryIO]:
+def opened_file(path: str, content: bytes | None) -> BinaryIO:
     """Open ``content`` as a file, or ``path`` if it is None."""
     # Never pass the path: Pillow would memory-map some files, and images that
     # an orientation turns by 90 degrees would be scrambled.
     if content is not None:
-        yield io.BytesIO(content)
-        return
-    with open(path, 'rb', opener=regular_file) as file:
-        yield file
+        return io.BytesIO(content)
+    return open(path, 'rb', opener=regular_file)
 
 
 @contextmanager
@@ -161,7 +158,7 @@ def _undecoded(file: BinaryIO, head: bytes, unknown: bool) -> str | None:
     if not unknown and not head.startswith(START):
         return ''
     try:
-        if unknown and is_tiff(head):
+        if unknown and head.startswith(TIFF):
             # Imported with the first TIFF.
             from mixmae.datasets.images.tiff_header import tiff_directories
 

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 from numpy import ndarray
 from PIL import Image
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
-from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
+from mixmae.datasets.images.image_decoding import ImageContent, ImageDecoding
 from mixmae.datasets.images.image_diagnosis import (
     diagnosed,
     jpeg_content,
@@ -40,27 +40,6 @@ JPEG = ImageKind.of_mode('JPEG', 'RGB')
 SampleReader = Callable[[str, BinaryIO, ImageKind, ImageLimits], ndarray]
 # All settings at their defaults.
 PLAIN = ImageDecoding()
-
-
-class ImageContent(NamedTuple):
-    """Content of an image file.
-
-    Attributes:
-        pixels: (H, W, channels) of 0 to 255, upright, RGB if there are
-            three; uint8, or float32 with a value range.
-        kind: Kind declared by the file.
-        values: Smallest and largest sample value, see ``ChannelPixels``.
-        clipped: Fraction of the samples outside the value range, 0 to 1.
-        animated: Whether the file has further frames, which are ignored.
-        transparent: Whether the file declares transparency.
-    """
-
-    pixels: ndarray
-    kind: ImageKind
-    values: tuple[float, float] | None = None
-    clipped: float = 0.0
-    animated: bool = False
-    transparent: bool = False
 
 
 @contextmanager
@@ -122,31 +101,45 @@ def read_image(
                 return ImageContent(decoding.of_pixels(pixels, order), JPEG)
             content = data
     with diagnosed(path, content), opened_file(path, content) as file:
-        kind = declared_kind(file)
-        if kind is not None:
+        found = _decoded(path, file, limits, draft_side, decoding)
+    if order == 'BGR':
+        pixels = np.ascontiguousarray(found.pixels[..., ::-1])
+        return found._replace(pixels=pixels)
+    return found
+
+
+def _decoded(
+    path: str,
+    file: BinaryIO,
+    limits: ImageLimits,
+    draft_side: int | None,
+    decoding: ImageDecoding,
+) -> ImageContent:
+    kind = declared_kind(file)
+    if kind is not None:
+        decoding.check(path, kind)
+        read = sample_reader(kind, decoding)
+        if read is not None:
+            samples = read(path, file, kind, limits)
+            found = decoding.of_samples(path, samples, kind)
+            return found._replace(transparent=bool(kind.alpha))
+    with _pillow_image(path, file, limits) as image:
+        if kind is None:
+            kind = ImageKind.of_mode(str(image.format), image.mode)
+            if kind.format in ('TIFF', 'JPEG2000'):
+                # Bands and sample type are unknown.
+                detail = 'its header is inconsistent'
+                raise CorruptImageError(path, 'damaged', detail)
             decoding.check(path, kind)
-            read = sample_reader(kind, decoding)
-            if read is not None:
-                samples = read(path, file, kind, limits)
-                found = decoding.of_samples(path, samples, kind)
-                return _content(found, kind, order, clear=bool(kind.alpha))
-        with _pillow_image(path, file, limits) as image:
-            if kind is None:
-                kind = ImageKind.of_mode(str(image.format), image.mode)
-                if kind.format in ('TIFF', 'JPEG2000'):
-                    # Bands and sample type are unknown.
-                    detail = 'its header is inconsistent'
-                    raise CorruptImageError(path, 'damaged', detail)
-                decoding.check(path, kind)
-            if draft_side is not None:
-                image.draft('RGB', (draft_side, draft_side))
-            image.load()
-            clear = bool(kind.alpha) or 'transparency' in image.info
-            animated = kind.format in ANIMATED and getattr(
-                image, 'is_animated', False
-            )
-            found = decoding.of_image(path, image, kind, file)
-    return _content(found, kind, order, animated, clear)
+        if draft_side is not None:
+            image.draft('RGB', (draft_side, draft_side))
+        image.load()
+        clear = bool(kind.alpha) or 'transparency' in image.info
+        animated = kind.format in ANIMATED and getattr(
+            image, 'is_animated', False
+        )
+        found = decoding.of_image(path, image, kind, file)
+        return found._replace(animated=animated, transparent=clear)
 
 
 def sample_reader(
@@ -171,21 +164,6 @@ def sample_reader(
 
         return tiff_samples
     return None
-
-
-def _content(
-    found: ChannelPixels,
-    kind: ImageKind,
-    order: str,
-    animated: bool = False,
-    clear: bool = False,
-) -> ImageContent:
-    pixels = found.pixels
-    if order == 'BGR':
-        pixels = np.ascontiguousarray(pixels[..., ::-1])
-    return ImageContent(
-        pixels, kind, found.values, found.clipped, animated, clear
-    )
 
 
 def image_header(

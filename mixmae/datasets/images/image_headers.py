@@ -56,11 +56,6 @@ BRANDS = {
 OPACITY = {1: 'straight', 2: 'premultiplied'}
 
 
-def is_tiff(head: bytes) -> bool:
-    """Return True if a file that begins like this is a TIFF."""
-    return head.startswith(TIFF)
-
-
 def declared_kind(file: BinaryIO) -> ImageKind | None:
     """Return the kind of the image in a file.
 
@@ -77,7 +72,7 @@ def declared_kind(file: BinaryIO) -> ImageKind | None:
         if head.startswith(PNG):
             return _png_kind(head)
         # Parsers of rare formats are imported with their first file.
-        if is_tiff(head):
+        if head.startswith(TIFF):
             from mixmae.datasets.images.tiff_header import tiff_kind
 
             return tiff_kind(file)

@@ -17,6 +17,11 @@ from PIL.ExifTags import Base as ExifTag
 
 from mixmae.datasets.images.image_kind import ImageLimits
 
+try:
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
 START = b'\xff\xd8\xff'
 END = b'\xff\xd9'
 EXIF = b'Exif\x00\x00'
@@ -30,6 +35,9 @@ USUAL_FRAMES = (0xC0, 0xC1, PROGRESSIVE)
 LOSSLESS, HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)
 SCAN = 0xDA
 APP1 = 0xE1
+# Extra rows below the last required one: its colours are interpolated from
+# them where chroma is stored at half the resolution.
+CONTEXT = 2
 
 
 class JpegHeader(NamedTuple):
@@ -140,16 +148,6 @@ def _may_be_turned(segment: bytes) -> bool:
     except Exception:
         # Parsers raise arbitrary exceptions on arbitrary data.
         return True
-
-
-try:
-    import simplejpeg
-except ImportError:
-    simplejpeg = None
-
-# Extra rows below the last required one: its colours are interpolated from
-# them where chroma is stored at half the resolution.
-CONTEXT = 2
 
 
 def decode_jpeg(data: bytes | memoryview, order: str) -> ndarray | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
-from mixmae.datasets.images.image_decoding import ChannelPixels, ImageDecoding
+from mixmae.datasets.images.image_decoding import ImageContent, ImageDecoding
 from mixmae.datasets.images.image_file import read_image
 from mixmae.datasets.images.image_kind import ANY_SIZE, ImageKind, ImageLimits
 from mixmae.datasets.images.pixel_conversion import scaled, without_no_data
@@ -36,11 +36,11 @@ class StoredValues(ImageDecoding):
         samples: ndarray,
         kind: ImageKind,
         alpha: ndarray | None = None,
-    ) -> ChannelPixels:
+    ) -> ImageContent:
         if kind.wide:
             samples, _ = without_no_data(samples, kind.no_data)
             samples = samples.astype(np.float64)
-        return ChannelPixels(self.of_pixels(samples))
+        return ImageContent(self.of_pixels(samples), kind)
 
 
 class ImageValues(NamedTuple):

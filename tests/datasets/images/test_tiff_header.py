@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from mixmae.datasets.images.image_headers import is_tiff
+from mixmae.datasets.images.image_headers import TIFF
 from mixmae.datasets.images.tiff_header import (
     tiff_directories,
     tiff_kind,
@@ -26,7 +26,7 @@ def kind(data):
 def test_bands_and_type(big, order, head_last, bands, dtype):
     pixels = np.zeros((5, 7, bands), dtype)
     data = tiff(pixels, GREY, big=big, order=order, head_last=head_last)
-    assert is_tiff(data[:4])
+    assert data.startswith(TIFF)
     found = kind(data)
     number = {'u': 'uint', 'i': 'int', 'f': 'float'}[dtype[0]]
     assert (found.bands, found.bits, found.number) == (
