@@ -35,7 +35,8 @@ class ImageSet(BaseDataset):
         max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
             ``CorruptFiles``. None = that of ``CorruptFilesHook``.
         exclude: One or several lists of images to leave out, as written by
-            ``mixmae check-data`` and earlier runs. The other images keep their
+            ``mixmae check-data`` and earlier runs; their paths are absolute,
+            or relative to the data set's folder. The other images keep their
             order. A run is resumed with the lists that it started with.
         others: Arguments of MMEngine's ``BaseDataset``.
 
@@ -58,7 +59,9 @@ class ImageSet(BaseDataset):
         self.exclude = (exclude,) if isinstance(exclude, str) else (*exclude,)
         self._forget(0)
         # From our registry, so that 'LoadImage' is found in any scope.
-        steps = [_build(one) for one in pipeline]
+        steps = [
+            one if callable(one) else TRANSFORMS.build(one) for one in pipeline
+        ]
         super().__init__(pipeline=steps, **others)
 
     def full_init(self) -> None:
@@ -78,13 +81,6 @@ class ImageSet(BaseDataset):
         subset = super().get_subset(indices)
         subset._forget(len(subset))
         return subset
-
-    def corrupt_paths(self) -> list[str]:
-        """Paths found corrupt so far by all workers of this process."""
-        return [
-            self.get_data_info(i)['img_path']
-            for i in self.corrupt_files.found()
-        ]
 
     def read_sample(self, index: int) -> dict[str, Any]:
         """Return the pipeline's input for an image.
@@ -188,7 +184,3 @@ class ImageSet(BaseDataset):
                 level=logging.WARNING,
             )
         return kept
-
-
-def _build(transform: dict | Callable) -> Callable:
-    return transform if callable(transform) else TRANSFORMS.build(transform)

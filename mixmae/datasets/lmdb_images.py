@@ -54,10 +54,7 @@ class LmdbImages(ImageSet):
         pipeline: Configs of transforms; the loading transform must be
             ``LoadImage`` or another of this package.
         with_label: Whether to return ``gt_label``, from ``ann_file``.
-        max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
-            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
-        exclude: One or several lists of images to leave out, such as
-            corrupt_files.txt of a run.
+        max_corrupt_ratio, exclude: See ``ImageSet``.
         metainfo, indices, serialize_data, test_mode, lazy_init: As in
             MMEngine's ``BaseDataset``.
 

@@ -51,10 +51,7 @@ class PackedImages(ImageSet):
         with_label: Whether to return ``gt_label``, for example for
             fine-tuning. The classes of class folders are in ``metainfo``.
         verify_checksums: Whether to compare the CRC-32 of images.
-        max_corrupt_ratio: Largest share of corrupt images, 0 to 1; see
-            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
-        exclude: One or several lists of images to leave out: corrupt_files.txt
-            of a run, or the list of ``mixmae check-data`` for this folder.
+        max_corrupt_ratio, exclude: See ``ImageSet``.
         metainfo, indices, test_mode, lazy_init: As in MMEngine's
             ``BaseDataset``.
 

@@ -37,12 +37,7 @@ class UnlabeledImageFolder(ImageSet):
         pipeline: Configs of transforms; the first must be ``LoadImage`` for
             corrupt files to be replaced.
         suffixes: Suffixes of images, case-insensitive.
-        max_corrupt_ratio: Largest share of corrupt files, 0 to 1; see
-            ``CorruptFiles``. None = that of ``CorruptFilesHook``.
-        exclude: One or several lists of files to leave out, as written by
-            ``mixmae check-data`` and earlier runs: paths are relative to the
-            folder (see ``data_root``), or absolute. The other files keep
-            their order. A run is resumed with the lists that it started with.
+        max_corrupt_ratio, exclude: See ``ImageSet``.
         listing_cache: File of the cached listing; None for the default next to
             the folder; False for no cache.
         metainfo, indices, serialize_data, test_mode, lazy_init: As in

@@ -196,7 +196,6 @@ def test_damage_is_skipped_and_counted_by_cause(packed, monkeypatch):
         dataset.corrupt_files.summary()
         == '5 missing, 2 truncated, 1 wrong checksum'
     )
-    assert f'{packed}/shard-00002.tar/odd/03.png' in dataset.corrupt_paths()
     strict = build(packed, max_corrupt_ratio=0.3)
     with pytest.raises(TooManyCorruptFilesError, match='6 are allowed'):
         list(strict)

@@ -60,8 +60,8 @@ def test_indices_and_subsets(folder):
     spoil(folder, 1)
     subset = dataset.get_subset([1, 2])
     assert (subset[0]['img'] == 2).all()
-    assert len(subset.corrupt_paths()) == 1
-    assert dataset.corrupt_paths() == []
+    assert len(subset.corrupt_files.found()) == 1
+    assert not dataset.corrupt_files.found()
     dataset.get_subset_([3, 4])
     assert [int(item['img'][0, 0, 0]) for item in dataset] == [3, 4]
     assert len(copy.deepcopy(dataset)) == 2

@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from mixmae.datasets import TooManyCorruptFilesError, UnlabeledImageFolder
-from mixmae.datasets.corrupt import corrupt_files as corrupt_paths
+from mixmae.datasets.corrupt import corrupt_files
 from tests.datasets.grey_pictures import save_pictures, spoil
 
 LOAD = [dict(type='LoadImage')]
@@ -24,7 +24,7 @@ def folder(tmp_path):
 def test_a_corrupt_file_is_replaced_counted_and_named(folder, monkeypatch):
     said = []
     monkeypatch.setattr(
-        corrupt_paths,
+        corrupt_files,
         'print_log',
         lambda message, **_: said.append(message),
     )
@@ -37,7 +37,7 @@ def test_a_corrupt_file_is_replaced_counted_and_named(folder, monkeypatch):
     assert dataset[3]['sample_idx'] == first['sample_idx']
     again = UnlabeledImageFolder(str(folder), pipeline=LOAD)
     assert again[3]['sample_idx'] == first['sample_idx']
-    assert dataset.corrupt_paths() == [str(folder / '03.png')]
+    assert [*dataset.corrupt_files.found()] == [3]
     # Once by each of the two data sets.
     assert len(said) == 2
     assert '03.png' in said[0] and '1 of 20 files are corrupt' in said[0]
@@ -112,8 +112,7 @@ def test_workers_share_the_count(folder):
     assert epochs[0] == epochs[1]
     assert all(index == value for index, value in epochs[0])
     assert len(epochs[0]) == 20
-    names = [str(folder / name) for name in ('02.png', '11.png')]
-    assert dataset.corrupt_paths() == names
+    assert [*dataset.corrupt_files.found()] == [2, 11]
 
 
 @pytest.mark.slow
@@ -128,7 +127,7 @@ def test_spawned_workers_share_the_count(folder):
         multiprocessing_context='spawn',
     )
     assert len(list(chain(*loader))) == 20
-    assert dataset.corrupt_paths() == [str(folder / '02.png')]
+    assert [*dataset.corrupt_files.found()] == [2]
 
 
 def test_the_error_reaches_the_main_process(folder):
