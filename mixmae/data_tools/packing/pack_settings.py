@@ -20,7 +20,6 @@ from mixmae.data_tools.packing.tiling import MOST_PIXELS
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
-from mixmae.datasets.images.image_kind import ImageLimits
 from mixmae.datasets.packed.sample_table import JOURNAL
 from mixmae.fileio.file_lock import NoLocksError, lock_file
 from mixmae.fileio.safe_path import own_file
@@ -87,11 +86,6 @@ class PackSettings:
                 f'a shard must be allowed {MIN_BYTES} bytes at least, got '
                 f'{self.shard_bytes}'
             )
-
-    @property
-    def limits(self) -> ImageLimits:
-        """Return the limits of images that are divided."""
-        return ImageLimits(max_pixels=self.max_pixels)
 
     def made(self, source: PackSource) -> dict[str, Any]:
         """Return the values that identify the result; stored in the index."""

@@ -33,6 +33,7 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     read_corrupt_files,
     write_corrupt_files,
 )
+from mixmae.datasets.images.image_kind import ImageLimits
 from mixmae.datasets.packed.sample_table import (
     INDEX,
     JOURNAL,
@@ -195,7 +196,7 @@ class _Packing:
             quality=self.settings.quality,
             decoding=self.settings.decoding,
             tile=self.settings.tile,
-            limits=self.settings.limits,
+            limits=ImageLimits(max_pixels=self.settings.max_pixels),
         )
         first, skipped = self.next, self.tile
         paths = [

@@ -36,8 +36,7 @@ class ShrunkImage(NamedTuple):
         cause: One of ``CAUSES`` if it cannot be used, else ''.
         detail: Further information about the cause.
         kind: See ``CorruptImageError``.
-        place: Of a tile: its row and column and its suffix, as the end of
-            its name; '' for a whole image.
+        place: Of a tile, see ``tiles_of``; '' for a whole image.
         is_large: Whether it has more pixels than a training reads by default.
     """
 
@@ -71,8 +70,10 @@ def shard_files(
         return [found]
     try:
         tiles = [
-            ShrunkImage(one.data, place=f'_{one.row}_{one.column}{one.suffix}')
-            for one in tiles_of(path, found.data, tile, quality, limits)
+            ShrunkImage(data, place=place)
+            for place, data in tiles_of(
+                path, found.data, tile, quality, limits
+            )
         ]
     except CorruptImageError as error:
         return [ShrunkImage(b'', False, error.cause, error.detail, error.kind)]

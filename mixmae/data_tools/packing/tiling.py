@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Container, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -39,24 +38,9 @@ PNG_MODES = ('L', 'LA', 'RGB', 'RGBA')
 EXTRA = {'straight': 'unassalpha', 'premultiplied': 'assocalpha'}
 
 
-class Tile(NamedTuple):
-    """A part of an image.
-
-    Attributes:
-        row, column: Place in the grid of tiles, from 0.
-        data: Content of a file.
-        suffix: Suffix of its format.
-    """
-
-    row: int
-    column: int
-    data: bytes
-    suffix: str
-
-
 def tiles_of(
     path: str, content: bytes, side: int, quality: int, limits: ImageLimits
-) -> Iterator[Tile]:
+) -> Iterator[tuple[str, bytes]]:
     """Divide an image into a grid of equal tiles, row by row.
 
     The grid is the smallest one whose tiles have at most ``side`` pixels a
@@ -72,7 +56,8 @@ def tiles_of(
         limits: Largest image that is decoded.
 
     Yields:
-        Nothing if no side of the image is longer than ``side``.
+        Row, column and suffix of a tile, as the end of its name, and its
+        content. Nothing if no side of the image is longer than ``side``.
 
     Raises:
         CorruptImageError: The image cannot be decoded.
@@ -91,12 +76,12 @@ def tiles_of(
     for row, (top, bottom) in enumerate(rows):
         for column, (left, right) in enumerate(columns):
             tile = np.ascontiguousarray(samples[top:bottom, left:right])
-            encoded = (
+            data, suffix = (
                 _raw_file(tile, kind)
                 if is_raw
                 else _picture_file(tile, kind, quality)
             )
-            yield Tile(row, column, *encoded)
+            yield f'_{row}_{column}{suffix}', data
 
 
 def tile_name(name: str, place: str, taken: Container[str]) -> str:
@@ -104,8 +89,7 @@ def tile_name(name: str, place: str, taken: Container[str]) -> str:
 
     Args:
         name: Name of the image.
-        place: Row, column and suffix of a tile, as the end of its name; ''
-            for a whole image.
+        place: Of a tile, see ``tiles_of``; '' for a whole image.
         taken: Names of all images.
 
     Raises:
