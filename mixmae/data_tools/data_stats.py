@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median_low
-from typing import Any
 
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
@@ -63,10 +62,6 @@ class DataStats:
     value_range: tuple[float, float] | None = None
     mean: list[float] = field(default_factory=list)
     std: list[float] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the statistics as values of JSON."""
-        return asdict(self)
 
     def lines(self) -> list[str]:
         """Return the statistics as lines of text."""

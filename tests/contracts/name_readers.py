@@ -13,7 +13,7 @@ from mixmae.data_tools.inaturalist_places_lists import write_lists
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import INDEX
 from mixmae.data_tools.verification.inspection import Opening
-from mixmae.data_tools.verification.verifier import Request, verify
+from mixmae.data_tools.verification.verifier import verify
 from mixmae.datasets import LmdbImages, PackedImages, UnlabeledImageFolder
 from mixmae.datasets.labels.coco_entry_faults import (
     coco_entry_faults,
@@ -74,7 +74,7 @@ def checked(root: Path, name: str) -> list[str]:
     (root / 'meta').mkdir()
     for split in ('train', 'val'):
         write(root / 'meta' / f'{split}.txt', f'{name} 1')
-    findings = verify(Request('places205', root, Opening('all')))
+    findings = verify('places205', root, Opening('all'))
     bad = [line for line in findings.problems if 'file name' in line]
     assert len(bad) in (0, 2)
     if bad:

@@ -14,7 +14,7 @@ from mixmae.apis import image_input
 from mixmae.apis.image_input import list_inputs
 from mixmae.data_tools.packing.packing import INDEX
 from mixmae.data_tools.verification.inspection import Opening
-from mixmae.data_tools.verification.verifier import Request, verify
+from mixmae.data_tools.verification.verifier import verify
 from mixmae.datasets import (
     LmdbImages,
     PackedImages,
@@ -189,7 +189,7 @@ def test_verification_of_data_sets(tmp_path, kind):
     else:
         for part in ('images', 'annotations'):
             spoil(pictures(root / part / 'train'))
-    findings = verify(Request(kind, root, Opening('all')))
+    findings = verify(kind, root, Opening('all'))
     text = '\n'.join(findings.notes)
     assert 'not regular files: ' in text and '.psd' in text
     assert not any('broken' in line for line in findings.problems)
@@ -222,14 +222,13 @@ def test_images_of_an_annotation_file(images, tmp_path):
     )
     path = tmp_path / 'coco.json'
     path.write_text(json.dumps(content))
-    request = Request(
+    findings = verify(
         'coco-format',
         images,
         Opening('all'),
         annotations=path,
         images=images,
     )
-    findings = verify(request)
     assert len(findings.problems) == 4
     assert all('does not exist' in one for one in findings.problems)
 

@@ -8,6 +8,7 @@ value_range, mean and std go into a config as they are.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ImageLimits(max_pixels=args.max_pixels),
     )
     if args.json:
-        print(json.dumps(found.as_dict(), indent=2))
+        print(json.dumps(dataclasses.asdict(found), indent=2))
         return
     for line in found.lines():
         print(shown_line(line))

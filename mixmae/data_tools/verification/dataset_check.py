@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ from mixmae.data_tools.verification.inspection import (
     ImageNotes,
     Inspection,
     Opening,
-    inspect_images,
+    inspect_chosen,
+    inspect_image,
 )
 from mixmae.data_tools.verification.known_sets import KnownSet
 from mixmae.datasets.labels.label_fault import LabelFault
@@ -144,7 +146,8 @@ class DatasetCheck:
         """
         opened = 0
         notes = ImageNotes(self.opening.decoding)
-        for index, content in inspect_images(paths, self.opening, split):
+        look = functools.partial(inspect_image, decoding=self.opening.decoding)
+        for index, content in inspect_chosen(look, paths, self.opening, split):
             opened += 1
             notes.add(content)
             if content.fault is not None:

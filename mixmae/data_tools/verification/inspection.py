@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -151,14 +150,6 @@ def inspect_image(
 def faulty(error: CorruptImageError) -> Inspection:
     """Return the inspection of a file that cannot be used."""
     return Inspection(error.reason, error.cause, refused=error.kind)
-
-
-def inspect_images(
-    paths: Sequence[Path], opening: Opening, title: str
-) -> Iterator[tuple[int, Inspection]]:
-    """Yield index in ``paths`` and content of the selected images."""
-    look = functools.partial(inspect_image, decoding=opening.decoding)
-    return inspect_chosen(look, paths, opening, title)
 
 
 def inspect_chosen(

@@ -1,6 +1,5 @@
 """Verification of any kind of dataset that this toolbox has recipes for."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixmae.data_tools.verification.classification_set import (
@@ -37,11 +36,19 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Request:
-    """Request for a verification.
+def verify(
+    kind: str,
+    root: Path,
+    opening: Opening,
+    subset: bool = False,
+    values: LabelMapValues | None = None,
+    annotations: Path | None = None,
+    images: Path | None = None,
+    limit: int = 20,
+) -> DatasetCheck:
+    """Verify a dataset.
 
-    Attributes:
+    Args:
         kind: One of ``KINDS``.
         root: Folder of the dataset.
         opening: Selection of the files to open.
@@ -54,68 +61,46 @@ class Request:
         limit: Number of problems of one kind that are listed.
 
     Raises:
-        ValueError: The kind is unknown, the folder is missing, or options of
-            another kind are given.
+        ValueError: The kind is unknown, the folder is missing or not of this
+            kind, or options of another kind are given.
     """
-
-    kind: str
-    root: Path
-    opening: Opening = field(default_factory=Opening)
-    subset: bool = False
-    values: LabelMapValues | None = None
-    annotations: Path | None = None
-    images: Path | None = None
-    limit: int = 20
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(
-                f'kind must be one of {", ".join(KINDS)}, got {self.kind!r}'
-            )
-        if not self.root.is_dir():
-            raise ValueError(f'{self.root}: no such folder')
-        check_folder(self.root)
-        if self.values is not None and self.kind != 'segmentation':
-            raise ValueError(
-                'values of label maps can be set for segmentation only, not '
-                f'for {self.kind}'
-            )
-        pair = (self.annotations, self.images)
-        if pair != (None, None) and self.kind != 'coco-format':
-            raise ValueError(
-                'annotations and images can be set for coco-format only, not '
-                f'for {self.kind}'
-            )
-        if pair.count(None) == 1:
-            raise ValueError('set both annotations and images, or neither')
-
-
-def verify(request: Request) -> DatasetCheck:
-    """Verify a dataset.
-
-    Raises:
-        ValueError: The folder is not of the requested kind, so that it cannot
-            be verified.
-    """
-    kind, root = request.kind, request.root
-    published = KNOWN_SETS.get(kind)
-    known = None if request.subset else published
-    check = DatasetCheck(request.opening, known, request.limit)
-    if published is not None and kind in LISTED:
-        verify_image_lists(root, kind, published.classes, check)
+    if kind not in KINDS:
+        raise ValueError(
+            f'kind must be one of {", ".join(KINDS)}, got {kind!r}'
+        )
+    if not root.is_dir():
+        raise ValueError(f'{root}: no such folder')
+    check_folder(root)
+    if values is not None and kind != 'segmentation':
+        raise ValueError(
+            f'values of label maps can be set for segmentation only, not for '
+            f'{kind}'
+        )
+    pair = (annotations, images)
+    if pair != (None, None) and kind != 'coco-format':
+        raise ValueError(
+            f'annotations and images can be set for coco-format only, not for '
+            f'{kind}'
+        )
+    if pair.count(None) == 1:
+        raise ValueError('set both annotations and images, or neither')
+    known = None if subset else KNOWN_SETS.get(kind)
+    check = DatasetCheck(opening, known, limit)
+    if kind in LISTED:
+        verify_image_lists(root, kind, KNOWN_SETS[kind].classes, check)
     elif kind in ('imagenet', 'class-folders'):
         verify_class_folders(root, check, wordnet=kind == 'imagenet')
     elif kind == 'coco':
         verify_coco(root, check)
     elif kind == 'coco-format':
-        if request.annotations is None or request.images is None:
+        if annotations is None or images is None:
             verify_coco_format(root, check)
         else:
-            verify_coco_file(request.annotations, request.images, check)
+            verify_coco_file(annotations, images, check)
     elif kind == 'ade20k':
         verify_segmentation(root, check, ADE_VALUES)
     elif kind == 'segmentation':
-        values = request.values or known_values(root)
+        values = values or known_values(root)
         if values is None:
             check.note(
                 f'{root}: has no classes.json or classes.txt, and no number '

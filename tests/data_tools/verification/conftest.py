@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mixmae.data_tools.verification.inspection import Opening
-from mixmae.data_tools.verification.verifier import Request, verify
+from mixmae.data_tools.verification.verifier import verify
 from mixmae.datasets.scenes.scene_set import SceneSet
 
 Look = Callable[..., list[str]]
@@ -34,7 +34,7 @@ def look() -> Look:
 
     def verified(kind: str, root: Path, **options) -> list[str]:
         options.setdefault('opening', Opening('all'))
-        return verify(Request(kind, root, **options)).problems
+        return verify(kind, root, **options).problems
 
     return verified
 

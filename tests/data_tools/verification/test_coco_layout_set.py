@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mixmae.data_tools.verification.inspection import Opening
-from mixmae.data_tools.verification.verifier import Request, verify
+from mixmae.data_tools.verification.verifier import verify
 
 NAME = 'instances_val.json, annotation 1 '
 
@@ -241,7 +241,7 @@ def test_entries_that_mmdet_skips_are_noted(scenes, edit):
         (scenes / 'coco' / 'val' / 'more.png').touch()
 
     edit(spoil)
-    check = verify(Request('coco-format', scenes / 'coco'))
+    check = verify('coco-format', scenes / 'coco', Opening())
     assert check.problems == []
     notes = '\n'.join(check.notes)
     assert '1 objects are less than a pixel' in notes

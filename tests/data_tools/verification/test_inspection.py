@@ -8,7 +8,8 @@ from PIL import Image
 from mixmae.data_tools.verification.inspection import (
     SAMPLE,
     Opening,
-    inspect_images,
+    inspect_chosen,
+    inspect_image,
     inspected,
 )
 from mixmae.datasets.labels.label_maps import read_label_map
@@ -38,7 +39,9 @@ def test_order_is_kept_and_every_fault_found(tmp_path, workers):
     paths[5].write_bytes(b'')
     paths[20].write_bytes(paths[20].read_bytes()[:50])
     paths[30].unlink()
-    found = list(inspect_images(paths, Opening('all', workers), 'test'))
+    found = list(
+        inspect_chosen(inspect_image, paths, Opening('all', workers), 'test')
+    )
     assert [index for index, _ in found] == list(range(40))
     faults = {index for index, content in found if content.fault}
     assert faults == {5, 20, 30}
@@ -51,7 +54,9 @@ def test_a_truncated_photograph(tmp_path):
     path = tmp_path / 'a.jpg'
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:-500])
-    [(_, content)] = inspect_images([path], Opening('all'), 'test')
+    [(_, content)] = inspect_chosen(
+        inspect_image, [path], Opening('all'), 'test'
+    )
     assert content.cause == 'truncated'
     assert content.fault.startswith('truncated (OSError: ')
 
@@ -60,7 +65,9 @@ def test_decompression_bombs_are_faults(tmp_path, monkeypatch):
     path = tmp_path / 'a.png'
     Image.new('RGB', (64, 64)).save(path)
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
-    [(_, content)] = inspect_images([path], Opening('all'), 'test')
+    [(_, content)] = inspect_chosen(
+        inspect_image, [path], Opening('all'), 'test'
+    )
     assert content.fault.startswith('too large (Image size (4096 pixels)')
     assert content.cause == 'too large'
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mixmae.data_tools.verification.inspection import Opening
-from mixmae.data_tools.verification.verifier import Request, verify
+from mixmae.data_tools.verification.verifier import verify
 from mixmae.datasets.labels.label_maps import LabelMapValues
 
 
@@ -134,8 +134,7 @@ def test_given_values_come_first(scenes, look):
 
 def test_without_classes_any_label_passes(scenes):
     (scenes / 'ade' / 'classes.json').unlink()
-    request = Request('segmentation', scenes / 'ade', Opening('all'))
-    check = verify(request)
+    check = verify('segmentation', scenes / 'ade', Opening('all'))
     assert check.problems == []
     assert 'labels are not checked' in check.notes[0]
     assert any('0 to 10' in fact for fact in check.facts)

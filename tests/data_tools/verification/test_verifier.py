@@ -5,7 +5,6 @@ import pytest
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.inspection import Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
-from mixmae.data_tools.verification.verifier import Request
 from mixmae.datasets.labels.label_maps import LabelMapValues
 
 
@@ -37,17 +36,17 @@ def test_folder_of_images(scenes, look, tmp_path):
     assert 'no images' in look('image-folder', tmp_path / 'empty')[0]
 
 
-def test_bad_requests(tmp_path):
+def test_bad_requests(look, tmp_path):
     with pytest.raises(ValueError, match="got 'voc'"):
-        Request('voc', tmp_path)
+        look('voc', tmp_path)
     with pytest.raises(ValueError, match='no such folder'):
-        Request('coco', tmp_path / 'gone')
+        look('coco', tmp_path / 'gone')
     with pytest.raises(ValueError, match='segmentation only'):
-        Request('coco', tmp_path, values=LabelMapValues(3))
+        look('coco', tmp_path, values=LabelMapValues(3))
     with pytest.raises(ValueError, match='coco-format only'):
-        Request('coco', tmp_path, annotations=tmp_path, images=tmp_path)
+        look('coco', tmp_path, annotations=tmp_path, images=tmp_path)
     with pytest.raises(ValueError, match='both'):
-        Request('coco-format', tmp_path, images=tmp_path)
+        look('coco-format', tmp_path, images=tmp_path)
 
 
 @pytest.mark.parametrize('known', KNOWN_SETS.values(), ids=list(KNOWN_SETS))

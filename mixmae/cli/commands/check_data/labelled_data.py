@@ -23,7 +23,7 @@ from mixmae.config.failure_report import print_error
 from mixmae.data_tools.verification.dataset_check import DatasetCheck
 from mixmae.data_tools.verification.inspection import DECODE, SAMPLE, Opening
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
-from mixmae.data_tools.verification.verifier import KINDS, Request, verify
+from mixmae.data_tools.verification.verifier import KINDS, verify
 from mixmae.datasets.images.image_file import PLAIN
 from mixmae.datasets.labels.label_maps import LabelMapValues
 from mixmae.fileio.shown_text import shown_line
@@ -116,17 +116,16 @@ def look(args: argparse.Namespace) -> DatasetCheck:
             '--decode none opens no image; remove --value-range, --extra-band '
             'and --background'
         )
-    request = Request(
-        kind=args.kind,
-        root=args.root,
-        opening=Opening(args.decode, args.workers, True, decoding),
-        subset=args.subset,
-        values=values,
-        annotations=args.annotations,
-        images=args.images,
-        limit=args.limit,
+    return verify(
+        args.kind,
+        args.root,
+        Opening(args.decode, args.workers, True, decoding),
+        args.subset,
+        values,
+        args.annotations,
+        args.images,
+        args.limit,
     )
-    return verify(request)
 
 
 def main(argv: list[str] | None = None) -> int:
