@@ -34,8 +34,6 @@ from mixmae.data_tools.packing.pack_settings import (
 )
 from mixmae.data_tools.packing.pack_source import read_source
 from mixmae.data_tools.packing.packing import CORRUPT_FILES, pack
-from mixmae.data_tools.packing.shrinking import QUALITY
-from mixmae.data_tools.packing.tiling import MOST_PIXELS
 from mixmae.datasets.images.image_kind import ANY_SIZE
 from mixmae.fileio.shown_text import shown_line
 
@@ -61,7 +59,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--quality',
         type=int,
         help=f'JPEG quality of downscaled images and of tiles of JPEGs '
-        f'(default {QUALITY})',
+        f'(default {PackSettings.quality})',
     )
     parser.add_argument(
         '--tile',
@@ -75,7 +73,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--max-pixels',
         type=int,
         help='--tile: pixels of the largest image that is decoded to be '
-        f'divided (default {MOST_PIXELS:,})',
+        f'divided (default {PackSettings.max_pixels:,})',
     )
     parser.add_argument(
         '--shard-size',
@@ -124,12 +122,14 @@ def work(args: argparse.Namespace) -> PackReport:
         refuse_unused(args, ('max_pixels',), 'without --tile')
     settings = PackSettings(
         args.short_side,
-        QUALITY if args.quality is None else args.quality,
+        PackSettings.quality if args.quality is None else args.quality,
         args.shard_size * MEBIBYTE,
         args.shuffle,
         decoding_of(args),
         args.tile,
-        MOST_PIXELS if args.max_pixels is None else args.max_pixels,
+        PackSettings.max_pixels
+        if args.max_pixels is None
+        else args.max_pixels,
     )
     source = read_source(args.source, args.data_root, not args.no_labels)
     for note in source.notes:

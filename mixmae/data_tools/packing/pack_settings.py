@@ -15,8 +15,6 @@ from typing import Any
 import PIL
 
 from mixmae.data_tools.packing.pack_source import PackSource
-from mixmae.data_tools.packing.shrinking import QUALITY
-from mixmae.data_tools.packing.tiling import MOST_PIXELS
 from mixmae.datasets.corrupt.corrupt_file_list import CorruptFile
 from mixmae.datasets.images.image_decoding import ImageDecoding
 from mixmae.datasets.images.image_file import PLAIN
@@ -49,12 +47,13 @@ class PackSettings:
     """
 
     short_side: int | None = None
-    quality: int = QUALITY
+    # A higher quality would only store noise of the first compression.
+    quality: int = 92
     shard_bytes: int = 256 * MEBIBYTE
     shuffle: int | None = None
     decoding: ImageDecoding = PLAIN
     tile: int | None = None
-    max_pixels: int = MOST_PIXELS
+    max_pixels: int = 2**30
 
     def __post_init__(self) -> None:
         if self.short_side is None and self.decoding != PLAIN:

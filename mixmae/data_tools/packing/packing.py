@@ -33,7 +33,6 @@ from mixmae.datasets.corrupt.corrupt_file_list import (
     read_corrupt_files,
     write_corrupt_files,
 )
-from mixmae.datasets.images.image_kind import ImageLimits
 from mixmae.datasets.packed.sample_table import (
     INDEX,
     JOURNAL,
@@ -190,14 +189,7 @@ class _Packing:
     ) -> Iterator[EncodedImage]:
         """Yield the images that can be packed, from the next file on."""
         names, labels = self.source.names, self.source.labels
-        function = functools.partial(
-            shard_files,
-            short_side=self.settings.short_side,
-            quality=self.settings.quality,
-            decoding=self.settings.decoding,
-            tile=self.settings.tile,
-            limits=ImageLimits(max_pixels=self.settings.max_pixels),
-        )
+        function = functools.partial(shard_files, settings=self.settings)
         first, skipped = self.next, self.tile
         paths = [
             os.path.join(self.source.folder, name) for name in names[first:]

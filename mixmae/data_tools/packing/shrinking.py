@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from mixmae.data_tools.packing.pack_settings import PackSettings
 from mixmae.data_tools.packing.tiling import tiles_of
 from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.image_decoding import ImageDecoding
@@ -21,8 +22,6 @@ from mixmae.datasets.images.image_kind import ANY_SIZE, ImageLimits
 from mixmae.fileio.image_formats import FORMATS
 from mixmae.fileio.safe_path import regular_file
 
-# A higher quality would only store noise of the first compression.
-QUALITY = 92
 # Maximum side of a JPEG in libjpeg, in pixels (JPEG_MAX_DIMENSION).
 MAX_SIDE = 65500
 
@@ -49,41 +48,34 @@ class ShrunkImage(NamedTuple):
     is_large: bool = False
 
 
-def shard_files(
-    path: str,
-    short_side: int | None,
-    quality: int,
-    decoding: ImageDecoding,
-    tile: int | None,
-    limits: ImageLimits,
-) -> list[ShrunkImage]:
+def shard_files(path: str, settings: PackSettings) -> list[ShrunkImage]:
     """Return an image as stored in a shard: one file, or its tiles.
 
-    Args:
-        path, short_side, quality, decoding: See ``shrink``.
-        tile: Images with a longer side are divided into tiles of at most this
-            side, in pixels, which are not reduced; None for no tiles.
-        limits: Largest image that is divided.
+    Tiles are not reduced.
     """
-    found = shrink(path, None if tile else short_side, quality, decoding)
-    if found.cause or tile is None:
-        return [found]
+    reduced = (settings.short_side, settings.quality, settings.decoding)
+    if settings.tile is None:
+        return [shrink(path, *reduced)]
+    whole = shrink(path, None)
+    if whole.cause:
+        return [whole]
+    limits = ImageLimits(max_pixels=settings.max_pixels)
     try:
         tiles = [
             ShrunkImage(data, place=place)
             for place, data in tiles_of(
-                path, found.data, tile, quality, limits
+                path, whole.data, settings.tile, settings.quality, limits
             )
         ]
     except CorruptImageError as error:
         return [ShrunkImage(b'', False, error.cause, error.detail, error.kind)]
-    return tiles or [shrink(path, short_side, quality, decoding)]
+    return tiles or [shrink(path, *reduced)]
 
 
 def shrink(
     path: str,
     short_side: int | None,
-    quality: int = QUALITY,
+    quality: int = PackSettings.quality,
     decoding: ImageDecoding = PLAIN,
 ) -> ShrunkImage:
     """Return an image file as stored in a shard.

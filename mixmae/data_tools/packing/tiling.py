@@ -30,8 +30,6 @@ from mixmae.datasets.images.pixel_conversion import (
 from mixmae.datasets.images.tiff_header import NO_DATA
 from mixmae.fileio.shown_text import escape
 
-# Pixels of the largest image that is decoded to be divided, unless given.
-MOST_PIXELS = 2**30
 # Modes of Pillow that a PNG stores as they are.
 PNG_MODES = ('L', 'LA', 'RGB', 'RGBA')
 # A TIFF's words for further bands.
