@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
+from mixmae.datasets.corrupt.corrupt_file_list import excluded_paths
 from mixmae.datasets.corrupt.corrupt_files import CorruptFiles
 from mixmae.datasets.transforms.batched_transforms import BatchedPipeline
 from mixmae.deprecation import renamed_arguments
@@ -164,11 +164,7 @@ class ImageSet(BaseDataset):
         Raises:
             ValueError: No image is left.
         """
-        listed = {
-            os.path.abspath(os.path.join(folder, entry.path))
-            for name in self.exclude
-            for entry in read_corrupt_files(os.path.expanduser(name))
-        }
+        listed = excluded_paths(self.exclude, folder)
         absolute = [os.path.abspath(path) for path in paths]
         kept = [i for i, path in enumerate(absolute) if path not in listed]
         left_out = len(absolute) - len(kept)

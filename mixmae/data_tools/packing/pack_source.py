@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mixmae.datasets.corrupt.corrupt_file_list import read_corrupt_files
+from mixmae.datasets.corrupt.corrupt_file_list import excluded_paths
 from mixmae.fileio.image_formats import SUFFIXES
 from mixmae.fileio.image_listing import list_folder
 from mixmae.fileio.path_list import read_labelled_list
@@ -54,11 +54,7 @@ class PackSource:
             FileNotFoundError, ValueError: A list is missing or invalid, or the
                 lists name all files.
         """
-        listed = {
-            os.path.abspath(os.path.join(self.folder, entry.path))
-            for path in lists
-            for entry in read_corrupt_files(path)
-        }
+        listed = excluded_paths(lists, self.folder)
         kept = [
             index
             for index, name in enumerate(self.names)

@@ -96,6 +96,19 @@ def read_corrupt_files(path: str | PathLike) -> list[CorruptFile]:
     return entries
 
 
+def excluded_paths(lists: Iterable[str], folder: str) -> set[str]:
+    """Return the absolute paths in lists; relative ones start from a folder.
+
+    Raises:
+        FileNotFoundError, ValueError: See ``read_corrupt_files``.
+    """
+    return {
+        os.path.abspath(os.path.join(folder, entry.path))
+        for path in lists
+        for entry in read_corrupt_files(os.path.expanduser(path))
+    }
+
+
 def write_corrupt_files(
     path: str | PathLike, entries: Iterable[CorruptFile], note: str = ''
 ) -> None:
