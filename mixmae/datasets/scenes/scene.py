@@ -25,11 +25,6 @@ class Instance:
     mask: ndarray
     visible_share: float
 
-    @property
-    def name(self) -> str:
-        """Name of its class."""
-        return CLASSES[self.label]
-
     @cached_property
     def area(self) -> int:
         """Number of visible pixels."""

@@ -95,14 +95,17 @@ class SceneSet:
         """
         # The folder may be a link to another disk.
         folder = Path(folder).resolve()
-        complete = self._with_layouts_of(folder)
+        record = _record(folder)
+        found = record.get('settings') or {}
+        complete = self._with_layouts_of(found)
         if complete is not self:
             return complete.write(folder, progress, overwrite)
-        if self.is_written(folder):
+        settings, files = self._settings(), _count_files(folder) - 1
+        if found == settings and record.get('files') == files:
             return False
-        _refuse_foreign(folder)
-        if not overwrite:
-            self._refuse_others(folder)
+        _refuse_foreign(folder, record)
+        if found and not overwrite:
+            self._refuse_others(folder, found)
         folder.parent.mkdir(parents=True, exist_ok=True)
         # mkdtemp creates private folders; datasets should be readable by all.
         place = Path(tempfile.mkdtemp(dir=folder.parent, prefix='.scenes-'))
@@ -110,7 +113,7 @@ class SceneSet:
         try:
             digest = self._render(place, progress or (lambda *_: None))
             record = {
-                'settings': self._settings(),
+                'settings': settings,
                 'checksum': digest,
                 'files': _count_files(place),
             }
@@ -124,32 +127,18 @@ class SceneSet:
             raise
         return True
 
-    def is_written(self, folder: str | os.PathLike) -> bool:
-        """Return True if the folder contains all files of these scenes."""
-        record = _record(Path(folder))
-        return (
-            record is not None
-            and record.get('settings') == self._settings()
-            and record.get('files') == _count_files(Path(folder)) - 1
-        )
-
-    def _with_layouts_of(self, folder: Path) -> SceneSet:
+    def _with_layouts_of(self, found: dict) -> SceneSet:
         """Return these scenes in the layouts of a folder as well."""
-        found = (_record(folder) or {}).get('settings') or {}
         formats = found.get('formats') or ()
         others = {*formats}.difference(self.formats)
         if not others or found != self._settings() | {'formats': formats}:
             return self
         return replace(self, formats=(*self.formats, *others))
 
-    def _refuse_others(self, folder: Path) -> None:
-        found = (_record(folder) or {}).get('settings')
-        settings = self._settings()
-        if found is None:
-            return
+    def _refuse_others(self, folder: Path, found: dict) -> None:
         named = [
             f'{key} {found.get(key)} (now {value})'
-            for key, value in settings.items()
+            for key, value in self._settings().items()
             if key != 'formats' and found.get(key) != value
         ]
         if named:
@@ -195,28 +184,27 @@ def _count_files(folder: Path) -> int:
     return sum(len(files) for _, _, files in os.walk(folder))
 
 
-def _record(folder: Path) -> dict | None:
+def _record(folder: Path) -> dict:
+    """Return the record of the scenes in a folder; empty if there is none."""
     try:
         record = read_json(folder / RECORD)
     except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _refuse_foreign(folder: Path, record: dict) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
         raise ValueError(f'{folder} is a file; set a folder for the scenes')
-    record = _record(folder)
-    if record is not None and _count_files(folder) - 1 > int(
-        record.get('files') or 0
-    ):
+    files = int(record.get('files') or 0)
+    if record and _count_files(folder) - 1 > files:
         raise ValueError(
             f'{folder} contains files other than the scenes, which would be '
             'removed with them; move them, or use another folder'
         )
-    if any(folder.iterdir()) and record is None:
+    if any(folder.iterdir()) and not record:
         raise ValueError(
             f'{folder} is not empty and contains no scenes ({RECORD} is '
             'missing); use a new or an empty folder'
