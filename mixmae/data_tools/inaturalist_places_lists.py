@@ -8,6 +8,7 @@ images stay where their archives were extracted.
 
 import filecmp
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from mixmae.data_tools.verification.known_sets import KNOWN_SETS
@@ -83,8 +84,8 @@ def places365(
 
 
 READERS: dict[str, Callable[..., Iterator[Entry]]] = {
-    'inaturalist2018': lambda root, split: inaturalist(root, split, '2018'),
-    'inaturalist2019': lambda root, split: inaturalist(root, split, '2019'),
+    'inaturalist2018': partial(inaturalist, year='2018'),
+    'inaturalist2019': partial(inaturalist, year='2019'),
     'places205': places205,
     'places365': places365,
 }
@@ -108,18 +109,9 @@ def write_lists(
         ValueError: The official lists are missing or invalid, ``size`` does
             not apply, or there are other lists.
     """
-    if kind not in READERS:
-        raise ValueError(
-            f'kind must be one of {", ".join(READERS)}, got {kind!r}'
-        )
-    options = {}
-    if size is not None:
-        if kind != 'places365' or size not in PLACES365_SIZES:
-            raise ValueError(
-                f'size is for places365, and one of '
-                f'{", ".join(PLACES365_SIZES)}; got {size!r} for {kind}'
-            )
-        options['size'] = size
+    if size is not None and kind != 'places365':
+        raise ValueError(f'size is for places365, got {size!r} for {kind}')
+    options = {'size': size} if size else {}
     if not root.is_dir():
         raise ValueError(f'{root}: no such folder')
     classes = KNOWN_SETS[kind].classes

@@ -166,8 +166,6 @@ def test_invalid_lines(tmp_path):
 
 
 def test_bad_requests(tmp_path):
-    with pytest.raises(ValueError, match="got 'voc'"):
-        write_lists('voc', tmp_path)
     with pytest.raises(ValueError, match='no such folder'):
         write_lists('places205', tmp_path / 'gone')
     with pytest.raises(ValueError, match='trainvalsplit_places205'):

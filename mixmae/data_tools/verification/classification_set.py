@@ -40,8 +40,7 @@ def verify_class_folders(
                 f'{folder}: no such folder; expected '
                 f'{root}/train/<class>/ and {root}/val/<class>/ with images',
             )
-    # Empty classes were reported one by one.
-    check.faults(folder_faults(splits, with_empty=False))
+    check.faults(folder_faults(splits))
 
 
 def _verify_split(
@@ -88,7 +87,8 @@ def _verify_split(
     check.compare_count(split, len(paths))
     check.compare_classes(split, len(counts), counts)
     check.open_all_images(paths, split)
-    return ClassFolders(folder, tuple(folders), ())
+    # Empty classes have been reported one by one.
+    return ClassFolders(folder, tuple(folders), empty=())
 
 
 def _images(folder: Path, check: DatasetCheck) -> list[Path]:

@@ -201,13 +201,9 @@ def verify_shards(
 
     Args:
         place: ``data_root`` of a ``PackedImages``.
-        limits: Limits of ``LoadImage``.
-        workers: Number of processes that read; 0 or 1 for the current process
-            only.
+        limits, workers, progress, decoding: As in ``verify_image_folder``;
+            shards count as files.
         checksums_only: Whether to compare checksums without decoding.
-        progress: Called with the number of finished shards and images, the
-            total, and a note.
-        decoding: Decoding settings of ``LoadImage``.
 
     Returns:
         Corrupt entries, relative to the folder: images, and shards whose

@@ -17,7 +17,6 @@ from mixmae.datasets.labels.class_names import (
     order_faults,
 )
 from mixmae.datasets.labels.label_fault import LabelFault, listed
-from mixmae.fileio.image_formats import READ_BY_MMPRETRAIN
 from mixmae.fileio.image_listing import is_folder
 
 # Folders that programs leave behind; hidden class folders are valid.
@@ -51,11 +50,6 @@ class ClassFolders:
         """Subfolders that are not classes but are counted as such."""
         return tuple(name for name in self.names if is_ignored_folder(name))
 
-    @property
-    def classes(self) -> ClassList:
-        """Names in the order of the labels."""
-        return ClassList(str(self.folder), self.names)
-
 
 def is_ignored_folder(name: str) -> bool:
     """Return True for folders that programs create, such as ``.git``."""
@@ -73,9 +67,7 @@ def sorted_classes(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def class_folders(
-    folder: Path, suffixes: Sequence[str] = READ_BY_MMPRETRAIN
-) -> ClassFolders:
+def class_folders(folder: Path, suffixes: Sequence[str]) -> ClassFolders:
     """List the classes of a split; opens no file.
 
     Args:
@@ -94,15 +86,8 @@ def class_folders(
     return ClassFolders(folder, tuple(names), tuple(empty), tuple(beside))
 
 
-def folder_faults(
-    splits: Sequence[ClassFolders], with_empty: bool = True
-) -> list[LabelFault]:
-    """Return faults of class folders; the first split is the reference.
-
-    Args:
-        splits: Usually train and val.
-        with_empty: Whether to report empty classes.
-    """
+def folder_faults(splits: Sequence[ClassFolders]) -> list[LabelFault]:
+    """Return faults of class folders; the first split is the reference."""
     faults = []
     for split in splits:
         if split.stray:
@@ -112,7 +97,7 @@ def folder_faults(
             )
             faults.append(LabelFault('folder that is not a class', text))
         empty = [name for name in split.empty if not is_ignored_folder(name)]
-        if empty and with_empty:
+        if empty:
             text = (
                 f'{split.folder}: {len(empty)} of {len(split.names)} class '
                 f'folders have no image that mmpretrain reads '
@@ -130,7 +115,7 @@ def folder_faults(
     # A stray folder is reported once, not also as a difference.
     lists = [
         ClassList(
-            split.classes.source,
+            str(split.folder),
             [name for name in split.names if not is_ignored_folder(name)],
         )
         for split in splits
