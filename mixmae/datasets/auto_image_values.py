@@ -17,10 +17,11 @@ from mmengine.registry import DefaultScope
 from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.loading.recorded_model import recorded_model
 from mixmae.config.option_values import AUTO, open_values
+from mixmae.datasets.corrupt.corrupt_image_error import CorruptImageError
 from mixmae.datasets.images.sample_values import (
     PERCENTILES,
     ImageValues,
-    sample_values,
+    ValueSample,
     spread,
 )
 from mixmae.datasets.listed_paths import image_sets, loader_of
@@ -132,7 +133,14 @@ def _measured(cfg: Config) -> tuple[ImageValues, str]:
     assert loader is not None
     read = getattr(first, 'read_sample', first.get_data_info)
     indices = spread(len(first))
-    sample = sample_values(indices, read, loader.decoding, loader.limits)
+    sample = ValueSample(loader.decoding, loader.limits)
+    for index in indices:
+        try:
+            entry = read(index)
+        except CorruptImageError as error:
+            sample.unread[error.cause] += 1
+        else:
+            sample.add(entry['img_path'], entry.get('img_bytes'))
     value_range = sample.percentiles()
     source = f'{len(indices)} of {len(first):,} training images'
     if value_range is not None:

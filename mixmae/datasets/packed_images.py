@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class PackedImages(ImageSet):
         if table.classes is not None:
             self._metainfo.setdefault('classes', table.classes)
         self._reader = ShardReader(folder, table.shards, self.verify_checksums)
-        samples = SampleList(folder, table, index, None, self.with_label)
+        samples = SampleList(folder, table, index, self.with_label)
         if not self.exclude:
             return samples
         paths = (info['img_path'] for info in samples)
@@ -192,33 +193,26 @@ def _compare_sizes(folder: str, table: SampleTable) -> None:
         )
 
 
+@dataclass(eq=False)
 class SampleList:
     """Samples of a table, in any order; replaces a list of dicts.
 
     Forked workers share its arrays; pickling, for spawned workers, stores
     only the name of the index.
 
-    Args:
+    Attributes:
         folder: Folder of the shards.
         table: Table of all samples.
         index: File that the table was read from; None if there is none.
-        rows: Rows of the table, int64 (samples,); None for all.
         with_label: Whether to return ``gt_label``.
+        rows: Rows of the table, int64 (samples,); None for all.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        table: SampleTable,
-        index: str | None = None,
-        rows: ndarray | None = None,
-        with_label: bool = False,
-    ) -> None:
-        self.folder = folder
-        self.table = table
-        self.index = index
-        self.rows = rows
-        self.with_label = with_label
+    folder: str
+    table: SampleTable
+    index: str | None
+    with_label: bool
+    rows: ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.table) if self.rows is None else len(self.rows)
@@ -245,9 +239,7 @@ class SampleList:
         chosen = np.asarray(indices, np.int64)
         if self.rows is not None:
             chosen = self.rows[chosen]
-        return SampleList(
-            self.folder, self.table, self.index, chosen, self.with_label
-        )
+        return replace(self, rows=chosen)
 
     def _row(self, index: int) -> int:
         place = range(len(self))[index]

@@ -1,12 +1,8 @@
-"""Value range, mean and std, measured on a sample of a data set's images.
-
-``ValueSample`` measures them; ``sample_values`` gives it the images.
-"""
+"""Value range, mean and std, measured on a sample of a data set's images."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -177,28 +173,3 @@ def spread(count: int, most: int = IMAGES) -> list[int]:
     if count <= most:
         return list(range(count))
     return sorted({i * (count - 1) // (most - 1) for i in range(most)})
-
-
-def sample_values(
-    indices: Iterable[int],
-    read: Callable[[int], dict],
-    decoding: ImageDecoding,
-    limits: ImageLimits = ANY_SIZE,
-) -> ValueSample:
-    """Read some images of a data set.
-
-    Args:
-        indices: Indices of the images; see ``spread``.
-        read: Returns ``img_path`` and maybe ``img_bytes`` of one.
-        decoding: Conversion of the data set's loader.
-        limits: Allowed sizes.
-    """
-    sample = ValueSample(decoding, limits)
-    for index in indices:
-        try:
-            entry = read(index)
-        except CorruptImageError as error:
-            sample.unread[error.cause] += 1
-            continue
-        sample.add(entry['img_path'], entry.get('img_bytes'))
-    return sample

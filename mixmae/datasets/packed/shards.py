@@ -208,8 +208,8 @@ def write_shard(
             entry, start = _entry(image.name, image.data)
             label = b''
             if image.label is not None:
-                text = str(image.label).encode()
-                label = _entry(_label_name(image.name), text)[0]
+                name = os.path.splitext(image.name)[0] + LABEL_SUFFIX
+                label = _entry(name, str(image.label).encode())[0]
             size = output.written + len(entry) + len(label) + len(END)
             if samples and size > max_bytes:
                 rest = image
@@ -240,10 +240,6 @@ def _entry(name: str, data: bytes) -> tuple[bytes, int]:
     header = info.tobuf(tarfile.PAX_FORMAT, 'utf-8', 'surrogateescape')
     padding = bytes(-len(data) % BLOCK)
     return header + data + padding, len(header)
-
-
-def _label_name(name: str) -> str:
-    return os.path.splitext(name)[0] + LABEL_SUFFIX
 
 
 class _HashedFile:

@@ -19,27 +19,16 @@ class LoadImage:
     uint8 or, with ``value_range``, of float32 from 0 to 255; ``img_shape`` and
     ``ori_shape`` are (H, W). If a dataset provides ``img_bytes``, the encoded
     file, that is decoded; ``img_path`` is then only a name for messages. An
-    existing array in ``img``, as passed by inferencers, is kept. It reads the
-    usual contents of image folders:
+    existing array in ``img``, as passed by inferencers, is kept.
 
-    - JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, PPM, AVIF and NumPy arrays,
-      whatever the suffix is; DICOM and HEIC where pydicom and pillow-heif are
-      installed;
-    - grey, two-level, palette, YCbCr, LAB and CMYK images become RGB, or grey
-      with ``channels=1``;
-    - TIFF and NumPy arrays of any number of bands, with as many
-      ``channels``;
-    - declared transparency is composited over ``background``;
-    - samples of other than 8 bits are scaled: see ``value_range``;
-    - the first frame of an animation;
-    - the EXIF orientation is applied, colour profiles are not.
-
-    Images that cannot become these channels without loss are rejected as
-    'unsupported', with their type and a remedy: another number of bands,
-    floats and signed integers of an unknown range, stacks of images in a TIFF
-    (but as many images of one band as there are channels). The decision
-    depends on the type declared by the file, never on its pixels,
-    so it is the same for all files of a kind.
+    The formats of ``fileio.image_formats`` are read, whatever the suffix is.
+    Declared transparency is composited over ``background``, samples of other
+    than 8 bits are scaled by ``value_range``, the first frame of an animation
+    is taken, the EXIF orientation is applied, colour profiles are not. Images
+    that cannot become the channels without loss are rejected as
+    'unsupported', with their type and a remedy; the decision depends on the
+    type declared by the file, see ``ImageDecoding``. docs/data.md has a table
+    of all kinds.
 
     Usual JPEGs are decoded by ``simplejpeg`` where it is installed and accepts
     the file, everything else by Pillow; pixels are the same.
