@@ -24,8 +24,7 @@ from mixmae.checkpoints.conversion.network import (
 from mixmae.checkpoints.conversion.swin_settings import settings_from_shapes
 from mixmae.checkpoints.conversion.tensor_layout import (
     identify_positions,
-    swap_backbone_channels,
-    swap_neck_channels,
+    swap_channels,
 )
 from mixmae.checkpoints.io.state_dict import without_prefix
 from mixmae.checkpoints.loading.key_map import KeyReport
@@ -101,7 +100,7 @@ def mixmim_conversion(
                 'its positions are zero, so it has no positions'
             )
         if found.swapped:
-            backbone = swap_backbone_channels(backbone, settings.embed_dims)
+            backbone = swap_channels(backbone, settings.embed_dims)
             report.notes.append(
                 'its positions have y channels before x channels: the two '
                 'halves of the channels of stage 0 were swapped, which gives '
@@ -122,7 +121,7 @@ def mixmim_conversion(
             report.dropped[table] += found.near
             if found.swapped:
                 dims = model['neck']['decoder']['embed_dims']
-                neck = swap_neck_channels(neck, dims)
+                neck = swap_channels(neck, dims)
                 report.notes.append(
                     'the channels of the decoder were swapped as well'
                 )

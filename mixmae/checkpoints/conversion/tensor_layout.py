@@ -92,61 +92,36 @@ def from_unfold_order(x: Tensor) -> Tensor:
 # halves of the whole residual stream converts one network exactly into the
 # other.
 
-# Keys whose rows (axis 0) or columns (last axis) are channels of the stream.
-_BLOCK_ROWS = r'(norm[12]\.(weight|bias)|(attn\.proj|mlp\.fc2)\.(weight|bias))'
-_BLOCK_COLUMNS = r'(attn\.qkv|mlp\.fc1)\.weight'
-_BACKBONE_ROWS = re.compile(
-    rf'(patch_embed\.(proj|norm)\.(weight|bias)|norm0\.(weight|bias)|'
-    rf'stages\.0\.blocks\.\d+\.{_BLOCK_ROWS})'
+# Keys whose rows (axis 0) or columns (last axis) are channels of the stream:
+# of a MIMSwin, or of a MixMAENeck.
+_BLOCKS = r'(stages\.0|decoder)\.blocks\.\d+\.'
+_ROWS = re.compile(
+    r'((patch_embed\.(proj|norm)|norm0|embed|decoder\.norm)\.(weight|bias)|'
+    rf'{_BLOCKS}(norm[12]|attn\.proj|mlp\.fc2)\.(weight|bias))'
 )
-_BACKBONE_COLUMNS = re.compile(
-    rf'(stages\.0\.blocks\.\d+\.{_BLOCK_COLUMNS}|'
-    rf'stages\.1\.downsample\.(norm\.(weight|bias)|reduction\.weight))'
-)
-_NECK_ROWS = re.compile(
-    rf'(embed\.(weight|bias)|decoder\.norm\.(weight|bias)|'
-    rf'decoder\.blocks\.\d+\.{_BLOCK_ROWS})'
-)
-_NECK_COLUMNS = re.compile(
-    rf'(mask_token|decoder\.blocks\.\d+\.{_BLOCK_COLUMNS}|'
-    rf'decoder\.predict\.weight)'
+_COLUMNS = re.compile(
+    rf'({_BLOCKS}(attn\.qkv|mlp\.fc1)\.weight|'
+    r'stages\.1\.downsample\.(norm\.(weight|bias)|reduction\.weight)|'
+    r'mask_token|decoder\.predict\.weight)'
 )
 
 
-def swap_backbone_channels(
-    state: Mapping[str, Tensor], dims: int
-) -> dict[str, Tensor]:
-    """Return the equivalent MIMSwin with x and y of its table swapped.
+def swap_channels(state: Mapping[str, Tensor], dims: int) -> dict[str, Tensor]:
+    """Return the equivalent network with x and y of its positions swapped.
 
     Args:
-        state: State dict in our names, without prefix.
-        dims: Channels of the first stage.
+        state: State dict of a ``MIMSwin`` or ``MixMAENeck``, without prefix.
+        dims: Channels of the first stage, or of the decoder.
 
     Returns:
-        All tensors; halves are swapped in those of the first stage's stream.
-        Two swaps restore the tensors bit-exactly.
+        All tensors; halves are swapped in those of the residual stream with
+        the positions. Two swaps restore the tensors bit-exactly.
     """
-    return _swap(state, dims, _BACKBONE_ROWS, _BACKBONE_COLUMNS)
-
-
-def swap_neck_channels(
-    state: Mapping[str, Tensor], dims: int
-) -> dict[str, Tensor]:
-    """The same for a ``MixMAENeck`` whose decoder has ``dims`` channels."""
-    return _swap(state, dims, _NECK_ROWS, _NECK_COLUMNS)
-
-
-def _swap(
-    state: Mapping[str, Tensor],
-    dims: int,
-    rows: re.Pattern,
-    columns: re.Pattern,
-) -> dict[str, Tensor]:
     swapped = {}
     for key, value in state.items():
-        if rows.fullmatch(key):
+        if _ROWS.fullmatch(key):
             value = value.roll(dims // 2, dims=0)
-        elif columns.fullmatch(key):
+        elif _COLUMNS.fullmatch(key):
             # A merging concatenates the channels of four tokens.
             parts = value.unflatten(-1, (-1, dims))
             value = parts.roll(dims // 2, dims=-1).flatten(-2)

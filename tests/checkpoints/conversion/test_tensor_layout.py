@@ -7,8 +7,7 @@ from mixmae.checkpoints.conversion.tensor_layout import (
     from_unfold_order,
     identify_positions,
     offset_index,
-    swap_backbone_channels,
-    swap_neck_channels,
+    swap_channels,
     to_unfold_order,
 )
 from mixmae.models.layers import decoder as decoder_module
@@ -68,7 +67,7 @@ def test_there_and_back():
 @torch.no_grad()
 def test_swapped_positions_and_stream_are_an_equal_network():
     ours = randomised(build(dict(MIXMIM, out_indices=(0, 3))))
-    state = swap_backbone_channels(ours.state_dict(), 8)
+    state = swap_channels(ours.state_dict(), 8)
     other = build(dict(MIXMIM, out_indices=(0, 3)), state)
     changed = other(images(64))[1] - ours(images(64))[1]
     assert float(changed.abs().max()) > 0.01
@@ -78,13 +77,13 @@ def test_swapped_positions_and_stream_are_an_equal_network():
     wanted = ours(images(64))
     torch.testing.assert_close(first.roll(4, 1), wanted[0])
     torch.testing.assert_close(last, wanted[1], rtol=0, atol=1e-12)
-    assert equal(swap_backbone_channels(state, 8), ours.state_dict())
+    assert equal(swap_channels(state, 8), ours.state_dict())
 
 
 @torch.no_grad()
 def test_swapped_decoder_positions_are_an_equal_network(monkeypatch):
     ours = randomised(build(NECK))
-    state = swap_neck_channels(ours.state_dict(), 16)
+    state = swap_channels(ours.state_dict(), 16)
     other = build(NECK, state)
     latent = torch.randn(2, 3, 2, 64).double()
 
