@@ -9,12 +9,12 @@ from torch import nn
 
 from mixmae.checkpoints.conversion.conversion import Source
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
-from mixmae.checkpoints.loading.official_weights import to_official_um_mae
 from mixmae.models.layers.absolute_positions import (
     grid_coords,
     sincos_embedding,
 )
 from mixmae.registry import MODELS
+from tests.checkpoints.loading.official_um_mae import to_official_um_mae
 from tests.golden import formula
 from tests.golden.um_mae import golden_mask
 from tests.tools.running import ROOT, call_tool

@@ -106,7 +106,6 @@ _UM_MAE_DROPS = [
 ]
 # PVT learns its positions during fine-tuning.
 _LEARNED = ('pos_embed', 'backbone.positions.table')
-_OUR_BLOCK = re.compile(r'backbone\.stages\.(\d+)\.blocks\.(\d+)\.')
 
 
 def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
@@ -165,36 +164,6 @@ def from_official_um_mae(
                     'grid of positions'
                 )
             renamed[key] = value.unflatten(1, (side, side))[0]
-    return renamed, report
-
-
-def to_official_um_mae(
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename our keys for the official code.
-
-    Args:
-        state: State dict of a ``MaskedImageModel`` with ``UMMAENeck``, or of
-            an ``ImageClassifier`` with ``NormedPooling``; the backbone is a
-            ``MIMSwin`` with log-coordinate biases or a ``MIMPVT`` with pooling
-            reduction.
-
-    Returns:
-        The official state dict, without frozen positions, and a report of each
-        key. Tensors are the given ones or views of them.
-    """
-    blocks = {
-        (int(found[1]), int(found[2]))
-        for key in state
-        if (found := _OUR_BLOCK.match(key))
-    }
-    renamed, report = _key_map(sorted(blocks), learned=True).to_theirs(state)
-    for key, value in renamed.items():
-        if '.posmlp.' in key:
-            four = value.ndim == 2
-            renamed[key] = value[..., None, None] if four else value
-        elif key == _LEARNED[0]:
-            renamed[key] = value.flatten(0, 1)[None]
     return renamed, report
 
 

@@ -4,9 +4,9 @@ import torch
 from mixmae.checkpoints.loading.official_weights import (
     from_official_um_mae,
     is_official_um_mae,
-    to_official_um_mae,
 )
 from mixmae.registry import MODELS
+from tests.checkpoints.loading.official_um_mae import to_official_um_mae
 from tests.golden import formula
 from tests.models.um_parts import um_model
 
