@@ -76,20 +76,29 @@ def new_files(folder: Path) -> Iterator[Path]:
     Yields:
         A folder to write them to.
     """
+    with (
+        _kept_if_used(folder),
+        TemporaryDirectory(prefix='.partial_', dir=folder) as partial,
+    ):
+        yield Path(partial)
+        for path in sorted(Path(partial).rglob('*')):
+            target = folder / path.relative_to(partial)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                path.replace(target)
+
+
+@contextmanager
+def _kept_if_used(folder: Path) -> Iterator[None]:
+    """Create a folder and its parents; remove them again if they are empty."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix='.partial_', dir=folder) as partial:
-            yield Path(partial)
-            for path in sorted(Path(partial).rglob('*')):
-                target = folder / path.relative_to(partial)
-                if path.is_dir():
-                    target.mkdir(exist_ok=True)
-                else:
-                    path.replace(target)
+        yield
     finally:
         for one in missing:
-            # It stays if it holds something.
+            # It holds something, or another process uses it by now.
             with suppress(OSError):
                 one.rmdir()
 
@@ -113,15 +122,12 @@ def check_output(path: str | os.PathLike, suffix: str = '') -> None:
             f'{path} exists and does not end in {suffix}: it would be '
             'overwritten; choose another file'
         )
-    missing = [one for one in target.parents if not one.exists()]
     try:
         check_target(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        probe = _partial_path(target)
-        try:
+        with _kept_if_used(target.parent):
+            probe = _partial_path(target)
             probe.touch()
-        finally:
-            probe.unlink(missing_ok=True)
+            probe.unlink()
     except OSError as error:
         # mkdir() calls a file in the place of a folder an existing file.
         above = isinstance(error, FileExistsError)
@@ -129,11 +135,6 @@ def check_output(path: str | os.PathLike, suffix: str = '') -> None:
         raise ValueError(
             f'{path} cannot be written: {reason or error}; choose another file'
         ) from None
-    finally:
-        for folder in missing:
-            # Another process may use it by now.
-            with suppress(OSError):
-                folder.rmdir()
 
 
 def _partial_path(target: Path) -> Path:
