@@ -10,13 +10,14 @@ and need ``custom_imports``: see docs/extending.md.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from mmengine import registry as parents
 from mmengine.registry import Registry
+
+from mixmae.deprecation import warn_renamed
 
 SCOPE = 'mixmae'
 
@@ -73,12 +74,7 @@ class LazyRegistry(Registry):
         name = str(key).removeprefix(f'{SCOPE}.')
         if name in self.renamed:
             new = self.renamed[name]
-            warnings.warn(
-                f'{SCOPE}.{name} is now {SCOPE}.{new}; the old name will be '
-                f'removed in the next minor version',
-                FutureWarning,
-                stacklevel=2,
-            )
+            warn_renamed(f'{SCOPE}.{name}', f'{SCOPE}.{new}')
             name = key = new
         if name in self.modules:
             import_module(self.modules[name])
@@ -251,17 +247,17 @@ INFERENCERS = LazyRegistry(
     },
 )
 
+VISBACKENDS = LazyRegistry(
+    'vis backend',
+    parents.VISBACKENDS,
+    {'MLflowBackend': 'visualization.mlflow_backend'},
+)
 # Kinds of which we have no part: without a child of our scope MMEngine warns
 # at every look-up of a part of its own.
 EVALUATORS = LazyRegistry('evaluator', parents.EVALUATOR)
 OPTIMIZERS = LazyRegistry('optimizer', parents.OPTIMIZERS)
 PARAM_SCHEDULERS = LazyRegistry(
     'parameter scheduler', parents.PARAM_SCHEDULERS
-)
-VISBACKENDS = LazyRegistry(
-    'vis backend',
-    parents.VISBACKENDS,
-    {'MLflowBackend': 'visualization.mlflow_backend'},
 )
 VISUALIZERS = LazyRegistry('visualizer', parents.VISUALIZERS)
 

@@ -6,7 +6,6 @@ For one minor version; CHANGELOG has the table of public names.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -14,6 +13,8 @@ from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from types import ModuleType
 from typing import Any
+
+from mixmae.deprecation import warn_renamed
 
 PACKAGE = __name__.rpartition('.')[0]
 # Old and new package, relative to ours: modules, as old:new if renamed.
@@ -297,12 +298,7 @@ class RenamedModuleFinder(MetaPathFinder, Loader):
         """Warn."""
         new = MODULES.get(module.__name__.removeprefix(f'{PACKAGE}.'))
         if new is not None:
-            warnings.warn(
-                f'{module.__name__} is now {PACKAGE}.{new}; the old name '
-                f'will be removed in the next minor version',
-                FutureWarning,
-                stacklevel=2,
-            )
+            warn_renamed(module.__name__, f'{PACKAGE}.{new}')
 
 
 def install() -> None:
