@@ -57,29 +57,25 @@ class KeyReport:
 
     def lines(self) -> list[str]:
         """Return the report: one line per key, the counts, the notes."""
-        resized = {
-            key: f'{tuple(old)} -> {tuple(new)}'
-            for key, (old, new) in self.resized.items()
-        }
         made = f'{len(self.made)} made, ' if self.made else ''
         counts = (
             f'{len(self.renamed)} taken and renamed, {len(self.resized)} of '
             f'them resized, {made}{len(self.dropped)} dropped, '
             f'{len(self.unexpected)} unexpected, {len(self.missing)} missing'
         )
+        keys = {
+            'taken': [f'{old} -> {new}' for old, new in self.renamed.items()],
+            'resized': [
+                f'{key} {tuple(old)} -> {tuple(new)}'
+                for key, (old, new) in self.resized.items()
+            ],
+            'made': [f'{key} ({how})' for key, how in self.made.items()],
+            'dropped': [f'{key} ({why})' for key, why in self.dropped.items()],
+            'unexpected': self.unexpected,
+            'missing': self.missing,
+        }
         lines = [
-            *(f'taken       {a} -> {b}' for a, b in self.renamed.items()),
-            *(f'resized     {key} {sizes}' for key, sizes in resized.items()),
-            *(
-                f'made        {key} ({what})'
-                for key, what in self.made.items()
-            ),
-            *(
-                f'dropped     {key} ({why})'
-                for key, why in self.dropped.items()
-            ),
-            *(f'unexpected  {key}' for key in self.unexpected),
-            *(f'missing     {key}' for key in self.missing),
+            *(f'{what:<11} {key}' for what in keys for key in keys[what]),
             counts,
             *(f'note: {note}' for note in self.notes),
         ]

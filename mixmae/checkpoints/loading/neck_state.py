@@ -13,6 +13,7 @@ from mixmae.checkpoints.io.state_dict import (
     unwrapped,
     without_prefix,
 )
+from mixmae.checkpoints.loading.key_map import KeyReport
 from mixmae.fileio.address import public_address
 
 
@@ -36,14 +37,9 @@ def load_neck(neck: nn.Module, init_cfg: Mapping) -> None:
     content = safe_load(init_cfg['checkpoint'])
     whole = unwrapped(state_dict_of(content, path))
     state = without_prefix(whole, 'neck.')
-    wanted = neck.state_dict()
-    wrong = sorted(
-        key
-        for key in {*state, *wanted}
-        if key not in state
-        or key not in wanted
-        or state[key].shape != wanted[key].shape
-    )
+    report = KeyReport()
+    report.compare(state, neck.state_dict())
+    wrong = [*report.missing, *report.unexpected]
     if wrong:
         raise ValueError(
             f'{path} does not hold the weights of this {type(neck).__name__}: '
