@@ -19,10 +19,11 @@ from mixmae.checkpoints.io.safe_load import safe_load
 from mixmae.checkpoints.io.safetensors_file import write_safetensors
 from mixmae.checkpoints.io.state_dict import state_dict_of
 from mixmae.checkpoints.loading.recorded_model import (
-    LOADERS,
     model_of_settings,
     parse_config_text,
+    pipelines,
 )
+from mixmae.config.config_paths import type_name
 from mixmae.fileio.address import public_address
 
 PARTS = ('backbone.', 'neck.', 'head.')
@@ -61,7 +62,7 @@ def release(
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     settings = parse_config_text(text) if isinstance(text, str) else {}
     model = model_of_settings(settings)
-    if str(model.get('type')).split('.')[-1] != 'MaskedImageModel':
+    if type_name(model) != 'MaskedImageModel':
         raise ValueError(
             f'{shown} is not the checkpoint of a pretraining by mixmae, which '
             'records its config'
@@ -71,10 +72,11 @@ def release(
         for key, value in state_dict_of(content, shown).items()
         if key.startswith(PARTS)
     }
+    pipeline = next(pipelines(settings), ())
     config = {
         'default_scope': settings.get('default_scope', 'mixmae'),
         'model': _without_starts(settings['model']),
-        'test_dataloader': {'dataset': {'pipeline': _pipeline(settings)}},
+        'test_dataloader': {'dataset': {'pipeline': list(pipeline)}},
     }
     write_safetensors(
         out,
@@ -149,18 +151,6 @@ def _without_starts(part: Any) -> Any:
     if isinstance(part, (list, tuple)):
         return [_without_starts(one) for one in part]
     return part
-
-
-def _pipeline(settings: Mapping[str, Any]) -> list:
-    """Return the test pipeline of a run; empty if there is none."""
-    for name in LOADERS:
-        part = (settings.get(name) or {}).get('dataset')
-        while isinstance(part, Mapping):
-            if part.get('pipeline'):
-                return list(part['pipeline'])
-            inner = part.get('datasets')
-            part = inner[0] if inner else part.get('dataset')
-    return []
 
 
 # Front matter of a card, which the hub reads.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from mixmae.checkpoints.io.plain_values import plain_values
 from mixmae.checkpoints.io.safetensors_file import read_header
+from mixmae.config.config_paths import type_name
 
 
 class _DictCalls(ast.NodeTransformer):
@@ -193,19 +194,28 @@ def model_of_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _value_range(settings: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return the value range of the transforms that load images, if any."""
-    for name in ('train_dataloader', *LOADERS):
+    for pipeline in pipelines(settings, ('train_dataloader', *LOADERS)):
+        for step in pipeline:
+            known = isinstance(step, Mapping)
+            value = step.get('value_range') if known else None
+            if isinstance(value, (list, tuple)) and len(value) == 2:
+                return value[0], value[1]
+    return None
+
+
+def pipelines(
+    settings: Mapping[str, Any], loaders: Sequence[str] = LOADERS
+) -> Iterator[Sequence]:
+    """Yield the pipelines in a config, those of wrapped data sets, too."""
+    for name in loaders:
         loader = settings.get(name)
         part = loader.get('dataset') if isinstance(loader, Mapping) else None
         while isinstance(part, Mapping):
-            pipeline = part.get('pipeline')
-            for step in (
-                pipeline if isinstance(pipeline, (list, tuple)) else ()
-            ):
-                value = step.get('value_range') if _is_config(step) else None
-                if isinstance(value, (list, tuple)) and len(value) == 2:
-                    return value[0], value[1]
-            part = part.get('dataset')
-    return None
+            pipeline, inner = part.get('pipeline'), part.get('datasets')
+            if pipeline and isinstance(pipeline, (list, tuple)):
+                yield pipeline
+            several = inner and isinstance(inner, (list, tuple))
+            part = inner[0] if several else part.get('dataset')
 
 
 # A mismatch of one of these is an error.
@@ -233,7 +243,7 @@ def hyperparameter_mismatches(content: Mapping, backbone: nn.Module) -> str:
     actual = getattr(backbone, 'checked_hyperparameters', {})
     if not isinstance(recorded, Mapping) or not actual:
         return ''
-    kind = str(recorded.get('type', '')).split('.')[-1]
+    kind = type_name(recorded)
     if kind != type(backbone).__name__:
         return ''
     defaults = inspect.signature(type(backbone)).parameters
@@ -294,6 +304,5 @@ def channel_order(preprocessor: Mapping[str, Any]) -> str:
         return order
     flag = preprocessor.get('to_rgb', preprocessor.get('bgr_to_rgb'))
     if flag is None:
-        kind = str(preprocessor.get('type', '')).split('.')[-1]
-        flag = kind == 'MaskingDataPreprocessor'
+        flag = type_name(preprocessor) == 'MaskingDataPreprocessor'
     return 'RGB' if flag else 'BGR'

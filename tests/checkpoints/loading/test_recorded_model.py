@@ -19,6 +19,18 @@ def test_a_model_is_read():
     assert recorded_model({}) == {}
 
 
+def test_the_value_range_of_loaded_images_is_read():
+    step = {'type': 'LoadImage', 'value_range': [0, 4095]}
+    for dataset in (
+        {'pipeline': ['text', step]},
+        {'type': 'RepeatDataset', 'dataset': {'pipeline': [step]}},
+        {'type': 'ConcatDataset', 'datasets': [{'pipeline': (step,)}]},
+    ):
+        text = f'model = {MODEL!r}\nval_dataloader = dict(dataset={dataset!r})'
+        found = recorded_model({'cfg': text})['data_preprocessor']
+        assert found == {'value_range': (0, 4095)}
+
+
 @pytest.mark.parametrize('value', [torch.ones(3), b'x', {1: 2}, {3}, print])
 def test_models_with_other_values_are_ignored(value):
     model = {**MODEL, 'backbone': {'a': [value]}}
