@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -25,12 +24,12 @@ from mixmae.checkpoints.conversion.openmmlab_swin import from_swin, to_swin
 from mixmae.checkpoints.conversion.simmim import from_simmim, is_simmim
 from mixmae.checkpoints.conversion.timm_swin import from_timm, to_timm
 from mixmae.checkpoints.conversion.um_mae import from_um_mae
-from mixmae.checkpoints.io.state_dict import without_prefix
-from mixmae.checkpoints.loading.key_map import NO_PART, code_base_of
+from mixmae.checkpoints.loading.key_map import code_base_of
 from mixmae.checkpoints.loading.official_weights import (
     is_official_mixmim,
     is_official_um_mae,
 )
+from mixmae.config.config_paths import type_name
 from mixmae.registry import MODELS
 
 OUR_TABLE = '.attn.position_bias.'
@@ -92,24 +91,16 @@ _OTHERS = (
         'a network with depthwise convolutions, such as ConvNeXt or PVTv2',
     ),
 )
-# The backbone in Microsoft's detectors and segmentors.
-_BACKBONE = 'backbone.'
 
 
 def is_ours(source: Source) -> bool:
     """Return True if the file holds a backbone of ours under our key names."""
-    kind = _recorded_type(source).split('.')[-1]
+    kind = type_name(source.model.get('backbone'))
     return (
         (kind.startswith('MIM') or MODELS.knows(kind))
         and code_base_of(source.state) is None
         and not is_official_um_mae(source.state)
     )
-
-
-def _recorded_type(source: Source) -> str:
-    """Return the type of the backbone that the file records, or ''."""
-    backbone = source.model.get('backbone') or {}
-    return str(backbone.get('type', ''))
 
 
 def converted(source: Source) -> tuple[Conversion, str]:
@@ -142,14 +133,12 @@ def converted(source: Source) -> tuple[Conversion, str]:
     if is_simmim(source.state):
         words = f'{words}, pretrained by SimMIM'
         return from_simmim(source, convert), words
-    if found == 'timm':
-        return _from_timm(source), words
     return convert(source), words
 
 
 def _unknown(source: Source) -> str:
-    recorded = _recorded_type(source)
-    whole = str(source.model.get('type', '')).endswith('MaskedImageModel')
+    recorded = str((source.model.get('backbone') or {}).get('type', ''))
+    whole = type_name(source.model).endswith('MaskedImageModel')
     if recorded and (whole or recorded.startswith('mixmae.')):
         return (
             f'a checkpoint of mixmae with a backbone of type '
@@ -167,14 +156,3 @@ def _unknown(source: Source) -> str:
             return what
     names = ', '.join(sorted(source.state)[:3])
     return f'of no known code base (its tensors are {names}, ...)'
-
-
-def _from_timm(source: Source) -> Conversion:
-    """Convert a Swin under timm's names, alone or in a detector."""
-    others = [key for key in source.state if not key.startswith(_BACKBONE)]
-    if len(others) == len(source.state):
-        return from_timm(source)
-    state = without_prefix(source.state, _BACKBONE)
-    done = from_timm(replace(source, state=state))
-    done.report.dropped |= dict.fromkeys(others, NO_PART)
-    return done

@@ -29,6 +29,7 @@ from mixmae.checkpoints.conversion.input_channels import (
 )
 from mixmae.checkpoints.conversion.network import (
     IMAGENET,
+    backbone_prefix,
     parts_of,
     wanted_state,
     without_inner_norms,
@@ -39,6 +40,7 @@ from mixmae.checkpoints.io.best_checkpoint import best_checkpoint
 from mixmae.checkpoints.io.download import is_name
 from mixmae.checkpoints.loading.config_allowlist import registered_parts
 from mixmae.checkpoints.loading.key_map import NO_PART, KeyReport
+from mixmae.config.config_paths import type_name
 from mixmae.fileio.shown_text import shortened
 from mixmae.registry import MODELS
 
@@ -172,7 +174,7 @@ def initial_weights(
 def _without_task(kind: str, done: Conversion, ours: bool) -> InitialWeights:
     """Leave out heads, and norms of outputs before the last stage."""
     parts = {'data_preprocessor': dict(IMAGENET), **done.model}
-    if str(parts.get('neck', {}).get('type')).split('.')[-1] not in NECKS:
+    if type_name(parts.get('neck')) not in NECKS:
         parts.pop('neck', None)
     parts['backbone'] = {
         key: value
@@ -208,14 +210,13 @@ def _ours(source: Source) -> Conversion:
     """Return a checkpoint of mixmae, checked for completeness."""
     backbone, others = parts_of(source.state)
     state = {f'{_BACKBONE}{key}': value for key, value in backbone.items()}
-    bare = not any(key.startswith(_BACKBONE) for key in source.state)
-    prefix = '' if bare else _BACKBONE
+    prefix = backbone_prefix(source.state)
     report = KeyReport(
         renamed={f'{prefix}{key}': f'{_BACKBONE}{key}' for key in backbone}
     )
     model: dict[str, Any] = {'backbone': source.part('backbone')}
     neck = source.model.get('neck') or {}
-    taken = str(neck.get('type')).split('.')[-1] in NECKS
+    taken = type_name(neck) in NECKS
     if taken:
         model['neck'] = neck
     for key, value in others.items():

@@ -22,6 +22,7 @@ from mixmae.checkpoints.conversion.conversion import (
 )
 from mixmae.checkpoints.conversion.mixmim import mixmim_conversion
 from mixmae.checkpoints.conversion.network import (
+    backbone_prefix,
     own_parts,
     without_inner_norms,
 )
@@ -92,8 +93,7 @@ def from_mmpretrain(
         ValueError: The file is not such a checkpoint.
     """
     refuse_ours(source)
-    bare = not any(key.startswith('backbone.') for key in source.state)
-    theirs = '' if bare else 'backbone.'
+    theirs = backbone_prefix(source.state)
     last = max(0, count_numbered(source.state, f'{theirs}layers.') - 1)
     state, report = _map(last, theirs).to_ours(source.state)
     for key, value in state.items():

@@ -33,6 +33,12 @@ IMAGENET = {
 }
 
 
+def backbone_prefix(state: Mapping[str, Tensor]) -> str:
+    """Return the prefix of the backbone's keys; '' for a bare backbone."""
+    prefix = 'backbone.'
+    return prefix if any(key.startswith(prefix) for key in state) else ''
+
+
 def parts_of(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -41,14 +47,11 @@ def parts_of(
     A state dict without a backbone's prefix is the backbone itself, except for
     a classifier's ``head.fc``.
     """
-    prefix = 'backbone.'
-    bare = not any(key.startswith(prefix) for key in state)
+    prefix = backbone_prefix(state)
     backbone, others = {}, {}
     for key, value in state.items():
-        if key.startswith(prefix):
+        if key.startswith(prefix) and not key.startswith('head.fc.'):
             backbone[key.removeprefix(prefix)] = value
-        elif bare and not key.startswith('head.fc.'):
-            backbone[key] = value
         else:
             others[key] = value
     return backbone, others

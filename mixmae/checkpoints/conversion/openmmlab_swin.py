@@ -8,10 +8,8 @@ of a stage, in the order of mmcv's unfold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from torch import Tensor
 
 from mixmae.checkpoints.conversion.conversion import (
     Conversion,
@@ -19,6 +17,7 @@ from mixmae.checkpoints.conversion.conversion import (
     refuse_ours,
 )
 from mixmae.checkpoints.conversion.network import (
+    backbone_prefix,
     output_stages,
     own_parts,
     swin_conversion,
@@ -33,12 +32,7 @@ from mixmae.checkpoints.conversion.tensor_layout import (
     offset_index,
     to_unfold_order,
 )
-from mixmae.checkpoints.loading.key_map import (
-    NO_PART,
-    KeyMap,
-    KeyReport,
-    prefixed,
-)
+from mixmae.checkpoints.loading.key_map import NO_PART, KeyMap, prefixed
 
 _BLOCK = 'stages.{i}.blocks.{j}.'
 _PAIRS = [
@@ -67,7 +61,21 @@ def from_swin(source: Source) -> Conversion:
             positions.
     """
     refuse_ours(source)
-    state, report = _renamed(source.state)
+    theirs = backbone_prefix(source.state)
+    if theirs + 'absolute_pos_embed' in source.state:
+        raise ValueError(
+            'a Swin with learned absolute positions (use_abs_pos_embed=True) '
+            'cannot be a MIMSwin, whose positions are fixed sine-cosine '
+            'embeddings'
+        )
+    outside = r'(?!backbone\.).*' if theirs else r'head\.fc\..*'
+    keys = KeyMap(
+        prefixed(_PAIRS, theirs, _PREFIX), [(outside, NO_PART), _INDEX]
+    )
+    state, report = keys.to_ours(source.state)
+    for key, value in state.items():
+        if '.downsample.' in key:
+            state[key] = from_unfold_order(value)
     config = source.model.get('backbone') or {}
     norm_eps = (config.get('norm_cfg') or {}).get('eps', SwinSettings.norm_eps)
     # The padding mode closest to theirs.
@@ -76,31 +84,10 @@ def from_swin(source: Source) -> Conversion:
     )
 
 
-def _renamed(
-    state: Mapping[str, Tensor],
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of a backbone, and reorder its merging layers."""
-    bare = not any(key.startswith(_PREFIX) for key in state)
-    theirs = '' if bare else _PREFIX
-    if theirs + 'absolute_pos_embed' in state:
-        raise ValueError(
-            'a Swin with learned absolute positions (use_abs_pos_embed=True) '
-            'cannot be a MIMSwin, whose positions are fixed sine-cosine '
-            'embeddings'
-        )
-    outside = r'head\.fc\..*' if bare else r'(?!backbone\.).*'
-    keys = KeyMap(
-        prefixed(_PAIRS, theirs, _PREFIX), [(outside, NO_PART), _INDEX]
-    )
-    renamed, report = keys.to_ours(state)
-    for key, value in renamed.items():
-        if '.downsample.' in key:
-            renamed[key] = from_unfold_order(value)
-    return renamed, report
-
-
 def to_swin(source: Source, scope: str) -> Conversion:
     """Convert to the Swin of mmdet or mmseg.
+
+    Index buffers are created, for strict loading.
 
     Args:
         source: The mixmae checkpoint.
@@ -113,30 +100,6 @@ def to_swin(source: Source, scope: str) -> Conversion:
     state, settings, report = own_parts(source, set())
     if not report.complete:
         return Conversion(state, report, {}, source.path)
-    converted, mapped = to_openmmlab_swin(state, settings)
-    mapped.dropped.update(report.dropped)
-    outputs = output_stages(state, len(settings.depths) - 1)
-    if len(outputs) < len(settings.depths):
-        mapped.notes.append(
-            f'it has output norms of stages {outputs} only; those of other '
-            'stages in out_indices are newly initialised'
-        )
-    config = _config(settings, scope, outputs)
-    return Conversion(converted, mapped, {'backbone': config}, source.path)
-
-
-def to_openmmlab_swin(
-    state: Mapping[str, Tensor], settings: SwinSettings
-) -> tuple[dict[str, Tensor], KeyReport]:
-    """Convert to a Swin; index buffers are created for strict loading.
-
-    Args:
-        state: State dict of a model with a ``MIMSwin``, with prefix.
-        settings: Settings of the same network.
-
-    Raises:
-        ValueError: Swin cannot represent this network.
-    """
     objections = swin_objections(settings, per_stage=False)
     if settings.mlp_ratio != int(settings.mlp_ratio):
         objections.append(
@@ -146,10 +109,10 @@ def to_openmmlab_swin(
     refuse('the SwinTransformer of mmdet or mmseg', objections)
     # Their init_cfg accepts this prefix, and mmdet's accepts nothing else.
     keys = KeyMap(prefixed(_PAIRS, _PREFIX, _PREFIX))
-    renamed, report = keys.to_theirs(state)
-    for key, value in renamed.items():
+    converted, mapped = keys.to_theirs(state)
+    for key, value in converted.items():
         if '.downsample.' in key:
-            renamed[key] = to_unfold_order(value)
+            converted[key] = to_unfold_order(value)
     index = offset_index(settings.window_sizes[0])
     for i, depth in enumerate(settings.depths):
         for j in range(depth):
@@ -157,10 +120,18 @@ def to_openmmlab_swin(
                 f'{_PREFIX}stages.{i}.blocks.{j}.attn.w_msa.'
                 'relative_position_index'
             )
-            renamed[name] = index.clone()
-            report.made[name] = 'index of the bias table'
-    report.notes.append(_where_equal(settings))
-    return renamed, report
+            converted[name] = index.clone()
+            mapped.made[name] = 'index of the bias table'
+    mapped.dropped = report.dropped
+    mapped.notes.append(_where_equal(settings))
+    outputs = output_stages(state, len(settings.depths) - 1)
+    if len(outputs) < len(settings.depths):
+        mapped.notes.append(
+            f'it has output norms of stages {outputs} only; those of other '
+            'stages in out_indices are newly initialised'
+        )
+    config = _config(settings, scope, outputs)
+    return Conversion(converted, mapped, {'backbone': config}, source.path)
 
 
 def _config(

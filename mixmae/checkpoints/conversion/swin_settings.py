@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from mixmae.config.config_paths import type_name
 from mixmae.models.backbones.mim_swin import swin_arch
 
 # Settings that tensors do not show.
@@ -35,8 +36,7 @@ _PLAIN = {
 
 def is_standard_swin(config: Mapping[str, Any]) -> bool:
     """Return True for the config of a Swin that other code bases can build."""
-    kind = str(config.get('type', '')).split('.')[-1]
-    return kind == 'MIMSwin' and all(
+    return type_name(config) == 'MIMSwin' and all(
         config.get(key, plain) == plain for key, plain in _PLAIN.items()
     )
 
@@ -85,8 +85,7 @@ class SwinSettings:
         Raises:
             ValueError: The config is of another network.
         """
-        name = str(config.get('type', '')).split('.')[-1]
-        if name != 'MIMSwin':
+        if type_name(config) != 'MIMSwin':
             raise ValueError(
                 f'the config has a backbone of type {config.get("type")}, but '
                 'only mixmae.MIMSwin can be converted'

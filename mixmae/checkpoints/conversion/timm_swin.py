@@ -8,6 +8,7 @@ timm's pretrained networks.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
 from mixmae.checkpoints.conversion.conversion import (
@@ -16,6 +17,7 @@ from mixmae.checkpoints.conversion.conversion import (
     refuse_ours,
 )
 from mixmae.checkpoints.conversion.network import (
+    backbone_prefix,
     own_parts,
     swin_conversion,
     without_inner_norms,
@@ -28,7 +30,7 @@ from mixmae.checkpoints.conversion.swin_settings import (
     swin_objections,
 )
 from mixmae.checkpoints.conversion.tensor_layout import crop_tables
-from mixmae.checkpoints.loading.key_map import KeyMap, prefixed
+from mixmae.checkpoints.loading.key_map import NO_PART, KeyMap, prefixed
 from mixmae.fileio.shown_text import cause_of
 
 _BLOCKS = [
@@ -50,23 +52,27 @@ _DROPS = [
 
 
 def from_timm(source: Source) -> Conversion:
-    """Convert timm's or Microsoft's Swin, with a classifier if present.
+    """Convert timm's or Microsoft's Swin, alone or in a detector.
+
+    Its own classifier becomes ``head.fc``.
 
     Raises:
         ValueError: The file is not such a network, or has learned absolute
             positions.
     """
     refuse_ours(source)
-    if 'absolute_pos_embed' in source.state:
+    theirs = backbone_prefix(source.state)
+    if f'{theirs}absolute_pos_embed' in source.state:
         raise ValueError(
             'a Swin with absolute positions (absolute_pos_embed) cannot '
             'become a MIMSwin without positions; if this is a MixMIM '
             'checkpoint, use --from official'
         )
     # Older versions of timm merge at the end of a stage, as Microsoft's code.
-    merges_late = 'layers.0.downsample.reduction.weight' in source.state
-    last = max(0, count_numbered(source.state, 'layers.') - 1)
-    state, report = _map(last, merges_late).to_ours(source.state)
+    merging = f'{theirs}layers.0.downsample.reduction.weight'
+    last = max(0, count_numbered(source.state, f'{theirs}layers.') - 1)
+    keys = _map(last, merging in source.state, theirs)
+    state, report = keys.to_ours(source.state)
     # Without positions it is needed only for the reverse conversion.
     recorded = source.model.get('SwinTransformer') or {}
     img_size = recorded.get('img_size', SwinSettings.img_size)
@@ -160,21 +166,24 @@ def _config(settings: SwinSettings, num_classes: int) -> dict[str, Any]:
     )
 
 
-def _map(last: int, merges_late: bool) -> KeyMap:
+def _map(last: int, merges_late: bool, theirs: str = '') -> KeyMap:
+    """Return the templates for a backbone whose keys begin with ``theirs``."""
     merging = 'stages.{i+1}' if merges_late else 'stages.{i}'
     backbone = [
         *_BLOCKS,
         ('layers.{i}.downsample.{m}.{p}', merging + '.downsample.{m}.{p}'),
         ('norm.{p}', f'norm{last}.{{p}}'),
+        # Of the outputs of Microsoft's detectors and segmentors.
+        ('norm{i}.{p}', 'norm{i}.{p}'),
     ]
     return KeyMap(
         [
-            *prefixed(backbone, '', 'backbone.'),
-            ('head.fc.{p}', 'head.fc.{p}'),
+            *prefixed(backbone, theirs, 'backbone.'),
+            (f'{theirs}head.fc.{{p}}', 'head.fc.{p}'),
             # Microsoft's key.
-            ('head.{p}', 'head.fc.{p}'),
+            (f'{theirs}head.{{p}}', 'head.fc.{p}'),
         ],
-        _DROPS,
+        [(rf'(?!{re.escape(theirs)}).*', NO_PART), *_DROPS],
     )
 
 

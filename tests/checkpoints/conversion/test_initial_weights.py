@@ -77,6 +77,20 @@ def test_wrapped_models(tmp_path):
         assert equal(part(found.state, 'backbone.'), ours.state_dict())
 
 
+def test_the_backbone_of_a_detector_of_microsoft(tmp_path):
+    """It has a norm of each output, and no classifier."""
+    ours = files.swin()
+    state = {'rpn_head.rpn_conv.weight': torch.zeros(4)}
+    for key, value in files.as_microsoft(ours).items():
+        if not key.startswith('head.'):
+            state['backbone.' + re.sub('^norm', 'norm3', key)] = value
+    state['backbone.norm0.weight'] = torch.zeros(8)
+    state['backbone.norm0.bias'] = torch.zeros(8)
+    found = initial_weights(files.saved(tmp_path / 'x.pth', state))
+    assert equal(part(found.state, 'backbone.'), ours.state_dict())
+    assert 'outside its backbone: 1' in found.line()
+
+
 def test_a_bare_file_of_ours_is_loaded_as_it_is(tmp_path):
     ours, path = files.swin(), tmp_path / 'backbone.safetensors'
     norm = dict(mean=[1.0, 2, 3], std=[4.0, 5, 6], channel_order='BGR')

@@ -3,7 +3,8 @@ from dataclasses import fields
 
 import pytest
 
-from mixmae.checkpoints.conversion.openmmlab_swin import to_openmmlab_swin
+from mixmae.checkpoints.conversion.conversion import Source
+from mixmae.checkpoints.conversion.openmmlab_swin import to_swin
 from mixmae.checkpoints.conversion.swin_settings import (
     SwinSettings,
     swin_objections,
@@ -133,7 +134,6 @@ def test_objections_to_a_swin():
 
 def test_hidden_channels_that_mmdet_cannot_have():
     config = dict(SWIN, mlp_ratio=2.5)
-    state = build(config).state_dict()
-    settings = SwinSettings.of(state, config)
+    source = Source('x', build(config).state_dict(), {'backbone': config})
     with pytest.raises(ValueError, match='mlp_ratio 2.5 is not an integer'):
-        to_openmmlab_swin(state, settings)
+        to_swin(source, 'mmdet')
