@@ -24,14 +24,12 @@ from mixmae.registry import SCOPE, our_parts
 
 # A part that no registry has, and its scope.
 UNKNOWN = re.compile(r'(?:(\w+)\.)?\w+ is not in')
+PACKAGE = Path(mixmae.__file__).parent
 LIBRARY = Path(mmengine.__file__).parent
 RUNNER = LIBRARY / 'runner' / 'runner.py'
 # Frames of a run in progress: exceptions raised there are not errors of the
 # config, unless mixmae's own code reports one.
-LOOPS = (
-    LIBRARY / 'runner' / 'loops.py',
-    Path(mixmae.__file__).parent / 'engine' / 'loops',
-)
+LOOPS = (LIBRARY / 'runner' / 'loops.py', PACKAGE / 'engine' / 'loops')
 # In them a restored state is used first, in the first update.
 OPTIMIZERS = (LIBRARY / 'optim', Path(torch.optim.__file__).parent)
 LOADING = ('load_checkpoint', 'load_or_resume', 'resume')
@@ -42,7 +40,6 @@ OF_WORKER = re.compile(
 # Of mmcv's LoadImageFromFile.
 UNDECODED = re.compile(r'failed to load image: (.+)')
 IN_FILE = re.compile(r'^  File "(.+?)", line', re.M)
-PACKAGE = Path(mixmae.__file__).parent
 # A source checkout also contains the benchmarks.
 OUR_FOLDERS = {PACKAGE, PACKAGE.parent / 'benchmarks'}
 REGISTRY_FOLDER = Path(mmengine.registry.__file__).parent
@@ -81,8 +78,8 @@ def config_error_line(
         text = setup_error(error, config)
         text = text and f'{text} ({TRACEBACK}=1 shows where)'
     if text is None or isinstance(error, ConfigError):
-        return text if text is None else str(text)
-    return ' '.join(str(text).split())
+        return text
+    return ' '.join(text.split())
 
 
 def is_config_error(error: BaseException) -> bool:
@@ -136,10 +133,6 @@ def setup_error(error: BaseException, config: Config | None) -> str | None:
     Building a part calls the configured type with the configured arguments, so
     any exception may be raised, at any depth.
 
-    Args:
-        error: Exception with its traceback.
-        config: Config of the run, if one was read.
-
     Returns:
         Type, text and place in the config; ``None`` for exceptions of another
         origin, in particular of a run in progress.
@@ -190,10 +183,6 @@ def scope_error(error: BaseException, config: Config | None) -> str | None:
     """Return a line if a part is unknown because of its scope.
 
     MMEngine only reports the part: it ignores errors of imports.
-
-    Args:
-        error: Exception of a registry.
-        config: Config of the run, if one was read.
     """
     named = UNKNOWN.search(str(error))
     if not isinstance(error, KeyError) or named is None:

@@ -266,12 +266,9 @@ def _merge(cfg: Config, option: str, value: Any) -> None:
 
 
 def hide_addresses(cfg: Config) -> None:
-    """Remove user names and tokens from the URLs in a config.
+    """Remove user names and tokens from the URLs in a config, in place.
 
     This process can still download from them (``hidden_address``).
-
-    Args:
-        cfg: Config; it is changed.
     """
     _hide(cfg._cfg_dict)
 

@@ -132,12 +132,7 @@ def failure_line(error: BaseException) -> str | None:
 
 
 def removed_folder(error: BaseException, folder: str) -> str | None:
-    """Return a line if the work folder, or a part of it, was removed.
-
-    Args:
-        error: Exception that stopped the run.
-        folder: Work folder of the run.
-    """
+    """Return a line if the work folder, or a part of it, was removed."""
     folder = os.path.abspath(folder)
     for one in _chain(error):
         path = os.path.abspath(str(getattr(one, 'filename', None) or ''))

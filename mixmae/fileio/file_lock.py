@@ -30,14 +30,11 @@ class NoLocksError(OSError):
 
 
 def lock_file(handle: int) -> bool:
-    """Lock a file without waiting.
+    """Lock a file that is open for writing, without waiting.
 
     The lock is a POSIX lock (``fcntl.lockf``): forked processes do not
     inherit it, the kernel releases it when the process ends, and NFS supports
     it.
-
-    Args:
-        handle: Descriptor of the file, open for writing.
 
     Returns:
         Whether the file is locked; False if another process holds the lock.

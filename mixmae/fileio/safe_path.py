@@ -181,11 +181,7 @@ def own_file(path: str | os.PathLike, flags: int) -> int:
 
 
 def read_text(path: str | os.PathLike, errors: str = 'strict') -> str:
-    """Return the UTF-8 text of a regular file.
-
-    Args:
-        path: Path of the file.
-        errors: Handling of other bytes, as in ``open``.
+    """Return the UTF-8 text of a regular file; ``errors`` as in ``open``.
 
     Raises:
         OSError: See ``regular_file``.

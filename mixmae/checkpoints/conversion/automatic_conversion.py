@@ -106,9 +106,6 @@ def is_ours(source: Source) -> bool:
 def converted(source: Source) -> tuple[Conversion, str]:
     """Detect the code base of a checkpoint and convert it.
 
-    Args:
-        source: A checkpoint of another code base.
-
     Returns:
         The conversion, complete or not, and what the file is, in words.
 

@@ -189,15 +189,7 @@ def to_mmpretrain(
 def _config(
     settings: SwinSettings, neck: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the configs of the same parts in mmpretrain.
-
-    Args:
-        settings: Settings of the backbone.
-        neck: Arguments of the ``MixMAENeck`` of a pretraining model.
-
-    Returns:
-        ``backbone``, and ``neck`` if there is one.
-    """
+    """Return the configs of backbone and decoder, if any, in mmpretrain."""
     kind = 'MixMIMTransformer' if neck is None else 'MixMIMPretrainTransformer'
     config: dict[str, Any] = dict(
         backbone=dict(

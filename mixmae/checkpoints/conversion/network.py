@@ -76,12 +76,7 @@ def output_stages(state: Mapping[str, Tensor], last: int) -> list[int]:
 def backbone_config(
     state: Mapping[str, Tensor], settings: SwinSettings
 ) -> dict[str, Any]:
-    """Return the config of a backbone with all norms in a state dict.
-
-    Args:
-        state: State dict with prefixes.
-        settings: Settings of the backbone.
-    """
+    """Return the config of a backbone with all norms in a state dict."""
     config = settings.config()
     last = len(settings.depths) - 1
     outputs = output_stages(state, last)
@@ -159,12 +154,7 @@ def decoder_config(
 
 
 def neck_config(neck: Mapping[str, Tensor], **decoder: Any) -> dict[str, Any]:
-    """Return the config of the ``MixMAENeck`` with these tensors.
-
-    Args:
-        neck: Its tensors, without prefix.
-        decoder: See ``decoder_config``.
-    """
+    """Return the config of the ``MixMAENeck`` with these tensors."""
     return {'type': 'mixmae.MixMAENeck', **decoder_config(neck, **decoder)}
 
 

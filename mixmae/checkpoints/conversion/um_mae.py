@@ -42,9 +42,6 @@ def from_um_mae(source: Source) -> Conversion:
     decoder gives visible tokens the positions of others
     (``legacy_position_order``).
 
-    Args:
-        source: The checkpoint.
-
     Raises:
         ValueError: The file is not such a checkpoint, its frozen positions are
             not sine-cosine tables, or a PVT's heads are unknown.

@@ -29,9 +29,6 @@ def plain_values(content: Any) -> Any:
 
     Dicts and lists are changed in place; shared objects stay shared.
 
-    Args:
-        content: Content read from a file.
-
     Raises:
         NotAllowed: It contains an object of another type, such as a function.
         Malformed: A container contains itself or is nested more than

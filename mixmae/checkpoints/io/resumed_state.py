@@ -64,11 +64,7 @@ def checked_hub(hub: Any, path: str) -> dict[str, Any] | None:
 
 
 def reason_not_to_resume(content: Mapping[str, Any]) -> str | None:
-    """Return why a run cannot resume from a checkpoint; ``None`` if it can.
-
-    Args:
-        content: Content of the file, as ``safe_load`` returns it.
-    """
+    """Return why a run cannot resume from a checkpoint; ``None`` if it can."""
     meta = content.get('meta')
     if not isinstance(meta, Mapping):
         return 'it has no meta with an iteration'

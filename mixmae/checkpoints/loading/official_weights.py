@@ -63,10 +63,7 @@ def is_official_mixmim(state: Mapping[str, Tensor]) -> bool:
 def from_official_mixmim(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of an official MixMIM state dict.
-
-    Args:
-        state: State dict of the pretraining or fine-tuning network.
+    """Rename the keys of an official MixMIM, pretrained or fine-tuned.
 
     Returns:
         The state dict of a ``MaskedImageModel``, or of an ``ImageClassifier``
@@ -122,11 +119,7 @@ def is_official_um_mae(state: Mapping[str, Tensor]) -> bool:
 def from_official_um_mae(
     state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Tensor], KeyReport]:
-    """Rename the keys of an official UM-MAE state dict.
-
-    Args:
-        state: State dict of the pretraining or fine-tuning network, Swin or
-            PVT.
+    """Rename the keys of an official UM-MAE, pretrained or fine-tuned.
 
     Returns:
         The state dict of a ``MaskedImageModel`` with ``UMMAENeck``, or of an

@@ -41,10 +41,7 @@ def parse_config_text(text: str) -> dict[str, Any]:
     """Return the plain top-level settings in the text of a config.
 
     MMEngine saves a run's config as text in ``meta['cfg']`` of a checkpoint;
-    its own reader would execute the text. This function only parses it.
-
-    Args:
-        text: Text from ``Config.pretty_text``.
+    its own reader would execute this text. Here it is only parsed.
 
     Returns:
         Values by name, of assignments of dicts, lists, tuples and plain
@@ -140,10 +137,6 @@ def recorded_settings(meta: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def check_parts(settings: Mapping[str, Any], source: str) -> None:
     """Check that the parts of a config in a checkpoint are dicts.
-
-    Args:
-        settings: Names and values of the config.
-        source: The checkpoint, for messages.
 
     Raises:
         ValueError: A part is not a dict.
