@@ -10,14 +10,11 @@ name is refused before its first opcode is executed.
 from __future__ import annotations
 
 import io
-import os
 import pickletools
 import re
-import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 import torch
@@ -238,29 +235,5 @@ def _check_name(argument: str) -> None:
     else:
         module = IMPORT_MAPPING.get(module, module)
     full = f'{module}.{name}'
-    if full in NAMES:
-        return
-    if not _exists(module, name):
-        raise Malformed(
-            f'the name {full}, which does not exist in this environment'
-        )
-    raise NotAllowed(f'wants to run {full}')
-
-
-def _exists(module: str, name: str) -> bool:
-    """Return True if a module defines the name, without importing it."""
-    if module in sys.modules:
-        return name.split('.')[0] in vars(sys.modules[module])
-    top, *rest = module.split('.')
-    try:
-        spec = find_spec(top)
-    # Not a valid module name.
-    except (ImportError, ValueError):
-        return False
-    if spec is None or not rest:
-        return spec is not None
-    return any(
-        os.path.exists(os.path.join(place, *rest) + end)
-        for place in spec.submodule_search_locations or ()
-        for end in ('', '.py')
-    )
+    if full not in NAMES:
+        raise NotAllowed(f'wants to run {full}')
