@@ -117,16 +117,6 @@ def check_folder(folder: str | os.PathLike) -> None:
         ) from None
 
 
-def list_images(
-    folder: str,
-    suffixes: Collection[str],
-    cache: str | None = None,
-    unreadable: dict[str, str] | None = None,
-) -> list[str]:
-    """Return the files of ``list_folder``."""
-    return list_folder(folder, suffixes, cache, unreadable).files
-
-
 def list_folder(
     folder: str,
     suffixes: Collection[str],

@@ -25,12 +25,12 @@ from mixmae.fileio.atomic_write import (
     write_text_durably,
 )
 from mixmae.fileio.file_lock import WorkDirLock
-from mixmae.fileio.image_listing import list_images
 from mixmae.visualization.loss_curve import LossCurve, write_reference
 from tests.data_tools.test_inaturalist_places_lists import inaturalist
 from tests.datasets.grey_pictures import save_pictures
 from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures
+from tests.fileio.listed_folder import list_images
 
 PRECIOUS = 'precious'
 

@@ -10,7 +10,7 @@ from PIL import Image
 from mixmae.datasets.listed_paths import check_listed_paths
 from mixmae.datasets.packed.name_list import NameList
 from mixmae.datasets.packed.tar_listing import list_tars
-from mixmae.fileio.image_listing import cache_beside, list_images
+from mixmae.fileio.image_listing import cache_beside
 from tests.contracts.hostile_names import HOSTILE, HOSTILE_TEXT
 from tests.contracts.name_readers import (
     CUT,
@@ -21,7 +21,7 @@ from tests.contracts.name_readers import (
 )
 from tests.datasets.packed.test_tar_listing import write_tar
 from tests.datasets.packed_pictures import pack_pictures
-from tests.fileio.listed_folder import age, forge
+from tests.fileio.listed_folder import age, forge, list_images
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import json
 import os
 
+from mixmae.fileio.image_listing import list_folder
+
 
 def make(folder, *names):
     for name in names:
@@ -27,3 +29,7 @@ def forge(cache, change):
     change(content)
     with open(cache, 'w') as file:
         json.dump(content, file)
+
+
+def list_images(folder: str, suffixes: list[str], *options) -> list[str]:
+    return list_folder(folder, suffixes, *options).files

@@ -10,9 +10,8 @@ from mixmae.fileio.image_listing import (
     cache_beside,
     check_folder,
     list_folder,
-    list_images,
 )
-from tests.fileio.listed_folder import EXPECTED, age, make
+from tests.fileio.listed_folder import EXPECTED, age, list_images, make
 
 
 def test_sorted_without_hidden_and_foreign_files(folder):
