@@ -204,11 +204,11 @@ def pipelines(
         loader = settings.get(name)
         part = loader.get('dataset') if isinstance(loader, Mapping) else None
         while isinstance(part, Mapping):
-            pipeline, inner = part.get('pipeline'), part.get('datasets')
+            pipeline = part.get('pipeline')
             if pipeline and isinstance(pipeline, (list, tuple)):
                 yield pipeline
-            several = inner and isinstance(inner, (list, tuple))
-            part = inner[0] if several else part.get('dataset')
+            inner = part.get('datasets') or [part.get('dataset')]
+            part = inner[0] if isinstance(inner, (list, tuple)) else None
 
 
 # A mismatch of one of these is an error.
