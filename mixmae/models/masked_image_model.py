@@ -96,7 +96,7 @@ class MaskedImageModel(BaseModel):
 
     def loss(self, images: Tensor, mask: CellMask) -> dict[str, Tensor]:
         """The training losses of a batch (B, K, H, W)."""
-        prediction = self._predict_cells(images, mask)
+        prediction = self.predict_cells(images, mask)
         return self.head.loss(prediction, images, mask)
 
     def parse_losses(
@@ -152,7 +152,7 @@ class MaskedImageModel(BaseModel):
             ``uses_target_statistics``: the picture was un-normalised by the
             target's own mean and variance.
         """
-        prediction = self._predict_cells(images, mask).to(images.dtype)
+        prediction = self.predict_cells(images, mask).to(images.dtype)
         head, pixels = self.head, self.data_preprocessor.to_pixels
         filling = head.mean_colour(images, mask)
         fields = {
@@ -177,7 +177,7 @@ class MaskedImageModel(BaseModel):
             sample.set_field(statistics, 'uses_target_statistics')
         return samples
 
-    def _predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
+    def predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
         """Images (B, K, H, W) -> predictions (B, L, ...)."""
         tokens = self.backbone.embed(images)
         visible = self.neck.hide(tokens, mask, self.backbone.embed_token)

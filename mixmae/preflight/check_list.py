@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from mixmae.config.config_paths import type_name
 from mixmae.preflight.check import Check, PlannedRun, Preflight
 from mixmae.preflight.config_key_check import Choices, ConfigKeys
 from mixmae.preflight.data_sets import follows_metrics, uses_labels
@@ -25,6 +26,7 @@ from mixmae.preflight.schedule_check import (
     IterationSchedule,
     ScheduleLength,
 )
+from mixmae.registry import MODELS
 
 
 def build_preflight(
@@ -57,11 +59,24 @@ def build_preflight(
         ScheduleLength(),
         IterationSchedule(),
         Accumulation(),
+        *_model_checks(planned.config),
         *(_label_checks() if labels else ()),
         *(_metric_checks() if metrics else ()),
     ]
     applicable = [check for check in standard if planned.mode in check.modes]
     return Preflight([*applicable, *checks], ignored)
+
+
+def _model_checks(config: Mapping) -> list[Check]:
+    model = config.get('model') or {}
+    masks = (model.get('data_preprocessor') or {}).get('masking')
+    parts = (model, model.get('backbone'), model.get('neck'))
+    # Tests hold the parts of mixmae to it.
+    if not masks or all(type_name(part) in MODELS.modules for part in parts):
+        return []
+    from mixmae.preflight.hidden_pixel_check import HiddenPixels
+
+    return [HiddenPixels()]
 
 
 def _label_checks() -> list[Check]:

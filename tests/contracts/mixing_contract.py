@@ -16,7 +16,7 @@ CLOSE = {'rtol': 1e-4, 'atol': 1e-5}
 
 def predict(model, images, mask):
     with torch.no_grad():
-        return model._predict_cells(images, mask)
+        return model.predict_cells(images, mask)
 
 
 def stream_dtypes(parts, model, images, mask, dtype) -> set[torch.dtype]:
@@ -33,7 +33,7 @@ def stream_dtypes(parts, model, images, mask, dtype) -> set[torch.dtype]:
         if isinstance(block, TransformerBlock)
     ]
     with torch.autocast('cpu', dtype), torch.no_grad():
-        model._predict_cells(images, mask)
+        model.predict_cells(images, mask)
     for hook in hooks:
         hook.remove()
     return found

@@ -74,8 +74,8 @@ def test_the_backbone_keeps_images_apart():
     hidden = mask.at_stride(1)[:, None]
     changed = images + hidden * torch.randn_like(images)
     with torch.no_grad():
-        before = model._predict_cells(images, mask)
-        after = model._predict_cells(changed, mask)
+        before = model.predict_cells(images, mask)
+        after = model.predict_cells(changed, mask)
     own = mask.hidden.flatten()
     assert torch.equal(before[:, own], after[:, own])
     assert not torch.equal(before[:, ~own], after[:, ~own])

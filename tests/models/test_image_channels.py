@@ -34,7 +34,7 @@ def test_every_channel_is_predicted(backbone, method, channels):
     """Every channel also influences the predictions of the others."""
     model = model_of(backbone, method, channels).eval()
     images, mask = pair_batch(model)
-    predicted = model._predict_cells(images, mask)
+    predicted = model.predict_cells(images, mask)
     assert predicted.shape[2] == channels * mask.cell**2
     loss = model.loss(images, mask)['loss']
     loss.backward()

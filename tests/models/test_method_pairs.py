@@ -27,7 +27,7 @@ every_pair = pytest.mark.parametrize(('backbone', 'method'), PAIRS)
 
 def predict(model, images, mask):
     with torch.no_grad():
-        return model._predict_cells(images, mask)
+        return model.predict_cells(images, mask)
 
 
 @pytest.mark.parametrize(('pair', 'reason'), REFUSED.items())

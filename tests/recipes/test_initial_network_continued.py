@@ -58,17 +58,17 @@ def test_mixmae_continues_a_shifted_swin_exactly(plan, tmp_path):
         hidden = data.at_stride(1)[:, None]
         cells = data.hidden.flatten(1).expand(4, -1)
         with torch.no_grad():
-            before = model._predict_cells(images, data)
+            before = model.predict_cells(images, data)
             noise = torch.randn_like(images)
-            after = model._predict_cells(images + hidden * noise, data)
+            after = model.predict_cells(images + hidden * noise, data)
             # Hidden pixels never reach their own prediction.
             assert torch.equal(after[cells], before[cells])
             assert not torch.equal(after[~cells], before[~cells])
-            after = model._predict_cells(images + ~hidden * noise, data)
+            after = model.predict_cells(images + ~hidden * noise, data)
             assert torch.equal(after[~cells], before[~cells])
             # Nor does the partner: another order gives the same predictions.
             order = torch.tensor([2, 0, 3, 1])
-            paired = model._predict_cells(images[order], data)
+            paired = model.predict_cells(images[order], data)
         torch.testing.assert_close(paired, before[order], rtol=1e-4, atol=1e-5)
 
 

@@ -111,10 +111,10 @@ def test_hidden_and_secondary_pixels_do_not_reach_predictions():
         unseen = CellMask(mask.hidden | mask.secondary, 8).at_stride(1)
         changed = images + unseen[:, None] * torch.randn_like(images)
         with torch.no_grad():
-            before = model._predict_cells(images, mask)
-            assert torch.equal(model._predict_cells(changed, mask), before)
+            before = model.predict_cells(images, mask)
+            assert torch.equal(model.predict_cells(changed, mask), before)
             moved = images + ~unseen[:, None] * torch.randn_like(images)
-            after = model._predict_cells(moved, mask)
+            after = model.predict_cells(moved, mask)
         hidden = mask.hidden.flatten(1)
         assert (after != before)[hidden].any(-1).all()
         assert torch.equal(
