@@ -178,7 +178,15 @@ class MaskedImageModel(BaseModel):
         return samples
 
     def predict_cells(self, images: Tensor, mask: CellMask) -> Tensor:
-        """Images (B, K, H, W) -> predictions (B, L, ...)."""
+        """Hide cells, encode the others, and predict all of them.
+
+        Args:
+            images: (B, K, H, W), normalised.
+            mask: the cells to hide.
+
+        Returns:
+            (B, L, ...), row i belongs to image i; see ``reveal`` of the neck.
+        """
         tokens = self.backbone.embed(images)
         visible = self.neck.hide(tokens, mask, self.backbone.embed_token)
         latent = self.backbone.encode(*visible)
