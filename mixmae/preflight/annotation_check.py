@@ -61,7 +61,7 @@ class Annotations(Check):
         faults: list[LabelFault] = []
         orders: list[ClassList] = []
         for one in configured_sets(planned):
-            path = one.path('ann_file') if is_coco(one) else None
+            path = one.ann_file if is_coco(one) else None
             if path is None or not path.is_file() or not one.is_read:
                 continue
             size = path.stat().st_size
@@ -146,7 +146,7 @@ def _evaluator_faults(planned: PlannedRun) -> Iterator[LabelFault]:
     if len(sets) != 1:
         return
     (one,) = sets
-    path = one.path('ann_file')
+    path = one.ann_file
     for key, part in evaluators(planned.config, planned.mode):
         stated = part.get('ann_file')
         if not isinstance(stated, str) or path is None:

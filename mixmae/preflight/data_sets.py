@@ -87,27 +87,22 @@ class ConfiguredSet:
         own = 'classes' in self.config
         return f'{self.key}.classes' if own else f'{self.key}.metainfo.classes'
 
-    def path(self, *names: str) -> Path | None:
-        """File or folder that the first name with a value states.
+    @property
+    def ann_file(self) -> Path | None:
+        """Path of its list or annotation file."""
+        name = self.config.get('ann_file')
+        if not isinstance(name, str) or not name:
+            return None
+        return Path(self.config.get('data_root') or '', name).expanduser()
 
-        Args:
-            names: Keys of ``data_prefix``, or 'ann_file'.
-        """
+    @property
+    def image_folder(self) -> Path | None:
+        """Folder of its images: ``img_path`` of ``data_prefix``, or root."""
         root = self.config.get('data_root') or ''
         prefix = self.config.get('data_prefix') or {}
-        if isinstance(prefix, str):
-            prefix = dict.fromkeys(('img', 'img_path'), prefix)
-        for name in names:
-            value = (
-                self.config.get('ann_file')
-                if name == 'ann_file'
-                else prefix.get(name)
-            )
-            if isinstance(value, str) and value:
-                return Path(root, value).expanduser()
-        if 'ann_file' in names or not root:
-            return None
-        return Path(root).expanduser()
+        name = prefix.get('img_path') if isinstance(prefix, dict) else prefix
+        name = name if isinstance(name, str) else ''
+        return Path(root, name).expanduser() if root or name else None
 
 
 def configured_sets(planned: PlannedRun) -> list[ConfiguredSet]:

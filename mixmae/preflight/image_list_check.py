@@ -33,7 +33,7 @@ class LabelLists(Check):
         """Read the lists of the data sets that the run reads."""
         errors, compared = [], []
         for one in configured_sets(planned):
-            path = one.path('ann_file')
+            path = one.ann_file
             if (
                 one.reader not in LABELLED
                 or not one.config.get('with_label', True)

@@ -4,59 +4,83 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
-from mixmae.config.config_paths import data_loaders, type_name
+from mixmae.config.config_paths import type_name, walk
 from mixmae.datasets.samplers.resumable_samplers import is_update_sampler
 from mixmae.preflight.check import Check, Finding, PlannedRun
 from mixmae.preflight.schedule_check import configured_hooks, schedule_phases
 
-# Processes of one data loader: more would stop the machine.
-MOST_WORKERS = 1024
 # Heads of mmseg that pool maps, and to which sides.
 POOLED_HEADS = {'UPerHead': (1, 2, 3, 6), 'PSPHead': (1, 2, 3, 6)}
 
 
-class Number(NamedTuple):
-    """A number of a config.
+class Range(NamedTuple):
+    """Numbers that a setting may have.
 
     Attributes:
-        key: As ``--cfg-options`` takes it.
-        value: Value in the config.
-        least: The smallest that is allowed.
+        least: The smallest.
+        most: The largest.
         whole: Whether it must be an integer.
-        most: The largest that is allowed.
         open: Whether ``least`` itself is not allowed.
+        optional: Whether it may be None.
     """
 
-    key: str
-    value: Any
     least: float
-    whole: bool = True
     most: float = math.inf
+    whole: bool = True
     open: bool = False
+    optional: bool = False
 
-    def error(self) -> str | None:
-        """One line, if the value is out of range."""
+    def error(self, key: str, value: Any) -> str | None:
+        """One line, if a value is out of range."""
         kind = int if self.whole else (int, float)
-        if (
-            isinstance(self.value, kind)
-            and not isinstance(self.value, bool)
-            and math.isfinite(self.value)
-            and self.least <= self.value <= self.most
-            and not (self.open and self.value == self.least)
+        if (value is None and self.optional) or (
+            isinstance(value, kind)
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+            and self.least <= value <= self.most
+            and not (self.open and value == self.least)
         ):
             return None
         what = 'an integer' if self.whole else 'a number'
         bound = 'above' if self.open else 'of at least'
         most = f', at most {self.most:g}' if self.most < math.inf else ''
-        return (
-            f'{self.key}={self.value!r} must be {what} {bound} '
-            f'{self.least:g}{most}'
-        )
+        return f'{key}={value!r} must be {what} {bound} {self.least:g}{most}'
+
+
+POSITIVE = Range(1)
+RATE = Range(0, whole=False)
+# 0 would remove the gradient, less would change its sign.
+LIMIT = Range(0, whole=False, open=True)
+# By pattern of the key.
+RANGES = {
+    '*_dataloader.batch_size': POSITIVE,
+    # More processes would stop the machine.
+    '*_dataloader.num_workers': Range(0, 1024),
+    '*_dataloader.timeout': Range(0, whole=False, optional=True),
+    '*_dataloader.prefetch_factor': Range(1, optional=True),
+    'randomness.seed': Range(0, 2**32 - 1, optional=True),
+}
+TRAINING_RANGES = {
+    'train_cfg.max_epochs': POSITIVE,
+    'train_cfg.max_iters': POSITIVE,
+    'train_cfg.val_interval': POSITIVE,
+    'train_cfg.dynamic_intervals.*.0': Range(0),
+    'train_cfg.dynamic_intervals.*.1': POSITIVE,
+    'log_processor.window_size': POSITIVE,
+    'optim_wrapper.accumulative_counts': POSITIVE,
+    'optim_wrapper.optimizer.lr': RATE,
+    'optim_wrapper.optimizer.weight_decay': RATE,
+    'optim_wrapper.clip_grad.max_norm': LIMIT,
+    'optim_wrapper.clip_grad.clip_value': LIMIT,
+    'auto_scale_lr.base_batch_size': POSITIVE,
+}
+Number = tuple[str, Any, Range]
 
 
 class RunNumbers(Check):
@@ -66,91 +90,43 @@ class RunNumbers(Check):
 
     def run(self, planned: PlannedRun) -> Finding | None:
         cfg = planned.config
-        numbers = [*_loaders(cfg), *_seed(cfg)]
-        if planned.mode == 'train':
-            numbers += _loop(cfg)
-            numbers += _hooks(cfg)
-            numbers += _optimizer(cfg)
-            numbers += _rates(cfg)
-        errors = [*filter(None, (number.error() for number in numbers))]
-        if planned.mode == 'train':
+        training = planned.mode == 'train'
+        ranges = {**RANGES, **TRAINING_RANGES} if training else RANGES
+        numbers: list[Number] = [
+            (key, value, allowed)
+            for key, value in walk('', dict(cfg.items()))
+            for pattern, allowed in ranges.items()
+            if fnmatchcase(key, pattern)
+        ]
+        if training:
+            numbers += [*_intervals(cfg), *_final_rates(cfg)]
+        errors = [
+            *filter(
+                None, (one.error(key, value) for key, value, one in numbers)
+            )
+        ]
+        if training:
             errors += _single_values(cfg)
         return Finding(f'{len(numbers)} numbers', errors=tuple(errors))
 
 
-def _loaders(cfg: Config) -> Iterator[Number]:
-    for key, loader in data_loaders(cfg):
-        yield from _present(key, loader, batch_size=1)
-        if 'num_workers' in loader:
-            workers = loader['num_workers']
-            yield Number(f'{key}.num_workers', workers, 0, most=MOST_WORKERS)
-        if loader.get('timeout') is not None:
-            yield Number(f'{key}.timeout', loader['timeout'], 0, whole=False)
-        if loader.get('prefetch_factor') is not None:
-            yield Number(
-                f'{key}.prefetch_factor', loader['prefetch_factor'], 1
-            )
-
-
-def _seed(cfg: Config) -> Iterator[Number]:
-    seed = (cfg.get('randomness') or {}).get('seed')
-    if seed is not None:
-        yield Number('randomness.seed', seed, 0, most=2**32 - 1)
-
-
-def _loop(cfg: Config) -> Iterator[Number]:
-    loop = cfg.get('train_cfg') or {}
-    yield from _present(
-        'train_cfg', loop, max_epochs=1, max_iters=1, val_interval=1
-    )
-    for index, pair in enumerate(loop.get('dynamic_intervals') or ()):
-        if isinstance(pair, (list, tuple)) and len(pair) == 2:
-            key = f'train_cfg.dynamic_intervals.{index}'
-            yield Number(f'{key}.0', pair[0], 0)
-            yield Number(f'{key}.1', pair[1], 1)
-
-
-def _hooks(cfg: Config) -> Iterator[Number]:
-    """Intervals of hooks, and of the log's averages."""
+def _intervals(cfg: Config) -> Iterator[Number]:
     for key, hook in configured_hooks(cfg):
         interval = hook.get('interval')
         never = interval == -1 and 'Checkpoint' in str(hook.get('type'))
         if interval is not None and not never:
-            yield Number(f'{key}.interval', interval, 1)
-    log = cfg.get('log_processor') or {}
-    yield from _present('log_processor', log, window_size=1)
+            yield f'{key}.interval', interval, POSITIVE
 
 
-def _optimizer(cfg: Config) -> Iterator[Number]:
-    wrapper = cfg.get('optim_wrapper') or {}
-    yield from _present('optim_wrapper', wrapper, accumulative_counts=1)
-    optimizer = wrapper.get('optimizer')
-    if isinstance(optimizer, Mapping):
-        for name in ('lr', 'weight_decay'):
-            if name in optimizer:
-                key = f'optim_wrapper.optimizer.{name}'
-                yield Number(key, optimizer[name], 0, whole=False)
-    clip = wrapper.get('clip_grad')
-    for name in ('max_norm', 'clip_value'):
-        # 0 would remove the gradient, less would change its sign.
-        if isinstance(clip, Mapping) and name in clip:
-            key = f'optim_wrapper.clip_grad.{name}'
-            yield Number(key, clip[name], 0, whole=False, open=True)
-    scaling = cfg.get('auto_scale_lr') or {}
-    yield from _present('auto_scale_lr', scaling, base_batch_size=1)
-
-
-def _rates(cfg: Config) -> Iterator[Number]:
-    """Return the learning rates at the ends of the schedules."""
+def _final_rates(cfg: Config) -> Iterator[Number]:
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer')
     rate = optimizer.get('lr') if isinstance(optimizer, Mapping) else None
-    most = math.inf
-    if rate is not None and not Number('lr', rate, 0, False).error():
-        most = rate
+    allowed = RATE
+    if rate is not None and RATE.error('lr', rate) is None:
+        allowed = RATE._replace(most=rate)
     for phase in schedule_phases(cfg) or ():
         if phase.kind.endswith('LR') and 'eta_min' in phase.settings:
-            key, value = f'{phase.key}.eta_min', phase.settings['eta_min']
-            yield Number(key, value, 0, whole=False, most=most)
+            yield f'{phase.key}.eta_min', phase.settings['eta_min'], allowed
 
 
 def _single_values(cfg: Config) -> Iterator[str]:
@@ -172,12 +148,6 @@ def _single_values(cfg: Config) -> Iterator[str]:
                 f'to one value per channel, which {norm} cannot normalise; '
                 f'set train_dataloader.batch_size=2 or more'
             )
-
-
-def _present(key: str, part: Mapping, **least: int) -> Iterator[Number]:
-    for name, smallest in least.items():
-        if name in part:
-            yield Number(f'{key}.{name}', part[name], smallest)
 
 
 class UpdateSize(Check):

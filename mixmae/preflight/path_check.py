@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mixmae.config.config_paths import data_loaders, walk
 from mixmae.config.failure_report import DataError
@@ -127,7 +127,7 @@ def _folder(one: ConfiguredSet) -> ListedFolder | None:
     if folder is not None:
         read = one.config.get('extensions') or READ_BY_MMPRETRAIN
         return ListedFolder(folder, tuple(map(str.lower, read)), True)
-    folder = one.path('img_path')
+    folder = one.image_folder
     if (
         one.reader != 'BaseSegDataset'
         or folder is None
@@ -213,7 +213,11 @@ class InitialWeightsFile(Check):
     modes = ('train',)
 
     def run(self, planned: PlannedRun) -> Finding | None:
-        found = list(_weights(planned.config.get('model')))
+        found = [
+            (key, value)
+            for key, value in walk('model', planned.config.get('model'))
+            if key.endswith('.init_cfg.checkpoint') and isinstance(value, str)
+        ]
         missing = [
             pair
             for pair in found
@@ -232,13 +236,6 @@ class InitialWeightsFile(Check):
         ]
         text = ', '.join(path for _, path in found)
         return Finding(text, tuple(errors)) if found else None
-
-
-def _weights(model: Any) -> Iterator[tuple[str, str]]:
-    """Yield key and path of the weights that parts are initialised with."""
-    for key, value in walk('model', model):
-        if key.endswith('.init_cfg.checkpoint') and isinstance(value, str):
-            yield key, value
 
 
 class Pipelines(Check):

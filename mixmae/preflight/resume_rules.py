@@ -30,71 +30,50 @@ class Effect(Enum):
     REFUSED = 'refused'
 
 
-# Of a key, with * for anything; the first that matches counts, and what none
-# matches is refused. The table in docs/resume.md explains them.
-RULES: tuple[tuple[str, Effect], ...] = (
-    ('work_dir', Effect.FOLLOWED),
-    ('experiment_name', Effect.FOLLOWED),
-    ('launcher', Effect.FOLLOWED),
-    ('custom_imports*', Effect.FOLLOWED),
-    ('init_weights_for_test_or_val', Effect.FOLLOWED),
-    ('load_from', Effect.FOLLOWED),
-    ('resume', Effect.FOLLOWED),
-    ('log_level', Effect.FOLLOWED),
-    ('log_processor*', Effect.FOLLOWED),
-    ('visualizer*', Effect.FOLLOWED),
-    ('env_cfg*', Effect.FOLLOWED),
-    ('compile*', Effect.FOLLOWED),
-    ('default_hooks.compile*', Effect.FOLLOWED),
-    ('activation_checkpointing*', Effect.FOLLOWED),
-    ('runner_type', Effect.FOLLOWED),
-    ('model_wrapper_cfg*', Effect.FOLLOWED),
-    ('find_unused_parameters', Effect.FOLLOWED),
-    ('randomness.deterministic', Effect.FOLLOWED),
-    ('default_hooks.logger*', Effect.FOLLOWED),
-    ('default_hooks.timer*', Effect.FOLLOWED),
-    ('default_hooks.checkpoint*', Effect.FOLLOWED),
-    ('default_hooks.throughput*', Effect.FOLLOWED),
-    ('default_hooks.interrupt*', Effect.FOLLOWED),
-    ('default_hooks.watchdog*', Effect.FOLLOWED),
-    ('default_hooks.visualization*', Effect.FOLLOWED),
-    ('default_hooks.report*', Effect.FOLLOWED),
-    ('default_hooks.corrupt_files.max_corrupt_ratio', Effect.FOLLOWED),
-    ('default_hooks.finite_guard.max_skips', Effect.FOLLOWED),
-    ('val_*', Effect.FOLLOWED),
-    ('test_*', Effect.FOLLOWED),
-    ('train_cfg.val_*', Effect.FOLLOWED),
-    ('train_cfg.dynamic_intervals*', Effect.FOLLOWED),
-    ('train_dataloader.num_workers', Effect.FOLLOWED),
-    ('train_dataloader.persistent_workers', Effect.FOLLOWED),
-    ('train_dataloader.prefetch_factor', Effect.FOLLOWED),
-    ('train_dataloader.pin_memory', Effect.FOLLOWED),
-    ('train_dataloader.timeout', Effect.FOLLOWED),
-    ('train_dataloader.multiprocessing_context', Effect.FOLLOWED),
-    ('train_dataloader.dataset.*max_corrupt_ratio', Effect.FOLLOWED),
-    ('train_dataloader.dataset.*lazy_init', Effect.FOLLOWED),
-    ('train_dataloader.dataset.*serialize_data', Effect.FOLLOWED),
-    ('train_dataloader.dataset.*backend_args*', Effect.FOLLOWED),
-    ('train_dataloader.dataset.*listing_cache', Effect.FOLLOWED),
-    ('train_dataloader.dataset.*data_root', Effect.NAMES),
-    ('train_dataloader.dataset.*data_prefix*', Effect.NAMES),
-    ('train_dataloader.dataset.*ann_file', Effect.NAMES),
-    ('train_dataloader.dataset.*exclude*', Effect.NAMES),
-    ('model.*init_cfg*', Effect.FOLLOWED),
-    ('model.*with_cp', Effect.FOLLOWED),
-    ('model.*scores', Effect.FOLLOWED),
-    ('model.test_cfg*', Effect.FOLLOWED),
-    ('train_cfg.max_epochs', Effect.CHOSEN),
-    ('train_cfg.max_iters', Effect.CHOSEN),
-    ('param_scheduler*', Effect.CHOSEN),
-    ('optim_wrapper.optimizer.type', Effect.REFUSED),
-    ('optim_wrapper.optimizer.*', Effect.CHOSEN),
-    ('optim_wrapper.clip_grad*', Effect.CHOSEN),
-    ('optim_wrapper.type', Effect.CHOSEN),
-    ('optim_wrapper.dtype', Effect.CHOSEN),
-    ('optim_wrapper.loss_scale*', Effect.CHOSEN),
-    ('auto_scale_lr*', Effect.CHOSEN),
-)
+# Patterns of keys, with * for anything.
+FOLLOWED = """
+    work_dir experiment_name launcher load_from resume
+    log_level log_processor* visualizer* custom_imports*
+    init_weights_for_test_or_val
+    env_cfg* compile* activation_checkpointing*
+    runner_type model_wrapper_cfg* find_unused_parameters
+    randomness.deterministic
+    default_hooks.compile* default_hooks.logger* default_hooks.timer*
+    default_hooks.checkpoint* default_hooks.throughput*
+    default_hooks.interrupt* default_hooks.watchdog*
+    default_hooks.visualization* default_hooks.report*
+    default_hooks.corrupt_files.max_corrupt_ratio
+    default_hooks.finite_guard.max_skips
+    val_* test_* train_cfg.val_* train_cfg.dynamic_intervals*
+    train_dataloader.num_workers train_dataloader.persistent_workers
+    train_dataloader.prefetch_factor train_dataloader.pin_memory
+    train_dataloader.timeout train_dataloader.multiprocessing_context
+    train_dataloader.dataset.*max_corrupt_ratio
+    train_dataloader.dataset.*lazy_init
+    train_dataloader.dataset.*serialize_data
+    train_dataloader.dataset.*backend_args*
+    train_dataloader.dataset.*listing_cache
+    model.*init_cfg* model.*with_cp model.*scores model.test_cfg*
+"""
+NAMES = """
+    train_dataloader.dataset.*data_root train_dataloader.dataset.*data_prefix*
+    train_dataloader.dataset.*ann_file train_dataloader.dataset.*exclude*
+"""
+CHOSEN = """
+    train_cfg.max_epochs train_cfg.max_iters
+    param_scheduler*
+    optim_wrapper.optimizer.* optim_wrapper.clip_grad*
+    optim_wrapper.type optim_wrapper.dtype optim_wrapper.loss_scale*
+    auto_scale_lr*
+"""
+# The first that matches a key counts, and what none matches is refused. The
+# table in docs/resume.md explains them.
+RULES = {
+    'optim_wrapper.optimizer.type': Effect.REFUSED,
+    **dict.fromkeys(FOLLOWED.split(), Effect.FOLLOWED),
+    **dict.fromkeys(NAMES.split(), Effect.NAMES),
+    **dict.fromkeys(CHOSEN.split(), Effect.CHOSEN),
+}
 # Hooks that neither change what is computed nor draw random numbers of the
 # training; they may come and go.
 HARMLESS_HOOKS = frozenset(
@@ -134,7 +113,7 @@ class Difference(NamedTuple):
 
 def effect_of(key: str) -> Effect:
     """Return the rule for a changed key."""
-    for pattern, effect in RULES:
+    for pattern, effect in RULES.items():
         if fnmatchcase(key, pattern):
             return effect
     return Effect.REFUSED
